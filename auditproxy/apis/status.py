@@ -1,0 +1,166 @@
+"""metav1.Status, the value of every refusal: the answer's body and the event's responseStatus.
+
+Member order and omission follow k8s.io/apimachinery meta/v1 types.go (spec audit.md 2.1).
+"""
+
+from typing import Any
+
+import msgspec
+
+from auditproxy.apis.attributes import Attributes
+
+
+class StatusCause(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One field's part in a failure."""
+
+    reason: str = ""
+    message: str = ""
+    field: str = ""
+
+
+class StatusDetails(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What the failure is about; an empty one is emitted as ``{}``."""
+
+    name: str = ""
+    group: str = ""
+    kind: str = ""
+    uid: str = ""
+    causes: tuple[StatusCause, ...] = ()
+    retry_after_seconds: int = msgspec.field(default=0, name="retryAfterSeconds")
+
+
+class Status(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A result of the API; ``metadata`` is always emitted, as Go's struct is.
+
+    kind and apiVersion are not members: responseStatus never shows them, and
+    ``body`` in serializer/json.py writes them in front for an answer.
+    """
+
+    metadata: dict[str, Any]
+    status: str = ""
+    message: str = ""
+    reason: str = ""
+    details: StatusDetails | None = None
+    code: int = 0
+
+
+def failure(
+    code: int, reason: str, message: str, details: StatusDetails | None = None
+) -> Status:
+    """A Status that says what went wrong."""
+    return Status(
+        metadata={}, status="Failure", message=message, reason=reason, details=details, code=code
+    )
+
+
+def only_code(code: int) -> Status:
+    """The responseStatus of an answer that carried no Status object."""
+    return Status(metadata={}, code=code)
+
+
+def new_unauthorized() -> Status:
+    """401 as kube-apiserver words it (spec request.md 10.1)."""
+    return failure(401, "Unauthorized", "Unauthorized")
+
+
+def new_bad_request(message: str) -> Status:
+    """400 with a text of ours or of kube's."""
+    return failure(400, "BadRequest", message)
+
+
+def new_service_unavailable(message: str) -> Status:
+    """503, for an upstream that cannot be reached and for shutdown."""
+    return failure(503, "ServiceUnavailable", message)
+
+
+def new_bad_gateway(message: str) -> Status:
+    """502, for an upstream whose answer is not HTTP as we may relay it."""
+    return failure(502, "BadGateway", message)
+
+
+def new_internal_error(message: str) -> Status:
+    """500 with a text."""
+    return failure(500, "InternalError", message)
+
+
+def new_timeout() -> Status:
+    """504 of the timeout filter (spec request.md 2.4)."""
+    return failure(
+        504,
+        "Timeout",
+        "Timeout: request did not complete within the allotted timeout",
+        StatusDetails(),
+    )
+
+
+def new_forbidden(attributes: Attributes, reason: str) -> Status:
+    """403 for the attributes that were refused (spec request.md 10.2)."""
+    message = forbidden_message(attributes, reason)
+    group, resource, name = attributes.api_group, attributes.resource, attributes.name
+    if not group and not resource:
+        return failure(403, "Forbidden", f"forbidden: {message}", StatusDetails())
+    group_resource = f"{resource}.{group}" if group else resource
+    subject = f"{group_resource} {go_quote(name)}" if name else group_resource
+    return failure(
+        403,
+        "Forbidden",
+        f"{subject} is forbidden: {message}",
+        StatusDetails(name=name, group=group, kind=resource),
+    )
+
+
+def forbidden_message(attributes: Attributes, reason: str) -> str:
+    """The sentence of a refusal, its core HTML-escaped as kube does."""
+    username = attributes.user.username if attributes.user else ""
+    core = f"User {go_quote(username)} cannot {attributes.verb} "
+    if attributes.is_resource_request:
+        resource = attributes.resource
+        if attributes.subresource:
+            resource += f"/{attributes.subresource}"
+        core += f"resource {go_quote(resource)} in API group {go_quote(attributes.api_group)} "
+        if attributes.namespace:
+            core += f"in the namespace {go_quote(attributes.namespace)}"
+        else:
+            core += "at the cluster scope"
+    else:
+        core += f"path {go_quote(attributes.path)}"
+    core = html_sanitize(core)
+    return f"{core}: {reason}" if reason else core
+
+
+def html_sanitize(text: str) -> str:
+    """Escape ``& < >`` as kube does in texts that a browser might show."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+_ESCAPES = {
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+    '"': '\\"',
+    "\\": "\\\\",
+}
+
+
+def go_quote(text: str) -> str:
+    """Go's ``%q`` (spec request.md 1.7); a lone surrogate stands for one invalid byte."""
+    out = ['"']
+    for char in text:
+        if char in _ESCAPES:
+            out.append(_ESCAPES[char])
+        elif 0xDC80 <= ord(char) <= 0xDCFF:
+            out.append(f"\\x{ord(char) - 0xDC00:02x}")
+        elif ord(char) < 0x20 or ord(char) == 0x7F:
+            out.append(f"\\x{ord(char):02x}")
+        elif char.isprintable():
+            out.append(char)
+        elif ord(char) < 0x10000:
+            out.append(f"\\u{ord(char):04x}")
+        else:
+            out.append(f"\\U{ord(char):08x}")
+    out.append('"')
+    return "".join(out)

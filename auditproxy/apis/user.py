@@ -1,0 +1,23 @@
+"""authentication.k8s.io UserInfo: who somebody is."""
+
+import msgspec
+
+ANONYMOUS = "system:anonymous"
+UNAUTHENTICATED = "system:unauthenticated"
+AUTHENTICATED = "system:authenticated"
+MASTERS = "system:masters"
+
+
+class UserInfo(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A user as events and reviews show it; every empty member is omitted.
+
+    ``extra`` maps a key to its values; do not change it, the value is shared.
+    """
+
+    username: str = ""
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: dict[str, tuple[str, ...]] = {}
+
+
+NOBODY = UserInfo()

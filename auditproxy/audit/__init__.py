@@ -1,0 +1,1 @@
+"""What is recorded: policy, stages, objects, encoding (floor 4, pure)."""

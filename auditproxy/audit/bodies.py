@@ -1,0 +1,195 @@
+"""Reading captured bodies: unpacking, members, metadata, Status.
+
+Members stay raw JSON as long as possible, so that numbers and texts are
+recorded in the spelling they were sent in. Everything that cannot be read
+raises SerializationError and nothing else.
+"""
+
+import zlib
+from typing import Any
+
+import msgspec
+
+from auditproxy.apis.status import Status, StatusCause, StatusDetails
+from auditproxy.serializer import json
+from auditproxy.serializer.errors import SerializationError
+from auditproxy.serializer.protobuf import ObjectMeta as ObjectMetadata
+
+Members = dict[str, msgspec.Raw]
+
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class _Kind(msgspec.Struct):
+    """Just the kind of an object."""
+
+    kind: Any = None
+
+
+_KIND = msgspec.json.Decoder(_Kind)
+
+
+def base_type(content_type: str) -> str:
+    """A Content-Type without its parameters, in lower case."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def inflate(body: bytes, content_encoding: str, limit: int) -> bytes:
+    """The body without its content coding; more than ``limit`` bytes is an error."""
+    coding = content_encoding.strip().lower()
+    if coding in ("", "identity"):
+        return body
+    if coding not in ("gzip", "deflate"):
+        raise SerializationError(f"content encoding {coding!r} is not decoded")
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    try:
+        plain = unpacker.decompress(body, limit + 1)
+    except zlib.error:
+        raise SerializationError(f"the body is not {coding}") from None
+    if len(plain) > limit:
+        raise SerializationError(f"larger than {limit} bytes when unpacked")
+    if not unpacker.eof:
+        raise SerializationError(f"the {coding} body ends early")
+    return plain
+
+
+def members(raw: bytes) -> Members:
+    """The members of a JSON object, values still raw; the last of a doubled name counts."""
+    try:
+        return _MEMBERS.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        if not isinstance(json.decode(raw), dict):
+            raise SerializationError("the body is not a JSON object") from None
+        # Valid for Go all the same (bytes that are not UTF-8, for one): normalise first.
+        return _MEMBERS.decode(json.compact(raw))
+
+
+def kind(raw: bytes) -> str:
+    """The kind of a JSON object, empty when it has none."""
+    try:
+        found = _KIND.decode(raw).kind
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+    return found if isinstance(found, str) else ""
+
+
+def metadata(object_members: Members) -> ObjectMetadata:
+    """What objectRef takes from an object's metadata; absent members are empty."""
+    try:
+        found = json.decode(bytes(object_members["metadata"]))
+    except (KeyError, SerializationError):
+        found = None
+    if not isinstance(found, dict):
+        found = {}
+    return ObjectMetadata(
+        name=text(found, "name"),
+        namespace=text(found, "namespace"),
+        uid=text(found, "uid"),
+        resource_version=text(found, "resourceVersion"),
+    )
+
+
+def drop_managed_fields(object_members: Members) -> bool:
+    """Take metadata.managedFields out of an object, a list's items, or a Table's rows, in place.
+
+    Returns whether anything changed.
+    """
+    changed = _drop_from_metadata(object_members)
+    name = kind(bytes(msgspec.json.encode({"kind": object_members.get("kind")})))
+    if name == "Table":
+        changed |= _drop_from_items(object_members, "rows", inner="object")
+    elif name.endswith("List"):
+        changed |= _drop_from_items(object_members, "items", inner=None)
+    return changed
+
+
+def _drop_from_metadata(object_members: Members) -> bool:
+    """Take managedFields out of one object's metadata."""
+    raw = object_members.get("metadata")
+    if raw is None or b"managedFields" not in bytes(raw):
+        return False
+    try:
+        found = _MEMBERS.decode(raw)
+    except msgspec.DecodeError:
+        return False
+    if found.pop("managedFields", None) is None:
+        return False
+    object_members["metadata"] = msgspec.Raw(msgspec.json.encode(found))
+    return True
+
+
+def _drop_from_items(object_members: Members, name: str, *, inner: str | None) -> bool:
+    """Take managedFields out of each item, or out of the object inside each row."""
+    raw = object_members.get(name)
+    if raw is None or b"managedFields" not in bytes(raw):
+        return False
+    try:
+        items = _ITEMS.decode(raw)
+    except msgspec.DecodeError:
+        return False
+    changed = False
+    for index, item in enumerate(items):
+        try:
+            item_members = _MEMBERS.decode(item)
+            if inner is None:
+                dropped = _drop_from_metadata(item_members)
+            elif inner in item_members:
+                object_of_row = _MEMBERS.decode(item_members[inner])
+                dropped = _drop_from_metadata(object_of_row)
+                item_members[inner] = msgspec.Raw(msgspec.json.encode(object_of_row))
+            else:
+                dropped = False
+        except msgspec.DecodeError:
+            continue
+        if dropped:
+            items[index] = msgspec.Raw(msgspec.json.encode(item_members))
+            changed = True
+    if changed:
+        object_members[name] = msgspec.Raw(msgspec.json.encode(items))
+    return changed
+
+
+def status_from_json(raw: bytes) -> Status:
+    """The Status that a JSON body holds; members of a wrong type count as absent."""
+    body = json.decode(raw)
+    if not isinstance(body, dict):
+        raise SerializationError("the Status is not a JSON object")
+    details = body.get("details")
+    return Status(
+        metadata={},
+        status=text(body, "status"),
+        message=text(body, "message"),
+        reason=text(body, "reason"),
+        details=status_details(details) if isinstance(details, dict) else None,
+        code=integer(body, "code"),
+    )
+
+
+def status_details(details: dict[str, Any]) -> StatusDetails:
+    """StatusDetails from decoded JSON."""
+    causes = details.get("causes")
+    return StatusDetails(
+        name=text(details, "name"),
+        group=text(details, "group"),
+        kind=text(details, "kind"),
+        uid=text(details, "uid"),
+        causes=tuple(
+            StatusCause(text(cause, "reason"), text(cause, "message"), text(cause, "field"))
+            for cause in (causes if isinstance(causes, list) else ())
+            if isinstance(cause, dict)
+        ),
+        retry_after_seconds=integer(details, "retryAfterSeconds"),
+    )
+
+
+def text(found: dict[str, Any], key: str) -> str:
+    """A member as text, empty when it is something else."""
+    value = found.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def integer(found: dict[str, Any], key: str) -> int:
+    """A member as an integer, 0 when it is something else."""
+    value = found.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

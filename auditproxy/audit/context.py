@@ -1,0 +1,215 @@
+"""AuditContext: everything the events of one request will say, gathered as it becomes known.
+
+    created --begin--> begun --event(RequestReceived)--> ... --event(ResponseComplete | Panic)--> done
+       \\--begin(failed=True)--> one event(ResponseStarted) and nothing else
+
+The context is filled by plain calls and never waits; ``event`` gives the frozen
+value for one stage, or None when the policy does not want it. The rules are
+those of kube-apiserver's WithAudit and WithFailedAuthenticationAudit
+(apiserver endpoints/filters/audit.go, authn_audit.go, audit/context.go).
+"""
+
+import msgspec
+
+from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.audit import (
+    API_VERSION,
+    LEVEL_WORDS,
+    AuthenticationMetadata,
+    Event,
+    Level,
+    ObjectReference,
+    RequestAuditConfig,
+    Stage,
+)
+from auditproxy.apis.status import Status, failure, only_code
+from auditproxy.apis.user import NOBODY, UserInfo
+from auditproxy.serializer.duration import format_duration
+from auditproxy.serializer.protobuf import ObjectMeta
+from auditproxy.serializer.times import micro_time
+
+LATENCY_THRESHOLD = 500_000_000
+"""Nanoseconds above which ResponseComplete tells where the time went, as kube-apiserver does."""
+
+_LATENCY_PREFIX = "apiserver.latency.k8s.io/"
+_NO_CONFIG = RequestAuditConfig(Level.NONE)
+
+
+class AuditContext:
+    """One request's audit record in the making; times are nanoseconds since the epoch."""
+
+    __slots__ = (
+        "_object_ref",
+        "_received_text",
+        "_request_info",
+        "_request_uri",
+        "_source_ips",
+        "_user",
+        "_user_agent",
+        "annotations",
+        "audit_id",
+        "authentication_metadata",
+        "config",
+        "failed",
+        "finished",
+        "impersonated_user",
+        "latencies",
+        "received",
+        "request_object",
+        "response_object",
+        "response_status",
+    )
+
+    def __init__(self, audit_id: str, received: int) -> None:
+        self.audit_id = audit_id
+        self.received = received
+        self.config = _NO_CONFIG
+        self.annotations: dict[str, str] = {}
+        self.latencies: dict[str, int] = {}
+        self.impersonated_user: UserInfo | None = None
+        self.authentication_metadata: AuthenticationMetadata | None = None
+        self.request_object: msgspec.Raw | None = None
+        self.response_object: msgspec.Raw | None = None
+        self.response_status: Status | None = None
+        self.failed = False
+        self.finished = False
+        self._object_ref: ObjectReference | None = None
+        self._received_text = ""
+
+    def begin(
+        self,
+        config: RequestAuditConfig,
+        *,
+        info: RequestInfo,
+        request_uri: str,
+        user: UserInfo | None,
+        source_ips: tuple[str, ...],
+        user_agent: str,
+        failed: bool = False,
+    ) -> None:
+        """Take what the policy decided and what every event of this request shares.
+
+        ``failed`` marks a request refused before authentication was done: its
+        only event is ResponseStarted. Annotations made earlier are dropped when
+        the level is None.
+        """
+        self.config = config
+        self.failed = failed
+        if config.level is Level.NONE:
+            self.annotations.clear()
+            return
+        self._request_info = info
+        self._request_uri = request_uri
+        self._user = user or NOBODY
+        self._source_ips = source_ips
+        self._user_agent = user_agent
+        self._received_text = micro_time(self.received)
+        if info.is_resource_request:
+            self._object_ref = ObjectReference(
+                resource=info.resource,
+                namespace=info.namespace,
+                name=info.name,
+                api_group=info.api_group,
+                api_version=info.api_version,
+                subresource=info.subresource,
+            )
+
+    @property
+    def level(self) -> Level:
+        """The level that the policy gave this request; NONE before it was asked."""
+        return self.config.level
+
+    def annotate(self, key: str, value: str) -> None:
+        """Add an annotation; the first value of a key stays, as in kube-apiserver."""
+        self.annotations.setdefault(key, value)
+
+    def impersonate(self, user: UserInfo, constraint: str) -> None:
+        """Record whom the client acts as from here on, and the constrained mode that allowed it."""
+        self.impersonated_user = user
+        if constraint:
+            self.authentication_metadata = AuthenticationMetadata(
+                impersonation_constraint=constraint
+            )
+
+    def complete_reference(self, metadata: ObjectMeta) -> None:
+        """Fill what the URL left open of objectRef from the request's own object."""
+        reference = self._object_ref
+        if reference is None:
+            return
+        self._object_ref = msgspec.structs.replace(
+            reference,
+            namespace=reference.namespace or metadata.namespace,
+            name=reference.name or metadata.name,
+            uid=reference.uid or metadata.uid,
+            resource_version=reference.resource_version or metadata.resource_version,
+        )
+
+    def wrote_code(self, code: int) -> None:
+        """Note the code that goes to the client; a Status noted before keeps its other members."""
+        if self.response_status is None:
+            self.response_status = only_code(code)
+        elif self.response_status.code != code:
+            self.response_status = msgspec.structs.replace(self.response_status, code=code)
+
+    def wrote_nothing(self) -> None:
+        """Note that the client got no answer (it left), in kube-apiserver's words."""
+        self.response_status = Status(
+            metadata={}, status="Success", message="Connection closed early", code=200
+        )
+
+    def panicked(self, value: str) -> None:
+        """Note that our own handler crashed; replaces whatever status stood there."""
+        self.response_status = failure(500, "InternalError", f"APIServer panic'd: {value}")
+
+    def track(self, layer: str, nanoseconds: int) -> None:
+        """Add to the time spent in one layer (authentication, impersonation, ...)."""
+        self.latencies[layer] = self.latencies.get(layer, 0) + nanoseconds
+
+    def wants(self, stage: Stage) -> bool:
+        """Whether an event of this stage is to be written at all."""
+        config = self.config
+        if config.level is Level.NONE or stage in config.omit_stages:
+            return False
+        return not self.failed or stage is Stage.RESPONSE_STARTED
+
+    def event(self, stage: Stage, now: int) -> Event | None:
+        """The event of one stage at ``now``, or None when the policy does not want it."""
+        if not self.wants(stage):
+            return None
+        early = stage is Stage.REQUEST_RECEIVED
+        annotations = dict(self.annotations)
+        if stage is Stage.RESPONSE_COMPLETE:
+            annotations.update(self._latency_annotations(now))
+        if len(annotations) > 1:
+            annotations = dict(sorted(annotations.items()))
+        level = self.config.level
+        return Event(
+            kind="Event",
+            api_version=API_VERSION,
+            level=LEVEL_WORDS[level],
+            audit_id=self.audit_id,
+            stage=stage,
+            request_uri=self._request_uri,
+            verb=self._request_info.verb,
+            user=self._user,
+            impersonated_user=self.impersonated_user,
+            authentication_metadata=self.authentication_metadata,
+            source_ips=self._source_ips,
+            user_agent=self._user_agent,
+            object_ref=self._object_ref,
+            response_status=self.response_status,
+            request_object=self.request_object if level >= Level.REQUEST else None,
+            response_object=self.response_object if level >= Level.REQUEST_RESPONSE else None,
+            request_received_timestamp=self._received_text,
+            stage_timestamp=self._received_text if early else micro_time(now),
+            annotations=annotations,
+        )
+
+    def _latency_annotations(self, now: int) -> dict[str, str]:
+        """The latency annotations of a slow request; a watch has none."""
+        total = now - self.received
+        if total <= LATENCY_THRESHOLD or self._request_info.verb == "watch":
+            return {}
+        layers = {layer: spent for layer, spent in self.latencies.items() if spent > 0}
+        layers["total"] = total
+        return {_LATENCY_PREFIX + layer: format_duration(spent) for layer, spent in layers.items()}

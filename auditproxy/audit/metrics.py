@@ -1,0 +1,230 @@
+"""Metrics: kube-apiserver's names with its labels and meanings, and our own accounting.
+
+    auditproxy_audit_events_generated_total
+        = auditproxy_audit_events_written_total + auditproxy_audit_events_dropped_total{reason}
+
+holds at every moment at which no event is being written. Labels that a client
+could choose are bounded: group, version and resource of a request count only
+when the upstream served it (no 404), and a new one past ``MAXIMUM_RESOURCES``
+is counted as ``other``.
+"""
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
+
+from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.audit import LEVEL_WORDS, Level
+from auditproxy.audit.request_metrics import OTHER, clean_dry_run, clean_scope, clean_verb
+
+DURATION_BUCKETS = (
+    0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+)  # fmt: skip
+"""kube-apiserver's buckets of apiserver_request_duration_seconds, in seconds."""
+
+MAXIMUM_RESOURCES = 1024
+"""Distinct combinations of group, version, resource and subresource that get labels of their own."""
+
+_REQUEST_LABELS = (
+    "verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component",
+)  # fmt: skip
+_LONG_RUNNING_LABELS = (
+    "verb", "group", "version", "resource", "subresource", "scope", "component",
+)  # fmt: skip
+
+
+class Metrics:
+    """Every metric of one proxy, in a registry of its own."""
+
+    def __init__(self) -> None:
+        # kube-apiserver has no *_created series.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        registry = self.registry
+        self._events = Counter(
+            "apiserver_audit_event",
+            "[ALPHA] Counter of audit events generated and sent to the audit backend.",
+            registry=registry,
+        )
+        self._errors = Counter(
+            "apiserver_audit_error",
+            "[ALPHA] Counter of audit events that failed to be audited properly. "
+            "Plugin identifies the plugin affected by the error.",
+            ("plugin",),
+            registry=registry,
+        )
+        levels = Counter(
+            "apiserver_audit_level",
+            "[ALPHA] Counter of policy levels for audit events (1 per request).",
+            ("level",),
+            registry=registry,
+        )
+        self._levels = {level: levels.labels(word) for level, word in LEVEL_WORDS.items()}
+        self._rejected = Counter(
+            "apiserver_audit_requests_rejected",
+            "[ALPHA] Counter of apiserver requests rejected due to an error in audit "
+            "logging backend.",
+            registry=registry,
+        )
+        self._requests = Counter(
+            "apiserver_request",
+            "[STABLE] Counter of apiserver requests broken out for each verb, dry run value, "
+            "group, version, resource, scope, component, and HTTP response code.",
+            (*_REQUEST_LABELS, "code"),
+            registry=registry,
+        )
+        self._durations = Histogram(
+            "apiserver_request_duration_seconds",
+            "[STABLE] Response latency distribution in seconds for each verb, dry run value, "
+            "group, version, resource, subresource, scope and component.",
+            _REQUEST_LABELS,
+            buckets=DURATION_BUCKETS,
+            registry=registry,
+        )
+        self._long_running = Gauge(
+            "apiserver_longrunning_requests",
+            "[STABLE] Gauge of all active long-running apiserver requests broken out by verb, "
+            "group, version, resource, scope and component. "
+            "Not all requests are tracked this way.",
+            _LONG_RUNNING_LABELS,
+            registry=registry,
+        )
+        self._handshake_errors = Counter(
+            "apiserver_tls_handshake_errors",
+            "[ALPHA] Number of requests dropped with 'TLS handshake error from' error",
+            registry=registry,
+        )
+        self._generated = Counter(
+            "auditproxy_audit_events_generated",
+            "Audit events handed to the audit backend.",
+            registry=registry,
+        )
+        self._written = Counter(
+            "auditproxy_audit_events_written",
+            "Audit events written whole by the audit backend.",
+            registry=registry,
+        )
+        self._dropped = Counter(
+            "auditproxy_audit_events_dropped",
+            "Audit events that were not written, by reason.",
+            ("reason",),
+            registry=registry,
+        )
+        self._upstream_errors = Counter(
+            "auditproxy_upstream_errors",
+            "Requests whose upstream gave no whole answer, by reason.",
+            ("reason",),
+            registry=registry,
+        )
+        self._unparsed = Counter(
+            "auditproxy_requests_unparsed",
+            "Bytes of clients that were no request and left no event, by the code answered.",
+            ("code",),
+            registry=registry,
+        )
+        self._log_reopened = Counter(
+            "auditproxy_audit_log_reopened",
+            "How often the log file was opened again, by reason.",
+            ("reason",),
+            registry=registry,
+        )
+        self._known: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
+        self._resources: set[tuple[str, str, str, str]] = set()
+
+    # --- audit -----------------------------------------------------------------
+
+    def level(self, level: Level) -> None:
+        """The policy was asked about a request."""
+        self._levels[level].inc()
+
+    def event(self) -> None:
+        """An event goes to the backend."""
+        self._events.inc()
+        self._generated.inc()
+
+    def rejected(self) -> None:
+        """A request was refused because its event could not be stored."""
+        self._rejected.inc()
+
+    def written(self) -> None:
+        """An event was written whole."""
+        self._written.inc()
+
+    def dropped(self, reason: str, plugin: str) -> None:
+        """An event was not written; ``reason`` is one of a few fixed words."""
+        self._dropped.labels(reason).inc()
+        self._errors.labels(plugin).inc()
+
+    def log_reopened(self, reason: str) -> None:
+        """The log file was opened again."""
+        self._log_reopened.labels(reason).inc()
+
+    # --- requests --------------------------------------------------------------
+
+    def request(
+        self,
+        info: RequestInfo,
+        method: str,
+        *,
+        code: int,
+        seconds: float,
+        content_type: str = "",
+        dry_run: tuple[str, ...] = (),
+    ) -> None:
+        """A request has ended."""
+        labels = self._labels(info, method, code, content_type, dry_run)
+        key = (*labels, str(code))
+        known = self._known.get(key)
+        if known is None:
+            known = (self._requests.labels(*key), self._durations.labels(*labels))
+            self._known[key] = known
+        known[0].inc()
+        known[1].observe(seconds)
+
+    def long_running(self, info: RequestInfo, method: str) -> Gauge:
+        """The gauge of open requests of one kind, to be raised and lowered by the caller."""
+        verb, _, *rest = self._labels(info, method, 0, "", ())
+        return self._long_running.labels(verb, *rest)
+
+    def _labels(
+        self,
+        info: RequestInfo,
+        method: str,
+        code: int,
+        content_type: str,
+        dry_run: tuple[str, ...],
+    ) -> tuple[str, ...]:
+        """The labels of a request but for its code, bounded in number."""
+        resource = (info.api_group, info.api_version, info.resource, info.subresource)
+        if not info.is_resource_request:
+            resource = ("", "", "", "")
+        elif resource not in self._resources:
+            if code in (0, 401, 403, 404) or len(self._resources) >= MAXIMUM_RESOURCES:
+                resource = (OTHER, OTHER, OTHER, OTHER)
+            else:
+                self._resources.add(resource)
+        return (
+            clean_verb(info, method, content_type),
+            clean_dry_run(dry_run),
+            *resource,
+            clean_scope(info),
+            "apiserver",
+        )
+
+    # --- what went wrong -------------------------------------------------------
+
+    def upstream_error(self, reason: str) -> None:
+        """The upstream gave no whole answer; ``reason`` is one of a few fixed words."""
+        self._upstream_errors.labels(reason).inc()
+
+    def tls_handshake_error(self) -> None:
+        """A client's TLS handshake failed."""
+        self._handshake_errors.inc()
+
+    def rejected_unparsed(self, code: int) -> None:
+        """Bytes that were no request were answered with ``code``."""
+        self._unparsed.labels(str(code)).inc()

@@ -1,0 +1,266 @@
+"""Which objects of a request and its answer are recorded, and in what form.
+
+kube-apiserver records objects inside its REST handlers; seen from outside the
+same facts are in the bodies and in the answer. Every function here takes whole
+captured bodies and gives values; whatever it cannot read becomes an annotation,
+never an exception, so that no body can cost an event
+(apiserver audit/request.go, endpoints/handlers/{create,update,patch,delete}.go).
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.audit import Level
+from auditproxy.apis.status import Status
+from auditproxy.audit import bodies
+from auditproxy.serializer import json, protobuf, yaml
+from auditproxy.serializer.errors import SerializationError
+from auditproxy.serializer.protobuf import ObjectMeta as ObjectMetadata
+
+JSON = "application/json"
+YAML = "application/yaml"
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+OBJECT_TYPES = (JSON, YAML, PROTOBUF)
+PATCH_TYPES = (
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+    "application/apply-patch+yaml",
+)
+
+REQUEST_OBJECT_OMITTED = "auditproxy.io/request-object-omitted"
+RESPONSE_OBJECT_OMITTED = "auditproxy.io/response-object-omitted"
+
+_STREAMING_SUBRESOURCES = frozenset({"attach", "exec", "proxy", "log", "portforward"})
+_DELETE_OPTIONS = (
+    "gracePeriodSeconds",
+    "preconditions",
+    "orphanDependents",
+    "propagationPolicy",
+    "dryRun",
+    "ignoreStoreReadErrorWithClusterBreakingPotential",
+)
+_FALSE_OMITTED = frozenset({"ignoreStoreReadErrorWithClusterBreakingPotential"})
+_DISCOVERY_PATH = re.compile(r"/(api|apis)(/[^/]+){0,2}/?")
+_NOT_DECODED = re.compile(
+    "the object provided is unrecognized"
+    "|cannot be handled as a"
+    "|does not match the expected API version"
+    "|strict decoding error"
+    '|no kind "'
+    "|the API version in the data"
+    "|is not valid for this resource"
+)
+"""Texts of a 400 that was given before the object was recorded."""
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """What one body adds to the event: all members optional."""
+
+    object: msgspec.Raw | None = None
+    metadata: ObjectMetadata | None = None
+    status: Status | None = None
+    annotations: tuple[tuple[str, str], ...] = ()
+
+
+NOTHING = Recorded()
+
+
+def records_request(info: RequestInfo) -> bool:
+    """Whether kube-apiserver would look at this request's body for its audit at all."""
+    return (
+        info.is_resource_request
+        and info.verb in ("create", "update", "patch", "delete", "deletecollection")
+        and info.subresource not in _STREAMING_SUBRESOURCES
+    )
+
+
+def records_response(info: RequestInfo, code: int, *, long_running: bool) -> bool:
+    """Whether the answer's body may hold an object or a Status that belongs in the event."""
+    if code >= 400:
+        return True
+    if long_running or code < 200 or code in (204, 304):
+        return False
+    return info.is_resource_request or _DISCOVERY_PATH.fullmatch(info.path) is not None
+
+
+def request_object(
+    info: RequestInfo,
+    content_type: str,
+    body: bytes,
+    *,
+    level: Level,
+    omit_managed_fields: bool,
+    code: int,
+    status: Status | None,
+) -> Recorded:
+    """What a request's body adds, given how the request ended (``code`` and its Status)."""
+    if not records_request(info) or not decoded_by_server(info, code, status):
+        return NOTHING
+    try:
+        if info.verb == "patch":
+            return _patch(content_type, body, level)
+        if not body and info.verb in ("delete", "deletecollection"):
+            return NOTHING
+        return _submitted(info, content_type, body, level, omit_managed_fields)
+    except SerializationError as error:
+        return _omitted(REQUEST_OBJECT_OMITTED, str(error)) if code < 400 else NOTHING
+
+
+def decoded_by_server(info: RequestInfo, code: int, status: Status | None) -> bool:
+    """Whether the server got as far as decoding the body before it gave this answer.
+
+    A refusal by authentication, authorization, flow control, negotiation, size
+    or decoding comes earlier; one by admission, validation or storage later.
+    """
+    if code in (401, 405, 406, 413, 415, 429):
+        return False
+    message = status.message if status else ""
+    if code == 403:
+        return not is_authorization_denial(info, status)
+    if code == 404:
+        return status is not None and message != "the server could not find the requested resource"
+    if code == 400 and info.verb != "patch":
+        return _NOT_DECODED.search(message) is None
+    return True
+
+
+def is_authorization_denial(info: RequestInfo, status: Status | None) -> bool:
+    """Whether a 403 is the authorizer's own and not admission's, told by its fixed words."""
+    return status is None or f" cannot {info.verb} " in status.message
+
+
+def _patch(content_type: str, body: bytes, level: Level) -> Recorded:
+    """A patch is recorded as sent when it is JSON; kube-apiserver loses the event when it is not."""
+    if level < Level.REQUEST or content_type.partition(";")[0] not in PATCH_TYPES:
+        return NOTHING
+    try:
+        return Recorded(object=msgspec.Raw(json.compact(body)))
+    except SerializationError:
+        pass
+    note = ((REQUEST_OBJECT_OMITTED, "the patch is not JSON: recorded as a converted object"),)
+    if content_type.startswith("application/apply-patch+yaml"):
+        try:
+            return Recorded(object=msgspec.Raw(json.compact(yaml.to_json(body))), annotations=note)
+        except SerializationError:
+            pass
+    note = ((REQUEST_OBJECT_OMITTED, "the patch is not JSON: recorded as a string"),)
+    text = json.encode(json.text_from_bytes(body))
+    return Recorded(object=msgspec.Raw(text), annotations=note)
+
+
+def _submitted(
+    info: RequestInfo, content_type: str, body: bytes, level: Level, omit_managed_fields: bool
+) -> Recorded:
+    """The object of a create or update, or the DeleteOptions of a delete."""
+    media_type = bodies.base_type(content_type) or JSON
+    if media_type not in OBJECT_TYPES:
+        return NOTHING
+    deleting = info.verb in ("delete", "deletecollection")
+    if media_type == PROTOBUF:
+        return _submitted_protobuf(body, level, deleting)
+    members = bodies.members(yaml.to_json(body) if media_type == YAML else body)
+    if deleting:
+        return _delete_options({key: json.decode(bytes(raw)) for key, raw in members.items()}, level)
+    metadata = bodies.metadata(members)
+    if level < Level.REQUEST:
+        return Recorded(metadata=metadata)
+    if omit_managed_fields:
+        bodies.drop_managed_fields(members)
+    first = {key: members.pop(key) for key in ("kind", "apiVersion") if key in members}
+    raw = json.compact(msgspec.json.encode({**first, **members}))
+    return Recorded(object=msgspec.Raw(raw), metadata=metadata)
+
+
+def _submitted_protobuf(body: bytes, level: Level, deleting: bool) -> Recorded:
+    """A protobuf body gives its metadata; its object cannot be shown without the type's table."""
+    envelope = protobuf.envelope(body)
+    if deleting:
+        return _delete_options(protobuf.delete_options(envelope.raw), level)
+    metadata = protobuf.object_meta(envelope.raw)
+    if level < Level.REQUEST:
+        return Recorded(metadata=metadata)
+    return Recorded(metadata=metadata, annotations=((REQUEST_OBJECT_OMITTED, "protobuf"),))
+
+
+def _delete_options(options: dict[str, Any], level: Level) -> Recorded:
+    """DeleteOptions in Go's order, under the internal version that kube-apiserver records."""
+    if level < Level.REQUEST or options.get("kind", "DeleteOptions") != "DeleteOptions":
+        return NOTHING
+    recorded = {"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/__internal"}
+    for name in _DELETE_OPTIONS:
+        value = options.get(name)
+        if value is not None and value != [] and (name not in _FALSE_OMITTED or value is not False):
+            recorded[name] = value
+    return Recorded(object=msgspec.Raw(json.encode(recorded)))
+
+
+def response_object(
+    info: RequestInfo,
+    content_type: str,
+    content_encoding: str,
+    body: bytes,
+    *,
+    level: Level,
+    omit_managed_fields: bool,
+    code: int,
+    decoded_limit: int,
+) -> Recorded:
+    """What an answer's body adds: its Status at every level, its object at RequestResponse.
+
+    ``decoded_limit`` bounds in bytes what a compressed body may unfold to.
+    """
+    try:
+        plain = bodies.inflate(body, content_encoding, decoded_limit)
+        media_type = bodies.base_type(content_type)
+        if media_type == PROTOBUF:
+            return _answered_protobuf(plain, level)
+        if media_type == YAML:
+            plain = yaml.to_json(plain)
+        elif media_type != JSON:
+            return NOTHING
+        elif code >= 400 and plain.startswith(b"{\n") and not plain.endswith(b"\n"):
+            # Indented although nobody asked: the Accept header could not be
+            # satisfied, and the server's audit never saw this Status.
+            return NOTHING
+        return _answered(plain, level, omit_managed_fields)
+    except SerializationError as error:
+        if level < Level.REQUEST_RESPONSE:
+            return NOTHING
+        return _omitted(RESPONSE_OBJECT_OMITTED, str(error))
+
+
+def _answered(plain: bytes, level: Level, omit_managed_fields: bool) -> Recorded:
+    """Record a JSON answer if it is an API object, which is to say if it has a kind."""
+    if level < Level.REQUEST_RESPONSE:
+        if bodies.kind(plain) != "Status":
+            return NOTHING
+        return Recorded(status=bodies.status_from_json(plain))
+    members = bodies.members(plain)
+    kind = json.decode(bytes(members["kind"])) if "kind" in members else None
+    if not isinstance(kind, str):
+        return NOTHING
+    if kind == "Status":
+        return Recorded(status=bodies.status_from_json(plain), object=msgspec.Raw(json.compact(plain)))
+    if omit_managed_fields and bodies.drop_managed_fields(members):
+        plain = msgspec.json.encode(members)
+    return Recorded(object=msgspec.Raw(json.compact(plain)))
+
+
+def _answered_protobuf(plain: bytes, level: Level) -> Recorded:
+    """Record a protobuf answer: a Status whole, anything else by an annotation."""
+    envelope = protobuf.envelope(plain)
+    if envelope.kind != "Status":
+        if level < Level.REQUEST_RESPONSE:
+            return NOTHING
+        return _omitted(RESPONSE_OBJECT_OMITTED, "protobuf")
+    status = protobuf.status(envelope.raw)
+    return Recorded(status=status, object=msgspec.Raw(json.status_body(status).rstrip(b"\n")))
+
+
+def _omitted(key: str, why: str) -> Recorded:
+    """Nothing but a note of what is missing and why."""
+    return Recorded(annotations=((key, why),))

@@ -1,0 +1,195 @@
+"""From captured bodies to the context: what an upstream's answer and the request's body add.
+
+The order is fixed: the answer first (its Status says how far the server got),
+then the authorization decision that follows from it, then the request's body.
+"""
+
+from dataclasses import dataclass
+
+from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.audit import Level
+from auditproxy.apis.status import StatusDetails, failure
+from auditproxy.audit import annotations
+from auditproxy.audit.context import AuditContext
+from auditproxy.audit.objects import (
+    REQUEST_OBJECT_OMITTED,
+    RESPONSE_OBJECT_OMITTED,
+    Recorded,
+    records_request,
+    records_response,
+    request_object,
+    response_object,
+)
+
+STATUS_LIMIT = 256 * 1024
+"""Bytes of an answer that are looked at when only a Status is wanted of it."""
+
+_METHOD_NOT_ALLOWED = failure(
+    405,
+    "MethodNotAllowed",
+    "the server does not allow this method on the requested resource",
+    StatusDetails(),
+)
+"""kube-apiserver's one text for a method that a path does not serve."""
+
+
+@dataclass(slots=True)
+class Captured:
+    """What was copied of one request and its answer; a body is None when it outgrew its limit."""
+
+    request_content_type: str = ""
+    request_body: bytes | None = b""
+    request_size: int = 0
+    request_complete: bool = False
+    code: int = 0
+    content_type: str = ""
+    content_encoding: str = ""
+    warnings: tuple[str, ...] = ()
+    response_body: bytes | None = b""
+    response_size: int = 0
+    response_complete: bool = False
+    head_request: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes that recording would have to decode."""
+        return len(self.request_body or b"") + len(self.response_body or b"")
+
+
+def request_copy_limit(info: RequestInfo, level: Level, limit: int) -> int:
+    """How many bytes of a request's body may be needed; 0 when none is.
+
+    Bodies count at Metadata too: they fill objectRef.
+    """
+    if level is Level.NONE or not records_request(info):
+        return 0
+    return limit
+
+
+def response_copy_limit(
+    info: RequestInfo, level: Level, code: int, *, long_running: bool, limit: int
+) -> int:
+    """How many bytes of an answer's body may be needed; 0 when none is."""
+    if level is Level.NONE or not records_response(info, code, long_running=long_running):
+        return 0
+    if level >= Level.REQUEST_RESPONSE:
+        return limit
+    if code >= 400 or info.verb in ("create", "delete", "deletecollection"):
+        return min(limit, STATUS_LIMIT)
+    return 0
+
+
+def record_answer(
+    context: AuditContext,
+    info: RequestInfo,
+    captured: Captured,
+    *,
+    long_running: bool,
+    infer_decision: bool,
+    decoded_limit: int,
+) -> None:
+    """Take the Status, the object and the authorization decision from the upstream's answer."""
+    if context.level is Level.NONE:
+        return
+    recorded = Recorded()
+    if records_response(info, captured.code, long_running=long_running):
+        recorded = _answer(context, info, captured, decoded_limit)
+    if recorded.status is not None:
+        context.response_status = recorded.status
+    if recorded.object is not None:
+        context.response_object = recorded.object
+    context.wrote_code(captured.code)
+    _annotate(context, recorded.annotations)
+    if infer_decision:
+        _annotate(
+            context,
+            annotations.inferred_decision(info, captured.code, recorded.status),
+        )
+
+
+def _answer(
+    context: AuditContext, info: RequestInfo, captured: Captured, decoded_limit: int
+) -> Recorded:
+    """What the answer's body holds."""
+    if captured.head_request:
+        # The body of this one answer is known although HEAD does not send it.
+        known = captured.code == 405 and captured.content_type.startswith("application/json")
+        return Recorded(status=_METHOD_NOT_ALLOWED) if known else Recorded()
+    if captured.response_body is None:
+        if context.level < Level.REQUEST_RESPONSE:
+            return Recorded()
+        return _too_large(RESPONSE_OBJECT_OMITTED, captured.response_size)
+    if not captured.response_complete or not captured.response_body:
+        return Recorded()
+    return response_object(
+        info,
+        captured.content_type,
+        captured.content_encoding,
+        captured.response_body,
+        level=context.level,
+        omit_managed_fields=context.config.omit_managed_fields,
+        code=captured.code,
+        decoded_limit=decoded_limit,
+    )
+
+
+def record_request(context: AuditContext, info: RequestInfo, captured: Captured) -> None:
+    """Take objectRef's open members and the object from the request's body."""
+    if context.level is Level.NONE or not records_request(info):
+        return
+    if captured.request_body is None:
+        if context.level >= Level.REQUEST and captured.code < 400:
+            _annotate(
+                context, _too_large(REQUEST_OBJECT_OMITTED, captured.request_size).annotations
+            )
+        return
+    if not captured.request_complete:
+        return
+    recorded = request_object(
+        info,
+        captured.request_content_type,
+        captured.request_body,
+        level=context.level,
+        omit_managed_fields=context.config.omit_managed_fields,
+        code=captured.code,
+        status=context.response_status,
+    )
+    if recorded.metadata is not None:
+        context.complete_reference(recorded.metadata)
+    context.request_object = recorded.object
+    _annotate(context, recorded.annotations)
+
+
+def record_end(context: AuditContext, info: RequestInfo, captured: Captured) -> None:
+    """Take the annotations that appear only when the request is over."""
+    if context.level is Level.NONE:
+        return
+    if captured.warnings:
+        _annotate(context, annotations.deprecation(captured.warnings))
+    if captured.code == 201 and captured.response_body and annotations.issues_credential(info):
+        _annotate(
+            context,
+            annotations.issued_credential(captured.content_type, captured.response_body),
+        )
+
+
+def _too_large(key: str, size: int) -> Recorded:
+    """The note for a body that outgrew its limit."""
+    return Recorded(annotations=((key, f"too large: {size} bytes"),))
+
+
+def _annotate(context: AuditContext, pairs: tuple[tuple[str, str], ...]) -> None:
+    """Add annotations, each key once."""
+    for key, value in pairs:
+        context.annotate(key, value)
+
+
+__all__ = [
+    "STATUS_LIMIT",
+    "Captured",
+    "record_answer",
+    "record_end",
+    "record_request",
+    "request_copy_limit",
+    "response_copy_limit",
+]

@@ -1,0 +1,1 @@
+"""Who asks: authenticators and their union (floor 4, pure)."""

@@ -1,0 +1,76 @@
+"""The authenticators of one configuration, composed in kube-apiserver's order.
+
+    anonymous, when no error:
+        group adder:
+            union[x509, bearer, websocket]    bearer and websocket share the token union
+
+(apiserver authentication/authenticatorfactory/delegating.go)
+"""
+
+from auditproxy.authentication.anonymous import AnonymousAuthenticator
+from auditproxy.authentication.authenticator import (
+    AuthenticatedGroupAdder,
+    AuthenticationError,
+    AuthenticationRequest,
+    Authenticator,
+    Identity,
+    TokenAuthenticator,
+    TokenUnion,
+    Union,
+)
+from auditproxy.authentication.bearer import (
+    BearerAuthenticator,
+    WebSocketAuthenticator,
+    forwarded_protocols,
+)
+from auditproxy.authentication.x509 import X509Authenticator
+
+
+def new_authenticator(
+    *,
+    x509: X509Authenticator | None,
+    tokens: tuple[TokenAuthenticator, ...],
+    anonymous: bool,
+) -> Authenticator:
+    """The whole of authentication: what the chain asks once per request.
+
+    ``tokens`` are asked in their order (token file before TokenReview); without
+    any, bearer tokens are not looked at. The answer is None only without
+    credentials and without ``anonymous``: a 401.
+    """
+    requests: list[Authenticator] = []
+    if x509 is not None:
+        requests.append(x509)
+    if tokens:
+        union = TokenUnion(tokens)
+        requests += [BearerAuthenticator(union), WebSocketAuthenticator(union)]
+    return _RequestAuthenticator(
+        AuthenticatedGroupAdder(Union(tuple(requests))),
+        AnonymousAuthenticator() if anonymous else None,
+    )
+
+
+class _RequestAuthenticator:
+    """The outermost authenticator: anonymous when nobody erred, warnings on every outcome."""
+
+    def __init__(self, inner: Authenticator, anonymous: Authenticator | None) -> None:
+        self._inner = inner
+        self._anonymous = anonymous
+
+    async def authenticate(self, request: AuthenticationRequest) -> Identity | None:
+        """Who asks; an error ends here, before anonymous is reached."""
+        try:
+            identity = await self._inner.authenticate(request)
+        except AuthenticationError as error:
+            error.warnings = tuple(request.warnings)
+            raise
+        if identity is None and self._anonymous is not None:
+            identity = await self._anonymous.authenticate(request)
+        if identity is None:
+            return None
+        subprotocols = None
+        if "sec-websocket-protocol" in request.headers:
+            subprotocols = forwarded_protocols(request.headers)
+        if request.warnings or subprotocols is not None:
+            return identity.with_request(tuple(request.warnings), subprotocols)
+        return identity

@@ -1,0 +1,72 @@
+"""How the upstream learns who asks: the identity headers of a forwarded request.
+
+    impersonation   our own credential and Impersonate-* of the user: ``impersonation_headers``
+    passthrough     the client's own bearer token, and what it asks to be: ``passthrough_headers``
+
+Both build the lines from values, never from the client's lines. Names of extra
+keys are escaped as client-go's transport escapes them.
+"""
+
+from auditproxy.apis.user import UserInfo
+from auditproxy.authentication.authenticator import Identity
+from auditproxy.authentication.tokenreview import sendable
+from auditproxy.authentication.wire import lower_ascii, wire_safe
+from auditproxy.request.headers import RawHeaders
+
+_TOKEN_BYTES = frozenset(
+    b"!#$&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+)
+"""Bytes that may stand in a header name (RFC 9110 token), without ``%``."""
+
+
+class UnforwardableIdentityError(ValueError):
+    """Forwarded, this identity would act as somebody else; the text holds no credential."""
+
+
+def impersonation_headers(user: UserInfo) -> RawHeaders:
+    """The Impersonate-* lines that make kube-apiserver see exactly this user.
+
+    One line per value, in the user's order; uid only when there is one. Raises
+    UnforwardableIdentityError for a user that header values cannot carry, an empty
+    username above all: without one the request would run as ourselves.
+    """
+    fault = wire_safe(user)
+    if fault is not None:
+        raise UnforwardableIdentityError(f"the user cannot be forwarded: {fault}")
+    lines = [(b"Impersonate-User", user.username.encode())]
+    if user.uid:
+        lines.append((b"Impersonate-Uid", user.uid.encode()))
+    lines += [(b"Impersonate-Group", group.encode()) for group in user.groups]
+    for key, values in user.extra.items():
+        name = b"Impersonate-Extra-" + escape_extra_key(key)
+        lines += [(name, value.encode()) for value in values]
+    return tuple(lines)
+
+
+def passthrough_headers(identity: Identity, wanted: UserInfo | None = None) -> RawHeaders:
+    """The client's own bearer token, and the Impersonate-* lines for the user it asks to be.
+
+    ``wanted`` is what the client asked for, before groups are added to it. An
+    anonymous client gets no line. Raises UnforwardableIdentityError for a client
+    that proved itself by anything but a token: there is nothing to hand on.
+    """
+    if identity.method == "anonymous":
+        authorization: RawHeaders = ()
+    elif not identity.token:
+        raise UnforwardableIdentityError(
+            f"a client known by {identity.method} has no bearer token to pass through"
+        )
+    elif not sendable(identity.token):
+        raise UnforwardableIdentityError("the bearer token cannot stand in a header")
+    else:
+        token = identity.token.encode("utf-8", "surrogateescape")
+        authorization = ((b"Authorization", b"Bearer " + token),)
+    return authorization if wanted is None else authorization + impersonation_headers(wanted)
+
+
+def escape_extra_key(key: str) -> bytes:
+    """The key as the tail of a header name: lower case, all but token bytes as %XX."""
+    return b"".join(
+        bytes((byte,)) if byte in _TOKEN_BYTES else b"%%%02X" % byte
+        for byte in lower_ascii(key).encode()
+    )

@@ -1,0 +1,88 @@
+"""X509Authenticator: the user of a client certificate, as kube-apiserver converts it.
+
+The handshake verified the chain against --client-ca-file; the validity period
+is checked again for every request, because a connection may outlive it
+(apiserver authentication/request/x509/x509.go).
+"""
+
+from auditproxy.apis.user import UserInfo
+from auditproxy.authentication.authenticator import (
+    AuthenticationError,
+    AuthenticationRequest,
+    Identity,
+    identify,
+    reserved_name,
+)
+from auditproxy.authentication.certificate import PeerCertificate
+
+__all__ = ["CertificateError", "PeerCertificate", "X509Authenticator", "user_from", "verify"]
+
+CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
+
+
+class CertificateError(AuthenticationError):
+    """The client certificate is not good, here and now."""
+
+
+class X509Authenticator:
+    """Knows the clients that showed a certificate.
+
+    ``allowed_system_groups`` turns the guard of reserved names on: a certificate
+    for a ``system:`` user, or for a ``system:`` group not listed, is refused.
+    None leaves it to the CA, as kube-apiserver does.
+    """
+
+    def __init__(self, allowed_system_groups: frozenset[str] | None = None) -> None:
+        self._allowed_system_groups = allowed_system_groups
+
+    async def authenticate(self, request: AuthenticationRequest) -> Identity | None:
+        """The certificate's user; None without a certificate or without a CN in it."""
+        certificate = request.peer_certificate
+        if certificate is None:
+            return None
+        verify(certificate, request.now)
+        if not certificate.common_name:
+            return None
+        user = user_from(certificate)
+        if self._allowed_system_groups is not None:
+            fault = reserved_name(user, self._allowed_system_groups)
+            if fault is not None:
+                raise CertificateError(f"{_name(certificate)}: {fault}")
+        return identify(user, method="x509")
+
+
+def verify(certificate: PeerCertificate, now: int) -> None:
+    """Raise CertificateError unless the certificate may be used by a client at ``now``.
+
+    The chain was verified at the handshake; a changed set of CAs is to be
+    checked here too, against ``certificate.der``.
+    """
+    if certificate.fault:
+        raise CertificateError(f"{_name(certificate)}: {certificate.fault}")
+    if not certificate.client_auth:
+        raise CertificateError(f"{_name(certificate)}: its usages do not include client auth")
+    if now < certificate.not_before:
+        raise CertificateError(f"{_name(certificate)} is not valid yet")
+    if now > certificate.not_after:
+        raise CertificateError(f"{_name(certificate)} has expired")
+
+
+def user_from(certificate: PeerCertificate) -> UserInfo:
+    """CN as username, O as groups, the uid attribute as uid; raises CertificateError."""
+    uid = ""
+    if certificate.uids:
+        if len(certificate.uids) > 1:
+            raise CertificateError(f"{_name(certificate)}: expected 1 UID, but found multiple")
+        uid = certificate.uids[0]
+        if not uid:
+            raise CertificateError(f"{_name(certificate)}: UID cannot be an empty string")
+    return UserInfo(
+        username=certificate.common_name,
+        uid=uid,
+        groups=certificate.organizations,
+        extra={CREDENTIAL_ID: (f"X509SHA256={certificate.fingerprint}",)},
+    )
+
+
+def _name(certificate: PeerCertificate) -> str:
+    return f"the client certificate {certificate.fingerprint[:16]}"

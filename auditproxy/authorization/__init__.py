@@ -1,0 +1,1 @@
+"""What the client asks to be: impersonation and the reviews it needs (floor 4, pure)."""

@@ -1,0 +1,205 @@
+"""Impersonation: whom a client asks to be, and whether it may.
+
+    Impersonate-* headers --parse--> wanted user
+        --modes, the last successful one first--> Impersonated
+                                              \\--> ImpersonationForbidden (403)
+    headers without Impersonate-User --> ImpersonationBadRequest (400)
+
+As kube-apiserver 1.36 with constrained impersonation (apiserver
+endpoints/filters/impersonation); the modes are in impersonation_modes.py.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from auditproxy.apis.attributes import Attributes
+from auditproxy.apis.status import Status, go_quote
+from auditproxy.apis.user import UserInfo
+from auditproxy.authorization.authorizer import Authorizer
+from auditproxy.authorization.impersonation_modes import (
+    MODES,
+    ImpersonationForbidden,
+    Mode,
+    ModeName,
+    default_groups,
+    effective_groups,
+)
+from auditproxy.request.headers import ClientHeaders
+
+__all__ = [
+    "DeferredImpersonator",
+    "Impersonated",
+    "ImpersonationBadRequest",
+    "ImpersonationForbidden",
+    "Impersonator",
+    "parse",
+]
+
+MODE_MEMORY = 10_000
+"""Requestors whose last successful mode is remembered."""
+
+_EXTRA_PREFIX = "Impersonate-Extra-"
+
+
+class ImpersonationBadRequest(ValueError):  # noqa: N818 - the name of the answer
+    """The Impersonate-* headers make no sense together; the text is the 400's message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Impersonated:
+    """Whom the request acts as from here on.
+
+    ``constraint`` is the verb of the constrained mode that allowed it, "" for
+    the legacy mode. ``wanted`` is what the client asked for, before groups were added.
+    """
+
+    user: UserInfo
+    constraint: str
+    wanted: UserInfo
+
+
+def parse(headers: ClientHeaders) -> UserInfo | None:
+    """The user that the headers ask to be, exactly as they say it; None when they ask for nobody.
+
+    Only the first Impersonate-User counts, empty groups are kept, nothing is
+    split at commas. Raises ImpersonationBadRequest with Go's text when a uid,
+    group or extra is asked for without a user.
+    """
+    username = headers.get("Impersonate-User")
+    uid = headers.get("Impersonate-Uid")
+    groups = tuple(headers.values("Impersonate-Group"))
+    extra: dict[str, tuple[str, ...]] = {}
+    for name, value in headers.with_prefix(_EXTRA_PREFIX):
+        key = _unescape(name[len(_EXTRA_PREFIX) :].lower())
+        extra[key] = (*extra.get(key, ()), value)
+    wanted = UserInfo(username=username, uid=uid, groups=groups, extra=extra)
+    if username:
+        return wanted
+    if uid or groups or extra:
+        raise ImpersonationBadRequest(
+            f"requested {_go_syntax(wanted)} without impersonating a user name"
+        )
+    return None
+
+
+def _unescape(key: str) -> str:
+    """The percent-decoded key, or the key as it is when an escape in it is broken."""
+    position = key.find("%")
+    while position >= 0:
+        if not _is_hex(key[position + 1 : position + 3]):
+            return key
+        position = key.find("%", position + 3)
+    return unquote_to_bytes(key.encode("utf-8", "surrogateescape")).decode(
+        "utf-8", "surrogateescape"
+    )
+
+
+def _is_hex(text: str) -> bool:
+    return len(text) == 2 and all(char in "0123456789abcdefABCDEF" for char in text)
+
+
+def _go_syntax(user: UserInfo) -> str:
+    """Go's ``%#v`` of a pointer to user.DefaultInfo."""
+    extra = ", ".join(
+        f"{go_quote(key)}:{_go_slice(values)}" for key, values in sorted(user.extra.items())
+    )
+    return (
+        f"&user.DefaultInfo{{Name:{go_quote(user.username)}, UID:{go_quote(user.uid)}, "
+        f"Groups:{_go_slice(user.groups)}, "
+        f"Extra:map[string][]string{f'{{{extra}}}' if user.extra else '(nil)'}}}"
+    )
+
+
+def _go_slice(values: tuple[str, ...]) -> str:
+    if not values:
+        return "[]string(nil)"
+    return f"[]string{{{', '.join(map(go_quote, values))}}}"
+
+
+class Impersonator:
+    """Lets clients act as others where the authorizer allows it.
+
+    Remembers per requestor the mode that last succeeded and tries it first, as
+    kube-apiserver does: whom a cluster admin becomes depends on it.
+    """
+
+    def __init__(self, authorizer: Authorizer, memory: int = MODE_MEMORY) -> None:
+        self._authorizer = authorizer
+        self._memory = memory
+        self._last: OrderedDict[str, ModeName] = OrderedDict()
+
+    async def impersonate(
+        self, headers: ClientHeaders, requestor: UserInfo, attributes: Attributes
+    ) -> Impersonated | None:
+        """Whom the request of ``requestor`` acts as; None when it asks for nobody.
+
+        Raises ImpersonationBadRequest and ImpersonationForbidden.
+        """
+        wanted = parse(headers)
+        return None if wanted is None else await self.authorize(attributes, requestor, wanted)
+
+    async def authorize(
+        self, attributes: Attributes, requestor: UserInfo, wanted: UserInfo
+    ) -> Impersonated:
+        """The impersonated user; ``attributes`` are those of the request itself.
+
+        Raises ImpersonationForbidden with the first refusal met: of the
+        remembered mode if it applied, else in the order of the modes.
+        """
+        remembered = self._last.get(requestor.username)
+        modes = list(MODES.values())
+        if remembered is not None:
+            self._last.move_to_end(requestor.username)
+            modes.sort(key=lambda mode: mode.name != remembered)
+        request = msgspec.structs.replace(attributes, user=requestor)
+        first: ImpersonationForbidden | None = None
+        for mode in modes:
+            if not mode.applies(wanted, requestor):
+                continue
+            try:
+                user = await mode.check(self._authorizer, request, requestor, wanted)
+            except ImpersonationForbidden as refusal:
+                first = first or refusal
+                continue
+            self._remember(requestor.username, mode)
+            return Impersonated(user, mode.constraint, wanted)
+        # The legacy mode applies always, so somebody has refused.
+        raise first or ImpersonationForbidden(_refused_by_all())
+
+    def _remember(self, username: str, mode: Mode) -> None:
+        self._last[username] = mode.name
+        self._last.move_to_end(username)
+        if len(self._last) > self._memory:
+            self._last.popitem(last=False)
+
+
+class DeferredImpersonator:
+    """Leaves the decision to the upstream, which sees the client's own credential.
+
+    Only for --upstream-identity=passthrough: with a credential of ours upstream,
+    everybody could become anybody. The mode that the upstream finds is not
+    known here, so no constraint is recorded.
+    """
+
+    async def impersonate(
+        self, headers: ClientHeaders, requestor: UserInfo, attributes: Attributes
+    ) -> Impersonated | None:
+        """Whom the request acts as if the upstream allows it; raises ImpersonationBadRequest."""
+        wanted = parse(headers)
+        if wanted is None:
+            return None
+        groups = default_groups(wanted.username, effective_groups(wanted, constrained=False))
+        return Impersonated(msgspec.structs.replace(wanted, groups=groups), "", wanted)
+
+
+def _refused_by_all() -> Status:
+    return Status(
+        metadata={},
+        status="Failure",
+        message="all impersonation modes failed",
+        reason="InternalError",
+        code=500,
+    )

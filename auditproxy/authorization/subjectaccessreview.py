@@ -1,0 +1,144 @@
+"""SubjectAccessReview: what is asked of kube-apiserver's authorizer and what the answer means.
+
+Asking and remembering are in server/reviews.py. Members and their omission are
+those of kubernetes api authorization/v1; the mapping of attributes and answers is
+that of kube's webhook authorizer (apiserver plugin/pkg/authorizer/webhook/webhook.go).
+"""
+
+import msgspec
+
+from auditproxy.apis.attributes import Attributes, SelectorRequirement
+from auditproxy.authorization.authorizer import Decision
+from auditproxy.serializer.json import encode
+
+SUBJECT_ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+
+CACHEABLE_LENGTH = 10_000
+"""Bytes of attributes that a client chose, from which on an answer is not remembered."""
+
+_API_VERSION = "authorization.k8s.io/v1"
+
+
+class _Requirement(msgspec.Struct, frozen=True, omit_defaults=True):
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+class _Selector(msgspec.Struct, frozen=True):
+    requirements: tuple[_Requirement, ...]
+
+
+class _ResourceAttributes(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"
+):
+    namespace: str = ""
+    verb: str = ""
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+    subresource: str = ""
+    name: str = ""
+    field_selector: _Selector | None = None
+    label_selector: _Selector | None = None
+
+
+class _NonResourceAttributes(msgspec.Struct, frozen=True, omit_defaults=True):
+    path: str = ""
+    verb: str = ""
+
+
+class _Spec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    resource_attributes: _ResourceAttributes | None = None
+    non_resource_attributes: _NonResourceAttributes | None = None
+    user: str = ""
+    groups: tuple[str, ...] = ()
+    extra: dict[str, tuple[str, ...]] = {}
+    uid: str = ""
+
+
+class _Status(msgspec.Struct):
+    allowed: bool = False
+    denied: bool = False
+    reason: str = ""
+
+
+class _Review(msgspec.Struct):
+    status: _Status
+
+
+def spec(attributes: Attributes) -> bytes:
+    """The encoded spec of the question; equal questions have equal bytes."""
+    user = attributes.user
+    resource = non_resource = None
+    if attributes.is_resource_request:
+        resource = _ResourceAttributes(
+            namespace=attributes.namespace,
+            verb=attributes.verb,
+            group=attributes.api_group,
+            version=attributes.api_version,
+            resource=attributes.resource,
+            subresource=attributes.subresource,
+            name=attributes.name,
+            field_selector=_selector(attributes.field_selector),
+            label_selector=_selector(attributes.label_selector),
+        )
+    else:
+        non_resource = _NonResourceAttributes(path=attributes.path, verb=attributes.verb)
+    return encode(
+        _Spec(
+            resource_attributes=resource,
+            non_resource_attributes=non_resource,
+            user=user.username if user else "",
+            groups=user.groups if user else (),
+            extra=dict(sorted(user.extra.items())) if user else {},
+            uid=user.uid if user else "",
+        )
+    )
+
+
+def _selector(requirements: tuple[SelectorRequirement, ...]) -> _Selector | None:
+    if not requirements:
+        return None
+    return _Selector(tuple(_Requirement(r.key, r.operator, r.values) for r in requirements))
+
+
+def review(encoded_spec: bytes) -> bytes:
+    """The body that asks ``encoded_spec``."""
+    return (
+        b'{"apiVersion":"%s","kind":"SubjectAccessReview","spec":' % _API_VERSION.encode()
+        + encoded_spec
+        + b"}"
+    )
+
+
+def read_review(body: bytes) -> Decision:
+    """The decision of an answered review; an answer that cannot be right is an error."""
+    try:
+        status = msgspec.json.decode(body, type=_Review).status
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Decision(allowed=False, error="the answer is not a SubjectAccessReview")
+    if status.denied and status.allowed:
+        return Decision(
+            allowed=False,
+            denied=True,
+            reason=status.reason,
+            error="webhook subject access review returned both allow and deny response",
+        )
+    return Decision(allowed=status.allowed, denied=status.denied, reason=status.reason)
+
+
+def cacheable(attributes: Attributes) -> bool:
+    """Whether an answer may be remembered: huge attributes would crowd out everybody's."""
+    texts = (
+        attributes.namespace,
+        attributes.verb,
+        attributes.api_group,
+        attributes.api_version,
+        attributes.resource,
+        attributes.subresource,
+        attributes.name,
+        attributes.path if not attributes.is_resource_request else "",
+    )
+    size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    return size < CACHEABLE_LENGTH

@@ -1,0 +1,1 @@
+"""Where events go: the log file and what wraps it (floor 5)."""

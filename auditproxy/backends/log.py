@@ -1,0 +1,110 @@
+"""The log backend: one event, one line, one write (apiserver plugin/pkg/audit/log).
+
+Every event ends as written or as dropped with a reason; a failing disk is told
+to operators and never to the request, unless the mode is blocking-strict.
+"""
+
+import errno
+import os
+from collections.abc import Callable
+from typing import Protocol
+
+from auditproxy.apis.audit import Event
+from auditproxy.audit.encode import Encoder
+from auditproxy.audit.metrics import Metrics
+from auditproxy.backends.rotation import LineTooLongError, ShortWriteError
+
+PLUGIN = "log"
+"""The backend's name in kube-apiserver's metrics and texts."""
+
+
+class LineWriter(Protocol):
+    """Where lines go."""
+
+    def write(self, line: bytes) -> None:
+        """Append one line whole; raises OSError or LineTooLongError."""
+        ...
+
+    def close(self) -> None:
+        """No more lines will come."""
+        ...
+
+
+class StandardOutput:
+    """Lines to a descriptor that is not ours to rotate, truncate or close."""
+
+    def __init__(self, descriptor: int = 1) -> None:
+        self._descriptor = descriptor
+
+    def write(self, line: bytes) -> None:
+        """Write all of a line; a pipe may take it in pieces."""
+        rest = memoryview(line)
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
+
+    def close(self) -> None:
+        """Leave it open."""
+
+
+class LogBackend:
+    """Writes events as lines; ``report`` tells operators one fact."""
+
+    def __init__(
+        self,
+        writer: LineWriter,
+        *,
+        encode: Encoder,
+        metrics: Metrics,
+        report: Callable[[str], None],
+    ) -> None:
+        self._writer = writer
+        self._encode = encode
+        self._metrics = metrics
+        self._report = report
+
+    def process_events(self, events: tuple[Event, ...]) -> bool:
+        """Write each event; false when one of them was lost, the others are written all the same."""
+        success = True
+        for event in events:
+            try:
+                self._writer.write(self._encode(event))
+            except (OSError, LineTooLongError) as error:
+                success = False
+                reason = drop_reason(error)
+                self._metrics.dropped(reason, PLUGIN)
+                self._report(
+                    f"Error in audit plugin '{PLUGIN}' affecting 1 audit events: {describe(error)}"
+                )
+            else:
+                self._metrics.written()
+        return success
+
+    async def shutdown(self) -> None:
+        """Close the file; nothing is buffered."""
+        self._writer.close()
+
+    def __str__(self) -> str:
+        return PLUGIN
+
+
+def drop_reason(error: Exception) -> str:
+    """The metric's word for why an event was lost."""
+    if isinstance(error, LineTooLongError):
+        return "too-large"
+    if isinstance(error, ShortWriteError):
+        return "disk-full"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "disk-full"
+    return "broken-pipe" if isinstance(error, BrokenPipeError) else "write-error"
+
+
+def describe(error: Exception) -> str:
+    """The fault in one line, the same for every event it hits."""
+    if isinstance(error, LineTooLongError):
+        return "an event is larger than --audit-log-maxsize"
+    if isinstance(error, ShortWriteError):
+        return "short write: no space left on device"
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror.lower()}"
+    return str(error)

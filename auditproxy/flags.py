@@ -1,0 +1,291 @@
+"""Flags: the command line as pflag reads it, the library behind kube-apiserver's flags.
+
+    --name=value    --name value    --name        (booleans; --name=false turns one off)
+    -v=2            -v 2            -v2           (shorthands)
+    --list=a,b      --list c                      (lists: commas, repeated)
+
+Underscores in names are read as dashes, the last value of a repeated flag
+counts, and abbreviations are not known. Unlike pflag, and unlike argparse,
+which guesses at negative numbers and stops at the first fault, ``parse`` goes
+on and returns every fault, in pflag's words with a hint where one helps.
+"""
+
+import csv
+import difflib
+import ipaddress
+import re
+import shutil
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from auditproxy.apis.status import go_quote
+from auditproxy.serializer.duration import format_duration, parse_duration
+
+_INTEGER = re.compile(
+    r"[+-]?(?:0[xX](?:_?[0-9a-fA-F])+|0[oO]?(?:_?[0-7])+|0[bB](?:_?[01])+|0|[1-9](?:_?[0-9])*)"
+)
+_BYTES = re.compile(r"([0-9]{1,15})(?:([KMG])(?:i|iB))?")
+_BYTE_UNITS = {None: 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_USAGE_INDENT = " " * 16
+_NARROWEST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One type of value: its name in help, how it is read from text and how a default is shown.
+
+    ``parse`` raises ValueError whose text says what is wrong.
+    """
+
+    name: str
+    parse: Callable[[str], Any]
+    show: Callable[[Any], str]
+
+
+def parse_bool(text: str) -> bool:
+    """Go's strconv.ParseBool."""
+    if text in ("1", "t", "T", "TRUE", "true", "True"):
+        return True
+    if text in ("0", "f", "F", "FALSE", "false", "False"):
+        return False
+    raise ValueError(f"strconv.ParseBool: parsing {go_quote(text)}: invalid syntax")
+
+
+def parse_int(text: str) -> int:
+    """Go's strconv.ParseInt with base 0 and 64 bits: ``10``, ``0x1f``, ``1_000``."""
+    if not _INTEGER.fullmatch(text) or len(text) > 200:
+        raise ValueError(f"strconv.ParseInt: parsing {go_quote(text)}: invalid syntax")
+    digits = text.lstrip("+-")
+    # Go still reads a leading zero as octal; Python refuses it.
+    old_octal = len(digits) > 1 and digits[0] == "0" and digits[1] in "01234567_"
+    value = int(digits, 8 if old_octal else 0)
+    if text[0] == "-":
+        value = -value
+    if not -(1 << 63) <= value < 1 << 63:
+        raise ValueError(f"strconv.ParseInt: parsing {go_quote(text)}: value out of range")
+    return value
+
+
+def parse_bytes(text: str) -> int:
+    """A number of bytes: ``4096``, ``512KiB``, ``8MiB``, ``1GiB``, or with Ki, Mi and Gi."""
+    match = _BYTES.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{go_quote(text)} is no number of bytes; give one as 4096 or 8MiB")
+    return int(match[1]) * _BYTE_UNITS[match[2]]
+
+
+def format_bytes(number: int) -> str:
+    """The shortest exact spelling that parse_bytes reads back."""
+    for unit in ("G", "M", "K"):
+        if number and number % _BYTE_UNITS[unit] == 0:
+            return f"{number // _BYTE_UNITS[unit]}{unit}iB"
+    return str(number)
+
+
+def parse_ip(text: str) -> str:
+    """An IPv4 or IPv6 address."""
+    try:
+        return str(ipaddress.ip_address(text.strip()))
+    except ValueError:
+        raise ValueError(f"failed to parse IP: {go_quote(text)}") from None
+
+
+def parse_list(text: str) -> tuple[str, ...]:
+    """One comma separated list; a value with a comma stands in double quotes."""
+    if not text:
+        return ()
+    try:
+        rows = list(csv.reader([text], strict=True))
+    except csv.Error as error:
+        raise ValueError(f"{go_quote(text)} is no comma separated list: {error}") from None
+    return tuple(rows[0]) if rows else ()
+
+
+STRING = Kind("string", lambda text: text, go_quote)
+BOOL = Kind("", parse_bool, lambda value: "true" if value else "false")
+INT = Kind("int", parse_int, str)
+DURATION = Kind("duration", parse_duration, format_duration)
+IP = Kind("ip", parse_ip, str)
+BYTES = Kind("bytes", parse_bytes, format_bytes)
+LIST = Kind("strings", parse_list, lambda value: f"[{','.join(value)}]")
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One flag; ``usage`` is a sentence without the default, ``section`` its heading in help."""
+
+    name: str
+    kind: Kind
+    default: Any
+    usage: str
+    section: str = ""
+    shorthand: str = ""
+
+    @property
+    def spelling(self) -> str:
+        """The flag as errors name it, ``--name`` or ``-v, --v``."""
+        return f"-{self.shorthand}, --{self.name}" if self.shorthand else f"--{self.name}"
+
+    @property
+    def shown_default(self) -> str:
+        """The default as help and documentation show it."""
+        return self.kind.show(self.default)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a command line says: values that were given by flag name, the rest, every fault."""
+
+    values: Mapping[str, Any]
+    arguments: tuple[str, ...]
+    faults: tuple[str, ...]
+    wants_help: bool
+
+
+HELP = Flag("help", BOOL, False, "Print this help and exit.", shorthand="h")
+
+
+def parse(
+    words: Sequence[str], flags: Sequence[Flag], refused: Mapping[str, str] | None = None
+) -> Parsed:
+    """Read a command line; never raises and never stops at a fault.
+
+    ``refused`` maps names of flags that are known but not had to the fault that says so.
+    """
+    return _Parser(words, flags, refused or {}).run()
+
+
+@dataclass(slots=True)
+class _Parser:
+    words: Sequence[str]
+    flags: Sequence[Flag]
+    refused: Mapping[str, str]
+    position: int = 0
+    values: dict[str, Any] = field(default_factory=dict)
+    arguments: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def run(self) -> Parsed:
+        by_name = {flag.name: flag for flag in (*self.flags, HELP)}
+        by_letter = {flag.shorthand: flag for flag in by_name.values() if flag.shorthand}
+        while self.position < len(self.words):
+            word = self.words[self.position]
+            self.position += 1
+            if word == "--":
+                self.arguments += self.words[self.position :]
+                break
+            if word.startswith("--"):
+                self._long(word, by_name)
+            elif word.startswith("-") and word != "-":
+                self._short(word, by_letter)
+            else:
+                self.arguments.append(word)
+        wants_help = bool(self.values.pop("help", False))
+        return Parsed(self.values, tuple(self.arguments), tuple(self.faults), wants_help)
+
+    def _long(self, word: str, by_name: Mapping[str, Flag]) -> None:
+        written, equals, text = word[2:].partition("=")
+        if not written or written.startswith("-"):
+            self.faults.append(f"bad flag syntax: {word}")
+            return
+        name = written.replace("_", "-")
+        flag = by_name.get(name)
+        if flag is None:
+            if not equals:
+                self._skip_value()
+            self.faults.append(self.refused.get(name) or unknown_flag(name, tuple(by_name)))
+            return
+        self._take(flag, text if equals else None, word)
+
+    def _short(self, word: str, by_letter: Mapping[str, Flag]) -> None:
+        letters = word[1:]
+        while letters:
+            letter, letters = letters[0], letters[1:]
+            flag = by_letter.get(letter)
+            if flag is None:
+                if not letters:
+                    self._skip_value()
+                fault = f"unknown shorthand flag: {letter!r} in {word}"
+                if len(word) > 3:
+                    # A single dash before a long name is the usual slip.
+                    fault += f"; long names have two dashes, as -{word}"
+                self.faults.append(fault)
+                return
+            if letters.startswith("=") and len(letters) > 1:
+                self._take(flag, letters[1:], word)
+                return
+            if flag.kind is BOOL:
+                self.values[flag.name] = True
+                continue
+            self._take(flag, letters or None, word, letter)
+            return
+
+    def _take(self, flag: Flag, text: str | None, word: str, letter: str = "") -> None:
+        if text is None and flag.kind is BOOL:
+            self.values[flag.name] = True
+            return
+        if text is None:
+            if self.position == len(self.words):
+                place = f"{letter!r} in {word}" if letter else f"--{flag.name}"
+                self.faults.append(f"flag needs an argument: {place}")
+                return
+            text = self.words[self.position]
+            self.position += 1
+        try:
+            value = flag.kind.parse(text)
+        except ValueError as error:
+            self.faults.append(
+                f"invalid argument {go_quote(text)} for {go_quote(flag.spelling)} flag: {error}"
+            )
+            return
+        if flag.kind is LIST:
+            value = (*self.values.get(flag.name, ()), *value)
+        self.values[flag.name] = value
+
+    def _skip_value(self) -> None:
+        """Pass over what is probably an unknown flag's value, so that it is no second fault."""
+        if self.position < len(self.words) and not self.words[self.position].startswith("-"):
+            self.position += 1
+
+
+def unknown_flag(name: str, known: Sequence[str]) -> str:
+    """pflag's words for a flag that does not exist, with the one that was perhaps meant."""
+    hint = closest(name, known)
+    return f"unknown flag: --{name}" + (f"; did you mean --{hint}?" if hint else "")
+
+
+def closest(name: str, known: Sequence[str]) -> str:
+    """The known name that was perhaps meant, or ""."""
+    lowered = {word.lower(): word for word in known}
+    matches = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.75)
+    return lowered[matches[0]] if matches else ""
+
+
+def help_text(flags: Sequence[Flag], width: int | None = None) -> str:
+    """The flags in their sections, each with its default, folded to ``width`` columns.
+
+    ``width`` None is the terminal's. Names are never folded, so that they can be searched for.
+    """
+    columns = max(_NARROWEST, width or shutil.get_terminal_size().columns)
+    lines: list[str] = []
+    section = None
+    for flag in flags:
+        if flag.section != section:
+            section = flag.section
+            lines += ["", f"{section}:" if section else "Flags:", ""]
+        letter = f"-{flag.shorthand}, " if flag.shorthand else " " * 4
+        lines.append(f"  {letter}--{flag.name} {flag.kind.name}".rstrip())
+        # A no-break space keeps a default in one piece.
+        default = f"(default {flag.shown_default})".replace(" ", "\u00a0")
+        folded = textwrap.wrap(
+            f"{flag.usage} {default}",
+            width=columns,
+            initial_indent=_USAGE_INDENT,
+            subsequent_indent=_USAGE_INDENT,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        lines += [line.replace("\u00a0", " ") for line in folded]
+    return "\n".join(lines[1:]) + "\n"

@@ -1,0 +1,295 @@
+"""``auditproxy kubeconfig``: a kubeconfig that sends a context's user to the proxy.
+
+    context NAME = user of an existing context, copied + cluster NAME = the proxy and its CA
+
+The user is copied as it is (token, tokenFile, exec, auth-provider, client
+certificate), with relative paths made absolute, so that the result works from
+any folder. The text holds whatever secret the user's entry holds.
+"""
+
+import base64
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from auditproxy.flags import BOOL, HELP, STRING, Flag
+from auditproxy.options import ServingOptions
+
+CERTIFICATE_NAME = "auditproxy.crt"
+"""The self-signed certificate's name in ``--cert-dir``."""
+
+FLAGS = (
+    Flag(
+        "kubeconfig",
+        STRING,
+        "",
+        "Kubeconfig to read. Empty means $KUBECONFIG, else ~/.kube/config.",
+    ),
+    Flag(
+        "context",
+        STRING,
+        "",
+        "Context whose user and namespace are taken. Empty means the current-context.",
+    ),
+    Flag(
+        "server",
+        STRING,
+        f"https://127.0.0.1:{ServingOptions().secure_port}",
+        "URL of the proxy, as its users reach it.",
+    ),
+    Flag(
+        "certificate-authority",
+        STRING,
+        "",
+        f"PEM file with the CA of the proxy's certificate. Empty means {CERTIFICATE_NAME} in "
+        "--cert-dir if it exists, else the authorities that kubectl's machine trusts.",
+    ),
+    Flag(
+        "cert-dir",
+        STRING,
+        ServingOptions().cert_dir,
+        "The --cert-dir of auditproxy serve, where its self-signed certificate is.",
+    ),
+    Flag("name", STRING, "auditproxy", "Name of the new context and cluster."),
+    Flag(
+        "embed-certs",
+        BOOL,
+        True,
+        "Write the contents of certificate and key files instead of their paths.",
+    ),
+    HELP,
+)
+"""Every flag of ``auditproxy kubeconfig``."""
+
+_USER_FILES = ("client-certificate", "client-key")
+
+
+class KubeconfigError(Exception):
+    """Settings or files that cannot be used; the text names the flag or the file, and the fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyKubeconfig:
+    """The kubeconfig as YAML, and what its reader should be told beside it."""
+
+    text: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One named entry and the folder its relative paths are relative to."""
+
+    value: Mapping[str, Any]
+    folder: Path
+
+
+def make_kubeconfig(
+    values: Mapping[str, Any], environment: Mapping[str, str], home: Path
+) -> ProxyKubeconfig:
+    """The kubeconfig that the flags in ``values`` ask for; reads files, writes none.
+
+    Raises KubeconfigError.
+    """
+    settings = {flag.name: values.get(flag.name, flag.default) for flag in FLAGS}
+    server, name = settings["server"], settings["name"]
+    _check_server(server)
+    if not name:
+        raise KubeconfigError("--name is empty; give the new context a name")
+    paths = _paths(settings["kubeconfig"], environment, home)
+    kubeconfig = _merge(paths)
+    context_name = settings["context"] or kubeconfig.current_context
+    if not context_name:
+        raise KubeconfigError(
+            f"{_names(paths)} has no current-context; give --context, "
+            f"one of {_listing(kubeconfig.contexts)}"
+        )
+    context = kubeconfig.contexts.get(context_name)
+    if context is None:
+        raise KubeconfigError(
+            f"--context {context_name!r} is not in {_names(paths)}; "
+            f"give one of {_listing(kubeconfig.contexts)}"
+        )
+    user_name = context.value.get("user")
+    user = kubeconfig.users.get(user_name) if isinstance(user_name, str) else None
+    if user is None:
+        raise KubeconfigError(
+            f"the user of context {context_name!r} is not in {_names(paths)}; "
+            "see kubectl config get-users"
+        )
+    cluster, warnings = _cluster(settings)
+    namespace = context.value.get("namespace")
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": name, "cluster": cluster}],
+        "users": [{"name": user_name, "user": _user(user, settings["embed-certs"])}],
+        "contexts": [
+            {
+                "name": name,
+                "context": {"cluster": name, "user": user_name}
+                | ({"namespace": namespace} if namespace else {}),
+            }
+        ],
+        "current-context": name,
+    }
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1 << 20)
+    return ProxyKubeconfig(text, warnings)
+
+
+def _check_server(server: str) -> None:
+    try:
+        url = urlsplit(server)
+        sound = url.scheme in ("https", "http") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        sound = False
+    if not sound or any(char.isspace() for char in server):
+        raise KubeconfigError(
+            f"--server {server!r} is no URL; give one as https://auditproxy.example.com:6443"
+        )
+
+
+def _paths(kubeconfig: str, environment: Mapping[str, str], home: Path) -> tuple[Path, ...]:
+    """The files to read, as kubectl chooses them."""
+    if kubeconfig:
+        path = Path(kubeconfig)
+        if not path.is_file():
+            raise KubeconfigError(f"--kubeconfig {kubeconfig} does not exist; correct the path")
+        return (path,)
+    listed = [part for part in environment.get("KUBECONFIG", "").split(os.pathsep) if part]
+    candidates = [Path(part) for part in listed] or [home / ".kube" / "config"]
+    paths = tuple(path for path in candidates if path.is_file())
+    if not paths:
+        raise KubeconfigError(f"{_names(candidates)} does not exist; give --kubeconfig")
+    return paths
+
+
+@dataclass(frozen=True, slots=True)
+class _Kubeconfig:
+    """Several files as one."""
+
+    current_context: str
+    contexts: Mapping[str, _Entry]
+    users: Mapping[str, _Entry]
+
+
+def _merge(paths: Sequence[Path]) -> _Kubeconfig:
+    """Of entries with the same name, and of current-contexts, the first one counts."""
+    current = ""
+    contexts: dict[str, _Entry] = {}
+    users: dict[str, _Entry] = {}
+    for path in paths:
+        document = _load(path)
+        current = current or str(document.get("current-context") or "")
+        folder = path.absolute().parent
+        for key, member, entries in (("contexts", "context", contexts), ("users", "user", users)):
+            for name, value in _named(document, key, member, path):
+                entries.setdefault(name, _Entry(value, folder))
+    return _Kubeconfig(current, contexts, users)
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_bytes())
+    except OSError as error:
+        raise KubeconfigError(f"{path} cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+        # Its text may show parts of the file.
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark is not None else ""
+        raise KubeconfigError(f"{path}{line}: not valid YAML; see kubectl config view") from None
+    if not isinstance(document, dict):
+        raise KubeconfigError(f"{path} is no kubeconfig; see kubectl config view")
+    return document
+
+
+def _named(
+    document: Mapping[str, Any], key: str, member: str, path: Path
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """The entries of one list; an entry without content counts as an empty one."""
+    pairs: list[tuple[str, Mapping[str, Any]]] = []
+    entries = document.get(key) or []
+    for entry in entries if isinstance(entries, list) else [None]:
+        name = entry.get("name") if isinstance(entry, dict) else None
+        value = (entry.get(member) or {}) if isinstance(entry, dict) else None
+        if not isinstance(name, str) or not isinstance(value, dict):
+            raise KubeconfigError(
+                f"{path}: {key} is no list of name and {member}; see kubectl config view"
+            )
+        pairs.append((name, value))
+    return pairs
+
+
+def _cluster(settings: Mapping[str, Any]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The proxy as a cluster."""
+    server = settings["server"]
+    authority = settings["certificate-authority"]
+    if server.startswith("http://"):
+        if authority:
+            raise KubeconfigError(
+                "--certificate-authority is given but --server is http://; remove one"
+            )
+        return {"server": server}, ("--server is http://: credentials travel in clear text",)
+    if not authority:
+        made = Path(settings["cert-dir"]) / CERTIFICATE_NAME
+        if not made.is_file():
+            return {"server": server}, (
+                f"no --certificate-authority is given and {made} does not exist: "
+                "clients will trust the authorities of their own machine only",
+            )
+        authority = str(made)
+    content = _read(Path(authority), "--certificate-authority")
+    if b"PRIVATE KEY-----" in content:
+        raise KubeconfigError(
+            f"--certificate-authority {authority} holds a private key; "
+            "give a file with certificates only"
+        )
+    if b"-----BEGIN CERTIFICATE-----" not in content:
+        raise KubeconfigError(f"--certificate-authority {authority} holds no PEM certificate")
+    if settings["embed-certs"]:
+        data = base64.b64encode(content).decode("ascii")
+        return {"server": server, "certificate-authority-data": data}, ()
+    return {"server": server, "certificate-authority": str(Path(authority).absolute())}, ()
+
+
+def _user(entry: _Entry, embed: bool) -> dict[str, Any]:
+    """A copy of the user that works from any folder."""
+    user = dict(entry.value)
+    for key in (*_USER_FILES, "tokenFile"):
+        path = user.get(key)
+        if isinstance(path, str) and path:
+            user[key] = str(entry.folder / path)
+    if embed:
+        for key in _USER_FILES:
+            path = user.pop(key, None)
+            # The contents win over the path, as in kubectl.
+            if path and not user.get(f"{key}-data"):
+                content = _read(Path(path), f"the user's {key}")
+                user[f"{key}-data"] = base64.b64encode(content).decode("ascii")
+    plugin = user.get("exec")
+    if isinstance(plugin, dict):
+        command = plugin.get("command")
+        # A bare name is looked up in PATH; only a path is relative to the kubeconfig.
+        if isinstance(command, str) and os.sep in command:
+            user["exec"] = plugin | {"command": str(entry.folder / command)}
+    return user
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise KubeconfigError(f"{what} {path} cannot be read: {error.strerror}") from None
+
+
+def _names(paths: Sequence[Path]) -> str:
+    return " and ".join(str(path) for path in paths)
+
+
+def _listing(entries: Mapping[str, _Entry]) -> str:
+    return ", ".join(entries) or "none: it has no contexts"

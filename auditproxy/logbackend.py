@@ -1,0 +1,85 @@
+"""Makes the log backend that the options describe."""
+
+import datetime
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from auditproxy.audit.backend import Backend
+from auditproxy.audit.encode import encoder
+from auditproxy.audit.metrics import Metrics
+from auditproxy.backends.log import LineWriter, LogBackend, StandardOutput
+from auditproxy.backends.modes import with_mode
+from auditproxy.backends.rotation import MEBIBYTE, RotatingFile
+from auditproxy.options import AuditOptions
+
+
+class LogFileError(Exception):
+    """The log file cannot be made; the text names the flag and the path."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogSink:
+    """The backend, and the file behind it when there is one."""
+
+    backend: Backend
+    file: RotatingFile | None
+
+    def reopen(self) -> None:
+        """Open the file again; standard output stays as it is."""
+        if self.file is not None:
+            self.file.reopen()
+
+
+def open_log(options: AuditOptions, metrics: Metrics, report: Callable[[str], None]) -> LogSink:
+    """The log backend; raises LogFileError when its file cannot be created.
+
+    Without ``--audit-log-path`` events go to standard output.
+    """
+    file: RotatingFile | None = None
+    writer: LineWriter
+    if options.log_path in ("", "-"):
+        writer = StandardOutput()
+    else:
+        file = rotating_file(options, metrics, report)
+        writer = file
+        try:
+            file.ensure()
+        except OSError as error:
+            raise LogFileError(
+                f"--audit-log-path: ensureLogFile: open {options.log_path}: "
+                f"{(error.strerror or str(error)).lower()}; name a path that can be written"
+            ) from None
+    zone = datetime.datetime.now().astimezone().tzinfo or datetime.UTC
+    backend = LogBackend(
+        writer, encode=encoder(options.log_format, zone), metrics=metrics, report=report
+    )
+    return LogSink(with_mode(backend, options.log_mode), file)
+
+
+def rotating_file(
+    options: AuditOptions, metrics: Metrics, report: Callable[[str], None]
+) -> RotatingFile:
+    """The file that ``--audit-log-path`` names, rotated as the other flags say."""
+
+    def reopened(reason: str) -> None:
+        metrics.log_reopened(reason)
+        if reason != "signal":
+            report(f"--audit-log-path {options.log_path} was {reason} from outside: opened it again")
+
+    def in_background(work: Callable[[], None]) -> None:
+        threading.Thread(target=work, name="audit-log-mill", daemon=True).start()
+
+    return RotatingFile(
+        Path(options.log_path),
+        maximum_size=options.log_maxsize * MEBIBYTE,
+        maximum_backups=options.log_maxbackup,
+        maximum_age=options.log_maxage,
+        compress=options.log_compress,
+        now=lambda: datetime.datetime.now(datetime.UTC),
+        monotonic=time.monotonic,
+        in_background=in_background,
+        on_reopened=reopened,
+    )

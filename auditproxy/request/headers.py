@@ -1,0 +1,290 @@
+"""Header lists: what the client sent, what goes upstream, what comes back.
+
+The upstream's list is built from nothing: a client's header is copied unless
+its name, lower-cased and with ``_`` read as ``-``, is one that could carry an
+identity, change the framing or be meant for us alone. Identity lines are
+written last and then checked.
+"""
+
+import re
+
+from auditproxy.apis.status import Status, failure
+
+RawHeaders = tuple[tuple[bytes, bytes], ...]
+"""Names and values as on the wire, in order."""
+
+USER_AGENT_LIMIT = 1024
+"""Bytes of a User-Agent that an event shows (apiserver audit/request.go)."""
+
+AUDIT_ID_LIMIT = 128
+"""Characters of a client's Audit-ID that are accepted."""
+
+_NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
+_VISIBLE = re.compile(r"[\x21-\x7e]{1,128}")
+_IMPERSONATION = frozenset({"impersonate-user", "impersonate-group", "impersonate-uid"})
+_EXTRA = "impersonate-extra-"
+
+_DENIED = frozenset(
+    {
+        b"audit-id",
+        b"authorization",
+        b"connection",
+        b"content-length",
+        b"cookie",
+        b"expect",
+        b"forwarded",
+        b"host",
+        b"http2-settings",
+        b"keep-alive",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"x-http-method-override",
+        b"x-real-ip",
+    }
+)
+_DENIED_PREFIXES = (
+    b"impersonate",
+    b"x-remote-",
+    b"proxy-",
+    b"x-forwarded-",
+    b"x-original-",
+    b"x-rewrite-",
+    b"x-auth-request-",
+    b"ssl-client-",
+)
+_HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"content-length",
+        b"keep-alive",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+_NO_CACHE = b"no-cache, private"
+
+
+class HeaderAssertionError(AssertionError):
+    """The list that would go upstream does not say what it must; a fault of ours."""
+
+
+class ClientHeaders:
+    """The headers of one request, read by name in any spelling; values are trimmed text.
+
+    Text holds a lone surrogate for each byte that is not UTF-8.
+    """
+
+    __slots__ = ("_lines", "raw")
+
+    def __init__(self, raw: RawHeaders) -> None:
+        self.raw = raw
+        lines: dict[bytes, list[bytes]] = {}
+        for name, value in raw:
+            key = name.lower()
+            found = lines.get(key)
+            if found is None:
+                lines[key] = [value]
+            else:
+                found.append(value)
+        self._lines = lines
+
+    def get(self, name: str) -> str:
+        """The first value of a header, "" when there is none (Go's Header.Get)."""
+        found = self._lines.get(name.lower().encode("ascii"))
+        return _text(found[0]) if found is not None else ""
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """Every value of a header, line by line."""
+        return tuple(map(_text, self._lines.get(name.lower().encode("ascii"), ())))
+
+    def with_prefix(self, prefix: str) -> tuple[tuple[str, str], ...]:
+        """Names and values, in order, of every line whose name starts so in any spelling."""
+        start = prefix.lower().encode("ascii")
+        return tuple(
+            (name.decode("latin-1"), _text(value))
+            for name, value in self.raw
+            if name.lower().startswith(start)
+        )
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower().encode("ascii") in self._lines
+
+    @property
+    def content_length(self) -> int | None:
+        """The announced length of the body, None when none is announced."""
+        found = self._lines.get(b"content-length")
+        return int(found[0]) if found is not None and found[0].isdigit() else None
+
+    def fault(self) -> str | None:
+        """Why these headers must not be forwarded, None when they may.
+
+        Refused: names with characters outside letters, digits and ``-`` (other
+        spellings of an identity header hide there), a second Authorization or
+        Host, and Impersonate-* headers that kube-apiserver does not know. Extra
+        keys may be percent-encoded.
+        """
+        for key, values in self._lines.items():
+            if key.translate(None, _NAME_BYTES) and not key.startswith(b"impersonate-extra-"):
+                return "a header name has characters other than letters, digits and '-'"
+            if key.startswith(b"impersonate"):
+                name = key.decode("latin-1")
+                if name not in _IMPERSONATION and not name.startswith(_EXTRA):
+                    return "an Impersonate-* header is none that Kubernetes knows"
+            if len(values) > 1 and key in (b"authorization", b"host"):
+                return f"more than one {key.decode().title()} header"
+        return None
+
+    def __repr__(self) -> str:
+        # Values may be credentials.
+        return f"ClientHeaders({len(self.raw)} lines)"
+
+
+def _text(value: bytes) -> str:
+    return value.strip(b" \t").decode("utf-8", "surrogateescape")
+
+
+def framing_fault(headers: ClientHeaders, version: tuple[int, int]) -> Status | None:
+    """What is wrong with a request's framing or protocol version, None when nothing is.
+
+    The parser takes more than may be forwarded: only HTTP/1.0 and 1.1, only
+    ``chunked`` as a transfer coding, and none at all with HTTP/1.0.
+    """
+    if version not in ((1, 0), (1, 1)):
+        return failure(505, "", "only HTTP/1.0 and HTTP/1.1 are spoken here")
+    codings = headers.values("transfer-encoding")
+    if codings:
+        if version == (1, 0):
+            return failure(400, "BadRequest", "HTTP/1.0 knows no Transfer-Encoding")
+        if len(codings) > 1 or codings[0].lower() != "chunked":
+            return failure(501, "", "the only transfer coding known here is chunked")
+    expectation = headers.get("expect")
+    if expectation and expectation.lower() != "100-continue":
+        return failure(417, "", "the only expectation known here is 100-continue")
+    return None
+
+
+def audit_id_from(headers: ClientHeaders) -> str:
+    """The client's Audit-ID, "" when there is none or it is not 1 to 128 visible ASCII characters."""
+    offered = headers.get("audit-id")
+    return offered if _VISIBLE.fullmatch(offered) else ""
+
+
+def user_agent(headers: ClientHeaders) -> str:
+    """The User-Agent as events show it: at most 1024 bytes and a mark where it was cut."""
+    agent = headers.get("user-agent")
+    if len(agent) * 4 <= USER_AGENT_LIMIT:
+        return agent
+    raw = agent.encode("utf-8", "surrogateescape")
+    if len(raw) <= USER_AGENT_LIMIT:
+        return agent
+    return raw[:USER_AGENT_LIMIT].decode("utf-8", "surrogateescape") + "...TRUNCATED"
+
+
+def upgrade_token(headers: ClientHeaders) -> bytes | None:
+    """The protocol that a request asks to switch to, None when it does not ask.
+
+    Asking takes an Upgrade header and a Connection line that names it
+    (apimachinery util/httpstream IsUpgradeRequest). A protocol that is none of
+    the two that Kubernetes streams does not count: the request is a plain one.
+    """
+    if "upgrade" not in headers:
+        return None
+    asked = any("upgrade" in value.lower() for value in headers.values("connection"))
+    token = headers.get("upgrade")
+    if not asked or token.lower() not in ("websocket", "spdy/3.1"):
+        return None
+    return token.encode("ascii")
+
+
+def upstream_headers(
+    client: ClientHeaders,
+    *,
+    host: bytes,
+    identity_headers: RawHeaders,
+    audit_id: str,
+    subprotocols: str | None = None,
+    forwarded_for: str | None = None,
+) -> RawHeaders:
+    """The whole header list for the upstream but for its framing.
+
+    ``subprotocols`` replaces the client's Sec-WebSocket-Protocol lines when a
+    token stood there. Raises HeaderAssertionError when the result does not
+    carry exactly the given identity.
+    """
+    named = _connection_named(client)
+    kept = [(b"Host", host)]
+    for name, value in client.raw:
+        key = name.lower().replace(b"_", b"-")
+        if key in _DENIED or key in named or key.startswith(_DENIED_PREFIXES):
+            continue
+        if subprotocols is not None and key == b"sec-websocket-protocol":
+            continue
+        kept.append((name, value))
+    if subprotocols is not None:
+        kept.append((b"Sec-WebSocket-Protocol", subprotocols.encode("latin-1")))
+    if forwarded_for is not None:
+        kept.append((b"X-Forwarded-For", forwarded_for.encode("latin-1")))
+    kept.append((b"Audit-ID", audit_id.encode("ascii")))
+    kept += identity_headers
+    result = tuple(kept)
+    _assert_identity(result, identity_headers)
+    return result
+
+
+def _connection_named(client: ClientHeaders) -> frozenset[bytes]:
+    """What the client's Connection header names: left behind, whatever it is, but for WebSocket's own."""
+    if "connection" not in client:
+        return frozenset()
+    named = set()
+    for value in client.values("connection"):
+        for option in value.lower().split(","):
+            key = option.strip(" \t").encode("utf-8", "surrogateescape")
+            if key and not key.startswith(b"sec-websocket-"):
+                named.add(key)
+    return frozenset(named)
+
+
+def _assert_identity(headers: RawHeaders, identity: RawHeaders) -> None:
+    """The identity lines are there, once, and are the only ones of their kind."""
+    found = tuple(
+        header
+        for header in headers
+        if header[0].lower() == b"authorization" or header[0].lower().startswith(b"impersonate-")
+    )
+    users = sum(header[0].lower() == b"impersonate-user" for header in found)
+    if found != identity or users > 1:
+        raise HeaderAssertionError("the header list does not carry the request's identity")
+
+
+def response_headers(
+    upstream: RawHeaders, *, audit_id: str, upgrade: bool = False
+) -> RawHeaders:
+    """The header list for the client but for its framing.
+
+    Hop-by-hop headers and those that Connection names stay behind, there is
+    exactly one Audit-Id (ours), and Cache-Control is kube-apiserver's default
+    when the upstream has none. With ``upgrade``, for a 101, everything passes as it is.
+    """
+    if upgrade:
+        return upstream
+    named: set[bytes] = set()
+    cached = False
+    for name, value in upstream:
+        key = name.lower()
+        if key == b"connection":
+            named.update(option.strip(b" \t") for option in value.lower().split(b","))
+        elif key == b"cache-control":
+            cached = True
+    kept = [(b"Audit-Id", audit_id.encode("ascii"))]
+    if not cached:
+        kept.append((b"Cache-Control", _NO_CACHE))
+    for name, value in upstream:
+        key = name.lower()
+        if key in _HOP_BY_HOP or key in named or key == b"audit-id" or key.startswith(b"proxy-"):
+            continue
+        kept.append((name, value))
+    return tuple(kept)

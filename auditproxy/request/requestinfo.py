@@ -1,0 +1,149 @@
+"""RequestInfo: what a method and a path mean (apiserver endpoints/request/requestinfo.go).
+
+The path is split after decoding, so an escaped slash splits too; inner double
+slashes give empty segments. All odd cases are kube-apiserver's own.
+"""
+
+from auditproxy.apis.attributes import RequestInfo
+from auditproxy.request.selectors import SelectorError, field_requirements, label_requirements
+from auditproxy.request.target import Target
+
+_API_PREFIXES = frozenset({"api", "apis"})
+_SPECIAL_VERBS = frozenset({"proxy", "watch"})
+_NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
+_VERBS = {
+    "POST": "create",
+    "GET": "get",
+    "HEAD": "get",
+    "PUT": "update",
+    "PATCH": "patch",
+    "DELETE": "delete",
+}
+_LONG_RUNNING_VERBS = frozenset({"watch", "proxy"})
+_LONG_RUNNING_SUBRESOURCES = frozenset({"attach", "exec", "proxy", "log", "portforward"})
+_INT64 = range(-(2**63), 2**63)
+
+
+class RequestInfoError(ValueError):
+    """The path begins a resource request and ends before its meaning (kube-apiserver's 500)."""
+
+
+def resolve(method: str, target: Target) -> RequestInfo:
+    """The RequestInfo of a request; raises RequestInfoError with kube-apiserver's text."""
+    path = target.path
+    stripped = path.strip("/")
+    parts = stripped.split("/") if stripped else []
+    if len(parts) < 3 or parts[0] not in _API_PREFIXES:
+        return RequestInfo(is_resource_request=False, path=path, verb=method.lower())
+    prefix = parts[0]
+    group = ""
+    index = 1
+    if prefix != "api":
+        if len(parts) < 4:
+            return RequestInfo(
+                is_resource_request=False, path=path, verb=method.lower(), api_prefix=prefix
+            )
+        group = parts[1]
+        index = 2
+    version = parts[index]
+    parts = parts[index + 1 :]
+    via_prefix = parts[0] in _SPECIAL_VERBS
+    if via_prefix:
+        if len(parts) < 2:
+            raise RequestInfoError(
+                f"unable to determine kind and namespace from url, {target.request_uri}"
+            )
+        verb = parts[0]
+        parts = parts[1:]
+    else:
+        verb = _VERBS.get(method, "")
+    namespace = ""
+    if parts[0] == "namespaces" and len(parts) > 1:
+        namespace = parts[1]
+        if len(parts) > 2 and parts[2] not in _NAMESPACE_SUBRESOURCES:
+            parts = parts[2:]
+    resource = parts[0]
+    name = parts[1] if len(parts) > 1 else ""
+    subresource = parts[2] if len(parts) > 2 and verb != "proxy" else ""
+    if not name:
+        if verb == "get":
+            verb, name = _collection(target)
+        elif verb == "delete":
+            verb = "deletecollection"
+    field_selector = label_selector = ""
+    if not via_prefix and target.raw_query and verb in ("list", "watch", "deletecollection"):
+        field_selector = target.query.first("fieldSelector") or ""
+        label_selector = target.query.first("labelSelector") or ""
+    return RequestInfo(
+        is_resource_request=True,
+        path=path,
+        verb=verb,
+        api_prefix=prefix,
+        api_group=group,
+        api_version=version,
+        namespace=namespace,
+        resource=resource,
+        subresource=subresource,
+        name=name,
+        parts=tuple(parts),
+        field_selector=field_selector,
+        label_selector=label_selector,
+    )
+
+
+def _collection(target: Target) -> tuple[str, str]:
+    """Whether a GET without a name lists or watches, and the one name its field selector may give."""
+    if not target.raw_query:
+        return "list", ""
+    query = target.query
+    watch = query.first("watch")
+    verb = "list" if watch is None or not _is_true(watch) else "watch"
+    name = ""
+    if query:
+        name = _selected_name(target)
+    return verb, name
+
+
+def _is_true(text: str) -> bool:
+    """How a boolean query parameter reads: everything but ``0`` and ``false`` is true."""
+    return text != "0" and text.lower() != "false"
+
+
+def _selected_name(target: Target) -> str:
+    """The name of ``metadata.name=X`` when all list options are readable, else nothing."""
+    query = target.query
+    for parameter in ("timeoutSeconds", "limit"):
+        text = query.first(parameter)
+        if text is not None and not _is_int64(text):
+            return ""
+    try:
+        label_requirements(query.first("labelSelector") or "")
+        requirements = field_requirements(query.first("fieldSelector") or "")
+    except SelectorError:
+        return ""
+    for requirement in requirements:
+        if requirement.key == "metadata.name" and requirement.operator == "In":
+            name = requirement.values[0]
+            return name if _is_path_segment(name) else ""
+    return ""
+
+
+def _is_int64(text: str) -> bool:
+    """Go's strconv.ParseInt in base 10."""
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    if not (digits.isascii() and digits.isdigit()) or len(digits.lstrip("0")) > 19:
+        return False
+    return int(text) in _INT64
+
+
+def _is_path_segment(name: str) -> bool:
+    return name not in (".", "..") and "/" not in name and "%" not in name
+
+
+def is_long_running(info: RequestInfo) -> bool:
+    """Whether a request may last as long as it likes and gets a ResponseStarted event."""
+    if info.verb in _LONG_RUNNING_VERBS:
+        return True
+    if info.is_resource_request:
+        return info.subresource in _LONG_RUNNING_SUBRESOURCES
+    return info.path.startswith("/debug/pprof/")

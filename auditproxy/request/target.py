@@ -1,0 +1,175 @@
+"""The request target, read once with Go's semantics (net/url URL.setPath, RequestURI, Query).
+
+One value, three views: ``path`` and ``query`` for policy and RequestInfo,
+``request_uri`` for the event, ``raw`` for the upstream. Nothing is normalised:
+dot segments, doubled slashes and escapes stay as the client sent them.
+"""
+
+from functools import cached_property
+
+MAXIMUM_QUERY_PAIRS = 10_000
+"""Pairs above which Go's query map stays empty (net/url parseQuery)."""
+
+_PATH_KEPT = frozenset(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~!$&'()*+,;=:@/[]%"
+)
+"""Bytes of a raw path that Go takes for a valid encoding of the client's own."""
+
+_PATH_PLAIN = frozenset(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~$&+,/:;=@"
+)
+"""Bytes that Go leaves alone when it encodes a path itself."""
+
+_DELETE_KEPT = bytes(sorted(_PATH_KEPT))
+_CONTROL = bytes([*range(0x20), 0x7F])
+_HEX = {ord(digit): value for value, digit in enumerate("0123456789abcdef")} | {
+    ord(digit): value for value, digit in enumerate("0123456789ABCDEF")
+}
+
+
+class TargetError(ValueError):
+    """The target must not be forwarded; the text says why and repeats nothing of it."""
+
+
+class Query:
+    """Go's query map: pairs with a ``;`` or a broken escape are dropped, values keep their order."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, raw: bytes) -> None:
+        self._values: dict[str, tuple[str, ...]] = {}
+        if not raw or raw.count(b"&") >= MAXIMUM_QUERY_PAIRS:
+            return
+        for pair in raw.split(b"&"):
+            if not pair or b";" in pair:
+                continue
+            key, _, value = pair.partition(b"=")
+            decoded_key, decoded_value = _query_unescape(key), _query_unescape(value)
+            if decoded_key is None or decoded_value is None:
+                continue
+            name = decoded_key.decode("utf-8", "surrogateescape")
+            text = decoded_value.decode("utf-8", "surrogateescape")
+            self._values[name] = (*self._values.get(name, ()), text)
+
+    def __bool__(self) -> bool:
+        return bool(self._values)
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """Every value of a key, in order."""
+        return self._values.get(name, ())
+
+    def first(self, name: str) -> str | None:
+        """The first value of a key, None when the key is absent."""
+        values = self._values.get(name)
+        return values[0] if values else None
+
+
+class Target:
+    """A target as Go's server reads it; text holds a lone surrogate for each byte that is not UTF-8.
+
+    ``raw`` is what goes upstream, in origin form and byte for byte. ``authority``
+    is the host of an absolute-form target, else None.
+    """
+
+    def __init__(
+        self,
+        raw: bytes,
+        path: bytes,
+        raw_path: bytes,
+        raw_query: bytes,
+        request_uri: bytes,
+        authority: bytes | None,
+    ) -> None:
+        self.raw = raw
+        self.path = path.decode("utf-8", "surrogateescape")
+        self.raw_path = raw_path
+        self.raw_query = raw_query
+        self.request_uri = request_uri.decode("utf-8", "surrogateescape")
+        self.authority = authority
+
+    @cached_property
+    def query(self) -> Query:
+        """The decoded query, read when first asked for."""
+        return Query(self.raw_query)
+
+    def __repr__(self) -> str:
+        # A query may hold a token.
+        return f"Target({self.raw_path!r})"
+
+
+def parse_target(method: str, raw: bytes) -> Target:
+    """Read a request line's target; raises TargetError for what is refused with 400.
+
+    Refused: nothing at all, control bytes, a fragment, a broken escape in the
+    path, and anything that is neither a path, ``*``, ``host:port`` of CONNECT,
+    nor an absolute http(s) URL.
+    """
+    if not raw or raw.translate(None, _CONTROL) != raw:
+        raise TargetError("it is empty or has control characters")
+    if b"#" in raw:
+        raise TargetError("it has a fragment")
+    if raw[0] == 0x2F:
+        return _origin_form(raw, None)
+    if raw == b"*":
+        return Target(raw, b"*", b"*", b"", b"*", None)
+    if method == "CONNECT":
+        return Target(raw, b"", b"", b"", b"/", raw)
+    return _absolute_form(raw)
+
+
+def _origin_form(raw: bytes, authority: bytes | None) -> Target:
+    """A path and perhaps a query."""
+    raw_path, mark, raw_query = raw.partition(b"?")
+    path = raw_path
+    if b"%" in raw_path:
+        decoded = _path_unescape(raw_path)
+        if decoded is None:
+            raise TargetError("its path has an invalid percent escape")
+        path = decoded
+    escaped = raw_path
+    if raw_path.translate(None, _DELETE_KEPT):
+        escaped = _path_escape(path)
+    # A lone question mark at the end stays (URL.ForceQuery).
+    request_uri = escaped + mark + raw_query
+    return Target(raw, path, raw_path, raw_query, request_uri, authority)
+
+
+def _absolute_form(raw: bytes) -> Target:
+    """``http://host/path``: the path counts, the host is for the caller to check."""
+    scheme, colon, rest = raw.partition(b":")
+    if not colon or scheme.lower() not in (b"http", b"https") or not rest.startswith(b"//"):
+        raise TargetError("it is neither a path nor an absolute URL")
+    authority, slash, remainder = rest[2:].partition(b"/")
+    if not slash and b"?" in authority:
+        authority, _, query = authority.partition(b"?")
+        return _origin_form(b"/?" + query, authority)
+    return _origin_form(b"/" + remainder, authority)
+
+
+def _path_unescape(raw: bytes) -> bytes | None:
+    """Percent-decode; None for a broken escape. ``+`` is a plus."""
+    pieces = raw.split(b"%")
+    out = bytearray(pieces[0])
+    for piece in pieces[1:]:
+        if len(piece) < 2:
+            return None
+        high, low = _HEX.get(piece[0]), _HEX.get(piece[1])
+        if high is None or low is None:
+            return None
+        out.append(high << 4 | low)
+        out += piece[2:]
+    return bytes(out)
+
+
+def _query_unescape(raw: bytes) -> bytes | None:
+    """As a path, but ``+`` is a space."""
+    if b"+" in raw:
+        raw = raw.replace(b"+", b" ")
+    return _path_unescape(raw) if b"%" in raw else raw
+
+
+def _path_escape(path: bytes) -> bytes:
+    """Go's own encoding of a decoded path."""
+    return b"".join(
+        bytes((byte,)) if byte in _PATH_PLAIN else b"%%%02X" % byte for byte in path
+    )

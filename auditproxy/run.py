@@ -1,0 +1,196 @@
+"""Running: starts what composition built, waits for a signal, and stops it in order.
+
+    check(options)                   every fault that the files show; nothing is opened
+    build(options) -> Proxy          everything made, nothing listens
+    Proxy: start -> settle -> close  health port and listener, in this order and back
+    serve(options)                   all of it, until SIGTERM or SIGINT
+"""
+
+import asyncio
+import datetime
+import signal
+import socket
+import ssl
+import sys
+import time
+from pathlib import Path
+
+from auditproxy import operatorlog
+from auditproxy.audit.backend import Backend
+from auditproxy.audit.metrics import Metrics
+from auditproxy.composition import NANOSECONDS, Composed, Files, FilesError, compose, read_files
+from auditproxy.logbackend import LogFileError, LogSink, open_log
+from auditproxy.options import Options
+from auditproxy.server.certificates import CertificateError, ensure_self_signed
+from auditproxy.server.handler import Handler
+from auditproxy.server.health import HealthServer
+from auditproxy.server.serving import Serving, ServingError, serving_context
+from auditproxy.server.upstream import tune_tls_buffers
+
+
+class StartError(Exception):
+    """The proxy cannot start; ``faults`` has a line for each reason."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+def check(options: Options) -> tuple[str, ...]:
+    """Every fault of the files that the options name; none means that ``serve`` would start."""
+    faults: list[str] = []
+    try:
+        read_files(options)
+    except FilesError as error:
+        faults += error.faults
+    try:
+        _serving_tls(options, make=False)
+    except (ServingError, CertificateError) as error:
+        faults.append(str(error))
+    return tuple(faults)
+
+
+def _serving_tls(
+    options: Options, *, make: bool
+) -> tuple[ssl.SSLContext | None, str, tuple[str, ...]]:
+    """The TLS context of the listener, the certificate's path, and start-up lines."""
+    serving = options.serving
+    certificate, key = serving.tls_cert_file, serving.tls_private_key_file
+    notes: tuple[str, ...] = ()
+    if not certificate:
+        if not make:
+            return None, "", ()
+        names: tuple[str, ...] = ("localhost", socket.gethostname(), "127.0.0.1", "::1")
+        if serving.bind_address not in ("0.0.0.0", "::", "127.0.0.1", "::1"):  # noqa: S104
+            names = (*names, serving.bind_address)
+        made = ensure_self_signed(
+            Path(serving.cert_dir), names, datetime.datetime.now(datetime.UTC)
+        )
+        certificate, key = str(made[0]), str(made[1])
+        how = "made a" if made[2] else "using the"
+        notes = (f"no --tls-cert-file: {how} self-signed certificate {certificate}",)
+    context = serving_context(
+        certificate,
+        key,
+        client_ca=options.authentication.client_ca_file or None,
+        minimum=serving.tls_min_version,
+    )
+    return context, certificate, notes
+
+
+class Proxy:
+    """The whole proxy of one process; made by ``build``."""
+
+    def __init__(
+        self,
+        options: Options,
+        composed: Composed,
+        serving: Serving,
+        health: HealthServer,
+        sink: Backend,
+        log: LogSink | None,
+    ) -> None:
+        self.port = 0
+        self.health_port = 0
+        self.certificate = ""
+        self._options = options
+        self._composed = composed
+        self._serving = serving
+        self._health = health
+        self._sink = sink
+        self._log = log
+
+    @property
+    def backend(self) -> Backend:
+        """Where events go."""
+        return self._sink
+
+    @property
+    def handler(self) -> Handler:
+        """The chain, for what wants to look at its services."""
+        return self._serving.handler
+
+    async def start(self) -> None:
+        """Open the health port, then the listener; raises ServingError."""
+        address = self._options.health.address()
+        if address is not None:
+            self.health_port = await self._health.start(*address)
+        serving = self._options.serving
+        self.port = await self._serving.start(serving.bind_address, serving.secure_port)
+        self._health.ready()
+
+    async def settle(self) -> None:
+        """Wait until every finished request has its last event."""
+        await self._serving.handler.finish_events()
+
+    def reopen(self) -> None:
+        """Open the log file again, after somebody moved it away."""
+        if self._log is not None:
+            self._log.reopen()
+
+    async def close(self, *, delay: float = 0.0) -> None:
+        """Fail /readyz, wait, stop accepting, end requests, write their events, close the log."""
+        self._health.shutting_down()
+        if delay:
+            await asyncio.sleep(delay)
+        grace = self._options.serving.request_timeout / NANOSECONDS
+        await self._serving.close(grace)
+        await self._sink.shutdown()
+        await self._composed.close()
+        await self._health.close()
+
+
+async def build(
+    options: Options, *, sink: Backend | None = None, tls: bool = False, files: Files | None = None
+) -> Proxy:
+    """Make the proxy from its options; raises FilesError, ServingError, CertificateError, StartError.
+
+    ``sink`` replaces the log backend and ``tls`` False serves plain HTTP on
+    loopback: both are for tests and the demo.
+    """
+    tune_tls_buffers()
+    files = files or read_files(options)
+    metrics = Metrics()
+    report = operatorlog.limited(operatorlog.warn, time.monotonic)
+    log: LogSink | None = None
+    if sink is None:
+        log = open_log(options.audit, metrics, report)
+        sink = log.backend
+    composed = compose(options, files, sink=sink, metrics=metrics, report=report)
+    handler = Handler(composed.services)
+    context, certificate, notes = _serving_tls(options, make=True) if tls else (None, "", ())
+    for note in (*files.notes, *notes):
+        operatorlog.info(note)
+    serving = Serving(handler, context, report=report)
+    health = HealthServer(metrics.registry)
+    proxy = Proxy(options, composed, serving, health, sink, log)
+    proxy.certificate = certificate
+    return proxy
+
+
+async def serve(options: Options) -> int:
+    """Run until SIGTERM or SIGINT; a second signal ends at once. Returns the exit code."""
+    operatorlog.configure(
+        verbosity=options.logging.verbosity, json_lines=options.logging.format == "json"
+    )
+    try:
+        proxy = await build(options, tls=True)
+        await proxy.start()
+    except FilesError as error:
+        raise StartError(error.faults) from None
+    except (ServingError, CertificateError, LogFileError) as error:
+        raise StartError((str(error),)) from None
+    operatorlog.info(
+        f"serving on {options.serving.bind_address}:{proxy.port}, audit backend {proxy.backend}"
+    )
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, proxy.reopen)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+    operatorlog.info("shutting down; a second signal ends at once")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, sys.exit, 1)
+    await proxy.close(delay=options.serving.shutdown_delay_duration / NANOSECONDS)
+    return 0

@@ -1,0 +1,242 @@
+"""One client connection: aiohttp's HTTP/1.1 protocol with what a transparent proxy needs besides.
+
+aiohttp parses requests (its C parser, llhttp underneath) and keeps the order of
+pipelined ones; this subclass adds
+
+- raw access for the relay: the answer's bytes go straight to the transport, and
+  the transport's full buffer pauses the upstream (``flow``),
+- bytes behind a request that asks for an upgrade are held back unparsed until
+  the request is decided: they are the tunnel's or nobody's, never HTTP,
+- constant answers to what is not HTTP, which repeat no byte of the client's.
+
+It leans on names that aiohttp does not promise (``_messages``, ``_waiter``,
+``_force_close``, ``_upgraded``); aiohttp is pinned to one minor version and
+tests/server/test_connection.py fails when they change.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestHandler
+
+from auditproxy.server.responsewriters import Answered, plain_answer
+from auditproxy.server.upgrade import TunnelReceiver
+from auditproxy.server.upstream_messages import Flow
+
+MAXIMUM_HEAD = 1 << 20
+"""Bytes of request line and headers together, as kube-apiserver allows."""
+
+HEAD_TIMEOUT = 32.0
+"""Seconds for a request's head to arrive once it began (net/http ReadHeaderTimeout of kube-apiserver)."""
+
+IDLE_TIMEOUT = 90.0
+"""Seconds a connection may be silent between requests."""
+
+HELD_LIMIT = 64 * 1024
+"""Bytes held behind an undecided upgrade request before reading stops."""
+
+WRITE_HIGH_WATER = 64 * 1024
+
+
+class ClientConnection(RequestHandler):
+    """The server's side of one connection; see the module for what it adds."""
+
+    __slots__ = (
+        "_head",
+        "_head_timer",
+        "_held",
+        "_last_payload",
+        "_tunnel",
+        "facts",
+        "flow",
+        "on_unparsed",
+        "read_paused_for_held",
+    )
+
+    def __init__(
+        self, *args: Any, on_unparsed: Callable[[int, str], None], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.on_unparsed = on_unparsed
+        self.flow: Flow | None = None
+        self.facts: Any = None
+        self.read_paused_for_held = False
+        self._head = b""
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._held: bytearray | None = None
+        self._last_payload: StreamReader = EMPTY_PAYLOAD
+        self._tunnel: TunnelReceiver | None = None
+
+    # --- what the client sends -------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Give bytes to the tunnel, to the hold, or to the parser."""
+        if self._tunnel is not None:
+            self._tunnel.data_received(data)
+        elif self._held is not None:
+            self._hold(data)
+        elif not data or not self._last_payload.is_eof():
+            self._parse(data)
+        else:
+            self._head_received(data)
+
+    def _head_received(self, data: bytes) -> None:
+        """Look for the end of a head, to cut what follows an upgrade request off before parsing."""
+        head = self._head + data if self._head else data
+        end = head.find(b"\r\n\r\n")
+        if end < 0:
+            # Keep what is needed to find the end across segments; the parser
+            # sees every byte at once and enforces the limits.
+            self._head = head[-MAXIMUM_HEAD:]
+            if self._head_timer is None:
+                self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._head_late)
+            self._parse(data)
+            return
+        self._head = b""
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        rest = len(head) - end - 4
+        if b"upgrade" not in head[:end].lower():
+            self._parse(data)
+            return
+        self._parse(data[: len(data) - rest])
+        behind = data[len(data) - rest :] if rest else b""
+        if self._messages and getattr(self._messages[-1][0], "upgrade", False):
+            if self._messages[-1][1] is EMPTY_PAYLOAD:
+                self._held = bytearray()
+                self._hold(behind)
+                return
+        if behind:
+            self.data_received(behind)
+
+    def _parse(self, data: bytes) -> None:
+        """Let aiohttp read requests from the bytes."""
+        before = len(self._messages)
+        super().data_received(data)
+        if len(self._messages) > before:
+            self._last_payload = self._messages[-1][1]
+
+    def _hold(self, data: bytes) -> None:
+        """Keep bytes behind an undecided upgrade request."""
+        assert self._held is not None
+        self._held += data
+        if len(self._held) > HELD_LIMIT and not self.read_paused_for_held:
+            self.read_paused_for_held = True
+            self._pause_transport_reading()
+
+    def _head_late(self) -> None:
+        """The rest of a head did not come in time."""
+        self._head_timer = None
+        self.on_unparsed(408, "the request head took longer than 32 s")
+        self.force_close()
+
+    # --- upgrades --------------------------------------------------------------
+
+    @property
+    def holds_upgrade(self) -> bool:
+        """Whether the bytes behind the current request wait for the tunnel."""
+        return self._held is not None
+
+    def start_tunnel(self, receiver: TunnelReceiver) -> bytes:
+        """Hand the connection over: all later bytes go to ``receiver``; returns the held ones."""
+        early = bytes(self._held or b"")
+        self._held = None
+        self._tunnel = receiver
+        if self.read_paused_for_held:
+            self.read_paused_for_held = False
+            self._resume_transport_reading()
+        return early
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """Tell the tunnel that the client is done sending."""
+        return self._tunnel.eof_received() if self._tunnel is not None else None
+
+    # --- flow control ----------------------------------------------------------
+
+    def pause_writing(self) -> None:
+        """Stop whoever produces the answer: the client reads too slowly."""
+        super().pause_writing()
+        if self._tunnel is not None:
+            self._tunnel.pause_writing()
+        elif self.flow is not None:
+            self.flow.pause()
+
+    def resume_writing(self) -> None:
+        """Let the producer go on."""
+        super().resume_writing()
+        if self._tunnel is not None:
+            self._tunnel.resume_writing()
+        elif self.flow is not None:
+            self.flow.resume()
+
+    # --- life ------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, with a small write buffer so that back-pressure is felt early."""
+        assert isinstance(transport, asyncio.WriteTransport) or hasattr(
+            transport, "set_write_buffer_limits"
+        )
+        transport.set_write_buffer_limits(WRITE_HIGH_WATER)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End; aiohttp cancels the handler, which ends the upstream request and the event."""
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        tunnel, self._tunnel = self._tunnel, None
+        if tunnel is not None:
+            tunnel.connection_lost(exc)
+        flow, self.flow = self.flow, None
+        if flow is not None:
+            flow.resume()
+        super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> Answered:
+        """Answer what is not HTTP: a constant text, nothing of what the client sent."""
+        code = 431 if isinstance(exc, LineTooLong) or "Too many headers" in str(message) else status
+        self.on_unparsed(code, "not HTTP/1.1" if code == 400 else "the request head is too large")
+        if self.transport is not None:
+            self.transport.write(plain_answer(code))
+        return Answered(keep_alive=False)
+
+    def log_exception(self, *args: Any, **kwargs: Any) -> None:
+        """Log nothing here: aiohttp's texts repeat bytes of the request (rule R19)."""
+
+
+class ClientServer(web.Server):
+    """Makes a ClientConnection for each accepted connection."""
+
+    def __init__(
+        self, handler: Any, *, on_unparsed: Callable[[int, str], None]
+    ) -> None:
+        super().__init__(
+            handler,
+            handler_cancellation=True,
+            keepalive_timeout=IDLE_TIMEOUT,
+            tcp_keepalive=True,
+            access_log=None,
+            auto_decompress=False,
+            max_line_size=MAXIMUM_HEAD,
+            max_field_size=MAXIMUM_HEAD,
+            max_headers=4096,
+            lingering_time=2.0,
+        )
+        self.on_unparsed = on_unparsed
+
+    def __call__(self) -> ClientConnection:
+        """A protocol for one new connection."""
+        return ClientConnection(
+            self, loop=self._loop, on_unparsed=self.on_unparsed, **self._kwargs
+        )

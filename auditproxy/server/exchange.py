@@ -1,0 +1,400 @@
+"""Exchange: one request and its answer, seen by the chain, and the one place that emits its events.
+
+    received --resolve--> known --begin--> audited --answer | relay | tunnel--> answered --finish--> done
+         \\-- Refused before begin: one ResponseStarted event (fail) --/
+
+Emitting is a plain call, so a client that leaves cannot cancel its own last
+event; decoding a large body for it happens on a thread, after the client has
+its answer.
+"""
+
+import asyncio
+from email.utils import formatdate
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.audit import Level, Stage
+from auditproxy.apis.status import (
+    Status,
+    html_sanitize,
+    new_bad_request,
+    new_unauthorized,
+    go_quote,
+)
+from auditproxy.apis.user import NOBODY, UserInfo
+from auditproxy.audit.annotations import UPSTREAM_ERROR
+from auditproxy.audit.context import AuditContext
+from auditproxy.audit.record import Captured, record_answer, record_end, record_request
+from auditproxy.authentication.authenticator import attempted_methods
+from auditproxy.request.accept import negotiate, wants_pretty
+from auditproxy.request.attributes import attributes as attributes_of
+from auditproxy.request.headers import (
+    ClientHeaders,
+    audit_id_from,
+    framing_fault,
+    user_agent,
+)
+from auditproxy.request.requestinfo import RequestInfoError, is_long_running, resolve
+from auditproxy.request.sourceips import source_ips
+from auditproxy.request.target import TargetError, parse_target
+from auditproxy.request.timeout import TimeoutParameterError, request_deadline
+from auditproxy.serializer.json import status_body
+from auditproxy.server.connection import ClientConnection
+from auditproxy.server.responsewriters import (
+    JSON_TYPE,
+    NO_SNIFF,
+    Answered,
+    head_bytes,
+    status_answer,
+)
+from auditproxy.server.services import Services
+from auditproxy.server.upstream_messages import UpstreamError
+
+UPSTREAM_GRACE = 1.0
+"""Seconds past a request's deadline in which the upstream, which has the same one, may say so itself."""
+
+DECODE_INLINE = 64 * 1024
+"""Bytes of captured bodies that are decoded on the event loop; more goes to a thread."""
+
+
+NO_TARGET = parse_target("GET", b"/")
+"""What stands for the target until it is read."""
+
+
+class Refused(Exception):
+    """The chain ends here with an answer of ours."""
+
+    def __init__(self, status: Status, *, no_sniff: bool = False, text: bytes | None = None) -> None:
+        super().__init__(status.message)
+        self.status = status
+        self.no_sniff = no_sniff
+        self.text = text
+
+
+class Exchange:
+    """One request on its way through the chain; times are nanoseconds since the epoch."""
+
+    def __init__(self, services: Services, request: web.BaseRequest) -> None:
+        # First of all, before anything can fail: the timestamp and the id.
+        self._started = services.monotonic_clock()
+        received = services.wall_clock()
+        message = request.message
+        self.headers = ClientHeaders(message.raw_headers)
+        self.context = AuditContext(
+            audit_id_from(self.headers) or services.new_audit_id(), received
+        )
+        self.services = services
+        self.request = request
+        self.task: asyncio.Task[Any] | None = asyncio.current_task()
+        self.method: str = message.method
+        self.connection: ClientConnection = request.protocol  # type: ignore[assignment]
+        if self.connection.facts is None:
+            self.connection.facts = services.facts_of(request.transport)
+        self.facts = self.connection.facts
+        self.target = NO_TARGET
+        self.info = RequestInfo(
+            is_resource_request=False, path="", verb=self.method.lower()
+        )
+        self.request_uri = ""
+        self.long_running = False
+        self.answer_started = False
+        self.answered = Answered(keep_alive=False)
+        self.captured = Captured()
+        self.user: UserInfo = NOBODY
+        self.wanted: UserInfo | None = None
+        self._started_emitted = False
+        self._stage = Stage.RESPONSE_COMPLETE
+        self._finished = False
+
+    def now(self) -> int:
+        """The time, which never runs backwards within one request whatever the clock does."""
+        return self.context.received + self.services.monotonic_clock() - self._started
+
+    # --- before policy ----------------------------------------------------------
+
+    def resolve(self) -> None:
+        """Read target, headers and RequestInfo; raises Refused for what must not be forwarded."""
+        message = self.request.message
+        raw = message.path.encode("utf-8", "surrogateescape")
+        self.request_uri = message.path
+        version = (message.version.major, message.version.minor)
+        fault = framing_fault(self.headers, version)
+        if fault is not None:
+            raise self.fail(fault)
+        try:
+            self.target = parse_target(self.method, raw)
+        except TargetError as error:
+            raise self.fail(new_bad_request(f"the request target is refused: {error}")) from None
+        self.request_uri = self.target.request_uri
+        header_fault = self.headers.fault()
+        try:
+            self.info = resolve(self.method, self.target)
+        except RequestInfoError as error:
+            raise self._unresolvable(raw, error) from None
+        self.long_running = is_long_running(self.info)
+        if header_fault is not None:
+            raise self.fail(new_bad_request(header_fault))
+
+    def _unresolvable(self, raw: bytes, error: RequestInfoError) -> Refused:
+        """kube-apiserver's plain 500 for a path that has no meaning; it writes no event, we do."""
+        quoted = go_quote(raw.decode("utf-8", "surrogateescape"))
+        text = html_sanitize(
+            f"Internal Server Error: {quoted}: failed to create RequestInfo: {error}\n"
+        )
+        refused = self.fail(Status(metadata={}, code=500))
+        refused.text = text.encode("utf-8", "surrogateescape")
+        refused.no_sniff = True
+        return refused
+
+    def deadline(self) -> float | None:
+        """When the event loop's clock ends this request, None for a long-running one.
+
+        Raises Refused for a ``?timeout=`` that is no duration.
+        """
+        if self.long_running:
+            return None
+        try:
+            allowed = request_deadline(self.target, self.services.limits.request_timeout)
+        except TimeoutParameterError as error:
+            raise self.fail(new_bad_request(str(error)), message=str(error)) from None
+        spent = self.now() - self.context.received
+        return asyncio.get_running_loop().time() + (allowed - spent) / 1e9 + UPSTREAM_GRACE
+
+    def unauthenticated(self) -> Refused:
+        """kube-apiserver's 401 and its one event."""
+        attempted = attempted_methods(
+            self.headers, self.target, self.facts.peer_certificate is not None
+        )
+        return self.fail(new_unauthorized(), message=attempted)
+
+    def fail(self, status: Status, message: str = "") -> Refused:
+        """Begin the record of a request refused before anyone was authenticated.
+
+        ``message`` stays in the event only when the Status cannot be written in
+        a form the client accepts.
+        """
+        config = self.services.evaluator.evaluate(attributes_of(None, self.info))
+        self.services.metrics.level(config.level)
+        self._begin(config, None, failed=True)
+        if message:
+            self.context.response_status = Status(metadata={}, message=message)
+        return Refused(status)
+
+    # --- policy and RequestReceived ---------------------------------------------
+
+    def begin(self, user: UserInfo, annotations: tuple[tuple[str, str], ...]) -> None:
+        """Ask the policy about the authenticated user's request and start its record."""
+        for key, value in annotations:
+            self.context.annotate(key, value)
+        config = self.services.evaluator.evaluate(attributes_of(user, self.info))
+        self.services.metrics.level(config.level)
+        self._begin(config, user, failed=False)
+
+    def _begin(self, config: Any, user: UserInfo | None, *, failed: bool) -> None:
+        """Fill in what all events of this request share."""
+        self.context.begin(
+            config,
+            info=self.info,
+            request_uri=self.request_uri,
+            user=user,
+            source_ips=source_ips(self.headers, self.facts.remote),
+            user_agent=user_agent(self.headers),
+            failed=failed,
+        )
+
+    def request_received(self) -> None:
+        """Emit RequestReceived; raises Refused when a strict backend could not store it."""
+        if self.emit(Stage.REQUEST_RECEIVED):
+            return
+        self.services.metrics.rejected()
+        self.context.finished = True
+        uri = go_quote(self.request_uri)
+        text = html_sanitize(f"Internal Server Error: {uri}: failed to store audit event\n")
+        raise Refused(Status(metadata={}, code=500), text=text.encode(), no_sniff=True)
+
+    def emit(self, stage: Stage) -> bool:
+        """Write the event of a stage; false only when a strict backend failed."""
+        if self.context.finished:
+            return True
+        event = self.context.event(stage, self.now())
+        if event is None:
+            return True
+        self.services.metrics.event()
+        return self.services.sink.process_events((event,))
+
+    # --- the answer --------------------------------------------------------------
+
+    def answer_begins(self, code: int) -> None:
+        """Note the code right before the first byte goes out; emits ResponseStarted where due."""
+        self.answer_started = True
+        self.context.wrote_code(code)
+        if (self.long_running or self.context.failed) and not self._started_emitted:
+            self._started_emitted = True
+            self.emit(Stage.RESPONSE_STARTED)
+
+    def answer(self, refused: Refused | Status) -> None:
+        """Answer with a Status of our own, in the form the client accepts."""
+        if not isinstance(refused, Refused):
+            refused = Refused(refused)
+        if self.answer_started:
+            return
+        status = refused.status
+        accept = self.headers.get("accept")
+        acceptable = negotiate(accept) is not None
+        headers = [
+            (b"Audit-Id", self.context.audit_id.encode()),
+            (b"Cache-Control", b"no-cache, private"),
+        ]
+        if refused.text is not None:
+            body = refused.text
+            headers.append((b"Content-Type", b"text/plain; charset=utf-8"))
+        else:
+            pretty = wants_pretty(self.target, self.headers)
+            body, acceptable = status_answer(status, acceptable=acceptable, pretty=pretty)
+            headers.append(JSON_TYPE)
+            if acceptable:
+                self.context.response_status = status
+                if self.context.level >= Level.REQUEST_RESPONSE:
+                    self.context.response_object = msgspec.Raw(encode_status(status))
+        if refused.no_sniff:
+            headers.append(NO_SNIFF)
+        if status.code == 405 and self.method == "CONNECT":
+            self.answered = Answered(keep_alive=False)
+        keep_alive = self.request.keep_alive and not self.connection.holds_upgrade
+        if not keep_alive:
+            headers.append((b"Connection", b"close"))
+        headers.append((b"Date", formatdate(usegmt=True).encode()))
+        headers.append((b"Content-Length", b"%d" % len(body)))
+        self.answer_begins(status.code)
+        transport = self.connection.transport
+        if transport is not None:
+            head = head_bytes(status.code, b"", tuple(headers))
+            transport.write(head if self.method == "HEAD" else head + body)
+        self.answered = Answered(keep_alive=bool(keep_alive))
+
+    def answer_started_by_upstream(self, code: int) -> None:
+        """The upstream's head is about to go to the client: record what a stage may show now."""
+        if self.long_running:
+            self._record_answer()
+        self.answer_begins(code)
+
+    # --- ways out ----------------------------------------------------------------
+
+    def cut(self, why: str) -> None:
+        """Break the client's stream off, so that it cannot take it for complete."""
+        self.context.annotate(UPSTREAM_ERROR, why)
+        self.answered = Answered(keep_alive=False)
+        if self.connection.transport is not None:
+            self.connection.transport.abort()
+
+    def upstream_error(self, error: UpstreamError) -> None:
+        """Count and annotate what went wrong upstream; cut an answer that had begun."""
+        self.services.metrics.upstream_error(error.reason)
+        if self.answer_started:
+            self.cut(error.reason)
+        else:
+            self.context.annotate(UPSTREAM_ERROR, error.reason)
+
+    def client_left(self) -> None:
+        """The client closed its connection before the end."""
+        self.answered = Answered(keep_alive=False)
+
+    def panic(self, crash: Exception) -> None:
+        """Our own code crashed: kube-apiserver's Panic event, and a cut or a plain 500."""
+        self.services.report(f"request {self.context.audit_id} crashed: {describe(crash)}")
+        self._stage = Stage.PANIC
+        if self.answer_started:
+            self.cut("crash")
+        else:
+            text = b"This request caused apiserver to panic. Look in the logs for details.\n"
+            self.answer(Refused(Status(metadata={}, code=500), text=text))
+            self.answered = Answered(keep_alive=False)
+        self.context.panicked(type(crash).__name__)
+
+    # --- the last event ------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Emit the last event, on a thread's heels when there is much to decode."""
+        if self._finished:
+            return
+        self._finished = True
+        self._count()
+        context = self.context
+        if context.level is Level.NONE or context.failed or context.finished:
+            return
+        if context.response_status is None and not self.captured.code:
+            context.wrote_nothing()
+        if self.captured.size <= DECODE_INLINE:
+            self._record()
+            self._emit_last()
+            return
+        loop = asyncio.get_running_loop()
+        decoding = loop.run_in_executor(None, self._record)
+        self.services.pending.add(decoding)
+        decoding.add_done_callback(self._recorded)
+
+    def _record(self) -> None:
+        """Decode what was captured."""
+        if self._stage is Stage.PANIC:
+            return
+        if self.captured.code and not self.long_running:
+            self._record_answer()
+        record_request(self.context, self.info, self.captured)
+        record_end(self.context, self.info, self.captured)
+
+    def _record_answer(self) -> None:
+        """Take over what the upstream's answer says."""
+        record_answer(
+            self.context,
+            self.info,
+            self.captured,
+            long_running=self.long_running,
+            infer_decision=self.services.infer_decision,
+            decoded_limit=self.services.limits.response_copy,
+        )
+
+    def _recorded(self, decoding: "asyncio.Future[None]") -> None:
+        """The thread is done; whatever it met, the event goes out."""
+        self.services.pending.discard(decoding)
+        crash = decoding.exception()
+        if crash is not None:
+            self.services.report(
+                f"recording bodies of request {self.context.audit_id} failed: {describe(crash)}"
+            )
+        self._emit_last()
+
+    def _emit_last(self) -> None:
+        """Emit ResponseComplete or Panic, with ResponseStarted before it if that is still due."""
+        if self.long_running and not self._started_emitted and self._stage is not Stage.PANIC:
+            self._started_emitted = True
+            self.emit(Stage.RESPONSE_STARTED)
+        self.emit(self._stage)
+        self.context.finished = True
+
+    def _count(self) -> None:
+        """Count the request in the metrics."""
+        status = self.context.response_status
+        code = self.captured.code or (status.code if status is not None else 0)
+        self.services.metrics.request(
+            self.info,
+            self.method,
+            code=code,
+            seconds=(self.now() - self.context.received) / 1e9,
+        )
+
+
+def describe(crash: BaseException) -> str:
+    """Where a crash happened, without values: a text may repeat a secret of the request."""
+    frame = crash.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "nowhere"
+    return f"{type(crash).__name__} at {place}"
+
+
+def encode_status(status: Status) -> bytes:
+    """A Status as an object of its own, kind and apiVersion first."""
+    return status_body(status).rstrip(b"\n")

@@ -1,0 +1,245 @@
+"""Forwarding: the request to the upstream and its answer to the client, streaming both ways.
+
+    forward -> round trip -> relayed            everything but upgrades
+            -> upgrade -> tunnel | relayed      exec, attach, port-forward, WebSocket watches
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from auditproxy.apis.status import Status, StatusDetails, failure, new_bad_request
+from auditproxy.audit.annotations import RETRIED
+from auditproxy.audit.record import request_copy_limit, response_copy_limit
+from auditproxy.authentication.authenticator import Identity
+from auditproxy.authentication.bearer import forwarded_protocols
+from auditproxy.authentication.upstreamidentity import UnforwardableIdentityError
+from auditproxy.request.headers import (
+    RawHeaders,
+    response_headers,
+    upgrade_token,
+    upstream_headers,
+)
+from auditproxy.server.exchange import Exchange, Refused
+from auditproxy.server.relay import Copy, ResponseRelay
+from auditproxy.server.responsewriters import Answered, head_bytes
+from auditproxy.server.upgrade import Refused as UpgradeRefused
+from auditproxy.server.upgrade import tie
+from auditproxy.server.upstream import ResponseHead, UpstreamRequest
+
+SMALL_BODY = 64 * 1024
+"""Bytes of a request body that are read whole, to go upstream with the head in one write."""
+
+TUNNEL_FLUSH = 1.0
+"""Seconds that a tunnel may flush what it has read after the client left."""
+
+REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
+"""Methods that no API server serves and that must not reach one through a proxy."""
+
+
+async def forward(exchange: Exchange, identity: Identity) -> None:
+    """Send the request upstream as ``exchange.user`` and stream the answer back.
+
+    Raises Refused, UpstreamError and TimeoutError; the answer may have begun.
+    """
+    if exchange.method in REFUSED_METHODS:
+        raise Refused(method_not_allowed())
+    upstream = exchange.services.upstream
+    try:
+        identity_headers = await upstream.headers(identity, exchange.user, exchange.wanted)
+    except UnforwardableIdentityError as error:
+        raise Refused(new_bad_request(str(error))) from None
+    upgrade = upgrade_token(exchange.headers)
+    request = UpstreamRequest(
+        method=exchange.method.encode(),
+        target=upstream.base_path + exchange.target.raw,
+        headers=upstream_headers(
+            exchange.headers,
+            host=upstream.host,
+            identity_headers=identity_headers,
+            audit_id=exchange.context.audit_id,
+            subprotocols=forwarded_protocols(exchange.headers),
+        ),
+        content_length=None,
+        body=None,
+        upgrade=upgrade,
+    )
+    if upgrade is not None:
+        await tunnel(exchange, request)
+    else:
+        await relayed(exchange, request)
+
+
+def method_not_allowed() -> Status:
+    """kube-apiserver's 405."""
+    return failure(
+        405,
+        "MethodNotAllowed",
+        "the server does not allow this method on the requested resource",
+        StatusDetails(),
+    )
+
+
+async def relayed(exchange: Exchange, request: UpstreamRequest) -> None:
+    """One round trip: the body goes up as it comes, the answer comes down as it comes."""
+    body = RequestBody(exchange)
+    relay = relay_for(exchange)
+    try:
+        sent = await body.sendable()
+        outcome = await exchange.services.upstream.pool.round_trip(
+            replace(request, body=sent, content_length=body.content_length), relay
+        )
+    finally:
+        body.note()
+        note_answer(exchange, relay)
+    if outcome.retried:
+        exchange.context.annotate(RETRIED, "true")
+    relay.finish()
+    note_answer(exchange, relay)
+    exchange.answered = Answered(keep_alive=relay.keep_alive)
+
+
+class RequestBody:
+    """The client's body on its way up, with the copy that the event needs."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._content = exchange.request.content
+        self.content_length = exchange.headers.content_length
+        limit = request_copy_limit(
+            exchange.info, exchange.context.level, exchange.services.limits.request_copy
+        )
+        self._copy = Copy(limit) if limit else None
+        self._complete = False
+
+    async def sendable(self) -> AsyncIterator[bytes] | bytes | None:
+        """What to send: nothing, the whole of a small body, or the pieces of a larger one.
+
+        Asks a client that waits for it to go on, now that the request is
+        authenticated and on record.
+        """
+        if not self._exchange.request.can_read_body:
+            self._complete = True
+            return None
+        if self._exchange.headers.get("expect").lower() == "100-continue":
+            transport = self._exchange.connection.transport
+            if transport is not None and self._exchange.request.version.minor:
+                transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self.content_length is not None and self.content_length <= SMALL_BODY:
+            whole = await self._content.read()
+            self._keep(whole)
+            self._complete = True
+            return whole
+        return self._pieces()
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        """The body as it arrives."""
+        while piece := await self._content.readany():
+            self._keep(piece)
+            yield piece
+        self._complete = True
+
+    def _keep(self, piece: bytes) -> None:
+        if self._copy is not None:
+            self._copy.add(piece)
+
+    def note(self) -> None:
+        """Put what was copied where the event is made from."""
+        captured = self._exchange.captured
+        captured.request_content_type = self._exchange.headers.get("content-type")
+        captured.request_complete = self._complete
+        if self._copy is not None:
+            captured.request_size = self._copy.size
+            captured.request_body = self._copy.take()
+
+
+def relay_for(exchange: Exchange) -> ResponseRelay:
+    """The relay that writes the upstream's answer to this exchange's client."""
+    http_1_0 = exchange.request.version.minor == 0
+
+    def headers_for(head: ResponseHead) -> RawHeaders:
+        return response_headers(head.headers, audit_id=exchange.context.audit_id)
+
+    def copy_limit(head: ResponseHead) -> int:
+        exchange.captured.code = head.status
+        return response_copy_limit(
+            exchange.info,
+            exchange.context.level,
+            head.status,
+            long_running=exchange.long_running,
+            limit=exchange.services.limits.response_copy,
+        )
+
+    def on_head(head: ResponseHead) -> None:
+        note_answer(exchange, relay)
+        exchange.answer_started_by_upstream(head.status)
+
+    relay = ResponseRelay(
+        exchange.connection,
+        head_request=exchange.method == "HEAD",
+        http_1_0=http_1_0,
+        keep_alive=bool(exchange.request.keep_alive) and not exchange.connection.holds_upgrade,
+        hold_errors=exchange.long_running,
+        headers_for=headers_for,
+        copy_limit=copy_limit,
+        on_head=on_head,
+    )
+    return relay
+
+
+def note_answer(exchange: Exchange, relay: ResponseRelay) -> None:
+    """Put what is known of the upstream's answer where the event is made from."""
+    head = relay.head_received
+    captured = exchange.captured
+    if head is None:
+        return
+    captured.code = head.status
+    captured.head_request = exchange.method == "HEAD"
+    warnings = []
+    for name, value in head.headers:
+        lower = name.lower()
+        if lower == b"content-type":
+            captured.content_type = value.decode("latin-1")
+        elif lower == b"content-encoding":
+            captured.content_encoding = value.decode("latin-1")
+        elif lower == b"warning":
+            warnings.append(value.decode("utf-8", "replace"))
+    captured.warnings = tuple(warnings)
+    captured.response_complete = relay.complete
+    if relay.copy is not None:
+        captured.response_size = relay.copy.size
+        captured.response_body = relay.copy.take()
+
+
+async def tunnel(exchange: Exchange, request: UpstreamRequest) -> None:
+    """An upgrade: tie both connections together after a verified 101, or relay the refusal."""
+    connection = exchange.connection
+    if not connection.holds_upgrade or exchange.request.can_read_body:
+        raise Refused(
+            new_bad_request("an upgrade request must have no body and come after all earlier ones")
+        )
+    relay = relay_for(exchange)
+    switched = await exchange.services.upstream.pool.upgrade(request, relay)
+    if isinstance(switched, UpgradeRefused):
+        relay.finish()
+        exchange.answered = Answered(keep_alive=False)
+        return
+    exchange.captured.code = 101
+    exchange.answer_started_by_upstream(101)
+    transport = connection.transport
+    if transport is None:
+        switched.abort()
+        return
+    transport.write(
+        head_bytes(101, b"Switching Protocols", response_headers(switched.head.headers, audit_id="", upgrade=True))
+    )
+    tying = asyncio.ensure_future(tie(connection, switched))
+    try:
+        await asyncio.shield(tying)
+    except asyncio.CancelledError:
+        # The client is gone; what it sent last still belongs to the upstream.
+        await asyncio.wait({tying}, timeout=TUNNEL_FLUSH)
+        tying.cancel()
+        raise
+    finally:
+        exchange.answered = Answered(keep_alive=False)

@@ -1,0 +1,185 @@
+"""The chain: one request from its first byte to its last event, in kube-apiserver's order.
+
+    receive -> target, RequestInfo -> ?timeout= -> authentication -> policy -> RequestReceived
+            -> impersonation -> authorization annotations -> upstream
+            -> [ResponseStarted] -> stream -> ResponseComplete | Panic
+
+``serve`` is the whole order on one page; ``handle`` is the one way out of it.
+"""
+
+import asyncio
+
+from aiohttp import web
+
+from auditproxy.apis.status import (
+    new_bad_gateway,
+    new_bad_request,
+    new_service_unavailable,
+    new_timeout,
+)
+from auditproxy.audit.annotations import DECISION, REASON
+from auditproxy.authentication.authenticator import (
+    AuthenticationError,
+    AuthenticationRequest,
+    Identity,
+)
+from auditproxy.authorization.impersonation import (
+    ImpersonationBadRequest,
+    ImpersonationForbidden,
+)
+from auditproxy.request.attributes import attributes as attributes_of
+from auditproxy.server.exchange import Exchange, Refused
+from auditproxy.server.forwarding import forward
+from auditproxy.server.responsewriters import Answered
+from auditproxy.server.services import Services
+from auditproxy.server.upstream import (
+    UpstreamClosedEarly,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+
+
+class Handler:
+    """Serves every request of every connection."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self._active: set[Exchange] = set()
+
+    async def handle(self, request: web.BaseRequest) -> Answered:
+        """Serve one request; every way out emits the last event, in ``Exchange.finish``."""
+        exchange = Exchange(self.services, request)
+        self._active.add(exchange)
+        try:
+            await self.serve(exchange)
+        except Refused as refused:
+            exchange.answer(refused)
+        except UpstreamError as error:
+            self.upstream_failed(exchange, error)
+        except TimeoutError:
+            self.too_late(exchange)
+        except asyncio.CancelledError:
+            exchange.client_left()
+            raise
+        except Exception as crash:  # noqa: BLE001 - the one place where our own faults end
+            exchange.panic(crash)
+        finally:
+            exchange.finish()
+            self._active.discard(exchange)
+        return exchange.answered
+
+    async def serve(self, exchange: Exchange) -> None:
+        """Take one request through the chain; raises Refused with the Status to answer."""
+        exchange.resolve()
+        deadline = exchange.deadline()
+        identity = await self.authenticate(exchange)
+        exchange.begin(identity.user, identity.annotations)
+        exchange.request_received()
+        async with asyncio.timeout_at(deadline):
+            await self.impersonate(exchange, identity)
+            await self.explain(exchange)
+            await forward(exchange, identity)
+
+    async def authenticate(self, exchange: Exchange) -> Identity:
+        """Find out who asks; a failure is kube-apiserver's audited 401."""
+        started = exchange.now()
+        try:
+            identity = await self.services.authenticator.authenticate(
+                AuthenticationRequest(
+                    headers=exchange.headers,
+                    target=exchange.target,
+                    peer_certificate=exchange.facts.peer_certificate,
+                    now=exchange.context.received,
+                )
+            )
+        except AuthenticationError as error:
+            self.services.authentication_failed(str(error), exchange.facts.remote)
+            identity = None
+        exchange.context.track("authentication", exchange.now() - started)
+        if identity is None:
+            raise exchange.unauthenticated()
+        return identity
+
+    async def impersonate(self, exchange: Exchange, identity: Identity) -> None:
+        """Let the request act as whom it asks to be, if it may; else as who asks."""
+        exchange.user = identity.user
+        started = exchange.now()
+        try:
+            impersonated = await self.services.impersonator.impersonate(
+                exchange.headers, identity.user, attributes_of(identity.user, exchange.info)
+            )
+        except ImpersonationBadRequest as error:
+            raise Refused(new_bad_request(str(error)), no_sniff=True) from None
+        except ImpersonationForbidden as error:
+            raise Refused(error.status, no_sniff=True) from None
+        if impersonated is None:
+            return
+        exchange.user = impersonated.user
+        exchange.wanted = impersonated.wanted
+        exchange.context.track("impersonation", exchange.now() - started)
+        exchange.context.impersonate(impersonated.user, impersonated.constraint)
+
+    async def explain(self, exchange: Exchange) -> None:
+        """With ``--audit-authorization-annotations=review``: ask why the request is allowed."""
+        authorizer = self.services.annotation_authorizer
+        if authorizer is None:
+            return
+        decision = await authorizer.authorize(attributes_of(exchange.user, exchange.info))
+        exchange.context.annotate(DECISION, "allow" if decision.allowed else "forbid")
+        exchange.context.annotate(REASON, decision.reason)
+
+    def upstream_failed(self, exchange: Exchange, error: UpstreamError) -> None:
+        """Answer for an upstream that did not, or cut what it broke off."""
+        exchange.upstream_error(error)
+        if exchange.answer_started:
+            return
+        if isinstance(error, UpstreamTimeout):
+            exchange.answer(new_timeout())
+        elif isinstance(error, UpstreamUnreachable):
+            exchange.answer(
+                new_service_unavailable("the Kubernetes API server cannot be reached")
+            )
+        elif isinstance(error, UpstreamClosedEarly):
+            exchange.answer(
+                new_bad_gateway("the Kubernetes API server closed the connection before it answered")
+            )
+        else:
+            exchange.answer(
+                new_bad_gateway("the Kubernetes API server's answer is not valid HTTP")
+            )
+
+    def too_late(self, exchange: Exchange) -> None:
+        """The request outlived its deadline: kube-apiserver's 504, or a cut stream."""
+        if exchange.answer_started:
+            exchange.cut("the request outlived its deadline")
+        else:
+            exchange.answer(new_timeout())
+
+
+    # --- the end of it all ---------------------------------------------------------
+
+    async def finish_short(self, grace: float) -> None:
+        """Wait until no short request is under way, at most ``grace`` seconds."""
+        tasks = {
+            exchange.task
+            for exchange in self._active
+            if exchange.task is not None and not exchange.long_running
+        }
+        if tasks:
+            await asyncio.wait(tasks, timeout=grace)
+
+    async def end_long_running(self) -> None:
+        """End every request that is still under way; each emits its last event."""
+        tasks = {exchange.task for exchange in self._active if exchange.task is not None}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=5.0)
+
+    async def finish_events(self) -> None:
+        """Wait until every finished request has its last event."""
+        while self.services.pending:
+            await asyncio.wait(set(self.services.pending))
+            # Their callbacks, which emit, run right after them.
+            await asyncio.sleep(0)

@@ -1,0 +1,210 @@
+"""Relays: one upstream answer to one client as it comes, with the copy that the event needs.
+
+    head -> data* -> finish          an answer passes through
+    head -> (held) data* -> finish   an error of a long-running request waits for its end, so that
+                                     ResponseStarted can carry its Status before the head goes out
+
+Nothing here waits. The client's full write buffer pauses the upstream through
+the flow that ``head`` was given; the copy stops at its limit and says so.
+"""
+
+from collections.abc import Callable
+
+from auditproxy.request.headers import RawHeaders
+from auditproxy.server.connection import ClientConnection
+from auditproxy.server.responsewriters import head_bytes
+from auditproxy.server.upstream_messages import Flow, ResponseHead
+
+HELD_ANSWER_LIMIT = 256 * 1024
+"""Bytes of an error's body that are held for ResponseStarted; a longer one goes out unread."""
+
+_CHUNK_END = b"\r\n"
+_LAST_CHUNK = b"0\r\n\r\n"
+
+
+class Copy:
+    """A bounded copy of a body; past ``limit`` bytes it is dropped and only counted."""
+
+    __slots__ = ("_parts", "limit", "overflowed", "size")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.size = 0
+        self.overflowed = False
+        self._parts: list[bytes] = []
+
+    def add(self, chunk: bytes) -> None:
+        """Keep a chunk if there is room for it."""
+        self.size += len(chunk)
+        if self.overflowed:
+            return
+        if self.size > self.limit:
+            self.overflowed = True
+            self._parts.clear()
+            return
+        self._parts.append(chunk)
+
+    def take(self) -> bytes | None:
+        """The whole body, or None when it was larger than the limit."""
+        if self.overflowed:
+            return None
+        if len(self._parts) > 1:
+            self._parts = [b"".join(self._parts)]
+        return self._parts[0] if self._parts else b""
+
+
+class ResponseRelay:
+    """Writes an upstream's answer to the client; the sink of one round trip.
+
+    ``headers_for`` gives the headers for the client from the upstream's head,
+    ``copy_limit`` how many bytes of the body the event may need (0: none), and
+    ``on_head`` is called once, right before the first byte goes to the client.
+    """
+
+    __slots__ = (
+        "_chunked",
+        "_connection",
+        "_copy_limit",
+        "_flow",
+        "_head_request",
+        "_headers_for",
+        "_held",
+        "_held_size",
+        "_hold_errors",
+        "_http_1_0",
+        "_keep_alive",
+        "_on_head",
+        "_transport",
+        "complete",
+        "copy",
+        "finished",
+        "head_received",
+        "started",
+    )
+
+    def __init__(
+        self,
+        connection: ClientConnection,
+        *,
+        head_request: bool,
+        http_1_0: bool,
+        keep_alive: bool,
+        hold_errors: bool,
+        headers_for: Callable[[ResponseHead], RawHeaders],
+        copy_limit: Callable[[ResponseHead], int],
+        on_head: Callable[[ResponseHead], None],
+    ) -> None:
+        self._connection = connection
+        self._transport = connection.transport
+        self._head_request = head_request
+        self._http_1_0 = http_1_0
+        self._keep_alive = keep_alive
+        self._hold_errors = hold_errors
+        self._headers_for = headers_for
+        self._copy_limit = copy_limit
+        self._on_head = on_head
+        self._flow: Flow | None = None
+        self._chunked = False
+        self._held: list[bytes] | None = None
+        self._held_size = 0
+        self.copy: Copy | None = None
+        self.head_received: ResponseHead | None = None
+        self.started = False
+        self.complete = False
+        self.finished = False
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the client's connection may serve another request after this answer."""
+        return self._keep_alive and self.finished
+
+    def head(self, head: ResponseHead, flow: Flow) -> None:
+        """Take the upstream's head."""
+        self.head_received = head
+        self._flow = flow
+        limit = self._copy_limit(head)
+        self.copy = Copy(limit) if limit > 0 else None
+        if self._hold_errors and head.status >= 400:
+            self._held = []
+            return
+        self._start()
+
+    def data(self, chunk: bytes) -> None:
+        """Take a piece of the body."""
+        if self.copy is not None:
+            self.copy.add(chunk)
+        if self._held is not None:
+            self._held.append(chunk)
+            self._held_size += len(chunk)
+            if self._held_size > HELD_ANSWER_LIMIT:
+                self._start()
+            return
+        self._write(chunk)
+
+    def finish(self) -> None:
+        """The upstream's answer is complete: end the client's."""
+        if self.head_received is None:
+            return
+        self.complete = True
+        if not self.started:
+            self._start()
+        if self._chunked and self._transport is not None:
+            self._transport.write(_LAST_CHUNK)
+        self.finished = True
+        self._connection.flow = None
+
+    def cut(self) -> None:
+        """The upstream broke off: cut the client's stream, never end it cleanly."""
+        self._keep_alive = False
+        self._connection.flow = None
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _start(self) -> None:
+        """Let the head out, and whatever was held behind it."""
+        head = self.head_received
+        assert head is not None
+        self.started = True
+        self._on_head(head)
+        if self._transport is None:
+            return
+        headers = list(self._headers_for(head))
+        headers += self._framing(head)
+        self._transport.write(head_bytes(head.status, head.reason, tuple(headers)))
+        self._connection.flow = self._flow
+        if self._connection.writing_paused and self._flow is not None:
+            self._flow.pause()
+        held, self._held = self._held, None
+        for chunk in held or ():
+            self._write(chunk)
+
+    def _framing(self, head: ResponseHead) -> list[tuple[bytes, bytes]]:
+        """Content-Length or chunks, as the client can read it and the upstream promised it."""
+        framing: list[tuple[bytes, bytes]] = []
+        if self._head_request or head.status == 304:
+            # No body follows, but the length a GET would have had is the upstream's to tell.
+            framing += [h for h in head.headers if h[0].lower() == b"content-length"][:1]
+        elif head.status == 204 or head.status < 200:
+            pass
+        elif head.content_length is not None:
+            framing.append((b"Content-Length", b"%d" % head.content_length))
+        elif self._http_1_0:
+            self._keep_alive = False
+        else:
+            self._chunked = True
+            framing.append((b"Transfer-Encoding", b"chunked"))
+        if not self._keep_alive:
+            framing.append((b"Connection", b"close"))
+        elif self._http_1_0:
+            framing.append((b"Connection", b"keep-alive"))
+        return framing
+
+    def _write(self, chunk: bytes) -> None:
+        """Write a piece of the body in the client's framing."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._chunked:
+            transport.write(b"".join((b"%x\r\n" % len(chunk), chunk, _CHUNK_END)))
+        else:
+            transport.write(chunk)

@@ -1,0 +1,95 @@
+"""Services: what the chain is given, built once at start and shared by every request."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from auditproxy.apis.attributes import Attributes
+from auditproxy.apis.audit import RequestAuditConfig
+from auditproxy.apis.user import UserInfo
+from auditproxy.audit.backend import Backend
+from auditproxy.audit.metrics import Metrics
+from auditproxy.authentication.authenticator import Authenticator, Identity
+from auditproxy.authentication.x509 import PeerCertificate
+from auditproxy.authorization.authorizer import Authorizer
+from auditproxy.authorization.impersonation import Impersonated
+from auditproxy.request.headers import ClientHeaders, RawHeaders
+from auditproxy.server.upstream import UpstreamPool
+
+
+class PolicyEvaluator(Protocol):
+    """Tells what the owner wants recorded of a request."""
+
+    def evaluate(self, attributes: Attributes) -> RequestAuditConfig:
+        """The level and stages for one request."""
+
+
+class Impersonation(Protocol):
+    """Decides whom a request acts as."""
+
+    async def impersonate(
+        self, headers: ClientHeaders, requestor: UserInfo, attributes: Attributes
+    ) -> Impersonated | None:
+        """The impersonated user, or None when nobody is asked for.
+
+        Raises ImpersonationBadRequest and ImpersonationForbidden.
+        """
+
+
+class UpstreamIdentity(Protocol):
+    """How the upstream learns who asks: one pool and the headers that go with it."""
+
+    pool: UpstreamPool
+    host: bytes
+    base_path: bytes
+
+    async def headers(
+        self, identity: Identity, user: UserInfo, wanted: UserInfo | None
+    ) -> RawHeaders:
+        """The identity headers for a request of ``identity`` acting as ``user``; ``wanted`` is what
+        it asked to be, if anything.
+
+        Raises UnforwardableIdentity when they would not say the same to the upstream.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFacts:
+    """What is the same for every request of one client connection."""
+
+    remote: str
+    peer_certificate: PeerCertificate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one request; nanoseconds and bytes."""
+
+    request_timeout: int = 60_000_000_000
+    request_copy: int = 3 * 1024 * 1024
+    response_copy: int = 8 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Services:
+    """Everything ``handler.py`` needs; see each Protocol for its promise."""
+
+    authenticator: Authenticator
+    evaluator: PolicyEvaluator
+    sink: Backend
+    metrics: Metrics
+    impersonator: Impersonation
+    annotation_authorizer: Authorizer | None
+    infer_decision: bool
+    upstream: UpstreamIdentity
+    wall_clock: Callable[[], int]
+    monotonic_clock: Callable[[], int]
+    new_audit_id: Callable[[], str]
+    facts_of: Callable[[Any], ConnectionFacts]
+    report: Callable[[str], None]
+    limits: Limits = field(default_factory=Limits)
+    pending: "set[Any]" = field(default_factory=set)
+
+    def authentication_failed(self, why: str, remote: str) -> None:
+        """Tell operators, never the client, why somebody was refused; ``why`` holds no credential."""
+        self.report(f"authentication of a request from {remote} failed: {why}")

@@ -1,0 +1,1 @@
+"""Replays of recorded traffic, compared with the API server's own events."""

@@ -1,0 +1,1 @@
+"""Fakes that implement an interface over real sockets; see each module."""

@@ -1,0 +1,31 @@
+"""The kubectl binaries of this machine: PyPI's, Debian's, and one that KUBECTL_MATRIX names."""
+
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def kubectl_binaries() -> tuple[Path, ...]:
+    """Every kubectl that runs, without doubles; the newest known first.
+
+    KUBECTL_MATRIX may name more, separated by colons.
+    """
+    named = [Path(name) for name in os.environ.get("KUBECTL_MATRIX", "").split(":") if name]
+    candidates = [Path(sys.executable).parent / "kubectl", *named]
+    found = shutil.which("kubectl", path="/usr/bin:/usr/local/bin")
+    if found is not None:
+        candidates.append(Path(found))
+    working = []
+    for candidate in candidates:
+        if not candidate.exists() or candidate in working:
+            continue
+        done = subprocess.run(
+            [str(candidate), "version", "--client"], capture_output=True, timeout=30, check=False
+        )
+        if done.returncode == 0:
+            working.append(candidate)
+    return tuple(working)

@@ -1,0 +1,291 @@
+"""Go's JSON: rows, then properties against Python's own reader and a slow compactor."""
+
+import json as standard_json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditproxy.apis.audit import Event
+from auditproxy.apis.status import Status, StatusDetails, failure, new_timeout, new_unauthorized
+from auditproxy.apis.user import UserInfo
+from auditproxy.serializer.errors import JSONError
+from auditproxy.serializer.json import (
+    compact,
+    decode,
+    encode,
+    go_text,
+    status_body,
+    status_body_indented,
+    text_from_bytes,
+)
+
+
+def event(**members: object) -> Event:
+    """An event with the members that must be there, and those given."""
+    values: dict[str, object] = {
+        "kind": "Event",
+        "api_version": "audit.k8s.io/v1",
+        "level": "Metadata",
+        "audit_id": "a",
+        "stage": "Panic",
+        "request_uri": "/",
+        "verb": "get",
+        "user": UserInfo(),
+        "request_received_timestamp": "t",
+        "stage_timestamp": "t",
+    }
+    return Event(**{**values, **members})  # type: ignore[arg-type]
+
+
+class TestEncode:
+    """encode: one line in Go's spelling."""
+
+    @pytest.mark.parametrize(
+        ("text", "lexeme"),
+        [
+            ('"\\', rb"\"\\"),
+            ("\b\f\n\r\t", rb"\b\f\n\r\t"),
+            ("\x00\x01\x0b\x1b\x1f", rb"\u0000\u0001\u000b\u001b\u001f"),
+            ("\x7f/", b"\x7f/"),
+            ("<a>&b", rb"\u003ca\u003e\u0026b"),
+            ("\u2028\u2029\u2027\u202a", rb"\u2028\u2029" + "\u2027\u202a".encode()),
+            ("é\U0001f600", "é\U0001f600".encode()),
+            ("\udcff", rb"\ufffd"),
+            ("\udce2\udc82a", rb"\ufffd\ufffda"),
+            ("\ud800", rb"\ufffd"),  # noqa: PT014 (not the same text as the byte above)
+            ("\ufffd\udc80", "\ufffd".encode() + rb"\ufffd"),
+            ("\uf8ff\udc80\ue080", "\uf8ff".encode() + rb"\ufffd" + "\ue080".encode()),
+            ("\udc80\uf8ff\uf8ff\ue000", rb"\ufffd" + "\uf8ff\uf8ff\ue000".encode()),
+        ],
+    )  # fmt: skip
+    def test_strings(self, text: str, lexeme: bytes) -> None:
+        """T175: control characters, HTML characters and bytes that are not UTF-8 are escaped."""
+        assert encode(text) == b'"' + lexeme + b'"'
+        assert encode({text: [text]}) == b'{"' + lexeme + b'":["' + lexeme + b'"]}'
+
+    def test_invalid_bytes_in_an_event(self) -> None:
+        """T176: a User-Agent that is not UTF-8 costs neither the event nor what Go omits."""
+        line = encode(
+            event(
+                user_agent="\udcff\udcfe",
+                user=UserInfo(username="\udc80", groups=("g", "\udc81"), extra={"\udc82": ("v",)}),
+                request_object=msgspec.Raw('{"a":"\uf8ff\uf8ff\ue080\ufffd"}'.encode()),
+                response_status=new_unauthorized(),
+            )
+        )
+        assert line == (
+            b'{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"a",'
+            b'"stage":"Panic","requestURI":"/","verb":"get","user":{"username":"\\ufffd",'
+            b'"groups":["g","\\ufffd"],"extra":{"\\ufffd":["v"]}},'
+            b'"userAgent":"\\ufffd\\ufffd","responseStatus":{"metadata":{},"status":"Failure",'
+            b'"message":"Unauthorized","reason":"Unauthorized","code":401},'
+            b'"requestObject":{"a":"' + "\uf8ff\uf8ff\ue080\ufffd".encode() + b'"},'
+            b'"requestReceivedTimestamp":"t","stageTimestamp":"t"}'
+        )
+
+    def test_names_that_differ_only_in_invalid_bytes(self) -> None:
+        """Both members stay, as in Go's map of byte strings."""
+        assert (
+            encode({text_from_bytes(raw): raw[0] for raw in (b"\x80", b"\x81")})
+            == rb'{"\ufffd":128,"\ufffd":129}'
+        )
+
+    def test_raw_members_are_spliced(self) -> None:
+        """Raw JSON keeps its lexemes."""
+        raw = msgspec.Raw(rb'{"a":1.0e2,"a":"\/\u00e9\ud800"}')
+        assert encode({"o": raw}) == rb'{"o":{"a":1.0e2,"a":"\/\u00e9\ud800"}}'
+
+    def test_too_deep(self) -> None:
+        """A value nested beyond the interpreter's limit is an error of this floor."""
+        value: object = []
+        for _ in range(100_000):
+            value = [value]
+        with pytest.raises(JSONError):
+            encode(value)
+
+    @given(st.dictionaries(st.text(), st.lists(st.text())))
+    def test_reads_back(self, value: dict[str, list[str]]) -> None:
+        """T175: any text comes back, and no control, HTML or separator character is raw."""
+        line = encode(value)
+        assert standard_json.loads(line) == value
+        assert not set("\n\r\x00\x1b<>&\u2028\u2029") & set(line.decode())
+
+    @given(st.text(st.characters(codec=None, exclude_categories=())))
+    def test_lone_surrogates(self, text: str) -> None:
+        """T176: each lone surrogate is one U+FFFD, everything else is untouched."""
+        assert standard_json.loads(encode([text])) == [go_text(text)]
+
+
+def slow_compact(raw: bytes) -> bytes:
+    """Compact JSON character by character: the rule in its plainest form."""
+    out = ""
+    in_string = escaped = False
+    escapes = {
+        "<": r"\u003c",
+        ">": r"\u003e",
+        "&": r"\u0026",
+        "\u2028": r"\u2028",
+        "\u2029": r"\u2029",
+    }
+    for char in raw.decode("utf-8", "surrogateescape"):
+        if not in_string and char in " \t\r\n":
+            continue
+        if char == '"' and not escaped:
+            in_string = not in_string
+        escaped = in_string and char == "\\" and not escaped
+        out += escapes.get(char, "\ufffd" if "\udc80" <= char <= "\udcff" else char)
+    return out.encode()
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec=None, exclude_categories=())),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)  # fmt: skip
+
+
+class TestCompact:
+    """compact: nothing but spaces and HTML characters changes."""
+
+    @pytest.mark.parametrize(
+        ("raw", "compacted"),
+        [
+            (b' {\t"a" : 1.0e2 ,\r\n "a" : 1 } ', b'{"a":1.0e2,"a":1}'),
+            (rb'"\/\u00e9\u00E9"', rb'"\/\u00e9\u00E9"'),
+            (rb'["\ud800" , "\\ud800 \" x"]', rb'["\ud800","\\ud800 \" x"]'),
+            (rb'["\ud83d\ude00" , "\ude00\ud83d"]', rb'["\ud83d\ude00","\ude00\ud83d"]'),
+            (b"[-0, 1E400, 18446744073709551616, 0.10]", b"[-0,1E400,18446744073709551616,0.10]"),
+            (b"9" * 5000, b"9" * 5000),
+            ('"<&>\u2028\u2029"'.encode(), rb'"\u003c\u0026\u003e\u2028\u2029"'),
+            (b'"\xff\xe2\x82 \xed\xa0\x80"', '"\ufffd\ufffd\ufffd \ufffd\ufffd\ufffd"'.encode()),
+            (b'{"a\xff" : "\\udc00" }', '{"a\ufffd":"\\udc00"}'.encode()),
+            (b"null", b"null"),
+            (b'"\x7f  "', b'"\x7f  "'),
+        ],
+    )  # fmt: skip
+    def test_kept(self, raw: bytes, compacted: bytes) -> None:
+        """T222, T223: numbers, escapes, doubled names stay; what is not UTF-8 becomes U+FFFD."""
+        assert compact(raw) == compacted
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b"", b" ", b"{", b"[1,]", b'{"a":1,}', b"[1] x", b"'a'", b"{a:1}", b"apiVersion: v1",
+            b"01", b"1.", b".5", b"+1", b"1e", b"NaN", b"-Infinity", b"nul",
+            b'"a\nb"', b'"\\x"', b'"\\u12"', b'"\\ud800', b'"\\ud800\\u12"',
+            b"\xef\xbb\xbf{}", b"[\x0b1]", b"\xff",
+            b"[" * 100_000, b'{"a":' * 100_000, b"[" * 3000 + b'"\\ud800"' + b"]" * 3000,
+        ],
+    )  # fmt: skip
+    def test_not_json(self, raw: bytes) -> None:
+        """T220, T223: what Go refuses is refused, and so is what is nested without end."""
+        with pytest.raises(JSONError):
+            compact(raw)
+        with pytest.raises(JSONError):
+            decode(raw)
+
+    @given(JSON_VALUES, st.sampled_from([None, 1, "\t"]), st.booleans())
+    def test_equals_the_slow_rule(self, value: object, indent: object, ascii_only: bool) -> None:
+        """Whatever the form, the result is that of the plain rule, and valid UTF-8 on one line."""
+        text = standard_json.dumps(value, indent=indent, ensure_ascii=ascii_only)  # type: ignore[arg-type]
+        raw = text.encode("utf-8", "surrogatepass")
+        compacted = compact(raw)
+        assert compacted == slow_compact(raw)
+        assert compact(compacted) == compacted
+        assert "\n" not in compacted.decode()
+
+    @given(
+        st.binary(max_size=40)
+        | st.text(alphabet='{}[]",:\\u0dD8c1.e- \n', max_size=40).map(str.encode)
+    )
+    def test_any_bytes(self, raw: bytes) -> None:
+        """Any bytes are compacted or refused, as Python's reader does or refuses."""
+        try:
+            compacted = compact(raw)
+        except JSONError:
+            with pytest.raises(ValueError):
+                standard_json.loads(raw.decode("utf-8", "replace"), parse_constant=int)
+        else:
+            assert standard_json.loads(compacted) == standard_json.loads(
+                raw.decode("utf-8", "replace")
+            )
+
+
+class TestDecode:
+    """decode: values as Go reads them."""
+
+    @pytest.mark.parametrize(
+        ("raw", "value"),
+        [
+            (b'{"a":1,"a":2}', {"a": 2}),
+            (b"18446744073709551616", 18446744073709551616),
+            (rb'"\ud83d\ude00 \ud83d \\ud83d"', "\U0001f600 \ufffd \\ud83d"),
+            (b'{"a\xff":"\xe2\x82"}', {"a\ufffd": "\ufffd\ufffd"}),
+            (b" null ", None),
+        ],
+    )
+    def test_values(self, raw: bytes, value: object) -> None:
+        """The last of doubled names counts; what is not Unicode becomes U+FFFD."""
+        assert decode(raw) == value
+
+    @pytest.mark.parametrize("raw", [b"1e400", b"9" * 5000])
+    def test_numbers_without_a_value(self, raw: bytes) -> None:
+        """T222: a number that no float holds is an error, not infinity."""
+        with pytest.raises(JSONError):
+            decode(raw)
+
+
+class TestStatusBody:
+    """The bodies of our own answers."""
+
+    def test_line(self) -> None:
+        """One line that ends."""
+        assert status_body(new_unauthorized()) == (
+            b'{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",'
+            b'"message":"Unauthorized","reason":"Unauthorized","code":401}\n'
+        )
+
+    def test_empty_details_are_shown(self) -> None:
+        """An empty details object is a member all the same."""
+        assert b'"reason":"Timeout","details":{},"code":504}' in status_body(new_timeout())
+
+    def test_metadata_is_shown(self) -> None:
+        """A ListMeta stands where Go puts it."""
+        assert status_body(Status(metadata={"continue": "x"}, code=410)) == (
+            b'{"kind":"Status","apiVersion":"v1","metadata":{"continue":"x"},"code":410}\n'
+        )
+
+    def test_indented(self) -> None:
+        """Two spaces a level, empty objects closed, no newline at the end."""
+        status = failure(403, "Forbidden", "a < b", StatusDetails(name="x"))
+        assert status_body_indented(status) == (
+            b'{\n  "kind": "Status",\n  "apiVersion": "v1",\n  "metadata": {},\n'
+            b'  "status": "Failure",\n  "message": "a \\u003c b",\n  "reason": "Forbidden",\n'
+            b'  "details": {\n    "name": "x"\n  },\n  "code": 403\n}'
+        )
+
+
+class TestText:
+    """Bytes as text."""
+
+    @pytest.mark.parametrize(
+        ("raw", "text"),
+        [
+            (b"a", "a"),
+            (b"\xe2\x82a", "\ufffd\ufffda"),
+            (b"\xed\xa0\x80", "\ufffd\ufffd\ufffd"),
+            (b"\xf0\x9f\x98\x80", "\U0001f600"),
+            (b"\xc0\x80", "\ufffd\ufffd"),
+        ],
+    )
+    def test_one_replacement_for_each_byte(self, raw: bytes, text: str) -> None:
+        """Go replaces each invalid byte, not each invalid sequence."""
+        assert go_text(text_from_bytes(raw)) == text
+
+    @given(st.binary())
+    def test_bytes_come_back(self, raw: bytes) -> None:
+        """The text keeps every byte."""
+        assert text_from_bytes(raw).encode("utf-8", "surrogateescape") == raw

@@ -1,0 +1,303 @@
+"""The command: exit codes, every fault on a line of its own, and what reaches the proxy."""
+
+import base64
+import os
+import subprocess
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from auditproxy import __version__
+from auditproxy.cli import main
+from auditproxy.options import Options
+
+
+class CannotStart(Exception):
+    """What the fake raises in place of run.py's error."""
+
+    faults = ("the port is taken", "the disk is full")
+
+
+class FakeRunner:
+    """Stands for run.py: remembers what it is asked, opens nothing."""
+
+    StartError = CannotStart
+
+    def __init__(
+        self, faults: tuple[str, ...] = (), code: int = 0, error: BaseException | None = None
+    ) -> None:
+        self.faults = faults
+        self.code = code
+        self.error = error
+        self.checked: list[Options] = []
+        self.served: list[Options] = []
+
+    def check(self, options: Options) -> tuple[str, ...]:
+        """Remember, and find the faults that the test wants."""
+        self.checked.append(options)
+        return self.faults
+
+    async def _serve(self, options: Options) -> int:
+        self.served.append(options)
+        if self.error is not None:
+            raise self.error
+        return self.code
+
+    def serve(self, options: Options) -> Coroutine[Any, Any, int]:
+        """Remember, and end as the test wants."""
+        return self._serve(options)
+
+
+def run(*words: str, runner: FakeRunner | None = None) -> int:
+    """The exit code of a command line."""
+    chosen = runner or FakeRunner()
+    return main(words, load_runner=lambda: chosen)
+
+
+def test_serve_without_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    """The defaults are checked and served; nothing is printed here."""
+    runner = FakeRunner()
+    assert run("serve", runner=runner) == 0
+    assert runner.checked == runner.served == [Options()]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_exit_code_is_the_proxys() -> None:
+    """What serve returns is what the process ends with."""
+    assert run("serve", runner=FakeRunner(code=1)) == 1
+
+
+def test_faults_of_a_start(capsys: pytest.CaptureFixture[str]) -> None:
+    """What shows only at the start is a fault like the others."""
+    assert run("serve", runner=FakeRunner(error=CannotStart())) == 2
+    assert capsys.readouterr().err == (
+        "auditproxy: error: the port is taken\nauditproxy: error: the disk is full\n"
+    )
+
+
+def test_an_interrupt_is_no_traceback() -> None:
+    """Ctrl-C before the proxy handles signals."""
+    assert run("serve", runner=FakeRunner(error=KeyboardInterrupt())) == 1
+
+
+def test_check_config_only_checks(capsys: pytest.CaptureFixture[str]) -> None:
+    """Files are read, nothing is served."""
+    runner = FakeRunner()
+    assert run("serve", "--check-config", "--secure-port=8443", runner=runner) == 0
+    assert [options.serving.secure_port for options in runner.checked] == [8443]
+    assert runner.served == []
+    assert capsys.readouterr().out == "the configuration is sound\n"
+
+
+def test_every_fault_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Flags, configuration file, their meaning and the files: one run shows all."""
+    path = tmp_path / "proxy.yaml"
+    path.write_text(
+        "apiVersion: auditproxy.io/v1alpha1\nkind: ProxyConfiguration\n"
+        "audit: {auditLogMode: batch, foo: 1, auditPolicyFile: policy.yaml}\n",
+        encoding="utf-8",
+    )
+    runner = FakeRunner(faults=("the policy is\nbad",))
+    assert (
+        run(
+            *("serve", "--config", str(path), "--foo", "--audit-webhook-mode=batch"),
+            *("--secure-port=0", "--tls-min-version=x", "--anonymous-auth", "false"),
+            runner=runner,
+        )
+        == 2
+    )
+    lines = capsys.readouterr().err.splitlines()
+    prefix = "auditproxy: error: "
+    assert [line.removeprefix(prefix).partition(";")[0] for line in lines] == [
+        "unknown flag: --foo",
+        "--audit-webhook-mode: this version of auditproxy does not have it yet",
+        'auditproxy serve does not take any arguments, got ["false"]',
+        f"{path}:3: audit.foo: unknown field",
+        "--secure-port 0 must be between 1 and 65535, inclusive. It cannot be turned off with 0",
+        'invalid --tls-min-version "x", allowed values are '
+        '"VersionTLS10,VersionTLS11,VersionTLS12,VersionTLS13"',
+        "--audit-log-mode batch: this version of auditproxy does not have it yet",
+        "the policy is bad",
+    ]
+    assert all(line.startswith(prefix) for line in lines)
+    # The files are read with settings that are sound.
+    (checked,) = runner.checked
+    assert checked.audit.policy_file == str(tmp_path / "policy.yaml")
+    assert checked.serving == Options().serving
+    assert runner.served == []
+
+
+def test_flags_win_over_the_file(tmp_path: Path) -> None:
+    """The file's value counts only where no flag is given, also where the flag is the default."""
+    path = tmp_path / "proxy.yaml"
+    path.write_text(
+        "apiVersion: auditproxy.io/v1alpha1\nkind: ProxyConfiguration\n"
+        "serving: {securePort: 1111, tlsMinVersion: VersionTLS13}\n"
+        "authentication: {anonymousAuth: false}\n",
+        encoding="utf-8",
+    )
+    runner = FakeRunner()
+    assert (
+        run("serve", f"--config={path}", "--secure-port=6443", "--anonymous-auth", runner=runner)
+        == 0
+    )
+    (options,) = runner.served
+    assert options.serving.secure_port == 6443
+    assert options.serving.tls_min_version == "VersionTLS13"
+    assert options.authentication.anonymous_auth is True
+
+
+def test_faults_cannot_write_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Line breaks and escape sequences of a value stay one line of visible text."""
+    assert run("serve", "--audit-log-mode=\x1b[2J\nx\ud800") == 2
+    assert capsys.readouterr().err == (
+        "auditproxy: error: invalid audit log mode \\x1b[2J x\\ud800, "
+        'allowed modes are "batch,blocking,blocking-strict"\n'
+    )
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"]])
+def test_overview(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Every command with a sentence."""
+    assert run(*words) == 0
+    out = capsys.readouterr().out
+    for name in ("serve", "demo", "certs", "kubeconfig", "version"):
+        assert f"\n  {name} " in out
+
+
+@pytest.mark.parametrize("words", [["serve", "--help"], ["serve", "--foo", "-h"], ["help", "serve"]])
+def test_help(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Grouped, as wide as the terminal, and given beside faults, too."""
+    monkeypatch.setenv("COLUMNS", "70")
+    assert run(*words) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "\nAuditing flags:\n\n      --audit-policy-file string\n" in out
+    flags = out.partition("[flags]")[2].splitlines()
+    assert max(len(line) for line in flags if line.startswith(" " * 16)) <= 70
+
+
+@pytest.mark.parametrize("command", ["demo", "certs", "kubeconfig", "version"])
+def test_every_command_has_help_and_strict_flags(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No command ignores a flag it does not know."""
+    assert run(command, "--help") == 0
+    assert f"auditproxy {command} [flags]" in capsys.readouterr().out
+    assert run(command, "--zzz", "stray") == 2
+    assert capsys.readouterr().err == "auditproxy: error: unknown flag: --zzz\n"
+    assert run(command, "stray") == 2
+    assert capsys.readouterr().err == (
+        f'auditproxy: error: auditproxy {command} does not take any arguments, got ["stray"]\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["srve"], 'unknown command "srve" for "auditproxy"; did you mean serve?'),
+        (
+            ["zzz"],
+            'unknown command "zzz" for "auditproxy"; '
+            "give one of serve, demo, certs, kubeconfig, version",
+        ),
+        (
+            ["--secure-port=1"],
+            '"--secure-port=1" stands before the command; try auditproxy serve --secure-port=1',
+        ),
+    ],
+)
+def test_no_command(words: list[str], fault: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A near miss is found."""
+    assert run(*words) == 2
+    assert capsys.readouterr() == ("", f"auditproxy: error: {fault}\n")
+
+
+def test_nothing_at_all(capsys: pytest.CaptureFixture[str]) -> None:
+    """A container without a command fails, and says what it could have been."""
+    assert run() == 2
+    assert "Usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["version", "--version"])
+def test_version(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The version of the package."""
+    assert run(word) == 0
+    assert capsys.readouterr().out.startswith(f"auditproxy {__version__} (Python 3.")
+
+
+def test_kubeconfig(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kubeconfig goes to standard output, warnings to standard error."""
+    path = tmp_path / "config"
+    path.write_text(
+        "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\n"
+        "users: [{name: u, user: {token: t}}]\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    assert run("kubeconfig", f"--cert-dir={tmp_path}") == 0
+    out, err = capsys.readouterr()
+    assert yaml.safe_load(out)["users"] == [{"name": "u", "user": {"token": "t"}}]
+    assert err.startswith("auditproxy: warning: no --certificate-authority is given")
+    (tmp_path / "ca.crt").write_bytes(b"-----BEGIN CERTIFICATE-----")
+    assert run("kubeconfig", "--certificate-authority", str(tmp_path / "ca.crt")) == 0
+    out, err = capsys.readouterr()
+    assert base64.b64encode(b"-----BEGIN CERTIFICATE-----").decode() in out
+    assert err == ""
+    assert run("kubeconfig", "--context=b") == 2
+    assert capsys.readouterr().err.startswith("auditproxy: error: --context 'b' is not in ")
+
+
+def process(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """``python -m auditproxy`` as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "auditproxy", *words],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+def test_the_module_is_the_command() -> None:
+    """The process ends with main's code."""
+    assert process("version").stdout.startswith(f"auditproxy {__version__}")
+    refused = process("serv")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("auditproxy: error: unknown command")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """What only serving needs is not loaded to print a help text."""
+    source = (
+        "import sys; from auditproxy.cli import main; main(['serve', '--help']);"
+        "print([name for name in ('aiohttp', 'kubernetes', 'cryptography') if name in sys.modules])"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert shown.stdout.endswith("\n[]\n")
+
+
+def test_a_reader_that_leaves_is_no_traceback() -> None:
+    """``auditproxy serve --help | head -1``."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        left = subprocess.run(
+            [sys.executable, "-m", "auditproxy", "serve", "--help"],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            timeout=30,
+            check=False,
+        )
+    assert (left.returncode, left.stderr) == (1, b"")

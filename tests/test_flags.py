@@ -1,0 +1,264 @@
+"""Flags: the command line is read as pflag reads it, and every fault is found."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditproxy.flags import (
+    BOOL,
+    BYTES,
+    DURATION,
+    INT,
+    IP,
+    LIST,
+    STRING,
+    Flag,
+    closest,
+    format_bytes,
+    help_text,
+    parse,
+    parse_bool,
+    parse_bytes,
+    parse_int,
+    parse_ip,
+    parse_list,
+)
+
+FLAGS = (
+    Flag("audit-log-path", STRING, "", "Where.", "Auditing flags"),
+    Flag("audit-log-maxage", INT, 366, "How old.", "Auditing flags"),
+    Flag("anonymous-auth", BOOL, True, "Who.", "Authentication flags"),
+    Flag("request-timeout", DURATION, 60_000_000_000, "How long.", "Authentication flags"),
+    Flag("bind-address", IP, "0.0.0.0", "Which.", "Authentication flags"),
+    Flag("limit", BYTES, 3 << 20, "How much.", "Authentication flags"),
+    Flag("host", LIST, ("localhost",), "Whom.", "Misc flags"),
+    Flag("v", INT, 0, "How loud.", "Misc flags", shorthand="v"),
+    Flag("quiet", BOOL, False, "How quiet.", "Misc flags", shorthand="q"),
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        (["--audit-log-path=-"], {"audit-log-path": "-"}),
+        (["--audit-log-path", "-"], {"audit-log-path": "-"}),
+        (["--audit-log-path", "--anonymous-auth"], {"audit-log-path": "--anonymous-auth"}),
+        (["--audit-log-path="], {"audit-log-path": ""}),
+        (["--audit-log-path=a=b"], {"audit-log-path": "a=b"}),
+        (["--audit_log_path", "x"], {"audit-log-path": "x"}),
+        (["--audit-log-path=a", "--audit-log-path=b"], {"audit-log-path": "b"}),
+        (["--audit-log-maxage", "-1"], {"audit-log-maxage": -1}),
+        (["--audit-log-maxage=0x10"], {"audit-log-maxage": 16}),
+        (["--anonymous-auth"], {"anonymous-auth": True}),
+        (["--anonymous-auth=false"], {"anonymous-auth": False}),
+        (["--anonymous-auth=T"], {"anonymous-auth": True}),
+        (["--request-timeout=1h15m"], {"request-timeout": 4_500_000_000_000}),
+        (["--bind-address", "::1"], {"bind-address": "::1"}),
+        (["--limit=8MiB"], {"limit": 8 << 20}),
+        (["--host=a,b", "--host", "c"], {"host": ("a", "b", "c")}),
+        (['--host="a,b",c'], {"host": ("a,b", "c")}),
+        (["-v=4"], {"v": 4}),
+        (["-v", "4"], {"v": 4}),
+        (["-v4"], {"v": 4}),
+        (["--v=4"], {"v": 4}),
+        (["-qv4"], {"quiet": True, "v": 4}),
+        (["-q=false"], {"quiet": False}),
+        ([], {}),
+    ],
+)
+def test_values(words: list[str], values: dict[str, object]) -> None:
+    """The forms of pflag; only what was given is a value."""
+    parsed = parse(words, FLAGS)
+    assert parsed.faults == ()
+    assert parsed.arguments == ()
+    assert parsed.values == values
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["--foo"], "unknown flag: --foo"),
+        (["--foo", "bar"], "unknown flag: --foo"),
+        (["--audit-log-pth=x"], "unknown flag: --audit-log-pth; did you mean --audit-log-path?"),
+        (["--audit-log-pat=x"], "unknown flag: --audit-log-pat; did you mean --audit-log-path?"),
+        (["--Audit-Log-Path=x"], "unknown flag: --Audit-Log-Path; did you mean --audit-log-path?"),
+        (["--audit-log-path"], "flag needs an argument: --audit-log-path"),
+        (["-v"], "flag needs an argument: 'v' in -v"),
+        (["--=x"], "bad flag syntax: --=x"),
+        (["---x"], "bad flag syntax: ---x"),
+        (["-x"], "unknown shorthand flag: 'x' in -x"),
+        (
+            ["-audit-log-path=x"],
+            "unknown shorthand flag: 'a' in -audit-log-path=x; "
+            "long names have two dashes, as --audit-log-path=x",
+        ),
+        (
+            ["--anonymous-auth=maybe"],
+            'invalid argument "maybe" for "--anonymous-auth" flag: '
+            'strconv.ParseBool: parsing "maybe": invalid syntax',
+        ),
+        (
+            ["--audit-log-maxage=many"],
+            'invalid argument "many" for "--audit-log-maxage" flag: '
+            'strconv.ParseInt: parsing "many": invalid syntax',
+        ),
+        (
+            ["-vx"],
+            'invalid argument "x" for "-v, --v" flag: strconv.ParseInt: parsing "x": '
+            "invalid syntax",
+        ),
+        (
+            ["--request-timeout=60"],
+            'invalid argument "60" for "--request-timeout" flag: '
+            'time: missing unit in duration "60"',
+        ),
+        (
+            ["--bind-address=localhost"],
+            'invalid argument "localhost" for "--bind-address" flag: '
+            'failed to parse IP: "localhost"',
+        ),
+        (
+            ["--limit=8MB"],
+            'invalid argument "8MB" for "--limit" flag: '
+            '"8MB" is no number of bytes; give one as 4096 or 8MiB',
+        ),
+        (
+            ["--audit-webhook-mode", "batch"],
+            "not yet",
+        ),
+    ],
+)
+def test_faults(words: list[str], fault: str) -> None:
+    """pflag's words; the value of an unknown flag is not a second fault."""
+    parsed = parse(words, FLAGS, {"audit-webhook-mode": "not yet"})
+    assert parsed.faults == (fault,)
+    assert parsed.arguments == ()
+    assert parsed.values == {}
+
+
+def test_every_fault_at_once() -> None:
+    """A fault does not hide the next one, nor the values beside it."""
+    parsed = parse(["--foo", "--audit-log-maxage=x", "--audit-log-path=p", "stray", "-z"], FLAGS)
+    assert len(parsed.faults) == 3
+    assert parsed.values == {"audit-log-path": "p"}
+    assert parsed.arguments == ("stray",)
+
+
+def test_two_dashes_end_the_flags() -> None:
+    """What follows is an argument, whatever it looks like."""
+    parsed = parse(["-", "--", "--foo"], FLAGS)
+    assert parsed.arguments == ("-", "--foo")
+    assert parsed.faults == ()
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["--foo", "-qh"], ["--help=true"]])
+def test_help_is_always_known(words: list[str]) -> None:
+    """Help is given beside faults, too."""
+    assert parse(words, FLAGS).wants_help
+
+
+def test_help_as_a_value_is_no_call_for_help() -> None:
+    """A flag takes the next word, whatever it looks like."""
+    assert not parse(["--audit-log-path", "--help"], FLAGS).wants_help
+
+
+@given(st.lists(st.text()))
+def test_any_command_line_is_read(words: list[str]) -> None:
+    """No words of a caller make the parser raise."""
+    parse(words, FLAGS)
+
+
+@given(st.integers(-(1 << 63), (1 << 63) - 1))
+def test_integers_read_back(number: int) -> None:
+    """Decimal and hexadecimal spellings."""
+    assert parse_int(str(number)) == number
+    assert parse_int(hex(number)) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("010", 8), ("0o10", 8), ("0b11", 3), ("1_000", 1000), ("+7", 7)]
+)
+def test_integers_as_go_writes_them(text: str, number: int) -> None:
+    """Base 0 of strconv.ParseInt."""
+    assert parse_int(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "1__0", "_1", "1_", "08", "0x", " 1", "1.0", "\u0661", "1e3"])
+def test_no_integers(text: str) -> None:
+    """What Go refuses, also where Python would not."""
+    with pytest.raises(ValueError, match="invalid syntax"):
+        parse_int(text)
+
+
+@pytest.mark.parametrize("text", ["9223372036854775808", "-9223372036854775809", "9" * 100])
+def test_integers_out_of_range(text: str) -> None:
+    """64 bits, as in Go."""
+    with pytest.raises(ValueError, match="value out of range"):
+        parse_int(text)
+
+
+@given(st.text())
+def test_values_are_read_or_refused(text: str) -> None:
+    """Every kind reads any text or raises ValueError."""
+    for reader in (parse_bool, parse_int, parse_bytes, parse_ip, parse_list, DURATION.parse):
+        try:
+            reader(text)
+        except ValueError as error:
+            assert str(error)
+
+
+@given(st.integers(0, 1 << 49))
+def test_bytes_read_back(number: int) -> None:
+    """The shown default can be given."""
+    assert parse_bytes(format_bytes(number)) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("4096", 4096), ("512KiB", 524288), ("3MiB", 3145728), ("1Gi", 1 << 30)],
+)
+def test_bytes(text: str, number: int) -> None:
+    """Plain numbers and binary units."""
+    assert parse_bytes(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "-1", "8MB", "1.5MiB", "MiB", "8 MiB", "1K i"])
+def test_no_bytes(text: str) -> None:
+    """Decimal units are not guessed at."""
+    with pytest.raises(ValueError, match="is no number of bytes"):
+        parse_bytes(text)
+
+
+def test_closest() -> None:
+    """Near misses are found, others are not guessed at."""
+    known = ("audit-log-path", "auditLogPath", "kubeconfig")
+    assert closest("kubeconfg", known) == "kubeconfig"
+    assert closest("AUDITLOGPATH", known) == "auditLogPath"
+    assert closest("zzz", known) == ""
+
+
+def test_help_has_sections_and_defaults() -> None:
+    """Grouped as kube-apiserver's help is, a default at every flag."""
+    assert help_text(FLAGS[:3], width=60) == (
+        "Auditing flags:\n"
+        "\n"
+        "      --audit-log-path string\n"
+        '                Where. (default "")\n'
+        "      --audit-log-maxage int\n"
+        "                How old. (default 366)\n"
+        "\n"
+        "Authentication flags:\n"
+        "\n"
+        "      --anonymous-auth\n"
+        "                Who. (default true)\n"
+    )
+
+
+@given(st.integers(40, 200))
+def test_help_keeps_to_the_width(width: int) -> None:
+    """No usage line is longer than the terminal, and no default is torn apart."""
+    flags = (Flag("some-flag", LIST, ("a", "b"), "word " * 40, "S", shorthand="s"),)
+    text = help_text(flags, width=width)
+    assert max(len(line) for line in text.splitlines()) <= width
+    assert "(default [a,b])" in text
+    assert "  -s, --some-flag strings\n" in text

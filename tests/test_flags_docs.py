@@ -1,0 +1,86 @@
+"""docs/flags.md and the flags of every command say the same."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from auditproxy.cli import CERTS_FLAGS, DEMO_FLAGS
+from auditproxy.configuration import parse_configuration
+from auditproxy.flags import Flag
+from auditproxy.kubeconfig_command import FLAGS as KUBECONFIG_FLAGS
+from auditproxy.later_flags import LATER
+from auditproxy.options import validate
+from auditproxy.serve_flags import FLAGS, SETTINGS, options_from
+
+PAGE = (Path(__file__).parents[1] / "docs" / "flags.md").read_text(encoding="utf-8")
+
+KEYS = {setting.flag.name: f"`{setting.group}.{setting.key}`" for setting in SETTINGS}
+
+
+def row(flag: Flag, *, with_key: bool) -> str:
+    """The table's row of one flag."""
+    names = f"`-{flag.shorthand}`, `--{flag.name}`" if flag.shorthand else f"`--{flag.name}`"
+    cells = [
+        names,
+        flag.kind.name or "bool",
+        f"`{flag.shown_default}`",
+        flag.usage.replace("|", "\\|").replace("*", "\\*"),
+    ]
+    if with_key:
+        cells.append(KEYS.get(flag.name, ""))
+    return f"| {' | '.join(cells)} |".replace("|  |", "| |")
+
+
+def section(title: str) -> list[str]:
+    """The rows of flags below a heading, up to the next one."""
+    _, _, rest = PAGE.partition(f"\n## {title}\n")
+    assert rest, f"docs/flags.md has no heading {title}"
+    text = re.split(r"\n## ", rest)[0]
+    return [line for line in text.splitlines() if line.startswith("| `-")]
+
+
+@pytest.mark.parametrize("title", list(dict.fromkeys(flag.section for flag in FLAGS)))
+def test_serve(title: str) -> None:
+    """Every flag of serve has its row: type, default, meaning and key, in the order of help."""
+    rows = [row(flag, with_key=True) for flag in FLAGS if flag.section == title]
+    assert section(title) == rows
+
+
+@pytest.mark.parametrize(
+    ("title", "flags"),
+    [
+        ("auditproxy kubeconfig", KUBECONFIG_FLAGS),
+        ("auditproxy demo", DEMO_FLAGS),
+        ("auditproxy certs", CERTS_FLAGS),
+    ],
+)
+def test_other_commands(title: str, flags: tuple[Flag, ...]) -> None:
+    """Their flags have rows without a key; ``--help`` is the same everywhere."""
+    rows = [row(flag, with_key=False) for flag in flags if flag.name != "help"]
+    assert section(title) == rows
+
+
+def test_later_flags() -> None:
+    """The flags that are refused by name are listed as such."""
+    _, _, rest = PAGE.partition("\n## Not in this version\n")
+    named = re.findall(r"^- `--([a-z-]+)`$", rest, flags=re.MULTILINE)
+    assert sorted(named) == sorted(LATER)
+
+
+def test_no_other_flag_is_named() -> None:
+    """Flags in the prose exist, here or in the list of what is not there yet."""
+    known = {flag.name for flag in (*FLAGS, *KUBECONFIG_FLAGS, *DEMO_FLAGS, *CERTS_FLAGS)}
+    known |= set(LATER)
+    named = set(re.findall(r"--([a-z][a-z-]*[a-z])", PAGE))
+    assert named - known == {"name"}
+
+
+def test_the_example_is_a_sound_configuration() -> None:
+    """The configuration file on the page can be used as it stands."""
+    (example,) = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
+    read = parse_configuration(example, "/etc/auditproxy/proxy.yaml")
+    assert read.faults == ()
+    assert validate(options_from(read.values)) == ()
+    assert set(yaml.safe_load(example)) >= {"serving", "upstream", "authentication", "audit"}

@@ -1,0 +1,92 @@
+"""The flags of serve: each one is a field of Options, and each field has its flag."""
+
+import dataclasses
+
+import pytest
+
+from auditproxy.flags import parse
+from auditproxy.later_flags import LATER
+from auditproxy.options import Options
+from auditproxy.serve_flags import FLAGS, SETTINGS, camel_case, files_only, options_from
+
+SECTIONS = [
+    "Secure serving flags",
+    "Upstream flags",
+    "Authentication flags",
+    "Auditing flags",
+    "Health and metrics flags",
+    "Misc flags",
+]
+
+
+def test_every_field_has_one_flag() -> None:
+    """A setting that cannot be given would be no setting."""
+    fields = [
+        (group.name, field.name)
+        for group in dataclasses.fields(Options)
+        for field in dataclasses.fields(getattr(Options(), group.name))
+    ]
+    assert sorted((setting.group, setting.field) for setting in SETTINGS) == sorted(fields)
+
+
+def test_names_are_unique_and_sections_in_order() -> None:
+    """Help is read from top to bottom."""
+    names = [flag.name for flag in FLAGS]
+    assert len(names) == len(set(names))
+    assert not set(names) & set(LATER)
+    assert list(dict.fromkeys(flag.section for flag in FLAGS)) == SECTIONS
+
+
+def test_defaults_can_be_given() -> None:
+    """Every shown default reads back as the default."""
+    words = [
+        f"--{setting.flag.name}={setting.flag.shown_default.strip(chr(34))}"
+        for setting in SETTINGS
+    ]
+    parsed = parse(words, FLAGS)
+    assert parsed.faults == ()
+    assert len(parsed.values) == len(SETTINGS)
+    assert options_from(parsed.values) == Options()
+
+
+def test_options_from_values() -> None:
+    """Each value goes to its field, everything else keeps its default."""
+    options = options_from(
+        {
+            "secure-port": 8443,
+            "audit-log-path": "-",
+            "audit-log-mode": "blocking-strict",
+            "v": 4,
+            "check-config": True,
+        }
+    )
+    defaults = Options()
+    assert options == dataclasses.replace(
+        defaults,
+        serving=dataclasses.replace(defaults.serving, secure_port=8443),
+        audit=dataclasses.replace(defaults.audit, log_path="-", log_mode="blocking-strict"),
+        logging=dataclasses.replace(defaults.logging, verbosity=4),
+    )
+
+
+def test_files_only() -> None:
+    """What says which files are read stays, what may have a fault goes."""
+    assert files_only(
+        {"kubeconfig": "k", "context": "c", "audit-policy-file": "p", "tls-min-version": "x"}
+    ) == {"kubeconfig": "k", "context": "c", "audit-policy-file": "p"}
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("v", "v"), ("audit-log-path", "auditLogPath"), ("client-ca-file", "clientCaFile")],
+)
+def test_camel_case(name: str, key: str) -> None:
+    """The rule that turns a flag into a key of the configuration file."""
+    assert camel_case(name) == key
+
+
+def test_every_usage_is_a_sentence() -> None:
+    """Help reads well: a capital letter at the start, a full stop at the end."""
+    for flag in FLAGS:
+        assert flag.usage[0].isupper(), flag.name
+        assert flag.usage[-1] == ".", flag.name
