@@ -76,7 +76,9 @@ def read_files(options: Options) -> Files:
     token_file = _token_file(options.authentication.token_auth_file, faults, notes)
     upstream = _upstream(options, faults, notes)
     client_ca = options.authentication.client_ca_file
-    if client_ca and b"-----BEGIN CERTIFICATE-----" not in _read(client_ca, "--client-ca-file", faults):
+    if client_ca and b"-----BEGIN CERTIFICATE-----" not in _read(
+        client_ca, "--client-ca-file", faults
+    ):
         faults.append(f"--client-ca-file {client_ca} holds no PEM certificate")
     if client_ca and options.upstream.upstream_identity == "passthrough":
         notes.append(
@@ -166,7 +168,9 @@ def default_kubeconfig(environment: Any) -> str:
 class Composed:
     """The services and what must be closed after them."""
 
-    def __init__(self, services: Services, pools: tuple[UpstreamPool, ...], closers: tuple[Any, ...]) -> None:
+    def __init__(
+        self, services: Services, pools: tuple[UpstreamPool, ...], closers: tuple[Any, ...]
+    ) -> None:
         self.services = services
         self._pools = pools
         self._closers = closers
@@ -203,15 +207,15 @@ def compose(
         tokens.append(TokenFileAuthenticator(files.token_file))
     if options.authentication.token_review:
         by_token = SelfSubjectReviewer(theirs)
-        reviewer: Reviewer = (
-            by_token if passing else FallbackReviewer(TokenReviewer(own), by_token)
-        )
+        reviewer: Reviewer = by_token if passing else FallbackReviewer(TokenReviewer(own), by_token)
         caching = CachingReviewer(
             reviewer,
             authenticator="review",
             key=secrets.token_bytes(32),
-            success_time_to_live=options.authentication.token_review_cache_success_ttl / NANOSECONDS,
-            failure_time_to_live=options.authentication.token_review_cache_failure_ttl / NANOSECONDS,
+            success_time_to_live=options.authentication.token_review_cache_success_ttl
+            / NANOSECONDS,
+            failure_time_to_live=options.authentication.token_review_cache_failure_ttl
+            / NANOSECONDS,
         )
         closers.append(caching)
         tokens.append(TokenReviewAuthenticator(caching))

@@ -67,7 +67,9 @@ def rotating_file(
     def reopened(reason: str) -> None:
         metrics.log_reopened(reason)
         if reason != "signal":
-            report(f"--audit-log-path {options.log_path} was {reason} from outside: opened it again")
+            report(
+                f"--audit-log-path {options.log_path} was {reason} from outside: opened it again"
+            )
 
     def in_background(work: Callable[[], None]) -> None:
         threading.Thread(target=work, name="audit-log-mill", daemon=True).start()

@@ -1,9 +1,9 @@
 """Running: starts what composition built, waits for a signal, and stops it in order.
 
-    check(options)                   every fault that the files show; nothing is opened
-    build(options) -> Proxy          everything made, nothing listens
-    Proxy: start -> settle -> close  health port and listener, in this order and back
-    serve(options)                   all of it, until SIGTERM or SIGINT
+check(options)                   every fault that the files show; nothing is opened
+build(options) -> Proxy          everything made, nothing listens
+Proxy: start -> settle -> close  health port and listener, in this order and back
+serve(options)                   all of it, until SIGTERM or SIGINT
 """
 
 import asyncio

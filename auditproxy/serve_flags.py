@@ -333,6 +333,12 @@ def options_from(values: Mapping[str, Any]) -> Options:
 
 
 def files_only(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that say which files are read, for checking files beside settings with faults."""
-    named = {setting.flag.name for setting in SETTINGS if setting.is_path} | {"context"}
-    return {name: value for name, value in values.items() if name in named}
+    """The values that say which files are read, for checking files beside settings with faults.
+
+    A certificate without its key, or the other way round, is left out: that is a fault already.
+    """
+    names = {setting.flag.name for setting in SETTINGS if setting.is_path} | {"context"}
+    pair = {"tls-cert-file", "tls-private-key-file"}
+    if not all(values.get(name) for name in pair):
+        names -= pair
+    return {name: value for name, value in values.items() if name in names}

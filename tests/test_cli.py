@@ -16,7 +16,7 @@ from auditproxy.cli import main
 from auditproxy.options import Options
 
 
-class CannotStart(Exception):
+class CannotStartError(Exception):
     """What the fake raises in place of run.py's error."""
 
     faults = ("the port is taken", "the disk is full")
@@ -25,7 +25,7 @@ class CannotStart(Exception):
 class FakeRunner:
     """Stands for run.py: remembers what it is asked, opens nothing."""
 
-    StartError = CannotStart
+    StartError = CannotStartError
 
     def __init__(
         self, faults: tuple[str, ...] = (), code: int = 0, error: BaseException | None = None
@@ -73,7 +73,7 @@ def test_the_exit_code_is_the_proxys() -> None:
 
 def test_faults_of_a_start(capsys: pytest.CaptureFixture[str]) -> None:
     """What shows only at the start is a fault like the others."""
-    assert run("serve", runner=FakeRunner(error=CannotStart())) == 2
+    assert run("serve", runner=FakeRunner(error=CannotStartError())) == 2
     assert capsys.readouterr().err == (
         "auditproxy: error: the port is taken\nauditproxy: error: the disk is full\n"
     )
@@ -169,7 +169,9 @@ def test_overview(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         assert f"\n  {name} " in out
 
 
-@pytest.mark.parametrize("words", [["serve", "--help"], ["serve", "--foo", "-h"], ["help", "serve"]])
+@pytest.mark.parametrize(
+    "words", [["serve", "--help"], ["serve", "--foo", "-h"], ["help", "serve"]]
+)
 def test_help(
     words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -102,7 +102,10 @@ def test_standard_output_is_no_path() -> None:
 
 
 FAULTS = [
-    ("audit:\n  auditLogPth: x\n", "4: audit.auditLogPth: unknown field; did you mean auditLogPath?"),
+    (
+        "audit:\n  auditLogPth: x\n",
+        "4: audit.auditLogPth: unknown field; did you mean auditLogPath?",
+    ),
     (
         "authentication:\n  clientCAFile: x\n",
         "4: authentication.clientCAFile: unknown field; did you mean clientCaFile?",
@@ -181,8 +184,7 @@ FAULTS = [
     ),
     (
         "audit:\n  auditCaptureRequestLimit: 3MB\n",
-        '4: audit.auditCaptureRequestLimit: "3MB" is no number of bytes; '
-        "give one as 4096 or 8MiB",
+        '4: audit.auditCaptureRequestLimit: "3MB" is no number of bytes; give one as 4096 or 8MiB',
     ),
     ("audit: yes\n", '3: audit: "yes" (true or false) is no mapping; write key: value below'),
     ("audit: []\n", "3: audit: a list is no mapping; write key: value below"),
@@ -264,16 +266,13 @@ def test_files(tmp_path: Path) -> None:
     path.write_text(HEADER + "logging: {v: 3}\n", encoding="utf-8")
     assert load_configuration(str(path)).values == {"v": 3}
     path.write_bytes(b"# fine\n# \xff\n")
-    assert load_configuration(str(path)).faults == (
-        f"{path}:2: not UTF-8; save the file as UTF-8",
-    )
+    assert load_configuration(str(path)).faults == (f"{path}:2: not UTF-8; save the file as UTF-8",)
     path.write_bytes(b"#" * (MAXIMUM_SIZE + 1))
     assert load_configuration(str(path)).faults == (
         f"--config {path} is larger than 1 MiB: it is no configuration of auditproxy",
     )
     assert load_configuration(str(tmp_path / "none")).faults == (
-        f"--config {tmp_path / 'none'} cannot be read: No such file or directory; "
-        "correct the path",
+        f"--config {tmp_path / 'none'} cannot be read: No such file or directory; correct the path",
     )
     assert load_configuration("a\0b").faults[0].startswith("--config a\0b cannot be read")
 

@@ -50,9 +50,7 @@ def write(path: Path, document: Any) -> None:
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
 
 
-def make(
-    folder: Path, environment: dict[str, str] | None = None, **flags: Any
-) -> ProxyKubeconfig:
+def make(folder: Path, environment: dict[str, str] | None = None, **flags: Any) -> ProxyKubeconfig:
     """Run the command with the folder as home; flags with underscores."""
     values = {"certificate-authority": str(folder / "ca.crt"), "cert-dir": str(folder / "certs")}
     values |= {name.replace("_", "-"): value for name, value in flags.items()}

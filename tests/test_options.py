@@ -225,8 +225,22 @@ def test_addresses(text: str, address: tuple[str, int] | None) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["8081", "localhost", "a:", "a:b", "a:65536", "a:-1", "a:+1", "::1:80", "[::1:80", "a b:1"]
-    + ["http://a:1", "[a]:1", "a:99999999999999", "a:\u0661"],
+    [
+        "8081",
+        "localhost",
+        "a:",
+        "a:b",
+        "a:65536",
+        "a:-1",
+        "a:+1",
+        "::1:80",
+        "[::1:80",
+        "a b:1",
+        "http://a:1",
+        "[a]:1",
+        "a:99999999999999",
+        "a:\u0661",
+    ],
 )
 def test_no_addresses(text: str) -> None:
     """The fault names the flag and says how an address is written."""

@@ -40,8 +40,7 @@ def test_names_are_unique_and_sections_in_order() -> None:
 def test_defaults_can_be_given() -> None:
     """Every shown default reads back as the default."""
     words = [
-        f"--{setting.flag.name}={setting.flag.shown_default.strip(chr(34))}"
-        for setting in SETTINGS
+        f"--{setting.flag.name}={setting.flag.shown_default.strip(chr(34))}" for setting in SETTINGS
     ]
     parsed = parse(words, FLAGS)
     assert parsed.faults == ()
@@ -74,6 +73,10 @@ def test_files_only() -> None:
     assert files_only(
         {"kubeconfig": "k", "context": "c", "audit-policy-file": "p", "tls-min-version": "x"}
     ) == {"kubeconfig": "k", "context": "c", "audit-policy-file": "p"}
+    pair = {"tls-cert-file": "c", "tls-private-key-file": "k"}
+    assert files_only(pair) == pair
+    assert files_only({"tls-cert-file": "c"}) == {}
+    assert files_only(pair | {"tls-cert-file": ""}) == {}
 
 
 @pytest.mark.parametrize(

@@ -44,9 +44,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     code: int = 0
 
 
-def failure(
-    code: int, reason: str, message: str, details: StatusDetails | None = None
-) -> Status:
+def failure(code: int, reason: str, message: str, details: StatusDetails | None = None) -> Status:
     """A Status that says what went wrong."""
     return Status(
         metadata={}, status="Failure", message=message, reason=reason, details=details, code=code

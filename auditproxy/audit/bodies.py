@@ -59,7 +59,11 @@ def members(raw: bytes) -> Members:
     try:
         return _MEMBERS.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        if not isinstance(json.decode(raw), dict):
+        decoded = json.decode(raw)
+        if decoded is None:
+            # Go decodes null into an empty object.
+            return {}
+        if not isinstance(decoded, dict):
             raise SerializationError("the body is not a JSON object") from None
         # Valid for Go all the same (bytes that are not UTF-8, for one): normalise first.
         return _MEMBERS.decode(json.compact(raw))

@@ -164,7 +164,9 @@ def _submitted(
         return _submitted_protobuf(body, level, deleting)
     members = bodies.members(yaml.to_json(body) if media_type == YAML else body)
     if deleting:
-        return _delete_options({key: json.decode(bytes(raw)) for key, raw in members.items()}, level)
+        return _delete_options(
+            {key: json.decode(bytes(raw)) for key, raw in members.items()}, level
+        )
     metadata = bodies.metadata(members)
     if level < Level.REQUEST:
         return Recorded(metadata=metadata)
@@ -244,7 +246,9 @@ def _answered(plain: bytes, level: Level, omit_managed_fields: bool) -> Recorded
     if not isinstance(kind, str):
         return NOTHING
     if kind == "Status":
-        return Recorded(status=bodies.status_from_json(plain), object=msgspec.Raw(json.compact(plain)))
+        return Recorded(
+            status=bodies.status_from_json(plain), object=msgspec.Raw(json.compact(plain))
+        )
     if omit_managed_fields and bodies.drop_managed_fields(members):
         plain = msgspec.json.encode(members)
     return Recorded(object=msgspec.Raw(json.compact(plain)))
@@ -258,7 +262,7 @@ def _answered_protobuf(plain: bytes, level: Level) -> Recorded:
             return NOTHING
         return _omitted(RESPONSE_OBJECT_OMITTED, "protobuf")
     status = protobuf.status(envelope.raw)
-    return Recorded(status=status, object=msgspec.Raw(json.status_body(status).rstrip(b"\n")))
+    return Recorded(status=status, object=msgspec.Raw(json.status_object(status)))
 
 
 def _omitted(key: str, why: str) -> Recorded:

@@ -6,6 +6,8 @@ then the authorization decision that follows from it, then the request's body.
 
 from dataclasses import dataclass
 
+import msgspec
+
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
 from auditproxy.apis.status import StatusDetails, failure
@@ -20,11 +22,12 @@ from auditproxy.audit.objects import (
     request_object,
     response_object,
 )
+from auditproxy.serializer.json import status_object
 
 STATUS_LIMIT = 256 * 1024
 """Bytes of an answer that are looked at when only a Status is wanted of it."""
 
-_METHOD_NOT_ALLOWED = failure(
+METHOD_NOT_ALLOWED = failure(
     405,
     "MethodNotAllowed",
     "the server does not allow this method on the requested resource",
@@ -113,8 +116,13 @@ def _answer(
     """What the answer's body holds."""
     if captured.head_request:
         # The body of this one answer is known although HEAD does not send it.
-        known = captured.code == 405 and captured.content_type.startswith("application/json")
-        return Recorded(status=_METHOD_NOT_ALLOWED) if known else Recorded()
+        if captured.code != 405 or not captured.content_type.startswith("application/json"):
+            return Recorded()
+        if context.level < Level.REQUEST_RESPONSE:
+            return Recorded(status=METHOD_NOT_ALLOWED)
+        return Recorded(
+            status=METHOD_NOT_ALLOWED, object=msgspec.Raw(status_object(METHOD_NOT_ALLOWED))
+        )
     if captured.response_body is None:
         if context.level < Level.REQUEST_RESPONSE:
             return Recorded()

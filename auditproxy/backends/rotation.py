@@ -82,9 +82,7 @@ class RotatingFile:
         """Append one line, whole; raises OSError or LineTooLongError and leaves no part of it."""
         maximum = self._maximum_size
         if maximum and len(line) > maximum:
-            raise LineTooLongError(
-                f"write length {len(line)} exceeds maximum file size {maximum}"
-            )
+            raise LineTooLongError(f"write length {len(line)} exceeds maximum file size {maximum}")
         if self._descriptor < 0:
             self._open()
         elif self._monotonic() - self._checked >= CHECK_INTERVAL:

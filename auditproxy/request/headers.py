@@ -123,9 +123,10 @@ class ClientHeaders:
         """Why these headers must not be forwarded, None when they may.
 
         Refused: names with characters outside letters, digits and ``-`` (other
-        spellings of an identity header hide there), a second Authorization or
-        Host, and Impersonate-* headers that kube-apiserver does not know. Extra
-        keys may be percent-encoded.
+        spellings of an identity header hide there), a second Host, and
+        Impersonate-* headers that kube-apiserver does not know. Extra keys may
+        be percent-encoded. Of several Authorization lines the first counts, as
+        for kube-apiserver, and none of them goes upstream.
         """
         for key, values in self._lines.items():
             if key.translate(None, _NAME_BYTES) and not key.startswith(b"impersonate-extra-"):
@@ -134,8 +135,8 @@ class ClientHeaders:
                 name = key.decode("latin-1")
                 if name not in _IMPERSONATION and not name.startswith(_EXTRA):
                     return "an Impersonate-* header is none that Kubernetes knows"
-            if len(values) > 1 and key in (b"authorization", b"host"):
-                return f"more than one {key.decode().title()} header"
+            if len(values) > 1 and key == b"host":
+                return "more than one Host header"
         return None
 
     def __repr__(self) -> str:
@@ -260,9 +261,7 @@ def _assert_identity(headers: RawHeaders, identity: RawHeaders) -> None:
         raise HeaderAssertionError("the header list does not carry the request's identity")
 
 
-def response_headers(
-    upstream: RawHeaders, *, audit_id: str, upgrade: bool = False
-) -> RawHeaders:
+def response_headers(upstream: RawHeaders, *, audit_id: str, upgrade: bool = False) -> RawHeaders:
     """The header list for the client but for its framing.
 
     Hop-by-hop headers and those that Connection names stay behind, there is

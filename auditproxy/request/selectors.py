@@ -65,9 +65,7 @@ def _unescape_field(value: str) -> str:
         if character == "\\":
             escaped = next(characters, "")
             if escaped not in ("\\", ",", "=") or not escaped:
-                raise SelectorError(
-                    f"invalid field selector: invalid escape sequence: \\{escaped}"
-                )
+                raise SelectorError(f"invalid field selector: invalid escape sequence: \\{escaped}")
             out.append(escaped)
         elif character in "=,":
             raise SelectorError(
@@ -131,9 +129,7 @@ class _LabelParser:
             raise SelectorError(f"found '{following}', expected: ',' or 'end of string'")
         operator = self._next()
         if operator in ("in", "notin"):
-            return SelectorRequirement(
-                key, "In" if operator == "in" else "NotIn", self._values()
-            )
+            return SelectorRequirement(key, "In" if operator == "in" else "NotIn", self._values())
         if operator in ("=", "==", "!="):
             value = self._exact_value()
             return SelectorRequirement(key, "NotIn" if operator == "!=" else "In", (value,))
@@ -141,7 +137,9 @@ class _LabelParser:
             value = self._exact_value()
             digits = value[1:] if value[:1] in ("+", "-") else value
             if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
-                raise SelectorError(f"for 'Gt', 'Lt' operators, the value must be an integer: {value}")
+                raise SelectorError(
+                    f"for 'Gt', 'Lt' operators, the value must be an integer: {value}"
+                )
             return None
         raise SelectorError(f"found '{operator}', expected an operator")
 

@@ -170,6 +170,4 @@ def _query_unescape(raw: bytes) -> bytes | None:
 
 def _path_escape(path: bytes) -> bytes:
     """Go's own encoding of a decoded path."""
-    return b"".join(
-        bytes((byte,)) if byte in _PATH_PLAIN else b"%%%02X" % byte for byte in path
-    )
+    return b"".join(bytes((byte,)) if byte in _PATH_PLAIN else b"%%%02X" % byte for byte in path)

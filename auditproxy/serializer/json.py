@@ -103,10 +103,15 @@ def decode(raw: bytes) -> Any:
         raise _too_deep() from None
 
 
+def status_object(status: Status) -> bytes:
+    """A Status as an object of its own, kind and apiVersion in front."""
+    # metadata is always there, so the opening brace is always followed by a member.
+    return b'{"kind":"Status","apiVersion":"v1",' + encode(status)[1:]
+
+
 def status_body(status: Status) -> bytes:
     """A Status as the body of an answer: on one line, newline included."""
-    # metadata is always there, so the opening brace is always followed by a member.
-    return b'{"kind":"Status","apiVersion":"v1",' + encode(status)[1:] + b"\n"
+    return status_object(status) + b"\n"
 
 
 def status_body_indented(status: Status) -> bytes:

@@ -7,6 +7,8 @@ pipelined ones; this subclass adds
   the transport's full buffer pauses the upstream (``flow``),
 - bytes behind a request that asks for an upgrade are held back unparsed until
   the request is decided: they are the tunnel's or nobody's, never HTTP,
+- methods that llhttp does not know (kube-apiserver takes any token and answers
+  405, audited) are shown to it as POST and put back into the message it makes,
 - constant answers to what is not HTTP, which repeat no byte of the client's.
 
 It leans on names that aiohttp does not promise (``_messages``, ``_waiter``,
@@ -15,11 +17,13 @@ tests/server/test_connection.py fails when they change.
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
@@ -41,6 +45,12 @@ HELD_LIMIT = 64 * 1024
 
 WRITE_HIGH_WATER = 64 * 1024
 
+_METHODS = frozenset(
+    {b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD", b"OPTIONS", b"CONNECT", b"TRACE"}
+)
+_METHOD_LIMIT = 64
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
+
 
 class ClientConnection(RequestHandler):
     """The server's side of one connection; see the module for what it adds."""
@@ -50,6 +60,8 @@ class ClientConnection(RequestHandler):
         "_head_timer",
         "_held",
         "_last_payload",
+        "_method",
+        "_method_fragment",
         "_tunnel",
         "facts",
         "flow",
@@ -57,9 +69,7 @@ class ClientConnection(RequestHandler):
         "read_paused_for_held",
     )
 
-    def __init__(
-        self, *args: Any, on_unparsed: Callable[[int, str], None], **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, on_unparsed: Callable[[int, str], None], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.on_unparsed = on_unparsed
         self.flow: Flow | None = None
@@ -69,6 +79,8 @@ class ClientConnection(RequestHandler):
         self._head_timer: asyncio.TimerHandle | None = None
         self._held: bytearray | None = None
         self._last_payload: StreamReader = EMPTY_PAYLOAD
+        self._method = ""
+        self._method_fragment = b""
         self._tunnel: TunnelReceiver | None = None
 
     # --- what the client sends -------------------------------------------------
@@ -86,14 +98,17 @@ class ClientConnection(RequestHandler):
 
     def _head_received(self, data: bytes) -> None:
         """Look for the end of a head, to cut what follows an upgrade request off before parsing."""
+        if not self._head:
+            data = self._with_known_method(self._method_fragment + data)
+            if not data:
+                return
         head = self._head + data if self._head else data
         end = head.find(b"\r\n\r\n")
         if end < 0:
             # Keep what is needed to find the end across segments; the parser
             # sees every byte at once and enforces the limits.
             self._head = head[-MAXIMUM_HEAD:]
-            if self._head_timer is None:
-                self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._head_late)
+            self._start_head_timer()
             self._parse(data)
             return
         self._head = b""
@@ -114,12 +129,36 @@ class ClientConnection(RequestHandler):
         if behind:
             self.data_received(behind)
 
+    def _with_known_method(self, data: bytes) -> bytes:
+        """The beginning of a head with a method that llhttp knows; nothing while it is incomplete."""
+        self._method_fragment = b""
+        line = data.lstrip(b"\r\n")
+        method, space, rest = line.partition(b" ")
+        if not space and len(line) < _METHOD_LIMIT and _TOKEN.fullmatch(line):
+            self._method_fragment = data
+            self._start_head_timer()
+            return b""
+        if method in _METHODS or not space or _TOKEN.fullmatch(method) is None:
+            return data
+        self._method = method.decode("ascii")
+        return b"POST " + rest
+
     def _parse(self, data: bytes) -> None:
         """Let aiohttp read requests from the bytes."""
         before = len(self._messages)
         super().data_received(data)
-        if len(self._messages) > before:
-            self._last_payload = self._messages[-1][1]
+        if len(self._messages) <= before:
+            return
+        if self._method:
+            message, payload = self._messages[before]
+            if isinstance(message, RawRequestMessage):
+                self._messages[before] = (message._replace(method=self._method), payload)
+            self._method = ""
+        self._last_payload = self._messages[-1][1]
+
+    def _start_head_timer(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._head_late)
 
     def _hold(self, data: bytes) -> None:
         """Keep bytes behind an undecided upgrade request."""
@@ -218,9 +257,7 @@ class ClientConnection(RequestHandler):
 class ClientServer(web.Server):
     """Makes a ClientConnection for each accepted connection."""
 
-    def __init__(
-        self, handler: Any, *, on_unparsed: Callable[[int, str], None]
-    ) -> None:
+    def __init__(self, handler: Any, *, on_unparsed: Callable[[int, str], None]) -> None:
         super().__init__(
             handler,
             handler_cancellation=True,
@@ -237,6 +274,4 @@ class ClientServer(web.Server):
 
     def __call__(self) -> ClientConnection:
         """A protocol for one new connection."""
-        return ClientConnection(
-            self, loop=self._loop, on_unparsed=self.on_unparsed, **self._kwargs
-        )
+        return ClientConnection(self, loop=self._loop, on_unparsed=self.on_unparsed, **self._kwargs)

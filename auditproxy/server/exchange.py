@@ -41,7 +41,7 @@ from auditproxy.request.requestinfo import RequestInfoError, is_long_running, re
 from auditproxy.request.sourceips import source_ips
 from auditproxy.request.target import TargetError, parse_target
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
-from auditproxy.serializer.json import status_body
+from auditproxy.serializer.json import status_object
 from auditproxy.server.connection import ClientConnection
 from auditproxy.server.responsewriters import (
     JSON_TYPE,
@@ -67,7 +67,9 @@ NO_TARGET = parse_target("GET", b"/")
 class Refused(Exception):
     """The chain ends here with an answer of ours."""
 
-    def __init__(self, status: Status, *, no_sniff: bool = False, text: bytes | None = None) -> None:
+    def __init__(
+        self, status: Status, *, no_sniff: bool = False, text: bytes | None = None
+    ) -> None:
         super().__init__(status.message)
         self.status = status
         self.no_sniff = no_sniff
@@ -95,9 +97,7 @@ class Exchange:
             self.connection.facts = services.facts_of(request.transport)
         self.facts = self.connection.facts
         self.target = NO_TARGET
-        self.info = RequestInfo(
-            is_resource_request=False, path="", verb=self.method.lower()
-        )
+        self.info = RequestInfo(is_resource_request=False, path="", verb=self.method.lower())
         self.request_uri = ""
         self.long_running = False
         self.answer_started = False
@@ -258,7 +258,7 @@ class Exchange:
             if acceptable:
                 self.context.response_status = status
                 if self.context.level >= Level.REQUEST_RESPONSE:
-                    self.context.response_object = msgspec.Raw(encode_status(status))
+                    self.context.response_object = msgspec.Raw(status_object(status))
         if refused.no_sniff:
             headers.append(NO_SNIFF)
         if status.code == 405 and self.method == "CONNECT":
@@ -393,8 +393,3 @@ def describe(crash: BaseException) -> str:
         frame = frame.tb_next
     place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "nowhere"
     return f"{type(crash).__name__} at {place}"
-
-
-def encode_status(status: Status) -> bytes:
-    """A Status as an object of its own, kind and apiVersion first."""
-    return status_body(status).rstrip(b"\n")

@@ -1,16 +1,16 @@
 """Forwarding: the request to the upstream and its answer to the client, streaming both ways.
 
-    forward -> round trip -> relayed            everything but upgrades
-            -> upgrade -> tunnel | relayed      exec, attach, port-forward, WebSocket watches
+forward -> round trip -> relayed            everything but upgrades
+        -> upgrade -> tunnel | relayed      exec, attach, port-forward, WebSocket watches
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from auditproxy.apis.status import Status, StatusDetails, failure, new_bad_request
+from auditproxy.apis.status import new_bad_request, new_service_unavailable
 from auditproxy.audit.annotations import RETRIED
-from auditproxy.audit.record import request_copy_limit, response_copy_limit
+from auditproxy.audit.record import METHOD_NOT_ALLOWED, request_copy_limit, response_copy_limit
 from auditproxy.authentication.authenticator import Identity
 from auditproxy.authentication.bearer import forwarded_protocols
 from auditproxy.authentication.upstreamidentity import UnforwardableIdentityError
@@ -20,6 +20,7 @@ from auditproxy.request.headers import (
     upgrade_token,
     upstream_headers,
 )
+from auditproxy.server.credentials import CredentialError
 from auditproxy.server.exchange import Exchange, Refused
 from auditproxy.server.relay import Copy, ResponseRelay
 from auditproxy.server.responsewriters import Answered, head_bytes
@@ -43,12 +44,17 @@ async def forward(exchange: Exchange, identity: Identity) -> None:
     Raises Refused, UpstreamError and TimeoutError; the answer may have begun.
     """
     if exchange.method in REFUSED_METHODS:
-        raise Refused(method_not_allowed())
+        raise Refused(METHOD_NOT_ALLOWED)
     upstream = exchange.services.upstream
     try:
         identity_headers = await upstream.headers(identity, exchange.user, exchange.wanted)
     except UnforwardableIdentityError as error:
         raise Refused(new_bad_request(str(error))) from None
+    except CredentialError as error:
+        exchange.services.report(f"our credential for the upstream cannot be used: {error}")
+        raise Refused(
+            new_service_unavailable("the proxy has no usable credential for the API server")
+        ) from None
     upgrade = upgrade_token(exchange.headers)
     request = UpstreamRequest(
         method=exchange.method.encode(),
@@ -68,16 +74,6 @@ async def forward(exchange: Exchange, identity: Identity) -> None:
         await tunnel(exchange, request)
     else:
         await relayed(exchange, request)
-
-
-def method_not_allowed() -> Status:
-    """kube-apiserver's 405."""
-    return failure(
-        405,
-        "MethodNotAllowed",
-        "the server does not allow this method on the requested resource",
-        StatusDetails(),
-    )
 
 
 async def relayed(exchange: Exchange, request: UpstreamRequest) -> None:
@@ -231,7 +227,11 @@ async def tunnel(exchange: Exchange, request: UpstreamRequest) -> None:
         switched.abort()
         return
     transport.write(
-        head_bytes(101, b"Switching Protocols", response_headers(switched.head.headers, audit_id="", upgrade=True))
+        head_bytes(
+            101,
+            b"Switching Protocols",
+            response_headers(switched.head.headers, audit_id="", upgrade=True),
+        )
     )
     tying = asyncio.ensure_future(tie(connection, switched))
     try:

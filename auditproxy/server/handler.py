@@ -17,7 +17,7 @@ from auditproxy.apis.status import (
     new_service_unavailable,
     new_timeout,
 )
-from auditproxy.audit.annotations import DECISION, REASON
+from auditproxy.audit.annotations import ALLOW, DECISION, FORBID, REASON
 from auditproxy.authentication.authenticator import (
     AuthenticationError,
     AuthenticationRequest,
@@ -126,7 +126,11 @@ class Handler:
         if authorizer is None:
             return
         decision = await authorizer.authorize(attributes_of(exchange.user, exchange.info))
-        exchange.context.annotate(DECISION, "allow" if decision.allowed else "forbid")
+        if decision.error and not decision.allowed:
+            # The authorizer could not decide: kube-apiserver then writes no decision.
+            exchange.context.annotate(REASON, "internal error")
+            return
+        exchange.context.annotate(DECISION, ALLOW if decision.allowed else FORBID)
         exchange.context.annotate(REASON, decision.reason)
 
     def upstream_failed(self, exchange: Exchange, error: UpstreamError) -> None:
@@ -137,17 +141,15 @@ class Handler:
         if isinstance(error, UpstreamTimeout):
             exchange.answer(new_timeout())
         elif isinstance(error, UpstreamUnreachable):
-            exchange.answer(
-                new_service_unavailable("the Kubernetes API server cannot be reached")
-            )
+            exchange.answer(new_service_unavailable("the Kubernetes API server cannot be reached"))
         elif isinstance(error, UpstreamClosedEarly):
             exchange.answer(
-                new_bad_gateway("the Kubernetes API server closed the connection before it answered")
+                new_bad_gateway(
+                    "the Kubernetes API server closed the connection before it answered"
+                )
             )
         else:
-            exchange.answer(
-                new_bad_gateway("the Kubernetes API server's answer is not valid HTTP")
-            )
+            exchange.answer(new_bad_gateway("the Kubernetes API server's answer is not valid HTTP"))
 
     def too_late(self, exchange: Exchange) -> None:
         """The request outlived its deadline: kube-apiserver's 504, or a cut stream."""
@@ -155,7 +157,6 @@ class Handler:
             exchange.cut("the request outlived its deadline")
         else:
             exchange.answer(new_timeout())
-
 
     # --- the end of it all ---------------------------------------------------------
 

@@ -101,9 +101,7 @@ class HealthServer:
                 failed = True
         if excluded:
             names = ", ".join(f'"{name}"' for name in sorted(excluded))
-            lines.append(
-                f"warn: some health checks cannot be excluded: no matches for {names}\n"
-            )
+            lines.append(f"warn: some health checks cannot be excluded: no matches for {names}\n")
         if failed:
             return _text(500, "".join(lines) + f"{group} check failed\n")
         if not verbose:

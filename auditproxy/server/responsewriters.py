@@ -52,9 +52,7 @@ def head_bytes(code: int, reason: bytes, headers: RawHeaders) -> bytes:
     return b"".join(lines)
 
 
-def status_answer(
-    status: Status, *, acceptable: bool, pretty: bool
-) -> tuple[bytes, bool]:
+def status_answer(status: Status, *, acceptable: bool, pretty: bool) -> tuple[bytes, bool]:
     """The body for a Status, and whether the client's Accept could be met.
 
     When it could not, kube-apiserver writes indented JSON and its audit does

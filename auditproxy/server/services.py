@@ -49,7 +49,8 @@ class UpstreamIdentity(Protocol):
         """The identity headers for a request of ``identity`` acting as ``user``; ``wanted`` is what
         it asked to be, if anything.
 
-        Raises UnforwardableIdentity when they would not say the same to the upstream.
+        Raises UnforwardableIdentityError when they would not say the same to the
+        upstream, and CredentialError when our own cannot be had.
         """
 
 

@@ -15,9 +15,7 @@ OURS = "auditproxy.io/"
 OMITTED = (OURS + "request-object-omitted", OURS + "response-object-omitted")
 
 
-def differences(
-    recorded: dict[str, Any], ours: dict[str, Any], *, with_objects: bool
-) -> list[str]:
+def differences(recorded: dict[str, Any], ours: dict[str, Any], *, with_objects: bool) -> list[str]:
     """What differs between two events of one stage; none means parity.
 
     Without objects, requestObject and responseObject are left aside, and with

@@ -166,9 +166,7 @@ def _compare_answer(exchange: Exchange, answer: Answer, outcome: Outcome) -> Non
     )
 
 
-def _compare_events(
-    exchange: Exchange, ours: list[dict[str, Any]], outcome: Outcome
-) -> None:
+def _compare_events(exchange: Exchange, ours: list[dict[str, Any]], outcome: Outcome) -> None:
     """Each recorded event with ours of the same stage."""
     by_stage = {event["stage"]: event for event in ours}
     for recorded in exchange.events:

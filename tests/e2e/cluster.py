@@ -56,8 +56,15 @@ class Cluster:
         """The server's audit policy."""
         return self.folder / "policy.yaml"
 
-    def kubeconfig(self, name: str, *, url: str = "", ca: Path | None = None, token: str = "",
-                   certificate: Path | None = None) -> Path:
+    def kubeconfig(
+        self,
+        name: str,
+        *,
+        url: str = "",
+        ca: Path | None = None,
+        token: str = "",
+        certificate: Path | None = None,
+    ) -> Path:
         """Write a kubeconfig for one user of this server or of the proxy at ``url``."""
         user: dict[str, str] = {"token": token} if token else {}
         if certificate is not None:
@@ -121,7 +128,9 @@ def running(folder: Path) -> Iterator[Cluster]:
     (folder / "tokens.csv").write_text(TOKENS, encoding="utf-8")
     (folder / "policy.yaml").write_text(POLICY, encoding="utf-8")
     subprocess.run(
-        ["openssl", "genrsa", "-out", str(folder / "sa.key"), "2048"], check=True, capture_output=True
+        ["openssl", "genrsa", "-out", str(folder / "sa.key"), "2048"],
+        check=True,
+        capture_output=True,
     )
     etcd_port = free_port()
     logs = (folder / "etcd.log").open("wb"), (folder / "kube-apiserver.log").open("wb")
@@ -202,4 +211,3 @@ def _wait_ready(cluster: Cluster, processes: list["subprocess.Popen[bytes]"]) ->
         with contextlib.suppress(subprocess.TimeoutExpired):
             processes[-1].wait(0.2)
     raise RuntimeError("kube-apiserver was not ready within 90 seconds")
-

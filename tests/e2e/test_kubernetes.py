@@ -65,9 +65,9 @@ SCRIPT: tuple[tuple[str, str], ...] = (
     ("-n NS get configmap settings -o yaml", ""),
     ("-n NS get configmap settings -o json", ""),
     ("-n NS describe configmap settings", ""),
-    ("-n NS patch configmap settings --type=merge -p {\"data\":{\"a\":\"1\"}}", ""),
-    ("-n NS patch configmap settings --type=json -p [{\"op\":\"remove\",\"path\":\"/data/a\"}]", ""),
-    ("-n NS patch configmap settings -p {\"metadata\":{\"labels\":{\"b\":\"2\"}}}", ""),
+    ('-n NS patch configmap settings --type=merge -p {"data":{"a":"1"}}', ""),
+    ('-n NS patch configmap settings --type=json -p [{"op":"remove","path":"/data/a"}]', ""),
+    ('-n NS patch configmap settings -p {"metadata":{"labels":{"b":"2"}}}', ""),
     ("-n NS patch configmap nope --type=merge -p {}", ""),
     ("-n NS label configmap settings c=3", ""),
     ("-n NS annotate configmap settings d=4", ""),
@@ -177,7 +177,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             thread.join(30)
 
 
-def kubectl(binary: Path, kubeconfig: Path, command: str, stdin: str, folder: Path) -> tuple[int, str, str]:
+def kubectl(
+    binary: Path, kubeconfig: Path, command: str, stdin: str, folder: Path
+) -> tuple[int, str, str]:
     """Run one command; returns exit code, output and error output."""
     done = subprocess.run(
         [str(binary), f"--kubeconfig={kubeconfig}", *command.split(" ")],
