@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from auditproxy.apis.audit import Policy
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.builtin import BUILTIN_POLICY
 from auditproxy.audit.metrics import Metrics
 from auditproxy.audit.policy import PolicyError, PolicyRuleEvaluator, load_policy
-from auditproxy.apis.audit import Policy
 from auditproxy.authentication.authenticator import TokenAuthenticator
 from auditproxy.authentication.authenticatorfactory import new_authenticator
 from auditproxy.authentication.certificate import PeerCertificate

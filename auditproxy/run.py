@@ -143,7 +143,7 @@ class Proxy:
 async def build(
     options: Options, *, sink: Backend | None = None, tls: bool = False, files: Files | None = None
 ) -> Proxy:
-    """Make the proxy from its options; raises FilesError, ServingError, CertificateError, StartError.
+    """Make the proxy; raises FilesError, ServingError, CertificateError, LogFileError.
 
     ``sink`` replaces the log backend and ``tls`` False serves plain HTTP on
     loopback: both are for tests and the demo.

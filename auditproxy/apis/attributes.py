@@ -28,7 +28,7 @@ class RequestInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SelectorRequirement(msgspec.Struct, frozen=True):
-    """One term of a selector; operator is In, NotIn, Exists or DoesNotExist, as a review spells it."""
+    """One term of a selector; operators are a review's: In, NotIn, Exists, DoesNotExist."""
 
     key: str
     operator: str

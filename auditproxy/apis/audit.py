@@ -98,7 +98,7 @@ class GroupResources(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PolicyRule(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule; an empty list means no restriction. ``omit_managed_fields`` None means as the policy says."""
+    """One rule; an empty list restricts nothing, ``omit_managed_fields`` None is the policy's."""
 
     level: Level
     users: tuple[str, ...] = ()

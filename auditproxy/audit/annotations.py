@@ -1,4 +1,4 @@
-"""Annotations that can be known from outside kube-apiserver: authorization, deprecation, issued tokens."""
+"""Annotations known from outside: authorization, deprecation, issued tokens."""
 
 import base64
 import re
@@ -7,8 +7,8 @@ import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.status import Status
-from auditproxy.audit.objects import PROTOBUF, is_authorization_denial
 from auditproxy.audit.bodies import base_type
+from auditproxy.audit.objects import PROTOBUF, is_authorization_denial
 from auditproxy.serializer import protobuf
 from auditproxy.serializer.errors import SerializationError
 
@@ -28,7 +28,7 @@ _DEPRECATED = re.compile(
     r"(?: in v\d+\.\d+\+(?:, unavailable in v(?P<removed>\d+\.\d+)\+)?)?"
     r'(?:; use [^"]+)?"'
 )
-"""The warning of a deprecated API version (apiserver endpoints/deprecation); groups: the release that drops it."""
+"""The warning of a deprecated API version (apiserver endpoints/deprecation)."""
 
 Annotations = tuple[tuple[str, str], ...]
 

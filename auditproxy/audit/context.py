@@ -1,6 +1,6 @@
 """AuditContext: everything the events of one request will say, gathered as it becomes known.
 
-    created --begin--> begun --event(RequestReceived)--> ... --event(ResponseComplete | Panic)--> done
+    created --begin--> begun --event(RequestReceived)--> .. --event(ResponseComplete|Panic)--> done
        \\--begin(failed=True)--> one event(ResponseStarted) and nothing else
 
 The context is filled by plain calls and never waits; ``event`` gives the frozen

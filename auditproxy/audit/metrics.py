@@ -22,12 +22,13 @@ from auditproxy.apis.audit import LEVEL_WORDS, Level
 from auditproxy.audit.request_metrics import OTHER, clean_dry_run, clean_scope, clean_verb
 
 DURATION_BUCKETS = (
-    0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+    0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5,
+    2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 )  # fmt: skip
 """kube-apiserver's buckets of apiserver_request_duration_seconds, in seconds."""
 
 MAXIMUM_RESOURCES = 1024
-"""Distinct combinations of group, version, resource and subresource that get labels of their own."""
+"""Combinations of group, version, resource and subresource that get labels of their own."""
 
 _REQUEST_LABELS = (
     "verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component",

@@ -134,7 +134,7 @@ def is_authorization_denial(info: RequestInfo, status: Status | None) -> bool:
 
 
 def _patch(content_type: str, body: bytes, level: Level) -> Recorded:
-    """A patch is recorded as sent when it is JSON; kube-apiserver loses the event when it is not."""
+    """A patch is recorded as sent if it is JSON; if not, kube-apiserver loses the event."""
     if level < Level.REQUEST or content_type.partition(";")[0] not in PATCH_TYPES:
         return NOTHING
     try:

@@ -1,4 +1,4 @@
-"""kube-apiserver's labels of a request: verb, scope, dry_run (apiserver endpoints/metrics/metrics.go)."""
+"""kube-apiserver's labels of a request: verb, scope, dry_run (apiserver endpoints/metrics)."""
 
 from auditproxy.apis.attributes import RequestInfo
 

@@ -63,7 +63,7 @@ class LogBackend:
         self._report = report
 
     def process_events(self, events: tuple[Event, ...]) -> bool:
-        """Write each event; false when one of them was lost, the others are written all the same."""
+        """Write each event; false when one was lost, the others are written all the same."""
         success = True
         for event in events:
             try:

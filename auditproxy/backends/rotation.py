@@ -177,7 +177,7 @@ class RotatingFile:
             self._in_background(self.mill)
 
     def mill(self) -> None:
-        """Remove files beyond number and age, compress the others; errors leave things as they are."""
+        """Remove files beyond number and age, compress the others; errors change nothing."""
         with contextlib.suppress(OSError):
             self._mill()
 
@@ -218,8 +218,8 @@ class RotatingFile:
             if _STAMP_PATTERN.fullmatch(stamp) is None:
                 continue
             with contextlib.suppress(ValueError):
-                moment = datetime.datetime.strptime(stamp, f"{_STAMP}.%f")
-                found.append((moment.replace(tzinfo=datetime.UTC), Path(entry.path)))
+                moment = datetime.datetime.strptime(f"{stamp}+0000", f"{_STAMP}.%f%z")
+                found.append((moment, Path(entry.path)))
         return sorted(found, key=lambda file: (file[0], file[1].name), reverse=True)
 
 

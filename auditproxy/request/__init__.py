@@ -1,1 +1,1 @@
-"""What is asked: target, RequestInfo, attributes, header lists, source addresses (floor 3, pure)."""
+"""What is asked: target, RequestInfo, attributes, headers, source addresses (floor 3, pure)."""

@@ -116,7 +116,7 @@ def _clause(text: str) -> Clause | None:
 
 
 def wants_pretty(target: Target, headers: ClientHeaders) -> bool:
-    """Whether an answer is to be indented: ``?pretty``, ``;pretty=1``, or a client that people read."""
+    """Whether an answer is indented: ``?pretty``, ``;pretty=1``, or a client that people read."""
     text = target.query.first("pretty") if target.raw_query else None
     if text is not None:
         return text in _TRUE

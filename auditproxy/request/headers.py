@@ -169,7 +169,7 @@ def framing_fault(headers: ClientHeaders, version: tuple[int, int]) -> Status | 
 
 
 def audit_id_from(headers: ClientHeaders) -> str:
-    """The client's Audit-ID, "" when there is none or it is not 1 to 128 visible ASCII characters."""
+    """The client's Audit-ID, "" when it is not 1 to 128 visible ASCII characters."""
     offered = headers.get("audit-id")
     return offered if _VISIBLE.fullmatch(offered) else ""
 
@@ -237,7 +237,7 @@ def upstream_headers(
 
 
 def _connection_named(client: ClientHeaders) -> frozenset[bytes]:
-    """What the client's Connection header names: left behind, whatever it is, but for WebSocket's own."""
+    """What the client's Connection header names: left behind, but for WebSocket's own."""
     if "connection" not in client:
         return frozenset()
     named = set()

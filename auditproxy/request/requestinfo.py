@@ -92,7 +92,7 @@ def resolve(method: str, target: Target) -> RequestInfo:
 
 
 def _collection(target: Target) -> tuple[str, str]:
-    """Whether a GET without a name lists or watches, and the one name its field selector may give."""
+    """Whether a GET without a name lists or watches, and the name its field selector gives."""
     if not target.raw_query:
         return "list", ""
     query = target.query

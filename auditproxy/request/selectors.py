@@ -160,21 +160,19 @@ class _LabelParser:
         values = set()
         after_comma = True
         while True:
-            token = self._next()
-            if token == ")":
+            found = self._next()
+            if found == ")":
                 if after_comma:
                     values.add("")
                 return tuple(sorted(values))
-            if token == ",":
+            if found == ",":
                 if after_comma:
                     values.add("")
                 after_comma = True
-            elif token in ("", "=", "==", "!=", "!", "(", ">", "<"):
-                raise SelectorError(f"found '{token}', expected: ',' or ')'")
-            elif not after_comma:
-                raise SelectorError(f"found '{token}', expected: ',' or ')'")
+            elif found in ("", "=", "==", "!=", "!", "(", ">", "<") or not after_comma:
+                raise SelectorError(f"found '{found}', expected: ',' or ')'")
             else:
-                values.add(_checked_value(token))
+                values.add(_checked_value(found))
                 after_comma = False
 
 

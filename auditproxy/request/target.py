@@ -32,7 +32,7 @@ class TargetError(ValueError):
 
 
 class Query:
-    """Go's query map: pairs with a ``;`` or a broken escape are dropped, values keep their order."""
+    """Go's query map: no pairs with a ``;`` or a broken escape, values in their order."""
 
     __slots__ = ("_values",)
 
@@ -65,7 +65,7 @@ class Query:
 
 
 class Target:
-    """A target as Go's server reads it; text holds a lone surrogate for each byte that is not UTF-8.
+    """A target as Go's server reads it; text has a lone surrogate for each byte not UTF-8.
 
     ``raw`` is what goes upstream, in origin form and byte for byte. ``authority``
     is the host of an absolute-form target, else None.

@@ -1,1 +1,1 @@
-"""Bytes to objects and back: Go's JSON spelling, YAML, protobuf, durations and times (floor 2, pure)."""
+"""Bytes to objects and back: Go's JSON, YAML, protobuf, durations, times (floor 2, pure)."""

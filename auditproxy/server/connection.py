@@ -35,7 +35,7 @@ MAXIMUM_HEAD = 1 << 20
 """Bytes of request line and headers together, as kube-apiserver allows."""
 
 HEAD_TIMEOUT = 32.0
-"""Seconds for a request's head to arrive once it began (net/http ReadHeaderTimeout of kube-apiserver)."""
+"""Seconds for a request's head to arrive once it began (kube-apiserver's ReadHeaderTimeout)."""
 
 IDLE_TIMEOUT = 90.0
 """Seconds a connection may be silent between requests."""
@@ -121,8 +121,9 @@ class ClientConnection(RequestHandler):
             return
         self._parse(data[: len(data) - rest])
         behind = data[len(data) - rest :] if rest else b""
-        if self._messages and getattr(self._messages[-1][0], "upgrade", False):
-            if self._messages[-1][1] is EMPTY_PAYLOAD:
+        if self._messages:
+            message, payload = self._messages[-1]
+            if getattr(message, "upgrade", False) and payload is EMPTY_PAYLOAD:
                 self._held = bytearray()
                 self._hold(behind)
                 return
@@ -130,7 +131,7 @@ class ClientConnection(RequestHandler):
             self.data_received(behind)
 
     def _with_known_method(self, data: bytes) -> bytes:
-        """The beginning of a head with a method that llhttp knows; nothing while it is incomplete."""
+        """The head with a method that llhttp knows; nothing while the method is incomplete."""
         self._method_fragment = b""
         line = data.lstrip(b"\r\n")
         method, space, rest = line.partition(b" ")

@@ -1,6 +1,6 @@
-"""Exchange: one request and its answer, seen by the chain, and the one place that emits its events.
+"""Exchange: one request and its answer, and the one place that emits its events.
 
-    received --resolve--> known --begin--> audited --answer | relay | tunnel--> answered --finish--> done
+    received --resolve--> known --begin--> audited --answered--> --finish--> done
          \\-- Refused before begin: one ResponseStarted event (fail) --/
 
 Emitting is a plain call, so a client that leaves cannot cancel its own last
@@ -9,27 +9,24 @@ its answer.
 """
 
 import asyncio
-from email.utils import formatdate
 from typing import Any
 
-import msgspec
 from aiohttp import web
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level, Stage
 from auditproxy.apis.status import (
     Status,
+    go_quote,
     html_sanitize,
     new_bad_request,
     new_unauthorized,
-    go_quote,
 )
 from auditproxy.apis.user import NOBODY, UserInfo
 from auditproxy.audit.annotations import UPSTREAM_ERROR
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.record import Captured, record_answer, record_end, record_request
 from auditproxy.authentication.authenticator import attempted_methods
-from auditproxy.request.accept import negotiate, wants_pretty
 from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.request.headers import (
     ClientHeaders,
@@ -41,20 +38,13 @@ from auditproxy.request.requestinfo import RequestInfoError, is_long_running, re
 from auditproxy.request.sourceips import source_ips
 from auditproxy.request.target import TargetError, parse_target
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
-from auditproxy.serializer.json import status_object
 from auditproxy.server.connection import ClientConnection
-from auditproxy.server.responsewriters import (
-    JSON_TYPE,
-    NO_SNIFF,
-    Answered,
-    head_bytes,
-    status_answer,
-)
+from auditproxy.server.responsewriters import Answered, Refused
 from auditproxy.server.services import Services
 from auditproxy.server.upstream_messages import UpstreamError
 
 UPSTREAM_GRACE = 1.0
-"""Seconds past a request's deadline in which the upstream, which has the same one, may say so itself."""
+"""Seconds past a deadline in which the upstream, which has the same one, may say so itself."""
 
 DECODE_INLINE = 64 * 1024
 """Bytes of captured bodies that are decoded on the event loop; more goes to a thread."""
@@ -62,18 +52,6 @@ DECODE_INLINE = 64 * 1024
 
 NO_TARGET = parse_target("GET", b"/")
 """What stands for the target until it is read."""
-
-
-class Refused(Exception):
-    """The chain ends here with an answer of ours."""
-
-    def __init__(
-        self, status: Status, *, no_sniff: bool = False, text: bytes | None = None
-    ) -> None:
-        super().__init__(status.message)
-        self.status = status
-        self.no_sniff = no_sniff
-        self.text = text
 
 
 class Exchange:
@@ -235,46 +213,6 @@ class Exchange:
             self._started_emitted = True
             self.emit(Stage.RESPONSE_STARTED)
 
-    def answer(self, refused: Refused | Status) -> None:
-        """Answer with a Status of our own, in the form the client accepts."""
-        if not isinstance(refused, Refused):
-            refused = Refused(refused)
-        if self.answer_started:
-            return
-        status = refused.status
-        accept = self.headers.get("accept")
-        acceptable = negotiate(accept) is not None
-        headers = [
-            (b"Audit-Id", self.context.audit_id.encode()),
-            (b"Cache-Control", b"no-cache, private"),
-        ]
-        if refused.text is not None:
-            body = refused.text
-            headers.append((b"Content-Type", b"text/plain; charset=utf-8"))
-        else:
-            pretty = wants_pretty(self.target, self.headers)
-            body, acceptable = status_answer(status, acceptable=acceptable, pretty=pretty)
-            headers.append(JSON_TYPE)
-            if acceptable:
-                self.context.response_status = status
-                if self.context.level >= Level.REQUEST_RESPONSE:
-                    self.context.response_object = msgspec.Raw(status_object(status))
-        if refused.no_sniff:
-            headers.append(NO_SNIFF)
-        if status.code == 405 and self.method == "CONNECT":
-            self.answered = Answered(keep_alive=False)
-        keep_alive = self.request.keep_alive and not self.connection.holds_upgrade
-        if not keep_alive:
-            headers.append((b"Connection", b"close"))
-        headers.append((b"Date", formatdate(usegmt=True).encode()))
-        headers.append((b"Content-Length", b"%d" % len(body)))
-        self.answer_begins(status.code)
-        transport = self.connection.transport
-        if transport is not None:
-            head = head_bytes(status.code, b"", tuple(headers))
-            transport.write(head if self.method == "HEAD" else head + body)
-        self.answered = Answered(keep_alive=bool(keep_alive))
-
     def answer_started_by_upstream(self, code: int) -> None:
         """The upstream's head is about to go to the client: record what a stage may show now."""
         if self.long_running:
@@ -302,17 +240,10 @@ class Exchange:
         """The client closed its connection before the end."""
         self.answered = Answered(keep_alive=False)
 
-    def panic(self, crash: Exception) -> None:
-        """Our own code crashed: kube-apiserver's Panic event, and a cut or a plain 500."""
-        self.services.report(f"request {self.context.audit_id} crashed: {describe(crash)}")
+    def panic(self, value: str) -> None:
+        """Our own code crashed: the last event is Panic."""
         self._stage = Stage.PANIC
-        if self.answer_started:
-            self.cut("crash")
-        else:
-            text = b"This request caused apiserver to panic. Look in the logs for details.\n"
-            self.answer(Refused(Status(metadata={}, code=500), text=text))
-            self.answered = Answered(keep_alive=False)
-        self.context.panicked(type(crash).__name__)
+        self.context.panicked(value)
 
     # --- the last event ------------------------------------------------------------
 

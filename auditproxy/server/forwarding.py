@@ -21,9 +21,9 @@ from auditproxy.request.headers import (
     upstream_headers,
 )
 from auditproxy.server.credentials import CredentialError
-from auditproxy.server.exchange import Exchange, Refused
+from auditproxy.server.exchange import Exchange
 from auditproxy.server.relay import Copy, ResponseRelay
-from auditproxy.server.responsewriters import Answered, head_bytes
+from auditproxy.server.responsewriters import Answered, Refused, head_bytes
 from auditproxy.server.upgrade import Refused as UpgradeRefused
 from auditproxy.server.upgrade import tie
 from auditproxy.server.upstream import ResponseHead, UpstreamRequest

@@ -12,6 +12,7 @@ import asyncio
 from aiohttp import web
 
 from auditproxy.apis.status import (
+    Status,
     new_bad_gateway,
     new_bad_request,
     new_service_unavailable,
@@ -28,9 +29,10 @@ from auditproxy.authorization.impersonation import (
     ImpersonationForbidden,
 )
 from auditproxy.request.attributes import attributes as attributes_of
-from auditproxy.server.exchange import Exchange, Refused
+from auditproxy.server.answering import answer, answer_crash
+from auditproxy.server.exchange import Exchange, describe
 from auditproxy.server.forwarding import forward
-from auditproxy.server.responsewriters import Answered
+from auditproxy.server.responsewriters import Answered, Refused
 from auditproxy.server.services import Services
 from auditproxy.server.upstream import (
     UpstreamClosedEarly,
@@ -38,6 +40,19 @@ from auditproxy.server.upstream import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+
+
+def status_for(error: UpstreamError) -> Status:
+    """What the client is told about an upstream that gave no answer."""
+    match error:
+        case UpstreamTimeout():
+            return new_timeout()
+        case UpstreamUnreachable():
+            return new_service_unavailable("the Kubernetes API server cannot be reached")
+        case UpstreamClosedEarly():
+            return new_bad_gateway("the Kubernetes API server closed the connection unanswered")
+        case _:
+            return new_bad_gateway("the Kubernetes API server's answer is not valid HTTP")
 
 
 class Handler:
@@ -54,7 +69,7 @@ class Handler:
         try:
             await self.serve(exchange)
         except Refused as refused:
-            exchange.answer(refused)
+            answer(exchange, refused)
         except UpstreamError as error:
             self.upstream_failed(exchange, error)
         except TimeoutError:
@@ -62,8 +77,8 @@ class Handler:
         except asyncio.CancelledError:
             exchange.client_left()
             raise
-        except Exception as crash:  # noqa: BLE001 - the one place where our own faults end
-            exchange.panic(crash)
+        except Exception as crash:
+            self.crashed(exchange, crash)
         finally:
             exchange.finish()
             self._active.discard(exchange)
@@ -138,25 +153,21 @@ class Handler:
         exchange.upstream_error(error)
         if exchange.answer_started:
             return
-        if isinstance(error, UpstreamTimeout):
-            exchange.answer(new_timeout())
-        elif isinstance(error, UpstreamUnreachable):
-            exchange.answer(new_service_unavailable("the Kubernetes API server cannot be reached"))
-        elif isinstance(error, UpstreamClosedEarly):
-            exchange.answer(
-                new_bad_gateway(
-                    "the Kubernetes API server closed the connection before it answered"
-                )
-            )
-        else:
-            exchange.answer(new_bad_gateway("the Kubernetes API server's answer is not valid HTTP"))
+        answer(exchange, Refused(status_for(error)))
+
+    def crashed(self, exchange: Exchange, crash: Exception) -> None:
+        """Our own fault: kube-apiserver's Panic event, and its text for the client."""
+        place = describe(crash)
+        self.services.report(f"request {exchange.context.audit_id} crashed: {place}")
+        answer_crash(exchange)
+        exchange.panic(type(crash).__name__)
 
     def too_late(self, exchange: Exchange) -> None:
         """The request outlived its deadline: kube-apiserver's 504, or a cut stream."""
         if exchange.answer_started:
             exchange.cut("the request outlived its deadline")
         else:
-            exchange.answer(new_timeout())
+            answer(exchange, Refused(new_timeout()))
 
     # --- the end of it all ---------------------------------------------------------
 

@@ -96,7 +96,7 @@ class HealthServer:
             elif check():
                 lines.append(f"[+]{name} ok\n")
             else:
-                # The reason is withheld as kube-apiserver withholds it: probes are not authenticated.
+                # Withheld as kube-apiserver withholds it: probes are not authenticated.
                 lines.append(f"[-]{name} failed: reason withheld\n")
                 failed = True
         if excluded:

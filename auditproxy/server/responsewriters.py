@@ -22,7 +22,20 @@ REASONS[422] = b"Unprocessable Entity"
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 JSON_TYPE = (b"Content-Type", b"application/json")
+TEXT_TYPE = (b"Content-Type", b"text/plain; charset=utf-8")
 NO_SNIFF = (b"X-Content-Type-Options", b"nosniff")
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a fault
+    """The chain ends here with an answer of ours."""
+
+    def __init__(
+        self, status: Status, *, no_sniff: bool = False, text: bytes | None = None
+    ) -> None:
+        super().__init__(status.message)
+        self.status = status
+        self.no_sniff = no_sniff
+        self.text = text
 
 
 class Answered(web.StreamResponse):

@@ -92,5 +92,5 @@ class Services:
     pending: "set[Any]" = field(default_factory=set)
 
     def authentication_failed(self, why: str, remote: str) -> None:
-        """Tell operators, never the client, why somebody was refused; ``why`` holds no credential."""
+        """Tell operators why somebody was refused; ``why`` holds no credential."""
         self.report(f"authentication of a request from {remote} failed: {why}")

@@ -1,6 +1,6 @@
 """Serving: TLS, the listener, and the named steps of a shutdown.
 
-    start -> serving -> stop_accepting -> finish_short -> end_long_running -> finish_events -> closed
+    start -> serving -> stop_accepting -> finish_short -> end_long_running -> finish_events
 
 TLS is started on accepted connections one by one, so that a handshake that
 fails is counted and told with its peer; a bad client certificate fails it,
@@ -43,7 +43,7 @@ def serving_context(
     context.set_alpn_protocols(["http/1.1"])
     context.num_tickets = 0
     context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    # kube-apiserver accepts certificates without an Authority Key Identifier; Python 3.13 would not.
+    # kube-apiserver takes certificates without an Authority Key Identifier, Python 3.13 not.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     try:
         context.load_cert_chain(certificate, private_key)
@@ -108,7 +108,7 @@ class _Handshake(asyncio.Protocol):
 
 
 class Serving:
-    """The proxy's own listener; ``tls`` None serves plain HTTP (behind a TLS side-car, in tests)."""
+    """The proxy's own listener; ``tls`` None serves plain HTTP, for tests."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class Serving:
         return _Handshake(self)
 
     def handshake_failed(self, transport: asyncio.Transport, error: BaseException) -> None:
-        """Count and tell a handshake that failed; the reason is OpenSSL's word, no bytes of the peer's."""
+        """Count and tell a failed handshake; the reason is OpenSSL's, no bytes of the peer's."""
         self.handler.services.metrics.tls_handshake_error()
         peer = transport.get_extra_info("peername")
         host = peer[0] if isinstance(peer, tuple) else peer

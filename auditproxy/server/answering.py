@@ -1,0 +1,78 @@
+"""Answering a request ourselves: a Status in the form the client accepts, and what its event shows.
+
+The same Status value is the answer's body and the event's responseStatus. When
+the client's Accept cannot be met, kube-apiserver writes the body all the same,
+but its audit does not see the Status.
+"""
+
+from email.utils import formatdate
+
+import msgspec
+
+from auditproxy.apis.audit import Level
+from auditproxy.apis.status import Status
+from auditproxy.request.accept import negotiate, wants_pretty
+from auditproxy.serializer.json import status_object
+from auditproxy.server.exchange import Exchange
+from auditproxy.server.responsewriters import (
+    JSON_TYPE,
+    NO_SNIFF,
+    TEXT_TYPE,
+    Answered,
+    Refused,
+    head_bytes,
+    status_answer,
+)
+
+PANIC_TEXT = b"This request caused apiserver to panic. Look in the logs for details.\n"
+
+
+def answer(exchange: Exchange, refused: Refused) -> None:
+    """Write an answer of ours, unless one has begun already."""
+    if exchange.answer_started:
+        return
+    body, content_type = _body(exchange, refused)
+    headers = [
+        (b"Audit-Id", exchange.context.audit_id.encode()),
+        (b"Cache-Control", b"no-cache, private"),
+        content_type,
+    ]
+    if refused.no_sniff:
+        headers.append(NO_SNIFF)
+    keep_alive = bool(exchange.request.keep_alive) and not exchange.connection.holds_upgrade
+    if not keep_alive:
+        headers.append((b"Connection", b"close"))
+    headers.append((b"Date", formatdate(usegmt=True).encode()))
+    headers.append((b"Content-Length", b"%d" % len(body)))
+    exchange.answer_begins(refused.status.code)
+    transport = exchange.connection.transport
+    if transport is not None:
+        head = head_bytes(refused.status.code, b"", tuple(headers))
+        transport.write(head if exchange.method == "HEAD" else head + body)
+    exchange.answered = Answered(keep_alive=keep_alive)
+
+
+def _body(exchange: Exchange, refused: Refused) -> tuple[bytes, tuple[bytes, bytes]]:
+    """The body and its Content-Type; puts the Status into the event where kube-apiserver would."""
+    if refused.text is not None:
+        return refused.text, TEXT_TYPE
+    body, acceptable = status_answer(
+        refused.status,
+        acceptable=negotiate(exchange.headers.get("accept")) is not None,
+        pretty=wants_pretty(exchange.target, exchange.headers),
+    )
+    if acceptable:
+        context = exchange.context
+        context.response_status = refused.status
+        if context.level >= Level.REQUEST_RESPONSE:
+            context.response_object = msgspec.Raw(status_object(refused.status))
+    return body, JSON_TYPE
+
+
+def answer_crash(exchange: Exchange) -> None:
+    """kube-apiserver's text for a panic, or a cut stream when an answer has begun."""
+    if exchange.answer_started:
+        exchange.cut("crash")
+        return
+    answer(exchange, Refused(Status(metadata={}, code=500), text=PANIC_TEXT))
+    exchange.answered = Answered(keep_alive=False)
