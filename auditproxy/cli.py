@@ -202,7 +202,23 @@ def _demo(parsed: Parsed) -> int:
 
 
 def _certs(parsed: Parsed) -> int:
-    raise NotImplementedError
+    if parsed.faults:
+        return _refuse(parsed.faults)
+    settings = {flag.name: parsed.values.get(flag.name, flag.default) for flag in CERTS_FLAGS}
+    if not settings["dir"]:
+        return _refuse(("--dir is empty; name the folder in which certificates are made",))
+    from auditproxy.demo.pki import create_pki
+
+    directory = Path(settings["dir"])
+    try:
+        create_pki(directory, hosts=settings["host"])
+    except OSError as error:
+        sys.stderr.write(
+            f"auditproxy: error: --dir {directory} cannot be written: {error.strerror}; "
+            "choose another folder\n"
+        )
+        return FAILURE
+    return _print("".join(f"{path}\n" for path in sorted(directory.iterdir())))
 
 
 def _kubeconfig(parsed: Parsed) -> int:

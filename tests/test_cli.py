@@ -303,3 +303,11 @@ def test_a_reader_that_leaves_is_no_traceback() -> None:
             check=False,
         )
     assert (left.returncode, left.stderr) == (1, b"")
+
+
+def test_certs_need_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    """Files are not scattered over the working directory by accident."""
+    assert run("certs", "--dir=") == 2
+    assert capsys.readouterr().err == (
+        "auditproxy: error: --dir is empty; name the folder in which certificates are made\n"
+    )

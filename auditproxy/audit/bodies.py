@@ -66,7 +66,7 @@ def members(raw: bytes) -> Members:
         if not isinstance(decoded, dict):
             raise SerializationError("the body is not a JSON object") from None
         # Valid for Go all the same (bytes that are not UTF-8, for one): normalise first.
-        return _MEMBERS.decode(json.compact(raw))
+        return _MEMBERS.decode(json.normalize(raw))
 
 
 def kind(raw: bytes) -> str:
@@ -74,7 +74,10 @@ def kind(raw: bytes) -> str:
     try:
         found = _KIND.decode(raw).kind
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return ""
+        try:
+            found = _KIND.decode(json.normalize(raw)).kind
+        except (msgspec.DecodeError, SerializationError):
+            return ""
     return found if isinstance(found, str) else ""
 
 

@@ -262,7 +262,9 @@ def _answered_protobuf(plain: bytes, level: Level) -> Recorded:
             return NOTHING
         return _omitted(RESPONSE_OBJECT_OMITTED, "protobuf")
     status = protobuf.status(envelope.raw)
-    return Recorded(status=status, object=msgspec.Raw(json.status_object(status)))
+    # The event's responseStatus never shows the list metadata that a Status may carry.
+    bare = msgspec.structs.replace(status, metadata={})
+    return Recorded(status=bare, object=msgspec.Raw(json.status_object(status)))
 
 
 def _omitted(key: str, why: str) -> Recorded:

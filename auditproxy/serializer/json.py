@@ -92,7 +92,7 @@ def decode(raw: bytes) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        normal = _without_lone_surrogates(_valid_utf8(raw))
+        normal = normalize(raw)
         if normal == raw:
             raise JSONError(str(error)) from None
     try:
@@ -107,6 +107,15 @@ def status_object(status: Status) -> bytes:
     """A Status as an object of its own, kind and apiVersion in front."""
     # metadata is always there, so the opening brace is always followed by a member.
     return b'{"kind":"Status","apiVersion":"v1",' + encode(status)[1:]
+
+
+def normalize(raw: bytes) -> bytes:
+    """JSON text with U+FFFD for each byte that is not UTF-8 and each half of a surrogate pair.
+
+    That is how Go decodes them; other readers refuse such a text. Does not fail
+    and does not check that it is JSON.
+    """
+    return _without_lone_surrogates(_valid_utf8(raw))
 
 
 def status_body(status: Status) -> bytes:

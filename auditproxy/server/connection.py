@@ -27,7 +27,7 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
-from auditproxy.server.responsewriters import Answered, plain_answer
+from auditproxy.server.responsewriters import Answered, describe, plain_answer
 from auditproxy.server.upgrade import TunnelReceiver
 from auditproxy.server.upstream_messages import Flow
 
@@ -50,6 +50,14 @@ _METHODS = frozenset(
 )
 _METHOD_LIMIT = 64
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
+
+
+class ClientRequest(web.BaseRequest):
+    """A request with its head as the parser read it (aiohttp's own access to it is deprecated)."""
+
+    def __init__(self, message: RawRequestMessage, *args: Any) -> None:
+        super().__init__(message, *args)
+        self.head = message
 
 
 class ClientConnection(RequestHandler):
@@ -245,8 +253,16 @@ class ClientConnection(RequestHandler):
         message: str | None = None,
     ) -> Answered:
         """Answer what is not HTTP: a constant text, nothing of what the client sent."""
-        code = 431 if isinstance(exc, LineTooLong) or "Too many headers" in str(message) else status
-        self.on_unparsed(code, "not HTTP/1.1" if code == 400 else "the request head is too large")
+        if status != 400:
+            # The handler itself failed, beyond what it could put into an event.
+            self.on_unparsed(status, describe(exc) if exc is not None else "unknown")
+            code = status
+        elif isinstance(exc, LineTooLong) or "Too many headers" in str(message):
+            code = 431
+            self.on_unparsed(code, "the request head is too large")
+        else:
+            code = 400
+            self.on_unparsed(code, "not HTTP/1.1")
         if self.transport is not None:
             self.transport.write(plain_answer(code))
         return Answered(keep_alive=False)
@@ -272,6 +288,9 @@ class ClientServer(web.Server):
             lingering_time=2.0,
         )
         self.on_unparsed = on_unparsed
+
+    def _make_request(self, message: RawRequestMessage, *args: Any) -> ClientRequest:  # type: ignore[override]
+        return ClientRequest(message, *args, self._loop)
 
     def __call__(self) -> ClientConnection:
         """A protocol for one new connection."""

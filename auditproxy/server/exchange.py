@@ -11,8 +11,6 @@ its answer.
 import asyncio
 from typing import Any
 
-from aiohttp import web
-
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level, Stage
 from auditproxy.apis.status import (
@@ -38,8 +36,8 @@ from auditproxy.request.requestinfo import RequestInfoError, is_long_running, re
 from auditproxy.request.sourceips import source_ips
 from auditproxy.request.target import TargetError, parse_target
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
-from auditproxy.server.connection import ClientConnection
-from auditproxy.server.responsewriters import Answered, Refused
+from auditproxy.server.connection import ClientConnection, ClientRequest
+from auditproxy.server.responsewriters import Answered, Refused, describe
 from auditproxy.server.services import Services
 from auditproxy.server.upstream_messages import UpstreamError
 
@@ -57,11 +55,11 @@ NO_TARGET = parse_target("GET", b"/")
 class Exchange:
     """One request on its way through the chain; times are nanoseconds since the epoch."""
 
-    def __init__(self, services: Services, request: web.BaseRequest) -> None:
+    def __init__(self, services: Services, request: ClientRequest) -> None:
         # First of all, before anything can fail: the timestamp and the id.
         self._started = services.monotonic_clock()
         received = services.wall_clock()
-        message = request.message
+        message = request.head
         self.headers = ClientHeaders(message.raw_headers)
         self.context = AuditContext(
             audit_id_from(self.headers) or services.new_audit_id(), received
@@ -95,7 +93,7 @@ class Exchange:
 
     def resolve(self) -> None:
         """Read target, headers and RequestInfo; raises Refused for what must not be forwarded."""
-        message = self.request.message
+        message = self.request.head
         raw = message.path.encode("utf-8", "surrogateescape")
         self.request_uri = message.path
         version = (message.version.major, message.version.minor)
@@ -315,12 +313,3 @@ class Exchange:
             code=code,
             seconds=(self.now() - self.context.received) / 1e9,
         )
-
-
-def describe(crash: BaseException) -> str:
-    """Where a crash happened, without values: a text may repeat a secret of the request."""
-    frame = crash.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "nowhere"
-    return f"{type(crash).__name__} at {place}"

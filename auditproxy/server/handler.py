@@ -9,8 +9,6 @@
 
 import asyncio
 
-from aiohttp import web
-
 from auditproxy.apis.status import (
     Status,
     new_bad_gateway,
@@ -30,9 +28,10 @@ from auditproxy.authorization.impersonation import (
 )
 from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.server.answering import answer, answer_crash
-from auditproxy.server.exchange import Exchange, describe
+from auditproxy.server.connection import ClientRequest
+from auditproxy.server.exchange import Exchange
 from auditproxy.server.forwarding import forward
-from auditproxy.server.responsewriters import Answered, Refused
+from auditproxy.server.responsewriters import Answered, Refused, describe
 from auditproxy.server.services import Services
 from auditproxy.server.upstream import (
     UpstreamClosedEarly,
@@ -62,7 +61,7 @@ class Handler:
         self.services = services
         self._active: set[Exchange] = set()
 
-    async def handle(self, request: web.BaseRequest) -> Answered:
+    async def handle(self, request: ClientRequest) -> Answered:
         """Serve one request; every way out emits the last event, in ``Exchange.finish``."""
         exchange = Exchange(self.services, request)
         self._active.add(exchange)

@@ -92,3 +92,12 @@ def plain_answer(code: int) -> bytes:
         )
         + text
     )
+
+
+def describe(crash: BaseException) -> str:
+    """Where a crash happened, without values: a text may repeat a secret of the request."""
+    frame = crash.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "nowhere"
+    return f"{type(crash).__name__} at {place}"

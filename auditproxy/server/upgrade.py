@@ -245,7 +245,8 @@ class _Tunnel:
             if direction.source is None:
                 direction.connection_lost(None)
             else:
-                direction.source.set_write_buffer_limits(_WRITE_HIGH_WATER)
+                if not direction.source.is_closing():
+                    direction.source.set_write_buffer_limits(_WRITE_HIGH_WATER)
                 early.append((direction, side.start_tunnel(direction)))
         # Only now, when each side hears that the other's buffer is full.
         for direction, data in early:
@@ -253,7 +254,9 @@ class _Tunnel:
                 direction.data_received(data)
         for direction in (self.from_client, self.from_upstream):
             source, destination = direction.source, direction.destination
-            if source is None or source.is_closing() or destination is None:
+            if source is None or source.is_closing():
+                continue
+            if destination is None or destination.is_closing():
                 continue
             if destination.get_write_buffer_size() <= _WRITE_HIGH_WATER:
                 source.resume_reading()

@@ -107,13 +107,16 @@ class Cluster:
         return found
 
 
-def free_port() -> int:
-    """A port that nobody listens on right now, below the ephemeral range."""
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on right now, below the ephemeral range."""
+    found = []
     for port in range(21000 + os.getpid() % 5000, 32000):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
-    raise RuntimeError("no free port")
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise RuntimeError("no free ports")
 
 
 @contextlib.contextmanager
@@ -132,7 +135,7 @@ def running(folder: Path) -> Iterator[Cluster]:
         check=True,
         capture_output=True,
     )
-    etcd_port = free_port()
+    etcd_port, port = free_ports(2)
     logs = (folder / "etcd.log").open("wb"), (folder / "kube-apiserver.log").open("wb")
     processes = []
     try:
@@ -150,7 +153,6 @@ def running(folder: Path) -> Iterator[Cluster]:
                 stderr=logs[0],
             )
         )
-        port = free_port()
         processes.append(
             subprocess.Popen(
                 [

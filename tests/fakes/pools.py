@@ -31,8 +31,10 @@ async def upstream_and_pool(
         script, server_context=server_context, client_context=client_context
     ) as upstream:
         pool = UpstreamPool(upstream, limits=UpstreamLimits(**limits))
-        yield upstream, pool
-        await pool.close()
+        try:
+            yield upstream, pool
+        finally:
+            await pool.close()
         for connection in upstream.connections:
             await connection.wait_closed()
         assert pool.stats.active == pool.stats.idle == 0

@@ -16,6 +16,7 @@ from auditproxy.serializer.json import (
     decode,
     encode,
     go_text,
+    normalize,
     status_body,
     status_body_indented,
     text_from_bytes,
@@ -236,6 +237,24 @@ class TestDecode:
         """T222: a number that no float holds is an error, not infinity."""
         with pytest.raises(JSONError):
             decode(raw)
+
+
+class TestNormalize:
+    """normalize: text that every reader takes."""
+
+    @pytest.mark.parametrize(
+        ("raw", "normal"),
+        [
+            (rb'{"\udc00": "\ud83d\ude00 \ud83d"}', rb'{"\ufffd": "\ud83d\ude00 \ufffd"}'),
+            (rb'"\\ud83d \\\ud83d"', rb'"\\ud83d \\\ufffd"'),
+            (b'"\xff"', '"\ufffd"'.encode()),
+            (b"[1.0e2,  1e400]", b"[1.0e2,  1e400]"),
+            (b"\\", b"\\"),
+        ],
+    )
+    def test_rows(self, raw: bytes, normal: bytes) -> None:
+        """T223: halves of pairs and invalid bytes go, everything else stays."""
+        assert normalize(raw) == normal
 
 
 class TestStatusBody:

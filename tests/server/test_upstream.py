@@ -42,9 +42,10 @@ class TestReuse:
     @pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
     async def test_keep_alive(self, contexts, tls):
         """Requests one after another share a connection; the bytes are exactly ours."""
-        async with upstream_and_pool(
-            replying(OK), contexts=contexts if tls else None
-        ) as (upstream, pool):
+        async with upstream_and_pool(replying(OK), contexts=contexts if tls else None) as (
+            upstream,
+            pool,
+        ):
             sink, outcome = await ask(pool)
             assert (sink.status, sink.body, outcome.reused) == (200, b"ok", False)
             assert outcome.connect_seconds > 0

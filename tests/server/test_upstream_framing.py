@@ -262,7 +262,7 @@ class TestChunkedDecoder:
             (chunks(b"abc", b"de"), (b"abcde", b"")),
             (chunks(b"abc") + b"HTTP/1.1 ", (b"abc", b"HTTP/1.1 ")),
             (chunks(b"abc") + b"\r\n", (b"abc", b"\r\n")),
-            (b"3;name=value;x=\"y\"\r\nabc\r\n0;last\r\n\r\n", (b"abc", b"")),
+            (b'3;name=value;x="y"\r\nabc\r\n0;last\r\n\r\n', (b"abc", b"")),
             (b"0003\r\nabc\r\n000\r\n\r\n", (b"abc", b"")),
             (b"A\r\n0123456789\r\n0\r\n\r\n", (b"0123456789", b"")),
             (chunks(b"abc", trailers=b"X: a\r\nAudit-Id: b\r\n"), (b"abc", b"")),
