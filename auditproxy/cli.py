@@ -54,6 +54,13 @@ CERTS_FLAGS = (
         ("localhost", "127.0.0.1", "::1"),
         "Names and IP addresses of the proxy, for its serving certificate.",
     ),
+    Flag(
+        "client",
+        LIST,
+        (),
+        "Client certificates to make, each as USER or USER=GROUP+GROUP; in a folder that has its "
+        "authority already, only these are made.",
+    ),
     HELP,
 )
 """Every flag of ``auditproxy certs``."""
@@ -207,11 +214,18 @@ def _certs(parsed: Parsed) -> int:
     settings = {flag.name: parsed.values.get(flag.name, flag.default) for flag in CERTS_FLAGS}
     if not settings["dir"]:
         return _refuse(("--dir is empty; name the folder in which certificates are made",))
-    from auditproxy.demo.pki import create_pki
+    from auditproxy.demo.pki import PkiError, create_client, create_pki
 
     directory = Path(settings["dir"])
+    clients = [client.partition("=") for client in settings["client"]]
     try:
-        create_pki(directory, hosts=settings["host"])
+        if not (clients and (directory / "ca.crt").exists()):
+            create_pki(directory, server_names=tuple(settings["host"]))
+        for user, _, groups in clients:
+            create_client(directory, user, tuple(group for group in groups.split("+") if group))
+    except PkiError as error:
+        sys.stderr.write(f"auditproxy: error: {error}\n")
+        return FAILURE
     except OSError as error:
         sys.stderr.write(
             f"auditproxy: error: --dir {directory} cannot be written: {error.strerror}; "

@@ -311,3 +311,16 @@ def test_certs_need_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == (
         "auditproxy: error: --dir is empty; name the folder in which certificates are made\n"
     )
+
+
+def test_certs_makes_clients(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A first run makes the whole PKI, a second one only further clients, and nothing twice."""
+    folder = tmp_path / "pki"
+    assert run("certs", f"--dir={folder}", "--client=alice=dev+ops") == 0
+    assert str(folder / "alice.crt") in capsys.readouterr().out
+    authority = (folder / "ca.crt").read_bytes()
+    assert run("certs", f"--dir={folder}", "--client=bob") == 0
+    assert (folder / "ca.crt").read_bytes() == authority
+    assert (folder / "bob.key").stat().st_mode & 0o777 == 0o600
+    assert run("certs", f"--dir={folder}", "--client=bob") == 1
+    assert "bob.crt" in capsys.readouterr().err

@@ -44,13 +44,8 @@ class ConnectionState(Enum):
     CLOSED = 5
 
 
-# Plain names: looking a member up on its class is slow, and this is once per read.
-_IDLE = ConnectionState.IDLE
-_BUSY = ConnectionState.BUSY
-_DONE = ConnectionState.DONE
-_SWITCHED = ConnectionState.SWITCHED
-_TUNNEL = ConnectionState.TUNNEL
-_CLOSED = ConnectionState.CLOSED
+# Plain names: looking a member up on its class is slow.
+_IDLE, _BUSY, _DONE, _SWITCHED, _TUNNEL, _CLOSED = ConnectionState
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -145,11 +140,10 @@ class UpstreamConnection(asyncio.Protocol):
         if body is None:
             self.transport.write(head)
         elif isinstance(body, bytes):
-            if len(body) <= SMALL_BODY:
-                self.transport.write(head + body)
-            else:
+            if len(body) > SMALL_BODY:
                 self.transport.write(head)
-                self.transport.write(body)
+                head = b""
+            self.transport.write(head + body)
         else:
             self._request_written = False
             self.transport.write(head)
@@ -184,6 +178,10 @@ class UpstreamConnection(asyncio.Protocol):
         except Exception as error:
             # The client's fault or leaving: it comes out of the exchange.
             self.fail(error)
+        except BaseException:
+            # Stopped inside the body: nothing may follow it on this connection.
+            transport.abort()
+            raise
         finally:
             close = getattr(body, "aclose", None)
             if close is not None:
@@ -282,9 +280,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Any -> CLOSED."""
-        answer = self._answer
-        if self._state is _BUSY and answer is not None:
-            self.fail(self._closed_early(answer, exc))
+        if self._state is _BUSY and self._answer is not None:
+            self.fail(self._closed_early(self._answer, exc))
         self._state = _CLOSED
         self._wake_sender()
         receiver, self._receiver = self._receiver, None

@@ -103,7 +103,7 @@ SCRIPT: tuple[tuple[str, str], ...] = (
     ("-n NS get configmap settings --watch --request-timeout=1s -o name", ""),
     ("-n NS delete configmap settings", ""),
     ("-n NS delete pod box --grace-period=0 --force", ""),
-    ("-n NS delete deployment web --cascade=orphan", ""),
+    ("-n NS delete deployment web --wait=false", ""),
     ("-n NS delete configmaps --all", ""),
     ("-n NS delete configmap settings", ""),
 )

@@ -1,4 +1,4 @@
-"""server/upstream.py: which connection carries a request, when one is sent again, and how all end."""
+"""server/upstream.py: which connection carries a request, and when one is sent again."""
 
 import asyncio
 import gc

@@ -137,8 +137,20 @@ class TestRequestBody:
                 await ask(pool, method=b"POST", body=body())
             await upstream.connections[0].wait_closed(1)
 
+    async def test_a_body_cancelled_from_elsewhere(self):
+        """A body that is cancelled by its own side ends the exchange instead of hanging it."""
+
+        async def body():
+            yield b"a"
+            raise asyncio.CancelledError
+
+        async with upstream_and_pool(replying(OK)) as (upstream, pool):
+            with pytest.raises(UpstreamClosedEarly):
+                await asyncio.wait_for(ask(pool, method=b"POST", body=body()), 2)
+            await upstream.connections[0].wait_closed(1)
+
     async def test_an_early_answer_stops_the_body(self):
-        """T217: an answer that is complete before the body ends it; the connection is not reused."""
+        """T217: an answer complete before the body ends it; the connection is not reused."""
 
         async def script(connection):
             await connection.read_head()
@@ -184,7 +196,7 @@ class TestRequestBody:
             began.set()
             yield b"end"
 
-        async with upstream_and_pool(script) as (upstream, pool):
+        async with upstream_and_pool(script) as (_, pool):
             await ask(pool, sink, method=b"POST", body=body())
             assert sink.body == b"ab"
             assert began.is_set()
@@ -341,7 +353,8 @@ class TestResponseBody:
         """However the upstream's segments are cut, the answers are the same."""
         reply = (
             b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"
         )
 
         async def script(connection):
@@ -411,7 +424,7 @@ class TestCancellation:
 
     async def test_at_the_very_end(self):
         """Cancelled in the turn in which the answer completes: aborted or reused, never lost."""
-        async with upstream_and_pool(replying(OK)) as (upstream, pool):
+        async with upstream_and_pool(replying(OK)) as (_, pool):
             for _ in range(20):
                 sink = RecordingSink()
                 asking = asyncio.create_task(ask(pool, sink))

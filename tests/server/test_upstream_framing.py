@@ -1,4 +1,4 @@
-"""server/upstream_framing.py: heads written and read, chunks taken off, nothing read in two ways."""
+"""server/upstream_framing.py: heads and chunks, nothing of which can be read in two ways."""
 
 import httptools
 import pytest
