@@ -9,10 +9,10 @@ port-forward do.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qs
 
 from auditproxy.apis.user import NOBODY, UserInfo
@@ -74,12 +74,8 @@ class Response:
     stream: AsyncIterator[bytes] | None = field(default=None)
 
 
-class Handler(Protocol):
-    """Who answers requests; None says that the connection was taken over and is done with."""
-
-    def __call__(
-        self, request: Request, connection: RawConnection
-    ) -> Awaitable[Response | None]: ...
+Handler = Callable[[Request, RawConnection], Awaitable[Response | None]]
+"""Who answers requests; None says that the connection was taken over and is done with."""
 
 
 class BadRequest(Exception):  # noqa: N818 - an answer, not a fault

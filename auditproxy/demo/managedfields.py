@@ -156,7 +156,8 @@ def apply(live: Object, configuration: Object, manager: Manager, *, force: bool)
     if conflicts and not force:
         raise _conflicts(conflicts)
     merged = strategic_merge_patch(live, configuration)
-    for path in before - set(wanted) - others:
+    # A keyed item is found by its key, which therefore goes last.
+    for path in sorted(before - set(wanted) - others, key=_is_key):
         merged = _without(merged, path)
     merged["metadata"] = {
         **merged["metadata"],
@@ -164,6 +165,15 @@ def apply(live: Object, configuration: Object, manager: Manager, *, force: bool)
     }
     remaining = set(fields_of(merged, with_status=with_status))
     return _with_entries(merged, manager, remaining, set(wanted), changed)
+
+
+def _is_key(path: Path) -> bool:
+    """Whether the last element is the member that the keyed item before it is found by."""
+    return (
+        len(path) > 1
+        and path[-2].startswith("k:")
+        and path[-1][2:] in decode(path[-2][2:].encode())
+    )
 
 
 def _conflicts(conflicts: list[tuple[Object, Path]]) -> ApiError:

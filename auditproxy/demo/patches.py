@@ -38,12 +38,12 @@ class PatchError(ValueError):
     """The patch is not one; the text says why."""
 
 
-class PatchTestFailed(PatchError):
+class PatchMismatchError(PatchError):
     """A JSON patch does not fit the object that it is applied to."""
 
 
 def json_patch(target: Any, operations: Any) -> Any:
-    """Apply an RFC 6902 patch; raises PatchError, PatchTestFailed when it does not fit."""
+    """Apply an RFC 6902 patch; raises PatchError, PatchMismatchError when it does not fit."""
     if not isinstance(operations, list):
         raise PatchError("a JSON patch is a list of operations")
     result = copy.deepcopy(target)
@@ -62,7 +62,7 @@ def json_patch(target: Any, operations: Any) -> Any:
             result = _remove(result, path)
         elif name == "test":
             if _read(result, path) != operation["value"]:
-                raise PatchTestFailed(f"testing value {operation['path']} failed: test failed")
+                raise PatchMismatchError(f"testing value {operation['path']} failed: test failed")
         elif name in ("move", "copy") and isinstance(operation.get("from"), str):
             source = _pointer(operation["from"])
             value = copy.deepcopy(_read(result, source))
@@ -86,9 +86,9 @@ def _index(items: list[Any], part: str, *, beyond: bool = False) -> int:
     if beyond and part == "-":
         return len(items)
     if not (part.isascii() and part.isdigit() and len(part) < 10):
-        raise PatchTestFailed(f"{part} is no index")
+        raise PatchMismatchError(f"{part} is no index")
     if int(part) >= len(items) + beyond:
-        raise PatchTestFailed(f"index {part} is out of range")
+        raise PatchMismatchError(f"index {part} is out of range")
     return int(part)
 
 
@@ -99,7 +99,7 @@ def _read(value: Any, path: tuple[str, ...]) -> Any:
         elif isinstance(value, list):
             value = value[_index(value, part)]
         else:
-            raise PatchTestFailed(f"path does not exist: {part}")
+            raise PatchMismatchError(f"path does not exist: {part}")
     return value
 
 
@@ -112,7 +112,7 @@ def _add(value: Any, path: tuple[str, ...], added: Any) -> Any:
     elif isinstance(parent, dict):
         parent[last] = added
     else:
-        raise PatchTestFailed(f"path does not exist: {last}")
+        raise PatchMismatchError(f"path does not exist: {last}")
     return value
 
 
@@ -159,7 +159,8 @@ def strategic_merge_patch(target: Any, patch: Any) -> Any:
 def _merge_objects(target: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
     directive = patch.get("$patch", _MISSING)
     if directive == "replace":
-        return _plain({name: value for name, value in patch.items() if name != "$patch"})
+        plain: dict[str, Any] = _plain(patch)
+        return plain
     if directive == "delete":
         return {}
     if directive not in (_MISSING, "merge"):

@@ -2,21 +2,28 @@
 
     start -> serving -> stop_accepting -> finish_short -> end_long_running -> finish_events
 
-TLS is started on accepted connections one by one, so that a handshake that
-fails is counted and told with its peer; a bad client certificate fails it,
-because Python's ssl cannot ask for a certificate without verifying it.
+Connections are accepted here and their TLS is started one by one, so that a
+handshake that fails is counted and told with its peer; a bad client certificate
+fails it, because Python's ssl cannot ask for a certificate without verifying it.
 """
 
 import asyncio
+import socket
 import ssl
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from auditproxy.server.connection import ClientServer
 from auditproxy.server.handler import Handler
 
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds for a TLS handshake."""
+
+TLS_SHUTDOWN_TIMEOUT = 1.0
+"""Seconds for a client to answer the end of TLS."""
+
+BACKLOG = 1024
+ACCEPTED_AT_ONCE = 64
 
 TLS_VERSIONS = {
     "VersionTLS10": ssl.TLSVersion.TLSv1,
@@ -64,47 +71,58 @@ def serving_context(
     return context
 
 
-class _Handshake(asyncio.Protocol):
-    """Holds an accepted connection until its TLS handshake is done."""
+class Listener:
+    """Accepts connections and hands each to ``serve``; short of descriptors it pauses.
 
-    def __init__(self, serving: "Serving") -> None:
-        self._serving = serving
-        self._early = bytearray()
+    ``serve`` is started as a task with the accepted socket and ends when its
+    connection is made or failed.
+    """
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are none of asyncio's classes.
-        transport = cast("asyncio.Transport", transport)
-        transport.pause_reading()
-        task = asyncio.get_running_loop().create_task(self._shake_hands(transport))
-        self._serving.handshakes.add(task)
-        task.add_done_callback(self._serving.handshakes.discard)
+    def __init__(
+        self,
+        bound: socket.socket,
+        serve: Callable[[socket.socket], Coroutine[Any, Any, None]],
+        report: Callable[[str], None],
+    ) -> None:
+        self._socket = bound
+        self._serve = serve
+        self._report = report
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._paused: asyncio.TimerHandle | None = None
+        bound.setblocking(False)
+        self._loop.add_reader(bound.fileno(), self._accept)
 
-    def data_received(self, data: bytes) -> None:
-        # A TLS 1.3 client may send its first request along with its Finished.
-        self._early += data
+    def _accept(self) -> None:
+        """Accept what waits, at most so many at once that others get their turn."""
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                accepted, _ = self._socket.accept()
+            except (BlockingIOError, ConnectionAbortedError, InterruptedError):
+                return
+            except OSError as error:
+                # Out of descriptors or memory: those who wait will be served later.
+                self._report(f"accepting connections pauses for a second: {error.strerror}")
+                self._loop.remove_reader(self._socket.fileno())
+                self._paused = self._loop.call_later(1.0, self._resume)
+                return
+            accepted.setblocking(False)
+            task = self._loop.create_task(self._serve(accepted))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    async def _shake_hands(self, transport: asyncio.Transport) -> None:
-        serving = self._serving
-        assert serving.tls is not None
-        try:
-            secured = await asyncio.get_running_loop().start_tls(
-                transport,
-                self,
-                serving.tls,
-                server_side=True,
-                ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
-            )
-        except (OSError, TimeoutError) as error:
-            transport.abort()
-            serving.handshake_failed(transport, error)
-            return
-        if secured is None or secured.is_closing():
-            return
-        protocol = serving.server()
-        secured.set_protocol(protocol)
-        protocol.connection_made(secured)
-        if self._early:
-            protocol.data_received(bytes(self._early))
+    def _resume(self) -> None:
+        self._paused = None
+        self._loop.add_reader(self._socket.fileno(), self._accept)
+
+    def close(self) -> None:
+        """Stop accepting and drop handshakes that are under way."""
+        if self._paused is not None:
+            self._paused.cancel()
+        self._loop.remove_reader(self._socket.fileno())
+        self._socket.close()
+        for task in tuple(self._tasks):
+            task.cancel()
 
 
 class Serving:
@@ -119,35 +137,49 @@ class Serving:
     ) -> None:
         self.handler = handler
         self.tls = tls
-        self.handshakes: set[asyncio.Task[None]] = set()
         self._report = report
-        self._listener: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self.server = ClientServer(handler.handle, on_unparsed=self._unparsed)
 
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port. Raises ServingError when the address cannot be had."""
-        loop = asyncio.get_running_loop()
-        factory = self.server if self.tls is None else self._handshake
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            self._listener = await loop.create_server(factory, host, port, backlog=1024)
+            bound = socket.create_server(
+                (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=host == "::"
+            )
         except OSError as error:
             raise ServingError(
                 f"--bind-address {host} --secure-port {port} cannot be used: {error.strerror}; "
                 "choose another or stop what listens there"
             ) from None
-        bound: int = self._listener.sockets[0].getsockname()[1]
-        return bound
+        self._listener = Listener(bound, self._connect, self._report)
+        number: int = bound.getsockname()[1]
+        return number
 
-    def _handshake(self) -> _Handshake:
-        return _Handshake(self)
-
-    def handshake_failed(self, transport: asyncio.Transport, error: BaseException) -> None:
-        """Count and tell a failed handshake; the reason is OpenSSL's, no bytes of the peer's."""
-        self.handler.services.metrics.tls_handshake_error()
-        peer = transport.get_extra_info("peername")
-        host = peer[0] if isinstance(peer, tuple) else peer
-        reason = getattr(error, "reason", None) or type(error).__name__
-        self._report(f"TLS handshake error from {host}: {reason}")
+    async def _connect(self, accepted: socket.socket) -> None:
+        """Make a connection of an accepted socket, after its TLS handshake."""
+        loop = asyncio.get_running_loop()
+        peer = _peer(accepted)
+        try:
+            if self.tls is None:
+                await loop.connect_accepted_socket(self.server, accepted)
+            else:
+                await loop.connect_accepted_socket(
+                    self.server,
+                    accepted,
+                    ssl=self.tls,
+                    ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
+                    ssl_shutdown_timeout=TLS_SHUTDOWN_TIMEOUT,
+                )
+        except (OSError, TimeoutError) as error:
+            accepted.close()
+            self.handler.services.metrics.tls_handshake_error()
+            reason = getattr(error, "reason", None) or type(error).__name__
+            self._report(f"TLS handshake error from {peer}: {reason}")
+        except asyncio.CancelledError:
+            accepted.close()
+            raise
 
     def _unparsed(self, code: int, why: str) -> None:
         """Count and tell bytes that were no request; no event can be written for them."""
@@ -160,8 +192,6 @@ class Serving:
         Every request that was begun has its last event when this returns.
         """
         self.stop_accepting()
-        for handshake in list(self.handshakes):
-            handshake.cancel()
         await self.handler.finish_short(grace)
         await self.handler.end_long_running()
         await self.server.shutdown(1.0)
@@ -173,3 +203,11 @@ class Serving:
             self._listener.close()
             self._listener = None
         self.server.pre_shutdown()
+
+
+def _peer(accepted: socket.socket) -> str:
+    """The peer's address for operators; nothing when it is gone already."""
+    try:
+        return str(accepted.getpeername()[0])
+    except OSError:
+        return "a peer that has left"
