@@ -191,7 +191,7 @@ def _demo(parsed: Parsed) -> int:
     if parsed.faults:
         return _refuse(parsed.faults)
     from auditproxy import run
-    from auditproxy.demo.demo import run_demo
+    from auditproxy.demo.demo import DemoError, run_demo
 
     directory = parsed.values.get("dir", "")
     try:
@@ -206,6 +206,8 @@ def _demo(parsed: Parsed) -> int:
     except KeyboardInterrupt:
         # The way a demo ends.
         return OK
+    except DemoError as error:
+        return _refuse((str(error),))
 
 
 def _certs(parsed: Parsed) -> int:

@@ -11,7 +11,9 @@ Report = Callable[[str], None]
 
 
 def configure(*, verbosity: int, json_lines: bool) -> None:
-    """Set up the lines once, at start; ``verbosity`` 2 and more shows debugging lines."""
+    """Set up the lines once, at start; ``verbosity`` 2 and more shows debugging lines, a
+    negative one only warnings.
+    """
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if json_lines
@@ -23,9 +25,16 @@ def configure(*, verbosity: int, json_lines: bool) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(10 if verbosity >= 2 else 20),
+        wrapper_class=structlog.make_filtering_bound_logger(_level(verbosity)),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _level(verbosity: int) -> int:
+    """The logging level of klog's ``-v``."""
+    if verbosity < 0:
+        return 30
+    return 10 if verbosity >= 2 else 20
 
 
 def info(text: str) -> None:

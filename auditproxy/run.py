@@ -14,13 +14,21 @@ import ssl
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from auditproxy import operatorlog
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.metrics import Metrics
 from auditproxy.composition import NANOSECONDS, Composed, Files, FilesError, compose, read_files
 from auditproxy.logbackend import LogFileError, LogSink, open_log
-from auditproxy.options import Options
+from auditproxy.options import (
+    AuditOptions,
+    AuthenticationOptions,
+    HealthOptions,
+    Options,
+    ServingOptions,
+    UpstreamOptions,
+)
 from auditproxy.server.certificates import CertificateError, ensure_self_signed
 from auditproxy.server.handler import Handler
 from auditproxy.server.health import HealthServer
@@ -165,6 +173,38 @@ async def build(
     health = HealthServer(metrics.registry)
     proxy = Proxy(options, composed, serving, health, sink, log)
     proxy.certificate = certificate
+    return proxy
+
+
+async def start_proxy_for_demo(files: Any) -> Proxy:
+    """A proxy on a free port of 127.0.0.1, started; ``files`` are demo/demo.py's DemoFiles.
+
+    This floor knows nothing of the demo beside it, so the files come untyped.
+    """
+    operatorlog.configure(verbosity=-1, json_lines=False)
+    proxy = await build(
+        Options(
+            serving=ServingOptions(
+                bind_address="127.0.0.1",
+                secure_port=0,
+                tls_cert_file=str(files.certificate),
+                tls_private_key_file=str(files.private_key),
+            ),
+            upstream=UpstreamOptions(kubeconfig=str(files.upstream_kubeconfig)),
+            authentication=AuthenticationOptions(
+                client_ca_file=str(files.client_ca),
+                token_auth_file=str(files.tokens),
+            ),
+            audit=AuditOptions(
+                policy_file=str(files.policy),
+                log_path=str(files.audit_log),
+                authorization_annotations="review",
+            ),
+            health=HealthOptions(bind_address=""),
+        ),
+        tls=True,
+    )
+    await proxy.start()
     return proxy
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from auditproxy.demo.answers import Object
 from auditproxy.demo.kinds import ResourceType
+from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.times import parse_time
 
 Cells = Callable[[Object, int], list[Any]]
@@ -17,7 +18,10 @@ def age(text: str | None, now: int) -> str:
     """The time since ``text`` as kubectl shows it: ``5s``, ``3m20s``, ``2d4h``."""
     if not text:
         return "<unknown>"
-    seconds = max(0, (now - parse_time(text)) // _SECOND)
+    try:
+        seconds = max(0, (now - parse_time(text)) // _SECOND)
+    except SerializationError:
+        return "<invalid>"
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
     if seconds < 120:
         return f"{seconds}s"
@@ -232,6 +236,11 @@ def _binding(item: Object, now: int) -> list[Any]:
 
 
 _CONTAINER_COLUMNS = ("*Containers", "*Images", "*Selector")
+_NODE_ADDRESSES = ("*Internal-IP", "*External-IP")
+_NODE_SOFTWARE = ("*OS-Image", "*Kernel-Version", "*Container-Runtime")
+_NODE_COLUMNS = ("Status", "Roles", "Age", "Version", *_NODE_ADDRESSES, *_NODE_SOFTWARE)
+_POD_PLACE = ("*IP", "*Node", "*Nominated Node", "*Readiness Gates")
+_POD_COLUMNS = ("Ready", "Status", "Restarts", "Age", *_POD_PLACE)
 _TABLES: dict[str, tuple[tuple[str, ...], Cells]] = {
     "clusterrolebindings": (("Role", "Age"), _binding),
     "clusterroles": (("Created At",), _created_at),
@@ -260,13 +269,11 @@ _TABLES: dict[str, tuple[tuple[str, ...], Cells]] = {
         lambda item, now: [item.get("status", {}).get("phase", ""), _created(item, now)],
     ),
     "nodes": (
-        ("Status", "Roles", "Age", "Version", "*Internal-IP", "*External-IP")
-        + ("*OS-Image", "*Kernel-Version", "*Container-Runtime"),
+        _NODE_COLUMNS,
         _node,
     ),
     "pods": (
-        ("Ready", "Status", "Restarts", "Age", "*IP", "*Node")
-        + ("*Nominated Node", "*Readiness Gates"),
+        _POD_COLUMNS,
         _pod,
     ),
     "rolebindings": (("Role", "Age"), _binding),

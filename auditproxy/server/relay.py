@@ -8,6 +8,7 @@ Nothing here waits. The client's full write buffer pauses the upstream through
 the flow that ``head`` was given; the copy stops at its limit and says so.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from auditproxy.request.headers import RawHeaders
@@ -75,6 +76,7 @@ class ResponseRelay:
         "_keep_alive",
         "_on_head",
         "_transport",
+        "_unsent_head",
         "complete",
         "copy",
         "finished",
@@ -109,6 +111,7 @@ class ResponseRelay:
         self._held_size = 0
         self.copy: Copy | None = None
         self.head_received: ResponseHead | None = None
+        self._unsent_head = b""
         self.started = False
         self.complete = False
         self.finished = False
@@ -148,6 +151,7 @@ class ResponseRelay:
         self.complete = True
         if not self.started:
             self._start()
+        self._flush_head()
         if self._chunked and self._transport is not None:
             self._transport.write(_LAST_CHUNK)
         self.finished = True
@@ -168,9 +172,14 @@ class ResponseRelay:
         self._on_head(head)
         if self._transport is None:
             return
-        headers = list(self._headers_for(head))
-        headers += self._framing(head)
-        self._transport.write(head_bytes(head.status, head.reason, tuple(headers)))
+        headers = (*self._headers_for(head), *self._framing(head))
+        self._unsent_head = head_bytes(head.status, head.reason, headers)
+        if head.has_body:
+            # The body's first piece mostly follows at once and shares the head's write;
+            # a stream that is silent at first gets its head alone, in this turn of the loop.
+            asyncio.get_running_loop().call_soon(self._flush_head)
+        else:
+            self._flush_head()
         self._connection.flow = self._flow
         if self._connection.writing_paused and self._flow is not None:
             self._flow.pause()
@@ -204,7 +213,14 @@ class ResponseRelay:
         transport = self._transport
         if transport is None or transport.is_closing():
             return
+        head, self._unsent_head = self._unsent_head, b""
         if self._chunked:
-            transport.write(b"".join((b"%x\r\n" % len(chunk), chunk, _CHUNK_END)))
+            transport.write(b"".join((head, b"%x\r\n" % len(chunk), chunk, _CHUNK_END)))
         else:
-            transport.write(chunk)
+            transport.write(head + chunk if head else chunk)
+
+    def _flush_head(self) -> None:
+        """Write the head if it is still waiting for the body's first piece."""
+        head, self._unsent_head = self._unsent_head, b""
+        if head and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(head)

@@ -165,6 +165,21 @@ class TestRequestBody:
             await upstream.connections[0].wait_closed(1)
             assert pool.stats.idle == 0
 
+    async def test_an_early_answer_to_a_known_large_body(self):
+        """T217: a connection with bytes of an answered request left to send is not reused."""
+
+        async def script(connection):
+            await connection.read_head()
+            connection.pause_reading()
+            connection.send(answer(413, b"too large"))
+
+        async with upstream_and_pool(script) as (upstream, pool):
+            sink = await ask(pool, method=b"POST", body=b"x" * (32 * MEGABYTE))
+            assert sink.status == 413
+            assert pool.stats.idle == 0
+            upstream.connections[0].resume_reading()
+            await upstream.connections[0].wait_closed(1)
+
     async def test_an_early_answer_while_the_client_is_silent(self):
         """T217: nobody waits for a client's next byte once the answer is complete."""
 
