@@ -76,14 +76,19 @@ def read_files(options: Options) -> Files:
     token_file = _token_file(options.authentication.token_auth_file, faults, notes)
     upstream = _upstream(options, faults, notes)
     client_ca = options.authentication.client_ca_file
-    if client_ca and b"-----BEGIN CERTIFICATE-----" not in _read(
-        client_ca, "--client-ca-file", faults
-    ):
-        faults.append(f"--client-ca-file {client_ca} holds no PEM certificate")
+    _check_authorities(client_ca, faults)
     if client_ca and options.upstream.upstream_identity == "passthrough":
         notes.append(
             "--client-ca-file with --upstream-identity=passthrough: clients known by certificate "
             "are refused, because their certificate cannot be passed through"
+        )
+    if (
+        options.authentication.token_auth_file
+        and options.upstream.upstream_identity == "passthrough"
+    ):
+        notes.append(
+            "--token-auth-file with --upstream-identity=passthrough: its tokens are passed to the "
+            "upstream, which must know them too"
         )
     if faults or policy is None or upstream is None:
         raise FilesError(tuple(faults))
@@ -97,6 +102,16 @@ def _read(path: str, flag: str, faults: list[str]) -> bytes:
     except OSError as error:
         faults.append(f"{flag} {path} cannot be read: {error.strerror}")
         return b""
+
+
+def _check_authorities(path: str, faults: list[str]) -> None:
+    """The client CA bundle must hold at least one certificate."""
+    if not path:
+        return
+    before = len(faults)
+    bundle = _read(path, "--client-ca-file", faults)
+    if len(faults) == before and b"-----BEGIN CERTIFICATE-----" not in bundle:
+        faults.append(f"--client-ca-file {path} holds no PEM certificate; name a PEM bundle")
 
 
 def _policy(path: str, faults: list[str], notes: list[str]) -> Policy | None:

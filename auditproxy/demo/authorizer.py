@@ -4,7 +4,7 @@ Small on purpose: members of system:masters may do everything; others what their
 name is permitted; whoever is known may read discovery and review themselves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -84,7 +84,7 @@ class Authorizer:
     exec, attach and port-forward need ``create``, whatever their method.
     """
 
-    def __init__(self, permissions: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, permissions: Mapping[str, Collection[str]]) -> None:
         self._permissions = permissions
 
     def allows(self, attributes: Attributes) -> bool:
@@ -110,7 +110,7 @@ class Authorizer:
         permitted = self._permissions.get(user.username, ())
         if MASTERS in user.groups or EVERYTHING in permitted:
             return (EVERYTHING,)
-        return permitted
+        return tuple(sorted(permitted))
 
     @staticmethod
     def _may_read(attributes: Attributes, user: UserInfo) -> bool:

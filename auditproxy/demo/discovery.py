@@ -160,7 +160,9 @@ def _aggregated(path: str, form: Wanted) -> Response:
     groups = [""] if path == "/api" else list(_groups())
     items = []
     for group in groups:
-        metadata: Object = {"name": group} if group else {}
+        metadata: Object = {"creationTimestamp": None}
+        if group:
+            metadata["name"] = group
         versions = [
             {
                 "version": version,
@@ -169,7 +171,7 @@ def _aggregated(path: str, form: Wanted) -> Response:
             }
             for version in _versions(group)
         ]
-        items.append({"metadata": {**metadata, "creationTimestamp": None}, "versions": versions})
+        items.append({"metadata": metadata, "versions": versions})
     value = {
         "kind": form.kind,
         "apiVersion": f"{form.group}/{form.version}",

@@ -289,7 +289,7 @@ class ClientServer(web.Server):
         )
         self.on_unparsed = on_unparsed
 
-    def _make_request(self, message: RawRequestMessage, *args: Any) -> ClientRequest:  # type: ignore[override]
+    def _make_request(self, message: RawRequestMessage, *args: Any) -> ClientRequest:
         return ClientRequest(message, *args, self._loop)
 
     def __call__(self) -> ClientConnection:
