@@ -1,0 +1,112 @@
+"""The health port, read over a socket: kube-apiserver's texts, and the metrics."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from auditproxy.audit.metrics import Metrics
+from auditproxy.server.health import HealthServer
+from tests.conformance.client import Answer, read_answer
+
+
+@contextlib.asynccontextmanager
+async def serving() -> AsyncIterator[tuple[HealthServer, int]]:
+    """A health server on a free port."""
+    health = HealthServer(Metrics().registry)
+    port = await health.start("127.0.0.1", 0)
+    try:
+        yield health, port
+    finally:
+        await health.close()
+
+
+async def get(port: int, target: str, method: str = "GET") -> Answer:
+    """One request."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(f"{method} {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+        async with asyncio.timeout(5):
+            return await read_answer(reader, method)
+    finally:
+        writer.close()
+
+
+async def test_ready_only_while_serving() -> None:
+    """/readyz fails before the listener is open and from the start of a shutdown; /livez does not."""
+    async with serving() as (health, port):
+        assert (await get(port, "/livez")).body == b"ok"
+        before = await get(port, "/readyz")
+        assert before.status == 500
+        assert before.body == (
+            b"[+]ping ok\n[-]serving failed: reason withheld\n[+]shutdown ok\nreadyz check failed\n"
+        )
+        health.ready()
+        assert (await get(port, "/readyz")).body == b"ok"
+        health.shutting_down()
+        after = await get(port, "/readyz")
+        assert after.status == 500
+        assert b"[-]shutdown failed: reason withheld\n" in after.body
+        assert (await get(port, "/livez")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "body"),
+    [
+        ("/livez", 200, "ok"),
+        ("/healthz", 200, "ok"),
+        ("/livez/ping", 200, "ok"),
+        (
+            "/readyz?verbose",
+            200,
+            "[+]ping ok\n[+]serving ok\n[+]shutdown ok\nreadyz check passed\n",
+        ),
+        ("/livez?verbose=true", 200, "[+]ping ok\nlivez check passed\n"),
+        ("/livez?verbose&exclude=ping", 200, "[+]ping excluded: ok\nlivez check passed\n"),
+        (
+            "/livez?verbose&exclude=a&exclude=b",
+            200,
+            '[+]ping ok\nwarn: some health checks cannot be excluded: no matches for "a", "b"\n'
+            "livez check passed\n",
+        ),
+        ("/readyz/shutdown", 200, "ok"),
+        ("/livez/nope", 404, "404 page not found\n"),
+        ("/nope", 404, "404 page not found\n"),
+        ("/", 404, "404 page not found\n"),
+    ],
+)
+async def test_texts(target: str, status: int, body: str) -> None:
+    """The text forms of apiserver server/healthz."""
+    async with serving() as (health, port):
+        health.ready()
+        answer = await get(port, target)
+        assert (answer.status, answer.body.decode()) == (status, body)
+        assert answer.header("x-content-type-options") == "nosniff"
+
+
+async def test_added_check() -> None:
+    """A check of ours counts in its groups, alone and together."""
+    async with serving() as (health, port):
+        health.ready()
+        sound = False
+        health.add_check("log", lambda: sound, ("readyz",))
+        assert (await get(port, "/readyz")).status == 500
+        assert (await get(port, "/readyz/log")).status == 500
+        assert (await get(port, "/readyz?exclude=log")).status == 200
+        assert (await get(port, "/livez")).status == 200
+
+
+async def test_metrics() -> None:
+    """/metrics is Prometheus' text form."""
+    async with serving() as (_, port):
+        answer = await get(port, "/metrics")
+        assert answer.header("content-type").startswith("text/plain; version=0.0.4")
+        assert b"apiserver_audit_event_total 0.0" in answer.body
+
+
+async def test_only_reading() -> None:
+    """Nothing is changed by a request."""
+    async with serving() as (_, port):
+        assert (await get(port, "/livez", "POST")).status == 405
+        assert (await get(port, "/livez", "HEAD")).status == 200
