@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auditproxy.apis.status import failure, go_quote
+from auditproxy.demo import protobuf
 from auditproxy.demo.answers import (
     ApiError,
     Object,
@@ -20,6 +21,7 @@ from auditproxy.serializer.json import decode
 
 JSON = "application/json"
 YAML = "application/yaml"
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
@@ -33,14 +35,23 @@ def media_type(request: Request) -> str:
 
 
 def read_object(request: Request) -> Object:
-    """The object of a body in JSON or YAML; raises ApiError (400, 415)."""
+    """The object of a body in JSON, YAML or protobuf; raises ApiError (400, 415)."""
     form = media_type(request)
+    if form == PROTOBUF:
+        return _read_protobuf(request)
     if form not in ("", JSON, YAML):
-        raise unsupported_media_type(f"{JSON}, {YAML}")
+        raise unsupported_media_type(f"{JSON}, {YAML}, {PROTOBUF}")
     value = read_yaml(request) if form == YAML else _read_json(request)
     if not isinstance(value, dict):
         raise bad_request("the request body is no object")
     return value
+
+
+def _read_protobuf(request: Request) -> Object:
+    try:
+        return protobuf.read_object(request.body)
+    except SerializationError as error:
+        raise bad_request(f"the object provided is unrecognized: {error}") from None
 
 
 def _read_json(request: Request) -> Any:

@@ -1,7 +1,8 @@
 """Who set which field: metadata.managedFields, and server-side apply over it.
 
 Fields are paths of elements as FieldsV1 spells them: ``f:name`` for a member,
-``k:{"name":"app"}`` for an item of a keyed list. Other lists are one field.
+``k:{"name":"app"}`` for an item of a keyed list, which is a field too. Other
+lists are one field.
 """
 
 import copy
@@ -18,6 +19,7 @@ Path = tuple[str, ...]
 
 APPLY = "Apply"
 UPDATE = "Update"
+_CLIENT_SIDE = "kubectl-client-side-apply"
 
 _SYSTEM_METADATA = frozenset(
     {"name", "namespace", "uid", "resourceVersion", "creationTimestamp", "generation"}
@@ -61,6 +63,7 @@ def _leaves(name: str, value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
         return
     for item in value:
         element = "k:" + encode({key: item[key]}).decode()
+        yield (*path, element), element
         yield from _leaves("", item, (*path, element))
 
 
@@ -70,6 +73,8 @@ def _to_tree(paths: set[Path]) -> dict[str, Any]:
         node = tree
         for element in path:
             node = node.setdefault(element, {})
+        if path[-1].startswith("k:"):
+            node["."] = {}
     return tree
 
 
@@ -81,6 +86,8 @@ def _from_tree(tree: Any, path: Path = ()) -> Iterator[Path]:
     for element, below in tree.items():
         if element != ".":
             yield from _from_tree(below, (*path, element))
+        elif path and path[-1].startswith("k:"):
+            yield path
 
 
 def with_manager(before: Object | None, after: Object, manager: Manager) -> Object:
@@ -152,12 +159,15 @@ def apply(live: Object, configuration: Object, manager: Manager, *, force: bool)
             before |= paths
             continue
         others |= paths
+        if entry.get("manager") == _CLIENT_SIDE and manager.name == "kubectl":
+            # kubectl that comes to server-side apply takes over what it applied itself.
+            continue
         conflicts += ((entry, path) for path in sorted(paths & changed))
     if conflicts and not force:
         raise _conflicts(conflicts)
     merged = strategic_merge_patch(live, configuration)
-    # A keyed item is found by its key, which therefore goes last.
-    for path in sorted(before - set(wanted) - others, key=_is_key):
+    # An item of a list goes before its members: those that nobody set go with it.
+    for path in sorted(before - set(wanted) - others, key=len):
         merged = _without(merged, path)
     merged["metadata"] = {
         **merged["metadata"],
@@ -165,15 +175,6 @@ def apply(live: Object, configuration: Object, manager: Manager, *, force: bool)
     }
     remaining = set(fields_of(merged, with_status=with_status))
     return _with_entries(merged, manager, remaining, set(wanted), changed)
-
-
-def _is_key(path: Path) -> bool:
-    """Whether the last element is the member that the keyed item before it is found by."""
-    return (
-        len(path) > 1
-        and path[-2].startswith("k:")
-        and path[-1][2:] in decode(path[-2][2:].encode())
-    )
 
 
 def _conflicts(conflicts: list[tuple[Object, Path]]) -> ApiError:

@@ -188,7 +188,9 @@ def _merge_objects(target: dict[str, Any], patch: dict[str, Any]) -> dict[str, A
     for name, value in patch.items():
         if name.startswith(_ORDER) and isinstance(result.get(name[len(_ORDER) :]), list):
             field = name[len(_ORDER) :]
-            result[field] = _ordered(field, result[field], value)
+            server = target.get(field)
+            before = server if isinstance(server, list) else []
+            result[field] = _ordered(field, result[field], value, before)
     return result
 
 
@@ -212,19 +214,34 @@ def _merge_lists(field: str, target: list[Any], patch: list[Any]) -> list[Any]:
             result.append(_plain(item))
         else:
             result[position] = _merge_objects(result[position], item)
-    return result
+    order = [item for item in patch if item.get("$patch") != "delete"]
+    return _ordered(field, result, order, target)
 
 
-def _ordered(field: str, items: list[Any], order: list[Any]) -> list[Any]:
-    """The items in the order of a patch; those it does not name keep their place at the end."""
+def _ordered(field: str, items: list[Any], order: list[Any], server: list[Any]) -> list[Any]:
+    """The items with those of a patch in the patch's order, the others in the server's.
+
+    Where both could come next, it is the other one if the server had it earlier,
+    so that what a patch adds comes first (apimachinery strategicpatch/patch.go).
+    """
     key = merge_key(field, (*items, *order))
-    wanted = [entry.get(key) if isinstance(entry, dict) and key else entry for entry in order]
 
-    def place(item: Any) -> int:
-        value = item.get(key) if isinstance(item, dict) and key else item
-        return wanted.index(value) if value in wanted else len(wanted)
+    def identity(item: Any) -> Any:
+        return item.get(key) if isinstance(item, dict) and key else item
 
-    return sorted(items, key=place)
+    wanted = [identity(entry) for entry in order]
+    places = [identity(entry) for entry in server]
+    patched = sorted(
+        (item for item in items if identity(item) in wanted),
+        key=lambda item: wanted.index(identity(item)),
+    )
+    others = [item for item in items if identity(item) not in wanted]
+    result = []
+    while patched and others:
+        first, other = identity(patched[0]), identity(others[0])
+        is_later = first in places and places.index(other) < places.index(first)
+        result.append(others.pop(0) if is_later else patched.pop(0))
+    return result + patched + others
 
 
 def merge_key(field: str, items: Iterable[Any]) -> str | None:

@@ -49,6 +49,9 @@ _METHODS = frozenset(
     {b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD", b"OPTIONS", b"CONNECT", b"TRACE"}
 )
 _METHOD_LIMIT = 64
+_HEAD_END = b"\r\n\r\n"
+_HEAD_OVERLAP = len("upgrade") - 1
+"""Bytes of a segment that may begin what the next one ends."""
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 
 
@@ -64,7 +67,9 @@ class ClientConnection(RequestHandler):
     """The server's side of one connection; see the module for what it adds."""
 
     __slots__ = (
-        "_head",
+        "_asks_upgrade",
+        "_head_size",
+        "_head_tail",
         "_head_timer",
         "_held",
         "_last_payload",
@@ -83,7 +88,9 @@ class ClientConnection(RequestHandler):
         self.flow: Flow | None = None
         self.facts: Any = None
         self.read_paused_for_held = False
-        self._head = b""
+        self._asks_upgrade = False
+        self._head_size = 0
+        self._head_tail = b""
         self._head_timer: asyncio.TimerHandle | None = None
         self._held: bytearray | None = None
         self._last_payload: StreamReader = EMPTY_PAYLOAD
@@ -106,25 +113,34 @@ class ClientConnection(RequestHandler):
 
     def _head_received(self, data: bytes) -> None:
         """Look for the end of a head, to cut what follows an upgrade request off before parsing."""
-        if not self._head:
-            data = self._with_known_method(self._method_fragment + data)
+        if not self._head_size:
+            data = self._with_known_method((self._method_fragment + data).lstrip(b"\r\n"))
             if not data:
                 return
-        head = self._head + data if self._head else data
-        end = head.find(b"\r\n\r\n")
+        window = self._head_tail + data if self._head_tail else data
+        end = window.find(_HEAD_END)
+        head = window if end < 0 else window[:end]
+        self._asks_upgrade = self._asks_upgrade or b"upgrade" in head.lower()
+        self._head_size += len(data) if end < 0 else end + len(_HEAD_END) - len(self._head_tail)
+        if self._head_size > MAXIMUM_HEAD:
+            self._refuse_unparsed(431, "the request head is too large")
+            return
         if end < 0:
-            # Keep what is needed to find the end across segments; the parser
-            # sees every byte at once and enforces the limits.
-            self._head = head[-MAXIMUM_HEAD:]
-            self._start_head_timer()
+            self._head_tail = window[-_HEAD_OVERLAP:]
+            if self._head_timer is None:
+                self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._head_late)
             self._parse(data)
             return
-        self._head = b""
+        self._head_complete(data, rest=len(window) - end - len(_HEAD_END))
+
+    def _head_complete(self, data: bytes, rest: int) -> None:
+        """A head ends ``rest`` bytes before the end of ``data``."""
+        asks_upgrade = self._asks_upgrade
+        self._head_tail, self._head_size, self._asks_upgrade = b"", 0, False
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
-        rest = len(head) - end - 4
-        if b"upgrade" not in head[:end].lower():
+        if not asks_upgrade:
             self._parse(data)
             return
         self._parse(data[: len(data) - rest])
@@ -141,11 +157,11 @@ class ClientConnection(RequestHandler):
     def _with_known_method(self, data: bytes) -> bytes:
         """The head with a method that llhttp knows; nothing while the method is incomplete."""
         self._method_fragment = b""
-        line = data.lstrip(b"\r\n")
-        method, space, rest = line.partition(b" ")
-        if not space and len(line) < _METHOD_LIMIT and _TOKEN.fullmatch(line):
+        method, space, rest = data.partition(b" ")
+        if not space and len(data) < _METHOD_LIMIT and _TOKEN.fullmatch(data):
             self._method_fragment = data
-            self._start_head_timer()
+            if self._head_timer is None:
+                self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._head_late)
             return b""
         if method in _METHODS or not space or _TOKEN.fullmatch(method) is None:
             return data
@@ -165,10 +181,6 @@ class ClientConnection(RequestHandler):
             self._method = ""
         self._last_payload = self._messages[-1][1]
 
-    def _start_head_timer(self) -> None:
-        if self._head_timer is None:
-            self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._head_late)
-
     def _hold(self, data: bytes) -> None:
         """Keep bytes behind an undecided upgrade request."""
         assert self._held is not None
@@ -180,7 +192,13 @@ class ClientConnection(RequestHandler):
     def _head_late(self) -> None:
         """The rest of a head did not come in time."""
         self._head_timer = None
-        self.on_unparsed(408, "the request head took longer than 32 s")
+        self._refuse_unparsed(408, "the request head took longer than 32 s")
+
+    def _refuse_unparsed(self, code: int, why: str) -> None:
+        """Answer bytes that are not read any further, and close."""
+        self.on_unparsed(code, why)
+        if self.transport is not None:
+            self.transport.write(plain_answer(code))
         self.force_close()
 
     # --- upgrades --------------------------------------------------------------

@@ -1,0 +1,263 @@
+"""The client's connection, byte by byte: heads cut anywhere, methods, garbage, and bytes behind upgrades."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.client import read_answer
+from tests.fakes.proxy import proxy_before, request
+from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
+
+BOTH_LOOPS = True
+
+WEBSOCKET = (
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
+SPDY = ("Connection: Upgrade", "Upgrade: SPDY/3.1", "X-Stream-Protocol-Version: v4.channel.k8s.io")
+EXEC = "/api/v1/namespaces/default/pods/box/exec?command=sh"
+
+
+async def test_head_cut_anywhere(tmp_path: Path) -> None:
+    """However the bytes of a request are cut into segments, it is the same request."""
+    raw = request("POST", "/api/v1/pods?a=1", "Content-Type: text/plain", body=b"body")
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        for cut in range(1, len(raw), 7):
+            reader, writer = await proxy.connect()
+            writer.write(raw[:cut])
+            await asyncio.sleep(0)
+            await writer.drain()
+            writer.write(raw[cut:])
+            async with asyncio.timeout(5):
+                got = await read_answer(reader, "POST")
+            assert (got.status, got.body) == (200, b"ok"), cut
+            writer.close()
+        assert {e["requestURI"] for e in proxy.events} == {"/api/v1/pods?a=1"}
+
+
+@pytest.mark.parametrize("method", ["get", "FOO", "PROPFIND", "LONG-METHOD_NAME"])
+@pytest.mark.parametrize("cut", [0, 2, 4])
+async def test_any_method_token(tmp_path: Path, method: str, cut: int) -> None:
+    """T100 T101: a method is any token; it is forwarded and recorded as sent."""
+    raw = request(method, "/version")
+    async with (
+        FakeUpstream(replying(answer(405, b"no"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        reader, writer = await proxy.connect()
+        writer.write(raw[:cut])
+        await writer.drain()
+        await asyncio.sleep(0)
+        writer.write(raw[cut:])
+        async with asyncio.timeout(5):
+            got = await read_answer(reader, method)
+        assert got.status == 405
+        assert upstream.connections[0].received.startswith(method.encode() + b" /version HTTP/1.1")
+        await proxy.until_events(2)
+        assert {event["verb"] for event in proxy.events} == {method.lower()}
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03garbage\r\n\r\n", 400),
+        (b"hello\r\n\r\n", 400),
+        (b"GET /api HTTP/1.1\r\nHost : a\r\n\r\n", 400),
+        (b"GET /api HTTP/1.1\r\nHost: a\r\n X: folded\r\n\r\n", 400),
+        (b"GET /api HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n", 400),
+        (b"GET /api HTTP/1.1\nHost: a\n\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\nx", 400),
+        (
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"0\r\n\r\n",
+            400,
+        ),
+        (b"GET /api HTTP/1.1\r\n\r\n", 400),
+        (b"GET /" + b"a" * (1 << 20) + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * (1 << 20) + b"\r\n\r\n", 431),
+    ],
+)
+async def test_what_is_no_request(tmp_path: Path, raw: bytes, code: int) -> None:
+    """T082 T083 T094 T095 T096 T112 T160: constant answer, counted, no event, nothing repeated."""
+    secret = raw.replace(b"Host", b"Authorization: Bearer canary\r\nHost")
+    async with (
+        FakeUpstream(replying(answer())) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        got = await proxy.ask(secret)
+        assert got.status == code
+        assert b"canary" not in got.body
+        assert got.header("connection") == "close"
+        assert proxy.events == []
+        assert proxy.metric("auditproxy_requests_unparsed_total", code=str(code)) == 1
+        assert upstream.connections == []
+
+
+async def test_large_head_is_taken(tmp_path: Path) -> None:
+    """T111: long targets, long tokens and many headers work."""
+    target = EXEC + "&command=" + "a" * 65536
+    headers = tuple(f"X-H{n}: {n}" for n in range(400))
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        got = await proxy.ask(request("GET", target, *headers))
+        assert got.status == 200
+        assert proxy.events[0]["requestURI"] == target
+
+
+SWITCHED = (
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+    b"Sec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n"
+)
+SWITCHED_SPDY = (
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"
+    b"X-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "switched"),
+    [("GET", WEBSOCKET, SWITCHED), ("POST", SPDY, SWITCHED_SPDY)],
+    ids=["websocket", "spdy"],
+)
+@pytest.mark.parametrize("early", [b"", b"early GET /x HTTP/1.1\r\n\r\n"], ids=["patient", "eager"])
+async def test_tunnel(
+    tmp_path: Path, method: str, headers: tuple[str, ...], switched: bytes, early: bytes
+) -> None:
+    """T188 T189 T193 T194: bytes pass both ways, early ones of both sides first; three events, code 101."""
+
+    async def script(connection: FakeConnection) -> None:
+        head = await connection.read_head()
+        assert b"\r\nConnection: Upgrade\r\n" in head
+        connection.send(switched + b"greeting")
+        expected = early + b"ping"
+        assert await connection.read(len(expected)) == expected
+        connection.send(b"pong")
+        await connection.wait_eof()
+        connection.close()
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        reader, writer = await proxy.connect()
+        writer.write(request(method, EXEC, *headers) + early)
+        async with asyncio.timeout(5):
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head == switched
+            assert await reader.readexactly(8) == b"greeting"
+            writer.write(b"ping")
+            assert await reader.readexactly(4) == b"pong"
+            writer.write_eof()
+            assert await reader.read() == b""
+        await proxy.until_events(3)
+        assert proxy.stages() == [
+            ("RequestReceived", None),
+            ("ResponseStarted", 101),
+            ("ResponseComplete", 101),
+        ]
+        assert proxy.events[0]["verb"] == ("get" if method == "GET" else "create")
+
+
+@pytest.mark.parametrize("headers", [WEBSOCKET, SPDY], ids=["websocket", "spdy"])
+async def test_refused_upgrade(tmp_path: Path, headers: tuple[str, ...]) -> None:
+    """T191 T192: a refusal is relayed once; what follows is delivered nowhere, both sides close."""
+    smuggled = request("GET", "/api/v1/secrets")
+    async with (
+        FakeUpstream(replying(answer(403, b"no", b"Content-Type: text/plain"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        reader, writer = await proxy.connect()
+        writer.write(request("GET", EXEC, *headers) + smuggled)
+        async with asyncio.timeout(5):
+            got = await read_answer(reader, "GET")
+            assert (got.status, got.body) == (403, b"no")
+            assert await reader.read() == b""
+        await upstream.connections[0].wait_closed()
+        assert len(upstream.connections) == 1
+        assert b"secrets" not in upstream.connections[0].received
+        await proxy.until_events(3)
+        assert {event["requestURI"] for event in proxy.events} == {EXEC}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: http://evil/\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+        SWITCHED.replace(b"s3pP", b"AAAA"),
+    ],
+)
+async def test_unverified_switch(tmp_path: Path, reply: bytes) -> None:
+    """T190: anything but a verified 101 or a refusal is a 502, and both sockets close."""
+    async with (
+        FakeUpstream(replying(reply)) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        reader, writer = await proxy.connect()
+        writer.write(request("GET", EXEC, *WEBSOCKET))
+        async with asyncio.timeout(5):
+            got = await read_answer(reader, "GET")
+            assert got.status == 502
+            assert await reader.read() == b""
+        await upstream.connections[0].wait_closed()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"),
+        ("Connection: Upgrade", "Upgrade: TLS/1.0"),
+        ("Upgrade: websocket",),
+        ("Connection: Upgrade", "Upgrade: foo"),
+    ],
+)
+async def test_other_upgrades_are_plain_requests(tmp_path: Path, headers: tuple[str, ...]) -> None:
+    """T195 T196: only websocket and SPDY/3.1 are ever tunnelled."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        got = await proxy.ask(request("GET", "/api/v1/pods", *headers))
+        assert (got.status, got.body) == (200, b"ok")
+        received = upstream.connections[0].received.lower()
+        assert b"upgrade" not in received
+        assert b"http2-settings" not in received
+
+
+async def test_slow_reader_pauses_the_upstream(tmp_path: Path) -> None:
+    """T203: a client that reads slowly stops the upstream; memory does not grow with the answer."""
+    size = 64 * 1024 * 1024
+    sent = 0
+
+    async def script(connection: FakeConnection) -> None:
+        nonlocal sent
+        await connection.read_head()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        piece = b"x" * 65536
+        for _ in range(size // len(piece)):
+            await connection.send_all(piece)
+            sent += len(piece)
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.proxy.port)
+        proxy.writers.append(writer)
+        writer.write(request("GET", "/api/v1/namespaces/d/pods/p/log"))
+        async with asyncio.timeout(20):
+            await reader.readuntil(b"\r\n\r\n")
+            before = -1
+            # The upstream comes to rest although the answer is far from complete.
+            while sent != before:
+                before = sent
+                await asyncio.sleep(0.2)
+            assert sent < size // 2
+            left = size
+            while left:
+                left -= len(await reader.read(1 << 20))

@@ -1,0 +1,179 @@
+"""Serving over TLS: certificates of clients, failed handshakes, and an orderly end."""
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import pytest
+
+from auditproxy.demo.pki import create_client, create_pki
+from auditproxy.run import build
+from auditproxy.server.serving import Serving, ServingError, serving_context
+from tests.conformance.client import Answer, read_answer
+from tests.fakes.proxy import EventCollector, proxy_before, request
+from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
+from tests.options import options
+
+BOTH_LOOPS = True
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A development PKI with two clients, and one of somebody else's."""
+    folder = tmp_path_factory.mktemp("pki")
+    create_pki(folder / "ours", server_names=("localhost", "127.0.0.1"))
+    create_client(folder / "ours", "alice", ("dev", "ops"))
+    create_pki(folder / "theirs", server_names=("localhost",))
+    create_client(folder / "theirs", "mallory", ("system:masters",))
+    return folder
+
+
+def client_tls(pki: Path, certificate: str = "") -> ssl.SSLContext:
+    """A client's TLS, with a certificate or without."""
+    context = ssl.create_default_context(cafile=str(pki / "ours" / "ca.crt"))
+    if certificate:
+        context.load_cert_chain(f"{pki}/{certificate}.crt", f"{pki}/{certificate}.key")
+    return context
+
+
+async def ask(port: int, tls: ssl.SSLContext, token: str = "") -> Answer:
+    """One request over TLS."""
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", port, ssl=tls, server_hostname="localhost"
+    )
+    try:
+        writer.write(request("GET", "/api/v1/pods", token=token))
+        async with asyncio.timeout(5):
+            return await read_answer(reader, "GET")
+    finally:
+        writer.close()
+
+
+async def test_client_certificates(tmp_path: Path, pki: Path) -> None:
+    """A good certificate is the user with its groups; a foreign one fails the handshake, counted."""
+    async with FakeUpstream(replying(answer(200, b"ok"))) as upstream:
+        (tmp_path / "policy.yaml").write_text(
+            "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
+        )
+        (tmp_path / "kubeconfig").write_text(
+            '{"apiVersion":"v1","kind":"Config","current-context":"c",'
+            '"contexts":[{"name":"c","context":{"cluster":"c","user":"u"}}],'
+            f'"clusters":[{{"name":"c","cluster":{{"server":"http://127.0.0.1:{upstream.port}"}}}}],'
+            '"users":[{"name":"u","user":{"token":"x"}}]}'
+        )
+        collector = EventCollector()
+        proxy = await build(
+            options(
+                kubeconfig=str(tmp_path / "kubeconfig"),
+                audit_policy_file=str(tmp_path / "policy.yaml"),
+                client_ca_file=str(pki / "ours" / "ca.crt"),
+                tls_cert_file=str(pki / "ours" / "server.crt"),
+                tls_private_key_file=str(pki / "ours" / "server.key"),
+            ),
+            sink=collector,
+            tls=True,
+        )
+        await proxy.start()
+        try:
+            assert (await ask(proxy.port, client_tls(pki, "ours/alice"))).status == 200
+            user = collector.events[-1]["user"]
+            assert user["username"] == "alice"
+            assert user["groups"] == ["dev", "ops", "system:authenticated"]
+            digest = user["extra"]["authentication.kubernetes.io/credential-id"][0]
+            assert digest.startswith("X509SHA256=")
+            assert (await ask(proxy.port, client_tls(pki))).status == 200
+            assert collector.events[-1]["user"]["username"] == "system:anonymous"
+            seen = len(collector.events)
+            with pytest.raises((OSError, asyncio.IncompleteReadError)):
+                await ask(proxy.port, client_tls(pki, "theirs/mallory"))
+            assert len(collector.events) == seen
+            value = proxy.handler.services.metrics.registry.get_sample_value
+            async with asyncio.timeout(5):
+                while value("apiserver_tls_handshake_errors_total") != 1:
+                    await asyncio.sleep(0.01)
+        finally:
+            await proxy.close()
+
+
+async def test_garbage_instead_of_tls(tmp_path: Path, pki: Path) -> None:
+    """T099: plain HTTP on the TLS port is a counted handshake error; the next client is served."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        told: list[str] = []
+        context = serving_context(
+            str(pki / "ours" / "server.crt"),
+            str(pki / "ours" / "server.key"),
+            client_ca=None,
+            minimum="VersionTLS12",
+        )
+        serving = Serving(proxy.proxy.handler, context, report=told.append)
+        port = await serving.start("127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request())
+        async with asyncio.timeout(5):
+            await reader.read()
+        writer.close()
+        assert (await ask(port, client_tls(pki), "admin-token")).status == 200
+        assert told[0].startswith("TLS handshake error from 127.0.0.1: ")
+        await serving.close(1.0)
+
+
+async def test_shutdown_order(tmp_path: Path) -> None:
+    """T184: short requests finish, watches are ended with their last event, nothing new is accepted."""
+    release = asyncio.Event()
+
+    async def script(connection: FakeConnection) -> None:
+        head = await connection.read_head()
+        if b"watch=1" in head:
+            connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n")
+            await connection.wait_closed(10)
+            return
+        await release.wait()
+        connection.send(answer(200, b"late"))
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        watch, watch_writer = await proxy.connect()
+        watch_writer.write(request("GET", "/api/v1/pods?watch=1"))
+        await watch.readuntil(b"hi")
+        short, short_writer = await proxy.connect()
+        short_writer.write(request("GET", "/api/v1/nodes/n"))
+        await upstream.until(lambda: len(upstream.connections) == 2)
+        await proxy.until_events(3)
+        closing = asyncio.create_task(proxy.proxy._serving.close(5.0))
+        await asyncio.sleep(0.05)
+        with pytest.raises(OSError):
+            await proxy.connect()
+        assert not closing.done()
+        release.set()
+        async with asyncio.timeout(5):
+            assert (await read_answer(short, "GET")).body == b"late"
+            await closing
+        stages = {(e["verb"], e["stage"]) for e in proxy.events}
+        assert ("watch", "ResponseComplete") in stages
+        assert ("get", "ResponseComplete") in stages
+
+
+async def test_address_in_use(tmp_path: Path) -> None:
+    """A port that is taken is one line that names the flags."""
+    async with (
+        FakeUpstream(replying(answer())) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        serving = Serving(proxy.proxy.handler, None, report=lambda text: None)
+        with pytest.raises(ServingError, match="--bind-address 127.0.0.1 --secure-port"):
+            await serving.start("127.0.0.1", upstream.port)
+
+
+def test_bad_certificates(tmp_path: Path, pki: Path) -> None:
+    """Certificates that cannot be used name their flags."""
+    good = str(pki / "ours" / "server.crt"), str(pki / "ours" / "server.key")
+    with pytest.raises(ServingError, match="--tls-cert-file /nope"):
+        serving_context("/nope", good[1], client_ca=None, minimum="VersionTLS12")
+    (tmp_path / "empty").touch()
+    with pytest.raises(ServingError, match="--client-ca-file"):
+        serving_context(*good, client_ca=str(tmp_path / "empty"), minimum="VersionTLS12")
+    context = serving_context(*good, client_ca=None, minimum="VersionTLS13")
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_3
+    assert context.num_tickets == 0
