@@ -239,7 +239,8 @@ def _ordered(field: str, items: list[Any], order: list[Any], server: list[Any]) 
     result = []
     while patched and others:
         first, other = identity(patched[0]), identity(others[0])
-        is_later = first in places and places.index(other) < places.index(first)
+        known = first in places and other in places
+        is_later = known and places.index(other) < places.index(first)
         result.append(others.pop(0) if is_later else patched.pop(0))
     return result + patched + others
 

@@ -1,0 +1,482 @@
+"""Which objects are recorded, row by row, and that no body can raise."""
+
+import gzip
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.audit import Level
+from auditproxy.apis.status import failure
+from auditproxy.audit.objects import (
+    NOTHING,
+    REQUEST_OBJECT_OMITTED,
+    RESPONSE_OBJECT_OMITTED,
+    Recorded,
+    decoded_by_server,
+    records_request,
+    records_response,
+    request_object,
+    response_object,
+)
+
+LIMIT = 1 << 20
+
+
+def info(verb: str, subresource: str = "", resource: str = "pods") -> RequestInfo:
+    """A resource request."""
+    return RequestInfo(
+        is_resource_request=True, path="/", verb=verb, resource=resource, subresource=subresource
+    )
+
+
+def request(
+    verb: str,
+    body: bytes,
+    content_type: str = "application/json",
+    *,
+    level: Level = Level.REQUEST,
+    omit: bool = False,
+    code: int = 200,
+    message: str = "",
+) -> Recorded:
+    """What a request's body adds."""
+    status = failure(code, "", message) if code >= 400 else None
+    return request_object(
+        info(verb),
+        content_type,
+        body,
+        level=level,
+        omit_managed_fields=omit,
+        code=code,
+        status=status,
+    )
+
+
+def response(
+    body: bytes,
+    content_type: str = "application/json",
+    *,
+    encoding: str = "",
+    level: Level = Level.REQUEST_RESPONSE,
+    omit: bool = False,
+    code: int = 200,
+    limit: int = LIMIT,
+) -> Recorded:
+    """What an answer's body adds."""
+    return response_object(
+        info("get"),
+        content_type,
+        encoding,
+        body,
+        level=level,
+        omit_managed_fields=omit,
+        code=code,
+        decoded_limit=limit,
+    )
+
+
+def shown(recorded: Recorded) -> object:
+    """The recorded object, decoded."""
+    return None if recorded.object is None else json.loads(bytes(recorded.object))
+
+
+@pytest.mark.parametrize(
+    ("verb", "subresource", "recorded"),
+    [
+        ("create", "", True),
+        ("create", "eviction", True),
+        ("update", "status", True),
+        ("patch", "", True),
+        ("delete", "", True),
+        ("deletecollection", "", True),
+        ("get", "", False),
+        ("list", "", False),
+        ("create", "exec", False),
+        ("create", "proxy", False),
+        ("proxy", "", False),
+        ("", "", False),
+    ],
+)
+def test_records_request(verb: str, subresource: str, recorded: bool) -> None:
+    """Only verbs that submit something are looked at, and never connects."""
+    assert records_request(info(verb, subresource)) is recorded
+    path = RequestInfo(is_resource_request=False, path="/x", verb=verb)
+    assert records_request(path) is False
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "long_running", "recorded"),
+    [
+        ("/api", 200, False, True),
+        ("/apis", 200, False, True),
+        ("/api/v1", 200, False, True),
+        ("/apis/apps", 200, False, True),
+        ("/apis/apps/v1", 200, False, True),
+        ("/version", 200, False, False),
+        ("/openapi/v3", 200, False, False),
+        ("/healthz", 200, False, False),
+        ("/nope", 404, False, True),
+        ("/api", 304, False, False),
+        ("/api", 101, True, False),
+        ("/api", 200, True, False),
+        ("/api", 403, True, True),
+    ],
+)
+def test_records_response(path: str, code: int, long_running: bool, recorded: bool) -> None:
+    """Discovery documents and failures are, streams and plain paths are not."""
+    asked = RequestInfo(is_resource_request=False, path=path, verb="get")
+    assert records_response(asked, code, long_running=long_running) is recorded
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "decoded"),
+    [
+        (201, "", True),
+        (401, "Unauthorized", False),
+        (405, "", False),
+        (406, "", False),
+        (409, "the object has been modified", True),
+        (413, "Request entity too large: limit is 3145728", False),
+        (415, "", False),
+        (422, "is invalid", True),
+        (429, "Too many requests", False),
+        (500, "boom", True),
+        (504, "Timeout", True),
+        (403, 'pods is forbidden: User "bob" cannot create resource "pods"', False),
+        (403, 'pods "p" is forbidden: violates PodSecurity', True),
+        (404, 'namespaces "x" not found', True),
+        (404, "the server could not find the requested resource", False),
+        (400, "the name of the object (a) does not match the name on the URL (b)", True),
+        (400, 'Secret in version "v1" cannot be handled as a ConfigMap', False),
+        (400, "the object provided is unrecognized (must be of type ConfigMap)", False),
+        (400, 'strict decoding error: unknown field "x"', False),
+        (400, 'no kind "ConfigMap" is registered for version "v1"', False),
+    ],
+)
+def test_decoded_by_server(code: int, message: str, decoded: bool) -> None:
+    """How far the server got is told by its answer."""
+    assert decoded_by_server(info("create"), code, failure(code, "", message)) is decoded
+
+
+def test_404_without_a_status() -> None:
+    """A plain 404 comes from the router: nothing was decoded."""
+    assert decoded_by_server(info("create"), 404, None) is False
+
+
+def test_create() -> None:
+    """kind and apiVersion first, numbers and texts as sent, metadata for objectRef."""
+    body = b'{"spec":{"n":1.0e2},"metadata":{"name":"a","uid":"u"},"apiVersion":"v1","kind":"Pod"}'
+    recorded = request("create", body)
+    assert recorded.object is not None
+    assert bytes(recorded.object) == (
+        b'{"kind":"Pod","apiVersion":"v1","spec":{"n":1.0e2},"metadata":{"name":"a","uid":"u"}}'
+    )
+    assert recorded.metadata is not None
+    assert (recorded.metadata.name, recorded.metadata.uid) == ("a", "u")
+
+
+def test_create_at_metadata() -> None:
+    """At Metadata the body gives its metadata and nothing else."""
+    recorded = request("create", b'{"metadata":{"name":"a"}}', level=Level.METADATA)
+    assert recorded.object is None
+    assert recorded.metadata is not None
+    assert recorded.metadata.name == "a"
+
+
+def test_yaml() -> None:
+    """A YAML body is recorded as JSON."""
+    recorded = request("create", b"kind: Pod\nmetadata: {name: a}\n", "application/yaml")
+    assert shown(recorded) == {"kind": "Pod", "metadata": {"name": "a"}}
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "application/cbor"]
+)
+def test_unknown_type(content_type: str) -> None:
+    """A body of another type is nothing kube-apiserver would record."""
+    assert request("create", b"{}", content_type) == NOTHING
+
+
+@pytest.mark.parametrize("body", [b"{not json", b"[1,2]", b'"text"', b"\xff"])
+def test_unreadable_create(body: bytes) -> None:
+    """What cannot be read is noted when the server took it, and silent when it refused it."""
+    accepted = request("create", body)
+    assert accepted.object is None
+    assert accepted.annotations[0][0] == REQUEST_OBJECT_OMITTED
+    assert request("create", body, code=400, message="bad") == NOTHING
+
+
+def test_null_is_an_empty_object() -> None:
+    """Go decodes null into the zero value."""
+    assert shown(request("create", b"null")) == {}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "expected"),
+    [
+        ("application/merge-patch+json", b'{ "a" : 1 }', {"a": 1}),
+        ("application/json-patch+json", b'[{"op":"add"}]', [{"op": "add"}]),
+        ("application/strategic-merge-patch+json", b'{"a":1,"a":2}', {"a": 2}),
+        ("application/apply-patch+yaml", b'{"kind":"Pod"}', {"kind": "Pod"}),
+        ("application/merge-patch+json; charset=utf-8", b"{}", {}),
+    ],
+)
+def test_patch(content_type: str, body: bytes, expected: object) -> None:
+    """The four patch types are recorded as sent, without metadata."""
+    recorded = request("patch", body, content_type)
+    assert shown(recorded) == expected
+    assert recorded.metadata is None
+    assert recorded.annotations == ()
+
+
+def test_patch_keeps_duplicates() -> None:
+    """A patch is spliced: doubled keys and number texts stay."""
+    recorded = request("patch", b'{"a":1.0,"a":2}', "application/merge-patch+json")
+    assert recorded.object is not None
+    assert bytes(recorded.object) == b'{"a":1.0,"a":2}'
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "expected", "note"),
+    [
+        ("application/apply-patch+yaml", b"kind: Pod\n", {"kind": "Pod"}, "converted object"),
+        ("application/merge-patch+json", b"{bad", "{bad", "a string"),
+        ("application/merge-patch+json", b"", "", "a string"),
+        ("application/apply-patch+yaml", b"a: [", "a: [", "a string"),
+        ("application/merge-patch+json", b"\xff<", "\ufffd<", "a string"),
+    ],
+)
+def test_patch_that_is_not_json(
+    content_type: str, body: bytes, expected: object, note: str
+) -> None:
+    """kube-apiserver loses these events; here they carry what can be shown, with a note."""
+    recorded = request("patch", body, content_type)
+    assert shown(recorded) == expected
+    assert recorded.annotations[0][0] == REQUEST_OBJECT_OMITTED
+    assert note in recorded.annotations[0][1]
+
+
+def test_patch_of_an_unknown_type() -> None:
+    """415: nothing is recorded; nor at Metadata."""
+    assert request("patch", b"{}", "application/json") == NOTHING
+    assert request("patch", b"{}", "application/merge-patch+json", level=Level.METADATA) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (
+            b'{"propagationPolicy":"Background","kind":"DeleteOptions","apiVersion":"v1",'
+            b'"gracePeriodSeconds":0,"orphanDependents":false}',
+            '{"kind":"DeleteOptions","apiVersion":"meta.k8s.io/__internal",'
+            '"gracePeriodSeconds":0,"orphanDependents":false,"propagationPolicy":"Background"}',
+        ),
+        (b"{}", '{"kind":"DeleteOptions","apiVersion":"meta.k8s.io/__internal"}'),
+        (
+            b'{"preconditions":{"uid":"u"},"dryRun":["All"],"x":1}',
+            '{"kind":"DeleteOptions","apiVersion":"meta.k8s.io/__internal",'
+            '"preconditions":{"uid":"u"},"dryRun":["All"]}',
+        ),
+    ],
+)
+def test_delete_options(body: bytes, expected: str) -> None:
+    """DeleteOptions in Go's order under the internal version, whatever was sent."""
+    recorded = request("delete", body)
+    assert recorded.object is not None
+    assert bytes(recorded.object).decode() == expected
+    assert recorded.metadata is None
+
+
+def test_delete_without_a_body() -> None:
+    """Options in the query are not recorded."""
+    assert request("delete", b"") == NOTHING
+
+
+def test_protobuf_request() -> None:
+    """A protobuf body gives objectRef its members, and a note instead of the object."""
+    meta = b"\x0a\x01n" + b"\x1a\x02ns" + b"\x2a\x01u" + b"\x32\x015"
+    raw = b"\x0a" + bytes([len(meta)]) + meta
+    envelope = b"k8s\x00" + b"\x0a\x09\x0a\x02v1\x12\x03Pod" + b"\x12" + bytes([len(raw)]) + raw
+    recorded = request("create", envelope, "application/vnd.kubernetes.protobuf")
+    assert recorded.object is None
+    assert recorded.annotations == ((REQUEST_OBJECT_OMITTED, "protobuf"),)
+    assert recorded.metadata is not None
+    assert (recorded.metadata.name, recorded.metadata.namespace) == ("n", "ns")
+    assert (recorded.metadata.uid, recorded.metadata.resource_version) == ("u", "5")
+
+
+def test_response_object() -> None:
+    """An answer with a kind is spliced, its white space removed."""
+    recorded = response(b'{ "kind": "Pod", "n": 1.50 }\n')
+    assert recorded.object is not None
+    assert bytes(recorded.object) == b'{"kind":"Pod","n":1.50}'
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b'{"major":"1"}', "application/json"),
+        (b"[1]", "application/json"),
+        (b"log line", "text/plain"),
+        (b'{"kind":1}', "application/json"),
+    ],
+)
+def test_no_object(body: bytes, content_type: str) -> None:
+    """What is no API object is not recorded."""
+    recorded = response(body, content_type)
+    assert recorded.object is None
+
+
+def test_status_at_metadata() -> None:
+    """A Status is read at every level, an object only at RequestResponse."""
+    body = (
+        b'{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"m",'
+        b'"reason":"NotFound","details":{"name":"n","kind":"pods","retryAfterSeconds":3,'
+        b'"causes":[{"reason":"r","message":"cm","field":"f"}]},"code":404}\n'
+    )
+    recorded = response(body, level=Level.METADATA, code=404)
+    assert recorded.object is None
+    assert recorded.status is not None
+    assert recorded.status.reason == "NotFound"
+    assert recorded.status.details is not None
+    assert recorded.status.details.causes[0].field == "f"
+    assert recorded.status.details.retry_after_seconds == 3
+    assert response(b'{"kind":"Pod"}', level=Level.METADATA) == NOTHING
+
+
+def test_unmet_accept() -> None:
+    """An indented failure that nobody asked to be indented was not seen by the server's audit."""
+    body = b'{\n  "kind": "Status",\n  "code": 406\n}'
+    assert response(body, code=406) == NOTHING
+
+
+@pytest.mark.parametrize("encoding", ["gzip", " GZIP ", "deflate"])
+def test_compressed(encoding: str) -> None:
+    """A compressed answer is recorded unpacked."""
+    body = b'{"kind":"Pod"}'
+    packed = gzip.compress(body)
+    assert shown(response(packed, encoding=encoding)) == {"kind": "Pod"}
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "why"),
+    [
+        (gzip.compress(b"x" * 10_000), "gzip", "larger than 100 bytes when unpacked"),
+        (b"not gzip", "gzip", "the body is not gzip"),
+        (gzip.compress(b'{"kind":"Pod"}')[:-9], "gzip", "ends early"),
+        (b"x", "br", "content encoding 'br' is not decoded"),
+    ],
+)
+def test_compressed_badly(body: bytes, encoding: str, why: str) -> None:
+    """T171: a bomb, garbage and unknown codings are notes, not errors."""
+    recorded = response(body, encoding=encoding, limit=100)
+    assert recorded.object is None
+    assert recorded.annotations[0][0] == RESPONSE_OBJECT_OMITTED
+    assert why in recorded.annotations[0][1]
+
+
+MANAGED = '{"metadata":{"name":"a","managedFields":[{"manager":"m"}]}}'
+CLEAN = {"metadata": {"name": "a"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (
+            '{"kind":"Pod","metadata":{"managedFields":[1],"name":"a"}}',
+            {"kind": "Pod", "metadata": {"name": "a"}},
+        ),
+        (
+            f'{{"kind":"PodList","items":[{MANAGED},{{}}]}}',
+            {"kind": "PodList", "items": [CLEAN, {}]},
+        ),
+        (
+            f'{{"kind":"Table","rows":[{{"cells":[1],"object":{MANAGED}}},{{"cells":[]}}]}}',
+            {"kind": "Table", "rows": [{"cells": [1], "object": CLEAN}, {"cells": []}]},
+        ),
+        (
+            '{"kind":"Status","metadata":{},"managedFields":1}',
+            {"kind": "Status", "metadata": {}, "managedFields": 1},
+        ),
+    ],
+)
+def test_omit_managed_fields(body: str, expected: object) -> None:
+    """T166: removed from objects, lists and Tables, where the policy says so and only there."""
+    assert shown(response(body.encode(), omit=True)) == expected
+    assert shown(response(body.encode())) == json.loads(body)
+
+
+def test_omit_managed_fields_of_a_request() -> None:
+    """Removed from submitted objects, not from patches."""
+    body = MANAGED.encode()
+    assert shown(request("create", body, omit=True)) == CLEAN
+    patched = request("patch", body, "application/merge-patch+json", omit=True)
+    assert shown(patched) == json.loads(MANAGED)
+
+
+def test_lone_surrogate() -> None:
+    """Half a surrogate pair in a body costs no event."""
+    recorded = request("create", b'{"metadata":{"name":"\\ud800"}}')
+    assert recorded.metadata is not None
+    assert recorded.metadata.name == "\ufffd"
+
+
+TYPES = st.sampled_from(
+    [
+        "application/json",
+        "application/yaml",
+        "application/vnd.kubernetes.protobuf",
+        "application/merge-patch+json",
+        "application/apply-patch+yaml",
+        "",
+        "x",
+    ]
+)
+BODIES = st.one_of(
+    st.binary(max_size=200),
+    st.binary(max_size=100).map(lambda raw: b"k8s\x00" + raw),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["kind", "metadata", "items", "rows", "object", "managedFields"]),
+                inner,
+                max_size=4,
+            )
+        ),
+    ).map(lambda value: json.dumps(value).encode()),
+)
+
+
+@given(
+    verb=st.sampled_from(["create", "update", "patch", "delete"]),
+    body=BODIES,
+    content_type=TYPES,
+    level=st.sampled_from([Level.METADATA, Level.REQUEST, Level.REQUEST_RESPONSE]),
+    omit=st.booleans(),
+    code=st.sampled_from([200, 201, 400, 403, 404, 500]),
+)
+def test_no_request_raises(
+    verb: str, body: bytes, content_type: str, level: Level, omit: bool, code: int
+) -> None:
+    """Whatever a client sends, recording gives a value, and its object is JSON."""
+    shown(request(verb, body, content_type, level=level, omit=omit, code=code))
+
+
+@given(
+    body=BODIES,
+    content_type=TYPES,
+    encoding=st.sampled_from(["", "gzip", "br"]),
+    level=st.sampled_from([Level.METADATA, Level.REQUEST, Level.REQUEST_RESPONSE]),
+    omit=st.booleans(),
+    code=st.sampled_from([200, 201, 400, 500]),
+)
+def test_no_response_raises(
+    body: bytes, content_type: str, encoding: str, level: Level, omit: bool, code: int
+) -> None:
+    """Whatever an upstream sends, recording gives a value, and its object is JSON."""
+    shown(response(body, content_type, encoding=encoding, level=level, omit=omit, code=code))
