@@ -24,7 +24,7 @@ from auditproxy.demo.http1 import HttpServer, RawConnection, Request, Response
 from auditproxy.demo.podsessions import PodSessions, Streams
 from auditproxy.demo.resources import Resources
 from auditproxy.demo.reviews import Reviewer
-from auditproxy.demo.storage import Storage
+from auditproxy.demo.storage import HISTORY, Storage
 from auditproxy.request.attributes import attributes
 from auditproxy.request.requestinfo import RequestInfoError, resolve
 
@@ -37,7 +37,8 @@ class EmbeddedApiServer:
     ``tokens`` are bearer tokens and their users; client certificates are taken
     when ``ssl_context`` asks for them. ``permissions`` maps usernames to the
     verbs they have on everything but secrets, ``*`` for all; system:masters
-    needs none. ``streams`` plays the containers, streams.py if None.
+    needs none. ``streams`` plays the containers, streams.py if None. A watch may
+    start as many changes ago as ``history`` says.
     """
 
     def __init__(
@@ -47,13 +48,14 @@ class EmbeddedApiServer:
         permissions: Mapping[str, Collection[str]] | None = None,
         ssl_context: ssl.SSLContext | None = None,
         streams: Streams | None = None,
+        history: int = HISTORY,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._ssl_context = ssl_context
         self._authenticator = Authenticator(tokens or {})
         self._authorizer = Authorizer(permissions or {})
         self._resources = Resources(
-            Storage(),
+            Storage(history),
             self._authorizer,
             Reviewer(self._authenticator, self._authorizer),
             PodSessions(streams),

@@ -165,6 +165,9 @@ def _merge_objects(target: dict[str, Any], patch: dict[str, Any]) -> dict[str, A
         return {}
     if directive not in (_MISSING, "merge"):
         raise PatchError(f"Unknown patch type: {directive}")
+    for name, value in patch.items():
+        if name.startswith("$") and name != "$patch" and not isinstance(value, list):
+            raise PatchError(f"{name} is no list")
     result = dict(target)
     if "$retainKeys" in patch:
         retained = patch["$retainKeys"]

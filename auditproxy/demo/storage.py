@@ -119,10 +119,10 @@ def _field_fits(term: SelectorRequirement, item: Object) -> bool:
 class Storage:
     """All objects of the embedded API server."""
 
-    def __init__(self) -> None:
+    def __init__(self, history: int = HISTORY) -> None:
         self._objects: dict[_Key, Object] = {}
         self._version = 1
-        self._history: deque[Change] = deque(maxlen=HISTORY)
+        self._history: deque[Change] = deque(maxlen=history)
         self._changed = asyncio.Event()
 
     @property

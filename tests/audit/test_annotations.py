@@ -1,0 +1,129 @@
+"""Annotations from outside: authorization, deprecation, issued tokens."""
+
+import base64
+import json
+
+import pytest
+
+from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.status import failure
+from auditproxy.audit.annotations import (
+    DECISION,
+    DEPRECATED,
+    ISSUED_CREDENTIAL,
+    REASON,
+    REMOVED_RELEASE,
+    deprecation,
+    inferred_decision,
+    issued_credential,
+    issues_credential,
+)
+
+GET = RequestInfo(is_resource_request=True, path="/", verb="get", resource="pods")
+DENIED = 'pods is forbidden: User "bob" cannot get resource "pods" in API group ""'
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "expected"),
+    [
+        (200, None, {DECISION: "allow", REASON: ""}),
+        (404, "not found", {DECISION: "allow", REASON: ""}),
+        (500, None, {DECISION: "allow", REASON: ""}),
+        (403, DENIED, {DECISION: "forbid", REASON: DENIED}),
+        (403, 'pods "p" is forbidden: violates PodSecurity', {DECISION: "allow", REASON: ""}),
+        (403, None, {DECISION: "forbid", REASON: ""}),
+        (401, None, {}),
+        (429, None, {}),
+    ],
+)
+def test_inferred_decision(code: int, message: str | None, expected: dict[str, str]) -> None:
+    """Only the authorizer's own 403 is a forbid; who was not asked decided nothing."""
+    status = None if message is None else failure(code, "", message)
+    assert dict(inferred_decision(GET, code, status)) == expected
+
+
+@pytest.mark.parametrize(
+    ("warning", "expected"),
+    [
+        ('299 - "v1 ComponentStatus is deprecated in v1.19+"', {DEPRECATED: "true"}),
+        (
+            '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"',
+            {DEPRECATED: "true"},
+        ),
+        (
+            '299 - "policy/v1beta1 PodSecurityPolicy is deprecated in v1.21+, '
+            'unavailable in v1.25+"',
+            {DEPRECATED: "true", REMOVED_RELEASE: "1.25"},
+        ),
+        (
+            '299 - "extensions/v1beta1 Ingress is deprecated in v1.14+, unavailable in v1.22+; '
+            'use networking.k8s.io/v1 Ingress"',
+            {DEPRECATED: "true", REMOVED_RELEASE: "1.22"},
+        ),
+        ('299 - "example.com/v1 Widget is deprecated"', {DEPRECATED: "true"}),
+        (
+            '299 - "example.com/v1 Widget is deprecated; use example.com/v2 Widget"',
+            {DEPRECATED: "true"},
+        ),
+        ('299 - "would violate PodSecurity"', {}),
+        ('299 - "this field is deprecated in v1.19+"', {}),
+        ("garbage", {}),
+    ],
+)
+def test_deprecation(warning: str, expected: dict[str, str]) -> None:
+    """Warnings of deprecated API versions, and nothing that looks like them."""
+    assert dict(deprecation(('299 - "other"', warning))) == expected
+
+
+def token(claims: object) -> str:
+    """An unsigned token."""
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"e30.{payload}.sig"
+
+
+def test_issued_credential() -> None:
+    """The token's id, from JSON and from protobuf; never the token."""
+    issued = token({"jti": "abc", "sub": "x"})
+    body = json.dumps({"kind": "TokenRequest", "status": {"token": issued}}).encode()
+    expected = ((ISSUED_CREDENTIAL, "JTI=abc"),)
+    assert issued_credential("application/json", body) == expected
+    inner = b"\x0a" + bytes([len(issued)]) + issued.encode()
+    raw = b"\x1a" + bytes([len(inner)]) + inner
+    envelope = b"k8s\x00\x12" + bytes([len(raw)]) + raw
+    assert issued_credential("application/vnd.kubernetes.protobuf", envelope) == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b'{"status":{"token":"opaque"}}',
+        b'{"status":{"token":"a.!!!.c"}}',
+        json.dumps({"status": {"token": token([1])}}).encode(),
+        json.dumps({"status": {"token": token({"jti": 5})}}).encode(),
+        json.dumps({"status": {"token": token({})}}).encode(),
+    ],
+)
+def test_no_credential(body: bytes) -> None:
+    """Tokens without an id, and what is no token, give no annotation."""
+    assert issued_credential("application/json", body) == ()
+    assert issued_credential("application/vnd.kubernetes.protobuf", body) == ()
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource", "subresource", "asked"),
+    [
+        ("create", "serviceaccounts", "token", True),
+        ("create", "serviceaccounts", "", False),
+        ("get", "serviceaccounts", "token", False),
+        ("create", "pods", "token", False),
+    ],
+)
+def test_issues_credential(verb: str, resource: str, subresource: str, asked: bool) -> None:
+    """Only the TokenRequest of a service account is looked at."""
+    info = RequestInfo(
+        is_resource_request=True, path="/", verb=verb, resource=resource, subresource=subresource
+    )
+    assert issues_credential(info) is asked

@@ -1,0 +1,94 @@
+"""Reading captured bodies."""
+
+import json
+
+import pytest
+
+from auditproxy.audit import bodies
+from auditproxy.serializer.errors import SerializationError
+
+
+@pytest.mark.parametrize(
+    ("content_type", "base"),
+    [
+        ("application/json", "application/json"),
+        ("Application/JSON; charset=utf-8", "application/json"),
+        (" application/yaml ;x", "application/yaml"),
+        ("", ""),
+    ],
+)
+def test_base_type(content_type: str, base: str) -> None:
+    """Parameters and case do not matter."""
+    assert bodies.base_type(content_type) == base
+
+
+def test_members_keep_lexemes() -> None:
+    """Values stay as they were written; the last of a doubled name counts."""
+    members = bodies.members(b'{"a": 1.0e2, "b": "\\u00e9", "a": 2.50}')
+    assert {name: bytes(raw) for name, raw in members.items()} == {
+        "a": b"2.50",
+        "b": b'"\\u00e9"',
+    }
+
+
+@pytest.mark.parametrize("raw", [b"[]", b"1", b'"x"', b"{", b"", b"{'a':1}"])
+def test_no_members(raw: bytes) -> None:
+    """What is no object is a SerializationError."""
+    with pytest.raises(SerializationError):
+        bodies.members(raw)
+
+
+def test_invalid_text_in_members() -> None:
+    """Bytes that are not UTF-8 are what Go makes of them."""
+    members = bodies.members(b'{"a":"\xff"}')
+    assert json.loads(bytes(members["a"])) == "\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (b'{"kind":"Pod"}', "Pod"),
+        (b'{"kind":1}', ""),
+        (b"{}", ""),
+        (b"[1]", ""),
+        (b"{", ""),
+        (b'{"kind":"Pod","x":"\xff"}', "Pod"),
+    ],
+)
+def test_kind(raw: bytes, kind: str) -> None:
+    """The kind, where there is one."""
+    assert bodies.kind(raw) == kind
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b'{"metadata":{"name":"n","namespace":"s","uid":"u","resourceVersion":"1"}}', "n s u 1"),
+        (b'{"metadata":{"name":5,"uid":null}}', "   "),
+        (b'{"metadata":[]}', "   "),
+        (b'{"metadata":null}', "   "),
+        (b"{}", "   "),
+    ],
+)
+def test_metadata(raw: bytes, expected: str) -> None:
+    """Members of another type count as absent."""
+    found = bodies.metadata(bodies.members(raw))
+    assert f"{found.name} {found.namespace} {found.uid} {found.resource_version}" == expected
+
+
+def test_status_from_json() -> None:
+    """Members of a wrong type count as absent; a Status that is no object is an error."""
+    status = bodies.status_from_json(
+        b'{"status":1,"message":"m","code":"x","details":{"name":1,"causes":[{"field":"f"},3]}}'
+    )
+    assert (status.status, status.message, status.code) == ("", "m", 0)
+    assert status.details is not None
+    assert [cause.field for cause in status.details.causes] == ["f"]
+    with pytest.raises(SerializationError):
+        bodies.status_from_json(b"[]")
+
+
+def test_identity_encoding() -> None:
+    """No coding, no change and no limit."""
+    assert bodies.inflate(b"x" * 10, "", 1) == b"x" * 10
+    assert bodies.inflate(b"x", "Identity", 1) == b"x"

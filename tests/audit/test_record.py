@@ -1,0 +1,175 @@
+"""From captured bodies to the context: limits, order, and what is noted."""
+
+import pytest
+
+from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.audit import Level, RequestAuditConfig
+from auditproxy.audit.context import AuditContext
+from auditproxy.audit.record import (
+    STATUS_LIMIT,
+    Captured,
+    record_answer,
+    record_end,
+    record_request,
+    request_copy_limit,
+    response_copy_limit,
+)
+
+CREATE = RequestInfo(is_resource_request=True, path="/", verb="create", resource="pods")
+GET = RequestInfo(is_resource_request=True, path="/", verb="get", resource="pods", name="p")
+WATCH = RequestInfo(is_resource_request=True, path="/", verb="watch", resource="pods")
+PLAIN = RequestInfo(is_resource_request=False, path="/version", verb="get")
+
+
+def context(info: RequestInfo, level: Level = Level.REQUEST_RESPONSE) -> AuditContext:
+    """A context that has begun."""
+    begun = AuditContext("id", 0)
+    begun.begin(
+        RequestAuditConfig(level),
+        info=info,
+        request_uri="/",
+        user=None,
+        source_ips=(),
+        user_agent="",
+    )
+    return begun
+
+
+def answered(begun: AuditContext, info: RequestInfo, captured: Captured) -> None:
+    """Record an answer and what follows from it."""
+    record_answer(
+        begun, info, captured, long_running=False, infer_decision=True, decoded_limit=1000
+    )
+    record_request(begun, info, captured)
+    record_end(begun, info, captured)
+
+
+@pytest.mark.parametrize(
+    ("info", "level", "limit"),
+    [
+        (CREATE, Level.NONE, 0),
+        (CREATE, Level.METADATA, 100),
+        (CREATE, Level.REQUEST, 100),
+        (GET, Level.REQUEST_RESPONSE, 0),
+        (PLAIN, Level.REQUEST_RESPONSE, 0),
+    ],
+)
+def test_request_copy_limit(info: RequestInfo, level: Level, limit: int) -> None:
+    """Only what may be recorded is copied; at Metadata for objectRef."""
+    assert request_copy_limit(info, level, 100) == limit
+
+
+@pytest.mark.parametrize(
+    ("info", "level", "code", "long_running", "limit"),
+    [
+        (GET, Level.NONE, 200, False, 0),
+        (GET, Level.METADATA, 200, False, 0),
+        (GET, Level.METADATA, 404, False, STATUS_LIMIT),
+        (CREATE, Level.METADATA, 201, False, STATUS_LIMIT),
+        (GET, Level.REQUEST_RESPONSE, 200, False, 1 << 30),
+        (WATCH, Level.REQUEST_RESPONSE, 200, True, 0),
+        (WATCH, Level.REQUEST_RESPONSE, 403, True, 1 << 30),
+        (PLAIN, Level.REQUEST_RESPONSE, 200, False, 0),
+        (PLAIN, Level.METADATA, 403, False, STATUS_LIMIT),
+    ],
+)
+def test_response_copy_limit(
+    info: RequestInfo, level: Level, code: int, long_running: bool, limit: int
+) -> None:
+    """Streams are never copied; below RequestResponse only a Status is looked for."""
+    found = response_copy_limit(info, level, code, long_running=long_running, limit=1 << 30)
+    assert found == limit
+
+
+def test_both_bodies() -> None:
+    """An accepted create: decision, both objects, the code."""
+    begun = context(CREATE)
+    captured = Captured(
+        request_content_type="application/json",
+        request_body=b'{"kind":"Pod","metadata":{"name":"p"}}',
+        request_complete=True,
+        code=201,
+        content_type="application/json",
+        response_body=b'{"kind":"Pod"}',
+        response_complete=True,
+    )
+    answered(begun, CREATE, captured)
+    assert begun.request_object is not None
+    assert begun.response_object is not None
+    assert begun.response_status is not None
+    assert begun.response_status.code == 201
+    assert begun.annotations["authorization.k8s.io/decision"] == "allow"
+
+
+def test_incomplete_bodies() -> None:
+    """What was cut off is not recorded as if it were whole."""
+    begun = context(CREATE)
+    captured = Captured(
+        request_content_type="application/json",
+        request_body=b'{"kind":"Pod"}',
+        request_complete=False,
+        code=201,
+        content_type="application/json",
+        response_body=b'{"kind":"Pod"}',
+        response_complete=False,
+    )
+    answered(begun, CREATE, captured)
+    assert begun.request_object is None
+    assert begun.response_object is None
+
+
+def test_too_large() -> None:
+    """Bodies over their limits are noted with their sizes."""
+    begun = context(CREATE)
+    captured = Captured(
+        request_content_type="application/json",
+        request_body=None,
+        request_size=4_000_000,
+        request_complete=True,
+        code=201,
+        content_type="application/json",
+        response_body=None,
+        response_size=9_000_000,
+        response_complete=True,
+    )
+    answered(begun, CREATE, captured)
+    assert begun.annotations["auditproxy.io/request-object-omitted"] == "too large: 4000000 bytes"
+    assert begun.annotations["auditproxy.io/response-object-omitted"] == "too large: 9000000 bytes"
+
+
+def test_too_large_at_metadata() -> None:
+    """At Metadata nobody misses an object, so nothing is noted."""
+    begun = context(CREATE, Level.METADATA)
+    captured = Captured(request_body=None, response_body=None, code=201)
+    answered(begun, CREATE, captured)
+    assert not any(key.startswith("auditproxy.io/") for key in begun.annotations)
+
+
+@pytest.mark.parametrize(("code", "known"), [(405, True), (404, False), (200, False)])
+def test_head(code: int, known: bool) -> None:
+    """HEAD sends no body; only the fixed text of a 405 is known all the same."""
+    begun = context(PLAIN)
+    captured = Captured(code=code, content_type="application/json", head_request=True)
+    answered(begun, PLAIN, captured)
+    assert begun.response_status is not None
+    assert (begun.response_status.reason == "MethodNotAllowed") is known
+    assert (begun.response_object is not None) is known
+
+
+def test_level_none() -> None:
+    """Nothing is read for a request that is not recorded."""
+    begun = context(CREATE, Level.NONE)
+    answered(begun, CREATE, Captured(code=200, response_body=b"{}", warnings=("x",)))
+    assert begun.annotations == {}
+    assert begun.response_status is None
+
+
+def test_deprecation_at_the_end() -> None:
+    """Deprecation comes with the end of the request, after the decision."""
+    begun = context(GET)
+    warning = '299 - "v1 Endpoints is deprecated in v1.33+"'
+    captured = Captured(code=200, warnings=(warning,))
+    record_answer(begun, GET, captured, long_running=False, infer_decision=False, decoded_limit=10)
+    assert begun.annotations == {}
+    record_end(begun, GET, captured)
+    assert begun.annotations == {"k8s.io/deprecated": "true"}

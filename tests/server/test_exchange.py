@@ -1,0 +1,88 @@
+"""The exchange: time, ids, and the one place that emits."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.proxy import proxy_before, request
+from tests.fakes.upstream import FakeUpstream, answer, replying
+
+
+@pytest.mark.parametrize(
+    ("offered", "kept"),
+    [
+        ("foo-bar-baz", True),
+        ("x" * 128, True),
+        ("x" * 129, False),
+        ("", False),
+        ("with blank", False),
+        ("bell\x07", None),
+        ("é", False),
+    ],
+)
+async def test_audit_id(tmp_path: Path, offered: str, kept: bool | None) -> None:
+    """T174: a storable id is kept and echoed, anything else is replaced; control bytes are no HTTP."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        got = await proxy.ask(request("GET", "/api", f"Audit-ID: {offered}"))
+        if kept is None:
+            assert got.status == 400
+            return
+        found = got.header("audit-id")
+        assert (found == offered) is kept
+        assert {event["auditID"] for event in proxy.events} == {found}
+        assert b"Audit-ID: " + found.encode() in upstream.connections[0].received
+
+
+async def test_clock_that_jumps_back(tmp_path: Path) -> None:
+    """T178 T179: stages are in order whatever the wall clock does meanwhile."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        services = proxy.proxy.handler.services
+        times = iter([1_795_439_191_000_000_000, 1_000_000_000])
+        services.wall_clock = lambda: next(times)
+        await proxy.ask(request())
+        first, last = proxy.events
+        assert first["requestReceivedTimestamp"].startswith("2026-11-23T")
+        assert last["requestReceivedTimestamp"] == first["requestReceivedTimestamp"]
+        assert last["stageTimestamp"] >= first["stageTimestamp"]
+
+
+async def test_user_agent(tmp_path: Path) -> None:
+    """T173 T176: cut at 1024 bytes; bytes that are not UTF-8 become U+FFFD."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        await proxy.ask(request("GET", "/api", "User-Agent: " + "u" * 1025))
+        assert proxy.events[-1]["userAgent"] == "u" * 1024 + "...TRUNCATED"
+        await proxy.ask(request("GET", "/api", "User-Agent: a\xff\xfe"))
+        assert proxy.events[-1]["userAgent"] == "a\ufffd\ufffd"
+
+
+async def test_request_metrics(tmp_path: Path) -> None:
+    """Every request is counted with its code, also one of our own answers."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        await proxy.ask(request())
+        await proxy.ask(request("GET", "/version", token="wrong"))
+        labels = {
+            "verb": "GET",
+            "dry_run": "",
+            "group": "",
+            "version": "v1",
+            "resource": "pods",
+            "subresource": "",
+            "scope": "resource",
+            "component": "apiserver",
+        }
+        assert proxy.metric("apiserver_request_total", **labels, code="200") == 1
+        plain = {**dict.fromkeys(labels, ""), "verb": "GET", "component": "apiserver"}
+        assert proxy.metric("apiserver_request_total", **plain, code="401") == 1
+        assert proxy.metric("apiserver_audit_event_total") == 3

@@ -1,0 +1,157 @@
+"""Forwarding: what goes up, what is asked again, and what is refused on the way."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.proxy import proxy_before, request
+from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/api/v1/pods?",
+        "/api/v1/pods??",
+        "/api//v1/../pods/%2e%2E/a%2Fb",
+        "/apis/x/v1/y?a=%zz&b=1;c=2&=&d",
+        "/%41%7e?x=%20+",
+    ],
+)
+async def test_target_byte_for_byte(tmp_path: Path, target: str) -> None:
+    """T122 T130: the upstream gets the target exactly as the client sent it."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        await proxy.ask(request("GET", target))
+        line = upstream.connections[0].received.split(b"\r\n")[0]
+        assert line == f"GET {target} HTTP/1.1".encode()
+
+
+async def test_chunked_upload(tmp_path: Path) -> None:
+    """T088 T093: a chunked body is framed anew; trailers are not headers."""
+    raw = request("POST", "/api/v1/pods", "Transfer-Encoding: chunked", "Content-Type: text/x")
+    raw += b"3;ext=1\r\nabc\r\n2\r\nde\r\n0\r\nImpersonate-User: evil\r\n\r\n"
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        got = await proxy.ask(raw)
+        assert got.status == 200
+        received = bytes(upstream.connections[0].received)
+        assert b"evil" not in received
+        assert b"Transfer-Encoding: chunked" in received
+        body = received.partition(b"\r\n\r\n")[2]
+        assert b"".join(body.split(b"\r\n")[1::2]).startswith(b"abcde")
+
+
+async def test_retry_is_noted(tmp_path: Path) -> None:
+    """T183: a GET that met a dead connection is sent once more, with one Audit-ID and a note."""
+    seen = 0
+
+    async def script(connection: FakeConnection) -> None:
+        nonlocal seen
+        while True:
+            await connection.read_request()
+            seen += 1
+            if seen == 2:
+                connection.reset()
+                return
+            connection.send(answer(200, b"ok"))
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        await proxy.ask(request())
+        got = await proxy.ask(request("GET", "/api/v1/pods", "Audit-ID: second"))
+        assert got.status == 200
+        assert seen == 3
+        events = [event for event in proxy.events if event["auditID"] == "second"]
+        assert len(events) == 2
+        assert events[-1]["annotations"]["auditproxy.io/retried"] == "true"
+
+
+async def test_post_is_not_sent_twice(tmp_path: Path) -> None:
+    """A POST that may have arrived is never sent again."""
+    seen = 0
+
+    async def script(connection: FakeConnection) -> None:
+        nonlocal seen
+        while True:
+            await connection.read_request()
+            seen += 1
+            if seen == 2:
+                connection.reset()
+                return
+            connection.send(answer(200, b"ok"))
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        await proxy.ask(request())
+        got = await proxy.ask(request("POST", "/api/v1/pods", body=b"{}"))
+        assert got.status == 502
+        assert seen == 2
+        assert proxy.stages()[-1] == ("ResponseComplete", 502)
+
+
+async def test_client_leaves_during_upload(tmp_path: Path) -> None:
+    """T085 T158: an upload that breaks off ends the upstream's request and leaves its event."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        _, writer = await proxy.connect()
+        size = 1 << 20
+        writer.write(request("POST", "/api/v1/pods", f"Content-Length: {size}") + b"x" * 70_000)
+        await upstream.until(lambda: bool(upstream.connections))
+        first = upstream.connections[0]
+        await first.until(lambda: len(first.received) > 1000)
+        writer.transport.abort()
+        await first.wait_closed(1)
+        await proxy.until_events(2)
+        assert proxy.events[-1]["responseStatus"]["message"] == "Connection closed early"
+
+
+async def test_review_annotations(tmp_path: Path) -> None:
+    """With review the reason is the authorizer's; an authorizer that fails gives no decision."""
+    allowed = {"kind": "SubjectAccessReview", "status": {"allowed": True, "reason": "because"}}
+
+    async def script(connection: FakeConnection) -> None:
+        while True:
+            head, _ = await connection.read_request()
+            if b"subjectaccessreviews" not in head:
+                connection.send(answer(200, b"ok"))
+            elif b"alice" in connection.received:
+                connection.send(answer(201, json.dumps(allowed).encode()))
+            else:
+                connection.send(answer(404, b"{}"))
+
+    flags = {"audit_authorization_annotations": "review"}
+    async with (
+        FakeUpstream(script) as upstream,
+        proxy_before(upstream.port, tmp_path, **flags) as proxy,
+    ):
+        await proxy.ask(request("GET", "/api/v1/pods", token="alice-token"))
+        annotations = proxy.events[-1]["annotations"]
+        assert annotations["authorization.k8s.io/decision"] == "allow"
+        assert annotations["authorization.k8s.io/reason"] == "because"
+
+
+async def test_upgrade_behind_another_request(tmp_path: Path) -> None:
+    """T034: an upgrade that is pipelined behind a body is refused rather than guessed at."""
+    upgrade = request(
+        "GET",
+        "/api/v1/namespaces/d/pods/p/exec",
+        "Connection: Upgrade",
+        "Upgrade: SPDY/3.1",
+        "Content-Length: 2",
+    )
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        reader, writer = await proxy.connect()
+        writer.write(upgrade + b"xx")
+        async with asyncio.timeout(5):
+            assert b"400" in await reader.readuntil(b"\r\n")
+        assert upstream.connections == []

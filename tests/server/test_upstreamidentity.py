@@ -1,0 +1,49 @@
+"""The two ways upstream: whose credential goes with whose name."""
+
+import pytest
+
+from auditproxy.apis.user import UserInfo
+from auditproxy.authentication.authenticator import Identity, identify
+from auditproxy.server.credentials import StaticCredential, UpstreamTarget
+from auditproxy.server.upstream import UpstreamPool
+from auditproxy.server.upstreamidentity import (
+    Impersonating,
+    PassingThrough,
+    UnforwardableIdentityError,
+)
+
+TARGET = UpstreamTarget("h", 6443, "https", "h", "/base", None)
+ALICE = UserInfo(username="alice", groups=("dev",))
+JANE = UserInfo(username="jane")
+
+
+def known(method: str = "bearer") -> Identity:
+    """Alice, as an authenticator made her."""
+    token = "secret" if method == "bearer" else ""
+    return identify(ALICE, method=method, token=token)  # type: ignore[arg-type]
+
+
+async def test_impersonating() -> None:
+    """Our credential first, then the user's name; the client's token nowhere."""
+    pool = UpstreamPool(TARGET)
+    way = Impersonating(pool, TARGET, StaticCredential("token", b"Bearer ours"))
+    assert way.host == b"h:6443"
+    assert way.base_path == b"/base"
+    assert await way.headers(known(), JANE, None) == (
+        (b"Authorization", b"Bearer ours"),
+        (b"Impersonate-User", b"jane"),
+    )
+    with pytest.raises(UnforwardableIdentityError):
+        await way.headers(known(), UserInfo(username=""), None)
+
+
+async def test_passing_through() -> None:
+    """The client's own token, and what it asked to be; nothing of ours."""
+    way = PassingThrough(UpstreamPool(TARGET), TARGET)
+    assert await way.headers(known(), ALICE, None) == ((b"Authorization", b"Bearer secret"),)
+    assert await way.headers(known(), JANE, JANE) == (
+        (b"Authorization", b"Bearer secret"),
+        (b"Impersonate-User", b"jane"),
+    )
+    with pytest.raises(UnforwardableIdentityError, match="x509"):
+        await way.headers(known("x509"), ALICE, None)

@@ -1,0 +1,115 @@
+"""The house: floors hold, every file is documented, tested, small, and imports alone."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "auditproxy"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+LIMIT = 350
+
+WITHOUT_A_TEST_FILE = {
+    # Protocols and values only: nothing happens in them.
+    "audit/backend.py",
+    "server/services.py",
+    # Runs main and nothing else; tests/test_cli.py starts it as a process.
+    "__main__.py",
+}
+
+
+def relative(path: Path) -> str:
+    """A path within the package."""
+    return str(path.relative_to(PACKAGE))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_file(path: Path) -> None:
+    """Each file is at most 350 lines, and its modules, classes and public functions are documented."""
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= LIMIT, "split it by meaning"
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree), "no module docstring"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"class {node.name} has no docstring"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_has_its_test_file(path: Path) -> None:
+    """Every source file has its test file in the same folder of tests/."""
+    name = relative(path)
+    if path.name == "__init__.py" or name in WITHOUT_A_TEST_FILE:
+        return
+    assert (ROOT / "tests" / path.parent.relative_to(PACKAGE) / f"test_{path.name}").exists()
+
+
+def test_exceptions_are_needed() -> None:
+    """The list of files without a test names only files that exist and have none."""
+    for name in WITHOUT_A_TEST_FILE:
+        path = PACKAGE / name
+        assert path.exists(), name
+        test = ROOT / "tests" / path.parent.relative_to(PACKAGE) / f"test_{path.name}"
+        assert not test.exists(), name
+
+
+def test_floors() -> None:
+    """A file imports only from the floors below, and the core is pure."""
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+IMPORT_EACH = """
+import importlib, sys
+for name in sys.argv[1:]:
+    for module in [m for m in sys.modules if m == "auditproxy" or m.startswith("auditproxy.")]:
+        del sys.modules[module]
+    importlib.import_module(name)
+"""
+
+
+def test_every_module_imports_alone() -> None:
+    """No module needs another to be imported first, and none warns."""
+    names = [
+        ".".join(("auditproxy", *path.relative_to(PACKAGE).with_suffix("").parts))
+        for path in SOURCES
+        if path.name not in ("__init__.py", "__main__.py")
+    ]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", IMPORT_EACH, *names],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=55,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_no_mocks() -> None:
+    """Tests use real sockets and fakes."""
+    for path in (ROOT / "tests").rglob("*.py"):
+        if path.name == "test_house.py":
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert "unittest.mock" not in text, path
+        assert "MagicMock" not in text, path
+
+
+def test_kubernetes_is_not_on_the_request_path() -> None:
+    """The kubernetes package is imported lazily: importing the proxy does not import it."""
+    code = "import auditproxy.run, sys; sys.exit('kubernetes' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=30, check=False)
+    assert done.returncode == 0
