@@ -5,8 +5,6 @@ One value, three views: ``path`` and ``query`` for policy and RequestInfo,
 dot segments, doubled slashes and escapes stay as the client sent them.
 """
 
-from functools import cached_property
-
 MAXIMUM_QUERY_PAIRS = 10_000
 """Pairs above which Go's query map stays empty (net/url parseQuery)."""
 
@@ -21,7 +19,12 @@ _PATH_PLAIN = frozenset(
 """Bytes that Go leaves alone when it encodes a path itself."""
 
 _DELETE_KEPT = bytes(sorted(_PATH_KEPT))
-_CONTROL = bytes([*range(0x20), 0x7F])
+_REFUSED = bytes([*range(0x21), 0x7F])
+"""Control bytes, which Go refuses, and the blank, which would end the target on a request line."""
+
+_ESCAPED = tuple(bytes((byte,)) if byte in _PATH_PLAIN else b"%%%02X" % byte for byte in range(256))
+"""For each byte of a decoded path, how Go writes it."""
+
 _HEX = {ord(digit): value for value, digit in enumerate("0123456789abcdef")} | {
     ord(digit): value for value, digit in enumerate("0123456789ABCDEF")
 }
@@ -37,7 +40,7 @@ class Query:
     __slots__ = ("_values",)
 
     def __init__(self, raw: bytes) -> None:
-        self._values: dict[str, tuple[str, ...]] = {}
+        self._values: dict[str, list[str]] = {}
         if not raw or raw.count(b"&") >= MAXIMUM_QUERY_PAIRS:
             return
         for pair in raw.split(b"&"):
@@ -49,27 +52,38 @@ class Query:
                 continue
             name = decoded_key.decode("utf-8", "surrogateescape")
             text = decoded_value.decode("utf-8", "surrogateescape")
-            self._values[name] = (*self._values.get(name, ()), text)
+            known = self._values.get(name)
+            if known is None:
+                self._values[name] = [text]
+            else:
+                known.append(text)
 
     def __bool__(self) -> bool:
         return bool(self._values)
 
     def values(self, name: str) -> tuple[str, ...]:
         """Every value of a key, in order."""
-        return self._values.get(name, ())
+        return tuple(self._values.get(name, ()))
 
     def first(self, name: str) -> str | None:
         """The first value of a key, None when the key is absent."""
         values = self._values.get(name)
-        return values[0] if values else None
+        return values[0] if values is not None else None
+
+    def __repr__(self) -> str:
+        # A value may be a token.
+        return f"Query({len(self._values)} keys)"
 
 
 class Target:
     """A target as Go's server reads it; text has a lone surrogate for each byte not UTF-8.
 
-    ``raw`` is what goes upstream, in origin form and byte for byte. ``authority``
-    is the host of an absolute-form target, else None.
+    ``raw`` is what goes upstream byte for byte: in origin form but for ``*`` and
+    CONNECT. ``authority`` is the host of an absolute-form target or of CONNECT,
+    None for all others; whether it may name us is the caller's to decide.
     """
+
+    __slots__ = ("_query", "authority", "path", "raw", "raw_path", "raw_query", "request_uri")
 
     def __init__(
         self,
@@ -86,11 +100,15 @@ class Target:
         self.raw_query = raw_query
         self.request_uri = request_uri.decode("utf-8", "surrogateescape")
         self.authority = authority
+        self._query: Query | None = None
 
-    @cached_property
+    @property
     def query(self) -> Query:
         """The decoded query, read when first asked for."""
-        return Query(self.raw_query)
+        query = self._query
+        if query is None:
+            query = self._query = Query(self.raw_query)
+        return query
 
     def __repr__(self) -> str:
         # A query may hold a token.
@@ -100,12 +118,12 @@ class Target:
 def parse_target(method: str, raw: bytes) -> Target:
     """Read a request line's target; raises TargetError for what is refused with 400.
 
-    Refused: nothing at all, control bytes, a fragment, a broken escape in the
-    path, and anything that is neither a path, ``*``, ``host:port`` of CONNECT,
-    nor an absolute http(s) URL.
+    Refused: nothing at all, control bytes and blanks, a fragment, a broken
+    escape in the path, and anything that is neither a path, ``*``, ``host:port``
+    of CONNECT, nor an absolute http(s) URL without user information.
     """
-    if not raw or raw.translate(None, _CONTROL) != raw:
-        raise TargetError("it is empty or has control characters")
+    if not raw or raw.translate(None, _REFUSED) != raw:
+        raise TargetError("it is empty or has blanks or control characters")
     if b"#" in raw:
         raise TargetError("it has a fragment")
     if raw[0] == 0x2F:
@@ -113,7 +131,7 @@ def parse_target(method: str, raw: bytes) -> Target:
     if raw == b"*":
         return Target(raw, b"*", b"*", b"", b"*", None)
     if method == "CONNECT":
-        return Target(raw, b"", b"", b"", b"/", raw)
+        return _connect_form(raw)
     return _absolute_form(raw)
 
 
@@ -139,11 +157,35 @@ def _absolute_form(raw: bytes) -> Target:
     scheme, colon, rest = raw.partition(b":")
     if not colon or scheme.lower() not in (b"http", b"https") or not rest.startswith(b"//"):
         raise TargetError("it is neither a path nor an absolute URL")
-    authority, slash, remainder = rest[2:].partition(b"/")
-    if not slash and b"?" in authority:
-        authority, _, query = authority.partition(b"?")
-        return _origin_form(b"/?" + query, authority)
-    return _origin_form(b"/" + remainder, authority)
+    authority, path_and_query = _cut_authority(rest[2:])
+    if not path_and_query.startswith(b"/"):
+        path_and_query = b"/" + path_and_query
+    return _origin_form(path_and_query, authority)
+
+
+def _connect_form(raw: bytes) -> Target:
+    """``host:port``: no path at all, which Go shows as ``/``."""
+    authority, path_and_query = _cut_authority(raw)
+    if path_and_query.startswith(b"/"):
+        read = _origin_form(path_and_query, authority)
+        return Target(
+            raw, b"/", read.raw_path, read.raw_query, path_and_query, authority
+        )
+    query = path_and_query[1:]
+    return Target(raw, b"", b"", query, b"/" + path_and_query, authority)
+
+
+def _cut_authority(rest: bytes) -> tuple[bytes, bytes]:
+    """The host before the first ``/`` or ``?``, and what begins there."""
+    end = len(rest)
+    for mark in (b"/", b"?"):
+        found = rest.find(mark, 0, end)
+        if found >= 0:
+            end = found
+    authority = rest[:end]
+    if not authority or b"@" in authority:
+        raise TargetError("its authority is empty or has user information")
+    return authority, rest[end:]
 
 
 def _path_unescape(raw: bytes) -> bytes | None:
@@ -170,4 +212,4 @@ def _query_unescape(raw: bytes) -> bytes | None:
 
 def _path_escape(path: bytes) -> bytes:
     """Go's own encoding of a decoded path."""
-    return b"".join(bytes((byte,)) if byte in _PATH_PLAIN else b"%%%02X" % byte for byte in path)
+    return b"".join(map(_ESCAPED.__getitem__, path))
