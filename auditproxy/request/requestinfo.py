@@ -5,8 +5,13 @@ slashes give empty segments. All odd cases are kube-apiserver's own.
 """
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.request.selectors import SelectorError, field_requirements, label_requirements
-from auditproxy.request.target import Target
+from auditproxy.request.selectors import (
+    SelectorError,
+    field_requirements,
+    is_int64,
+    label_requirements,
+)
+from auditproxy.request.target import Query, Target
 
 _API_PREFIXES = frozenset({"api", "apis"})
 _SPECIAL_VERBS = frozenset({"proxy", "watch"})
@@ -21,7 +26,8 @@ _VERBS = {
 }
 _LONG_RUNNING_VERBS = frozenset({"watch", "proxy"})
 _LONG_RUNNING_SUBRESOURCES = frozenset({"attach", "exec", "proxy", "log", "portforward"})
-_INT64 = range(-(2**63), 2**63)
+_INTEGERS = ("timeoutSeconds", "limit")
+"""List options that are numbers; one that is none spoils all the others."""
 
 
 class RequestInfoError(ValueError):
@@ -97,30 +103,26 @@ def _collection(target: Target) -> tuple[str, str]:
         return "list", ""
     query = target.query
     watch = query.first("watch")
-    verb = "list" if watch is None or not _is_true(watch) else "watch"
-    name = ""
-    if query:
-        name = _selected_name(target)
-    return verb, name
+    name = _selected_name(query)
+    if name is None:
+        # kube-apiserver then reads the one parameter by itself, with another folding of letters.
+        watches = watch is not None and watch.lower() not in ("0", "false")
+        return ("watch" if watches else "list"), ""
+    watches = watch is not None and watch != "0" and watch.casefold() != "false"
+    return ("watch" if watches else "list"), name
 
 
-def _is_true(text: str) -> bool:
-    """How a boolean query parameter reads: everything but ``0`` and ``false`` is true."""
-    return text != "0" and text.lower() != "false"
-
-
-def _selected_name(target: Target) -> str:
-    """The name of ``metadata.name=X`` when all list options are readable, else nothing."""
-    query = target.query
-    for parameter in ("timeoutSeconds", "limit"):
+def _selected_name(query: Query) -> str | None:
+    """The name of ``metadata.name=X``, "" when none is given, None when an option is unreadable."""
+    for parameter in _INTEGERS:
         text = query.first(parameter)
-        if text is not None and not _is_int64(text):
-            return ""
+        if text is not None and not is_int64(text):
+            return None
     try:
         label_requirements(query.first("labelSelector") or "")
         requirements = field_requirements(query.first("fieldSelector") or "")
     except SelectorError:
-        return ""
+        return None
     for requirement in requirements:
         if requirement.key == "metadata.name" and requirement.operator == "In":
             name = requirement.values[0]
@@ -128,15 +130,8 @@ def _selected_name(target: Target) -> str:
     return ""
 
 
-def _is_int64(text: str) -> bool:
-    """Go's strconv.ParseInt in base 10."""
-    digits = text[1:] if text[:1] in ("+", "-") else text
-    if not (digits.isascii() and digits.isdigit()) or len(digits.lstrip("0")) > 19:
-        return False
-    return int(text) in _INT64
-
-
 def _is_path_segment(name: str) -> bool:
+    """Whether the name could stand in a path (api/validate/content IsPathSegmentName)."""
     return name not in (".", "..") and "/" not in name and "%" not in name
 
 

@@ -1,70 +1,131 @@
 """Field and label selectors (apimachinery pkg/fields/selector.go, pkg/labels/selector.go).
 
 Both give requirements in the words of a SubjectAccessReview: ``=`` is In, ``!=``
-is NotIn; ``>`` and ``<`` of labels have no word there and are left out.
+is NotIn; ``>`` and ``<`` of labels have no word there and are left out. Reading
+takes time in proportion to the text: it happens before anybody is authenticated.
 """
 
 import re
-from collections.abc import Iterator
 
 from auditproxy.apis.attributes import SelectorRequirement
+from auditproxy.apis.status import go_quote
 
 Requirements = tuple[SelectorRequirement, ...]
 
-_FIELD_OPERATORS = (("!=", "NotIn"), ("==", "In"), ("=", "In"))
+_NAME_PATTERN = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+_LABEL_PATTERN = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN_PATTERN = rf"{_LABEL_PATTERN}(\.{_LABEL_PATTERN})*"
+_NAME = re.compile(_NAME_PATTERN)
+_SUBDOMAIN = re.compile(_SUBDOMAIN_PATTERN)
+_NAME_LIMIT = 63
+_SUBDOMAIN_LIMIT = 253
 
-_NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_TOKEN = re.compile(
-    r"[ \t\r\n]*(?:(?P<operator>!=|==|=|!|\(|\)|,|>|<)|(?P<word>[^ \t\r\n=!(),><]+)|(?P<end>\Z))"
+_NAME_FAULT = (
+    "must consist of alphanumeric characters, '-', '_' or '.', "
+    "and must start and end with an alphanumeric character"
 )
+_KEY_FAULT = (
+    f"{_NAME_FAULT} (e.g. 'MyName',  or 'my.name',  or '123-abc', "
+    f"regex used for validation is '{_NAME_PATTERN}')"
+)
+_VALUE_FAULT = (
+    f"a valid label must be an empty string or {_NAME_FAULT[5:].replace(' must', ' must', 1)} "
+    f"(e.g. 'MyValue',  or 'my_value',  or '12345', "
+    f"regex used for validation is '({_NAME_PATTERN})?')"
+)
+_SUBDOMAIN_FAULT = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
+    "'.', and must start and end with an alphanumeric character (e.g. 'example.com', "
+    f"regex used for validation is '{_SUBDOMAIN_PATTERN.replace(chr(92) * 2, chr(92))}')"
+)
+
+_TOKEN = re.compile(
+    r"[ \t\r\n]*(!=|==|[=!(),><]|[^ \t\r\n=!(),><\0]+)"
+    # Go's lexer swallows one NUL behind a token; a NUL before a token ends everything.
+    r"\0?"
+)
+_SYMBOLS = frozenset(("!=", "==", "=", "!", "(", ")", ",", ">", "<", ""))
+"""Tokens that are no words; the empty one is the end."""
+_OPERATORS = {
+    "=": "In",
+    "==": "In",
+    "in": "In",
+    "!=": "NotIn",
+    "notin": "NotIn",
+    ">": "",
+    "<": "",
+}
+_OPERATOR_NAMES = "in, notin, =, ==, !=, gt, lt"
+
+_FIELD_MARK = re.compile(r"\\.?|,", re.DOTALL)
+_INT64 = range(-(2**63), 2**63)
 
 
 class SelectorError(ValueError):
-    """The text is no selector."""
+    """The text is no selector; the error's text is Go's."""
+
+
+def is_int64(text: str) -> bool:
+    """Whether Go's strconv.ParseInt takes the text in base 10 for 64 bits."""
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    if not (digits.isascii() and digits.isdigit()):
+        return False
+    # Leading zeros go first: int() refuses very long texts with an error of its own.
+    significant = digits.lstrip("0") or "0"
+    if len(significant) > 19:
+        return False
+    number = int(significant)
+    return (-number if text[0] == "-" else number) in _INT64
 
 
 def field_requirements(text: str) -> Requirements:
     """The terms of a field selector, sorted as Go sorts them; raises SelectorError."""
-    terms = sorted(
-        (term for term in _split_unescaped(text) if term),
-        key=lambda term: term.encode("utf-8", "surrogateescape"),
-    )
-    found = (_field_term(term, text) for term in terms)
+    if not text:
+        return ()
+    terms = _split_unescaped(text)
+    if len(terms) > 1:
+        terms.sort(key=lambda term: term.encode("utf-8", "surrogateescape"))
+    found = [_field_term(term, text) for term in terms if term]
     return tuple(term for term in found if term.key or term.values[0])
 
 
-def _split_unescaped(text: str) -> Iterator[str]:
+def _split_unescaped(text: str) -> list[str]:
     """Cut at commas that no backslash protects."""
-    start = position = 0
-    while position < len(text):
-        if text[position] == "\\":
-            position += 2
-            continue
-        if text[position] == ",":
-            yield text[start:position]
-            start = position + 1
-        position += 1
-    yield text[start:]
+    if "\\" not in text:
+        return text.split(",")
+    terms = []
+    start = 0
+    for mark in _FIELD_MARK.finditer(text):
+        if mark[0] == ",":
+            terms.append(text[start : mark.start()])
+            start = mark.end()
+    terms.append(text[start:])
+    return terms
 
 
 def _field_term(term: str, whole: str) -> SelectorRequirement:
-    for position in range(len(term)):
-        for operator, word in _FIELD_OPERATORS:
-            if term.startswith(operator, position):
-                value = _unescape_field(term[position + len(operator) :])
-                return SelectorRequirement(term[:position], word, (value,))
-    raise SelectorError(f"invalid selector: '{whole}'; can't understand '{term}'")
+    """``key=value``, ``key==value`` or ``key!=value``, cut at the first of these operators."""
+    position = term.find("=")
+    if position < 0:
+        raise SelectorError(f"invalid selector: '{whole}'; can't understand '{term}'")
+    if position and term[position - 1] == "!":
+        value = _unescape_field(term[position + 1 :])
+        return SelectorRequirement(term[: position - 1], "NotIn", (value,))
+    length = 2 if term.startswith("==", position) else 1
+    value = _unescape_field(term[position + length :])
+    return SelectorRequirement(term[:position], "In", (value,))
 
 
 def _unescape_field(value: str) -> str:
     """Take the backslashes off; a bare ``=`` or ``,`` is an error."""
+    if "\\" not in value and "=" not in value:
+        return value
     out = []
     characters = iter(value)
     for character in characters:
         if character == "\\":
             escaped = next(characters, "")
-            if escaped not in ("\\", ",", "=") or not escaped:
+            if escaped not in ("\\", ",", "="):
                 raise SelectorError(f"invalid field selector: invalid escape sequence: \\{escaped}")
             out.append(escaped)
         elif character in "=,":
@@ -80,126 +141,165 @@ def label_requirements(text: str) -> Requirements:
     """The requirements of a label selector, sorted by key; raises SelectorError."""
     if not text:
         return ()
-    return _LabelParser(text).parse()
+    found = _LabelParser(text).parse()
+    found.sort(key=lambda requirement: requirement.key)
+    return tuple(found)
 
 
 class _LabelParser:
     """Recursive descent over the tokens of one label selector."""
 
+    __slots__ = ("_position", "_tokens")
+
     def __init__(self, text: str) -> None:
-        self._tokens = list(_tokens(text))
+        tokens: list[str] = []
+        match = _TOKEN.scanner(text).match  # type: ignore[attr-defined]
+        while (found := match()) is not None:
+            tokens.append(found[1])
+        tokens.append("")
+        self._tokens = tokens
         self._position = 0
 
-    def parse(self) -> Requirements:
+    def parse(self) -> list[SelectorRequirement]:
+        """All requirements, in the order of the text."""
         found: list[SelectorRequirement] = []
-        if self._peek() == "":
-            return ()
-        while True:
-            requirement = self._requirement()
+        token = self._peek()
+        if token in _SYMBOLS and token not in ("", "!"):
+            raise SelectorError(f"found '{token}', expected: !, identifier, or 'end of string'")
+        while token:
+            try:
+                requirement = self._requirement()
+            except SelectorError as error:
+                raise SelectorError(f"unable to parse requirement: {error}") from None
             if requirement is not None:
                 found.append(requirement)
             following = self._next()
-            if following == "":
+            if not following:
                 break
             if following != ",":
                 raise SelectorError(f"found '{following}', expected: ',' or 'end of string'")
-            if self._peek() in ("", ","):
-                raise SelectorError("found nothing, expected: identifier after ','")
-        return tuple(sorted(found, key=lambda requirement: requirement.key))
+            token = self._peek()
+            if token in _SYMBOLS and token != "!":
+                raise SelectorError(f"found '{token}', expected: identifier after ','")
+        return found
 
     def _peek(self) -> str:
         return self._tokens[self._position]
 
     def _next(self) -> str:
         token = self._tokens[self._position]
-        if self._position < len(self._tokens) - 1:
-            self._position += 1
+        self._position += bool(token)
         return token
 
     def _requirement(self) -> SelectorRequirement | None:
-        negated = self._peek() == "!"
+        """One requirement, None for those that have no word in a review."""
+        key = self._next()
+        negated = key == "!"
         if negated:
-            self._next()
-        key = self._word("identifier")
+            key = self._next()
+        if key in _SYMBOLS:
+            raise SelectorError(f"found '{key}', expected: identifier")
         _check_key(key)
-        following = self._peek()
-        if following in ("", ","):
-            return SelectorRequirement(key, "DoesNotExist" if negated else "Exists")
         if negated:
-            raise SelectorError(f"found '{following}', expected: ',' or 'end of string'")
-        operator = self._next()
-        if operator in ("in", "notin"):
-            return SelectorRequirement(key, "In" if operator == "in" else "NotIn", self._values())
-        if operator in ("=", "==", "!="):
-            value = self._exact_value()
-            return SelectorRequirement(key, "NotIn" if operator == "!=" else "In", (value,))
-        if operator in (">", "<"):
-            value = self._exact_value()
-            digits = value[1:] if value[:1] in ("+", "-") else value
-            if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
-                raise SelectorError(
-                    f"for 'Gt', 'Lt' operators, the value must be an integer: {value}"
-                )
-            return None
-        raise SelectorError(f"found '{operator}', expected an operator")
-
-    def _word(self, expected: str) -> str:
-        token = self._next()
-        if token in ("", "=", "==", "!=", "!", "(", ")", ",", ">", "<"):
-            raise SelectorError(f"found '{token}', expected: {expected}")
-        return token
+            return SelectorRequirement(key, "DoesNotExist")
+        if self._peek() in ("", ","):
+            return SelectorRequirement(key, "Exists")
+        sign = self._next()
+        operator = _OPERATORS.get(sign)
+        if operator is None:
+            raise SelectorError(f"found '{sign}', expected: {_OPERATOR_NAMES}")
+        values = self._values() if sign in ("in", "notin") else (self._exact_value(),)
+        faults = []
+        for position, value in enumerate(values):
+            if not operator and not is_int64(value):
+                reason = "for 'Gt', 'Lt' operators, the value must be an integer"
+                faults.append(f"values[{position}]: Invalid value: {go_quote(value)}: {reason}")
+            if value and (len(value) > _NAME_LIMIT or _NAME.fullmatch(value) is None):
+                place = f"values[{position}][{key}]"
+                faults.append(f"{place}: Invalid value: {go_quote(value)}: {_value_fault(value)}")
+        if faults:
+            raise SelectorError(faults[0] if len(faults) == 1 else f"[{', '.join(faults)}]")
+        return SelectorRequirement(key, operator, values) if operator else None
 
     def _exact_value(self) -> str:
+        """The value of ``=``, ``==``, ``!=``, ``>`` and ``<``; nothing is an empty one."""
         if self._peek() in ("", ","):
             return ""
-        return _checked_value(self._word("identifier"))
+        value = self._next()
+        if value in _SYMBOLS:
+            raise SelectorError(f"found '{value}', expected: identifier")
+        return value
 
     def _values(self) -> tuple[str, ...]:
-        if self._next() != "(":
-            raise SelectorError("expected: '('")
-        values = set()
-        after_comma = True
+        """The values of ``in`` and ``notin``, sorted, each once."""
+        opening = self._next()
+        if opening != "(":
+            raise SelectorError(f"found '{opening}' expected: '('")
+        first = self._peek()
+        if first == ")":
+            self._next()
+            return ("",)
+        if first in _SYMBOLS and first != ",":
+            raise SelectorError(f"found '{first}', expected: ',', ')' or identifier")
+        values: set[str] = set()
         while True:
-            found = self._next()
-            if found == ")":
-                if after_comma:
+            token = self._next()
+            following = self._peek()
+            if token == ",":
+                if not values or following in (",", ")"):
                     values.add("")
-                return tuple(sorted(values))
-            if found == ",":
-                if after_comma:
-                    values.add("")
-                after_comma = True
-            elif found in ("", "=", "==", "!=", "!", "(", ">", "<") or not after_comma:
-                raise SelectorError(f"found '{found}', expected: ',' or ')'")
+            elif token in _SYMBOLS:
+                raise SelectorError(f"found '{token}', expected: ',', or identifier")
             else:
-                values.add(_checked_value(found))
-                after_comma = False
-
-
-def _tokens(text: str) -> Iterator[str]:
-    """Words and operators of a label selector, then an empty text."""
-    position = 0
-    while True:
-        found = _TOKEN.match(text, position)
-        if found is None:
-            raise SelectorError("the selector cannot be read")
-        if found.lastgroup == "end":
-            yield ""
-            return
-        yield found.group(found.lastgroup or 0)
-        position = found.end()
+                values.add(token)
+                if following not in (",", ")"):
+                    raise SelectorError(f"found '{following}', expected: ',' or ')'")
+            if following == ")":
+                self._next()
+                return tuple(sorted(values))
 
 
 def _check_key(key: str) -> None:
-    """A label key: an optional DNS subdomain with a slash, then a name."""
-    prefix, slash, name = key.rpartition("/")
-    if slash and (not prefix or len(prefix) > 253 or _SUBDOMAIN.fullmatch(prefix) is None):
-        raise SelectorError(f"{key}: the prefix part must be a lower-case DNS subdomain")
-    if len(name) > 63 or _NAME.fullmatch(name) is None:
-        raise SelectorError(f"{key}: the name part is no label name")
+    """A label key: an optional DNS subdomain with a slash, then a name; raises SelectorError."""
+    if len(key) <= _NAME_LIMIT and _NAME.fullmatch(key) is not None:
+        return
+    faults = _key_faults(key)
+    if faults:
+        raise SelectorError(f"<nil>: Invalid value: {go_quote(key)}: {'; '.join(faults)}")
 
 
-def _checked_value(value: str) -> str:
-    if value and (len(value) > 63 or _NAME.fullmatch(value) is None):
-        raise SelectorError(f"{value}: no label value")
-    return value
+def _key_faults(key: str) -> list[str]:
+    """What is wrong with a label key, in Go's words (api/validate/content IsLabelKey)."""
+    prefix, slash, name = key.partition("/")
+    if "/" in name:
+        return [
+            f"a valid label key {_KEY_FAULT} with an optional DNS subdomain prefix and '/' "
+            "(e.g. 'example.com/MyName')"
+        ]
+    faults = []
+    if not slash:
+        name = key
+    elif not prefix:
+        faults.append("prefix part must be non-empty")
+    else:
+        if len(prefix.encode("utf-8", "surrogateescape")) > _SUBDOMAIN_LIMIT:
+            faults.append(f"prefix part must be no more than {_SUBDOMAIN_LIMIT} bytes")
+        if _SUBDOMAIN.fullmatch(prefix) is None:
+            faults.append(f"prefix part {_SUBDOMAIN_FAULT}")
+    if not name:
+        faults.append("name part must be non-empty")
+    elif len(name.encode("utf-8", "surrogateescape")) > _NAME_LIMIT:
+        faults.append(f"name part must be no more than {_NAME_LIMIT} bytes")
+    if _NAME.fullmatch(name) is None:
+        faults.append(f"name part {_KEY_FAULT}")
+    return faults
+
+
+def _value_fault(value: str) -> str:
+    """What is wrong with a label value, in Go's words."""
+    faults = []
+    if len(value.encode("utf-8", "surrogateescape")) > _NAME_LIMIT:
+        faults.append(f"must be no more than {_NAME_LIMIT} bytes")
+    if _NAME.fullmatch(value) is None:
+        faults.append(_VALUE_FAULT)
+    return "; ".join(faults)

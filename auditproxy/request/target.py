@@ -135,8 +135,8 @@ def parse_target(method: str, raw: bytes) -> Target:
     return _absolute_form(raw)
 
 
-def _origin_form(raw: bytes, authority: bytes | None) -> Target:
-    """A path and perhaps a query."""
+def _origin_form(raw: bytes, authority: bytes | None, sent: bytes | None = None) -> Target:
+    """A path and perhaps a query; ``sent`` is what goes upstream when that is not ``raw``."""
     raw_path, mark, raw_query = raw.partition(b"?")
     path = raw_path
     if b"%" in raw_path:
@@ -149,7 +149,7 @@ def _origin_form(raw: bytes, authority: bytes | None) -> Target:
         escaped = _path_escape(path)
     # A lone question mark at the end stays (URL.ForceQuery).
     request_uri = escaped + mark + raw_query
-    return Target(raw, path, raw_path, raw_query, request_uri, authority)
+    return Target(sent or raw, path, raw_path, raw_query, request_uri, authority)
 
 
 def _absolute_form(raw: bytes) -> Target:
@@ -164,15 +164,11 @@ def _absolute_form(raw: bytes) -> Target:
 
 
 def _connect_form(raw: bytes) -> Target:
-    """``host:port``: no path at all, which Go shows as ``/``."""
-    authority, path_and_query = _cut_authority(raw)
-    if path_and_query.startswith(b"/"):
-        read = _origin_form(path_and_query, authority)
-        return Target(
-            raw, b"/", read.raw_path, read.raw_query, path_and_query, authority
-        )
-    query = path_and_query[1:]
-    return Target(raw, b"", b"", query, b"/" + path_and_query, authority)
+    """``host:port``: mostly no path, which Go shows as ``/``; sent on, it stays as it came."""
+    authority, rest = _cut_authority(raw)
+    if rest.startswith(b"/"):
+        return _origin_form(rest, authority, sent=raw)
+    return Target(raw, b"", b"", rest[1:], b"/" + rest, authority)
 
 
 def _cut_authority(rest: bytes) -> tuple[bytes, bytes]:
