@@ -10,7 +10,7 @@ from pathlib import Path
 
 from auditproxy.demo.events import POLL, EventLog
 
-DEADLINE = 20.0
+DEADLINE = 10.0
 """Seconds for all of it."""
 
 SHORT = ("RequestReceived", "ResponseComplete")

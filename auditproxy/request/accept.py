@@ -1,74 +1,124 @@
 """Accept: in which form a client can read an answer of ours (apiserver negotiation/negotiate.go).
 
 Whether the header can be met at all decides more than the form: a Status that
-could not be negotiated does not appear in the event.
+could not be negotiated does not appear in the event. Clauses are read and
+sorted as Go's goautoneg does it, odd cases included.
 """
 
+import re
+import struct
 from functools import cmp_to_key, lru_cache
 from typing import NamedTuple
 
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.target import Target
 
-SUPPORTED = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+JSON, YAML, PROTOBUF = SUPPORTED = (
+    "application/json",
+    "application/yaml",
+    "application/vnd.kubernetes.protobuf",
+)
+"""What kube-apiserver writes, in the order in which it offers it."""
+
+_SPLIT = tuple(tuple(media_type.split("/")) for media_type in SUPPORTED)
+_STREAMABLE = frozenset({JSON, PROTOBUF})
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _HUMAN_AGENTS = ("curl", "Wget", "Mozilla/5.0")
 _INSERTION_SORT_MAXIMUM = 12
+_REMEMBERED_LENGTH = 512
+"""Characters of an Accept whose meaning is kept for the next time; clients repeat theirs."""
+
+_TOKEN = r"[!#-'*+\-.0-9A-Z^-~]+"  # noqa: S105 - a pattern
+_MEDIA_TYPE = re.compile(rf"\s*({_TOKEN}(?:/{_TOKEN})?)\s*")
+_SPECIAL = r'[()<>@,;:\\"/\[\]?=]'
+_QUOTED = rf'(?:\\{_SPECIAL}|\\(?!{_SPECIAL})|[^"\\\r\n])*'
+_PARAMETER = re.compile(rf'\s*;\s*({_TOKEN})\s*=\s*(?:({_TOKEN})|"({_QUOTED})")')
+_PARAMETERS_END = re.compile(r"\s*;?\s*")
+_ESCAPED = re.compile(rf"\\({_SPECIAL})")
 
 
 class Clause(NamedTuple):
-    """One media range of an Accept header."""
+    """One media range of an Accept header; quality as a 32-bit float."""
 
     type: str
     subtype: str
     quality: float
-    parameters: tuple[tuple[str, str], ...]
+    parameters: dict[str, str]
 
 
-@lru_cache(maxsize=1024)
+class Negotiated(NamedTuple):
+    """What an Accept header comes to: one of SUPPORTED, and whether it asks for ``pretty=1``."""
+
+    media_type: str
+    pretty: bool
+
+
 def negotiate(accept: str) -> str | None:
     """The media type for an answer, None when the client accepts none of ours.
 
     ``accept`` is the first Accept line. The answer is one of SUPPORTED.
     """
-    if not accept.strip(" \t"):
-        return SUPPORTED[0]
+    negotiated = _negotiated(accept)
+    return negotiated.media_type if negotiated is not None else None
+
+
+def wants_pretty(target: Target, headers: ClientHeaders) -> bool:
+    """Whether a JSON answer is indented.
+
+    It is for ``;pretty=1`` of the accepted clause, for a true ``?pretty=``, and
+    without that parameter for clients that people read.
+    """
+    negotiated = _negotiated(headers.get("accept"))
+    if negotiated is not None and negotiated.pretty:
+        return True
+    # The raw query is looked at first, so an escaped key does not count.
+    if b"pretty" in target.raw_query:
+        text = target.query.first("pretty")
+        if text:
+            return text in _TRUE
+    return headers.get("user-agent").startswith(_HUMAN_AGENTS)
+
+
+def _negotiated(accept: str) -> Negotiated | None:
+    return _remembered(accept) if len(accept) <= _REMEMBERED_LENGTH else _negotiate(accept)
+
+
+def _negotiate(accept: str) -> Negotiated | None:
+    """The first clause, in Go's order, that one of our types can meet."""
+    if not accept:
+        return Negotiated(JSON, pretty=False)
     for clause in _clauses(accept):
-        for supported in SUPPORTED:
-            type_, _, subtype = supported.partition("/")
-            exact = clause.type == type_ and clause.subtype == subtype
-            if not (
-                exact
-                or (clause.type == type_ and clause.subtype == "*")
-                or (clause.type == "*" and clause.subtype == "*")
-            ):
+        for media_type, (type_, subtype) in zip(SUPPORTED, _SPLIT, strict=True):
+            if clause.type not in (type_, "*") or clause.subtype not in (subtype, "*"):
                 continue
-            if _acceptable(clause.parameters):
-                return supported
+            if clause.type == "*" and clause.subtype != "*":
+                continue
+            if _acceptable(media_type, clause.parameters):
+                return Negotiated(media_type, clause.parameters.get("pretty") == "1")
     return None
 
 
-def _acceptable(parameters: tuple[tuple[str, str], ...]) -> bool:
-    for name, value in parameters:
-        if name in ("as", "g", "v"):
-            return False
-        if name == "stream" and value != "watch":
-            return False
-        if name == "sv" and value:
-            return False
-    return True
+_remembered = lru_cache(maxsize=512)(_negotiate)
+
+
+def _acceptable(media_type: str, parameters: dict[str, str]) -> bool:
+    """Whether an answer with a Status can have these parameters: no transformation, no versions."""
+    if parameters.keys() & {"as", "g", "v"} or parameters.get("sv"):
+        return False
+    stream = parameters.get("stream")
+    return not stream or (stream == "watch" and media_type in _STREAMABLE)
 
 
 def _clauses(accept: str) -> list[Clause]:
     """The media ranges in the order in which Go's server tries them."""
     found = []
     for text in accept.split(","):
-        clause = _clause(text.strip(" \t"))
+        clause = _clause(text)
         if clause is not None:
             found.append(clause)
     if len(found) > _INSERTION_SORT_MAXIMUM:
         # Go leaves insertion sort here; the order is not a consistent one, so
-        # what it does with so many clauses is as good as any.
+        # no client can rely on what comes out for so many clauses.
         return sorted(found, key=cmp_to_key(_compare))
     for index in range(1, len(found)):
         position = index
@@ -91,38 +141,57 @@ def _less(one: Clause, other: Clause) -> bool:
 
 
 def _clause(text: str) -> Clause | None:
-    """One clause, None when it is malformed."""
-    media_range, *parameters = text.split(";")
-    media_range = media_range.strip(" \t")
-    if media_range == "*":
-        media_range = "*/*"
-    type_, slash, subtype = media_range.partition("/")
-    if not slash or not type_ or not subtype or "/" in subtype:
+    """One clause, None when it is malformed; only blanks are trimmed, not tabs."""
+    media_range, *parameters = text.strip(" ").split(";")
+    type_, _, rest = media_range.partition("/")
+    type_ = type_.strip(" ")
+    subtype, _, excess = rest.partition("/")
+    if not rest and type_ == "*":
+        subtype = "*"
+    elif not rest or excess:
         return None
     quality = 1.0
-    found = []
+    found = {}
     for parameter in parameters:
-        name, equals, value = parameter.strip(" \t").partition("=")
-        if not equals:
+        name, _, rest = parameter.partition("=")
+        value, _, excess = rest.partition("=")
+        if not rest or excess:
             continue
+        name = name.strip(" ")
         if name == "q":
-            try:
-                quality = float(value)
-            except ValueError:
-                quality = 1.0
+            quality = _quality(value)
         else:
-            found.append((name, value))
-    return Clause(type_, subtype, quality, tuple(found))
+            found[name] = value.strip(" ")
+    return Clause(type_, subtype.strip(" "), quality, found)
 
 
-def wants_pretty(target: Target, headers: ClientHeaders) -> bool:
-    """Whether an answer is indented: ``?pretty``, ``;pretty=1``, or a client that people read."""
-    text = target.query.first("pretty") if target.raw_query else None
-    if text is not None:
-        return text in _TRUE
-    accept = headers.get("accept")
-    if "pretty" in accept:
-        first = _clauses(accept)[:1]
-        if first and ("pretty", "1") in first[0].parameters:
-            return True
-    return headers.get("user-agent").startswith(_HUMAN_AGENTS)
+def _quality(text: str) -> float:
+    """Go's ParseFloat for 32 bits; what is no number is 0."""
+    if text != text.strip() or not text.isascii():
+        return 0.0
+    try:
+        return float(struct.unpack("f", struct.pack("f", float(text)))[0])
+    except ValueError:
+        return 0.0
+    except OverflowError:
+        return float("-inf") if text.startswith("-") else float("inf")
+
+
+def parse_media_type(text: str) -> str | None:
+    """The media type of a Content-Type, lower case; None when Go's mime.ParseMediaType errs.
+
+    It errs on what is no type and on an invalid parameter, or on one that is
+    given twice with different values; a ``;`` at the end is no error.
+    """
+    match = _MEDIA_TYPE.match(text)
+    if match is None or (match.end() < len(text) and text[match.end()] != ";"):
+        return None
+    position = match.end()
+    parameters: dict[str, str] = {}
+    while (parameter := _PARAMETER.match(text, position)) is not None:
+        name, plain, quoted = parameter[1].lower(), parameter[2], parameter[3]
+        value = plain if plain is not None else _ESCAPED.sub(r"\1", quoted)
+        if parameters.setdefault(name, value) != value:
+            return None
+        position = parameter.end()
+    return match[1].lower() if _PARAMETERS_END.fullmatch(text, position) is not None else None

@@ -1,8 +1,18 @@
 """Authorizer attributes of a request (apiserver endpoints/filters/authorization.go)."""
 
-from auditproxy.apis.attributes import Attributes, RequestInfo, SelectorRequirement
+from functools import lru_cache
+
+from auditproxy.apis.attributes import Attributes, RequestInfo
 from auditproxy.apis.user import UserInfo
-from auditproxy.request.selectors import SelectorError, field_requirements, label_requirements
+from auditproxy.request.selectors import (
+    Requirements,
+    SelectorError,
+    field_requirements,
+    label_requirements,
+)
+
+_REMEMBERED_LENGTH = 512
+"""Characters of selectors whose requirements are kept for the next time; clients repeat theirs."""
 
 
 def attributes(user: UserInfo | None, info: RequestInfo) -> Attributes:
@@ -12,17 +22,12 @@ def attributes(user: UserInfo | None, info: RequestInfo) -> Attributes:
     """
     if not info.is_resource_request:
         return Attributes(user=user, verb=info.verb, is_resource_request=False, path=info.path)
-    fields: tuple[SelectorRequirement, ...] = ()
-    labels: tuple[SelectorRequirement, ...] = ()
+    fields: Requirements = ()
+    labels: Requirements = ()
     if info.field_selector or info.label_selector:
-        try:
-            fields = field_requirements(info.field_selector)
-        except SelectorError:
-            fields = ()
-        try:
-            labels = label_requirements(info.label_selector)
-        except SelectorError:
-            labels = ()
+        short = len(info.field_selector) + len(info.label_selector) <= _REMEMBERED_LENGTH
+        read = _remembered if short else _requirements
+        fields, labels = read(info.field_selector, info.label_selector)
     return Attributes(
         user=user,
         verb=info.verb,
@@ -37,3 +42,19 @@ def attributes(user: UserInfo | None, info: RequestInfo) -> Attributes:
         field_selector=fields,
         label_selector=labels,
     )
+
+
+def _requirements(field_selector: str, label_selector: str) -> tuple[Requirements, Requirements]:
+    """Both selectors' requirements; none for one that is not readable."""
+    try:
+        fields = field_requirements(field_selector)
+    except SelectorError:
+        fields = ()
+    try:
+        labels = label_requirements(label_selector)
+    except SelectorError:
+        labels = ()
+    return fields, labels
+
+
+_remembered = lru_cache(maxsize=256)(_requirements)

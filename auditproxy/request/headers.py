@@ -44,9 +44,9 @@ _DENIED = frozenset(
         b"x-real-ip",
     }
 )
+_IDENTITY_PREFIXES = (b"impersonate", b"x-remote-")
 _DENIED_PREFIXES = (
-    b"impersonate",
-    b"x-remote-",
+    *_IDENTITY_PREFIXES,
     b"proxy-",
     b"x-forwarded-",
     b"x-original-",
@@ -65,7 +65,11 @@ _HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-_NO_CACHE = b"no-cache, private"
+_UPGRADES = frozenset({b"websocket", b"spdy/3.1"})
+_SWITCHED_OFF = _HOP_BY_HOP - {b"connection", b"upgrade"}
+"""Hop-by-hop headers but for those that make a 101 what it is."""
+_NO_CACHE = (b"Cache-Control", b"no-cache, private")
+_BYTES = ("utf-8", "surrogateescape")
 
 
 class HeaderAssertionError(AssertionError):
@@ -115,9 +119,12 @@ class ClientHeaders:
 
     @property
     def content_length(self) -> int | None:
-        """The announced length of the body, None when none is announced."""
+        """The announced length of the body in bytes, None when none is announced."""
         found = self._lines.get(b"content-length")
-        return int(found[0]) if found is not None and found[0].isdigit() else None
+        if found is None or not found[0].isdigit():
+            return None
+        # Leading zeros go first: int() refuses very long texts with an error of its own.
+        return int(found[0].lstrip(b"0") or b"0")
 
     def fault(self) -> str | None:
         """Why these headers must not be forwarded, None when they may.
@@ -160,7 +167,8 @@ def framing_fault(headers: ClientHeaders, version: tuple[int, int]) -> Status | 
     if codings:
         if version == (1, 0):
             return failure(400, "BadRequest", "HTTP/1.0 knows no Transfer-Encoding")
-        if len(codings) > 1 or codings[0].lower() != "chunked":
+        # Bytes: in text, lower() makes a k of the Kelvin sign.
+        if len(codings) > 1 or codings[0].encode(*_BYTES).lower() != b"chunked":
             return failure(501, "", "the only transfer coding known here is chunked")
     expectation = headers.get("expect")
     if expectation and expectation.lower() != "100-continue":
@@ -195,10 +203,9 @@ def upgrade_token(headers: ClientHeaders) -> bytes | None:
     if "upgrade" not in headers:
         return None
     asked = any("upgrade" in value.lower() for value in headers.values("connection"))
-    token = headers.get("upgrade")
-    if not asked or token.lower() not in ("websocket", "spdy/3.1"):
-        return None
-    return token.encode("ascii")
+    # Bytes: in text, lower() makes a k of the Kelvin sign.
+    token = headers.get("upgrade").encode(*_BYTES)
+    return token if asked and token.lower() in _UPGRADES else None
 
 
 def upstream_headers(
@@ -225,7 +232,7 @@ def upstream_headers(
         if subprotocols is not None and key == b"sec-websocket-protocol":
             continue
         kept.append((name, value))
-    if subprotocols is not None:
+    if subprotocols:
         kept.append((b"Sec-WebSocket-Protocol", subprotocols.encode("latin-1")))
     if forwarded_for is not None:
         kept.append((b"X-Forwarded-For", forwarded_for.encode("latin-1")))
@@ -250,15 +257,20 @@ def _connection_named(client: ClientHeaders) -> frozenset[bytes]:
 
 
 def _assert_identity(headers: RawHeaders, identity: RawHeaders) -> None:
-    """The identity lines are there, once, and are the only ones of their kind."""
-    found = tuple(
-        header
-        for header in headers
-        if header[0].lower() == b"authorization" or header[0].lower().startswith(b"impersonate-")
-    )
-    users = sum(header[0].lower() == b"impersonate-user" for header in found)
-    if found != identity or users > 1:
+    """The identity lines are there and are the only ones of their kind, for exactly one user."""
+    found = []
+    users = impersonated = 0
+    for header in headers:
+        key = header[0].lower().replace(b"_", b"-")
+        if key == b"authorization" or key.startswith(_IDENTITY_PREFIXES):
+            found.append(header)
+            users += key == b"impersonate-user" and bool(header[1])
+            impersonated += key.startswith(b"impersonate")
+    if tuple(found) != identity or users != bool(impersonated):
         raise HeaderAssertionError("the header list does not carry the request's identity")
+    written = b"".join([part for line in identity for part in line])
+    if written.translate(None, b"\r\n\0") != written:
+        raise HeaderAssertionError("an identity header would break out of its line")
 
 
 def response_headers(upstream: RawHeaders, *, audit_id: str, upgrade: bool = False) -> RawHeaders:
@@ -266,24 +278,33 @@ def response_headers(upstream: RawHeaders, *, audit_id: str, upgrade: bool = Fal
 
     Hop-by-hop headers and those that Connection names stay behind, there is
     exactly one Audit-Id (ours), and Cache-Control is kube-apiserver's default
-    when the upstream has none. With ``upgrade``, for a 101, everything passes as it is.
+    when the upstream's does not pass. With ``upgrade``, for a 101, the lines that
+    switch protocols pass too, whatever Connection names passes, and without
+    ``audit_id`` the upstream's own stays.
     """
-    if upgrade:
-        return upstream
-    named: set[bytes] = set()
-    cached = False
-    for name, value in upstream:
-        key = name.lower()
-        if key == b"connection":
-            named.update(option.strip(b" \t") for option in value.lower().split(b","))
-        elif key == b"cache-control":
-            cached = True
-    kept = [(b"Audit-Id", audit_id.encode("ascii"))]
-    if not cached:
-        kept.append((b"Cache-Control", _NO_CACHE))
-    for name, value in upstream:
-        key = name.lower()
-        if key in _HOP_BY_HOP or key in named or key == b"audit-id" or key.startswith(b"proxy-"):
+    named = frozenset[bytes]() if upgrade else _response_connection_named(upstream)
+    dropped = _SWITCHED_OFF if upgrade else _HOP_BY_HOP
+    cached = upgrade
+    kept = []
+    for header in upstream:
+        key = header[0].lower()
+        if key in dropped or key in named or key.startswith(b"proxy-"):
             continue
-        kept.append((name, value))
+        if key == b"audit-id" and audit_id:
+            continue
+        if key == b"cache-control":
+            cached = True
+        kept.append(header)
+    if not cached:
+        kept.insert(0, _NO_CACHE)
+    if audit_id:
+        kept.insert(0, (b"Audit-Id", audit_id.encode("ascii")))
     return tuple(kept)
+
+
+def _response_connection_named(upstream: RawHeaders) -> frozenset[bytes]:
+    """What the upstream's Connection header names."""
+    lines = [value for name, value in upstream if name.lower() == b"connection"]
+    if not lines:
+        return frozenset()
+    return frozenset(option.strip(b" \t") for option in b",".join(lines).lower().split(b","))

@@ -29,14 +29,14 @@ _KEY_FAULT = (
     f"regex used for validation is '{_NAME_PATTERN}')"
 )
 _VALUE_FAULT = (
-    f"a valid label must be an empty string or {_NAME_FAULT[5:].replace(' must', ' must', 1)} "
+    f"a valid label must be an empty string or {_NAME_FAULT.removeprefix('must ')} "
     f"(e.g. 'MyValue',  or 'my_value',  or '12345', "
     f"regex used for validation is '({_NAME_PATTERN})?')"
 )
 _SUBDOMAIN_FAULT = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
     "'.', and must start and end with an alphanumeric character (e.g. 'example.com', "
-    f"regex used for validation is '{_SUBDOMAIN_PATTERN.replace(chr(92) * 2, chr(92))}')"
+    f"regex used for validation is '{_SUBDOMAIN_PATTERN}')"
 )
 
 _TOKEN = re.compile(
@@ -152,21 +152,16 @@ class _LabelParser:
     __slots__ = ("_position", "_tokens")
 
     def __init__(self, text: str) -> None:
-        tokens: list[str] = []
-        match = _TOKEN.scanner(text).match  # type: ignore[attr-defined]
-        while (found := match()) is not None:
-            tokens.append(found[1])
-        tokens.append("")
-        self._tokens = tokens
+        self._tokens = [*_tokens(text), ""]
         self._position = 0
 
     def parse(self) -> list[SelectorRequirement]:
         """All requirements, in the order of the text."""
         found: list[SelectorRequirement] = []
-        token = self._peek()
-        if token in _SYMBOLS and token not in ("", "!"):
-            raise SelectorError(f"found '{token}', expected: !, identifier, or 'end of string'")
-        while token:
+        word = self._peek()
+        if word in _SYMBOLS and word not in ("", "!"):
+            raise SelectorError(f"found '{word}', expected: !, identifier, or 'end of string'")
+        while word:
             try:
                 requirement = self._requirement()
             except SelectorError as error:
@@ -178,9 +173,9 @@ class _LabelParser:
                 break
             if following != ",":
                 raise SelectorError(f"found '{following}', expected: ',' or 'end of string'")
-            token = self._peek()
-            if token in _SYMBOLS and token != "!":
-                raise SelectorError(f"found '{token}', expected: identifier after ','")
+            word = self._peek()
+            if word in _SYMBOLS and word != "!":
+                raise SelectorError(f"found '{word}', expected: identifier after ','")
         return found
 
     def _peek(self) -> str:
@@ -213,10 +208,10 @@ class _LabelParser:
         for position, value in enumerate(values):
             if not operator and not is_int64(value):
                 reason = "for 'Gt', 'Lt' operators, the value must be an integer"
-                faults.append(f"values[{position}]: Invalid value: {go_quote(value)}: {reason}")
+                faults.append(f"values[{position}]: Invalid value: {_quoted(value)}: {reason}")
             if value and (len(value) > _NAME_LIMIT or _NAME.fullmatch(value) is None):
                 place = f"values[{position}][{key}]"
-                faults.append(f"{place}: Invalid value: {go_quote(value)}: {_value_fault(value)}")
+                faults.append(f"{place}: Invalid value: {_quoted(value)}: {_value_fault(value)}")
         if faults:
             raise SelectorError(faults[0] if len(faults) == 1 else f"[{', '.join(faults)}]")
         return SelectorRequirement(key, operator, values) if operator else None
@@ -243,20 +238,32 @@ class _LabelParser:
             raise SelectorError(f"found '{first}', expected: ',', ')' or identifier")
         values: set[str] = set()
         while True:
-            token = self._next()
+            word = self._next()
             following = self._peek()
-            if token == ",":
+            if word == ",":
                 if not values or following in (",", ")"):
                     values.add("")
-            elif token in _SYMBOLS:
-                raise SelectorError(f"found '{token}', expected: ',', or identifier")
+            elif word in _SYMBOLS:
+                raise SelectorError(f"found '{word}', expected: ',', or identifier")
             else:
-                values.add(token)
+                values.add(word)
                 if following not in (",", ")"):
                     raise SelectorError(f"found '{following}', expected: ',' or ')'")
             if following == ")":
                 self._next()
                 return tuple(sorted(values))
+
+
+def _tokens(text: str) -> list[str]:
+    """Words and operators of a label selector."""
+    if "\0" not in text:
+        return _TOKEN.findall(text)
+    tokens = []
+    position = 0
+    while (found := _TOKEN.match(text, position)) is not None:
+        tokens.append(found[1])
+        position = found.end()
+    return tokens
 
 
 def _check_key(key: str) -> None:
@@ -265,7 +272,7 @@ def _check_key(key: str) -> None:
         return
     faults = _key_faults(key)
     if faults:
-        raise SelectorError(f"<nil>: Invalid value: {go_quote(key)}: {'; '.join(faults)}")
+        raise SelectorError(f"<nil>: Invalid value: {_quoted(key)}: {'; '.join(faults)}")
 
 
 def _key_faults(key: str) -> list[str]:
@@ -303,3 +310,9 @@ def _value_fault(value: str) -> str:
     if _NAME.fullmatch(value) is None:
         faults.append(_VALUE_FAULT)
     return "; ".join(faults)
+
+
+def _quoted(text: str) -> str:
+    """Go's ``%q``, at once for long texts of plain letters."""
+    plain = text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
+    return f'"{text}"' if plain else go_quote(text)

@@ -5,8 +5,12 @@ address is the TCP peer's and cannot be made up.
 """
 
 import ipaddress
+from functools import lru_cache
 
 from auditproxy.request.headers import ClientHeaders
+
+_REMEMBERED_LENGTH = 64
+"""Characters of an address whose canonical form is kept for the next time."""
 
 
 def source_ips(headers: ClientHeaders, remote: str) -> tuple[str, ...]:
@@ -14,14 +18,14 @@ def source_ips(headers: ClientHeaders, remote: str) -> tuple[str, ...]:
 
     What is no address is left out. ``remote`` may carry a port.
     """
-    peer = canonical(_host(remote))
+    peer = canonical(_host(remote)) or canonical(remote)
     forwarded = headers.get("x-forwarded-for")
     real = headers.get("x-real-ip")
     if not forwarded and not real:
         return (peer,) if peer else ()
     found = []
     for entry in forwarded.split(","):
-        address = canonical(entry.strip(" \t\n\r\v\f"))
+        address = canonical(entry.strip())
         if address:
             found.append(address)
     address = canonical(real)
@@ -33,13 +37,16 @@ def source_ips(headers: ClientHeaders, remote: str) -> tuple[str, ...]:
 
 
 def _host(remote: str) -> str:
-    """The host of ``host:port``, or the whole text when it is not that."""
+    """The host of ``host:port`` or ``[host]:port``, "" when the text is neither (Go's net)."""
     host, colon, port = remote.rpartition(":")
-    if not colon or not port.isdigit():
-        return remote
-    if host.startswith("[") and host.endswith("]"):
-        return host[1:-1]
-    return remote if ":" in host else host
+    bracketed = host.startswith("[") and host.endswith("]")
+    if bracketed:
+        host = host[1:-1]
+    elif ":" in host:
+        return ""
+    if not colon or "[" in host + port or "]" in host + port:
+        return ""
+    return host
 
 
 def canonical(text: str) -> str:
@@ -49,10 +56,14 @@ def canonical(text: str) -> str:
     more than four digits while their value fits; zones, ports and brackets are
     not taken; an IPv4-mapped address prints as IPv4.
     """
-    if "." in text and ":" not in text:
+    return _remembered(text) if len(text) <= _REMEMBERED_LENGTH else _canonical(text)
+
+
+def _canonical(text: str) -> str:
+    if ":" not in text:
         octets = _octets(text)
-        return ".".join(map(str, octets)) if octets else ""
-    if ":" not in text or "%" in text:
+        return ".".join(map(str, octets)) if octets is not None else ""
+    if "%" in text:
         return ""
     head, colon, last = text.rpartition(":")
     if "." in last:
@@ -61,11 +72,9 @@ def canonical(text: str) -> str:
             return ""
         last = f"{octets[0] << 8 | octets[1]:x}:{octets[2] << 8 | octets[3]:x}"
         text = head + colon + last
-    groups = []
-    for group in text.split(":"):
-        if len(group) > 4:
-            group = group.lstrip("0") or "0"
-        groups.append(group)
+    groups = [
+        group if len(group) <= 4 else group.lstrip("0") or "0" for group in text.split(":", 9)
+    ]
     try:
         address = ipaddress.IPv6Address(":".join(groups))
     except ValueError:
@@ -74,14 +83,21 @@ def canonical(text: str) -> str:
     return str(mapped) if mapped is not None else address.compressed
 
 
-def _octets(text: str) -> list[int] | None:
+_remembered = lru_cache(maxsize=4096)(_canonical)
+
+
+def _octets(text: str) -> tuple[int, ...] | None:
     """The four numbers of an IPv4 address, leading zeros allowed."""
-    parts = text.split(".")
+    parts = text.split(".", 4)
     if len(parts) != 4:
         return None
     numbers = []
     for part in parts:
-        if not (part.isascii() and part.isdigit()) or len(part.lstrip("0")) > 3:
+        if not (part.isascii() and part.isdigit()):
             return None
-        numbers.append(int(part))
-    return numbers if all(number <= 255 for number in numbers) else None
+        # Leading zeros go first: int() refuses very long texts with an error of its own.
+        significant = part.lstrip("0") or "0"
+        if len(significant) > 3 or int(significant) > 255:
+            return None
+        numbers.append(int(significant))
+    return tuple(numbers)
