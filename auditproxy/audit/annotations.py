@@ -24,7 +24,7 @@ ALLOW = "allow"
 FORBID = "forbid"
 
 _DEPRECATED = re.compile(
-    r'299 [^ ]+ "[^" ]+ [^" ]+ is deprecated'
+    r'299 [^ ]+ "(?:[a-z0-9.-]+/)?v\d[a-z0-9]* [A-Z][A-Za-z0-9]* is deprecated'
     r"(?: in v\d+\.\d+\+(?:, unavailable in v(?P<removed>\d+\.\d+)\+)?)?"
     r'(?:; use [^"]+)?"'
 )

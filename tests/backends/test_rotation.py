@@ -320,8 +320,11 @@ def test_reader_gets_every_line_once(tmp_path: Path, clocks: Clocks) -> None:
     written = threading.Event()
     seen: list[bytes] = []
 
+    file.write(b"0\n")
+    first = path.open("rb")
+
     def read() -> None:
-        source = path.open("rb")
+        source = first
         rest = b""
         while True:
             done = written.is_set()
@@ -346,7 +349,6 @@ def test_reader_gets_every_line_once(tmp_path: Path, clocks: Clocks) -> None:
                 source.close()
                 return
 
-    file.write(b"0\n")
     reader = threading.Thread(target=read)
     reader.start()
     for number in range(1, total):

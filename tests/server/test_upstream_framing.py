@@ -96,7 +96,7 @@ class TestWriteHead:
             {"method": b"POST", "body": no_body(), "content_length": -1},
             {"upgrade": b"websocket\r\nX: y"},
         ],
-        ids=repr,
+        ids="-".join,
     )
     def test_what_could_be_read_otherwise_is_refused(self, changes):
         """No CONNECT, no TRACE, no line break, no framing header that is not ours."""
