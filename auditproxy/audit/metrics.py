@@ -186,9 +186,9 @@ class Metrics:
         known[0].inc()
         known[1].observe(seconds)
 
-    def long_running(self, info: RequestInfo, method: str) -> Gauge:
+    def long_running(self, info: RequestInfo, method: str, code: int) -> Gauge:
         """The gauge of open requests of one kind, to be raised and lowered by the caller."""
-        verb, _, *rest = self._labels(info, method, 0, "", ())
+        verb, _, *rest = self._labels(info, method, code, "", ())
         return self._long_running.labels(verb, *rest)
 
     def _labels(

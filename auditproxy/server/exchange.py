@@ -11,6 +11,8 @@ its answer.
 import asyncio
 from typing import Any
 
+from prometheus_client import Gauge
+
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level, Stage
 from auditproxy.apis.status import (
@@ -82,6 +84,7 @@ class Exchange:
         self.user: UserInfo = NOBODY
         self.wanted: UserInfo | None = None
         self._started_emitted = False
+        self._open: Gauge | None = None
         self._stage = Stage.RESPONSE_COMPLETE
         self._finished = False
 
@@ -105,6 +108,8 @@ class Exchange:
         except TargetError as error:
             raise self.fail(new_bad_request(f"the request target is refused: {error}")) from None
         self.request_uri = self.target.request_uri
+        if self._names_another_host():
+            raise self.fail(new_bad_request("the request target names another host"))
         header_fault = self.headers.fault()
         try:
             self.info = resolve(self.method, self.target)
@@ -113,6 +118,13 @@ class Exchange:
         self.long_running = is_long_running(self.info)
         if header_fault is not None:
             raise self.fail(new_bad_request(header_fault))
+
+    def _names_another_host(self) -> bool:
+        """Whether an absolute target is for somebody else than its Host header says."""
+        authority = self.target.authority
+        if authority is None or self.method == "CONNECT":
+            return False
+        return authority != self.headers.get("host").encode("utf-8", "surrogateescape")
 
     def _unresolvable(self, raw: bytes, error: RequestInfoError) -> Refused:
         """kube-apiserver's plain 500 for a path that has no meaning; it writes no event, we do."""
@@ -210,6 +222,9 @@ class Exchange:
         if (self.long_running or self.context.failed) and not self._started_emitted:
             self._started_emitted = True
             self.emit(Stage.RESPONSE_STARTED)
+        if self.long_running and code < 400:
+            self._open = self.services.metrics.long_running(self.info, self.method, code)
+            self._open.inc()
 
     def answer_started_by_upstream(self, code: int) -> None:
         """The upstream's head is about to go to the client: record what a stage may show now."""
@@ -305,6 +320,8 @@ class Exchange:
 
     def _count(self) -> None:
         """Count the request in the metrics."""
+        if self._open is not None:
+            self._open.dec()
         status = self.context.response_status
         code = self.captured.code or (status.code if status is not None else 0)
         self.services.metrics.request(

@@ -107,8 +107,7 @@ def test_long_running_gauge() -> None:
     watch = RequestInfo(
         is_resource_request=True, path="/", verb="watch", resource="pods", api_version="v1"
     )
-    metrics.request(watch, "GET", code=200, seconds=1.0)
-    gauge = metrics.long_running(watch, "GET")
+    gauge = metrics.long_running(watch, "GET", 200)
     gauge.inc()
     assert 'apiserver_longrunning_requests{component="apiserver",group="",' in text(metrics)
     gauge.dec()

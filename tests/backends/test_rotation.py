@@ -341,7 +341,7 @@ def test_reader_gets_every_line_once(tmp_path: Path, clocks: Clocks) -> None:
             if moved:
                 # What was renamed last is the oldest that has not been read.
                 inode = os.fstat(source.fileno()).st_ino
-                order = sorted(tmp_path.glob("a-*.log")) + [path]
+                order = [*sorted(tmp_path.glob("a-*.log")), path]
                 here = [entry.stat().st_ino for entry in order].index(inode)
                 source.close()
                 source = order[here + 1].open("rb")

@@ -7,8 +7,8 @@ moment: compare them with another run on the same machine, as ratios.
 import asyncio
 import ssl
 import statistics
-import sysconfig
 import sys
+import sysconfig
 import time
 
 from tests.bench.processes import GIBIBYTE, Process

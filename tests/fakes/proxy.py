@@ -6,7 +6,6 @@ async with proxy_before(upstream, tmp_path) as proxy:
 """
 
 import asyncio
-import collections
 import contextlib
 import json
 from collections.abc import AsyncIterator

@@ -1,11 +1,12 @@
 """The exchange: time, ids, and the one place that emits."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.proxy import proxy_before, request
-from tests.fakes.upstream import FakeUpstream, answer, replying
+from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
 
 
 @pytest.mark.parametrize(
@@ -86,3 +87,49 @@ async def test_request_metrics(tmp_path: Path) -> None:
         plain = {**dict.fromkeys(labels, ""), "verb": "GET", "component": "apiserver"}
         assert proxy.metric("apiserver_request_total", **plain, code="401") == 1
         assert proxy.metric("apiserver_audit_event_total") == 3
+
+
+@pytest.mark.parametrize(("target", "code"), [("http://proxy/api", 200), ("http://evil/api", 400)])
+async def test_absolute_form(tmp_path: Path, target: str, code: int) -> None:
+    """T123: an absolute target must name the host that the request is for; its path goes upstream."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        assert (await proxy.ask(request("GET", target))).status == code
+        if code == 200:
+            assert upstream.connections[0].received.startswith(b"GET /api HTTP/1.1\r\n")
+            assert proxy.events[0]["requestURI"] == "/api"
+        else:
+            assert upstream.connections == []
+
+
+async def test_open_requests_are_counted(tmp_path: Path) -> None:
+    """apiserver_longrunning_requests rises while a watch is open and falls when it ends."""
+    release = asyncio.Event()
+
+    async def script(connection: FakeConnection) -> None:
+        await connection.read_head()
+        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n")
+        await release.wait()
+        connection.send(b"0\r\n\r\n")
+
+    labels = {
+        "verb": "WATCH",
+        "group": "",
+        "version": "v1",
+        "resource": "pods",
+        "subresource": "",
+        "scope": "cluster",
+        "component": "apiserver",
+    }
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        reader, writer = await proxy.connect()
+        writer.write(request("GET", "/api/v1/pods?watch=1"))
+        async with asyncio.timeout(5):
+            await reader.readuntil(b"hi")
+            assert proxy.metric("apiserver_longrunning_requests", **labels) == 1
+            release.set()
+            await reader.readuntil(b"0\r\n\r\n")
+        await proxy.until_events(3)
+        assert proxy.metric("apiserver_longrunning_requests", **labels) == 0

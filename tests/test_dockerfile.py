@@ -1,0 +1,167 @@
+"""The Dockerfile, read as far as it can be without building it."""
+
+import json
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+IGNORED = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+WITH_FAST = re.compile(r"\$\{wheel\}\[fast\]")
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One instruction: its word in capitals and the rest of its logical line."""
+
+    word: str
+    value: str
+
+
+def instructions(text: str) -> tuple[Instruction, ...]:
+    """The instructions of a Dockerfile, continuation lines joined, comments left out."""
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    logical = re.sub(r"\\\n", " ", "\n".join(lines))
+    found = []
+    for line in logical.splitlines():
+        word, _, value = line.strip().partition(" ")
+        if word:
+            found.append(Instruction(word.upper(), " ".join(value.split())))
+    return tuple(found)
+
+
+def stages(found: tuple[Instruction, ...]) -> tuple[tuple[Instruction, ...], ...]:
+    """The instructions of each stage, FROM first."""
+    starts = [index for index, one in enumerate(found) if one.word == "FROM"]
+    return tuple(
+        found[start:end] for start, end in zip(starts, [*starts[1:], len(found)], strict=True)
+    )
+
+
+ALL = instructions((ROOT / "Dockerfile").read_text(encoding="utf-8"))
+BUILDER, RUNTIME = stages(ALL)
+
+
+def values(stage: tuple[Instruction, ...], word: str) -> list[str]:
+    """The values of every instruction of one word in a stage."""
+    return [one.value for one in stage if one.word == word]
+
+
+def commands(stage: tuple[Instruction, ...]) -> list[str]:
+    """The shell commands of a stage, one by one."""
+    return [part.strip() for run in values(stage, "RUN") for part in run.split("&&")]
+
+
+def test_reads_instructions() -> None:
+    """The reader joins continuation lines and leaves comments out, inside of them too."""
+    found = instructions("# a\nFROM x AS y\nRUN a \\\n # why\n && b\nUSER 1\n")
+    assert found == (
+        Instruction("FROM", "x AS y"),
+        Instruction("RUN", "a && b"),
+        Instruction("USER", "1"),
+    )
+    assert len(stages((*found, *found))) == 2
+
+
+def test_stages() -> None:
+    """A builder and a runtime of the same slim image, so that the interpreter is the same."""
+    assert BUILDER[0].value == "python:3.13-slim AS builder"
+    assert RUNTIME[0].value == "python:3.13-slim"
+
+
+def test_python_is_allowed() -> None:
+    """The image's Python is one that the package accepts."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    oldest = project["requires-python"].removeprefix(">=")
+    version = re.search(r"python:(\d+)\.(\d+)", RUNTIME[0].value)
+    assert version is not None
+    assert tuple(map(int, version.groups())) >= tuple(map(int, oldest.split(".")))
+    assert "fast" in project["optional-dependencies"]
+    assert project["scripts"] == {"auditproxy": "auditproxy.cli:main"}
+
+
+def test_copies_exist() -> None:
+    """What the builder copies is in the repository, is not ignored, and is all that is sent."""
+    copied = [name for value in values(BUILDER, "COPY") for name in value.split()[:-1]]
+    assert copied
+    for name in copied:
+        assert (ROOT / name).exists(), name
+    assert {line[1:] for line in IGNORED if line.startswith("!")} == set(copied)
+    assert "*" in IGNORED
+
+
+def test_copies_what_the_package_names() -> None:
+    """The files that pyproject.toml reads while building are copied."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    copied = {name for value in values(BUILDER, "COPY") for name in value.split()[:-1]}
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    needed = {
+        "pyproject.toml",
+        project["project"]["readme"],
+        *project["project"]["license-files"],
+        *wheel,
+    }
+    assert needed <= copied
+
+
+def test_runtime_copies_only_the_environment() -> None:
+    """Nothing but the virtual environment comes over, to the same path: its scripts name it."""
+    assert values(RUNTIME, "COPY") == ["--from=builder /opt/auditproxy /opt/auditproxy"]
+    assert not values(RUNTIME, "RUN")
+    assert any("-m venv" in one and one.endswith(" /opt/auditproxy") for one in commands(BUILDER))
+
+
+def test_installs_by_constraints() -> None:
+    """Every install is constrained, with the extra ``fast``, and hatchling's version is given."""
+    installs = [one for one in commands(BUILDER) if re.match(r"pip .*\binstall\b|pip install", one)]
+    assert len(installs) == 2
+    assert all("--constraint constraints.txt" in one for one in installs)
+    assert WITH_FAST.search(installs[-1])
+    constraints = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    assert re.search(r"^hatchling==", constraints, re.MULTILINE)
+    assert re.search(r"^uvloop==", constraints, re.MULTILINE)
+
+
+def test_non_root_by_number() -> None:
+    """The user is a number, and the one of the Deployment."""
+    assert values(RUNTIME, "USER") == ["65532:65532"]
+    path = ROOT / "manifests/base/deployment.yaml"
+    deployment = yaml.safe_load(path.read_text(encoding="utf-8"))
+    context = deployment["spec"]["template"]["spec"]["securityContext"]
+    assert (context["runAsUser"], context["runAsGroup"]) == (65532, 65532)
+
+
+def test_starts_the_proxy() -> None:
+    """The image is the command; without arguments it serves."""
+    assert json.loads(values(RUNTIME, "ENTRYPOINT")[0]) == ["auditproxy"]
+    assert json.loads(values(RUNTIME, "CMD")[0]) == ["serve"]
+    assert values(RUNTIME, "HEALTHCHECK") == ["NONE"]
+    assert RUNTIME[-1].word == "CMD"
+
+
+def test_writes_nothing() -> None:
+    """Python writes no byte code and keeps no line back; the command is found on PATH."""
+    environment = dict(
+        pair.split("=", 1) for value in values(RUNTIME, "ENV") for pair in value.split()
+    )
+    assert environment["PYTHONDONTWRITEBYTECODE"] == "1"
+    assert environment["PYTHONUNBUFFERED"] == "1"
+    assert environment["PATH"].split(":")[0] == "/opt/auditproxy/bin"
+
+
+@pytest.mark.parametrize("name", ["title", "description", "licenses", "base.name"])
+def test_labels(name: str) -> None:
+    """The image says what it is in the words of the OCI."""
+    label = values(RUNTIME, "LABEL")[0]
+    assert re.search(rf'org\.opencontainers\.image\.{re.escape(name)}="[^"]+"', label)
+
+
+def test_names_no_host() -> None:
+    """Nothing is fetched by address: images and packages come from where the builder is told to."""
+    for one in ALL:
+        assert "://" not in one.value
+        assert not re.search(r"--(extra-)?index-url|curl|wget|apt-get", one.value)
