@@ -204,6 +204,11 @@ class ClientConnection(RequestHandler):
     # --- upgrades --------------------------------------------------------------
 
     @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop; asking asyncio for it costs a system call in Python 3.11."""
+        return self._loop
+
+    @property
     def holds_upgrade(self) -> bool:
         """Whether the bytes behind the current request wait for the tunnel."""
         return self._held is not None

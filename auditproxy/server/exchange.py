@@ -83,6 +83,8 @@ class Exchange:
         self.captured = Captured()
         self.user: UserInfo = NOBODY
         self.wanted: UserInfo | None = None
+        self.expired = False
+        self._expiry: asyncio.TimerHandle | None = None
         self._started_emitted = False
         self._open: Gauge | None = None
         self._stage = Stage.RESPONSE_COMPLETE
@@ -149,7 +151,17 @@ class Exchange:
         except TimeoutParameterError as error:
             raise self.fail(new_bad_request(str(error)), message=str(error)) from None
         spent = self.now() - self.context.received
-        return asyncio.get_running_loop().time() + (allowed - spent) / 1e9 + UPSTREAM_GRACE
+        return self.connection.loop.time() + (allowed - spent) / 1e9 + UPSTREAM_GRACE
+
+    def end_at(self, deadline: float | None) -> None:
+        """End this request at the deadline by cancelling its task, with ``expired`` set."""
+        if deadline is not None:
+            self._expiry = self.connection.loop.call_at(deadline, self._expire)
+
+    def _expire(self) -> None:
+        self.expired = True
+        if self.task is not None:
+            self.task.cancel()
 
     def unauthenticated(self) -> Refused:
         """kube-apiserver's 401 and its one event."""
@@ -265,6 +277,9 @@ class Exchange:
         if self._finished:
             return
         self._finished = True
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
         self._count()
         context = self.context
         if context.level is Level.NONE or context.failed or context.finished:
@@ -275,8 +290,7 @@ class Exchange:
             self._record()
             self._emit_last()
             return
-        loop = asyncio.get_running_loop()
-        decoding = loop.run_in_executor(None, self._record)
+        decoding = self.connection.loop.run_in_executor(None, self._record)
         self.services.pending.add(decoding)
         decoding.add_done_callback(self._recorded)
 

@@ -166,11 +166,13 @@ def relay_for(exchange: Exchange) -> ResponseRelay:
             limit=exchange.services.limits.response_copy,
         )
 
-    def on_head(head: ResponseHead) -> None:
+    # The relay comes as a parameter: a closure over it would be a cycle for the
+    # garbage collector in every request.
+    def on_head(relay: ResponseRelay, head: ResponseHead) -> None:
         note_answer(exchange, relay)
         exchange.answer_started_by_upstream(head.status)
 
-    relay = ResponseRelay(
+    return ResponseRelay(
         exchange.connection,
         head_request=exchange.method == "HEAD",
         http_1_0=http_1_0,
@@ -180,7 +182,6 @@ def relay_for(exchange: Exchange) -> ResponseRelay:
         copy_limit=copy_limit,
         on_head=on_head,
     )
-    return relay
 
 
 def note_answer(exchange: Exchange, relay: ResponseRelay) -> None:

@@ -71,11 +71,13 @@ class Handler:
             answer(exchange, refused)
         except UpstreamError as error:
             self.upstream_failed(exchange, error)
-        except TimeoutError:
-            self.too_late(exchange)
         except asyncio.CancelledError:
-            exchange.client_left()
-            raise
+            if not exchange.expired:
+                exchange.client_left()
+                raise
+            if exchange.task is not None:
+                exchange.task.uncancel()
+            self.too_late(exchange)
         except Exception as crash:
             self.crashed(exchange, crash)
         finally:
@@ -90,10 +92,10 @@ class Handler:
         identity = await self.authenticate(exchange)
         exchange.begin(identity.user, identity.annotations)
         exchange.request_received()
-        async with asyncio.timeout_at(deadline):
-            await self.impersonate(exchange, identity)
-            await self.explain(exchange)
-            await forward(exchange, identity)
+        exchange.end_at(deadline)
+        await self.impersonate(exchange, identity)
+        await self.explain(exchange)
+        await forward(exchange, identity)
 
     async def authenticate(self, exchange: Exchange) -> Identity:
         """Find out who asks; a failure is kube-apiserver's audited 401."""

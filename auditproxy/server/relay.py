@@ -8,7 +8,6 @@ Nothing here waits. The client's full write buffer pauses the upstream through
 the flow that ``head`` was given; the copy stops at its limit and says so.
 """
 
-import asyncio
 from collections.abc import Callable
 
 from auditproxy.request.headers import RawHeaders
@@ -94,7 +93,7 @@ class ResponseRelay:
         hold_errors: bool,
         headers_for: Callable[[ResponseHead], RawHeaders],
         copy_limit: Callable[[ResponseHead], int],
-        on_head: Callable[[ResponseHead], None],
+        on_head: "Callable[[ResponseRelay, ResponseHead], None]",
     ) -> None:
         self._connection = connection
         self._transport = connection.transport
@@ -155,21 +154,26 @@ class ResponseRelay:
         if self._chunked and self._transport is not None:
             self._transport.write(_LAST_CHUNK)
         self.finished = True
-        self._connection.flow = None
+        self._release()
 
     def cut(self) -> None:
         """The upstream broke off: cut the client's stream, never end it cleanly."""
         self._keep_alive = False
-        self._connection.flow = None
+        self._release()
         if self._transport is not None:
             self._transport.abort()
+
+    def _release(self) -> None:
+        """Let go of the upstream's side, which holds on to us: no cycle stays behind."""
+        self._connection.flow = None
+        self._flow = None
 
     def _start(self) -> None:
         """Let the head out, and whatever was held behind it."""
         head = self.head_received
         assert head is not None
         self.started = True
-        self._on_head(head)
+        self._on_head(self, head)
         if self._transport is None:
             return
         headers = (*self._headers_for(head), *self._framing(head))
@@ -177,7 +181,7 @@ class ResponseRelay:
         if head.has_body:
             # The body's first piece mostly follows at once and shares the head's write;
             # a stream that is silent at first gets its head alone, in this turn of the loop.
-            asyncio.get_running_loop().call_soon(self._flush_head)
+            self._connection.loop.call_soon(self._flush_head)
         else:
             self._flush_head()
         self._connection.flow = self._flow

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from auditproxy.run import build
+from auditproxy.run import build, tune_garbage_collector
 from tests.options import options
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -92,6 +92,7 @@ async def proxy(port: int, level: str) -> None:
             tls=True,
         )
         await running.start()
+        tune_garbage_collector()
         print(running.port, flush=True)
         await asyncio.get_running_loop().create_future()
 
