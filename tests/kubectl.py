@@ -1,6 +1,8 @@
 """The kubectl binaries of this machine: PyPI's, Debian's, and one that KUBECTL_MATRIX names."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,3 +31,15 @@ def kubectl_binaries() -> tuple[Path, ...]:
         if done.returncode == 0:
             working.append(candidate)
     return tuple(working)
+
+
+@cache
+def minor_version(binary: Path) -> int:
+    """The minor version of a kubectl, 37 for v1.37.1."""
+    done = subprocess.run(
+        [str(binary), "version", "--client", "-o", "json"],
+        capture_output=True,
+        timeout=30,
+        check=True,
+    )
+    return int(re.sub(r"\D", "", json.loads(done.stdout)["clientVersion"]["minor"]))

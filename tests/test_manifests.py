@@ -1,102 +1,37 @@
-"""The manifests: they render, are valid, and say what the code does."""
+"""The manifests: they render, are valid, and name flags, ports and files that the code has."""
 
 import subprocess
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
+import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
 from auditproxy import __version__
-from auditproxy.apis.attributes import Attributes
-from auditproxy.apis.audit import Level, RequestAuditConfig
-from auditproxy.apis.user import UserInfo
-from auditproxy.audit.policy import PolicyRuleEvaluator, load_policy
-from auditproxy.authentication.tokenreview import TOKEN_REVIEWS
-from auditproxy.authentication.upstreamidentity import impersonation_headers
-from auditproxy.authorization.subjectaccessreview import SUBJECT_ACCESS_REVIEWS
 from auditproxy.flags import parse
 from auditproxy.later_flags import REFUSED
-from auditproxy.options import Options, validate
-from auditproxy.serve_flags import FLAGS, options_from
+from auditproxy.serve_flags import FLAGS
 from auditproxy.server.health import GROUPS
 from tests.e2e.cluster import ADMIN_TOKEN, assets, running
 from tests.kubectl import kubectl_binaries
-
-MANIFESTS = Path(__file__).parent.parent / "manifests"
-FILES = sorted(MANIFESTS.rglob("*.yaml"))
-ROOTS = tuple(
-    sorted(
-        str(path.parent.relative_to(MANIFESTS))
-        for path in FILES
-        if path.name == "kustomization.yaml" and "components" not in path.parts
-    )
+from tests.manifests import (
+    FILES,
+    MANIFESTS,
+    PASSTHROUGH,
+    ROOTS,
+    name_of,
+    only,
+    options_of,
+    pod_of,
+    proxy_of,
+    render,
 )
-PASSTHROUGH = ("overlays/aks", "overlays/eks", "overlays/gke", "overlays/sidecar")
-POLICIES = ("base/policy.yaml", "policy-sample.yaml")
+
 SECOND = 1_000_000_000
 
 # Kinds of cert-manager are not Kubernetes' own: there is no schema for them here.
 WITHOUT_SCHEMA = ("cert-manager.io/v1",)
-
-
-def name_of(path: Path) -> str:
-    """A path within the manifests."""
-    return str(path.relative_to(MANIFESTS))
-
-
-@cache
-def render(root: str, binary: Path | None = None) -> tuple[dict[str, Any], ...]:
-    """The objects of one kustomization, as a kubectl renders them (the first when none is named)."""
-    done = subprocess.run(
-        [str(binary or kubectl_binaries()[0]), "kustomize", str(MANIFESTS / root)],
-        capture_output=True,
-        timeout=30,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    assert not done.stderr, done.stderr.decode()
-    return tuple(yaml.safe_load_all(done.stdout))
-
-
-def only(root: str, kind: str, name: str) -> dict[str, Any]:
-    """The object of one kind and name in a rendered kustomization."""
-    (found,) = [
-        one for one in render(root) if (one["kind"], one["metadata"]["name"]) == (kind, name)
-    ]
-    return found
-
-
-def pod_of(root: str) -> dict[str, Any]:
-    """The pod template's spec of the kustomization's Deployment."""
-    (deployment,) = [one for one in render(root) if one["kind"] == "Deployment"]
-    spec: dict[str, Any] = deployment["spec"]["template"]["spec"]
-    return spec
-
-
-def proxy_of(root: str) -> dict[str, Any]:
-    """The proxy's container, be it a sidecar."""
-    pod = pod_of(root)
-    containers = [*pod.get("initContainers", ()), *pod["containers"]]
-    (container,) = [one for one in containers if one["name"] == "auditproxy"]
-    found: dict[str, Any] = container
-    return found
-
-
-def options_of(root: str) -> Options:
-    """What the proxy makes of the container's arguments; a fault fails the test."""
-    command, *words = proxy_of(root)["args"]
-    assert command == "serve"
-    parsed = parse(words, FLAGS, REFUSED)
-    assert parsed.faults == ()
-    assert parsed.arguments == ()
-    options = options_from(parsed.values)
-    assert validate(options) == ()
-    return options
 
 
 class UniqueKeys(yaml.SafeLoader):
@@ -124,7 +59,7 @@ class TestFiles:
 
     @pytest.mark.parametrize("root", ROOTS)
     def test_every_file_is_used(self, root: str) -> None:
-        """No file lies beside a kustomization without being named there, and the other way round."""
+        """No file lies beside a kustomization without being named there, nor the reverse."""
         folder = MANIFESTS / root
         kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8"))
         named = {
@@ -322,277 +257,6 @@ class TestArguments:
         assert secret["name"] == "auditproxy-tls"
         assert secret["items"] == [{"key": "ca.crt", "path": "ca.crt"}]
         assert not any("env" in one for one in pod["initContainers"])
-
-
-class TestSecurity:
-    """What the pod may do, and who reaches it."""
-
-    @pytest.mark.parametrize("root", ROOTS)
-    def test_restricted(self, root: str) -> None:
-        """Pod Security's restricted profile, a read-only root, and a group that reads the key."""
-        pod = pod_of(root)
-        container = proxy_of(root)
-        context = {**pod["securityContext"], **container["securityContext"]}
-        assert context["runAsNonRoot"] is True
-        assert (context["runAsUser"], context["runAsGroup"]) == (65532, 65532)
-        assert context["readOnlyRootFilesystem"] is True
-        assert context["allowPrivilegeEscalation"] is False
-        assert context["capabilities"] == {"drop": ["ALL"]}
-        assert context["seccompProfile"] == {"type": "RuntimeDefault"}
-        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
-        allowed = {"secret", "configMap", "emptyDir", "projected"}
-        for volume in pod["volumes"]:
-            assert set(volume) - {"name"} <= allowed
-            if "secret" in volume:
-                assert volume["secret"]["defaultMode"] == 0o440
-        assert pod["securityContext"]["fsGroup"] == 65532
-        assert container["resources"]["limits"]["memory"]
-        assert container["resources"]["requests"]["cpu"]
-
-    def test_spread_and_budget(self) -> None:
-        """Two replicas on two nodes, of which one may be taken away at a time."""
-        deployment = only("base", "Deployment", "auditproxy")
-        labels = deployment["spec"]["template"]["metadata"]["labels"]
-        selectors = [
-            deployment["spec"]["selector"],
-            *(one["labelSelector"] for one in pod_of("base")["topologySpreadConstraints"]),
-            only("base", "PodDisruptionBudget", "auditproxy")["spec"]["selector"],
-            only("base", "NetworkPolicy", "auditproxy")["spec"]["podSelector"],
-        ]
-        services = [only("base", "Service", name) for name in ("auditproxy", "auditproxy-metrics")]
-        selectors += [{"matchLabels": one["spec"]["selector"]} for one in services]
-        for selector in selectors:
-            assert selector["matchLabels"].items() <= labels.items()
-        assert deployment["spec"]["replicas"] == 2
-        assert only("base", "PodDisruptionBudget", "auditproxy")["spec"]["maxUnavailable"] == 1
-        account = only("base", "ServiceAccount", pod_of("base")["serviceAccountName"])
-        assert account["automountServiceAccountToken"] is False
-        assert pod_of("base")["automountServiceAccountToken"] is True
-
-    def test_network_policy(self) -> None:
-        """Clients reach only the proxy, some namespaces its metrics, and it the API server and DNS."""
-        spec = only("base", "NetworkPolicy", "auditproxy")["spec"]
-        assert sorted(spec["policyTypes"]) == ["Egress", "Ingress"]
-        clients, metrics = spec["ingress"]
-        assert clients == {"ports": [{"port": "https"}]}
-        assert metrics["ports"] == [{"port": "health"}]
-        assert metrics["from"]
-        names = {one["name"] for one in proxy_of("base")["ports"]}
-        assert {"https", "health"} == names
-        api_server, dns = spec["egress"]
-        assert [one["port"] for one in api_server["ports"]] == [443, 6443]
-        assert {(one["port"], one["protocol"]) for one in dns["ports"]} == {
-            (53, "UDP"),
-            (53, "TCP"),
-        }
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One question to RBAC: verb, group, resource and subresource."""
-
-    verb: str
-    group: str
-    resource: str
-    subresource: str = ""
-
-
-def allows(rule: Mapping[str, Any], asked: Asked) -> bool:
-    """Whether an RBAC rule allows it (pkg/apis/rbac/v1/evaluation_helpers.go)."""
-    combined = f"{asked.resource}/{asked.subresource}" if asked.subresource else asked.resource
-    spellings = {"*", combined} | ({f"*/{asked.subresource}"} if asked.subresource else set())
-    return (
-        bool({"*", asked.verb} & set(rule["verbs"]))
-        and bool({"*", asked.group} & set(rule["apiGroups"]))
-        and bool(spellings & set(rule["resources"]))
-    )
-
-
-def impersonations(user: UserInfo) -> Iterator[Asked]:
-    """What kube-apiserver asks of RBAC for the headers that the proxy sends."""
-    for name, _ in impersonation_headers(user):
-        word = name.decode().removeprefix("Impersonate-")
-        if word == "User":
-            service_account = user.username.startswith("system:serviceaccount:")
-            yield Asked("impersonate", "", "serviceaccounts" if service_account else "users")
-        elif word == "Group":
-            yield Asked("impersonate", "", "groups")
-        elif word == "Uid":
-            yield Asked("impersonate", "authentication.k8s.io", "uids")
-        else:
-            key = word.removeprefix("Extra-").lower()
-            yield Asked("impersonate", "authentication.k8s.io", "userextras", key)
-
-
-def creation(path: str) -> Asked:
-    """The right to post to ``/apis/<group>/<version>/<resource>``."""
-    _, _, group, _, resource = path.split("/")
-    return Asked("create", group, resource)
-
-
-ALICE = UserInfo(
-    username="alice", uid="7", groups=("dev",), extra={"arn": ("a",), "example.com/Key": ("b",)}
-)
-CONTROLLER = UserInfo(username="system:serviceaccount:default:controller")
-NEEDED = {
-    *impersonations(ALICE),
-    *impersonations(CONTROLLER),
-    creation(str(TOKEN_REVIEWS)),
-    creation(str(SUBJECT_ACCESS_REVIEWS)),
-}
-
-
-class TestRbac:
-    """The account of the base may do what the code does, and nothing else."""
-
-    RULES = tuple(
-        rule for one in render("base") if one["kind"] == "ClusterRole" for rule in one["rules"]
-    )
-
-    @pytest.mark.parametrize("asked", sorted(NEEDED, key=str), ids=str)
-    def test_is_enough(self, asked: Asked) -> None:
-        """Whatever the proxy asks kube-apiserver is granted."""
-        assert any(allows(rule, asked) for rule in self.RULES)
-
-    def test_is_no_more(self) -> None:
-        """Each verb and resource of each rule is one that the proxy needs; "*" only where said."""
-        for rule in self.RULES:
-            assert not {"resourceNames", "nonResourceURLs"} & set(rule)
-            for verb in rule["verbs"]:
-                for group in rule["apiGroups"]:
-                    for resource in rule["resources"]:
-                        one = {"verbs": [verb], "apiGroups": [group], "resources": [resource]}
-                        assert any(allows(one, asked) for asked in NEEDED), one
-                        assert "*" not in (verb, group)
-                        if resource == "*":
-                            assert (verb, group) == ("impersonate", "authentication.k8s.io")
-
-    def test_userextras_have_no_wildcard(self) -> None:
-        """RBAC reads "userextras/*" as a name: this is why the rule says "*"."""
-        extra = Asked("impersonate", "authentication.k8s.io", "userextras", "arn")
-        rule = {"verbs": ["impersonate"], "apiGroups": ["authentication.k8s.io"]}
-        assert not allows({**rule, "resources": ["userextras/*"]}, extra)
-        assert not allows({**rule, "resources": ["userextras"]}, extra)
-        assert allows({**rule, "resources": ["userextras/arn"]}, extra)
-
-    def test_bindings(self) -> None:
-        """Both roles are bound to the account of the pods."""
-        bindings = [one for one in render("base") if one["kind"] == "ClusterRoleBinding"]
-        roles = {one["metadata"]["name"] for one in render("base") if one["kind"] == "ClusterRole"}
-        assert {one["roleRef"]["name"] for one in bindings} == roles
-        for one in bindings:
-            assert one["subjects"] == [
-                {
-                    "kind": "ServiceAccount",
-                    "name": pod_of("base")["serviceAccountName"],
-                    "namespace": "auditproxy",
-                }
-            ]
-
-
-def evaluate(
-    policy: str, verb: str, group: str, resource: str, subresource: str = ""
-) -> RequestAuditConfig:
-    """What a policy file says of one request for a resource."""
-    raw = (MANIFESTS / policy).read_bytes()
-    evaluator = PolicyRuleEvaluator(load_policy(raw, policy)[0])
-    return evaluator.evaluate(
-        Attributes(
-            user=ALICE,
-            verb=verb,
-            is_resource_request=True,
-            path="/",
-            namespace="default",
-            api_group=group,
-            api_version="v1",
-            resource=resource,
-            subresource=subresource,
-            name="x",
-        )
-    )
-
-
-VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-class TestPolicies:
-    """The policies keep secrets out and let nothing of weight by."""
-
-    def test_loads(self, policy: str) -> None:
-        """Nothing to warn of."""
-        loaded, warnings = load_policy((MANIFESTS / policy).read_bytes(), policy)
-        assert warnings == ()
-        assert loaded.rules
-
-    @pytest.mark.parametrize("verb", VERBS)
-    @pytest.mark.parametrize(
-        ("group", "resource", "subresource"),
-        [
-            ("", "secrets", ""),
-            ("", "configmaps", ""),
-            ("", "serviceaccounts", "token"),
-            ("authentication.k8s.io", "tokenreviews", ""),
-        ],
-    )
-    def test_secrets(
-        self, policy: str, verb: str, group: str, resource: str, subresource: str
-    ) -> None:
-        """What holds secrets is recorded, and never with a body."""
-        assert evaluate(policy, verb, group, resource, subresource).level is Level.METADATA
-
-    @pytest.mark.parametrize("verb", ["get", "create"])
-    @pytest.mark.parametrize("subresource", ["exec", "attach", "portforward"])
-    def test_sessions(self, policy: str, verb: str, subresource: str) -> None:
-        """A session is recorded whichever verb the client's transport makes of it."""
-        assert evaluate(policy, verb, "", "pods", subresource).level is Level.REQUEST
-
-    @pytest.mark.parametrize(
-        ("verb", "group", "resource", "subresource", "level"),
-        [
-            ("update", "coordination.k8s.io", "leases", "", Level.NONE),
-            ("create", "", "pods", "proxy", Level.METADATA),
-            ("create", "", "services", "proxy", Level.METADATA),
-            ("create", "", "pods", "", Level.REQUEST),
-            ("create", "", "pods", "eviction", Level.REQUEST),
-            ("patch", "apps", "deployments", "scale", Level.REQUEST),
-            ("list", "", "pods", "", Level.METADATA),
-            ("get", "", "pods", "log", Level.METADATA),
-            (
-                "create",
-                "rbac.authorization.k8s.io",
-                "clusterrolebindings",
-                "",
-                Level.REQUEST_RESPONSE,
-            ),
-            ("list", "rbac.authorization.k8s.io", "clusterrolebindings", "", Level.METADATA),
-            ("create", "example.com", "widgets", "", Level.METADATA),
-            ("create", "authorization.k8s.io", "subjectaccessreviews", "", Level.METADATA),
-        ],
-    )
-    def test_levels(
-        self, policy: str, verb: str, group: str, resource: str, subresource: str, level: Level
-    ) -> None:
-        """The level that the comments of the policy promise."""
-        config = evaluate(policy, verb, group, resource, subresource)
-        assert config.level is level
-        assert config.omit_managed_fields
-
-    @pytest.mark.parametrize(
-        ("path", "level"),
-        [
-            ("/healthz", Level.NONE),
-            ("/livez/ping", Level.NONE),
-            ("/readyz", Level.NONE),
-            ("/version", Level.METADATA),
-            ("/metrics", Level.METADATA),
-        ],
-    )
-    def test_paths(self, policy: str, path: str, level: Level) -> None:
-        """Nothing for probes; other paths leave their metadata."""
-        loaded = load_policy((MANIFESTS / policy).read_bytes(), policy)[0]
-        asked = Attributes(user=ALICE, verb="get", is_resource_request=False, path=path)
-        assert PolicyRuleEvaluator(loaded).evaluate(asked).level is level
 
 
 @pytest.mark.skipif(assets() is None, reason="KUBEBUILDER_ASSETS names no kube-apiserver")

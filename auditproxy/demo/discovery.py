@@ -37,6 +37,8 @@ def non_resource(request: Request) -> Response:
         return _health(path, request)
     if path == "/version":
         return answer(_version())
+    if path == "/openapi/v2":
+        return Response(200, OPENAPI_V2, OPENAPI_V2_TYPE)
     if path == "/openapi/v3":
         return answer(_openapi_index())
     if path.startswith("/openapi/v3/"):
@@ -212,6 +214,11 @@ def _discovered(kind: ResourceType) -> Object:
 
 def _root(group: str, version: str) -> str:
     return f"apis/{group}/{version}" if group else f"api/{version}"
+
+
+OPENAPI_V2_TYPE = "application/octet-stream"
+OPENAPI_V2 = b"\x0a\x032.0\x12\x0c\x0a\x04demo\x12\x04v1.0"
+"""A document without types, for kubectl before 1.27: what it does not know it does not validate."""
 
 
 def _openapi_index() -> Object:
