@@ -264,7 +264,8 @@ def _assert_identity(headers: RawHeaders, identity: RawHeaders) -> None:
         key = header[0].lower().replace(b"_", b"-")
         if key == b"authorization" or key.startswith(_IDENTITY_PREFIXES):
             found.append(header)
-            users += key == b"impersonate-user" and bool(header[1])
+            # Not the normalised name: the upstream knows this one spelling of the user.
+            users += header[0].lower() == b"impersonate-user" and bool(header[1])
             impersonated += key.startswith(b"impersonate")
     if tuple(found) != identity or users != bool(impersonated):
         raise HeaderAssertionError("the header list does not carry the request's identity")

@@ -231,7 +231,8 @@ class Exchange:
         """Note the code right before the first byte goes out; emits ResponseStarted where due."""
         self.answer_started = True
         self.context.wrote_code(code)
-        if (self.long_running or self.context.failed) and not self._started_emitted:
+        has_started_event = self.long_running or self.context.failed
+        if has_started_event and not self._started_emitted and self._stage is not Stage.PANIC:
             self._started_emitted = True
             self.emit(Stage.RESPONSE_STARTED)
         if self.long_running and code < 400:

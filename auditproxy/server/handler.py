@@ -160,8 +160,8 @@ class Handler:
         """Our own fault: kube-apiserver's Panic event, and its text for the client."""
         place = describe(crash)
         self.services.report(f"request {exchange.context.audit_id} crashed: {place}")
-        answer_crash(exchange)
         exchange.panic(type(crash).__name__)
+        answer_crash(exchange)
 
     def too_late(self, exchange: Exchange) -> None:
         """The request outlived its deadline: kube-apiserver's 504, or a cut stream."""

@@ -127,8 +127,15 @@ def test_no_fault(line: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["Impersonate-Foo: x", "Impersonate: x", "Impersonate-Users: x", "Impersonate-: x"]
-    + ["IMPERSONATE-FOO: x", "Impersonate-Extra: x", "Impersonatex: x"],
+    [
+        "Impersonate-Foo: x",
+        "Impersonate: x",
+        "Impersonate-Users: x",
+        "Impersonate-: x",
+        "IMPERSONATE-FOO: x",
+        "Impersonate-Extra: x",
+        "Impersonatex: x",
+    ],
 )
 def test_unknown_impersonation(line: str) -> None:
     """T004: an Impersonate-* header that Kubernetes does not know is refused."""
@@ -137,15 +144,22 @@ def test_unknown_impersonation(line: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Impersonate_User", "X_Remote_User", "Impersonate-Extra_a", "Impersonate.User", "X-A b"]
-    + ["X~A", "X!", "\u00e4", "\udcff", "Impersonate-User\x0b", ""],
+    [
+        "Impersonate_User",
+        "X_Remote_User",
+        "Impersonate-Extra_a",
+        "Impersonate.User",
+        "X-A b",
+        "X~A",
+        "X!",
+        "ä",
+        "�",
+        "Impersonate-User\x0b",
+    ],
 )
 def test_strange_names(name: str) -> None:
     """T006: a name with anything but letters, digits and ``-`` is refused, and not repeated."""
     fault = headers_of(f"{name}: canary").fault()
-    if name == "":
-        assert fault is None  # the parser refuses an empty name
-        return
     assert fault is not None
     assert "canary" not in fault
     assert name not in fault
@@ -306,8 +320,16 @@ def test_upstream_list() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Impersonate-User", "iMPERSONATE-uSER", "IMPERSONATE-GROUP", "Impersonate-Uid"]
-    + ["Impersonate-Extra-x", "impersonate-foo", "Impersonate_User", "impersonate"],
+    [
+        "Impersonate-User",
+        "iMPERSONATE-uSER",
+        "IMPERSONATE-GROUP",
+        "Impersonate-Uid",
+        "Impersonate-Extra-x",
+        "impersonate-foo",
+        "Impersonate_User",
+        "impersonate",
+    ],
 )
 def test_client_impersonation_stays_behind(name: str) -> None:
     """T005, T017: no Impersonate-* line of the client goes upstream, in no spelling."""
@@ -368,8 +390,19 @@ def test_upgrade_request() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Proxy-Authorization", "Proxy-Foo"]
-    + ["Transfer-Encoding", "Upgrade", "HTTP2-Settings", "Content-Length", "Expect"],
+    [
+        "Keep-Alive",
+        "Proxy-Connection",
+        "TE",
+        "Trailer",
+        "Proxy-Authorization",
+        "Proxy-Foo",
+        "Transfer-Encoding",
+        "Upgrade",
+        "HTTP2-Settings",
+        "Content-Length",
+        "Expect",
+    ],
 )
 def test_hop_by_hop_stays_behind(name: str) -> None:
     """T011: what is between the client and us stays there."""
@@ -378,8 +411,17 @@ def test_hop_by_hop_stays_behind(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["X-Forwarded-User", "X-Auth-Request-User", "X-Forwarded-Client-Cert", "SSL-Client-Cert"]
-    + ["X-Forwarded-For", "X-Real-Ip", "Forwarded", "Cookie", "X-Forwarded-Host"],
+    [
+        "X-Forwarded-User",
+        "X-Auth-Request-User",
+        "X-Forwarded-Client-Cert",
+        "SSL-Client-Cert",
+        "X-Forwarded-For",
+        "X-Real-Ip",
+        "Forwarded",
+        "Cookie",
+        "X-Forwarded-Host",
+    ],
 )
 def test_other_proxies_identities_stay_behind(name: str) -> None:
     """T012: what other proxies tell of a client stays behind."""
@@ -388,8 +430,14 @@ def test_other_proxies_identities_stay_behind(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Uri", "X-HTTP-Method-Override"]
-    + ["x-original-method", "X_Original_Url"],
+    [
+        "X-Original-URL",
+        "X-Rewrite-URL",
+        "X-Forwarded-Uri",
+        "X-HTTP-Method-Override",
+        "x-original-method",
+        "X_Original_Url",
+    ],
 )
 def test_other_targets_stay_behind(name: str) -> None:
     """T013: only the request line says what is asked."""
@@ -555,8 +603,19 @@ def test_switching_protocols() -> None:
 
 NAMES = st.one_of(
     st.sampled_from(
-        ["Impersonate-User", "impersonate_group", "X-Remote-User", "AUTHORIZATION", "Host"]
-        + ["Connection", "Audit-ID", "Content-Length", "Transfer-Encoding", "Accept", "X-A"]
+        [
+            "Impersonate-User",
+            "impersonate_group",
+            "X-Remote-User",
+            "AUTHORIZATION",
+            "Host",
+            "Connection",
+            "Audit-ID",
+            "Content-Length",
+            "Transfer-Encoding",
+            "Accept",
+            "X-A",
+        ]
     ),
     st.text("aA-_xX0", min_size=1, max_size=12),
 )
