@@ -4,13 +4,15 @@ certificates -> API server -> proxy -> kubeconfig and commands to try -> events,
                                     -> (--once) a fixed set of requests, checked -> exit code
 """
 
+import asyncio
 import contextlib
 import json
 import shutil
+import signal
 import ssl
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TextIO
@@ -135,8 +137,23 @@ async def show(
         print(f"{len(log.events)} events, {verdict}", file=out, flush=True)
         return 1 if faults else 0
     print(instructions(kubeconfig), file=out, flush=True)
-    await log.follow(print_event)
+    await until_interrupted(log.follow(print_event))
     return 0
+
+
+async def until_interrupted(work: Coroutine[None, None, None]) -> None:
+    """Do something until Ctrl-C or SIGTERM, also where the shell had SIGINT ignored."""
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(work)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    finally:
+        task.cancel()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
 
 
 def instructions(kubeconfig: Path) -> str:

@@ -1,0 +1,80 @@
+"""A kubelet of a few lines: logs, exec, attach and port-forward for pods that a test says are running."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from auditproxy.demo.demo import server_context
+from auditproxy.demo.http1 import HttpServer, RawConnection, Request, Response
+from auditproxy.demo.streams import log_lines, serve
+
+NODE = "e2e"
+_PARAMETERS = {"input": "stdin", "output": "stdout", "error": "stderr"}
+
+
+class Kubelet:
+    """Answers kube-apiserver on loopback, with containers of the embedded API server's kind."""
+
+    def __init__(self, pki: Path) -> None:
+        self._pki = pki
+        self._server = HttpServer(self._handle)
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen on a free port."""
+        self.port = await self._server.start("127.0.0.1", 0, server_context(self._pki))
+
+    async def close(self) -> None:
+        """Stop."""
+        await self._server.close()
+
+    async def _handle(self, request: Request, connection: RawConnection) -> Response | None:
+        _, verb, namespace, name, *_ = request.path.split("/")
+        pod = {"metadata": {"name": name, "uid": f"{namespace}/{name}"}}
+        if verb == "containerLogs":
+            lines = log_lines(pod, request.first("follow") == "true")
+            return Response(200, content_type="text/plain", stream=lines)
+        query = {_PARAMETERS.get(key, key): values for key, values in request.query.items()}
+        query = {key: ["true"] if values == ["1"] else values for key, values in query.items()}
+        asked = replace(request, path=f"/{verb.lower()}", query=query)
+        await serve(asked, pod, connection)
+        return None
+
+
+NODE_OBJECT = json.dumps({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}})
+"""The Node that the pods of a test run on."""
+
+
+def node_status(port: int) -> str:
+    """The status that tells kube-apiserver where the kubelet is."""
+    return json.dumps(
+        {
+            "status": {
+                "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
+                "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
+            }
+        },
+        separators=(",", ":"),
+    )
+
+
+RUNNING = json.dumps(
+    {
+        "status": {
+            "phase": "Running",
+            "podIP": "127.0.0.1",
+            "containerStatuses": [
+                {
+                    "name": "c",
+                    "image": "i",
+                    "imageID": "i",
+                    "ready": True,
+                    "restartCount": 0,
+                    "state": {"running": {}},
+                }
+            ],
+        }
+    },
+    separators=(",", ":"),
+)
+"""A pod's status as a kubelet would report it."""
