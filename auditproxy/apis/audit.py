@@ -1,7 +1,7 @@
 """audit.k8s.io/v1: Level, Stage, Event, Policy.
 
 Event's members stand in Go's order and are omitted when Go omits them
-(spec audit.md 2.1), so that encoding the value gives kube-apiserver's line.
+, so that encoding the value gives kube-apiserver's line.
 """
 
 import enum

@@ -1,6 +1,6 @@
 """metav1.Status, the value of every refusal: the answer's body and the event's responseStatus.
 
-Member order and omission follow k8s.io/apimachinery meta/v1 types.go (spec audit.md 2.1).
+Member order and omission follow k8s.io/apimachinery meta/v1 types.go.
 """
 
 from typing import Any
@@ -57,7 +57,7 @@ def only_code(code: int) -> Status:
 
 
 def new_unauthorized() -> Status:
-    """401 as kube-apiserver words it (spec request.md 10.1)."""
+    """401 as kube-apiserver words it."""
     return failure(401, "Unauthorized", "Unauthorized")
 
 
@@ -82,7 +82,7 @@ def new_internal_error(message: str) -> Status:
 
 
 def new_timeout() -> Status:
-    """504 of the timeout filter (spec request.md 2.4)."""
+    """504 of the timeout filter."""
     return failure(
         504,
         "Timeout",
@@ -92,7 +92,7 @@ def new_timeout() -> Status:
 
 
 def new_forbidden(attributes: Attributes, reason: str) -> Status:
-    """403 for the attributes that were refused (spec request.md 10.2)."""
+    """403 for the attributes that were refused."""
     message = forbidden_message(attributes, reason)
     group, resource, name = attributes.api_group, attributes.resource, attributes.name
     if not group and not resource:
@@ -145,7 +145,7 @@ _ESCAPES = {
 
 
 def go_quote(text: str) -> str:
-    """Go's ``%q`` (spec request.md 1.7); a lone surrogate stands for one invalid byte."""
+    """Go's ``%q``; a lone surrogate stands for one invalid byte."""
     out = ['"']
     for char in text:
         if char in _ESCAPES:

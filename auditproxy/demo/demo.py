@@ -136,8 +136,12 @@ async def show(
         verdict = "every expected event is there" if not faults else f"{len(faults)} faults"
         print(f"{len(log.events)} events, {verdict}", file=out, flush=True)
         return 1 if faults else 0
-    print(instructions(kubeconfig), file=out, flush=True)
-    await until_interrupted(log.follow(print_event))
+
+    async def introduce_and_follow() -> None:
+        print(instructions(kubeconfig), file=out, flush=True)
+        await log.follow(print_event)
+
+    await until_interrupted(introduce_and_follow())
     return 0
 
 

@@ -42,7 +42,7 @@ def selection(info: RequestInfo, kind: ResourceType) -> Selection:
         fields = field_requirements(info.field_selector)
         labels = label_requirements(info.label_selector)
     except SelectorError as error:
-        raise bad_request(f"unable to parse requirement: {error}") from None
+        raise bad_request(str(error)) from None
     check_fields(kind, fields)
     return Selection(info.namespace if kind.namespaced else "", fields, labels)
 

@@ -16,8 +16,8 @@ RawHeaders = tuple[tuple[bytes, bytes], ...]
 USER_AGENT_LIMIT = 1024
 """Bytes of a User-Agent that an event shows (apiserver audit/request.go)."""
 
-AUDIT_ID_LIMIT = 128
-"""Characters of a client's Audit-ID that are accepted."""
+LONGEST_VALUE = 128 * 1024
+"""Bytes of one header's value; reading a longer one would hold up everybody else."""
 
 _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,128}")
@@ -161,6 +161,8 @@ def framing_fault(headers: ClientHeaders, version: tuple[int, int]) -> Status | 
     The parser takes more than may be forwarded: only HTTP/1.0 and 1.1, only
     ``chunked`` as a transfer coding, and none at all with HTTP/1.0.
     """
+    if any(len(value) > LONGEST_VALUE for _, value in headers.raw):
+        return failure(431, "", f"a header is longer than {LONGEST_VALUE} bytes")
     if version not in ((1, 0), (1, 1)):
         return failure(505, "", "only HTTP/1.0 and HTTP/1.1 are spoken here")
     codings = headers.values("transfer-encoding")

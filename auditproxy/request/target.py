@@ -110,6 +110,12 @@ class Target:
             query = self._query = Query(self.raw_query)
         return query
 
+    def is_for(self, host: str) -> bool:
+        """Whether this is for the host that Host names; only an absolute target may not be."""
+        if self.authority is None:
+            return True
+        return self.authority == host.encode("utf-8", "surrogateescape")
+
     def __repr__(self) -> str:
         # A query may hold a token.
         return f"Target({self.raw_path!r})"

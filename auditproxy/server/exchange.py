@@ -17,6 +17,7 @@ from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level, Stage
 from auditproxy.apis.status import (
     Status,
+    failure,
     go_quote,
     html_sanitize,
     new_bad_request,
@@ -45,6 +46,9 @@ from auditproxy.server.upstream_messages import UpstreamError
 
 UPSTREAM_GRACE = 1.0
 """Seconds past a deadline in which the upstream, which has the same one, may say so itself."""
+
+LONGEST_TARGET = 128 * 1024
+"""Bytes of a request target; reading a longer one would hold up everybody else."""
 
 DECODE_INLINE = 64 * 1024
 """Bytes of captured bodies that are decoded on the event loop; more goes to a thread."""
@@ -103,6 +107,8 @@ class Exchange:
         self.request_uri = message.path
         version = (message.version.major, message.version.minor)
         fault = framing_fault(self.headers, version)
+        if fault is None and len(raw) > LONGEST_TARGET:
+            fault = failure(414, "", f"the request target is longer than {LONGEST_TARGET} bytes")
         if fault is not None:
             raise self.fail(fault)
         try:
@@ -110,8 +116,9 @@ class Exchange:
         except TargetError as error:
             raise self.fail(new_bad_request(f"the request target is refused: {error}")) from None
         self.request_uri = self.target.request_uri
-        if self._names_another_host():
-            raise self.fail(new_bad_request("the request target names another host"))
+        is_ours = self.method == "CONNECT" or self.target.is_for(self.headers.get("host"))
+        if raw == b"*" or not is_ours:
+            raise self.fail(new_bad_request("the request target is no path of this host"))
         header_fault = self.headers.fault()
         try:
             self.info = resolve(self.method, self.target)
@@ -120,13 +127,6 @@ class Exchange:
         self.long_running = is_long_running(self.info)
         if header_fault is not None:
             raise self.fail(new_bad_request(header_fault))
-
-    def _names_another_host(self) -> bool:
-        """Whether an absolute target is for somebody else than its Host header says."""
-        authority = self.target.authority
-        if authority is None or self.method == "CONNECT":
-            return False
-        return authority != self.headers.get("host").encode("utf-8", "surrogateescape")
 
     def _unresolvable(self, raw: bytes, error: RequestInfoError) -> Refused:
         """kube-apiserver's plain 500 for a path that has no meaning; it writes no event, we do."""

@@ -58,6 +58,7 @@ def test_interrupted(tmp_path: Path) -> None:
         _, err = process.communicate(timeout=20)
     finally:
         process.kill()
+        process.communicate()
     assert process.returncode == 0, err
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []

@@ -395,3 +395,17 @@ def test_query_reads_what_was_written(pairs: list[tuple[str, str]]) -> None:
     query = Query(b"&".join(escape(name) + b"=" + escape(value) for name, value in pairs))
     for name, _ in pairs:
         assert query.values(name) == tuple(value for key, value in pairs if key == name)
+
+
+@pytest.mark.parametrize(
+    ("raw", "host", "ours"),
+    [
+        (b"/api", "a", True),
+        (b"http://a/api", "a", True),
+        (b"http://a:1/api", "a", False),
+        (b"http://evil/api", "a", False),
+    ],
+)
+def test_is_for(raw: bytes, host: str, ours: bool) -> None:
+    """T136: an absolute target names the host that the request is for, or somebody else."""
+    assert parse_target("GET", raw).is_for(host) is ours
