@@ -5,8 +5,10 @@ forward -> round trip -> relayed            everything but upgrades
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+
+from aiohttp import web
 
 from auditproxy.apis.status import new_bad_request, new_service_unavailable
 from auditproxy.audit.annotations import RETRIED
@@ -122,7 +124,7 @@ class RequestBody:
             if transport is not None and self._exchange.request.version.minor:
                 transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self.content_length is not None and self.content_length <= SMALL_BODY:
-            whole = await self._content.read()
+            whole = await self._read(self._content.read)
             self._keep(whole)
             self._complete = True
             return whole
@@ -130,10 +132,17 @@ class RequestBody:
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         """The body as it arrives."""
-        while piece := await self._content.readany():
+        while piece := await self._read(self._content.readany):
             self._keep(piece)
             yield piece
         self._complete = True
+
+    async def _read(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
+        """Read from the client; raises Refused for a body that is not framed as it says."""
+        try:
+            return await read()
+        except web.RequestPayloadError:
+            raise Refused(new_bad_request("the request body cannot be read")) from None
 
     def _keep(self, piece: bytes) -> None:
         if self._copy is not None:

@@ -36,6 +36,7 @@ from auditproxy.server.services import Services
 from auditproxy.server.upstream import (
     UpstreamClosedEarly,
     UpstreamError,
+    UpstreamRequestError,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
@@ -48,6 +49,8 @@ def status_for(error: UpstreamError) -> Status:
             return new_timeout()
         case UpstreamUnreachable():
             return new_service_unavailable("the Kubernetes API server cannot be reached")
+        case UpstreamRequestError():
+            return new_bad_request("the request cannot be forwarded as it is")
         case UpstreamClosedEarly():
             return new_bad_gateway("the Kubernetes API server closed the connection unanswered")
         case _:

@@ -155,3 +155,21 @@ async def test_upgrade_behind_another_request(tmp_path: Path) -> None:
         async with asyncio.timeout(5):
             assert b"400" in await reader.readuntil(b"\r\n")
         assert upstream.connections == []
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [b"zz\r\nabc\r\n", b"3\r\nabcd\r\n", b"-1\r\n", b"0x3\r\nabc\r\n", b"f" * 17 + b"\r\n"],
+)
+async def test_malformed_chunks(tmp_path: Path, chunks: bytes) -> None:
+    """T092: a body whose framing is broken is a 400, audited; the upstream sees no whole request."""
+    raw = request("POST", "/api/v1/pods", "Transfer-Encoding: chunked") + chunks
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        got = await proxy.ask(raw)
+        assert got.status == 400
+        for connection in upstream.connections:
+            assert b"0\r\n\r\n" not in connection.received
+        assert not any(event["stage"] == "Panic" for event in proxy.events)
