@@ -157,6 +157,12 @@ def _token_file(path: str, faults: list[str], notes: list[str]) -> TokenFile | N
 
 def _upstream(options: Options, faults: list[str], notes: list[str]) -> Upstream | None:
     path = options.upstream.kubeconfig or default_kubeconfig(os.environ)
+    if path and not options.upstream.kubeconfig and not Path(path).exists():
+        faults.append(
+            f"there is no upstream: {path} does not exist and this is no pod of a cluster; "
+            "give --kubeconfig"
+        )
+        return None
     try:
         upstream = load_upstream(path, options.upstream.context)
     except CredentialError as error:

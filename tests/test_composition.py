@@ -141,3 +141,12 @@ def test_facts_of(peer: object, remote: str) -> None:
     assert facts.remote == remote
     assert facts.peer_certificate is None
     assert facts_of(None).remote == ""
+
+
+def test_no_upstream_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a flag, a kubeconfig or a pod the text says what to give."""
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nothing"))
+    assert faults() == (
+        f"there is no upstream: {tmp_path / 'nothing'} does not exist and this is no pod of a "
+        "cluster; give --kubeconfig",
+    )

@@ -6,7 +6,7 @@ from auditproxy.apis.user import UserInfo
 
 
 class RequestInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What a method and a path mean.
+    """What a method and a path mean (apiserver endpoints/request/requestinfo.go).
 
     Strings may hold lone surrogates U+DC80..U+DCFF: each stands for one byte
     of the target that is not UTF-8.
@@ -36,7 +36,10 @@ class SelectorRequirement(msgspec.Struct, frozen=True):
 
 
 class Attributes(msgspec.Struct, frozen=True, kw_only=True):
-    """What an authorizer is asked about; ``user`` is None when unknown."""
+    """What an authorizer is asked about (apiserver authorization/authorizer/interfaces.go).
+
+    ``user`` is None when unknown.
+    """
 
     user: UserInfo | None
     verb: str

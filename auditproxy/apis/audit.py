@@ -1,7 +1,8 @@
 """audit.k8s.io/v1: Level, Stage, Event, Policy.
 
 Event's members stand in Go's order and are omitted when Go omits them
-, so that encoding the value gives kube-apiserver's line.
+(apiserver apis/audit/v1/types.go), so that encoding the value gives
+kube-apiserver's line.
 """
 
 import enum

@@ -57,7 +57,7 @@ def only_code(code: int) -> Status:
 
 
 def new_unauthorized() -> Status:
-    """401 as kube-apiserver words it."""
+    """401 as kube-apiserver words it (apimachinery api/errors NewUnauthorized)."""
     return failure(401, "Unauthorized", "Unauthorized")
 
 
@@ -82,7 +82,7 @@ def new_internal_error(message: str) -> Status:
 
 
 def new_timeout() -> Status:
-    """504 of the timeout filter."""
+    """504 of the timeout filter (apiserver server/filters/timeout.go)."""
     return failure(
         504,
         "Timeout",
@@ -92,7 +92,7 @@ def new_timeout() -> Status:
 
 
 def new_forbidden(attributes: Attributes, reason: str) -> Status:
-    """403 for the attributes that were refused."""
+    """403 for the attributes that were refused (apiserver handlers/responsewriters/errors.go)."""
     message = forbidden_message(attributes, reason)
     group, resource, name = attributes.api_group, attributes.resource, attributes.name
     if not group and not resource:
@@ -145,7 +145,7 @@ _ESCAPES = {
 
 
 def go_quote(text: str) -> str:
-    """Go's ``%q``; a lone surrogate stands for one invalid byte."""
+    """Go's ``%q`` (strconv Quote); a lone surrogate stands for one invalid byte."""
     out = ['"']
     for char in text:
         if char in _ESCAPES:

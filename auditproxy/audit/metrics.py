@@ -4,9 +4,10 @@
         = auditproxy_audit_events_written_total + auditproxy_audit_events_dropped_total{reason}
 
 holds at every moment at which no event is being written. Labels that a client
-could choose are bounded: group, version and resource of a request count only
-when the upstream served it (no 404), and a new one past ``MAXIMUM_RESOURCES``
-is counted as ``other``.
+could choose are bounded: group, version, resource and subresource of a request
+count once the upstream has answered for them as only one that knows them does
+(``is_served``: not 401, 403, 404, 429, nor a 5xx, which anybody can have for
+an invented path). Before that, and past ``MAXIMUM_RESOURCES``, they are ``other``.
 """
 
 from prometheus_client import (
@@ -19,7 +20,14 @@ from prometheus_client import (
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import LEVEL_WORDS, Level
-from auditproxy.audit.request_metrics import OTHER, clean_dry_run, clean_scope, clean_verb
+from auditproxy.audit.request_metrics import (
+    OTHER,
+    clean_code,
+    clean_dry_run,
+    clean_scope,
+    clean_verb,
+    is_served,
+)
 
 DURATION_BUCKETS = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5,
@@ -29,6 +37,9 @@ DURATION_BUCKETS = (
 
 MAXIMUM_RESOURCES = 1024
 """Combinations of group, version, resource and subresource that get labels of their own."""
+
+MAXIMUM_LABEL = 253
+"""Characters of a group, version, resource or subresource that is a label: those of a DNS name."""
 
 _REQUEST_LABELS = (
     "verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component",
@@ -175,10 +186,12 @@ class Metrics:
         seconds: float,
         content_type: str = "",
         dry_run: tuple[str, ...] = (),
+        watch: tuple[str, ...] = (),
     ) -> None:
-        """A request has ended."""
-        labels = self._labels(info, method, code, content_type, dry_run)
-        key = (*labels, str(code))
+        """A request has ended; ``dry_run`` and ``watch`` are the values of dryRun= and watch=."""
+        verb = clean_verb(info, method, content_type, watch)
+        labels = self._labels(info, verb, code, clean_dry_run(dry_run))
+        key = (*labels, clean_code(code))
         known = self._known.get(key)
         if known is None:
             known = (self._requests.labels(*key), self._durations.labels(*labels))
@@ -188,33 +201,25 @@ class Metrics:
 
     def long_running(self, info: RequestInfo, method: str, code: int) -> Gauge:
         """The gauge of open requests of one kind, to be raised and lowered by the caller."""
-        verb, _, *rest = self._labels(info, method, code, "", ())
+        verb, _, *rest = self._labels(info, clean_verb(info, method), code, "")
         return self._long_running.labels(verb, *rest)
 
-    def _labels(
-        self,
-        info: RequestInfo,
-        method: str,
-        code: int,
-        content_type: str,
-        dry_run: tuple[str, ...],
-    ) -> tuple[str, ...]:
+    def _labels(self, info: RequestInfo, verb: str, code: int, dry_run: str) -> tuple[str, ...]:
         """The labels of a request but for its code, bounded in number."""
         resource = (info.api_group, info.api_version, info.resource, info.subresource)
         if not info.is_resource_request:
             resource = ("", "", "", "")
         elif resource not in self._resources:
-            if code in (0, 401, 403, 404) or len(self._resources) >= MAXIMUM_RESOURCES:
-                resource = (OTHER, OTHER, OTHER, OTHER)
-            else:
+            if (
+                is_served(code)
+                and len(self._resources) < MAXIMUM_RESOURCES
+                # As names are in Kubernetes; a server may say 200 to whatever it is asked.
+                and all(len(word) <= MAXIMUM_LABEL and word.isascii() for word in resource)
+            ):
                 self._resources.add(resource)
-        return (
-            clean_verb(info, method, content_type),
-            clean_dry_run(dry_run),
-            *resource,
-            clean_scope(info),
-            "apiserver",
-        )
+            else:
+                resource = (OTHER, OTHER, OTHER, OTHER)
+        return (verb, dry_run, *resource, clean_scope(info), "apiserver")
 
     # --- what went wrong -------------------------------------------------------
 

@@ -5,7 +5,6 @@ to operators and never to the request, unless the mode is blocking-strict.
 """
 
 import errno
-import os
 from collections.abc import Callable
 from typing import Protocol
 
@@ -13,6 +12,7 @@ from auditproxy.apis.audit import Event
 from auditproxy.audit.encode import Encoder
 from auditproxy.audit.metrics import Metrics
 from auditproxy.backends.rotation import LineTooLongError, ShortWriteError
+from auditproxy.backends.stream import Stream
 
 PLUGIN = "log"
 """The backend's name in kube-apiserver's metrics and texts."""
@@ -25,25 +25,31 @@ class LineWriter(Protocol):
         """Append one line whole; raises OSError or LineTooLongError."""
         ...
 
+    def take_fault(self) -> str:
+        """What operators must know although no line was lost, told once; "" as a rule."""
+        ...
+
     def close(self) -> None:
         """No more lines will come."""
         ...
 
 
-class StandardOutput:
+class StandardOutput(Stream):
     """Lines to a descriptor that is not ours to rotate, truncate or close."""
 
     def __init__(self, descriptor: int = 1) -> None:
-        self._descriptor = descriptor
+        super().__init__(descriptor)
 
-    def write(self, line: bytes) -> None:
-        """Write all of a line; a pipe may take it in pieces."""
-        rest = memoryview(line)
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+    def take_fault(self) -> str:
+        """Nothing goes wrong here without losing a line."""
+        return ""
 
     def close(self) -> None:
         """Leave it open."""
+
+
+class EncodingError(ValueError):
+    """An event could not be made a line; the text names the kind of fault, never the event."""
 
 
 class LogBackend:
@@ -67,17 +73,25 @@ class LogBackend:
         success = True
         for event in events:
             try:
-                self._writer.write(self._encode(event))
-            except (OSError, LineTooLongError) as error:
+                self._writer.write(self._line(event))
+            except (OSError, LineTooLongError, EncodingError) as error:
                 success = False
-                reason = drop_reason(error)
-                self._metrics.dropped(reason, PLUGIN)
+                self._metrics.dropped(drop_reason(error), PLUGIN)
                 self._report(
                     f"Error in audit plugin '{PLUGIN}' affecting 1 audit events: {describe(error)}"
                 )
             else:
                 self._metrics.written()
+            if fault := self._writer.take_fault():
+                self._report(f"audit plugin '{PLUGIN}': {fault}")
         return success
+
+    def _line(self, event: Event) -> bytes:
+        """The event's line; whatever the encoder raises, the loss is counted like any other."""
+        try:
+            return self._encode(event)
+        except Exception as error:
+            raise EncodingError(f"encoding failed: {type(error).__name__}") from None
 
     async def shutdown(self) -> None:
         """Close the file; nothing is buffered."""
@@ -91,6 +105,8 @@ def drop_reason(error: Exception) -> str:
     """The metric's word for why an event was lost."""
     if isinstance(error, LineTooLongError):
         return "too-large"
+    if isinstance(error, EncodingError):
+        return "encode-error"
     if isinstance(error, ShortWriteError):
         return "disk-full"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):

@@ -1,33 +1,34 @@
 """A log file that rotates itself, name for name as lumberjack 2.2.1 does for kube-apiserver.
 
-    closed --write--> open --size + line > maximum--> rename aside, create anew --> open
-                      open --deleted or replaced from outside--> open (reopened)
+    closed --write--> open --size + line > maximum--> renamed aside, made anew --> open
+                      open --rename fails--> open, grows on, tried again in a second
+                      open --deleted or replaced from outside--> closed, opened again
                       open --reopen (SIGHUP)--> closed
 
 A line is written by one call to the kernel and stands whole or not at all: a
-short write is cut back. Removing and compressing old files runs where
-``in_background`` puts it, never between two lines.
+short write is cut back. Where it cannot be, because another process has
+written behind it, the next line begins on a line of its own. Old files are
+looked after where ``in_background`` puts it, never between two lines.
 """
 
 import contextlib
 import datetime
-import gzip
+import errno
+import fcntl
 import os
-import re
-import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from auditproxy.backends.oldfiles import OldFiles, Work
+from auditproxy.backends.stream import Stream
+
 MEBIBYTE = 1024 * 1024
 CHECK_INTERVAL = 1.0
-"""Seconds between two looks at whether the file is still the one at its path."""
+"""Seconds between two looks at whether the file is still the one at its path, and between two
+attempts to rotate a file that would not be renamed."""
 
-_STAMP = "%Y-%m-%dT%H-%M-%S"
-_STAMP_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}")
-_DAY = datetime.timedelta(days=1)
-
-Work = Callable[[], None]
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
 class LineTooLongError(ValueError):
@@ -42,7 +43,8 @@ class RotatingFile:
     """The file at ``path``; sizes in bytes, ages in days, 0 meaning no limit.
 
     ``now`` gives the wall clock in UTC for names, ``monotonic`` seconds;
-    ``on_reopened`` hears why the file was opened again.
+    ``on_reopened`` hears why the file was opened again. A path that leads to no
+    regular file (a FIFO, a device) is written to and never rotated.
     """
 
     def __init__(
@@ -60,23 +62,39 @@ class RotatingFile:
     ) -> None:
         self.path = path
         self._maximum_size = maximum_size
-        self._maximum_backups = maximum_backups
-        self._maximum_age = maximum_age
-        self._compress = compress
-        self._now = now
         self._monotonic = monotonic
-        self._in_background = in_background
         self._on_reopened = on_reopened
+        self._old = OldFiles(
+            path,
+            maximum_backups=maximum_backups,
+            maximum_age=maximum_age,
+            compress=compress,
+            now=now,
+            in_background=in_background,
+        )
         self._descriptor = -1
+        self._stream: Stream | None = None
         self._size = 0
         self._identity = (0, 0)
+        self._just_opened = False
+        self._torn = False
+        self._alone = True
         self._checked = 0.0
+        self._rotate_again = 0.0
+        self._gone = ""
         self._milled = False
+        self._fault = ""
 
     def ensure(self) -> None:
-        """Create folders (0700) and the file (0600) where they are missing; raises OSError."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
+        """Open the file, made 0600 in folders made 0700 where missing; raises OSError.
+
+        A file that another process of ours writes to is refused: both would rotate it.
+        """
+        self._open()
+        if not self._alone:
+            self.close()
+            text = "another process writes to it"
+            raise BlockingIOError(errno.EWOULDBLOCK, text, str(self.path))
 
     def write(self, line: bytes) -> None:
         """Append one line, whole; raises OSError or LineTooLongError and leaves no part of it."""
@@ -87,13 +105,21 @@ class RotatingFile:
             self._open()
         elif self._monotonic() - self._checked >= CHECK_INTERVAL:
             self._check()
-        if maximum and self._size + len(line) > maximum:
+        if self._stream is not None:
+            self._stream.write(line)
+            return
+        if not self._milled:
+            self._milled = True
+            self._mill_later()
+        if maximum and self._is_full_for(line):
             self._rotate()
-        written = os.write(self._descriptor, line)
-        if written != len(line):
-            self._cut_back()
-            raise ShortWriteError(f"short write: {written} of {len(line)} bytes")
-        self._size += written
+        self._just_opened = False
+        self._append(line)
+
+    def take_fault(self) -> str:
+        """What went wrong without losing the line, told once; "" as a rule."""
+        fault, self._fault = self._fault, ""
+        return fault
 
     def reopen(self) -> None:
         """Close the file, so that the next line opens whatever is at the path then."""
@@ -102,23 +128,72 @@ class RotatingFile:
 
     def close(self) -> None:
         """Close the file."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        descriptor, self._descriptor = self._descriptor, -1
+        self._stream = None
+        if descriptor >= 0:
+            try:
+                os.close(descriptor)
+            except OSError as error:
+                # Network file systems tell here that what they took is lost.
+                self._fault = f"closing {self.path}: {(error.strerror or str(error)).lower()}"
+
+    # --- one line ----------------------------------------------------------------
+
+    def _append(self, line: bytes) -> None:
+        data = b"\n" + line if self._torn else line
+        try:
+            written = os.write(self._descriptor, data)
+        except OSError as error:
+            if error.errno in (errno.EIO, errno.ESTALE):
+                # This descriptor may never work again; the next line opens another.
+                self.close()
+            raise
+        if written != len(data):
+            self._cut_back(written)
+            raise ShortWriteError(f"short write: {written} of {len(data)} bytes")
+        self._torn = False
+        self._size += written
+
+    def _cut_back(self, written: int) -> None:
+        """Take a torn line off the file's end, if it still is the end.
+
+        Where it begins is asked of the kernel: what we counted is not true any
+        more when somebody has truncated the file, and cutting to it would
+        fill a hole with zeros.
+        """
+        try:
+            end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
+            self._size = os.fstat(self._descriptor).st_size
+            if self._size == end:
+                os.ftruncate(self._descriptor, end - written)
+                self._size = end - written
+                return
+        except OSError:
+            pass
+        self._torn = True
+
+    # --- opening -------------------------------------------------------------------
 
     def _open(self) -> None:
         """Open or create the file; its size decides when it is rotated."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        self._descriptor = os.open(self.path, flags, 0o600)
+        # O_NONBLOCK: a FIFO that nobody reads is an error, not a wait without end.
+        self._descriptor = os.open(self.path, _APPEND | os.O_NONBLOCK, 0o600)
+        os.set_blocking(self._descriptor, True)
         self._opened()
-        if not self._milled:
-            self._milled = True
-            self._mill_later()
+        self._just_opened = True
+        if self._stream is None:
+            self._alone = _lock(self._descriptor)
+            self._torn = self._size > 0 and _ends_torn(self.path, self._size)
+        if self._gone:
+            reason, self._gone = self._gone, ""
+            self._on_reopened(reason)
 
     def _opened(self) -> None:
         facts = os.fstat(self._descriptor)
-        self._size = facts.st_size if stat.S_ISREG(facts.st_mode) else 0
+        regular = stat.S_ISREG(facts.st_mode)
+        self._stream = None if regular else Stream(self._descriptor)
+        self._size = facts.st_size if regular else 0
         self._identity = (facts.st_dev, facts.st_ino)
         self._checked = self._monotonic()
 
@@ -127,118 +202,97 @@ class RotatingFile:
         self._checked = self._monotonic()
         try:
             facts = os.stat(self.path)
+        except OSError:
+            # Whatever hides the file from us hides it from its readers.
+            reason = "deleted"
+        else:
             reason = "" if (facts.st_dev, facts.st_ino) == self._identity else "replaced"
             if not reason and stat.S_ISREG(facts.st_mode) and facts.st_size < self._size:
                 # Somebody truncated it; O_APPEND goes on at its end.
                 self._size = facts.st_size
-        except FileNotFoundError:
-            reason = "deleted"
         if reason:
+            # Closed first: if it cannot be opened, lines are lost and counted, not
+            # written to where nobody finds them.
+            self._gone = reason
             self.close()
             self._open()
-            self._on_reopened(reason)
 
-    def _cut_back(self) -> None:
-        """Take a torn line off the file's end."""
-        if stat.S_ISREG(os.fstat(self._descriptor).st_mode):
-            os.ftruncate(self._descriptor, self._size)
+    # --- rotation ------------------------------------------------------------------
+
+    def _is_full_for(self, line: bytes) -> bool:
+        """Whether a line goes into the next file; one found at opening must not even get full."""
+        room = self._maximum_size - self._size
+        return len(line) > room or (self._just_opened and len(line) == room and self._size > 0)
 
     def _rotate(self) -> None:
-        """Rename the file aside and go on with a new one of the same mode and owner."""
+        """Rename the file aside and go on with a new one of the same mode and owner.
+
+        A file that cannot be renamed, a mount point for one, grows on instead:
+        kube-apiserver loses every event from then on.
+        """
+        now = self._monotonic()
+        if now < self._rotate_again:
+            return
         facts = os.fstat(self._descriptor)
+        aside = self._old.next_name()
+        renamed = False
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(self.path, aside)
+                renamed = True
+            descriptor = self._create(facts)
+        except OSError as error:
+            if renamed:
+                with contextlib.suppress(OSError):
+                    os.replace(aside, self.path)
+            self._rotate_again = now + CHECK_INTERVAL
+            self._fault = (
+                f"{self.path} cannot be rotated and grows on: "
+                f"{(error.strerror or str(error)).lower()}"
+            )
+            return
         self.close()
-        if self.path.exists():
-            os.replace(self.path, self._backup_name())
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        mode = stat.S_IMODE(facts.st_mode)
-        self._descriptor = os.open(self.path, flags, mode)
-        os.fchmod(self._descriptor, mode)
-        with contextlib.suppress(PermissionError):
-            os.fchown(self._descriptor, facts.st_uid, facts.st_gid)
+        self._descriptor = descriptor
+        self._torn = False
         self._opened()
         self._mill_later()
 
-    def _backup_name(self) -> Path:
-        """``audit-2026-11-23T13-16-39.368.log`` for ``audit.log``; milliseconds in UTC."""
-        now = self._now()
-        stamp = f"{now.strftime(_STAMP)}.{now.microsecond // 1000:03d}"
-        stem, suffix = self._name_parts()
-        return self.path.with_name(f"{stem}-{stamp}{suffix}")
-
-    def _name_parts(self) -> tuple[str, str]:
-        stem, dot, extension = self.path.name.rpartition(".")
-        return (stem, dot + extension) if dot else (self.path.name, "")
-
-    # --- old files ---------------------------------------------------------------
+    def _create(self, old: os.stat_result) -> int:
+        """A new, empty file at the path, with the lock, mode and owner of the old one."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = stat.S_IMODE(old.st_mode)
+        descriptor = os.open(self.path, _APPEND | os.O_TRUNC, mode)
+        _lock(descriptor)
+        with contextlib.suppress(OSError):
+            os.fchmod(descriptor, mode)
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+        return descriptor
 
     def _mill_later(self) -> None:
-        """Have old files removed and compressed, if anything of that is wanted."""
-        if self._maximum_backups or self._maximum_age or self._compress:
-            self._in_background(self.mill)
-
-    def mill(self) -> None:
-        """Remove files beyond number and age, compress the others; errors change nothing."""
-        with contextlib.suppress(OSError):
-            self._mill()
-
-    def _mill(self) -> None:
-        files = self._backups()
-        keep = files
-        if self._maximum_backups:
-            names: list[str] = []
-            keep = []
-            for stamp, path in files:
-                plain = path.name.removesuffix(".gz")
-                if plain not in names:
-                    names.append(plain)
-                if len(names) <= self._maximum_backups:
-                    keep.append((stamp, path))
-        if self._maximum_age:
-            oldest = self._now() - self._maximum_age * _DAY
-            keep = [(stamp, path) for stamp, path in keep if stamp >= oldest]
-        for file in files:
-            if file not in keep:
-                with contextlib.suppress(OSError):
-                    file[1].unlink()
-        if self._compress:
-            for _, path in keep:
-                if path.suffix != ".gz":
-                    with contextlib.suppress(OSError):
-                        compress_file(path)
-
-    def _backups(self) -> list[tuple[datetime.datetime, Path]]:
-        """Rotated files with the time of their names, newest first."""
-        stem, suffix = self._name_parts()
-        found = []
-        for entry in os.scandir(self.path.parent):
-            name = entry.name.removesuffix(".gz")
-            if not name.startswith(f"{stem}-") or not name.endswith(suffix) or entry.is_dir():
-                continue
-            stamp = name[len(stem) + 1 : len(name) - len(suffix)]
-            if _STAMP_PATTERN.fullmatch(stamp) is None:
-                continue
-            with contextlib.suppress(ValueError):
-                moment = datetime.datetime.strptime(f"{stamp}+0000", f"{_STAMP}.%f%z")
-                found.append((moment, Path(entry.path)))
-        return sorted(found, key=lambda file: (file[0], file[1].name), reverse=True)
+        """Look after old files; without rotation they are not ours to remove."""
+        if self._maximum_size:
+            self._old.mill_later()
 
 
-def compress_file(path: Path) -> None:
-    """Gzip a file beside itself with its mode and owner; removes it, or the half-made result."""
-    target = path.with_name(path.name + ".gz")
-    facts = path.stat()
+def _lock(descriptor: int) -> bool:
+    """Lock a file for as long as it is open; false when another process has it."""
     try:
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with (
-            os.fdopen(descriptor, "wb") as raw,
-            gzip.GzipFile(fileobj=raw, mode="wb", filename="") as packed,
-            path.open("rb") as source,
-        ):
-            shutil.copyfileobj(source, packed, MEBIBYTE)
-        target.chmod(stat.S_IMODE(facts.st_mode))
-        with contextlib.suppress(PermissionError):
-            os.chown(target, facts.st_uid, facts.st_gid)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
     except OSError:
-        target.unlink(missing_ok=True)
-        raise
-    path.unlink()
+        # A file system without locks: the operator must keep processes apart.
+        return True
+    return True
+
+
+def _ends_torn(path: Path, size: int) -> bool:
+    """Whether a file ends inside of a line, as a crash of the machine leaves it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return os.pread(descriptor, 1, size - 1) not in (b"\n", b"")
+    finally:
+        os.close(descriptor)

@@ -12,9 +12,11 @@ from typing import Protocol
 from auditproxy.demo.spdy import (
     Frame,
     Pinged,
+    SpdyError,
     SpdyServer,
     StreamData,
     StreamOpened,
+    StreamReset,
     WentAway,
 )
 from auditproxy.demo.websocket import WebSocket
@@ -22,6 +24,8 @@ from auditproxy.demo.websocket import WebSocket
 STDIN, STDOUT, STDERR, ERROR, RESIZE = range(5)
 CLOSE_CHANNEL = 255
 PIECE = 32 * 1024
+LEAVING_SECONDS = 2.0
+"""How long a client has to leave once it was told how its session ended."""
 
 Receive = Callable[[], Awaitable[bytes]]
 Send = Callable[[bytes], Awaitable[None]]
@@ -41,6 +45,12 @@ class Channels(Protocol):
     async def finish(self, status: bytes) -> None:
         """Tell how it ended, and end."""
 
+    def end_of_input(self) -> None:
+        """Take nothing more from the client."""
+
+    async def stop(self) -> None:
+        """Let go of the connection."""
+
 
 class _Reading:
     """A reader that a task feeds until the session ends."""
@@ -48,21 +58,38 @@ class _Reading:
     def __init__(self) -> None:
         self.stdin = asyncio.StreamReader()
         self._feeding: asyncio.Task[None] | None = None
+        self._ended = False
 
     def start(self, feed: Callable[[], Awaitable[None]]) -> None:
         """Feed from now on; the end of the connection is the end of the input."""
 
         async def until_closed() -> None:
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, SpdyError):
                 await feed()
             self.end_of_input()
 
         self._feeding = asyncio.get_running_loop().create_task(until_closed())
 
     def end_of_input(self) -> None:
-        """The client types no more."""
-        if not self.stdin.at_eof():
+        """The client types no more, or nobody wants what it types."""
+        if not self._ended:
+            self._ended = True
             self.stdin.feed_eof()
+
+    def typed(self, data: bytes) -> None:
+        """The client typed something; dropped after the end of the input."""
+        if not self._ended:
+            self.stdin.feed_data(data)
+
+    async def left(self) -> None:
+        """Wait a while for the client to leave.
+
+        Closing on what was not read resets the connection, and takes away from the
+        client what it has not read either.
+        """
+        self.end_of_input()
+        if self._feeding is not None:
+            await asyncio.wait({self._feeding}, timeout=LEAVING_SECONDS)
 
     async def stop(self) -> None:
         """Stop feeding."""
@@ -85,7 +112,7 @@ class WebSocketChannels(_Reading):
             if message[:2] == bytes((CLOSE_CHANNEL, STDIN)):
                 self.end_of_input()
             elif message[:1] == bytes((STDIN,)):
-                self.stdin.feed_data(message[1:])
+                self.typed(message[1:])
 
     async def out(self, data: bytes) -> None:
         """Write to standard output."""
@@ -103,6 +130,7 @@ class WebSocketChannels(_Reading):
         """Tell how it ended, and end."""
         await self._socket.send(bytes((ERROR,)) + status)
         await self._socket.close()
+        await self.left()
         await self.stop()
 
 
@@ -129,7 +157,11 @@ class SpdyChannels(_Reading):
         """Wait until the client has opened what it said it would."""
         self._wanted = wanted
         self.start(self.feed)
-        await self._opened.wait()
+        try:
+            await self._opened.wait()
+        except asyncio.CancelledError:
+            await self.stop()
+            raise
 
     async def feed(self) -> None:
         """Take the client's frames."""
@@ -146,11 +178,16 @@ class SpdyChannels(_Reading):
             await self._send(self._spdy.write_reply(frame.stream))
             if self._wanted <= self._streams.keys():
                 self._opened.set()
+            if frame.finished and frame.stream == self._streams.get("stdin"):
+                self.end_of_input()
         elif isinstance(frame, StreamData):
             if frame.stream == self._streams.get("stdin"):
-                self.stdin.feed_data(frame.data)
+                self.typed(frame.data)
                 if frame.finished:
                     self.end_of_input()
+        elif isinstance(frame, StreamReset):
+            if frame.stream == self._streams.get("stdin"):
+                self.end_of_input()
         elif isinstance(frame, Pinged):
             await self._send(self._spdy.write_ping(frame.number))
         elif isinstance(frame, WentAway):
@@ -180,16 +217,8 @@ class SpdyChannels(_Reading):
             if name in self._streams:
                 stream = self._streams[name]
                 await self._send(self._spdy.write_data(stream, b"", finished=True))
-        # The client closes the connection when it has read everything.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(2.0):
-                await self.stdin_closed()
+        await self.left()
         await self.stop()
-
-    async def stdin_closed(self) -> None:
-        """Wait until the client has left."""
-        if self._feeding is not None:
-            await asyncio.wait({self._feeding})
 
 
 async def open_spdy_channels(receive: Receive, send: Send, wanted: set[str]) -> SpdyChannels:

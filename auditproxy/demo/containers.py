@@ -6,6 +6,8 @@ Nothing is ever executed on the machine.
 
 import asyncio
 import io
+import math
+import posixpath
 import shlex
 import tarfile
 from collections.abc import Awaitable, Callable
@@ -50,14 +52,23 @@ def new_container(pod: str, name: str) -> Container:
     )
 
 
+class _Exited(Exception):  # noqa: N818 - an end, not a fault
+    """A script said ``exit``."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 @dataclass
 class Process:
-    """One command in a container, with its three streams."""
+    """One command in a container, with its three streams; a shell asks with ``prompt``."""
 
     container: Container
     stdin: asyncio.StreamReader
     out: Write
     err: Write
+    prompt: bytes = b""
 
     async def run(self, words: list[str]) -> int:
         """Run a command; returns its exit code, 127 for one that is not known."""
@@ -70,19 +81,25 @@ class Process:
         return code
 
     async def _do_sh(self, words: list[str]) -> int:
-        if words[:1] == ["-c"]:
-            return await self._script(words[1] if len(words) > 1 else "")
         code = 0
-        while line := await self.stdin.readline():
-            if line.strip() == b"exit":
-                break
-            code = await self._script(line.decode(errors="replace"))
+        try:
+            if words[:1] == ["-c"]:
+                return await self._script(words[1] if len(words) > 1 else "", code)
+            while line := await self._asked():
+                code = await self._script(line.decode(errors="replace"), code)
+        except _Exited as exited:
+            return exited.code
         return code
+
+    async def _asked(self) -> bytes:
+        if self.prompt:
+            await self.out(self.prompt)
+        return await self.stdin.readline()
 
     _do_bash = _do_sh
 
-    async def _script(self, text: str) -> int:
-        code = 0
+    async def _script(self, text: str, code: int) -> int:
+        """Run commands; ``code`` is the last one's before them. Raises _Exited."""
         for command in text.replace("\n", ";").split(";"):
             try:
                 words = shlex.split(command)
@@ -92,7 +109,7 @@ class Process:
             if not words:
                 continue
             if words[0] == "exit":
-                return int(words[1]) if len(words) > 1 and words[1].isdigit() else code
+                raise _Exited(_number(words[1:], code) & 0xFF)
             code = await self.run([self._expanded(word) for word in words])
         return code
 
@@ -142,7 +159,11 @@ class Process:
         return 0
 
     async def _do_hostname(self, words: list[str]) -> int:
-        await self.out(self.container.files["/etc/hostname"])
+        await self.out(self.container.environment["HOSTNAME"].encode() + b"\n")
+        return 0
+
+    async def _do_id(self, words: list[str]) -> int:
+        await self.out(b"uid=0(root) gid=0(root) groups=0(root)\n")
         return 0
 
     async def _do_true(self, words: list[str]) -> int:
@@ -152,7 +173,13 @@ class Process:
         return 1
 
     async def _do_sleep(self, words: list[str]) -> int:
-        seconds = float(words[0]) if words and words[0].replace(".", "", 1).isdigit() else 0.0
+        try:
+            seconds = float(words[0])
+        except (IndexError, ValueError):
+            seconds = math.nan
+        if not seconds >= 0:
+            await self.err(b"sleep: invalid number\n")
+            return 1
         await asyncio.sleep(min(seconds, LONGEST_SLEEP))
         return 0
 
@@ -169,8 +196,8 @@ class Process:
         if mode.startswith("c"):
             return await self._pack(rest[-1] if rest else "/")
         if mode.startswith("x"):
-            folder = rest[rest.index("-C") + 1] if "-C" in rest else "/"
-            return await self._unpack(folder)
+            after = rest[rest.index("-C") + 1 :] if "-C" in rest else []
+            return await self._unpack(after[0] if after else "/")
         await self.err(b"tar: only c and x\n")
         return 2
 
@@ -197,9 +224,15 @@ class Process:
                 for entry in archive:
                     file = archive.extractfile(entry)
                     if file is not None:
-                        name = entry.name.lstrip("./")
-                        self.container.files[f"{folder.rstrip('/')}/{name}"] = file.read()
+                        path = posixpath.join("/", folder, entry.name.lstrip("/"))
+                        self.container.files[posixpath.normpath(path)] = file.read()
         except tarfile.TarError as error:
             await self.err(f"tar: {error}\n".encode())
             return 2
         return 0
+
+
+def _number(words: list[str], otherwise: int) -> int:
+    digits = words[0] if words else ""
+    # More digits than these are no exit code, and slow to read.
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else otherwise

@@ -7,13 +7,15 @@ port-forward   SPDY streams in pairs, on the connection itself or inside WebSock
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from typing import Any
 
 from auditproxy.demo.channels import Channels, open_spdy_channels, open_websocket_channels
 from auditproxy.demo.containers import Container, Process, new_container
 from auditproxy.demo.http1 import RawConnection, Request
 from auditproxy.demo.portforward import forward_ports
+from auditproxy.demo.spdy import SpdyError
+from auditproxy.demo.terminal import Terminal
 from auditproxy.demo.websocket import WebSocket, accept_key
 
 CHANNEL_PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io", "channel.k8s.io")
@@ -24,6 +26,7 @@ PORTFORWARD = "portforward.k8s.io"
 LOG_LINES = 3
 FOLLOWED_LINES = 1000
 FOLLOW_INTERVAL = 0.2
+PROMPT = b"$ "
 
 _containers: dict[str, Container] = {}
 
@@ -37,10 +40,15 @@ def container_of(pod: dict[str, Any]) -> Container:
     return _containers[key]
 
 
-async def log_lines(pod: dict[str, Any], follow: bool) -> AsyncIterator[bytes]:
-    """What the container wrote, and a line now and then when it is followed."""
+async def log_lines(
+    pod: dict[str, Any], follow: bool, tail: int | None = None
+) -> AsyncIterator[bytes]:
+    """What the container wrote, and a line now and then when it is followed.
+
+    Of the lines that are already there, only the last ``tail`` if it is given.
+    """
     name = pod["metadata"]["name"]
-    for number in range(LOG_LINES):
+    for number in range(0 if tail is None else max(0, LOG_LINES - tail), LOG_LINES):
         yield f"{name} log line {number}\n".encode()
     if follow:
         for number in range(LOG_LINES, FOLLOWED_LINES):
@@ -51,7 +59,8 @@ async def log_lines(pod: dict[str, Any], follow: bool) -> AsyncIterator[bytes]:
 async def serve(request: Request, pod: dict[str, Any], connection: RawConnection) -> None:
     """Answer an upgrade and hold its session; returns when it is over."""
     subresource = request.path.rpartition("/")[2]
-    with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+    # After the 101 there is no HTTP to answer a fault with: the connection ends.
+    with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, SpdyError):
         if request.headers["upgrade"].lower() == "websocket":
             await _over_websocket(request, pod, connection, subresource)
         else:
@@ -121,22 +130,39 @@ async def _converse(
     request: Request, pod: dict[str, Any], channels: Channels, subresource: str
 ) -> None:
     """Run the command of an exec, or play the container that is attached to."""
+    with_input = request.first("stdin") in _TRUE
+    if not with_input:
+        channels.end_of_input()
     process = Process(container_of(pod), channels.stdin, channels.out, channels.err)
-    if request.first("stdin") not in _TRUE:
-        channels.stdin.feed_eof()
-    if subresource == "attach":
-        run: Awaitable[int] = _attached(pod, channels, with_input=request.first("stdin") in _TRUE)
-    else:
-        run = process.run(request.query.get("command", []))
-    await channels.finish(exit_status(await run))
+    editing: asyncio.Task[None] | None = None
+    try:
+        if request.first("tty") in _TRUE:
+            terminal = Terminal(channels.stdin, channels.out)
+            editing = asyncio.get_running_loop().create_task(_edit(terminal))
+            process = Process(process.container, terminal.stdin, terminal.out, terminal.out, PROMPT)
+        if subresource == "attach":
+            code = await _attached(pod, process, with_input=with_input)
+        else:
+            code = await process.run(request.query.get("command", []))
+        await channels.finish(exit_status(code))
+    finally:
+        if editing is not None:
+            editing.cancel()
+            await asyncio.wait({editing})
+        await channels.stop()
 
 
-async def _attached(pod: dict[str, Any], channels: Channels, *, with_input: bool) -> int:
+async def _edit(terminal: Terminal) -> None:
+    with contextlib.suppress(ConnectionError):
+        await terminal.run()
+
+
+async def _attached(pod: dict[str, Any], process: Process, *, with_input: bool) -> int:
     """What the container writes, then the client's lines back."""
     async for line in log_lines(pod, follow=False):
-        await channels.out(line)
-    while with_input and (line := await channels.stdin.readline()):
-        await channels.out(line)
+        await process.out(line)
+    while with_input and (line := await process.stdin.readline()):
+        await process.out(line)
     return 0
 
 

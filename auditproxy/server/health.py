@@ -2,16 +2,21 @@
 
 The texts are those of apiserver server/healthz: ``ok``, or with ``?verbose`` and
 on failure one line a check. The proxy's own port forwards these paths like any other.
+Nothing that a client sends here is logged.
 """
 
 import asyncio
+import http
+import logging
 from collections.abc import Callable
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 
+from auditproxy.apis.status import go_quote
+
 Check = Callable[[], bool]
-"""Whether something is as it should be."""
+"""Whether something is as it should be; one that raises is not."""
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 GROUPS = ("healthz", "livez", "readyz")
@@ -39,9 +44,14 @@ class HealthServer:
 
     async def start(self, host: str, port: int) -> int:
         """Listen on plain HTTP; returns the port. Raises OSError."""
-        self._server = web.Server(self._handle, access_log=None)
-        self._listener = await asyncio.get_running_loop().create_server(
-            self._server, host or None, port
+        loop = asyncio.get_running_loop()
+        server = web.Server(self._handle)
+        silent = _silent_logger()
+        self._server = server
+        self._listener = await loop.create_server(
+            lambda: _Connection(server, loop=loop, access_log=silent, logger=silent),
+            host or None,
+            port,
         )
         bound: int = self._listener.sockets[0].getsockname()[1]
         return bound
@@ -68,12 +78,12 @@ class HealthServer:
         if path == "/metrics":
             body = generate_latest(self._registry)
             return web.Response(body=body, headers={"Content-Type": METRICS_TYPE})
-        _, group, *rest = path.split("/")
+        group, _, name = path.removeprefix("/").partition("/")
         if group not in self._checks:
             return _text(404, "404 page not found\n")
-        if rest and rest != [""]:
-            return self._one(group, "/".join(rest))
-        excluded = {name for value in request.query.getall("exclude", []) for name in [value]}
+        if name:
+            return self._one(group, name)
+        excluded = frozenset(request.query.getall("exclude", ()))
         return self._all(group, excluded, verbose="verbose" in request.query)
 
     def _one(self, group: str, name: str) -> web.Response:
@@ -81,32 +91,66 @@ class HealthServer:
         check = self._checks[group].get(name)
         if check is None:
             return _text(404, "404 page not found\n")
-        if check():
+        if _passes(check):
             return _text(200, "ok")
         return _text(500, "internal server error: failed health check\n")
 
-    def _all(self, group: str, excluded: set[str], *, verbose: bool) -> web.Response:
+    def _all(self, group: str, excluded: frozenset[str], *, verbose: bool) -> web.Response:
         """The answer of all checks of a group."""
+        checks = self._checks[group]
         lines = []
         failed = False
-        for name, check in self._checks[group].items():
+        for name, check in checks.items():
             if name in excluded:
-                excluded.discard(name)
                 lines.append(f"[+]{name} excluded: ok\n")
-            elif check():
+            elif _passes(check):
                 lines.append(f"[+]{name} ok\n")
             else:
                 # Withheld as kube-apiserver withholds it: probes are not authenticated.
                 lines.append(f"[-]{name} failed: reason withheld\n")
                 failed = True
-        if excluded:
-            names = ", ".join(f'"{name}"' for name in sorted(excluded))
+        if unknown := excluded - checks.keys():
+            names = ",".join(go_quote(name) for name in sorted(unknown))
             lines.append(f"warn: some health checks cannot be excluded: no matches for {names}\n")
         if failed:
             return _text(500, "".join(lines) + f"{group} check failed\n")
         if not verbose:
             return _text(200, "ok")
         return _text(200, "".join(lines) + f"{group} check passed\n")
+
+
+class _Connection(web.RequestHandler):
+    """Answers what is no HTTP with one constant text, where aiohttp would echo it."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The last answer of a connection."""
+        response = _text(status, f"{status} {http.HTTPStatus(status).phrase}\n")
+        response.force_close()
+        return response
+
+
+def _silent_logger() -> logging.Logger:
+    """A logger outside of logging's tree: aiohttp's own prints the bytes of malformed requests."""
+    logger = logging.Logger("health")
+    logger.addHandler(logging.NullHandler())
+    logger.setLevel(logging.CRITICAL + 1)
+    return logger
+
+
+def _passes(check: Check) -> bool:
+    """Ask a check; one that raises fails, whatever it raises."""
+    try:
+        return check()
+    except Exception:
+        return False
 
 
 def _text(code: int, body: str) -> web.Response:

@@ -10,6 +10,9 @@ from auditproxy.apis.audit import (
     Event,
     Level,
     ObjectReference,
+    Policy,
+    PolicyRule,
+    RequestAuditConfig,
     Stage,
 )
 from auditproxy.apis.status import only_code
@@ -91,4 +94,20 @@ def test_levels(level: Level) -> None:
         Level.METADATA,
         Level.REQUEST,
         Level.REQUEST_RESPONSE,
+    ]
+
+
+def test_words_of_policy() -> None:
+    """What a rule does not say restricts nothing, and a request's config leaves out nothing."""
+    rule = PolicyRule(level=Level.METADATA)
+    assert (rule.users, rule.verbs, rule.resources, rule.omit_managed_fields) == ((), (), (), None)
+    policy = Policy(rules=(rule,))
+    assert (policy.omit_stages, policy.omit_managed_fields) == ((), False)
+    config = RequestAuditConfig(Level.NONE)
+    assert (config.omit_stages, config.omit_managed_fields) == (frozenset(), False)
+    assert [stage.value for stage in Stage] == [
+        "RequestReceived",
+        "ResponseStarted",
+        "ResponseComplete",
+        "Panic",
     ]

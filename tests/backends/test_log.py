@@ -36,6 +36,7 @@ class Lines:
     def __init__(self, *failures: Exception | None) -> None:
         self.lines: list[bytes] = []
         self.closed = False
+        self.fault = ""
         self._failures = list(failures)
 
     def write(self, line: bytes) -> None:
@@ -44,6 +45,11 @@ class Lines:
         if failure is not None:
             raise failure
         self.lines.append(line)
+
+    def take_fault(self) -> str:
+        """What it was given to tell, once."""
+        fault, self.fault = self.fault, ""
+        return fault
 
     def close(self) -> None:
         """Remember that it was closed."""
@@ -132,3 +138,75 @@ def test_dev_full() -> None:
         os.close(descriptor)
     assert value(metrics, "auditproxy_audit_events_dropped_total", reason="disk-full") == 1
     assert Path("/dev/full").exists()
+
+
+def test_fault_without_loss() -> None:
+    """What a writer has to tell is told although the event was written."""
+    writer = Lines()
+    log, metrics, told = backend(writer)
+    writer.fault = "a.log cannot be rotated"
+    assert log.process_events((event("a"), event("b"))) is True
+    assert told == ["audit plugin 'log': a.log cannot be rotated"]
+    assert value(metrics, "auditproxy_audit_events_written_total") == 2
+    assert value(metrics, "apiserver_audit_error_total", plugin="log") == 0
+
+
+@pytest.mark.parametrize("failure", [ValueError("canary"), TypeError("canary"), MemoryError()])
+def test_encoder_fails(failure: Exception) -> None:
+    """R18: an event that cannot be encoded is counted and told without its content; others go on."""
+    writer = Lines()
+    metrics = Metrics()
+    told: list[str] = []
+
+    def encode(one: Event) -> bytes:
+        if one.audit_id == "bad":
+            raise failure
+        return json_line(one)
+
+    log = LogBackend(writer, encode=encode, metrics=metrics, report=told.append)
+    assert log.process_events((event("bad"), event("b"))) is False
+    assert writer.lines == [json_line(event("b"))]
+    assert value(metrics, "auditproxy_audit_events_dropped_total", reason="encode-error") == 1
+    assert told == [
+        "Error in audit plugin 'log' affecting 1 audit events: "
+        f"encoding failed: {type(failure).__name__}"
+    ]
+
+
+def test_reader_of_standard_output_gone() -> None:
+    """A closed pipe is a loss with a reason of its own, and no signal ends the process."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    metrics = Metrics()
+    log = LogBackend(
+        StandardOutput(writing), encode=json_line, metrics=metrics, report=lambda text: None
+    )
+    assert log.process_events((event(),)) is False
+    os.close(writing)
+    assert value(metrics, "auditproxy_audit_events_dropped_total", reason="broken-pipe") == 1
+
+
+def test_accounting(tmp_path: Path) -> None:
+    """R16: generated is written plus dropped, over every kind of loss."""
+    metrics = Metrics()
+    failures: list[Exception | None] = [
+        None,
+        OSError(errno.ENOSPC, "No space left on device"),
+        LineTooLongError("x"),
+        ShortWriteError("x"),
+        None,
+        OSError(errno.EIO, "Input/output error"),
+        BrokenPipeError(errno.EPIPE, "Broken pipe"),
+    ]
+    log = LogBackend(Lines(*failures), encode=json_line, metrics=metrics, report=lambda text: None)
+    for _ in range(10):
+        metrics.event()
+        log.process_events((event(),))
+    dropped = sum(
+        value(metrics, "auditproxy_audit_events_dropped_total", reason=reason)
+        for reason in ("disk-full", "too-large", "write-error", "broken-pipe", "encode-error")
+    )
+    written = value(metrics, "auditproxy_audit_events_written_total")
+    assert (written, dropped) == (5, 5)
+    assert value(metrics, "auditproxy_audit_events_generated_total") == written + dropped
+    assert value(metrics, "apiserver_audit_error_total", plugin="log") == dropped

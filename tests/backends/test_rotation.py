@@ -1,22 +1,25 @@
 """The rotating file: names, limits, old files, torn lines, and files that vanish."""
 
 import datetime
-import gzip
+import errno
 import os
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auditproxy.backends.rotation import (
     LineTooLongError,
     RotatingFile,
     ShortWriteError,
-    compress_file,
 )
 
 START = datetime.datetime(2026, 11, 23, 13, 16, 39, 368_000, tzinfo=datetime.UTC)
@@ -74,10 +77,12 @@ def names(folder: Path) -> list[str]:
 def test_ensure(tmp_path: Path, clocks: Clocks) -> None:
     """Missing folders are made 0700 and the file 0600; content stays."""
     path = tmp_path / "a" / "b" / "audit.log"
-    rotating(path, clocks).ensure()
+    first = rotating(path, clocks)
+    first.ensure()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     path.write_bytes(b"old\n")
+    first.close()
     rotating(path, clocks).ensure()
     assert path.read_bytes() == b"old\n"
 
@@ -128,10 +133,28 @@ def test_rotates_exactly_over_the_limit(tmp_path: Path, clocks: Clocks) -> None:
 
 
 def test_existing_file_is_rotated_at_once(tmp_path: Path, clocks: Clocks) -> None:
-    """A file that is full already is rotated by the first line."""
-    (tmp_path / "a.log").write_bytes(b"123456789\n")
+    """A file that the first line would fill is rotated before it, unlike one being written to."""
+    (tmp_path / "a.log").write_bytes(b"1234567\n")
     rotating(tmp_path / "a.log", clocks, size=10).write(b"x\n")
     assert (tmp_path / "a.log").read_bytes() == b"x\n"
+    assert len(names(tmp_path)) == 2
+
+
+def test_ensured_file_is_an_existing_file(tmp_path: Path, clocks: Clocks) -> None:
+    """What the check at start opens is judged by the first line as lumberjack judges it."""
+    (tmp_path / "a.log").write_bytes(b"1234567\n")
+    file = rotating(tmp_path / "a.log", clocks, size=10)
+    file.ensure()
+    file.write(b"x\n")
+    assert (tmp_path / "a.log").read_bytes() == b"x\n"
+
+
+def test_empty_file_takes_a_line_of_the_limit(tmp_path: Path, clocks: Clocks) -> None:
+    """There is nothing to rotate in an empty file."""
+    file = rotating(tmp_path / "a.log", clocks, size=4)
+    file.ensure()
+    file.write(b"123\n")
+    assert names(tmp_path) == ["a.log"]
 
 
 def test_line_too_long(tmp_path: Path, clocks: Clocks) -> None:
@@ -164,65 +187,8 @@ def test_mode_is_kept(tmp_path: Path, clocks: Clocks) -> None:
     assert {stat.S_IMODE(entry.stat().st_mode) for entry in tmp_path.iterdir()} == {0o640}
 
 
-def rotate_times(file: RotatingFile, clocks: Clocks, times: int, seconds: float) -> None:
-    """Fill so many files, some time apart."""
-    for _ in range(times):
-        clocks.pass_by(seconds)
-        file.write(b"123\n")
-
-
-def test_maximum_backups(tmp_path: Path, clocks: Clocks) -> None:
-    """The newest so many are kept; a packed file and its plain sibling count once."""
-    file = rotating(tmp_path / "a.log", clocks, size=4, backups=2)
-    rotate_times(file, clocks, 6, 1)
-    kept = [name for name in names(tmp_path) if name != "a.log"]
-    assert kept == ["a-2026-11-23T13-16-44.368.log", "a-2026-11-23T13-16-45.368.log"]
-    (tmp_path / (kept[1] + ".gz")).touch()
-    file.mill()
-    assert len(names(tmp_path)) == 4
-
-
-def test_maximum_age(tmp_path: Path, clocks: Clocks) -> None:
-    """Files whose name is older than so many days are removed."""
-    file = rotating(tmp_path / "a.log", clocks, size=4, age=1)
-    rotate_times(file, clocks, 5, 12 * 3600)
-    stamps = [name for name in names(tmp_path) if name != "a.log"]
-    assert len(stamps) == 3
-
-
-def test_foreign_files_stay(tmp_path: Path, clocks: Clocks) -> None:
-    """Only files named as ours are ever removed."""
-    for name in ("a-notes.log", "a-2026-11-23.log", "b-2026-11-23T13-16-39.368.log", "a.log.old"):
-        (tmp_path / name).touch()
-    (tmp_path / "a-2020-11-23T13-16-39.368.log").mkdir()
-    file = rotating(tmp_path / "a.log", clocks, size=4, backups=1, age=1)
-    rotate_times(file, clocks, 4, 1)
-    assert len(names(tmp_path)) == 7
-
-
-def test_compress(tmp_path: Path, clocks: Clocks) -> None:
-    """Rotated files are packed with their content, mode and name; the plain ones are gone."""
-    file = rotating(tmp_path / "a.log", clocks, size=4, compress=True)
-    file.write(b"111\n")
-    file.write(b"222\n")
-    packed = tmp_path / "a-2026-11-23T13-16-39.368.log.gz"
-    assert names(tmp_path) == [packed.name, "a.log"]
-    assert gzip.decompress(packed.read_bytes()) == b"111\n"
-    assert stat.S_IMODE(packed.stat().st_mode) == 0o600
-
-
-def test_compress_error_leaves_the_file(tmp_path: Path) -> None:
-    """A file that cannot be packed stays, and no half-made archive does."""
-    path = tmp_path / "a.log"
-    path.write_bytes(b"x")
-    (tmp_path / "a.log.gz").mkdir()
-    with pytest.raises(IsADirectoryError):
-        compress_file(path)
-    assert path.read_bytes() == b"x"
-
-
 def test_deleted_file(tmp_path: Path, clocks: Clocks) -> None:
-    """A file deleted from outside is noticed within a second and made anew (kubernetes issue 111208)."""
+    """T254: a file deleted from outside is noticed within a second and made anew (kubernetes issue 111208)."""
     path = tmp_path / "a.log"
     file = rotating(path, clocks)
     file.write(b"one\n")
@@ -250,7 +216,7 @@ def test_replaced_file(tmp_path: Path, clocks: Clocks) -> None:
 
 
 def test_reopen(tmp_path: Path, clocks: Clocks) -> None:
-    """After a signal the next line goes to whatever is at the path."""
+    """T255: after a signal the next line goes to whatever is at the path."""
     path = tmp_path / "a.log"
     file = rotating(path, clocks)
     file.write(b"one\n")
@@ -262,7 +228,7 @@ def test_reopen(tmp_path: Path, clocks: Clocks) -> None:
 
 
 def test_truncated_from_outside(tmp_path: Path, clocks: Clocks) -> None:
-    """copytruncate: the next line stands at the file's end, without a hole of zeros."""
+    """T256: copytruncate: the next line stands at the file's end, without a hole of zeros."""
     path = tmp_path / "a.log"
     file = rotating(path, clocks, size=1000)
     file.write(b"x" * 100 + b"\n")
@@ -294,7 +260,7 @@ file.write(b"c\\n")
 
 
 def test_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
-    """T250: a write that the disk takes in part is cut back; the next one that fits is whole."""
+    """T251, T252: a write that the disk takes in part is cut back; the next one that fits is whole."""
     path = tmp_path / "a.log"
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(path)],
@@ -312,6 +278,44 @@ def test_short_write_is_an_os_error() -> None:
     assert issubclass(ShortWriteError, OSError)
 
 
+def listing(path: Path) -> list[tuple[int, Path]]:
+    """The log and its rotated files with their inodes, oldest first, at one moment."""
+    while True:
+        order = [*sorted(path.parent.glob("a-*.log")), path]
+        try:
+            found = [(one.stat().st_ino, one) for one in order]
+        except FileNotFoundError:
+            continue
+        # A rotation between two of these steps would hide a file.
+        if order == [*sorted(path.parent.glob("a-*.log")), path]:
+            return found
+
+
+def follow(path: Path, first: BinaryIO, written: threading.Event) -> list[bytes]:
+    """Every line from ``first`` on, across renames, as log shippers read them."""
+    source = first
+    data = b""
+    while True:
+        done = written.is_set()
+        data += source.read()
+        inode = os.fstat(source.fileno()).st_ino
+        order = listing(path)
+        here = [one for one, _ in order].index(inode)
+        if here + 1 < len(order):
+            # Renamed: nothing more is written to it, but it may have been since it was read.
+            data += source.read()
+            source.close()
+            source = order[here + 1][1].open("rb")
+            if os.fstat(source.fileno()).st_ino != order[here + 1][0]:
+                # It was rotated meanwhile and has another name now.
+                source.close()
+                names_now = dict(listing(path))
+                source = names_now[order[here + 1][0]].open("rb")
+        elif done:
+            source.close()
+            return data.splitlines()
+
+
 def test_reader_gets_every_line_once(tmp_path: Path, clocks: Clocks) -> None:
     """A reader that follows renames, as log shippers do, sees each line once across rotations."""
     path = tmp_path / "a.log"
@@ -319,37 +323,9 @@ def test_reader_gets_every_line_once(tmp_path: Path, clocks: Clocks) -> None:
     file = rotating(path, clocks, size=200)
     written = threading.Event()
     seen: list[bytes] = []
-
     file.write(b"0\n")
     first = path.open("rb")
-
-    def read() -> None:
-        source = first
-        rest = b""
-        while True:
-            done = written.is_set()
-            data = source.read()
-            rest += data
-            *lines, rest = rest.split(b"\n")
-            seen.extend(lines)
-            if data:
-                continue
-            try:
-                moved = os.stat(path).st_ino != os.fstat(source.fileno()).st_ino
-            except FileNotFoundError:
-                moved = False
-            if moved:
-                # What was renamed last is the oldest that has not been read.
-                inode = os.fstat(source.fileno()).st_ino
-                order = [*sorted(tmp_path.glob("a-*.log")), path]
-                here = [entry.stat().st_ino for entry in order].index(inode)
-                source.close()
-                source = order[here + 1].open("rb")
-            elif done:
-                source.close()
-                return
-
-    reader = threading.Thread(target=read)
+    reader = threading.Thread(target=lambda: seen.extend(follow(path, first, written)))
     reader.start()
     for number in range(1, total):
         clocks.pass_by(0.001)
@@ -357,3 +333,279 @@ def test_reader_gets_every_line_once(tmp_path: Path, clocks: Clocks) -> None:
     written.set()
     reader.join(30)
     assert seen == [b"%d" % number for number in range(total)]
+
+
+class TestRotationFails:
+    """T257: a file that cannot be rotated is written on, and told."""
+
+    def test_rename(self, tmp_path: Path, clocks: Clocks) -> None:
+        """A folder in the way of the new name: no line is lost, and later it works again."""
+        blocked = tmp_path / "a-2026-11-23T13-16-39.368.log"
+        (blocked / "x").mkdir(parents=True)
+        file = rotating(tmp_path / "a.log", clocks, size=4)
+        for line in (b"111\n", b"222\n", b"333\n"):
+            file.write(line)
+        assert (tmp_path / "a.log").read_bytes() == b"111\n222\n333\n"
+        fault = file.take_fault()
+        assert fault == f"{tmp_path / 'a.log'} cannot be rotated and grows on: is a directory"
+        assert file.take_fault() == ""
+        clocks.pass_by(1)
+        file.write(b"444\n")
+        assert (tmp_path / "a.log").read_bytes() == b"444\n"
+        rotated = tmp_path / "a-2026-11-23T13-16-40.368.log"
+        assert rotated.read_bytes() == b"111\n222\n333\n"
+        assert file.take_fault() == ""
+
+    def test_creation(
+        self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No new file can be opened: the old one gets its name back."""
+        file = rotating(tmp_path / "a.log", clocks, size=4)
+        file.write(b"111\n")
+        opened = os.open
+
+        def full(path: Path, flags: int, mode: int = 0o777) -> int:
+            if flags & os.O_TRUNC:
+                raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
+            return opened(path, flags, mode)
+
+        monkeypatch.setattr(os, "open", full)
+        file.write(b"222\n")
+        assert names(tmp_path) == ["a.log"]
+        assert (tmp_path / "a.log").read_bytes() == b"111\n222\n"
+        assert "too many open files" in file.take_fault()
+
+    def test_deleted_before(self, tmp_path: Path, clocks: Clocks) -> None:
+        """A file that went away together with its folder is made anew."""
+        path = tmp_path / "logs" / "a.log"
+        file = rotating(path, clocks, size=4)
+        file.write(b"111\n")
+        path.unlink()
+        path.parent.rmdir()
+        file.write(b"222\n")
+        assert path.read_bytes() == b"222\n"
+
+
+class TestTornLines:
+    """T252: where a torn line cannot be cut off, it costs no other line."""
+
+    @staticmethod
+    def halve(monkeypatch: pytest.MonkeyPatch, then: Callable[[], None] = lambda: None) -> None:
+        """Let the kernel take half of the next write, and something happen after it."""
+        write = os.write
+
+        def half(descriptor: int, data: bytes) -> int:
+            monkeypatch.setattr(os, "write", write)
+            written = write(descriptor, data[: len(data) // 2])
+            then()
+            return written
+
+        monkeypatch.setattr(os, "write", half)
+
+    def test_after_copytruncate(
+        self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """T256: what is cut back is the torn line, not the length of before the truncation."""
+        path = tmp_path / "a.log"
+        file = rotating(path, clocks)
+        file.write(b"x" * 100 + b"\n")
+        os.truncate(path, 0)
+        self.halve(monkeypatch)
+        with pytest.raises(ShortWriteError):
+            file.write(b"torn line\n")
+        assert path.read_bytes() == b""
+        file.write(b"whole\n")
+        assert path.read_bytes() == b"whole\n"
+
+    def test_somebody_wrote_behind_it(
+        self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Lines of another writer are never cut off; our next line begins on its own."""
+        path = tmp_path / "a.log"
+        file = rotating(path, clocks)
+        file.write(b"one\n")
+
+        def other() -> None:
+            with path.open("ab") as writer:
+                writer.write(b"\nother\n")
+
+        self.halve(monkeypatch, other)
+        with pytest.raises(ShortWriteError):
+            file.write(b"torn\n")
+        file.write(b"two\n")
+        file.write(b"three\n")
+        assert path.read_bytes() == b"one\nto\nother\n\ntwo\nthree\n"
+
+    @pytest.mark.parametrize(
+        ("found", "then"), [(b"", b"x\n"), (b"1\n", b"1\nx\n"), (b'{"a', b'{"a\nx\n')]
+    )
+    def test_found_at_start(
+        self, tmp_path: Path, clocks: Clocks, found: bytes, then: bytes
+    ) -> None:
+        """A half line that a crash left does not swallow the first line of the next process."""
+        path = tmp_path / "a.log"
+        path.write_bytes(found)
+        rotating(path, clocks).write(b"x\n")
+        assert path.read_bytes() == then
+
+
+class TestVanished:
+    """T254: lines go where readers find them, or are lost aloud."""
+
+    def test_folder_replaced_by_a_file(self, tmp_path: Path, clocks: Clocks) -> None:
+        """Nothing more goes to the unreachable file, and the file is back when the folder is."""
+        path = tmp_path / "logs" / "a.log"
+        file = rotating(path, clocks)
+        file.write(b"one\n")
+        path.parent.rename(tmp_path / "moved")
+        path.parent.touch()
+        clocks.pass_by(1)
+        for _ in range(3):
+            with pytest.raises(OSError, match="exists|directory"):
+                file.write(b"lost\n")
+        assert (tmp_path / "moved" / "a.log").read_bytes() == b"one\n"
+        assert clocks.reopened == []
+        path.parent.unlink()
+        file.write(b"two\n")
+        assert path.read_bytes() == b"two\n"
+        assert clocks.reopened == ["deleted"]
+
+    def test_folder_deleted(self, tmp_path: Path, clocks: Clocks) -> None:
+        """A folder that is missing is made again."""
+        path = tmp_path / "logs" / "a.log"
+        file = rotating(path, clocks)
+        file.write(b"one\n")
+        path.unlink()
+        path.parent.rmdir()
+        clocks.pass_by(1)
+        file.write(b"two\n")
+        assert path.read_bytes() == b"two\n"
+
+    def test_input_output_error(
+        self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """T253: after EIO the same descriptor is not used again."""
+        path = tmp_path / "a.log"
+        file = rotating(path, clocks)
+        file.write(b"one\n")
+        with monkeypatch.context() as broken:
+
+            def fail(descriptor: int, data: bytes) -> int:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+            broken.setattr(os, "write", fail)
+            with pytest.raises(OSError, match="Input/output"):
+                file.write(b"lost\n")
+        path.rename(tmp_path / "moved")
+        file.write(b"two\n")
+        assert path.read_bytes() == b"two\n"
+
+
+class TestOtherThanFiles:
+    """T258: paths that lead to no plain file."""
+
+    def test_fifo_without_reader(self, tmp_path: Path, clocks: Clocks) -> None:
+        """An error at start, not a wait without end."""
+        path = tmp_path / "fifo"
+        os.mkfifo(path)
+        with pytest.raises(OSError) as caught:
+            rotating(path, clocks).ensure()
+        assert caught.value.errno == errno.ENXIO
+
+    def test_fifo(self, tmp_path: Path, clocks: Clocks) -> None:
+        """A FIFO takes lines for ever and is never renamed, however much has gone through it."""
+        path = tmp_path / "fifo"
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        file = rotating(path, clocks, size=4, compress=True)
+        file.ensure()
+        for _ in range(3):
+            clocks.pass_by(1)
+            file.write(b"123\n")
+        assert os.read(reader, 100) == b"123\n" * 3
+        assert names(tmp_path) == ["fifo"]
+        os.close(reader)
+        with pytest.raises(BrokenPipeError):
+            file.write(b"123\n")
+        file.close()
+
+    def test_directory(self, tmp_path: Path, clocks: Clocks) -> None:
+        """A folder is no log."""
+        with pytest.raises(IsADirectoryError):
+            rotating(tmp_path, clocks).ensure()
+
+    def test_symlink(self, tmp_path: Path, clocks: Clocks) -> None:
+        """A link is followed for writing and renamed itself, as by lumberjack."""
+        (tmp_path / "a.log").symlink_to(tmp_path / "target")
+        file = rotating(tmp_path / "a.log", clocks, size=4)
+        file.write(b"111\n")
+        assert (tmp_path / "target").read_bytes() == b"111\n"
+        file.write(b"222\n")
+        assert (tmp_path / "a.log").read_bytes() == b"222\n"
+        assert not (tmp_path / "a.log").is_symlink()
+        assert (tmp_path / "target").read_bytes() == b"111\n"
+
+
+class TestOneWriter:
+    """T260: two processes that rotate one file would lose lines."""
+
+    def test_second_is_refused(self, tmp_path: Path, clocks: Clocks) -> None:
+        """The second one hears why, and the first one is not disturbed."""
+        path = tmp_path / "a.log"
+        first = rotating(path, clocks)
+        first.ensure()
+        with pytest.raises(BlockingIOError, match="another process writes to it"):
+            rotating(path, clocks).ensure()
+        first.write(b"one\n")
+        assert path.read_bytes() == b"one\n"
+
+    def test_after_rotation(self, tmp_path: Path, clocks: Clocks) -> None:
+        """The new file is locked like the old one."""
+        first = rotating(tmp_path / "a.log", clocks, size=4)
+        first.ensure()
+        first.write(b"111\n")
+        first.write(b"222\n")
+        with pytest.raises(BlockingIOError):
+            rotating(tmp_path / "a.log", clocks).ensure()
+
+    def test_after_the_end(self, tmp_path: Path, clocks: Clocks) -> None:
+        """A closed file is free."""
+        first = rotating(tmp_path / "a.log", clocks)
+        first.ensure()
+        first.close()
+        rotating(tmp_path / "a.log", clocks).ensure()
+
+
+def test_without_limit_old_files_stay(tmp_path: Path, clocks: Clocks) -> None:
+    """maxsize 0 is a plain file: nothing is rotated, removed or compressed, whatever else is set."""
+    old = tmp_path / "a-2001-01-01T00-00-00.000.log"
+    old.touch()
+    file = rotating(tmp_path / "a.log", clocks, size=0, backups=1, age=1, compress=True)
+    for _ in range(3):
+        file.write(b"x" * 1000 + b"\n")
+    assert names(tmp_path) == [old.name, "a.log"]
+
+
+@given(
+    sizes=st.lists(st.integers(min_value=1, max_value=40), max_size=60),
+    limit=st.integers(min_value=8, max_value=60),
+)
+def test_every_line_once_and_in_order(sizes: list[int], limit: int) -> None:
+    """Whatever is written, the files together hold each accepted line once, none over the limit."""
+    with tempfile.TemporaryDirectory() as folder:
+        clocks = Clocks()
+        path = Path(folder) / "a.log"
+        file = rotating(path, clocks, size=limit)
+        accepted = b""
+        for number, size in enumerate(sizes):
+            clocks.pass_by(0.001)
+            line = (b"%d" % number).ljust(size, b".") + b"\n"
+            try:
+                file.write(line)
+                accepted += line
+            except LineTooLongError:
+                assert len(line) > limit
+        file.close()
+        files = [*sorted(Path(folder).glob("a-*.log")), *Path(folder).glob("a.log")]
+        assert b"".join(one.read_bytes() for one in files) == accepted
+        assert all(one.stat().st_size <= limit for one in files)

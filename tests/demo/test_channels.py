@@ -2,6 +2,9 @@
 
 import asyncio
 import struct
+from collections.abc import Callable
+
+import pytest
 
 from auditproxy.demo.channels import (
     ERROR,
@@ -11,8 +14,9 @@ from auditproxy.demo.channels import (
     open_spdy_channels,
     open_websocket_channels,
 )
+from auditproxy.demo.websocket import BINARY, CLOSE, frame
 from tests.demo.test_spdy import Client
-from tests.demo.test_websocket import BINARY, frame, masked, pair
+from tests.demo.test_websocket import masked, pair
 
 
 async def test_websocket_channels() -> None:
@@ -24,7 +28,10 @@ async def test_websocket_channels() -> None:
         assert await channels.stdin.read() == b"typed"
         await channels.out(b"o")
         await channels.err(b"e")
+        writer.write(masked(BINARY, bytes((STDIN,)) + b"too late"))
+        writer.write(masked(CLOSE, b""))
         await channels.finish(b"{}")
+        assert await channels.stdin.read() == b""
         for channel, data in ((STDOUT, b"o"), (STDERR, b"e"), (ERROR, b"{}")):
             expected = frame(BINARY, bytes((channel,)) + data)
             assert await reader.readexactly(len(expected)) == expected
@@ -69,6 +76,31 @@ async def test_spdy_channels() -> None:
     assert struct.pack(">II", 1, 1 << 24 | 2) + b"{}" in sent
     assert sent.endswith(struct.pack(">II", 5, 1 << 24))
     assert b"nobody" not in sent
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        lambda client: client.open(3, {"streamtype": "stdin"}, finished=True),
+        lambda client: (
+            client.open(3, {"streamtype": "stdin"}) + client.control(3, struct.pack(">II", 3, 5))
+        ),
+        lambda client: client.open(3, {"streamtype": "stdin"}) + b"\x80\x02" + bytes(6),
+    ],
+    ids=["opened and ended", "reset", "malformed"],
+)
+async def test_spdy_input_that_ends_early(ending: Callable[[Client], bytes]) -> None:
+    """A stream that is ended when it opens or is reset, and what is no SPDY, end the input."""
+    incoming: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def send(data: bytes) -> None:
+        """Nobody reads."""
+
+    incoming.put_nowait(ending(Client()))
+    async with asyncio.timeout(5):
+        channels = await open_spdy_channels(incoming.get, send, {"stdin"})
+        assert await channels.stdin.read() == b""
+        await channels.stop()
 
 
 async def test_spdy_client_that_opens_nothing() -> None:

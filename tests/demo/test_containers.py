@@ -5,6 +5,8 @@ import io
 import tarfile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auditproxy.demo.containers import Container, Process, new_container
 
@@ -43,6 +45,13 @@ async def run(container: Container, *words: str, stdin: bytes = b"") -> tuple[in
         (("test", "-d", "/data"), b"", 0, b""),
         (("test", "-d", "/nope"), b"", 1, b""),
         (("sleep", "0"), b"", 0, b""),
+        (("id",), b"", 0, b"uid=0(root) gid=0(root) groups=0(root)\n"),
+        (("bash", "-c", "echo a; exit 3; echo b"), b"", 3, b"a\n"),
+        (("sh", "-c", "exit 300"), b"", 44, b""),
+        (("sh", "-c", "rm /etc/hostname; hostname"), b"", 0, b"pod\n"),
+        (("sh",), b"echo one\nexit 5\necho two\n", 5, b"one\n"),
+        (("sh",), b"false\nexit\n", 1, b""),
+        (("sh",), b"false\n", 1, b""),
         (("sh", "-c", "echo a; echo $HOSTNAME; exit 3"), b"", 3, b"a\npod\n"),
         (("sh", "-c", "false"), b"", 1, b""),
         (("sh",), b"echo one\nexit\necho two\n", 0, b"one\n"),
@@ -64,6 +73,10 @@ async def test_commands(words: tuple[str, ...], stdin: bytes, code: int, out: by
         (("sh", "-c", "echo 'x"), 2, b"syntax error"),
         (("tar", "cf", "-", "/nope"), 1, b"No such file"),
         (("tar", "xmf", "-", "-C", "/tmp"), 2, b"tar:"),
+        (("tar", "xf", "-", "-C"), 2, b"tar:"),
+        (("sleep", "\u00b2"), 1, b"invalid number"),
+        (("sleep", "nan"), 1, b"invalid number"),
+        (("sleep",), 1, b"invalid number"),
         (("tar", "z"), 2, b"only c and x"),
     ],
 )
@@ -99,3 +112,29 @@ async def test_environment() -> None:
     code, out, _ = await run(new_container("pod", "c"), "env")
     assert code == 0
     assert b"HOSTNAME=pod\n" in out
+
+
+async def test_hidden_files() -> None:
+    """A name that begins with a dot keeps it; nothing is written above the root."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name in (".hidden", "./plain", "a/../../../b"):
+            entry = tarfile.TarInfo(name)
+            entry.size = 1
+            archive.addfile(entry, io.BytesIO(b"x"))
+    container = Container("c")
+    code, _, _ = await run(container, "tar", "-xmf", "-", "-C", "/tmp", stdin=packed.getvalue())
+    assert code == 0
+    assert sorted(container.files) == ["/b", "/tmp/.hidden", "/tmp/plain"]
+
+
+_WORD = st.sampled_from(
+    ["exit", "echo", "cat", "ls", "tar", "rm", "test", "sh", "-c", "-C", "xf", "cf", "-", ";", "/"]
+) | st.text(max_size=4)
+
+
+@given(st.lists(_WORD, max_size=8))
+async def test_any_command_ends(words: list[str]) -> None:
+    """Whatever is asked for has an exit code as a process has one."""
+    code, _, _ = await run(new_container("pod", "c"), *words, stdin=b"echo x\n")
+    assert 0 <= code <= 255

@@ -19,6 +19,9 @@ async def test_log_lines() -> None:
         b"box log line 1\n",
         b"box log line 2\n",
     ]
+    assert [line async for line in log_lines(POD, False, 1)] == [b"box log line 2\n"]
+    assert [line async for line in log_lines(POD, False, 0)] == []
+    assert len([line async for line in log_lines(POD, False, 99)]) == 3
     following = log_lines(POD, True)
     async with asyncio.timeout(5):
         lines = [await anext(following) for _ in range(4)]
@@ -60,4 +63,24 @@ async def test_negotiation(headers: str, code: int) -> None:
         async with asyncio.timeout(5):
             line = await reader.readline()
         assert line.split(b" ")[1] == str(code).encode()
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("subresource", "protocol"),
+    [("exec?command=true&stdout=true", "v4.channel.k8s.io"), ("portforward", "portforward.k8s.io")],
+)
+async def test_no_http_after_the_switch(subresource: str, protocol: str) -> None:
+    """What is no SPDY ends the connection; an HTTP answer has no place in it any more."""
+    async with running() as cluster:
+        reader, writer = await cluster.connect()
+        writer.write(
+            f"POST /api/v1/namespaces/default/pods/hello/{subresource} HTTP/1.1\r\nHost: h\r\n"
+            "Authorization: Bearer admin-token\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"
+            f"X-Stream-Protocol-Version: {protocol}\r\n\r\n".encode()
+        )
+        async with asyncio.timeout(5):
+            assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"\x80\x03\x00\x01\x00\x00\x00\x0c" + b"x" * 12)
+            assert await reader.read() == b""
         writer.close()

@@ -52,6 +52,10 @@ TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
         ("*/*;q=1,application/yaml;q=0", YAML),
         # Go's order is no consistent one: both clauses stand before each other.
         ("application/*,application/yaml;q=0.5,application/json;q=0.1", YAML),
+        # Insertion sort stops at the first clause that it does not pass.
+        ("application/yaml;q=0.5,text/*;q=0.7,application/json;q=0.1", YAML),
+        ("application/json;q=0.8,*/*,application/yaml;q=0.5", JSON),
+        ("application/*,application/yaml;q=0.5,*/*", YAML),
         # q is read as a 32-bit float, and what is no number is 0.
         ("application/yaml;q=0.900000001,application/json;q=0.9", YAML),
         ("application/json;q=0.9,application/yaml;q=0.900000001", JSON),
@@ -214,6 +218,18 @@ def test_any_accept(accept: str) -> None:
 def test_first_of_equals(order: list[str]) -> None:
     """Among clauses of one quality the first that can be met wins."""
     assert negotiate(", ".join(order)) == next(one for one in order if one in SUPPORTED)
+
+
+MET = ("*/*", "*", "application/*", "application/json;q=0", "application/yaml", PROTOBUF)
+UNMET = ("text/html", "text/*;q=0.9", "application/cbor", TABLE, "garbage", "*/json", "")
+
+
+@given(st.lists(st.sampled_from([*MET, *UNMET]), min_size=1, max_size=40))
+def test_order_does_not_decide_whether(clauses: list[str]) -> None:
+    """However many clauses there are: one that can be met is enough, and needed."""
+    accept = ", ".join(clauses)
+    can_be_met = any(clause in MET for clause in clauses)
+    assert (negotiate(accept) is not None) == (can_be_met or not accept)
 
 
 @given(HEADER)

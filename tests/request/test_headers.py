@@ -1,10 +1,14 @@
 """Header lists: what is read of the client's, what goes upstream, what comes back."""
 
+import itertools
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.request.headers import (
+    LONGEST_VALUE,
     ClientHeaders,
     HeaderAssertionError,
     RawHeaders,
@@ -218,6 +222,16 @@ def test_framing(version: tuple[int, int], lines: tuple[str, ...], code: int | N
     """T087, T088, T089, T090, T098, T106: framing that two readers could read in two ways."""
     fault = framing_fault(headers_of(*lines), version)
     assert (fault.code if fault is not None else None) == code
+
+
+def test_longest_value() -> None:
+    """A value that would take long to read is refused, whatever its header; many short are not."""
+    longest = "x" * LONGEST_VALUE
+    assert framing_fault(headers_of("X-A: " + longest, "X-A: " + longest), HTTP_1_1) is None
+    fault = framing_fault(headers_of("Accept: x", "X-A: x" + longest), HTTP_1_1)
+    assert fault is not None
+    assert fault.code == 431
+    assert "xx" not in fault.message
 
 
 @pytest.mark.parametrize(
@@ -626,6 +640,48 @@ VALUES = st.one_of(
 LINES = st.lists(st.tuples(NAMES, VALUES), max_size=12).map(
     lambda pairs: tuple((name.encode(), value.encode()) for name, value in pairs)
 )
+
+
+IDENTITY_NAMES = (
+    "impersonate-user",
+    "impersonate-group",
+    "impersonate-uid",
+    "impersonate-extra-scopes",
+    "x-remote-user",
+    "x-remote-group",
+    "x-remote-extra-scopes",
+    "authorization",
+    "proxy-authorization",
+)
+SPELLINGS: tuple[Callable[[str], str], ...] = (
+    str,
+    str.upper,
+    str.title,
+    str.swapcase,
+    lambda name: name.replace("-", "_"),
+    lambda name: name.replace("-", "_", 1),
+    lambda name: name.title().replace("-", "_"),
+    lambda name: "".join(c.upper() if i % 2 else c for i, c in enumerate(name)),
+    lambda name: "".join(c if i % 2 else c.upper() for i, c in enumerate(name)),
+)
+CONNECTIONS = (
+    (),
+    ("Connection: close",),
+    ("Connection: {name}",),
+    ("Connection: Upgrade, {name}", "Upgrade: websocket"),
+    ("connection:\t{name}\t,,", "CONNECTION: audit-id, host"),
+    ("Connection: Impersonate-User, authorization, Impersonate-Group",),
+)
+
+
+@pytest.mark.parametrize("connection", CONNECTIONS)
+def test_identity_names_in_any_spelling(connection: tuple[str, ...]) -> None:
+    """T005, T008, T010: no spelling, alone or with Connection's help, reaches the upstream."""
+    for name, spell in itertools.product(IDENTITY_NAMES, SPELLINGS):
+        spelt = spell(name)
+        lines = [line.format(name=spelt) for line in connection]
+        for order in (lines, lines[::-1]):
+            assert upstream_of(f"{spelt}: admin", *order, f"{spelt}: again") == OURS
 
 
 @given(LINES)

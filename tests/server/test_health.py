@@ -67,10 +67,23 @@ async def test_ready_only_while_serving() -> None:
         (
             "/livez?verbose&exclude=a&exclude=b",
             200,
-            '[+]ping ok\nwarn: some health checks cannot be excluded: no matches for "a", "b"\n'
+            '[+]ping ok\nwarn: some health checks cannot be excluded: no matches for "a","b"\n'
             "livez check passed\n",
         ),
+        (
+            "/livez?verbose&exclude=%22%0a",
+            200,
+            '[+]ping ok\nwarn: some health checks cannot be excluded: no matches for "\\"\\n"\n'
+            "livez check passed\n",
+        ),
+        ("/livez?exclude=ping&exclude=ping", 200, "ok"),
+        ("/readyz/", 200, "ok"),
         ("/readyz/shutdown", 200, "ok"),
+        ("/readyz/shutdown/", 404, "404 page not found\n"),
+        ("/livez/%ff", 404, "404 page not found\n"),
+        ("//livez", 404, "404 page not found\n"),
+        ("http://h", 404, "404 page not found\n"),
+        ("http://h/livez", 200, "ok"),
         ("/livez/nope", 404, "404 page not found\n"),
         ("/nope", 404, "404 page not found\n"),
         ("/", 404, "404 page not found\n"),
@@ -110,3 +123,52 @@ async def test_only_reading() -> None:
     async with serving() as (_, port):
         assert (await get(port, "/livez", "POST")).status == 405
         assert (await get(port, "/livez", "HEAD")).status == 200
+
+
+async def test_single_failing_check() -> None:
+    """A check asked alone says that it fails in the words of kube-apiserver, not why."""
+    async with serving() as (_, port):
+        answer = await get(port, "/readyz/serving")
+        assert answer.status == 500
+        assert answer.body == b"internal server error: failed health check\n"
+
+
+async def test_check_that_raises() -> None:
+    """A check that raises fails like any other, and the reason stays here."""
+    async with serving() as (health, port):
+
+        def broken() -> bool:
+            raise ZeroDivisionError("canary")
+
+        health.add_check("broken", broken, ("livez",))
+        for target in ("/livez", "/livez/broken"):
+            answer = await get(port, target)
+            assert answer.status == 500
+            assert b"canary" not in answer.body
+        assert b"[-]broken failed: reason withheld\n" in (await get(port, "/livez")).body
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"GET /livez HTTP/1.1\r\nAuthorization: Bearer canary\r\nBad Header canary\r\n\r\n",
+        b"canary\x00 / HTTP/9\r\n\r\n",
+        b"GET * HTTP/1.1\r\nX: canary\r\n\r\n",
+        b"GET /canary HTTP/1.1\r\nTransfer-Encoding: canary\r\n\r\n",
+    ],
+)
+async def test_malformed_requests_leave_no_trace(
+    raw: bytes, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """R19: bytes that are no request get a constant 400 and are printed nowhere."""
+    async with serving() as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(raw)
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        writer.close()
+    assert b" 400 Bad Request\r\n" in answer
+    assert answer.endswith(b"\r\n\r\n400 Bad Request\n")
+    assert caplog.records == []
+    captured = capfd.readouterr()
+    assert "canary" not in captured.out + captured.err

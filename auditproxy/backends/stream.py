@@ -1,0 +1,42 @@
+"""Lines to what is no file: a pipe, a terminal, a FIFO, a device.
+
+    whole --a write fails halfway--> torn --the next line begins on a line of its own--> whole
+
+Nothing that was written can be taken back here, and nothing is rotated.
+"""
+
+import os
+import select
+
+
+class Stream:
+    """Writes lines to a descriptor that somebody else opened and closes."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._torn = False
+
+    def write(self, line: bytes) -> None:
+        """Write all of a line, in pieces where the reader is slow; raises OSError."""
+        data = b"\n" + line if self._torn else line
+        rest = memoryview(data)
+        try:
+            while rest:
+                try:
+                    rest = rest[os.write(self._descriptor, rest) :]
+                except BlockingIOError:
+                    self._wait()
+        finally:
+            if not rest:
+                self._torn = False
+            elif len(rest) < len(data):
+                self._torn = True
+
+    def _wait(self) -> None:
+        """Wait until the reader has taken something, as a blocking descriptor would.
+
+        Whoever shares standard output with us may have made it non-blocking.
+        """
+        writable = select.poll()
+        writable.register(self._descriptor, select.POLLOUT)
+        writable.poll()

@@ -1,0 +1,86 @@
+"""Streams: lines to pipes, whole and in order, whatever the reader does."""
+
+import os
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditproxy.backends.stream import Stream
+
+
+def read_all(descriptor: int) -> bytes:
+    """Everything until the pipe is closed."""
+    with os.fdopen(descriptor, "rb") as pipe:
+        return pipe.read()
+
+
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "non-blocking"])
+def test_slow_reader(blocking: bool) -> None:
+    """T259: a pipe smaller than a line makes the writer wait; nothing is lost or torn."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, blocking)
+    received: list[bytes] = []
+    reader = threading.Thread(target=lambda: received.append(read_all(reading)))
+    stream = Stream(writing)
+    line = b"x" * 300_000 + b"\n"
+    reader.start()
+    for _ in range(3):
+        stream.write(line)
+    os.close(writing)
+    reader.join(30)
+    assert received == [line * 3]
+
+
+def test_reader_gone() -> None:
+    """A pipe that nobody reads any more is an error, also while waiting."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    stream = Stream(writing)
+    closing = threading.Thread(target=lambda: (os.read(reading, 1), os.close(reading)))
+    closing.start()
+    with pytest.raises(BrokenPipeError):
+        stream.write(b"x" * 300_000 + b"\n")
+    closing.join(30)
+    os.close(writing)
+
+
+@given(
+    lines=st.lists(st.binary(min_size=1, max_size=20).map(lambda raw: raw.hex().encode() + b"\n")),
+    failing=st.sets(st.integers(min_value=0, max_value=30)),
+    taken=st.integers(min_value=0, max_value=10),
+)
+def test_a_torn_line_costs_no_other(lines: list[bytes], failing: set[int], taken: int) -> None:
+    """Whatever write fails wherever, each line that was written whole is a line of its own."""
+    reading, writing = os.pipe()
+    stream = Stream(writing)
+    real = os.write
+    whole = []
+
+    class Failing:
+        """Takes a part, then fails."""
+
+        def __init__(self) -> None:
+            self.calls = 0
+
+        def __call__(self, descriptor: int, data: memoryview) -> int:
+            self.calls += 1
+            if self.calls == 1 and taken:
+                return real(descriptor, data[: min(taken, len(data) - 1)])
+            raise OSError("no space")
+
+    with pytest.MonkeyPatch.context() as patch:
+        for number, line in enumerate(lines):
+            if number in failing:
+                patch.setattr(os, "write", Failing())
+                with pytest.raises(OSError, match="no space"):
+                    stream.write(line)
+                patch.setattr(os, "write", real)
+            else:
+                stream.write(line)
+                whole.append(line)
+    os.close(writing)
+    received = read_all(reading).splitlines(keepends=True)
+    remaining = iter(received)
+    assert all(line in remaining for line in whole)
