@@ -21,13 +21,12 @@ from typing import Any, Protocol
 from auditproxy import __version__
 from auditproxy.apis.status import go_quote
 from auditproxy.configuration import load_configuration
-from auditproxy.flags import BOOL, HELP, LIST, STRING, Flag, Parsed, closest, help_text, parse
+from auditproxy.flags.pflag import BOOL, HELP, LIST, STRING, Flag, Parsed, closest, help_text, parse
+from auditproxy.flags.serve import FLAGS as SERVE_FLAGS
+from auditproxy.flags.serve import files_only, options_from
 from auditproxy.kubeconfig_command import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.kubeconfig_command import KubeconfigError, make_kubeconfig
-from auditproxy.later_flags import REFUSED
 from auditproxy.options import Options, validate
-from auditproxy.serve_flags import FLAGS as SERVE_FLAGS
-from auditproxy.serve_flags import files_only, options_from
 
 OK = 0
 FAILURE = 1
@@ -88,7 +87,6 @@ class Command:
     summary: str
     flags: tuple[Flag, ...]
     run: Callable[[Parsed], int]
-    refused: Mapping[str, str]
 
 
 def commands(load_runner: Callable[[], Runner]) -> tuple[Command, ...]:
@@ -101,7 +99,6 @@ def commands(load_runner: Callable[[], Runner]) -> tuple[Command, ...]:
             "self-signed certificate, a built-in policy and standard output.",
             SERVE_FLAGS,
             lambda parsed: _serve(parsed, load_runner),
-            REFUSED,
         ),
         Command(
             "demo",
@@ -109,7 +106,6 @@ def commands(load_runner: Callable[[], Runner]) -> tuple[Command, ...]:
             "the events of a few requests.",
             DEMO_FLAGS,
             _demo,
-            {},
         ),
         Command(
             "certs",
@@ -117,7 +113,6 @@ def commands(load_runner: Callable[[], Runner]) -> tuple[Command, ...]:
             "certificate and client certificates.",
             CERTS_FLAGS,
             _certs,
-            {},
         ),
         Command(
             "kubeconfig",
@@ -125,9 +120,8 @@ def commands(load_runner: Callable[[], Runner]) -> tuple[Command, ...]:
             "the secrets of that user: keep it to yourself.",
             KUBECONFIG_FLAGS,
             _kubeconfig,
-            {},
         ),
-        Command("version", "Print the version.", (HELP,), _version, {}),
+        Command("version", "Print the version.", (HELP,), _version),
     )
 
 
@@ -153,7 +147,7 @@ def main(
     command = table.get(name)
     if command is None:
         return _refuse((_unknown_command(name, table),))
-    parsed = parse(rest, command.flags, command.refused)
+    parsed = parse(rest, command.flags)
     if parsed.wants_help:
         return _print(_help(command))
     if parsed.arguments:
@@ -167,6 +161,8 @@ def main(
 def _serve(parsed: Parsed, load_runner: Callable[[], Runner]) -> int:
     faults = list(parsed.faults)
     values = dict(parsed.values)
+    for warning in parsed.warnings:
+        sys.stderr.write(f"auditproxy: warning: {warning}\n")
     path = values.pop("config", "")
     if path:
         configuration = load_configuration(path)

@@ -22,9 +22,9 @@ from typing import Any
 import yaml
 
 from auditproxy.apis.status import go_quote
-from auditproxy.flags import BOOL, BYTES, DURATION, INT, closest
-from auditproxy.later_flags import LATER
-from auditproxy.serve_flags import SETTINGS, Setting, camel_case
+from auditproxy.flags.pflag import BOOL, BYTES, DURATION, FLOAT, INT, LIST, closest
+from auditproxy.flags.serve import SETTINGS
+from auditproxy.flags.settings import Setting
 
 API_VERSION = "auditproxy.io/v1alpha1"
 KIND = "ProxyConfiguration"
@@ -34,8 +34,7 @@ MAXIMUM_SIZE = 1024 * 1024
 _HEADER = {"apiVersion": API_VERSION, "kind": KIND}
 _GROUPS: dict[str, dict[str, Setting]] = {}
 for _each in SETTINGS:
-    _GROUPS.setdefault(_each.group, {})[_each.key] = _each
-_LATER = {camel_case(name) for name in LATER}
+    _GROUPS.setdefault(_each.section, {})[_each.key] = _each
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _SCALARS = {
     "tag:yaml.org,2002:str": "text",
@@ -155,9 +154,6 @@ class _Reader:
 
     def _unknown(self, node: yaml.Node, key: str, group: str) -> None:
         path = _path(group, key)
-        if key in _LATER:
-            self._fault(node, path, "this version of auditproxy does not have it yet; remove it")
-            return
         known = _GROUPS[group] if group else (*_HEADER, *_GROUPS)
         hint = closest(key, tuple(known))
         elsewhere = next((name for name, settings in _GROUPS.items() if key in settings), "")
@@ -170,7 +166,7 @@ class _Reader:
             self._fault(node, path, f"unknown field; remove it, or write one of {names}")
 
     def _value(self, setting: Setting, node: yaml.Node) -> None:
-        path = _path(setting.group, setting.key)
+        path = _path(setting.section, setting.key)
         try:
             value = _read_value(setting, node)
         except ValueError as error:
@@ -202,6 +198,10 @@ def _read_value(setting: Setting, node: yaml.Node) -> Any:
                 f"write one without quotes, as {setting.flag.default}"
             )
         return kind.parse(node.value)
+    if kind is FLOAT and tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
+        return kind.parse(node.value)
+    if kind is LIST:
+        return _read_list(node)
     if tag != "tag:yaml.org,2002:str":
         fix = "write it in quotes" if tag else "write one value in quotes"
         raise ValueError(f"{_description(node)} is no text; {fix}")
@@ -210,6 +210,16 @@ def _read_value(setting: Setting, node: yaml.Node) -> Any:
     except ValueError as error:
         example = f'; write it as "{setting.flag.shown_default}"' if kind is DURATION else ""
         raise ValueError(f"{error}{example}") from None
+
+
+def _read_list(node: yaml.Node) -> tuple[str, ...]:
+    """A list of texts; nothing in them is split, unlike on the command line."""
+    if not isinstance(node, yaml.SequenceNode):
+        raise ValueError(f"{_description(node)} is no list; write one item a line, each after -")
+    for item in node.value:
+        if item.tag != "tag:yaml.org,2002:str":
+            raise ValueError(f"{_description(item)} is no text; write each item in quotes")
+    return tuple(str(item.value) for item in node.value)
 
 
 def _description(node: yaml.Node) -> str:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from auditproxy.flags import BOOL, HELP, STRING, Flag
+from auditproxy.flags.pflag import BOOL, HELP, STRING, Flag
 from auditproxy.options import ServingOptions
 
 CERTIFICATE_NAME = "auditproxy.crt"

@@ -13,7 +13,7 @@ from auditproxy.audit.metrics import Metrics
 from auditproxy.backends.log import LineWriter, LogBackend, StandardOutput
 from auditproxy.backends.modes import with_mode
 from auditproxy.backends.rotation import MEBIBYTE, RotatingFile
-from auditproxy.options import AuditOptions
+from auditproxy.options import AuditLogOptions
 
 
 class LogFileError(Exception):
@@ -33,14 +33,14 @@ class LogSink:
             self.file.reopen()
 
 
-def open_log(options: AuditOptions, metrics: Metrics, report: Callable[[str], None]) -> LogSink:
+def open_log(options: AuditLogOptions, metrics: Metrics, report: Callable[[str], None]) -> LogSink:
     """The log backend; raises LogFileError when its file cannot be created.
 
     Without ``--audit-log-path`` events go to standard output.
     """
     file: RotatingFile | None = None
     writer: LineWriter
-    if options.log_path in ("", "-"):
+    if options.path in ("", "-"):
         writer = StandardOutput()
     else:
         file = rotating_file(options, metrics, report)
@@ -49,37 +49,35 @@ def open_log(options: AuditOptions, metrics: Metrics, report: Callable[[str], No
             file.ensure()
         except OSError as error:
             raise LogFileError(
-                f"--audit-log-path: ensureLogFile: open {options.log_path}: "
+                f"--audit-log-path: ensureLogFile: open {options.path}: "
                 f"{(error.strerror or str(error)).lower()}; name a path that can be written"
             ) from None
     zone = datetime.datetime.now().astimezone().tzinfo or datetime.UTC
     backend = LogBackend(
-        writer, encode=encoder(options.log_format, zone), metrics=metrics, report=report
+        writer, encode=encoder(options.format, zone), metrics=metrics, report=report
     )
-    return LogSink(with_mode(backend, options.log_mode), file)
+    return LogSink(with_mode(backend, options.mode), file)
 
 
 def rotating_file(
-    options: AuditOptions, metrics: Metrics, report: Callable[[str], None]
+    options: AuditLogOptions, metrics: Metrics, report: Callable[[str], None]
 ) -> RotatingFile:
     """The file that ``--audit-log-path`` names, rotated as the other flags say."""
 
     def reopened(reason: str) -> None:
         metrics.log_reopened(reason)
         if reason != "signal":
-            report(
-                f"--audit-log-path {options.log_path} was {reason} from outside: opened it again"
-            )
+            report(f"--audit-log-path {options.path} was {reason} from outside: opened it again")
 
     def in_background(work: Callable[[], None]) -> None:
         threading.Thread(target=work, name="audit-log-mill", daemon=True).start()
 
     return RotatingFile(
-        Path(options.log_path),
-        maximum_size=options.log_maxsize * MEBIBYTE,
-        maximum_backups=options.log_maxbackup,
-        maximum_age=options.log_maxage,
-        compress=options.log_compress,
+        Path(options.path),
+        maximum_size=options.maxsize * MEBIBYTE,
+        maximum_backups=options.maxbackup,
+        maximum_age=options.maxage,
+        compress=options.compress,
         now=lambda: datetime.datetime.now(datetime.UTC),
         monotonic=time.monotonic,
         in_background=in_background,

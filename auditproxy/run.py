@@ -23,6 +23,7 @@ from auditproxy.audit.metrics import Metrics
 from auditproxy.composition import NANOSECONDS, Composed, Files, FilesError, compose, read_files
 from auditproxy.logbackend import LogFileError, LogSink, open_log
 from auditproxy.options import (
+    AuditLogOptions,
     AuditOptions,
     AuthenticationOptions,
     HealthOptions,
@@ -163,7 +164,7 @@ async def build(
     report = operatorlog.limited(operatorlog.warn, time.monotonic)
     log: LogSink | None = None
     if sink is None:
-        log = open_log(options.audit, metrics, report)
+        log = open_log(options.audit_log, metrics, report)
         sink = log.backend
     composed = compose(options, files, sink=sink, metrics=metrics, report=report)
     handler = Handler(composed.services)
@@ -198,9 +199,9 @@ async def start_proxy_for_demo(files: Any) -> Proxy:
             ),
             audit=AuditOptions(
                 policy_file=str(files.policy),
-                log_path=str(files.audit_log),
                 authorization_annotations="review",
             ),
+            audit_log=AuditLogOptions(path=str(files.audit_log)),
             health=HealthOptions(bind_address=""),
         ),
         tls=True,

@@ -7,10 +7,9 @@ from typing import Any
 
 import yaml
 
-from auditproxy.flags import parse
-from auditproxy.later_flags import REFUSED
+from auditproxy.flags.pflag import parse
+from auditproxy.flags.serve import FLAGS, options_from
 from auditproxy.options import Options, validate
-from auditproxy.serve_flags import FLAGS, options_from
 from tests.kubectl import kubectl_binaries
 
 MANIFESTS = Path(__file__).parent.parent / "manifests"
@@ -72,7 +71,7 @@ def options_of(root: str) -> Options:
     """What the proxy makes of the container's arguments; a fault fails the test."""
     command, *words = proxy_of(root)["args"]
     assert command == "serve"
-    parsed = parse(words, FLAGS, REFUSED)
+    parsed = parse(words, FLAGS)
     assert parsed.faults == ()
     assert parsed.arguments == ()
     options = options_from(parsed.values)

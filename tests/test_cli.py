@@ -98,13 +98,13 @@ def test_every_fault_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     path = tmp_path / "proxy.yaml"
     path.write_text(
         "apiVersion: auditproxy.io/v1alpha1\nkind: ProxyConfiguration\n"
-        "audit: {auditLogMode: batch, foo: 1, auditPolicyFile: policy.yaml}\n",
+        "audit: {auditLogMode: bach, foo: 1, auditPolicyFile: policy.yaml}\n",
         encoding="utf-8",
     )
     runner = FakeRunner(faults=("the policy is\nbad",))
     assert (
         run(
-            *("serve", "--config", str(path), "--foo", "--audit-webhook-mode=batch"),
+            *("serve", "--config", str(path), "--foo"),
             *("--secure-port=0", "--tls-min-version=x", "--anonymous-auth", "false"),
             runner=runner,
         )
@@ -114,13 +114,12 @@ def test_every_fault_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     prefix = "auditproxy: error: "
     assert [line.removeprefix(prefix).partition(";")[0] for line in lines] == [
         "unknown flag: --foo",
-        "--audit-webhook-mode: this version of auditproxy does not have it yet",
         'auditproxy serve does not take any arguments, got ["false"]',
         f"{path}:3: audit.foo: unknown field",
         "--secure-port 0 must be between 1 and 65535, inclusive. It cannot be turned off with 0",
         'invalid --tls-min-version "x", allowed values are '
         '"VersionTLS10,VersionTLS11,VersionTLS12,VersionTLS13"',
-        "--audit-log-mode batch: this version of auditproxy does not have it yet",
+        'invalid audit log mode bach, allowed modes are "batch,blocking,blocking-strict"',
         "the policy is bad",
     ]
     assert all(line.startswith(prefix) for line in lines)

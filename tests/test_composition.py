@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from auditproxy.composition import FilesError, default_kubeconfig, facts_of, read_files
-from tests.options import options
+from tests.fakes.options import options
 
 POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
 

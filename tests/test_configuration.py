@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.configuration import MAXIMUM_SIZE, load_configuration, parse_configuration
-from auditproxy.flags import BOOL, BYTES, INT
+from auditproxy.flags.pflag import BOOL, BYTES, FLOAT, INT
+from auditproxy.flags.serve import SETTINGS, options_from
 from auditproxy.options import Options
-from auditproxy.serve_flags import SETTINGS, options_from
 
 HEADER = "apiVersion: auditproxy.io/v1alpha1\nkind: ProxyConfiguration\n"
 PATH = "/etc/auditproxy/proxy.yaml"
@@ -70,9 +70,9 @@ def test_every_setting_can_be_written() -> None:
         "kind": "ProxyConfiguration",
     }
     for setting in SETTINGS:
-        plain = setting.flag.kind in (BOOL, INT, BYTES)
+        plain = setting.flag.kind in (BOOL, INT, BYTES, FLOAT)
         value = setting.flag.default if plain else setting.flag.shown_default.strip('"')
-        document.setdefault(setting.group, {})[setting.key] = value
+        document.setdefault(setting.section, {})[setting.key] = value
     read = parse_configuration(yaml.safe_dump(document), PATH)
     assert read.faults == ()
     assert len(read.values) == len(SETTINGS)
@@ -121,8 +121,8 @@ FAULTS = [
         "4: health.zzz: unknown field; remove it, or write one of healthBindAddress",
     ),
     (
-        "audit:\n  auditWebhookMode: batch\n",
-        "4: audit.auditWebhookMode: this version of auditproxy does not have it yet; remove it",
+        "audit:\n  auditWebhookMod: batch\n",
+        "4: audit.auditWebhookMod: unknown field; did you mean auditWebhookMode?",
     ),
     (
         "audit:\n  auditLogPath: a\n  auditLogPath: b\n",

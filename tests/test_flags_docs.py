@@ -8,15 +8,14 @@ import yaml
 
 from auditproxy.cli import CERTS_FLAGS, DEMO_FLAGS
 from auditproxy.configuration import parse_configuration
-from auditproxy.flags import Flag
+from auditproxy.flags.pflag import Flag
+from auditproxy.flags.serve import FLAGS, SETTINGS, options_from
 from auditproxy.kubeconfig_command import FLAGS as KUBECONFIG_FLAGS
-from auditproxy.later_flags import LATER
 from auditproxy.options import validate
-from auditproxy.serve_flags import FLAGS, SETTINGS, options_from
 
 PAGE = (Path(__file__).parents[1] / "docs" / "flags.md").read_text(encoding="utf-8")
 
-KEYS = {setting.flag.name: f"`{setting.group}.{setting.key}`" for setting in SETTINGS}
+KEYS = {setting.flag.name: f"`{setting.section}.{setting.key}`" for setting in SETTINGS}
 
 
 def row(flag: Flag, *, with_key: bool) -> str:
@@ -62,17 +61,10 @@ def test_other_commands(title: str, flags: tuple[Flag, ...]) -> None:
     assert section(title) == rows
 
 
-def test_later_flags() -> None:
-    """The flags that are refused by name are listed as such."""
-    _, _, rest = PAGE.partition("\n## Not in this version\n")
-    named = re.findall(r"^- `--([a-z-]+)`$", rest, flags=re.MULTILINE)
-    assert sorted(named) == sorted(LATER)
-
-
 def test_no_other_flag_is_named() -> None:
     """Flags in the prose exist, here or in the list of what is not there yet."""
     known = {flag.name for flag in (*FLAGS, *KUBECONFIG_FLAGS, *DEMO_FLAGS, *CERTS_FLAGS)}
-    known |= set(LATER)
+    known |= {flag.alias for flag in FLAGS}
     named = set(re.findall(r"--([a-z][a-z-]*[a-z])", PAGE))
     assert named <= known
 

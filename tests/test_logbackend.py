@@ -7,14 +7,14 @@ import pytest
 
 from auditproxy.audit.metrics import Metrics
 from auditproxy.logbackend import LogFileError, open_log
-from auditproxy.options import AuditOptions
+from auditproxy.options import AuditLogOptions
 from tests.backends.test_log import event
 
 
 def test_file(tmp_path: Path) -> None:
     """The file exists from the start, 0600, and takes lines."""
     path = tmp_path / "logs" / "audit.log"
-    sink = open_log(AuditOptions(log_path=str(path)), Metrics(), lambda text: None)
+    sink = open_log(AuditLogOptions(path=str(path)), Metrics(), lambda text: None)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert sink.backend.process_events((event(),)) is True
     assert path.read_bytes().count(b"\n") == 1
@@ -25,7 +25,7 @@ def test_reopen(tmp_path: Path) -> None:
     """SIGHUP's effect: the next line goes to a new file at the path."""
     path = tmp_path / "audit.log"
     metrics = Metrics()
-    sink = open_log(AuditOptions(log_path=str(path)), metrics, lambda text: None)
+    sink = open_log(AuditLogOptions(path=str(path)), metrics, lambda text: None)
     sink.backend.process_events((event("a"),))
     path.rename(tmp_path / "moved")
     sink.reopen()
@@ -39,7 +39,7 @@ def test_reopen(tmp_path: Path) -> None:
 def test_standard_output(path: str) -> None:
     """Without a file events go to standard output, and reopening is nothing."""
     sink = open_log(
-        AuditOptions(log_path=path, log_mode="blocking-strict"), Metrics(), lambda text: None
+        AuditLogOptions(path=path, mode="blocking-strict"), Metrics(), lambda text: None
     )
     assert sink.file is None
     sink.reopen()
@@ -51,14 +51,12 @@ def test_unusable_path(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     path = tmp_path / "file" / "audit.log"
     with pytest.raises(LogFileError, match=r"--audit-log-path: ensureLogFile: open .*audit\.log"):
-        open_log(AuditOptions(log_path=str(path)), Metrics(), lambda text: None)
+        open_log(AuditLogOptions(path=str(path)), Metrics(), lambda text: None)
 
 
 def test_legacy_format(tmp_path: Path) -> None:
     """--audit-log-format=legacy writes kube-apiserver's old lines."""
     path = tmp_path / "audit.log"
-    sink = open_log(
-        AuditOptions(log_path=str(path), log_format="legacy"), Metrics(), lambda text: None
-    )
+    sink = open_log(AuditLogOptions(path=str(path), format="legacy"), Metrics(), lambda text: None)
     sink.backend.process_events((event(),))
     assert ' AUDIT: id="a" stage="ResponseComplete"' in path.read_text()

@@ -16,9 +16,9 @@ import pytest
 from auditproxy.run import check
 from tests.conformance.client import Answer, read_answer
 from tests.e2e.cluster import free_ports
+from tests.fakes.options import options
 from tests.fakes.proxy import request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
-from tests.options import options
 from tests.test_composition import POLICY
 
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from auditproxy.run import build, tune_garbage_collector
-from tests.options import options
+from tests.fakes.options import options
 
 TICKS = os.sysconf("SC_CLK_TCK")
 SMALL = b'{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a"},"data":{"x":"%s"}}\n' % (

@@ -27,7 +27,7 @@ from tests.conformance.client import Answer, replay
 from tests.conformance.compare import differences
 from tests.conformance.corpus import Exchange
 from tests.conformance.upstream import RecordedUpstream
-from tests.options import options
+from tests.fakes.options import options
 
 POLICY = """\
 apiVersion: audit.k8s.io/v1

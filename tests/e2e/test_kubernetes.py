@@ -21,8 +21,8 @@ from auditproxy.run import build
 from tests.conformance.compare import differences
 from tests.e2e.cluster import ADMIN_TOKEN, VIEWER_TOKEN, Cluster, assets, running
 from tests.e2e.kubelet import NODE, NODE_OBJECT, RUNNING, Kubelet, node_status
+from tests.fakes.options import options
 from tests.kubectl import kubectl_binaries, minor_version
-from tests.options import options
 
 pytestmark = [
     pytest.mark.skipif(

@@ -17,7 +17,7 @@ from auditproxy.apis.audit import Event
 from auditproxy.audit.encode import json_line
 from auditproxy.run import Proxy, build
 from tests.conformance.client import Answer, read_answer
-from tests.options import options
+from tests.fakes.options import options
 
 DEADLINE = 5.0
 ALICE, BOB, ADMIN = "alice-token", "bob-token", "admin-token"

@@ -10,9 +10,9 @@ from auditproxy.demo.pki import create_client, create_pki
 from auditproxy.run import build
 from auditproxy.server.serving import Serving, ServingError, serving_context
 from tests.conformance.client import Answer, read_answer
+from tests.fakes.options import options
 from tests.fakes.proxy import EventCollector, proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
-from tests.options import options
 
 BOTH_LOOPS = True
 

@@ -17,11 +17,13 @@ def options(**flags: Any) -> Options:
 
 
 def _set(result: Options, flag: str, value: Any) -> Options:
-    prefix, _, rest = flag.partition("_")
-    for group in fields(result):
-        settings = getattr(result, group.name)
+    # The longest group first: audit_log_path is audit_log.path.
+    for group in sorted((field.name for field in fields(result)), key=len, reverse=True):
+        settings = getattr(result, group)
         # Fields leave out the name of their group: audit_policy_file is audit.policy_file.
-        name = rest if prefix == group.name and hasattr(settings, rest) else flag
-        if hasattr(settings, name) and not (group.name == "health" and name == flag):
-            return replace(result, **{group.name: replace(settings, **{name: value})})
+        known = {field.name for field in fields(settings)}
+        short = flag.removeprefix(f"{group}_")
+        name = short if short in known else flag
+        if name in known and not (group == "health" and name == flag):
+            return replace(result, **{group: replace(settings, **{name: value})})
     raise TypeError(f"no option {flag}")

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from auditproxy.flags import parse
-from auditproxy.later_flags import LATER
+from auditproxy.flags.pflag import parse
+from auditproxy.flags.serve import FLAGS, SETTINGS, files_only, options_from
+from auditproxy.flags.settings import camel_case
 from auditproxy.options import Options
-from auditproxy.serve_flags import FLAGS, SETTINGS, camel_case, files_only, options_from
 
 SECTIONS = [
     "Secure serving flags",
@@ -33,7 +33,6 @@ def test_names_are_unique_and_sections_in_order() -> None:
     """Help is read from top to bottom."""
     names = [flag.name for flag in FLAGS]
     assert len(names) == len(set(names))
-    assert not set(names) & set(LATER)
     assert list(dict.fromkeys(flag.section for flag in FLAGS)) == SECTIONS
 
 
@@ -63,7 +62,7 @@ def test_options_from_values() -> None:
     assert options == dataclasses.replace(
         defaults,
         serving=dataclasses.replace(defaults.serving, secure_port=8443),
-        audit=dataclasses.replace(defaults.audit, log_path="-", log_mode="blocking-strict"),
+        audit_log=dataclasses.replace(defaults.audit_log, path="-", mode="blocking-strict"),
         logging=dataclasses.replace(defaults.logging, verbosity=4),
     )
 

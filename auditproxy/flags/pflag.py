@@ -13,6 +13,7 @@ on and returns every fault, in pflag's words with a hint where one helps.
 import csv
 import difflib
 import ipaddress
+import math
 import re
 import shutil
 import textwrap
@@ -26,6 +27,7 @@ from auditproxy.serializer.duration import format_duration, parse_duration
 _INTEGER = re.compile(
     r"[+-]?(?:0[xX](?:_?[0-9a-fA-F])+|0[oO]?(?:_?[0-7])+|0[bB](?:_?[01])+|0|[1-9](?:_?[0-9])*)"
 )
+_FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _BYTES = re.compile(r"([0-9]{1,15})(?:([KMG])(?:i|iB))?")
 _BYTE_UNITS = {None: 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _USAGE_INDENT = " " * 16
@@ -68,6 +70,17 @@ def parse_int(text: str) -> int:
     return value
 
 
+def parse_float(text: str) -> float:
+    """Go's strconv.ParseFloat with 32 bits, without its hexadecimal spellings and infinities."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not _FLOAT.fullmatch(text) or not math.isfinite(value):
+        raise ValueError(f"strconv.ParseFloat: parsing {go_quote(text)}: invalid syntax")
+    return value
+
+
 def parse_bytes(text: str) -> int:
     """A number of bytes: ``4096``, ``512KiB``, ``8MiB``, ``1GiB``, or with Ki, Mi and Gi."""
     match = _BYTES.fullmatch(text)
@@ -106,6 +119,7 @@ def parse_list(text: str) -> tuple[str, ...]:
 STRING = Kind("string", lambda text: text, go_quote)
 BOOL = Kind("", parse_bool, lambda value: "true" if value else "false")
 INT = Kind("int", parse_int, str)
+FLOAT = Kind("float", parse_float, lambda value: f"{value:g}")
 DURATION = Kind("duration", parse_duration, format_duration)
 IP = Kind("ip", parse_ip, str)
 BYTES = Kind("bytes", parse_bytes, format_bytes)
@@ -122,6 +136,8 @@ class Flag:
     usage: str
     section: str = ""
     shorthand: str = ""
+    alias: str = ""
+    """A deprecated name that means the same."""
 
     @property
     def spelling(self) -> str:
@@ -142,33 +158,31 @@ class Parsed:
     arguments: tuple[str, ...]
     faults: tuple[str, ...]
     wants_help: bool
+    warnings: tuple[str, ...] = ()
+    """What still works and will not for ever."""
 
 
 HELP = Flag("help", BOOL, False, "Print this help and exit.", shorthand="h")
 
 
-def parse(
-    words: Sequence[str], flags: Sequence[Flag], refused: Mapping[str, str] | None = None
-) -> Parsed:
-    """Read a command line; never raises and never stops at a fault.
-
-    ``refused`` maps names of flags that are known but not had to the fault that says so.
-    """
-    return _Parser(words, flags, refused or {}).run()
+def parse(words: Sequence[str], flags: Sequence[Flag]) -> Parsed:
+    """Read a command line; never raises and never stops at a fault."""
+    return _Parser(words, flags).run()
 
 
 @dataclass(slots=True)
 class _Parser:
     words: Sequence[str]
     flags: Sequence[Flag]
-    refused: Mapping[str, str]
     position: int = 0
     values: dict[str, Any] = field(default_factory=dict)
     arguments: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def run(self) -> Parsed:
         by_name = {flag.name: flag for flag in (*self.flags, HELP)}
+        by_name |= {flag.alias: flag for flag in self.flags if flag.alias}
         by_letter = {flag.shorthand: flag for flag in by_name.values() if flag.shorthand}
         while self.position < len(self.words):
             word = self.words[self.position]
@@ -183,7 +197,13 @@ class _Parser:
             else:
                 self.arguments.append(word)
         wants_help = bool(self.values.pop("help", False))
-        return Parsed(self.values, tuple(self.arguments), tuple(self.faults), wants_help)
+        return Parsed(
+            self.values,
+            tuple(self.arguments),
+            tuple(self.faults),
+            wants_help,
+            tuple(self.warnings),
+        )
 
     def _long(self, word: str, by_name: Mapping[str, Flag]) -> None:
         written, equals, text = word[2:].partition("=")
@@ -195,8 +215,10 @@ class _Parser:
         if flag is None:
             if not equals:
                 self._skip_value()
-            self.faults.append(self.refused.get(name) or unknown_flag(name, tuple(by_name)))
+            self.faults.append(unknown_flag(name, tuple(by_name)))
             return
+        if name == flag.alias:
+            self.warnings.append(f"Flag --{name} has been deprecated, use --{flag.name} instead")
         self._take(flag, text if equals else None, word)
 
     def _short(self, word: str, by_letter: Mapping[str, Flag]) -> None:
@@ -277,15 +299,23 @@ def help_text(flags: Sequence[Flag], width: int | None = None) -> str:
             lines += ["", f"{section}:" if section else "Flags:", ""]
         letter = f"-{flag.shorthand}, " if flag.shorthand else " " * 4
         lines.append(f"  {letter}--{flag.name} {flag.kind.name}".rstrip())
-        # A no-break space keeps a default in one piece.
-        default = f"(default {flag.shown_default})".replace(" ", "\u00a0")
-        folded = textwrap.wrap(
-            f"{flag.usage} {default}",
-            width=columns,
-            initial_indent=_USAGE_INDENT,
-            subsequent_indent=_USAGE_INDENT,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        lines += [line.replace("\u00a0", " ") for line in folded]
+        lines += _folded(flag.usage, flag, columns)
+        if flag.alias:
+            lines.append(f"      --{flag.alias} {flag.kind.name}")
+            lines += _folded(f"DEPRECATED: use --{flag.name} instead.", flag, columns)
     return "\n".join(lines[1:]) + "\n"
+
+
+def _folded(usage: str, flag: Flag, columns: int) -> list[str]:
+    """What a flag means and its default, in lines of at most ``columns``."""
+    # A no-break space keeps a default in one piece.
+    default = f"(default {flag.shown_default})".replace(" ", "\u00a0")
+    folded = textwrap.wrap(
+        f"{usage} {default}",
+        width=columns,
+        initial_indent=_USAGE_INDENT,
+        subsequent_indent=_USAGE_INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace("\u00a0", " ") for line in folded]

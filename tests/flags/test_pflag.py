@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditproxy.flags import (
+from auditproxy.flags.pflag import (
     BOOL,
     BYTES,
     DURATION,
+    FLOAT,
     INT,
     IP,
     LIST,
@@ -21,6 +22,7 @@ from auditproxy.flags import (
     parse,
     parse_bool,
     parse_bytes,
+    parse_float,
     parse_int,
     parse_ip,
     parse_list,
@@ -124,15 +126,11 @@ def test_values(words: list[str], values: dict[str, object]) -> None:
             'invalid argument "8MB" for "--limit" flag: '
             '"8MB" is no number of bytes; give one as 4096 or 8MiB',
         ),
-        (
-            ["--audit-webhook-mode", "batch"],
-            "not yet",
-        ),
     ],
 )
 def test_faults(words: list[str], fault: str) -> None:
     """pflag's words; the value of an unknown flag is not a second fault."""
-    parsed = parse(words, FLAGS, {"audit-webhook-mode": "not yet"})
+    parsed = parse(words, FLAGS)
     assert parsed.faults == (fault,)
     assert parsed.arguments == ()
     assert parsed.values == {}
@@ -262,3 +260,30 @@ def test_help_keeps_to_the_width(width: int) -> None:
     assert max(len(line) for line in text.splitlines()) <= width
     assert "(default [a,b])" in text
     assert "  -s, --some-flag strings\n" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("10", 10.0), ("0.5", 0.5), (".5", 0.5), ("1e3", 1000.0), ("-1", -1.0), ("+2.", 2.0)],
+)
+def test_floats(text: str, value: float) -> None:
+    """As Go's ParseFloat reads them."""
+    assert parse_float(text) == value
+    assert FLOAT.parse(FLOAT.show(value)) == value
+
+
+@pytest.mark.parametrize("text", ["", "x", "1,5", "1e999", "nan", "inf", " 1", "1_0", "\u0661"])
+def test_no_floats(text: str) -> None:
+    """What is no finite number is refused in Go's words."""
+    with pytest.raises(ValueError, match="strconv.ParseFloat: parsing"):
+        parse_float(text)
+
+
+def test_deprecated_names() -> None:
+    """They mean the same, the last one counts, and a warning says which name to use."""
+    flags = (Flag("new", INT, 1, "What it is.", alias="old"),)
+    parsed = parse(["--new=2", "--old", "3"], flags)
+    assert (parsed.values, parsed.faults) == ({"new": 3}, ())
+    assert parsed.warnings == ("Flag --old has been deprecated, use --new instead",)
+    assert parse(["--old=2", "--new=4"], flags).values == {"new": 4}
+    assert "--old int\n                DEPRECATED: use --new instead." in help_text(flags)

@@ -1,0 +1,1 @@
+"""Flags: pflag's grammar, and the table of every flag of ``auditproxy serve``."""

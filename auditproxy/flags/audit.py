@@ -1,0 +1,37 @@
+"""The flags of the audit policy and of what is kept of bodies."""
+
+from auditproxy.flags.pflag import BYTES, STRING
+from auditproxy.flags.settings import setting
+
+AUDIT_SETTINGS = (
+    setting(
+        "audit.policy_file",
+        "audit-policy-file",
+        STRING,
+        "Audit policy, an audit.k8s.io/v1 Policy. Empty means the built-in policy: Metadata for "
+        "all requests, nothing for health checks and leases, secrets and tokens never above "
+        "Metadata.",
+        is_path=True,
+    ),
+    setting(
+        "audit.authorization_annotations",
+        "audit-authorization-annotations",
+        STRING,
+        "Where the annotations authorization.k8s.io/decision and reason come from: infer (from the "
+        "answer), review (from a SubjectAccessReview, with the real reason) or off.",
+    ),
+    setting(
+        "audit.capture_request_limit",
+        "audit-capture-request-limit",
+        BYTES,
+        "Largest request body that is kept for its event; a plain number, or with KiB, MiB or GiB.",
+    ),
+    setting(
+        "audit.capture_response_limit",
+        "audit-capture-response-limit",
+        BYTES,
+        "Largest response body that is kept for its event; a plain number, or with KiB, MiB or "
+        "GiB.",
+    ),
+)
+"""In the order of help and documentation."""

@@ -1,0 +1,49 @@
+"""The flags that say how a client proves who it is."""
+
+from auditproxy.flags.pflag import BOOL, DURATION, STRING
+from auditproxy.flags.settings import setting
+
+AUTHENTICATION_SETTINGS = (
+    setting(
+        "authentication.client_ca_file",
+        "client-ca-file",
+        STRING,
+        "PEM bundle of authorities. A client with a certificate of one of them is the user of its "
+        "common name, in the groups of its organizations.",
+        is_path=True,
+    ),
+    setting(
+        "authentication.token_auth_file",
+        "token-auth-file",
+        STRING,
+        'CSV file of static bearer tokens: token,user,uid,"group1,group2".',
+        is_path=True,
+    ),
+    setting(
+        "authentication.anonymous_auth",
+        "anonymous-auth",
+        BOOL,
+        "Let requests without credentials pass as system:anonymous in the group "
+        "system:unauthenticated, instead of answering 401.",
+    ),
+    setting(
+        "authentication.token_review",
+        "authentication-token-review",
+        BOOL,
+        "Ask the kube-apiserver whose a bearer token is: with a TokenReview, or with a "
+        "SelfSubjectReview and the client's own token where the proxy may not review tokens.",
+    ),
+    setting(
+        "authentication.token_review_cache_success_ttl",
+        "authentication-token-review-cache-success-ttl",
+        DURATION,
+        "How long the user of a reviewed token is remembered. 0s asks every time.",
+    ),
+    setting(
+        "authentication.token_review_cache_failure_ttl",
+        "authentication-token-review-cache-failure-ttl",
+        DURATION,
+        "How long it is remembered that a token was refused. 0s asks every time.",
+    ),
+)
+"""In the order of help and documentation."""

@@ -1,0 +1,77 @@
+"""The flags of ``auditproxy serve``, and how they become Options.
+
+SETTINGS         flag <-> group and field of Options, in the order of help
+options_from     values by flag name -> Options
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from auditproxy.flags.audit import AUDIT_SETTINGS
+from auditproxy.flags.authentication import AUTHENTICATION_SETTINGS
+from auditproxy.flags.backends import LOG_SETTINGS, WEBHOOK_SETTINGS
+from auditproxy.flags.pflag import BOOL, HELP, STRING, Flag
+from auditproxy.flags.serving import HEALTH_SETTINGS, SERVING_SETTINGS
+from auditproxy.flags.settings import DEFAULTS, MISC
+from auditproxy.options import Options
+
+SETTINGS = (
+    *SERVING_SETTINGS,
+    *AUTHENTICATION_SETTINGS,
+    *AUDIT_SETTINGS,
+    *LOG_SETTINGS,
+    *WEBHOOK_SETTINGS,
+    *HEALTH_SETTINGS,
+)
+"""Every setting; help and documentation keep this order."""
+
+CONFIG = Flag(
+    "config",
+    STRING,
+    "",
+    "File with the same settings, an auditproxy.io/v1alpha1 ProxyConfiguration. Flags win over it.",
+    MISC,
+)
+CHECK_CONFIG = Flag(
+    "check-config",
+    BOOL,
+    False,
+    "Check the flags and every file they name, print all faults and exit: 0 is sound, 2 is not.",
+    MISC,
+)
+
+FLAGS = (
+    *(setting.flag for setting in SETTINGS),
+    CONFIG,
+    CHECK_CONFIG,
+    dataclasses.replace(HELP, section=MISC),
+)
+"""Every flag of ``auditproxy serve``."""
+
+
+def options_from(values: Mapping[str, Any]) -> Options:
+    """Options with ``values``, by flag name, in place of the defaults; other names are ignored."""
+    groups: dict[str, dict[str, Any]] = {}
+    for setting in SETTINGS:
+        if setting.flag.name in values:
+            groups.setdefault(setting.group, {})[setting.field] = values[setting.flag.name]
+    return dataclasses.replace(
+        DEFAULTS,
+        **{
+            group: dataclasses.replace(getattr(DEFAULTS, group), **fields)
+            for group, fields in groups.items()
+        },
+    )
+
+
+def files_only(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that say which files are read, for checking files beside settings with faults.
+
+    A certificate without its key, or the other way round, is left out: that is a fault already.
+    """
+    names = {setting.flag.name for setting in SETTINGS if setting.is_path} | {"context"}
+    pair = {"tls-cert-file", "tls-private-key-file"}
+    if not all(values.get(name) for name in pair):
+        names -= pair
+    return {name: value for name, value in values.items() if name in names}

@@ -1,0 +1,109 @@
+"""The flags of the listener, of the upstream, of health and of the lines for operators."""
+
+from auditproxy.flags.pflag import DURATION, INT, IP, STRING
+from auditproxy.flags.settings import setting
+
+SERVING_SETTINGS = (
+    setting(
+        "serving.bind_address",
+        "bind-address",
+        IP,
+        "IP address on which clients are served; 0.0.0.0 or :: is all interfaces.",
+    ),
+    setting(
+        "serving.secure_port",
+        "secure-port",
+        INT,
+        "Port on which clients are served with HTTPS. It cannot be turned off with 0.",
+    ),
+    setting(
+        "serving.cert_dir",
+        "cert-dir",
+        STRING,
+        "Folder of the self-signed serving certificate, which is made there at the first start. "
+        "Ignored when --tls-cert-file and --tls-private-key-file are given.",
+        is_path=True,
+    ),
+    setting(
+        "serving.tls_cert_file",
+        "tls-cert-file",
+        STRING,
+        "PEM file with the serving certificate, followed by its intermediates. Without it and "
+        "--tls-private-key-file a self-signed certificate is made in --cert-dir.",
+        is_path=True,
+    ),
+    setting(
+        "serving.tls_private_key_file",
+        "tls-private-key-file",
+        STRING,
+        "PEM file with the private key of --tls-cert-file.",
+        is_path=True,
+    ),
+    setting(
+        "serving.tls_min_version",
+        "tls-min-version",
+        STRING,
+        "Oldest TLS version that clients may speak: VersionTLS10, VersionTLS11, VersionTLS12 or "
+        "VersionTLS13.",
+    ),
+    setting(
+        "serving.request_timeout",
+        "request-timeout",
+        DURATION,
+        "How long a request may take before it is answered with a timeout. Long-running requests "
+        "such as watch, exec and logs -f are not bounded.",
+    ),
+    setting(
+        "serving.shutdown_delay_duration",
+        "shutdown-delay-duration",
+        DURATION,
+        "How long requests are still served after a signal to stop, while /readyz already fails, "
+        "so that load balancers have the time to turn away.",
+    ),
+    setting(
+        "upstream.kubeconfig",
+        "kubeconfig",
+        STRING,
+        "Kubeconfig with the address of the kube-apiserver and the proxy's own credential. Empty "
+        "means $KUBECONFIG, else the service account inside a pod, else ~/.kube/config.",
+        is_path=True,
+    ),
+    setting(
+        "upstream.context",
+        "context",
+        STRING,
+        "Context of the kubeconfig to use. Empty means its current-context.",
+    ),
+    setting(
+        "upstream.upstream_identity",
+        "upstream-identity",
+        STRING,
+        "How the kube-apiserver learns who asks: impersonate (the proxy's credential with "
+        "Impersonate-* headers) or passthrough (the client's own bearer token).",
+    ),
+)
+"""In the order of help and documentation."""
+
+HEALTH_SETTINGS = (
+    setting(
+        "health.bind_address",
+        "health-bind-address",
+        STRING,
+        'Address of the plain HTTP listener of /livez, /readyz and /metrics. Empty ("") or 0 '
+        "means no such listener.",
+    ),
+    setting(
+        "logging.verbosity",
+        "v",
+        INT,
+        "How much is said on standard error: 0 is information, 2 and more is debugging.",
+        shorthand="v",
+    ),
+    setting(
+        "logging.format",
+        "logging-format",
+        STRING,
+        "How lines on standard error are written: text or json.",
+    ),
+)
+"""In the order of help and documentation."""

@@ -1,0 +1,77 @@
+"""Options: every setting of the proxy in frozen groups, and validate(), which finds every fault.
+
+    Options
+    |-- serving          address, certificate and deadlines of the client's side
+    |-- upstream         which kube-apiserver, and how it learns who asks
+    |-- authentication   who may log in, and how
+    |-- audit            policy, what is kept of bodies
+    |-- audit_log        the log backend
+    |-- audit_webhook    the webhook backend
+    |-- health           the listener of /livez, /readyz and /metrics
+    +-- logging          what operators read
+
+A group and its faults stand in one file. The defaults of the fields are the
+defaults of the flags. Paths are text; "" means that the setting is not given.
+Durations are nanoseconds, sizes are bytes.
+"""
+
+from dataclasses import dataclass, field
+
+from auditproxy.options.audit import AuditOptions, audit_faults
+from auditproxy.options.authentication import AuthenticationOptions, authentication_faults
+from auditproxy.options.backends import AuditLogOptions, AuditWebhookOptions, backend_faults
+from auditproxy.options.health import HealthOptions, health_faults
+from auditproxy.options.operatorlog import LoggingOptions, logging_faults
+from auditproxy.options.serving import ServingOptions, serving_faults
+from auditproxy.options.upstream import UpstreamOptions, upstream_faults
+
+__all__ = [
+    "AuditLogOptions",
+    "AuditOptions",
+    "AuditWebhookOptions",
+    "AuthenticationOptions",
+    "HealthOptions",
+    "LoggingOptions",
+    "Options",
+    "ServingOptions",
+    "UpstreamOptions",
+    "validate",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Every setting; a group and field for each flag of ``auditproxy serve``."""
+
+    serving: ServingOptions = field(default_factory=ServingOptions)
+    """The listener that clients connect to."""
+    upstream: UpstreamOptions = field(default_factory=UpstreamOptions)
+    """The kube-apiserver behind the proxy."""
+    authentication: AuthenticationOptions = field(default_factory=AuthenticationOptions)
+    """How a client proves who it is."""
+    audit: AuditOptions = field(default_factory=AuditOptions)
+    """What is recorded."""
+    audit_log: AuditLogOptions = field(default_factory=AuditLogOptions)
+    """The log backend."""
+    audit_webhook: AuditWebhookOptions = field(default_factory=AuditWebhookOptions)
+    """The webhook backend."""
+    health: HealthOptions = field(default_factory=HealthOptions)
+    """The listener of probes and metrics."""
+    logging: LoggingOptions = field(default_factory=LoggingOptions)
+    """The lines for operators."""
+
+
+def validate(options: Options) -> tuple[str, ...]:
+    """Every fault that shows without reading a file, in the order of the flags; () when sound.
+
+    Texts are kube-apiserver's where it has one, else they name the flag and the fix.
+    """
+    return (
+        *serving_faults(options.serving),
+        *upstream_faults(options.upstream),
+        *authentication_faults(options.authentication),
+        *backend_faults(options.audit_log, options.audit_webhook),
+        *audit_faults(options.audit),
+        *health_faults(options.health, options.serving),
+        *logging_faults(options.logging),
+    )

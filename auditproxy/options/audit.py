@@ -1,0 +1,37 @@
+"""What is recorded, and what is kept of bodies for it."""
+
+from dataclasses import dataclass
+
+from auditproxy.options.values import MEBIBYTE, choice
+
+AUTHORIZATION_ANNOTATIONS = ("infer", "review", "off")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditOptions:
+    """What is recorded; where it goes is said by the options of the two backends."""
+
+    policy_file: str = ""
+    """audit.k8s.io/v1 Policy; "" is the built-in policy."""
+    authorization_annotations: str = "infer"
+    """Where the authorization.k8s.io/ annotations come from, one of AUTHORIZATION_ANNOTATIONS."""
+    capture_request_limit: int = 3 * MEBIBYTE
+    """Bytes of one request body that are kept for its event."""
+    capture_response_limit: int = 8 * MEBIBYTE
+    """Bytes of one response body that are kept for its event."""
+
+
+def audit_faults(audit: AuditOptions) -> list[str]:
+    """Faults of what is recorded, in the order of the flags."""
+    faults = choice(
+        "audit-authorization-annotations",
+        audit.authorization_annotations,
+        AUTHORIZATION_ANNOTATIONS,
+    )
+    for name, limit in (
+        ("request", audit.capture_request_limit),
+        ("response", audit.capture_response_limit),
+    ):
+        if limit < 1:
+            faults.append(f"--audit-capture-{name}-limit {limit} must be a positive number")
+    return faults

@@ -1,0 +1,25 @@
+"""The lines for operators, on standard error."""
+
+from dataclasses import dataclass
+
+from auditproxy.options.values import choice
+
+LOGGING_FORMATS = ("json", "text")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggingOptions:
+    """The lines for operators, on standard error; audit events never go there."""
+
+    verbosity: int = 0
+    """klog's -v: 0 is information, 2 and more is debugging."""
+    format: str = "text"
+    """How a line is written, one of LOGGING_FORMATS."""
+
+
+def logging_faults(logging: LoggingOptions) -> list[str]:
+    """Faults of the settings of the lines for operators."""
+    faults = []
+    if logging.verbosity < 0:
+        faults.append(f"-v {logging.verbosity} can't be a negative number")
+    return faults + choice("logging-format", logging.format, LOGGING_FORMATS)

@@ -1,0 +1,41 @@
+"""The settings of authentication: somebody must be able to log in."""
+
+from typing import Any
+
+import pytest
+
+from auditproxy.options.authentication import AuthenticationOptions, authentication_faults
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        (
+            {"anonymous_auth": False, "token_review": False},
+            "nobody could log in: --anonymous-auth and --authentication-token-review are false "
+            "and neither --client-ca-file nor --token-auth-file is given; allow one of them",
+        ),
+        (
+            {"token_review_cache_success_ttl": -1},
+            "--authentication-token-review-cache-success-ttl can't be negative; "
+            "0s turns this cache off",
+        ),
+        (
+            {"token_review_cache_failure_ttl": -1},
+            "--authentication-token-review-cache-failure-ttl can't be negative; "
+            "0s turns this cache off",
+        ),
+    ],
+)
+def test_authentication_faults(fields: dict[str, Any], fault: str) -> None:
+    """Settings under which nobody could log in are a fault, too."""
+    assert authentication_faults(AuthenticationOptions(**fields)) == [fault]
+
+
+@pytest.mark.parametrize("given_file", ["client_ca_file", "token_auth_file"])
+def test_one_way_to_log_in_is_enough(given_file: str) -> None:
+    """Anonymous access and reviews may both be off when there is another way."""
+    sound = AuthenticationOptions(
+        anonymous_auth=False, token_review=False, **{given_file: "some-file"}
+    )
+    assert authentication_faults(sound) == []

@@ -1,0 +1,89 @@
+"""Options: the defaults are kube-apiserver's, and validate finds every fault at once."""
+
+import ast
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditproxy import options as options_module
+from auditproxy.options import (
+    AuditLogOptions,
+    HealthOptions,
+    Options,
+    ServingOptions,
+    UpstreamOptions,
+    validate,
+)
+
+SECOND = 1_000_000_000
+
+
+def faults(**groups: Any) -> tuple[str, ...]:
+    """The faults of options with some groups replaced."""
+    return validate(Options(**groups))
+
+
+def test_defaults_are_sound() -> None:
+    """``auditproxy serve`` alone has nothing to complain about."""
+    assert validate(Options()) == ()
+
+
+def test_defaults_are_those_of_kube_apiserver() -> None:
+    """What kube-apiserver has too has its default."""
+    options = Options()
+    assert options.serving.bind_address == "0.0.0.0"
+    assert options.serving.secure_port == 6443
+    assert options.serving.request_timeout == 60 * SECOND
+    assert options.serving.shutdown_delay_duration == 0
+    assert options.authentication.anonymous_auth is True
+    log, webhook = options.audit_log, options.audit_webhook
+    assert (log.maxage, log.maxbackup, log.maxsize) == (366, 100, 100)
+    assert (log.format, log.mode, log.version) == ("json", "blocking", "audit.k8s.io/v1")
+    assert log.compress is False
+    assert webhook.mode == "batch"
+    assert webhook.initial_backoff == 10 * SECOND
+
+
+def test_every_fault_at_once() -> None:
+    """One run of the command shows all there is to repair, in the order of the flags."""
+    found = faults(
+        serving=ServingOptions(bind_address="x", secure_port=-1),
+        upstream=UpstreamOptions(upstream_identity="x"),
+        audit_log=AuditLogOptions(mode="x", format="x", maxage=-1),
+        health=HealthOptions(bind_address="x"),
+    )
+    starts = (
+        "--bind-address",
+        "--secure-port",
+        "invalid --upstream",
+        "invalid audit log mode",
+        "invalid audit log format",
+        "--audit-log-maxage",
+        "--health-bind-address",
+    )
+    assert len(found) == len(starts)
+    assert all(fault.startswith(start) for fault, start in zip(found, starts, strict=True))
+
+
+def test_options_are_frozen() -> None:
+    """Nobody changes a setting behind the others' backs."""
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Options().audit_log.path = "-"  # type: ignore[misc]
+
+
+def test_every_field_has_a_docstring() -> None:
+    """Each field is followed by the sentence that says what it is."""
+    classes = [
+        node
+        for file in sorted(Path(options_module.__file__).parent.glob("*.py"))
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert len(classes) >= len(dataclasses.fields(Options)) + 1
+    for group in classes:
+        for statement, following in zip(group.body, [*group.body[1:], None], strict=True):
+            if isinstance(statement, ast.AnnAssign):
+                assert isinstance(following, ast.Expr), ast.unparse(statement)
+                assert isinstance(following.value, ast.Constant), ast.unparse(statement)
