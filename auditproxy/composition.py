@@ -21,6 +21,8 @@ from auditproxy.audit.policy import PolicyError, PolicyRuleEvaluator, load_polic
 from auditproxy.authentication.authenticator import TokenAuthenticator
 from auditproxy.authentication.authenticatorfactory import new_authenticator
 from auditproxy.authentication.certificate import PeerCertificate
+from auditproxy.authentication.publickeys import PublicKey, PublicKeyError, read_public_keys
+from auditproxy.authentication.serviceaccount import ServiceAccountAuthenticator
 from auditproxy.authentication.tokenfile import (
     TokenFile,
     TokenFileAuthenticator,
@@ -56,6 +58,7 @@ class Files:
     policy: Policy
     token_file: TokenFile | None
     upstream: Upstream
+    service_account_keys: tuple[PublicKey, ...]
     notes: tuple[str, ...]
     """Start-up lines: each default that was taken, each warning of a file."""
 
@@ -74,6 +77,7 @@ def read_files(options: Options) -> Files:
     notes: list[str] = []
     policy = _policy(options.audit.policy_file, faults, notes)
     token_file = _token_file(options.authentication.token_auth_file, faults, notes)
+    service_account_keys = _public_keys(options.authentication.service_account_key_file, faults)
     upstream = _upstream(options, faults, notes)
     client_ca = options.authentication.client_ca_file
     _check_authorities(client_ca, faults)
@@ -96,7 +100,7 @@ def read_files(options: Options) -> Files:
         faults.append("--audit-log-mode batch and --audit-log-truncate-enabled: not wired yet")
     if faults or policy is None or upstream is None:
         raise FilesError(tuple(faults))
-    return Files(policy, token_file, upstream, tuple(notes))
+    return Files(policy, token_file, upstream, service_account_keys, tuple(notes))
 
 
 def _read(path: str, flag: str, faults: list[str]) -> bytes:
@@ -157,6 +161,21 @@ def _token_file(path: str, faults: list[str], notes: list[str]) -> TokenFile | N
         return None
     notes += token_file.warnings
     return token_file
+
+
+def _public_keys(paths: tuple[str, ...], faults: list[str]) -> tuple[PublicKey, ...]:
+    """The keys of every file; each file must have one."""
+    keys: list[PublicKey] = []
+    for path in paths:
+        before = len(faults)
+        raw = _read(path, "--service-account-key-file", faults)
+        if len(faults) > before:
+            continue
+        try:
+            keys += read_public_keys(raw)
+        except PublicKeyError as error:
+            faults.append(f"--service-account-key-file {path}: {error}")
+    return tuple(keys)
 
 
 def _upstream(options: Options, faults: list[str], notes: list[str]) -> Upstream | None:
@@ -230,6 +249,16 @@ def compose(
     tokens: list[TokenAuthenticator] = []
     if files.token_file is not None:
         tokens.append(TokenFileAuthenticator(files.token_file))
+    if files.service_account_keys:
+        issuers = options.authentication.service_account_issuer
+        tokens.append(
+            ServiceAccountAuthenticator(
+                issuers=issuers,
+                keys=files.service_account_keys,
+                audiences=options.authentication.api_audiences or issuers,
+                clock=time.time,
+            )
+        )
     if options.authentication.token_review:
         by_token = SelfSubjectReviewer(theirs)
         reviewer: Reviewer = by_token if passing else FallbackReviewer(TokenReviewer(own), by_token)

@@ -8,6 +8,7 @@ import pytest
 
 from auditproxy.composition import FilesError, default_kubeconfig, facts_of, read_files
 from tests.fakes.options import options
+from tests.fakes.tokens import ec_key, public, public_pem, rsa_key
 
 POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
 
@@ -150,3 +151,23 @@ def test_no_upstream_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         f"there is no upstream: {tmp_path / 'nothing'} does not exist and this is no pod of a "
         "cluster; give --kubeconfig",
     )
+
+
+def test_service_account_keys(tmp_path: Path) -> None:
+    """The keys of all files in order; a file that is missing or without a key is a fault each."""
+    (tmp_path / "a.pub").write_bytes(public_pem(rsa_key()))
+    (tmp_path / "b.pub").write_bytes(public_pem(ec_key()))
+    (tmp_path / "empty").write_bytes(b"")
+
+    def flags(*names: str) -> dict[str, Any]:
+        return {
+            "kubeconfig": kubeconfig(tmp_path),
+            "service_account_issuer": ("i",),
+            "service_account_key_file": tuple(str(tmp_path / name) for name in names),
+        }
+
+    files = read_files(options(**flags("a.pub", "b.pub")))
+    assert files.service_account_keys == (public(rsa_key()), public(ec_key()))
+    missing, empty = faults(**flags("missing", "empty", "a.pub"))
+    assert missing.startswith(f"--service-account-key-file {tmp_path}/missing cannot be read")
+    assert "does not contain any valid RSA or ECDSA public keys" in empty

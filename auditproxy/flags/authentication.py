@@ -1,6 +1,6 @@
 """The flags that say how a client proves who it is."""
 
-from auditproxy.flags.pflag import BOOL, DURATION, STRING
+from auditproxy.flags.pflag import BOOL, DURATION, LIST, STRING
 from auditproxy.flags.settings import setting
 
 AUTHENTICATION_SETTINGS = (
@@ -18,6 +18,26 @@ AUTHENTICATION_SETTINGS = (
         STRING,
         'CSV file of static bearer tokens: token,user,uid,"group1,group2".',
         is_path=True,
+    ),
+    setting(
+        "authentication.service_account_issuer",
+        "service-account-issuer",
+        LIST,
+        "Issuers of the service account tokens that the proxy checks itself. May be repeated.",
+    ),
+    setting(
+        "authentication.service_account_key_file",
+        "service-account-key-file",
+        LIST,
+        "PEM files of public keys that service account tokens are checked with. May be repeated. "
+        "A token is then good until it expires, even when its pod or service account is gone.",
+        is_path=True,
+    ),
+    setting(
+        "authentication.api_audiences",
+        "api-audiences",
+        LIST,
+        "Audiences, one of which a service account token must be for. Empty means the issuers.",
     ),
     setting(
         "authentication.anonymous_auth",
