@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
+from jwt.algorithms import ECAlgorithm
 
 from auditproxy.authentication.jws import LONGEST_TOKEN, parse_jws, signed_by
 from tests.fakes.tokens import Private, ec_key, part, public, public_pem, rsa_key, signed
@@ -36,6 +37,16 @@ def test_algorithms(algorithm: str, key: Private) -> None:
 def test_algorithms_that_are_not_allowed(algorithm: object) -> None:
     """T055: no algorithm, a symmetric one or an unknown one is no token."""
     assert parse_jws(f"{part({'alg': algorithm})}.{part({})}.{part(b's')}") is None
+
+
+def test_other_curve() -> None:
+    """A good signature under the name of an algorithm of another curve is not signed."""
+    key = ec_key(ec.SECP384R1)
+    text = f"{part({'alg': 'ES256'})}.{part({})}"
+    signature = ECAlgorithm(ECAlgorithm.SHA256).sign(text.encode(), key)
+    jws = parse_jws(f"{text}.{part(signature)}")
+    assert jws is not None
+    assert not signed_by(jws, public(key))
 
 
 def test_public_key_as_secret() -> None:
@@ -78,7 +89,7 @@ def test_too_long() -> None:
     header = part({"alg": "RS256"})
     room = LONGEST_TOKEN - len(header) - len(part({})) - 2
     assert parse_jws(f"{header}.{part({})}.{'A' * (room - room % 4)}") is not None
-    assert parse_jws(f"{header}.{part({})}.{'A' * (room + 4)}") is None
+    assert parse_jws(f"{header}.{part({})}.{'A' * (room - room % 4 + 4)}") is None
 
 
 def test_deep_nesting() -> None:
