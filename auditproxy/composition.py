@@ -92,8 +92,6 @@ def read_files(options: Options) -> Files:
         )
     if options.audit_webhook.config_file:
         faults.append("--audit-webhook-config-file: not wired yet")
-    if options.audit_log.mode == "batch" or options.audit_log.truncate_enabled:
-        faults.append("--audit-log-mode batch and --audit-log-truncate-enabled: not wired yet")
     if faults or policy is None or upstream is None:
         raise FilesError(tuple(faults))
     return Files(policy, token_file, upstream, tuple(notes))

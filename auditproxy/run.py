@@ -20,8 +20,9 @@ from typing import Any
 from auditproxy import operatorlog
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.metrics import Metrics
+from auditproxy.auditbackends import AuditSink, open_backends
 from auditproxy.composition import NANOSECONDS, Composed, Files, FilesError, compose, read_files
-from auditproxy.logbackend import LogFileError, LogSink, open_log
+from auditproxy.logbackend import LogFileError
 from auditproxy.options import (
     AuditLogOptions,
     AuditOptions,
@@ -36,6 +37,9 @@ from auditproxy.server.handler import Handler
 from auditproxy.server.health import HealthServer
 from auditproxy.server.serving import Serving, ServingError, serving_context
 from auditproxy.server.upstream import tune_tls_buffers
+
+UNDELIVERED = 3
+"""The exit code of a process that lost audit events."""
 
 
 class StartError(Exception):
@@ -97,8 +101,8 @@ class Proxy:
         composed: Composed,
         serving: Serving,
         health: HealthServer,
-        sink: Backend,
-        log: LogSink | None,
+        sink: AuditSink,
+        metrics: Metrics,
     ) -> None:
         self.port = 0
         self.health_port = 0
@@ -108,12 +112,12 @@ class Proxy:
         self._serving = serving
         self._health = health
         self._sink = sink
-        self._log = log
+        self.metrics = metrics
 
     @property
     def backend(self) -> Backend:
         """Where events go."""
-        return self._sink
+        return self._sink.backend
 
     @property
     def handler(self) -> Handler:
@@ -135,8 +139,7 @@ class Proxy:
 
     def reopen(self) -> None:
         """Open the log file again, after somebody moved it away."""
-        if self._log is not None:
-            self._log.reopen()
+        self._sink.reopen()
 
     async def close(self, *, delay: float = 0.0) -> None:
         """Fail /readyz, wait, stop accepting, end requests, write their events, close the log."""
@@ -145,7 +148,7 @@ class Proxy:
             await asyncio.sleep(delay)
         grace = self._options.serving.request_timeout / NANOSECONDS
         await self._serving.close(grace)
-        await self._sink.shutdown()
+        await self.backend.shutdown(self._options.serving.audit_grace / NANOSECONDS)
         await self._composed.close()
         await self._health.close()
 
@@ -162,18 +165,19 @@ async def build(
     files = files or read_files(options)
     metrics = Metrics()
     report = operatorlog.limited(operatorlog.warn, time.monotonic)
-    log: LogSink | None = None
-    if sink is None:
-        log = open_log(options.audit_log, metrics, report)
-        sink = log.backend
-    composed = compose(options, files, sink=sink, metrics=metrics, report=report)
+    opened = (
+        open_backends(options, metrics, operatorlog.warn)
+        if sink is None
+        else AuditSink(sink, lambda: None)
+    )
+    composed = compose(options, files, sink=opened.backend, metrics=metrics, report=report)
     handler = Handler(composed.services)
     context, certificate, notes = _serving_tls(options, make=True) if tls else (None, "", ())
     for note in (*files.notes, *notes):
         operatorlog.info(note)
     serving = Serving(handler, context, report=report)
     health = HealthServer(metrics.registry)
-    proxy = Proxy(options, composed, serving, health, sink, log)
+    proxy = Proxy(options, composed, serving, health, opened, metrics)
     proxy.certificate = certificate
     return proxy
 
@@ -246,4 +250,15 @@ async def serve(options: Options) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, sys.exit, 1)
     await proxy.close(delay=options.serving.shutdown_delay_duration / NANOSECONDS)
-    return 0
+    return ending(proxy.metrics)
+
+
+def ending(metrics: Metrics) -> int:
+    """Say whether every event was delivered; the exit code, UNDELIVERED when not."""
+    lost = metrics.undelivered()
+    if not lost:
+        operatorlog.info("stopped; every audit event was delivered")
+        return 0
+    causes = ", ".join(f"{count} of {plugin}: {reason}" for (plugin, reason), count in lost.items())
+    operatorlog.warn(f"stopped; audit events were not delivered: {causes}")
+    return UNDELIVERED

@@ -54,6 +54,13 @@ SERVING_SETTINGS = (
         "such as watch, exec and logs -f are not bounded.",
     ),
     setting(
+        "serving.audit_grace",
+        "shutdown-audit-grace-period",
+        DURATION,
+        "How long the audit backends have at a stop, once the last request has ended, to deliver "
+        "what they hold. What is left is dropped, counted and told, and the exit code is 3.",
+    ),
+    setting(
         "serving.shutdown_delay_duration",
         "shutdown-delay-duration",
         DURATION,

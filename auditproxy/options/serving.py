@@ -27,6 +27,8 @@ class ServingOptions:
     request_timeout: int = 60 * SECOND
     """Nanoseconds until a request that is not long-running is ended; also the longest wait for
     such requests at shutdown, as in kube-apiserver."""
+    audit_grace: int = 30 * SECOND
+    """Nanoseconds that the audit backends have at a shutdown to deliver what they hold."""
     shutdown_delay_duration: int = 0
     """Nanoseconds between a shutdown's failing /readyz and the end of accepting requests."""
 
@@ -65,6 +67,8 @@ def serving_faults(serving: ServingOptions) -> list[str]:
         faults.append("--request-timeout can not be negative value")
     elif serving.request_timeout == 0:
         faults.append("--request-timeout 0s would end every request at once; give more, as 1m0s")
+    if serving.audit_grace < 0:
+        faults.append("--shutdown-audit-grace-period can not be negative value")
     if serving.shutdown_delay_duration < 0:
         faults.append("--shutdown-delay-duration can not be negative value")
     return faults

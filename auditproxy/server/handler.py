@@ -86,6 +86,7 @@ class Handler:
         finally:
             exchange.finish()
             self._active.discard(exchange)
+        await exchange.delivered()
         return exchange.answered
 
     async def serve(self, exchange: Exchange) -> None:
@@ -94,7 +95,7 @@ class Handler:
         deadline = exchange.deadline()
         identity = await self.authenticate(exchange)
         exchange.begin(identity.user, identity.annotations)
-        exchange.request_received()
+        await exchange.request_received()
         exchange.end_at(deadline)
         await self.impersonate(exchange, identity)
         await self.explain(exchange)

@@ -49,7 +49,7 @@ class Collector:
             self.events[event.audit_id].append(json.loads(json_line(event)))
         return True
 
-    async def shutdown(self) -> None:
+    async def shutdown(self, grace: float) -> None:
         """Nothing is buffered."""
 
     def __str__(self) -> str:

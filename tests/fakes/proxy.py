@@ -44,7 +44,7 @@ class EventCollector:
         self.changed.set()
         return self.accepts
 
-    async def shutdown(self) -> None:
+    async def shutdown(self, grace: float) -> None:
         """Nothing is buffered."""
 
     def __str__(self) -> str:
