@@ -162,9 +162,9 @@ class Metrics:
         """A request was refused because its event could not be stored."""
         self._rejected.inc()
 
-    def written(self) -> None:
-        """An event was written whole."""
-        self._written.inc()
+    def written(self, count: int = 1) -> None:
+        """``count`` events were written whole."""
+        self._written.inc(count)
 
     def dropped(self, reason: str, plugin: str) -> None:
         """An event was not written; ``reason`` is one of a few fixed words."""
