@@ -168,7 +168,9 @@ async def test_configured_proxy() -> None:
 async def test_cookies_are_not_kept() -> None:
     """A receiver's cookie is not sent back."""
     async with Receiver(answer(200, "Set-Cookie: a=b")) as receiver:
-        webhook = client(receiver)
+        # By name: nobody keeps cookies of bare addresses.
+        target = WebhookTarget(f"http://localhost:{receiver.port}/", Credential())
+        webhook = WebhookClient(target, clock=Time().clock, sleep=Time().sleep)
         await webhook.post(b"{}\n")
         await webhook.post(b"{}\n")
         await webhook.close()
@@ -303,6 +305,18 @@ async def test_connections_are_bounded() -> None:
         await asyncio.gather(*posts)
         await webhook.close()
     assert (receiver.most, len(receiver.received)) == (3, 12)
+
+
+async def test_waiting_for_a_turn_costs_no_time() -> None:
+    """T248: an attempt's time begins with its turn, so a slow one fails only itself."""
+    async with Receiver(HANG) as receiver:
+        webhook = client(receiver, connections=1, timeout=2.0)
+        first, second = await asyncio.gather(
+            webhook.post(b"{}\n"), webhook.post(b"{}\n"), return_exceptions=True
+        )
+        await webhook.close()
+    assert isinstance(first, WebhookError)
+    assert second is None
 
 
 async def test_tls(tmp_path: Path) -> None:
