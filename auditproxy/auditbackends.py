@@ -24,6 +24,7 @@ from auditproxy.backends.union import union
 from auditproxy.logbackend import OpenLog, open_log
 from auditproxy.options import Options
 from auditproxy.options.backends import BackendOptions
+from auditproxy.webhookbackend import open_webhook
 
 NANOSECONDS = 1_000_000_000
 
@@ -44,12 +45,21 @@ class AuditSink:
 def open_backends(
     options: Options, metrics: Metrics, report: Report, webhook: Deliverer | None = None
 ) -> AuditSink:
-    """The backend that the options describe; raises LogFileError.
+    """The backend that the options describe; raises LogFileError and WebhookConfigError.
 
     ``report`` tells operators one fact; losses are told at most once a minute
-    for each cause. Without a path and without a webhook the log goes to standard output.
+    for each cause. Without a path and without a webhook the log goes to standard
+    output. ``webhook`` replaces the one of the options, for tests.
     """
     backends: list[Backend] = []
+    webhook_losses = Losses("webhook", metrics, report, time.monotonic)
+    if webhook is None and options.audit_webhook.config_file:
+        webhook = open_webhook(
+            options.audit_webhook.config_file,
+            initial_backoff=options.audit_webhook.initial_backoff,
+            metrics=metrics,
+            losses=webhook_losses,
+        )
     reopen = _nothing
     if options.audit_log.path or webhook is None:
         losses = Losses("log", metrics, report, time.monotonic)
@@ -60,8 +70,7 @@ def open_backends(
             # The file belongs to the writer's thread.
             reopen = log.reopen_on_writer
     if webhook is not None:
-        losses = Losses("webhook", metrics, report, time.monotonic)
-        backends.append(_webhook(options.audit_webhook, webhook, metrics, losses))
+        backends.append(_webhook(options.audit_webhook, webhook, metrics, webhook_losses))
     return AuditSink(union(tuple(backends)), reopen)
 
 

@@ -45,6 +45,7 @@ from auditproxy.server.reviews import (
 from auditproxy.server.services import ConnectionFacts, Limits, Services
 from auditproxy.server.upstream import UpstreamPool
 from auditproxy.server.upstreamidentity import Impersonating, PassingThrough
+from auditproxy.webhookbackend import WebhookConfigError, load_target
 
 NANOSECONDS = 1_000_000_000
 
@@ -91,7 +92,10 @@ def read_files(options: Options) -> Files:
             "upstream, which must know them too"
         )
     if options.audit_webhook.config_file:
-        faults.append("--audit-webhook-config-file: not wired yet")
+        try:
+            load_target(options.audit_webhook.config_file)
+        except WebhookConfigError as error:
+            faults.append(str(error))
     if faults or policy is None or upstream is None:
         raise FilesError(tuple(faults))
     return Files(policy, token_file, upstream, tuple(notes))

@@ -232,9 +232,9 @@ async def test_full_disk(tmp_path: Path) -> None:
         proxy.process.send_signal(signal.SIGTERM)
         assert proxy.process.stderr is not None
         rest = (await proxy.process.stderr.read()).decode()
-        # What was counted since the first line is told at the end, with the number of all.
+        # What was counted since the first line is told at the end, with their number.
         assert rest.count("Error in audit plugin") == 1
-        assert "affecting 5 audit events: /dev/full: no space left on device" in rest
+        assert "affecting 5 audit events: no space left on device" in rest
         assert "stopped; audit events were not delivered: 6 of log: disk-full" in rest
         assert await proxy.process.wait() == 3
 
