@@ -20,7 +20,6 @@ from auditproxy.audit.metrics import Metrics
 from auditproxy.audit.policy import PolicyError, PolicyRuleEvaluator, load_policy
 from auditproxy.authentication.authenticator import TokenAuthenticator
 from auditproxy.authentication.authenticatorfactory import new_authenticator
-from auditproxy.authentication.certificate import PeerCertificate
 from auditproxy.authentication.tokenfile import (
     TokenFile,
     TokenFileAuthenticator,
@@ -28,11 +27,13 @@ from auditproxy.authentication.tokenfile import (
     parse_token_file,
 )
 from auditproxy.authentication.tokenreview import Reviewer, TokenReviewAuthenticator
+from auditproxy.authentication.verification import BundleError, CertificateAuthorities
 from auditproxy.authentication.x509 import X509Authenticator
 from auditproxy.authorization.authorizer import PrivilegedGroupAuthorizer
 from auditproxy.authorization.impersonation import DeferredImpersonator, Impersonator
 from auditproxy.options import Options
 from auditproxy.server.apiclient import ApiClient
+from auditproxy.server.connectionfacts import facts_of
 from auditproxy.server.credentials import CredentialError, UpstreamTarget
 from auditproxy.server.kubeconfig import Upstream, load_upstream
 from auditproxy.server.reviews import (
@@ -42,7 +43,7 @@ from auditproxy.server.reviews import (
     SubjectAccessReviewAuthorizer,
     TokenReviewer,
 )
-from auditproxy.server.services import ConnectionFacts, Limits, Services
+from auditproxy.server.services import Limits, Services
 from auditproxy.server.upstream import UpstreamPool
 from auditproxy.server.upstreamidentity import Impersonating, PassingThrough
 
@@ -58,6 +59,7 @@ class Files:
     upstream: Upstream
     notes: tuple[str, ...]
     """Start-up lines: each default that was taken, each warning of a file."""
+    client_authorities: CertificateAuthorities | None = None
 
 
 class FilesError(Exception):
@@ -76,7 +78,7 @@ def read_files(options: Options) -> Files:
     token_file = _token_file(options.authentication.token_auth_file, faults, notes)
     upstream = _upstream(options, faults, notes)
     client_ca = options.authentication.client_ca_file
-    _check_authorities(client_ca, faults)
+    client_authorities = _authorities(client_ca, "--client-ca-file", faults)
     if client_ca and options.upstream.upstream_identity == "passthrough":
         notes.append(
             "--client-ca-file with --upstream-identity=passthrough: clients known by certificate "
@@ -96,7 +98,7 @@ def read_files(options: Options) -> Files:
         faults.append("--audit-log-mode batch and --audit-log-truncate-enabled: not wired yet")
     if faults or policy is None or upstream is None:
         raise FilesError(tuple(faults))
-    return Files(policy, token_file, upstream, tuple(notes))
+    return Files(policy, token_file, upstream, tuple(notes), client_authorities)
 
 
 def _read(path: str, flag: str, faults: list[str]) -> bytes:
@@ -108,14 +110,19 @@ def _read(path: str, flag: str, faults: list[str]) -> bytes:
         return b""
 
 
-def _check_authorities(path: str, faults: list[str]) -> None:
-    """The client CA bundle must hold at least one certificate."""
+def _authorities(path: str, flag: str, faults: list[str]) -> CertificateAuthorities | None:
+    """The authorities of a PEM bundle; none when the flag is not given."""
     if not path:
-        return
+        return None
     before = len(faults)
-    bundle = _read(path, "--client-ca-file", faults)
-    if len(faults) == before and b"-----BEGIN CERTIFICATE-----" not in bundle:
-        faults.append(f"--client-ca-file {path} holds no PEM certificate; name a PEM bundle")
+    bundle = _read(path, flag, faults)
+    if len(faults) > before:
+        return None
+    try:
+        return CertificateAuthorities(bundle)
+    except BundleError as error:
+        faults.append(f"{flag} {path} cannot be used: {error}; name a PEM bundle")
+        return None
 
 
 def _policy(path: str, faults: list[str], notes: list[str]) -> Policy | None:
@@ -247,7 +254,11 @@ def compose(
     annotations = options.audit.authorization_annotations
     services = Services(
         authenticator=new_authenticator(
-            x509=X509Authenticator() if options.authentication.client_ca_file else None,
+            x509=(
+                X509Authenticator(files.client_authorities)
+                if files.client_authorities is not None
+                else None
+            ),
             tokens=tuple(tokens),
             anonymous=options.authentication.anonymous_auth,
         ),
@@ -284,12 +295,3 @@ def _client(pool: UpstreamPool, target: UpstreamTarget, upstream: Upstream | Non
         base_path=target.base_path,
         credential=upstream.credential if upstream is not None else None,
     )
-
-
-def facts_of(transport: Any) -> ConnectionFacts:
-    """What a connection tells once: the peer's address and its verified certificate."""
-    peer = transport.get_extra_info("peername") if transport is not None else None
-    remote = str(peer[0]) if isinstance(peer, tuple) and peer else ""
-    secured = transport.get_extra_info("ssl_object") if transport is not None else None
-    der = secured.getpeercert(True) if secured is not None else None
-    return ConnectionFacts(remote, PeerCertificate.from_der(der) if der else None)

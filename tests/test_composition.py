@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from auditproxy.composition import FilesError, default_kubeconfig, facts_of, read_files
+from auditproxy.composition import FilesError, default_kubeconfig, read_files
+from tests.fakes.authority import Authority
 from tests.fakes.options import options
 
 POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
@@ -94,7 +95,7 @@ def test_policy_warnings_are_notes(tmp_path: Path) -> None:
 def test_passthrough_notes(tmp_path: Path) -> None:
     """What passthrough cannot do is said at start."""
     (tmp_path / "tokens.csv").write_text("t,u,1\n")
-    (tmp_path / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\n")
+    (tmp_path / "ca.crt").write_bytes(Authority("root").pem)
     files = read_files(
         options(
             kubeconfig=kubeconfig(tmp_path),
@@ -118,29 +119,6 @@ def test_passthrough_notes(tmp_path: Path) -> None:
 def test_default_kubeconfig(environment: dict[str, str], expected: str) -> None:
     """$KUBECONFIG, then the pod's account, then the home directory's."""
     assert default_kubeconfig(environment) == expected
-
-
-class Transport:
-    """A transport that knows its peer."""
-
-    def __init__(self, peer: object) -> None:
-        self._peer = peer
-
-    def get_extra_info(self, name: str) -> object:
-        """Only the peer's name."""
-        return self._peer if name == "peername" else None
-
-
-@pytest.mark.parametrize(
-    ("peer", "remote"),
-    [(("1.2.3.4", 5), "1.2.3.4"), (("::1", 5, 0, 0), "::1"), ("", ""), (None, "")],
-)
-def test_facts_of(peer: object, remote: str) -> None:
-    """The peer's address, nothing where there is none."""
-    facts = facts_of(Transport(peer))
-    assert facts.remote == remote
-    assert facts.peer_certificate is None
-    assert facts_of(None).remote == ""
 
 
 def test_no_upstream_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,6 +67,8 @@ def serving_context(
                 f"--client-ca-file {client_ca} cannot be used: {error.strerror or error}; "
                 "it must hold PEM certificates"
             ) from None
+        # As in Go each certificate of the bundle is an anchor, self-signed or not.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         context.verify_mode = ssl.CERT_OPTIONAL
     return context
 

@@ -23,6 +23,14 @@ NAMELESS = PeerCertificate(der=b"", fingerprint="ab", not_after=10, client_auth=
 BOB = PROTOCOL_PREFIX + "Ym9i"
 
 
+class Trusting:
+    """Authorities that vouch for everybody."""
+
+    def fault(self, peer: PeerCertificate, now: int) -> str:
+        """Nothing."""
+        return ""
+
+
 class Table:
     """A token is its own user's name; ``broken`` cannot be checked."""
 
@@ -74,7 +82,9 @@ async def test_who_wins(
     headers: dict[str, str], peer: PeerCertificate | None, username: str | None
 ) -> None:
     """T022, T024, T043, T044: certificate, header, protocol; anonymous only without an error."""
-    authenticator = new_authenticator(x509=X509Authenticator(), tokens=(Table(),), anonymous=True)
+    authenticator = new_authenticator(
+        x509=X509Authenticator(Trusting()), tokens=(Table(),), anonymous=True
+    )
     if username is None:
         with pytest.raises(AuthenticationError):
             await authenticator.authenticate(request(headers, peer))
@@ -107,7 +117,9 @@ async def test_without_token_authenticators() -> None:
 
 async def test_warnings_on_every_outcome() -> None:
     """T026: the extra space is told to the client whatever comes out."""
-    authenticator = new_authenticator(x509=X509Authenticator(), tokens=(Table(),), anonymous=True)
+    authenticator = new_authenticator(
+        x509=X509Authenticator(Trusting()), tokens=(Table(),), anonymous=True
+    )
     spaced = {"Authorization": "Bearer  alice"}
     identity = await authenticator.authenticate(request(spaced))
     assert identity is not None
@@ -150,7 +162,9 @@ async def test_token_protocols_stay_here(
     headers: dict[str, str], peer: PeerCertificate | None, subprotocols: str | None
 ) -> None:
     """T020, T024, T030: a token among the protocols never goes upstream, whoever it is of."""
-    authenticator = new_authenticator(x509=X509Authenticator(), tokens=(Table(),), anonymous=True)
+    authenticator = new_authenticator(
+        x509=X509Authenticator(Trusting()), tokens=(Table(),), anonymous=True
+    )
     identity = await authenticator.authenticate(request(headers, peer))
     assert identity is not None
     assert identity.subprotocols == subprotocols
