@@ -8,6 +8,7 @@ import os
 import secrets
 import time
 import uuid
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from auditproxy.authentication.tokenfile import (
 from auditproxy.authentication.tokenreview import Reviewer, TokenReviewAuthenticator
 from auditproxy.authentication.verification import BundleError, CertificateAuthorities
 from auditproxy.authentication.x509 import X509Authenticator
-from auditproxy.authorization.authorizer import PrivilegedGroupAuthorizer
+from auditproxy.authorization.authorizer import Authorizer, PrivilegedGroupAuthorizer
 from auditproxy.authorization.impersonation import DeferredImpersonator, Impersonator
 from auditproxy.options import Options
 from auditproxy.server.apiclient import ApiClient
@@ -43,7 +44,7 @@ from auditproxy.server.reviews import (
     SubjectAccessReviewAuthorizer,
     TokenReviewer,
 )
-from auditproxy.server.services import Limits, Services
+from auditproxy.server.services import Impersonation, Limits, Services, UpstreamIdentity
 from auditproxy.server.upstream import UpstreamPool
 from auditproxy.server.upstreamidentity import Impersonating, PassingThrough
 
@@ -74,11 +75,11 @@ def read_files(options: Options) -> Files:
     """Read and check every file; raises FilesError with all faults."""
     faults: list[str] = []
     notes: list[str] = []
-    policy = _policy(options.audit.policy_file, faults, notes)
-    token_file = _token_file(options.authentication.token_auth_file, faults, notes)
-    upstream = _upstream(options, faults, notes)
+    policy = read_policy(options.audit.policy_file, faults, notes)
+    token_file = read_token_file(options.authentication.token_auth_file, faults, notes)
+    upstream = read_upstream(options, faults, notes)
     client_ca = options.authentication.client_ca_file
-    client_authorities = _authorities(client_ca, "--client-ca-file", faults)
+    client_authorities = read_authorities(client_ca, "--client-ca-file", faults)
     if client_ca and options.upstream.upstream_identity == "passthrough":
         notes.append(
             "--client-ca-file with --upstream-identity=passthrough: clients known by certificate "
@@ -110,7 +111,7 @@ def _read(path: str, flag: str, faults: list[str]) -> bytes:
         return b""
 
 
-def _authorities(path: str, flag: str, faults: list[str]) -> CertificateAuthorities | None:
+def read_authorities(path: str, flag: str, faults: list[str]) -> CertificateAuthorities | None:
     """The authorities of a PEM bundle; none when the flag is not given."""
     if not path:
         return None
@@ -125,7 +126,7 @@ def _authorities(path: str, flag: str, faults: list[str]) -> CertificateAuthorit
         return None
 
 
-def _policy(path: str, faults: list[str], notes: list[str]) -> Policy | None:
+def read_policy(path: str, faults: list[str], notes: list[str]) -> Policy | None:
     """The policy, in kube-apiserver's words when it is not good."""
     if not path:
         notes.append(
@@ -150,7 +151,8 @@ def _policy(path: str, faults: list[str], notes: list[str]) -> Policy | None:
     return policy
 
 
-def _token_file(path: str, faults: list[str], notes: list[str]) -> TokenFile | None:
+def read_token_file(path: str, faults: list[str], notes: list[str]) -> TokenFile | None:
+    """The static token file; none without the flag."""
     if not path:
         return None
     before = len(faults)
@@ -166,7 +168,10 @@ def _token_file(path: str, faults: list[str], notes: list[str]) -> TokenFile | N
     return token_file
 
 
-def _upstream(options: Options, faults: list[str], notes: list[str]) -> Upstream | None:
+def read_upstream(
+    options: Options, faults: list[str], notes: list[str], *, context: str = ""
+) -> Upstream | None:
+    """The upstream of the kubeconfig; ``context`` is taken instead of the options' if given."""
     path = options.upstream.kubeconfig or default_kubeconfig(os.environ)
     if path and not options.upstream.kubeconfig and not Path(path).exists():
         faults.append(
@@ -175,7 +180,7 @@ def _upstream(options: Options, faults: list[str], notes: list[str]) -> Upstream
         )
         return None
     try:
-        upstream = load_upstream(path, options.upstream.context)
+        upstream = load_upstream(path, context or options.upstream.context)
     except CredentialError as error:
         faults.append(str(error))
         return None
@@ -197,34 +202,100 @@ def default_kubeconfig(environment: Any) -> str:
     return str(Path.home() / ".kube" / "config")
 
 
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """What speaks to one upstream; a changed kubeconfig makes another."""
+
+    upstream: UpstreamIdentity
+    impersonator: Impersonation
+    authorizer: Authorizer
+    reviewer: TokenAuthenticator | None
+    pools: tuple[UpstreamPool, ...]
+    closers: tuple[Any, ...]
+
+
 class Composed:
-    """The services and what must be closed after them."""
+    """The services, made anew as a whole when files change, and what must be closed after them.
+
+    Requests that are under way keep the services that they began with.
+    """
 
     def __init__(
-        self, services: Services, pools: tuple[UpstreamPool, ...], closers: tuple[Any, ...]
+        self,
+        options: Options,
+        files: Files,
+        *,
+        sink: Backend,
+        metrics: Metrics,
+        report: Callable[[str], None],
     ) -> None:
-        self.services = services
-        self._pools = pools
-        self._closers = closers
+        self.files = files
+        self._options = options
+        self._sink = sink
+        self._metrics = metrics
+        self._report = report
+        self._connected = connect(options, files.upstream)
+        # Streams may still run over what was replaced; it is gone with the last of them.
+        self._replaced: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.services = self._services()
+
+    def replace_files(self, files: Files) -> Services:
+        """The services for other files; what hangs on an unchanged one is kept, caches included."""
+        if files.upstream is not self.files.upstream:
+            for old in (*self._connected.closers, *self._connected.pools):
+                self._replaced.add(old)
+            self._connected = connect(self._options, files.upstream)
+        self.files = files
+        pending = self.services.pending
+        self.services = self._services()
+        self.services.pending = pending
+        return self.services
 
     async def close(self) -> None:
         """Close reviews and upstream connections."""
-        for closer in self._closers:
-            await closer.close()
-        for pool in self._pools:
-            await pool.close()
+        for each in (*self._connected.closers, *self._connected.pools, *self._replaced):
+            await each.close()
+
+    def _services(self) -> Services:
+        options, files, connected = self._options, self.files, self._connected
+        tokens: list[TokenAuthenticator] = []
+        if files.token_file is not None:
+            tokens.append(TokenFileAuthenticator(files.token_file))
+        if connected.reviewer is not None:
+            tokens.append(connected.reviewer)
+        annotations = options.audit.authorization_annotations
+        return Services(
+            authenticator=new_authenticator(
+                x509=(
+                    X509Authenticator(files.client_authorities)
+                    if files.client_authorities is not None
+                    else None
+                ),
+                tokens=tuple(tokens),
+                anonymous=options.authentication.anonymous_auth,
+            ),
+            evaluator=PolicyRuleEvaluator(files.policy),
+            sink=self._sink,
+            metrics=self._metrics,
+            impersonator=connected.impersonator,
+            annotation_authorizer=connected.authorizer if annotations == "review" else None,
+            infer_decision=annotations == "infer",
+            upstream=connected.upstream,
+            wall_clock=time.time_ns,
+            monotonic_clock=time.perf_counter_ns,
+            new_audit_id=lambda: str(uuid.uuid4()),
+            facts_of=facts_of,
+            report=self._report,
+            limits=Limits(
+                request_timeout=options.serving.request_timeout,
+                request_copy=options.audit.capture_request_limit,
+                response_copy=options.audit.capture_response_limit,
+            ),
+        )
 
 
-def compose(
-    options: Options,
-    files: Files,
-    *,
-    sink: Backend,
-    metrics: Metrics,
-    report: Callable[[str], None],
-) -> Composed:
-    """Build the services for a running event loop."""
-    upstream = files.upstream
+def connect(options: Options, upstream: Upstream) -> Connected:
+    """The pools, reviews and identities for one upstream, inside a running event loop."""
     impersonating = UpstreamPool(upstream.impersonating)
     passthrough = UpstreamPool(upstream.passthrough)
     own = _client(impersonating, upstream.impersonating, upstream)
@@ -233,10 +304,7 @@ def compose(
     authorizer = PrivilegedGroupAuthorizer(access_reviews)
     passing = options.upstream.upstream_identity == "passthrough"
     closers: list[Any] = [access_reviews]
-
-    tokens: list[TokenAuthenticator] = []
-    if files.token_file is not None:
-        tokens.append(TokenFileAuthenticator(files.token_file))
+    token_reviews = None
     if options.authentication.token_review:
         by_token = SelfSubjectReviewer(theirs)
         reviewer: Reviewer = by_token if passing else FallbackReviewer(TokenReviewer(own), by_token)
@@ -250,41 +318,19 @@ def compose(
             / NANOSECONDS,
         )
         closers.append(caching)
-        tokens.append(TokenReviewAuthenticator(caching))
-    annotations = options.audit.authorization_annotations
-    services = Services(
-        authenticator=new_authenticator(
-            x509=(
-                X509Authenticator(files.client_authorities)
-                if files.client_authorities is not None
-                else None
-            ),
-            tokens=tuple(tokens),
-            anonymous=options.authentication.anonymous_auth,
-        ),
-        evaluator=PolicyRuleEvaluator(files.policy),
-        sink=sink,
-        metrics=metrics,
-        impersonator=DeferredImpersonator() if passing else Impersonator(authorizer),
-        annotation_authorizer=authorizer if annotations == "review" else None,
-        infer_decision=annotations == "infer",
+        token_reviews = TokenReviewAuthenticator(caching)
+    return Connected(
         upstream=(
             PassingThrough(passthrough, upstream.passthrough)
             if passing
             else Impersonating(impersonating, upstream.impersonating, upstream.credential)
         ),
-        wall_clock=time.time_ns,
-        monotonic_clock=time.perf_counter_ns,
-        new_audit_id=lambda: str(uuid.uuid4()),
-        facts_of=facts_of,
-        report=report,
-        limits=Limits(
-            request_timeout=options.serving.request_timeout,
-            request_copy=options.audit.capture_request_limit,
-            response_copy=options.audit.capture_response_limit,
-        ),
+        impersonator=DeferredImpersonator() if passing else Impersonator(authorizer),
+        authorizer=authorizer,
+        reviewer=token_reviews,
+        pools=(impersonating, passthrough),
+        closers=tuple(closers),
     )
-    return Composed(services, (impersonating, passthrough), tuple(closers))
 
 
 def _client(pool: UpstreamPool, target: UpstreamTarget, upstream: Upstream | None) -> ApiClient:

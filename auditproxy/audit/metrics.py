@@ -20,6 +20,7 @@ from prometheus_client import (
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import LEVEL_WORDS, Level
+from auditproxy.audit.reload_metrics import ReloadMetrics
 from auditproxy.audit.request_metrics import (
     OTHER,
     clean_code,
@@ -144,6 +145,7 @@ class Metrics:
             ("reason",),
             registry=registry,
         )
+        self.reloads = ReloadMetrics(registry)
         self._known: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
         self._resources: set[tuple[str, str, str, str]] = set()
 

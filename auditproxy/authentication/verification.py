@@ -92,6 +92,7 @@ class CertificateAuthorities:
 
     def __init__(self, pem: bytes) -> None:
         """Read a PEM bundle; raises BundleError unless all of it can be used."""
+        self.pem = pem
         self._anchors = tuple(_member(each) for each in _read_bundle(pem))
         self._verdicts: OrderedDict[tuple[bytes, tuple[bytes, ...]], _Verdict] = OrderedDict()
 

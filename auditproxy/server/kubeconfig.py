@@ -43,13 +43,19 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """The upstream of one configuration; ``source`` says of which, for the start-up line."""
+    """The upstream of one configuration; ``source`` says of which, for the start-up line.
+
+    ``context`` is the name of the context that was taken, "" in a pod. ``files``
+    are those that were read, by whose content a change shows.
+    """
 
     impersonating: UpstreamTarget
     passthrough: UpstreamTarget
     credential: Credential
     source: str
     warnings: tuple[str, ...] = ()
+    context: str = ""
+    files: tuple[str, ...] = ()
 
 
 def load_upstream(
@@ -85,7 +91,8 @@ def _in_cluster(environment: Mapping[str, str], service_account: Path) -> Upstre
     name = f"[{host}]" if ":" in host else host
     ca = _read_bytes(str(ca_file), source)
     target = _target(f"https://{name}:{port}", "", source, TlsMaterial(ca=ca))
-    return Upstream(target, target, FileCredential(token_file), source)
+    # The token is renewed by its credential, without a new pool.
+    return Upstream(target, target, FileCredential(token_file), source, files=(str(ca_file),))
 
 
 def _from_file(path: str, context: str) -> Upstream:
@@ -123,7 +130,19 @@ def _from_file(path: str, context: str) -> Upstream:
     elif not tls.verify:
         warnings.append(f"{source}: insecure-skip-tls-verify, anybody can pose as the API server")
     credential = _credential(user, cluster, impersonating, source)
-    return Upstream(impersonating, passthrough, credential, source, tuple(warnings))
+    parts = (str(Path(part).expanduser()) for part in path.split(os.pathsep) if part)
+    named = (
+        str(entry.directory / entry[key])
+        for entry, key in (
+            (cluster, "certificate-authority"),
+            (user, "client-certificate"),
+            (user, "client-key"),
+        )
+        if entry.get(key) and not entry.get(f"{key}-data")
+    )
+    return Upstream(
+        impersonating, passthrough, credential, source, tuple(warnings), context, (*parts, *named)
+    )
 
 
 class _Entry(dict[str, Any]):

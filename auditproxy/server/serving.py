@@ -15,6 +15,7 @@ from typing import Any
 
 from auditproxy.server.connection import ClientServer
 from auditproxy.server.handler import Handler
+from auditproxy.server.serving_tls import ServingError
 
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds for a TLS handshake."""
@@ -24,53 +25,6 @@ TLS_SHUTDOWN_TIMEOUT = 1.0
 
 BACKLOG = 1024
 ACCEPTED_AT_ONCE = 64
-
-TLS_VERSIONS = {
-    "VersionTLS10": ssl.TLSVersion.TLSv1,
-    "VersionTLS11": ssl.TLSVersion.TLSv1_1,
-    "VersionTLS12": ssl.TLSVersion.TLSv1_2,
-    "VersionTLS13": ssl.TLSVersion.TLSv1_3,
-}
-
-
-class ServingError(Exception):
-    """The listener or its certificates cannot be used; the text names the flag and the fix."""
-
-
-def serving_context(
-    certificate: str, private_key: str, *, client_ca: str | None, minimum: str
-) -> ssl.SSLContext:
-    """The TLS settings of the client's side.
-
-    Tickets are off: a resumed session would carry a client certificate past a
-    change of the client CA (rule R22), and client-go does not resume anyway.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = TLS_VERSIONS[minimum]
-    context.set_alpn_protocols(["http/1.1"])
-    context.num_tickets = 0
-    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    # kube-apiserver takes certificates without an Authority Key Identifier, Python 3.13 not.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    try:
-        context.load_cert_chain(certificate, private_key)
-    except (OSError, ssl.SSLError) as error:
-        raise ServingError(
-            f"--tls-cert-file {certificate} and --tls-private-key-file {private_key} "
-            f"cannot be used: {error.strerror or error}"
-        ) from None
-    if client_ca is not None:
-        try:
-            context.load_verify_locations(client_ca)
-        except (OSError, ssl.SSLError) as error:
-            raise ServingError(
-                f"--client-ca-file {client_ca} cannot be used: {error.strerror or error}; "
-                "it must hold PEM certificates"
-            ) from None
-        # As in Go each certificate of the bundle is an anchor, self-signed or not.
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        context.verify_mode = ssl.CERT_OPTIONAL
-    return context
 
 
 class Listener:

@@ -116,7 +116,13 @@ def request(
 
 @contextlib.asynccontextmanager
 async def proxy_before(
-    port: int, folder: Path, *, policy: str = EVERYTHING, tokens: str = TOKENS, **flags: Any
+    port: int,
+    folder: Path,
+    *,
+    policy: str = EVERYTHING,
+    tokens: str = TOKENS,
+    tls: bool = False,
+    **flags: Any,
 ) -> AsyncIterator[RunningProxy]:
     """A proxy in front of the plain HTTP server on ``port``; tokens by file, no reviews."""
     (folder / "policy.yaml").write_text(policy, encoding="utf-8")
@@ -138,7 +144,7 @@ async def proxy_before(
         "authentication_token_review": False,
         **flags,
     }
-    proxy = await build(options(**flags), sink=collector)
+    proxy = await build(options(**flags), sink=collector, tls=tls)
     running = RunningProxy(proxy, collector)
     await proxy.start()
     try:

@@ -8,7 +8,8 @@ import pytest
 
 from auditproxy.demo.pki import create_client, create_pki
 from auditproxy.run import build
-from auditproxy.server.serving import Serving, ServingError, serving_context
+from auditproxy.server.serving import Serving
+from auditproxy.server.serving_tls import ServingError, new_serving_context, read_key_pair
 from tests.conformance.client import Answer, read_answer
 from tests.fakes.options import options
 from tests.fakes.proxy import EventCollector, proxy_before, request
@@ -102,12 +103,8 @@ async def test_garbage_instead_of_tls(tmp_path: Path, pki: Path) -> None:
         proxy_before(upstream.port, tmp_path) as proxy,
     ):
         told: list[str] = []
-        context = serving_context(
-            str(pki / "ours" / "server.crt"),
-            str(pki / "ours" / "server.key"),
-            client_ca=None,
-            minimum="VersionTLS12",
-        )
+        pair = read_key_pair(f"{pki}/ours/server.crt", f"{pki}/ours/server.key")
+        context = new_serving_context(pair, client_authorities=b"", minimum="VersionTLS12")
         serving = Serving(proxy.proxy.handler, context, report=told.append)
         port = await serving.start("127.0.0.1", 0)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -164,16 +161,3 @@ async def test_address_in_use(tmp_path: Path) -> None:
         serving = Serving(proxy.proxy.handler, None, report=lambda text: None)
         with pytest.raises(ServingError, match="--bind-address 127.0.0.1 --secure-port"):
             await serving.start("127.0.0.1", upstream.port)
-
-
-def test_bad_certificates(tmp_path: Path, pki: Path) -> None:
-    """Certificates that cannot be used name their flags."""
-    good = str(pki / "ours" / "server.crt"), str(pki / "ours" / "server.key")
-    with pytest.raises(ServingError, match="--tls-cert-file /nope"):
-        serving_context("/nope", good[1], client_ca=None, minimum="VersionTLS12")
-    (tmp_path / "empty").touch()
-    with pytest.raises(ServingError, match="--client-ca-file"):
-        serving_context(*good, client_ca=str(tmp_path / "empty"), minimum="VersionTLS12")
-    context = serving_context(*good, client_ca=None, minimum="VersionTLS13")
-    assert context.minimum_version is ssl.TLSVersion.TLSv1_3
-    assert context.num_tickets == 0
