@@ -1,42 +1,36 @@
-"""Composition: from options to services; reads the files that the options name.
+"""Composition: from options and what their files say to the services of the chain."""
 
-Every fault of every file is found before anything is built, so that an
-operator sees all of them at once.
-"""
-
-import os
 import secrets
 import time
 import uuid
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from auditproxy.apis.audit import Policy
 from auditproxy.audit.backend import Backend
-from auditproxy.audit.builtin import BUILTIN_POLICY
 from auditproxy.audit.metrics import Metrics
-from auditproxy.audit.policy import PolicyError, PolicyRuleEvaluator, load_policy
+from auditproxy.audit.policy import PolicyRuleEvaluator
 from auditproxy.authentication.authenticator import TokenAuthenticator
 from auditproxy.authentication.authenticatorfactory import new_authenticator
+from auditproxy.authentication.requestheader import (
+    RequestHeaderAuthenticator,
+    RequestHeaderConfig,
+)
 from auditproxy.authentication.tokenfile import (
-    TokenFile,
     TokenFileAuthenticator,
-    TokenFileError,
-    parse_token_file,
 )
 from auditproxy.authentication.tokenreview import Reviewer, TokenReviewAuthenticator
-from auditproxy.authentication.verification import BundleError, CertificateAuthorities
 from auditproxy.authentication.x509 import X509Authenticator
 from auditproxy.authorization.authorizer import Authorizer, PrivilegedGroupAuthorizer
 from auditproxy.authorization.impersonation import DeferredImpersonator, Impersonator
+from auditproxy.files import Files
 from auditproxy.options import Options
+from auditproxy.request.headers import NO_FRONT_PROXY, FrontProxyHeaders
 from auditproxy.server.apiclient import ApiClient
 from auditproxy.server.connectionfacts import facts_of
-from auditproxy.server.credentials import CredentialError, UpstreamTarget
-from auditproxy.server.kubeconfig import Upstream, load_upstream
+from auditproxy.server.credentials import UpstreamTarget
+from auditproxy.server.kubeconfig import Upstream
 from auditproxy.server.reviews import (
     CachingReviewer,
     FallbackReviewer,
@@ -49,157 +43,6 @@ from auditproxy.server.upstream import UpstreamPool
 from auditproxy.server.upstreamidentity import Impersonating, PassingThrough
 
 NANOSECONDS = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """What the files say that the options name."""
-
-    policy: Policy
-    token_file: TokenFile | None
-    upstream: Upstream
-    notes: tuple[str, ...]
-    """Start-up lines: each default that was taken, each warning of a file."""
-    client_authorities: CertificateAuthorities | None = None
-
-
-class FilesError(Exception):
-    """Files that cannot be used; ``faults`` has a line for each."""
-
-    def __init__(self, faults: tuple[str, ...]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
-
-
-def read_files(options: Options) -> Files:
-    """Read and check every file; raises FilesError with all faults."""
-    faults: list[str] = []
-    notes: list[str] = []
-    policy = read_policy(options.audit.policy_file, faults, notes)
-    token_file = read_token_file(options.authentication.token_auth_file, faults, notes)
-    upstream = read_upstream(options, faults, notes)
-    client_ca = options.authentication.client_ca_file
-    client_authorities = read_authorities(client_ca, "--client-ca-file", faults)
-    if client_ca and options.upstream.upstream_identity == "passthrough":
-        notes.append(
-            "--client-ca-file with --upstream-identity=passthrough: clients known by certificate "
-            "are refused, because their certificate cannot be passed through"
-        )
-    if (
-        options.authentication.token_auth_file
-        and options.upstream.upstream_identity == "passthrough"
-    ):
-        notes.append(
-            "--token-auth-file with --upstream-identity=passthrough: its tokens are passed to the "
-            "upstream, which must know them too"
-        )
-    if options.audit_webhook.config_file:
-        faults.append("--audit-webhook-config-file: not wired yet")
-    if options.audit_log.mode == "batch" or options.audit_log.truncate_enabled:
-        faults.append("--audit-log-mode batch and --audit-log-truncate-enabled: not wired yet")
-    if faults or policy is None or upstream is None:
-        raise FilesError(tuple(faults))
-    return Files(policy, token_file, upstream, tuple(notes), client_authorities)
-
-
-def _read(path: str, flag: str, faults: list[str]) -> bytes:
-    """A file's bytes; none and a fault when it cannot be read."""
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        faults.append(f"{flag} {path} cannot be read: {error.strerror}")
-        return b""
-
-
-def read_authorities(path: str, flag: str, faults: list[str]) -> CertificateAuthorities | None:
-    """The authorities of a PEM bundle; none when the flag is not given."""
-    if not path:
-        return None
-    before = len(faults)
-    bundle = _read(path, flag, faults)
-    if len(faults) > before:
-        return None
-    try:
-        return CertificateAuthorities(bundle)
-    except BundleError as error:
-        faults.append(f"{flag} {path} cannot be used: {error}; name a PEM bundle")
-        return None
-
-
-def read_policy(path: str, faults: list[str], notes: list[str]) -> Policy | None:
-    """The policy, in kube-apiserver's words when it is not good."""
-    if not path:
-        notes.append(
-            "no --audit-policy-file: the built-in policy records the metadata of all requests "
-            "but health checks and leases"
-        )
-        return load_policy(BUILTIN_POLICY, "")[0]
-    try:
-        raw = Path(path).read_bytes()
-    except OSError as error:
-        faults.append(
-            f'loading audit policy file: failed to read file path "{path}": '
-            f"open {path}: {(error.strerror or '').lower()}"
-        )
-        return None
-    try:
-        policy, warnings = load_policy(raw, path)
-    except PolicyError as error:
-        faults.append(f"loading audit policy file: {error}")
-        return None
-    notes += warnings
-    return policy
-
-
-def read_token_file(path: str, faults: list[str], notes: list[str]) -> TokenFile | None:
-    """The static token file; none without the flag."""
-    if not path:
-        return None
-    before = len(faults)
-    raw = _read(path, "--token-auth-file", faults)
-    if len(faults) > before:
-        return None
-    try:
-        token_file = parse_token_file(raw, path, secrets.token_bytes(32))
-    except TokenFileError as error:
-        faults.append(f"--token-auth-file: {error}")
-        return None
-    notes += token_file.warnings
-    return token_file
-
-
-def read_upstream(
-    options: Options, faults: list[str], notes: list[str], *, context: str = ""
-) -> Upstream | None:
-    """The upstream of the kubeconfig; ``context`` is taken instead of the options' if given."""
-    path = options.upstream.kubeconfig or default_kubeconfig(os.environ)
-    if path and not options.upstream.kubeconfig and not Path(path).exists():
-        faults.append(
-            f"there is no upstream: {path} does not exist and this is no pod of a cluster; "
-            "give --kubeconfig"
-        )
-        return None
-    try:
-        upstream = load_upstream(path, context or options.upstream.context)
-    except CredentialError as error:
-        faults.append(str(error))
-        return None
-    notes.append(f"the upstream is {upstream.source}")
-    notes += upstream.warnings
-    return upstream
-
-
-def default_kubeconfig(environment: Any) -> str:
-    """The kubeconfig that kubectl would use, or "" for the pod's service account.
-
-    Inside a pod without $KUBECONFIG the service account wins, as for any controller.
-    """
-    named: str = environment.get("KUBECONFIG", "")
-    if named:
-        return next((path for path in named.split(os.pathsep) if path), "")
-    if environment.get("KUBERNETES_SERVICE_HOST"):
-        return ""
-    return str(Path.home() / ".kube" / "config")
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +109,7 @@ class Composed:
         annotations = options.audit.authorization_annotations
         return Services(
             authenticator=new_authenticator(
+                requestheader=request_header_authenticator(options, files),
                 x509=(
                     X509Authenticator(files.client_authorities)
                     if files.client_authorities is not None
@@ -291,7 +135,42 @@ class Composed:
                 request_copy=options.audit.capture_request_limit,
                 response_copy=options.audit.capture_response_limit,
             ),
+            front_proxy=front_proxy_headers(options),
         )
+
+
+def request_header_authenticator(
+    options: Options, files: Files
+) -> RequestHeaderAuthenticator | None:
+    """The authenticator of front proxies, None without an authority for them."""
+    if files.front_proxy_authorities is None:
+        return None
+    authentication = options.authentication
+    return RequestHeaderAuthenticator(
+        files.front_proxy_authorities,
+        RequestHeaderConfig(
+            allowed_names=frozenset(authentication.requestheader_allowed_names),
+            username_headers=authentication.requestheader_username_headers,
+            uid_headers=authentication.requestheader_uid_headers,
+            group_headers=authentication.requestheader_group_headers,
+            extra_prefixes=authentication.requestheader_extra_headers_prefix,
+        ),
+    )
+
+
+def front_proxy_headers(options: Options) -> FrontProxyHeaders:
+    """The headers that only a front proxy may send; they are left behind like X-Remote-*."""
+    authentication = options.authentication
+    if not authentication.requestheader_client_ca_file:
+        return NO_FRONT_PROXY
+    return FrontProxyHeaders.of(
+        (
+            *authentication.requestheader_username_headers,
+            *authentication.requestheader_uid_headers,
+            *authentication.requestheader_group_headers,
+        ),
+        authentication.requestheader_extra_headers_prefix,
+    )
 
 
 def connect(options: Options, upstream: Upstream) -> Connected:

@@ -2,6 +2,7 @@
 
     --audit-policy-file   the policy of requests that begin from now on
     --client-ca-file      the authorities of client certificates, also on open connections
+    --requestheader-client-ca-file    the same for front proxies
     --token-auth-file     static tokens
     --kubeconfig          our credential and the upstream's authority; not its address
     --tls-cert-file       the certificate of handshakes that begin from now on
@@ -16,7 +17,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from auditproxy import composition, operatorlog
+from auditproxy import files as readers
+from auditproxy import operatorlog
 from auditproxy.composition import Composed
 from auditproxy.options import Options
 from auditproxy.reloading import Reloader, ReloadError, Source
@@ -27,6 +29,7 @@ from auditproxy.servingcertificate import ServingCertificate, listener_context
 
 POLICY = "audit-policy-file"
 CLIENT_CA = "client-ca-file"
+FRONT_PROXY_CA = "requestheader-client-ca-file"
 TOKENS = "token-auth-file"
 KUBECONFIG = "kubeconfig"
 CERTIFICATE = "tls-cert-file"
@@ -34,6 +37,7 @@ CERTIFICATE = "tls-cert-file"
 _FIELDS = {
     POLICY: "policy",
     CLIENT_CA: "client_authorities",
+    FRONT_PROXY_CA: "front_proxy_authorities",
     TOKENS: "token_file",
     KUBECONFIG: "upstream",
 }
@@ -61,9 +65,14 @@ def new_reloader(
             composed.files,
             **{_FIELDS[name]: value for name, value in values.items() if name in _FIELDS},
         )
+        faults = readers.overlap_faults(
+            options, files.client_authorities, files.front_proxy_authorities
+        )
+        if faults:
+            raise ReloadError("; ".join(faults))
         new_pair = values.get(CERTIFICATE, pair)
         context = serving.tls
-        if new_pair is not None and values.keys() & {CERTIFICATE, CLIENT_CA}:
+        if new_pair is not None and values.keys() & {CERTIFICATE, CLIENT_CA, FRONT_PROXY_CA}:
             try:
                 context = listener_context(options, new_pair, files)
             except ServingError as error:
@@ -103,19 +112,22 @@ def _sources(
         if path:
             found.append(Source(name, lambda: (path,), lambda: _load(read, inform)))
 
-    add(POLICY, policy, lambda faults, notes: composition.read_policy(policy, faults, notes))
+    add(POLICY, policy, lambda faults, notes: readers.read_policy(policy, faults, notes))
     add(
         TOKENS,
         authentication.token_auth_file,
-        lambda faults, notes: composition.read_token_file(
+        lambda faults, notes: readers.read_token_file(
             authentication.token_auth_file, faults, notes
         ),
     )
-    for name, path in ((CLIENT_CA, authentication.client_ca_file),):
+    for name, path in (
+        (CLIENT_CA, authentication.client_ca_file),
+        (FRONT_PROXY_CA, authentication.requestheader_client_ca_file),
+    ):
         add(
             name,
             path,
-            lambda faults, _, name=name, path=path: composition.read_authorities(  # type: ignore[misc]
+            lambda faults, _, name=name, path=path: readers.read_authorities(  # type: ignore[misc]
                 path, f"--{name}", faults
             ),
         )
@@ -126,7 +138,7 @@ def _sources(
 
 
 def _load(read: Callable[[list[str], list[str]], Value | None], inform: Report) -> Value:
-    """What a reader of composition.py reads; raises ReloadError with its faults."""
+    """What a reader of files.py reads; raises ReloadError with its faults."""
     faults: list[str] = []
     notes: list[str] = []
     value = read(faults, notes)
@@ -144,7 +156,7 @@ def _load_upstream(options: Options, current: Upstream) -> Upstream:
     not turn a running proxy with it.
     """
     faults: list[str] = []
-    upstream = composition.read_upstream(options, faults, [], context=current.context)
+    upstream = readers.read_upstream(options, faults, [], context=current.context)
     if upstream is None:
         raise ReloadError("; ".join(faults))
     before, after = current.impersonating, upstream.impersonating

@@ -16,7 +16,8 @@ from typing import Any
 from auditproxy import operatorlog
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.metrics import Metrics
-from auditproxy.composition import NANOSECONDS, Composed, Files, FilesError, read_files
+from auditproxy.composition import NANOSECONDS, Composed
+from auditproxy.files import Files, FilesError, read_files
 from auditproxy.logbackend import LogFileError, LogSink, open_log
 from auditproxy.options import (
     AuditLogOptions,

@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from auditproxy.composition import Files
+from auditproxy.files import Files
 from auditproxy.options import Options
 from auditproxy.server.certificates import ensure_self_signed
 from auditproxy.server.serving_tls import KeyPair, new_serving_context, read_key_pair
@@ -52,7 +52,11 @@ def serving_certificate(options: Options, *, make: bool) -> ServingCertificate |
 
 def listener_context(options: Options, pair: KeyPair, files: Files) -> ssl.SSLContext:
     """The TLS settings of the listener for these files; raises ServingError."""
-    authorities = [each.pem for each in (files.client_authorities,) if each is not None]
+    authorities = [
+        each.pem
+        for each in (files.client_authorities, files.front_proxy_authorities)
+        if each is not None
+    ]
     return new_serving_context(
         pair,
         client_authorities=b"\n".join(authorities),

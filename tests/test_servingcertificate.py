@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.composition import read_files
+from auditproxy.files import read_files
 from auditproxy.server.serving_tls import ServingError
 from auditproxy.servingcertificate import listener_context, serving_certificate
 from tests.fakes.authority import Authority
 from tests.fakes.options import options
-from tests.test_composition import kubeconfig
+from tests.test_files import kubeconfig
 
 
 def test_self_signed(tmp_path: Path) -> None:

@@ -34,6 +34,15 @@ REFUSAL_REMEMBERED = 10_000_000_000
 
 _USAGES = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
 _BROKEN_HASHES = frozenset({"md5", "sha1"})
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What cryptography raises for bytes that are no certificate, or none that it knows."""
 _HANDLED = frozenset(
     {
         ExtensionOID.KEY_USAGE,
@@ -98,6 +107,11 @@ class CertificateAuthorities:
 
     def __len__(self) -> int:
         return len(self._anchors)
+
+    def overlaps(self, other: "CertificateAuthorities") -> bool:
+        """Whether a certificate is in both bundles."""
+        theirs = {anchor.der for anchor in other._anchors}
+        return any(anchor.der in theirs for anchor in self._anchors)
 
     def fault(self, peer: PeerCertificate, now: int) -> str:
         """Why this is no certificate of a client of ours at ``now`` (nanoseconds), "" when it is.
@@ -189,7 +203,7 @@ class _Search:
             if digest is not None and digest.name in _BROKEN_HASHES:
                 return "it is signed with a hash that is broken"
             child.verify_directly_issued_by(issuer.certificate)
-        except (InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError):
+        except (InvalidSignature, *_UNREADABLE):
             return "no authority of the bundle has signed it"
         return ""
 
@@ -216,7 +230,7 @@ def _read_bundle(pem: bytes) -> tuple[x509.Certificate, ...]:
             raise BundleError("its last certificate is cut off")
         try:
             found.append(x509.load_pem_x509_certificate(pem[position : stop + len(end)] + b"\n"))
-        except (ValueError, UnsupportedAlgorithm):
+        except _UNREADABLE:
             raise BundleError(f"its certificate number {len(found) + 1} cannot be read") from None
         position = pem.find(begin, stop)
     if not found:
@@ -227,7 +241,7 @@ def _read_bundle(pem: bytes) -> tuple[x509.Certificate, ...]:
 def _load(der: bytes) -> x509.Certificate:
     try:
         return x509.load_der_x509_certificate(der)
-    except (ValueError, UnsupportedAlgorithm):
+    except _UNREADABLE:
         raise BundleError("it cannot be read") from None
 
 
@@ -250,7 +264,7 @@ def _member(certificate: x509.Certificate) -> _Member:
             fault=_critical_fault(extensions),
             authority_fault=_authority_fault(certificate, extensions),
         )
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension):
+    except _UNREADABLE:
         raise BundleError("a certificate cannot be read") from None
 
 

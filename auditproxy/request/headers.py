@@ -7,6 +7,7 @@ written last and then checked.
 """
 
 import re
+from dataclasses import dataclass
 
 from auditproxy.apis.status import Status, failure
 
@@ -72,6 +73,29 @@ _NO_CACHE = (b"Cache-Control", b"no-cache, private")
 _BYTES = ("utf-8", "surrogateescape")
 
 
+@dataclass(frozen=True, slots=True)
+class FrontProxyHeaders:
+    """Headers in which front proxies name users; never forwarded, whoever sent them.
+
+    Lower case, ``_`` as ``-``. Behind ``extra_prefixes`` a name may be percent-encoded.
+    """
+
+    names: frozenset[bytes] = frozenset()
+    extra_prefixes: tuple[bytes, ...] = ()
+
+    @classmethod
+    def of(cls, names: tuple[str, ...], extra_prefixes: tuple[str, ...]) -> "FrontProxyHeaders":
+        """The headers with these names, in any spelling."""
+        lowered = [name.lower().replace("_", "-").encode() for name in (*names, *extra_prefixes)]
+        return cls(frozenset(lowered[: len(names)]), tuple(lowered[len(names) :]))
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self.names or key.startswith(self.extra_prefixes)
+
+
+NO_FRONT_PROXY = FrontProxyHeaders()
+
+
 class HeaderAssertionError(AssertionError):
     """The list that would go upstream does not say what it must; a fault of ours."""
 
@@ -126,7 +150,7 @@ class ClientHeaders:
         # Leading zeros go first: int() refuses very long texts with an error of its own.
         return int(found[0].lstrip(b"0") or b"0")
 
-    def fault(self) -> str | None:
+    def fault(self, front_proxy: FrontProxyHeaders = NO_FRONT_PROXY) -> str | None:
         """Why these headers must not be forwarded, None when they may.
 
         Refused: names with characters outside letters, digits and ``-`` (other
@@ -135,8 +159,9 @@ class ClientHeaders:
         be percent-encoded. Of several Authorization lines the first counts, as
         for kube-apiserver, and none of them goes upstream.
         """
+        escaped = (b"impersonate-extra-", *front_proxy.extra_prefixes)
         for key, values in self._lines.items():
-            if key.translate(None, _NAME_BYTES) and not key.startswith(b"impersonate-extra-"):
+            if key.translate(None, _NAME_BYTES) and not key.startswith(escaped):
                 return "a header name has characters other than letters, digits and '-'"
             if key.startswith(b"impersonate"):
                 name = key.decode("latin-1")
@@ -218,6 +243,7 @@ def upstream_headers(
     audit_id: str,
     subprotocols: str | None = None,
     forwarded_for: str | None = None,
+    front_proxy: FrontProxyHeaders = NO_FRONT_PROXY,
 ) -> RawHeaders:
     """The whole header list for the upstream but for its framing.
 
@@ -230,6 +256,8 @@ def upstream_headers(
     for name, value in client.raw:
         key = name.lower().replace(b"_", b"-")
         if key in _DENIED or key in named or key.startswith(_DENIED_PREFIXES):
+            continue
+        if key in front_proxy:
             continue
         if subprotocols is not None and key == b"sec-websocket-protocol":
             continue

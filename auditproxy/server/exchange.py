@@ -119,7 +119,7 @@ class Exchange:
         is_ours = self.method == "CONNECT" or self.target.is_for(self.headers.get("host"))
         if raw == b"*" or not is_ours:
             raise self.fail(new_bad_request("the request target is no path of this host"))
-        header_fault = self.headers.fault()
+        header_fault = self.headers.fault(self.services.front_proxy)
         try:
             self.info = resolve(self.method, self.target)
         except RequestInfoError as error:

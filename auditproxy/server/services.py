@@ -13,7 +13,12 @@ from auditproxy.authentication.authenticator import Authenticator, Identity
 from auditproxy.authentication.x509 import PeerCertificate
 from auditproxy.authorization.authorizer import Authorizer
 from auditproxy.authorization.impersonation import Impersonated
-from auditproxy.request.headers import ClientHeaders, RawHeaders
+from auditproxy.request.headers import (
+    NO_FRONT_PROXY,
+    ClientHeaders,
+    FrontProxyHeaders,
+    RawHeaders,
+)
 from auditproxy.server.upstream import UpstreamPool
 
 
@@ -89,6 +94,7 @@ class Services:
     facts_of: Callable[[Any], ConnectionFacts]
     report: Callable[[str], None]
     limits: Limits = field(default_factory=Limits)
+    front_proxy: FrontProxyHeaders = NO_FRONT_PROXY
     pending: "set[Any]" = field(default_factory=set)
 
     def authentication_failed(self, why: str, remote: str) -> None:

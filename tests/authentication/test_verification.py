@@ -222,6 +222,7 @@ def test_bundles() -> None:
 GOOD = ROOT.leaf("alice").public_bytes(Encoding.DER)
 
 
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, len(GOOD) - 1), st.integers(1, 255), st.binary(max_size=40))
 def test_a_changed_byte_is_never_good(position: int, change: int, tail: bytes) -> None:

@@ -58,6 +58,8 @@ class RunningProxy:
     proxy: Proxy
     collector: EventCollector
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    upstream: Any = None
+    """The fake behind it, where a test's set-up made it."""
 
     @property
     def events(self) -> list[dict[str, Any]]:
