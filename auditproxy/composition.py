@@ -26,7 +26,7 @@ from auditproxy.authorization.authorizer import Authorizer, PrivilegedGroupAutho
 from auditproxy.authorization.impersonation import DeferredImpersonator, Impersonator
 from auditproxy.files import Files
 from auditproxy.options import Options
-from auditproxy.request.headers import NO_FRONT_PROXY, FrontProxyHeaders
+from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
 from auditproxy.server.apiclient import ApiClient
 from auditproxy.server.connectionfacts import facts_of
 from auditproxy.server.credentials import UpstreamTarget
@@ -40,7 +40,7 @@ from auditproxy.server.reviews import (
 )
 from auditproxy.server.services import Impersonation, Limits, Services, UpstreamIdentity
 from auditproxy.server.upstream import UpstreamPool
-from auditproxy.server.upstreamidentity import Impersonating, PassingThrough
+from auditproxy.server.upstreamidentity import Impersonating, PassingThrough, RequestHeader
 
 NANOSECONDS = 1_000_000_000
 
@@ -198,16 +198,21 @@ def connect(options: Options, upstream: Upstream) -> Connected:
         )
         closers.append(caching)
         token_reviews = TokenReviewAuthenticator(caching)
+    identity: UpstreamIdentity
+    pools = [impersonating, passthrough]
+    if passing:
+        identity = PassingThrough(passthrough, upstream.passthrough)
+    elif upstream.front_proxy is not None:
+        pools.append(UpstreamPool(upstream.front_proxy))
+        identity = RequestHeader(pools[-1], upstream.front_proxy)
+    else:
+        identity = Impersonating(impersonating, upstream.impersonating, upstream.credential)
     return Connected(
-        upstream=(
-            PassingThrough(passthrough, upstream.passthrough)
-            if passing
-            else Impersonating(impersonating, upstream.impersonating, upstream.credential)
-        ),
+        upstream=identity,
         impersonator=DeferredImpersonator() if passing else Impersonator(authorizer),
         authorizer=authorizer,
         reviewer=token_reviews,
-        pools=(impersonating, passthrough),
+        pools=tuple(pools),
         closers=tuple(closers),
     )
 

@@ -13,6 +13,7 @@ from auditproxy.authentication.tokenfile import TokenFile, TokenFileError, parse
 from auditproxy.authentication.verification import BundleError, CertificateAuthorities
 from auditproxy.options import Options
 from auditproxy.server.credentials import CredentialError
+from auditproxy.server.frontproxy import with_front_proxy
 from auditproxy.server.kubeconfig import Upstream, load_upstream
 
 
@@ -177,6 +178,12 @@ def read_upstream(
         return None
     try:
         upstream = load_upstream(path, context or options.upstream.context)
+        if options.upstream.upstream_identity == "request-header":
+            upstream = with_front_proxy(
+                upstream,
+                options.upstream.proxy_client_cert_file,
+                options.upstream.proxy_client_key_file,
+            )
     except CredentialError as error:
         faults.append(str(error))
         return None

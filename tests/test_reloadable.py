@@ -1,6 +1,7 @@
 """Files that change under a running proxy: policy, authorities, tokens, certificates, credentials."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import os
@@ -330,6 +331,59 @@ async def _streaming(connection: FakeConnection) -> None:
             await connection.wait_closed(60)
             return
         connection.send(answer(200, b"{}"))
+
+
+async def test_request_header(tmp_path: Path) -> None:
+    """T019, T281: as a front proxy we show its certificate alone and name the user, nothing else."""
+    front = Authority("front")
+    ROOT.write_leaf(tmp_path / "api", "localhost")
+    front.write_leaf(tmp_path / "front", "front-proxy")
+    listening = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    listening.load_cert_chain(tmp_path / "api.crt", tmp_path / "api.key")
+    listening.load_verify_locations(cadata=front.pem.decode())
+    listening.verify_mode = ssl.CERT_REQUIRED
+    async with FakeUpstream(replying(answer(200, b"{}")), server_context=listening) as upstream:
+        (tmp_path / "kubeconfig").write_text("")
+
+        def https(value: dict[str, Any]) -> None:
+            cluster = value["clusters"][0]["cluster"]
+            cluster["server"] = f"https://localhost:{upstream.port}"
+            cluster["certificate-authority-data"] = base64.b64encode(ROOT.pem).decode()
+
+        async with proxy_before(
+            upstream.port,
+            tmp_path,
+            change=https,
+            upstream_identity="request-header",
+            proxy_client_cert_file=str(tmp_path / "front.crt"),
+            proxy_client_key_file=str(tmp_path / "front.key"),
+        ) as proxy:
+            for expected in (1, 2):
+                asked = request(
+                    "GET", "/api/v1/pods", "X-Remote-User: eve", "X-Remote-Group: system:masters",
+                    "Connection: X-Remote-User", token=ALICE,
+                )  # fmt: skip
+                assert (await proxy.ask(asked)).status == 200
+                (head,) = [
+                    bytes(connection.received)
+                    for connection in upstream.connections
+                    if b"alice" in connection.received
+                ][expected - 1 :]
+                assert b"X-Remote-User: alice\r\nX-Remote-Uid: 1\r\n" in head
+                assert head.lower().count(b"x-remote-user") == 1
+                for absent in (b"authorization", b"impersonate", b"masters", b"credential"):
+                    assert absent not in head.lower()
+                shown = upstream.connections[-1].transport.get_extra_info("peercert")
+                assert shown["subject"][-1][0] == ("commonName", "front-proxy")
+                # Its certificate is renewed as any other credential.
+                front.write_leaf(tmp_path / "front", "front-proxy")
+                await reload(proxy)
+            # May alice be somebody else? The kubeconfig's own credential asks; it is none here.
+            jane = request("GET", "/api/v1/pods", "Impersonate-User: jane", token=ALICE)
+            assert (await proxy.ask(jane)).status == 403
+            assert (await proxy.ask(request("GET", "/", "Impersonate-User: jane"))).status == 200
+            assert b"X-Remote-User: jane\r\n" in upstream.connections[-1].received
+            assert reloads(proxy, "kubeconfig", "success") == 2
 
 
 async def test_another_cluster(tmp_path: Path) -> None:

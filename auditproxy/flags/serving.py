@@ -79,7 +79,24 @@ SERVING_SETTINGS = (
         "upstream-identity",
         STRING,
         "How the kube-apiserver learns who asks: impersonate (the proxy's credential with "
-        "Impersonate-* headers) or passthrough (the client's own bearer token).",
+        "Impersonate-* headers), passthrough (the client's own bearer token) or request-header "
+        "(X-Remote-* headers of a front proxy, whose certificate is --proxy-client-cert-file).",
+    ),
+    setting(
+        "upstream.proxy_client_cert_file",
+        "proxy-client-cert-file",
+        STRING,
+        "PEM file with the proxy's certificate as a front proxy, for "
+        "--upstream-identity=request-header: one of the authority that the kube-apiserver has as "
+        "--requestheader-client-ca-file.",
+        is_path=True,
+    ),
+    setting(
+        "upstream.proxy_client_key_file",
+        "proxy-client-key-file",
+        STRING,
+        "PEM file with the private key of --proxy-client-cert-file.",
+        is_path=True,
     ),
 )
 """In the order of help and documentation."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from auditproxy.options.values import choice
 
-UPSTREAM_IDENTITIES = ("impersonate", "passthrough")
+UPSTREAM_IDENTITIES = ("impersonate", "passthrough", "request-header")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,8 +18,26 @@ class UpstreamOptions:
     """Context of the kubeconfig; "" is its current-context."""
     upstream_identity: str = "impersonate"
     """How the upstream learns who asks, one of UPSTREAM_IDENTITIES."""
+    proxy_client_cert_file: str = ""
+    """PEM file with our certificate as a front proxy, for request-header, or ""."""
+    proxy_client_key_file: str = ""
+    """PEM file with the key of ``proxy_client_cert_file``."""
 
 
 def upstream_faults(upstream: UpstreamOptions) -> list[str]:
     """Faults of the settings of the upstream."""
-    return choice("upstream-identity", upstream.upstream_identity, UPSTREAM_IDENTITIES)
+    faults = choice("upstream-identity", upstream.upstream_identity, UPSTREAM_IDENTITIES)
+    files = upstream.proxy_client_cert_file, upstream.proxy_client_key_file
+    if upstream.upstream_identity == "request-header":
+        if not all(files):
+            faults.append(
+                "--upstream-identity=request-header needs --proxy-client-cert-file and "
+                "--proxy-client-key-file, a certificate of the authority that the kube-apiserver "
+                "has as --requestheader-client-ca-file"
+            )
+    elif any(files):
+        faults.append(
+            "--proxy-client-cert-file and --proxy-client-key-file are used with "
+            "--upstream-identity=request-header only; remove them, or give it"
+        )
+    return faults

@@ -7,9 +7,9 @@ written last and then checked.
 """
 
 import re
-from dataclasses import dataclass
 
 from auditproxy.apis.status import Status, failure
+from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 """Names and values as on the wire, in order."""
@@ -71,29 +71,6 @@ _SWITCHED_OFF = _HOP_BY_HOP - {b"connection", b"upgrade"}
 """Hop-by-hop headers but for those that make a 101 what it is."""
 _NO_CACHE = (b"Cache-Control", b"no-cache, private")
 _BYTES = ("utf-8", "surrogateescape")
-
-
-@dataclass(frozen=True, slots=True)
-class FrontProxyHeaders:
-    """Headers in which front proxies name users; never forwarded, whoever sent them.
-
-    Lower case, ``_`` as ``-``. Behind ``extra_prefixes`` a name may be percent-encoded.
-    """
-
-    names: frozenset[bytes] = frozenset()
-    extra_prefixes: tuple[bytes, ...] = ()
-
-    @classmethod
-    def of(cls, names: tuple[str, ...], extra_prefixes: tuple[str, ...]) -> "FrontProxyHeaders":
-        """The headers with these names, in any spelling."""
-        lowered = [name.lower().replace("_", "-").encode() for name in (*names, *extra_prefixes)]
-        return cls(frozenset(lowered[: len(names)]), tuple(lowered[len(names) :]))
-
-    def __contains__(self, key: bytes) -> bool:
-        return key in self.names or key.startswith(self.extra_prefixes)
-
-
-NO_FRONT_PROXY = FrontProxyHeaders()
 
 
 class HeaderAssertionError(AssertionError):
@@ -287,17 +264,26 @@ def _connection_named(client: ClientHeaders) -> frozenset[bytes]:
 
 
 def _assert_identity(headers: RawHeaders, identity: RawHeaders) -> None:
-    """The identity lines are there and are the only ones of their kind, for exactly one user."""
+    """The identity lines are there and are the only ones of their kind, for exactly one user.
+
+    X-Remote-* lines stand alone: with a credential beside them two would be named.
+    """
     found = []
-    users = impersonated = 0
+    families = dict.fromkeys((b"impersonate", b"x-remote"), 0)
+    users = dict.fromkeys(families, 0)
     for header in headers:
         key = header[0].lower().replace(b"_", b"-")
         if key == b"authorization" or key.startswith(_IDENTITY_PREFIXES):
             found.append(header)
-            # Not the normalised name: the upstream knows this one spelling of the user.
-            users += header[0].lower() == b"impersonate-user" and bool(header[1])
-            impersonated += key.startswith(b"impersonate")
-    if tuple(found) != identity or users != bool(impersonated):
+            for family in families:
+                families[family] += key.startswith(family)
+                # Not the normalised name: the upstream knows this one spelling of the user.
+                users[family] += header[0].lower() == family + b"-user" and bool(header[1])
+    if (
+        tuple(found) != identity
+        or any(users[family] != bool(count) for family, count in families.items())
+        or families[b"x-remote"] not in (0, len(found))
+    ):
         raise HeaderAssertionError("the header list does not carry the request's identity")
     written = b"".join([part for line in identity for part in line])
     if written.translate(None, b"\r\n\0") != written:

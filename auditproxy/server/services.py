@@ -13,12 +13,8 @@ from auditproxy.authentication.authenticator import Authenticator, Identity
 from auditproxy.authentication.x509 import PeerCertificate
 from auditproxy.authorization.authorizer import Authorizer
 from auditproxy.authorization.impersonation import Impersonated
-from auditproxy.request.headers import (
-    NO_FRONT_PROXY,
-    ClientHeaders,
-    FrontProxyHeaders,
-    RawHeaders,
-)
+from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
+from auditproxy.request.headers import ClientHeaders, RawHeaders
 from auditproxy.server.upstream import UpstreamPool
 
 

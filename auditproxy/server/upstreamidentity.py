@@ -1,8 +1,8 @@
-"""How a request goes upstream under its user's name: by impersonation or with its own token.
+"""How a request goes upstream under its user's name: impersonated, with its own token, or named.
 
 Each way has a connection pool of its own, made with a TLS context of its own,
 and a handler is given one of them: a socket that carried our credential never
-carries a client's (rule R5).
+carries a client's, and neither says who asks in X-Remote-* headers.
 """
 
 from auditproxy.apis.user import UserInfo
@@ -11,12 +11,13 @@ from auditproxy.authentication.upstreamidentity import (
     UnforwardableIdentityError,
     impersonation_headers,
     passthrough_headers,
+    remote_headers,
 )
 from auditproxy.request.headers import RawHeaders
 from auditproxy.server.credentials import Credential, UpstreamTarget
 from auditproxy.server.upstream import UpstreamPool
 
-__all__ = ["Impersonating", "PassingThrough", "UnforwardableIdentityError"]
+__all__ = ["Impersonating", "PassingThrough", "RequestHeader", "UnforwardableIdentityError"]
 
 
 class Impersonating:
@@ -53,3 +54,18 @@ class PassingThrough:
     ) -> RawHeaders:
         """The client's own credential again; raises UnforwardableIdentityError."""
         return passthrough_headers(identity, wanted)
+
+
+class RequestHeader:
+    """X-Remote-* headers of the user, on connections that prove us to be a front proxy."""
+
+    def __init__(self, pool: UpstreamPool, target: UpstreamTarget) -> None:
+        self.pool = pool
+        self.host = target.host_header
+        self.base_path = target.base_path.encode()
+
+    async def headers(
+        self, identity: Identity, user: UserInfo, wanted: UserInfo | None
+    ) -> RawHeaders:
+        """The name of ``user`` and nothing else; raises UnforwardableIdentityError."""
+        return remote_headers(user)

@@ -303,3 +303,56 @@ def as_seen_here(recorded: dict[str, Any], ours: dict[str, Any]) -> dict[str, An
         # Where several bindings allow, RBAC names any of them, each time anew.
         seen["annotations"] = {**recorded["annotations"], REASON: reasons[1]}
     return seen
+
+
+async def test_request_header(stage: Stage, tmp_path: Path) -> None:
+    """Behind a front proxy kube-apiserver sees each client as itself: name, groups, uid, extra."""
+    pki = stage.cluster.folder / "pki"
+    proxy = await build(
+        options(
+            kubeconfig=str(stage.cluster.kubeconfig("fronted", certificate=pki / "auditproxy.crt")),
+            upstream_identity="request-header",
+            proxy_client_cert_file=str(pki / "front-proxy-client.crt"),
+            proxy_client_key_file=str(pki / "front-proxy-client.key"),
+            audit_policy_file=str(stage.cluster.policy),
+            audit_log_path=str(tmp_path / "audit.log"),
+            client_ca_file=str(stage.cluster.ca),
+            token_auth_file=str(stage.cluster.tokens),
+            tls_cert_file=str(pki / "server.crt"),
+            tls_private_key_file=str(pki / "server.key"),
+        ),
+        tls=True,
+    )
+    await proxy.start()
+    url = f"https://127.0.0.1:{proxy.port}"
+    alice = stage.cluster.kubeconfig("alice", certificate=pki / "alice.crt", url=url)
+    admin = stage.cluster.kubeconfig("admin", token=ADMIN_TOKEN, url=url)
+    try:
+        for kubeconfig, command, code in (
+            (alice, "auth whoami -o json", 0),
+            (alice, "get secrets", 1),
+            (alice, "get secrets --as=jane", 1),
+            (admin, "get secrets --all-namespaces", 0),
+            (admin, "get secrets --as=jane --as-group=system:masters", 0),
+        ):
+            done = await asyncio.to_thread(
+                kubectl, kubectl_binaries()[0], kubeconfig, command, "", tmp_path
+            )
+            assert done[0] == code, (command, done)
+    finally:
+        await proxy.close()
+    theirs = stage.cluster.events()
+    users = set()
+    for line in (tmp_path / "audit.log").read_text().splitlines():
+        ours = json.loads(line)
+        if ours["stage"] == "RequestReceived":
+            continue
+        recorded = theirs.get((ours["auditID"], ours["stage"]))
+        if recorded is None:
+            assert ours["responseStatus"]["code"] == 403, ours
+            continue
+        # Who was impersonated before us is the user behind us.
+        assert recorded["user"] == ours.get("impersonatedUser", ours["user"])
+        assert "impersonatedUser" not in recorded
+        users.add(recorded["user"]["username"])
+    assert users == {"alice", "tadmin", "jane"}

@@ -8,7 +8,7 @@ async with proxy_before(upstream, tmp_path) as proxy:
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,7 @@ async def proxy_before(
     policy: str = EVERYTHING,
     tokens: str = TOKENS,
     tls: bool = False,
+    change: Callable[[dict[str, Any]], object] = lambda kubeconfig: None,
     **flags: Any,
 ) -> AsyncIterator[RunningProxy]:
     """A proxy in front of the plain HTTP server on ``port``; tokens by file, no reviews."""
@@ -137,6 +138,7 @@ async def proxy_before(
         "clusters": [{"name": "fake", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
         "users": [{"name": "proxy", "user": {"token": "proxy-credential"}}],
     }
+    change(kubeconfig)
     (folder / "kubeconfig").write_text(json.dumps(kubeconfig), encoding="utf-8")
     collector = EventCollector()
     flags = {

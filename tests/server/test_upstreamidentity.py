@@ -9,6 +9,7 @@ from auditproxy.server.upstream import UpstreamPool
 from auditproxy.server.upstreamidentity import (
     Impersonating,
     PassingThrough,
+    RequestHeader,
     UnforwardableIdentityError,
 )
 
@@ -47,3 +48,17 @@ async def test_passing_through() -> None:
     )
     with pytest.raises(UnforwardableIdentityError, match="x509"):
         await way.headers(known("x509"), ALICE, None)
+
+
+async def test_request_header() -> None:
+    """The user's name and nothing of anybody's credential, whoever the client was."""
+    way = RequestHeader(UpstreamPool(TARGET), TARGET)
+    assert (way.host, way.base_path) == (b"h:6443", b"/base")
+    for method in ("bearer", "x509", "requestheader", "anonymous"):
+        assert await way.headers(known(method), ALICE, None) == (
+            (b"X-Remote-User", b"alice"),
+            (b"X-Remote-Group", b"dev"),
+        )
+    assert await way.headers(known(), JANE, JANE) == ((b"X-Remote-User", b"jane"),)
+    with pytest.raises(UnforwardableIdentityError):
+        await way.headers(known(), UserInfo(username=""), None)
