@@ -1,5 +1,6 @@
 """Composition: from options and what their files say to the services of the chain."""
 
+import ipaddress
 import secrets
 import time
 import uuid
@@ -27,6 +28,7 @@ from auditproxy.authorization.impersonation import DeferredImpersonator, Imperso
 from auditproxy.files import Files
 from auditproxy.options import Options
 from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
+from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.server.apiclient import ApiClient
 from auditproxy.server.connectionfacts import facts_of
 from auditproxy.server.credentials import UpstreamTarget
@@ -136,6 +138,7 @@ class Composed:
                 response_copy=options.audit.capture_response_limit,
             ),
             front_proxy=front_proxy_headers(options),
+            trusted_proxies=trusted_proxies(options),
         )
 
 
@@ -171,6 +174,12 @@ def front_proxy_headers(options: Options) -> FrontProxyHeaders:
         ),
         authentication.requestheader_extra_headers_prefix,
     )
+
+
+def trusted_proxies(options: Options) -> TrustedProxies | None:
+    """The proxies in front of us, None where everybody is believed."""
+    cidrs = options.serving.trusted_proxy_cidrs
+    return TrustedProxies(tuple(map(ipaddress.ip_network, cidrs))) if cidrs else None
 
 
 def connect(options: Options, upstream: Upstream) -> Connected:

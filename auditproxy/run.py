@@ -31,6 +31,7 @@ from auditproxy.options import (
 from auditproxy.reloadable import new_reloader
 from auditproxy.reloading import Reloader
 from auditproxy.server.certificates import CertificateError
+from auditproxy.server.connectionlimits import ConnectionLimits
 from auditproxy.server.handler import Handler
 from auditproxy.server.health import HealthServer
 from auditproxy.server.serving import Serving
@@ -152,7 +153,15 @@ async def build(
     for note in (*files.notes, *(certificate.notes if certificate else ())):
         operatorlog.info(note)
     context = listener_context(options, certificate.pair, files) if certificate else None
-    serving = Serving(handler, context, report=report)
+    serving = Serving(
+        handler,
+        context,
+        report=report,
+        limits=ConnectionLimits(
+            options.serving.max_connections, options.serving.max_connections_per_address
+        ),
+        proxy_protocol=options.serving.proxy_protocol,
+    )
     health = HealthServer(metrics.registry)
     reloader = new_reloader(options, composed, serving, certificate, report)
     health.add_information(reloader.describe)

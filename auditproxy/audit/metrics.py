@@ -139,6 +139,17 @@ class Metrics:
             ("code",),
             registry=registry,
         )
+        self._refused_connections = Counter(
+            "auditproxy_connections_refused",
+            "Connections of clients that were closed at once, by the limit that was reached.",
+            ("limit",),
+            registry=registry,
+        )
+        self._proxy_protocol_errors = Counter(
+            "auditproxy_proxy_protocol_errors",
+            "Connections of trusted proxies that were closed for want of a PROXY header.",
+            registry=registry,
+        )
         self._log_reopened = Counter(
             "auditproxy_audit_log_reopened",
             "How often the log file was opened again, by reason.",
@@ -236,3 +247,11 @@ class Metrics:
     def rejected_unparsed(self, code: int) -> None:
         """Bytes that were no request were answered with ``code``."""
         self._unparsed.labels(str(code)).inc()
+
+    def connection_refused(self, limit: str) -> None:
+        """A connection was closed at once; ``limit`` is ``total`` or ``address``."""
+        self._refused_connections.labels(limit).inc()
+
+    def proxy_protocol_error(self) -> None:
+        """A trusted proxy's connection did not begin with a PROXY header."""
+        self._proxy_protocol_errors.inc()

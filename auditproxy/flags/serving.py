@@ -1,6 +1,6 @@
 """The flags of the listener, of the upstream, of health and of the lines for operators."""
 
-from auditproxy.flags.pflag import DURATION, INT, IP, STRING
+from auditproxy.flags.pflag import DURATION, INT, IP, LIST, STRING
 from auditproxy.flags.settings import setting
 
 SERVING_SETTINGS = (
@@ -59,6 +59,34 @@ SERVING_SETTINGS = (
         DURATION,
         "How long requests are still served after a signal to stop, while /readyz already fails, "
         "so that load balancers have the time to turn away.",
+    ),
+    setting(
+        "serving.trusted_proxy_cidrs",
+        "trusted-proxy-cidrs",
+        LIST,
+        "Networks of the proxies in front of this one. Given, X-Forwarded-For and X-Real-Ip count "
+        "only as far as these proxies tell. Empty believes everybody, as kube-apiserver does; the "
+        "last of an event's sourceIPs is always the peer.",
+    ),
+    setting(
+        "serving.proxy_protocol",
+        "proxy-protocol",
+        STRING,
+        "Whether connections from --trusted-proxy-cidrs begin with a header of the PROXY protocol, "
+        "which tells the client's address: off, v1, v2 or any. Without it they are closed.",
+    ),
+    setting(
+        "serving.max_connections",
+        "max-connections",
+        INT,
+        "How many connections clients may have together; more are closed at once. 0 is no limit.",
+    ),
+    setting(
+        "serving.max_connections_per_address",
+        "max-connections-per-address",
+        INT,
+        "How many connections a client may have from one address; more are closed at once. "
+        "Addresses in --trusted-proxy-cidrs are not counted. 0 is no limit.",
     ),
     setting(
         "upstream.kubeconfig",

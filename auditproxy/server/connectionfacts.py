@@ -13,10 +13,13 @@ MAXIMUM_INTERMEDIATES = 16
 """Certificates besides the leaf that are looked at; no sound client sends as many."""
 
 
-def facts_of(transport: Any) -> ConnectionFacts:
-    """What a connection tells once: the peer's address, its certificate, and those sent with it."""
+def facts_of(transport: Any, told: str = "") -> ConnectionFacts:
+    """What a connection tells once: the peer's address, its certificate, and those sent with it.
+
+    ``told`` is the client's address where a trusted load balancer told it, else "".
+    """
     peer = transport.get_extra_info("peername") if transport is not None else None
-    remote = str(peer[0]) if isinstance(peer, tuple) and peer else ""
+    remote = told or (str(peer[0]) if isinstance(peer, tuple) and peer else "")
     secured = transport.get_extra_info("ssl_object") if transport is not None else None
     der = secured.getpeercert(True) if secured is not None else None
     if secured is None or not der:

@@ -13,7 +13,9 @@ import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from auditproxy.server.connection import ClientServer
+from auditproxy.request.proxyprotocol import ProxyProtocolError, missing, source
+from auditproxy.server.connection import ClientConnection, ClientServer
+from auditproxy.server.connectionlimits import ConnectionLimits, Lease
 from auditproxy.server.handler import Handler
 from auditproxy.server.serving_tls import ServingError
 
@@ -90,9 +92,13 @@ class Serving:
         tls: ssl.SSLContext | None,
         *,
         report: Callable[[str], None],
+        limits: ConnectionLimits | None = None,
+        proxy_protocol: str = "off",
     ) -> None:
         self.handler = handler
         self.tls = tls
+        self.limits = ConnectionLimits() if limits is None else limits
+        self._proxy_protocol = proxy_protocol
         self._report = report
         self._listener: Listener | None = None
         self.server = ClientServer(handler.handle, on_unparsed=self._unparsed)
@@ -114,15 +120,72 @@ class Serving:
         return number
 
     async def _connect(self, accepted: socket.socket) -> None:
-        """Make a connection of an accepted socket, after its TLS handshake."""
-        loop = asyncio.get_running_loop()
+        """Make a connection of an accepted socket, if there is a place for it."""
+        metrics = self.handler.services.metrics
+        lease = self.limits.admit()
+        if lease is None:
+            accepted.close()
+            metrics.connection_refused("total")
+            self._report("connections are closed at once: there are --max-connections")
+            return
         peer = _peer(accepted)
         try:
+            told = await self._client_address(accepted, peer)
+            address = told or peer
+            if not self._is_trusted(address) and not self.limits.claim(lease, address):
+                metrics.connection_refused("address")
+                self._report(f"{address} has --max-connections-per-address already")
+                accepted.close()
+            else:
+                await self._secure(accepted, address, told, lease)
+                return
+        except ProxyProtocolError as error:
+            accepted.close()
+            metrics.proxy_protocol_error()
+            self._report(f"a connection from the trusted proxy {peer} is closed: {error}")
+        except BaseException:
+            accepted.close()
+            lease.release()
+            raise
+        lease.release()
+
+    async def _client_address(self, accepted: socket.socket, peer: str) -> str:
+        """The client's address as a trusted proxy tells it, "" where none does."""
+        version = self._proxy_protocol
+        if version == "off" or not self._is_trusted(peer):
+            return ""
+        loop = asyncio.get_running_loop()
+        data = b""
+        try:
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT):
+                while more := missing(data, version):
+                    piece = await loop.sock_recv(accepted, more)
+                    if not piece:
+                        raise ProxyProtocolError("it ended within the PROXY header")
+                    data += piece
+        except TimeoutError:
+            raise ProxyProtocolError("the PROXY header did not come in time") from None
+        except OSError as error:
+            raise ProxyProtocolError(f"it broke: {type(error).__name__}") from None
+        return source(data)
+
+    def _is_trusted(self, address: str) -> bool:
+        trusted = self.handler.services.trusted_proxies
+        return trusted is not None and address in trusted
+
+    async def _secure(self, accepted: socket.socket, address: str, told: str, lease: Lease) -> None:
+        """Do the TLS handshake, and let the protocol have the connection."""
+        loop = asyncio.get_running_loop()
+
+        def connection() -> ClientConnection:
+            return self.server(on_lost=lease.release, told_address=told)
+
+        try:
             if self.tls is None:
-                await loop.connect_accepted_socket(self.server, accepted)
+                await loop.connect_accepted_socket(connection, accepted)
             else:
                 await loop.connect_accepted_socket(
-                    self.server,
+                    connection,
                     accepted,
                     ssl=self.tls,
                     ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
@@ -130,12 +193,10 @@ class Serving:
                 )
         except (OSError, TimeoutError) as error:
             accepted.close()
+            lease.release()
             self.handler.services.metrics.tls_handshake_error()
             reason = getattr(error, "reason", None) or type(error).__name__
-            self._report(f"TLS handshake error from {peer}: {reason}")
-        except asyncio.CancelledError:
-            accepted.close()
-            raise
+            self._report(f"TLS handshake error from {address}: {reason}")
 
     def _unparsed(self, code: int, why: str) -> None:
         """Count and tell bytes that were no request; no event can be written for them."""

@@ -261,3 +261,65 @@ async def test_slow_reader_pauses_the_upstream(tmp_path: Path) -> None:
             left = size
             while left:
                 left -= len(await reader.read(1 << 20))
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [(b"", b""), (b"GE", b"408"), (b"GET / HTTP/1.1\r\nHost", b"408"), (b"\r\n", b"")],
+)
+async def test_slow_heads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes, told: bytes
+) -> None:
+    """T312, T313: a head has its time as a whole, the first one from the connection on."""
+    monkeypatch.setattr("auditproxy.server.connection.HEAD_TIMEOUT", 0.1)
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        reader, writer = await proxy.connect()
+        writer.write(sent)
+        async with asyncio.timeout(5):
+            assert (await reader.read())[9:12] == told
+        assert upstream.connections == []
+        assert proxy.metric("auditproxy_requests_unparsed_total", code="408") == bool(told)
+
+
+async def test_drip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T312: bytes that come one by one do not lengthen the time."""
+    monkeypatch.setattr("auditproxy.server.connection.HEAD_TIMEOUT", 0.2)
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        reader, writer = await proxy.connect()
+
+        async def drip() -> None:
+            while True:
+                writer.write(b"a")
+                await asyncio.sleep(0.01)
+
+        writer.write(b"GET / HTTP/1.1\r\nX-A: ")
+        dripping = asyncio.create_task(drip())
+        try:
+            async with asyncio.timeout(5):
+                assert (await reader.readline()).startswith(b"HTTP/1.1 408")
+        finally:
+            dripping.cancel()
+
+
+async def test_idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T315: after a request a connection may be silent for its time and no longer."""
+    monkeypatch.setattr("auditproxy.server.connection.IDLE_TIMEOUT", 0.3)
+    monkeypatch.setattr("auditproxy.server.connection.HEAD_TIMEOUT", 0.1)
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        reader, writer = await proxy.connect()
+        for _ in range(2):
+            writer.write(request())
+            async with asyncio.timeout(5):
+                assert (await read_answer(reader, "GET")).status == 200
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        assert proxy.metric("auditproxy_requests_unparsed_total", code="408") == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.fakes.proxy import EventCollector, proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
 
 BOTH_LOOPS = True
+DEADLINE = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +163,116 @@ async def test_address_in_use(tmp_path: Path) -> None:
         serving = Serving(proxy.proxy.handler, None, report=lambda text: None)
         with pytest.raises(ServingError, match="--bind-address 127.0.0.1 --secure-port"):
             await serving.start("127.0.0.1", upstream.port)
+
+
+V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes((1, 2, 3, 4, 5, 6, 7, 8, 0, 9, 0, 10))
+
+
+async def closed_unanswered(reader: asyncio.StreamReader) -> None:
+    """Nothing comes but the end."""
+    async with asyncio.timeout(DEADLINE):
+        try:
+            assert await reader.read() == b""
+        except ConnectionResetError:
+            return
+
+
+@pytest.mark.parametrize(
+    ("version", "header"),
+    [("any", b"PROXY TCP4 1.2.3.4 5.6.7.8 9 10\r\n"), ("any", V2), ("v2", V2)],
+)
+async def test_proxy_protocol(tmp_path: Path, version: str, header: bytes) -> None:
+    """A trusted load balancer tells the client's address, however the header is cut."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(
+            upstream.port,
+            tmp_path,
+            proxy_protocol=version,
+            trusted_proxy_cidrs=("127.0.0.0/8",),
+            max_connections_per_address=1,
+        ) as proxy,
+    ):
+        reader, writer = await proxy.connect()
+        for byte in header:
+            writer.write(bytes((byte,)))
+            await writer.drain()
+        # The client is not trusted itself: what it forwards is its own claim.
+        writer.write(request("GET", "/api/v1/pods", "X-Forwarded-For: 6.6.6.6"))
+        async with asyncio.timeout(DEADLINE):
+            assert (await read_answer(reader, "GET")).status == 200
+        assert proxy.events[-1]["sourceIPs"] == ["1.2.3.4"]
+        again, writer = await proxy.connect()
+        writer.write(header + request())
+        await closed_unanswered(again)
+        assert proxy.metric("auditproxy_connections_refused_total", limit="address") == 1
+
+
+@pytest.mark.parametrize("first", [b"GET / HTTP/1.1\r\n\r\n", b"PROXY nonsense\r\n", b""])
+async def test_no_proxy_header(tmp_path: Path, first: bytes) -> None:
+    """A trusted load balancer without its header is closed and counted, whatever it says."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(
+            upstream.port, tmp_path, proxy_protocol="any", trusted_proxy_cidrs=("127.0.0.1/32",)
+        ) as proxy,
+    ):
+        reader, writer = await proxy.connect()
+        writer.write(first)
+        writer.write_eof()
+        await closed_unanswered(reader)
+        await until(lambda: proxy.metric("auditproxy_proxy_protocol_errors_total") == 1)
+        assert len(proxy.proxy._serving.limits) == 0
+
+
+async def test_no_proxy_header_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T313: who never ends its header is closed."""
+    monkeypatch.setattr("auditproxy.server.serving.HANDSHAKE_TIMEOUT", 0.05)
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(
+            upstream.port, tmp_path, proxy_protocol="any", trusted_proxy_cidrs=("127.0.0.1/32",)
+        ) as proxy,
+    ):
+        reader, writer = await proxy.connect()
+        writer.write(b"PROXY TCP4 ")
+        await closed_unanswered(reader)
+        await until(lambda: proxy.metric("auditproxy_proxy_protocol_errors_total") == 1)
+
+
+async def test_others_send_no_proxy_header(tmp_path: Path) -> None:
+    """Who is no trusted proxy cannot say who it is: a header is no HTTP, nor TLS."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(
+            upstream.port, tmp_path, proxy_protocol="any", trusted_proxy_cidrs=("10.0.0.0/8",)
+        ) as proxy,
+    ):
+        assert (await proxy.ask(request())).status == 200
+        assert proxy.events[-1]["sourceIPs"] == ["127.0.0.1"]
+        assert (await proxy.ask(b"PROXY TCP4 1.2.3.4 5.6.7.8 9 10\r\n" + request())).status == 400
+
+
+async def test_limits(tmp_path: Path) -> None:
+    """T318: a connection too many is closed at once and counted; a place that is free is had."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path, max_connections=2) as proxy,
+    ):
+        limits = proxy.proxy._serving.limits
+        _, first_writer = await proxy.connect()
+        await proxy.connect()
+        await until(lambda: len(limits) == 2)
+        third, _ = await proxy.connect()
+        await closed_unanswered(third)
+        assert proxy.metric("auditproxy_connections_refused_total", limit="total") == 1
+        first_writer.close()
+        await until(lambda: len(limits) == 1)
+        assert (await proxy.ask(request())).status == 200
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that only the proxy's own tasks can bring about."""
+    async with asyncio.timeout(DEADLINE):
+        while not condition():
+            await asyncio.sleep(0.01)
