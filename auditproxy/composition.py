@@ -209,13 +209,16 @@ def connect(options: Options, upstream: Upstream) -> Connected:
         token_reviews = TokenReviewAuthenticator(caching)
     identity: UpstreamIdentity
     pools = [impersonating, passthrough]
+    original_user = options.upstream.impersonation_original_user_extra
     if passing:
         identity = PassingThrough(passthrough, upstream.passthrough)
     elif upstream.front_proxy is not None:
         pools.append(UpstreamPool(upstream.front_proxy))
-        identity = RequestHeader(pools[-1], upstream.front_proxy)
+        identity = RequestHeader(pools[-1], upstream.front_proxy, original_user)
     else:
-        identity = Impersonating(impersonating, upstream.impersonating, upstream.credential)
+        identity = Impersonating(
+            impersonating, upstream.impersonating, upstream.credential, original_user
+        )
     return Connected(
         upstream=identity,
         impersonator=DeferredImpersonator() if passing else Impersonator(authorizer),

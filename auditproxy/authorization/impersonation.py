@@ -41,6 +41,9 @@ __all__ = [
 MODE_MEMORY = 10_000
 """Requestors whose last successful mode is remembered."""
 
+MAXIMUM_CHECKS = 512
+"""Groups and extra values of one request; each may be a question to the upstream."""
+
 _EXTRA_PREFIX = "Impersonate-Extra-"
 
 
@@ -123,7 +126,14 @@ class Impersonator:
         Raises ImpersonationBadRequest and ImpersonationForbidden.
         """
         wanted = parse(headers)
-        return None if wanted is None else await self.authorize(attributes, requestor, wanted)
+        if wanted is None:
+            return None
+        checks = len(wanted.groups) + sum(map(len, wanted.extra.values()))
+        if checks > MAXIMUM_CHECKS:
+            raise ImpersonationBadRequest(
+                f"requested more than {MAXIMUM_CHECKS} groups and extra values"
+            )
+        return await self.authorize(attributes, requestor, wanted)
 
     async def authorize(
         self, attributes: Attributes, requestor: UserInfo, wanted: UserInfo

@@ -126,6 +126,13 @@ SERVING_SETTINGS = (
         "PEM file with the private key of --proxy-client-cert-file.",
         is_path=True,
     ),
+    setting(
+        "upstream.impersonation_original_user_extra",
+        "impersonation-original-user-extra",
+        STRING,
+        "Key of an extra field, as example.com/original-user, in which the kube-apiserver learns "
+        "who impersonates the user it sees. Nobody but the proxy can set it. Empty sends none.",
+    ),
 )
 """In the order of help and documentation."""
 

@@ -22,3 +22,17 @@ def test_request_header() -> None:
         "with --upstream-identity=request-header only"
         in upstream_faults(UpstreamOptions(**pair))[0]
     )
+
+
+def test_original_user() -> None:
+    """A key that an impersonation may have; with passthrough nobody would set it."""
+
+    def faults(key: str, identity: str = "impersonate") -> list[str]:
+        return upstream_faults(
+            UpstreamOptions(impersonation_original_user_extra=key, upstream_identity=identity)
+        )
+
+    assert faults("example.com/original-user") == []
+    for key in ("original-user", "Example.com/user", "example.com/", "example.com/a b", "a/b/c"):
+        assert "is no key of an extra field" in faults(key)[0]
+    assert "itself knows" in faults("example.com/user", "passthrough")[0]
