@@ -112,11 +112,7 @@ class Composed:
         return Services(
             authenticator=new_authenticator(
                 requestheader=request_header_authenticator(options, files),
-                x509=(
-                    X509Authenticator(files.client_authorities)
-                    if files.client_authorities is not None
-                    else None
-                ),
+                x509=x509_authenticator(options, files),
                 tokens=tuple(tokens),
                 anonymous=options.authentication.anonymous_auth,
             ),
@@ -140,6 +136,14 @@ class Composed:
             front_proxy=front_proxy_headers(options),
             trusted_proxies=trusted_proxies(options),
         )
+
+
+def x509_authenticator(options: Options, files: Files) -> X509Authenticator | None:
+    """The authenticator of client certificates, None without an authority for them."""
+    if files.client_authorities is None:
+        return None
+    allowed = frozenset(options.authentication.client_ca_allowed_system_groups)
+    return X509Authenticator(files.client_authorities, None if "*" in allowed else allowed)
 
 
 def request_header_authenticator(

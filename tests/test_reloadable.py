@@ -7,7 +7,9 @@ import json
 import os
 import resource
 import signal
+import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -221,6 +223,64 @@ async def test_client_authority_is_replaced(tmp_path: Path) -> None:
         assert (await alice.ask(ADMIN)).status == 200
         with pytest.raises((OSError, asyncio.IncompleteReadError)):
             await (await connect(proxy, tmp_path, "alice")).ask()
+
+
+async def test_certificate_expires(tmp_path: Path) -> None:
+    """T051: a certificate counts until its end and no longer, on a connection it has opened."""
+    async with tls_proxy(tmp_path) as proxy:
+        alice = await connect(proxy, tmp_path, "alice")
+        assert (await alice.ask()).status == 200
+        proxy.proxy.handler.services.wall_clock = lambda: time.time_ns() + 2 * 3600 * 10**9
+        assert (await alice.ask()).status == 401
+        assert proxy.events[-1]["responseStatus"]["code"] == 401
+        proxy.proxy.handler.services.wall_clock = time.time_ns
+        assert (await alice.ask()).status == 200
+
+
+async def test_sessions_are_not_resumed(tmp_path: Path) -> None:
+    """T053, T078: no ticket carries a certificate past a change of the authorities."""
+    async with tls_proxy(tmp_path) as proxy:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.load_cert_chain(tmp_path / "alice.crt", tmp_path / "alice.key")
+
+        def twice() -> bool | None:
+            session = None
+            for _ in range(2):
+                with socket.create_connection(("127.0.0.1", proxy.proxy.port), 10) as plain:
+                    with context.wrap_socket(plain, session=session) as secured:
+                        secured.sendall(request("GET", "/api/v1/pods", token=""))
+                        assert secured.recv(12) == b"HTTP/1.1 200"
+                        session, reused = secured.session, secured.session_reused
+            return reused
+
+        for newest in (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2):
+            context.maximum_version = newest
+            assert await asyncio.to_thread(twice) is False
+
+
+@pytest.mark.parametrize(
+    ("allowed", "groups", "code"),
+    [
+        (("*",), ("system:masters",), 200),
+        ((), ("system:masters",), 401),
+        ((), ("dev",), 200),
+        (("system:masters",), ("dev", "system:masters"), 200),
+        (("system:masters",), ("system:nodes",), 401),
+    ],
+)
+async def test_reserved_groups(
+    tmp_path: Path, allowed: tuple[str, ...], groups: tuple[str, ...], code: int
+) -> None:
+    """T040: with the guard a certificate has no name of Kubernetes' own but those allowed."""
+    ROOT.write_leaf(tmp_path / "carol", "carol", organizations=groups)
+    ROOT.write_leaf(tmp_path / "node", "system:node:a", organizations=("dev",))
+    async with tls_proxy(tmp_path, client_ca_allowed_system_groups=allowed) as proxy:
+        assert (await (await connect(proxy, tmp_path, "carol")).ask()).status == code
+        # Usernames are never exempt.
+        node = (await (await connect(proxy, tmp_path, "node")).ask()).status
+        assert node == (200 if "*" in allowed else 401)
 
 
 async def test_front_proxies(tmp_path: Path) -> None:

@@ -13,6 +13,14 @@ AUTHENTICATION_SETTINGS = (
         is_path=True,
     ),
     setting(
+        "authentication.client_ca_allowed_system_groups",
+        "client-ca-allowed-system-groups",
+        LIST,
+        "Groups of Kubernetes' own that a client certificate may have. Given, a certificate for "
+        "another group or any user beginning with system: is refused; * allows all, as "
+        "kube-apiserver does.",
+    ),
+    setting(
         "authentication.token_auth_file",
         "token-auth-file",
         STRING,

@@ -14,6 +14,9 @@ class AuthenticationOptions:
 
     client_ca_file: str = ""
     """PEM bundle of the authorities that sign client certificates, or ""."""
+    client_ca_allowed_system_groups: tuple[str, ...] = ("*",)
+    """Groups beginning with ``system:`` that a client certificate may have; ``*`` allows all, and
+    usernames that begin so, too."""
     token_auth_file: str = ""
     """CSV file of static bearer tokens, or ""."""
     anonymous_auth: bool = True
@@ -52,6 +55,12 @@ def authentication_faults(authentication: AuthenticationOptions) -> list[str]:
             "nobody could log in: --anonymous-auth and --authentication-token-review are false "
             "and neither --client-ca-file nor --token-auth-file is given; allow one of them"
         )
+    for group in authentication.client_ca_allowed_system_groups:
+        if group != "*" and not group.startswith("system:"):
+            faults.append(
+                f"--client-ca-allowed-system-groups {quote(group)} is no group of Kubernetes' own; "
+                'give groups that begin with "system:", or * for all'
+            )
     faults += _requestheader_faults(authentication)
     for kind, ttl in (
         ("success", authentication.token_review_cache_success_ttl),

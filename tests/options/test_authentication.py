@@ -26,6 +26,11 @@ from auditproxy.options.authentication import AuthenticationOptions, authenticat
             "0s turns this cache off",
         ),
         (
+            {"client_ca_allowed_system_groups": ("system:nodes", "masters")},
+            '--client-ca-allowed-system-groups "masters" is no group of Kubernetes\' own; '
+            'give groups that begin with "system:", or * for all',
+        ),
+        (
             {"requestheader_username_headers": ("X-Remote-User", " ")},
             'empty value in "requestheader-username-headers"',
         ),

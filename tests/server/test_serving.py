@@ -1,6 +1,8 @@
 """Serving over TLS: certificates of clients, failed handshakes, and an orderly end."""
 
 import asyncio
+import resource
+import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -163,6 +165,55 @@ async def test_address_in_use(tmp_path: Path) -> None:
         serving = Serving(proxy.proxy.handler, None, report=lambda text: None)
         with pytest.raises(ServingError, match="--bind-address 127.0.0.1 --secure-port"):
             await serving.start("127.0.0.1", upstream.port)
+
+
+async def test_silent_handshake(tmp_path: Path, pki: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T313: who does not begin TLS, or stops in the midst of it, is closed and counted."""
+    monkeypatch.setattr("auditproxy.server.serving.HANDSHAKE_TIMEOUT", 0.2)
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        pair = read_key_pair(f"{pki}/ours/server.crt", f"{pki}/ours/server.key")
+        context = new_serving_context(pair, client_authorities=b"", minimum="VersionTLS12")
+        serving = Serving(proxy.proxy.handler, context, report=lambda text: None)
+        port = await serving.start("127.0.0.1", 0)
+        for start in (b"", b"\x16\x03\x01\x02\0\x01"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(start)
+            await closed_unanswered(reader)
+            writer.close()
+        await until(lambda: proxy.metric("apiserver_tls_handshake_errors_total") == 2)
+        assert len(serving.limits) == 0
+        await serving.close(1.0)
+
+
+async def test_no_descriptors_left(tmp_path: Path) -> None:
+    """T317: short of descriptors accepting pauses, and goes on when there are some again."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        assert (await proxy.ask(request())).status == 200
+        told: list[str] = []
+        serving = Serving(proxy.proxy.handler, None, report=told.append)
+        port = await serving.start("127.0.0.1", 0)
+        client = socket.socket()
+        client.setblocking(False)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", port))
+            await until(lambda: bool(told))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert "accepting connections pauses" in told[0]
+        reader, writer = await asyncio.open_connection(sock=client)
+        writer.write(request())
+        async with asyncio.timeout(DEADLINE):
+            assert (await read_answer(reader, "GET")).status == 200
+        writer.close()
+        await serving.close(1.0)
 
 
 V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes((1, 2, 3, 4, 5, 6, 7, 8, 0, 9, 0, 10))
