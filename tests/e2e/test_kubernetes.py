@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import re
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import pytest
 
 from auditproxy.audit.annotations import REASON
 from auditproxy.run import build
+from tests.conformance.client import read_answer
 from tests.conformance.compare import differences
 from tests.e2e.cluster import ADMIN_TOKEN, VIEWER_TOKEN, Cluster, assets, running
 from tests.e2e.kubelet import NODE, NODE_OBJECT, RUNNING, Kubelet, node_status
@@ -356,3 +358,148 @@ async def test_request_header(stage: Stage, tmp_path: Path) -> None:
         assert "impersonatedUser" not in recorded
         users.add(recorded["user"]["username"])
     assert users == {"alice", "tadmin", "jane"}
+
+
+def _role(name: str, rules: str) -> str:
+    return f"""\
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {{name: {name}}}
+rules:
+{rules}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {{name: {name}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {name}}}
+subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: bob}}]
+"""
+
+
+AUTHENTICATION = "apiGroups: [authentication.k8s.io]"
+IMPERSONATION = _role(
+    "e2e-legacy",
+    f"""\
+- {{apiGroups: [""], resources: [users], resourceNames: [jane, "system:node:n2"], verbs: [impersonate]}}
+- {{apiGroups: [""], resources: [groups], resourceNames: [g1], verbs: [impersonate]}}
+- {{apiGroups: [""], resources: [serviceaccounts], resourceNames: [legacy], verbs: [impersonate]}}
+- {{{AUTHENTICATION}, resources: [uids], resourceNames: [u1], verbs: [impersonate]}}
+- {{{AUTHENTICATION}, resources: [userextras/scopes], resourceNames: [a], verbs: [impersonate]}}""",
+) + _role(
+    "e2e-constrained",
+    f"""\
+- apiGroups: [""]
+  resources: [pods]
+  verbs:
+  - impersonate-on:user-info:list
+  - impersonate-on:serviceaccount:list
+  - impersonate-on:arbitrary-node:list
+- {{{AUTHENTICATION}, resources: [users], resourceNames: [kate], verbs: ["impersonate:user-info"]}}
+- {{{AUTHENTICATION}, resources: [groups], resourceNames: [g2, g3], verbs: ["impersonate:user-info"]}}
+- {{{AUTHENTICATION}, resources: [uids], resourceNames: [u2], verbs: ["impersonate:user-info"]}}
+- {{{AUTHENTICATION}, resources: [userextras/example.com/scope], resourceNames: [a, b], verbs: ["impersonate:user-info"]}}
+- {{{AUTHENTICATION}, resources: [serviceaccounts], verbs: ["impersonate:serviceaccount"]}}
+- {{{AUTHENTICATION}, resources: [nodes], resourceNames: [n1], verbs: ["impersonate:arbitrary-node"]}}""",
+)
+
+REVIEW = """\
+apiVersion: authorization.k8s.io/v1
+kind: SubjectAccessReview
+spec:
+  user: bob
+  resourceAttributes:
+    {group: authentication.k8s.io, version: v1, resource: nodes, name: n1, verb: "impersonate:arbitrary-node"}
+"""
+SCOPE = "Extra-Example.com%2Fscope"
+WANTED: tuple[tuple[tuple[str, str], ...], ...] = (
+    (("User", "jane"),),
+    (("User", "kate"),),
+    (("User", "nobody"),),
+    (("User", "kate"), ("Group", "g2")),
+    (("User", "kate"), ("Group", "g1")),
+    (("User", "jane"), ("Group", "g1")),
+    (("User", "jane"), ("Group", "g2")),
+    (("User", "kate"), ("Uid", "u2")),
+    (("User", "kate"), ("Uid", "u1")),
+    (("User", "jane"), ("Uid", "u1")),
+    (("User", "kate"), (SCOPE, "a"), (SCOPE, "b")),
+    (("User", "kate"), (SCOPE, "c")),
+    (("User", "jane"), ("Extra-scopes", "a")),
+    (("User", "kate"), ("Extra-scopes", "a")),
+    (("User", "kate"), *(("Group", f"g{number}") for number in range(1, 6))),
+    (("User", "kate"), ("Group", "g2"), ("Group", "g3"), ("Group", "g2"), ("Group", "g3")),
+    (("User", "kate"), ("Group", "system:masters")),
+    (("User", "kate"), ("Group", "")),
+    (("User", "system:anonymous"),),
+    (("User", "system:serviceaccount:default:robot"),),
+    (("User", "system:serviceaccount:default:legacy"),),
+    (("User", "system:serviceaccount:default:legacy"), ("Group", "g1")),
+    (("User", "system:serviceaccount:DEFAULT:legacy"),),
+    (("User", "system:node:n1"),),
+    (("User", "system:node:n2"),),
+    (("User", "system:node:n1"), ("Group", "g1")),
+    (("Group", "g1"),),
+    (("Uid", "u1"),),
+    (("Extra-scopes", "a"), ("Group", "g1")),
+    (("User", ""),),
+)
+TARGETS = ("/api/v1/namespaces/default/pods", "/api/v1/namespaces/default/pods/x", "/version")
+
+
+async def test_same_impersonation(stage: Stage, tmp_path: Path) -> None:
+    """T017, T018: whom a client may be and becomes is the same direct and through the proxy.
+
+    Status and message of each answer, the impersonated user and the constraint of
+    each event, for one after the other: what succeeded last decides what is tried first.
+    """
+    binary = kubectl_binaries()[0]
+    code, _, err = kubectl(binary, stage.direct, "apply -f -", IMPERSONATION, tmp_path)
+    assert code == 0, err
+    review = "create -o jsonpath={.status.allowed} -f -"
+    async with asyncio.timeout(30):
+        while kubectl(binary, stage.direct, review, REVIEW, tmp_path)[1] != "true":
+            await asyncio.sleep(0.1)
+    context = ssl.create_default_context(cafile=str(stage.cluster.ca))
+
+    async def ask(url: str, target: str, token: str, wanted: Any, audit_id: str) -> Any:
+        port = int(url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        lines = [f"Impersonate-{name}: {value}" for name, value in wanted]
+        writer.write(
+            "\r\n".join(
+                (
+                    f"GET {target} HTTP/1.1",
+                    f"Host: 127.0.0.1:{port}",
+                    f"Authorization: Bearer {token}",
+                    f"Audit-ID: {audit_id}",
+                    *lines,
+                    "\r\n",
+                )
+            ).encode()
+        )
+        async with asyncio.timeout(10):
+            answer = await read_answer(reader, "GET")
+        writer.close()
+        body = json.loads(answer.body)
+        return answer.status, body.get("message"), body.get("details")
+
+    asked = []
+    for token in (VIEWER_TOKEN, ADMIN_TOKEN):
+        for target in TARGETS:
+            for wanted in WANTED:
+                number = len(asked)
+                answers = [
+                    await ask(url, target, token, wanted, f"{name}-{number}")
+                    for name, url in (("direct", stage.cluster.url), ("proxied", stage.url))
+                ]
+                assert answers[0] == answers[1], (token, target, wanted)
+                asked.append((token, target, wanted))
+    with stage.log.open(encoding="utf-8") as lines:
+        ours = {(e["auditID"], e["stage"]): e for e in map(json.loads, lines)}
+    theirs = stage.cluster.events()
+    for number, case in enumerate(asked):
+        key = "ResponseComplete"
+        expected, got = theirs[f"direct-{number}", key], ours[f"proxied-{number}", key]
+        for member in ("user", "impersonatedUser", "authenticationMetadata"):
+            assert expected.get(member) == got.get(member), case
