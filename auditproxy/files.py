@@ -63,6 +63,11 @@ def read_files(options: Options) -> Files:
             "--client-ca-file with --upstream-identity=passthrough: clients known by certificate "
             "are refused, because their certificate cannot be passed through"
         )
+    if front_proxy_authorities and options.upstream.upstream_identity == "passthrough":
+        notes.append(
+            "--requestheader-client-ca-file with --upstream-identity=passthrough: clients named by "
+            "a front proxy are refused, because they have no token that could be passed through"
+        )
     if (
         options.authentication.token_auth_file
         and options.upstream.upstream_identity == "passthrough"

@@ -110,7 +110,12 @@ class Reloader:
             # Somebody who says that files are ready need not wait for them to settle.
             woken = self._wake.is_set()
             self._wake.clear()
-            await self.poll(settle=not woken)
+            try:
+                await self.poll(settle=not woken)
+            except Exception as error:
+                # No thread to read on, or a fault of ours: the files in use stay, and the next
+                # look comes.
+                self._report(f"files could not be looked at: {type(error).__name__}")
 
     async def poll(self, *, settle: bool = True) -> None:
         """Look at every file once and put in use what changed and is good."""

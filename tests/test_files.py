@@ -124,16 +124,19 @@ def test_front_proxy_without_headers(tmp_path: Path) -> None:
 def test_passthrough_notes(tmp_path: Path) -> None:
     """What passthrough cannot do is said at start."""
     (tmp_path / "tokens.csv").write_text("t,u,1\n")
-    (tmp_path / "ca.crt").write_bytes(Authority("root").pem)
+    (tmp_path / "ca.crt").write_bytes(ROOT.pem)
+    (tmp_path / "front.crt").write_bytes(Authority("front").pem)
     files = read_files(
         options(
             kubeconfig=kubeconfig(tmp_path),
             upstream_identity="passthrough",
             token_auth_file=str(tmp_path / "tokens.csv"),
             client_ca_file=str(tmp_path / "ca.crt"),
+            requestheader_client_ca_file=str(tmp_path / "front.crt"),
+            requestheader_username_headers=("X-Remote-User",),
         )
     )
-    assert sum("--upstream-identity=passthrough" in note for note in files.notes) == 2
+    assert sum("--upstream-identity=passthrough" in note for note in files.notes) == 3
 
 
 @pytest.mark.parametrize(

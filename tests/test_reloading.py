@@ -250,6 +250,35 @@ async def test_polls_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert harness.slept[0] == 1.0
 
 
+async def test_goes_on_whatever_happens(tmp_path: Path) -> None:
+    """A fault of our own is told, and the next look comes."""
+    harness = Harness(tmp_path, "a")
+    original = harness.apply
+    seen = asyncio.Event()
+
+    def crash(values: Mapping[str, Any]) -> None:
+        seen.set()
+        raise ZeroDivisionError
+
+    harness.reloader._apply = crash
+    task = asyncio.create_task(harness.reloader.run())
+    try:
+        harness.write("a", "good 2")
+        async with asyncio.timeout(10):
+            harness.reloader.wake()
+            await seen.wait()
+            while not harness.reported:
+                await asyncio.sleep(0)
+            harness.reloader._apply = original
+            harness.reloader.wake()
+            while not harness.applied:
+                await asyncio.sleep(0.01)
+        assert harness.reported == ["files could not be looked at: ZeroDivisionError"]
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 def test_fingerprint(tmp_path: Path) -> None:
     """It tells contents, and files that are not there; it holds no content."""
     (tmp_path / "a").write_text("secret")

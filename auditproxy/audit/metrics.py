@@ -10,6 +10,8 @@ count once the upstream has answered for them as only one that knows them does
 an invented path). Before that, and past ``MAXIMUM_RESOURCES``, they are ``other``.
 """
 
+from collections.abc import Callable
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -139,6 +141,11 @@ class Metrics:
             ("code",),
             registry=registry,
         )
+        self._connections = Gauge(
+            "auditproxy_connections",
+            "Open connections of clients, those within their handshake among them.",
+            registry=registry,
+        )
         self._refused_connections = Counter(
             "auditproxy_connections_refused",
             "Connections of clients that were closed at once, by the limit that was reached.",
@@ -247,6 +254,10 @@ class Metrics:
     def rejected_unparsed(self, code: int) -> None:
         """Bytes that were no request were answered with ``code``."""
         self._unparsed.labels(str(code)).inc()
+
+    def connections(self, count: Callable[[], int]) -> None:
+        """Have the open connections counted by ``count`` whenever somebody asks."""
+        self._connections.set_function(count)
 
     def connection_refused(self, limit: str) -> None:
         """A connection was closed at once; ``limit`` is ``total`` or ``address``."""

@@ -99,6 +99,7 @@ class Serving:
         self.tls = tls
         self.limits = ConnectionLimits() if limits is None else limits
         self._proxy_protocol = proxy_protocol
+        handler.services.metrics.connections(self.limits.__len__)
         self._report = report
         self._listener: Listener | None = None
         self.server = ClientServer(handler.handle, on_unparsed=self._unparsed)

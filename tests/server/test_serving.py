@@ -314,6 +314,7 @@ async def test_limits(tmp_path: Path) -> None:
         _, first_writer = await proxy.connect()
         await proxy.connect()
         await until(lambda: len(limits) == 2)
+        assert proxy.metric("auditproxy_connections") == 2
         third, _ = await proxy.connect()
         await closed_unanswered(third)
         assert proxy.metric("auditproxy_connections_refused_total", limit="total") == 1
