@@ -447,6 +447,23 @@ WANTED: tuple[tuple[tuple[str, str], ...], ...] = (
 TARGETS = ("/api/v1/namespaces/default/pods", "/api/v1/namespaces/default/pods/x", "/version")
 
 
+async def ask(
+    url: str, context: ssl.SSLContext, target: str, headers: list[str], audit_id: str
+) -> tuple[int, Any, Any]:
+    """One request as it stands; status, message and details of the answer."""
+    port = int(url.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    try:
+        lines = (f"GET {target} HTTP/1.1", f"Host: 127.0.0.1:{port}", f"Audit-ID: {audit_id}")
+        writer.write("\r\n".join((*lines, *headers, "\r\n")).encode())
+        async with asyncio.timeout(10):
+            answer = await read_answer(reader, "GET")
+    finally:
+        writer.close()
+    body = json.loads(answer.body)
+    return answer.status, body.get("message"), body.get("details")
+
+
 async def test_same_impersonation(stage: Stage, tmp_path: Path) -> None:
     """T017, T018: whom a client may be and becomes is the same direct and through the proxy.
 
@@ -462,44 +479,122 @@ async def test_same_impersonation(stage: Stage, tmp_path: Path) -> None:
             await asyncio.sleep(0.1)
     context = ssl.create_default_context(cafile=str(stage.cluster.ca))
 
-    async def ask(url: str, target: str, token: str, wanted: Any, audit_id: str) -> Any:
-        port = int(url.rpartition(":")[2])
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
-        lines = [f"Impersonate-{name}: {value}" for name, value in wanted]
-        writer.write(
-            "\r\n".join(
-                (
-                    f"GET {target} HTTP/1.1",
-                    f"Host: 127.0.0.1:{port}",
-                    f"Authorization: Bearer {token}",
-                    f"Audit-ID: {audit_id}",
-                    *lines,
-                    "\r\n",
-                )
-            ).encode()
-        )
-        async with asyncio.timeout(10):
-            answer = await read_answer(reader, "GET")
-        writer.close()
-        body = json.loads(answer.body)
-        return answer.status, body.get("message"), body.get("details")
-
     asked = []
     for token in (VIEWER_TOKEN, ADMIN_TOKEN):
         for target in TARGETS:
             for wanted in WANTED:
                 number = len(asked)
+                headers = [
+                    f"Authorization: Bearer {token}",
+                    *(f"Impersonate-{name}: {value}" for name, value in wanted),
+                ]
                 answers = [
-                    await ask(url, target, token, wanted, f"{name}-{number}")
+                    await ask(url, context, target, headers, f"{name}-{number}")
                     for name, url in (("direct", stage.cluster.url), ("proxied", stage.url))
                 ]
                 assert answers[0] == answers[1], (token, target, wanted)
                 asked.append((token, target, wanted))
-    with stage.log.open(encoding="utf-8") as lines:
-        ours = {(e["auditID"], e["stage"]): e for e in map(json.loads, lines)}
+    last = f"proxied-{len(asked) - 1}", "ResponseComplete"
+    ours: dict[tuple[str, str], dict[str, Any]] = {}
+    async with asyncio.timeout(10):
+        # The last event is written behind the answer.
+        while last not in ours:
+            events = map(json.loads, stage.log.read_text(encoding="utf-8").splitlines())
+            ours = {(event["auditID"], event["stage"]): event for event in events}
     theirs = stage.cluster.events()
     for number, case in enumerate(asked):
         key = "ResponseComplete"
         expected, got = theirs[f"direct-{number}", key], ours[f"proxied-{number}", key]
         for member in ("user", "impersonatedUser", "authenticationMetadata"):
             assert expected.get(member) == got.get(member), case
+
+
+BEARER = f"Authorization: Bearer {VIEWER_TOKEN}"
+NAMED = ("X-Remote-User: frank", "X-Remote-Group: g1")
+CREDENTIALS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("", ()),
+    ("", (BEARER,)),
+    ("", ("Authorization: Bearer wrong",)),
+    ("", NAMED),
+    ("", (*NAMED, BEARER)),
+    ("alice", ()),
+    ("alice", (BEARER,)),
+    ("alice", ("Authorization: Bearer wrong",)),
+    ("alice", NAMED),
+    ("front-proxy-client", ()),
+    ("front-proxy-client", (BEARER,)),
+    ("front-proxy-client", NAMED),
+    ("front-proxy-client", (*NAMED, BEARER)),
+    ("front-proxy-client", (*NAMED, "Authorization: Bearer wrong")),
+    ("front-proxy-client", ("X-Remote-Group: g1",)),
+    ("front-proxy-client", ("X-Remote-User: ", "X-Remote-User: frank")),
+    ("front-proxy-client", ("X-Remote-User: frank", "X-Remote-User: jane")),
+    ("front-proxy-client", ("X-Remote-User: system:anonymous",)),
+    ("front-proxy-client", ("X-Remote-User: a", "X-Remote-Group: system:unauthenticated")),
+    ("front-proxy-client", ("X-Remote-User: a", "X-Remote-Uid: 7", "X-Remote-Uid: 8")),
+    ("front-proxy-client", ("x-remote-user: a", "X-REMOTE-GROUP: x, y", "X-Remote-Group: ")),
+    (
+        "front-proxy-client",
+        (
+            "X-Remote-User: a",
+            "X-Remote-Extra-Scopes: 1",
+            "X-Remote-Extra-scopes: 2",
+            "X-Remote-Extra-Example.com%2Fa%2520b: c",
+            "X-Remote-Extra-Bad%zz: d",
+        ),
+    ),
+    ("front-proxy-client", ("X-Remote-User: a", "X-Remote-Group: system:masters")),
+    ("front-proxy-client", (*NAMED, "Impersonate-User: jane")),
+)
+
+
+async def test_same_authentication(stage: Stage, tmp_path: Path) -> None:
+    """T007, T022: whom kube-apiserver takes a client for is whom the proxy takes it for.
+
+    With every mixture of certificates, tokens and a front proxy's headers.
+    """
+    pki = stage.cluster.folder / "pki"
+    log = tmp_path / "audit.log"
+    proxy = await build(
+        options(
+            kubeconfig=str(stage.cluster.kubeconfig("mixed", certificate=pki / "auditproxy.crt")),
+            audit_policy_file=str(stage.cluster.policy),
+            audit_log_path=str(log),
+            client_ca_file=str(stage.cluster.ca),
+            token_auth_file=str(stage.cluster.tokens),
+            requestheader_client_ca_file=str(pki / "front-proxy-ca.crt"),
+            requestheader_allowed_names=("front-proxy-client",),
+            requestheader_username_headers=("X-Remote-User",),
+            requestheader_uid_headers=("X-Remote-Uid",),
+            requestheader_group_headers=("X-Remote-Group",),
+            requestheader_extra_headers_prefix=("X-Remote-Extra-",),
+            tls_cert_file=str(pki / "server.crt"),
+            tls_private_key_file=str(pki / "server.key"),
+        ),
+        tls=True,
+    )
+    await proxy.start()
+    try:
+        for number, (certificate, headers) in enumerate(CREDENTIALS):
+            context = ssl.create_default_context(cafile=str(stage.cluster.ca))
+            if certificate:
+                context.load_cert_chain(pki / f"{certificate}.crt", pki / f"{certificate}.key")
+            answers = [
+                await ask(url, context, TARGETS[0], list(headers), f"{name}-{number}")
+                for name, url in (
+                    ("known", stage.cluster.url),
+                    ("mixed", f"https://127.0.0.1:{proxy.port}"),
+                )
+            ]
+            assert answers[0] == answers[1], (certificate, headers)
+    finally:
+        await proxy.close()
+    ours = {(e["auditID"], e["stage"]): e for e in map(json.loads, log.read_text().splitlines())}
+    theirs = stage.cluster.events()
+    for number, case in enumerate(CREDENTIALS):
+        stage_name = "ResponseComplete"
+        if (f"known-{number}", stage_name) not in theirs:
+            stage_name = "ResponseStarted"
+        expected, got = theirs[f"known-{number}", stage_name], ours[f"mixed-{number}", stage_name]
+        assert expected["user"] == got["user"], case
+        assert expected["responseStatus"] == got["responseStatus"], case
