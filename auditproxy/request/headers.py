@@ -229,12 +229,12 @@ def upstream_headers(
     carry exactly the given identity.
     """
     named = _connection_named(client)
+    denied = _DENIED | front_proxy.names if front_proxy.names else _DENIED
+    prefixes = _DENIED_PREFIXES + front_proxy.extra_prefixes
     kept = [(b"Host", host)]
     for name, value in client.raw:
         key = name.lower().replace(b"_", b"-")
-        if key in _DENIED or key in named or key.startswith(_DENIED_PREFIXES):
-            continue
-        if key in front_proxy:
+        if key in denied or key in named or key.startswith(prefixes):
             continue
         if subprotocols is not None and key == b"sec-websocket-protocol":
             continue
