@@ -40,9 +40,6 @@ HEAD_TIMEOUT = 10.0
 kube-apiserver's ReadHeaderTimeout is 32 s; a sound client needs none of the two.
 """
 
-IDLE_TIMEOUT = 90.0
-"""Seconds a connection may be silent between requests."""
-
 HELD_LIMIT = 64 * 1024
 """Bytes held behind an undecided upgrade request before reading stops."""
 
@@ -313,38 +310,3 @@ class ClientConnection(RequestHandler):
 
     def log_exception(self, *args: Any, **kwargs: Any) -> None:
         """Log nothing here: aiohttp's texts repeat bytes of the request (rule R19)."""
-
-
-class ClientServer(web.Server):
-    """Makes a ClientConnection for each accepted connection."""
-
-    def __init__(self, handler: Any, *, on_unparsed: Callable[[int, str], None]) -> None:
-        super().__init__(
-            handler,
-            handler_cancellation=True,
-            keepalive_timeout=IDLE_TIMEOUT,
-            tcp_keepalive=True,
-            access_log=None,
-            auto_decompress=False,
-            max_line_size=MAXIMUM_HEAD,
-            max_field_size=MAXIMUM_HEAD,
-            max_headers=4096,
-            lingering_time=2.0,
-        )
-        self.on_unparsed = on_unparsed
-
-    def _make_request(self, message: RawRequestMessage, *args: Any) -> ClientRequest:
-        return ClientRequest(message, *args, self._loop)
-
-    def __call__(
-        self, *, on_lost: Callable[[], None] | None = None, told_address: str = ""
-    ) -> ClientConnection:
-        """A protocol for one new connection."""
-        return ClientConnection(
-            self,
-            loop=self._loop,
-            on_unparsed=self.on_unparsed,
-            on_lost=on_lost,
-            told_address=told_address,
-            **self._kwargs,
-        )

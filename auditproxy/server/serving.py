@@ -14,7 +14,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from auditproxy.request.proxyprotocol import ProxyProtocolError, missing, source
-from auditproxy.server.connection import ClientConnection, ClientServer
+from auditproxy.server.clientserver import ClientServer
+from auditproxy.server.connection import ClientConnection
 from auditproxy.server.connectionlimits import ConnectionLimits, Lease
 from auditproxy.server.handler import Handler
 from auditproxy.server.serving_tls import ServingError
