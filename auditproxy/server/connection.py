@@ -34,11 +34,11 @@ from auditproxy.server.upstream_messages import Flow
 MAXIMUM_HEAD = 1 << 20
 """Bytes of request line and headers together, as kube-apiserver allows."""
 
-HEAD_TIMEOUT = 32.0
-"""Seconds for a request's head to arrive once it began (kube-apiserver's ReadHeaderTimeout)."""
+HEAD_TIMEOUT = 10.0
+"""Seconds for a request's head to arrive once it began, and for the first one to come at all.
 
-IDLE_TIMEOUT = 90.0
-"""Seconds a connection may be silent between requests."""
+kube-apiserver's ReadHeaderTimeout is 32 s; a sound client needs none of the two.
+"""
 
 HELD_LIMIT = 64 * 1024
 """Bytes held behind an undecided upgrade request before reading stops."""
@@ -78,13 +78,24 @@ class ClientConnection(RequestHandler):
         "_tunnel",
         "facts",
         "flow",
+        "on_lost",
         "on_unparsed",
         "read_paused_for_held",
+        "told_address",
     )
 
-    def __init__(self, *args: Any, on_unparsed: Callable[[int, str], None], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        on_unparsed: Callable[[int, str], None],
+        on_lost: Callable[[], None] | None = None,
+        told_address: str = "",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.on_unparsed = on_unparsed
+        self.on_lost = on_lost
+        self.told_address = told_address
         self.flow: Flow | None = None
         self.facts: Any = None
         self.read_paused_for_held = False
@@ -190,9 +201,12 @@ class ClientConnection(RequestHandler):
             self._pause_transport_reading()
 
     def _head_late(self) -> None:
-        """The rest of a head did not come in time."""
+        """The rest of a head did not come in time; who said nothing at all is told nothing."""
         self._head_timer = None
-        self._refuse_unparsed(408, "the request head took longer than 32 s")
+        if self._head_size or self._method_fragment:
+            self._refuse_unparsed(408, f"the request head took longer than {HEAD_TIMEOUT:g} s")
+        else:
+            self.force_close()
 
     def _refuse_unparsed(self, code: int, why: str) -> None:
         """Answer bytes that are not read any further, and close."""
@@ -254,12 +268,16 @@ class ClientConnection(RequestHandler):
         )
         transport.set_write_buffer_limits(WRITE_HIGH_WATER)
         super().connection_made(transport)
+        # The first head has no more time than the others, from now on as in Go.
+        self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._head_late)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End; aiohttp cancels the handler, which ends the upstream request and the event."""
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+        if self.on_lost is not None:
+            self.on_lost()
         tunnel, self._tunnel = self._tunnel, None
         if tunnel is not None:
             tunnel.connection_lost(exc)
@@ -292,29 +310,3 @@ class ClientConnection(RequestHandler):
 
     def log_exception(self, *args: Any, **kwargs: Any) -> None:
         """Log nothing here: aiohttp's texts repeat bytes of the request (rule R19)."""
-
-
-class ClientServer(web.Server):
-    """Makes a ClientConnection for each accepted connection."""
-
-    def __init__(self, handler: Any, *, on_unparsed: Callable[[int, str], None]) -> None:
-        super().__init__(
-            handler,
-            handler_cancellation=True,
-            keepalive_timeout=IDLE_TIMEOUT,
-            tcp_keepalive=True,
-            access_log=None,
-            auto_decompress=False,
-            max_line_size=MAXIMUM_HEAD,
-            max_field_size=MAXIMUM_HEAD,
-            max_headers=4096,
-            lingering_time=2.0,
-        )
-        self.on_unparsed = on_unparsed
-
-    def _make_request(self, message: RawRequestMessage, *args: Any) -> ClientRequest:
-        return ClientRequest(message, *args, self._loop)
-
-    def __call__(self) -> ClientConnection:
-        """A protocol for one new connection."""
-        return ClientConnection(self, loop=self._loop, on_unparsed=self.on_unparsed, **self._kwargs)

@@ -76,7 +76,8 @@ class Exchange:
         self.method: str = message.method
         self.connection: ClientConnection = request.protocol  # type: ignore[assignment]
         if self.connection.facts is None:
-            self.connection.facts = services.facts_of(request.transport)
+            told = self.connection.told_address
+            self.connection.facts = services.facts_of(request.transport, told)
         self.facts = self.connection.facts
         self.target = NO_TARGET
         self.info = RequestInfo(is_resource_request=False, path="", verb=self.method.lower())
@@ -119,7 +120,7 @@ class Exchange:
         is_ours = self.method == "CONNECT" or self.target.is_for(self.headers.get("host"))
         if raw == b"*" or not is_ours:
             raise self.fail(new_bad_request("the request target is no path of this host"))
-        header_fault = self.headers.fault()
+        header_fault = self.headers.fault(self.services.front_proxy)
         try:
             self.info = resolve(self.method, self.target)
         except RequestInfoError as error:
@@ -200,7 +201,7 @@ class Exchange:
             info=self.info,
             request_uri=self.request_uri,
             user=user,
-            source_ips=source_ips(self.headers, self.facts.remote),
+            source_ips=source_ips(self.headers, self.facts.remote, self.services.trusted_proxies),
             user_agent=user_agent(self.headers),
             failed=failed,
         )

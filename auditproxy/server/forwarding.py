@@ -67,6 +67,7 @@ async def forward(exchange: Exchange, identity: Identity) -> None:
             identity_headers=identity_headers,
             audit_id=exchange.context.audit_id,
             subprotocols=forwarded_protocols(exchange.headers),
+            front_proxy=exchange.services.front_proxy,
         ),
         content_length=None,
         body=None,

@@ -525,6 +525,12 @@ def test_identities_that_are_whole(identity: RawHeaders) -> None:
         ((b"Impersonate-User", b"a\x00"),),
         ((b"Impersonate-User", b"a"), (b"Impersonate-Extra-x\r\nY", b"1")),
         ((b"X-Other", b"1"),),
+        ((b"X-Remote-Group", b"system:masters"),),
+        ((b"X-Remote-User", b""),),
+        ((b"X-Remote-User", b"alice"), (b"X-Remote-User", b"bob")),
+        ((b"X_Remote_User", b"alice"),),
+        ((b"Authorization", b"Bearer ours"), (b"X-Remote-User", b"alice")),
+        ((b"X-Remote-User", b"alice"), (b"Impersonate-User", b"bob")),
     ],
 )
 def test_identities_that_are_not(identity: RawHeaders) -> None:
