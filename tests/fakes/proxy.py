@@ -114,11 +114,8 @@ def request(
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
 
 
-@contextlib.asynccontextmanager
-async def proxy_before(
-    port: int, folder: Path, *, policy: str = EVERYTHING, tokens: str = TOKENS, **flags: Any
-) -> AsyncIterator[RunningProxy]:
-    """A proxy in front of the plain HTTP server on ``port``; tokens by file, no reviews."""
+def write_files(port: int, folder: Path, *, policy: str, tokens: str) -> dict[str, Any]:
+    """Write what such a proxy reads into a folder; returns the flags that name it."""
     (folder / "policy.yaml").write_text(policy, encoding="utf-8")
     (folder / "tokens.csv").write_text(tokens, encoding="utf-8")
     kubeconfig = {
@@ -130,14 +127,21 @@ async def proxy_before(
         "users": [{"name": "proxy", "user": {"token": "proxy-credential"}}],
     }
     (folder / "kubeconfig").write_text(json.dumps(kubeconfig), encoding="utf-8")
-    collector = EventCollector()
-    flags = {
+    return {
         "kubeconfig": str(folder / "kubeconfig"),
         "audit_policy_file": str(folder / "policy.yaml"),
         "token_auth_file": str(folder / "tokens.csv"),
         "authentication_token_review": False,
-        **flags,
     }
+
+
+@contextlib.asynccontextmanager
+async def proxy_before(
+    port: int, folder: Path, *, policy: str = EVERYTHING, tokens: str = TOKENS, **flags: Any
+) -> AsyncIterator[RunningProxy]:
+    """A proxy in front of the plain HTTP server on ``port``; tokens by file, no reviews."""
+    collector = EventCollector()
+    flags = {**write_files(port, folder, policy=policy, tokens=tokens), **flags}
     proxy = await build(options(**flags), sink=collector)
     running = RunningProxy(proxy, collector)
     await proxy.start()

@@ -9,6 +9,7 @@ named too and are not counted here.
 """
 
 import ast
+import functools
 import re
 import sys
 from collections.abc import Iterator
@@ -43,8 +44,13 @@ WITHOUT_A_TEST: dict[int, str] = {
 _NUMBERS = re.compile(r"(?:T\d{3}[\s,:]*)+")
 
 
-def documented_tests(root: Path = ROOT) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+@functools.cache
+def documented_tests(root: Path = ROOT) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
     """Every test as (file, name, numbers of its cases); functions that pytest does not run are left out."""
+    return tuple(_documented_tests(root))
+
+
+def _documented_tests(root: Path) -> Iterator[tuple[str, str, tuple[int, ...]]]:
     for path in sorted((root / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
