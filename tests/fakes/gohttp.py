@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 MAXIMUM_HEAD = (1 << 20) + 4096
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_HOST = re.compile(rb"[!$%&'()*+,\-./:;=@\[\]_~0-9A-Za-z]*")
+_HOST = re.compile(rb"[!$%&'()*+,\-.:;=\[\]_~0-9A-Za-z]*")
 _VALUE_FORBIDDEN = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _ESCAPE_FAULT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _VALID_PATH = re.compile(rb"(?:[A-Za-z0-9\-_.~!$&'()*+,;=:@/\[\]]|%)*")

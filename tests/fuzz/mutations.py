@@ -118,6 +118,8 @@ def right(random: Random) -> bytes:
 
 def bent(random: Random, raw: bytes) -> bytes:
     """The request with one thing wrong."""
+    if not raw:
+        return raw
     at = random.randrange(len(raw))
     match random.randrange(8):
         case 0:
