@@ -9,6 +9,7 @@ serve(options)                   all of it, until SIGTERM or SIGINT
 import asyncio
 import datetime
 import gc
+import resource
 import signal
 import socket
 import ssl
@@ -210,6 +211,11 @@ async def start_proxy_for_demo(files: Any) -> Proxy:
     return proxy
 
 
+def forbid_core_dumps() -> None:
+    """Leave no memory, which holds tokens and keys, behind in a file when the process crashes."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def tune_garbage_collector() -> None:
     """Let the collector look at new objects only, and seldom: requests leave no cycles behind.
 
@@ -236,6 +242,7 @@ async def serve(options: Options) -> int:
         f"serving on {options.serving.bind_address}:{proxy.port}, audit backend {proxy.backend}"
     )
     tune_garbage_collector()
+    forbid_core_dumps()
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, proxy.reopen)

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from prometheus_client import generate_latest
 
 from auditproxy import operatorlog
 from tests.conformance.client import Answer, read_answer
-from tests.fakes.gohttp import GoRequest, read_request
+from tests.fakes.gohttp import GoRequest, read_request, request_uri
 from tests.fakes.proxy import EVERYTHING, RunningProxy, proxy_before
 from tests.fakes.upstream import FakeConnection, FakeUpstream, Script, answer
 
@@ -52,8 +53,9 @@ class Rig:
     upstream: FakeUpstream
     canary: str
     answers: list[bytes] = field(default_factory=list)
-    canary_may_show: bool = False
+    canary_in_events: bool = False
     compare_identity: bool = True
+    said: str = ""
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -99,7 +101,7 @@ class Rig:
             data = bytes(connection.received)
             while data and (read := read_request(data)) is not None:
                 request, end = read
-                data = data[end:]
+                data = b"" if request.values(b"upgrade") else data[end:]
                 if b"subjectaccessreviews" not in request.target:
                     found.append(request)
         return found
@@ -120,6 +122,15 @@ async def send(writer: asyncio.StreamWriter, raw: bytes, cut: str) -> None:
             return
         writer.write(raw[start : start + step])
         await asyncio.sleep(0)
+
+
+async def read_refusal(rig: Rig, reader: asyncio.StreamReader, method: str, cut: str) -> int:
+    """The answer's code; 400 where bytes sent after the end took the answer along (RST)."""
+    try:
+        return (await rig.read(reader, method)).status
+    except (asyncio.IncompleteReadError, ConnectionError):
+        assert cut != WHOLE
+        return 400
 
 
 RigFactory = Callable[..., contextlib.AbstractAsyncContextManager[Rig]]
@@ -145,11 +156,12 @@ async def new_rig(
     hold_events(rig)
     if rig.compare_identity:
         hold_forwarded(rig)
-    if not rig.canary_may_show:  # O2
-        shown = capture.readouterr()
-        for place in (shown.out, shown.err, metrics, *rig.lines()):
-            assert canary not in place
-        assert all(canary.encode() not in body for body in rig.answers)
+    shown = capture.readouterr()  # O2
+    rig.said = shown.out + shown.err
+    for place in (rig.said, metrics, *(() if rig.canary_in_events else rig.lines())):
+        assert canary not in place
+        assert "proxy-credential" not in place
+    assert all(canary.encode() not in body for body in rig.answers)
     async with asyncio.timeout(DEADLINE):  # O4
         while len(asyncio.all_tasks()) > tasks or open_descriptors() > descriptors:
             await asyncio.sleep(0.005)
@@ -190,7 +202,9 @@ def hold_forwarded(rig: Rig) -> None:
         (audit_id,) = request.values(b"audit-id")
         events = [event for event in rig.events if event["auditID"] == audit_id.decode()]
         assert events, request
-        assert {event["requestURI"] for event in events} == {request.target.decode("latin-1")}
+        uri = request_uri(request.target).decode("utf-8", "surrogateescape")
+        uri = re.sub("[\udc80-\udcff]", "\ufffd", uri)
+        assert {event["requestURI"] for event in events} == {uri}
         user = events[-1].get("impersonatedUser") or events[-1]["user"]
         assert request.values(b"impersonate-user") == [user["username"].encode()]
         groups = [group.encode() for group in user.get("groups", ())]

@@ -5,19 +5,10 @@ import contextlib
 
 import pytest
 
-from tests.threats.rig import WHOLE, Rig, RigFactory, each_way, send
+from tests.threats.rig import WHOLE, Rig, RigFactory, each_way, read_refusal, send
 
 HIDDEN = b"GET /api/v1/secrets HTTP/1.1\r\nHost: proxy\r\nAuthorization: Bearer admin-token\r\n\r\n"
 POST = "POST /api/v1/namespaces/d/configmaps HTTP/1.1"
-
-
-async def read_refusal(rig: Rig, reader: asyncio.StreamReader, method: str, cut: str) -> int:
-    """The answer's code; 400 where bytes sent after the end took the answer along (RST)."""
-    try:
-        return (await rig.read(reader, method)).status
-    except (asyncio.IncompleteReadError, ConnectionError):
-        assert cut != WHOLE
-        return 400
 
 
 async def refused(rig: Rig, raw: bytes, cut: str, *codes: int) -> None:
