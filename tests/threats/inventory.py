@@ -15,7 +15,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.threats.rules import ROOT, table
+
 DOCUMENT = ROOT / "docs" / "threat-model.md"
 BEGIN, END = "<!-- cases: begin -->\n", "<!-- cases: end -->\n"
 
@@ -99,7 +100,7 @@ def tables(root: Path = ROOT) -> str:
     for why in dict.fromkeys(reasons.values()):
         numbers = ", ".join(f"T{n:03}" for n, reason in sorted(reasons.items()) if reason == why)
         lines.append(f"| {numbers} | {why} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n\n" + table()
 
 
 def main() -> int:
