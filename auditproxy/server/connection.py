@@ -116,7 +116,7 @@ class ClientConnection(RequestHandler):
         if not data:
             self._parse(data)
         start = 0
-        while start < len(data) and not self._force_close:
+        while start < len(data) and not self._unreadable and not self._force_close:
             if self._tunnel is not None:
                 self._tunnel.data_received(data[start:])
                 return
@@ -128,8 +128,6 @@ class ClientConnection(RequestHandler):
                 self._head_received(data[start:end], complete=complete)
             else:
                 self._parse(data[start:end])
-            if self._unreadable:
-                return
             start = end
 
     def _head_received(self, data: bytes, *, complete: bool) -> None:
@@ -196,6 +194,9 @@ class ClientConnection(RequestHandler):
                 self._last_payload.set_exception(web.RequestPayloadError())
             return
         self._last_payload = payload
+        if message.method == "CONNECT":
+            # The parser reads no body of it; others would: what follows is nobody's.
+            self._unreadable = True
         if not message.chunked and not payload.is_eof():
             self._pieces.body_left = int(message.headers.get("Content-Length", "0"))
 

@@ -9,6 +9,8 @@ that reads as Go's net/http does (tests/fakes/gohttp.py). The oracle:
   carries, and its method, URI, verb and object are those of the event,
 - the identity lines that it carries are exactly the event's user,
 - the upstream could read everything that it got,
+- of what a connection sent we read the requests and bodies that Go reads, as far as both do (a
+  client may itself be a proxy that reads as Go does),
 - no event says Panic, and no handler failed outside its event.
 
 Prints the counts and every finding with the bytes that the connection sent;
@@ -74,8 +76,13 @@ class Oracle:
         """Note a fault."""
         self.findings.append(f"{what}: {detail!r}")
 
-    def settle(self) -> None:
-        """Judge everything so far; called when no request is under way."""
+    def settle(self, streams: dict[str, bytes] | None = None) -> None:
+        """Judge everything so far; called when no request is under way.
+
+        ``streams`` is what each client sent, by its address.
+        """
+        for address, raw in (streams or {}).items():
+            self._read_alike(address, raw)
         seen: collections.Counter[str] = collections.Counter()
         for request in self.forwarded:
             self.counts["forwarded"] += 1
@@ -97,6 +104,38 @@ class Oracle:
         self.counts["requests with events"] += len(self.events)
         self.events.clear()
         self.forwarded.clear()
+
+    def _read_alike(self, address: str, raw: bytes) -> None:
+        """The requests that we read of a stream are those that Go reads of it, as far as both go."""
+        bodies = {r.values(b"audit-id")[0].decode("latin-1"): r.body for r in self.forwarded}
+        ours = [e for e in self.events.values() if e[0].source_ips[-1] == address]
+        position = 0
+        for events in ours:
+            try:
+                read = read_request(raw[position:])
+            except MalformedError as error:
+                self.counts["read where Go refuses"] += 1
+                if events[0].audit_id in bodies:
+                    self.counts[f"forwarded where Go refuses: {error}"] += 1
+                return
+            if read is None:
+                self.counts["read before Go has all of the body"] += 1
+                return
+            request, size = read
+            position += size
+            self.counts["read as Go reads it"] += 1
+            event = events[-1]
+            spellings = [request.target.decode("utf-8", "surrogateescape")]
+            with contextlib.suppress(MalformedError):
+                spellings.append(request_uri(request.target).decode("utf-8", "surrogateescape"))
+            if request.method == "CONNECT":
+                return  # Answered 405, and the connection closes.
+            if event.request_uri not in spellings:
+                self.found("another request than Go reads", (request, event, raw))
+                return
+            if bodies.get(event.audit_id, request.body) != request.body:
+                self.found("another body than Go reads", (request, event, raw))
+                return
 
     def _stages(self, events: list[Event]) -> None:
         stages = [event.stage for event in events]
@@ -251,24 +290,28 @@ async def run(count: int, seed: int) -> Oracle:
         unparsed = proxy.handler.services.metrics.registry
         sent = 0
         while sent < count and len(oracle.findings) < 20:
-            streams = []
+            streams = {}
             before = len(oracle.findings)
             async with asyncio.timeout(120):
                 clients = []
-                for _ in range(CONNECTIONS):
+                for number in range(CONNECTIONS):
+                    address = f"127.0.0.{number + 2}"
                     raw = stream(random, PER_CONNECTION)
                     cuts = random_cuts(random, len(raw))
-                    streams.append(raw)
+                    streams[address] = raw
                     client = Client(raw, cuts, oracle)
                     with contextlib.suppress(ConnectionError):
                         await loop.create_connection(
-                            lambda client=client: client, "127.0.0.1", proxy.port
+                            lambda client=client: client,
+                            "127.0.0.1",
+                            proxy.port,
+                            local_addr=(address, 0),
                         )
                         clients.append(client.ended)
                 await asyncio.wait(clients)
                 sent += CONNECTIONS * PER_CONNECTION
                 await idle(proxy)
-            oracle.settle()
+            oracle.settle(streams)
             crashes = unparsed.get_sample_value(
                 "auditproxy_requests_unparsed_total", {"code": "500"}
             )

@@ -270,6 +270,23 @@ async def test_other_protocols(rigged: RigFactory, raw: bytes, cut: str) -> None
 
 
 @each_way
+@pytest.mark.parametrize("target", ["evil:443", "/api/v1/pods"])
+async def test_connect(rigged: RigFactory, target: str, cut: str) -> None:
+    """T102: CONNECT is a 405 with an event, and what follows it, a body to some readers, is nobody's."""
+    async with rigged() as rig:
+        reader, writer = await rig.connect()
+        framing = f"Content-Length: {len(HIDDEN)}"
+        await send(writer, rig.request("CONNECT", target, framing) + HIDDEN, cut)
+        assert await read_refusal(rig, reader, "CONNECT", cut) in (400, 405)
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+        await rig.proxy.until_events(2)
+        assert {event["verb"] for event in rig.events} <= {"connect", ""}
+        assert rig.events[-1]["responseStatus"]["code"] == 405
+        assert rig.upstream.connections == []
+
+
+@each_way
 async def test_options_star(rigged: RigFactory, cut: str) -> None:
     """T103: OPTIONS * is refused with an event."""
     async with rigged() as rig:
