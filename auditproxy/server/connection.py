@@ -78,6 +78,7 @@ class ClientConnection(RequestHandler):
         "_pieces",
         "_tunnel",
         "_unreadable",
+        "_waiting",
         "breaks_off",
         "facts",
         "flow",
@@ -102,6 +103,7 @@ class ClientConnection(RequestHandler):
         self._method_fragment = b""
         self._pieces = Pieces()
         self._unreadable = False
+        self._waiting = b""
         self._tunnel: TunnelReceiver | None = None
 
     # --- what the client sends -------------------------------------------------
@@ -114,9 +116,13 @@ class ClientConnection(RequestHandler):
         no HTTP does not take those before it along.
         """
         if not data:
-            self._parse(data)
+            self._parse(data)  # There is room again for what the parser and we hold.
+        data, self._waiting = self._waiting + data, b""
         start = 0
         while start < len(data) and not self._unreadable and not self._force_close:
+            if self._reading_paused or len(self._messages) >= self._max_msg_queue_size:
+                self._waiting = data[start:]
+                return
             if self._tunnel is not None:
                 self._tunnel.data_received(data[start:])
                 return

@@ -328,3 +328,65 @@ async def test_broken_chunks_end_at_once(tmp_path: Path, at_once: bool) -> None:
             assert (await read_answer(reader, "POST")).status == 400
             assert await reader.read() == b""
         assert proxy.stages() == [("RequestReceived", None), ("ResponseComplete", 400)]
+
+
+async def test_pipelined_requests_wait_their_turn(tmp_path: Path) -> None:
+    """T108: of many requests at once only some are read ahead, the rest when there is room."""
+    release = asyncio.Event()
+
+    async def script(connection: FakeConnection) -> None:
+        while True:
+            await connection.read_head()
+            await release.wait()
+            connection.send(answer(200, b"ok"))
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        reader, writer = await proxy.connect()
+        writer.write(b"".join(request("GET", f"/{n}") for n in range(500)))
+        await proxy.until_events(1)
+        (connection,) = proxy.proxy.handler._active
+        assert len(connection.connection._messages) <= 32
+        release.set()
+        async with asyncio.timeout(20):
+            for _ in range(500):
+                await reader.readuntil(b"ok")
+        await proxy.until_events(1000)
+        done = [e["requestURI"] for e in proxy.events if e["stage"] == "ResponseComplete"]
+        assert done == [f"/{n}" for n in range(500)]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_request_behind_a_stalled_body(tmp_path: Path, chunked: bool) -> None:
+    """T086: what follows a body that waits for the upstream is read when its turn comes."""
+    body = b"x\r\n\r\n" * 400_000
+    go_on = asyncio.Event()
+
+    async def script(connection: FakeConnection) -> None:
+        await connection.read_head()
+        connection.pause_reading()
+        await go_on.wait()
+        connection.resume_reading()
+        if chunked:
+            await connection.read_until(b"\r\n0\r\n\r\n")
+        else:
+            await connection.read(len(body))
+        connection.send(answer(200, b"ok"))
+        head = await connection.read_head()
+        assert head.startswith(b"FOO /behind ")
+        connection.send(answer(200, b"ok"))
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        reader, writer = await proxy.connect()
+        if chunked:
+            head = request("POST", "/api/v1/pods", "Transfer-Encoding: chunked")
+            raw = head + b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
+        else:
+            raw = request("POST", "/api/v1/pods", f"Content-Length: {len(body)}") + body
+        writer.write(raw + request("FOO", "/behind", "User-Agent: kubectl of mine"))
+        await proxy.until_events(1)
+        go_on.set()
+        async with asyncio.timeout(20):
+            await reader.readuntil(b"ok")
+            await reader.readuntil(b"ok")
+        await proxy.until_events(4)
+        assert proxy.events[-1]["requestURI"] == "/behind"
