@@ -8,6 +8,7 @@ serve(options)                   all of it, until SIGTERM or SIGINT
 
 import asyncio
 import gc
+import resource
 import signal
 import sys
 import time
@@ -202,6 +203,11 @@ async def start_proxy_for_demo(files: Any) -> Proxy:
     return proxy
 
 
+def forbid_core_dumps() -> None:
+    """Leave no memory, which holds tokens and keys, behind in a file when the process crashes."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def tune_garbage_collector() -> None:
     """Let the collector look at new objects only, and seldom: requests leave no cycles behind.
 
@@ -234,6 +240,7 @@ async def serve(options: Options) -> int:
         f"serving on {options.serving.bind_address}:{proxy.port}, audit backend {proxy.backend}"
     )
     tune_garbage_collector()
+    forbid_core_dumps()
     await stop.wait()
     operatorlog.info("shutting down; a second signal ends at once")
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -22,6 +22,8 @@ LONGEST_VALUE = 128 * 1024
 
 _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,128}")
+_HOST = re.compile(rb"[A-Za-z0-9\-._~!$%&'()*+,;=:\[\]]*")
+"""The bytes that Go takes in a Host (golang.org/x/net/http/httpguts ValidHostHeader)."""
 _IMPERSONATION = frozenset({"impersonate-user", "impersonate-group", "impersonate-uid"})
 _EXTRA = "impersonate-extra-"
 
@@ -131,8 +133,8 @@ class ClientHeaders:
         """Why these headers must not be forwarded, None when they may.
 
         Refused: names with characters outside letters, digits and ``-`` (other
-        spellings of an identity header hide there), a second Host, and
-        Impersonate-* headers that kube-apiserver does not know. Extra keys may
+        spellings of an identity header hide there), a second Host or one that
+        is none, and Impersonate-* headers that kube-apiserver does not know. Extra keys may
         be percent-encoded. Of several Authorization lines the first counts, as
         for kube-apiserver, and none of them goes upstream.
         """
@@ -144,8 +146,11 @@ class ClientHeaders:
                 name = key.decode("latin-1")
                 if name not in _IMPERSONATION and not name.startswith(_EXTRA):
                     return "an Impersonate-* header is none that Kubernetes knows"
-            if len(values) > 1 and key == b"host":
-                return "more than one Host header"
+            if key == b"host":
+                if len(values) > 1:
+                    return "more than one Host header"
+                if _HOST.fullmatch(values[0].strip(b" \t")) is None:
+                    return "the Host header names no host"
         return None
 
     def __repr__(self) -> str:

@@ -186,7 +186,7 @@ def relay_for(exchange: Exchange) -> ResponseRelay:
         exchange.connection,
         head_request=exchange.method == "HEAD",
         http_1_0=http_1_0,
-        keep_alive=bool(exchange.request.keep_alive) and not exchange.connection.holds_upgrade,
+        keep_alive=bool(exchange.request.keep_alive) and not exchange.connection.must_close,
         hold_errors=exchange.long_running,
         headers_for=headers_for,
         copy_limit=copy_limit,

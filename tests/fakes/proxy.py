@@ -116,18 +116,15 @@ def request(
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
 
 
-@contextlib.asynccontextmanager
-async def proxy_before(
+def write_files(
     port: int,
     folder: Path,
     *,
-    policy: str = EVERYTHING,
-    tokens: str = TOKENS,
-    tls: bool = False,
+    policy: str,
+    tokens: str,
     change: Callable[[dict[str, Any]], object] = lambda kubeconfig: None,
-    **flags: Any,
-) -> AsyncIterator[RunningProxy]:
-    """A proxy in front of the plain HTTP server on ``port``; tokens by file, no reviews."""
+) -> dict[str, Any]:
+    """Write what such a proxy reads into a folder; returns the flags that name it."""
     (folder / "policy.yaml").write_text(policy, encoding="utf-8")
     (folder / "tokens.csv").write_text(tokens, encoding="utf-8")
     kubeconfig = {
@@ -140,14 +137,28 @@ async def proxy_before(
     }
     change(kubeconfig)
     (folder / "kubeconfig").write_text(json.dumps(kubeconfig), encoding="utf-8")
-    collector = EventCollector()
-    flags = {
+    return {
         "kubeconfig": str(folder / "kubeconfig"),
         "audit_policy_file": str(folder / "policy.yaml"),
         "token_auth_file": str(folder / "tokens.csv"),
         "authentication_token_review": False,
-        **flags,
     }
+
+
+@contextlib.asynccontextmanager
+async def proxy_before(
+    port: int,
+    folder: Path,
+    *,
+    policy: str = EVERYTHING,
+    tokens: str = TOKENS,
+    tls: bool = False,
+    change: Callable[[dict[str, Any]], object] = lambda kubeconfig: None,
+    **flags: Any,
+) -> AsyncIterator[RunningProxy]:
+    """A proxy in front of the plain HTTP server on ``port``; tokens by file, no reviews."""
+    collector = EventCollector()
+    flags = {**write_files(port, folder, policy=policy, tokens=tokens, change=change), **flags}
     proxy = await build(options(**flags), sink=collector, tls=tls)
     running = RunningProxy(proxy, collector)
     await proxy.start()

@@ -250,7 +250,7 @@ def way(remote: str, *lines: tuple[str, str]) -> tuple[str, ...]:
 def test_trusted_proxies(
     remote: str, lines: tuple[tuple[str, str], ...], expected: tuple[str, ...]
 ) -> None:
-    """Only what trusted proxies tell counts; malformed entries never widen the trust."""
+    """T016: only what trusted proxies tell counts; malformed entries never widen the trust."""
     assert way(remote, *lines) == expected
 
 
