@@ -1,0 +1,1 @@
+"""Runners that feed mutated input, bounded by a count."""
