@@ -30,6 +30,7 @@ e2e: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.protobuf
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -85,15 +85,15 @@ class Decoder:
         if self._plans is None:
             self._table = self._table or builtin()
             self._plans = Plans(self._table, members)
-        name = f"{found.api_version}/{found.kind}"
+        # Discovery of the core group has a kind and no apiVersion, in JSON too.
+        name = f"{found.api_version or 'v1'}/{found.kind}"
         message_name = self._table.kinds.get(name) if self._table else None
         if message_name is None:
             shown = name if _PLAIN_NAME.fullmatch(name) else "of its name"
             raise UnknownKindError(f"the table of types has no kind {shown}")
-        head = b'"kind":%b,"apiVersion":%b' % (
-            wirevalues.quoted(found.kind.encode()),
-            wirevalues.quoted(found.api_version.encode()),
-        )
+        head = b'"kind":' + wirevalues.quoted(found.kind.encode())
+        if found.api_version:
+            head += b',"apiVersion":' + wirevalues.quoted(found.api_version.encode())
         plan = self._plans.plan(message_name, omit_managed_fields=omit_managed_fields, head=head)
         try:
             body = members(plan, found.raw, 0, len(found.raw), 0, [0, limit])

@@ -10,8 +10,8 @@ from auditproxy.serializer.errors import ProtobufError
 from auditproxy.serializer.json import text_from_bytes
 
 VARINT, FIXED64, BYTES, START_GROUP, END_GROUP, FIXED32 = range(6)
-_VARINT_LIMIT = 10
-"""Bytes that a number of 64 bits may take."""
+_VARINT_BITS = 70
+"""A number of 64 bits takes at most ten bytes of seven."""
 _MASK = (1 << 64) - 1
 
 Field = tuple[int, int, int, int]
@@ -74,14 +74,15 @@ def group_end(raw: bytes, position: int, end: int) -> int:
 def varint(raw: bytes, position: int, end: int) -> tuple[int, int]:
     """A number of up to 64 bits and where it ends."""
     value = shift = 0
-    for index in range(position, min(end, position + _VARINT_LIMIT)):
-        byte = raw[index]
+    while position < end:
+        byte = raw[position]
+        position += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value & _MASK, index + 1
+            return value & _MASK, position
         shift += 7
-    if end - position >= _VARINT_LIMIT:
-        raise ProtobufError("a number is longer than 64 bits")
+        if shift == _VARINT_BITS:
+            raise ProtobufError("a number is longer than 64 bits")
     raise ProtobufError("the message ends early")
 
 

@@ -42,7 +42,6 @@ Members = Callable[["Plan", bytes, int, int, int, Budget], bytes]
 OBJECT_META = "apimachinery/pkg/apis/meta/v1.ObjectMeta"
 LIST_META = "apimachinery/pkg/apis/meta/v1.ListMeta"
 PARTIAL_METADATA = "apimachinery/pkg/apis/meta/v1.PartialObjectMetadata"
-PARTIAL_HEAD = b'"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1"'
 MANAGED_FIELDS = "managedFields"
 
 _SPECIAL: dict[str, Value] = {
@@ -137,7 +136,9 @@ class Plan:
         is_item = is_list and field.name == "items"
         omit = self._omit and (field.message == OBJECT_META or is_item)
         # Items of other lists have no kind of their own (apiserver endpoints/handlers/response.go).
-        head = PARTIAL_HEAD if is_item and field.message == PARTIAL_METADATA else b""
+        head = b""
+        if is_item and field.message == PARTIAL_METADATA:
+            head = b'"kind":"PartialObjectMetadata",' + self._head.partition(b",")[2]
         return self._plans.plan(field.message, omit_managed_fields=omit, head=head)
 
     def _absent(self, field: Field, plan: "Plan | None", is_list: bool) -> bytes:

@@ -66,7 +66,8 @@ class Maker:
                 if is_list and row.name == "items" and value is None and row.message != _PARTIAL:
                     value = []
                 if is_list and row.message == _PARTIAL and value:
-                    head = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
+                    version = "v1beta1" if "v1beta1" in name else "v1"
+                    head = {"kind": "PartialObjectMetadata", "apiVersion": f"meta.k8s.io/{version}"}
                     value = [{**head, **item} for item in value]
                 if value is not None or "o" not in row.flags:
                     shown[row.name] = value
@@ -79,7 +80,7 @@ class Maker:
                     shown[row.name] = value
             else:
                 wire, value = self._one(row, depth) if present else (b"", self._zero(row))
-                empty = value in ("", 0, False, None) and row.kind in ("s", "b", "v", "d", "y")
+                empty = value in ("", 0, False, None) and row.kind in ("s", "b", "v", "i", "d", "y")
                 if "i" in row.flags:
                     shown.update(value)
                 elif not (empty and "o" in row.flags) and not ("z" in row.flags and value is None):
@@ -113,7 +114,16 @@ class Maker:
         """The value of a plain field that is not on the wire."""
         if row.kind == "m":
             return self.message(row.message, 0)[1]
-        zeros = {"s": "", "b": False, "v": 0, "d": 0, "y": "", "quantity": "0", "intorstring": 0}
+        zeros = {
+            "s": "",
+            "b": False,
+            "v": 0,
+            "i": 0,
+            "d": 0,
+            "y": "",
+            "quantity": "0",
+            "intorstring": 0,
+        }
         return zeros.get(row.kind)
 
     def _one(self, row: Field, depth: int) -> tuple[bytes, Any]:
@@ -122,8 +132,9 @@ class Maker:
         if kind == "m":
             wire, value = self.message(row.message, depth - 1)
             return block(number, wire), value
-        if kind == "v":
-            integer = chance.choice((0, 1, -1, 127, 128, 2**31 - 1, -(2**31), 2**63 - 1))
+        if kind in ("v", "i"):
+            integer = chance.choice((0, 1, -1, 127, 128, 2**31 - 1, -(2**31)))
+            integer = integer << 32 if kind == "v" and chance.random() < 0.2 else integer
             return number_field(number, integer), integer
         if kind == "b":
             flag = chance.random() < 0.5

@@ -146,6 +146,15 @@ def test_every_kind(kind: str) -> None:
         assert json.dumps(json.loads(written)) == json.dumps(expected)
 
 
+def test_without_api_version() -> None:
+    """Discovery of the core group names a kind alone, and so does its JSON."""
+    body = envelope("", "APIResourceList", block(1, b"v1") + block(2, block(4, block(1, b"get"))))
+    assert DECODER.decode(body) == (
+        b'{"kind":"APIResourceList","groupVersion":"v1","resources":[{"name":"","singularName":"",'
+        b'"namespaced":false,"kind":"","verbs":["get"]}]}'
+    )
+
+
 def test_managed_fields_are_left_out() -> None:
     """Of the object and of a list's items; a template inside keeps its own."""
     meta = block(1, b"n") + block(17, block(1, b"kubectl"))
