@@ -17,6 +17,7 @@ from auditproxy.apis.audit import Policy
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.builtin import BUILTIN_POLICY
 from auditproxy.audit.metrics import Metrics
+from auditproxy.audit.objects import BUILTIN_TYPES
 from auditproxy.audit.policy import PolicyError, PolicyRuleEvaluator, load_policy
 from auditproxy.authentication.authenticator import TokenAuthenticator
 from auditproxy.authentication.authenticatorfactory import new_authenticator
@@ -32,6 +33,9 @@ from auditproxy.authentication.x509 import X509Authenticator
 from auditproxy.authorization.authorizer import PrivilegedGroupAuthorizer
 from auditproxy.authorization.impersonation import DeferredImpersonator, Impersonator
 from auditproxy.options import Options
+from auditproxy.serializer.wiredecoder import Decoder
+from auditproxy.serializer.wiretable import WireTableError, merged
+from auditproxy.serializer.wiretable import parse as parse_table
 from auditproxy.server.apiclient import ApiClient
 from auditproxy.server.credentials import CredentialError, UpstreamTarget
 from auditproxy.server.kubeconfig import Upstream, load_upstream
@@ -56,6 +60,7 @@ class Files:
     policy: Policy
     token_file: TokenFile | None
     upstream: Upstream
+    types: Decoder
     notes: tuple[str, ...]
     """Start-up lines: each default that was taken, each warning of a file."""
 
@@ -75,6 +80,7 @@ def read_files(options: Options) -> Files:
     policy = _policy(options.audit.policy_file, faults, notes)
     token_file = _token_file(options.authentication.token_auth_file, faults, notes)
     upstream = _upstream(options, faults, notes)
+    types = _types(options.audit.protobuf_tables, faults)
     client_ca = options.authentication.client_ca_file
     _check_authorities(client_ca, faults)
     if client_ca and options.upstream.upstream_identity == "passthrough":
@@ -96,7 +102,22 @@ def read_files(options: Options) -> Files:
         faults.append("--audit-log-mode batch and --audit-log-truncate-enabled: not wired yet")
     if faults or policy is None or upstream is None:
         raise FilesError(tuple(faults))
-    return Files(policy, token_file, upstream, tuple(notes))
+    return Files(policy, token_file, upstream, types, tuple(notes))
+
+
+def _types(paths: tuple[str, ...], faults: list[str]) -> Decoder:
+    """The decoder of protobuf bodies, with the operator's tables over the built-in one."""
+    tables = []
+    for path in paths:
+        known = len(faults)
+        raw = _read(path, "--audit-protobuf-table", faults)
+        if len(faults) > known:
+            continue
+        try:
+            tables.append(parse_table(raw))
+        except WireTableError as error:
+            faults += [f"--audit-protobuf-table {path}: {fault}" for fault in error.faults]
+    return Decoder(merged(tuple(tables))) if tables else BUILTIN_TYPES
 
 
 def _read(path: str, flag: str, faults: list[str]) -> bytes:
@@ -267,6 +288,7 @@ def compose(
         new_audit_id=lambda: str(uuid.uuid4()),
         facts_of=facts_of,
         report=report,
+        types=files.types,
         limits=Limits(
             request_timeout=options.serving.request_timeout,
             request_copy=options.audit.capture_request_limit,

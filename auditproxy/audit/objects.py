@@ -100,6 +100,7 @@ def request_object(
     omit_managed_fields: bool,
     code: int,
     status: Status | None,
+    types: Decoder = BUILTIN_TYPES,
 ) -> Recorded:
     """What a request's body adds, given how the request ended (``code`` and its Status)."""
     if not records_request(info) or not decoded_by_server(info, code, status):
@@ -109,7 +110,7 @@ def request_object(
             return _patch(content_type, body, level)
         if not body and info.verb in ("delete", "deletecollection"):
             return NOTHING
-        return _submitted(info, content_type, body, level, omit_managed_fields)
+        return _submitted(info, content_type, body, level, omit_managed_fields, types)
     except SerializationError as error:
         return _omitted(REQUEST_OBJECT_OMITTED, str(error)) if code < 400 else NOTHING
 
@@ -157,7 +158,12 @@ def _patch(content_type: str, body: bytes, level: Level) -> Recorded:
 
 
 def _submitted(
-    info: RequestInfo, content_type: str, body: bytes, level: Level, omit_managed_fields: bool
+    info: RequestInfo,
+    content_type: str,
+    body: bytes,
+    level: Level,
+    omit_managed_fields: bool,
+    types: Decoder,
 ) -> Recorded:
     """The object of a create or update, or the DeleteOptions of a delete."""
     media_type = bodies.base_type(content_type) or JSON
@@ -165,7 +171,7 @@ def _submitted(
         return NOTHING
     deleting = info.verb in ("delete", "deletecollection")
     if media_type == PROTOBUF:
-        return _submitted_protobuf(body, level, deleting, omit_managed_fields)
+        return _submitted_protobuf(body, level, deleting, omit_managed_fields, types)
     members = bodies.members(yaml.to_json(body) if media_type == YAML else body)
     if deleting:
         return _delete_options(
@@ -182,7 +188,7 @@ def _submitted(
 
 
 def _submitted_protobuf(
-    body: bytes, level: Level, deleting: bool, omit_managed_fields: bool
+    body: bytes, level: Level, deleting: bool, omit_managed_fields: bool, types: Decoder
 ) -> Recorded:
     """A protobuf body as its JSON; of kinds that the table has not, only the metadata."""
     envelope = protobuf.envelope(body)
@@ -192,7 +198,7 @@ def _submitted_protobuf(
     if level < Level.REQUEST:
         return Recorded(metadata=metadata)
     try:
-        raw = BUILTIN_TYPES.decode_object(envelope, omit_managed_fields=omit_managed_fields)
+        raw = types.decode_object(envelope, omit_managed_fields=omit_managed_fields)
     except ProtobufError as error:
         why = f"protobuf: {error}"
         return Recorded(metadata=metadata, annotations=((REQUEST_OBJECT_OMITTED, why),))
@@ -221,6 +227,7 @@ def response_object(
     omit_managed_fields: bool,
     code: int,
     decoded_limit: int,
+    types: Decoder = BUILTIN_TYPES,
 ) -> Recorded:
     """What an answer's body adds: its Status at every level, its object at RequestResponse.
 
@@ -230,7 +237,7 @@ def response_object(
         plain = bodies.inflate(body, content_encoding, decoded_limit)
         media_type = bodies.base_type(content_type)
         if media_type == PROTOBUF:
-            return _answered_protobuf(plain, level, omit_managed_fields)
+            return _answered_protobuf(plain, level, omit_managed_fields, types)
         if media_type == YAML:
             plain = yaml.to_json(plain)
         elif media_type != JSON:
@@ -265,14 +272,16 @@ def _answered(plain: bytes, level: Level, omit_managed_fields: bool) -> Recorded
     return Recorded(object=msgspec.Raw(json.compact(plain)))
 
 
-def _answered_protobuf(plain: bytes, level: Level, omit_managed_fields: bool) -> Recorded:
+def _answered_protobuf(
+    plain: bytes, level: Level, omit_managed_fields: bool, types: Decoder
+) -> Recorded:
     """Record a protobuf answer as its JSON."""
     envelope = protobuf.envelope(plain)
     if envelope.kind != "Status":
         if level < Level.REQUEST_RESPONSE:
             return NOTHING
         try:
-            raw = BUILTIN_TYPES.decode_object(envelope, omit_managed_fields=omit_managed_fields)
+            raw = types.decode_object(envelope, omit_managed_fields=omit_managed_fields)
         except ProtobufError as error:
             return _omitted(RESPONSE_OBJECT_OMITTED, f"protobuf: {error}")
         return Recorded(object=msgspec.Raw(raw))

@@ -9,11 +9,13 @@ from auditproxy.apis.audit import RequestAuditConfig
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.metrics import Metrics
+from auditproxy.audit.objects import BUILTIN_TYPES
 from auditproxy.authentication.authenticator import Authenticator, Identity
 from auditproxy.authentication.x509 import PeerCertificate
 from auditproxy.authorization.authorizer import Authorizer
 from auditproxy.authorization.impersonation import Impersonated
 from auditproxy.request.headers import ClientHeaders, RawHeaders
+from auditproxy.serializer.wiredecoder import Decoder
 from auditproxy.server.upstream import UpstreamPool
 
 
@@ -89,6 +91,7 @@ class Services:
     facts_of: Callable[[Any], ConnectionFacts]
     report: Callable[[str], None]
     limits: Limits = field(default_factory=Limits)
+    types: Decoder = BUILTIN_TYPES
     pending: "set[Any]" = field(default_factory=set)
 
     def authentication_failed(self, why: str, remote: str) -> None:
