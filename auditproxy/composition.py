@@ -128,6 +128,7 @@ class Composed:
             new_audit_id=lambda: str(uuid.uuid4()),
             facts_of=facts_of,
             report=self._report,
+            types=files.types,
             limits=Limits(
                 request_timeout=options.serving.request_timeout,
                 request_copy=options.audit.capture_request_limit,

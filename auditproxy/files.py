@@ -8,10 +8,14 @@ from pathlib import Path
 
 from auditproxy.apis.audit import Policy
 from auditproxy.audit.builtin import BUILTIN_POLICY
+from auditproxy.audit.objects import BUILTIN_TYPES
 from auditproxy.audit.policy import PolicyError, load_policy
 from auditproxy.authentication.tokenfile import TokenFile, TokenFileError, parse_token_file
 from auditproxy.authentication.verification import BundleError, CertificateAuthorities
 from auditproxy.options import Options
+from auditproxy.serializer.wiredecoder import Decoder
+from auditproxy.serializer.wiretable import WireTableError, merged
+from auditproxy.serializer.wiretable import parse as parse_table
 from auditproxy.server.credentials import CredentialError
 from auditproxy.server.frontproxy import with_front_proxy
 from auditproxy.server.kubeconfig import Upstream, load_upstream
@@ -24,6 +28,7 @@ class Files:
     policy: Policy
     token_file: TokenFile | None
     upstream: Upstream
+    types: Decoder
     notes: tuple[str, ...]
     """Start-up lines: each default that was taken, each warning of a file."""
     client_authorities: CertificateAuthorities | None = None
@@ -45,6 +50,7 @@ def read_files(options: Options) -> Files:
     policy = read_policy(options.audit.policy_file, faults, notes)
     token_file = read_token_file(options.authentication.token_auth_file, faults, notes)
     upstream = read_upstream(options, faults, notes)
+    types = read_types(options.audit.protobuf_tables, faults)
     client_ca = options.authentication.client_ca_file
     client_authorities = read_authorities(client_ca, "--client-ca-file", faults)
     front_proxy_authorities = read_authorities(
@@ -83,8 +89,29 @@ def read_files(options: Options) -> Files:
     if faults or policy is None or upstream is None:
         raise FilesError(tuple(faults))
     return Files(
-        policy, token_file, upstream, tuple(notes), client_authorities, front_proxy_authorities
+        policy,
+        token_file,
+        upstream,
+        types,
+        tuple(notes),
+        client_authorities,
+        front_proxy_authorities,
     )
+
+
+def read_types(paths: tuple[str, ...], faults: list[str]) -> Decoder:
+    """The decoder of protobuf bodies, with the operator's tables over the built-in one."""
+    tables = []
+    for path in paths:
+        known = len(faults)
+        raw = _read(path, "--audit-protobuf-table", faults)
+        if len(faults) > known:
+            continue
+        try:
+            tables.append(parse_table(raw))
+        except WireTableError as error:
+            faults += [f"--audit-protobuf-table {path}: {fault}" for fault in error.faults]
+    return Decoder(merged(tuple(tables))) if tables else BUILTIN_TYPES
 
 
 def _read(path: str, flag: str, faults: list[str]) -> bytes:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from auditproxy.audit.objects import BUILTIN_TYPES
 from auditproxy.files import FilesError, default_kubeconfig, read_files
 from tests.fakes.authority import Authority
 from tests.fakes.options import options
+from tests.fakes.wire import envelope, number_field
 
 ROOT = Authority("root")
 POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
@@ -160,3 +162,20 @@ def test_no_upstream_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         f"there is no upstream: {tmp_path / 'nothing'} does not exist and this is no pod of a "
         "cluster; give --kubeconfig",
     )
+
+
+def test_protobuf_tables(tmp_path: Path) -> None:
+    """Tables of the operator's are merged over the built-in one; all faults are told with the file."""
+    table, broken = tmp_path / "table.json", tmp_path / "broken.json"
+    rows = '[[0, "@typemeta"], [1, "size", "v"]]'
+    table.write_text(f'{{"kinds": {{"x.io/v1/Foo": "foo"}}, "types": {{"foo": {rows}}}}}')
+    broken.write_text('{"kinds": {"Foo": "none"}, "types": {}}')
+    path = kubeconfig(tmp_path)
+    files = read_files(options(kubeconfig=path, protobuf_tables=(str(table),)))
+    body = envelope("x.io/v1", "Foo", number_field(1, 5))
+    assert files.types.decode(body) == b'{"kind":"Foo","apiVersion":"x.io/v1","size":5}'
+    with pytest.raises(FilesError) as raised:
+        read_files(options(kubeconfig=path, protobuf_tables=(str(broken), "/none")))
+    assert len(raised.value.faults) == 3
+    assert f"--audit-protobuf-table {broken}: kinds: Foo: no message 'none'" in raised.value.faults
+    assert read_files(options(kubeconfig=path)).types is BUILTIN_TYPES

@@ -302,7 +302,7 @@ class Exchange:
             return
         if self.captured.code and not self.long_running:
             self._record_answer()
-        record_request(self.context, self.info, self.captured)
+        record_request(self.context, self.info, self.captured, types=self.services.types)
         record_end(self.context, self.info, self.captured)
 
     def _record_answer(self) -> None:
@@ -314,6 +314,7 @@ class Exchange:
             long_running=self.long_running,
             infer_decision=self.services.infer_decision,
             decoded_limit=self.services.limits.response_copy,
+            types=self.services.types,
         )
 
     def _recorded(self, decoding: "asyncio.Future[None]") -> None:
