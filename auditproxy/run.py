@@ -7,21 +7,19 @@ serve(options)                   all of it, until SIGTERM or SIGINT
 """
 
 import asyncio
-import datetime
 import gc
+import resource
 import signal
-import socket
-import ssl
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from auditproxy import operatorlog
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.metrics import Metrics
 from auditproxy.auditbackends import AuditSink, open_backends
-from auditproxy.composition import NANOSECONDS, Composed, Files, FilesError, compose, read_files
+from auditproxy.composition import NANOSECONDS, Composed
+from auditproxy.files import Files, FilesError, read_files
 from auditproxy.logbackend import LogFileError
 from auditproxy.options import (
     AuditLogOptions,
@@ -32,11 +30,16 @@ from auditproxy.options import (
     ServingOptions,
     UpstreamOptions,
 )
-from auditproxy.server.certificates import CertificateError, ensure_self_signed
+from auditproxy.reloadable import new_reloader
+from auditproxy.reloading import Reloader
+from auditproxy.server.certificates import CertificateError
+from auditproxy.server.connectionlimits import ConnectionLimits
 from auditproxy.server.handler import Handler
 from auditproxy.server.health import HealthServer
-from auditproxy.server.serving import Serving, ServingError, serving_context
+from auditproxy.server.serving import Serving
+from auditproxy.server.serving_tls import ServingError
 from auditproxy.server.upstream import tune_tls_buffers
+from auditproxy.servingcertificate import listener_context, serving_certificate
 
 UNDELIVERED = 3
 """The exit code of a process that lost audit events."""
@@ -58,38 +61,10 @@ def check(options: Options) -> tuple[str, ...]:
     except FilesError as error:
         faults += error.faults
     try:
-        _serving_tls(options, make=False)
+        serving_certificate(options, make=False)
     except (ServingError, CertificateError) as error:
         faults.append(str(error))
     return tuple(faults)
-
-
-def _serving_tls(
-    options: Options, *, make: bool
-) -> tuple[ssl.SSLContext | None, str, tuple[str, ...]]:
-    """The TLS context of the listener, the certificate's path, and start-up lines."""
-    serving = options.serving
-    certificate, key = serving.tls_cert_file, serving.tls_private_key_file
-    notes: tuple[str, ...] = ()
-    if not certificate:
-        if not make:
-            return None, "", ()
-        names: tuple[str, ...] = ("localhost", socket.gethostname(), "127.0.0.1", "::1")
-        if serving.bind_address not in ("0.0.0.0", "::", "127.0.0.1", "::1"):  # noqa: S104
-            names = (*names, serving.bind_address)
-        made = ensure_self_signed(
-            Path(serving.cert_dir), names, datetime.datetime.now(datetime.UTC)
-        )
-        certificate, key = str(made[0]), str(made[1])
-        how = "made a" if made[2] else "using the"
-        notes = (f"no --tls-cert-file: {how} self-signed certificate {certificate}",)
-    context = serving_context(
-        certificate,
-        key,
-        client_ca=options.authentication.client_ca_file or None,
-        minimum=serving.tls_min_version,
-    )
-    return context, certificate, notes
 
 
 class Proxy:
@@ -103,6 +78,7 @@ class Proxy:
         health: HealthServer,
         sink: AuditSink,
         metrics: Metrics,
+        reloader: Reloader,
     ) -> None:
         self.port = 0
         self.health_port = 0
@@ -113,6 +89,8 @@ class Proxy:
         self._health = health
         self._sink = sink
         self.metrics = metrics
+        self.reloader = reloader
+        self._reloading: asyncio.Task[None] | None = None
 
     @property
     def backend(self) -> Backend:
@@ -132,18 +110,22 @@ class Proxy:
         serving = self._options.serving
         self.port = await self._serving.start(serving.bind_address, serving.secure_port)
         self._health.ready()
+        self._reloading = asyncio.create_task(self.reloader.run())
 
     async def settle(self) -> None:
         """Wait until every finished request has its last event."""
         await self._serving.handler.finish_events()
 
     def reopen(self) -> None:
-        """Open the log file again, after somebody moved it away."""
+        """Open the log file again, after somebody moved it away, and read changed files again."""
+        self.reloader.wake()
         self._sink.reopen()
 
     async def close(self, *, delay: float = 0.0) -> None:
         """Fail /readyz, wait, stop accepting, end requests, write their events, close the log."""
         self._health.shutting_down()
+        if self._reloading is not None:
+            self._reloading.cancel()
         if delay:
             await asyncio.sleep(delay)
         grace = self._options.serving.request_timeout / NANOSECONDS
@@ -170,15 +152,26 @@ async def build(
         if sink is None
         else AuditSink(sink, lambda: None)
     )
-    composed = compose(options, files, sink=opened.backend, metrics=metrics, report=report)
+    composed = Composed(options, files, sink=opened.backend, metrics=metrics, report=report)
     handler = Handler(composed.services)
-    context, certificate, notes = _serving_tls(options, make=True) if tls else (None, "", ())
-    for note in (*files.notes, *notes):
+    certificate = serving_certificate(options, make=True) if tls else None
+    for note in (*files.notes, *(certificate.notes if certificate else ())):
         operatorlog.info(note)
-    serving = Serving(handler, context, report=report)
+    context = listener_context(options, certificate.pair, files) if certificate else None
+    serving = Serving(
+        handler,
+        context,
+        report=report,
+        limits=ConnectionLimits(
+            options.serving.max_connections, options.serving.max_connections_per_address
+        ),
+        proxy_protocol=options.serving.proxy_protocol,
+    )
     health = HealthServer(metrics.registry)
-    proxy = Proxy(options, composed, serving, health, opened, metrics)
-    proxy.certificate = certificate
+    reloader = new_reloader(options, composed, serving, certificate, report)
+    health.add_information(reloader.describe)
+    proxy = Proxy(options, composed, serving, health, opened, metrics, reloader)
+    proxy.certificate = certificate.certificate if certificate else ""
     return proxy
 
 
@@ -214,6 +207,11 @@ async def start_proxy_for_demo(files: Any) -> Proxy:
     return proxy
 
 
+def forbid_core_dumps() -> None:
+    """Leave no memory, which holds tokens and keys, behind in a file when the process crashes."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def tune_garbage_collector() -> None:
     """Let the collector look at new objects only, and seldom: requests leave no cycles behind.
 
@@ -236,15 +234,17 @@ async def serve(options: Options) -> int:
         raise StartError(error.faults) from None
     except (ServingError, CertificateError, LogFileError) as error:
         raise StartError((str(error),)) from None
-    operatorlog.info(
-        f"serving on {options.serving.bind_address}:{proxy.port}, audit backend {proxy.backend}"
-    )
-    tune_garbage_collector()
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, proxy.reopen)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    # Whoever waits for this line may send signals from now on.
+    operatorlog.info(
+        f"serving on {options.serving.bind_address}:{proxy.port}, audit backend {proxy.backend}"
+    )
+    tune_garbage_collector()
+    forbid_core_dumps()
     await stop.wait()
     operatorlog.info("shutting down; a second signal ends at once")
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.configuration import MAXIMUM_SIZE, load_configuration, parse_configuration
-from auditproxy.flags.pflag import BOOL, BYTES, FLOAT, INT
+from auditproxy.flags.pflag import BOOL, BYTES, FLOAT, INT, LIST
 from auditproxy.flags.serve import SETTINGS, options_from
 from auditproxy.options import Options
 
@@ -72,6 +72,7 @@ def test_every_setting_can_be_written() -> None:
     for setting in SETTINGS:
         plain = setting.flag.kind in (BOOL, INT, BYTES, FLOAT)
         value = setting.flag.default if plain else setting.flag.shown_default.strip('"')
+        value = list(setting.flag.default) if setting.flag.kind is LIST else value
         document.setdefault(setting.section, {})[setting.key] = value
     read = parse_configuration(yaml.safe_dump(document), PATH)
     assert read.faults == ()
@@ -212,7 +213,8 @@ def test_every_fault_at_once() -> None:
         "write one without quotes, as 6443",
         f"{PATH}:4: serving.foo: unknown field; remove it, or write one of bindAddress, "
         "securePort, certDir, tlsCertFile, tlsPrivateKeyFile, tlsMinVersion, requestTimeout, "
-        "shutdownAuditGracePeriod, shutdownDelayDuration",
+        "shutdownAuditGracePeriod, shutdownDelayDuration, trustedProxyCidrs, proxyProtocol, "
+        "maxConnections, maxConnectionsPerAddress",
         f"{PATH}: kind is missing; add kind: ProxyConfiguration",
     )
     assert read.values == {"audit-log-path": "-"}

@@ -19,7 +19,7 @@ from tests.e2e.cluster import free_ports
 from tests.fakes.options import options
 from tests.fakes.proxy import request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
-from tests.test_composition import POLICY
+from tests.test_files import POLICY
 
 
 @dataclass

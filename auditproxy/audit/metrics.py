@@ -25,6 +25,7 @@ from prometheus_client import (
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import LEVEL_WORDS, Level
+from auditproxy.audit.reload_metrics import ReloadMetrics
 from auditproxy.audit.request_metrics import (
     OTHER,
     clean_code,
@@ -156,12 +157,29 @@ class Metrics:
             ("code",),
             registry=registry,
         )
+        self._connections = Gauge(
+            "auditproxy_connections",
+            "Open connections of clients, those within their handshake among them.",
+            registry=registry,
+        )
+        self._refused_connections = Counter(
+            "auditproxy_connections_refused",
+            "Connections of clients that were closed at once, by the limit that was reached.",
+            ("limit",),
+            registry=registry,
+        )
+        self._proxy_protocol_errors = Counter(
+            "auditproxy_proxy_protocol_errors",
+            "Connections of trusted proxies that were closed for want of a PROXY header.",
+            registry=registry,
+        )
         self._log_reopened = Counter(
             "auditproxy_audit_log_reopened",
             "How often the log file was opened again, by reason.",
             ("reason",),
             registry=registry,
         )
+        self.reloads = ReloadMetrics(registry)
         self._known: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
         self._resources: set[tuple[str, str, str, str]] = set()
 
@@ -270,3 +288,15 @@ class Metrics:
     def rejected_unparsed(self, code: int) -> None:
         """Bytes that were no request were answered with ``code``."""
         self._unparsed.labels(str(code)).inc()
+
+    def connections(self, count: Callable[[], int]) -> None:
+        """Have the open connections counted by ``count`` whenever somebody asks."""
+        self._connections.set_function(count)
+
+    def connection_refused(self, limit: str) -> None:
+        """A connection was closed at once; ``limit`` is ``total`` or ``address``."""
+        self._refused_connections.labels(limit).inc()
+
+    def proxy_protocol_error(self) -> None:
+        """A trusted proxy's connection did not begin with a PROXY header."""
+        self._proxy_protocol_errors.inc()

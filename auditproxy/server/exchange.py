@@ -66,16 +66,17 @@ class Exchange:
         received = services.wall_clock()
         message = request.head
         self.headers = ClientHeaders(message.raw_headers)
-        self.context = AuditContext(
-            audit_id_from(self.headers) or services.new_audit_id(), received
-        )
+        audit_id = audit_id_from(self.headers) or services.new_audit_id()
+        self.context = AuditContext(audit_id, received)
         self.services = services
         self.request = request
         self.task: asyncio.Task[Any] | None = asyncio.current_task()
         self.method: str = message.method
         self.connection: ClientConnection = request.protocol  # type: ignore[assignment]
         if self.connection.facts is None:
-            self.connection.facts = services.facts_of(request.transport)
+            self.connection.facts = services.facts_of(
+                request.transport, self.connection.told_address
+            )
         self.facts = self.connection.facts
         self.target = NO_TARGET
         self.info = RequestInfo(is_resource_request=False, path="", verb=self.method.lower())
@@ -105,8 +106,7 @@ class Exchange:
         message = self.request.head
         raw = message.path.encode("utf-8", "surrogateescape")
         self.request_uri = message.path
-        version = (message.version.major, message.version.minor)
-        fault = framing_fault(self.headers, version)
+        fault = framing_fault(self.headers, (message.version.major, message.version.minor))
         if fault is None and len(raw) > LONGEST_TARGET:
             fault = failure(414, "", f"the request target is longer than {LONGEST_TARGET} bytes")
         if fault is not None:
@@ -119,13 +119,12 @@ class Exchange:
         is_ours = self.method == "CONNECT" or self.target.is_for(self.headers.get("host"))
         if raw == b"*" or not is_ours:
             raise self.fail(new_bad_request("the request target is no path of this host"))
-        header_fault = self.headers.fault()
         try:
             self.info = resolve(self.method, self.target)
         except RequestInfoError as error:
             raise self._unresolvable(raw, error) from None
         self.long_running = is_long_running(self.info)
-        if header_fault is not None:
+        if (header_fault := self.headers.fault(self.services.front_proxy)) is not None:
             raise self.fail(new_bad_request(header_fault))
 
     def _unresolvable(self, raw: bytes, error: RequestInfoError) -> Refused:
@@ -194,7 +193,7 @@ class Exchange:
             info=self.info,
             request_uri=self.request_uri,
             user=user,
-            source_ips=source_ips(self.headers, self.facts.remote),
+            source_ips=source_ips(self.headers, self.facts.remote, self.services.trusted_proxies),
             user_agent=user_agent(self.headers),
             failed=failed,
         )
@@ -303,7 +302,7 @@ class Exchange:
             return
         if self.captured.code and not self.long_running:
             self._record_answer()
-        record_request(self.context, self.info, self.captured)
+        record_request(self.context, self.info, self.captured, types=self.services.types)
         record_end(self.context, self.info, self.captured)
 
     def _record_answer(self) -> None:
@@ -315,6 +314,7 @@ class Exchange:
             long_running=self.long_running,
             infer_decision=self.services.infer_decision,
             decoded_limit=self.services.limits.response_copy,
+            types=self.services.types,
         )
 
     def _recorded(self, decoding: "asyncio.Future[None]") -> None:

@@ -15,7 +15,7 @@ used beside them.
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -40,13 +40,22 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """The upstream of one configuration; ``source`` says of which, for the start-up line."""
+    """The upstream of one configuration; ``source`` says of which, for the start-up line.
+
+    ``context`` is the name of the context that was taken, "" in a pod. ``files``
+    are those that were read, by whose content a change shows. ``tls`` is that of
+    ``passthrough``; ``front_proxy`` is what server/frontproxy.py makes of it.
+    """
 
     impersonating: UpstreamTarget
     passthrough: UpstreamTarget
     credential: Credential
     source: str
     warnings: tuple[str, ...] = ()
+    context: str = ""
+    files: tuple[str, ...] = ()
+    tls: TlsMaterial = field(default_factory=TlsMaterial, repr=False)
+    front_proxy: UpstreamTarget | None = None
 
 
 def load_upstream(
@@ -81,8 +90,11 @@ def _in_cluster(environment: Mapping[str, str], service_account: Path) -> Upstre
         )
     name = f"[{host}]" if ":" in host else host
     ca = read_bytes(str(ca_file), source)
-    target = _target(f"https://{name}:{port}", "", source, TlsMaterial(ca=ca))
-    return Upstream(target, target, FileCredential(token_file), source)
+    tls = TlsMaterial(ca=ca)
+    target = _target(f"https://{name}:{port}", "", source, tls)
+    # The token is renewed by its credential, without a new pool.
+    credential, files = FileCredential(token_file), (str(ca_file),)
+    return Upstream(target, target, credential, source, files=files, tls=tls)
 
 
 def _from_file(path: str, context: str) -> Upstream:
@@ -100,14 +112,34 @@ def _from_file(path: str, context: str) -> Upstream:
     tls = tls_material(cluster, user, source)
     server_name = text_of(cluster, "tls-server-name", source)
     impersonating = _target(server, server_name, source, tls)
-    passthrough = _target(server, server_name, source, tls.without_certificate())
+    plain_tls = tls.without_certificate()
+    passthrough = _target(server, server_name, source, plain_tls)
     warnings = []
     if impersonating.ssl_context is None:
         warnings.append(f"{source}: the server is http://, credentials travel in clear text")
     elif not tls.verify:
         warnings.append(f"{source}: insecure-skip-tls-verify, anybody can pose as the API server")
     credential = credential_of(user, cluster, impersonating.ssl_context, source)
-    return Upstream(impersonating, passthrough, credential, source, tuple(warnings))
+    parts = (str(Path(part).expanduser()) for part in path.split(os.pathsep) if part)
+    named = (
+        str(entry.directory / entry[key])
+        for entry, key in (
+            (cluster, "certificate-authority"),
+            (user, "client-certificate"),
+            (user, "client-key"),
+        )
+        if entry.get(key) and not entry.get(f"{key}-data")
+    )
+    return Upstream(
+        impersonating,
+        passthrough,
+        credential,
+        source,
+        warnings=tuple(warnings),
+        context=context,
+        files=(*parts, *named),
+        tls=plain_tls,
+    )
 
 
 def _target(server: str, server_name: str, source: str, tls: TlsMaterial) -> UpstreamTarget:

@@ -39,7 +39,8 @@ def test_names_are_unique_and_sections_in_order() -> None:
 def test_defaults_can_be_given() -> None:
     """Every shown default reads back as the default."""
     words = [
-        f"--{setting.flag.name}={setting.flag.shown_default.strip(chr(34))}" for setting in SETTINGS
+        f"--{setting.flag.name}={setting.flag.shown_default.strip(chr(34) + '[]')}"
+        for setting in SETTINGS
     ]
     parsed = parse(words, FLAGS)
     assert parsed.faults == ()

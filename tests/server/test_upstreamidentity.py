@@ -4,11 +4,12 @@ import pytest
 
 from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.authenticator import Identity, identify
-from auditproxy.server.credentials import StaticCredential, UpstreamTarget
+from auditproxy.server.credentials import NoCredential, StaticCredential, UpstreamTarget
 from auditproxy.server.upstream import UpstreamPool
 from auditproxy.server.upstreamidentity import (
     Impersonating,
     PassingThrough,
+    RequestHeader,
     UnforwardableIdentityError,
 )
 
@@ -47,3 +48,36 @@ async def test_passing_through() -> None:
     )
     with pytest.raises(UnforwardableIdentityError, match="x509"):
         await way.headers(known("x509"), ALICE, None)
+
+
+async def test_request_header() -> None:
+    """The user's name and nothing of anybody's credential, whoever the client was."""
+    way = RequestHeader(UpstreamPool(TARGET), TARGET)
+    assert (way.host, way.base_path) == (b"h:6443", b"/base")
+    for method in ("bearer", "x509", "requestheader", "anonymous"):
+        assert await way.headers(known(method), ALICE, None) == (
+            (b"X-Remote-User", b"alice"),
+            (b"X-Remote-Group", b"dev"),
+        )
+    assert await way.headers(known(), JANE, JANE) == ((b"X-Remote-User", b"jane"),)
+    with pytest.raises(UnforwardableIdentityError):
+        await way.headers(known(), UserInfo(username=""), None)
+
+
+async def test_original_user() -> None:
+    """T018: who impersonates is told in an extra field, with either kind of identity of ours."""
+    pool = UpstreamPool(TARGET)
+    key = "example.com/original-user"
+    for way, prefix in (
+        (Impersonating(pool, TARGET, NoCredential(), key), b"Impersonate-"),
+        (RequestHeader(pool, TARGET, key), b"X-Remote-"),
+    ):
+        assert await way.headers(known(), JANE, JANE) == (
+            (prefix + b"User", b"jane"),
+            (prefix + b"Extra-example.com%2Foriginal-user", b"alice"),
+        )
+        assert key.encode() not in b"".join(
+            name for name, _ in await way.headers(known(), ALICE, None)
+        )
+        with pytest.raises(UnforwardableIdentityError):
+            await way.headers(known(), UserInfo(username="jane", extra={key: ("a",)}), JANE)
