@@ -116,9 +116,18 @@ def request(
 
 @contextlib.asynccontextmanager
 async def proxy_before(
-    port: int, folder: Path, *, policy: str = EVERYTHING, tokens: str = TOKENS, **flags: Any
+    port: int,
+    folder: Path,
+    *,
+    policy: str = EVERYTHING,
+    tokens: str = TOKENS,
+    own_backend: bool = False,
+    **flags: Any,
 ) -> AsyncIterator[RunningProxy]:
-    """A proxy in front of the plain HTTP server on ``port``; tokens by file, no reviews."""
+    """A proxy in front of the plain HTTP server on ``port``; tokens by file, no reviews.
+
+    With ``own_backend`` events go where the flags say, and nothing is collected.
+    """
     (folder / "policy.yaml").write_text(policy, encoding="utf-8")
     (folder / "tokens.csv").write_text(tokens, encoding="utf-8")
     kubeconfig = {
@@ -138,7 +147,7 @@ async def proxy_before(
         "authentication_token_review": False,
         **flags,
     }
-    proxy = await build(options(**flags), sink=collector)
+    proxy = await build(options(**flags), sink=None if own_backend else collector)
     running = RunningProxy(proxy, collector)
     await proxy.start()
     try:
