@@ -260,7 +260,12 @@ def compose(
         upstream=(
             PassingThrough(passthrough, upstream.passthrough)
             if passing
-            else Impersonating(impersonating, upstream.impersonating, upstream.credential)
+            else Impersonating(
+                impersonating,
+                upstream.impersonating,
+                upstream.credential,
+                options.upstream.marker(),
+            )
         ),
         wall_clock=time.time_ns,
         monotonic_clock=time.perf_counter_ns,

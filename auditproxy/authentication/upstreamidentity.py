@@ -23,13 +23,17 @@ class UnforwardableIdentityError(ValueError):
     """Forwarded, this identity would act as somebody else; the text holds no credential."""
 
 
-def impersonation_headers(user: UserInfo) -> RawHeaders:
+def impersonation_headers(user: UserInfo, marker: tuple[str, str] | None = None) -> RawHeaders:
     """The Impersonate-* lines that make kube-apiserver see exactly this user.
 
-    One line per value, in the user's order; uid only when there is one. Raises
+    One line per value, in the user's order; uid only when there is one. ``marker``
+    is an extra key, in lower case, and its one value, which come last. Raises
     UnforwardableIdentityError for a user that header values cannot carry, an empty
-    username above all: without one the request would run as ourselves.
+    username above all: without one the request would run as ourselves. Also for a
+    user with an extra of the marker's key: only the proxy may set it.
     """
+    if marker is not None:
+        refuse_marked(user, marker)
     fault = wire_safe(user)
     if fault is not None:
         raise UnforwardableIdentityError(f"the user cannot be forwarded: {fault}")
@@ -40,7 +44,21 @@ def impersonation_headers(user: UserInfo) -> RawHeaders:
     for key, values in user.extra.items():
         name = b"Impersonate-Extra-" + escape_extra_key(key)
         lines += [(name, value.encode()) for value in values]
+    if marker is not None:
+        key, value = marker
+        lines.append((b"Impersonate-Extra-" + escape_extra_key(key), value.encode()))
     return tuple(lines)
+
+
+def refuse_marked(user: UserInfo, marker: tuple[str, str]) -> None:
+    """Raise UnforwardableIdentityError for a user with an extra of the marker's key.
+
+    Keys are compared as kube-apiserver reads them from a header name: A-Z lowered.
+    """
+    if any(lower_ascii(key) == marker[0] for key in user.extra):
+        raise UnforwardableIdentityError(
+            "the user cannot be forwarded: an extra key is the mark of the proxy itself"
+        )
 
 
 def passthrough_headers(identity: Identity, wanted: UserInfo | None = None) -> RawHeaders:

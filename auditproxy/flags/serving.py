@@ -81,6 +81,14 @@ SERVING_SETTINGS = (
         "How the kube-apiserver learns who asks: impersonate (the proxy's credential with "
         "Impersonate-* headers) or passthrough (the client's own bearer token).",
     ),
+    setting(
+        "upstream.impersonation_marker_extra",
+        "impersonation-marker-extra",
+        STRING,
+        "Extra field, as key=value, that every forwarded request carries, such as "
+        "auditproxy.io/via=auditproxy, so that an admission policy can refuse what did not come "
+        "through the proxy. Users who bring this key themselves are refused. Empty means none.",
+    ),
 )
 """In the order of help and documentation."""
 

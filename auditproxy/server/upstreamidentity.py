@@ -11,6 +11,7 @@ from auditproxy.authentication.upstreamidentity import (
     UnforwardableIdentityError,
     impersonation_headers,
     passthrough_headers,
+    refuse_marked,
 )
 from auditproxy.request.headers import RawHeaders
 from auditproxy.server.credentials import Credential, UpstreamTarget
@@ -20,10 +21,21 @@ __all__ = ["Impersonating", "PassingThrough", "UnforwardableIdentityError"]
 
 
 class Impersonating:
-    """Our own credential and Impersonate-* headers of the user."""
+    """Our own credential and Impersonate-* headers of the user.
 
-    def __init__(self, pool: UpstreamPool, target: UpstreamTarget, credential: Credential) -> None:
+    ``marker`` is an extra key and value that every request carries, by which the
+    API server knows that it came through the proxy.
+    """
+
+    def __init__(
+        self,
+        pool: UpstreamPool,
+        target: UpstreamTarget,
+        credential: Credential,
+        marker: tuple[str, str] | None = None,
+    ) -> None:
         self.pool = pool
+        self._marker = marker
         self.host = target.host_header
         self.base_path = target.base_path.encode()
         self._credential = credential
@@ -35,8 +47,11 @@ class Impersonating:
 
         Raises UnforwardableIdentityError and CredentialError.
         """
+        if self._marker is not None:
+            # Whoever brings the mark with a token or certificate, be it that another is acted as.
+            refuse_marked(identity.user, self._marker)
         authorization = await self._credential.authorization()
-        lines = impersonation_headers(user)
+        lines = impersonation_headers(user, self._marker)
         return lines if authorization is None else ((b"Authorization", authorization), *lines)
 
 
