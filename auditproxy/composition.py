@@ -222,7 +222,11 @@ def connect(options: Options, upstream: Upstream) -> Connected:
         identity = RequestHeader(pools[-1], upstream.front_proxy, original_user)
     else:
         identity = Impersonating(
-            impersonating, upstream.impersonating, upstream.credential, original_user
+            impersonating,
+            upstream.impersonating,
+            upstream.credential,
+            original_user,
+            marker=options.upstream.marker(),
         )
     return Connected(
         upstream=identity,

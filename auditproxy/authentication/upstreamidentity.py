@@ -24,14 +24,21 @@ class UnforwardableIdentityError(ValueError):
     """Forwarded, this identity would act as somebody else; the text holds no credential."""
 
 
-def impersonation_headers(user: UserInfo) -> RawHeaders:
+def impersonation_headers(user: UserInfo, marker: tuple[str, str] | None = None) -> RawHeaders:
     """The Impersonate-* lines that make kube-apiserver see exactly this user.
 
-    One line per value, in the user's order; uid only when there is one. Raises
+    One line per value, in the user's order; uid only when there is one. ``marker``
+    is an extra key, in lower case, and its one value, which come last. Raises
     UnforwardableIdentityError for a user that header values cannot carry, an empty
-    username above all: without one the request would run as ourselves.
+    username above all: without one the request would run as ourselves. Also for a
+    user with an extra of the marker's key: only the proxy may set it.
     """
-    return _lines(b"Impersonate-", user)
+    if marker is None:
+        return _lines(b"Impersonate-", user)
+    refuse_marked(user, marker)
+    key, value = marker
+    mark = (b"Impersonate-Extra-" + escape_extra_key(key), value.encode())
+    return (*_lines(b"Impersonate-", user), mark)
 
 
 def remote_headers(user: UserInfo) -> RawHeaders:
@@ -55,6 +62,17 @@ def _lines(prefix: bytes, user: UserInfo) -> RawHeaders:
         name = prefix + b"Extra-" + escape_extra_key(key)
         lines += [(name, value.encode()) for value in values]
     return tuple(lines)
+
+
+def refuse_marked(user: UserInfo, marker: tuple[str, str]) -> None:
+    """Raise UnforwardableIdentityError for a user with an extra of the marker's key.
+
+    Keys are compared as kube-apiserver reads them from a header name: A-Z lowered.
+    """
+    if any(lower_ascii(key) == marker[0] for key in user.extra):
+        raise UnforwardableIdentityError(
+            "the user cannot be forwarded: an extra key is the mark of the proxy itself"
+        )
 
 
 def passthrough_headers(identity: Identity, wanted: UserInfo | None = None) -> RawHeaders:

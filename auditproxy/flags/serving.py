@@ -140,6 +140,14 @@ SERVING_SETTINGS = (
         "Key of an extra field, as example.com/original-user, in which the kube-apiserver learns "
         "who impersonates the user it sees. Nobody but the proxy can set it. Empty sends none.",
     ),
+    setting(
+        "upstream.impersonation_marker_extra",
+        "impersonation-marker-extra",
+        STRING,
+        "Extra field, as key=value, that every forwarded request carries, such as "
+        "auditproxy.io/via=auditproxy, so that an admission policy can refuse what did not come "
+        "through the proxy. Users who bring this key themselves are refused. Empty means none.",
+    ),
 )
 """In the order of help and documentation."""
 

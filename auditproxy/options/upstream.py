@@ -27,11 +27,33 @@ class UpstreamOptions:
     """PEM file with the key of ``proxy_client_cert_file``."""
     impersonation_original_user_extra: str = ""
     """Key of the extra field in which the upstream learns who impersonates, or ""."""
+    impersonation_marker_extra: str = ""
+    """``key=value`` of an extra that every forwarded request has beside its user's own, so that
+    the API server can tell what came through the proxy; "" is none."""
+
+    def marker(self) -> tuple[str, str] | None:
+        """Key and value of the marker; raises ValueError where there is no ``=``."""
+        if not self.impersonation_marker_extra:
+            return None
+        key, equals, value = self.impersonation_marker_extra.partition("=")
+        if not equals:
+            raise ValueError("the marker is not key=value")
+        return key, value
+
+
+_MARKER = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)/[a-z0-9._-]+=[!-~]+")
+"""A key as of an annotation, with its domain: header names keep no case, so it has no capitals."""
+
+_RESERVED = re.compile(r"(?:[^/]*\.)?(?:k8s|kubernetes)\.io/")
+"""Domains whose extra keys kube-apiserver itself sets and believes."""
 
 
 def upstream_faults(upstream: UpstreamOptions) -> list[str]:
     """Faults of the settings of the upstream."""
-    faults = choice("upstream-identity", upstream.upstream_identity, UPSTREAM_IDENTITIES)
+    faults = [
+        *choice("upstream-identity", upstream.upstream_identity, UPSTREAM_IDENTITIES),
+        *_marker_faults(upstream),
+    ]
     files = upstream.proxy_client_cert_file, upstream.proxy_client_key_file
     if upstream.upstream_identity == "request-header":
         if not all(files):
@@ -55,5 +77,35 @@ def upstream_faults(upstream: UpstreamOptions) -> list[str]:
         faults.append(
             "--impersonation-original-user-extra: with --upstream-identity=passthrough the "
             "kube-apiserver itself knows who impersonates; remove it"
+        )
+    return faults
+
+
+def _marker_faults(upstream: UpstreamOptions) -> list[str]:
+    """Faults of the marker."""
+    marker = upstream.impersonation_marker_extra
+    if not marker:
+        return []
+    faults = []
+    if not _MARKER.fullmatch(marker):
+        faults.append(
+            f"invalid --impersonation-marker-extra {quote(marker)}, must be key=value with a key "
+            "such as auditproxy.io/via in lower case and a value of visible ASCII characters"
+        )
+    elif _RESERVED.match(marker):
+        faults.append(
+            f"invalid --impersonation-marker-extra {quote(marker)}, keys below k8s.io and "
+            "kubernetes.io are kube-apiserver's own"
+        )
+    key = marker.partition("=")[0]
+    if key and key == upstream.impersonation_original_user_extra:
+        faults.append(
+            "--impersonation-marker-extra and --impersonation-original-user-extra have the same "
+            "key; give each its own"
+        )
+    if upstream.upstream_identity != "impersonate":
+        faults.append(
+            "--impersonation-marker-extra needs --upstream-identity=impersonate: otherwise the API "
+            "server takes no extra of an impersonation from the proxy"
         )
     return faults

@@ -12,6 +12,7 @@ from auditproxy.authentication.upstreamidentity import (
     UnforwardableIdentityError,
     impersonation_headers,
     passthrough_headers,
+    refuse_marked,
     remote_headers,
 )
 from auditproxy.request.headers import RawHeaders
@@ -22,7 +23,11 @@ __all__ = ["Impersonating", "PassingThrough", "RequestHeader", "UnforwardableIde
 
 
 class Impersonating:
-    """Our own credential and Impersonate-* headers of the user."""
+    """Our own credential and Impersonate-* headers of the user.
+
+    ``marker`` is an extra key and value that every request carries, by which the
+    API server knows that it came through the proxy.
+    """
 
     def __init__(
         self,
@@ -30,8 +35,11 @@ class Impersonating:
         target: UpstreamTarget,
         credential: Credential,
         original_user_extra: str = "",
+        *,
+        marker: tuple[str, str] | None = None,
     ) -> None:
         self.pool = pool
+        self._marker = marker
         self.host = target.host_header
         self.base_path = target.base_path.encode()
         self._credential = credential
@@ -44,8 +52,12 @@ class Impersonating:
 
         Raises UnforwardableIdentityError and CredentialError.
         """
+        if self._marker is not None:
+            # Whoever brings the mark with a token or certificate, be it that another is acted as.
+            refuse_marked(identity.user, self._marker)
         original = identity.user if wanted is not None else None
-        lines = impersonation_headers(with_original_user(user, original, self._original_user_extra))
+        named = with_original_user(user, original, self._original_user_extra)
+        lines = impersonation_headers(named, self._marker)
         authorization = await self._credential.authorization()
         return lines if authorization is None else ((b"Authorization", authorization), *lines)
 

@@ -175,6 +175,31 @@ class TestPassthrough:
         assert token not in str(caught.value)
 
 
+class TestMarker:
+    """The extra that tells the upstream that a request came through the proxy."""
+
+    @given(
+        st.dictionaries(
+            st.sampled_from(
+                ["auditproxy.io/via", "AUDITPROXY.io/via", "auditproxy.io%2fvia", "other",
+                 "auditproxy.io/v\u0131a", "auditproxy.io/v\u0130a"]
+            ),
+            st.lists(st.sampled_from(["auditproxy", "x"]), max_size=2).map(tuple),
+        )
+    )  # fmt: skip
+    def test_never_forged(self, extra: dict[str, tuple[str, ...]]) -> None:
+        """T004: what the upstream reads under the marker's key is the proxy's value, once, or nothing."""
+        user = UserInfo(username="u", extra=extra)
+        try:
+            lines = impersonation_headers(user, ("auditproxy.io/via", "auditproxy"))
+        except UnforwardableIdentityError:
+            assert len({lower_ascii(key) for key in extra}) < len(extra) or any(
+                key.lower() == "auditproxy.io/via" for key in extra
+            )
+        else:
+            assert as_upstream_reads(lines).extra["auditproxy.io/via"] == ("auditproxy",)
+
+
 FRONT = RequestHeaderConfig(
     username_headers=("X-Remote-User",),
     uid_headers=("X-Remote-Uid",),

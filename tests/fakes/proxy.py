@@ -153,13 +153,17 @@ async def proxy_before(
     policy: str = EVERYTHING,
     tokens: str = TOKENS,
     tls: bool = False,
+    own_backend: bool = False,
     change: Callable[[dict[str, Any]], object] = lambda kubeconfig: None,
     **flags: Any,
 ) -> AsyncIterator[RunningProxy]:
-    """A proxy in front of the plain HTTP server on ``port``; tokens by file, no reviews."""
+    """A proxy in front of the plain HTTP server on ``port``; tokens by file, no reviews.
+
+    With ``own_backend`` events go where the flags say, and nothing is collected.
+    """
     collector = EventCollector()
     flags = {**write_files(port, folder, policy=policy, tokens=tokens, change=change), **flags}
-    proxy = await build(options(**flags), sink=collector, tls=tls)
+    proxy = await build(options(**flags), sink=None if own_backend else collector, tls=tls)
     running = RunningProxy(proxy, collector)
     await proxy.start()
     try:

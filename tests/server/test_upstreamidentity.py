@@ -38,6 +38,46 @@ async def test_impersonating() -> None:
         await way.headers(known(), UserInfo(username=""), None)
 
 
+MARKER = ("auditproxy.io/via", "auditproxy")
+
+
+async def test_marker() -> None:
+    """The marker comes last, for whomever the request acts as."""
+    way = Impersonating(
+        UpstreamPool(TARGET), TARGET, StaticCredential("token", b"Bearer ours"), marker=MARKER
+    )
+    assert await way.headers(known(), JANE, JANE) == (
+        (b"Authorization", b"Bearer ours"),
+        (b"Impersonate-User", b"jane"),
+        (b"Impersonate-Extra-auditproxy.io%2Fvia", b"auditproxy"),
+    )
+
+
+@pytest.mark.parametrize("method", ["bearer", "x509"])
+@pytest.mark.parametrize("key", ["auditproxy.io/via", "Auditproxy.IO/VIA"])
+@pytest.mark.parametrize("values", [("auditproxy",), ("other",), ()], ids=str)
+async def test_nobody_brings_the_marker(key: str, values: tuple[str, ...], method: str) -> None:
+    """T004: who has an extra of the marker's key is refused, as himself and as another."""
+    way = Impersonating(
+        UpstreamPool(TARGET), TARGET, StaticCredential("token", b"Bearer ours"), marker=MARKER
+    )
+    marked = UserInfo(username="mallory", extra={key: values})
+    token = "secret" if method == "bearer" else ""
+    mallory = identify(marked, method=method, token=token)  # type: ignore[arg-type]
+    for identity, user in ((mallory, marked), (mallory, JANE), (known(), marked)):
+        with pytest.raises(UnforwardableIdentityError, match="mark of the proxy"):
+            await way.headers(identity, user, None)
+
+
+async def test_without_a_marker_the_key_is_nothing_special() -> None:
+    """Where no marker is set, the key is forwarded as any other."""
+    way = Impersonating(UpstreamPool(TARGET), TARGET, StaticCredential("token", b"Bearer ours"))
+    user = UserInfo(username="u", extra={"auditproxy.io/via": ("x",)})
+    assert (b"Impersonate-Extra-auditproxy.io%2Fvia", b"x") in await way.headers(
+        known(), user, None
+    )
+
+
 async def test_passing_through() -> None:
     """The client's own token, and what it asked to be; nothing of ours."""
     way = PassingThrough(UpstreamPool(TARGET), TARGET)
