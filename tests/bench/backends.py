@@ -173,6 +173,7 @@ async def load(upstream: Process, seconds: float) -> bool:
     tls = client_context()
     flags = (
         "--both",
+        "--audit-log-maxsize=0",
         "--audit-log-mode=blocking",
         "--audit-webhook-initial-backoff=100ms",
         "--audit-webhook-batch-max-wait=1s",
