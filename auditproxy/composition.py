@@ -1,42 +1,39 @@
-"""Composition: from options to services; reads the files that the options name.
+"""Composition: from options and what their files say to the services of the chain."""
 
-Every fault of every file is found before anything is built, so that an
-operator sees all of them at once.
-"""
-
-import os
+import ipaddress
 import secrets
 import time
 import uuid
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from auditproxy.apis.audit import Policy
 from auditproxy.audit.backend import Backend
-from auditproxy.audit.builtin import BUILTIN_POLICY
 from auditproxy.audit.metrics import Metrics
-from auditproxy.audit.policy import PolicyError, PolicyRuleEvaluator, load_policy
+from auditproxy.audit.policy import PolicyRuleEvaluator
 from auditproxy.authentication.authenticator import TokenAuthenticator
 from auditproxy.authentication.authenticatorfactory import new_authenticator
-from auditproxy.authentication.certificate import PeerCertificate
-from auditproxy.authentication.publickeys import PublicKey, PublicKeyError, read_public_keys
+from auditproxy.authentication.requestheader import (
+    RequestHeaderAuthenticator,
+    RequestHeaderConfig,
+)
 from auditproxy.authentication.serviceaccount import ServiceAccountAuthenticator
 from auditproxy.authentication.tokenfile import (
-    TokenFile,
     TokenFileAuthenticator,
-    TokenFileError,
-    parse_token_file,
 )
 from auditproxy.authentication.tokenreview import Reviewer, TokenReviewAuthenticator
 from auditproxy.authentication.x509 import X509Authenticator
-from auditproxy.authorization.authorizer import PrivilegedGroupAuthorizer
+from auditproxy.authorization.authorizer import Authorizer, PrivilegedGroupAuthorizer
 from auditproxy.authorization.impersonation import DeferredImpersonator, Impersonator
+from auditproxy.files import Files
 from auditproxy.options import Options
+from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
+from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.server.apiclient import ApiClient
-from auditproxy.server.credentials import CredentialError, UpstreamTarget
-from auditproxy.server.kubeconfig import Upstream, load_upstream
+from auditproxy.server.connectionfacts import facts_of
+from auditproxy.server.credentials import UpstreamTarget
+from auditproxy.server.kubeconfig import Upstream
 from auditproxy.server.reviews import (
     CachingReviewer,
     FallbackReviewer,
@@ -44,199 +41,165 @@ from auditproxy.server.reviews import (
     SubjectAccessReviewAuthorizer,
     TokenReviewer,
 )
-from auditproxy.server.services import ConnectionFacts, Limits, Services
+from auditproxy.server.services import Impersonation, Limits, Services, UpstreamIdentity
 from auditproxy.server.upstream import UpstreamPool
-from auditproxy.server.upstreamidentity import Impersonating, PassingThrough
+from auditproxy.server.upstreamidentity import Impersonating, PassingThrough, RequestHeader
 
 NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
-    """What the files say that the options name."""
+class Connected:
+    """What speaks to one upstream; a changed kubeconfig makes another."""
 
-    policy: Policy
-    token_file: TokenFile | None
-    upstream: Upstream
-    service_account_keys: tuple[PublicKey, ...]
-    notes: tuple[str, ...]
-    """Start-up lines: each default that was taken, each warning of a file."""
-
-
-class FilesError(Exception):
-    """Files that cannot be used; ``faults`` has a line for each."""
-
-    def __init__(self, faults: tuple[str, ...]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
-
-
-def read_files(options: Options) -> Files:
-    """Read and check every file; raises FilesError with all faults."""
-    faults: list[str] = []
-    notes: list[str] = []
-    policy = _policy(options.audit.policy_file, faults, notes)
-    token_file = _token_file(options.authentication.token_auth_file, faults, notes)
-    service_account_keys = _public_keys(options.authentication.service_account_key_file, faults)
-    upstream = _upstream(options, faults, notes)
-    client_ca = options.authentication.client_ca_file
-    _check_authorities(client_ca, faults)
-    if client_ca and options.upstream.upstream_identity == "passthrough":
-        notes.append(
-            "--client-ca-file with --upstream-identity=passthrough: clients known by certificate "
-            "are refused, because their certificate cannot be passed through"
-        )
-    if (
-        options.authentication.token_auth_file
-        and options.upstream.upstream_identity == "passthrough"
-    ):
-        notes.append(
-            "--token-auth-file with --upstream-identity=passthrough: its tokens are passed to the "
-            "upstream, which must know them too"
-        )
-    if options.audit_webhook.config_file:
-        faults.append("--audit-webhook-config-file: not wired yet")
-    if options.audit_log.mode == "batch" or options.audit_log.truncate_enabled:
-        faults.append("--audit-log-mode batch and --audit-log-truncate-enabled: not wired yet")
-    if faults or policy is None or upstream is None:
-        raise FilesError(tuple(faults))
-    return Files(policy, token_file, upstream, service_account_keys, tuple(notes))
-
-
-def _read(path: str, flag: str, faults: list[str]) -> bytes:
-    """A file's bytes; none and a fault when it cannot be read."""
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        faults.append(f"{flag} {path} cannot be read: {error.strerror}")
-        return b""
-
-
-def _check_authorities(path: str, faults: list[str]) -> None:
-    """The client CA bundle must hold at least one certificate."""
-    if not path:
-        return
-    before = len(faults)
-    bundle = _read(path, "--client-ca-file", faults)
-    if len(faults) == before and b"-----BEGIN CERTIFICATE-----" not in bundle:
-        faults.append(f"--client-ca-file {path} holds no PEM certificate; name a PEM bundle")
-
-
-def _policy(path: str, faults: list[str], notes: list[str]) -> Policy | None:
-    """The policy, in kube-apiserver's words when it is not good."""
-    if not path:
-        notes.append(
-            "no --audit-policy-file: the built-in policy records the metadata of all requests "
-            "but health checks and leases"
-        )
-        return load_policy(BUILTIN_POLICY, "")[0]
-    try:
-        raw = Path(path).read_bytes()
-    except OSError as error:
-        faults.append(
-            f'loading audit policy file: failed to read file path "{path}": '
-            f"open {path}: {(error.strerror or '').lower()}"
-        )
-        return None
-    try:
-        policy, warnings = load_policy(raw, path)
-    except PolicyError as error:
-        faults.append(f"loading audit policy file: {error}")
-        return None
-    notes += warnings
-    return policy
-
-
-def _token_file(path: str, faults: list[str], notes: list[str]) -> TokenFile | None:
-    if not path:
-        return None
-    before = len(faults)
-    raw = _read(path, "--token-auth-file", faults)
-    if len(faults) > before:
-        return None
-    try:
-        token_file = parse_token_file(raw, path, secrets.token_bytes(32))
-    except TokenFileError as error:
-        faults.append(f"--token-auth-file: {error}")
-        return None
-    notes += token_file.warnings
-    return token_file
-
-
-def _public_keys(paths: tuple[str, ...], faults: list[str]) -> tuple[PublicKey, ...]:
-    """The keys of every file; each file must have one."""
-    keys: list[PublicKey] = []
-    for path in paths:
-        before = len(faults)
-        raw = _read(path, "--service-account-key-file", faults)
-        if len(faults) > before:
-            continue
-        try:
-            keys += read_public_keys(raw)
-        except PublicKeyError as error:
-            faults.append(f"--service-account-key-file {path}: {error}")
-    return tuple(keys)
-
-
-def _upstream(options: Options, faults: list[str], notes: list[str]) -> Upstream | None:
-    path = options.upstream.kubeconfig or default_kubeconfig(os.environ)
-    if path and not options.upstream.kubeconfig and not Path(path).exists():
-        faults.append(
-            f"there is no upstream: {path} does not exist and this is no pod of a cluster; "
-            "give --kubeconfig"
-        )
-        return None
-    try:
-        upstream = load_upstream(path, options.upstream.context)
-    except CredentialError as error:
-        faults.append(str(error))
-        return None
-    notes.append(f"the upstream is {upstream.source}")
-    notes += upstream.warnings
-    return upstream
-
-
-def default_kubeconfig(environment: Any) -> str:
-    """The kubeconfig that kubectl would use, or "" for the pod's service account.
-
-    Inside a pod without $KUBECONFIG the service account wins, as for any controller.
-    """
-    named: str = environment.get("KUBECONFIG", "")
-    if named:
-        return next((path for path in named.split(os.pathsep) if path), "")
-    if environment.get("KUBERNETES_SERVICE_HOST"):
-        return ""
-    return str(Path.home() / ".kube" / "config")
+    upstream: UpstreamIdentity
+    impersonator: Impersonation
+    authorizer: Authorizer
+    reviewer: TokenAuthenticator | None
+    pools: tuple[UpstreamPool, ...]
+    closers: tuple[Any, ...]
 
 
 class Composed:
-    """The services and what must be closed after them."""
+    """The services, made anew as a whole when files change, and what must be closed after them.
+
+    Requests that are under way keep the services that they began with.
+    """
 
     def __init__(
-        self, services: Services, pools: tuple[UpstreamPool, ...], closers: tuple[Any, ...]
+        self,
+        options: Options,
+        files: Files,
+        *,
+        sink: Backend,
+        metrics: Metrics,
+        report: Callable[[str], None],
     ) -> None:
-        self.services = services
-        self._pools = pools
-        self._closers = closers
+        self.files = files
+        self._options = options
+        self._sink = sink
+        self._metrics = metrics
+        self._report = report
+        self._connected = connect(options, files.upstream)
+        # Streams may still run over what was replaced; it is gone with the last of them.
+        self._replaced: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.services = self._services()
+
+    def replace_files(self, files: Files) -> Services:
+        """The services for other files; what hangs on an unchanged one is kept, caches included."""
+        if files.upstream is not self.files.upstream:
+            for old in (*self._connected.closers, *self._connected.pools):
+                self._replaced.add(old)
+            self._connected = connect(self._options, files.upstream)
+        self.files = files
+        pending = self.services.pending
+        self.services = self._services()
+        self.services.pending = pending
+        return self.services
 
     async def close(self) -> None:
         """Close reviews and upstream connections."""
-        for closer in self._closers:
-            await closer.close()
-        for pool in self._pools:
-            await pool.close()
+        for each in (*self._connected.closers, *self._connected.pools, *self._replaced):
+            await each.close()
+
+    def _services(self) -> Services:
+        options, files, connected = self._options, self.files, self._connected
+        tokens: list[TokenAuthenticator] = []
+        if files.token_file is not None:
+            tokens.append(TokenFileAuthenticator(files.token_file))
+        if files.service_account_keys:
+            issuers = options.authentication.service_account_issuer
+            tokens.append(
+                ServiceAccountAuthenticator(
+                    issuers=issuers,
+                    keys=files.service_account_keys,
+                    audiences=options.authentication.api_audiences or issuers,
+                    clock=time.time,
+                )
+            )
+        if connected.reviewer is not None:
+            tokens.append(connected.reviewer)
+        annotations = options.audit.authorization_annotations
+        return Services(
+            authenticator=new_authenticator(
+                requestheader=request_header_authenticator(options, files),
+                x509=x509_authenticator(options, files),
+                tokens=tuple(tokens),
+                anonymous=options.authentication.anonymous_auth,
+            ),
+            evaluator=PolicyRuleEvaluator(files.policy),
+            sink=self._sink,
+            metrics=self._metrics,
+            impersonator=connected.impersonator,
+            annotation_authorizer=connected.authorizer if annotations == "review" else None,
+            infer_decision=annotations == "infer",
+            upstream=connected.upstream,
+            wall_clock=time.time_ns,
+            monotonic_clock=time.perf_counter_ns,
+            new_audit_id=lambda: str(uuid.uuid4()),
+            facts_of=facts_of,
+            report=self._report,
+            types=files.types,
+            limits=Limits(
+                request_timeout=options.serving.request_timeout,
+                request_copy=options.audit.capture_request_limit,
+                response_copy=options.audit.capture_response_limit,
+            ),
+            front_proxy=front_proxy_headers(options),
+            trusted_proxies=trusted_proxies(options),
+        )
 
 
-def compose(
-    options: Options,
-    files: Files,
-    *,
-    sink: Backend,
-    metrics: Metrics,
-    report: Callable[[str], None],
-) -> Composed:
-    """Build the services for a running event loop."""
-    upstream = files.upstream
+def x509_authenticator(options: Options, files: Files) -> X509Authenticator | None:
+    """The authenticator of client certificates, None without an authority for them."""
+    if files.client_authorities is None:
+        return None
+    allowed = frozenset(options.authentication.client_ca_allowed_system_groups)
+    return X509Authenticator(files.client_authorities, None if "*" in allowed else allowed)
+
+
+def request_header_authenticator(
+    options: Options, files: Files
+) -> RequestHeaderAuthenticator | None:
+    """The authenticator of front proxies, None without an authority for them."""
+    if files.front_proxy_authorities is None:
+        return None
+    authentication = options.authentication
+    return RequestHeaderAuthenticator(
+        files.front_proxy_authorities,
+        RequestHeaderConfig(
+            allowed_names=frozenset(authentication.requestheader_allowed_names),
+            username_headers=authentication.requestheader_username_headers,
+            uid_headers=authentication.requestheader_uid_headers,
+            group_headers=authentication.requestheader_group_headers,
+            extra_prefixes=authentication.requestheader_extra_headers_prefix,
+        ),
+    )
+
+
+def front_proxy_headers(options: Options) -> FrontProxyHeaders:
+    """The headers that only a front proxy may send; they are left behind like X-Remote-*."""
+    authentication = options.authentication
+    if not authentication.requestheader_client_ca_file:
+        return NO_FRONT_PROXY
+    return FrontProxyHeaders.of(
+        (
+            *authentication.requestheader_username_headers,
+            *authentication.requestheader_uid_headers,
+            *authentication.requestheader_group_headers,
+        ),
+        authentication.requestheader_extra_headers_prefix,
+    )
+
+
+def trusted_proxies(options: Options) -> TrustedProxies | None:
+    """The proxies in front of us, None where everybody is believed."""
+    cidrs = options.serving.trusted_proxy_cidrs
+    return TrustedProxies(tuple(map(ipaddress.ip_network, cidrs))) if cidrs else None
+
+
+def connect(options: Options, upstream: Upstream) -> Connected:
+    """The pools, reviews and identities for one upstream, inside a running event loop."""
     impersonating = UpstreamPool(upstream.impersonating)
     passthrough = UpstreamPool(upstream.passthrough)
     own = _client(impersonating, upstream.impersonating, upstream)
@@ -245,20 +208,7 @@ def compose(
     authorizer = PrivilegedGroupAuthorizer(access_reviews)
     passing = options.upstream.upstream_identity == "passthrough"
     closers: list[Any] = [access_reviews]
-
-    tokens: list[TokenAuthenticator] = []
-    if files.token_file is not None:
-        tokens.append(TokenFileAuthenticator(files.token_file))
-    if files.service_account_keys:
-        issuers = options.authentication.service_account_issuer
-        tokens.append(
-            ServiceAccountAuthenticator(
-                issuers=issuers,
-                keys=files.service_account_keys,
-                audiences=options.authentication.api_audiences or issuers,
-                clock=time.time,
-            )
-        )
+    token_reviews = None
     if options.authentication.token_review:
         by_token = SelfSubjectReviewer(theirs)
         reviewer: Reviewer = by_token if passing else FallbackReviewer(TokenReviewer(own), by_token)
@@ -272,37 +222,31 @@ def compose(
             / NANOSECONDS,
         )
         closers.append(caching)
-        tokens.append(TokenReviewAuthenticator(caching))
-    annotations = options.audit.authorization_annotations
-    services = Services(
-        authenticator=new_authenticator(
-            x509=X509Authenticator() if options.authentication.client_ca_file else None,
-            tokens=tuple(tokens),
-            anonymous=options.authentication.anonymous_auth,
-        ),
-        evaluator=PolicyRuleEvaluator(files.policy),
-        sink=sink,
-        metrics=metrics,
+        token_reviews = TokenReviewAuthenticator(caching)
+    identity: UpstreamIdentity
+    pools = [impersonating, passthrough]
+    original_user = options.upstream.impersonation_original_user_extra
+    if passing:
+        identity = PassingThrough(passthrough, upstream.passthrough)
+    elif upstream.front_proxy is not None:
+        pools.append(UpstreamPool(upstream.front_proxy))
+        identity = RequestHeader(pools[-1], upstream.front_proxy, original_user)
+    else:
+        identity = Impersonating(
+            impersonating,
+            upstream.impersonating,
+            upstream.credential,
+            original_user,
+            marker=options.upstream.marker(),
+        )
+    return Connected(
+        upstream=identity,
         impersonator=DeferredImpersonator() if passing else Impersonator(authorizer),
-        annotation_authorizer=authorizer if annotations == "review" else None,
-        infer_decision=annotations == "infer",
-        upstream=(
-            PassingThrough(passthrough, upstream.passthrough)
-            if passing
-            else Impersonating(impersonating, upstream.impersonating, upstream.credential)
-        ),
-        wall_clock=time.time_ns,
-        monotonic_clock=time.perf_counter_ns,
-        new_audit_id=lambda: str(uuid.uuid4()),
-        facts_of=facts_of,
-        report=report,
-        limits=Limits(
-            request_timeout=options.serving.request_timeout,
-            request_copy=options.audit.capture_request_limit,
-            response_copy=options.audit.capture_response_limit,
-        ),
+        authorizer=authorizer,
+        reviewer=token_reviews,
+        pools=tuple(pools),
+        closers=tuple(closers),
     )
-    return Composed(services, (impersonating, passthrough), tuple(closers))
 
 
 def _client(pool: UpstreamPool, target: UpstreamTarget, upstream: Upstream | None) -> ApiClient:
@@ -313,12 +257,3 @@ def _client(pool: UpstreamPool, target: UpstreamTarget, upstream: Upstream | Non
         base_path=target.base_path,
         credential=upstream.credential if upstream is not None else None,
     )
-
-
-def facts_of(transport: Any) -> ConnectionFacts:
-    """What a connection tells once: the peer's address and its verified certificate."""
-    peer = transport.get_extra_info("peername") if transport is not None else None
-    remote = str(peer[0]) if isinstance(peer, tuple) and peer else ""
-    secured = transport.get_extra_info("ssl_object") if transport is not None else None
-    der = secured.getpeercert(True) if secured is not None else None
-    return ConnectionFacts(remote, PeerCertificate.from_der(der) if der else None)

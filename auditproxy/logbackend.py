@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from auditproxy.audit.backend import Backend
 from auditproxy.audit.encode import encoder
 from auditproxy.audit.metrics import Metrics
 from auditproxy.backends.log import LineWriter, LogBackend, StandardOutput
-from auditproxy.backends.modes import with_mode
+from auditproxy.backends.losses import Losses
 from auditproxy.backends.rotation import MEBIBYTE, RotatingFile
+from auditproxy.backends.writer import LogWriter
 from auditproxy.options import AuditLogOptions
 
 
@@ -21,10 +21,11 @@ class LogFileError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class LogSink:
-    """The backend, and the file behind it when there is one."""
+class OpenLog:
+    """The backend, the thread that writes to it in batch mode, and the file behind it if any."""
 
-    backend: Backend
+    backend: LogBackend
+    writer: LogWriter
     file: RotatingFile | None
 
     def reopen(self) -> None:
@@ -32,8 +33,14 @@ class LogSink:
         if self.file is not None:
             self.file.reopen()
 
+    def reopen_on_writer(self) -> None:
+        """The same in batch mode, where only the writer's thread touches the file."""
+        self.writer.run(self.reopen)
 
-def open_log(options: AuditLogOptions, metrics: Metrics, report: Callable[[str], None]) -> LogSink:
+
+def open_log(
+    options: AuditLogOptions, metrics: Metrics, losses: Losses, report: Callable[[str], None]
+) -> OpenLog:
     """The log backend; raises LogFileError when its file cannot be created.
 
     Without ``--audit-log-path`` events go to standard output.
@@ -54,9 +61,13 @@ def open_log(options: AuditLogOptions, metrics: Metrics, report: Callable[[str],
             ) from None
     zone = datetime.datetime.now().astimezone().tzinfo or datetime.UTC
     backend = LogBackend(
-        writer, encode=encoder(options.format, zone), metrics=metrics, report=report
+        writer,
+        encode=encoder(options.format, zone),
+        metrics=metrics,
+        losses=losses,
+        report=report,
     )
-    return LogSink(with_mode(backend, options.mode), file)
+    return OpenLog(backend, LogWriter(backend), file)
 
 
 def rotating_file(

@@ -7,21 +7,20 @@ serve(options)                   all of it, until SIGTERM or SIGINT
 """
 
 import asyncio
-import datetime
 import gc
+import resource
 import signal
-import socket
-import ssl
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from auditproxy import operatorlog
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.metrics import Metrics
-from auditproxy.composition import NANOSECONDS, Composed, Files, FilesError, compose, read_files
-from auditproxy.logbackend import LogFileError, LogSink, open_log
+from auditproxy.auditbackends import AuditSink, open_backends
+from auditproxy.composition import NANOSECONDS, Composed
+from auditproxy.files import Files, FilesError, read_files
+from auditproxy.logbackend import LogFileError
 from auditproxy.options import (
     AuditLogOptions,
     AuditOptions,
@@ -31,11 +30,19 @@ from auditproxy.options import (
     ServingOptions,
     UpstreamOptions,
 )
-from auditproxy.server.certificates import CertificateError, ensure_self_signed
+from auditproxy.reloadable import new_reloader
+from auditproxy.reloading import Reloader
+from auditproxy.server.certificates import CertificateError
+from auditproxy.server.connectionlimits import ConnectionLimits
 from auditproxy.server.handler import Handler
 from auditproxy.server.health import HealthServer
-from auditproxy.server.serving import Serving, ServingError, serving_context
+from auditproxy.server.serving import Serving
+from auditproxy.server.serving_tls import ServingError
 from auditproxy.server.upstream import tune_tls_buffers
+from auditproxy.servingcertificate import listener_context, serving_certificate
+
+UNDELIVERED = 3
+"""The exit code of a process that lost audit events."""
 
 
 class StartError(Exception):
@@ -54,38 +61,10 @@ def check(options: Options) -> tuple[str, ...]:
     except FilesError as error:
         faults += error.faults
     try:
-        _serving_tls(options, make=False)
+        serving_certificate(options, make=False)
     except (ServingError, CertificateError) as error:
         faults.append(str(error))
     return tuple(faults)
-
-
-def _serving_tls(
-    options: Options, *, make: bool
-) -> tuple[ssl.SSLContext | None, str, tuple[str, ...]]:
-    """The TLS context of the listener, the certificate's path, and start-up lines."""
-    serving = options.serving
-    certificate, key = serving.tls_cert_file, serving.tls_private_key_file
-    notes: tuple[str, ...] = ()
-    if not certificate:
-        if not make:
-            return None, "", ()
-        names: tuple[str, ...] = ("localhost", socket.gethostname(), "127.0.0.1", "::1")
-        if serving.bind_address not in ("0.0.0.0", "::", "127.0.0.1", "::1"):  # noqa: S104
-            names = (*names, serving.bind_address)
-        made = ensure_self_signed(
-            Path(serving.cert_dir), names, datetime.datetime.now(datetime.UTC)
-        )
-        certificate, key = str(made[0]), str(made[1])
-        how = "made a" if made[2] else "using the"
-        notes = (f"no --tls-cert-file: {how} self-signed certificate {certificate}",)
-    context = serving_context(
-        certificate,
-        key,
-        client_ca=options.authentication.client_ca_file or None,
-        minimum=serving.tls_min_version,
-    )
-    return context, certificate, notes
 
 
 class Proxy:
@@ -97,8 +76,9 @@ class Proxy:
         composed: Composed,
         serving: Serving,
         health: HealthServer,
-        sink: Backend,
-        log: LogSink | None,
+        sink: AuditSink,
+        metrics: Metrics,
+        reloader: Reloader,
     ) -> None:
         self.port = 0
         self.health_port = 0
@@ -108,12 +88,14 @@ class Proxy:
         self._serving = serving
         self._health = health
         self._sink = sink
-        self._log = log
+        self.metrics = metrics
+        self.reloader = reloader
+        self._reloading: asyncio.Task[None] | None = None
 
     @property
     def backend(self) -> Backend:
         """Where events go."""
-        return self._sink
+        return self._sink.backend
 
     @property
     def handler(self) -> Handler:
@@ -128,24 +110,27 @@ class Proxy:
         serving = self._options.serving
         self.port = await self._serving.start(serving.bind_address, serving.secure_port)
         self._health.ready()
+        self._reloading = asyncio.create_task(self.reloader.run())
 
     async def settle(self) -> None:
         """Wait until every finished request has its last event."""
         await self._serving.handler.finish_events()
 
     def reopen(self) -> None:
-        """Open the log file again, after somebody moved it away."""
-        if self._log is not None:
-            self._log.reopen()
+        """Open the log file again, after somebody moved it away, and read changed files again."""
+        self.reloader.wake()
+        self._sink.reopen()
 
     async def close(self, *, delay: float = 0.0) -> None:
         """Fail /readyz, wait, stop accepting, end requests, write their events, close the log."""
         self._health.shutting_down()
+        if self._reloading is not None:
+            self._reloading.cancel()
         if delay:
             await asyncio.sleep(delay)
         grace = self._options.serving.request_timeout / NANOSECONDS
         await self._serving.close(grace)
-        await self._sink.shutdown()
+        await self.backend.shutdown(self._options.serving.audit_grace / NANOSECONDS)
         await self._composed.close()
         await self._health.close()
 
@@ -162,19 +147,31 @@ async def build(
     files = files or read_files(options)
     metrics = Metrics()
     report = operatorlog.limited(operatorlog.warn, time.monotonic)
-    log: LogSink | None = None
-    if sink is None:
-        log = open_log(options.audit_log, metrics, report)
-        sink = log.backend
-    composed = compose(options, files, sink=sink, metrics=metrics, report=report)
+    opened = (
+        open_backends(options, metrics, operatorlog.warn)
+        if sink is None
+        else AuditSink(sink, lambda: None)
+    )
+    composed = Composed(options, files, sink=opened.backend, metrics=metrics, report=report)
     handler = Handler(composed.services)
-    context, certificate, notes = _serving_tls(options, make=True) if tls else (None, "", ())
-    for note in (*files.notes, *notes):
+    certificate = serving_certificate(options, make=True) if tls else None
+    for note in (*files.notes, *(certificate.notes if certificate else ())):
         operatorlog.info(note)
-    serving = Serving(handler, context, report=report)
+    context = listener_context(options, certificate.pair, files) if certificate else None
+    serving = Serving(
+        handler,
+        context,
+        report=report,
+        limits=ConnectionLimits(
+            options.serving.max_connections, options.serving.max_connections_per_address
+        ),
+        proxy_protocol=options.serving.proxy_protocol,
+    )
     health = HealthServer(metrics.registry)
-    proxy = Proxy(options, composed, serving, health, sink, log)
-    proxy.certificate = certificate
+    reloader = new_reloader(options, composed, serving, certificate, report)
+    health.add_information(reloader.describe)
+    proxy = Proxy(options, composed, serving, health, opened, metrics, reloader)
+    proxy.certificate = certificate.certificate if certificate else ""
     return proxy
 
 
@@ -210,6 +207,11 @@ async def start_proxy_for_demo(files: Any) -> Proxy:
     return proxy
 
 
+def forbid_core_dumps() -> None:
+    """Leave no memory, which holds tokens and keys, behind in a file when the process crashes."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def tune_garbage_collector() -> None:
     """Let the collector look at new objects only, and seldom: requests leave no cycles behind.
 
@@ -232,18 +234,31 @@ async def serve(options: Options) -> int:
         raise StartError(error.faults) from None
     except (ServingError, CertificateError, LogFileError) as error:
         raise StartError((str(error),)) from None
-    operatorlog.info(
-        f"serving on {options.serving.bind_address}:{proxy.port}, audit backend {proxy.backend}"
-    )
-    tune_garbage_collector()
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, proxy.reopen)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    # Whoever waits for this line may send signals from now on.
+    operatorlog.info(
+        f"serving on {options.serving.bind_address}:{proxy.port}, audit backend {proxy.backend}"
+    )
+    tune_garbage_collector()
+    forbid_core_dumps()
     await stop.wait()
     operatorlog.info("shutting down; a second signal ends at once")
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, sys.exit, 1)
     await proxy.close(delay=options.serving.shutdown_delay_duration / NANOSECONDS)
-    return 0
+    return ending(proxy.metrics)
+
+
+def ending(metrics: Metrics) -> int:
+    """Say whether every event was delivered; the exit code, UNDELIVERED when not."""
+    lost = metrics.undelivered()
+    if not lost:
+        operatorlog.info("stopped; every audit event was delivered")
+        return 0
+    causes = ", ".join(f"{count} of {plugin}: {reason}" for (plugin, reason), count in lost.items())
+    operatorlog.warn(f"stopped; audit events were not delivered: {causes}")
+    return UNDELIVERED

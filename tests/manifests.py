@@ -18,7 +18,8 @@ ROOTS = tuple(
     sorted(
         str(path.parent.relative_to(MANIFESTS))
         for path in FILES
-        if path.name == "kustomization.yaml" and "components" not in path.parts
+        if path.name == "kustomization.yaml"
+        and "\nkind: Component\n" not in path.read_text(encoding="utf-8")
     )
 )
 PASSTHROUGH = ("overlays/aks", "overlays/eks", "overlays/gke", "overlays/sidecar")

@@ -1,173 +1,78 @@
-"""Composition: every fault of every file at once, and each default said."""
+"""Composition: services made anew for other files, and what is kept of the old ones."""
 
-import json
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from auditproxy.composition import FilesError, default_kubeconfig, facts_of, read_files
+from auditproxy.audit.metrics import Metrics
+from auditproxy.authentication.verification import CertificateAuthorities
+from auditproxy.composition import Composed, front_proxy_headers, request_header_authenticator
+from auditproxy.files import read_files
+from auditproxy.server.upstreamidentity import Impersonating, PassingThrough
+from tests.fakes.authority import Authority
 from tests.fakes.options import options
-from tests.fakes.tokens import ec_key, public, public_pem, rsa_key
-
-POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
-
-
-def kubeconfig(folder: Path) -> str:
-    """A kubeconfig that can be read."""
-    path = folder / "kubeconfig"
-    path.write_text(
-        json.dumps(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "current-context": "c",
-                "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-                "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
-                "users": [{"name": "u", "user": {"token": "t"}}],
-            }
-        ),
-        encoding="utf-8",
-    )
-    return str(path)
+from tests.fakes.proxy import EventCollector
+from tests.test_files import kubeconfig
 
 
-def faults(**flags: Any) -> tuple[str, ...]:
-    """What is wrong with the files."""
-    with pytest.raises(FilesError) as caught:
-        read_files(options(**flags))
-    return caught.value.faults
-
-
-def test_sound(tmp_path: Path) -> None:
-    """Without files but the kubeconfig there are notes of what is assumed."""
-    files = read_files(options(kubeconfig=kubeconfig(tmp_path)))
-    assert any("the built-in policy" in note for note in files.notes)
-    assert any("context 'c'" in note for note in files.notes)
-    assert files.token_file is None
-
-
-def test_all_faults_at_once(tmp_path: Path) -> None:
-    """Each bad file is one line with its flag."""
-    (tmp_path / "policy.yaml").write_text("apiVersion: audit.k8s.io/v1\nkind: Policy\n")
-    (tmp_path / "tokens.csv").write_text("only,two\n")
-    (tmp_path / "ca.crt").write_text("nothing")
-    found = faults(
-        kubeconfig=str(tmp_path / "missing"),
-        audit_policy_file=str(tmp_path / "policy.yaml"),
-        token_auth_file=str(tmp_path / "tokens.csv"),
-        client_ca_file=str(tmp_path / "ca.crt"),
-    )
-    assert len(found) == 4
-    text = "\n".join(found)
-    assert "loaded illegal policy with 0 rules" in text
-    assert "at least 3 columns" in text
-    assert "--client-ca-file" in text
-    assert str(tmp_path / "missing") in text
-
-
-@pytest.mark.parametrize(
-    ("flag", "start"),
-    [
-        ("audit_policy_file", "loading audit policy file: failed to read file path"),
-        ("token_auth_file", "--token-auth-file"),
-        ("client_ca_file", "--client-ca-file"),
-    ],
-)
-def test_unreadable(tmp_path: Path, flag: str, start: str) -> None:
-    """A file that is not there is one line and no more."""
-    flags = {flag: str(tmp_path / "missing")}
-    found = faults(kubeconfig=kubeconfig(tmp_path), **flags)
-    assert len(found) == 1
-    assert found[0].startswith(start)
-    assert "no such file" in found[0].lower()
-
-
-def test_policy_warnings_are_notes(tmp_path: Path) -> None:
-    """kube-apiserver's lenient fallback, said at start."""
-    (tmp_path / "policy.yaml").write_text(POLICY.replace("level", "bogus: 1, level"))
-    files = read_files(
-        options(kubeconfig=kubeconfig(tmp_path), audit_policy_file=str(tmp_path / "policy.yaml"))
-    )
-    assert any("falling back to lenient decoding" in note for note in files.notes)
-
-
-def test_passthrough_notes(tmp_path: Path) -> None:
-    """What passthrough cannot do is said at start."""
-    (tmp_path / "tokens.csv").write_text("t,u,1\n")
-    (tmp_path / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\n")
-    files = read_files(
-        options(
-            kubeconfig=kubeconfig(tmp_path),
-            upstream_identity="passthrough",
-            token_auth_file=str(tmp_path / "tokens.csv"),
-            client_ca_file=str(tmp_path / "ca.crt"),
-        )
-    )
-    assert sum("--upstream-identity=passthrough" in note for note in files.notes) == 2
-
-
-@pytest.mark.parametrize(
-    ("environment", "expected"),
-    [
-        ({"KUBECONFIG": "/a:/b"}, "/a"),
-        ({"KUBECONFIG": "/a", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "/a"),
-        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, ""),
-        ({}, str(Path.home() / ".kube" / "config")),
-    ],
-)
-def test_default_kubeconfig(environment: dict[str, str], expected: str) -> None:
-    """$KUBECONFIG, then the pod's account, then the home directory's."""
-    assert default_kubeconfig(environment) == expected
-
-
-class Transport:
-    """A transport that knows its peer."""
-
-    def __init__(self, peer: object) -> None:
-        self._peer = peer
-
-    def get_extra_info(self, name: str) -> object:
-        """Only the peer's name."""
-        return self._peer if name == "peername" else None
-
-
-@pytest.mark.parametrize(
-    ("peer", "remote"),
-    [(("1.2.3.4", 5), "1.2.3.4"), (("::1", 5, 0, 0), "::1"), ("", ""), (None, "")],
-)
-def test_facts_of(peer: object, remote: str) -> None:
-    """The peer's address, nothing where there is none."""
-    facts = facts_of(Transport(peer))
-    assert facts.remote == remote
-    assert facts.peer_certificate is None
-    assert facts_of(None).remote == ""
-
-
-def test_no_upstream_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a flag, a kubeconfig or a pod the text says what to give."""
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nothing"))
-    assert faults() == (
-        f"there is no upstream: {tmp_path / 'nothing'} does not exist and this is no pod of a "
-        "cluster; give --kubeconfig",
+def composed(folder: Path, **flags: Any) -> Composed:
+    """Services in front of nothing."""
+    given = options(kubeconfig=kubeconfig(folder), **flags)
+    return Composed(
+        given,
+        read_files(given),
+        sink=EventCollector(),
+        metrics=Metrics(),
+        report=lambda text: None,
     )
 
 
-def test_service_account_keys(tmp_path: Path) -> None:
-    """The keys of all files in order; a file that is missing or without a key is a fault each."""
-    (tmp_path / "a.pub").write_bytes(public_pem(rsa_key()))
-    (tmp_path / "b.pub").write_bytes(public_pem(ec_key()))
-    (tmp_path / "empty").write_bytes(b"")
+async def test_other_files(tmp_path: Path) -> None:
+    """Other authorities keep the upstream with its caches; requests under way stay known."""
+    made = composed(tmp_path)
+    before = made.services
+    task = asyncio.create_task(asyncio.sleep(0))
+    before.pending.add(task)
+    authorities = CertificateAuthorities(Authority("root").pem)
+    after = made.replace_files(replace(made.files, client_authorities=authorities))
+    assert after is made.services
+    assert after is not before
+    assert after.authenticator is not before.authenticator
+    assert (after.upstream, after.impersonator) == (before.upstream, before.impersonator)
+    assert after.pending is before.pending
+    await task
+    await made.close()
 
-    def flags(*names: str) -> dict[str, Any]:
-        return {
-            "kubeconfig": kubeconfig(tmp_path),
-            "service_account_issuer": ("i",),
-            "service_account_key_file": tuple(str(tmp_path / name) for name in names),
-        }
 
-    files = read_files(options(**flags("a.pub", "b.pub")))
-    assert files.service_account_keys == (public(rsa_key()), public(ec_key()))
-    missing, empty = faults(**flags("missing", "empty", "a.pub"))
-    assert missing.startswith(f"--service-account-key-file {tmp_path}/missing cannot be read")
-    assert "does not contain any valid RSA or ECDSA public keys" in empty
+async def test_other_upstream(tmp_path: Path) -> None:
+    """Another kubeconfig is another pool and other caches; both are closed at the end."""
+    made = composed(tmp_path)
+    before = made.services
+    again = read_files(options(kubeconfig=kubeconfig(tmp_path)))
+    after = made.replace_files(replace(made.files, upstream=again.upstream))
+    assert after.upstream.pool is not before.upstream.pool
+    assert after.impersonator is not before.impersonator
+    await made.close()
+    for services in (before, after):
+        assert services.upstream.pool._closed
+
+
+async def test_identities(tmp_path: Path) -> None:
+    """Each --upstream-identity has its own kind."""
+    for identity, kind in (("impersonate", Impersonating), ("passthrough", PassingThrough)):
+        made = composed(tmp_path, upstream_identity=identity)
+        assert isinstance(made.services.upstream, kind)
+        await made.close()
+
+
+async def test_front_proxy(tmp_path: Path) -> None:
+    """Headers of front proxies are known only where there is an authority for them."""
+    (tmp_path / "front.crt").write_bytes(Authority("front").pem)
+    names = {"requestheader_username_headers": ("X-Who",), "kubeconfig": kubeconfig(tmp_path)}
+    without = options(**names)
+    assert request_header_authenticator(without, read_files(without)) is None
+    assert b"x-who" not in front_proxy_headers(without)
+    given = options(**names, requestheader_client_ca_file=str(tmp_path / "front.crt"))
+    assert request_header_authenticator(given, read_files(given)) is not None
+    assert b"x-who" in front_proxy_headers(given)

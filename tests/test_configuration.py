@@ -75,6 +75,7 @@ def test_every_setting_can_be_written() -> None:
             continue
         plain = setting.flag.kind in (BOOL, INT, BYTES, FLOAT)
         value = setting.flag.default if plain else setting.flag.shown_default.strip('"')
+        value = list(setting.flag.default) if setting.flag.kind is LIST else value
         document.setdefault(setting.section, {})[setting.key] = value
     read = parse_configuration(yaml.safe_dump(document), PATH)
     assert read.faults == ()
@@ -215,7 +216,8 @@ def test_every_fault_at_once() -> None:
         "write one without quotes, as 6443",
         f"{PATH}:4: serving.foo: unknown field; remove it, or write one of bindAddress, "
         "securePort, certDir, tlsCertFile, tlsPrivateKeyFile, tlsMinVersion, requestTimeout, "
-        "shutdownDelayDuration",
+        "shutdownAuditGracePeriod, shutdownDelayDuration, trustedProxyCidrs, proxyProtocol, "
+        "maxConnections, maxConnectionsPerAddress",
         f"{PATH}: kind is missing; add kind: ProxyConfiguration",
     )
     assert read.values == {"audit-log-path": "-"}

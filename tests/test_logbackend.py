@@ -5,42 +5,46 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.audit.metrics import Metrics
-from auditproxy.logbackend import LogFileError, open_log
+from auditproxy.logbackend import LogFileError, OpenLog
+from auditproxy.logbackend import open_log as open_log_with
 from auditproxy.options import AuditLogOptions
-from tests.backends.test_log import event
+from tests.fakes.backends import Told, event
+
+
+def open_log(options: AuditLogOptions, told: Told | None = None) -> OpenLog:
+    """The log, with losses of its own."""
+    told = told or Told()
+    return open_log_with(options, told.metrics, told.losses, told.lines.append)
 
 
 def test_file(tmp_path: Path) -> None:
     """The file exists from the start, 0600, and takes lines."""
     path = tmp_path / "logs" / "audit.log"
-    sink = open_log(AuditLogOptions(path=str(path)), Metrics(), lambda text: None)
+    sink = open_log(AuditLogOptions(path=str(path)))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert sink.backend.process_events((event(),)) is True
     assert path.read_bytes().count(b"\n") == 1
-    assert str(sink.backend) == "ignoreErrors<log>"
+    assert str(sink.backend) == "log"
 
 
 def test_reopen(tmp_path: Path) -> None:
     """SIGHUP's effect: the next line goes to a new file at the path."""
     path = tmp_path / "audit.log"
-    metrics = Metrics()
-    sink = open_log(AuditLogOptions(path=str(path)), metrics, lambda text: None)
+    told = Told()
+    sink = open_log(AuditLogOptions(path=str(path)), told)
     sink.backend.process_events((event("a"),))
     path.rename(tmp_path / "moved")
     sink.reopen()
     sink.backend.process_events((event("b"),))
     assert b'"auditID":"b"' in path.read_bytes()
-    value = metrics.registry.get_sample_value
+    value = told.metrics.registry.get_sample_value
     assert value("auditproxy_audit_log_reopened_total", {"reason": "signal"}) == 1
 
 
 @pytest.mark.parametrize("path", ["", "-"])
 def test_standard_output(path: str) -> None:
     """Without a file events go to standard output, and reopening is nothing."""
-    sink = open_log(
-        AuditLogOptions(path=path, mode="blocking-strict"), Metrics(), lambda text: None
-    )
+    sink = open_log(AuditLogOptions(path=path, mode="blocking-strict"))
     assert sink.file is None
     sink.reopen()
     assert str(sink.backend) == "log"
@@ -51,12 +55,12 @@ def test_unusable_path(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     path = tmp_path / "file" / "audit.log"
     with pytest.raises(LogFileError, match=r"--audit-log-path: ensureLogFile: open .*audit\.log"):
-        open_log(AuditLogOptions(path=str(path)), Metrics(), lambda text: None)
+        open_log(AuditLogOptions(path=str(path)))
 
 
 def test_legacy_format(tmp_path: Path) -> None:
     """--audit-log-format=legacy writes kube-apiserver's old lines."""
     path = tmp_path / "audit.log"
-    sink = open_log(AuditLogOptions(path=str(path), format="legacy"), Metrics(), lambda text: None)
+    sink = open_log(AuditLogOptions(path=str(path), format="legacy"))
     sink.backend.process_events((event(),))
     assert ' AUDIT: id="a" stage="ResponseComplete"' in path.read_text()

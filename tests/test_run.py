@@ -19,7 +19,7 @@ from tests.e2e.cluster import free_ports
 from tests.fakes.options import options
 from tests.fakes.proxy import request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
-from tests.test_composition import POLICY
+from tests.test_files import POLICY
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Started:
 
     async def until_written(self, count: int) -> None:
         """Wait until so many events have been written since the start."""
-        expected = f"auditproxy_audit_events_written_total {count}.0".encode()
+        expected = f'auditproxy_audit_events_written_total{{plugin="log"}} {count}.0'.encode()
         async with asyncio.timeout(10):
             while expected not in (await self.health("/metrics")).body:
                 pass
@@ -224,13 +224,19 @@ async def test_full_disk(tmp_path: Path) -> None:
         for _ in range(3):
             assert (await proxy.ask(request())).status == 200
         metrics = (await proxy.health("/metrics")).body
-        assert b'auditproxy_audit_events_dropped_total{reason="disk-full"} 6.0' in metrics
+        assert (
+            b'auditproxy_audit_events_dropped_total{plugin="log",reason="disk-full"} 6.0' in metrics
+        )
         assert b'apiserver_audit_error_total{plugin="log"} 6.0' in metrics
         await proxy.until_said("Error in audit plugin 'log' affecting 1 audit events")
         proxy.process.send_signal(signal.SIGTERM)
         assert proxy.process.stderr is not None
         rest = (await proxy.process.stderr.read()).decode()
-        assert rest.count("Error in audit plugin") == 0
+        # What was counted since the first line is told at the end, with their number.
+        assert rest.count("Error in audit plugin") == 1
+        assert "affecting 5 audit events: no space left on device" in rest
+        assert "stopped; audit events were not delivered: 6 of log: disk-full" in rest
+        assert await proxy.process.wait() == 3
 
 
 async def test_full_disk_strict(tmp_path: Path) -> None:

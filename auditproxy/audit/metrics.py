@@ -1,14 +1,19 @@
 """Metrics: kube-apiserver's names with its labels and meanings, and our own accounting.
 
     auditproxy_audit_events_generated_total
-        = auditproxy_audit_events_written_total + auditproxy_audit_events_dropped_total{reason}
+        = auditproxy_audit_events_written_total{plugin}
+          + auditproxy_audit_events_dropped_total{plugin,reason}
+          + auditproxy_audit_buffer_events{plugin}
 
-holds at every moment at which no event is being written. Labels that a client
+holds for each backend, ``log`` and ``webhook``, at every moment at which no
+event is being handed over. Labels that a client
 could choose are bounded: group, version, resource and subresource of a request
 count once the upstream has answered for them as only one that knows them does
 (``is_served``: not 401, 403, 404, 429, nor a 5xx, which anybody can have for
 an invented path). Before that, and past ``MAXIMUM_RESOURCES``, they are ``other``.
 """
+
+from collections.abc import Callable
 
 from prometheus_client import (
     CollectorRegistry,
@@ -20,6 +25,7 @@ from prometheus_client import (
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import LEVEL_WORDS, Level
+from auditproxy.audit.reload_metrics import ReloadMetrics
 from auditproxy.audit.request_metrics import (
     OTHER,
     clean_code,
@@ -117,13 +123,26 @@ class Metrics:
         )
         self._written = Counter(
             "auditproxy_audit_events_written",
-            "Audit events written whole by the audit backend.",
+            "Audit events written whole, or taken by the receiver, by backend.",
+            ("plugin",),
             registry=registry,
         )
         self._dropped = Counter(
             "auditproxy_audit_events_dropped",
-            "Audit events that were not written, by reason.",
-            ("reason",),
+            "Audit events that were not delivered, by backend and reason.",
+            ("plugin", "reason"),
+            registry=registry,
+        )
+        self._buffer_events = Gauge(
+            "auditproxy_audit_buffer_events",
+            "Audit events that are neither delivered nor dropped yet, by backend.",
+            ("plugin",),
+            registry=registry,
+        )
+        self._buffer_capacity = Gauge(
+            "auditproxy_audit_buffer_capacity",
+            "Audit events that a backend's buffer can hold, by backend.",
+            ("plugin",),
             registry=registry,
         )
         self._upstream_errors = Counter(
@@ -138,12 +157,29 @@ class Metrics:
             ("code",),
             registry=registry,
         )
+        self._connections = Gauge(
+            "auditproxy_connections",
+            "Open connections of clients, those within their handshake among them.",
+            registry=registry,
+        )
+        self._refused_connections = Counter(
+            "auditproxy_connections_refused",
+            "Connections of clients that were closed at once, by the limit that was reached.",
+            ("limit",),
+            registry=registry,
+        )
+        self._proxy_protocol_errors = Counter(
+            "auditproxy_proxy_protocol_errors",
+            "Connections of trusted proxies that were closed for want of a PROXY header.",
+            registry=registry,
+        )
         self._log_reopened = Counter(
             "auditproxy_audit_log_reopened",
             "How often the log file was opened again, by reason.",
             ("reason",),
             registry=registry,
         )
+        self.reloads = ReloadMetrics(registry)
         self._known: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
         self._resources: set[tuple[str, str, str, str]] = set()
 
@@ -162,14 +198,32 @@ class Metrics:
         """A request was refused because its event could not be stored."""
         self._rejected.inc()
 
-    def written(self) -> None:
-        """An event was written whole."""
-        self._written.inc()
+    def written(self, backend: str, count: int = 1) -> None:
+        """Events were written whole by a backend, ``log`` or ``webhook``."""
+        self._written.labels(backend).inc(count)
 
-    def dropped(self, reason: str, plugin: str) -> None:
-        """An event was not written; ``reason`` is one of a few fixed words."""
-        self._dropped.labels(reason).inc()
-        self._errors.labels(plugin).inc()
+    def dropped(self, reason: str, backend: str, plugin: str, count: int = 1) -> None:
+        """Events were not delivered; ``reason`` is one of a few fixed words.
+
+        ``plugin`` is what lost them on the way to the backend: ``buffered``,
+        ``truncate``, or the backend itself.
+        """
+        self._dropped.labels(backend, reason).inc(count)
+        self._errors.labels(plugin).inc(count)
+
+    def buffer(self, backend: str, capacity: int, waiting: Callable[[], int]) -> None:
+        """A backend has a buffer; ``waiting`` is asked how many events are in it or under way."""
+        self._buffer_capacity.labels(backend).set(capacity)
+        self._buffer_events.labels(backend).set_function(waiting)
+
+    def undelivered(self) -> dict[tuple[str, str], int]:
+        """How many events were dropped, by backend and reason."""
+        return {
+            (sample.labels["plugin"], sample.labels["reason"]): int(sample.value)
+            for family in self._dropped.collect()
+            for sample in family.samples
+            if sample.value
+        }
 
     def log_reopened(self, reason: str) -> None:
         """The log file was opened again."""
@@ -234,3 +288,15 @@ class Metrics:
     def rejected_unparsed(self, code: int) -> None:
         """Bytes that were no request were answered with ``code``."""
         self._unparsed.labels(str(code)).inc()
+
+    def connections(self, count: Callable[[], int]) -> None:
+        """Have the open connections counted by ``count`` whenever somebody asks."""
+        self._connections.set_function(count)
+
+    def connection_refused(self, limit: str) -> None:
+        """A connection was closed at once; ``limit`` is ``total`` or ``address``."""
+        self._refused_connections.labels(limit).inc()
+
+    def proxy_protocol_error(self) -> None:
+        """A trusted proxy's connection did not begin with a PROXY header."""
+        self._proxy_protocol_errors.inc()

@@ -17,8 +17,9 @@ from auditproxy.apis.audit import Level
 from auditproxy.apis.status import Status
 from auditproxy.audit import bodies
 from auditproxy.serializer import json, protobuf, yaml
-from auditproxy.serializer.errors import SerializationError
+from auditproxy.serializer.errors import ProtobufError, SerializationError
 from auditproxy.serializer.protobuf import ObjectMeta as ObjectMetadata
+from auditproxy.serializer.wiredecoder import Decoder
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -33,6 +34,9 @@ PATCH_TYPES = (
 
 REQUEST_OBJECT_OMITTED = "auditproxy.io/request-object-omitted"
 RESPONSE_OBJECT_OMITTED = "auditproxy.io/response-object-omitted"
+
+BUILTIN_TYPES = Decoder()
+"""Protobuf by the table of the built-in types, which is read when the first body comes."""
 
 _STREAMING_SUBRESOURCES = frozenset({"attach", "exec", "proxy", "log", "portforward"})
 _DELETE_OPTIONS = (
@@ -96,6 +100,7 @@ def request_object(
     omit_managed_fields: bool,
     code: int,
     status: Status | None,
+    types: Decoder = BUILTIN_TYPES,
 ) -> Recorded:
     """What a request's body adds, given how the request ended (``code`` and its Status)."""
     if not records_request(info) or not decoded_by_server(info, code, status):
@@ -105,7 +110,7 @@ def request_object(
             return _patch(content_type, body, level)
         if not body and info.verb in ("delete", "deletecollection"):
             return NOTHING
-        return _submitted(info, content_type, body, level, omit_managed_fields)
+        return _submitted(info, content_type, body, level, omit_managed_fields, types)
     except SerializationError as error:
         return _omitted(REQUEST_OBJECT_OMITTED, str(error)) if code < 400 else NOTHING
 
@@ -153,7 +158,12 @@ def _patch(content_type: str, body: bytes, level: Level) -> Recorded:
 
 
 def _submitted(
-    info: RequestInfo, content_type: str, body: bytes, level: Level, omit_managed_fields: bool
+    info: RequestInfo,
+    content_type: str,
+    body: bytes,
+    level: Level,
+    omit_managed_fields: bool,
+    types: Decoder,
 ) -> Recorded:
     """The object of a create or update, or the DeleteOptions of a delete."""
     media_type = bodies.base_type(content_type) or JSON
@@ -161,7 +171,7 @@ def _submitted(
         return NOTHING
     deleting = info.verb in ("delete", "deletecollection")
     if media_type == PROTOBUF:
-        return _submitted_protobuf(body, level, deleting)
+        return _submitted_protobuf(body, level, deleting, omit_managed_fields, types)
     members = bodies.members(yaml.to_json(body) if media_type == YAML else body)
     if deleting:
         return _delete_options(
@@ -177,15 +187,22 @@ def _submitted(
     return Recorded(object=msgspec.Raw(raw), metadata=metadata)
 
 
-def _submitted_protobuf(body: bytes, level: Level, deleting: bool) -> Recorded:
-    """A protobuf body gives its metadata; its object cannot be shown without the type's table."""
+def _submitted_protobuf(
+    body: bytes, level: Level, deleting: bool, omit_managed_fields: bool, types: Decoder
+) -> Recorded:
+    """A protobuf body as its JSON; of kinds that the table has not, only the metadata."""
     envelope = protobuf.envelope(body)
     if deleting:
         return _delete_options(protobuf.delete_options(envelope.raw), level)
     metadata = protobuf.object_meta(envelope.raw)
     if level < Level.REQUEST:
         return Recorded(metadata=metadata)
-    return Recorded(metadata=metadata, annotations=((REQUEST_OBJECT_OMITTED, "protobuf"),))
+    try:
+        raw = types.decode_object(envelope, omit_managed_fields=omit_managed_fields)
+    except ProtobufError as error:
+        why = f"protobuf: {error}"
+        return Recorded(metadata=metadata, annotations=((REQUEST_OBJECT_OMITTED, why),))
+    return Recorded(object=msgspec.Raw(raw), metadata=metadata)
 
 
 def _delete_options(options: dict[str, Any], level: Level) -> Recorded:
@@ -210,6 +227,7 @@ def response_object(
     omit_managed_fields: bool,
     code: int,
     decoded_limit: int,
+    types: Decoder = BUILTIN_TYPES,
 ) -> Recorded:
     """What an answer's body adds: its Status at every level, its object at RequestResponse.
 
@@ -219,7 +237,7 @@ def response_object(
         plain = bodies.inflate(body, content_encoding, decoded_limit)
         media_type = bodies.base_type(content_type)
         if media_type == PROTOBUF:
-            return _answered_protobuf(plain, level)
+            return _answered_protobuf(plain, level, omit_managed_fields, types)
         if media_type == YAML:
             plain = yaml.to_json(plain)
         elif media_type != JSON:
@@ -254,13 +272,19 @@ def _answered(plain: bytes, level: Level, omit_managed_fields: bool) -> Recorded
     return Recorded(object=msgspec.Raw(json.compact(plain)))
 
 
-def _answered_protobuf(plain: bytes, level: Level) -> Recorded:
-    """Record a protobuf answer: a Status whole, anything else by an annotation."""
+def _answered_protobuf(
+    plain: bytes, level: Level, omit_managed_fields: bool, types: Decoder
+) -> Recorded:
+    """Record a protobuf answer as its JSON."""
     envelope = protobuf.envelope(plain)
     if envelope.kind != "Status":
         if level < Level.REQUEST_RESPONSE:
             return NOTHING
-        return _omitted(RESPONSE_OBJECT_OMITTED, "protobuf")
+        try:
+            raw = types.decode_object(envelope, omit_managed_fields=omit_managed_fields)
+        except ProtobufError as error:
+            return _omitted(RESPONSE_OBJECT_OMITTED, f"protobuf: {error}")
+        return Recorded(object=msgspec.Raw(raw))
     status = protobuf.status(envelope.raw)
     # The event's responseStatus never shows the list metadata that a Status may carry.
     bare = msgspec.structs.replace(status, metadata={})

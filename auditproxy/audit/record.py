@@ -14,6 +14,7 @@ from auditproxy.apis.status import StatusDetails, failure
 from auditproxy.audit import annotations
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.objects import (
+    BUILTIN_TYPES,
     REQUEST_OBJECT_OMITTED,
     RESPONSE_OBJECT_OMITTED,
     Recorded,
@@ -23,6 +24,7 @@ from auditproxy.audit.objects import (
     response_object,
 )
 from auditproxy.serializer.json import status_object
+from auditproxy.serializer.wiredecoder import Decoder
 
 STATUS_LIMIT = 256 * 1024
 """Bytes of an answer that are looked at when only a Status is wanted of it."""
@@ -90,13 +92,14 @@ def record_answer(
     long_running: bool,
     infer_decision: bool,
     decoded_limit: int,
+    types: Decoder = BUILTIN_TYPES,
 ) -> None:
     """Take the Status, the object and the authorization decision from the upstream's answer."""
     if context.level is Level.NONE:
         return
     recorded = Recorded()
     if records_response(info, captured.code, long_running=long_running):
-        recorded = _answer(context, info, captured, decoded_limit)
+        recorded = _answer(context, info, captured, decoded_limit, types)
     if recorded.status is not None:
         context.response_status = recorded.status
     if recorded.object is not None:
@@ -111,7 +114,11 @@ def record_answer(
 
 
 def _answer(
-    context: AuditContext, info: RequestInfo, captured: Captured, decoded_limit: int
+    context: AuditContext,
+    info: RequestInfo,
+    captured: Captured,
+    decoded_limit: int,
+    types: Decoder,
 ) -> Recorded:
     """What the answer's body holds."""
     if captured.head_request:
@@ -138,10 +145,17 @@ def _answer(
         omit_managed_fields=context.config.omit_managed_fields,
         code=captured.code,
         decoded_limit=decoded_limit,
+        types=types,
     )
 
 
-def record_request(context: AuditContext, info: RequestInfo, captured: Captured) -> None:
+def record_request(
+    context: AuditContext,
+    info: RequestInfo,
+    captured: Captured,
+    *,
+    types: Decoder = BUILTIN_TYPES,
+) -> None:
     """Take objectRef's open members and the object from the request's body."""
     if context.level is Level.NONE or not records_request(info):
         return
@@ -161,6 +175,7 @@ def record_request(context: AuditContext, info: RequestInfo, captured: Captured)
         omit_managed_fields=context.config.omit_managed_fields,
         code=captured.code,
         status=context.response_status,
+        types=types,
     )
     if recorded.metadata is not None:
         context.complete_reference(recorded.metadata)

@@ -39,7 +39,7 @@ __all__ = [
     "with_authenticated_group",
 ]
 
-Method = Literal["x509", "bearer", "websocket", "anonymous"]
+Method = Literal["requestheader", "x509", "bearer", "websocket", "anonymous"]
 
 _SEAL = object()
 

@@ -2,7 +2,9 @@
 
     anonymous, when no error:
         group adder:
-            union[x509, bearer, websocket]    bearer and websocket share the token union
+            union[requestheader, x509, bearer, websocket]
+
+Bearer and websocket share the union of the token authenticators.
 
 (apiserver authentication/authenticatorfactory/delegating.go)
 """
@@ -23,11 +25,13 @@ from auditproxy.authentication.bearer import (
     WebSocketAuthenticator,
     forwarded_protocols,
 )
+from auditproxy.authentication.requestheader import RequestHeaderAuthenticator
 from auditproxy.authentication.x509 import X509Authenticator
 
 
 def new_authenticator(
     *,
+    requestheader: RequestHeaderAuthenticator | None = None,
     x509: X509Authenticator | None,
     tokens: tuple[TokenAuthenticator, ...],
     anonymous: bool,
@@ -39,6 +43,8 @@ def new_authenticator(
     credentials and without ``anonymous``: a 401.
     """
     requests: list[Authenticator] = []
+    if requestheader is not None:
+        requests.append(requestheader)
     if x509 is not None:
         requests.append(x509)
     if tokens:

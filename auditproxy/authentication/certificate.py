@@ -1,15 +1,16 @@
 """PeerCertificate: the parts of a client certificate that say who it is, read from its DER once.
 
-The TLS handshake has verified the chain. What is read here is what Go's
-crypto/x509 and pkix.Name would show kube-apiserver: the last CN, every O in
-order, the uid attribute. Only the encodings of text that mean the same to
-everybody are read (UTF8String, PrintableString, IA5String, NumericString);
-a CN or O in T61String or BMPString is a fault, although Go reads those.
+The TLS handshake verifies the chain, and verification.py does again. What is
+read here is what Go's crypto/x509 and pkix.Name would show kube-apiserver: the
+last CN, every O in order, the uid attribute. Only the encodings of text that
+mean the same to everybody are read (UTF8String, PrintableString, IA5String,
+NumericString); a CN or O in T61String or BMPString is a fault, although Go
+reads those.
 """
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 _COMMON_NAME = bytes.fromhex("550403")
@@ -33,8 +34,9 @@ class PeerCertificate:
     """A leaf certificate; times are nanoseconds since the epoch.
 
     ``fault`` says why no identity can be taken from it, "" when one can.
-    ``client_auth`` is whether its usages allow to be a client. ``der`` is kept
-    for the day the set of CAs changes under an open connection.
+    ``client_auth`` is whether its usages allow to be a client. ``der`` and the
+    ``intermediates`` that the client sent are kept, because the set of authorities
+    can change under an open connection.
     """
 
     der: bytes = field(repr=False)
@@ -46,15 +48,17 @@ class PeerCertificate:
     not_after: int = 0
     client_auth: bool = False
     fault: str = ""
+    intermediates: tuple[bytes, ...] = field(default=(), repr=False)
 
     @classmethod
-    def from_der(cls, der: bytes) -> "PeerCertificate":
+    def from_der(cls, der: bytes, intermediates: tuple[bytes, ...] = ()) -> "PeerCertificate":
         """Read a certificate; never raises, a certificate that makes no sense has a fault."""
         fingerprint = hashlib.sha256(der).hexdigest()
         try:
-            return _read_certificate(der, fingerprint)
+            read = _read_certificate(der, fingerprint)
         except _DerError as error:
             return cls(der=der, fingerprint=fingerprint, fault=str(error))
+        return replace(read, intermediates=intermediates) if intermediates else read
 
 
 class _DerError(ValueError):

@@ -2,8 +2,9 @@
 
     impersonation   our own credential and Impersonate-* of the user: ``impersonation_headers``
     passthrough     the client's own bearer token, and what it asks to be: ``passthrough_headers``
+    request header  X-Remote-* of the user, from a front proxy: ``remote_headers``
 
-Both build the lines from values, never from the client's lines. Names of extra
+All build the lines from values, never from the client's lines. Names of extra
 keys are escaped as client-go's transport escapes them.
 """
 
@@ -23,24 +24,55 @@ class UnforwardableIdentityError(ValueError):
     """Forwarded, this identity would act as somebody else; the text holds no credential."""
 
 
-def impersonation_headers(user: UserInfo) -> RawHeaders:
+def impersonation_headers(user: UserInfo, marker: tuple[str, str] | None = None) -> RawHeaders:
     """The Impersonate-* lines that make kube-apiserver see exactly this user.
 
-    One line per value, in the user's order; uid only when there is one. Raises
+    One line per value, in the user's order; uid only when there is one. ``marker``
+    is an extra key, in lower case, and its one value, which come last. Raises
     UnforwardableIdentityError for a user that header values cannot carry, an empty
-    username above all: without one the request would run as ourselves.
+    username above all: without one the request would run as ourselves. Also for a
+    user with an extra of the marker's key: only the proxy may set it.
     """
+    if marker is None:
+        return _lines(b"Impersonate-", user)
+    refuse_marked(user, marker)
+    key, value = marker
+    mark = (b"Impersonate-Extra-" + escape_extra_key(key), value.encode())
+    return (*_lines(b"Impersonate-", user), mark)
+
+
+def remote_headers(user: UserInfo) -> RawHeaders:
+    """The X-Remote-* lines that make kube-apiserver see this user behind a front proxy.
+
+    As client-go's authenticating proxy transport writes them; kube-apiserver
+    reads no empty group. Raises UnforwardableIdentityError.
+    """
+    return _lines(b"X-Remote-", user)
+
+
+def _lines(prefix: bytes, user: UserInfo) -> RawHeaders:
     fault = wire_safe(user)
     if fault is not None:
         raise UnforwardableIdentityError(f"the user cannot be forwarded: {fault}")
-    lines = [(b"Impersonate-User", user.username.encode())]
+    lines = [(prefix + b"User", user.username.encode())]
     if user.uid:
-        lines.append((b"Impersonate-Uid", user.uid.encode()))
-    lines += [(b"Impersonate-Group", group.encode()) for group in user.groups]
+        lines.append((prefix + b"Uid", user.uid.encode()))
+    lines += [(prefix + b"Group", group.encode()) for group in user.groups]
     for key, values in user.extra.items():
-        name = b"Impersonate-Extra-" + escape_extra_key(key)
+        name = prefix + b"Extra-" + escape_extra_key(key)
         lines += [(name, value.encode()) for value in values]
     return tuple(lines)
+
+
+def refuse_marked(user: UserInfo, marker: tuple[str, str]) -> None:
+    """Raise UnforwardableIdentityError for a user with an extra of the marker's key.
+
+    Keys are compared as kube-apiserver reads them from a header name: A-Z lowered.
+    """
+    if any(lower_ascii(key) == marker[0] for key in user.extra):
+        raise UnforwardableIdentityError(
+            "the user cannot be forwarded: an extra key is the mark of the proxy itself"
+        )
 
 
 def passthrough_headers(identity: Identity, wanted: UserInfo | None = None) -> RawHeaders:

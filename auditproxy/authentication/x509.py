@@ -1,9 +1,11 @@
 """X509Authenticator: the user of a client certificate, as kube-apiserver converts it.
 
-The handshake verified the chain against --client-ca-file; the validity period
-is checked again for every request, because a connection may outlive it
-(apiserver authentication/request/x509/x509.go).
+Every request asks the authorities in use now, and whether the certificate is
+valid now: a connection may outlive both (apiserver
+authentication/request/x509/x509.go).
 """
+
+from typing import Protocol
 
 from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.authenticator import (
@@ -24,15 +26,28 @@ class CertificateError(AuthenticationError):
     """The client certificate is not good, here and now."""
 
 
+class Authorities(Protocol):
+    """A set of certificate authorities: verification.py's CertificateAuthorities."""
+
+    def fault(self, peer: PeerCertificate, now: int) -> str:
+        """Why they do not vouch for this certificate at ``now``, "" when they do."""
+        ...
+
+
 class X509Authenticator:
-    """Knows the clients that showed a certificate.
+    """Knows the clients that showed a certificate of ``authorities``.
 
     ``allowed_system_groups`` turns the guard of reserved names on: a certificate
     for a ``system:`` user, or for a ``system:`` group not listed, is refused.
     None leaves it to the CA, as kube-apiserver does.
     """
 
-    def __init__(self, allowed_system_groups: frozenset[str] | None = None) -> None:
+    def __init__(
+        self,
+        authorities: Authorities,
+        allowed_system_groups: frozenset[str] | None = None,
+    ) -> None:
+        self._authorities = authorities
         self._allowed_system_groups = allowed_system_groups
 
     async def authenticate(self, request: AuthenticationRequest) -> Identity | None:
@@ -40,7 +55,7 @@ class X509Authenticator:
         certificate = request.peer_certificate
         if certificate is None:
             return None
-        verify(certificate, request.now)
+        verify(certificate, self._authorities, request.now)
         if not certificate.common_name:
             return None
         user = user_from(certificate)
@@ -51,12 +66,8 @@ class X509Authenticator:
         return identify(user, method="x509")
 
 
-def verify(certificate: PeerCertificate, now: int) -> None:
-    """Raise CertificateError unless the certificate may be used by a client at ``now``.
-
-    The chain was verified at the handshake; a changed set of CAs is to be
-    checked here too, against ``certificate.der``.
-    """
+def verify(certificate: PeerCertificate, authorities: Authorities, now: int) -> None:
+    """Raise CertificateError unless ``authorities`` vouch for this client at ``now``."""
     if certificate.fault:
         raise CertificateError(f"{_name(certificate)}: {certificate.fault}")
     if not certificate.client_auth:
@@ -65,6 +76,9 @@ def verify(certificate: PeerCertificate, now: int) -> None:
         raise CertificateError(f"{_name(certificate)} is not valid yet")
     if now > certificate.not_after:
         raise CertificateError(f"{_name(certificate)} has expired")
+    fault = authorities.fault(certificate, now)
+    if fault:
+        raise CertificateError(f"{_name(certificate)}: {fault}")
 
 
 def user_from(certificate: PeerCertificate) -> UserInfo:

@@ -4,7 +4,8 @@ An authorizer that cannot tell has no opinion; one that could not be asked has
 no opinion and an error (apiserver authorization/authorizer/interfaces.go).
 """
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -36,6 +37,40 @@ class Authorizer(Protocol):
         ...
 
 
+@runtime_checkable
+class ParallelAuthorizer(Protocol):
+    """An authorizer that can be asked several things at a time."""
+
+    async def authorize_all(self, questions: Sequence[Attributes]) -> list[Decision]:
+        """The decisions, in the order of the questions."""
+        ...
+
+
+AT_ONCE = 8
+"""Questions of one request that are under way at the same time."""
+
+
+async def first_refusal(
+    authorizer: Authorizer, questions: Sequence[Attributes]
+) -> tuple[Attributes, Decision] | None:
+    """The first of the questions that is not allowed, with its decision; None when all are.
+
+    An authorizer that can is asked a few at a time, any other one after the
+    other; no more is asked behind a refusal.
+    """
+    at_once = AT_ONCE if isinstance(authorizer, ParallelAuthorizer) else 1
+    for start in range(0, len(questions), at_once):
+        asked = questions[start : start + at_once]
+        if len(asked) > 1 and isinstance(authorizer, ParallelAuthorizer):
+            decisions = await authorizer.authorize_all(asked)
+        else:
+            decisions = [await authorizer.authorize(attributes) for attributes in asked]
+        for attributes, decision in zip(asked, decisions, strict=True):
+            if not decision.allowed:
+                return attributes, decision
+    return None
+
+
 class PrivilegedGroupAuthorizer:
     """Lets system:masters do everything without asking; asks ``inner`` for everybody else."""
 
@@ -47,3 +82,12 @@ class PrivilegedGroupAuthorizer:
         if attributes.user is not None and MASTERS in attributes.user.groups:
             return ALLOW
         return await self._inner.authorize(attributes)
+
+    async def authorize_all(self, questions: Sequence[Attributes]) -> list[Decision]:
+        """The same for each; all questions of one request are about one user."""
+        users = [attributes.user for attributes in questions]
+        if all(user is not None and MASTERS in user.groups for user in users):
+            return [ALLOW] * len(questions)
+        if isinstance(self._inner, ParallelAuthorizer):
+            return await self._inner.authorize_all(questions)
+        return [await self.authorize(attributes) for attributes in questions]

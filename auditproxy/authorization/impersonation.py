@@ -11,7 +11,6 @@ endpoints/filters/impersonation); the modes are in impersonation_modes.py.
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -27,6 +26,7 @@ from auditproxy.authorization.impersonation_modes import (
     default_groups,
     effective_groups,
 )
+from auditproxy.request.extrakeys import unescape_extra_key
 from auditproxy.request.headers import ClientHeaders
 
 __all__ = [
@@ -40,6 +40,9 @@ __all__ = [
 
 MODE_MEMORY = 10_000
 """Requestors whose last successful mode is remembered."""
+
+MAXIMUM_CHECKS = 512
+"""Groups and extra values of one request; each may be a question to the upstream."""
 
 _EXTRA_PREFIX = "Impersonate-Extra-"
 
@@ -73,7 +76,7 @@ def parse(headers: ClientHeaders) -> UserInfo | None:
     groups = tuple(headers.values("Impersonate-Group"))
     extra: dict[str, tuple[str, ...]] = {}
     for name, value in headers.with_prefix(_EXTRA_PREFIX):
-        key = _unescape(name[len(_EXTRA_PREFIX) :].lower())
+        key = unescape_extra_key(name[len(_EXTRA_PREFIX) :])
         extra[key] = (*extra.get(key, ()), value)
     wanted = UserInfo(username=username, uid=uid, groups=groups, extra=extra)
     if username:
@@ -83,22 +86,6 @@ def parse(headers: ClientHeaders) -> UserInfo | None:
             f"requested {_go_syntax(wanted)} without impersonating a user name"
         )
     return None
-
-
-def _unescape(key: str) -> str:
-    """The percent-decoded key, or the key as it is when an escape in it is broken."""
-    position = key.find("%")
-    while position >= 0:
-        if not _is_hex(key[position + 1 : position + 3]):
-            return key
-        position = key.find("%", position + 3)
-    return unquote_to_bytes(key.encode("utf-8", "surrogateescape")).decode(
-        "utf-8", "surrogateescape"
-    )
-
-
-def _is_hex(text: str) -> bool:
-    return len(text) == 2 and all(char in "0123456789abcdefABCDEF" for char in text)
 
 
 def _go_syntax(user: UserInfo) -> str:
@@ -139,7 +126,14 @@ class Impersonator:
         Raises ImpersonationBadRequest and ImpersonationForbidden.
         """
         wanted = parse(headers)
-        return None if wanted is None else await self.authorize(attributes, requestor, wanted)
+        if wanted is None:
+            return None
+        checks = len(wanted.groups) + sum(map(len, wanted.extra.values()))
+        if checks > MAXIMUM_CHECKS:
+            raise ImpersonationBadRequest(
+                f"requested more than {MAXIMUM_CHECKS} groups and extra values"
+            )
+        return await self.authorize(attributes, requestor, wanted)
 
     async def authorize(
         self, attributes: Attributes, requestor: UserInfo, wanted: UserInfo

@@ -23,7 +23,7 @@ import msgspec
 from auditproxy.apis.attributes import Attributes
 from auditproxy.apis.status import Status, new_forbidden
 from auditproxy.apis.user import ANONYMOUS, AUTHENTICATED, MASTERS, UNAUTHENTICATED, UserInfo
-from auditproxy.authorization.authorizer import Authorizer
+from auditproxy.authorization.authorizer import Authorizer, first_refusal
 from auditproxy.authorization.names import (
     extra_fault,
     node_name,
@@ -77,26 +77,45 @@ class Mode:
             # The answer has to be good for the same service account on every node.
             keys = tuple(sorted(requestor.extra))
             asked_as = msgspec.structs.replace(requestor, extra={ASSOCIATED_NODE_KEYS: keys})
+        checks = _Checks(self, authorizer, asked_as)
         if self.constrained:
             verb = f"impersonate-on:{self.name}:{request.verb}"
-            await _ask(authorizer, msgspec.structs.replace(request, user=asked_as, verb=verb))
-        checks = _Checks(self, authorizer, asked_as)
-        await checks.username(wanted.username)
+            checks.ask(msgspec.structs.replace(request, user=asked_as, verb=verb))
+        checks.username(wanted.username)
         if wanted.uid:
-            await checks.item("uids", wanted.uid)
+            checks.item("uids", wanted.uid)
         await checks.groups(wanted.groups)
         await checks.extras(wanted.extra)
+        await checks.answered()
         groups = effective_groups(wanted, constrained=self.constrained)
         return msgspec.structs.replace(wanted, groups=default_groups(wanted.username, groups))
 
 
 class _Checks:
-    """The questions of one mode about each part of the wanted user."""
+    """The questions of one mode about each part of the wanted user.
+
+    They are gathered and asked together where nothing depends on an answer; the
+    first refusal in their order counts.
+    """
 
     def __init__(self, mode: Mode, authorizer: Authorizer, requestor: UserInfo) -> None:
         self._mode = mode
         self._authorizer = authorizer
         self._requestor = requestor
+        self._gathered: list[Attributes] = []
+
+    def ask(self, attributes: Attributes) -> None:
+        """Gather a question."""
+        self._gathered.append(attributes)
+
+    async def answered(self) -> None:
+        """Ask what was gathered; raises ImpersonationForbidden with the first refusal."""
+        questions, self._gathered = self._gathered, []
+        refused = await first_refusal(self._authorizer, questions)
+        if refused is not None:
+            attributes, decision = refused
+            reason = ": ".join(filter(None, (decision.error, decision.reason)))
+            raise ImpersonationForbidden(new_forbidden(attributes, reason))
 
     def _attributes(
         self, resource: str, name: str, subresource: str = "", namespace: str = ""
@@ -116,25 +135,24 @@ class _Checks:
             name=name,
         )
 
-    async def item(self, resource: str, name: str, subresource: str = "") -> None:
+    def item(self, resource: str, name: str, subresource: str = "") -> None:
         """Ask about one value."""
-        await _ask(self._authorizer, self._attributes(resource, name, subresource))
+        self.ask(self._attributes(resource, name, subresource))
 
-    async def username(self, username: str) -> None:
+    def username(self, username: str) -> None:
         """Ask about the name, as the node or service account that it is."""
         account = split_service_account(username)
         if account is not None:
             namespace, name = account
-            attributes = self._attributes("serviceaccounts", name, namespace=namespace)
-            await _ask(self._authorizer, attributes)
+            self.ask(self._attributes("serviceaccounts", name, namespace=namespace))
             return
         node = node_name(username) if self._mode.constrained else None
         if node is None:
-            await self.item("users", username)
+            self.item("users", username)
         elif self._mode.name == "associated-node":
-            await self.item("nodes", "*")
+            self.item("nodes", "*")
         else:
-            await self.item("nodes", node)
+            self.item("nodes", node)
 
     async def groups(self, groups: tuple[str, ...]) -> None:
         """Ask about all groups at once when they are many, else about each."""
@@ -142,15 +160,17 @@ class _Checks:
             return
         if self._mode.constrained:
             if "" in groups:
-                self._refuse("groups", "", "impersonating the empty string group is not allowed")
+                await self._refuse(
+                    "groups", "", "impersonating the empty string group is not allowed"
+                )
             if MASTERS in groups:
-                self._refuse(
+                await self._refuse(
                     "groups", MASTERS, "impersonating the system:masters group is not allowed"
                 )
             if len(groups) >= MANY_CHECKS and await self._allowed_all("groups"):
                 return
         for group in groups:
-            await self.item("groups", group)
+            self.item("groups", group)
 
     async def extras(self, extra: dict[str, tuple[str, ...]]) -> None:
         """Ask about all extra values at once when they are many, else about each."""
@@ -159,7 +179,7 @@ class _Checks:
         if self._mode.constrained:
             fault = extra_fault(extra)
             if fault is not None:
-                self._refuse("userextras", "", fault)
+                await self._refuse("userextras", "", fault)
             values = sum(len(values) for values in extra.values())
             if max(len(extra), values) >= MANY_CHECKS and await self._allowed_all(
                 "userextras", subresource="*"
@@ -167,23 +187,16 @@ class _Checks:
                 return
         for key, key_values in extra.items():
             for value in key_values:
-                await self.item("userextras", value, subresource=key)
+                self.item("userextras", value, subresource=key)
 
     async def _allowed_all(self, resource: str, subresource: str = "") -> bool:
+        await self.answered()
         decision = await self._authorizer.authorize(self._attributes(resource, "*", subresource))
         return decision.allowed
 
-    def _refuse(self, resource: str, name: str, reason: str) -> None:
+    async def _refuse(self, resource: str, name: str, reason: str) -> None:
+        await self.answered()
         raise ImpersonationForbidden(new_forbidden(self._attributes(resource, name), reason))
-
-
-async def _ask(authorizer: Authorizer, attributes: Attributes) -> None:
-    """Raise ImpersonationForbidden unless the authorizer allows it."""
-    decision = await authorizer.authorize(attributes)
-    if decision.allowed:
-        return
-    reason = ": ".join(filter(None, (decision.error, decision.reason)))
-    raise ImpersonationForbidden(new_forbidden(attributes, reason))
 
 
 def effective_groups(wanted: UserInfo, *, constrained: bool) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Protocol
 from auditproxy.apis.audit import Event
 from auditproxy.audit.encode import Encoder
 from auditproxy.audit.metrics import Metrics
+from auditproxy.backends.losses import Losses
 from auditproxy.backends.rotation import LineTooLongError, ShortWriteError
 from auditproxy.backends.stream import Stream
 
@@ -61,11 +62,13 @@ class LogBackend:
         *,
         encode: Encoder,
         metrics: Metrics,
+        losses: Losses,
         report: Callable[[str], None],
     ) -> None:
         self._writer = writer
         self._encode = encode
         self._metrics = metrics
+        self.losses = losses
         self._report = report
 
     def process_events(self, events: tuple[Event, ...]) -> bool:
@@ -76,12 +79,9 @@ class LogBackend:
                 self._writer.write(self._line(event))
             except (OSError, LineTooLongError, EncodingError) as error:
                 success = False
-                self._metrics.dropped(drop_reason(error), PLUGIN)
-                self._report(
-                    f"Error in audit plugin '{PLUGIN}' affecting 1 audit events: {describe(error)}"
-                )
+                self.losses.lost(1, plugin=PLUGIN, reason=drop_reason(error), text=describe(error))
             else:
-                self._metrics.written()
+                self._metrics.written(PLUGIN)
             if fault := self._writer.take_fault():
                 self._report(f"audit plugin '{PLUGIN}': {fault}")
         return success
@@ -93,9 +93,14 @@ class LogBackend:
         except Exception as error:
             raise EncodingError(f"encoding failed: {type(error).__name__}") from None
 
-    async def shutdown(self) -> None:
+    async def shutdown(self, grace: float) -> None:
         """Close the file; nothing is buffered."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and tell what was lost since the last line."""
         self._writer.close()
+        self.losses.tell_rest()
 
     def __str__(self) -> str:
         return PLUGIN

@@ -1,28 +1,111 @@
-"""Modes: what a failing backend means to a request (apiserver server/options/audit.go)."""
+"""Modes: what a delivery means to its request (apiserver server/options/audit.go).
+
+    blocking         the request waits for the delivery and never hears of its failure
+    blocking-strict  it waits, and is refused when its RequestReceived event is lost
+
+Mode ``batch`` is buffered.py.
+"""
+
+import asyncio
 
 from auditproxy.apis.audit import Event
-from auditproxy.audit.backend import Backend
+from auditproxy.audit.backend import Backend, Deliverer, Outcome
+from auditproxy.backends.losses import Losses
+from auditproxy.backends.outcomes import whatever
+
+MAXIMUM_DELIVERIES = 10_000
+"""Deliveries under way at once. Clients that do not wait for their answers could start any
+number of them; kube-apiserver has no bound."""
 
 
 class IgnoreErrors:
-    """Mode ``blocking``: the request waits for the backend and never hears of its errors."""
+    """Mode ``blocking``: tells the request that all went well."""
 
     def __init__(self, inner: Backend) -> None:
         self._inner = inner
 
-    def process_events(self, events: tuple[Event, ...]) -> bool:
-        """Hand the events on; always true."""
-        self._inner.process_events(events)
-        return True
+    def process_events(self, events: tuple[Event, ...]) -> Outcome:
+        """Hand the events on; true in the end."""
+        return whatever(self._inner.process_events(events))
 
-    async def shutdown(self) -> None:
+    async def shutdown(self, grace: float) -> None:
         """Shut the inner backend down."""
-        await self._inner.shutdown()
+        await self._inner.shutdown(grace)
 
     def __str__(self) -> str:
         return f"ignoreErrors<{self._inner}>"
 
 
-def with_mode(backend: Backend, mode: str) -> Backend:
-    """The backend in a mode: ``blocking`` or ``blocking-strict``."""
-    return backend if mode == "blocking-strict" else IgnoreErrors(backend)
+class Awaited:
+    """Delivers what it is given at once, in tasks of their own; requests may wait for them."""
+
+    def __init__(
+        self, deliverer: Deliverer, losses: Losses, *, maximum: int = MAXIMUM_DELIVERIES
+    ) -> None:
+        self._deliverer = deliverer
+        self._losses = losses
+        self.maximum = maximum
+        self._under_way: dict[asyncio.Task[bool], int] = {}
+        self._is_shut = False
+
+    @property
+    def waiting(self) -> int:
+        """Events that are neither delivered nor dropped yet."""
+        return sum(self._under_way.values())
+
+    def process_events(self, events: tuple[Event, ...]) -> Outcome:
+        """Begin to deliver the events."""
+        if self._is_shut:
+            return self._refuse(events, "shutdown", "audit backend shut down")
+        if len(self._under_way) >= self.maximum:
+            text = f"{self.maximum} deliveries are under way"
+            return self._refuse(events, "buffer-full", text)
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(self._deliverer.deliver(events))
+        # A future of its own: a request that gives up waiting must not end the delivery.
+        outcome: asyncio.Future[bool] = loop.create_future()
+        self._under_way[task] = len(events)
+        task.add_done_callback(lambda done: self._ended(done, outcome))
+        return outcome
+
+    def _ended(self, task: "asyncio.Task[bool]", outcome: "asyncio.Future[bool]") -> None:
+        count = self._under_way.pop(task)
+        success = False
+        if not task.cancelled():
+            crash = task.exception()
+            if crash is None:
+                success = task.result()
+            else:
+                self._losses.lost(
+                    count,
+                    plugin=str(self._deliverer),
+                    reason="crash",
+                    text=f"delivering crashed: {type(crash).__name__}",
+                )
+        if not outcome.done():
+            outcome.set_result(success)
+
+    def _refuse(self, events: tuple[Event, ...], reason: str, text: str) -> bool:
+        self._losses.lost(len(events), plugin=str(self._deliverer), reason=reason, text=text)
+        return False
+
+    async def shutdown(self, grace: float) -> None:
+        """Wait for deliveries, cancel what does not end in time, and close."""
+        self._is_shut = True
+        await finish(set(self._under_way), grace)
+        await self._deliverer.shutdown()
+        self._losses.tell_rest()
+
+    def __str__(self) -> str:
+        return str(self._deliverer)
+
+
+async def finish(tasks: "set[asyncio.Task[bool]]", grace: float) -> None:
+    """Wait for tasks; those that are not done after ``grace`` seconds are cancelled."""
+    if not tasks:
+        return
+    _, late = await asyncio.wait(tasks, timeout=grace)
+    for task in late:
+        task.cancel()
+    if late:
+        await asyncio.wait(late)

@@ -1,6 +1,6 @@
 """The flags of the audit policy and of what is kept of bodies."""
 
-from auditproxy.flags.pflag import BYTES, STRING
+from auditproxy.flags.pflag import BYTES, LIST, STRING
 from auditproxy.flags.settings import setting
 
 AUDIT_SETTINGS = (
@@ -32,6 +32,13 @@ AUDIT_SETTINGS = (
         BYTES,
         "Largest response body that is kept for its event; a plain number, or with KiB, MiB or "
         "GiB.",
+    ),
+    setting(
+        "audit.protobuf_tables",
+        "audit-protobuf-table",
+        LIST,
+        "File with a table of types, for protobuf bodies of API groups that are not built in; a "
+        "comma-separated list or repeated. docs/protobuf.md has the format.",
     ),
 )
 """In the order of help and documentation."""

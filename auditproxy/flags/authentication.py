@@ -13,6 +13,14 @@ AUTHENTICATION_SETTINGS = (
         is_path=True,
     ),
     setting(
+        "authentication.client_ca_allowed_system_groups",
+        "client-ca-allowed-system-groups",
+        LIST,
+        "Groups of Kubernetes' own that a client certificate may have. Given, a certificate for "
+        "another group or any user beginning with system: is refused; * allows all, as "
+        "kube-apiserver does.",
+    ),
+    setting(
         "authentication.token_auth_file",
         "token-auth-file",
         STRING,
@@ -64,6 +72,48 @@ AUTHENTICATION_SETTINGS = (
         "authentication-token-review-cache-failure-ttl",
         DURATION,
         "How long it is remembered that a token was refused. 0s asks every time.",
+    ),
+    setting(
+        "authentication.requestheader_client_ca_file",
+        "requestheader-client-ca-file",
+        STRING,
+        "PEM bundle of authorities of front proxies. A client with a certificate of one of them "
+        "names the user in headers, which nobody else can. Tried before every other way to log in.",
+        is_path=True,
+    ),
+    setting(
+        "authentication.requestheader_allowed_names",
+        "requestheader-allowed-names",
+        LIST,
+        "Common names that a front proxy's certificate may have. Empty means that every "
+        "certificate of --requestheader-client-ca-file will do.",
+    ),
+    setting(
+        "authentication.requestheader_username_headers",
+        "requestheader-username-headers",
+        LIST,
+        "Headers in which a front proxy names the user; the first that has a value counts. "
+        "X-Remote-User is common.",
+    ),
+    setting(
+        "authentication.requestheader_uid_headers",
+        "requestheader-uid-headers",
+        LIST,
+        "Headers in which a front proxy gives the user's uid. X-Remote-Uid must be one of them.",
+    ),
+    setting(
+        "authentication.requestheader_group_headers",
+        "requestheader-group-headers",
+        LIST,
+        "Headers in which a front proxy gives the user's groups, one a line. X-Remote-Group is "
+        "common.",
+    ),
+    setting(
+        "authentication.requestheader_extra_headers_prefix",
+        "requestheader-extra-headers-prefix",
+        LIST,
+        "Prefixes of headers in which a front proxy gives extra fields of the user. "
+        "X-Remote-Extra- is common.",
     ),
 )
 """In the order of help and documentation."""

@@ -71,7 +71,10 @@ def files_only(values: Mapping[str, Any]) -> dict[str, Any]:
     A certificate without its key, or the other way round, is left out: that is a fault already.
     """
     names = {setting.flag.name for setting in SETTINGS if setting.is_path} | {"context"}
-    pair = {"tls-cert-file", "tls-private-key-file"}
-    if not all(values.get(name) for name in pair):
-        names -= pair
+    for pair in (
+        {"tls-cert-file", "tls-private-key-file"},
+        {"proxy-client-cert-file", "proxy-client-key-file"},
+    ):
+        if not all(values.get(name) for name in pair):
+            names -= pair
     return {name: value for name, value in values.items() if name in names}

@@ -1,6 +1,6 @@
 """The flags of the listener, of the upstream, of health and of the lines for operators."""
 
-from auditproxy.flags.pflag import DURATION, INT, IP, STRING
+from auditproxy.flags.pflag import DURATION, INT, IP, LIST, STRING
 from auditproxy.flags.settings import setting
 
 SERVING_SETTINGS = (
@@ -54,11 +54,46 @@ SERVING_SETTINGS = (
         "such as watch, exec and logs -f are not bounded.",
     ),
     setting(
+        "serving.audit_grace",
+        "shutdown-audit-grace-period",
+        DURATION,
+        "How long the audit backends have at a stop, once the last request has ended, to deliver "
+        "what they hold. What is left is dropped, counted and told, and the exit code is 3.",
+    ),
+    setting(
         "serving.shutdown_delay_duration",
         "shutdown-delay-duration",
         DURATION,
         "How long requests are still served after a signal to stop, while /readyz already fails, "
         "so that load balancers have the time to turn away.",
+    ),
+    setting(
+        "serving.trusted_proxy_cidrs",
+        "trusted-proxy-cidrs",
+        LIST,
+        "Networks of the proxies in front of this one. Given, X-Forwarded-For and X-Real-Ip count "
+        "only as far as these proxies tell. Empty believes everybody, as kube-apiserver does; the "
+        "last of an event's sourceIPs is always the peer.",
+    ),
+    setting(
+        "serving.proxy_protocol",
+        "proxy-protocol",
+        STRING,
+        "Whether connections from --trusted-proxy-cidrs begin with a header of the PROXY protocol, "
+        "which tells the client's address: off, v1, v2 or any. Without it they are closed.",
+    ),
+    setting(
+        "serving.max_connections",
+        "max-connections",
+        INT,
+        "How many connections clients may have together; more are closed at once. 0 is no limit.",
+    ),
+    setting(
+        "serving.max_connections_per_address",
+        "max-connections-per-address",
+        INT,
+        "How many connections a client may have from one address; more are closed at once. "
+        "Addresses in --trusted-proxy-cidrs are not counted. 0 is no limit.",
     ),
     setting(
         "upstream.kubeconfig",
@@ -79,7 +114,39 @@ SERVING_SETTINGS = (
         "upstream-identity",
         STRING,
         "How the kube-apiserver learns who asks: impersonate (the proxy's credential with "
-        "Impersonate-* headers) or passthrough (the client's own bearer token).",
+        "Impersonate-* headers), passthrough (the client's own bearer token) or request-header "
+        "(X-Remote-* headers of a front proxy, whose certificate is --proxy-client-cert-file).",
+    ),
+    setting(
+        "upstream.proxy_client_cert_file",
+        "proxy-client-cert-file",
+        STRING,
+        "PEM file with the proxy's certificate as a front proxy, for "
+        "--upstream-identity=request-header: one of the authority that the kube-apiserver has as "
+        "--requestheader-client-ca-file.",
+        is_path=True,
+    ),
+    setting(
+        "upstream.proxy_client_key_file",
+        "proxy-client-key-file",
+        STRING,
+        "PEM file with the private key of --proxy-client-cert-file.",
+        is_path=True,
+    ),
+    setting(
+        "upstream.impersonation_original_user_extra",
+        "impersonation-original-user-extra",
+        STRING,
+        "Key of an extra field, as example.com/original-user, in which the kube-apiserver learns "
+        "who impersonates the user it sees. Nobody but the proxy can set it. Empty sends none.",
+    ),
+    setting(
+        "upstream.impersonation_marker_extra",
+        "impersonation-marker-extra",
+        STRING,
+        "Extra field, as key=value, that every forwarded request carries, such as "
+        "auditproxy.io/via=auditproxy, so that an admission policy can refuse what did not come "
+        "through the proxy. Users who bring this key themselves are refused. Empty means none.",
     ),
 )
 """In the order of help and documentation."""

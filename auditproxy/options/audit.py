@@ -19,6 +19,8 @@ class AuditOptions:
     """Bytes of one request body that are kept for its event."""
     capture_response_limit: int = 8 * MEBIBYTE
     """Bytes of one response body that are kept for its event."""
+    protobuf_tables: tuple[str, ...] = ()
+    """Files with tables of types of more API groups, over the built-in one."""
 
 
 def audit_faults(audit: AuditOptions) -> list[str]:

@@ -1,9 +1,12 @@
 """How a client proves who it is."""
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from auditproxy.options.values import SECOND, quote
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +15,9 @@ class AuthenticationOptions:
 
     client_ca_file: str = ""
     """PEM bundle of the authorities that sign client certificates, or ""."""
+    client_ca_allowed_system_groups: tuple[str, ...] = ("*",)
+    """Groups beginning with ``system:`` that a client certificate may have; ``*`` allows all, and
+    usernames that begin so, too."""
     token_auth_file: str = ""
     """CSV file of static bearer tokens, or ""."""
     service_account_issuer: tuple[str, ...] = ()
@@ -28,6 +34,18 @@ class AuthenticationOptions:
     """Nanoseconds for which a token that the upstream knows is not asked about again."""
     token_review_cache_failure_ttl: int = 10 * SECOND
     """Nanoseconds for which a token that the upstream refused is not asked about again."""
+    requestheader_client_ca_file: str = ""
+    """PEM bundle of the authorities that sign certificates of front proxies, or ""."""
+    requestheader_allowed_names: tuple[str, ...] = ()
+    """Common names that a front proxy's certificate may have; () is any."""
+    requestheader_username_headers: tuple[str, ...] = ()
+    """Headers that name the user; the first with a value counts."""
+    requestheader_uid_headers: tuple[str, ...] = ()
+    """Headers with the user's uid; the first with a value counts."""
+    requestheader_group_headers: tuple[str, ...] = ()
+    """Headers with the user's groups; all values count."""
+    requestheader_extra_headers_prefix: tuple[str, ...] = ()
+    """Prefixes of headers with the user's extra fields."""
 
 
 def authentication_faults(authentication: AuthenticationOptions) -> list[str]:
@@ -35,6 +53,7 @@ def authentication_faults(authentication: AuthenticationOptions) -> list[str]:
     faults = []
     if not (
         authentication.client_ca_file
+        or authentication.requestheader_client_ca_file
         or authentication.token_auth_file
         or authentication.service_account_key_file
         or authentication.token_review
@@ -46,6 +65,13 @@ def authentication_faults(authentication: AuthenticationOptions) -> list[str]:
             "given; allow one of them"
         )
     faults += _service_account_faults(authentication)
+    for group in authentication.client_ca_allowed_system_groups:
+        if group != "*" and not group.startswith("system:"):
+            faults.append(
+                f"--client-ca-allowed-system-groups {quote(group)} is no group of Kubernetes' own; "
+                'give groups that begin with "system:", or * for all'
+            )
+    faults += _requestheader_faults(authentication)
     for kind, ttl in (
         ("success", authentication.token_review_cache_success_ttl),
         ("failure", authentication.token_review_cache_failure_ttl),
@@ -92,3 +118,31 @@ def _is_url(text: str) -> bool:
         return bool(parts.scheme) and parts.port != 0
     except ValueError:  # also from the port
         return False
+
+
+def _requestheader_faults(authentication: AuthenticationOptions) -> list[str]:
+    """kube-apiserver's faults of the front proxy flags, and names that no header can have."""
+    faults = []
+    for name, values in (
+        ("requestheader-username-headers", authentication.requestheader_username_headers),
+        ("requestheader-uid-headers", authentication.requestheader_uid_headers),
+        ("requestheader-group-headers", authentication.requestheader_group_headers),
+        ("requestheader-extra-headers-prefix", authentication.requestheader_extra_headers_prefix),
+        ("requestheader-allowed-names", authentication.requestheader_allowed_names),
+    ):
+        if any(not value.strip() for value in values):
+            faults.append(f"empty value in {quote(name)}")
+        elif name != "requestheader-allowed-names":
+            faults += [
+                f"--{name} {quote(value)} is no name of a header; "
+                "give letters, digits and dashes, as in X-Remote-User"
+                for value in values
+                if not _HEADER_NAME.fullmatch(value)
+            ]
+    uid_headers = [value.lower() for value in authentication.requestheader_uid_headers]
+    if uid_headers and "x-remote-uid" not in uid_headers:
+        faults.append(
+            "--requestheader-uid-headers is set without specifying the standard X-Remote-Uid "
+            "header - API aggregation will not work"
+        )
+    return faults

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from auditproxy.options.values import SECOND, choice, quote
 
+PROXY_PROTOCOLS = ("off", "v1", "v2", "any")
 TLS_VERSIONS = ("VersionTLS10", "VersionTLS11", "VersionTLS12", "VersionTLS13")
 
 
@@ -27,8 +28,18 @@ class ServingOptions:
     request_timeout: int = 60 * SECOND
     """Nanoseconds until a request that is not long-running is ended; also the longest wait for
     such requests at shutdown, as in kube-apiserver."""
+    audit_grace: int = 30 * SECOND
+    """Nanoseconds that the audit backends have at a shutdown to deliver what they hold."""
     shutdown_delay_duration: int = 0
     """Nanoseconds between a shutdown's failing /readyz and the end of accepting requests."""
+    trusted_proxy_cidrs: tuple[str, ...] = ()
+    """Networks of proxies whose X-Forwarded-For and X-Real-Ip count; () believes everybody."""
+    proxy_protocol: str = "off"
+    """Whether trusted proxies begin with a PROXY header, one of PROXY_PROTOCOLS."""
+    max_connections: int = 10_000
+    """Connections of all clients together; 0 is no limit."""
+    max_connections_per_address: int = 0
+    """Connections from one address that is no trusted proxy's; 0 is no limit."""
 
 
 def serving_faults(serving: ServingOptions) -> list[str]:
@@ -65,6 +76,34 @@ def serving_faults(serving: ServingOptions) -> list[str]:
         faults.append("--request-timeout can not be negative value")
     elif serving.request_timeout == 0:
         faults.append("--request-timeout 0s would end every request at once; give more, as 1m0s")
+    if serving.audit_grace < 0:
+        faults.append("--shutdown-audit-grace-period can not be negative value")
     if serving.shutdown_delay_duration < 0:
         faults.append("--shutdown-delay-duration can not be negative value")
+    return faults + _connection_faults(serving)
+
+
+def _connection_faults(serving: ServingOptions) -> list[str]:
+    """Faults of the settings of proxies in front of us and of limits."""
+    faults = []
+    for cidr in serving.trusted_proxy_cidrs:
+        try:
+            ipaddress.ip_network(cidr)
+        except ValueError:
+            faults.append(
+                f"--trusted-proxy-cidrs {quote(cidr)} is no network; "
+                "give its address and length, as 10.0.0.0/8 or 10.1.2.3/32"
+            )
+    faults += choice("proxy-protocol", serving.proxy_protocol, PROXY_PROTOCOLS)
+    if serving.proxy_protocol != "off" and not serving.trusted_proxy_cidrs:
+        faults.append(
+            f"--proxy-protocol={serving.proxy_protocol} needs --trusted-proxy-cidrs: "
+            "whoever may send the header says who the client is"
+        )
+    for name, number in (
+        ("max-connections", serving.max_connections),
+        ("max-connections-per-address", serving.max_connections_per_address),
+    ):
+        if number < 0:
+            faults.append(f"--{name} {number} can't be a negative number; 0 is no limit")
     return faults

@@ -9,6 +9,7 @@ written last and then checked.
 import re
 
 from auditproxy.apis.status import Status, failure
+from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 """Names and values as on the wire, in order."""
@@ -21,6 +22,8 @@ LONGEST_VALUE = 128 * 1024
 
 _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,128}")
+_HOST = re.compile(rb"[A-Za-z0-9\-._~!$%&'()*+,;=:\[\]]*")
+"""The bytes that Go takes in a Host (golang.org/x/net/http/httpguts ValidHostHeader)."""
 _IMPERSONATION = frozenset({"impersonate-user", "impersonate-group", "impersonate-uid"})
 _EXTRA = "impersonate-extra-"
 
@@ -126,24 +129,28 @@ class ClientHeaders:
         # Leading zeros go first: int() refuses very long texts with an error of its own.
         return int(found[0].lstrip(b"0") or b"0")
 
-    def fault(self) -> str | None:
+    def fault(self, front_proxy: FrontProxyHeaders = NO_FRONT_PROXY) -> str | None:
         """Why these headers must not be forwarded, None when they may.
 
         Refused: names with characters outside letters, digits and ``-`` (other
-        spellings of an identity header hide there), a second Host, and
-        Impersonate-* headers that kube-apiserver does not know. Extra keys may
+        spellings of an identity header hide there), a second Host or one that
+        is none, and Impersonate-* headers that kube-apiserver does not know. Extra keys may
         be percent-encoded. Of several Authorization lines the first counts, as
         for kube-apiserver, and none of them goes upstream.
         """
+        escaped = (b"impersonate-extra-", *front_proxy.extra_prefixes)
         for key, values in self._lines.items():
-            if key.translate(None, _NAME_BYTES) and not key.startswith(b"impersonate-extra-"):
+            if key.translate(None, _NAME_BYTES) and not key.startswith(escaped):
                 return "a header name has characters other than letters, digits and '-'"
             if key.startswith(b"impersonate"):
                 name = key.decode("latin-1")
                 if name not in _IMPERSONATION and not name.startswith(_EXTRA):
                     return "an Impersonate-* header is none that Kubernetes knows"
-            if len(values) > 1 and key == b"host":
-                return "more than one Host header"
+            if key == b"host":
+                if len(values) > 1:
+                    return "more than one Host header"
+                if _HOST.fullmatch(values[0].strip(b" \t")) is None:
+                    return "the Host header names no host"
         return None
 
     def __repr__(self) -> str:
@@ -218,6 +225,7 @@ def upstream_headers(
     audit_id: str,
     subprotocols: str | None = None,
     forwarded_for: str | None = None,
+    front_proxy: FrontProxyHeaders = NO_FRONT_PROXY,
 ) -> RawHeaders:
     """The whole header list for the upstream but for its framing.
 
@@ -226,10 +234,12 @@ def upstream_headers(
     carry exactly the given identity.
     """
     named = _connection_named(client)
+    denied = _DENIED | front_proxy.names if front_proxy.names else _DENIED
+    prefixes = _DENIED_PREFIXES + front_proxy.extra_prefixes
     kept = [(b"Host", host)]
     for name, value in client.raw:
         key = name.lower().replace(b"_", b"-")
-        if key in _DENIED or key in named or key.startswith(_DENIED_PREFIXES):
+        if key in denied or key in named or key.startswith(prefixes):
             continue
         if subprotocols is not None and key == b"sec-websocket-protocol":
             continue
@@ -259,17 +269,26 @@ def _connection_named(client: ClientHeaders) -> frozenset[bytes]:
 
 
 def _assert_identity(headers: RawHeaders, identity: RawHeaders) -> None:
-    """The identity lines are there and are the only ones of their kind, for exactly one user."""
+    """The identity lines are there and are the only ones of their kind, for exactly one user.
+
+    X-Remote-* lines stand alone: with a credential beside them two would be named.
+    """
     found = []
-    users = impersonated = 0
+    families = dict.fromkeys((b"impersonate", b"x-remote"), 0)
+    users = dict.fromkeys(families, 0)
     for header in headers:
         key = header[0].lower().replace(b"_", b"-")
         if key == b"authorization" or key.startswith(_IDENTITY_PREFIXES):
             found.append(header)
-            # Not the normalised name: the upstream knows this one spelling of the user.
-            users += header[0].lower() == b"impersonate-user" and bool(header[1])
-            impersonated += key.startswith(b"impersonate")
-    if tuple(found) != identity or users != bool(impersonated):
+            for family in families:
+                families[family] += key.startswith(family)
+                # Not the normalised name: the upstream knows this one spelling of the user.
+                users[family] += header[0].lower() == family + b"-user" and bool(header[1])
+    if (
+        tuple(found) != identity
+        or any(users[family] != bool(count) for family, count in families.items())
+        or families[b"x-remote"] not in (0, len(found))
+    ):
         raise HeaderAssertionError("the header list does not carry the request's identity")
     written = b"".join([part for line in identity for part in line])
     if written.translate(None, b"\r\n\0") != written:

@@ -1,7 +1,8 @@
 """sourceIPs: where a request says it came from (apimachinery util/net/http.go SourceIPs).
 
 The headers are taken on trust, as kube-apiserver takes them; only the last
-address is the TCP peer's and cannot be made up.
+address is the TCP peer's and cannot be made up. Where the proxies in front of us
+are known (``TrustedProxies``), only what these say counts.
 """
 
 import ipaddress
@@ -9,16 +10,43 @@ from functools import lru_cache
 
 from auditproxy.request.headers import ClientHeaders
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 _REMEMBERED_LENGTH = 64
 """Characters of an address whose canonical form is kept for the next time."""
 
 
-def source_ips(headers: ClientHeaders, remote: str) -> tuple[str, ...]:
+class TrustedProxies:
+    """Networks of the proxies whose X-Forwarded-For and X-Real-Ip count."""
+
+    def __init__(self, networks: tuple[Network, ...]) -> None:
+        self._networks = networks
+
+    def __contains__(self, address: str) -> bool:
+        return self._contains(address)
+
+    def _contains(self, text: str) -> bool:
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None)
+        return any((mapped or address) in network for network in self._networks)
+
+
+def source_ips(
+    headers: ClientHeaders, remote: str, trusted: TrustedProxies | None = None
+) -> tuple[str, ...]:
     """X-Forwarded-For (first line), X-Real-Ip, then the peer, each in canonical form.
 
-    What is no address is left out. ``remote`` may carry a port.
+    What is no address is left out. ``remote`` may carry a port. With ``trusted``
+    the way is followed back from the peer instead, up to the first address that
+    is no trusted proxy's: that one is the client's, and what stands before it is
+    what the client says itself.
     """
     peer = canonical(_host(remote)) or canonical(remote)
+    if trusted is not None:
+        return _way_back(headers, peer, trusted)
     forwarded = headers.get("x-forwarded-for")
     real = headers.get("x-real-ip")
     if not forwarded and not real:
@@ -34,6 +62,23 @@ def source_ips(headers: ClientHeaders, remote: str) -> tuple[str, ...]:
     if peer and (not found or found[-1] != peer):
         found.append(peer)
     return tuple(found)
+
+
+def _way_back(headers: ClientHeaders, peer: str, trusted: TrustedProxies) -> tuple[str, ...]:
+    """The addresses from the client to the peer, as far as trusted proxies tell of them.
+
+    All X-Forwarded-For lines count, as one: a proxy may append a line of its own.
+    X-Real-Ip counts without any.
+    """
+    way = [peer] if peer else []
+    lines = headers.values("x-forwarded-for") or headers.values("x-real-ip")[:1]
+    entries = ",".join(lines).split(",") if lines else []
+    while way and entries and way[0] in trusted:
+        address = canonical(entries.pop().strip())
+        if not address:
+            break
+        way.insert(0, address)
+    return tuple(way)
 
 
 def _host(remote: str) -> str:

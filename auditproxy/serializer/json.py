@@ -51,7 +51,7 @@ def encode(value: object) -> bytes:
             raw = _PLACEHOLDER.sub(_placeholder_meaning, _ENCODER.encode(_with_placeholders(value)))
     except RecursionError:
         raise JSONError("the value is nested too deeply") from None
-    return _escape_html(raw)
+    return escape_html(raw)
 
 
 def compact(raw: bytes) -> bytes:
@@ -63,7 +63,7 @@ def compact(raw: bytes) -> bytes:
     """
     text = _valid_utf8(raw)
     try:
-        return _escape_html(msgspec.json.format(text, indent=-1))
+        return escape_html(msgspec.json.format(text, indent=-1))
     except RecursionError:
         raise _too_deep() from None
     except msgspec.DecodeError as error:
@@ -78,7 +78,7 @@ def compact(raw: bytes) -> bytes:
         raise JSONError(str(error)) from None
     except RecursionError:
         raise _too_deep() from None
-    return _escape_html(_STRING_OR_SPACE.sub(lambda found: found[1] or b"", text))
+    return escape_html(_STRING_OR_SPACE.sub(lambda found: found[1] or b"", text))
 
 
 def decode(raw: bytes) -> Any:
@@ -138,7 +138,7 @@ def go_text(text: str) -> str:
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
-def _escape_html(raw: bytes) -> bytes:
+def escape_html(raw: bytes) -> bytes:
     """Escape what Go escapes besides the JSON rules; these occur in strings only."""
     raw = raw.replace(b"<", b"\\u003c").replace(b">", b"\\u003e").replace(b"&", b"\\u0026")
     if raw.isascii():

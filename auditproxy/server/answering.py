@@ -39,7 +39,8 @@ def answer(exchange: Exchange, refused: Refused) -> None:
     ]
     if refused.no_sniff:
         headers.append(NO_SNIFF)
-    keep_alive = bool(exchange.request.keep_alive) and not exchange.connection.holds_upgrade
+    keep_alive = bool(exchange.request.keep_alive) and not exchange.connection.must_close
+    keep_alive = keep_alive and exchange.method != "CONNECT"
     if not keep_alive:
         headers.append((b"Connection", b"close"))
     headers.append((b"Date", formatdate(usegmt=True).encode()))

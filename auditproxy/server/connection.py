@@ -27,6 +27,7 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
+from auditproxy.server.pieces import Pieces
 from auditproxy.server.responsewriters import Answered, describe, plain_answer
 from auditproxy.server.upgrade import TunnelReceiver
 from auditproxy.server.upstream_messages import Flow
@@ -34,11 +35,11 @@ from auditproxy.server.upstream_messages import Flow
 MAXIMUM_HEAD = 1 << 20
 """Bytes of request line and headers together, as kube-apiserver allows."""
 
-HEAD_TIMEOUT = 32.0
-"""Seconds for a request's head to arrive once it began (kube-apiserver's ReadHeaderTimeout)."""
+HEAD_TIMEOUT = 10.0
+"""Seconds for a request's head to arrive once it began, and for the first one to come at all.
 
-IDLE_TIMEOUT = 90.0
-"""Seconds a connection may be silent between requests."""
+kube-apiserver's ReadHeaderTimeout is 32 s; a sound client needs none of the two.
+"""
 
 HELD_LIMIT = 64 * 1024
 """Bytes held behind an undecided upgrade request before reading stops."""
@@ -49,7 +50,6 @@ _METHODS = frozenset(
     {b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD", b"OPTIONS", b"CONNECT", b"TRACE"}
 )
 _METHOD_LIMIT = 64
-_HEAD_END = b"\r\n\r\n"
 _HEAD_OVERLAP = len("upgrade") - 1
 """Bytes of a segment that may begin what the next one ends."""
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
@@ -75,18 +75,34 @@ class ClientConnection(RequestHandler):
         "_last_payload",
         "_method",
         "_method_fragment",
+        "_pieces",
         "_tunnel",
+        "_unreadable",
+        "_waiting",
+        "breaks_off",
         "facts",
         "flow",
+        "on_lost",
         "on_unparsed",
         "read_paused_for_held",
+        "told_address",
     )
 
-    def __init__(self, *args: Any, on_unparsed: Callable[[int, str], None], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        on_unparsed: Callable[[int, str], None],
+        on_lost: Callable[[], None] | None = None,
+        told_address: str = "",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.on_unparsed = on_unparsed
+        self.on_lost = on_lost
+        self.told_address = told_address
         self.flow: Flow | None = None
         self.facts: Any = None
+        self.breaks_off = False
         self.read_paused_for_held = False
         self._asks_upgrade = False
         self._head_size = 0
@@ -96,63 +112,69 @@ class ClientConnection(RequestHandler):
         self._last_payload: StreamReader = EMPTY_PAYLOAD
         self._method = ""
         self._method_fragment = b""
+        self._pieces = Pieces()
+        self._unreadable = False
+        self._waiting = b""
         self._tunnel: TunnelReceiver | None = None
 
     # --- what the client sends -------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Give bytes to the tunnel, to the hold, or to the parser."""
-        if self._tunnel is not None:
-            self._tunnel.data_received(data)
-        elif self._held is not None:
-            self._hold(data)
-        elif not data or not self._last_payload.is_eof():
-            self._parse(data)
-        else:
-            self._head_received(data)
+        """Give bytes to the tunnel, to the hold, or piece by piece to the parser.
 
-    def _head_received(self, data: bytes) -> None:
-        """Look for the end of a head, to cut what follows an upgrade request off before parsing."""
+        No piece reaches beyond the head or body that it belongs to: however the
+        bytes are cut into segments, each request is read alike, and one that is
+        no HTTP does not take those before it along.
+        """
+        if not data:
+            self._parse(data)  # There is room again for what the parser and we hold.
+        data, self._waiting = self._waiting + data, b""
+        start = 0
+        while start < len(data) and not self._unreadable and not self._force_close:
+            if self._reading_paused or len(self._messages) >= self._max_msg_queue_size:
+                self._waiting = data[start:]
+                return
+            if self._tunnel is not None:
+                self._tunnel.data_received(data[start:])
+                return
+            if self._held is not None:
+                self._hold(data[start:])
+                return
+            end, complete = self._pieces.end(data, start)
+            if self._last_payload.is_eof():
+                self._head_received(data[start:end], complete=complete)
+            else:
+                self._parse(data[start:end])
+            start = end
+
+    def _head_received(self, data: bytes, *, complete: bool) -> None:
+        """Part of a head, or the end of it: bound it, and see whether it asks for an upgrade."""
         if not self._head_size:
             data = self._with_known_method((self._method_fragment + data).lstrip(b"\r\n"))
             if not data:
                 return
-        window = self._head_tail + data if self._head_tail else data
-        end = window.find(_HEAD_END)
-        head = window if end < 0 else window[:end]
+        head = self._head_tail + data if self._head_tail else data
         self._asks_upgrade = self._asks_upgrade or b"upgrade" in head.lower()
-        self._head_size += len(data) if end < 0 else end + len(_HEAD_END) - len(self._head_tail)
+        self._head_size += len(data)
         if self._head_size > MAXIMUM_HEAD:
             self._refuse_unparsed(431, "the request head is too large")
             return
-        if end < 0:
-            self._head_tail = window[-_HEAD_OVERLAP:]
+        if not complete:
+            self._head_tail = head[-_HEAD_OVERLAP:]
             if self._head_timer is None:
                 self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._head_late)
             self._parse(data)
             return
-        self._head_complete(data, rest=len(window) - end - len(_HEAD_END))
-
-    def _head_complete(self, data: bytes, rest: int) -> None:
-        """A head ends ``rest`` bytes before the end of ``data``."""
         asks_upgrade = self._asks_upgrade
         self._head_tail, self._head_size, self._asks_upgrade = b"", 0, False
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
-        if not asks_upgrade:
-            self._parse(data)
-            return
-        self._parse(data[: len(data) - rest])
-        behind = data[len(data) - rest :] if rest else b""
-        if self._messages:
+        self._parse(data)
+        if asks_upgrade and self._messages:
             message, payload = self._messages[-1]
             if getattr(message, "upgrade", False) and payload is EMPTY_PAYLOAD:
                 self._held = bytearray()
-                self._hold(behind)
-                return
-        if behind:
-            self.data_received(behind)
 
     def _with_known_method(self, data: bytes) -> bytes:
         """The head with a method that llhttp knows; nothing while the method is incomplete."""
@@ -179,7 +201,21 @@ class ClientConnection(RequestHandler):
             if isinstance(message, RawRequestMessage):
                 self._messages[before] = (message._replace(method=self._method), payload)
             self._method = ""
-        self._last_payload = self._messages[-1][1]
+        message, payload = self._messages[-1]
+        if not isinstance(message, RawRequestMessage):
+            self._unreadable = True
+            if not self._last_payload.is_eof():
+                # aiohttp does not tell whoever waits for the rest of this body.
+                self._messages.pop()
+                self.breaks_off = True
+                self._last_payload.set_exception(web.RequestPayloadError())
+            return
+        self._last_payload = payload
+        if message.method == "CONNECT":
+            # The parser reads no body of it; others would: what follows is nobody's.
+            self._unreadable = True
+        if not message.chunked and not payload.is_eof():
+            self._pieces.body_left = int(message.headers.get("Content-Length", "0"))
 
     def _hold(self, data: bytes) -> None:
         """Keep bytes behind an undecided upgrade request."""
@@ -190,9 +226,12 @@ class ClientConnection(RequestHandler):
             self._pause_transport_reading()
 
     def _head_late(self) -> None:
-        """The rest of a head did not come in time."""
+        """The rest of a head did not come in time; who said nothing at all is told nothing."""
         self._head_timer = None
-        self._refuse_unparsed(408, "the request head took longer than 32 s")
+        if self._head_size or self._method_fragment:
+            self._refuse_unparsed(408, f"the request head took longer than {HEAD_TIMEOUT:g} s")
+        else:
+            self.force_close()
 
     def _refuse_unparsed(self, code: int, why: str) -> None:
         """Answer bytes that are not read any further, and close."""
@@ -207,6 +246,11 @@ class ClientConnection(RequestHandler):
     def loop(self) -> asyncio.AbstractEventLoop:
         """The event loop; asking asyncio for it costs a system call in Python 3.11."""
         return self._loop
+
+    @property
+    def must_close(self) -> bool:
+        """Whether no other request can be read behind the current one."""
+        return self._held is not None or self.breaks_off
 
     @property
     def holds_upgrade(self) -> bool:
@@ -254,12 +298,16 @@ class ClientConnection(RequestHandler):
         )
         transport.set_write_buffer_limits(WRITE_HIGH_WATER)
         super().connection_made(transport)
+        # The first head has no more time than the others, from now on as in Go.
+        self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._head_late)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End; aiohttp cancels the handler, which ends the upstream request and the event."""
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+        if self.on_lost is not None:
+            self.on_lost()
         tunnel, self._tunnel = self._tunnel, None
         if tunnel is not None:
             tunnel.connection_lost(exc)
@@ -292,29 +340,3 @@ class ClientConnection(RequestHandler):
 
     def log_exception(self, *args: Any, **kwargs: Any) -> None:
         """Log nothing here: aiohttp's texts repeat bytes of the request (rule R19)."""
-
-
-class ClientServer(web.Server):
-    """Makes a ClientConnection for each accepted connection."""
-
-    def __init__(self, handler: Any, *, on_unparsed: Callable[[int, str], None]) -> None:
-        super().__init__(
-            handler,
-            handler_cancellation=True,
-            keepalive_timeout=IDLE_TIMEOUT,
-            tcp_keepalive=True,
-            access_log=None,
-            auto_decompress=False,
-            max_line_size=MAXIMUM_HEAD,
-            max_field_size=MAXIMUM_HEAD,
-            max_headers=4096,
-            lingering_time=2.0,
-        )
-        self.on_unparsed = on_unparsed
-
-    def _make_request(self, message: RawRequestMessage, *args: Any) -> ClientRequest:
-        return ClientRequest(message, *args, self._loop)
-
-    def __call__(self) -> ClientConnection:
-        """A protocol for one new connection."""
-        return ClientConnection(self, loop=self._loop, on_unparsed=self.on_unparsed, **self._kwargs)

@@ -9,6 +9,7 @@ its answer.
 """
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 from prometheus_client import Gauge
@@ -18,13 +19,12 @@ from auditproxy.apis.audit import Level, Stage
 from auditproxy.apis.status import (
     Status,
     failure,
-    go_quote,
-    html_sanitize,
     new_bad_request,
     new_unauthorized,
 )
 from auditproxy.apis.user import NOBODY, UserInfo
 from auditproxy.audit.annotations import UPSTREAM_ERROR
+from auditproxy.audit.backend import Outcome
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.record import Captured, record_answer, record_end, record_request
 from auditproxy.authentication.authenticator import attempted_methods
@@ -40,7 +40,7 @@ from auditproxy.request.sourceips import source_ips
 from auditproxy.request.target import TargetError, parse_target
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
 from auditproxy.server.connection import ClientConnection, ClientRequest
-from auditproxy.server.responsewriters import Answered, Refused, describe
+from auditproxy.server.responsewriters import Answered, Refused, describe, internal_error
 from auditproxy.server.services import Services
 from auditproxy.server.upstream_messages import UpstreamError
 
@@ -52,7 +52,6 @@ LONGEST_TARGET = 128 * 1024
 
 DECODE_INLINE = 64 * 1024
 """Bytes of captured bodies that are decoded on the event loop; more goes to a thread."""
-
 
 NO_TARGET = parse_target("GET", b"/")
 """What stands for the target until it is read."""
@@ -67,16 +66,17 @@ class Exchange:
         received = services.wall_clock()
         message = request.head
         self.headers = ClientHeaders(message.raw_headers)
-        self.context = AuditContext(
-            audit_id_from(self.headers) or services.new_audit_id(), received
-        )
+        audit_id = audit_id_from(self.headers) or services.new_audit_id()
+        self.context = AuditContext(audit_id, received)
         self.services = services
         self.request = request
         self.task: asyncio.Task[Any] | None = asyncio.current_task()
         self.method: str = message.method
         self.connection: ClientConnection = request.protocol  # type: ignore[assignment]
         if self.connection.facts is None:
-            self.connection.facts = services.facts_of(request.transport)
+            self.connection.facts = services.facts_of(
+                request.transport, self.connection.told_address
+            )
         self.facts = self.connection.facts
         self.target = NO_TARGET
         self.info = RequestInfo(is_resource_request=False, path="", verb=self.method.lower())
@@ -93,6 +93,7 @@ class Exchange:
         self._open: Gauge | None = None
         self._stage = Stage.RESPONSE_COMPLETE
         self._finished = False
+        self._deliveries: list[Awaitable[bool]] = []
 
     def now(self) -> int:
         """The time, which never runs backwards within one request whatever the clock does."""
@@ -105,8 +106,7 @@ class Exchange:
         message = self.request.head
         raw = message.path.encode("utf-8", "surrogateescape")
         self.request_uri = message.path
-        version = (message.version.major, message.version.minor)
-        fault = framing_fault(self.headers, version)
+        fault = framing_fault(self.headers, (message.version.major, message.version.minor))
         if fault is None and len(raw) > LONGEST_TARGET:
             fault = failure(414, "", f"the request target is longer than {LONGEST_TARGET} bytes")
         if fault is not None:
@@ -119,23 +119,19 @@ class Exchange:
         is_ours = self.method == "CONNECT" or self.target.is_for(self.headers.get("host"))
         if raw == b"*" or not is_ours:
             raise self.fail(new_bad_request("the request target is no path of this host"))
-        header_fault = self.headers.fault()
         try:
             self.info = resolve(self.method, self.target)
         except RequestInfoError as error:
             raise self._unresolvable(raw, error) from None
         self.long_running = is_long_running(self.info)
-        if header_fault is not None:
+        if (header_fault := self.headers.fault(self.services.front_proxy)) is not None:
             raise self.fail(new_bad_request(header_fault))
 
     def _unresolvable(self, raw: bytes, error: RequestInfoError) -> Refused:
         """kube-apiserver's plain 500 for a path that has no meaning; it writes no event, we do."""
-        quoted = go_quote(raw.decode("utf-8", "surrogateescape"))
-        text = html_sanitize(
-            f"Internal Server Error: {quoted}: failed to create RequestInfo: {error}\n"
-        )
         refused = self.fail(Status(metadata={}, code=500))
-        refused.text = text.encode("utf-8", "surrogateescape")
+        uri = raw.decode("utf-8", "surrogateescape")
+        refused.text = internal_error(uri, f"failed to create RequestInfo: {error}")
         refused.no_sniff = True
         return refused
 
@@ -150,8 +146,8 @@ class Exchange:
             allowed = request_deadline(self.target, self.services.limits.request_timeout)
         except TimeoutParameterError as error:
             raise self.fail(new_bad_request(str(error)), message=str(error)) from None
-        spent = self.now() - self.context.received
-        return self.connection.loop.time() + (allowed - spent) / 1e9 + UPSTREAM_GRACE
+        left = (allowed - (self.now() - self.context.received)) / 1e9
+        return self.connection.loop.time() + left + UPSTREAM_GRACE
 
     def end_at(self, deadline: float | None) -> None:
         """End this request at the deadline by cancelling its task, with ``expired`` set."""
@@ -165,9 +161,8 @@ class Exchange:
 
     def unauthenticated(self) -> Refused:
         """kube-apiserver's 401 and its one event."""
-        attempted = attempted_methods(
-            self.headers, self.target, self.facts.peer_certificate is not None
-        )
+        has_certificate = self.facts.peer_certificate is not None
+        attempted = attempted_methods(self.headers, self.target, has_certificate)
         return self.fail(new_unauthorized(), message=attempted)
 
     def fail(self, status: Status, message: str = "") -> Refused:
@@ -176,9 +171,7 @@ class Exchange:
         ``message`` stays in the event only when the Status cannot be written in
         a form the client accepts.
         """
-        config = self.services.evaluator.evaluate(attributes_of(None, self.info))
-        self.services.metrics.level(config.level)
-        self._begin(config, None, failed=True)
+        self._begin(None, failed=True)
         if message:
             self.context.response_status = Status(metadata={}, message=message)
         return Refused(status)
@@ -189,41 +182,49 @@ class Exchange:
         """Ask the policy about the authenticated user's request and start its record."""
         for key, value in annotations:
             self.context.annotate(key, value)
+        self._begin(user, failed=False)
+
+    def _begin(self, user: UserInfo | None, *, failed: bool) -> None:
+        """Fill in what all events of this request share."""
         config = self.services.evaluator.evaluate(attributes_of(user, self.info))
         self.services.metrics.level(config.level)
-        self._begin(config, user, failed=False)
-
-    def _begin(self, config: Any, user: UserInfo | None, *, failed: bool) -> None:
-        """Fill in what all events of this request share."""
         self.context.begin(
             config,
             info=self.info,
             request_uri=self.request_uri,
             user=user,
-            source_ips=source_ips(self.headers, self.facts.remote),
+            source_ips=source_ips(self.headers, self.facts.remote, self.services.trusted_proxies),
             user_agent=user_agent(self.headers),
             failed=failed,
         )
 
-    def request_received(self) -> None:
-        """Emit RequestReceived; raises Refused when a strict backend could not store it."""
-        if self.emit(Stage.REQUEST_RECEIVED):
+    async def request_received(self) -> None:
+        """Emit RequestReceived, stored when this returns if the mode waits; raises Refused."""
+        outcome = self.emit(Stage.REQUEST_RECEIVED)
+        if outcome if isinstance(outcome, bool) else await outcome:
             return
         self.services.metrics.rejected()
         self.context.finished = True
-        uri = go_quote(self.request_uri)
-        text = html_sanitize(f"Internal Server Error: {uri}: failed to store audit event\n")
-        raise Refused(Status(metadata={}, code=500), text=text.encode(), no_sniff=True)
+        text = internal_error(self.request_uri, "failed to store audit event")
+        raise Refused(Status(metadata={}, code=500), text=text, no_sniff=True)
 
-    def emit(self, stage: Stage) -> bool:
-        """Write the event of a stage; false only when a strict backend failed."""
+    def emit(self, stage: Stage) -> Outcome:
+        """Write the event of a stage."""
         if self.context.finished:
             return True
         event = self.context.event(stage, self.now())
         if event is None:
             return True
         self.services.metrics.event()
-        return self.services.sink.process_events((event,))
+        outcome = self.services.sink.process_events((event,))
+        if not isinstance(outcome, bool):
+            self._deliveries.append(outcome)
+        return outcome
+
+    async def delivered(self) -> None:
+        """Wait for deliveries under way, as the blocking modes of kube-apiserver do."""
+        while self._deliveries:
+            await self._deliveries.pop()
 
     # --- the answer --------------------------------------------------------------
 
@@ -301,7 +302,7 @@ class Exchange:
             return
         if self.captured.code and not self.long_running:
             self._record_answer()
-        record_request(self.context, self.info, self.captured)
+        record_request(self.context, self.info, self.captured, types=self.services.types)
         record_end(self.context, self.info, self.captured)
 
     def _record_answer(self) -> None:
@@ -313,16 +314,15 @@ class Exchange:
             long_running=self.long_running,
             infer_decision=self.services.infer_decision,
             decoded_limit=self.services.limits.response_copy,
+            types=self.services.types,
         )
 
     def _recorded(self, decoding: "asyncio.Future[None]") -> None:
         """The thread is done; whatever it met, the event goes out."""
         self.services.pending.discard(decoding)
-        crash = decoding.exception()
-        if crash is not None:
-            self.services.report(
-                f"recording bodies of request {self.context.audit_id} failed: {describe(crash)}"
-            )
+        if (crash := decoding.exception()) is not None:
+            where = f"request {self.context.audit_id} failed: {describe(crash)}"
+            self.services.report(f"recording bodies of {where}")
         self._emit_last()
 
     def _emit_last(self) -> None:
@@ -344,4 +344,7 @@ class Exchange:
             self.method,
             code=code,
             seconds=(self.now() - self.context.received) / 1e9,
+            content_type=self.headers.get("content-type"),
+            dry_run=self.target.query.values("dryRun"),
+            watch=self.target.query.values("watch"),
         )

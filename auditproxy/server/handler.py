@@ -58,7 +58,10 @@ def status_for(error: UpstreamError) -> Status:
 
 
 class Handler:
-    """Serves every request of every connection."""
+    """Serves every request of every connection.
+
+    ``services`` may be replaced as a whole: a request keeps those it began with.
+    """
 
     def __init__(self, services: Services) -> None:
         self.services = services
@@ -86,6 +89,7 @@ class Handler:
         finally:
             exchange.finish()
             self._active.discard(exchange)
+        await exchange.delivered()
         return exchange.answered
 
     async def serve(self, exchange: Exchange) -> None:
@@ -94,7 +98,7 @@ class Handler:
         deadline = exchange.deadline()
         identity = await self.authenticate(exchange)
         exchange.begin(identity.user, identity.annotations)
-        exchange.request_received()
+        await exchange.request_received()
         exchange.end_at(deadline)
         await self.impersonate(exchange, identity)
         await self.explain(exchange)
@@ -104,7 +108,7 @@ class Handler:
         """Find out who asks; a failure is kube-apiserver's audited 401."""
         started = exchange.now()
         try:
-            identity = await self.services.authenticator.authenticate(
+            identity = await exchange.services.authenticator.authenticate(
                 AuthenticationRequest(
                     headers=exchange.headers,
                     target=exchange.target,
@@ -125,7 +129,7 @@ class Handler:
         exchange.user = identity.user
         started = exchange.now()
         try:
-            impersonated = await self.services.impersonator.impersonate(
+            impersonated = await exchange.services.impersonator.impersonate(
                 exchange.headers, identity.user, attributes_of(identity.user, exchange.info)
             )
         except ImpersonationBadRequest as error:
@@ -141,7 +145,7 @@ class Handler:
 
     async def explain(self, exchange: Exchange) -> None:
         """With ``--audit-authorization-annotations=review``: ask why the request is allowed."""
-        authorizer = self.services.annotation_authorizer
+        authorizer = exchange.services.annotation_authorizer
         if authorizer is None:
             return
         decision = await authorizer.authorize(attributes_of(exchange.user, exchange.info))

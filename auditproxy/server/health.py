@@ -34,6 +34,7 @@ class HealthServer:
             self._checks[group]["ping"] = lambda: True
         self._checks["readyz"]["serving"] = lambda: self._ready
         self._checks["readyz"]["shutdown"] = lambda: not self._shutting_down
+        self._information: list[Callable[[], tuple[str, ...]]] = []
         self._listener: asyncio.Server | None = None
         self._server: web.Server | None = None
 
@@ -41,6 +42,10 @@ class HealthServer:
         """Have a check asked in some groups."""
         for group in groups:
             self._checks[group][name] = check
+
+    def add_information(self, describe: Callable[[], tuple[str, ...]]) -> None:
+        """Have lines shown by /readyz?verbose; anybody may read them, so they tell no secret."""
+        self._information.append(describe)
 
     async def start(self, host: str, port: int) -> int:
         """Listen on plain HTTP; returns the port. Raises OSError."""
@@ -116,6 +121,8 @@ class HealthServer:
             return _text(500, "".join(lines) + f"{group} check failed\n")
         if not verbose:
             return _text(200, "ok")
+        if group == "readyz":
+            lines += (f"info: {line}\n" for describe in self._information for line in describe())
         return _text(200, "".join(lines) + f"{group} check passed\n")
 
 

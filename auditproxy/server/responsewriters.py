@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from auditproxy.apis.status import Status
+from auditproxy.apis.status import Status, go_quote, html_sanitize
 from auditproxy.serializer.json import status_body, status_body_indented
 
 REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
@@ -101,3 +101,9 @@ def describe(crash: BaseException) -> str:
         frame = frame.tb_next
     place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "nowhere"
     return f"{type(crash).__name__} at {place}"
+
+
+def internal_error(uri: str, why: str) -> bytes:
+    """The text of kube-apiserver's InternalError for a request, its target as received."""
+    text = html_sanitize(f"Internal Server Error: {go_quote(uri)}: {why}\n")
+    return text.encode("utf-8", "surrogateescape")

@@ -15,7 +15,7 @@ token. With passthrough only the latter: it needs no rights of ours at all.
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Generic, TypeVar
 
 from auditproxy.apis.attributes import Attributes
@@ -279,6 +279,10 @@ class SubjectAccessReviewAuthorizer:
             return cached[0]
         remember = cacheable(attributes)
         return await self._flights.run(key, lambda: self._ask(key, remember))
+
+    async def authorize_all(self, questions: Sequence[Attributes]) -> list[Decision]:
+        """The decisions on several questions, asked at the same time."""
+        return await asyncio.gather(*map(self.authorize, questions))
 
     async def _ask(self, encoded_spec: bytes, remember: bool) -> Decision:
         try:

@@ -9,11 +9,15 @@ from auditproxy.apis.audit import RequestAuditConfig
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.metrics import Metrics
+from auditproxy.audit.objects import BUILTIN_TYPES
 from auditproxy.authentication.authenticator import Authenticator, Identity
 from auditproxy.authentication.x509 import PeerCertificate
 from auditproxy.authorization.authorizer import Authorizer
 from auditproxy.authorization.impersonation import Impersonated
+from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
 from auditproxy.request.headers import ClientHeaders, RawHeaders
+from auditproxy.request.sourceips import TrustedProxies
+from auditproxy.serializer.wiredecoder import Decoder
 from auditproxy.server.upstream import UpstreamPool
 
 
@@ -86,9 +90,12 @@ class Services:
     wall_clock: Callable[[], int]
     monotonic_clock: Callable[[], int]
     new_audit_id: Callable[[], str]
-    facts_of: Callable[[Any], ConnectionFacts]
+    facts_of: Callable[[Any, str], ConnectionFacts]
     report: Callable[[str], None]
     limits: Limits = field(default_factory=Limits)
+    front_proxy: FrontProxyHeaders = NO_FRONT_PROXY
+    trusted_proxies: TrustedProxies | None = None
+    types: Decoder = BUILTIN_TYPES
     pending: "set[Any]" = field(default_factory=set)
 
     def authentication_failed(self, why: str, remote: str) -> None:

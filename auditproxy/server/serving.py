@@ -13,8 +13,12 @@ import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from auditproxy.server.connection import ClientServer
+from auditproxy.request.proxyprotocol import ProxyProtocolError, missing, source
+from auditproxy.server.clientserver import ClientServer
+from auditproxy.server.connection import ClientConnection
+from auditproxy.server.connectionlimits import ConnectionLimits, Lease
 from auditproxy.server.handler import Handler
+from auditproxy.server.serving_tls import ServingError
 
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds for a TLS handshake."""
@@ -24,51 +28,6 @@ TLS_SHUTDOWN_TIMEOUT = 1.0
 
 BACKLOG = 1024
 ACCEPTED_AT_ONCE = 64
-
-TLS_VERSIONS = {
-    "VersionTLS10": ssl.TLSVersion.TLSv1,
-    "VersionTLS11": ssl.TLSVersion.TLSv1_1,
-    "VersionTLS12": ssl.TLSVersion.TLSv1_2,
-    "VersionTLS13": ssl.TLSVersion.TLSv1_3,
-}
-
-
-class ServingError(Exception):
-    """The listener or its certificates cannot be used; the text names the flag and the fix."""
-
-
-def serving_context(
-    certificate: str, private_key: str, *, client_ca: str | None, minimum: str
-) -> ssl.SSLContext:
-    """The TLS settings of the client's side.
-
-    Tickets are off: a resumed session would carry a client certificate past a
-    change of the client CA (rule R22), and client-go does not resume anyway.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = TLS_VERSIONS[minimum]
-    context.set_alpn_protocols(["http/1.1"])
-    context.num_tickets = 0
-    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    # kube-apiserver takes certificates without an Authority Key Identifier, Python 3.13 not.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    try:
-        context.load_cert_chain(certificate, private_key)
-    except (OSError, ssl.SSLError) as error:
-        raise ServingError(
-            f"--tls-cert-file {certificate} and --tls-private-key-file {private_key} "
-            f"cannot be used: {error.strerror or error}"
-        ) from None
-    if client_ca is not None:
-        try:
-            context.load_verify_locations(client_ca)
-        except (OSError, ssl.SSLError) as error:
-            raise ServingError(
-                f"--client-ca-file {client_ca} cannot be used: {error.strerror or error}; "
-                "it must hold PEM certificates"
-            ) from None
-        context.verify_mode = ssl.CERT_OPTIONAL
-    return context
 
 
 class Listener:
@@ -134,9 +93,14 @@ class Serving:
         tls: ssl.SSLContext | None,
         *,
         report: Callable[[str], None],
+        limits: ConnectionLimits | None = None,
+        proxy_protocol: str = "off",
     ) -> None:
         self.handler = handler
         self.tls = tls
+        self.limits = ConnectionLimits() if limits is None else limits
+        self._proxy_protocol = proxy_protocol
+        handler.services.metrics.connections(self.limits.__len__)
         self._report = report
         self._listener: Listener | None = None
         self.server = ClientServer(handler.handle, on_unparsed=self._unparsed)
@@ -158,15 +122,72 @@ class Serving:
         return number
 
     async def _connect(self, accepted: socket.socket) -> None:
-        """Make a connection of an accepted socket, after its TLS handshake."""
-        loop = asyncio.get_running_loop()
+        """Make a connection of an accepted socket, if there is a place for it."""
+        metrics = self.handler.services.metrics
+        lease = self.limits.admit()
+        if lease is None:
+            accepted.close()
+            metrics.connection_refused("total")
+            self._report("connections are closed at once: there are --max-connections")
+            return
         peer = _peer(accepted)
         try:
+            told = await self._client_address(accepted, peer)
+            address = told or peer
+            if not self._is_trusted(address) and not self.limits.claim(lease, address):
+                metrics.connection_refused("address")
+                self._report(f"{address} has --max-connections-per-address already")
+                accepted.close()
+            else:
+                await self._secure(accepted, address, told, lease)
+                return
+        except ProxyProtocolError as error:
+            accepted.close()
+            metrics.proxy_protocol_error()
+            self._report(f"a connection from the trusted proxy {peer} is closed: {error}")
+        except BaseException:
+            accepted.close()
+            lease.release()
+            raise
+        lease.release()
+
+    async def _client_address(self, accepted: socket.socket, peer: str) -> str:
+        """The client's address as a trusted proxy tells it, "" where none does."""
+        version = self._proxy_protocol
+        if version == "off" or not self._is_trusted(peer):
+            return ""
+        loop = asyncio.get_running_loop()
+        data = b""
+        try:
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT):
+                while more := missing(data, version):
+                    piece = await loop.sock_recv(accepted, more)
+                    if not piece:
+                        raise ProxyProtocolError("it ended within the PROXY header")
+                    data += piece
+        except TimeoutError:
+            raise ProxyProtocolError("the PROXY header did not come in time") from None
+        except OSError as error:
+            raise ProxyProtocolError(f"it broke: {type(error).__name__}") from None
+        return source(data)
+
+    def _is_trusted(self, address: str) -> bool:
+        trusted = self.handler.services.trusted_proxies
+        return trusted is not None and address in trusted
+
+    async def _secure(self, accepted: socket.socket, address: str, told: str, lease: Lease) -> None:
+        """Do the TLS handshake, and let the protocol have the connection."""
+        loop = asyncio.get_running_loop()
+
+        def connection() -> ClientConnection:
+            return self.server(on_lost=lease.release, told_address=told)
+
+        try:
             if self.tls is None:
-                await loop.connect_accepted_socket(self.server, accepted)
+                await loop.connect_accepted_socket(connection, accepted)
             else:
                 await loop.connect_accepted_socket(
-                    self.server,
+                    connection,
                     accepted,
                     ssl=self.tls,
                     ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
@@ -174,12 +195,10 @@ class Serving:
                 )
         except (OSError, TimeoutError) as error:
             accepted.close()
+            lease.release()
             self.handler.services.metrics.tls_handshake_error()
             reason = getattr(error, "reason", None) or type(error).__name__
-            self._report(f"TLS handshake error from {peer}: {reason}")
-        except asyncio.CancelledError:
-            accepted.close()
-            raise
+            self._report(f"TLS handshake error from {address}: {reason}")
 
     def _unparsed(self, code: int, why: str) -> None:
         """Count and tell bytes that were no request; no event can be written for them."""

@@ -6,11 +6,10 @@ Identifier are good, as they are for kube-apiserver's own clients.
 
 import re
 import ssl
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from auditproxy.server.credentials import CredentialError
+from auditproxy.server.pemfiles import load_pair
 
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -62,20 +61,14 @@ def new_ssl_context(tls: TlsMaterial, source: str) -> ssl.SSLContext:
 
 
 def load_chain(context: ssl.SSLContext, certificate: bytes, key: bytes, source: str) -> None:
-    """Load PEM bytes, by way of files that only we can read and that are gone at once."""
-    with tempfile.TemporaryDirectory(prefix="auditproxy-") as directory:
-        certificate_path, key_path = Path(directory, "tls.crt"), Path(directory, "tls.key")
-        certificate_path.write_bytes(certificate)
-        key_path.touch(mode=0o600)
-        key_path.write_bytes(key)
-        try:
-            context.load_cert_chain(certificate_path, key_path, password=_no_password)
-        except (ssl.SSLError, ValueError):
-            raise CredentialError(
-                f"{source}: the client certificate and its key are not a PEM pair without password"
-            ) from None
-
-
-def _no_password() -> str:
-    """Keep OpenSSL from asking a terminal for the key's password."""
-    return ""
+    """Load our own certificate; raises CredentialError naming ``source``."""
+    try:
+        load_pair(context, certificate, key)
+    except (ssl.SSLError, ValueError):
+        raise CredentialError(
+            f"{source}: the client certificate and its key are not a PEM pair without password"
+        ) from None
+    except OSError as error:
+        raise CredentialError(
+            f"{source}: the client certificate cannot be loaded: {error.strerror}"
+        ) from None

@@ -48,15 +48,18 @@ def test_audit_counters() -> None:
     value = metrics.registry.get_sample_value
     for _ in range(3):
         metrics.event()
-    metrics.written()
-    metrics.written()
-    metrics.dropped("disk-full", "log")
+    metrics.written("log")
+    metrics.written("log")
+    metrics.dropped("disk-full", "log", "log")
     metrics.level(Level.METADATA)
     metrics.rejected()
     assert value("apiserver_audit_event_total") == 3
     assert value("auditproxy_audit_events_generated_total") == 3
-    assert value("auditproxy_audit_events_written_total") == 2
-    assert value("auditproxy_audit_events_dropped_total", {"reason": "disk-full"}) == 1
+    assert value("auditproxy_audit_events_written_total", {"plugin": "log"}) == 2
+    assert (
+        value("auditproxy_audit_events_dropped_total", {"plugin": "log", "reason": "disk-full"})
+        == 1
+    )
     assert value("apiserver_audit_error_total", {"plugin": "log"}) == 1
     assert value("apiserver_audit_level_total", {"level": "Metadata"}) == 1
     assert value("apiserver_audit_requests_rejected_total") == 1

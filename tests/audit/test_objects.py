@@ -296,16 +296,28 @@ def test_delete_without_a_body() -> None:
 
 
 def test_protobuf_request() -> None:
-    """A protobuf body gives objectRef its members, and a note instead of the object."""
+    """A protobuf body gives objectRef its members and the event its object."""
     meta = b"\x0a\x01n" + b"\x1a\x02ns" + b"\x2a\x01u" + b"\x32\x015"
     raw = b"\x0a" + bytes([len(meta)]) + meta
     envelope = b"k8s\x00" + b"\x0a\x09\x0a\x02v1\x12\x03Pod" + b"\x12" + bytes([len(raw)]) + raw
     recorded = request("create", envelope, "application/vnd.kubernetes.protobuf")
-    assert recorded.object is None
-    assert recorded.annotations == ((REQUEST_OBJECT_OMITTED, "protobuf"),)
+    assert bytes(recorded.object or b"") == (
+        b'{"kind":"Pod","apiVersion":"v1","metadata":{"name":"n","namespace":"ns","uid":"u",'
+        b'"resourceVersion":"5"},"spec":{"containers":null},"status":{}}'
+    )
+    assert recorded.annotations == ()
     assert recorded.metadata is not None
     assert (recorded.metadata.name, recorded.metadata.namespace) == ("n", "ns")
     assert (recorded.metadata.uid, recorded.metadata.resource_version) == ("u", "5")
+    answered = response(envelope, "application/vnd.kubernetes.protobuf")
+    assert answered.object == recorded.object
+    foreign = envelope.replace(b"Pod", b"Foo")
+    recorded = request("create", foreign, "application/vnd.kubernetes.protobuf")
+    note = "protobuf: the table of types has no kind v1/Foo"
+    assert (recorded.object, recorded.annotations) == (None, ((REQUEST_OBJECT_OMITTED, note),))
+    assert recorded.metadata is not None
+    answered = response(foreign, "application/vnd.kubernetes.protobuf")
+    assert answered.annotations == ((RESPONSE_OBJECT_OMITTED, note),)
 
 
 def test_response_object() -> None:

@@ -6,6 +6,10 @@ from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.authenticator import AuthenticationError, AuthenticationRequest
 from auditproxy.authentication.authenticatorfactory import new_authenticator
 from auditproxy.authentication.bearer import EXTRA_SPACE, PROTOCOL_PREFIX
+from auditproxy.authentication.requestheader import (
+    RequestHeaderAuthenticator,
+    RequestHeaderConfig,
+)
 from auditproxy.authentication.x509 import PeerCertificate, X509Authenticator
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.target import parse_target
@@ -21,6 +25,14 @@ GOOD = PeerCertificate(
 EXPIRED = PeerCertificate(der=b"", fingerprint="ab", common_name="carol", client_auth=True)
 NAMELESS = PeerCertificate(der=b"", fingerprint="ab", not_after=10, client_auth=True)
 BOB = PROTOCOL_PREFIX + "Ym9i"
+
+
+class Trusting:
+    """Authorities that vouch for everybody."""
+
+    def fault(self, peer: PeerCertificate, now: int) -> str:
+        """Nothing."""
+        return ""
 
 
 class Table:
@@ -74,7 +86,9 @@ async def test_who_wins(
     headers: dict[str, str], peer: PeerCertificate | None, username: str | None
 ) -> None:
     """T022, T024, T043, T044: certificate, header, protocol; anonymous only without an error."""
-    authenticator = new_authenticator(x509=X509Authenticator(), tokens=(Table(),), anonymous=True)
+    authenticator = new_authenticator(
+        x509=X509Authenticator(Trusting()), tokens=(Table(),), anonymous=True
+    )
     if username is None:
         with pytest.raises(AuthenticationError):
             await authenticator.authenticate(request(headers, peer))
@@ -107,7 +121,9 @@ async def test_without_token_authenticators() -> None:
 
 async def test_warnings_on_every_outcome() -> None:
     """T026: the extra space is told to the client whatever comes out."""
-    authenticator = new_authenticator(x509=X509Authenticator(), tokens=(Table(),), anonymous=True)
+    authenticator = new_authenticator(
+        x509=X509Authenticator(Trusting()), tokens=(Table(),), anonymous=True
+    )
     spaced = {"Authorization": "Bearer  alice"}
     identity = await authenticator.authenticate(request(spaced))
     assert identity is not None
@@ -150,7 +166,57 @@ async def test_token_protocols_stay_here(
     headers: dict[str, str], peer: PeerCertificate | None, subprotocols: str | None
 ) -> None:
     """T020, T024, T030: a token among the protocols never goes upstream, whoever it is of."""
-    authenticator = new_authenticator(x509=X509Authenticator(), tokens=(Table(),), anonymous=True)
+    authenticator = new_authenticator(
+        x509=X509Authenticator(Trusting()), tokens=(Table(),), anonymous=True
+    )
     identity = await authenticator.authenticate(request(headers, peer))
     assert identity is not None
     assert identity.subprotocols == subprotocols
+
+
+class Untrusting:
+    """Authorities that vouch for nobody."""
+
+    def fault(self, peer: PeerCertificate, now: int) -> str:
+        """Always."""
+        return "is not ours"
+
+
+FRONT = RequestHeaderConfig(username_headers=("X-Remote-User",))
+FRONT_PROXY = {"X-Remote-User": "bob"}
+
+
+@pytest.mark.parametrize(
+    ("front", "clients", "headers", "username"),
+    [
+        # A front proxy's certificate makes no user by itself, a client's names none.
+        (Trusting(), Untrusting(), FRONT_PROXY, "bob"),
+        (Trusting(), Untrusting(), {}, None),
+        (Untrusting(), Trusting(), FRONT_PROXY, "carol"),
+        (Untrusting(), Untrusting(), FRONT_PROXY, None),
+        (Trusting(), Trusting(), FRONT_PROXY, "bob"),
+        (Trusting(), Untrusting(), {**FRONT_PROXY, "Authorization": "Bearer wrong"}, "bob"),
+        (Untrusting(), Untrusting(), {**FRONT_PROXY, "Authorization": "Bearer alice"}, "alice"),
+    ],
+)
+async def test_front_proxies(
+    front: Trusting | Untrusting,
+    clients: Trusting | Untrusting,
+    headers: dict[str, str],
+    username: str | None,
+) -> None:
+    """T022: front proxy, then certificate, then token; each asks its own authorities."""
+    authenticator = new_authenticator(
+        requestheader=RequestHeaderAuthenticator(front, FRONT),
+        x509=X509Authenticator(clients),
+        tokens=(Table(),),
+        anonymous=True,
+    )
+    if username is None:
+        with pytest.raises(AuthenticationError):
+            await authenticator.authenticate(request(headers, GOOD))
+        return
+    identity = await authenticator.authenticate(request(headers, GOOD))
+    assert identity is not None
+    assert identity.user.username == username
+    assert "system:authenticated" in identity.user.groups

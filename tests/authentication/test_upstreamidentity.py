@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.anonymous import ANONYMOUS_USER
 from auditproxy.authentication.authenticator import Identity, identify
+from auditproxy.authentication.requestheader import RequestHeaderConfig, user_from
 from auditproxy.authentication.upstreamidentity import (
     UnforwardableIdentityError,
     escape_extra_key,
     impersonation_headers,
     passthrough_headers,
+    remote_headers,
 )
 from auditproxy.authentication.wire import lower_ascii, wire_safe
-from auditproxy.request.headers import RawHeaders
+from auditproxy.request.headers import ClientHeaders, RawHeaders
 
 
 def as_upstream_reads(headers: RawHeaders) -> UserInfo:
@@ -171,3 +173,60 @@ class TestPassthrough:
         with pytest.raises(UnforwardableIdentityError) as caught:
             passthrough_headers(self.known(token))
         assert token not in str(caught.value)
+
+
+class TestMarker:
+    """The extra that tells the upstream that a request came through the proxy."""
+
+    @given(
+        st.dictionaries(
+            st.sampled_from(
+                ["auditproxy.io/via", "AUDITPROXY.io/via", "auditproxy.io%2fvia", "other",
+                 "auditproxy.io/v\u0131a", "auditproxy.io/v\u0130a"]
+            ),
+            st.lists(st.sampled_from(["auditproxy", "x"]), max_size=2).map(tuple),
+        )
+    )  # fmt: skip
+    def test_never_forged(self, extra: dict[str, tuple[str, ...]]) -> None:
+        """T004: what the upstream reads under the marker's key is the proxy's value, once, or nothing."""
+        user = UserInfo(username="u", extra=extra)
+        try:
+            lines = impersonation_headers(user, ("auditproxy.io/via", "auditproxy"))
+        except UnforwardableIdentityError:
+            assert len({lower_ascii(key) for key in extra}) < len(extra) or any(
+                key.lower() == "auditproxy.io/via" for key in extra
+            )
+        else:
+            assert as_upstream_reads(lines).extra["auditproxy.io/via"] == ("auditproxy",)
+
+
+FRONT = RequestHeaderConfig(
+    username_headers=("X-Remote-User",),
+    uid_headers=("X-Remote-Uid",),
+    group_headers=("X-Remote-Group",),
+    extra_prefixes=("X-Remote-Extra-",),
+)
+
+
+@given(
+    st.builds(
+        UserInfo,
+        username=st.text(min_size=1),
+        uid=st.text(),
+        groups=st.lists(st.text(min_size=1)).map(tuple),
+        extra=st.dictionaries(st.text(), st.lists(st.text(), min_size=1).map(tuple), max_size=3),
+    )
+)
+def test_a_front_proxy_is_understood(user: UserInfo) -> None:
+    """What we write as a front proxy is what one reads, or it is refused."""
+    if wire_safe(user) is not None:
+        with pytest.raises(UnforwardableIdentityError):
+            remote_headers(user)
+        return
+    expected = UserInfo(
+        username=user.username,
+        uid=user.uid,
+        groups=user.groups,
+        extra={lower_ascii(key): values for key, values in user.extra.items()},
+    )
+    assert user_from(ClientHeaders(remote_headers(user)), FRONT) == expected

@@ -26,12 +26,23 @@ def certificate(**changes: object) -> PeerCertificate:
     return PeerCertificate(**(values | changes))  # type: ignore[arg-type]
 
 
+class Trusting:
+    """Authorities that vouch for everybody, or refuse everybody with a text."""
+
+    def __init__(self, text: str = "") -> None:
+        self._text = text
+
+    def fault(self, peer: PeerCertificate, now: int) -> str:
+        """The same for all."""
+        return self._text
+
+
 async def authenticate(
     peer: PeerCertificate | None, now: int = 150, allowed: frozenset[str] | None = None
 ) -> Identity | None:
     """What the authenticator says about a connection with this certificate."""
     request = AuthenticationRequest(ClientHeaders(()), parse_target("GET", b"/"), peer, now)
-    return await X509Authenticator(allowed).authenticate(request)
+    return await X509Authenticator(Trusting(), allowed).authenticate(request)
 
 
 async def test_user() -> None:
@@ -79,6 +90,15 @@ async def test_refused(changes: dict[str, object], text: str) -> None:
     with pytest.raises(CertificateError) as caught:
         await authenticate(certificate(**changes))
     assert text in str(caught.value)
+
+
+async def test_authorities_are_asked() -> None:
+    """T049: a certificate that the authorities of now do not vouch for is an error at once."""
+    request = AuthenticationRequest(
+        ClientHeaders(()), parse_target("GET", b"/"), certificate(common_name=""), 150
+    )
+    with pytest.raises(CertificateError, match="has no friends"):
+        await X509Authenticator(Trusting("has no friends")).authenticate(request)
 
 
 @pytest.mark.parametrize("name", ["alice\0", "alice\nbob", "alice ", " alice", "a\x7f"])

@@ -417,3 +417,28 @@ class TestDeferred:
         assert await impersonator.impersonate(headers(), BOB, REQUEST) is None
         with pytest.raises(ImpersonationBadRequest):
             await impersonator.impersonate(headers(("Impersonate-Uid", "u")), BOB, REQUEST)
+
+
+async def test_too_many() -> None:
+    """T326: one request does not make thousands of questions; as many as are taken are asked."""
+    asked = 0
+
+    class Counting:
+        async def authorize(self, attributes: Attributes) -> Decision:
+            nonlocal asked
+            asked += 1
+            return Decision(attributes.name != "*")
+
+    lines = [("Group", f"g{number}") for number in range(511)]
+    wanted = await Impersonator(Counting()).impersonate(
+        user("a", *lines, ("Extra-example.com%2fx", "1")), BOB, REQUEST
+    )
+    assert wanted is not None
+    assert asked == 515
+    with pytest.raises(ImpersonationBadRequest, match="more than 512"):
+        await Impersonator(Counting()).impersonate(
+            user("a", *lines, ("Extra-x", "1"), ("Extra-x", "2")), BOB, REQUEST
+        )
+    assert asked == 515
+    # Who decides elsewhere bounds it elsewhere.
+    await DeferredImpersonator().impersonate(user("a", *lines, *lines), BOB, REQUEST)

@@ -1,33 +1,29 @@
 """The log backend: what it writes, counts and tells."""
 
 import errno
+import itertools
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from auditproxy.apis.audit import API_VERSION, Event
-from auditproxy.apis.user import UserInfo
-from auditproxy.audit.encode import json_line
+from auditproxy.apis.audit import Event
+from auditproxy.audit.encode import Encoder, json_line
 from auditproxy.audit.metrics import Metrics
 from auditproxy.backends.log import LogBackend, StandardOutput, describe, drop_reason
+from auditproxy.backends.losses import Losses
 from auditproxy.backends.rotation import LineTooLongError, ShortWriteError
+from tests.fakes.backends import event
 
 
-def event(audit_id: str = "a") -> Event:
-    """A small event."""
-    return Event(
-        kind="Event",
-        api_version=API_VERSION,
-        level="Metadata",
-        audit_id=audit_id,
-        stage="ResponseComplete",
-        request_uri="/",
-        verb="get",
-        user=UserInfo(username="u"),
-        request_received_timestamp="2026-11-23T13:06:31.814986Z",
-        stage_timestamp="2026-11-23T13:06:31.814986Z",
-    )
+def log_backend(
+    writer: Any, metrics: Metrics, report: Callable[[str], None], encode: Encoder = json_line
+) -> LogBackend:
+    """A backend whose losses are told at once."""
+    losses = Losses("log", metrics, report, itertools.count(step=60.0).__next__)
+    return LogBackend(writer, encode=encode, metrics=metrics, losses=losses, report=report)
 
 
 class Lines:
@@ -61,7 +57,7 @@ def backend(writer: Lines) -> tuple[LogBackend, Metrics, list[str]]:
     metrics = Metrics()
     told: list[str] = []
     return (
-        LogBackend(writer, encode=json_line, metrics=metrics, report=told.append),
+        log_backend(writer, metrics, told.append, json_line),
         metrics,
         told,
     )
@@ -78,9 +74,9 @@ async def test_writes_lines() -> None:
     log, metrics, told = backend(writer)
     assert log.process_events((event("a"), event("b"))) is True
     assert writer.lines == [json_line(event("a")), json_line(event("b"))]
-    assert value(metrics, "auditproxy_audit_events_written_total") == 2
+    assert value(metrics, "auditproxy_audit_events_written_total", plugin="log") == 2
     assert told == []
-    await log.shutdown()
+    await log.shutdown(0)
     assert writer.closed
     assert str(log) == "log"
 
@@ -102,9 +98,9 @@ def test_failures(failure: Exception, reason: str, text: str) -> None:
     log, metrics, told = backend(writer)
     assert log.process_events((event("a"), event("b"))) is False
     assert writer.lines == [json_line(event("b"))]
-    assert value(metrics, "auditproxy_audit_events_dropped_total", reason=reason) == 1
+    assert value(metrics, "auditproxy_audit_events_dropped_total", plugin="log", reason=reason) == 1
     assert value(metrics, "apiserver_audit_error_total", plugin="log") == 1
-    assert value(metrics, "auditproxy_audit_events_written_total") == 1
+    assert value(metrics, "auditproxy_audit_events_written_total", plugin="log") == 1
     assert told[0].startswith("Error in audit plugin 'log' affecting 1 audit events: ")
     assert text in told[0]
     assert drop_reason(failure) == reason
@@ -129,14 +125,15 @@ def test_dev_full() -> None:
     descriptor = os.open("/dev/full", os.O_WRONLY)
     metrics = Metrics()
     told: list[str] = []
-    log = LogBackend(
-        StandardOutput(descriptor), encode=json_line, metrics=metrics, report=told.append
-    )
+    log = log_backend(StandardOutput(descriptor), metrics, told.append, json_line)
     try:
         assert log.process_events((event(),)) is False
     finally:
         os.close(descriptor)
-    assert value(metrics, "auditproxy_audit_events_dropped_total", reason="disk-full") == 1
+    assert (
+        value(metrics, "auditproxy_audit_events_dropped_total", plugin="log", reason="disk-full")
+        == 1
+    )
     assert Path("/dev/full").exists()
 
 
@@ -147,7 +144,7 @@ def test_fault_without_loss() -> None:
     writer.fault = "a.log cannot be rotated"
     assert log.process_events((event("a"), event("b"))) is True
     assert told == ["audit plugin 'log': a.log cannot be rotated"]
-    assert value(metrics, "auditproxy_audit_events_written_total") == 2
+    assert value(metrics, "auditproxy_audit_events_written_total", plugin="log") == 2
     assert value(metrics, "apiserver_audit_error_total", plugin="log") == 0
 
 
@@ -163,10 +160,13 @@ def test_encoder_fails(failure: Exception) -> None:
             raise failure
         return json_line(one)
 
-    log = LogBackend(writer, encode=encode, metrics=metrics, report=told.append)
+    log = log_backend(writer, metrics, told.append, encode)
     assert log.process_events((event("bad"), event("b"))) is False
     assert writer.lines == [json_line(event("b"))]
-    assert value(metrics, "auditproxy_audit_events_dropped_total", reason="encode-error") == 1
+    assert (
+        value(metrics, "auditproxy_audit_events_dropped_total", plugin="log", reason="encode-error")
+        == 1
+    )
     assert told == [
         "Error in audit plugin 'log' affecting 1 audit events: "
         f"encoding failed: {type(failure).__name__}"
@@ -178,12 +178,13 @@ def test_reader_of_standard_output_gone() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     metrics = Metrics()
-    log = LogBackend(
-        StandardOutput(writing), encode=json_line, metrics=metrics, report=lambda text: None
-    )
+    log = log_backend(StandardOutput(writing), metrics, lambda text: None, json_line)
     assert log.process_events((event(),)) is False
     os.close(writing)
-    assert value(metrics, "auditproxy_audit_events_dropped_total", reason="broken-pipe") == 1
+    assert (
+        value(metrics, "auditproxy_audit_events_dropped_total", plugin="log", reason="broken-pipe")
+        == 1
+    )
 
 
 def test_accounting(tmp_path: Path) -> None:
@@ -198,15 +199,15 @@ def test_accounting(tmp_path: Path) -> None:
         OSError(errno.EIO, "Input/output error"),
         BrokenPipeError(errno.EPIPE, "Broken pipe"),
     ]
-    log = LogBackend(Lines(*failures), encode=json_line, metrics=metrics, report=lambda text: None)
+    log = log_backend(Lines(*failures), metrics, lambda text: None, json_line)
     for _ in range(10):
         metrics.event()
         log.process_events((event(),))
     dropped = sum(
-        value(metrics, "auditproxy_audit_events_dropped_total", reason=reason)
+        value(metrics, "auditproxy_audit_events_dropped_total", plugin="log", reason=reason)
         for reason in ("disk-full", "too-large", "write-error", "broken-pipe", "encode-error")
     )
-    written = value(metrics, "auditproxy_audit_events_written_total")
+    written = value(metrics, "auditproxy_audit_events_written_total", plugin="log")
     assert (written, dropped) == (5, 5)
     assert value(metrics, "auditproxy_audit_events_generated_total") == written + dropped
     assert value(metrics, "apiserver_audit_error_total", plugin="log") == dropped

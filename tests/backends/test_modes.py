@@ -1,39 +1,126 @@
-"""Modes of a backend: who hears of its errors."""
+"""Modes of a backend: who waits for a delivery and who hears of its failure."""
+
+import asyncio
 
 from auditproxy.apis.audit import Event
-from auditproxy.backends.modes import with_mode
+from auditproxy.audit.backend import Outcome
+from auditproxy.backends.modes import Awaited, IgnoreErrors
+from tests.fakes.backends import Recorder, Told, dropped, event, events
 
 
 class Failing:
-    """A backend that loses everything."""
+    """A backend that loses everything, at once or later."""
 
-    def __init__(self) -> None:
-        self.shut = False
+    def __init__(self, outcome: Outcome = False) -> None:
+        self.outcome = outcome
+        self.grace = -1.0
 
-    def process_events(self, events: tuple[Event, ...]) -> bool:
+    def process_events(self, events: tuple[Event, ...]) -> Outcome:
         """Lose the events."""
-        return False
+        return self.outcome
 
-    async def shutdown(self) -> None:
+    async def shutdown(self, grace: float) -> None:
         """Remember it."""
-        self.shut = True
+        self.grace = grace
 
     def __str__(self) -> str:
         return "log"
 
 
-async def test_blocking() -> None:
+async def test_ignore_errors() -> None:
     """blocking: the request never hears of a failure; named as kube-apiserver names it."""
     inner = Failing()
-    backend = with_mode(inner, "blocking")
+    backend = IgnoreErrors(inner)
     assert backend.process_events(()) is True
     assert str(backend) == "ignoreErrors<log>"
-    await backend.shutdown()
-    assert inner.shut
+    await backend.shutdown(3.0)
+    assert inner.grace == 3.0
 
 
-def test_blocking_strict() -> None:
-    """blocking-strict: the backend's own answer."""
-    backend = with_mode(Failing(), "blocking-strict")
-    assert backend.process_events(()) is False
-    assert str(backend) == "log"
+async def test_ignore_errors_waits() -> None:
+    """A failure that is known later is awaited, and then ignored too."""
+    later: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    outcome = IgnoreErrors(Failing(later)).process_events(())
+    assert not isinstance(outcome, bool)
+    later.set_result(False)
+    assert await outcome is True
+
+
+async def test_awaited() -> None:
+    """A delivery begins at once and its outcome is the deliverer's."""
+    told, recorder = Told("webhook"), Recorder()
+    backend = Awaited(recorder, told.losses)
+    outcome = backend.process_events((event("a"),))
+    assert not isinstance(outcome, bool)
+    assert backend.waiting == 1
+    assert await outcome is True
+    recorder.result = False
+    second = backend.process_events((event("b"),))
+    assert not isinstance(second, bool)
+    assert await second is False
+    assert recorder.batches == [("a",), ("b",)]
+    assert (backend.waiting, str(backend)) == (0, "webhook")
+    await backend.shutdown(1.0)
+    assert recorder.is_shut
+
+
+async def test_request_that_gives_up_does_not_end_the_delivery() -> None:
+    """A client that leaves cannot cancel its event."""
+    told, recorder = Told("webhook"), Recorder()
+    recorder.gate.clear()
+    backend = Awaited(recorder, told.losses)
+    outcome = backend.process_events((event("a"),))
+
+    async def request() -> None:
+        assert not isinstance(outcome, bool)
+        await outcome
+
+    waiting = asyncio.create_task(request())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    recorder.gate.set()
+    await recorder.until(1)
+    await backend.shutdown(1.0)
+    assert recorder.batches == [("a",)]
+
+
+async def test_no_more_than_so_many_deliveries() -> None:
+    """Clients that do not wait cannot start deliveries without end; the rest is counted."""
+    told, recorder = Told("webhook"), Recorder()
+    recorder.gate.clear()
+    backend = Awaited(recorder, told.losses, maximum=2)
+    outcomes = [backend.process_events((one,)) for one in events(3)]
+    assert outcomes[2] is False
+    assert dropped(told.metrics, "buffer-full", "webhook") == 1
+    recorder.gate.set()
+    await backend.shutdown(5.0)
+    assert len(recorder.batches) == 2
+
+
+async def test_crash_and_shutdown() -> None:
+    """A crash is a loss with its reason; so is an event that comes after the end."""
+    told, recorder = Told("webhook"), Recorder()
+    recorder.crash = ValueError("canary")
+    backend = Awaited(recorder, told.losses)
+    outcome = backend.process_events(events(2))
+    assert not isinstance(outcome, bool)
+    assert await outcome is False
+    assert dropped(told.metrics, "crash", "webhook") == 2
+    await backend.shutdown(1.0)
+    assert backend.process_events(events(1)) is False
+    assert dropped(told.metrics, "shutdown", "webhook") == 1
+    assert not any("canary" in line for line in told.lines)
+
+
+async def test_late_deliveries_are_cancelled() -> None:
+    """T264: a shutdown is bounded; what is cancelled is over for the backend."""
+    told, recorder = Told("webhook"), Recorder()
+    recorder.gate.clear()
+    backend = Awaited(recorder, told.losses)
+    outcome = backend.process_events(events(1))
+    await asyncio.sleep(0)
+    await backend.shutdown(0.0)
+    assert not isinstance(outcome, bool)
+    assert await outcome is False
+    assert recorder.under_way == 0

@@ -131,6 +131,9 @@ async def main() -> None:
                 print(f"{loop:8} {WATCHES} open watches: {per_watch:4.0f} KiB each")
             finally:
                 await proxy.stop()
+        from tests.bench.backends import modes
+
+        await modes(upstream)
     finally:
         await upstream.stop()
 

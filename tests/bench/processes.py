@@ -105,12 +105,12 @@ class Process:
         self.port = port
 
     @classmethod
-    async def start(cls, *arguments: str) -> "Process":
-        """Start ``python -m tests.bench.processes`` and wait for its port."""
+    async def start(cls, *arguments: str, module: str = "tests.bench.processes") -> "Process":
+        """Start a module as a process and wait for the port that it prints."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "tests.bench.processes",
+            module,
             *arguments,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -142,6 +142,14 @@ class Process:
         fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii")
         after_name = fields.rpartition(")")[2].split()
         return (int(after_name[11]) + int(after_name[12])) / TICKS
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    async def wait(self) -> int:
+        """Wait for its end; the exit code."""
+        return await self._process.wait()
 
     async def stop(self) -> None:
         """End the process."""

@@ -49,7 +49,7 @@ class Collector:
             self.events[event.audit_id].append(json.loads(json_line(event)))
         return True
 
-    async def shutdown(self) -> None:
+    async def shutdown(self, grace: float) -> None:
         """Nothing is buffered."""
 
     def __str__(self) -> str:
@@ -211,8 +211,6 @@ def main() -> int:
         ("all events", outcome.everything),
     ):
         print(f"{figures.parity:7.2f} %  {figures.equal}/{figures.recorded}  {name}")
-        if figures is outcome.everything:
-            continue
         for detail in figures.details[: arguments.details]:
             print(f"    {detail[:600]}")
     print(f"{len(outcome.extra)} events that kube-apiserver lost or did not write")
@@ -220,6 +218,7 @@ def main() -> int:
         print(f"    {detail}")
     reached = not (
         outcome.answers.details
+        or outcome.everything.details
         or outcome.without_protobuf.details
         or outcome.without_objects.details
     )

@@ -9,13 +9,14 @@ from tests.conformance.replay import measure
 
 @pytest.mark.timeout(180)
 async def test_parity() -> None:
-    """T153: every answer as recorded; every event equal but for the objects of protobuf bodies."""
+    """T153: every answer as recorded; every event equal, objects of protobuf bodies included."""
     exchanges = list(corpus.read())
     outcome = await measure(exchanges, corpus.users())
     assert len(exchanges) == outcome.answers.recorded
     assert outcome.answers.details == []
     assert outcome.without_protobuf.details == []
     assert outcome.without_objects.details == []
+    assert outcome.everything.details == []
     assert outcome.without_protobuf.recorded > 700
     # Only patches that are no JSON: kube-apiserver loses their last event.
     assert all("PATCH" in extra for extra in outcome.extra)

@@ -97,7 +97,7 @@ async def test_missing_events_are_found(tmp_path: Path) -> None:
                 kept = tuple(e for e in events if e.stage != "ResponseStarted")  # type: ignore[attr-defined]
                 return sink.process_events(kept)  # type: ignore[arg-type]
 
-            async def shutdown(self) -> None:
+            async def shutdown(self, grace: float) -> None:
                 """Nothing of its own."""
 
         services.sink = Losing()  # type: ignore[assignment]

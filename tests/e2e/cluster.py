@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import socket
 import ssl
 import subprocess
@@ -108,9 +109,12 @@ class Cluster:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on right now, below the ephemeral range."""
+    """Ports that nobody listens on right now, below the ephemeral range.
+
+    From a random one on: others who run tests at the same time look for some, too.
+    """
     found = []
-    for port in range(21000 + os.getpid() % 5000, 32000):
+    for port in range(random.randrange(21000, 31000), 32000):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             found.append(port)
@@ -165,6 +169,12 @@ def running(folder: Path) -> Iterator[Cluster]:
                     f"--tls-private-key-file={pki / 'server.key'}",
                     f"--client-ca-file={pki / 'ca.crt'}",
                     f"--token-auth-file={folder / 'tokens.csv'}",
+                    f"--requestheader-client-ca-file={pki / 'front-proxy-ca.crt'}",
+                    "--requestheader-allowed-names=front-proxy-client",
+                    "--requestheader-username-headers=X-Remote-User",
+                    "--requestheader-uid-headers=X-Remote-Uid",
+                    "--requestheader-group-headers=X-Remote-Group",
+                    "--requestheader-extra-headers-prefix=X-Remote-Extra-",
                     "--authorization-mode=RBAC",
                     "--service-account-issuer=https://kubernetes.default.svc",
                     f"--service-account-key-file={folder / 'sa.key'}",

@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import re
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import pytest
 
 from auditproxy.audit.annotations import REASON
 from auditproxy.run import build
+from tests.conformance.client import read_answer
 from tests.conformance.compare import differences
 from tests.e2e.cluster import ADMIN_TOKEN, VIEWER_TOKEN, Cluster, assets, running
 from tests.e2e.kubelet import NODE, NODE_OBJECT, RUNNING, Kubelet, node_status
@@ -303,3 +305,296 @@ def as_seen_here(recorded: dict[str, Any], ours: dict[str, Any]) -> dict[str, An
         # Where several bindings allow, RBAC names any of them, each time anew.
         seen["annotations"] = {**recorded["annotations"], REASON: reasons[1]}
     return seen
+
+
+async def test_request_header(stage: Stage, tmp_path: Path) -> None:
+    """Behind a front proxy kube-apiserver sees each client as itself: name, groups, uid, extra."""
+    pki = stage.cluster.folder / "pki"
+    proxy = await build(
+        options(
+            kubeconfig=str(stage.cluster.kubeconfig("fronted", certificate=pki / "auditproxy.crt")),
+            upstream_identity="request-header",
+            proxy_client_cert_file=str(pki / "front-proxy-client.crt"),
+            proxy_client_key_file=str(pki / "front-proxy-client.key"),
+            audit_policy_file=str(stage.cluster.policy),
+            audit_log_path=str(tmp_path / "audit.log"),
+            client_ca_file=str(stage.cluster.ca),
+            token_auth_file=str(stage.cluster.tokens),
+            tls_cert_file=str(pki / "server.crt"),
+            tls_private_key_file=str(pki / "server.key"),
+        ),
+        tls=True,
+    )
+    await proxy.start()
+    url = f"https://127.0.0.1:{proxy.port}"
+    alice = stage.cluster.kubeconfig("alice", certificate=pki / "alice.crt", url=url)
+    admin = stage.cluster.kubeconfig("admin", token=ADMIN_TOKEN, url=url)
+    try:
+        for kubeconfig, command, code in (
+            (alice, "auth whoami -o json", 0),
+            (alice, "get secrets", 1),
+            (alice, "get secrets --as=jane", 1),
+            (admin, "get secrets --all-namespaces", 0),
+            (admin, "get secrets --as=jane --as-group=system:masters", 0),
+        ):
+            done = await asyncio.to_thread(
+                kubectl, kubectl_binaries()[0], kubeconfig, command, "", tmp_path
+            )
+            assert done[0] == code, (command, done)
+    finally:
+        await proxy.close()
+    theirs = stage.cluster.events()
+    users = set()
+    for line in (tmp_path / "audit.log").read_text().splitlines():
+        ours = json.loads(line)
+        if ours["stage"] == "RequestReceived":
+            continue
+        recorded = theirs.get((ours["auditID"], ours["stage"]))
+        if recorded is None:
+            assert ours["responseStatus"]["code"] == 403, ours
+            continue
+        # Who was impersonated before us is the user behind us.
+        assert recorded["user"] == ours.get("impersonatedUser", ours["user"])
+        assert "impersonatedUser" not in recorded
+        users.add(recorded["user"]["username"])
+    assert users == {"alice", "tadmin", "jane"}
+
+
+def _role(name: str, rules: str) -> str:
+    return f"""\
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {{name: {name}}}
+rules:
+{rules}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {{name: {name}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {name}}}
+subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: bob}}]
+"""
+
+
+AUTHENTICATION = "apiGroups: [authentication.k8s.io]"
+IMPERSONATION = _role(
+    "e2e-legacy",
+    f"""\
+- {{apiGroups: [""], resources: [users], resourceNames: [jane, "system:node:n2"], verbs: [impersonate]}}
+- {{apiGroups: [""], resources: [groups], resourceNames: [g1], verbs: [impersonate]}}
+- {{apiGroups: [""], resources: [serviceaccounts], resourceNames: [legacy], verbs: [impersonate]}}
+- {{{AUTHENTICATION}, resources: [uids], resourceNames: [u1], verbs: [impersonate]}}
+- {{{AUTHENTICATION}, resources: [userextras/scopes], resourceNames: [a], verbs: [impersonate]}}""",
+) + _role(
+    "e2e-constrained",
+    f"""\
+- apiGroups: [""]
+  resources: [pods]
+  verbs:
+  - impersonate-on:user-info:list
+  - impersonate-on:serviceaccount:list
+  - impersonate-on:arbitrary-node:list
+- {{{AUTHENTICATION}, resources: [users], resourceNames: [kate], verbs: ["impersonate:user-info"]}}
+- {{{AUTHENTICATION}, resources: [groups], resourceNames: [g2, g3], verbs: ["impersonate:user-info"]}}
+- {{{AUTHENTICATION}, resources: [uids], resourceNames: [u2], verbs: ["impersonate:user-info"]}}
+- {{{AUTHENTICATION}, resources: [userextras/example.com/scope], resourceNames: [a, b], verbs: ["impersonate:user-info"]}}
+- {{{AUTHENTICATION}, resources: [serviceaccounts], verbs: ["impersonate:serviceaccount"]}}
+- {{{AUTHENTICATION}, resources: [nodes], resourceNames: [n1], verbs: ["impersonate:arbitrary-node"]}}""",
+)
+
+REVIEW = """\
+apiVersion: authorization.k8s.io/v1
+kind: SubjectAccessReview
+spec:
+  user: bob
+  resourceAttributes:
+    {group: authentication.k8s.io, version: v1, resource: nodes, name: n1, verb: "impersonate:arbitrary-node"}
+"""
+SCOPE = "Extra-Example.com%2Fscope"
+WANTED: tuple[tuple[tuple[str, str], ...], ...] = (
+    (("User", "jane"),),
+    (("User", "kate"),),
+    (("User", "nobody"),),
+    (("User", "kate"), ("Group", "g2")),
+    (("User", "kate"), ("Group", "g1")),
+    (("User", "jane"), ("Group", "g1")),
+    (("User", "jane"), ("Group", "g2")),
+    (("User", "kate"), ("Uid", "u2")),
+    (("User", "kate"), ("Uid", "u1")),
+    (("User", "jane"), ("Uid", "u1")),
+    (("User", "kate"), (SCOPE, "a"), (SCOPE, "b")),
+    (("User", "kate"), (SCOPE, "c")),
+    (("User", "jane"), ("Extra-scopes", "a")),
+    (("User", "kate"), ("Extra-scopes", "a")),
+    (("User", "kate"), *(("Group", f"g{number}") for number in range(1, 6))),
+    (("User", "kate"), ("Group", "g2"), ("Group", "g3"), ("Group", "g2"), ("Group", "g3")),
+    (("User", "kate"), ("Group", "system:masters")),
+    (("User", "kate"), ("Group", "")),
+    (("User", "system:anonymous"),),
+    (("User", "system:serviceaccount:default:robot"),),
+    (("User", "system:serviceaccount:default:legacy"),),
+    (("User", "system:serviceaccount:default:legacy"), ("Group", "g1")),
+    (("User", "system:serviceaccount:DEFAULT:legacy"),),
+    (("User", "system:node:n1"),),
+    (("User", "system:node:n2"),),
+    (("User", "system:node:n1"), ("Group", "g1")),
+    (("Group", "g1"),),
+    (("Uid", "u1"),),
+    (("Extra-scopes", "a"), ("Group", "g1")),
+    (("User", ""),),
+)
+TARGETS = ("/api/v1/namespaces/default/pods", "/api/v1/namespaces/default/pods/x", "/version")
+
+
+async def ask(
+    url: str, context: ssl.SSLContext, target: str, headers: list[str], audit_id: str
+) -> tuple[int, Any, Any]:
+    """One request as it stands; status, message and details of the answer."""
+    port = int(url.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    try:
+        lines = (f"GET {target} HTTP/1.1", f"Host: 127.0.0.1:{port}", f"Audit-ID: {audit_id}")
+        writer.write("\r\n".join((*lines, *headers, "\r\n")).encode())
+        async with asyncio.timeout(10):
+            answer = await read_answer(reader, "GET")
+    finally:
+        writer.close()
+    body = json.loads(answer.body)
+    return answer.status, body.get("message"), body.get("details")
+
+
+async def test_same_impersonation(stage: Stage, tmp_path: Path) -> None:
+    """T017, T018: whom a client may be and becomes is the same direct and through the proxy.
+
+    Status and message of each answer, the impersonated user and the constraint of
+    each event, for one after the other: what succeeded last decides what is tried first.
+    """
+    binary = kubectl_binaries()[0]
+    code, _, err = kubectl(binary, stage.direct, "apply -f -", IMPERSONATION, tmp_path)
+    assert code == 0, err
+    review = "create -o jsonpath={.status.allowed} -f -"
+    async with asyncio.timeout(30):
+        while kubectl(binary, stage.direct, review, REVIEW, tmp_path)[1] != "true":
+            await asyncio.sleep(0.1)
+    context = ssl.create_default_context(cafile=str(stage.cluster.ca))
+
+    asked = []
+    for token in (VIEWER_TOKEN, ADMIN_TOKEN):
+        for target in TARGETS:
+            for wanted in WANTED:
+                number = len(asked)
+                headers = [
+                    f"Authorization: Bearer {token}",
+                    *(f"Impersonate-{name}: {value}" for name, value in wanted),
+                ]
+                answers = [
+                    await ask(url, context, target, headers, f"{name}-{number}")
+                    for name, url in (("direct", stage.cluster.url), ("proxied", stage.url))
+                ]
+                assert answers[0] == answers[1], (token, target, wanted)
+                asked.append((token, target, wanted))
+    last = f"proxied-{len(asked) - 1}", "ResponseComplete"
+    ours: dict[tuple[str, str], dict[str, Any]] = {}
+    async with asyncio.timeout(10):
+        # The last event is written behind the answer.
+        while last not in ours:
+            events = map(json.loads, stage.log.read_text(encoding="utf-8").splitlines())
+            ours = {(event["auditID"], event["stage"]): event for event in events}
+    theirs = stage.cluster.events()
+    for number, case in enumerate(asked):
+        key = "ResponseComplete"
+        expected, got = theirs[f"direct-{number}", key], ours[f"proxied-{number}", key]
+        for member in ("user", "impersonatedUser", "authenticationMetadata"):
+            assert expected.get(member) == got.get(member), case
+
+
+BEARER = f"Authorization: Bearer {VIEWER_TOKEN}"
+NAMED = ("X-Remote-User: frank", "X-Remote-Group: g1")
+CREDENTIALS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("", ()),
+    ("", (BEARER,)),
+    ("", ("Authorization: Bearer wrong",)),
+    ("", NAMED),
+    ("", (*NAMED, BEARER)),
+    ("alice", ()),
+    ("alice", (BEARER,)),
+    ("alice", ("Authorization: Bearer wrong",)),
+    ("alice", NAMED),
+    ("front-proxy-client", ()),
+    ("front-proxy-client", (BEARER,)),
+    ("front-proxy-client", NAMED),
+    ("front-proxy-client", (*NAMED, BEARER)),
+    ("front-proxy-client", (*NAMED, "Authorization: Bearer wrong")),
+    ("front-proxy-client", ("X-Remote-Group: g1",)),
+    ("front-proxy-client", ("X-Remote-User: ", "X-Remote-User: frank")),
+    ("front-proxy-client", ("X-Remote-User: frank", "X-Remote-User: jane")),
+    ("front-proxy-client", ("X-Remote-User: system:anonymous",)),
+    ("front-proxy-client", ("X-Remote-User: a", "X-Remote-Group: system:unauthenticated")),
+    ("front-proxy-client", ("X-Remote-User: a", "X-Remote-Uid: 7", "X-Remote-Uid: 8")),
+    ("front-proxy-client", ("x-remote-user: a", "X-REMOTE-GROUP: x, y", "X-Remote-Group: ")),
+    (
+        "front-proxy-client",
+        (
+            "X-Remote-User: a",
+            "X-Remote-Extra-Scopes: 1",
+            "X-Remote-Extra-scopes: 2",
+            "X-Remote-Extra-Example.com%2Fa%2520b: c",
+            "X-Remote-Extra-Bad%zz: d",
+        ),
+    ),
+    ("front-proxy-client", ("X-Remote-User: a", "X-Remote-Group: system:masters")),
+    ("front-proxy-client", (*NAMED, "Impersonate-User: jane")),
+)
+
+
+async def test_same_authentication(stage: Stage, tmp_path: Path) -> None:
+    """T007, T022: whom kube-apiserver takes a client for is whom the proxy takes it for.
+
+    With every mixture of certificates, tokens and a front proxy's headers.
+    """
+    pki = stage.cluster.folder / "pki"
+    log = tmp_path / "audit.log"
+    proxy = await build(
+        options(
+            kubeconfig=str(stage.cluster.kubeconfig("mixed", certificate=pki / "auditproxy.crt")),
+            audit_policy_file=str(stage.cluster.policy),
+            audit_log_path=str(log),
+            client_ca_file=str(stage.cluster.ca),
+            token_auth_file=str(stage.cluster.tokens),
+            requestheader_client_ca_file=str(pki / "front-proxy-ca.crt"),
+            requestheader_allowed_names=("front-proxy-client",),
+            requestheader_username_headers=("X-Remote-User",),
+            requestheader_uid_headers=("X-Remote-Uid",),
+            requestheader_group_headers=("X-Remote-Group",),
+            requestheader_extra_headers_prefix=("X-Remote-Extra-",),
+            tls_cert_file=str(pki / "server.crt"),
+            tls_private_key_file=str(pki / "server.key"),
+        ),
+        tls=True,
+    )
+    await proxy.start()
+    try:
+        for number, (certificate, headers) in enumerate(CREDENTIALS):
+            context = ssl.create_default_context(cafile=str(stage.cluster.ca))
+            if certificate:
+                context.load_cert_chain(pki / f"{certificate}.crt", pki / f"{certificate}.key")
+            answers = [
+                await ask(url, context, TARGETS[0], list(headers), f"{name}-{number}")
+                for name, url in (
+                    ("known", stage.cluster.url),
+                    ("mixed", f"https://127.0.0.1:{proxy.port}"),
+                )
+            ]
+            assert answers[0] == answers[1], (certificate, headers)
+    finally:
+        await proxy.close()
+    ours = {(e["auditID"], e["stage"]): e for e in map(json.loads, log.read_text().splitlines())}
+    theirs = stage.cluster.events()
+    for number, case in enumerate(CREDENTIALS):
+        stage_name = "ResponseComplete"
+        if (f"known-{number}", stage_name) not in theirs:
+            stage_name = "ResponseStarted"
+        expected, got = theirs[f"known-{number}", stage_name], ours[f"mixed-{number}", stage_name]
+        assert expected["user"] == got["user"], case
+        assert expected["responseStatus"] == got["responseStatus"], case

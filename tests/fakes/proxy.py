@@ -8,7 +8,7 @@ async with proxy_before(upstream, tmp_path) as proxy:
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class EventCollector:
         self.changed.set()
         return self.accepts
 
-    async def shutdown(self) -> None:
+    async def shutdown(self, grace: float) -> None:
         """Nothing is buffered."""
 
     def __str__(self) -> str:
@@ -58,6 +58,8 @@ class RunningProxy:
     proxy: Proxy
     collector: EventCollector
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    upstream: Any = None
+    """The fake behind it, where a test's set-up made it."""
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -114,11 +116,15 @@ def request(
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
 
 
-@contextlib.asynccontextmanager
-async def proxy_before(
-    port: int, folder: Path, *, policy: str = EVERYTHING, tokens: str = TOKENS, **flags: Any
-) -> AsyncIterator[RunningProxy]:
-    """A proxy in front of the plain HTTP server on ``port``; tokens by file, no reviews."""
+def write_files(
+    port: int,
+    folder: Path,
+    *,
+    policy: str,
+    tokens: str,
+    change: Callable[[dict[str, Any]], object] = lambda kubeconfig: None,
+) -> dict[str, Any]:
+    """Write what such a proxy reads into a folder; returns the flags that name it."""
     (folder / "policy.yaml").write_text(policy, encoding="utf-8")
     (folder / "tokens.csv").write_text(tokens, encoding="utf-8")
     kubeconfig = {
@@ -129,16 +135,35 @@ async def proxy_before(
         "clusters": [{"name": "fake", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
         "users": [{"name": "proxy", "user": {"token": "proxy-credential"}}],
     }
+    change(kubeconfig)
     (folder / "kubeconfig").write_text(json.dumps(kubeconfig), encoding="utf-8")
-    collector = EventCollector()
-    flags = {
+    return {
         "kubeconfig": str(folder / "kubeconfig"),
         "audit_policy_file": str(folder / "policy.yaml"),
         "token_auth_file": str(folder / "tokens.csv"),
         "authentication_token_review": False,
-        **flags,
     }
-    proxy = await build(options(**flags), sink=collector)
+
+
+@contextlib.asynccontextmanager
+async def proxy_before(
+    port: int,
+    folder: Path,
+    *,
+    policy: str = EVERYTHING,
+    tokens: str = TOKENS,
+    tls: bool = False,
+    own_backend: bool = False,
+    change: Callable[[dict[str, Any]], object] = lambda kubeconfig: None,
+    **flags: Any,
+) -> AsyncIterator[RunningProxy]:
+    """A proxy in front of the plain HTTP server on ``port``; tokens by file, no reviews.
+
+    With ``own_backend`` events go where the flags say, and nothing is collected.
+    """
+    collector = EventCollector()
+    flags = {**write_files(port, folder, policy=policy, tokens=tokens, change=change), **flags}
+    proxy = await build(options(**flags), sink=None if own_backend else collector, tls=tls)
     running = RunningProxy(proxy, collector)
     await proxy.start()
     try:

@@ -26,6 +26,26 @@ from auditproxy.options.authentication import AuthenticationOptions, authenticat
             "--authentication-token-review-cache-failure-ttl can't be negative; "
             "0s turns this cache off",
         ),
+        (
+            {"client_ca_allowed_system_groups": ("system:nodes", "masters")},
+            '--client-ca-allowed-system-groups "masters" is no group of Kubernetes\' own; '
+            'give groups that begin with "system:", or * for all',
+        ),
+        (
+            {"requestheader_username_headers": ("X-Remote-User", " ")},
+            'empty value in "requestheader-username-headers"',
+        ),
+        ({"requestheader_allowed_names": ("",)}, 'empty value in "requestheader-allowed-names"'),
+        (
+            {"requestheader_uid_headers": ("X-Uid",)},
+            "--requestheader-uid-headers is set without specifying the standard X-Remote-Uid "
+            "header - API aggregation will not work",
+        ),
+        (
+            {"requestheader_group_headers": ("X_Remote_Group",)},
+            '--requestheader-group-headers "X_Remote_Group" is no name of a header; '
+            "give letters, digits and dashes, as in X-Remote-User",
+        ),
     ],
 )
 def test_authentication_faults(fields: dict[str, Any], fault: str) -> None:
@@ -33,7 +53,9 @@ def test_authentication_faults(fields: dict[str, Any], fault: str) -> None:
     assert authentication_faults(AuthenticationOptions(**fields)) == [fault]
 
 
-@pytest.mark.parametrize("given_file", ["client_ca_file", "token_auth_file"])
+@pytest.mark.parametrize(
+    "given_file", ["client_ca_file", "token_auth_file", "requestheader_client_ca_file"]
+)
 def test_one_way_to_log_in_is_enough(given_file: str) -> None:
     """Anonymous access and reviews may both be off when there is another way."""
     sound = AuthenticationOptions(

@@ -46,6 +46,28 @@ SERVING_ROWS = [
         {"request_timeout": 0},
         "--request-timeout 0s would end every request at once; give more, as 1m0s",
     ),
+    (
+        {"trusted_proxy_cidrs": ("10.0.0.1/8",)},
+        '--trusted-proxy-cidrs "10.0.0.1/8" is no network; '
+        "give its address and length, as 10.0.0.0/8 or 10.1.2.3/32",
+    ),
+    (
+        {"proxy_protocol": "v3", "trusted_proxy_cidrs": ("10.0.0.0/8", "::1/128")},
+        'invalid --proxy-protocol "v3", allowed values are "off,v1,v2,any"',
+    ),
+    (
+        {"proxy_protocol": "any"},
+        "--proxy-protocol=any needs --trusted-proxy-cidrs: "
+        "whoever may send the header says who the client is",
+    ),
+    (
+        {"max_connections": -1},
+        "--max-connections -1 can't be a negative number; 0 is no limit",
+    ),
+    (
+        {"max_connections_per_address": -1},
+        "--max-connections-per-address -1 can't be a negative number; 0 is no limit",
+    ),
     ({"shutdown_delay_duration": -1}, "--shutdown-delay-duration can not be negative value"),
 ]
 

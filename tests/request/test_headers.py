@@ -525,6 +525,12 @@ def test_identities_that_are_whole(identity: RawHeaders) -> None:
         ((b"Impersonate-User", b"a\x00"),),
         ((b"Impersonate-User", b"a"), (b"Impersonate-Extra-x\r\nY", b"1")),
         ((b"X-Other", b"1"),),
+        ((b"X-Remote-Group", b"system:masters"),),
+        ((b"X-Remote-User", b""),),
+        ((b"X-Remote-User", b"alice"), (b"X-Remote-User", b"bob")),
+        ((b"X_Remote_User", b"alice"),),
+        ((b"Authorization", b"Bearer ours"), (b"X-Remote-User", b"alice")),
+        ((b"X-Remote-User", b"alice"), (b"Impersonate-User", b"bob")),
     ],
 )
 def test_identities_that_are_not(identity: RawHeaders) -> None:
@@ -724,3 +730,22 @@ def test_reading_any_headers(raw: RawHeaders) -> None:
     assert len(audit_id_from(headers)) <= 128
     assert upgrade_token(headers) is None or "connection" in headers
     framing_fault(headers, HTTP_1_1)
+
+
+@pytest.mark.parametrize(
+    ("host", "fault"),
+    [
+        (b"proxy:6443", False),
+        (b"[::1]:6443", False),
+        (b"", False),
+        (b"a, b", True),
+        (b"u@h", True),
+        (b"h/p", True),
+        (b"h?x", True),
+        (b"h#x", True),
+        (b"\xff", True),
+    ],
+)
+def test_host(host: bytes, fault: bool) -> None:
+    """T097: a Host has the bytes that Go takes in one, or the request is refused."""
+    assert (ClientHeaders(((b"Host", host),)).fault() is not None) is fault

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.request.headers import ClientHeaders
-from auditproxy.request.sourceips import canonical, source_ips
+from auditproxy.request.sourceips import TrustedProxies, canonical, source_ips
 
 FULL = "aaaa:bbbb:cccc:dddd:eeee:ffff:0:1111"
 FULL_2 = "0:1111:2222:3333:4444:5555:6666:7777"
@@ -200,3 +200,63 @@ def test_the_peer_is_last(forwarded: str, real: str) -> None:
         for name, text in ((b"X-Forwarded-For", forwarded), (b"X-Real-Ip", real))
     )
     assert source_ips(ClientHeaders(raw), "9.9.9.9:1")[-1] == "9.9.9.9"
+
+
+TRUSTED = TrustedProxies(
+    (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("2001:db8::/32"))
+)
+
+
+def way(remote: str, *lines: tuple[str, str]) -> tuple[str, ...]:
+    """The addresses where the proxies are known."""
+    raw = tuple((name.encode(), value.encode()) for name, value in lines)
+    return source_ips(ClientHeaders(raw), remote, TRUSTED)
+
+
+@pytest.mark.parametrize(
+    ("remote", "lines", "expected"),
+    [
+        ("10.0.0.1", (), ("10.0.0.1",)),
+        ("", (("X-Forwarded-For", "1.2.3.4"),), ()),
+        # T015: nobody but a trusted proxy is believed.
+        ("9.9.9.9", (("X-Forwarded-For", "1.2.3.4"), ("X-Real-Ip", "1.2.3.4")), ("9.9.9.9",)),
+        ("10.0.0.1", (("X-Forwarded-For", "1.2.3.4"),), ("1.2.3.4", "10.0.0.1")),
+        # T016: back from the peer, up to the first that is no proxy of ours.
+        (
+            "10.0.0.1",
+            (("X-Forwarded-For", "6.6.6.6, 1.2.3.4, 10.0.0.3, 2001:db8::2"),),
+            ("1.2.3.4", "10.0.0.3", "2001:db8::2", "10.0.0.1"),
+        ),
+        (
+            "10.0.0.1",
+            (("X-Forwarded-For", "1.2.3.4, garbage, 10.0.0.3"),),
+            ("10.0.0.3", "10.0.0.1"),
+        ),
+        ("10.0.0.1", (("X-Forwarded-For", "1.2.3.4, "),), ("10.0.0.1",)),
+        # A line of the client's own, and the proxy's behind it.
+        (
+            "10.0.0.1",
+            (("X-Forwarded-For", "6.6.6.6"), ("X-Forwarded-For", "1.2.3.4")),
+            ("1.2.3.4", "10.0.0.1"),
+        ),
+        ("::ffff:10.0.0.1", (("X-Real-Ip", "1.2.3.4"),), ("1.2.3.4", "10.0.0.1")),
+        (
+            "10.0.0.1",
+            (("X-Real-Ip", "6.6.6.6"), ("X-Forwarded-For", "1.2.3.4")),
+            ("1.2.3.4", "10.0.0.1"),
+        ),
+    ],
+)
+def test_trusted_proxies(
+    remote: str, lines: tuple[tuple[str, str], ...], expected: tuple[str, ...]
+) -> None:
+    """T016: only what trusted proxies tell counts; malformed entries never widen the trust."""
+    assert way(remote, *lines) == expected
+
+
+@given(st.lists(st.sampled_from(["10.0.0.1", "1.2.3.4", "x", "", "6.6.6.6"])))
+def test_nobody_stands_behind_the_client(entries: list[str]) -> None:
+    """Whatever is claimed: all addresses but the first are trusted proxies, the last the peer."""
+    found = way("10.0.0.9", ("X-Forwarded-For", ",".join(entries)))
+    assert found[-1] == "10.0.0.9"
+    assert all(address in TRUSTED for address in found[1:])

@@ -261,3 +261,132 @@ async def test_slow_reader_pauses_the_upstream(tmp_path: Path) -> None:
             left = size
             while left:
                 left -= len(await reader.read(1 << 20))
+
+
+BODY_THEN_GET = (
+    request("POST", "/api/v1/namespaces/d/pods", "Content-Length: 2")
+    + b"{}"
+    + request("POST", "/api/v1/namespaces/e/pods", "Transfer-Encoding: chunked")
+    + b"4\r\n\r\n\r\n\r\n0\r\n\r\n"
+    + request("GET", "/api/v1/pods?a=b", "User-Agent: kubectl of mine")
+    + request("FOO", "/version")
+)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 50, 211, 1 << 20])
+async def test_requests_behind_bodies(tmp_path: Path, step: int) -> None:
+    """T086: what follows a body is the next request, the same one however the bytes are cut."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        reader, writer = await proxy.connect()
+        for start in range(0, len(BODY_THEN_GET), step):
+            writer.write(BODY_THEN_GET[start : start + step])
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            for _ in range(4):
+                await reader.readuntil(b"ok")
+        await proxy.until_events(8)
+        assert [e["requestURI"] for e in proxy.events if e["stage"] == "ResponseComplete"] == [
+            "/api/v1/namespaces/d/pods",
+            "/api/v1/namespaces/e/pods",
+            "/api/v1/pods?a=b",
+            "/version",
+        ]
+        assert [e["verb"] for e in proxy.events[::2]] == ["create", "create", "list", "foo"]
+
+
+async def test_garbage_behind_a_request(tmp_path: Path) -> None:
+    """T086: bytes that are no request take nothing along of the request before them."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        reader, writer = await proxy.connect()
+        writer.write(request("POST", "/api/v1/pods", "Content-Length: 1") + b"{garbage\r\n\r\n")
+        async with asyncio.timeout(5):
+            assert (await read_answer(reader, "POST")).status == 200
+            assert (await read_answer(reader, "GET")).status == 400
+            assert await reader.read() == b""
+        assert proxy.stages() == [("RequestReceived", None), ("ResponseComplete", 200)]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_broken_chunks_end_at_once(tmp_path: Path, at_once: bool) -> None:
+    """T092: a chunk that is none ends its request with an audited 400 when it comes, and the connection."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        reader, writer = await proxy.connect()
+        writer.write(request("POST", "/api/v1/pods", "Transfer-Encoding: chunked"))
+        if not at_once:
+            await proxy.until_events(1)
+        writer.write(b"zz\r\n" + request("GET", "/api/v1/secrets"))
+        async with asyncio.timeout(5):
+            assert (await read_answer(reader, "POST")).status == 400
+            assert await reader.read() == b""
+        assert proxy.stages() == [("RequestReceived", None), ("ResponseComplete", 400)]
+
+
+async def test_pipelined_requests_wait_their_turn(tmp_path: Path) -> None:
+    """T108: of many requests at once only some are read ahead, the rest when there is room."""
+    release = asyncio.Event()
+
+    async def script(connection: FakeConnection) -> None:
+        while True:
+            await connection.read_head()
+            await release.wait()
+            connection.send(answer(200, b"ok"))
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        reader, writer = await proxy.connect()
+        writer.write(b"".join(request("GET", f"/{n}") for n in range(500)))
+        await proxy.until_events(1)
+        (connection,) = proxy.proxy.handler._active
+        assert len(connection.connection._messages) <= 32
+        release.set()
+        async with asyncio.timeout(20):
+            for _ in range(500):
+                await reader.readuntil(b"ok")
+        await proxy.until_events(1000)
+        done = [e["requestURI"] for e in proxy.events if e["stage"] == "ResponseComplete"]
+        assert done == [f"/{n}" for n in range(500)]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_request_behind_a_stalled_body(tmp_path: Path, chunked: bool) -> None:
+    """T086: what follows a body that waits for the upstream is read when its turn comes."""
+    body = (b"x" * 2000 + b"\r\n\r\n") * 1000
+    go_on = asyncio.Event()
+
+    async def script(connection: FakeConnection) -> None:
+        await connection.read_head()
+        connection.pause_reading()
+        await go_on.wait()
+        connection.resume_reading()
+        if chunked:
+            await connection.read_until(b"\r\n0\r\n\r\n")
+        else:
+            await connection.read(len(body))
+        connection.send(answer(200, b"ok"))
+        head = await connection.read_head()
+        assert head.startswith(b"FOO /behind ")
+        connection.send(answer(200, b"ok"))
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        reader, writer = await proxy.connect()
+        if chunked:
+            head = request("POST", "/api/v1/pods", "Transfer-Encoding: chunked")
+            raw = head + b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
+        else:
+            raw = request("POST", "/api/v1/pods", f"Content-Length: {len(body)}") + body
+        writer.write(raw + request("FOO", "/behind", "User-Agent: kubectl of mine"))
+        await proxy.until_events(1)
+        go_on.set()
+        async with asyncio.timeout(20):
+            await reader.readuntil(b"ok")
+            await reader.readuntil(b"ok")
+        await proxy.until_events(4)
+        assert proxy.events[-1]["requestURI"] == "/behind"

@@ -172,3 +172,13 @@ async def test_malformed_requests_leave_no_trace(
     assert caplog.records == []
     captured = capfd.readouterr()
     assert "canary" not in captured.out + captured.err
+
+
+async def test_information() -> None:
+    """Lines for operators stand in /readyz?verbose, and nowhere else."""
+    async with serving() as (health, port):
+        health.add_information(lambda: ("--kubeconfig: version 1",))
+        health.ready()
+        assert b"info: --kubeconfig: version 1\n" in (await get(port, "/readyz?verbose")).body
+        assert (await get(port, "/readyz")).body == b"ok"
+        assert b"kubeconfig" not in (await get(port, "/livez?verbose")).body

@@ -413,6 +413,16 @@ class TestAuthorizer:
         assert len(client.asked) == 4
         assert client.asked[0] == ("/apis/authorization.k8s.io/v1/subjectaccessreviews", ())
 
+    async def test_several_at_once(self) -> None:
+        """The questions of one request are under way together, and answered in their order."""
+        client = allows(["get"])
+        authorizer = SubjectAccessReviewAuthorizer(client)
+        deny = Attributes(user=ALICE, verb="delete", is_resource_request=True, path="")
+        decisions = await authorizer.authorize_all([GET, deny, GET])
+        assert [decision.allowed for decision in decisions] == [True, False, True]
+        # The same question twice is one.
+        assert len(client.asked) == 2
+
     async def test_each_question_for_itself(self) -> None:
         """T073: another user, or another group of the same user, is another question."""
         client = allows(["get"])

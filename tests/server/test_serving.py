@@ -1,20 +1,25 @@
 """Serving over TLS: certificates of clients, failed handshakes, and an orderly end."""
 
 import asyncio
+import resource
+import socket
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from auditproxy.demo.pki import create_client, create_pki
 from auditproxy.run import build
-from auditproxy.server.serving import Serving, ServingError, serving_context
+from auditproxy.server.serving import Serving
+from auditproxy.server.serving_tls import ServingError, new_serving_context, read_key_pair
 from tests.conformance.client import Answer, read_answer
 from tests.fakes.options import options
 from tests.fakes.proxy import EventCollector, proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
 
 BOTH_LOOPS = True
+DEADLINE = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +107,8 @@ async def test_garbage_instead_of_tls(tmp_path: Path, pki: Path) -> None:
         proxy_before(upstream.port, tmp_path) as proxy,
     ):
         told: list[str] = []
-        context = serving_context(
-            str(pki / "ours" / "server.crt"),
-            str(pki / "ours" / "server.key"),
-            client_ca=None,
-            minimum="VersionTLS12",
-        )
+        pair = read_key_pair(f"{pki}/ours/server.crt", f"{pki}/ours/server.key")
+        context = new_serving_context(pair, client_authorities=b"", minimum="VersionTLS12")
         serving = Serving(proxy.proxy.handler, context, report=told.append)
         port = await serving.start("127.0.0.1", 0)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -166,14 +167,164 @@ async def test_address_in_use(tmp_path: Path) -> None:
             await serving.start("127.0.0.1", upstream.port)
 
 
-def test_bad_certificates(tmp_path: Path, pki: Path) -> None:
-    """Certificates that cannot be used name their flags."""
-    good = str(pki / "ours" / "server.crt"), str(pki / "ours" / "server.key")
-    with pytest.raises(ServingError, match="--tls-cert-file /nope"):
-        serving_context("/nope", good[1], client_ca=None, minimum="VersionTLS12")
-    (tmp_path / "empty").touch()
-    with pytest.raises(ServingError, match="--client-ca-file"):
-        serving_context(*good, client_ca=str(tmp_path / "empty"), minimum="VersionTLS12")
-    context = serving_context(*good, client_ca=None, minimum="VersionTLS13")
-    assert context.minimum_version is ssl.TLSVersion.TLSv1_3
-    assert context.num_tickets == 0
+async def test_silent_handshake(tmp_path: Path, pki: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T313: who does not begin TLS, or stops in the midst of it, is closed and counted."""
+    monkeypatch.setattr("auditproxy.server.serving.HANDSHAKE_TIMEOUT", 0.2)
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        pair = read_key_pair(f"{pki}/ours/server.crt", f"{pki}/ours/server.key")
+        context = new_serving_context(pair, client_authorities=b"", minimum="VersionTLS12")
+        serving = Serving(proxy.proxy.handler, context, report=lambda text: None)
+        port = await serving.start("127.0.0.1", 0)
+        for start in (b"", b"\x16\x03\x01\x02\0\x01"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(start)
+            await closed_unanswered(reader)
+            writer.close()
+        await until(lambda: proxy.metric("apiserver_tls_handshake_errors_total") == 2)
+        assert len(serving.limits) == 0
+        await serving.close(1.0)
+
+
+async def test_no_descriptors_left(tmp_path: Path) -> None:
+    """T317: short of descriptors accepting pauses, and goes on when there are some again."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        assert (await proxy.ask(request())).status == 200
+        told: list[str] = []
+        serving = Serving(proxy.proxy.handler, None, report=told.append)
+        port = await serving.start("127.0.0.1", 0)
+        client = socket.socket()
+        client.setblocking(False)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", port))
+            await until(lambda: bool(told))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert "accepting connections pauses" in told[0]
+        reader, writer = await asyncio.open_connection(sock=client)
+        writer.write(request())
+        async with asyncio.timeout(DEADLINE):
+            assert (await read_answer(reader, "GET")).status == 200
+        writer.close()
+        await serving.close(1.0)
+
+
+V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes((1, 2, 3, 4, 5, 6, 7, 8, 0, 9, 0, 10))
+
+
+async def closed_unanswered(reader: asyncio.StreamReader) -> None:
+    """Nothing comes but the end."""
+    async with asyncio.timeout(DEADLINE):
+        try:
+            assert await reader.read() == b""
+        except ConnectionResetError:
+            return
+
+
+@pytest.mark.parametrize(
+    ("version", "header"),
+    [("any", b"PROXY TCP4 1.2.3.4 5.6.7.8 9 10\r\n"), ("any", V2), ("v2", V2)],
+)
+async def test_proxy_protocol(tmp_path: Path, version: str, header: bytes) -> None:
+    """A trusted load balancer tells the client's address, however the header is cut."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(
+            upstream.port,
+            tmp_path,
+            proxy_protocol=version,
+            trusted_proxy_cidrs=("127.0.0.0/8",),
+            max_connections_per_address=1,
+        ) as proxy,
+    ):
+        reader, writer = await proxy.connect()
+        for byte in header:
+            writer.write(bytes((byte,)))
+            await writer.drain()
+        # The client is not trusted itself: what it forwards is its own claim.
+        writer.write(request("GET", "/api/v1/pods", "X-Forwarded-For: 6.6.6.6"))
+        async with asyncio.timeout(DEADLINE):
+            assert (await read_answer(reader, "GET")).status == 200
+        assert proxy.events[-1]["sourceIPs"] == ["1.2.3.4"]
+        again, writer = await proxy.connect()
+        writer.write(header + request())
+        await closed_unanswered(again)
+        assert proxy.metric("auditproxy_connections_refused_total", limit="address") == 1
+
+
+@pytest.mark.parametrize("first", [b"GET / HTTP/1.1\r\n\r\n", b"PROXY nonsense\r\n", b""])
+async def test_no_proxy_header(tmp_path: Path, first: bytes) -> None:
+    """A trusted load balancer without its header is closed and counted, whatever it says."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(
+            upstream.port, tmp_path, proxy_protocol="any", trusted_proxy_cidrs=("127.0.0.1/32",)
+        ) as proxy,
+    ):
+        reader, writer = await proxy.connect()
+        writer.write(first)
+        writer.write_eof()
+        await closed_unanswered(reader)
+        await until(lambda: proxy.metric("auditproxy_proxy_protocol_errors_total") == 1)
+        assert len(proxy.proxy._serving.limits) == 0
+
+
+async def test_no_proxy_header_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T313: who never ends its header is closed."""
+    monkeypatch.setattr("auditproxy.server.serving.HANDSHAKE_TIMEOUT", 0.05)
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(
+            upstream.port, tmp_path, proxy_protocol="any", trusted_proxy_cidrs=("127.0.0.1/32",)
+        ) as proxy,
+    ):
+        reader, writer = await proxy.connect()
+        writer.write(b"PROXY TCP4 ")
+        await closed_unanswered(reader)
+        await until(lambda: proxy.metric("auditproxy_proxy_protocol_errors_total") == 1)
+
+
+async def test_others_send_no_proxy_header(tmp_path: Path) -> None:
+    """Who is no trusted proxy cannot say who it is: a header is no HTTP, nor TLS."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(
+            upstream.port, tmp_path, proxy_protocol="any", trusted_proxy_cidrs=("10.0.0.0/8",)
+        ) as proxy,
+    ):
+        assert (await proxy.ask(request())).status == 200
+        assert proxy.events[-1]["sourceIPs"] == ["127.0.0.1"]
+        assert (await proxy.ask(b"PROXY TCP4 1.2.3.4 5.6.7.8 9 10\r\n" + request())).status == 400
+
+
+async def test_limits(tmp_path: Path) -> None:
+    """T318: a connection too many is closed at once and counted; a place that is free is had."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path, max_connections=2) as proxy,
+    ):
+        limits = proxy.proxy._serving.limits
+        _, first_writer = await proxy.connect()
+        await proxy.connect()
+        await until(lambda: len(limits) == 2)
+        assert proxy.metric("auditproxy_connections") == 2
+        third, _ = await proxy.connect()
+        await closed_unanswered(third)
+        assert proxy.metric("auditproxy_connections_refused_total", limit="total") == 1
+        first_writer.close()
+        await until(lambda: len(limits) == 1)
+        assert (await proxy.ask(request())).status == 200
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that only the proxy's own tasks can bring about."""
+    async with asyncio.timeout(DEADLINE):
+        while not condition():
+            await asyncio.sleep(0.01)

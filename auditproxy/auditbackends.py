@@ -1,0 +1,136 @@
+"""Audit backends: from options to the backend that every event goes to.
+
+    log:      truncate< mode( log ) >          the webhook alike
+    both:     union[ the log's, the webhook's ]
+    mode      batch: buffered<x>   blocking: ignoreErrors<x>   blocking-strict: x
+
+As kube-apiserver builds it (apiserver server/options/audit.go), truncation
+outside of the buffer.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from auditproxy.audit.backend import Backend, Deliverer
+from auditproxy.audit.metrics import Metrics
+from auditproxy.audit.throttle import TokenBucket
+from auditproxy.backends.buffered import BatchConfig, BufferedBackend
+from auditproxy.backends.losses import Losses
+from auditproxy.backends.modes import Awaited, IgnoreErrors
+from auditproxy.backends.truncate import TruncateBackend
+from auditproxy.backends.union import union
+from auditproxy.logbackend import OpenLog, open_log
+from auditproxy.options import Options
+from auditproxy.options.backends import BackendOptions
+from auditproxy.webhookbackend import open_webhook
+
+NANOSECONDS = 1_000_000_000
+
+LOG_ALONG = 256
+"""Events that the log takes in one go when they wait already."""
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSink:
+    """Where events go, and how the log file is opened again."""
+
+    backend: Backend
+    reopen: Callable[[], None]
+
+
+def open_backends(
+    options: Options, metrics: Metrics, report: Report, webhook: Deliverer | None = None
+) -> AuditSink:
+    """The backend that the options describe; raises LogFileError and WebhookConfigError.
+
+    ``report`` tells operators one fact; losses are told at most once a minute
+    for each cause. Without a path and without a webhook the log goes to standard
+    output. ``webhook`` replaces the one of the options, for tests.
+    """
+    backends: list[Backend] = []
+    webhook_losses = Losses("webhook", metrics, report, time.monotonic)
+    if webhook is None and options.audit_webhook.config_file:
+        webhook = open_webhook(
+            options.audit_webhook.config_file,
+            initial_backoff=options.audit_webhook.initial_backoff,
+            metrics=metrics,
+            losses=webhook_losses,
+        )
+    reopen = _nothing
+    if options.audit_log.path or webhook is None:
+        losses = Losses("log", metrics, report, time.monotonic)
+        log = open_log(options.audit_log, metrics, losses, report)
+        reopen = log.reopen
+        backends.append(_log(options.audit_log, log, metrics, losses))
+        if options.audit_log.mode == "batch":
+            # The file belongs to the writer's thread.
+            reopen = log.reopen_on_writer
+    if webhook is not None:
+        backends.append(_webhook(options.audit_webhook, webhook, metrics, webhook_losses))
+    return AuditSink(union(tuple(backends)), reopen)
+
+
+def _nothing() -> None:
+    """There is no file to open again."""
+
+
+def _log(options: BackendOptions, log: OpenLog, metrics: Metrics, losses: Losses) -> Backend:
+    backend: Backend = log.backend
+    if options.mode == "batch":
+        backend = _buffered(options, log.writer, metrics, losses, in_order=True)
+    elif options.mode == "blocking":
+        backend = IgnoreErrors(backend)
+    return _truncated(options, backend, losses)
+
+
+def _webhook(
+    options: BackendOptions, webhook: Deliverer, metrics: Metrics, losses: Losses
+) -> Backend:
+    backend: Backend
+    if options.mode == "batch":
+        backend = _buffered(options, webhook, metrics, losses, in_order=False)
+    else:
+        awaited = Awaited(webhook, losses)
+        metrics.buffer("webhook", awaited.maximum, lambda: awaited.waiting)
+        backend = IgnoreErrors(awaited) if options.mode == "blocking" else awaited
+    return _truncated(options, backend, losses)
+
+
+def _truncated(options: BackendOptions, backend: Backend, losses: Losses) -> Backend:
+    if not options.truncate_enabled:
+        return backend
+    return TruncateBackend(
+        backend,
+        losses,
+        maximum_event_size=options.truncate_max_event_size,
+        maximum_batch_size=options.truncate_max_batch_size,
+    )
+
+
+def _buffered(
+    options: BackendOptions,
+    deliverer: Deliverer,
+    metrics: Metrics,
+    losses: Losses,
+    *,
+    in_order: bool,
+) -> Backend:
+    bucket = None
+    if options.batch_throttle_enable:
+        bucket = TokenBucket(options.batch_throttle_qps, options.batch_throttle_burst)
+    config = BatchConfig(
+        buffer_size=options.batch_buffer_size,
+        max_size=options.batch_max_size,
+        max_wait=max(0, options.batch_max_wait) / NANOSECONDS,
+        bucket=bucket,
+        in_order=in_order,
+        # With a throttle the number of batches means something, even for a file.
+        along=LOG_ALONG if in_order and bucket is None else 0,
+    )
+    buffered = BufferedBackend(deliverer, config, losses, clock=time.monotonic, sleep=asyncio.sleep)
+    metrics.buffer(losses.backend, options.batch_buffer_size, lambda: buffered.waiting)
+    return buffered

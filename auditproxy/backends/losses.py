@@ -1,0 +1,59 @@
+"""Losses: every event that a backend could not deliver is counted, and told to operators."""
+
+import threading
+from collections.abc import Callable
+
+from auditproxy.audit.metrics import Metrics
+
+INTERVAL = 60.0
+"""Seconds between two lines about one cause; the later one says how many there were."""
+
+
+class Losses:
+    """Counts and tells the losses of one backend, ``log`` or ``webhook``; any thread may call it.
+
+    A line is as kube-apiserver's (apiserver audit/metrics.go HandlePluginError),
+    without the events: their text can hold secrets.
+    """
+
+    def __init__(
+        self,
+        backend: str,
+        metrics: Metrics,
+        report: Callable[[str], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self.backend = backend
+        self._metrics = metrics
+        self._report = report
+        self._clock = clock
+        self._told: dict[tuple[str, str], float] = {}
+        self._untold: dict[tuple[str, str], int] = {}
+        self._lock = threading.Lock()
+
+    def lost(self, count: int, *, plugin: str, reason: str, text: str) -> None:
+        """``count`` events are lost; ``reason`` is the metric's word, ``text`` says why."""
+        self._metrics.dropped(reason, self.backend, plugin, count)
+        cause = (plugin, text)
+        now = self._clock()
+        with self._lock:
+            total = self._untold.get(cause, 0) + count
+            told = self._told.get(cause)
+            if told is not None and now - told < INTERVAL:
+                self._untold[cause] = total
+                return
+            self._told[cause] = now
+            self._untold[cause] = 0
+        self._report(_line(plugin, total, text))
+
+    def tell_rest(self) -> None:
+        """Tell what was counted since the last line about each cause."""
+        with self._lock:
+            rest = {cause: count for cause, count in self._untold.items() if count}
+            self._untold.clear()
+        for (plugin, text), count in rest.items():
+            self._report(_line(plugin, count, text))
+
+
+def _line(plugin: str, count: int, text: str) -> str:
+    return f"Error in audit plugin '{plugin}' affecting {count} audit events: {text}"

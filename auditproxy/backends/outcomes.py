@@ -1,0 +1,39 @@
+"""Outcomes of several deliveries as one; an outcome that is not there yet is never awaited here."""
+
+from collections.abc import Awaitable, Generator, Iterable
+
+from auditproxy.audit.backend import Outcome
+
+
+def all_of(outcomes: Iterable[Outcome]) -> Outcome:
+    """True when all are, told when the last is known."""
+    known = True
+    awaited: list[Awaitable[bool]] = []
+    for outcome in outcomes:
+        if isinstance(outcome, bool):
+            known = known and outcome
+        else:
+            awaited.append(outcome)
+    return _Later(tuple(awaited), known=known) if awaited else known
+
+
+def whatever(outcome: Outcome) -> Outcome:
+    """True, told when the outcome is known."""
+    return True if isinstance(outcome, bool) else _Later((outcome,), ignored=True)
+
+
+class _Later:
+    """An outcome that is told to who awaits it; unlike a coroutine, nobody has to."""
+
+    def __init__(
+        self, awaited: tuple[Awaitable[bool], ...], *, known: bool = True, ignored: bool = False
+    ) -> None:
+        self._awaited = awaited
+        self._known = known
+        self._ignored = ignored
+
+    def __await__(self) -> Generator[object, object, bool]:
+        success = self._known
+        for each in self._awaited:
+            success = (yield from each.__await__()) and success
+        return success or self._ignored

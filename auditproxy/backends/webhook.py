@@ -1,0 +1,128 @@
+"""The webhook backend: batches posted as an EventList (apiserver plugin/pkg/audit/webhook).
+
+    deliver --attempt--> written
+               |fails
+               wait 10 s x 1.5^i, and up to a fifth more --> the next attempt, five in all
+               |the fifth fails
+               every event of the batch is dropped, counted and told
+
+A receiver may get a batch more than once: its answer can be lost after it took
+the events. ``auditID`` and ``stage`` together name an event.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from auditproxy.apis.audit import API_VERSION, Event
+from auditproxy.audit.encode import Encoder, json_line
+from auditproxy.backends.losses import Losses
+from auditproxy.backends.webhook_client import WebhookClient, WebhookError
+
+PLUGIN = "webhook"
+"""The backend's name in kube-apiserver's metrics and texts."""
+
+ATTEMPTS = 5
+"""How often a batch is tried."""
+
+FACTOR = 1.5
+"""How much longer each wait is than the one before."""
+
+JITTER = 0.2
+"""The largest part of a wait that is added to it at random."""
+
+_EVENT_HEAD = f'{{"kind":"Event","apiVersion":"{API_VERSION}",'.encode()
+_LIST_HEAD = f'{{"kind":"EventList","apiVersion":"{API_VERSION}","metadata":{{}},"items":['.encode()
+_LIST_TAIL = b"]}\n"
+
+
+class WrittenMetrics(Protocol):
+    """Counts events that arrived."""
+
+    def written(self, backend: str, count: int = 1) -> None:
+        """``count`` events arrived."""
+        ...
+
+
+def event_list(lines: list[bytes]) -> bytes:
+    """The body for events that are lines: Go's EventList, whose items carry no kind and version."""
+    items = [b"{" + line[len(_EVENT_HEAD) : -1] for line in lines]
+    return _LIST_HEAD + b",".join(items) + _LIST_TAIL
+
+
+def waits(initial: float, random: Callable[[], float]) -> list[float]:
+    """Seconds between the attempts; ``random`` gives numbers from 0 to 1."""
+    return [initial * FACTOR**i * (1 + JITTER * random()) for i in range(ATTEMPTS - 1)]
+
+
+class WebhookBackend:
+    """Delivers batches; ``initial_backoff`` is in seconds."""
+
+    def __init__(
+        self,
+        client: WebhookClient,
+        *,
+        initial_backoff: float,
+        losses: Losses,
+        metrics: WrittenMetrics,
+        sleep: Callable[[float], Awaitable[None]],
+        random: Callable[[], float],
+        encode: Encoder = json_line,
+    ) -> None:
+        self._client = client
+        self._initial_backoff = initial_backoff
+        self._losses = losses
+        self._metrics = metrics
+        self._sleep = sleep
+        self._random = random
+        self._encode = encode
+
+    async def deliver(self, events: tuple[Event, ...]) -> bool:
+        """Deliver events, each counted as written or dropped; false when one was dropped.
+
+        Cancelled, it counts what is not delivered as dropped.
+        """
+        lines, unspeakable = self._lines(events)
+        if unspeakable:
+            self._lost(unspeakable, "encode-error", "encoding failed")
+        if lines:
+            try:
+                await self._attempts(event_list(lines))
+            except WebhookError as error:
+                self._lost(len(lines), error.reason, str(error))
+                return False
+            except asyncio.CancelledError:
+                self._lost(len(lines), "shutdown", "the delivery was cut off")
+                raise
+            self._metrics.written(PLUGIN, len(lines))
+        return not unspeakable
+
+    def _lines(self, events: tuple[Event, ...]) -> tuple[list[bytes], int]:
+        """The events as lines, and how many cannot be lines; one takes no other with it."""
+        lines: list[bytes] = []
+        for event in events:
+            # Counted below; the fault's own text could show the event.
+            with contextlib.suppress(Exception):
+                lines.append(self._encode(event))
+        return lines, len(events) - len(lines)
+
+    async def _attempts(self, body: bytes) -> None:
+        for wait in waits(self._initial_backoff, self._random):
+            try:
+                await self._client.post(body)
+            except WebhookError:
+                await self._sleep(wait)
+            else:
+                return
+        await self._client.post(body)
+
+    def _lost(self, count: int, reason: str, text: str) -> None:
+        self._losses.lost(count, plugin=PLUGIN, reason=reason, text=text)
+
+    async def shutdown(self) -> None:
+        """Close the connections; deliveries must have ended."""
+        await self._client.close()
+
+    def __str__(self) -> str:
+        return PLUGIN

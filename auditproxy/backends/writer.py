@@ -1,0 +1,107 @@
+"""Writer: the log backend on a thread of its own, for its batch mode.
+
+A disk or a pipe that stalls holds up this thread and neither requests nor the
+process's end: the thread is a daemon.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+
+from auditproxy.apis.audit import Event
+from auditproxy.backends.log import LogBackend
+
+
+class _Batch:
+    """Events on their way through the thread; ``started`` counts those it has taken up."""
+
+    def __init__(self, events: tuple[Event, ...], done: "asyncio.Future[bool]") -> None:
+        self.events = events
+        self.done = done
+        self.started = 0
+        self.is_abandoned = False
+        self.lock = threading.Lock()
+
+    def next(self) -> Event | None:
+        """The next event to write, None when there is none or nobody waits any more."""
+        with self.lock:
+            if self.is_abandoned or self.started == len(self.events):
+                return None
+            self.started += 1
+            return self.events[self.started - 1]
+
+    def abandon(self) -> int:
+        """Take up no more events; returns how many were left."""
+        with self.lock:
+            self.is_abandoned = True
+            return len(self.events) - self.started
+
+
+class LogWriter:
+    """Delivers batches to a log backend, one after the other, on one thread."""
+
+    def __init__(self, backend: LogBackend) -> None:
+        self._backend = backend
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    async def deliver(self, events: tuple[Event, ...]) -> bool:
+        """Write events; false when one was dropped. What is cancelled is dropped and counted."""
+        loop = asyncio.get_running_loop()
+        batch = _Batch(events, loop.create_future())
+
+        def write() -> None:
+            success = True
+            while (event := batch.next()) is not None:
+                success = self._backend.process_events((event,)) and success
+            loop.call_soon_threadsafe(_set, batch.done, success)
+
+        self.run(write)
+        try:
+            return await batch.done
+        except asyncio.CancelledError:
+            left = batch.abandon()
+            if left:
+                self._backend.losses.lost(
+                    left,
+                    plugin=str(self._backend),
+                    reason="shutdown",
+                    text="not written within the time given to a shutdown",
+                )
+            raise
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Do something on the thread, after what it has to do already."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="audit-log", daemon=True)
+            self._thread.start()
+        self._work.put(work)
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
+
+    async def shutdown(self) -> None:
+        """Close the log once the thread has come to it; a stalled one is left behind."""
+        if self._thread is None:
+            self._backend.close()
+            return
+        loop = asyncio.get_running_loop()
+        closed: asyncio.Future[bool] = loop.create_future()
+
+        def close() -> None:
+            self._backend.close()
+            loop.call_soon_threadsafe(_set, closed, True)
+
+        self._work.put(close)
+        self._work.put(None)
+        await asyncio.wait({closed}, timeout=1.0)
+
+    def __str__(self) -> str:
+        return str(self._backend)
+
+
+def _set(future: "asyncio.Future[bool]", value: bool) -> None:
+    if not future.done():
+        future.set_result(value)

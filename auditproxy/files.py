@@ -1,0 +1,264 @@
+"""The files that the options name: read and checked, with every fault of every file at once."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from auditproxy.apis.audit import Policy
+from auditproxy.audit.builtin import BUILTIN_POLICY
+from auditproxy.audit.objects import BUILTIN_TYPES
+from auditproxy.audit.policy import PolicyError, load_policy
+from auditproxy.authentication.publickeys import PublicKey, PublicKeyError, read_public_keys
+from auditproxy.authentication.tokenfile import TokenFile, TokenFileError, parse_token_file
+from auditproxy.authentication.verification import BundleError, CertificateAuthorities
+from auditproxy.options import Options
+from auditproxy.serializer.wiredecoder import Decoder
+from auditproxy.serializer.wiretable import WireTableError, merged
+from auditproxy.serializer.wiretable import parse as parse_table
+from auditproxy.server.credentials import CredentialError
+from auditproxy.server.frontproxy import with_front_proxy
+from auditproxy.server.kubeconfig import Upstream, load_upstream
+from auditproxy.webhookbackend import WebhookConfigError, load_target
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What the files say that the options name."""
+
+    policy: Policy
+    token_file: TokenFile | None
+    upstream: Upstream
+    types: Decoder
+    notes: tuple[str, ...]
+    """Start-up lines: each default that was taken, each warning of a file."""
+    client_authorities: CertificateAuthorities | None = None
+    front_proxy_authorities: CertificateAuthorities | None = None
+    service_account_keys: tuple[PublicKey, ...] = ()
+
+
+class FilesError(Exception):
+    """Files that cannot be used; ``faults`` has a line for each."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+def read_files(options: Options) -> Files:
+    """Read and check every file; raises FilesError with all faults."""
+    faults: list[str] = []
+    notes: list[str] = []
+    policy = read_policy(options.audit.policy_file, faults, notes)
+    token_file = read_token_file(options.authentication.token_auth_file, faults, notes)
+    upstream = read_upstream(options, faults, notes)
+    types = read_types(options.audit.protobuf_tables, faults)
+    check_webhook(options.audit_webhook.config_file, faults)
+    service_account_keys = read_service_account_keys(
+        options.authentication.service_account_key_file, faults
+    )
+    client_ca = options.authentication.client_ca_file
+    client_authorities = read_authorities(client_ca, "--client-ca-file", faults)
+    front_proxy_authorities = read_authorities(
+        options.authentication.requestheader_client_ca_file,
+        "--requestheader-client-ca-file",
+        faults,
+    )
+    faults += overlap_faults(options, client_authorities, front_proxy_authorities)
+    if front_proxy_authorities and not options.authentication.requestheader_username_headers:
+        notes.append(
+            "--requestheader-client-ca-file without --requestheader-username-headers: no header "
+            "names a user; give X-Remote-User"
+        )
+    if client_ca and options.upstream.upstream_identity == "passthrough":
+        notes.append(
+            "--client-ca-file with --upstream-identity=passthrough: clients known by certificate "
+            "are refused, because their certificate cannot be passed through"
+        )
+    if front_proxy_authorities and options.upstream.upstream_identity == "passthrough":
+        notes.append(
+            "--requestheader-client-ca-file with --upstream-identity=passthrough: clients named by "
+            "a front proxy are refused, because they have no token that could be passed through"
+        )
+    if (
+        options.authentication.token_auth_file
+        and options.upstream.upstream_identity == "passthrough"
+    ):
+        notes.append(
+            "--token-auth-file with --upstream-identity=passthrough: its tokens are passed to the "
+            "upstream, which must know them too"
+        )
+    if faults or policy is None or upstream is None:
+        raise FilesError(tuple(faults))
+    return Files(
+        policy,
+        token_file,
+        upstream,
+        types,
+        tuple(notes),
+        client_authorities,
+        front_proxy_authorities,
+        service_account_keys,
+    )
+
+
+def read_types(paths: tuple[str, ...], faults: list[str]) -> Decoder:
+    """The decoder of protobuf bodies, with the operator's tables over the built-in one."""
+    tables = []
+    for path in paths:
+        known = len(faults)
+        raw = _read(path, "--audit-protobuf-table", faults)
+        if len(faults) > known:
+            continue
+        try:
+            tables.append(parse_table(raw))
+        except WireTableError as error:
+            faults += [f"--audit-protobuf-table {path}: {fault}" for fault in error.faults]
+    return Decoder(merged(tuple(tables))) if tables else BUILTIN_TYPES
+
+
+def _read(path: str, flag: str, faults: list[str]) -> bytes:
+    """A file's bytes; none and a fault when it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        faults.append(f"{flag} {path} cannot be read: {error.strerror}")
+        return b""
+
+
+def read_authorities(path: str, flag: str, faults: list[str]) -> CertificateAuthorities | None:
+    """The authorities of a PEM bundle; none when the flag is not given."""
+    if not path:
+        return None
+    before = len(faults)
+    bundle = _read(path, flag, faults)
+    if len(faults) > before:
+        return None
+    try:
+        return CertificateAuthorities(bundle)
+    except BundleError as error:
+        faults.append(f"{flag} {path} cannot be used: {error}; name a PEM bundle")
+        return None
+
+
+def overlap_faults(
+    options: Options,
+    clients: CertificateAuthorities | None,
+    front_proxies: CertificateAuthorities | None,
+) -> list[str]:
+    """kube-apiserver's fault of an authority that signs clients and front proxies alike."""
+    if clients is None or front_proxies is None or not clients.overlaps(front_proxies):
+        return []
+    if options.authentication.requestheader_allowed_names:
+        return []
+    return [
+        "--requestheader-client-ca-file and --client-ca-file contain overlapping certificates; "
+        "--requestheader-allowed-names must be specified to ensure regular client certificates "
+        "cannot set authenticating proxy headers for arbitrary users"
+    ]
+
+
+def read_policy(path: str, faults: list[str], notes: list[str]) -> Policy | None:
+    """The policy, in kube-apiserver's words when it is not good."""
+    if not path:
+        notes.append(
+            "no --audit-policy-file: the built-in policy records the metadata of all requests "
+            "but health checks and leases"
+        )
+        return load_policy(BUILTIN_POLICY, "")[0]
+    try:
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        faults.append(
+            f'loading audit policy file: failed to read file path "{path}": '
+            f"open {path}: {(error.strerror or '').lower()}"
+        )
+        return None
+    try:
+        policy, warnings = load_policy(raw, path)
+    except PolicyError as error:
+        faults.append(f"loading audit policy file: {error}")
+        return None
+    notes += warnings
+    return policy
+
+
+def read_token_file(path: str, faults: list[str], notes: list[str]) -> TokenFile | None:
+    """The static token file; none without the flag."""
+    if not path:
+        return None
+    before = len(faults)
+    raw = _read(path, "--token-auth-file", faults)
+    if len(faults) > before:
+        return None
+    try:
+        token_file = parse_token_file(raw, path, secrets.token_bytes(32))
+    except TokenFileError as error:
+        faults.append(f"--token-auth-file: {error}")
+        return None
+    notes += token_file.warnings
+    return token_file
+
+
+def read_upstream(
+    options: Options, faults: list[str], notes: list[str], *, context: str = ""
+) -> Upstream | None:
+    """The upstream of the kubeconfig; ``context`` is taken instead of the options' if given."""
+    path = options.upstream.kubeconfig or default_kubeconfig(os.environ)
+    if path and not options.upstream.kubeconfig and not Path(path).exists():
+        faults.append(
+            f"there is no upstream: {path} does not exist and this is no pod of a cluster; "
+            "give --kubeconfig"
+        )
+        return None
+    try:
+        upstream = load_upstream(path, context or options.upstream.context)
+        if options.upstream.upstream_identity == "request-header":
+            upstream = with_front_proxy(
+                upstream,
+                options.upstream.proxy_client_cert_file,
+                options.upstream.proxy_client_key_file,
+            )
+    except CredentialError as error:
+        faults.append(str(error))
+        return None
+    notes.append(f"the upstream is {upstream.source}")
+    notes += upstream.warnings
+    return upstream
+
+
+def default_kubeconfig(environment: Mapping[str, str]) -> str:
+    """The kubeconfig that kubectl would use, or "" for the pod's service account.
+
+    Inside a pod without $KUBECONFIG the service account wins, as for any controller.
+    """
+    named = environment.get("KUBECONFIG", "")
+    if named:
+        return next((path for path in named.split(os.pathsep) if path), "")
+    if environment.get("KUBERNETES_SERVICE_HOST"):
+        return ""
+    return str(Path.home() / ".kube" / "config")
+
+
+def read_service_account_keys(paths: tuple[str, ...], faults: list[str]) -> tuple[PublicKey, ...]:
+    """The keys of every file, in order; each file must have one."""
+    keys: list[PublicKey] = []
+    for path in paths:
+        try:
+            keys += read_public_keys(Path(path).read_bytes())
+        except OSError as error:
+            faults.append(f"--service-account-key-file {path} cannot be read: {error.strerror}")
+        except PublicKeyError as error:
+            faults.append(f"--service-account-key-file {path}: {error}")
+    return tuple(keys)
+
+
+def check_webhook(path: str, faults: list[str]) -> None:
+    """The webhook's kubeconfig must be usable; nothing is connected to."""
+    if not path:
+        return
+    try:
+        load_target(path)
+    except WebhookConfigError as error:
+        faults.append(str(error))

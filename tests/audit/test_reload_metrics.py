@@ -1,0 +1,24 @@
+"""Metrics of reloads: both series from the start, and what each attempt does to them."""
+
+from prometheus_client import CollectorRegistry
+
+from auditproxy.audit.reload_metrics import ReloadMetrics
+
+
+def test_series() -> None:
+    """The first version is no reload; later ones and failures are counted."""
+    registry = CollectorRegistry()
+    metrics = ReloadMetrics(registry)
+
+    def value(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(name, {"file": "kubeconfig", **labels})
+
+    reloads = "auditproxy_config_reloads_total"
+    assert value(reloads, result="success") is None
+    metrics.in_use("kubeconfig", 1, 10.0)
+    assert (value(reloads, result="success"), value(reloads, result="error")) == (0, 0)
+    metrics.failed("kubeconfig")
+    metrics.in_use("kubeconfig", 2, 20.0)
+    assert (value(reloads, result="success"), value(reloads, result="error")) == (1, 1)
+    assert value("auditproxy_config_generation") == 2
+    assert value("auditproxy_config_in_use_since_timestamp_seconds") == 20.0

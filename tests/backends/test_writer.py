@@ -1,0 +1,113 @@
+"""The log on a thread of its own: order, counts, and an end that a stalled pipe cannot hold up."""
+
+import asyncio
+import threading
+
+from auditproxy.audit.encode import json_line
+from auditproxy.backends.log import LogBackend
+from auditproxy.backends.writer import LogWriter
+from tests.fakes.backends import Told, dropped, events, value
+
+
+class Lines:
+    """A writer whose lines may be held up."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self.threads: set[str] = set()
+        self.gate = threading.Event()
+        self.gate.set()
+        self.began = threading.Event()
+        self.closed = False
+
+    def write(self, line: bytes) -> None:
+        """Keep a line, when the gate is open."""
+        self.began.set()
+        self.gate.wait(20)
+        self.threads.add(threading.current_thread().name)
+        self.lines.append(line)
+
+    def take_fault(self) -> str:
+        """Nothing to tell."""
+        return ""
+
+    def close(self) -> None:
+        """Remember it."""
+        self.closed = True
+
+
+def writer_of(lines: Lines, told: Told) -> LogWriter:
+    """A writer over a log backend."""
+    backend = LogBackend(
+        lines,
+        encode=json_line,
+        metrics=told.metrics,
+        losses=told.losses,
+        report=told.lines.append,
+    )
+    return LogWriter(backend)
+
+
+async def test_in_order_on_one_thread() -> None:
+    """Every line whole and in order, none on the event loop's thread; the end closes the file."""
+    lines, told = Lines(), Told()
+    writer = writer_of(lines, told)
+    batch = events(100)
+    assert await writer.deliver(batch) is True
+    assert await writer.deliver(batch[:5]) is True
+    await writer.shutdown()
+    assert lines.lines == [json_line(one) for one in (*batch, *batch[:5])]
+    assert lines.threads == {"audit-log"}
+    assert lines.closed
+    assert str(writer) == "log"
+    assert value(told.metrics, "auditproxy_audit_events_written_total", plugin="log") == 105
+
+
+async def test_never_used() -> None:
+    """A writer without an event closes the file and starts no thread."""
+    lines, told = Lines(), Told()
+    await writer_of(lines, told).shutdown()
+    assert lines.closed
+
+
+async def test_cancelled_delivery_is_counted() -> None:
+    """T259: of a batch that a stalled reader holds up, all but the line under way are dropped."""
+    lines, told = Lines(), Told()
+    lines.gate.clear()
+    writer = writer_of(lines, told)
+    delivery = asyncio.create_task(writer.deliver(events(10)))
+    await asyncio.to_thread(lines.began.wait, 10)
+    delivery.cancel()
+    await asyncio.wait({delivery})
+    assert delivery.cancelled()
+    assert dropped(told.metrics, "shutdown") == 9
+    lines.gate.set()
+    await writer.shutdown()
+    assert value(told.metrics, "auditproxy_audit_events_written_total", plugin="log") == 1
+
+
+async def test_stalled_reader_does_not_hold_up_the_end() -> None:
+    """The shutdown returns although the thread is stuck in a write."""
+    lines, told = Lines(), Told()
+    lines.gate.clear()
+    writer = writer_of(lines, told)
+    delivery = asyncio.create_task(writer.deliver(events(1)))
+    await asyncio.to_thread(lines.began.wait, 10)
+    async with asyncio.timeout(10):
+        await writer.shutdown()
+    assert not lines.closed
+    lines.gate.set()
+    await delivery
+
+
+async def test_work_is_done_in_turn() -> None:
+    """Opening the file again waits for the lines before it."""
+    lines, told = Lines(), Told()
+    writer = writer_of(lines, told)
+    seen: list[int] = []
+    deliveries = asyncio.create_task(writer.deliver(events(3)))
+    await asyncio.sleep(0)
+    writer.run(lambda: seen.append(len(lines.lines)))
+    await deliveries
+    await writer.shutdown()
+    assert seen == [3]

@@ -1,0 +1,1 @@
+"""Fuzzers: run by hand and, briefly, in continuous integration."""

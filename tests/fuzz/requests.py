@@ -1,0 +1,378 @@
+"""Differential fuzzing of the request path over real sockets.
+
+    python -m tests.fuzz.requests --count 20000 --seed 1 --processes 2
+
+Bent requests go to a real listener of the proxy; behind it stands an upstream
+that reads as Go's net/http does (tests/fakes/gohttp.py). The oracle:
+
+- each request that the upstream read was audited, once, under the Audit-ID it
+  carries, and its method, URI, verb and object are those of the event,
+- the identity lines that it carries are exactly the event's user,
+- the upstream could read everything that it got,
+- of what a connection sent we read the requests and bodies that Go reads, as far as both do (a
+  client may itself be a proxy that reads as Go does),
+- no event says Panic, and no handler failed outside its event.
+
+Prints the counts and every finding with the bytes that the connection sent;
+exits with 1 when there is one.
+"""
+
+import argparse
+import asyncio
+import collections
+import contextlib
+import multiprocessing
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import uvloop
+
+from auditproxy import operatorlog
+from auditproxy.apis.audit import Event
+from auditproxy.run import build
+from tests.fakes.gohttp import GoRequest, MalformedError, read_request, request_info, request_uri
+from tests.fakes.options import options
+from tests.fakes.proxy import TOKENS, write_files
+from tests.fuzz.mutations import stream
+
+PER_CONNECTION = 8
+CONNECTIONS = 32
+QUIET = 0.3
+"""Seconds without a byte after which a connection that waits for a body is given up."""
+
+POLICY = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+rules: [{level: Metadata}]
+"""
+REVIEW = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+DENIED = b'{"kind":"SubjectAccessReview","apiVersion":"authorization.k8s.io/v1","status":{"allowed":false}}'
+
+
+class Oracle:
+    """Holds what was audited against what the upstream read."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, list[Event]] = {}
+        self.forwarded: list[GoRequest] = []
+        self.findings: list[str] = []
+        self.counts: collections.Counter[str] = collections.Counter()
+
+    def process_events(self, events: tuple[Event, ...]) -> bool:
+        """The audit backend."""
+        for event in events:
+            self.events.setdefault(event.audit_id, []).append(event)
+        return True
+
+    async def shutdown(self, grace: float) -> None:
+        """Nothing is buffered."""
+
+    def found(self, what: str, detail: Any) -> None:
+        """Note a fault."""
+        self.findings.append(f"{what}: {detail!r}")
+
+    def settle(self, streams: dict[str, bytes] | None = None) -> None:
+        """Judge everything so far; called when no request is under way.
+
+        ``streams`` is what each client sent, by its address.
+        """
+        for address, raw in (streams or {}).items():
+            self._read_alike(address, raw)
+        seen: collections.Counter[str] = collections.Counter()
+        for request in self.forwarded:
+            self.counts["forwarded"] += 1
+            ids = request.values(b"audit-id")
+            events = self.events.get(ids[0].decode("latin-1"), []) if len(ids) == 1 else []
+            if not events:
+                self.found("forwarded without an event", request)
+                continue
+            seen[events[0].audit_id] += 1
+            self._compare(request, events)
+        for audit_id, times in seen.items():
+            retried = any(
+                "auditproxy.io/retried" in event.annotations for event in self.events[audit_id]
+            )
+            if times > 1 + retried:
+                self.found("one event, several requests", self.events[audit_id][-1])
+        for events in self.events.values():
+            self._stages(events)
+        self.counts["requests with events"] += len(self.events)
+        self.events.clear()
+        self.forwarded.clear()
+
+    def _read_alike(self, address: str, raw: bytes) -> None:
+        """The requests that we read of a stream are those that Go reads of it, as far as both go."""
+        bodies = {r.values(b"audit-id")[0].decode("latin-1"): r.body for r in self.forwarded}
+        ours = [e for e in self.events.values() if e[0].source_ips[-1] == address]
+        position = 0
+        for events in ours:
+            try:
+                read = read_request(raw[position:])
+            except MalformedError as error:
+                self.counts["read where Go refuses"] += 1
+                if events[0].audit_id in bodies:
+                    self.counts[f"forwarded where Go refuses: {error}"] += 1
+                return
+            if read is None:
+                self.counts["read before Go has all of the body"] += 1
+                return
+            request, size = read
+            position += size
+            self.counts["read as Go reads it"] += 1
+            event = events[-1]
+            spellings = [request.target.decode("utf-8", "surrogateescape")]
+            with contextlib.suppress(MalformedError):
+                spellings.append(request_uri(request.target).decode("utf-8", "surrogateescape"))
+            if request.method == "CONNECT":
+                return  # Answered 405, and the connection closes.
+            if event.request_uri not in spellings:
+                self.found("another request than Go reads", (request, event, raw))
+                return
+            if bodies.get(event.audit_id, request.body) != request.body:
+                self.found("another body than Go reads", (request, event, raw))
+                return
+
+    def _stages(self, events: list[Event]) -> None:
+        stages = [event.stage for event in events]
+        code = events[-1].response_status.code if events[-1].response_status else 0
+        self.counts[f"code {code}"] += 1
+        if len(set(stages)) != len(stages) or "Panic" in stages:
+            self.found("stages", events[-1])
+        if stages[-1] != "ResponseComplete" and stages != ["ResponseStarted"]:
+            self.found("no last event", events[-1])
+
+    def _compare(self, request: GoRequest, events: list[Event]) -> None:
+        event = events[-1]
+        uri = request_uri(request.target).decode("utf-8", "surrogateescape")
+        if uri != event.request_uri:
+            self.found("URI", (request, event))
+        info = request_info(request.method, request.target)
+        if info is None:
+            self.found("forwarded without a meaning", (request, event))
+            return
+        reference = event.object_ref
+        if info.verb != event.verb or (info.resource is None) != (reference is None):
+            self.found("verb", (request, event))
+        if reference is not None and info.resource is not None:
+            ours = (
+                reference.resource, reference.subresource, reference.namespace,
+                reference.api_group, reference.api_version,
+            )  # fmt: skip
+            theirs = (info.resource, info.subresource, info.namespace, info.group, info.version)
+            named = info.name in (reference.name, "?") or (info.verb == "create" and not info.name)
+            if ours != theirs or not named:
+                self.found("object", (request, event))
+        user = event.impersonated_user or event.user
+        expected = [(b"impersonate-user", user.username.encode())]
+        expected += [(b"impersonate-uid", user.uid.encode())] if user.uid else []
+        expected += [(b"impersonate-group", group.encode()) for group in user.groups]
+        expected += [
+            (b"impersonate-extra-" + key.encode(), value.encode())
+            for key, values in user.extra.items()
+            for value in values
+        ]
+        found = [
+            (name, value)
+            for name, value in request.headers
+            if name.replace(b"_", b"-").startswith((b"impersonate", b"x-remote"))
+        ]
+        if sorted(found) != sorted(expected):
+            self.found("identity", (request, event))
+        if request.values(b"authorization") != [b"Bearer proxy-credential"]:
+            self.found("credential", (request, event))
+
+
+class Upstream(asyncio.Protocol):
+    """One connection of an upstream that reads as Go does and answers everything alike."""
+
+    def __init__(self, oracle: Oracle) -> None:
+        self._oracle = oracle
+        self._data = bytearray()
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        """Read and answer every complete request."""
+        self._data += data
+        try:
+            while self._data and (read := read_request(self._data)) is not None:
+                request, end = read
+                del self._data[:end]
+                self._answer(request)
+        except MalformedError as error:
+            self._oracle.found(f"the upstream cannot read this ({error})", bytes(self._data))
+            self._transport.close()
+
+    def _answer(self, request: GoRequest) -> None:
+        if not any(name.startswith(b"impersonate") for name, _ in request.headers):
+            if request.method != "POST" or request.target != REVIEW.encode():
+                self._oracle.found("our credential without a user", request)
+            self._write(201, DENIED)
+            return
+        self._oracle.forwarded.append(request)
+        if request.values(b"upgrade"):
+            self._write(403, b"no")
+        else:
+            self._write(200, b"" if request.method == "HEAD" else b"{}")
+
+    def _write(self, code: int, body: bytes) -> None:
+        head = b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        self._transport.write(head % (code, len(body)) + body)
+
+
+class Client(asyncio.Protocol):
+    """One connection that sends its bytes and waits for its end."""
+
+    def __init__(self, raw: bytes, cuts: list[int], oracle: Oracle) -> None:
+        self._raw = raw
+        self._cuts = cuts
+        self._oracle = oracle
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self.ended = self._loop.create_future()
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send the first piece."""
+        self._transport = transport  # type: ignore[assignment]
+        self._send()
+        self._wait()
+
+    def _send(self) -> None:
+        if self._transport.is_closing():
+            return
+        if not self._cuts:
+            self._transport.write(self._raw)
+            return
+        cut = self._cuts.pop(0)
+        self._transport.write(self._raw[:cut])
+        self._raw = self._raw[cut:]
+        self._loop.call_soon(self._send)
+
+    def _wait(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(QUIET, self._transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        """Count answers."""
+        self._wait()
+        for code in re.findall(rb"HTTP/1\.1 (\d{3}) ", data):
+            self._oracle.counts[f"answers {code.decode()}"] += 1
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+
+async def run(count: int, seed: int) -> Oracle:
+    """Send so many requests; returns the oracle with its counts and findings."""
+    oracle = Oracle()
+    random = Random(seed)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Upstream(oracle), "127.0.0.1", 0)
+    upstream_port = server.sockets[0].getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        flags = write_files(upstream_port, Path(folder), policy=POLICY, tokens=TOKENS)
+        proxy = await build(options(**flags), sink=oracle)
+        await proxy.start()
+        unparsed = proxy.handler.services.metrics.registry
+        sent = 0
+        while sent < count and len(oracle.findings) < 20:
+            streams = {}
+            before = len(oracle.findings)
+            async with asyncio.timeout(120):
+                clients = []
+                for number in range(CONNECTIONS):
+                    address = f"127.0.0.{number + 2}"
+                    raw = stream(random, PER_CONNECTION)
+                    cuts = random_cuts(random, len(raw))
+                    streams[address] = raw
+                    client = Client(raw, cuts, oracle)
+                    with contextlib.suppress(ConnectionError):
+                        await loop.create_connection(
+                            lambda client=client: client,
+                            "127.0.0.1",
+                            proxy.port,
+                            local_addr=(address, 0),
+                        )
+                        clients.append(client.ended)
+                await asyncio.wait(clients)
+                sent += CONNECTIONS * PER_CONNECTION
+                await idle(proxy)
+            oracle.settle(streams)
+            crashes = unparsed.get_sample_value(
+                "auditproxy_requests_unparsed_total", {"code": "500"}
+            )
+            if crashes:
+                oracle.found("a handler failed outside its event", crashes)
+            if len(oracle.findings) > before:
+                oracle.findings.append(f"sent by these {CONNECTIONS} connections: {streams!r}")
+        oracle.counts["sent"] = sent
+        await proxy.close()
+    server.close()
+    await server.wait_closed()
+    return oracle
+
+
+async def idle(proxy: Any) -> None:
+    """Wait until the proxy has no request under way and every event is written."""
+    while proxy.handler._active:
+        await asyncio.sleep(0.001)
+    await proxy.settle()
+
+
+def random_cuts(random: Random, size: int) -> list[int]:
+    """Where a stream is cut into segments: mostly nowhere, now and then at every byte."""
+    kind = random.random()
+    if kind < 0.8:
+        return []
+    if kind < 0.98:
+        return [random.randint(1, 200) for _ in range(random.randint(1, 6))]
+    return [1] * size
+
+
+def work(arguments: tuple[int, int]) -> tuple[dict[str, int], list[str]]:
+    """One process's share."""
+    operatorlog.configure(verbosity=-1, json_lines=False)
+    operatorlog.warn = lambda text: None
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        oracle = runner.run(run(*arguments))
+    return dict(oracle.counts), oracle.findings
+
+
+def main() -> int:
+    """Run and print; 1 when something was found."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.requests")
+    parser.add_argument("--count", type=int, default=20_000, help="requests in all")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=2)
+    given = parser.parse_args()
+    share = -(-given.count // given.processes)
+    started = time.monotonic()
+    shares = [(share, given.seed * 1000 + number) for number in range(given.processes)]
+    with multiprocessing.get_context("spawn").Pool(given.processes) as pool:
+        results = pool.map(work, shares)
+    counts = sum((collections.Counter(c) for c, _ in results), collections.Counter())
+    findings = [finding for _, found in results for finding in found]
+    for finding in findings:
+        print(finding[:20_000])
+    for name in sorted(counts):
+        print(f"{name}: {counts[name]}")
+    print(f"findings: {len(findings)} in {time.monotonic() - started:.0f} s")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

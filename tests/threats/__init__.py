@@ -1,0 +1,1 @@
+"""The threat list, case by case: see docs/threat-model.md."""

@@ -1,0 +1,17 @@
+"""The fixture that makes rigs: see tests/threats/rig.py."""
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from tests.threats.rig import RigFactory, new_rig
+
+
+@pytest.fixture
+def rigged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[RigFactory]:
+    """Makes a proxy on which the oracles are held."""
+    yield functools.partial(new_rig, tmp_path, capsys)
+    structlog.reset_defaults()

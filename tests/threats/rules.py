@@ -1,0 +1,227 @@
+"""The rules that the cases prove, and the trial that the tests notice when one is gone.
+
+    python -m tests.threats.rules          remove each rule in a copy and run the tests named for it
+    python -m tests.threats.rules R4 R10   only these
+
+Exits with 1 when a rule can be removed and every test still passes. The table
+of rules in docs/threat-model.md is made from here too, by
+``python -m tests.threats.inventory --write``.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule, the function that keeps it, how the trial removes it, and tests that then fail."""
+
+    number: str
+    says: str
+    path: str
+    function: str
+    kept: str
+    removed: str
+    tests: tuple[str, ...]
+
+
+RULES = (
+    Rule(
+        "R1",
+        "the upstream's headers are a list made from nothing, by denied names and beginnings",
+        "request/headers.py",
+        "upstream_headers",
+        "        if key in denied or key in named or key.startswith(prefixes):\n",
+        "        if key in named:\n",
+        ("tests/threats/test_a_identity.py::test_made_up",),
+    ),
+    Rule(
+        "R2",
+        "identity lines come last and are asserted",
+        "request/headers.py",
+        "upstream_headers",
+        "    _assert_identity(result, identity_headers)\n",
+        "",
+        ("tests/request/test_headers.py::test_identities_that_are_not",),
+    ),
+    Rule(
+        "R3",
+        "a header name has letters, digits and hyphens only",
+        "request/headers.py",
+        "ClientHeaders.fault",
+        "            if key.translate(None, _NAME_BYTES) and not key.startswith(escaped):\n",
+        "            if False:\n",
+        ("tests/threats/test_a_identity.py::test_asked_for",),
+    ),
+    Rule(
+        "R4",
+        "forwarding takes an Identity, which only an authenticator makes",
+        "authentication/authenticator.py",
+        "Identity",
+        "        if seal is not _SEAL:\n",
+        "        if False:\n",
+        ("tests/authentication/test_authenticator.py::TestIdentity::test_only_identify_makes_it",),
+    ),
+    Rule(
+        "R5",
+        "our credential and clients' tokens use pools of their own",
+        "composition.py",
+        "connect",
+        "        identity = PassingThrough(passthrough, upstream.passthrough)\n",
+        "        identity = PassingThrough(impersonating, upstream.impersonating)\n",
+        ("tests/threats/test_a_pools.py::test_our_certificate",),
+    ),
+    Rule(
+        "R6",
+        "an identity that a header cannot carry is refused",
+        "authentication/wire.py",
+        "wire_safe",
+        "    if not user.username:\n",
+        "    if True:\n        return None\n    if not user.username:\n",
+        ("tests/authentication/test_wire.py::test_values_that_change",),
+    ),
+    Rule(
+        "R7",
+        "names of Kubernetes' own are refused from claims, and from certificates where asked",
+        "authentication/authenticator.py",
+        "reserved_name",
+        '    if user.username.startswith("system:"):\n',
+        "    if True:\n        return None\n    if False:\n",
+        ("tests/authentication/test_authenticator.py::test_reserved_names",),
+    ),
+    Rule(
+        "R8",
+        "the target is read once and its bytes go up as they came",
+        "server/forwarding.py",
+        "forward",
+        "upstream.base_path + exchange.target.raw",
+        'upstream.base_path + exchange.target.request_uri.encode("utf-8", "surrogateescape")',
+        ("tests/threats/test_c_targets.py::test_forwarded_as_it_is",),
+    ),
+    Rule(
+        "R9",
+        "a request is sent once, unless nothing of it was written or it only reads",
+        "server/upstream.py",
+        "UpstreamPool.round_trip",
+        "            if error.any_response_byte or not _may_be_sent_again(request):\n",
+        "            if error.any_response_byte:\n",
+        ("tests/server/test_upstream.py::TestRetry::test_what_changes_things_is_sent_once",),
+    ),
+    Rule(
+        "R10",
+        "one framing, and an upstream connection is reused only when nothing is left on the way",
+        "server/upstream_connection.py",
+        "UpstreamConnection.reuse",
+        "        if self._state is not _DONE or not self._reusable:\n",
+        "        if False:\n",
+        ("tests/server/test_upstream.py::TestReuse::test_extra_bytes_or_close_end_it",),
+    ),
+    Rule(
+        "R11",
+        "one handler, one way out, which writes the last event",
+        "server/handler.py",
+        "Handler.handle",
+        "            exchange.finish()\n",
+        "",
+        ("tests/threats/test_d_events.py::test_short_requests",),
+    ),
+    Rule(
+        "R12",
+        "blocking-strict: nothing goes up before RequestReceived is stored",
+        "server/exchange.py",
+        "Exchange.request_received",
+        "        if outcome if isinstance(outcome, bool) else await outcome:\n            return\n",
+        "        if True:\n            return\n",
+        ("tests/server/test_handler.py::test_strict_backend",),
+    ),
+    Rule(
+        "R13",
+        "a policy that is none is refused at start",
+        "audit/policy.py",
+        "load_policy",
+        "    if faults:\n",
+        "    if False:\n",
+        ("tests/audit/test_policy.py",),
+    ),
+    Rule(
+        "R10 pieces",
+        "a head or body is parsed by itself, however its bytes arrive",
+        "server/connection.py",
+        "ClientConnection.data_received",
+        "            end, complete = self._pieces.end(data, start)\n",
+        "            end, complete = len(data), True\n",
+        ("tests/server/test_connection.py::test_requests_behind_bodies",),
+    ),
+    Rule(
+        "R10 codings",
+        "no transfer coding but chunked",
+        "request/headers.py",
+        "framing_fault",
+        '        if len(codings) > 1 or codings[0].encode(*_BYTES).lower() != b"chunked":\n',
+        "        if False:\n",
+        ("tests/threats/test_b_smuggling.py::test_transfer_codings",),
+    ),
+    Rule(
+        "R8 fragment",
+        "a fragment is refused",
+        "request/target.py",
+        "parse_target",
+        '    if b"#" in raw:\n',
+        "    if False:\n",
+        ("tests/threats/test_c_targets.py::test_refused_targets",),
+    ),
+)
+
+
+def table() -> str:
+    """The rules for docs/threat-model.md."""
+    lines = ["| rule | what it says | kept by | tests that fail without it |", "|---|---|---|---|"]
+    for rule in RULES:
+        tests = ", ".join(f"`{test}`" for test in rule.tests)
+        kept = f"`{rule.path}:{rule.function}`"
+        lines.append(f"| {rule.number} | {rule.says} | {kept} | {tests} |")
+    return "\n".join(lines) + "\n"
+
+
+def noticed(rule: Rule) -> bool:
+    """Remove one rule in a copy of the tree; whether a test named for it then fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy"
+        for name in ("auditproxy", "tests", "manifests"):
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "pyproject.toml", copy)
+        path = copy / "auditproxy" / rule.path
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(rule.kept, rule.removed), encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *rule.tests],
+            cwd=copy,
+            env={**os.environ, "PYTHONPATH": str(copy)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    return done.returncode == 1 and " failed" in done.stdout
+
+
+def main() -> int:
+    """Try the rules named, or all."""
+    unnoticed = 0
+    for rule in RULES:
+        if sys.argv[1:] and rule.number not in sys.argv[1:]:
+            continue
+        seen = noticed(rule)
+        unnoticed += not seen
+        print(f"{rule.number}: {'noticed' if seen else 'NOT NOTICED'}", flush=True)
+    return 1 if unnoticed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
