@@ -18,6 +18,7 @@ from auditproxy.authentication.requestheader import (
     RequestHeaderAuthenticator,
     RequestHeaderConfig,
 )
+from auditproxy.authentication.serviceaccount import ServiceAccountAuthenticator
 from auditproxy.authentication.tokenfile import (
     TokenFileAuthenticator,
 )
@@ -106,6 +107,16 @@ class Composed:
         tokens: list[TokenAuthenticator] = []
         if files.token_file is not None:
             tokens.append(TokenFileAuthenticator(files.token_file))
+        if files.service_account_keys:
+            issuers = options.authentication.service_account_issuer
+            tokens.append(
+                ServiceAccountAuthenticator(
+                    issuers=issuers,
+                    keys=files.service_account_keys,
+                    audiences=options.authentication.api_audiences or issuers,
+                    clock=time.time,
+                )
+            )
         if connected.reviewer is not None:
             tokens.append(connected.reviewer)
         annotations = options.audit.authorization_annotations

@@ -172,11 +172,14 @@ class _Reader:
         except ValueError as error:
             self._fault(node, path, str(error))
             return
-        if setting.is_path and value.startswith("~"):
+        paths = value if isinstance(value, tuple) else (value,)
+        if setting.is_path and any(path.startswith("~") for path in paths):
             self._fault(node, path, "~ is not replaced in this file; write the whole path")
             return
-        if setting.is_path and value not in ("", "-"):
-            value = str(Path(self.path).absolute().parent / value)
+        if setting.is_path:
+            folder = Path(self.path).absolute().parent
+            paths = tuple(name if name in ("", "-") else str(folder / name) for name in paths)
+            value = paths if isinstance(value, tuple) else paths[0]
         self.values[setting.flag.name] = value
 
     def _fault(self, node: yaml.Node, path: str, text: str) -> None:

@@ -10,6 +10,7 @@ from auditproxy.apis.audit import Policy
 from auditproxy.audit.builtin import BUILTIN_POLICY
 from auditproxy.audit.objects import BUILTIN_TYPES
 from auditproxy.audit.policy import PolicyError, load_policy
+from auditproxy.authentication.publickeys import PublicKey, PublicKeyError, read_public_keys
 from auditproxy.authentication.tokenfile import TokenFile, TokenFileError, parse_token_file
 from auditproxy.authentication.verification import BundleError, CertificateAuthorities
 from auditproxy.options import Options
@@ -34,6 +35,7 @@ class Files:
     """Start-up lines: each default that was taken, each warning of a file."""
     client_authorities: CertificateAuthorities | None = None
     front_proxy_authorities: CertificateAuthorities | None = None
+    service_account_keys: tuple[PublicKey, ...] = ()
 
 
 class FilesError(Exception):
@@ -53,6 +55,9 @@ def read_files(options: Options) -> Files:
     upstream = read_upstream(options, faults, notes)
     types = read_types(options.audit.protobuf_tables, faults)
     check_webhook(options.audit_webhook.config_file, faults)
+    service_account_keys = read_service_account_keys(
+        options.authentication.service_account_key_file, faults
+    )
     client_ca = options.authentication.client_ca_file
     client_authorities = read_authorities(client_ca, "--client-ca-file", faults)
     front_proxy_authorities = read_authorities(
@@ -94,6 +99,7 @@ def read_files(options: Options) -> Files:
         tuple(notes),
         client_authorities,
         front_proxy_authorities,
+        service_account_keys,
     )
 
 
@@ -233,6 +239,19 @@ def default_kubeconfig(environment: Mapping[str, str]) -> str:
     if environment.get("KUBERNETES_SERVICE_HOST"):
         return ""
     return str(Path.home() / ".kube" / "config")
+
+
+def read_service_account_keys(paths: tuple[str, ...], faults: list[str]) -> tuple[PublicKey, ...]:
+    """The keys of every file, in order; each file must have one."""
+    keys: list[PublicKey] = []
+    for path in paths:
+        try:
+            keys += read_public_keys(Path(path).read_bytes())
+        except OSError as error:
+            faults.append(f"--service-account-key-file {path} cannot be read: {error.strerror}")
+        except PublicKeyError as error:
+            faults.append(f"--service-account-key-file {path}: {error}")
+    return tuple(keys)
 
 
 def check_webhook(path: str, faults: list[str]) -> None:

@@ -32,6 +32,7 @@ CLIENT_CA = "client-ca-file"
 FRONT_PROXY_CA = "requestheader-client-ca-file"
 TOKENS = "token-auth-file"
 KUBECONFIG = "kubeconfig"
+SERVICE_ACCOUNT_KEYS = "service-account-key-file"
 CERTIFICATE = "tls-cert-file"
 
 _FIELDS = {
@@ -39,6 +40,7 @@ _FIELDS = {
     CLIENT_CA: "client_authorities",
     FRONT_PROXY_CA: "front_proxy_authorities",
     TOKENS: "token_file",
+    SERVICE_ACCOUNT_KEYS: "service_account_keys",
     KUBECONFIG: "upstream",
 }
 """The field of Files that each source is."""
@@ -130,6 +132,16 @@ def _sources(
             lambda faults, _, name=name, path=path: readers.read_authorities(  # type: ignore[misc]
                 path, f"--{name}", faults
             ),
+        )
+    if keys := authentication.service_account_key_file:
+        found.append(
+            Source(
+                SERVICE_ACCOUNT_KEYS,
+                lambda: keys,
+                lambda: _load(
+                    lambda faults, _: readers.read_service_account_keys(keys, faults), inform
+                ),
+            )
         )
     if certificate is not None:
         paths = certificate.paths

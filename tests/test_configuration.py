@@ -70,6 +70,9 @@ def test_every_setting_can_be_written() -> None:
         "kind": "ProxyConfiguration",
     }
     for setting in SETTINGS:
+        if setting.flag.kind is LIST:
+            document.setdefault(setting.section, {})[setting.key] = list(setting.flag.default)
+            continue
         plain = setting.flag.kind in (BOOL, INT, BYTES, FLOAT)
         value = setting.flag.default if plain else setting.flag.shown_default.strip('"')
         value = list(setting.flag.default) if setting.flag.kind is LIST else value
@@ -297,3 +300,17 @@ def test_any_document_is_read_or_refused(document: dict[str, Any]) -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     """No file makes the reader raise; one without a header always has a fault."""
     assert parse_configuration(text, PATH).faults
+
+
+def test_paths_in_a_list_are_relative_to_the_file() -> None:
+    """Each path of a list is meant as one path is; ~ is refused in a list, too."""
+    text = (
+        "apiVersion: auditproxy.io/v1alpha1\nkind: ProxyConfiguration\n"
+        "authentication:\n  serviceAccountKeyFile:\n  - sa.pub\n  - %s\n"
+    )
+    read = parse_configuration(text % "/old.pub", PATH)
+    assert read.faults == ()
+    assert read.values["service-account-key-file"] == ("/etc/auditproxy/sa.pub", "/old.pub")
+    read = parse_configuration(text % "~/old.pub", PATH)
+    assert len(read.faults) == 1
+    assert "~ is not replaced" in read.faults[0]

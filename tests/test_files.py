@@ -10,6 +10,7 @@ from auditproxy.audit.objects import BUILTIN_TYPES
 from auditproxy.files import FilesError, default_kubeconfig, read_files
 from tests.fakes.authority import Authority
 from tests.fakes.options import options
+from tests.fakes.tokens import ec_key, public, public_pem, rsa_key
 from tests.fakes.wire import envelope, number_field
 
 ROOT = Authority("root")
@@ -179,3 +180,31 @@ def test_protobuf_tables(tmp_path: Path) -> None:
     assert len(raised.value.faults) == 3
     assert f"--audit-protobuf-table {broken}: kinds: Foo: no message 'none'" in raised.value.faults
     assert read_files(options(kubeconfig=path)).types is BUILTIN_TYPES
+
+
+def test_service_account_keys(tmp_path: Path) -> None:
+    """The keys of all files in order; a file that is missing or without a key is a fault each."""
+    (tmp_path / "a.pub").write_bytes(public_pem(rsa_key()))
+    (tmp_path / "b.pub").write_bytes(public_pem(ec_key()))
+    (tmp_path / "empty").write_bytes(b"")
+
+    def flags(*names: str) -> dict[str, Any]:
+        return {
+            "kubeconfig": kubeconfig(tmp_path),
+            "service_account_issuer": ("i",),
+            "service_account_key_file": tuple(str(tmp_path / name) for name in names),
+        }
+
+    files = read_files(options(**flags("a.pub", "b.pub")))
+    assert files.service_account_keys == (public(rsa_key()), public(ec_key()))
+    missing, empty = faults(**flags("missing", "empty", "a.pub"))
+    assert missing.startswith(f"--service-account-key-file {tmp_path}/missing cannot be read")
+    assert "does not contain any valid RSA or ECDSA public keys" in empty
+
+
+def test_webhook_file(tmp_path: Path) -> None:
+    """A webhook's kubeconfig that cannot be used is found before anything is opened."""
+    (fault,) = faults(
+        kubeconfig=kubeconfig(tmp_path), audit_webhook_config_file=str(tmp_path / "missing")
+    )
+    assert fault.startswith("initializing audit webhook: --audit-webhook-config-file")

@@ -19,6 +19,7 @@ import pytest
 from tests.conformance.client import Answer, read_answer
 from tests.fakes.authority import Authority
 from tests.fakes.proxy import ADMIN, ALICE, EVERYTHING, RunningProxy, proxy_before, request
+from tests.fakes.tokens import ISSUER, account_claims, ec_key, public_pem, rsa_key, signed
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
 from tests.test_run import started
 
@@ -517,3 +518,28 @@ async def test_signal_storm(tmp_path: Path) -> None:
             assert os.fsencode(str(tmp_path)) not in told
             assert (await proxy.ask(request())).body == b"ok"
             assert proxy.process.returncode is None
+
+
+async def test_service_account_keys(tmp_path: Path) -> None:
+    """A token of an old key is nobody's once its key is gone; a file without a key changes nothing."""
+    path = tmp_path / "sa.pub"
+    path.write_bytes(public_pem(rsa_key()))
+    now = int(time.time())
+    token = signed(account_claims(iat=now, nbf=now, exp=now + 600), rsa_key())
+    async with FakeUpstream(replying(answer(200, b"ok"))) as upstream:
+        async with proxy_before(
+            upstream.port,
+            tmp_path,
+            anonymous_auth=False,
+            authentication_token_review=False,
+            service_account_issuer=(ISSUER,),
+            service_account_key_file=(str(path),),
+        ) as proxy:
+            assert (await proxy.ask(request(token=token))).status == 200
+            path.write_bytes(b"nothing")
+            await reload(proxy)
+            assert reloads(proxy, "service-account-key-file", "error") == 1
+            assert (await proxy.ask(request(token=token))).status == 200
+            path.write_bytes(public_pem(ec_key()))
+            await reload(proxy)
+            assert (await proxy.ask(request(token=token))).status == 401

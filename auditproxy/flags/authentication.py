@@ -28,6 +28,26 @@ AUTHENTICATION_SETTINGS = (
         is_path=True,
     ),
     setting(
+        "authentication.service_account_issuer",
+        "service-account-issuer",
+        LIST,
+        "Issuers of the service account tokens that the proxy checks itself. May be repeated.",
+    ),
+    setting(
+        "authentication.service_account_key_file",
+        "service-account-key-file",
+        LIST,
+        "PEM files of public keys that service account tokens are checked with. May be repeated. "
+        "A token is then good until it expires, even when its pod or service account is gone.",
+        is_path=True,
+    ),
+    setting(
+        "authentication.api_audiences",
+        "api-audiences",
+        LIST,
+        "Audiences, one of which a service account token must be for. Empty means the issuers.",
+    ),
+    setting(
         "authentication.anonymous_auth",
         "anonymous-auth",
         BOOL,

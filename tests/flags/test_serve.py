@@ -19,6 +19,10 @@ SECTIONS = [
 ]
 
 
+_QUOTES = '"[]'
+"""Around a text and a list."""
+
+
 def test_every_field_has_one_flag() -> None:
     """A setting that cannot be given would be no setting."""
     fields = [
@@ -39,8 +43,7 @@ def test_names_are_unique_and_sections_in_order() -> None:
 def test_defaults_can_be_given() -> None:
     """Every shown default reads back as the default."""
     words = [
-        f"--{setting.flag.name}={setting.flag.shown_default.strip(chr(34) + '[]')}"
-        for setting in SETTINGS
+        f"--{setting.flag.name}={setting.flag.shown_default.strip(_QUOTES)}" for setting in SETTINGS
     ]
     parsed = parse(words, FLAGS)
     assert parsed.faults == ()

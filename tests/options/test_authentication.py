@@ -13,7 +13,8 @@ from auditproxy.options.authentication import AuthenticationOptions, authenticat
         (
             {"anonymous_auth": False, "token_review": False},
             "nobody could log in: --anonymous-auth and --authentication-token-review are false "
-            "and neither --client-ca-file nor --token-auth-file is given; allow one of them",
+            "and none of --client-ca-file, --token-auth-file and --service-account-key-file is given; "
+            "allow one of them",
         ),
         (
             {"token_review_cache_success_ttl": -1},
@@ -61,3 +62,53 @@ def test_one_way_to_log_in_is_enough(given_file: str) -> None:
         anonymous_auth=False, token_review=False, **{given_file: "some-file"}
     )
     assert authentication_faults(sound) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        (
+            {"service_account_key_file": ("k",)},
+            "service-account-issuer is a required flag with --service-account-key-file",
+        ),
+        (
+            {"service_account_issuer": ("https://i",)},
+            "--service-account-issuer does nothing without --service-account-key-file",
+        ),
+        (
+            {"api_audiences": ("a",)},
+            "--api-audiences does nothing without --service-account-key-file",
+        ),
+        (
+            {"service_account_key_file": ("k",), "service_account_issuer": ("",)},
+            "service-account-issuer should not be an empty string",
+        ),
+        (
+            {"service_account_key_file": ("k",), "service_account_issuer": ("a", "a")},
+            'service-account-issuer "a" is already specified',
+        ),
+        (
+            {
+                "service_account_key_file": ("k",),
+                "service_account_issuer": ("http://[::1]:namedport",),
+            },
+            "service-account-issuer \"http://[::1]:namedport\" contained a ':' but was not a "
+            "valid URL",
+        ),
+        (
+            {"service_account_key_file": ("",), "service_account_issuer": ("a",)},
+            "--service-account-key-file must name a file",
+        ),
+        (
+            {
+                "service_account_key_file": ("k",),
+                "service_account_issuer": ("a",),
+                "api_audiences": ("",),
+            },
+            "--api-audiences must not hold an empty string",
+        ),
+    ],
+)
+def test_service_account_faults(fields: dict[str, Any], fault: str) -> None:
+    """Issuers and keys come together, and each says something."""
+    assert authentication_faults(AuthenticationOptions(**fields)) == [fault]

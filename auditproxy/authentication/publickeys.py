@@ -1,0 +1,81 @@
+"""Public keys that signatures of tokens are checked with, read from PEM files.
+
+A file holds any number of RSA and EC keys: public keys, certificates, or private keys,
+of which the public half is used (client-go util/keyutil). A key's id is what
+kube-apiserver writes into ``kid``: the SHA-256 of its SubjectPublicKeyInfo.
+"""
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+SMALLEST_RSA = 1024
+LARGEST_RSA = 8192
+"""Bits; checking a signature of a larger key would hold up everybody else."""
+
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A key for checking signatures, and its id."""
+
+    key_id: str
+    key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+
+
+class PublicKeyError(ValueError):
+    """A file has no key that can be used."""
+
+
+def read_public_keys(pem: bytes) -> tuple[PublicKey, ...]:
+    """Every usable key of a PEM file in its order, each once; other blocks are passed over.
+
+    Raises PublicKeyError, in kube-apiserver's words, when there is none.
+    """
+    keys: dict[str, PublicKey] = {}
+    for block in _BLOCK.finditer(pem):
+        key = _read_block(block.group(1), block.group(0))
+        if key is not None:
+            keys.setdefault(key.key_id, key)
+    if not keys:
+        raise PublicKeyError("data does not contain any valid RSA or ECDSA public keys")
+    return tuple(keys.values())
+
+
+def public_key(key: object) -> PublicKey | None:
+    """The key with its id; None for a kind or size of key that is not used."""
+    if isinstance(key, rsa.RSAPublicKey):
+        if not SMALLEST_RSA <= key.key_size <= LARGEST_RSA:
+            return None
+    elif not isinstance(key, ec.EllipticCurvePublicKey):
+        return None
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    digest = hashlib.sha256(der).digest()
+    return PublicKey(base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii"), key)
+
+
+def _read_block(kind: bytes, block: bytes) -> PublicKey | None:
+    try:
+        if kind == b"CERTIFICATE":
+            return public_key(x509.load_pem_x509_certificate(block).public_key())
+        if kind.endswith(b"PUBLIC KEY"):
+            return public_key(load_pem_public_key(block))
+        if kind.endswith(b"PRIVATE KEY"):
+            private = load_pem_private_key(block, password=None)
+            if isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+                return public_key(private.public_key())
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    return None
