@@ -18,6 +18,7 @@ from auditproxy.audit.backend import Backend
 from auditproxy.audit.builtin import BUILTIN_POLICY
 from auditproxy.audit.metrics import Metrics
 from auditproxy.audit.policy import PolicyError, PolicyRuleEvaluator, load_policy
+from auditproxy.audit.redact import Redactor
 from auditproxy.authentication.authenticator import TokenAuthenticator
 from auditproxy.authentication.authenticatorfactory import new_authenticator
 from auditproxy.authentication.certificate import PeerCertificate
@@ -32,6 +33,7 @@ from auditproxy.authentication.x509 import X509Authenticator
 from auditproxy.authorization.authorizer import PrivilegedGroupAuthorizer
 from auditproxy.authorization.impersonation import DeferredImpersonator, Impersonator
 from auditproxy.options import Options
+from auditproxy.redactionfile import read_redactor
 from auditproxy.server.apiclient import ApiClient
 from auditproxy.server.credentials import CredentialError, UpstreamTarget
 from auditproxy.server.kubeconfig import Upstream, load_upstream
@@ -56,6 +58,7 @@ class Files:
     policy: Policy
     token_file: TokenFile | None
     upstream: Upstream
+    redactor: Redactor | None
     notes: tuple[str, ...]
     """Start-up lines: each default that was taken, each warning of a file."""
 
@@ -75,6 +78,7 @@ def read_files(options: Options) -> Files:
     policy = _policy(options.audit.policy_file, faults, notes)
     token_file = _token_file(options.authentication.token_auth_file, faults, notes)
     upstream = _upstream(options, faults, notes)
+    redactor = read_redactor(options.audit, faults, notes)
     client_ca = options.authentication.client_ca_file
     _check_authorities(client_ca, faults)
     if client_ca and options.upstream.upstream_identity == "passthrough":
@@ -96,7 +100,7 @@ def read_files(options: Options) -> Files:
         faults.append("--audit-log-mode batch and --audit-log-truncate-enabled: not wired yet")
     if faults or policy is None or upstream is None:
         raise FilesError(tuple(faults))
-    return Files(policy, token_file, upstream, tuple(notes))
+    return Files(policy, token_file, upstream, redactor, tuple(notes))
 
 
 def _read(path: str, flag: str, faults: list[str]) -> bytes:
@@ -267,6 +271,7 @@ def compose(
         new_audit_id=lambda: str(uuid.uuid4()),
         facts_of=facts_of,
         report=report,
+        redactor=files.redactor,
         limits=Limits(
             request_timeout=options.serving.request_timeout,
             request_copy=options.audit.capture_request_limit,

@@ -22,6 +22,7 @@ from auditproxy.audit.objects import (
     request_object,
     response_object,
 )
+from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.json import status_object
 
 STATUS_LIMIT = 256 * 1024
@@ -97,6 +98,9 @@ def record_answer(
     recorded = Recorded()
     if records_response(info, captured.code, long_running=long_running):
         recorded = _answer(context, info, captured, decoded_limit)
+        if recorded.status is None:
+            # A Status is the server's own words: it has no field that a rule could mean.
+            recorded = redacted(context, info, recorded, "responseObject", RESPONSE_OBJECT_OMITTED)
     if recorded.status is not None:
         context.response_status = recorded.status
     if recorded.object is not None:
@@ -164,6 +168,7 @@ def record_request(context: AuditContext, info: RequestInfo, captured: Captured)
     )
     if recorded.metadata is not None:
         context.complete_reference(recorded.metadata)
+    recorded = redacted(context, info, recorded, "requestObject", REQUEST_OBJECT_OMITTED)
     context.request_object = recorded.object
     _annotate(context, recorded.annotations)
 
@@ -179,6 +184,35 @@ def record_end(context: AuditContext, info: RequestInfo, captured: Captured) -> 
             context,
             annotations.issued_credential(captured.content_type, captured.response_body),
         )
+
+
+def redacted(
+    context: AuditContext, info: RequestInfo, recorded: Recorded, member: str, omitted: str
+) -> Recorded:
+    """What is recorded of a body once its secrets are marked.
+
+    Costs nothing where no rule names the resource; a body that cannot be read
+    for it is left out, with the annotation ``omitted``.
+    """
+    redactor = context.redactor
+    if recorded.object is None or redactor is None:
+        return recorded
+    paths = redactor.paths(info)
+    if not paths:
+        return recorded
+    try:
+        raw, marked = redactor.object(
+            bytes(recorded.object),
+            paths,
+            patch=member == "requestObject" and info.verb == "patch",
+        )
+    except SerializationError:
+        why = "redacted as a whole: it cannot be read to find its secrets"
+        context.redacted(member)
+        return Recorded(metadata=recorded.metadata, annotations=((omitted, why),))
+    if marked:
+        context.redacted(member)
+    return msgspec.structs.replace(recorded, object=msgspec.Raw(raw))
 
 
 def _too_large(key: str, size: int) -> Recorded:
@@ -198,6 +232,7 @@ __all__ = [
     "record_answer",
     "record_end",
     "record_request",
+    "redacted",
     "request_copy_limit",
     "response_copy_limit",
 ]

@@ -203,6 +203,7 @@ class Exchange:
             source_ips=source_ips(self.headers, self.facts.remote),
             user_agent=user_agent(self.headers),
             failed=failed,
+            redactor=self.services.redactor,
         )
 
     def request_received(self) -> None:

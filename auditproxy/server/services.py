@@ -9,6 +9,7 @@ from auditproxy.apis.audit import RequestAuditConfig
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.metrics import Metrics
+from auditproxy.audit.redact import Redactor
 from auditproxy.authentication.authenticator import Authenticator, Identity
 from auditproxy.authentication.x509 import PeerCertificate
 from auditproxy.authorization.authorizer import Authorizer
@@ -88,6 +89,7 @@ class Services:
     new_audit_id: Callable[[], str]
     facts_of: Callable[[Any], ConnectionFacts]
     report: Callable[[str], None]
+    redactor: Redactor | None = None
     limits: Limits = field(default_factory=Limits)
     pending: "set[Any]" = field(default_factory=set)
 
