@@ -39,11 +39,16 @@ METHOD_NOT_ALLOWED = failure(
 
 @dataclass(slots=True)
 class Captured:
-    """What was copied of one request and its answer; a body is None when it outgrew its limit."""
+    """What was copied of one request and its answer; a body is None when it outgrew its limit.
+
+    ``request_limit`` is what the request's body may unfold to when it is compressed.
+    """
 
     request_content_type: str = ""
+    request_content_encoding: str = ""
     request_body: bytes | None = b""
     request_size: int = 0
+    request_limit: int = 0
     request_complete: bool = False
     code: int = 0
     content_type: str = ""
@@ -165,6 +170,8 @@ def record_request(context: AuditContext, info: RequestInfo, captured: Captured)
         omit_managed_fields=context.config.omit_managed_fields,
         code=captured.code,
         status=context.response_status,
+        content_encoding=captured.request_content_encoding,
+        decoded_limit=captured.request_limit,
     )
     if recorded.metadata is not None:
         context.complete_reference(recorded.metadata)
