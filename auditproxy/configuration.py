@@ -175,7 +175,7 @@ class _Reader:
         if setting.is_path and value.startswith("~"):
             self._fault(node, path, "~ is not replaced in this file; write the whole path")
             return
-        if setting.is_path and value not in ("", "-"):
+        if setting.is_path and value not in setting.words:
             value = str(Path(self.path).absolute().parent / value)
         self.values[setting.flag.name] = value
 

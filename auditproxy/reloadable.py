@@ -4,6 +4,7 @@
     --client-ca-file      the authorities of client certificates, also on open connections
     --requestheader-client-ca-file    the same for front proxies
     --token-auth-file     static tokens
+    --audit-redact        rules for secret values, and the key of their digests if it is a file's
     --kubeconfig          our credential and the upstream's authority; not its address
     --tls-cert-file       the certificate of handshakes that begin from now on
 
@@ -21,6 +22,7 @@ from auditproxy import files as readers
 from auditproxy import operatorlog
 from auditproxy.composition import Composed
 from auditproxy.options import Options
+from auditproxy.redactionfile import read_redactor
 from auditproxy.reloading import Reloader, ReloadError, Source
 from auditproxy.server.kubeconfig import Upstream
 from auditproxy.server.serving import Serving
@@ -31,6 +33,7 @@ POLICY = "audit-policy-file"
 CLIENT_CA = "client-ca-file"
 FRONT_PROXY_CA = "requestheader-client-ca-file"
 TOKENS = "token-auth-file"
+REDACTION = "audit-redact"
 KUBECONFIG = "kubeconfig"
 CERTIFICATE = "tls-cert-file"
 
@@ -39,6 +42,7 @@ _FIELDS = {
     CLIENT_CA: "client_authorities",
     FRONT_PROXY_CA: "front_proxy_authorities",
     TOKENS: "token_file",
+    REDACTION: "redactor",
     KUBECONFIG: "upstream",
 }
 """The field of Files that each source is."""
@@ -130,6 +134,23 @@ def _sources(
             lambda faults, _, name=name, path=path: readers.read_authorities(  # type: ignore[misc]
                 path, f"--{name}", faults
             ),
+        )
+    redactor = composed.files.redactor
+    rules, key_file = options.audit.redact, options.audit.redact_key_file
+    if redactor is not None and (rules or key_file):
+        # A key made at random lasts as long as the process, or its digests could not be compared.
+        key = redactor.key
+        found.append(
+            Source(
+                REDACTION,
+                lambda: tuple(filter(None, (rules, key_file))),
+                lambda: _load(
+                    lambda faults, notes: read_redactor(
+                        options.audit, faults, notes, lambda _: key
+                    ),
+                    inform,
+                ),
+            )
         )
     if certificate is not None:
         paths = certificate.paths

@@ -204,6 +204,7 @@ class Exchange:
             source_ips=source_ips(self.headers, self.facts.remote, self.services.trusted_proxies),
             user_agent=user_agent(self.headers),
             failed=failed,
+            redactor=self.services.redactor,
         )
 
     def request_received(self) -> None:
@@ -297,13 +298,18 @@ class Exchange:
         decoding.add_done_callback(self._recorded)
 
     def _record(self) -> None:
-        """Decode what was captured."""
+        """Decode what was captured; whatever that meets, the event goes out."""
         if self._stage is Stage.PANIC:
             return
-        if self.captured.code and not self.long_running:
-            self._record_answer()
-        record_request(self.context, self.info, self.captured, types=self.services.types)
-        record_end(self.context, self.info, self.captured)
+        try:
+            if self.captured.code and not self.long_running:
+                self._record_answer()
+            record_request(self.context, self.info, self.captured, types=self.services.types)
+            record_end(self.context, self.info, self.captured)
+        except Exception as crash:
+            self.services.report(
+                f"recording bodies of request {self.context.audit_id} failed: {describe(crash)}"
+            )
 
     def _record_answer(self) -> None:
         """Take over what the upstream's answer says."""
@@ -318,13 +324,8 @@ class Exchange:
         )
 
     def _recorded(self, decoding: "asyncio.Future[None]") -> None:
-        """The thread is done; whatever it met, the event goes out."""
+        """The thread is done: the event goes out."""
         self.services.pending.discard(decoding)
-        crash = decoding.exception()
-        if crash is not None:
-            self.services.report(
-                f"recording bodies of request {self.context.audit_id} failed: {describe(crash)}"
-            )
         self._emit_last()
 
     def _emit_last(self) -> None:
