@@ -140,6 +140,7 @@ class Composed:
             facts_of=facts_of,
             report=self._report,
             types=files.types,
+            redactor=files.redactor,
             limits=Limits(
                 request_timeout=options.serving.request_timeout,
                 request_copy=options.audit.capture_request_limit,

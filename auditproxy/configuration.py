@@ -178,7 +178,7 @@ class _Reader:
             return
         if setting.is_path:
             folder = Path(self.path).absolute().parent
-            paths = tuple(name if name in ("", "-") else str(folder / name) for name in paths)
+            paths = tuple(name if name in setting.words else str(folder / name) for name in paths)
             value = paths if isinstance(value, tuple) else paths[0]
         self.values[setting.flag.name] = value
 

@@ -10,10 +10,12 @@ from auditproxy.apis.audit import Policy
 from auditproxy.audit.builtin import BUILTIN_POLICY
 from auditproxy.audit.objects import BUILTIN_TYPES
 from auditproxy.audit.policy import PolicyError, load_policy
+from auditproxy.audit.redact import Redactor
 from auditproxy.authentication.publickeys import PublicKey, PublicKeyError, read_public_keys
 from auditproxy.authentication.tokenfile import TokenFile, TokenFileError, parse_token_file
 from auditproxy.authentication.verification import BundleError, CertificateAuthorities
 from auditproxy.options import Options
+from auditproxy.redactionfile import read_redactor
 from auditproxy.serializer.wiredecoder import Decoder
 from auditproxy.serializer.wiretable import WireTableError, merged
 from auditproxy.serializer.wiretable import parse as parse_table
@@ -31,6 +33,7 @@ class Files:
     token_file: TokenFile | None
     upstream: Upstream
     types: Decoder
+    redactor: Redactor | None
     notes: tuple[str, ...]
     """Start-up lines: each default that was taken, each warning of a file."""
     client_authorities: CertificateAuthorities | None = None
@@ -58,6 +61,7 @@ def read_files(options: Options) -> Files:
     service_account_keys = read_service_account_keys(
         options.authentication.service_account_key_file, faults
     )
+    redactor = read_redactor(options.audit, faults, notes)
     client_ca = options.authentication.client_ca_file
     client_authorities = read_authorities(client_ca, "--client-ca-file", faults)
     front_proxy_authorities = read_authorities(
@@ -96,6 +100,7 @@ def read_files(options: Options) -> Files:
         token_file,
         upstream,
         types,
+        redactor,
         tuple(notes),
         client_authorities,
         front_proxy_authorities,

@@ -4,6 +4,7 @@
     --client-ca-file      the authorities of client certificates, also on open connections
     --requestheader-client-ca-file    the same for front proxies
     --token-auth-file     static tokens
+    --audit-redact        rules for secret values, and the key of their digests if it is a file's
     --kubeconfig          our credential and the upstream's authority; not its address
     --tls-cert-file       the certificate of handshakes that begin from now on
 
@@ -21,6 +22,7 @@ from auditproxy import files as readers
 from auditproxy import operatorlog
 from auditproxy.composition import Composed
 from auditproxy.options import Options
+from auditproxy.redactionfile import read_redactor
 from auditproxy.reloading import Reloader, ReloadError, Source
 from auditproxy.server.kubeconfig import Upstream
 from auditproxy.server.serving import Serving
@@ -31,6 +33,7 @@ POLICY = "audit-policy-file"
 CLIENT_CA = "client-ca-file"
 FRONT_PROXY_CA = "requestheader-client-ca-file"
 TOKENS = "token-auth-file"
+REDACTION = "audit-redact"
 KUBECONFIG = "kubeconfig"
 SERVICE_ACCOUNT_KEYS = "service-account-key-file"
 CERTIFICATE = "tls-cert-file"
@@ -41,6 +44,7 @@ _FIELDS = {
     FRONT_PROXY_CA: "front_proxy_authorities",
     TOKENS: "token_file",
     SERVICE_ACCOUNT_KEYS: "service_account_keys",
+    REDACTION: "redactor",
     KUBECONFIG: "upstream",
 }
 """The field of Files that each source is."""
@@ -140,6 +144,23 @@ def _sources(
                 lambda: keys,
                 lambda: _load(
                     lambda faults, _: readers.read_service_account_keys(keys, faults), inform
+                ),
+            )
+        )
+    redactor = composed.files.redactor
+    rules, key_file = options.audit.redact, options.audit.redact_key_file
+    if redactor is not None and (rules or key_file):
+        # A key made at random lasts as long as the process, or its digests could not be compared.
+        key = redactor.key
+        found.append(
+            Source(
+                REDACTION,
+                lambda: tuple(filter(None, (rules, key_file))),
+                lambda: _load(
+                    lambda faults, notes: read_redactor(
+                        options.audit, faults, notes, lambda _: key
+                    ),
+                    inform,
                 ),
             )
         )

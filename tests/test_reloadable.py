@@ -151,6 +151,33 @@ async def test_policy_under_load(tmp_path: Path) -> None:
             assert reloads(proxy, "audit-policy-file", "success") == 20
 
 
+async def test_redaction(tmp_path: Path) -> None:
+    """New rules count from the next request on with the key of before; senseless ones change nothing."""
+    rules = (
+        "apiVersion: auditproxy.io/v1alpha1\nkind: RedactionConfiguration\nqueryParameters: [%s]\n"
+    )
+    path = tmp_path / "rules.yaml"
+    path.write_text(rules % "first")
+    async with FakeUpstream(replying(answer(200, b"{}"))) as upstream:
+        async with proxy_before(upstream.port, tmp_path, audit_redact=str(path)) as proxy:
+
+            async def recorded() -> list[str]:
+                await proxy.ask(request("GET", "/version?first=canary&second=canary"))
+                uri = proxy.events[-1]["requestURI"]
+                return [setting.partition("=")[2] for setting in uri.partition("?")[2].split("&")]
+
+            marked, plain = await recorded()
+            assert plain == "canary" != marked
+            path.write_text(rules % "first, second")
+            await reload(proxy)
+            assert await recorded() == [marked, marked]
+            path.write_text("kind: Nothing\n")
+            await reload(proxy)
+            assert await recorded() == [marked, marked]
+            assert reloads(proxy, "audit-redact", "success") == 1
+            assert reloads(proxy, "audit-redact", "error") == 1
+
+
 async def test_bad_files_are_kept_out(tmp_path: Path) -> None:
     """T279: half-written or senseless files change nothing, are counted and told, and recover."""
     async with tls_proxy(tmp_path) as proxy:

@@ -217,3 +217,26 @@ async def test_mutual_tls(tmp_path: Path, with_certificate: bool) -> None:
         [True] if with_certificate else []
     )
     assert len(losses.texts) == (0 if with_certificate else 1)
+
+
+async def test_token_goes_to_no_other_host(tmp_path: Path) -> None:
+    """T309: a receiver that redirects gets our token; where it points to gets nothing at all."""
+    losses, metrics = Losses(), Metrics()
+
+    async def sleep(seconds: float) -> None:
+        assert seconds > 0
+
+    async with Receiver() as other:
+        moved = answer(307, f"Location: {other.url}/", "Connection: close")
+        async with Receiver(*[moved] * 5) as receiver:
+            path = write(tmp_path, {"server": receiver.url}, {"token": "canary-token"})
+            backend = open_webhook(
+                str(path), initial_backoff=1, metrics=metrics, losses=losses, sleep=sleep
+            )
+            assert await backend.deliver((EVENT,)) is False
+            await backend.shutdown()
+        assert [one.headers["authorization"] for one in receiver.received] == [
+            "Bearer canary-token"
+        ] * 5
+        assert (other.received, other.connections) == ([], 0)
+    assert not any("canary" in text for text in losses.texts)

@@ -88,6 +88,6 @@ def issued_credential(content_type: str, body: bytes) -> Annotations:
         payload = token.split(".")[1]
         claims = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
         jti = msgspec.json.decode(claims, type=_Claims).jti
-    except (SerializationError, msgspec.DecodeError, ValueError, IndexError):
+    except (SerializationError, msgspec.DecodeError, ValueError, IndexError, RecursionError):
         return ()
     return ((ISSUED_CREDENTIAL, f"JTI={jti}"),) if jti else ()

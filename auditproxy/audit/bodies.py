@@ -15,8 +15,20 @@ from auditproxy.serializer import json
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.protobuf import ObjectMeta as ObjectMetadata
 
+_GZIP = b"\x1f\x8b"
+CODING_SHOWN = 40
+"""Characters of an unknown content coding that are told."""
+MEMBERS_LIMIT = 64
+"""Members of one gzip body; reading each costs a copy of what follows it."""
+RATIO_FREE = 1024 * 1024
+"""Bytes to which any body may unfold, however small it is."""
+RATIO_LIMIT = 200
+"""Times its own size to which a larger one may; JSON lists unfold ten to fifty times."""
+
 Members = dict[str, msgspec.Raw]
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON, and for JSON that is nested too deeply."""
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -36,29 +48,51 @@ def base_type(content_type: str) -> str:
 
 
 def inflate(body: bytes, content_encoding: str, limit: int) -> bytes:
-    """The body without its content coding; more than ``limit`` bytes is an error."""
+    """The body without its content coding; raises SerializationError when it cannot be.
+
+    It may unfold to ``limit`` bytes, and beyond a mebibyte to RATIO_LIMIT times
+    what was sent; no more than that is ever held.
+    """
     coding = content_encoding.strip().lower()
     if coding in ("", "identity"):
         return body
-    if coding not in ("gzip", "deflate"):
-        raise SerializationError(f"content encoding {coding!r} is not decoded")
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    try:
-        plain = unpacker.decompress(body, limit + 1)
-    except zlib.error:
-        raise SerializationError(f"the body is not {coding}") from None
-    if len(plain) > limit:
-        raise SerializationError(f"larger than {limit} bytes when unpacked")
-    if not unpacker.eof:
-        raise SerializationError(f"the {coding} body ends early")
-    return plain
+    if coding not in ("gzip", "x-gzip", "deflate"):
+        raise SerializationError(f"content encoding {coding[:CODING_SHOWN]!r} is not decoded")
+    allowed = min(limit, max(RATIO_FREE, RATIO_LIMIT * len(body)))
+    # Deflate is zlib's format (RFC 9110), but some senders leave its frame out.
+    framed = body.startswith(_GZIP) or zlib_header(body)
+    window = zlib.MAX_WBITS | 32 if framed else -zlib.MAX_WBITS
+    parts: list[bytes] = []
+    rest, size = body, 0
+    while rest:
+        if len(parts) == MEMBERS_LIMIT:
+            raise SerializationError(f"the {coding} body has too many members")
+        unpacker = zlib.decompressobj(window)
+        try:
+            part = unpacker.decompress(rest, allowed - size + 1)
+        except zlib.error:
+            raise SerializationError(f"the body is not {coding}") from None
+        size += len(part)
+        if size > allowed:
+            raise SerializationError(f"larger than {allowed} bytes when unpacked")
+        if not unpacker.eof:
+            raise SerializationError(f"the {coding} body ends early")
+        parts.append(part)
+        # A gzip body may have several members, one after the other.
+        rest = unpacker.unused_data
+    return b"".join(parts)
+
+
+def zlib_header(body: bytes) -> bool:
+    """Whether a body begins as zlib's format does (RFC 1950)."""
+    return len(body) > 1 and body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
 
 
 def members(raw: bytes) -> Members:
     """The members of a JSON object, values still raw; the last of a doubled name counts."""
     try:
         return _MEMBERS.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         decoded = json.decode(raw)
         if decoded is None:
             # Go decodes null into an empty object.
@@ -73,10 +107,10 @@ def kind(raw: bytes) -> str:
     """The kind of a JSON object, empty when it has none."""
     try:
         found = _KIND.decode(raw).kind
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         try:
             found = _KIND.decode(json.normalize(raw)).kind
-        except (msgspec.DecodeError, SerializationError):
+        except (*_UNREADABLE, SerializationError):
             return ""
     return found if isinstance(found, str) else ""
 
@@ -118,7 +152,7 @@ def _drop_from_metadata(object_members: Members) -> bool:
         return False
     try:
         found = _MEMBERS.decode(raw)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return False
     if found.pop("managedFields", None) is None:
         return False
@@ -133,7 +167,7 @@ def _drop_from_items(object_members: Members, name: str, *, inner: str | None) -
         return False
     try:
         items = _ITEMS.decode(raw)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return False
     changed = False
     for index, item in enumerate(items):
@@ -147,7 +181,7 @@ def _drop_from_items(object_members: Members, name: str, *, inner: str | None) -
                 item_members[inner] = msgspec.Raw(msgspec.json.encode(object_of_row))
             else:
                 dropped = False
-        except msgspec.DecodeError:
+        except _UNREADABLE:
             continue
         if dropped:
             items[index] = msgspec.Raw(msgspec.json.encode(item_members))

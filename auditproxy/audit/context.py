@@ -24,12 +24,16 @@ from auditproxy.apis.audit import (
 )
 from auditproxy.apis.status import Status, failure, only_code
 from auditproxy.apis.user import NOBODY, UserInfo
+from auditproxy.audit.redact import Redactor
 from auditproxy.serializer.duration import format_duration
 from auditproxy.serializer.protobuf import ObjectMeta
 from auditproxy.serializer.times import micro_time
 
 LATENCY_THRESHOLD = 500_000_000
 """Nanoseconds above which ResponseComplete tells where the time went, as kube-apiserver does."""
+
+REDACTED = "auditproxy.io/redacted"
+"""Tells which members of the event hold markers in place of secret values."""
 
 _LATENCY_PREFIX = "apiserver.latency.k8s.io/"
 _NO_CONFIG = RequestAuditConfig(Level.NONE)
@@ -55,6 +59,7 @@ class AuditContext:
         "impersonated_user",
         "latencies",
         "received",
+        "redactor",
         "request_object",
         "response_object",
         "response_status",
@@ -71,6 +76,7 @@ class AuditContext:
         self.request_object: msgspec.Raw | None = None
         self.response_object: msgspec.Raw | None = None
         self.response_status: Status | None = None
+        self.redactor: Redactor | None = None
         self.failed = False
         self.finished = False
         self._object_ref: ObjectReference | None = None
@@ -86,12 +92,13 @@ class AuditContext:
         source_ips: tuple[str, ...],
         user_agent: str,
         failed: bool = False,
+        redactor: Redactor | None = None,
     ) -> None:
         """Take what the policy decided and what every event of this request shares.
 
         ``failed`` marks a request refused before authentication was done: its
         only event is ResponseStarted. Annotations made earlier are dropped when
-        the level is None.
+        the level is None. ``redactor`` marks secrets in the URI, and in bodies later.
         """
         self.config = config
         self.failed = failed
@@ -99,7 +106,10 @@ class AuditContext:
             self.annotations.clear()
             return
         self._request_info = info
-        self._request_uri = request_uri
+        self.redactor = redactor
+        self._request_uri = request_uri if redactor is None else redactor.request_uri(request_uri)
+        if self._request_uri != request_uri:
+            self.redacted("requestURI")
         self._user = user or NOBODY
         self._source_ips = source_ips
         self._user_agent = user_agent
@@ -122,6 +132,12 @@ class AuditContext:
     def annotate(self, key: str, value: str) -> None:
         """Add an annotation; the first value of a key stays, as in kube-apiserver."""
         self.annotations.setdefault(key, value)
+
+    def redacted(self, member: str) -> None:
+        """Note that a member of the event holds markers in place of secret values."""
+        known = self.annotations.get(REDACTED)
+        members = {*known.split(","), member} if known else {member}
+        self.annotations[REDACTED] = ",".join(sorted(members))
 
     def impersonate(self, user: UserInfo, constraint: str) -> None:
         """Record whom the client acts as from here on, and the constrained mode that allowed it."""

@@ -16,7 +16,7 @@ from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
 from auditproxy.apis.status import Status
 from auditproxy.audit import bodies
-from auditproxy.serializer import json, protobuf, yaml
+from auditproxy.serializer import cbor, json, protobuf, yaml
 from auditproxy.serializer.errors import ProtobufError, SerializationError
 from auditproxy.serializer.protobuf import ObjectMeta as ObjectMetadata
 from auditproxy.serializer.wiredecoder import Decoder
@@ -24,12 +24,16 @@ from auditproxy.serializer.wiredecoder import Decoder
 JSON = "application/json"
 YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
-OBJECT_TYPES = (JSON, YAML, PROTOBUF)
+CBOR = "application/cbor"
+OBJECT_TYPES = (JSON, YAML, PROTOBUF, CBOR)
+APPLY_YAML = "application/apply-patch+yaml"
+APPLY_CBOR = "application/apply-patch+cbor"
 PATCH_TYPES = (
     "application/json-patch+json",
     "application/merge-patch+json",
     "application/strategic-merge-patch+json",
-    "application/apply-patch+yaml",
+    APPLY_YAML,
+    APPLY_CBOR,
 )
 
 REQUEST_OBJECT_OMITTED = "auditproxy.io/request-object-omitted"
@@ -100,12 +104,22 @@ def request_object(
     omit_managed_fields: bool,
     code: int,
     status: Status | None,
+    content_encoding: str = "",
+    decoded_limit: int = 0,
     types: Decoder = BUILTIN_TYPES,
 ) -> Recorded:
-    """What a request's body adds, given how the request ended (``code`` and its Status)."""
+    """What a request's body adds, given how the request ended (``code`` and its Status).
+
+    ``decoded_limit`` bounds in bytes what a compressed body may unfold to.
+    """
     if not records_request(info) or not decoded_by_server(info, code, status):
         return NOTHING
     try:
+        if content_encoding:
+            # kube-apiserver reads no content coding and answers 400; others may.
+            body = bodies.inflate(body, content_encoding, decoded_limit)
+            if code >= 400 and info.verb != "patch":
+                return NOTHING
         if info.verb == "patch":
             return _patch(content_type, body, level)
         if not body and info.verb in ("delete", "deletecollection"):
@@ -147,7 +161,10 @@ def _patch(content_type: str, body: bytes, level: Level) -> Recorded:
     except SerializationError:
         pass
     note = ((REQUEST_OBJECT_OMITTED, "the patch is not JSON: recorded as a converted object"),)
-    if content_type.startswith("application/apply-patch+yaml"):
+    patch_type = content_type.partition(";")[0]
+    if patch_type == APPLY_CBOR:
+        return Recorded(object=msgspec.Raw(cbor.to_json(body)), annotations=note)
+    if patch_type == APPLY_YAML:
         try:
             return Recorded(object=msgspec.Raw(json.compact(yaml.to_json(body))), annotations=note)
         except SerializationError:
@@ -172,7 +189,7 @@ def _submitted(
     deleting = info.verb in ("delete", "deletecollection")
     if media_type == PROTOBUF:
         return _submitted_protobuf(body, level, deleting, omit_managed_fields, types)
-    members = bodies.members(yaml.to_json(body) if media_type == YAML else body)
+    members = bodies.members(_as_json(media_type, body))
     if deleting:
         return _delete_options(
             {key: json.decode(bytes(raw)) for key, raw in members.items()}, level
@@ -185,6 +202,15 @@ def _submitted(
     first = {key: members.pop(key) for key in ("kind", "apiVersion") if key in members}
     raw = json.compact(msgspec.json.encode({**first, **members}))
     return Recorded(object=msgspec.Raw(raw), metadata=metadata)
+
+
+def _as_json(media_type: str, body: bytes) -> bytes:
+    """A body of one of the types that need no table to be read, as JSON."""
+    if media_type == YAML:
+        return yaml.to_json(body)
+    if media_type == CBOR:
+        return cbor.to_json(body)
+    return body
 
 
 def _submitted_protobuf(
@@ -238,8 +264,8 @@ def response_object(
         media_type = bodies.base_type(content_type)
         if media_type == PROTOBUF:
             return _answered_protobuf(plain, level, omit_managed_fields, types)
-        if media_type == YAML:
-            plain = yaml.to_json(plain)
+        if media_type in (YAML, CBOR):
+            plain = _as_json(media_type, plain)
         elif media_type != JSON:
             return NOTHING
         elif code >= 400 and plain.startswith(b"{\n") and not plain.endswith(b"\n"):

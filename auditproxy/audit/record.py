@@ -23,6 +23,7 @@ from auditproxy.audit.objects import (
     request_object,
     response_object,
 )
+from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.json import status_object
 from auditproxy.serializer.wiredecoder import Decoder
 
@@ -40,11 +41,16 @@ METHOD_NOT_ALLOWED = failure(
 
 @dataclass(slots=True)
 class Captured:
-    """What was copied of one request and its answer; a body is None when it outgrew its limit."""
+    """What was copied of one request and its answer; a body is None when it outgrew its limit.
+
+    ``request_limit`` is what the request's body may unfold to when it is compressed.
+    """
 
     request_content_type: str = ""
+    request_content_encoding: str = ""
     request_body: bytes | None = b""
     request_size: int = 0
+    request_limit: int = 0
     request_complete: bool = False
     code: int = 0
     content_type: str = ""
@@ -100,6 +106,9 @@ def record_answer(
     recorded = Recorded()
     if records_response(info, captured.code, long_running=long_running):
         recorded = _answer(context, info, captured, decoded_limit, types)
+        if recorded.status is None:
+            # A Status is the server's own words: it has no field that a rule could mean.
+            recorded = redacted(context, info, recorded, "responseObject", RESPONSE_OBJECT_OMITTED)
     if recorded.status is not None:
         context.response_status = recorded.status
     if recorded.object is not None:
@@ -176,9 +185,12 @@ def record_request(
         code=captured.code,
         status=context.response_status,
         types=types,
+        content_encoding=captured.request_content_encoding,
+        decoded_limit=captured.request_limit,
     )
     if recorded.metadata is not None:
         context.complete_reference(recorded.metadata)
+    recorded = redacted(context, info, recorded, "requestObject", REQUEST_OBJECT_OMITTED)
     context.request_object = recorded.object
     _annotate(context, recorded.annotations)
 
@@ -194,6 +206,35 @@ def record_end(context: AuditContext, info: RequestInfo, captured: Captured) -> 
             context,
             annotations.issued_credential(captured.content_type, captured.response_body),
         )
+
+
+def redacted(
+    context: AuditContext, info: RequestInfo, recorded: Recorded, member: str, omitted: str
+) -> Recorded:
+    """What is recorded of a body once its secrets are marked.
+
+    Costs nothing where no rule names the resource; a body that cannot be read
+    for it is left out, with the annotation ``omitted``.
+    """
+    redactor = context.redactor
+    if recorded.object is None or redactor is None:
+        return recorded
+    paths = redactor.paths(info)
+    if not paths:
+        return recorded
+    try:
+        raw, marked = redactor.object(
+            bytes(recorded.object),
+            paths,
+            patch=member == "requestObject" and info.verb == "patch",
+        )
+    except SerializationError:
+        why = "redacted as a whole: it cannot be read to find its secrets"
+        context.redacted(member)
+        return Recorded(metadata=recorded.metadata, annotations=((omitted, why),))
+    if marked:
+        context.redacted(member)
+    return msgspec.structs.replace(recorded, object=msgspec.Raw(raw))
 
 
 def _too_large(key: str, size: int) -> Recorded:
@@ -213,6 +254,7 @@ __all__ = [
     "record_answer",
     "record_end",
     "record_request",
+    "redacted",
     "request_copy_limit",
     "response_copy_limit",
 ]

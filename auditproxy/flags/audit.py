@@ -21,6 +21,24 @@ AUDIT_SETTINGS = (
         "answer), review (from a SubjectAccessReview, with the real reason) or off.",
     ),
     setting(
+        "audit.redact",
+        "audit-redact",
+        STRING,
+        "Rules for secret values in bodies and query parameters, which become keyed digests before "
+        "any backend sees them; a RedactionConfiguration. Empty means the built-in rules: Secrets, "
+        "TokenRequest, TokenReview, ?token= and ?access_token=. none records all as it is.",
+        is_path=True,
+        words=("none",),
+    ),
+    setting(
+        "audit.redact_key_file",
+        "audit-redact-key-file",
+        STRING,
+        "File with the key of the digests, at least 16 bytes, the same for all replicas whose "
+        "events are compared. Empty means a random key for each process.",
+        is_path=True,
+    ),
+    setting(
         "audit.capture_request_limit",
         "audit-capture-request-limit",
         BYTES,

@@ -24,13 +24,15 @@ DEFAULTS = Options()
 class Setting:
     """One setting: its flag, and its place in Options and in the configuration file.
 
-    ``is_path`` marks values that a configuration file means relative to itself.
+    ``is_path`` marks values that a configuration file means relative to itself, but for
+    ``words``, which are no paths.
     """
 
     flag: Flag
     group: str
     field: str
     is_path: bool = False
+    words: tuple[str, ...] = ("", "-")
 
     @property
     def section(self) -> str:
@@ -70,9 +72,10 @@ def setting(
     shorthand: str = "",
     alias: str = "",
     is_path: bool = False,
+    words: tuple[str, ...] = (),
 ) -> Setting:
     """A row of the table; ``place`` is ``group.field`` of Options, ``alias`` a deprecated name."""
     group, field = place.split(".")
     default = getattr(getattr(DEFAULTS, group), field)
     flag = Flag(name, kind, default, usage, _SECTIONS[group], shorthand, alias)
-    return Setting(flag, group, field, is_path)
+    return Setting(flag, group, field, is_path, ("", "-", *words))

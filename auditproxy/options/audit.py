@@ -15,6 +15,10 @@ class AuditOptions:
     """audit.k8s.io/v1 Policy; "" is the built-in policy."""
     authorization_annotations: str = "infer"
     """Where the authorization.k8s.io/ annotations come from, one of AUTHORIZATION_ANNOTATIONS."""
+    redact: str = ""
+    """File of redaction rules; "" is the built-in rules, ``none`` records secrets as they are."""
+    redact_key_file: str = ""
+    """File with the key of redacted values' digests; "" is a random key for this process."""
     capture_request_limit: int = 3 * MEBIBYTE
     """Bytes of one request body that are kept for its event."""
     capture_response_limit: int = 8 * MEBIBYTE
@@ -30,6 +34,11 @@ def audit_faults(audit: AuditOptions) -> list[str]:
         audit.authorization_annotations,
         AUTHORIZATION_ANNOTATIONS,
     )
+    if audit.redact == "none" and audit.redact_key_file:
+        faults.append(
+            "--audit-redact-key-file is given with --audit-redact=none, which redacts nothing; "
+            "remove one of them"
+        )
     for name, limit in (
         ("request", audit.capture_request_limit),
         ("response", audit.capture_response_limit),

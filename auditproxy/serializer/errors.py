@@ -4,6 +4,7 @@
     |-- JSONError               not JSON, or nested too deeply
     |-- YAMLError               not YAML, or unfolds to more than its size allows
     |-- ProtobufError           not a protobuf message
+    |-- CBORError               not CBOR, or CBOR that has no JSON form
     +-- GoDurationError         not a duration as Go writes it
 
 Texts name the fault and the place, never the content: a body may hold a secret.
@@ -25,6 +26,10 @@ class YAMLError(SerializationError):
 
 class ProtobufError(SerializationError):
     """Not a Kubernetes protobuf message."""
+
+
+class CBORError(SerializationError):
+    """Not CBOR, CBOR that has no JSON form, or the extra that reads it is missing."""
 
 
 class GoDurationError(SerializationError):

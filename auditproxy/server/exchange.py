@@ -196,6 +196,7 @@ class Exchange:
             source_ips=source_ips(self.headers, self.facts.remote, self.services.trusted_proxies),
             user_agent=user_agent(self.headers),
             failed=failed,
+            redactor=self.services.redactor,
         )
 
     async def request_received(self) -> None:
@@ -283,11 +284,10 @@ class Exchange:
             self._expiry.cancel()
             self._expiry = None
         self._count()
-        context = self.context
-        if context.level is Level.NONE or context.failed or context.finished:
+        if self.context.level is Level.NONE or self.context.failed or self.context.finished:
             return
-        if context.response_status is None and not self.captured.code:
-            context.wrote_nothing()
+        if self.context.response_status is None and not self.captured.code:
+            self.context.wrote_nothing()
         if self.captured.size <= DECODE_INLINE:
             self._record()
             self._emit_last()
@@ -297,13 +297,17 @@ class Exchange:
         decoding.add_done_callback(self._recorded)
 
     def _record(self) -> None:
-        """Decode what was captured."""
+        """Decode what was captured; whatever that meets, the event goes out."""
         if self._stage is Stage.PANIC:
             return
-        if self.captured.code and not self.long_running:
-            self._record_answer()
-        record_request(self.context, self.info, self.captured, types=self.services.types)
-        record_end(self.context, self.info, self.captured)
+        try:
+            if self.captured.code and not self.long_running:
+                self._record_answer()
+            record_request(self.context, self.info, self.captured, types=self.services.types)
+            record_end(self.context, self.info, self.captured)
+        except Exception as crash:
+            where = f"request {self.context.audit_id} failed: {describe(crash)}"
+            self.services.report(f"recording bodies of {where}")
 
     def _record_answer(self) -> None:
         """Take over what the upstream's answer says."""
@@ -318,11 +322,8 @@ class Exchange:
         )
 
     def _recorded(self, decoding: "asyncio.Future[None]") -> None:
-        """The thread is done; whatever it met, the event goes out."""
+        """The thread is done: the event goes out."""
         self.services.pending.discard(decoding)
-        if (crash := decoding.exception()) is not None:
-            where = f"request {self.context.audit_id} failed: {describe(crash)}"
-            self.services.report(f"recording bodies of {where}")
         self._emit_last()
 
     def _emit_last(self) -> None:
@@ -337,8 +338,7 @@ class Exchange:
         """Count the request in the metrics."""
         if self._open is not None:
             self._open.dec()
-        status = self.context.response_status
-        code = self.captured.code or (status.code if status is not None else 0)
+        code = self.captured.code or getattr(self.context.response_status, "code", 0)
         self.services.metrics.request(
             self.info,
             self.method,

@@ -153,8 +153,10 @@ class RequestBody:
         """Put what was copied where the event is made from."""
         captured = self._exchange.captured
         captured.request_content_type = self._exchange.headers.get("content-type")
+        captured.request_content_encoding = self._exchange.headers.get("content-encoding")
         captured.request_complete = self._complete
         if self._copy is not None:
+            captured.request_limit = self._copy.limit
             captured.request_size = self._copy.size
             captured.request_body = self._copy.take()
 

@@ -10,6 +10,7 @@ from auditproxy.apis.user import UserInfo
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.metrics import Metrics
 from auditproxy.audit.objects import BUILTIN_TYPES
+from auditproxy.audit.redact import Redactor
 from auditproxy.authentication.authenticator import Authenticator, Identity
 from auditproxy.authentication.x509 import PeerCertificate
 from auditproxy.authorization.authorizer import Authorizer
@@ -92,6 +93,7 @@ class Services:
     new_audit_id: Callable[[], str]
     facts_of: Callable[[Any, str], ConnectionFacts]
     report: Callable[[str], None]
+    redactor: Redactor | None = None
     limits: Limits = field(default_factory=Limits)
     front_proxy: FrontProxyHeaders = NO_FRONT_PROXY
     trusted_proxies: TrustedProxies | None = None

@@ -1,6 +1,8 @@
 """Reading captured bodies."""
 
+import gzip
 import json
+import zlib
 
 import pytest
 
@@ -93,3 +95,55 @@ def test_identity_encoding() -> None:
     """No coding, no change and no limit."""
     assert bodies.inflate(b"x" * 10, "", 1) == b"x" * 10
     assert bodies.inflate(b"x", "Identity", 1) == b"x"
+
+
+PLAIN = b'{"kind":"Pod"}' * 10
+
+
+def raw_deflate(plain: bytes) -> bytes:
+    """Deflate without zlib's frame."""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(plain) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("packed", "coding"),
+    [
+        (gzip.compress(PLAIN, mtime=0), "gzip"),
+        (gzip.compress(PLAIN, mtime=0), "X-Gzip"),
+        (gzip.compress(PLAIN[:50], mtime=0) + gzip.compress(PLAIN[50:], mtime=0), "gzip"),
+        (zlib.compress(PLAIN), "deflate"),
+        (raw_deflate(PLAIN), "deflate"),
+    ],
+)
+def test_inflate(packed: bytes, coding: str) -> None:
+    """gzip of any number of members, and deflate with and without its frame."""
+    assert bodies.inflate(packed, coding, 1000) == PLAIN
+    with pytest.raises(SerializationError, match="larger than 139 bytes when unpacked"):
+        bodies.inflate(packed, coding, 139)
+    with pytest.raises(SerializationError):
+        bodies.inflate(packed[:-1], coding, 1000)
+
+
+def test_bombs() -> None:
+    """T220: what unfolds to a multiple of itself is given up at the ratio, before the limit."""
+    bomb = gzip.compress(bytes(64 * 1024 * 1024))
+    assert len(bomb) < 100 * 1024
+    allowed = bodies.RATIO_LIMIT * len(bomb)
+    with pytest.raises(SerializationError, match=f"larger than {allowed} bytes"):
+        bodies.inflate(bomb, "gzip", 1 << 30)
+    small = gzip.compress(bytes(bodies.RATIO_FREE), mtime=0)
+    assert bodies.inflate(small, "gzip", 1 << 30) == bytes(bodies.RATIO_FREE)
+
+
+def test_many_members() -> None:
+    """T220: a body of countless empty members is given up."""
+    with pytest.raises(SerializationError, match="too many members"):
+        bodies.inflate(gzip.compress(b"") * 1000, "gzip", 1000)
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "compress", "x" * 100])
+def test_unknown_codings(coding: str) -> None:
+    """Codings that are not decoded are named, cut to a readable length."""
+    with pytest.raises(SerializationError, match=f"'{coding[:40]}' is not decoded"):
+        bodies.inflate(b"x", coding, 1000)

@@ -193,11 +193,14 @@ def test_yaml() -> None:
 
 
 @pytest.mark.parametrize(
-    "content_type", ["text/plain", "application/x-www-form-urlencoded", "application/cbor"]
+    "content_type",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"],
 )
 def test_unknown_type(content_type: str) -> None:
-    """A body of another type is nothing kube-apiserver would record."""
-    assert request("create", b"{}", content_type) == NOTHING
+    """T224: a body of another type is nothing kube-apiserver would record, nor is it parsed."""
+    for verb in ("create", "update", "delete", "deletecollection", "patch"):
+        assert request(verb, b"{}", content_type) == NOTHING
+        assert request(verb, b"{}", content_type, code=415) == NOTHING
 
 
 @pytest.mark.parametrize("body", [b"{not json", b"[1,2]", b'"text"', b"\xff"])

@@ -132,6 +132,8 @@ def _prepare(folder: Path, port: int, users: dict[str, Any]) -> Options:
         audit_policy_file=str(folder / "policy.yaml"),
         token_auth_file=str(folder / "tokens.csv"),
         audit_authorization_annotations="review",
+        # Parity is with a server that redacts nothing.
+        audit_redact="none",
     )
 
 

@@ -161,6 +161,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
                     tls_cert_file=str(folder / "pki" / "server.crt"),
                     tls_private_key_file=str(folder / "pki" / "server.key"),
                     audit_authorization_annotations="review",
+                    audit_redact="none",
                 ),
                 tls=True,
             )

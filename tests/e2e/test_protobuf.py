@@ -65,6 +65,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
                 refused.append((path, code, json.loads(body).get("message", "")[:300]))
         assert refused == []
         yield client
+        client.connection.close()
 
 
 def collections(client: Client) -> Iterator[str]:

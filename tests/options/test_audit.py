@@ -15,6 +15,11 @@ from auditproxy.options.audit import AuditOptions, audit_faults
             'invalid --audit-authorization-annotations "guess", '
             'allowed values are "infer,review,off"',
         ),
+        (
+            {"redact": "none", "redact_key_file": "key"},
+            "--audit-redact-key-file is given with --audit-redact=none, which redacts nothing; "
+            "remove one of them",
+        ),
         ({"capture_request_limit": 0}, "--audit-capture-request-limit 0 must be a positive number"),
         (
             {"capture_response_limit": -1},
