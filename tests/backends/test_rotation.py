@@ -339,7 +339,7 @@ class TestRotationFails:
     """T257: a file that cannot be rotated is written on, and told."""
 
     def test_rename(self, tmp_path: Path, clocks: Clocks) -> None:
-        """A folder in the way of the new name: no line is lost, and later it works again."""
+        """T257: A folder in the way of the new name: no line is lost, and later it works again."""
         blocked = tmp_path / "a-2026-11-23T13-16-39.368.log"
         (blocked / "x").mkdir(parents=True)
         file = rotating(tmp_path / "a.log", clocks, size=4)
@@ -359,7 +359,7 @@ class TestRotationFails:
     def test_creation(
         self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """No new file can be opened: the old one gets its name back."""
+        """T257: No new file can be opened: the old one gets its name back."""
         file = rotating(tmp_path / "a.log", clocks, size=4)
         file.write(b"111\n")
         opened = os.open
@@ -376,7 +376,7 @@ class TestRotationFails:
         assert "too many open files" in file.take_fault()
 
     def test_deleted_before(self, tmp_path: Path, clocks: Clocks) -> None:
-        """A file that went away together with its folder is made anew."""
+        """T257: A file that went away together with its folder is made anew."""
         path = tmp_path / "logs" / "a.log"
         file = rotating(path, clocks, size=4)
         file.write(b"111\n")
@@ -405,7 +405,7 @@ class TestTornLines:
     def test_after_copytruncate(
         self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """T256: what is cut back is the torn line, not the length of before the truncation."""
+        """T252: T256: what is cut back is the torn line, not the length of before the truncation."""
         path = tmp_path / "a.log"
         file = rotating(path, clocks)
         file.write(b"x" * 100 + b"\n")
@@ -420,7 +420,7 @@ class TestTornLines:
     def test_somebody_wrote_behind_it(
         self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Lines of another writer are never cut off; our next line begins on its own."""
+        """T252: Lines of another writer are never cut off; our next line begins on its own."""
         path = tmp_path / "a.log"
         file = rotating(path, clocks)
         file.write(b"one\n")
@@ -442,7 +442,7 @@ class TestTornLines:
     def test_found_at_start(
         self, tmp_path: Path, clocks: Clocks, found: bytes, then: bytes
     ) -> None:
-        """A half line that a crash left does not swallow the first line of the next process."""
+        """T252: A half line that a crash left does not swallow the first line of the next process."""
         path = tmp_path / "a.log"
         path.write_bytes(found)
         rotating(path, clocks).write(b"x\n")
@@ -453,7 +453,7 @@ class TestVanished:
     """T254: lines go where readers find them, or are lost aloud."""
 
     def test_folder_replaced_by_a_file(self, tmp_path: Path, clocks: Clocks) -> None:
-        """Nothing more goes to the unreachable file, and the file is back when the folder is."""
+        """T254: Nothing more goes to the unreachable file, and the file is back when the folder is."""
         path = tmp_path / "logs" / "a.log"
         file = rotating(path, clocks)
         file.write(b"one\n")
@@ -471,7 +471,7 @@ class TestVanished:
         assert clocks.reopened == ["deleted"]
 
     def test_folder_deleted(self, tmp_path: Path, clocks: Clocks) -> None:
-        """A folder that is missing is made again."""
+        """T254: A folder that is missing is made again."""
         path = tmp_path / "logs" / "a.log"
         file = rotating(path, clocks)
         file.write(b"one\n")
@@ -484,7 +484,7 @@ class TestVanished:
     def test_input_output_error(
         self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """T253: after EIO the same descriptor is not used again."""
+        """T254: T253: after EIO the same descriptor is not used again."""
         path = tmp_path / "a.log"
         file = rotating(path, clocks)
         file.write(b"one\n")
@@ -505,7 +505,7 @@ class TestOtherThanFiles:
     """T258: paths that lead to no plain file."""
 
     def test_fifo_without_reader(self, tmp_path: Path, clocks: Clocks) -> None:
-        """An error at start, not a wait without end."""
+        """T258: An error at start, not a wait without end."""
         path = tmp_path / "fifo"
         os.mkfifo(path)
         with pytest.raises(OSError) as caught:
@@ -513,7 +513,7 @@ class TestOtherThanFiles:
         assert caught.value.errno == errno.ENXIO
 
     def test_fifo(self, tmp_path: Path, clocks: Clocks) -> None:
-        """A FIFO takes lines for ever and is never renamed, however much has gone through it."""
+        """T258: A FIFO takes lines for ever and is never renamed, however much has gone through it."""
         path = tmp_path / "fifo"
         os.mkfifo(path)
         reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -530,12 +530,12 @@ class TestOtherThanFiles:
         file.close()
 
     def test_directory(self, tmp_path: Path, clocks: Clocks) -> None:
-        """A folder is no log."""
+        """T258: A folder is no log."""
         with pytest.raises(IsADirectoryError):
             rotating(tmp_path, clocks).ensure()
 
     def test_symlink(self, tmp_path: Path, clocks: Clocks) -> None:
-        """A link is followed for writing and renamed itself, as by lumberjack."""
+        """T258: A link is followed for writing and renamed itself, as by lumberjack."""
         (tmp_path / "a.log").symlink_to(tmp_path / "target")
         file = rotating(tmp_path / "a.log", clocks, size=4)
         file.write(b"111\n")
@@ -550,7 +550,7 @@ class TestOneWriter:
     """T260: two processes that rotate one file would lose lines."""
 
     def test_second_is_refused(self, tmp_path: Path, clocks: Clocks) -> None:
-        """The second one hears why, and the first one is not disturbed."""
+        """T260: The second one hears why, and the first one is not disturbed."""
         path = tmp_path / "a.log"
         first = rotating(path, clocks)
         first.ensure()
@@ -560,7 +560,7 @@ class TestOneWriter:
         assert path.read_bytes() == b"one\n"
 
     def test_after_rotation(self, tmp_path: Path, clocks: Clocks) -> None:
-        """The new file is locked like the old one."""
+        """T260: The new file is locked like the old one."""
         first = rotating(tmp_path / "a.log", clocks, size=4)
         first.ensure()
         first.write(b"111\n")
@@ -569,7 +569,7 @@ class TestOneWriter:
             rotating(tmp_path / "a.log", clocks).ensure()
 
     def test_after_the_end(self, tmp_path: Path, clocks: Clocks) -> None:
-        """A closed file is free."""
+        """T260: A closed file is free."""
         first = rotating(tmp_path / "a.log", clocks)
         first.ensure()
         first.close()
