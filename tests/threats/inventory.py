@@ -31,7 +31,9 @@ GROUPS = {
 }
 
 _NO_SPOOL = "a spool on disk, for a durable mode, is not part of this version; losses are counted"
-_NO_OIDC = "JWT and OIDC are not part of this version; a token is a TokenReview's to judge"
+_NO_OIDC = (
+    "OIDC and fetched keys are not part of this version; such tokens are a TokenReview's to judge"
+)
 
 WITHOUT_A_TEST: dict[int, str] = {
     50: "a bad certificate ends the handshake (docs/parity.md), so the bearer token is not read",
