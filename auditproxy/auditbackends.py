@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from auditproxy import operatorlog
 from auditproxy.audit.backend import Backend, Deliverer
 from auditproxy.audit.metrics import Metrics
 from auditproxy.audit.throttle import TokenBucket
@@ -63,7 +64,9 @@ def open_backends(
     reopen = _nothing
     if options.audit_log.path or webhook is None:
         losses = Losses("log", metrics, report, time.monotonic)
-        log = open_log(options.audit_log, metrics, losses, report)
+        log = open_log(
+            options.audit_log, metrics, losses, operatorlog.limited(report, time.monotonic)
+        )
         reopen = log.reopen
         backends.append(_log(options.audit_log, log, metrics, losses))
         if options.audit_log.mode == "batch":

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from auditproxy.apis.audit import Event
 from auditproxy.audit.backend import Deliverer
 from auditproxy.audit.throttle import TokenBucket
+from auditproxy.backends.ending import finish
 from auditproxy.backends.losses import Losses
 
 PLUGIN = "buffered"
@@ -76,6 +77,7 @@ class BufferedBackend:
         self._clock = clock
         self._sleep = sleep
         self._queue: deque[Event] = deque()
+        self._forming: list[Event] = []
         self._bytes = 0
         self.waiting = 0
         self._arrival: asyncio.Future[bool] | None = None
@@ -133,7 +135,8 @@ class BufferedBackend:
         config = self._config
         loop = asyncio.get_running_loop()
         began = loop.time()
-        batch: list[Event] = []
+        # Not a variable: a shutdown that comes to its end here must still know of them.
+        batch = self._forming
         expires: float | None = None
         while len(batch) < config.max_size:
             if self._queue:
@@ -149,6 +152,7 @@ class BufferedBackend:
                 break
         while self._queue and len(batch) < config.along:
             batch.append(self._queue.popleft())
+        self._forming = []
         return tuple(batch)
 
     async def _more(self, expires: float | None) -> bool:
@@ -217,15 +221,13 @@ class BufferedBackend:
         self._wake()
         worker = self._worker
         if worker is not None:
-            await asyncio.wait({worker}, timeout=grace)
-            late = [task for task in (worker, *self._sends) if not task.done()]
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
-            if self._queue:
-                rest = tuple(self._queue)
-                self._queue.clear()
+            await finish({worker}, grace)
+            # The worker is gone, so there are no more; each has begun and counts its own.
+            await finish(set(self._sends), 0.0)
+            rest = (*self._forming, *self._queue)
+            self._forming = []
+            self._queue.clear()
+            if rest:
                 self._dropped_at_shutdown(rest)
         await self._deliverer.shutdown()
         self._losses.tell_rest()

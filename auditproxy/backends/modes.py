@@ -10,6 +10,7 @@ import asyncio
 
 from auditproxy.apis.audit import Event
 from auditproxy.audit.backend import Backend, Deliverer, Outcome
+from auditproxy.backends.ending import finish
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.outcomes import whatever
 
@@ -98,14 +99,3 @@ class Awaited:
 
     def __str__(self) -> str:
         return str(self._deliverer)
-
-
-async def finish(tasks: "set[asyncio.Task[bool]]", grace: float) -> None:
-    """Wait for tasks; those that are not done after ``grace`` seconds are cancelled."""
-    if not tasks:
-        return
-    _, late = await asyncio.wait(tasks, timeout=grace)
-    for task in late:
-        task.cancel()
-    if late:
-        await asyncio.wait(late)

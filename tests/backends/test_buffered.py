@@ -207,3 +207,35 @@ async def test_events_that_wait_go_along() -> None:
     await recorder.until(2)
     assert [len(batch) for batch in recorder.batches] == [8, 2]
     await backend.shutdown(10.0)
+
+
+@pytest.mark.parametrize("turns", range(6))
+@pytest.mark.parametrize("in_order", [True, False])
+async def test_no_event_is_forgotten_at_a_sudden_end(turns: int, in_order: bool) -> None:
+    """R16: wherever the worker is when there is no time left, each event is delivered or dropped."""
+    recorder, told = Recorder(), told_webhook()
+    backend = buffered(recorder, told, in_order=in_order, maximum_sends=2)
+    recorder.gate.clear()
+    backend.process_events(events(22))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    under_way = recorder.under_way
+    await backend.shutdown(0.0)
+    # What had begun is its deliverer's to count; this one counts nothing.
+    begun = 4 * recorder.most_under_way
+    assert dropped(told.metrics, "shutdown", "webhook") == 22 - begun
+    assert under_way <= recorder.most_under_way
+    assert backend.waiting == 0
+
+
+async def test_sudden_end_while_a_batch_forms() -> None:
+    """Events of a batch that is not full yet are dropped and counted, not forgotten."""
+    recorder, told = Recorder(), told_webhook()
+    backend = buffered(recorder, told)
+    backend.process_events(events(2))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    recorder.gate.clear()
+    await backend.shutdown(0.0)
+    counted = dropped(told.metrics, "shutdown", "webhook") + 2 * recorder.most_under_way
+    assert counted == 2
