@@ -124,8 +124,8 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[Cluster]:
-    """Start etcd and kube-apiserver in ``folder``; both are stopped at the end."""
+def running(folder: Path, *flags: str) -> Iterator[Cluster]:
+    """Start etcd and kube-apiserver in ``folder``, with more flags; both are stopped at the end."""
     binaries = assets()
     assert binaries is not None
     pki = folder / "pki"
@@ -183,6 +183,7 @@ def running(folder: Path) -> Iterator[Cluster]:
                     f"--audit-policy-file={folder / 'policy.yaml'}",
                     f"--audit-log-path={folder / 'audit.log'}",
                     "--disable-admission-plugins=ServiceAccount",
+                    *flags,
                 ],
                 stdout=logs[1],
                 stderr=logs[1],

@@ -44,6 +44,7 @@ class Receiver:
         self.connections = 0
         self.port = 0
         self.gate: asyncio.Event | None = None
+        self._arrived = asyncio.Event()
         self._script = list(script)
         self._context = context
         self._now = 0
@@ -69,6 +70,12 @@ class Receiver:
         """Where it listens."""
         return f"{'https' if self._context else 'http'}://127.0.0.1:{self.port}"
 
+    async def until_received(self, count: int) -> None:
+        """Wait until so many requests came."""
+        while len(self.received) < count:
+            self._arrived.clear()
+            await self._arrived.wait()
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -91,6 +98,7 @@ class Receiver:
         secured = writer.get_extra_info("ssl_object")
         peer = bool(secured and secured.getpeercert(True))
         self.received.append(Received(head[0], headers, body, peer))
+        self._arrived.set()
         self._now += 1
         self.most = max(self.most, self._now)
         try:
