@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.proxy import proxy_before, request
-from tests.fakes.upstream import FakeUpstream, answer, replying
+from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
 
 PODS = "/api/v1/namespaces/default/pods"
 JSON = b"Content-Type: application/json"
@@ -128,3 +128,41 @@ async def test_a_packed_bomb(tmp_path: Path) -> None:
         assert got.body == bomb
         note = proxy.events[-1]["annotations"]["auditproxy.io/response-object-omitted"]
         assert "when unpacked" in note
+
+
+@pytest.mark.parametrize("size", [0, 1024 * 1024, 3 * 1024 * 1024, 3 * 1024 * 1024 + 1])
+async def test_the_upstream_decides_on_size(tmp_path: Path, size: int) -> None:
+    """T213: bodies stream up whatever their size; kube-apiserver's 413 is the client's answer."""
+    allowed = 3 * 1024 * 1024
+    refused = answer(413, b'{"kind":"Status","apiVersion":"v1","code":413}', JSON)
+    body = b'"' + b"x" * (size - 2) + b'"' if size else b""
+
+    async def script(connection: FakeConnection) -> None:
+        _, got = await connection.read_request()
+        connection.send(refused if len(got) > allowed else CREATED)
+
+    async with (
+        FakeUpstream(script) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        got = await proxy.ask(request("POST", PODS, "Content-Type: application/json", body=body))
+        assert got.status == (413 if size > allowed else 201)
+        assert upstream.connections[0].received.endswith(body)
+        assert proxy.events[-1]["responseStatus"]["code"] == got.status
+
+
+async def test_many_small_chunks(tmp_path: Path) -> None:
+    """T219: a body in a hundred thousand chunks of one byte passes, and its event has it whole."""
+    body = b'{"kind":"Pod","apiVersion":"v1","a":"' + b"x" * 100_000 + b'"}'
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
+    head = request("POST", PODS, "Content-Type: application/json").replace(
+        b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n", 1
+    )
+    async with (
+        FakeUpstream(replying(CREATED)) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        assert b"Content-Length" not in head
+        got = await proxy.ask(head + chunks)
+        assert got.status == 201
+        assert proxy.events[-1]["requestObject"]["a"] == "x" * 100_000

@@ -531,7 +531,7 @@ async def test_expect_continue(tmp_path: Path) -> None:
 
 
 async def test_large_upload(tmp_path: Path) -> None:
-    """A large body streams up unchanged; past the limit of the copy the event says so."""
+    """T215: a large body streams up unchanged; past the limit of the copy the event says so."""
     body = b'{"a":"' + b"x" * (4 * 1024 * 1024) + b'"}'
     async with (
         FakeUpstream(replying(answer(200, POD, JSON))) as upstream,

@@ -26,6 +26,7 @@ GROUPS = {
     "C": ("path and query confusion", range(122, 153)),
     "D": ("policy evasion and the truth of events", range(153, 188)),
     "E": ("upgrades and streams", range(188, 213)),
+    "F": ("limits of bodies", range(213, 228)),
     "G": ("sinks: the receiver, the disk, the log file", range(244, 261)),
     "J": ("secrets", range(296, 312)),
 }
@@ -41,6 +42,7 @@ WITHOUT_A_TEST: dict[int, str] = {
     165: "as on kube-apiserver: a policy that omits RequestReceived leaves blocking-strict nothing "
     "to wait for (manifests/policy-sample.yaml says so)",
     177: "as on kube-apiserver: truncation takes the bodies and drops what is too large even so",
+    216: "a body has the time of --request-timeout, then 504; no progress is asked for within it",
     **dict.fromkeys((244, 246, 249, 250), _NO_SPOOL),
     304: "--check-config does not judge the levels of a policy",
     **dict.fromkeys((*range(56, 60), *range(62, 65), *range(67, 71)), _NO_OIDC),
