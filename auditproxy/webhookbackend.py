@@ -11,8 +11,9 @@ import time
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
+from auditproxy.audit.metrics import Metrics
 from auditproxy.backends.losses import Losses
-from auditproxy.backends.webhook import WebhookBackend, WrittenMetrics
+from auditproxy.backends.webhook import WebhookBackend
 from auditproxy.backends.webhook_client import (
     WebhookClient,
     WebhookError,
@@ -37,7 +38,7 @@ def open_webhook(
     path: str,
     *,
     initial_backoff: int,
-    metrics: WrittenMetrics,
+    metrics: Metrics,
     losses: Losses,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> WebhookBackend:

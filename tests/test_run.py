@@ -57,12 +57,16 @@ class Started:
             while expected not in (await self.health("/metrics")).body:
                 pass
 
-    async def ask(self, raw: bytes) -> Answer:
-        """One request over TLS, whose certificate is the self-signed one."""
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection over TLS, whose certificate is the self-signed one."""
         context = ssl.create_default_context(cafile=str(self.folder / "certs" / "auditproxy.crt"))
-        reader, writer = await asyncio.open_connection(
+        return await asyncio.open_connection(
             "127.0.0.1", self.port, ssl=context, server_hostname="localhost"
         )
+
+    async def ask(self, raw: bytes) -> Answer:
+        """One request on a connection of its own."""
+        reader, writer = await self.connect()
         try:
             writer.write(raw)
             async with asyncio.timeout(10):
@@ -158,10 +162,7 @@ async def test_watch_is_ended_with_its_event(tmp_path: Path) -> None:
         await connection.wait_closed(20)
 
     async with FakeUpstream(script) as upstream, started(upstream.port, tmp_path) as proxy:
-        context = ssl.create_default_context(cafile=str(tmp_path / "certs" / "auditproxy.crt"))
-        reader, writer = await asyncio.open_connection(
-            "127.0.0.1", proxy.port, ssl=context, server_hostname="localhost"
-        )
+        reader, writer = await proxy.connect()
         writer.write(request("GET", "/api/v1/pods?watch=1"))
         async with asyncio.timeout(10):
             await reader.readuntil(b"hi")

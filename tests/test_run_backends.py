@@ -4,7 +4,6 @@ import asyncio
 import json
 import shutil
 import signal
-import ssl
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +59,7 @@ async def test_both_backends(tmp_path: Path) -> None:
             await proxy.until_said("union[ignoreErrors<log>,buffered<webhook>]")
             for _ in range(5):
                 assert (await proxy.ask(request())).status == 200
-            trust = ssl.create_default_context(cafile=str(tmp_path / "certs" / "auditproxy.crt"))
-            reader, writer = await asyncio.open_connection(
-                "127.0.0.1", proxy.port, ssl=trust, server_hostname="localhost"
-            )
+            reader, writer = await proxy.connect()
             writer.write(request("GET", "/api/v1/pods?watch=1"))
             async with asyncio.timeout(10):
                 await reader.readuntil(b"hi")

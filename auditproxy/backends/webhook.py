@@ -13,10 +13,10 @@ the events. ``auditID`` and ``stage`` together name an event.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 from auditproxy.apis.audit import API_VERSION, Event
 from auditproxy.audit.encode import Encoder, json_line
+from auditproxy.audit.metrics import Metrics
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.webhook_client import WebhookClient, WebhookError
 
@@ -35,14 +35,6 @@ JITTER = 0.2
 _EVENT_HEAD = f'{{"kind":"Event","apiVersion":"{API_VERSION}",'.encode()
 _LIST_HEAD = f'{{"kind":"EventList","apiVersion":"{API_VERSION}","metadata":{{}},"items":['.encode()
 _LIST_TAIL = b"]}\n"
-
-
-class WrittenMetrics(Protocol):
-    """Counts events that arrived."""
-
-    def written(self, backend: str, count: int = 1) -> None:
-        """``count`` events arrived."""
-        ...
 
 
 def event_list(lines: list[bytes]) -> bytes:
@@ -65,7 +57,7 @@ class WebhookBackend:
         *,
         initial_backoff: float,
         losses: Losses,
-        metrics: WrittenMetrics,
+        metrics: Metrics,
         sleep: Callable[[float], Awaitable[None]],
         random: Callable[[], float],
         encode: Encoder = json_line,

@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import yarl
 
+from auditproxy.request.accept import parse_media_type
+
 ATTEMPT_TIMEOUT = 30.0
 """Seconds of one attempt, from connecting to the end of the answer."""
 
@@ -32,10 +34,6 @@ MAXIMUM_ANSWER = 1024 * 1024
 MAXIMUM_CONNECTIONS = 100
 """Attempts under way at once; the others wait for their turn outside their time."""
 
-_WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_PARAMETER = rf';[ \t]*({_WORD})[ \t]*=[ \t]*(?:{_WORD}|"(?:[^"\\]|\\.)*")[ \t]*'
-_MEDIA_TYPE = re.compile(rf"[ \t]*{_WORD}(?:/{_WORD})?[ \t]*((?:{_PARAMETER})*)(?:;[ \t]*)?")
-_PARAMETERS = re.compile(_PARAMETER)
 _SECONDS = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 
 
@@ -84,15 +82,6 @@ def request_url(server: str) -> str:
     """The URL to post to: without a slash at its end, without its query (as client-go)."""
     url = urlsplit(server)
     return f"{url.scheme}://{url.netloc}{url.path.rstrip('/') or '/'}?timeout=30s"
-
-
-def is_media_type(text: str) -> bool:
-    """Whether Go's mime.ParseMediaType takes a Content-Type."""
-    match = _MEDIA_TYPE.fullmatch(text)
-    if match is None:
-        return False
-    names = [name.lower() for name in _PARAMETERS.findall(match.group(1))]
-    return len(names) == len(set(names))
 
 
 class WebhookClient:
@@ -186,7 +175,7 @@ class WebhookClient:
                 return 101, None
             await _read(answer)
             media_type = answer.headers.get("Content-Type", "")
-            if media_type and not is_media_type(media_type):
+            if media_type and parse_media_type(media_type) is None:
                 raise WebhookError("bad-answer", f"{target.place}: malformed Content-Type")
             seconds = answer.headers.get("Retry-After", "")
             return answer.status, int(seconds) if _SECONDS.fullmatch(seconds) else None

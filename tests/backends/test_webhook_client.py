@@ -5,14 +5,11 @@ import ssl
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from auditproxy.backends.webhook_client import (
     WebhookClient,
     WebhookError,
     WebhookTarget,
-    is_media_type,
     request_url,
 )
 from tests.fakes.webhook import DRIP, HANG, HUGE, RESET, Receiver, Step, answer, server_context
@@ -93,35 +90,6 @@ async def failure(receiver: Receiver, *, timeout: float = 30.0) -> WebhookError:
 def test_request_url(server: str, url: str) -> None:
     """The path loses the slash at its end, the query is replaced."""
     assert request_url(server) == url
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("application/json", True),
-        ("text", True),
-        ("text/plain; charset=utf-8", True),
-        ('text/plain; charset="a;b"', True),
-        ("text/plain;", True),
-        ("text/", False),
-        ("/plain", False),
-        ("text/plain/x", False),
-        ("text plain", False),
-        ("text/plain; charset", False),
-        ("text/plain; a=1; A=2", False),
-        (";", False),
-    ],
-)
-def test_is_media_type(text: str, expected: bool) -> None:
-    """As Go's mime.ParseMediaType."""
-    assert is_media_type(text) is expected
-
-
-@given(st.text(alphabet='a/;= "\\\t,', max_size=60))
-def test_is_media_type_ends(text: str) -> None:
-    """Any text is answered for, and a bad end is always seen."""
-    is_media_type(text)
-    assert not is_media_type(text + ",")
 
 
 async def test_what_is_sent() -> None:

@@ -9,7 +9,6 @@ import os
 import re
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,8 @@ from auditproxy.run import build
 from tests.conformance.client import read_answer
 from tests.conformance.compare import differences
 from tests.e2e.cluster import ADMIN_TOKEN, VIEWER_TOKEN, Cluster, assets, running
-from tests.e2e.kubelet import NODE, NODE_OBJECT, RUNNING, Kubelet, node_status
+from tests.e2e.direct_path import proxy_of
+from tests.e2e.kubelet import NODE, NODE_OBJECT, RUNNING, node_status
 from tests.fakes.options import options
 from tests.kubectl import kubectl_binaries, minor_version
 
@@ -146,41 +146,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("cluster")
     with running(folder) as cluster:
         upstream = cluster.kubeconfig("upstream", certificate=folder / "pki" / "auditproxy.crt")
-        log = folder / "proxy-audit.log"
-        started = threading.Event()
-        stop: list[Any] = []
-
-        async def serve() -> None:
-            proxy = await build(
-                options(
-                    kubeconfig=str(upstream),
-                    audit_policy_file=str(cluster.policy),
-                    audit_log_path=str(log),
-                    token_auth_file=str(cluster.tokens),
-                    client_ca_file=str(cluster.ca),
-                    tls_cert_file=str(folder / "pki" / "server.crt"),
-                    tls_private_key_file=str(folder / "pki" / "server.key"),
-                    audit_authorization_annotations="review",
-                    audit_redact="none",
-                ),
-                tls=True,
-            )
-            await proxy.start()
-            kubelet = Kubelet(folder / "pki")
-            await kubelet.start()
-            ending = asyncio.Event()
-            stop.extend((asyncio.get_running_loop(), ending, proxy.port, kubelet.port))
-            started.set()
-            await ending.wait()
-            await proxy.close()
-            await kubelet.close()
-
-        thread = threading.Thread(target=lambda: asyncio.run(serve()))
-        thread.start()
-        try:
-            assert started.wait(60), "the proxy did not start"
-            loop, ending, port, kubelet_port = stop
-            url = f"https://127.0.0.1:{port}"
+        with proxy_of(
+            cluster,
+            upstream,
+            token_auth_file=str(cluster.tokens),
+            audit_authorization_annotations="review",
+            audit_redact="none",
+        ) as (url, kubelet_port):
             direct = cluster.kubeconfig("direct", token=ADMIN_TOKEN)
             newest = kubectl_binaries()[0]
             for command, stdin in (
@@ -197,12 +169,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
                 cluster,
                 direct,
                 cluster.kubeconfig("proxied", token=ADMIN_TOKEN, url=url),
-                log,
+                folder / "proxy-audit.log",
                 url,
             )
-            loop.call_soon_threadsafe(ending.set)
-        finally:
-            thread.join(30)
 
 
 def kubectl(

@@ -205,6 +205,35 @@ def test_parse_media_type(text: str, expected: str | None) -> None:
     assert parse_media_type(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("application/json", True),
+        ("text", True),
+        ("text/plain; charset=utf-8", True),
+        ('text/plain; charset="a;b"', True),
+        ("text/plain;", True),
+        ("text/", False),
+        ("/plain", False),
+        ("text/plain/x", False),
+        ("text plain", False),
+        ("text/plain; charset", False),
+        ("text/plain; a=1; A=2", False),
+        (";", False),
+    ],
+)
+def test_is_media_type(text: str, expected: bool) -> None:
+    """As Go's mime.ParseMediaType."""
+    assert (parse_media_type(text) is not None) is expected
+
+
+@given(st.text(alphabet='a/;= "\\\t,', max_size=60))
+def test_is_media_type_ends(text: str) -> None:
+    """Any text is answered for, and a bad end is always seen."""
+    parse_media_type(text)
+    assert parse_media_type(text + ",") is None
+
+
 HEADER = st.text('*/;=,. q01ajsonyplictxmk-\t"\\\u212a\udcff', max_size=60)
 
 
