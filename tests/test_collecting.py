@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.fakes.proxy import proxy_before, request
 from tests.fakes.upstream import FakeUpstream, answer, replying
@@ -30,6 +31,7 @@ REQUESTS = 45
 DEADLINE = 20.0
 
 rsyslogd = shutil.which("rsyslogd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+fluent_bit = shutil.which("fluent-bit", path=f"{os.environ.get('PATH', '')}:/opt/fluent-bit/bin")
 kalt = shutil.which("kalt", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
 
 
@@ -58,7 +60,8 @@ async def serve(
             assert got.status == 200
             ids.append(got.header("audit-id"))
             await after_each()
-        assert proxy.metric("auditproxy_audit_events_dropped_total") == 0
+        written = proxy.metric("auditproxy_audit_events_written_total", plugin="log")
+        assert written == len(STAGES) * count
     return ids
 
 
@@ -248,3 +251,71 @@ class TestRsyslog:
             await receiver.until(lambda: len(receiver.lines) > 1)
             with pytest.raises(ValueError, match="Expecting|Unterminated"):
                 json.loads(receiver.lines[1])
+
+
+def settings_of(title: str) -> dict[str, Any]:
+    """The YAML that docs/collecting.md gives below a heading."""
+    page = (Path(__file__).parents[1] / "docs" / "collecting.md").read_text(encoding="utf-8")
+    block = page.partition(f"\n## {title}\n")[2].partition("```yaml\n")[2].partition("```")[0]
+    settings: dict[str, Any] = yaml.safe_load(block)
+    return settings
+
+
+@asynccontextmanager
+async def following(folder: Path, **changes: Any) -> AsyncIterator[asyncio.StreamReader]:
+    """A real Fluent Bit with docs/collecting.md's settings; what it delivers, a record a line."""
+    assert fluent_bit is not None
+    settings = settings_of("Fluent Bit")
+    (tail,) = settings["pipeline"]["inputs"]
+    assert Path(tail["path"]).name == "audit*.log"
+    tail |= {"path": str(folder / "audit*.log"), "db": str(folder / "audit.db")}
+    # A second is the least: the documented five would only make the test longer.
+    tail |= {"refresh_interval": 1, **changes}
+    (folder / "parsers.conf").write_text("[PARSER]\n    Name json\n    Format json\n")
+    settings["service"] = {"flush": 1, "parsers_file": str(folder / "parsers.conf")}
+    settings["pipeline"]["outputs"] = [
+        {"name": "stdout", "match": "audit", "format": "json_lines", "json_date_key": False}
+    ]
+    configuration = folder / "fluent-bit.yaml"
+    configuration.write_text(yaml.safe_dump(settings))
+    process = await asyncio.create_subprocess_exec(
+        fluent_bit, "-q", "-c", str(configuration),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, limit=1 << 24,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        yield process.stdout
+    finally:
+        process.kill()
+        await process.wait()
+
+
+@pytest.mark.skipif(fluent_bit is None, reason="there is no fluent-bit")
+class TestFluentBit:
+    """Fluent Bit's tail input, with the settings of docs/collecting.md as they stand there."""
+
+    @pytest.mark.parametrize("late", [False, True])
+    async def test_every_event_once(self, tmp_path: Path, late: bool) -> None:
+        """Lines of 100 KB arrive once each over four rotations, written before it starts or after."""
+        if late:
+            ids = await serve(tmp_path, CONFIG_MAP, REQUESTS)
+        async with following(tmp_path) as records:
+            if not late:
+                ids = await serve(tmp_path, CONFIG_MAP, REQUESTS)
+            assert len(list(tmp_path.glob("audit-*.log"))) >= 3
+            async with asyncio.timeout(DEADLINE):
+                events = [
+                    json.loads(await records.readline()) for _ in range(len(STAGES) * REQUESTS)
+                ]
+        of_each_request(events, ids)
+
+    async def test_long_lines_at_its_default(self, tmp_path: Path) -> None:
+        """Without the two sizes lines of 100 KB do not arrive: after the first short one comes
+        the next short one.
+        """
+        ids = await serve(tmp_path, CONFIG_MAP, 2)
+        sizes = {"buffer_chunk_size": "32k", "buffer_max_size": "32k"}
+        async with following(tmp_path, **sizes) as records, asyncio.timeout(DEADLINE):
+            events = [json.loads(await records.readline()) for _ in range(2)]
+        found = [(event["auditID"], event["stage"]) for event in events]
+        assert found == [(one, "RequestReceived") for one in ids]
