@@ -14,12 +14,14 @@ from typing import Any
 import msgspec
 
 from auditproxy.apis.user import UserInfo
-from auditproxy.authentication.authenticator import AuthenticationError
+from auditproxy.authentication.authenticator import AuthenticationError, TokenUser
 from auditproxy.authentication.jws import Jws, parse_jws, signed_by
 from auditproxy.authentication.publickeys import PublicKey
 
 LEEWAY = 60
 """Seconds by which clocks may differ."""
+
+NANOSECONDS = 1_000_000_000
 
 LEGACY_ISSUER = "kubernetes/serviceaccount"
 
@@ -68,8 +70,8 @@ class ServiceAccountAuthenticator:
         self._audiences = frozenset(audiences)
         self._clock = clock
 
-    async def authenticate_token(self, token: str) -> UserInfo | None:
-        """The service account; None for a token of somebody else.
+    async def authenticate_token(self, token: str) -> TokenUser | None:
+        """The service account until ``exp``; None for a token of somebody else.
 
         Raises AuthenticationError for a token in an issuer's name that is not good.
         """
@@ -86,7 +88,7 @@ class ServiceAccountAuthenticator:
                 "the audiences of the service account token are not those of this server"
             )
         _check_times(claims, self._clock())
-        return _user(claims)
+        return TokenUser(_user(claims), expires=int(claims.exp) * NANOSECONDS)
 
     def _check_signature(self, jws: Jws) -> None:
         """Only keys with the id that the token names are tried, all when it names none."""

@@ -16,7 +16,7 @@ from typing import Protocol
 import msgspec
 
 from auditproxy.apis.user import ANONYMOUS, UNAUTHENTICATED, UserInfo
-from auditproxy.authentication.authenticator import AuthenticationError
+from auditproxy.authentication.authenticator import AuthenticationError, TokenUser
 
 TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path
 SELF_SUBJECT_REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -41,9 +41,10 @@ class TokenReviewAuthenticator:
     def __init__(self, reviewer: Reviewer) -> None:
         self._reviewer = reviewer
 
-    async def authenticate_token(self, token: str) -> UserInfo | None:
+    async def authenticate_token(self, token: str) -> TokenUser | None:
         """The reviewer's answer; a token that no header can carry is nobody's."""
-        return await self._reviewer.review(token) if sendable(token) else None
+        user = await self._reviewer.review(token) if sendable(token) else None
+        return None if user is None else TokenUser(user)
 
 
 def sendable(token: str) -> bool:

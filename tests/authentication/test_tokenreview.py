@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.apis.user import UserInfo
-from auditproxy.authentication.authenticator import AuthenticationError
+from auditproxy.authentication.authenticator import AuthenticationError, TokenUser
 from auditproxy.authentication.tokenreview import (
     TokenReviewAuthenticator,
     cache_key,
@@ -145,7 +145,7 @@ async def test_the_reviewer_decides() -> None:
             return ALICE if token == "good" else None
 
     authenticator = TokenReviewAuthenticator(Alice())
-    assert await authenticator.authenticate_token("good") == ALICE
+    assert await authenticator.authenticate_token("good") == TokenUser(ALICE)
     assert await authenticator.authenticate_token("bad") is None
 
 
