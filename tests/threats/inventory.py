@@ -38,7 +38,6 @@ _NO_OIDC = (
 
 WITHOUT_A_TEST: dict[int, str] = {
     50: "a bad certificate ends the handshake (docs/parity.md), so the bearer token is not read",
-    81: "which authenticators there are is said by flags, and a flag's change means a restart",
     165: "as on kube-apiserver: a policy that omits RequestReceived leaves blocking-strict nothing "
     "to wait for (manifests/policy-sample.yaml says so)",
     177: "as on kube-apiserver: truncation takes the bodies and drops what is too large even so",
