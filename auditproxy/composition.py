@@ -31,6 +31,7 @@ from auditproxy.options import Options
 from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.server.apiclient import ApiClient
+from auditproxy.server.captures import CaptureLimits, CaptureRoom, fault_of_folder
 from auditproxy.server.connectionfacts import facts_of
 from auditproxy.server.credentials import UpstreamTarget
 from auditproxy.server.kubeconfig import Upstream
@@ -80,6 +81,7 @@ class Composed:
         self._sink = sink
         self._metrics = metrics
         self._report = report
+        self._room = capture_room(options, metrics, report)
         self._connected = connect(options, files.upstream)
         # Streams may still run over what was replaced; it is gone with the last of them.
         self._replaced: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -101,6 +103,7 @@ class Composed:
         """Close reviews and upstream connections."""
         for each in (*self._connected.closers, *self._connected.pools, *self._replaced):
             await each.close()
+        self._room.close()
 
     def _services(self) -> Services:
         options, files, connected = self._options, self.files, self._connected
@@ -146,9 +149,23 @@ class Composed:
                 request_copy=options.audit.capture_request_limit,
                 response_copy=options.audit.capture_response_limit,
             ),
+            room=self._room,
             front_proxy=front_proxy_headers(options),
             trusted_proxies=trusted_proxies(options),
         )
+
+
+def capture_room(options: Options, metrics: Metrics, report: Callable[[str], None]) -> CaptureRoom:
+    """The room for copies of bodies; without files where the system's folder takes none."""
+    audit = options.audit
+    files = 0 if fault_of_folder(audit.capture_spill_dir) else audit.capture_spill_limit
+    room = CaptureRoom(
+        CaptureLimits(audit.capture_memory_limit, files, audit.capture_spill_dir),
+        dropped=metrics.captures.dropped,
+        report=report,
+    )
+    metrics.captures.holding(room.settle, lambda: room.in_files)
+    return room
 
 
 def x509_authenticator(options: Options, files: Files) -> X509Authenticator | None:

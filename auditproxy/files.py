@@ -15,10 +15,12 @@ from auditproxy.authentication.publickeys import PublicKey, PublicKeyError, read
 from auditproxy.authentication.tokenfile import TokenFile, TokenFileError, parse_token_file
 from auditproxy.authentication.verification import BundleError, CertificateAuthorities
 from auditproxy.options import Options
+from auditproxy.options.audit import AuditOptions
 from auditproxy.redactionfile import read_redactor
 from auditproxy.serializer.wiredecoder import Decoder
 from auditproxy.serializer.wiretable import WireTableError, merged
 from auditproxy.serializer.wiretable import parse as parse_table
+from auditproxy.server.captures import fault_of_folder
 from auditproxy.server.credentials import CredentialError
 from auditproxy.server.frontproxy import with_front_proxy
 from auditproxy.server.kubeconfig import Upstream, load_upstream
@@ -58,6 +60,7 @@ def read_files(options: Options) -> Files:
     upstream = read_upstream(options, faults, notes)
     types = read_types(options.audit.protobuf_tables, faults)
     check_webhook(options.audit_webhook.config_file, faults)
+    check_captures(options.audit, faults, notes)
     service_account_keys = read_service_account_keys(
         options.authentication.service_account_key_file, faults
     )
@@ -257,6 +260,23 @@ def read_service_account_keys(paths: tuple[str, ...], faults: list[str]) -> tupl
         except PublicKeyError as error:
             faults.append(f"--service-account-key-file {path}: {error}")
     return tuple(keys)
+
+
+def check_captures(audit: AuditOptions, faults: list[str], notes: list[str]) -> None:
+    """Whether large bodies can be kept in temporary files; only a folder that was named must do."""
+    if not audit.capture_spill_limit:
+        return
+    why = fault_of_folder(audit.capture_spill_dir)
+    if why and audit.capture_spill_dir:
+        faults.append(
+            f"--audit-capture-spill-dir {audit.capture_spill_dir} takes no temporary file: {why}; "
+            "name a folder that can be written, or give --audit-capture-spill-limit=0"
+        )
+    elif why:
+        notes.append(
+            f"the system's temporary folder takes no file ({why}): copies of bodies stay within "
+            "--audit-capture-memory-limit; give --audit-capture-spill-dir for more"
+        )
 
 
 def check_webhook(path: str, faults: list[str]) -> None:

@@ -54,11 +54,17 @@ def truncate(
 def _fit(event: Event, maximum: int) -> tuple[Event | None, int]:
     """The event, without its bodies if need be, and its size; None when it never fits."""
     size = _size(event)
-    if size > maximum and event.level in _WITH_BODIES:
-        annotations = dict(sorted({**event.annotations, TRUNCATED: "true"}.items()))
-        event = replace(event, request_object=None, response_object=None, annotations=annotations)
-        size = _size(event)
+    if size > maximum and (smaller := without_bodies(event)) is not None:
+        event, size = smaller, _size(smaller)
     return (None if size > maximum else event), size
+
+
+def without_bodies(event: Event) -> Event | None:
+    """The event without its bodies, marked as truncated; None where its level has none."""
+    if event.level not in _WITH_BODIES:
+        return None
+    annotations = dict(sorted({**event.annotations, TRUNCATED: "true"}.items()))
+    return replace(event, request_object=None, response_object=None, annotations=annotations)
 
 
 def _size(event: Event) -> int:

@@ -19,6 +19,7 @@ from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeade
 from auditproxy.request.headers import ClientHeaders, RawHeaders
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.serializer.wiredecoder import Decoder
+from auditproxy.server.captures import CaptureRoom
 from auditproxy.server.upstream import UpstreamPool
 
 
@@ -95,6 +96,7 @@ class Services:
     report: Callable[[str], None]
     redactor: Redactor | None = None
     limits: Limits = field(default_factory=Limits)
+    room: CaptureRoom = field(default_factory=CaptureRoom)
     front_proxy: FrontProxyHeaders = NO_FRONT_PROXY
     trusted_proxies: TrustedProxies | None = None
     types: Decoder = BUILTIN_TYPES

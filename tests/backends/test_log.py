@@ -1,7 +1,9 @@
 """The log backend: what it writes, counts and tells."""
 
+import datetime
 import errno
 import itertools
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ from auditproxy.audit.encode import Encoder, json_line
 from auditproxy.audit.metrics import Metrics
 from auditproxy.backends.log import LogBackend, StandardOutput, describe, drop_reason
 from auditproxy.backends.losses import Losses
-from auditproxy.backends.rotation import LineTooLongError, ShortWriteError
+from auditproxy.backends.rotation import LineTooLongError, RotatingFile, ShortWriteError
 from tests.fakes.backends import event
 
 
@@ -185,6 +187,33 @@ def test_reader_of_standard_output_gone() -> None:
         value(metrics, "auditproxy_audit_events_dropped_total", plugin="log", reason="broken-pipe")
         == 1
     )
+
+
+def test_too_large_with_its_bodies(tmp_path: Path) -> None:
+    """A line over the file's size goes without bodies, marked and told; kube-apiserver loses it."""
+    writer = RotatingFile(
+        tmp_path / "log",
+        maximum_size=1000,
+        maximum_backups=0,
+        maximum_age=0,
+        compress=False,
+        now=lambda: datetime.datetime.now(datetime.UTC),
+        monotonic=lambda: 0.0,
+        in_background=lambda work: None,
+        on_reopened=lambda reason: None,
+    )
+    log, metrics, told = backend(writer)
+    body = b'{"a":"' + b"x" * 2000 + b'"}'
+    assert log.process_events((event("a", level="RequestResponse", body=body),)) is True
+    log.close()
+    written = json.loads((tmp_path / "log").read_bytes())
+    assert written["annotations"] == {"audit.k8s.io/truncated": "true"}
+    assert "requestObject" not in written
+    assert value(metrics, "auditproxy_audit_events_written_total", plugin="log") == 1
+    assert told == [
+        "audit plugin 'log': an event larger than --audit-log-maxsize was written without its "
+        "bodies"
+    ]
 
 
 def test_accounting(tmp_path: Path) -> None:
