@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from auditproxy.apis.audit import Stage
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.metrics import Metrics
-from auditproxy.audit.policy import PolicyRuleEvaluator
+from auditproxy.audit.policy import PolicyRuleEvaluator, with_stage
 from auditproxy.authentication.authenticator import TokenAuthenticator
 from auditproxy.authentication.authenticatorfactory import new_authenticator
 from auditproxy.authentication.requestheader import (
@@ -26,7 +27,7 @@ from auditproxy.authentication.tokenreview import Reviewer, TokenReviewAuthentic
 from auditproxy.authentication.x509 import X509Authenticator
 from auditproxy.authorization.authorizer import Authorizer, PrivilegedGroupAuthorizer
 from auditproxy.authorization.impersonation import DeferredImpersonator, Impersonator
-from auditproxy.files import Files
+from auditproxy.files import Files, is_strict
 from auditproxy.options import Options
 from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
 from auditproxy.request.sourceips import TrustedProxies
@@ -130,7 +131,11 @@ class Composed:
                 tokens=tuple(tokens),
                 anonymous=options.authentication.anonymous_auth,
             ),
-            evaluator=PolicyRuleEvaluator(files.policy),
+            evaluator=PolicyRuleEvaluator(
+                with_stage(files.policy, Stage.REQUEST_RECEIVED)
+                if is_strict(options)
+                else files.policy
+            ),
             sink=self._sink,
             metrics=self._metrics,
             impersonator=connected.impersonator,

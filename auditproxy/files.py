@@ -10,12 +10,14 @@ from auditproxy.apis.audit import Policy
 from auditproxy.audit.builtin import BUILTIN_POLICY
 from auditproxy.audit.objects import BUILTIN_TYPES
 from auditproxy.audit.policy import PolicyError, load_policy
+from auditproxy.audit.policy_advice import advice
 from auditproxy.audit.redact import Redactor
 from auditproxy.authentication.publickeys import PublicKey, PublicKeyError, read_public_keys
 from auditproxy.authentication.tokenfile import TokenFile, TokenFileError, parse_token_file
 from auditproxy.authentication.verification import BundleError, CertificateAuthorities
 from auditproxy.options import Options
 from auditproxy.options.audit import AuditOptions
+from auditproxy.options.backends import STRICT
 from auditproxy.redactionfile import read_redactor
 from auditproxy.serializer.wiredecoder import Decoder
 from auditproxy.serializer.wiretable import WireTableError, merged
@@ -55,7 +57,7 @@ def read_files(options: Options) -> Files:
     """Read and check every file; raises FilesError with all faults."""
     faults: list[str] = []
     notes: list[str] = []
-    policy = read_policy(options.audit.policy_file, faults, notes)
+    policy = read_policy(options, faults, notes)
     token_file = read_token_file(options.authentication.token_auth_file, faults, notes)
     upstream = read_upstream(options, faults, notes)
     types = read_types(options.audit.protobuf_tables, faults)
@@ -167,8 +169,9 @@ def overlap_faults(
     ]
 
 
-def read_policy(path: str, faults: list[str], notes: list[str]) -> Policy | None:
+def read_policy(options: Options, faults: list[str], notes: list[str]) -> Policy | None:
     """The policy, in kube-apiserver's words when it is not good."""
+    path = options.audit.policy_file
     if not path:
         notes.append(
             "no --audit-policy-file: the built-in policy records the metadata of all requests "
@@ -189,7 +192,14 @@ def read_policy(path: str, faults: list[str], notes: list[str]) -> Policy | None
         faults.append(f"loading audit policy file: {error}")
         return None
     notes += warnings
+    notes += advice(policy, strict=is_strict(options))
     return policy
+
+
+def is_strict(options: Options) -> bool:
+    """Whether a request whose arrival cannot be stored is refused."""
+    webhook = options.audit_webhook
+    return options.audit_log.mode == STRICT or bool(webhook.config_file and webhook.mode == STRICT)
 
 
 def read_token_file(path: str, faults: list[str], notes: list[str]) -> TokenFile | None:

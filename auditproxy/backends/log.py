@@ -11,7 +11,7 @@ from typing import Protocol
 from auditproxy.apis.audit import Event
 from auditproxy.audit.encode import Encoder
 from auditproxy.audit.metrics import Metrics
-from auditproxy.audit.truncate import without_bodies
+from auditproxy.audit.truncate import fitting
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.rotation import LineTooLongError, ShortWriteError
 from auditproxy.backends.stream import Stream
@@ -88,11 +88,11 @@ class LogBackend:
         return success
 
     def _write(self, event: Event) -> None:
-        """Write an event, without its bodies if it is too large with them."""
+        """Write an event; what of it fits, if it is too large as a whole."""
         try:
             self._writer.write(self._line(event))
-        except LineTooLongError:
-            smaller = without_bodies(event)
+        except LineTooLongError as error:
+            smaller = fitting(event, error.maximum)
             if smaller is None:
                 raise
             self._writer.write(self._line(smaller))

@@ -10,7 +10,11 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from auditproxy.apis.status import new_bad_request, new_service_unavailable
+from auditproxy.apis.status import (
+    new_bad_request,
+    new_request_timeout,
+    new_service_unavailable,
+)
 from auditproxy.audit.annotations import RETRIED
 from auditproxy.audit.record import METHOD_NOT_ALLOWED, request_copy_limit, response_copy_limit
 from auditproxy.authentication.authenticator import Identity
@@ -36,6 +40,9 @@ SMALL_BODY = 64 * 1024
 
 TUNNEL_FLUSH = 1.0
 """Seconds that a tunnel may flush what it has read after the client left."""
+
+SLOWEST_BODY = 500
+"""Bytes a second below which a body's wait (``Limits.body_wait``) runs out."""
 
 REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 """Methods that no API server serves and that must not reach one through a proxy."""
@@ -111,6 +118,8 @@ class RequestBody:
         )
         self._copy = exchange.recorder.copy_of_request(limit)
         self._complete = False
+        # A tunnel through a proxy subresource may be silent for as long as it likes.
+        self._may_wait = None if exchange.long_running else exchange.services.limits.body_wait / 1e9
 
     async def sendable(self) -> AsyncIterator[bytes] | bytes | None:
         """What to send: nothing, the whole of a small body, or the pieces of a larger one.
@@ -126,10 +135,12 @@ class RequestBody:
             if transport is not None and self._exchange.request.version.minor:
                 transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self.content_length is not None and self.content_length <= SMALL_BODY:
-            whole = await self._read(self._content.read)
-            self._keep(whole)
-            self._complete = True
-            return whole
+            if self._content.is_eof():
+                whole = await self._read(self._content.read)
+                self._keep(whole)
+                self._complete = True
+                return whole
+            return b"".join([piece async for piece in self._pieces()])
         return self._pieces()
 
     async def _pieces(self) -> AsyncIterator[bytes]:
@@ -140,11 +151,24 @@ class RequestBody:
         self._complete = True
 
     async def _read(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
-        """Read from the client; raises Refused for a body that is not framed as it says."""
+        """Read from the client.
+
+        Raises Refused for a body that is not framed as it says, or comes too slowly:
+        only the time counts in which we wait for the client, not the upstream for us.
+        """
+        loop = self._exchange.connection.loop
+        started = loop.time()
         try:
-            return await read()
+            if self._may_wait is None or self._content.is_eof():
+                return await read()
+            async with asyncio.timeout(self._may_wait):
+                piece = await read()
         except web.RequestPayloadError:
             raise Refused(new_bad_request("the request body cannot be read")) from None
+        except TimeoutError:
+            raise Refused(new_request_timeout()) from None
+        self._may_wait += len(piece) / SLOWEST_BODY - (loop.time() - started)
+        return piece
 
     def _keep(self, piece: bytes) -> None:
         if self._copy is not None:

@@ -73,6 +73,8 @@ class Limits:
     """Bounds of one request; nanoseconds and bytes."""
 
     request_timeout: int = 60_000_000_000
+    body_wait: int = 20_000_000_000
+    """How long a request's body may keep us waiting; each 500 bytes of it add a second."""
     request_copy: int = 3 * 1024 * 1024
     response_copy: int = 8 * 1024 * 1024
 

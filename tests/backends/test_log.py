@@ -91,7 +91,7 @@ async def test_writes_lines() -> None:
         (ShortWriteError("short"), "disk-full", "no space left on device"),
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), "broken-pipe", "broken pipe"),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), "write-error", "/x"),
-        (LineTooLongError("write length 9"), "too-large", "--audit-log-maxsize"),
+        (LineTooLongError(9, 8), "too-large", "--audit-log-maxsize"),
     ],
 )
 def test_failures(failure: Exception, reason: str, text: str) -> None:
@@ -222,7 +222,7 @@ def test_accounting(tmp_path: Path) -> None:
     failures: list[Exception | None] = [
         None,
         OSError(errno.ENOSPC, "No space left on device"),
-        LineTooLongError("x"),
+        LineTooLongError(9, 8),
         ShortWriteError("x"),
         None,
         OSError(errno.EIO, "Input/output error"),
