@@ -1,7 +1,7 @@
 """Composition: from options and what their files say to the services of the chain."""
 
+import asyncio
 import ipaddress
-import secrets
 import time
 import uuid
 import weakref
@@ -13,17 +13,12 @@ from auditproxy.apis.audit import Stage
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.metrics import Metrics
 from auditproxy.audit.policy import PolicyRuleEvaluator, with_stage
-from auditproxy.authentication.authenticator import TokenAuthenticator
 from auditproxy.authentication.authenticatorfactory import new_authenticator
 from auditproxy.authentication.requestheader import (
     RequestHeaderAuthenticator,
     RequestHeaderConfig,
 )
-from auditproxy.authentication.serviceaccount import ServiceAccountAuthenticator
-from auditproxy.authentication.tokenfile import (
-    TokenFileAuthenticator,
-)
-from auditproxy.authentication.tokenreview import Reviewer, TokenReviewAuthenticator
+from auditproxy.authentication.tokenreview import Reviewer
 from auditproxy.authentication.x509 import X509Authenticator
 from auditproxy.authorization.authorizer import Authorizer, PrivilegedGroupAuthorizer
 from auditproxy.authorization.impersonation import DeferredImpersonator, Impersonator
@@ -37,7 +32,6 @@ from auditproxy.server.connectionfacts import facts_of
 from auditproxy.server.credentials import UpstreamTarget
 from auditproxy.server.kubeconfig import Upstream
 from auditproxy.server.reviews import (
-    CachingReviewer,
     FallbackReviewer,
     SelfSubjectReviewer,
     SubjectAccessReviewAuthorizer,
@@ -46,6 +40,7 @@ from auditproxy.server.reviews import (
 from auditproxy.server.services import Impersonation, Limits, Services, UpstreamIdentity
 from auditproxy.server.upstream import UpstreamPool
 from auditproxy.server.upstreamidentity import Impersonating, PassingThrough, RequestHeader
+from auditproxy.tokenauthentication import TokenAuthentication, TokenSources
 
 NANOSECONDS = 1_000_000_000
 
@@ -57,7 +52,8 @@ class Connected:
     upstream: UpstreamIdentity
     impersonator: Impersonation
     authorizer: Authorizer
-    reviewer: TokenAuthenticator | None
+    reviewer: Reviewer | None
+    lookup: Reviewer | None
     pools: tuple[UpstreamPool, ...]
     closers: tuple[Any, ...]
 
@@ -86,6 +82,8 @@ class Composed:
         self._connected = connect(options, files.upstream)
         # Streams may still run over what was replaced; it is gone with the last of them.
         self._replaced: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._tokens = self._token_authentication()
         self.services = self._services()
 
     def replace_files(self, files: Files) -> Services:
@@ -95,6 +93,12 @@ class Composed:
                 self._replaced.add(old)
             self._connected = connect(self._options, files.upstream)
         self.files = files
+        if not self._tokens.sources.same(self._token_sources()):
+            # Requests that are being authenticated have begun to look their tokens up.
+            retiring = asyncio.create_task(self._tokens.retire())
+            self._retiring.add(retiring)
+            retiring.add_done_callback(self._retiring.discard)
+            self._tokens = self._token_authentication()
         pending = self.services.pending
         self.services = self._services()
         self.services.pending = pending
@@ -102,33 +106,44 @@ class Composed:
 
     async def close(self) -> None:
         """Close reviews and upstream connections."""
-        for each in (*self._connected.closers, *self._connected.pools, *self._replaced):
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        for each in (
+            self._tokens,
+            *self._connected.closers,
+            *self._connected.pools,
+            *self._replaced,
+        ):
             await each.close()
         self._room.close()
 
+    def _token_sources(self) -> TokenSources:
+        files, connected = self.files, self._connected
+        return TokenSources(
+            token_file=files.token_file,
+            service_account_keys=files.service_account_keys,
+            webhook=files.token_webhook,
+            reviewer=connected.reviewer,
+            lookup=connected.lookup,
+        )
+
+    def _token_authentication(self) -> TokenAuthentication:
+        return TokenAuthentication(
+            self._options.authentication,
+            self._token_sources(),
+            metrics=self._metrics.token_cache,
+            report=self._report,
+        )
+
     def _services(self) -> Services:
         options, files, connected = self._options, self.files, self._connected
-        tokens: list[TokenAuthenticator] = []
-        if files.token_file is not None:
-            tokens.append(TokenFileAuthenticator(files.token_file))
-        if files.service_account_keys:
-            issuers = options.authentication.service_account_issuer
-            tokens.append(
-                ServiceAccountAuthenticator(
-                    issuers=issuers,
-                    keys=files.service_account_keys,
-                    audiences=options.authentication.api_audiences or issuers,
-                    clock=time.time,
-                )
-            )
-        if connected.reviewer is not None:
-            tokens.append(connected.reviewer)
         annotations = options.audit.authorization_annotations
         return Services(
             authenticator=new_authenticator(
                 requestheader=request_header_authenticator(options, files),
                 x509=x509_authenticator(options, files),
-                tokens=tuple(tokens),
+                tokens=self._tokens.authenticators,
                 anonymous=options.authentication.anonymous_auth,
             ),
             evaluator=PolicyRuleEvaluator(
@@ -231,21 +246,13 @@ def connect(options: Options, upstream: Upstream) -> Connected:
     authorizer = PrivilegedGroupAuthorizer(access_reviews)
     passing = options.upstream.upstream_identity == "passthrough"
     closers: list[Any] = [access_reviews]
-    token_reviews = None
-    if options.authentication.token_review:
-        by_token = SelfSubjectReviewer(theirs)
-        reviewer: Reviewer = by_token if passing else FallbackReviewer(TokenReviewer(own), by_token)
-        caching = CachingReviewer(
-            reviewer,
-            authenticator="review",
-            key=secrets.token_bytes(32),
-            success_time_to_live=options.authentication.token_review_cache_success_ttl
-            / NANOSECONDS,
-            failure_time_to_live=options.authentication.token_review_cache_failure_ttl
-            / NANOSECONDS,
-        )
-        closers.append(caching)
-        token_reviews = TokenReviewAuthenticator(caching)
+    authentication = options.authentication
+    by_token = SelfSubjectReviewer(theirs)
+
+    def reviewer(audiences: tuple[str, ...]) -> Reviewer:
+        return by_token if passing else FallbackReviewer(TokenReviewer(own, audiences), by_token)
+
+    lookup = authentication.service_account_key_file and authentication.service_account_lookup
     identity: UpstreamIdentity
     pools = [impersonating, passthrough]
     original_user = options.upstream.impersonation_original_user_extra
@@ -266,7 +273,8 @@ def connect(options: Options, upstream: Upstream) -> Connected:
         upstream=identity,
         impersonator=DeferredImpersonator() if passing else Impersonator(authorizer),
         authorizer=authorizer,
-        reviewer=token_reviews,
+        reviewer=reviewer(()) if authentication.token_review else None,
+        lookup=reviewer(authentication.audiences()) if lookup else None,
         pools=tuple(pools),
         closers=tuple(closers),
     )

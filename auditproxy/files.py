@@ -15,6 +15,7 @@ from auditproxy.audit.redact import Redactor
 from auditproxy.authentication.publickeys import PublicKey, PublicKeyError, read_public_keys
 from auditproxy.authentication.tokenfile import TokenFile, TokenFileError, parse_token_file
 from auditproxy.authentication.verification import BundleError, CertificateAuthorities
+from auditproxy.backends.webhook_client import WebhookTarget
 from auditproxy.options import Options
 from auditproxy.options.audit import AuditOptions
 from auditproxy.options.backends import STRICT
@@ -27,6 +28,8 @@ from auditproxy.server.credentials import CredentialError
 from auditproxy.server.frontproxy import with_front_proxy
 from auditproxy.server.kubeconfig import Upstream, load_upstream
 from auditproxy.webhookbackend import WebhookConfigError, load_target
+
+TOKEN_WEBHOOK = "authentication-token-webhook-config-file"  # noqa: S105 - a flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Files:
     client_authorities: CertificateAuthorities | None = None
     front_proxy_authorities: CertificateAuthorities | None = None
     service_account_keys: tuple[PublicKey, ...] = ()
+    token_webhook: WebhookTarget | None = None
 
 
 class FilesError(Exception):
@@ -63,6 +67,7 @@ def read_files(options: Options) -> Files:
     types = read_types(options.audit.protobuf_tables, faults)
     check_webhook(options.audit_webhook.config_file, faults)
     check_captures(options.audit, faults, notes)
+    token_webhook = read_token_webhook(options.authentication.token_webhook_config_file, faults)
     service_account_keys = read_service_account_keys(
         options.authentication.service_account_key_file, faults
     )
@@ -98,6 +103,11 @@ def read_files(options: Options) -> Files:
             "--token-auth-file with --upstream-identity=passthrough: its tokens are passed to the "
             "upstream, which must know them too"
         )
+    if token_webhook is not None and options.upstream.upstream_identity == "passthrough":
+        notes.append(
+            f"--{TOKEN_WEBHOOK} with --upstream-identity=passthrough: tokens that the webhook "
+            "knows are passed to the upstream, which must know them too"
+        )
     if faults or policy is None or upstream is None:
         raise FilesError(tuple(faults))
     return Files(
@@ -110,6 +120,7 @@ def read_files(options: Options) -> Files:
         client_authorities,
         front_proxy_authorities,
         service_account_keys,
+        token_webhook,
     )
 
 
@@ -287,6 +298,17 @@ def check_captures(audit: AuditOptions, faults: list[str], notes: list[str]) -> 
             f"the system's temporary folder takes no file ({why}): copies of bodies stay within "
             "--audit-capture-memory-limit; give --audit-capture-spill-dir for more"
         )
+
+
+def read_token_webhook(path: str, faults: list[str]) -> WebhookTarget | None:
+    """The token webhook of its kubeconfig; none without the flag. Nothing is connected to."""
+    if not path:
+        return None
+    try:
+        return load_target(path, f"--{TOKEN_WEBHOOK}", "token webhook")
+    except WebhookConfigError as error:
+        faults.append(str(error))
+        return None
 
 
 def check_webhook(path: str, faults: list[str]) -> None:

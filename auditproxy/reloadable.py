@@ -5,12 +5,14 @@
     --requestheader-client-ca-file    the same for front proxies
     --token-auth-file     static tokens
     --audit-redact        rules for secret values, and the key of their digests if it is a file's
+    --authentication-token-webhook-config-file    the token webhook, its address too
     --kubeconfig          our credential and the upstream's authority; not its address
     --tls-cert-file       the certificate of handshakes that begin from now on
 
 A request is judged by the version it began with. What hangs on a replaced file
-goes with it: verdicts on certificates with their authorities, remembered
-reviews and pooled connections with their kubeconfig.
+goes with it: verdicts on certificates with their authorities, pooled connections
+with their kubeconfig, and all that is remembered of tokens with any file that says
+whom a token stands for.
 """
 
 import time
@@ -36,6 +38,7 @@ TOKENS = "token-auth-file"
 REDACTION = "audit-redact"
 KUBECONFIG = "kubeconfig"
 SERVICE_ACCOUNT_KEYS = "service-account-key-file"
+TOKEN_WEBHOOK = readers.TOKEN_WEBHOOK
 CERTIFICATE = "tls-cert-file"
 
 _FIELDS = {
@@ -44,6 +47,7 @@ _FIELDS = {
     FRONT_PROXY_CA: "front_proxy_authorities",
     TOKENS: "token_file",
     SERVICE_ACCOUNT_KEYS: "service_account_keys",
+    TOKEN_WEBHOOK: "token_webhook",
     REDACTION: "redactor",
     KUBECONFIG: "upstream",
 }
@@ -144,6 +148,16 @@ def _sources(
                 lambda: keys,
                 lambda: _load(
                     lambda faults, _: readers.read_service_account_keys(keys, faults), inform
+                ),
+            )
+        )
+    if webhook := authentication.token_webhook_config_file:
+        found.append(
+            Source(
+                TOKEN_WEBHOOK,
+                lambda: composed.files.token_webhook.files if composed.files.token_webhook else (),
+                lambda: _load(
+                    lambda faults, _: readers.read_token_webhook(webhook, faults), inform
                 ),
             )
         )

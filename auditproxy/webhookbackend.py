@@ -1,7 +1,8 @@
 """Makes the webhook backend that ``--audit-webhook-config-file`` describes.
 
 The file is a kubeconfig: its server is the receiver, its user how we log in there.
-Every fault of it is found here, without connecting.
+Every fault of it is found here, without connecting. The file of the token webhook
+is of the same kind and read here too.
 """
 
 import asyncio
@@ -22,7 +23,13 @@ from auditproxy.backends.webhook_client import (
 )
 from auditproxy.server.credentials import Credential, CredentialError
 from auditproxy.server.kubeconfig_credentials import credential_of
-from auditproxy.server.kubeconfig_file import refuse_foreign, select, text_of, tls_material
+from auditproxy.server.kubeconfig_file import (
+    refuse_foreign,
+    select,
+    source_files,
+    text_of,
+    tls_material,
+)
 from auditproxy.server.upstream_tls import new_ssl_context
 
 FLAG = "--audit-webhook-config-file"
@@ -57,12 +64,15 @@ def open_webhook(
     )
 
 
-def load_target(path: str) -> WebhookTarget:
-    """Where the kubeconfig at ``path`` says events go; raises WebhookConfigError."""
+def load_target(path: str, flag: str = FLAG, purpose: str = "audit webhook") -> WebhookTarget:
+    """Where the kubeconfig at ``path``, which ``flag`` names, says bodies go.
+
+    Raises WebhookConfigError.
+    """
     try:
-        return _target(path)
+        return _target(path, flag)
     except CredentialError as error:
-        raise WebhookConfigError(f"initializing audit webhook: {error}") from None
+        raise WebhookConfigError(f"initializing {purpose}: {error}") from None
 
 
 class _Credential:
@@ -84,9 +94,9 @@ class _Credential:
         return repr(self._credential)
 
 
-def _target(path: str) -> WebhookTarget:
-    source = f"{FLAG} {path}"
-    cluster, user, context = select(path, "", source, FLAG)
+def _target(path: str, flag: str) -> WebhookTarget:
+    source = f"{flag} {path}"
+    cluster, user, context = select(path, "", source, flag)
     source = f"{source}, context {context!r}"
     refuse_foreign(user, source)
     server = _server(text_of(cluster, "server", source), source)
@@ -100,6 +110,7 @@ def _target(path: str) -> WebhookTarget:
         ssl_context=ssl_context if server.startswith("https:") else None,
         server_name=text_of(cluster, "tls-server-name", source),
         proxy=proxy,
+        files=source_files(path, cluster, user),
     )
 
 

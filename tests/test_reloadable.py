@@ -21,6 +21,8 @@ from tests.fakes.authority import Authority
 from tests.fakes.proxy import ADMIN, ALICE, EVERYTHING, RunningProxy, proxy_before, request
 from tests.fakes.tokens import ISSUER, account_claims, ec_key, public_pem, rsa_key, signed
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
+from tests.fakes.webhook import Receiver
+from tests.fakes.webhook import answer as webhook_answer
 from tests.test_run import started
 
 METADATA = EVERYTHING.replace("RequestResponse", "Metadata")
@@ -547,8 +549,63 @@ async def test_signal_storm(tmp_path: Path) -> None:
             assert proxy.process.returncode is None
 
 
+def write_token_webhook(path: Path, server: str) -> None:
+    """The kubeconfig of a token webhook."""
+    path.write_text(
+        json.dumps(
+            {
+                "current-context": "w",
+                "contexts": [{"name": "w", "context": {"cluster": "w"}}],
+                "clusters": [{"name": "w", "cluster": {"server": server}}],
+            }
+        )
+    )
+
+
+async def test_token_webhook(tmp_path: Path) -> None:
+    """T081: with another webhook, whom the old one knew is forgotten at once."""
+    known = {"status": {"authenticated": True, "user": {"username": "carol"}}}
+    yes = webhook_answer(200, body=json.dumps(known).encode())
+    no = webhook_answer(200, body=b'{"status": {}}')
+    path = tmp_path / "token-webhook.yaml"
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        Receiver(yes, no) as old,
+        Receiver(no, yes) as new,
+    ):
+        write_token_webhook(path, old.url)
+        async with proxy_before(
+            upstream.port,
+            tmp_path,
+            anonymous_auth=False,
+            token_webhook_config_file=str(path),
+        ) as proxy:
+            for _ in range(2):
+                assert (await proxy.ask(request(token="theirs"))).status == 200
+            assert proxy.events[-1]["user"]["username"] == "carol"
+            assert len(old.received) == 1
+            path.write_text("nothing")
+            await reload(proxy)
+            name = "authentication-token-webhook-config-file"
+            assert reloads(proxy, name, "error") == 1
+            assert (await proxy.ask(request(token="theirs"))).status == 200
+            # Another file, that tells nothing of tokens, forgets nothing.
+            (tmp_path / "policy.yaml").write_text(METADATA)
+            await reload(proxy)
+            assert (await proxy.ask(request(token="theirs"))).status == 200
+            assert len(old.received) == 1
+            write_token_webhook(path, new.url)
+            await reload(proxy)
+            assert (await proxy.ask(request(token="theirs"))).status == 401
+            assert len(new.received) == 1
+            assert (await proxy.ask(request(token="others"))).status == 200
+
+
 async def test_service_account_keys(tmp_path: Path) -> None:
-    """A token of an old key is nobody's once its key is gone; a file without a key changes nothing."""
+    """T081: a token of an old key is nobody's once its key is gone, though it was remembered.
+
+    A file without a key changes nothing.
+    """
     path = tmp_path / "sa.pub"
     path.write_bytes(public_pem(rsa_key()))
     now = int(time.time())
@@ -561,6 +618,7 @@ async def test_service_account_keys(tmp_path: Path) -> None:
             authentication_token_review=False,
             service_account_issuer=(ISSUER,),
             service_account_key_file=(str(path),),
+            service_account_lookup=False,
         ) as proxy:
             assert (await proxy.ask(request(token=token))).status == 200
             path.write_bytes(b"nothing")

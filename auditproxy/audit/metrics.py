@@ -35,6 +35,7 @@ from auditproxy.audit.request_metrics import (
     clean_verb,
     is_served,
 )
+from auditproxy.audit.token_cache_metrics import TokenCacheMetrics
 
 DURATION_BUCKETS = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5,
@@ -182,6 +183,7 @@ class Metrics:
         )
         self.reloads = ReloadMetrics(registry)
         self.captures = CaptureMetrics(registry)
+        self.token_cache = TokenCacheMetrics(registry)
         self._known: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
         self._resources: set[tuple[str, str, str, str]] = set()
 

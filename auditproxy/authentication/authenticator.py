@@ -31,6 +31,7 @@ __all__ = [
     "Identity",
     "TokenAuthenticator",
     "TokenUnion",
+    "TokenUser",
     "Union",
     "attempted_methods",
     "identify",
@@ -80,7 +81,8 @@ class Identity:
     path can forward what nobody authenticated. ``token`` is the bearer token
     that proved it, "" for other methods; it never shows in a repr. ``subprotocols``
     is the Sec-WebSocket-Protocol value to send upstream where a token stood in the
-    client's, None where none did.
+    client's, None where none did. ``expires`` is when the credential ends, in
+    nanoseconds since the epoch; None: no end is known.
     """
 
     user: UserInfo
@@ -89,6 +91,7 @@ class Identity:
     annotations: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
     subprotocols: str | None = None
+    expires: int | None = None
     seal: InitVar[object] = None
 
     def __post_init__(self, seal: object) -> None:
@@ -111,6 +114,7 @@ def identify(
     method: Method,
     token: str = "",
     annotations: tuple[tuple[str, str], ...] = (),
+    expires: int | None = None,
 ) -> Identity:
     """The only maker of an Identity, for authenticators.
 
@@ -118,7 +122,14 @@ def identify(
     somebody else, because a header cannot carry the name as it is.
     """
     _refuse_unsafe(user, method)
-    return Identity(user=user, method=method, token=token, annotations=annotations, seal=_SEAL)
+    return Identity(
+        user=user,
+        method=method,
+        token=token,
+        annotations=annotations,
+        expires=expires,
+        seal=_SEAL,
+    )
 
 
 def _refuse_unsafe(user: UserInfo, method: Method) -> None:
@@ -135,10 +146,18 @@ class Authenticator(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class TokenUser:
+    """Whom a token stands for, and until when (nanoseconds since the epoch; None: no end known)."""
+
+    user: UserInfo
+    expires: int | None = None
+
+
 class TokenAuthenticator(Protocol):
     """Something that may know whom a token stands for."""
 
-    async def authenticate_token(self, token: str) -> UserInfo | None:
+    async def authenticate_token(self, token: str) -> TokenUser | None:
         """The user, None for no opinion; raises AuthenticationError."""
         ...
 
@@ -170,7 +189,7 @@ class TokenUnion:
     def __init__(self, authenticators: tuple[TokenAuthenticator, ...]) -> None:
         self._authenticators = authenticators
 
-    async def authenticate_token(self, token: str) -> UserInfo | None:
+    async def authenticate_token(self, token: str) -> TokenUser | None:
         """The first user; raises what was gathered when there is none."""
         errors: list[AuthenticationError] = []
         for authenticator in self._authenticators:

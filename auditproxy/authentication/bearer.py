@@ -8,12 +8,12 @@ import base64
 import re
 from typing import NamedTuple
 
-from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.authenticator import (
     AuthenticationError,
     AuthenticationRequest,
     Identity,
     TokenAuthenticator,
+    TokenUser,
     identify,
 )
 from auditproxy.request.headers import ClientHeaders
@@ -43,8 +43,8 @@ class BearerAuthenticator:
             request.warnings.append(EXTRA_SPACE)
         if not token:
             return None
-        user = await _user_for(self._tokens, token)
-        return identify(user, method="bearer", token=token)
+        known = await _user_for(self._tokens, token)
+        return identify(known.user, method="bearer", token=token, expires=known.expires)
 
 
 class WebSocketAuthenticator:
@@ -67,17 +67,17 @@ class WebSocketAuthenticator:
             return None
         if not offer.protocols:
             raise AuthenticationError("missing additional subprotocol")
-        user = await _user_for(self._tokens, token)
-        return identify(user, method="websocket", token=token)
+        known = await _user_for(self._tokens, token)
+        return identify(known.user, method="websocket", token=token, expires=known.expires)
 
 
-async def _user_for(tokens: TokenAuthenticator, token: str) -> UserInfo:
+async def _user_for(tokens: TokenAuthenticator, token: str) -> TokenUser:
     if len(token) > MAXIMUM_TOKEN_LENGTH:
         raise AuthenticationError("the bearer token is too long")
-    user = await tokens.authenticate_token(token)
-    if user is None:
+    known = await tokens.authenticate_token(token)
+    if known is None:
         raise AuthenticationError("invalid bearer token")
-    return user
+    return known
 
 
 def bearer_token(authorization: str) -> tuple[str, bool]:

@@ -1,11 +1,12 @@
-"""Service account tokens, checked with the cluster's public keys and nobody's help.
+"""Service account tokens, checked with the cluster's public keys.
 
 Claims, users and refusals are those of kube-apiserver (kubernetes
 pkg/serviceaccount/jwt.go and claims.go), as far as a token tells them. Whether the
 service account and the pod, node or secret that a token is bound to still exist
-cannot be seen from outside: such a token is good until it expires. For the same
-reason these are left to others: legacy tokens of Secrets, which never expire, and
-tokens without ``exp`` or ``aud``, which no TokenRequest makes.
+cannot be seen from outside: with ``lookup`` the upstream confirms it, without such a
+token is good until it expires. For the same reason these are left to others: legacy
+tokens of Secrets, which never expire, and tokens without ``exp`` or ``aud``, which no
+TokenRequest makes.
 """
 
 from collections.abc import Callable
@@ -14,12 +15,18 @@ from typing import Any
 import msgspec
 
 from auditproxy.apis.user import UserInfo
-from auditproxy.authentication.authenticator import AuthenticationError
+from auditproxy.authentication.authenticator import (
+    AuthenticationError,
+    TokenAuthenticator,
+    TokenUser,
+)
 from auditproxy.authentication.jws import Jws, parse_jws, signed_by
 from auditproxy.authentication.publickeys import PublicKey
 
 LEEWAY = 60
 """Seconds by which clocks may differ."""
+
+NANOSECONDS = 1_000_000_000
 
 LEGACY_ISSUER = "kubernetes/serviceaccount"
 
@@ -52,7 +59,8 @@ class _Claims(msgspec.Struct):
 class ServiceAccountAuthenticator:
     """Knows the tokens that ``issuers`` signed with one of ``keys`` for one of ``audiences``.
 
-    ``clock`` gives seconds since the epoch.
+    ``clock`` gives seconds since the epoch. ``lookup`` knows the tokens whose objects
+    still exist; None leaves that unchecked.
     """
 
     def __init__(
@@ -62,14 +70,16 @@ class ServiceAccountAuthenticator:
         keys: tuple[PublicKey, ...],
         audiences: tuple[str, ...],
         clock: Callable[[], float],
+        lookup: TokenAuthenticator | None = None,
     ) -> None:
         self._issuers = frozenset(issuers) - {LEGACY_ISSUER}
         self._keys = keys
         self._audiences = frozenset(audiences)
         self._clock = clock
+        self._lookup = lookup
 
-    async def authenticate_token(self, token: str) -> UserInfo | None:
-        """The service account; None for a token of somebody else.
+    async def authenticate_token(self, token: str) -> TokenUser | None:
+        """The service account until ``exp``; None for a token of somebody else.
 
         Raises AuthenticationError for a token in an issuer's name that is not good.
         """
@@ -86,7 +96,10 @@ class ServiceAccountAuthenticator:
                 "the audiences of the service account token are not those of this server"
             )
         _check_times(claims, self._clock())
-        return _user(claims)
+        user = _user(claims)
+        if self._lookup is not None:
+            await _confirm(self._lookup, token, user)
+        return TokenUser(user, expires=int(claims.exp) * NANOSECONDS)
 
     def _check_signature(self, jws: Jws) -> None:
         """Only keys with the id that the token names are tried, all when it names none."""
@@ -95,6 +108,15 @@ class ServiceAccountAuthenticator:
             raise AuthenticationError("invalid signature, no keys found")
         if not any(signed_by(jws, key) for key in keys):
             raise AuthenticationError("the signature of the service account token is not good")
+
+
+async def _confirm(lookup: TokenAuthenticator, token: str, user: UserInfo) -> None:
+    """Raise AuthenticationError unless ``lookup`` says that the token is still this user's."""
+    confirmed = await lookup.authenticate_token(token)
+    if confirmed is None:
+        raise AuthenticationError("service account token has been invalidated")
+    if (confirmed.user.username, confirmed.user.uid) != (user.username, user.uid):
+        raise AuthenticationError("the service account token is somebody else's for the upstream")
 
 
 def _read_claims(claims: dict[str, Any]) -> _Claims:

@@ -10,6 +10,7 @@ import hmac
 from dataclasses import dataclass, field
 
 from auditproxy.apis.user import UserInfo
+from auditproxy.authentication.authenticator import TokenUser
 from auditproxy.authentication.gocsv import CsvError, read_records
 
 
@@ -36,9 +37,10 @@ class TokenFileAuthenticator:
         self._key = token_file.key
         self._users = token_file.users
 
-    async def authenticate_token(self, token: str) -> UserInfo | None:
+    async def authenticate_token(self, token: str) -> TokenUser | None:
         """The user of the row with exactly this token, else None."""
-        return self._users.get(_digest(self._key, token))
+        user = self._users.get(_digest(self._key, token))
+        return None if user is None else TokenUser(user)
 
 
 def parse_token_file(data: bytes, path: str, key: bytes) -> TokenFile:

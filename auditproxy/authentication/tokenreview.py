@@ -9,14 +9,13 @@ Asking, waiting and remembering are in server/reviews.py; here are the values
 (kubernetes api authentication/v1) and the decision.
 """
 
-import hmac
 import re
 from typing import Protocol
 
 import msgspec
 
 from auditproxy.apis.user import ANONYMOUS, UNAUTHENTICATED, UserInfo
-from auditproxy.authentication.authenticator import AuthenticationError
+from auditproxy.authentication.authenticator import AuthenticationError, TokenUser
 
 TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path
 SELF_SUBJECT_REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -41,9 +40,10 @@ class TokenReviewAuthenticator:
     def __init__(self, reviewer: Reviewer) -> None:
         self._reviewer = reviewer
 
-    async def authenticate_token(self, token: str) -> UserInfo | None:
+    async def authenticate_token(self, token: str) -> TokenUser | None:
         """The reviewer's answer; a token that no header can carry is nobody's."""
-        return await self._reviewer.review(token) if sendable(token) else None
+        user = await self._reviewer.review(token) if sendable(token) else None
+        return None if user is None else TokenUser(user)
 
 
 def sendable(token: str) -> bool:
@@ -63,6 +63,7 @@ class _UserInfo(msgspec.Struct):
 class _TokenReviewStatus(msgspec.Struct):
     authenticated: bool = False
     user: _UserInfo | None = None
+    audiences: tuple[str, ...] | None = None
     error: str = ""
 
 
@@ -78,11 +79,15 @@ class _SelfSubjectReview(msgspec.Struct):
     status: _SelfSubjectReviewStatus
 
 
-def token_review(token: str) -> bytes:
-    """The body that asks about a token; it holds the token, so it is never logged."""
-    return msgspec.json.encode(
-        {"apiVersion": _API_VERSION, "kind": "TokenReview", "spec": {"token": token}}
-    )
+def token_review(token: str, audiences: tuple[str, ...] = ()) -> bytes:
+    """The body that asks about a token; it holds the token, so it is never logged.
+
+    ``audiences`` () are the upstream's own.
+    """
+    spec: dict[str, object] = {"token": token}
+    if audiences:
+        spec["audiences"] = audiences
+    return msgspec.json.encode({"apiVersion": _API_VERSION, "kind": "TokenReview", "spec": spec})
 
 
 def self_subject_review() -> bytes:
@@ -90,10 +95,11 @@ def self_subject_review() -> bytes:
     return msgspec.json.encode({"apiVersion": _API_VERSION, "kind": "SelfSubjectReview"})
 
 
-def read_token_review(body: bytes) -> UserInfo | None:
+def read_token_review(body: bytes, audiences: tuple[str, ...] = ()) -> UserInfo | None:
     """The user of an answered TokenReview; None when the token is not authenticated.
 
-    An error in the status or a user without a name is not authenticated either.
+    An error in the status, a user without a name, or a token that is for none of the
+    ``audiences`` asked for is not authenticated either.
     Raises AuthenticationError when the body is no TokenReview.
     """
     try:
@@ -101,6 +107,8 @@ def read_token_review(body: bytes) -> UserInfo | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise AuthenticationError("the answer is not a TokenReview") from None
     if not status.authenticated or status.error:
+        return None
+    if audiences and set(audiences).isdisjoint(status.audiences or ()):
         return None
     return _named(status.user)
 
@@ -129,17 +137,3 @@ def _named(user: _UserInfo | None) -> UserInfo | None:
         groups=user.groups or (),
         extra={key: values or () for key, values in (user.extra or {}).items()},
     )
-
-
-def cache_key(key: bytes, authenticator: str, token: str) -> bytes:
-    """The keyed digest under which an answer is remembered.
-
-    Parts are length-prefixed, so no two pairs of authenticator and token give
-    the same bytes; ``key`` is random per process.
-    """
-    digest = hmac.new(key, digestmod="sha256")
-    for part in (authenticator, token):
-        raw = part.encode("utf-8", "surrogateescape")
-        digest.update(len(raw).to_bytes(8, "big"))
-        digest.update(raw)
-    return digest.digest()

@@ -1,17 +1,18 @@
-"""The webhook's HTTP side: one attempt to hand over a body, as client-go's rest package.
+"""A webhook's HTTP side: one attempt to hand over a body, as client-go's rest package.
 
     POST --429 or 5xx with Retry-After--> wait, POST again, all within the attempt's time
       |--200 to 206, answer read--> done
       |--anything else--> WebhookError
 
-Redirects are not followed: they would carry events to where nobody configured them.
-Answers are read up to a bound and never shown.
+Redirects are not followed: they would carry events and tokens to where nobody
+configured them. Answers are read up to a bound and never shown.
 """
 
 import asyncio
 import io
 import re
 import ssl
+import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -38,11 +39,17 @@ _SECONDS = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 
 
 class WebhookError(Exception):
-    """An attempt failed; ``reason`` is the metric's word, the text has no secret."""
+    """An attempt failed; ``reason`` is the metric's word, the text has no secret.
 
-    def __init__(self, reason: str, text: str) -> None:
+    ``passing`` is whether kube-apiserver would ask again what it needs an answer to: a
+    broken connection, 429, 500, 504, or any refusal with Retry-After
+    (apiserver util/webhook, DefaultShouldRetry).
+    """
+
+    def __init__(self, reason: str, text: str, *, passing: bool = False) -> None:
         super().__init__(text)
         self.reason = reason
+        self.passing = passing
 
 
 class Authorization(Protocol):
@@ -59,10 +66,10 @@ class Authorization(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """Where events go; ``url`` is what ``request_url`` made.
+    """Where bodies go; ``url`` is what ``request_url`` made.
 
     ``ssl_context`` is None for plain HTTP, ``server_name`` "" for the URL's own
-    host, ``proxy`` "" for none.
+    host, ``proxy`` "" for none. ``files`` are those that were read for it.
     """
 
     url: str = field(repr=False)
@@ -70,6 +77,7 @@ class WebhookTarget:
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
     server_name: str = ""
     proxy: str = field(default="", repr=False)
+    files: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -104,13 +112,13 @@ class WebhookClient:
         self._slots = asyncio.Semaphore(connections)
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, body: bytes) -> None:
-        """One attempt; raises WebhookError."""
+    async def post(self, body: bytes) -> bytes | None:
+        """One attempt; the answer's body, None when it cannot be had. Raises WebhookError."""
         place = self._target.place
         async with self._slots:
             try:
                 async with asyncio.timeout(self._timeout):
-                    await self._exchange(body)
+                    return await self._exchange(body)
             except TimeoutError:
                 raise WebhookError(
                     "timeout", f"{place} did not answer within {self._timeout:g} seconds"
@@ -125,32 +133,40 @@ class WebhookClient:
                 raise WebhookError("unreachable", f"{place}: {_os_fault(error)}") from None
             except (aiohttp.ServerDisconnectedError, OSError) as error:
                 raise WebhookError(
-                    "disconnected", f"{place}: the connection broke: {_os_fault(error)}"
+                    "disconnected",
+                    f"{place}: the connection broke: {_os_fault(error)}",
+                    passing=isinstance(
+                        error, aiohttp.ServerDisconnectedError | ConnectionResetError
+                    ),
                 ) from None
             except aiohttp.ClientError as error:
                 raise WebhookError(
                     "bad-answer", f"{place}: not a whole HTTP answer ({type(error).__name__})"
                 ) from None
 
-    async def _exchange(self, body: bytes) -> None:
+    async def _exchange(self, body: bytes) -> bytes | None:
         deadline = self._clock() + self._timeout
-        for turn in range(MAXIMUM_WAITS + 1):
-            status, retry_after = await self._once(body)
+        turn = 0
+        while True:
+            status, retry_after, content = await self._once(body)
             if status in (*range(200, 207), 101):
-                return
+                return content
             if status == 401:
                 self._target.credential.invalidate()
             if turn == MAXIMUM_WAITS or retry_after is None or not (status == 429 or status >= 500):
                 raise WebhookError(
-                    f"status-{status // 100}xx", f"{self._target.place}: answered {status}"
+                    f"status-{status // 100}xx",
+                    f"{self._target.place}: answered {status}",
+                    passing=status in (429, 500, 504) or bool(retry_after),
                 )
             left = deadline - self._clock()
             await self._sleep(max(0.0, min(float(retry_after), left)))
             if retry_after >= left:
                 raise TimeoutError
+            turn += 1
 
-    async def _once(self, body: bytes) -> tuple[int, int | None]:
-        """Status and Retry-After of one answer, after its body."""
+    async def _once(self, body: bytes) -> tuple[int, int | None, bytes | None]:
+        """Status, Retry-After and body of one answer."""
         target = self._target
         headers = {
             "User-Agent": "Go-http-client/1.1",
@@ -172,13 +188,14 @@ class WebhookClient:
         ) as answer:
             if answer.status == 101:
                 answer.close()
-                return 101, None
-            await _read(answer)
+                return 101, None, b""
+            content = await _read(answer)
             media_type = answer.headers.get("Content-Type", "")
             if media_type and parse_media_type(media_type) is None:
                 raise WebhookError("bad-answer", f"{target.place}: malformed Content-Type")
             seconds = answer.headers.get("Retry-After", "")
-            return answer.status, int(seconds) if _SECONDS.fullmatch(seconds) else None
+            wait = int(seconds) if _SECONDS.fullmatch(seconds) else None
+            return answer.status, wait, content
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -201,14 +218,22 @@ class WebhookClient:
             self._session = None
 
 
-async def _read(answer: aiohttp.ClientResponse) -> None:
-    """Read the answer's body to its end, or to the bound and hang up."""
-    total = 0
+async def _read(answer: aiohttp.ClientResponse) -> bytes | None:
+    """The answer's body; None past the bound, where we hang up, and when it cannot be unpacked."""
+    content = bytearray()
     async for block in answer.content.iter_any():
-        total += len(block)
-        if total > MAXIMUM_ANSWER:
+        content += block
+        if len(content) > MAXIMUM_ANSWER:
             answer.close()
-            return
+            return None
+    if answer.headers.get("Content-Encoding", "").lower() != "gzip":
+        return bytes(content)
+    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        unpacked = unpacking.decompress(content, MAXIMUM_ANSWER)
+    except zlib.error:
+        return None
+    return unpacked if unpacking.eof else None
 
 
 def _os_fault(error: Exception) -> str:

@@ -37,15 +37,23 @@ AUTHENTICATION_SETTINGS = (
         "authentication.service_account_key_file",
         "service-account-key-file",
         LIST,
-        "PEM files of public keys that service account tokens are checked with. May be repeated. "
-        "A token is then good until it expires, even when its pod or service account is gone.",
+        "PEM files of public keys that service account tokens are checked with. May be repeated.",
         is_path=True,
+    ),
+    setting(
+        "authentication.service_account_lookup",
+        "service-account-lookup",
+        BOOL,
+        "Have the kube-apiserver confirm service account tokens that are good by their keys, so "
+        "that a token ends with its service account, pod, node or secret. False trusts a token "
+        "until it expires.",
     ),
     setting(
         "authentication.api_audiences",
         "api-audiences",
         LIST,
-        "Audiences, one of which a service account token must be for. Empty means the issuers.",
+        "Audiences, one of which a service account token, or one that a token webhook knows, must "
+        "be for. Empty means the issuers.",
     ),
     setting(
         "authentication.anonymous_auth",
@@ -65,13 +73,35 @@ AUTHENTICATION_SETTINGS = (
         "authentication.token_review_cache_success_ttl",
         "authentication-token-review-cache-success-ttl",
         DURATION,
-        "How long the user of a reviewed token is remembered. 0s asks every time.",
+        "How long it is remembered whom a token stands for, whoever knew it, though never beyond "
+        "the token's end. 0s asks every time.",
     ),
     setting(
         "authentication.token_review_cache_failure_ttl",
         "authentication-token-review-cache-failure-ttl",
         DURATION,
         "How long it is remembered that a token was refused. 0s asks every time.",
+    ),
+    setting(
+        "authentication.token_webhook_config_file",
+        "authentication-token-webhook-config-file",
+        STRING,
+        "Kubeconfig of a webhook that is asked, with a TokenReview, whose a bearer token is. Tried "
+        "before the kube-apiserver is asked.",
+        is_path=True,
+    ),
+    setting(
+        "authentication.token_webhook_version",
+        "authentication-token-webhook-version",
+        STRING,
+        "Version of authentication.k8s.io in which the token webhook is asked: v1 or v1beta1.",
+    ),
+    setting(
+        "authentication.token_webhook_cache_ttl",
+        "authentication-token-webhook-cache-ttl",
+        DURATION,
+        "How long the token webhook's answers are remembered, good and bad alike, but no failures "
+        "to get one. 0s asks every time.",
     ),
     setting(
         "authentication.requestheader_client_ca_file",

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from auditproxy.options.values import SECOND, quote
 
+WEBHOOK_VERSIONS = ("v1", "v1beta1")
+
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 
 
@@ -24,8 +26,10 @@ class AuthenticationOptions:
     """Issuers of the service account tokens that the proxy checks itself."""
     service_account_key_file: tuple[str, ...] = ()
     """PEM files of the public keys that these tokens are checked with."""
+    service_account_lookup: bool = True
+    """Whether the upstream confirms these tokens, so that those of deleted objects are refused."""
     api_audiences: tuple[str, ...] = ()
-    """Audiences that such a token may be for; () stands for the issuers."""
+    """Audiences that a token may be for; () stands for the issuers."""
     anonymous_auth: bool = True
     """Whether a request without credentials is system:anonymous instead of a 401."""
     token_review: bool = True
@@ -34,6 +38,12 @@ class AuthenticationOptions:
     """Nanoseconds for which a token that the upstream knows is not asked about again."""
     token_review_cache_failure_ttl: int = 10 * SECOND
     """Nanoseconds for which a token that the upstream refused is not asked about again."""
+    token_webhook_config_file: str = ""
+    """Kubeconfig of a webhook that is asked whose a bearer token is, or ""."""
+    token_webhook_version: str = "v1beta1"  # noqa: S105 - a version
+    """Version of the TokenReviews that it is asked with."""
+    token_webhook_cache_ttl: int = 120 * SECOND
+    """Nanoseconds for which an answer of the webhook is remembered, whatever it was."""
     requestheader_client_ca_file: str = ""
     """PEM bundle of the authorities that sign certificates of front proxies, or ""."""
     requestheader_allowed_names: tuple[str, ...] = ()
@@ -47,6 +57,10 @@ class AuthenticationOptions:
     requestheader_extra_headers_prefix: tuple[str, ...] = ()
     """Prefixes of headers with the user's extra fields."""
 
+    def audiences(self) -> tuple[str, ...]:
+        """Whom a token must be for: --api-audiences, else the issuers."""
+        return self.api_audiences or self.service_account_issuer
+
 
 def authentication_faults(authentication: AuthenticationOptions) -> list[str]:
     """Faults of the settings of authentication."""
@@ -56,13 +70,14 @@ def authentication_faults(authentication: AuthenticationOptions) -> list[str]:
         or authentication.requestheader_client_ca_file
         or authentication.token_auth_file
         or authentication.service_account_key_file
+        or authentication.token_webhook_config_file
         or authentication.token_review
         or authentication.anonymous_auth
     ):
         faults.append(
             "nobody could log in: --anonymous-auth and --authentication-token-review are false "
-            "and none of --client-ca-file, --token-auth-file and --service-account-key-file is "
-            "given; allow one of them"
+            "and none of --client-ca-file, --token-auth-file, --service-account-key-file and "
+            "--authentication-token-webhook-config-file is given; allow one of them"
         )
     faults += _service_account_faults(authentication)
     for group in authentication.client_ca_allowed_system_groups:
@@ -72,14 +87,20 @@ def authentication_faults(authentication: AuthenticationOptions) -> list[str]:
                 'give groups that begin with "system:", or * for all'
             )
     faults += _requestheader_faults(authentication)
+    if authentication.token_webhook_version not in WEBHOOK_VERSIONS:
+        faults.append(
+            "--authentication-token-webhook-version: unsupported authentication webhook version "
+            f"{quote(authentication.token_webhook_version)}, supported versions are "
+            '"v1", "v1beta1"'
+        )
     for kind, ttl in (
-        ("success", authentication.token_review_cache_success_ttl),
-        ("failure", authentication.token_review_cache_failure_ttl),
+        ("review-cache-success", authentication.token_review_cache_success_ttl),
+        ("review-cache-failure", authentication.token_review_cache_failure_ttl),
+        ("webhook-cache", authentication.token_webhook_cache_ttl),
     ):
         if ttl < 0:
             faults.append(
-                f"--authentication-token-review-cache-{kind}-ttl can't be negative; "
-                "0s turns this cache off"
+                f"--authentication-token-{kind}-ttl can't be negative; 0s turns this cache off"
             )
     return faults
 
@@ -94,8 +115,17 @@ def _service_account_faults(authentication: AuthenticationOptions) -> list[str]:
         faults.append("service-account-issuer is a required flag with --service-account-key-file")
     if issuers and not key_files:
         faults.append("--service-account-issuer does nothing without --service-account-key-file")
-    if authentication.api_audiences and not key_files:
-        faults.append("--api-audiences does nothing without --service-account-key-file")
+    if key_files and authentication.service_account_lookup and not authentication.token_review:
+        faults.append(
+            "--service-account-lookup needs --authentication-token-review, which is false: "
+            "allow reviews, or give --service-account-lookup=false and trust a token until it "
+            "expires"
+        )
+    if authentication.api_audiences and not (key_files or authentication.token_webhook_config_file):
+        faults.append(
+            "--api-audiences does nothing without --service-account-key-file or "
+            "--authentication-token-webhook-config-file"
+        )
     for index, issuer in enumerate(issuers):
         if not issuer:
             faults.append("service-account-issuer should not be an empty string")

@@ -30,6 +30,7 @@ from auditproxy.server.kubeconfig_file import (
     read_bytes,
     refuse_foreign,
     select,
+    source_files,
     text_of,
     tls_material,
 )
@@ -120,16 +121,6 @@ def _from_file(path: str, context: str) -> Upstream:
     elif not tls.verify:
         warnings.append(f"{source}: insecure-skip-tls-verify, anybody can pose as the API server")
     credential = credential_of(user, cluster, impersonating.ssl_context, source)
-    parts = (str(Path(part).expanduser()) for part in path.split(os.pathsep) if part)
-    named = (
-        str(entry.directory / entry[key])
-        for entry, key in (
-            (cluster, "certificate-authority"),
-            (user, "client-certificate"),
-            (user, "client-key"),
-        )
-        if entry.get(key) and not entry.get(f"{key}-data")
-    )
     return Upstream(
         impersonating,
         passthrough,
@@ -137,7 +128,7 @@ def _from_file(path: str, context: str) -> Upstream:
         source,
         warnings=tuple(warnings),
         context=context,
-        files=(*parts, *named),
+        files=source_files(path, cluster, user),
         tls=plain_tls,
     )
 

@@ -98,6 +98,21 @@ def read_bytes(path: str, source: str) -> bytes:
         raise CredentialError(f"{source}: cannot read {path}: {error.strerror}") from None
 
 
+def source_files(path: str, cluster: Entry, user: Entry) -> tuple[str, ...]:
+    """The files that a kubeconfig was read from, those it names for TLS among them."""
+    parts = (str(Path(part).expanduser()) for part in path.split(os.pathsep) if part)
+    named = (
+        str(entry.directory / entry[key])
+        for entry, key in (
+            (cluster, "certificate-authority"),
+            (user, "client-certificate"),
+            (user, "client-key"),
+        )
+        if entry.get(key) and not entry.get(f"{key}-data")
+    )
+    return (*parts, *named)
+
+
 def refuse_foreign(user: Entry, source: str) -> None:
     """Refuse what would make us somebody else, and what Kubernetes has dropped."""
     for key in ("as", "as-uid", "as-groups", "as-user-extra"):

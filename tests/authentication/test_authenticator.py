@@ -13,6 +13,7 @@ from auditproxy.authentication.authenticator import (
     AuthenticationRequest,
     Identity,
     TokenUnion,
+    TokenUser,
     Union,
     identify,
     reserved_name,
@@ -33,15 +34,15 @@ class Says:
         self.answer = answer
         self.asked = 0
 
-    async def authenticate_token(self, token: str) -> UserInfo | None:
+    async def authenticate_token(self, token: str) -> TokenUser | None:
         self.asked += 1
         if isinstance(self.answer, AuthenticationError):
             raise self.answer
-        return UserInfo(username=self.answer) if self.answer else None
+        return TokenUser(UserInfo(username=self.answer), expires=7) if self.answer else None
 
     async def authenticate(self, request: AuthenticationRequest) -> Identity | None:
-        user = await self.authenticate_token("")
-        return identify(user, method="bearer") if user else None
+        known = await self.authenticate_token("")
+        return identify(known.user, method="bearer") if known else None
 
 
 class TestIdentity:
@@ -66,10 +67,12 @@ class TestIdentity:
 
     def test_no_token_in_repr(self) -> None:
         """T301: the token does not show in a repr, not even after changes."""
-        identity = identify(UserInfo(username="a"), method="bearer", token="canary-token")
+        identity = identify(
+            UserInfo(username="a"), method="bearer", token="canary-token", expires=7
+        )
         again = identity.with_user(UserInfo(username="b")).with_request(("w",), "v5")
         assert again.token == "canary-token"
-        assert (again.warnings, again.subprotocols) == (("w",), "v5")
+        assert (again.warnings, again.subprotocols, again.expires) == (("w",), "v5", 7)
         assert "canary" not in repr(identity) + repr(again)
         with pytest.raises(AuthenticationError):
             identity.with_user(UserInfo(username="b "))
@@ -96,7 +99,9 @@ class TestUnion:
         for tokens in (False, True):
             says = tuple(Says(answer) for answer in answers)
             if tokens:
-                user = await TokenUnion(says).authenticate_token("t")
+                known = await TokenUnion(says).authenticate_token("t")
+                assert known is None or known.expires == 7
+                user = known.user if known else None
             else:
                 identity = await Union(says).authenticate(REQUEST)
                 user = identity.user if identity else None

@@ -3,7 +3,11 @@
 import pytest
 
 from auditproxy.apis.user import UserInfo
-from auditproxy.authentication.authenticator import AuthenticationError, AuthenticationRequest
+from auditproxy.authentication.authenticator import (
+    AuthenticationError,
+    AuthenticationRequest,
+    TokenUser,
+)
 from auditproxy.authentication.authenticatorfactory import new_authenticator
 from auditproxy.authentication.bearer import EXTRA_SPACE, PROTOCOL_PREFIX
 from auditproxy.authentication.requestheader import (
@@ -38,10 +42,10 @@ class Trusting:
 class Table:
     """A token is its own user's name; ``broken`` cannot be checked."""
 
-    async def authenticate_token(self, token: str) -> UserInfo | None:
+    async def authenticate_token(self, token: str) -> TokenUser | None:
         if token == "broken":
             raise AuthenticationError("the reviewer is away")
-        return UserInfo(username=token) if token in ("alice", "bob") else None
+        return TokenUser(UserInfo(username=token)) if token in ("alice", "bob") else None
 
 
 def request(headers: dict[str, str], peer: PeerCertificate | None = None) -> AuthenticationRequest:
@@ -142,8 +146,8 @@ async def test_unsafe_token_user_is_refused() -> None:
     class Spaced:
         """Knows a user with white space at the end."""
 
-        async def authenticate_token(self, token: str) -> UserInfo | None:
-            return UserInfo(username="alice ")
+        async def authenticate_token(self, token: str) -> TokenUser | None:
+            return TokenUser(UserInfo(username="alice "))
 
     authenticator = new_authenticator(x509=None, tokens=(Spaced(),), anonymous=True)
     with pytest.raises(AuthenticationError):

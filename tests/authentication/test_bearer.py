@@ -7,7 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.apis.user import UserInfo
-from auditproxy.authentication.authenticator import AuthenticationError, AuthenticationRequest
+from auditproxy.authentication.authenticator import (
+    AuthenticationError,
+    AuthenticationRequest,
+    TokenUser,
+)
 from auditproxy.authentication.bearer import (
     EXTRA_SPACE,
     MAXIMUM_TOKEN_LENGTH,
@@ -27,9 +31,9 @@ class Tokens:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    async def authenticate_token(self, token: str) -> UserInfo | None:
+    async def authenticate_token(self, token: str) -> TokenUser | None:
         self.asked.append(token)
-        return UserInfo(username="alice") if token == "token" else None
+        return TokenUser(UserInfo(username="alice"), expires=7) if token == "token" else None
 
 
 def request(*headers: tuple[str, str]) -> AuthenticationRequest:
@@ -68,6 +72,7 @@ async def test_authorization(authorization: str, token: str, warned: bool) -> No
     assert (identity is not None) is bool(token)
     if identity is not None:
         assert (identity.user.username, identity.token) == ("alice", "token")
+        assert identity.expires == 7
         assert identity.method == "bearer"
     assert asked.warnings == ([EXTRA_SPACE] if warned else [])
 
@@ -120,6 +125,7 @@ async def test_websocket_token(headers: tuple[tuple[str, str], ...], forwarded: 
     asked = request(*headers)
     identity = await WebSocketAuthenticator(tokens).authenticate(asked)
     assert identity is not None
+    assert identity.expires == 7
     assert (identity.user.username, identity.token, identity.method) == (
         "alice",
         "token",

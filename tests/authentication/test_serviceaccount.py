@@ -26,7 +26,9 @@ def ask(token: str, now: float = 1_200.0, **fields: Any) -> Any:
 
 async def test_pod() -> None:
     """A token bound to a pod: name, uid, groups and extra as kube-apiserver's."""
-    assert await ask(signed(account_claims())) == UserInfo(
+    known = await ask(signed(account_claims()))
+    assert known.expires == 2_000 * 10**9
+    assert known.user == UserInfo(
         username="system:serviceaccount:shop:cart",
         uid="u1",
         groups=("system:serviceaccounts", "system:serviceaccounts:shop"),
@@ -52,8 +54,8 @@ async def test_pod() -> None:
 )
 async def test_extra(private: dict[str, Any], keys: set[str]) -> None:
     """What a token is bound to shows in extra, where it is whole."""
-    user = await ask(signed(account_claims(**{"kubernetes.io": {**ACCOUNT, **private}})))
-    assert set(user.extra) == {f"authentication.kubernetes.io/{key}" for key in keys}
+    known = await ask(signed(account_claims(**{"kubernetes.io": {**ACCOUNT, **private}})))
+    assert set(known.user.extra) == {f"authentication.kubernetes.io/{key}" for key in keys}
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.apis.user import UserInfo
-from auditproxy.authentication.authenticator import AuthenticationError
+from auditproxy.authentication.authenticator import AuthenticationError, TokenUser
 from auditproxy.authentication.tokenreview import (
     TokenReviewAuthenticator,
-    cache_key,
     read_self_subject_review,
     read_token_review,
     self_subject_review,
@@ -58,6 +57,17 @@ def answer(**status: object) -> bytes:
 def test_token_review(status: dict[str, object], user: UserInfo | None) -> None:
     """T071: only authenticated, without an error and with a name, is a user; all of it is kept."""
     assert read_token_review(answer(**status)) == user
+
+
+@pytest.mark.parametrize(
+    ("audiences", "user"),
+    [(["us"], ALICE), (["we", "us"], ALICE), (["other"], None), ([], None), (None, None)],
+)
+def test_token_review_for_audiences(audiences: object, user: UserInfo | None) -> None:
+    """T071: asked for audiences, only a review that names one of them is a user."""
+    review = answer(authenticated=True, user=FULL, audiences=audiences)
+    assert read_token_review(review, ("us", "them")) == user
+    assert json.loads(token_review("t", ("us",)))["spec"] == {"token": "t", "audiences": ["us"]}
 
 
 @pytest.mark.parametrize(
@@ -145,22 +155,5 @@ async def test_the_reviewer_decides() -> None:
             return ALICE if token == "good" else None
 
     authenticator = TokenReviewAuthenticator(Alice())
-    assert await authenticator.authenticate_token("good") == ALICE
+    assert await authenticator.authenticate_token("good") == TokenUser(ALICE)
     assert await authenticator.authenticate_token("bad") is None
-
-
-@given(st.lists(st.tuples(st.text(), st.text()), min_size=2, max_size=6, unique=True))
-def test_keys_do_not_collide(pairs: list[tuple[str, str]]) -> None:
-    """T073, T074: no two pairs of authenticator and token share an entry, wherever they are cut."""
-    encodable = [
-        pair for pair in pairs if not any("\ud800" <= char <= "\udfff" for char in "".join(pair))
-    ]
-    keys = {cache_key(b"k" * 32, *pair) for pair in encodable}
-    assert len(keys) == len(encodable)
-
-
-def test_keys_are_keyed() -> None:
-    """T074: parts are not just joined, and another process has other keys."""
-    assert cache_key(b"k" * 32, "a", "bc") != cache_key(b"k" * 32, "ab", "c")
-    assert cache_key(b"k" * 32, "a", "b") != cache_key(b"l" * 32, "a", "b")
-    assert b"canary" not in cache_key(b"k" * 32, "a", "canary")

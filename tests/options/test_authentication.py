@@ -13,8 +13,8 @@ from auditproxy.options.authentication import AuthenticationOptions, authenticat
         (
             {"anonymous_auth": False, "token_review": False},
             "nobody could log in: --anonymous-auth and --authentication-token-review are false "
-            "and none of --client-ca-file, --token-auth-file and --service-account-key-file is given; "
-            "allow one of them",
+            "and none of --client-ca-file, --token-auth-file, --service-account-key-file and "
+            "--authentication-token-webhook-config-file is given; allow one of them",
         ),
         (
             {"token_review_cache_success_ttl": -1},
@@ -25,6 +25,15 @@ from auditproxy.options.authentication import AuthenticationOptions, authenticat
             {"token_review_cache_failure_ttl": -1},
             "--authentication-token-review-cache-failure-ttl can't be negative; "
             "0s turns this cache off",
+        ),
+        (
+            {"token_webhook_cache_ttl": -1},
+            "--authentication-token-webhook-cache-ttl can't be negative; 0s turns this cache off",
+        ),
+        (
+            {"token_webhook_version": "v2"},
+            "--authentication-token-webhook-version: unsupported authentication webhook version "
+            '"v2", supported versions are "v1", "v1beta1"',
         ),
         (
             {"client_ca_allowed_system_groups": ("system:nodes", "masters")},
@@ -54,7 +63,13 @@ def test_authentication_faults(fields: dict[str, Any], fault: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given_file", ["client_ca_file", "token_auth_file", "requestheader_client_ca_file"]
+    "given_file",
+    [
+        "client_ca_file",
+        "token_auth_file",
+        "requestheader_client_ca_file",
+        "token_webhook_config_file",
+    ],
 )
 def test_one_way_to_log_in_is_enough(given_file: str) -> None:
     """Anonymous access and reviews may both be off when there is another way."""
@@ -77,7 +92,8 @@ def test_one_way_to_log_in_is_enough(given_file: str) -> None:
         ),
         (
             {"api_audiences": ("a",)},
-            "--api-audiences does nothing without --service-account-key-file",
+            "--api-audiences does nothing without --service-account-key-file or "
+            "--authentication-token-webhook-config-file",
         ),
         (
             {"service_account_key_file": ("k",), "service_account_issuer": ("",)},
@@ -94,6 +110,15 @@ def test_one_way_to_log_in_is_enough(given_file: str) -> None:
             },
             "service-account-issuer \"http://[::1]:namedport\" contained a ':' but was not a "
             "valid URL",
+        ),
+        (
+            {
+                "service_account_key_file": ("k",),
+                "service_account_issuer": ("a",),
+                "token_review": False,
+            },
+            "--service-account-lookup needs --authentication-token-review, which is false: allow "
+            "reviews, or give --service-account-lookup=false and trust a token until it expires",
         ),
         (
             {"service_account_key_file": ("",), "service_account_issuer": ("a",)},

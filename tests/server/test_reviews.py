@@ -1,12 +1,10 @@
-"""Reviewers and the review authorizer: what is asked, remembered and shared."""
+"""Reviewers and the review authorizer: what is asked, and what the authorizer remembers."""
 
 import asyncio
 import json
 from collections.abc import Callable, Iterable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from auditproxy.apis.attributes import Attributes
 from auditproxy.apis.user import UserInfo
@@ -16,28 +14,15 @@ from auditproxy.authorization.impersonation import Impersonator
 from auditproxy.request.headers import ClientHeaders, RawHeaders
 from auditproxy.server.apiclient import ReviewError
 from auditproxy.server.reviews import (
-    CachingReviewer,
-    ExpiringCache,
     FallbackReviewer,
-    Flights,
     ReviewForbiddenError,
     SelfSubjectReviewer,
     SubjectAccessReviewAuthorizer,
     TokenReviewer,
 )
+from tests.fakes.clocks import Clock
 
 ALICE = UserInfo(username="alice", groups=("dev",))
-KEY = b"k" * 32
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class FakeClient:
@@ -173,201 +158,6 @@ class TestFallback:
         with pytest.raises(ReviewError):
             await FallbackReviewer(first, second).review("broken")
         assert second.asked == []
-
-
-def caching(inner: Reviews, clock: Clock, **changes: float) -> CachingReviewer:
-    """A cache with different times for good and bad."""
-    return CachingReviewer(
-        inner,
-        authenticator="tokenreview",
-        key=KEY,
-        clock=clock,
-        **({"success_time_to_live": 10.0, "failure_time_to_live": 5.0} | changes),  # type: ignore[arg-type]
-    )
-
-
-class TestCaching:
-    """What is remembered and for how long."""
-
-    async def test_times(self) -> None:
-        """T077: a revoked token is refused after the one time, a new one known after the other."""
-        clock, inner = Clock(), Reviews()
-        reviewer = caching(inner, clock)
-        assert await reviewer.review("good") == ALICE
-        assert await reviewer.review("new") is None
-        inner.good = "new"
-        clock.now += 4.9
-        assert await reviewer.review("good") == ALICE
-        assert await reviewer.review("new") is None
-        assert len(inner.asked) == 2
-        clock.now += 0.1
-        assert await reviewer.review("new") == ALICE
-        clock.now += 5
-        assert await reviewer.review("good") is None
-
-    async def test_errors_are_not_remembered(self) -> None:
-        """T072: a token that could not be checked is asked about again."""
-        inner = Reviews()
-        reviewer = caching(inner, Clock())
-        for _ in range(2):
-            with pytest.raises(ReviewError):
-                await reviewer.review("broken")
-        assert len(inner.asked) == 2
-
-    async def test_not_at_all(self) -> None:
-        """A time of zero turns remembering off."""
-        inner = Reviews()
-        reviewer = caching(inner, Clock(), failure_time_to_live=0.0)
-        for _ in range(2):
-            assert await reviewer.review("bad") is None
-        assert len(inner.asked) == 2
-
-    async def test_bounded(self) -> None:
-        """A flood of tokens drops the least used, not the memory."""
-        inner = Reviews()
-        reviewer = caching(inner, Clock(), size=10)
-        await reviewer.review("good")
-        for number in range(100):
-            await reviewer.review(f"bad-{number}")
-            await reviewer.review("good")
-        assert inner.asked.count("good") == 1
-        assert len(reviewer._cache) == 10
-
-    async def test_token_is_not_kept(self) -> None:
-        """T080: the memory holds digests only."""
-        reviewer = caching(Reviews(), Clock())
-        await reviewer.review("canary")
-        assert not any(b"canary" in key for key in reviewer._cache._entries)
-
-    async def test_answer_cannot_be_changed(self) -> None:
-        """T075: what one request does to its user is not seen by the next."""
-        reviewer = caching(Reviews(), Clock())
-        user = await reviewer.review("good")
-        assert user is not None
-        with pytest.raises(AttributeError):
-            user.groups = ("system:masters",)  # type: ignore[misc]
-        assert isinstance(user.groups, tuple)
-        assert await reviewer.review("good") == ALICE
-
-
-class TestSingleFlight:
-    """One question for all who ask it at once."""
-
-    async def waiting(self, inner: Reviews, count: int) -> None:
-        """Return when the inner reviewer was asked so often."""
-        async with asyncio.timeout(10):
-            while len(inner.asked) < count:
-                await asyncio.sleep(0)
-
-    async def test_shared(self) -> None:
-        """Many requests with one token ask once; another token asks for itself."""
-        inner = Reviews()
-        inner.gate.clear()
-        reviewer = caching(inner, Clock())
-        tasks = [asyncio.ensure_future(reviewer.review("good")) for _ in range(20)]
-        other = asyncio.ensure_future(reviewer.review("bad"))
-        await self.waiting(inner, 2)
-        inner.gate.set()
-        assert await asyncio.gather(*tasks) == [ALICE] * 20
-        assert await other is None
-        assert sorted(inner.asked) == ["bad", "good"]
-
-    async def test_leader_leaves(self) -> None:
-        """T076: whoever asked first may leave; the others are answered, and it is remembered."""
-        inner = Reviews()
-        inner.gate.clear()
-        reviewer = caching(inner, Clock())
-        leader = asyncio.ensure_future(reviewer.review("good"))
-        await self.waiting(inner, 1)
-        follower = asyncio.ensure_future(reviewer.review("good"))
-        await asyncio.sleep(0)
-        leader.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await leader
-        inner.gate.set()
-        assert await follower == ALICE
-        assert await reviewer.review("good") == ALICE
-        assert len(inner.asked) == 1
-
-    async def test_everybody_leaves_and_it_fails(self) -> None:
-        """A failure that nobody waits for any more disturbs nobody."""
-        inner = Reviews()
-        inner.gate.clear()
-        reviewer = caching(inner, Clock())
-        task = asyncio.ensure_future(reviewer.review("broken"))
-        await self.waiting(inner, 1)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        inner.gate.set()
-        async with asyncio.timeout(10):
-            while len(reviewer._flights):
-                await asyncio.sleep(0)
-
-    async def test_failure_is_shared(self) -> None:
-        """All who wait get the error, and the next one asks again."""
-        inner = Reviews()
-        inner.gate.clear()
-        reviewer = caching(inner, Clock())
-        tasks = [asyncio.ensure_future(reviewer.review("broken")) for _ in range(3)]
-        await self.waiting(inner, 1)
-        inner.gate.set()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-        assert [type(result) for result in results] == [ReviewError] * 3
-        assert len(inner.asked) == 1
-        with pytest.raises(ReviewError):
-            await reviewer.review("broken")
-        assert len(inner.asked) == 2
-
-    async def test_close(self) -> None:
-        """Shutting down ends what is under way."""
-        inner = Reviews()
-        inner.gate.clear()
-        reviewer = caching(inner, Clock())
-        task = asyncio.ensure_future(reviewer.review("good"))
-        await self.waiting(inner, 1)
-        await reviewer.close()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    async def test_flights_end(self) -> None:
-        """A flight is over when its result is there."""
-        flights: Flights[int] = Flights()
-
-        async def seven() -> int:
-            return 7
-
-        assert await flights.run(b"k", seven) == 7
-        assert await flights.run(b"k", seven) == 7
-        assert len(flights) == 0
-
-
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["put", "get", "wait"]), st.integers(0, 5), st.integers(0, 20))
-    ),
-    st.integers(1, 4),
-)
-def test_cache_against_a_model(steps: Iterable[tuple[str, int, int]], size: int) -> None:
-    """Any use: never above its size, never a value after its time, never another one's value."""
-    clock = Clock()
-    cache: ExpiringCache[int] = ExpiringCache(size, clock)
-    model: dict[bytes, tuple[float, int]] = {}
-    for step, number, value in steps:
-        key = bytes((number,))
-        if step == "put":
-            cache.put(key, value, float(value))
-            if value:
-                model[key] = (clock.now + value, value)
-        elif step == "get":
-            found = cache.get(key)
-            if found is not None:
-                until, expected = model[key]
-                assert found == (expected,)
-                assert clock.now < until
-        else:
-            clock.now += value
-        assert len(cache) <= size
 
 
 GET = Attributes(

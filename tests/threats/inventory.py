@@ -38,7 +38,6 @@ _NO_OIDC = (
 
 WITHOUT_A_TEST: dict[int, str] = {
     50: "a bad certificate ends the handshake (docs/parity.md), so the bearer token is not read",
-    81: "which authenticators there are is said by flags, and a flag's change means a restart",
     **dict.fromkeys((244, 246, 249, 250), _NO_SPOOL),
     **dict.fromkeys((*range(56, 60), *range(62, 65), *range(67, 71)), _NO_OIDC),
 }

@@ -1,0 +1,57 @@
+"""kube-apiserver's metrics of its token caches (apiserver authentication/token/cache/stats.go)."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+"""Go's default buckets, in seconds."""
+
+
+class TokenCacheMetrics:
+    """Hits, misses and look-ups of all token caches together, as kube-apiserver counts them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        requests = Counter(
+            "authentication_token_cache_request",
+            "[ALPHA] Tokens looked for in a token cache, by status (hit or miss).",
+            ("status",),
+            registry=registry,
+        )
+        durations = Histogram(
+            "authentication_token_cache_request_duration_seconds",
+            "[ALPHA] Time until a token cache had its answer, in seconds by status (hit or miss).",
+            ("status",),
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self._requests = {
+            hit: (requests.labels(word), durations.labels(word))
+            for hit, word in ((True, "hit"), (False, "miss"))
+        }
+        fetches = Counter(
+            "authentication_token_cache_fetch",
+            "[ALPHA] Look-ups that token caches started, by status (ok, or error: nobody could say "
+            "whom the token stands for).",
+            ("status",),
+            registry=registry,
+        )
+        self._fetches = {True: fetches.labels("ok"), False: fetches.labels("error")}
+        active = Gauge(
+            "authentication_token_cache_active_fetch_count",
+            "[ALPHA] Look-ups under way (in_flight) and requests that wait for one (blocked).",
+            ("status",),
+            registry=registry,
+        )
+        self.in_flight = active.labels("in_flight")
+        """Raised and lowered around a look-up."""
+        self.blocked = active.labels("blocked")
+        """Raised and lowered around the wait for a look-up."""
+
+    def requested(self, hit: bool, seconds: float) -> None:
+        """A token was asked for."""
+        count, duration = self._requests[hit]
+        count.inc()
+        duration.observe(seconds)
+
+    def fetched(self, ok: bool) -> None:
+        """A look-up has ended; ``ok`` also when it found nobody."""
+        self._fetches[ok].inc()
