@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from auditproxy.apis.audit import Stage
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.metrics import Metrics
-from auditproxy.audit.policy import PolicyRuleEvaluator
+from auditproxy.audit.policy import PolicyRuleEvaluator, with_stage
 from auditproxy.authentication.authenticatorfactory import new_authenticator
 from auditproxy.authentication.requestheader import (
     RequestHeaderAuthenticator,
@@ -21,11 +22,12 @@ from auditproxy.authentication.tokenreview import Reviewer
 from auditproxy.authentication.x509 import X509Authenticator
 from auditproxy.authorization.authorizer import Authorizer, PrivilegedGroupAuthorizer
 from auditproxy.authorization.impersonation import DeferredImpersonator, Impersonator
-from auditproxy.files import Files
+from auditproxy.files import Files, is_strict
 from auditproxy.options import Options
 from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.server.apiclient import ApiClient
+from auditproxy.server.captures import CaptureLimits, CaptureRoom, fault_of_folder
 from auditproxy.server.connectionfacts import facts_of
 from auditproxy.server.credentials import UpstreamTarget
 from auditproxy.server.kubeconfig import Upstream
@@ -76,6 +78,7 @@ class Composed:
         self._sink = sink
         self._metrics = metrics
         self._report = report
+        self._room = capture_room(options, metrics, report)
         self._connected = connect(options, files.upstream)
         # Streams may still run over what was replaced; it is gone with the last of them.
         self._replaced: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -113,6 +116,7 @@ class Composed:
             *self._replaced,
         ):
             await each.close()
+        self._room.close()
 
     def _token_sources(self) -> TokenSources:
         files, connected = self.files, self._connected
@@ -142,7 +146,11 @@ class Composed:
                 tokens=self._tokens.authenticators,
                 anonymous=options.authentication.anonymous_auth,
             ),
-            evaluator=PolicyRuleEvaluator(files.policy),
+            evaluator=PolicyRuleEvaluator(
+                with_stage(files.policy, Stage.REQUEST_RECEIVED)
+                if is_strict(options)
+                else files.policy
+            ),
             sink=self._sink,
             metrics=self._metrics,
             impersonator=connected.impersonator,
@@ -161,9 +169,23 @@ class Composed:
                 request_copy=options.audit.capture_request_limit,
                 response_copy=options.audit.capture_response_limit,
             ),
+            room=self._room,
             front_proxy=front_proxy_headers(options),
             trusted_proxies=trusted_proxies(options),
         )
+
+
+def capture_room(options: Options, metrics: Metrics, report: Callable[[str], None]) -> CaptureRoom:
+    """The room for copies of bodies; without files where the system's folder takes none."""
+    audit = options.audit
+    files = 0 if fault_of_folder(audit.capture_spill_dir) else audit.capture_spill_limit
+    room = CaptureRoom(
+        CaptureLimits(audit.capture_memory_limit, files, audit.capture_spill_dir),
+        dropped=metrics.captures.dropped,
+        report=report,
+    )
+    metrics.captures.holding(room.settle, lambda: room.in_files)
+    return room
 
 
 def x509_authenticator(options: Options, files: Files) -> X509Authenticator | None:

@@ -10,16 +10,20 @@ from auditproxy.apis.audit import Policy
 from auditproxy.audit.builtin import BUILTIN_POLICY
 from auditproxy.audit.objects import BUILTIN_TYPES
 from auditproxy.audit.policy import PolicyError, load_policy
+from auditproxy.audit.policy_advice import advice
 from auditproxy.audit.redact import Redactor
 from auditproxy.authentication.publickeys import PublicKey, PublicKeyError, read_public_keys
 from auditproxy.authentication.tokenfile import TokenFile, TokenFileError, parse_token_file
 from auditproxy.authentication.verification import BundleError, CertificateAuthorities
 from auditproxy.backends.webhook_client import WebhookTarget
 from auditproxy.options import Options
+from auditproxy.options.audit import AuditOptions
+from auditproxy.options.backends import STRICT
 from auditproxy.redactionfile import read_redactor
 from auditproxy.serializer.wiredecoder import Decoder
 from auditproxy.serializer.wiretable import WireTableError, merged
 from auditproxy.serializer.wiretable import parse as parse_table
+from auditproxy.server.captures import fault_of_folder
 from auditproxy.server.credentials import CredentialError
 from auditproxy.server.frontproxy import with_front_proxy
 from auditproxy.server.kubeconfig import Upstream, load_upstream
@@ -57,11 +61,12 @@ def read_files(options: Options) -> Files:
     """Read and check every file; raises FilesError with all faults."""
     faults: list[str] = []
     notes: list[str] = []
-    policy = read_policy(options.audit.policy_file, faults, notes)
+    policy = read_policy(options, faults, notes)
     token_file = read_token_file(options.authentication.token_auth_file, faults, notes)
     upstream = read_upstream(options, faults, notes)
     types = read_types(options.audit.protobuf_tables, faults)
     check_webhook(options.audit_webhook.config_file, faults)
+    check_captures(options.audit, faults, notes)
     token_webhook = read_token_webhook(options.authentication.token_webhook_config_file, faults)
     service_account_keys = read_service_account_keys(
         options.authentication.service_account_key_file, faults
@@ -175,8 +180,9 @@ def overlap_faults(
     ]
 
 
-def read_policy(path: str, faults: list[str], notes: list[str]) -> Policy | None:
+def read_policy(options: Options, faults: list[str], notes: list[str]) -> Policy | None:
     """The policy, in kube-apiserver's words when it is not good."""
+    path = options.audit.policy_file
     if not path:
         notes.append(
             "no --audit-policy-file: the built-in policy records the metadata of all requests "
@@ -197,7 +203,14 @@ def read_policy(path: str, faults: list[str], notes: list[str]) -> Policy | None
         faults.append(f"loading audit policy file: {error}")
         return None
     notes += warnings
+    notes += advice(policy, strict=is_strict(options))
     return policy
+
+
+def is_strict(options: Options) -> bool:
+    """Whether a request whose arrival cannot be stored is refused."""
+    webhook = options.audit_webhook
+    return options.audit_log.mode == STRICT or bool(webhook.config_file and webhook.mode == STRICT)
 
 
 def read_token_file(path: str, faults: list[str], notes: list[str]) -> TokenFile | None:
@@ -268,6 +281,23 @@ def read_service_account_keys(paths: tuple[str, ...], faults: list[str]) -> tupl
         except PublicKeyError as error:
             faults.append(f"--service-account-key-file {path}: {error}")
     return tuple(keys)
+
+
+def check_captures(audit: AuditOptions, faults: list[str], notes: list[str]) -> None:
+    """Whether large bodies can be kept in temporary files; only a folder that was named must do."""
+    if not audit.capture_spill_limit:
+        return
+    why = fault_of_folder(audit.capture_spill_dir)
+    if why and audit.capture_spill_dir:
+        faults.append(
+            f"--audit-capture-spill-dir {audit.capture_spill_dir} takes no temporary file: {why}; "
+            "name a folder that can be written, or give --audit-capture-spill-limit=0"
+        )
+    elif why:
+        notes.append(
+            f"the system's temporary folder takes no file ({why}): copies of bodies stay within "
+            "--audit-capture-memory-limit; give --audit-capture-spill-dir for more"
+        )
 
 
 def read_token_webhook(path: str, faults: list[str]) -> WebhookTarget | None:

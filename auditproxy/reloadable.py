@@ -122,7 +122,7 @@ def _sources(
         if path:
             found.append(Source(name, lambda: (path,), lambda: _load(read, inform)))
 
-    add(POLICY, policy, lambda faults, notes: readers.read_policy(policy, faults, notes))
+    add(POLICY, policy, lambda faults, notes: readers.read_policy(options, faults, notes))
     add(
         TOKENS,
         authentication.token_auth_file,

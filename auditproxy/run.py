@@ -222,6 +222,14 @@ def tune_garbage_collector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
+def share_interpreter() -> None:
+    """Have a thread that decodes a body let the event loop run ten times as often as by default.
+
+    With the default of 5 ms each turn of the loop would wait so long for it.
+    """
+    sys.setswitchinterval(0.0005)
+
+
 async def serve(options: Options) -> int:
     """Run until SIGTERM or SIGINT; a second signal ends at once. Returns the exit code."""
     operatorlog.configure(
@@ -244,6 +252,7 @@ async def serve(options: Options) -> int:
         f"serving on {options.serving.bind_address}:{proxy.port}, audit backend {proxy.backend}"
     )
     tune_garbage_collector()
+    share_interpreter()
     forbid_core_dumps()
     await stop.wait()
     operatorlog.info("shutting down; a second signal ends at once")

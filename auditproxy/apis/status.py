@@ -91,6 +91,11 @@ def new_timeout() -> Status:
     )
 
 
+def new_request_timeout() -> Status:
+    """408 for a body that comes too slowly; kube-apiserver has none and waits for its 504."""
+    return failure(408, "Timeout", "the request body comes too slowly", StatusDetails())
+
+
 def new_forbidden(attributes: Attributes, reason: str) -> Status:
     """403 for the attributes that were refused (apiserver handlers/responsewriters/errors.go)."""
     message = forbidden_message(attributes, reason)

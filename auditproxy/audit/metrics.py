@@ -25,6 +25,7 @@ from prometheus_client import (
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import LEVEL_WORDS, Level
+from auditproxy.audit.capture_metrics import CaptureMetrics
 from auditproxy.audit.reload_metrics import ReloadMetrics
 from auditproxy.audit.request_metrics import (
     OTHER,
@@ -181,6 +182,7 @@ class Metrics:
             registry=registry,
         )
         self.reloads = ReloadMetrics(registry)
+        self.captures = CaptureMetrics(registry)
         self.token_cache = TokenCacheMetrics(registry)
         self._known: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
         self._resources: set[tuple[str, str, str, str]] = set()

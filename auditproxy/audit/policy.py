@@ -7,6 +7,8 @@ a warning (unknown fields, doubled keys) comes back with that warning, and
 whether to go on is the caller's decision (apiserver audit/policy/{reader,checker}.go).
 """
 
+import msgspec
+
 from auditproxy.apis.attributes import Attributes
 from auditproxy.apis.audit import (
     LEVEL_WORDS,
@@ -25,6 +27,7 @@ __all__ = [
     "PolicyRuleEvaluator",
     "load_policy",
     "unreadable_policy",
+    "with_stage",
 ]
 
 _LEVELS = {word: level for level, word in LEVEL_WORDS.items()}
@@ -89,6 +92,22 @@ def _rule(rule: WrittenRule) -> PolicyRule:
         non_resource_urls=rule.non_resource_urls,
         omit_stages=tuple(Stage(stage) for stage in rule.omit_stages),
         omit_managed_fields=rule.omit_managed_fields,
+    )
+
+
+def with_stage(policy: Policy, stage: Stage) -> Policy:
+    """The policy with no rule omitting a stage."""
+
+    def kept(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+        return tuple(omitted for omitted in stages if omitted is not stage)
+
+    return msgspec.structs.replace(
+        policy,
+        omit_stages=kept(policy.omit_stages),
+        rules=tuple(
+            msgspec.structs.replace(rule, omit_stages=kept(rule.omit_stages))
+            for rule in policy.rules
+        ),
     )
 
 

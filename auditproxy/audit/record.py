@@ -41,7 +41,7 @@ METHOD_NOT_ALLOWED = failure(
 
 @dataclass(slots=True)
 class Captured:
-    """What was copied of one request and its answer; a body is None when it outgrew its limit.
+    """What was copied of one request and its answer; a body is None where ``missing`` says why.
 
     ``request_limit`` is what the request's body may unfold to when it is compressed.
     """
@@ -49,7 +49,7 @@ class Captured:
     request_content_type: str = ""
     request_content_encoding: str = ""
     request_body: bytes | None = b""
-    request_size: int = 0
+    request_missing: str = ""
     request_limit: int = 0
     request_complete: bool = False
     code: int = 0
@@ -57,14 +57,9 @@ class Captured:
     content_encoding: str = ""
     warnings: tuple[str, ...] = ()
     response_body: bytes | None = b""
-    response_size: int = 0
+    response_missing: str = ""
     response_complete: bool = False
     head_request: bool = False
-
-    @property
-    def size(self) -> int:
-        """Bytes that recording would have to decode."""
-        return len(self.request_body or b"") + len(self.response_body or b"")
 
 
 def request_copy_limit(info: RequestInfo, level: Level, limit: int) -> int:
@@ -142,7 +137,7 @@ def _answer(
     if captured.response_body is None:
         if context.level < Level.REQUEST_RESPONSE:
             return Recorded()
-        return _too_large(RESPONSE_OBJECT_OMITTED, captured.response_size)
+        return Recorded(annotations=((RESPONSE_OBJECT_OMITTED, captured.response_missing),))
     if not captured.response_complete or not captured.response_body:
         return Recorded()
     return response_object(
@@ -170,9 +165,7 @@ def record_request(
         return
     if captured.request_body is None:
         if context.level >= Level.REQUEST and captured.code < 400:
-            _annotate(
-                context, _too_large(REQUEST_OBJECT_OMITTED, captured.request_size).annotations
-            )
+            _annotate(context, ((REQUEST_OBJECT_OMITTED, captured.request_missing),))
         return
     if not captured.request_complete:
         return
@@ -235,11 +228,6 @@ def redacted(
     if marked:
         context.redacted(member)
     return msgspec.structs.replace(recorded, object=msgspec.Raw(raw))
-
-
-def _too_large(key: str, size: int) -> Recorded:
-    """The note for a body that outgrew its limit."""
-    return Recorded(annotations=((key, f"too large: {size} bytes"),))
 
 
 def _annotate(context: AuditContext, pairs: tuple[tuple[str, str], ...]) -> None:

@@ -11,6 +11,7 @@ from typing import Protocol
 from auditproxy.apis.audit import Event
 from auditproxy.audit.encode import Encoder
 from auditproxy.audit.metrics import Metrics
+from auditproxy.audit.truncate import fitting
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.rotation import LineTooLongError, ShortWriteError
 from auditproxy.backends.stream import Stream
@@ -76,7 +77,7 @@ class LogBackend:
         success = True
         for event in events:
             try:
-                self._writer.write(self._line(event))
+                self._write(event)
             except (OSError, LineTooLongError, EncodingError) as error:
                 success = False
                 self.losses.lost(1, plugin=PLUGIN, reason=drop_reason(error), text=describe(error))
@@ -85,6 +86,20 @@ class LogBackend:
             if fault := self._writer.take_fault():
                 self._report(f"audit plugin '{PLUGIN}': {fault}")
         return success
+
+    def _write(self, event: Event) -> None:
+        """Write an event; what of it fits, if it is too large as a whole."""
+        try:
+            self._writer.write(self._line(event))
+        except LineTooLongError as error:
+            smaller = fitting(event, error.maximum)
+            if smaller is None:
+                raise
+            self._writer.write(self._line(smaller))
+            self._report(
+                f"audit plugin '{PLUGIN}': an event larger than --audit-log-maxsize was written "
+                "without its bodies"
+            )
 
     def _line(self, event: Event) -> bytes:
         """The event's line; whatever the encoder raises, the loss is counted like any other."""
@@ -122,7 +137,7 @@ def drop_reason(error: Exception) -> str:
 def describe(error: Exception) -> str:
     """The fault in one line, the same for every event it hits."""
     if isinstance(error, LineTooLongError):
-        return "an event is larger than --audit-log-maxsize"
+        return "an event is larger than --audit-log-maxsize even without bodies"
     if isinstance(error, ShortWriteError):
         return "short write: no space left on device"
     if isinstance(error, OSError) and error.strerror:

@@ -32,7 +32,11 @@ _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
 class LineTooLongError(ValueError):
-    """A line is longer than a whole file may be."""
+    """A line is longer than a whole file may be, which is ``maximum`` bytes."""
+
+    def __init__(self, length: int, maximum: int) -> None:
+        super().__init__(f"write length {length} exceeds maximum file size {maximum}")
+        self.maximum = maximum
 
 
 class ShortWriteError(OSError):
@@ -100,7 +104,7 @@ class RotatingFile:
         """Append one line, whole; raises OSError or LineTooLongError and leaves no part of it."""
         maximum = self._maximum_size
         if maximum and len(line) > maximum:
-            raise LineTooLongError(f"write length {len(line)} exceeds maximum file size {maximum}")
+            raise LineTooLongError(len(line), maximum)
         if self._descriptor < 0:
             self._open()
         elif self._monotonic() - self._checked >= CHECK_INTERVAL:

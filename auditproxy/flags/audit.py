@@ -52,6 +52,27 @@ AUDIT_SETTINGS = (
         "GiB.",
     ),
     setting(
+        "audit.capture_memory_limit",
+        "audit-capture-memory-limit",
+        BYTES,
+        "Memory for the copies of all bodies that wait for their events. From a quarter of it on, "
+        "copies of more than 256 KiB move to temporary files.",
+    ),
+    setting(
+        "audit.capture_spill_limit",
+        "audit-capture-spill-limit",
+        BYTES,
+        "Size of all temporary files of copies. They are nameless and enciphered under a key that "
+        "is in memory only. 0 makes none.",
+    ),
+    setting(
+        "audit.capture_spill_dir",
+        "audit-capture-spill-dir",
+        STRING,
+        "Folder of the temporary files. Empty means the system's.",
+        is_path=True,
+    ),
+    setting(
         "audit.protobuf_tables",
         "audit-protobuf-table",
         LIST,

@@ -23,6 +23,12 @@ class AuditOptions:
     """Bytes of one request body that are kept for its event."""
     capture_response_limit: int = 8 * MEBIBYTE
     """Bytes of one response body that are kept for its event."""
+    capture_memory_limit: int = 64 * MEBIBYTE
+    """Bytes of memory for the copies of all bodies; above a quarter of it they go to files."""
+    capture_spill_limit: int = 1024 * MEBIBYTE
+    """Bytes of all temporary files; 0 keeps copies in memory only."""
+    capture_spill_dir: str = ""
+    """Folder of the temporary files; "" is the system's."""
     protobuf_tables: tuple[str, ...] = ()
     """Files with tables of types of more API groups, over the built-in one."""
 
@@ -42,7 +48,12 @@ def audit_faults(audit: AuditOptions) -> list[str]:
     for name, limit in (
         ("request", audit.capture_request_limit),
         ("response", audit.capture_response_limit),
+        ("memory", audit.capture_memory_limit),
     ):
         if limit < 1:
             faults.append(f"--audit-capture-{name}-limit {limit} must be a positive number")
+    if audit.capture_spill_limit < 0:
+        faults.append("--audit-capture-spill-limit can't be negative; 0 makes no files")
+    if audit.capture_spill_dir and not audit.capture_spill_limit:
+        faults.append("--audit-capture-spill-dir does nothing with --audit-capture-spill-limit=0")
     return faults

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from auditproxy.options.values import MEBIBYTE, SECOND, quote
 
-AUDIT_MODES = ("batch", "blocking", "blocking-strict")
+STRICT = "blocking-strict"
+AUDIT_MODES = ("batch", "blocking", STRICT)
 AUDIT_FORMATS = ("legacy", "json")
 AUDIT_VERSIONS = ("audit.k8s.io/v1",)
 

@@ -47,7 +47,9 @@ from auditproxy.serializer.wireplan import (
 from auditproxy.serializer.wiretable import WireTable, builtin
 
 OUTPUT_LIMIT = 64 * 1024 * 1024
-"""Bytes of JSON that one body may become unless the caller says otherwise."""
+"""Bytes of JSON that any body may become unless the caller says otherwise."""
+OUTPUT_RATIO = 3
+"""Times its own size that a larger one may; lists of pods become one and a half times theirs."""
 DEPTH_LIMIT = 100
 """Messages inside messages; the deepest that people write, schemas of schemas, are far less."""
 
@@ -67,19 +69,19 @@ class Decoder:
         self._plans: Plans | None = None
 
     def decode(
-        self, raw: bytes, *, omit_managed_fields: bool = False, limit: int = OUTPUT_LIMIT
+        self, raw: bytes, *, omit_managed_fields: bool = False, limit: int | None = None
     ) -> bytes:
         """The object of a body, prefix included, as one line of JSON without a newline.
 
-        ``limit`` bounds the result in bytes. Raises ProtobufError, and its
-        UnknownKindError for kinds that the table has not.
+        ``limit`` bounds the result in bytes, None by OUTPUT_LIMIT and OUTPUT_RATIO.
+        Raises ProtobufError, and its UnknownKindError for kinds that the table has not.
         """
         return self.decode_object(
             envelope(raw), omit_managed_fields=omit_managed_fields, limit=limit
         )
 
     def decode_object(
-        self, found: Envelope, *, omit_managed_fields: bool = False, limit: int = OUTPUT_LIMIT
+        self, found: Envelope, *, omit_managed_fields: bool = False, limit: int | None = None
     ) -> bytes:
         """The same for a body whose envelope is already read."""
         if self._plans is None:
@@ -94,6 +96,8 @@ class Decoder:
         head = b'"kind":' + wirevalues.quoted(found.kind.encode())
         if found.api_version:
             head += b',"apiVersion":' + wirevalues.quoted(found.api_version.encode())
+        if limit is None:
+            limit = max(OUTPUT_LIMIT, OUTPUT_RATIO * len(found.raw))
         plan = self._plans.plan(message_name, omit_managed_fields=omit_managed_fields, head=head)
         try:
             body = members(plan, found.raw, 0, len(found.raw), 0, [0, limit])

@@ -26,7 +26,6 @@ from auditproxy.apis.user import NOBODY, UserInfo
 from auditproxy.audit.annotations import UPSTREAM_ERROR
 from auditproxy.audit.backend import Outcome
 from auditproxy.audit.context import AuditContext
-from auditproxy.audit.record import Captured, record_answer, record_end, record_request
 from auditproxy.authentication.authenticator import attempted_methods
 from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.request.headers import (
@@ -40,7 +39,8 @@ from auditproxy.request.sourceips import source_ips
 from auditproxy.request.target import TargetError, parse_target
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
 from auditproxy.server.connection import ClientConnection, ClientRequest
-from auditproxy.server.responsewriters import Answered, Refused, describe, internal_error
+from auditproxy.server.recorder import Recorder
+from auditproxy.server.responsewriters import Answered, Refused, internal_error
 from auditproxy.server.services import Services
 from auditproxy.server.upstream_messages import UpstreamError
 
@@ -49,9 +49,6 @@ UPSTREAM_GRACE = 1.0
 
 LONGEST_TARGET = 128 * 1024
 """Bytes of a request target; reading a longer one would hold up everybody else."""
-
-DECODE_INLINE = 64 * 1024
-"""Bytes of captured bodies that are decoded on the event loop; more goes to a thread."""
 
 NO_TARGET = parse_target("GET", b"/")
 """What stands for the target until it is read."""
@@ -84,7 +81,7 @@ class Exchange:
         self.long_running = False
         self.answer_started = False
         self.answered = Answered(keep_alive=False)
-        self.captured = Captured()
+        self.recorder = Recorder(services, self.context)
         self.user: UserInfo = NOBODY
         self.wanted: UserInfo | None = None
         self.expired = False
@@ -244,7 +241,7 @@ class Exchange:
     def answer_started_by_upstream(self, code: int) -> None:
         """The upstream's head is about to go to the client: record what a stage may show now."""
         if self.long_running:
-            self._record_answer()
+            self.recorder.record_answer(self.info, long_running=True)
         self.answer_begins(code)
 
     # --- ways out ----------------------------------------------------------------
@@ -285,41 +282,21 @@ class Exchange:
             self._expiry = None
         self._count()
         if self.context.level is Level.NONE or self.context.failed or self.context.finished:
+            self.recorder.release()
             return
-        if self.context.response_status is None and not self.captured.code:
+        if self.context.response_status is None and not self.recorder.captured.code:
             self.context.wrote_nothing()
-        if self.captured.size <= DECODE_INLINE:
+        if not self.recorder.is_large:
             self._record()
             self._emit_last()
             return
-        decoding = self.connection.loop.run_in_executor(None, self._record)
+        decoding = self.connection.loop.run_in_executor(self.services.room.decoding, self._record)
         self.services.pending.add(decoding)
         decoding.add_done_callback(self._recorded)
 
     def _record(self) -> None:
-        """Decode what was captured; whatever that meets, the event goes out."""
-        if self._stage is Stage.PANIC:
-            return
-        try:
-            if self.captured.code and not self.long_running:
-                self._record_answer()
-            record_request(self.context, self.info, self.captured, types=self.services.types)
-            record_end(self.context, self.info, self.captured)
-        except Exception as crash:
-            where = f"request {self.context.audit_id} failed: {describe(crash)}"
-            self.services.report(f"recording bodies of {where}")
-
-    def _record_answer(self) -> None:
-        """Take over what the upstream's answer says."""
-        record_answer(
-            self.context,
-            self.info,
-            self.captured,
-            long_running=self.long_running,
-            infer_decision=self.services.infer_decision,
-            decoded_limit=self.services.limits.response_copy,
-            types=self.services.types,
-        )
+        if self._stage is not Stage.PANIC:
+            self.recorder.record(self.info, long_running=self.long_running)
 
     def _recorded(self, decoding: "asyncio.Future[None]") -> None:
         """The thread is done: the event goes out."""
@@ -333,12 +310,13 @@ class Exchange:
             self.emit(Stage.RESPONSE_STARTED)
         self.emit(self._stage)
         self.context.finished = True
+        self.recorder.release()
 
     def _count(self) -> None:
         """Count the request in the metrics."""
         if self._open is not None:
             self._open.dec()
-        code = self.captured.code or getattr(self.context.response_status, "code", 0)
+        code = self.recorder.captured.code or getattr(self.context.response_status, "code", 0)
         self.services.metrics.request(
             self.info,
             self.method,

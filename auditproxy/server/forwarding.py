@@ -10,7 +10,11 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from auditproxy.apis.status import new_bad_request, new_service_unavailable
+from auditproxy.apis.status import (
+    new_bad_request,
+    new_request_timeout,
+    new_service_unavailable,
+)
 from auditproxy.audit.annotations import RETRIED
 from auditproxy.audit.record import METHOD_NOT_ALLOWED, request_copy_limit, response_copy_limit
 from auditproxy.authentication.authenticator import Identity
@@ -22,9 +26,10 @@ from auditproxy.request.headers import (
     upgrade_token,
     upstream_headers,
 )
+from auditproxy.server.captures import Copy
 from auditproxy.server.credentials import CredentialError
 from auditproxy.server.exchange import Exchange
-from auditproxy.server.relay import Copy, ResponseRelay
+from auditproxy.server.relay import ResponseRelay
 from auditproxy.server.responsewriters import Answered, Refused, head_bytes
 from auditproxy.server.upgrade import Refused as UpgradeRefused
 from auditproxy.server.upgrade import tie
@@ -35,6 +40,9 @@ SMALL_BODY = 64 * 1024
 
 TUNNEL_FLUSH = 1.0
 """Seconds that a tunnel may flush what it has read after the client left."""
+
+SLOWEST_BODY = 500
+"""Bytes a second below which a body's wait (``Limits.body_wait``) runs out."""
 
 REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 """Methods that no API server serves and that must not reach one through a proxy."""
@@ -108,8 +116,10 @@ class RequestBody:
         limit = request_copy_limit(
             exchange.info, exchange.context.level, exchange.services.limits.request_copy
         )
-        self._copy = Copy(limit) if limit else None
+        self._copy = exchange.recorder.copy_of_request(limit)
         self._complete = False
+        # A tunnel through a proxy subresource may be silent for as long as it likes.
+        self._may_wait = None if exchange.long_running else exchange.services.limits.body_wait / 1e9
 
     async def sendable(self) -> AsyncIterator[bytes] | bytes | None:
         """What to send: nothing, the whole of a small body, or the pieces of a larger one.
@@ -125,10 +135,12 @@ class RequestBody:
             if transport is not None and self._exchange.request.version.minor:
                 transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self.content_length is not None and self.content_length <= SMALL_BODY:
-            whole = await self._read(self._content.read)
-            self._keep(whole)
-            self._complete = True
-            return whole
+            if self._content.is_eof():
+                whole = await self._read(self._content.read)
+                self._keep(whole)
+                self._complete = True
+                return whole
+            return b"".join([piece async for piece in self._pieces()])
         return self._pieces()
 
     async def _pieces(self) -> AsyncIterator[bytes]:
@@ -139,11 +151,24 @@ class RequestBody:
         self._complete = True
 
     async def _read(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
-        """Read from the client; raises Refused for a body that is not framed as it says."""
+        """Read from the client.
+
+        Raises Refused for a body that is not framed as it says, or comes too slowly:
+        only the time counts in which we wait for the client, not the upstream for us.
+        """
+        loop = self._exchange.connection.loop
+        started = loop.time()
         try:
-            return await read()
+            if self._may_wait is None or self._content.is_eof():
+                return await read()
+            async with asyncio.timeout(self._may_wait):
+                piece = await read()
         except web.RequestPayloadError:
             raise Refused(new_bad_request("the request body cannot be read")) from None
+        except TimeoutError:
+            raise Refused(new_request_timeout()) from None
+        self._may_wait += len(piece) / SLOWEST_BODY - (loop.time() - started)
+        return piece
 
     def _keep(self, piece: bytes) -> None:
         if self._copy is not None:
@@ -151,14 +176,7 @@ class RequestBody:
 
     def note(self) -> None:
         """Put what was copied where the event is made from."""
-        captured = self._exchange.captured
-        captured.request_content_type = self._exchange.headers.get("content-type")
-        captured.request_content_encoding = self._exchange.headers.get("content-encoding")
-        captured.request_complete = self._complete
-        if self._copy is not None:
-            captured.request_limit = self._copy.limit
-            captured.request_size = self._copy.size
-            captured.request_body = self._copy.take()
+        self._exchange.recorder.note_request(self._exchange.headers, complete=self._complete)
 
 
 def relay_for(exchange: Exchange) -> ResponseRelay:
@@ -168,15 +186,15 @@ def relay_for(exchange: Exchange) -> ResponseRelay:
     def headers_for(head: ResponseHead) -> RawHeaders:
         return response_headers(head.headers, audit_id=exchange.context.audit_id)
 
-    def copy_limit(head: ResponseHead) -> int:
-        exchange.captured.code = head.status
-        return response_copy_limit(
+    def new_copy(head: ResponseHead) -> Copy | None:
+        limit = response_copy_limit(
             exchange.info,
             exchange.context.level,
             head.status,
             long_running=exchange.long_running,
             limit=exchange.services.limits.response_copy,
         )
+        return exchange.recorder.copy_of_response(head.status, limit)
 
     # The relay comes as a parameter: a closure over it would be a cycle for the
     # garbage collector in every request.
@@ -191,33 +209,19 @@ def relay_for(exchange: Exchange) -> ResponseRelay:
         keep_alive=bool(exchange.request.keep_alive) and not exchange.connection.must_close,
         hold_errors=exchange.long_running,
         headers_for=headers_for,
-        copy_limit=copy_limit,
+        new_copy=new_copy,
         on_head=on_head,
     )
 
 
 def note_answer(exchange: Exchange, relay: ResponseRelay) -> None:
     """Put what is known of the upstream's answer where the event is made from."""
-    head = relay.head_received
-    captured = exchange.captured
-    if head is None:
-        return
-    captured.code = head.status
-    captured.head_request = exchange.method == "HEAD"
-    warnings = []
-    for name, value in head.headers:
-        lower = name.lower()
-        if lower == b"content-type":
-            captured.content_type = value.decode("latin-1")
-        elif lower == b"content-encoding":
-            captured.content_encoding = value.decode("latin-1")
-        elif lower == b"warning":
-            warnings.append(value.decode("utf-8", "replace"))
-    captured.warnings = tuple(warnings)
-    captured.response_complete = relay.complete
-    if relay.copy is not None:
-        captured.response_size = relay.copy.size
-        captured.response_body = relay.copy.take()
+    if relay.head_received is not None:
+        exchange.recorder.note_response(
+            relay.head_received.headers,
+            complete=relay.complete,
+            head_request=exchange.method == "HEAD",
+        )
 
 
 async def tunnel(exchange: Exchange, request: UpstreamRequest) -> None:
@@ -233,7 +237,7 @@ async def tunnel(exchange: Exchange, request: UpstreamRequest) -> None:
         relay.finish()
         exchange.answered = Answered(keep_alive=False)
         return
-    exchange.captured.code = 101
+    exchange.recorder.captured.code = 101
     exchange.answer_started_by_upstream(101)
     transport = connection.transport
     if transport is None:

@@ -5,12 +5,13 @@
                                      ResponseStarted can carry its Status before the head goes out
 
 Nothing here waits. The client's full write buffer pauses the upstream through
-the flow that ``head`` was given; the copy stops at its limit and says so.
+the flow that ``head`` was given.
 """
 
 from collections.abc import Callable
 
 from auditproxy.request.headers import RawHeaders
+from auditproxy.server.captures import Copy
 from auditproxy.server.connection import ClientConnection
 from auditproxy.server.responsewriters import head_bytes
 from auditproxy.server.upstream_messages import Flow, ResponseHead
@@ -22,49 +23,17 @@ _CHUNK_END = b"\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 
 
-class Copy:
-    """A bounded copy of a body; past ``limit`` bytes it is dropped and only counted."""
-
-    __slots__ = ("_parts", "limit", "overflowed", "size")
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.size = 0
-        self.overflowed = False
-        self._parts: list[bytes] = []
-
-    def add(self, chunk: bytes) -> None:
-        """Keep a chunk if there is room for it."""
-        self.size += len(chunk)
-        if self.overflowed:
-            return
-        if self.size > self.limit:
-            self.overflowed = True
-            self._parts.clear()
-            return
-        self._parts.append(chunk)
-
-    def take(self) -> bytes | None:
-        """The whole body, or None when it was larger than the limit."""
-        if self.overflowed:
-            return None
-        if len(self._parts) > 1:
-            self._parts = [b"".join(self._parts)]
-        return self._parts[0] if self._parts else b""
-
-
 class ResponseRelay:
     """Writes an upstream's answer to the client; the sink of one round trip.
 
     ``headers_for`` gives the headers for the client from the upstream's head,
-    ``copy_limit`` how many bytes of the body the event may need (0: none), and
-    ``on_head`` is called once, right before the first byte goes to the client.
+    ``new_copy`` the copy of the body that the event needs, if any, and ``on_head`` is
+    called once, right before the first byte goes to the client.
     """
 
     __slots__ = (
         "_chunked",
         "_connection",
-        "_copy_limit",
         "_flow",
         "_head_request",
         "_headers_for",
@@ -73,6 +42,7 @@ class ResponseRelay:
         "_hold_errors",
         "_http_1_0",
         "_keep_alive",
+        "_new_copy",
         "_on_head",
         "_transport",
         "_unsent_head",
@@ -92,7 +62,7 @@ class ResponseRelay:
         keep_alive: bool,
         hold_errors: bool,
         headers_for: Callable[[ResponseHead], RawHeaders],
-        copy_limit: Callable[[ResponseHead], int],
+        new_copy: Callable[[ResponseHead], Copy | None],
         on_head: "Callable[[ResponseRelay, ResponseHead], None]",
     ) -> None:
         self._connection = connection
@@ -102,7 +72,7 @@ class ResponseRelay:
         self._keep_alive = keep_alive
         self._hold_errors = hold_errors
         self._headers_for = headers_for
-        self._copy_limit = copy_limit
+        self._new_copy = new_copy
         self._on_head = on_head
         self._flow: Flow | None = None
         self._chunked = False
@@ -124,8 +94,7 @@ class ResponseRelay:
         """Take the upstream's head."""
         self.head_received = head
         self._flow = flow
-        limit = self._copy_limit(head)
-        self.copy = Copy(limit) if limit > 0 else None
+        self.copy = self._new_copy(head)
         if self._hold_errors and head.status >= 400:
             self._held = []
             return

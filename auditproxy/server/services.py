@@ -19,6 +19,7 @@ from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeade
 from auditproxy.request.headers import ClientHeaders, RawHeaders
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.serializer.wiredecoder import Decoder
+from auditproxy.server.captures import CaptureRoom
 from auditproxy.server.upstream import UpstreamPool
 
 
@@ -72,6 +73,8 @@ class Limits:
     """Bounds of one request; nanoseconds and bytes."""
 
     request_timeout: int = 60_000_000_000
+    body_wait: int = 20_000_000_000
+    """How long a request's body may keep us waiting; each 500 bytes of it add a second."""
     request_copy: int = 3 * 1024 * 1024
     response_copy: int = 8 * 1024 * 1024
 
@@ -95,6 +98,7 @@ class Services:
     report: Callable[[str], None]
     redactor: Redactor | None = None
     limits: Limits = field(default_factory=Limits)
+    room: CaptureRoom = field(default_factory=CaptureRoom)
     front_proxy: FrontProxyHeaders = NO_FRONT_PROXY
     trusted_proxies: TrustedProxies | None = None
     types: Decoder = BUILTIN_TYPES

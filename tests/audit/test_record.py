@@ -126,12 +126,12 @@ def test_too_large() -> None:
     captured = Captured(
         request_content_type="application/json",
         request_body=None,
-        request_size=4_000_000,
+        request_missing="too large: 4000000 bytes",
         request_complete=True,
         code=201,
         content_type="application/json",
         response_body=None,
-        response_size=9_000_000,
+        response_missing="too large: 9000000 bytes",
         response_complete=True,
     )
     answered(begun, CREATE, captured)

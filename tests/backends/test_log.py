@@ -1,7 +1,9 @@
 """The log backend: what it writes, counts and tells."""
 
+import datetime
 import errno
 import itertools
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ from auditproxy.audit.encode import Encoder, json_line
 from auditproxy.audit.metrics import Metrics
 from auditproxy.backends.log import LogBackend, StandardOutput, describe, drop_reason
 from auditproxy.backends.losses import Losses
-from auditproxy.backends.rotation import LineTooLongError, ShortWriteError
+from auditproxy.backends.rotation import LineTooLongError, RotatingFile, ShortWriteError
 from tests.fakes.backends import event
 
 
@@ -89,7 +91,7 @@ async def test_writes_lines() -> None:
         (ShortWriteError("short"), "disk-full", "no space left on device"),
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), "broken-pipe", "broken pipe"),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), "write-error", "/x"),
-        (LineTooLongError("write length 9"), "too-large", "--audit-log-maxsize"),
+        (LineTooLongError(9, 8), "too-large", "--audit-log-maxsize"),
     ],
 )
 def test_failures(failure: Exception, reason: str, text: str) -> None:
@@ -187,13 +189,40 @@ def test_reader_of_standard_output_gone() -> None:
     )
 
 
+def test_too_large_with_its_bodies(tmp_path: Path) -> None:
+    """A line over the file's size goes without bodies, marked and told; kube-apiserver loses it."""
+    writer = RotatingFile(
+        tmp_path / "log",
+        maximum_size=1000,
+        maximum_backups=0,
+        maximum_age=0,
+        compress=False,
+        now=lambda: datetime.datetime.now(datetime.UTC),
+        monotonic=lambda: 0.0,
+        in_background=lambda work: None,
+        on_reopened=lambda reason: None,
+    )
+    log, metrics, told = backend(writer)
+    body = b'{"a":"' + b"x" * 2000 + b'"}'
+    assert log.process_events((event("a", level="RequestResponse", body=body),)) is True
+    log.close()
+    written = json.loads((tmp_path / "log").read_bytes())
+    assert written["annotations"] == {"audit.k8s.io/truncated": "true"}
+    assert "requestObject" not in written
+    assert value(metrics, "auditproxy_audit_events_written_total", plugin="log") == 1
+    assert told == [
+        "audit plugin 'log': an event larger than --audit-log-maxsize was written without its "
+        "bodies"
+    ]
+
+
 def test_accounting(tmp_path: Path) -> None:
     """R16: generated is written plus dropped, over every kind of loss."""
     metrics = Metrics()
     failures: list[Exception | None] = [
         None,
         OSError(errno.ENOSPC, "No space left on device"),
-        LineTooLongError("x"),
+        LineTooLongError(9, 8),
         ShortWriteError("x"),
         None,
         OSError(errno.EIO, "Input/output error"),

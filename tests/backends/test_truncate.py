@@ -1,6 +1,7 @@
 """The truncate backend: what is dropped is counted, batches are split."""
 
 from auditproxy.apis.audit import Event
+from auditproxy.audit.encode import json_line
 from auditproxy.backends.truncate import TruncateBackend
 from tests.fakes.backends import Told, dropped, event, value
 
@@ -29,8 +30,9 @@ class Inner:
 async def test_dropped_and_split() -> None:
     """A dropped event is no failure of the call, as in kube-apiserver; the others go on."""
     told, inner = Told("webhook"), Inner()
-    backend = TruncateBackend(inner, told.losses, maximum_event_size=1000, maximum_batch_size=1)
-    large = event("large", annotations={"k": "x" * 1000})
+    maximum = len(json_line(event("a")))
+    backend = TruncateBackend(inner, told.losses, maximum_event_size=maximum, maximum_batch_size=1)
+    large = event("larger than the others")
     assert backend.process_events((event("a"), large, event("b"))) is True
     assert [[one.audit_id for one in batch] for batch in inner.batches] == [["a"], ["b"]]
     assert dropped(told.metrics, "too-large", "webhook") == 1

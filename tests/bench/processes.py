@@ -6,8 +6,9 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from auditproxy.run import build, tune_garbage_collector
+from auditproxy.run import build, share_interpreter, tune_garbage_collector
 from tests.fakes.options import options
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -62,10 +63,10 @@ async def upstream() -> None:
     await asyncio.get_running_loop().create_future()
 
 
-async def proxy(port: int, level: str) -> None:
-    """The proxy in front of ``port``, with TLS to its clients and a log file."""
+async def proxy(port: int, level: str, *, folder: Path | None = None, **flags: Any) -> None:
+    """The proxy in front of ``port``, with TLS to its clients and a log file in ``folder``."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = folder or Path(name)
         (folder / "policy.yaml").write_text(POLICY.format(level=level), encoding="utf-8")
         (folder / "tokens.csv").write_text('t,admin,1,"system:masters"\n', encoding="utf-8")
         (folder / "kubeconfig").write_text(
@@ -88,11 +89,13 @@ async def proxy(port: int, level: str) -> None:
                 audit_log_path=str(folder / "audit.log"),
                 token_auth_file=str(folder / "tokens.csv"),
                 cert_dir=str(folder / "certs"),
+                **flags,
             ),
             tls=True,
         )
         await running.start()
         tune_garbage_collector()
+        share_interpreter()
         print(running.port, flush=True)
         await asyncio.get_running_loop().create_future()
 

@@ -1,11 +1,14 @@
 """Forwarding: what goes up, what is asked again, and what is refused on the way."""
 
 import asyncio
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
+from auditproxy.server.forwarding import SMALL_BODY
+from tests.conformance.client import read_answer
 from tests.fakes.proxy import proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
 
@@ -46,6 +49,53 @@ async def test_chunked_upload(tmp_path: Path) -> None:
         assert b"Transfer-Encoding: chunked" in received
         body = received.partition(b"\r\n\r\n")[2]
         assert b"".join(body.split(b"\r\n")[1::2]).startswith(b"abcde")
+
+
+@pytest.mark.parametrize("size", [1000, 1_000_000], ids=["small", "large"])
+async def test_slow_body(tmp_path: Path, size: int) -> None:
+    """T216: a body that comes too slowly is a 408 with its event, and never whole upstream."""
+    cut = asyncio.Event()
+
+    async def script(connection: FakeConnection) -> None:
+        try:
+            await connection.read_request()
+        finally:
+            cut.set()
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        services = proxy.proxy.handler.services
+        services.limits = dataclasses.replace(services.limits, body_wait=100_000_000)
+        reader, writer = await proxy.connect()
+        writer.write(request("POST", "/api/v1/pods", f"Content-Length: {size}") + b'{"a":')
+        async with asyncio.timeout(10):
+            got = await read_answer(reader, "POST")
+            assert await reader.read() == b"", "the connection is closed behind it"
+            if upstream.connections:
+                await cut.wait()
+        assert got.status == 408
+        assert json.loads(got.body)["message"] == "the request body comes too slowly"
+        await proxy.until_events(2)
+        assert proxy.stages()[-1] == ("ResponseComplete", 408)
+        assert len(upstream.connections) == (size > SMALL_BODY)
+
+
+async def test_silent_tunnel(tmp_path: Path) -> None:
+    """T216: what goes through a proxy subresource may pause for as long as it likes."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        services = proxy.proxy.handler.services
+        services.limits = dataclasses.replace(services.limits, body_wait=50_000_000)
+        reader, writer = await proxy.connect()
+        through = "/api/v1/namespaces/d/pods/p/proxy/x"
+        writer.write(request("POST", through, "Content-Length: 100000") + b" ")
+        other, slow = await proxy.connect()
+        slow.write(request("POST", "/api/v1/pods", "Content-Length: 9") + b" ")
+        async with asyncio.timeout(10):
+            assert (await read_answer(other, "POST")).status == 408
+            writer.write(b" " * 99_999)
+            assert (await read_answer(reader, "POST")).status == 200
 
 
 async def test_retry_is_noted(tmp_path: Path) -> None:

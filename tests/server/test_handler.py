@@ -447,6 +447,23 @@ async def test_strict_backend(tmp_path: Path) -> None:
         assert proxy.metric("apiserver_audit_requests_rejected_total") == 1
 
 
+async def test_strict_backend_and_omitted_stage(tmp_path: Path) -> None:
+    """T165: what the policy omits is what blocking-strict waits for, so it is written all the same."""
+    policy = EVERYTHING.replace("rules:", "omitStages: [RequestReceived]\nrules:")
+    async with (
+        FakeUpstream(replying(answer(200, POD, JSON))) as upstream,
+        proxy_before(
+            upstream.port, tmp_path, policy=policy, audit_log_mode="blocking-strict"
+        ) as proxy,
+    ):
+        assert (await proxy.ask(request())).status == 200
+        assert proxy.stages() == [("RequestReceived", None), ("ResponseComplete", 200)]
+        proxy.collector.accepts = False
+        assert (await proxy.ask(request())).status == 500
+        assert len(upstream.connections) == 1
+        assert upstream.connections[0].received.count(b"GET ") == 1
+
+
 async def test_level_none(tmp_path: Path) -> None:
     """T161: without a matching rule nothing is recorded, and the request works."""
     policy = EVERYTHING.replace("{level: RequestResponse}", "{level: Metadata, verbs: [create]}")

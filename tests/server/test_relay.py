@@ -5,23 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.server.relay import HELD_ANSWER_LIMIT, Copy
+from auditproxy.server.relay import HELD_ANSWER_LIMIT
 from tests.fakes.proxy import proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
-
-
-def test_copy() -> None:
-    """A copy keeps all or nothing."""
-    copy = Copy(5)
-    assert copy.take() == b""
-    copy.add(b"ab")
-    assert copy.take() == b"ab"
-    copy.add(b"cde")
-    assert copy.take() == b"abcde"
-    assert copy.take() == b"abcde"
-    copy.add(b"f")
-    assert copy.take() is None
-    assert copy.size == 6
 
 
 async def exchange(tmp_path: Path, reply: bytes, raw: bytes, *, closes: bool = False) -> bytes:

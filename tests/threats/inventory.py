@@ -38,12 +38,7 @@ _NO_OIDC = (
 
 WITHOUT_A_TEST: dict[int, str] = {
     50: "a bad certificate ends the handshake (docs/parity.md), so the bearer token is not read",
-    165: "as on kube-apiserver: a policy that omits RequestReceived leaves blocking-strict nothing "
-    "to wait for (manifests/policy-sample.yaml says so)",
-    177: "as on kube-apiserver: truncation takes the bodies and drops what is too large even so",
-    216: "a body has the time of --request-timeout, then 504; no progress is asked for within it",
     **dict.fromkeys((244, 246, 249, 250), _NO_SPOOL),
-    304: "--check-config does not judge the levels of a policy",
     **dict.fromkeys((*range(56, 60), *range(62, 65), *range(67, 71)), _NO_OIDC),
 }
 """Cases that no test proves, with the reason; a case that gets a test leaves this list."""

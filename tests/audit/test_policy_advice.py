@@ -1,0 +1,67 @@
+"""What operators are told of a legal policy."""
+
+import pytest
+
+from auditproxy.audit.builtin import BUILTIN_POLICY
+from auditproxy.audit.policy import load_policy
+from auditproxy.audit.policy_advice import advice
+
+HEAD = "apiVersion: audit.k8s.io/v1\nkind: Policy\n"
+
+
+def told(text: str, *, strict: bool = False) -> tuple[str, ...]:
+    """The advice about a policy's text."""
+    return advice(load_policy((HEAD + text).encode())[0], strict=strict)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "[{level: RequestResponse}]",
+        "[{level: RequestResponse, verbs: [list, create]}]",
+        "[{level: RequestResponse, resources: [{group: ''}]}]",
+        "[{level: RequestResponse, resources: [{group: '', resources: ['*']}]}]",
+        "[{level: Metadata, verbs: [get]}, {level: RequestResponse}]",
+        "[{level: Metadata, users: [a]}, {level: RequestResponse}]",
+    ],
+)
+def test_bodies_of_everything(rules: str) -> None:
+    """T304: a rule that records the answers of all reads is told at the start, by its place."""
+    (text,) = told(f"rules: {rules}")
+    place = f"rules[{rules.count('level') - 1}]"
+    assert place in text
+    assert "RequestResponse" in text
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "[{level: Metadata}]",
+        "[{level: Request}]",
+        "[{level: RequestResponse, users: [a]}]",
+        "[{level: RequestResponse, namespaces: [a]}]",
+        "[{level: RequestResponse, verbs: [create, update]}]",
+        "[{level: RequestResponse, resources: [{group: '', resources: [pods]}]}]",
+        "[{level: RequestResponse, nonResourceURLs: ['/x']}]",
+        "[{level: Metadata, verbs: [get, list, watch]}, {level: RequestResponse}]",
+    ],
+)
+def test_no_advice(rules: str) -> None:
+    """A policy that leaves reads alone needs none."""
+    assert told(f"rules: {rules}") == ()
+
+
+def test_builtin() -> None:
+    """Ours needs none, either."""
+    assert advice(load_policy(BUILTIN_POLICY)[0], strict=True) == ()
+
+
+def test_omitted_request_received() -> None:
+    """T165: the mode that waits for RequestReceived tells that it writes it all the same."""
+    for text in (
+        "omitStages: [RequestReceived]\nrules: [{level: Metadata}]",
+        "rules: [{level: Metadata, omitStages: [RequestReceived]}]",
+    ):
+        (line,) = told(text, strict=True)
+        assert "blocking-strict" in line
+        assert told(text) == ()

@@ -1,0 +1,152 @@
+"""Recorder: bodies that take a file on their way to the event, and what is left behind."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.proxy import proxy_before, request
+from tests.fakes.upstream import FakeConnection, FakeUpstream, answer
+
+ITEM = {"metadata": {"name": "n" * 200}, "data": {"x": "y" * 800}}
+LIST = json.dumps({"kind": "ConfigMapList", "apiVersion": "v1", "items": [ITEM] * 2000}).encode()
+ENOUGH = 3 << 20
+"""Memory that holds all of the list while it waits for the disk, and less than twice of it."""
+FOLDED = {"kind": "ConfigMap", "apiVersion": "v1", "data": {"x": "z" * 1_500_000}}
+
+
+async def served(connection: FakeConnection) -> None:
+    """Every answer is the list."""
+    while await connection.read_request() is not None:
+        connection.send(answer(200, LIST, b"Content-Type: application/json"))
+
+
+async def recorded(tmp_path: Path, count: int = 1, **flags: Any) -> tuple[list[Any], list[float]]:
+    """The last events of so many concurrent requests, and the metrics of captures after them."""
+    async with FakeUpstream(served) as upstream:
+        async with proxy_before(upstream.port, tmp_path, **flags) as proxy:
+            answers = await asyncio.gather(
+                *(proxy.ask(request("GET", "/api/v1/configmaps")) for _ in range(count))
+            )
+            assert [got.body for got in answers] == [LIST] * count
+            metrics = [
+                proxy.metric("auditproxy_capture_bytes", where="memory"),
+                proxy.metric("auditproxy_capture_bytes", where="file"),
+                proxy.metric("auditproxy_captures_dropped_total", reason="no-room"),
+                proxy.metric("auditproxy_captures_dropped_total", reason="file-error"),
+            ]
+            return [e for e in proxy.events if e["stage"] == "ResponseComplete"], metrics
+
+
+async def test_body_through_a_file(tmp_path: Path) -> None:
+    """A body larger than the memory for copies is in its event, whole, and no file stays."""
+    spill = tmp_path / "spill"
+    spill.mkdir()
+    events, metrics = await recorded(
+        tmp_path,
+        audit_capture_memory_limit=ENOUGH,
+        audit_capture_spill_dir=str(spill),
+    )
+    assert events[0]["responseObject"] == json.loads(LIST)
+    assert "annotations" in events[0]
+    assert not any("omitted" in key for key in events[0]["annotations"])
+    assert metrics == [0, 0, 0, 0]
+    assert list(spill.iterdir()) == []
+
+
+async def test_many_at_once(tmp_path: Path) -> None:
+    """More than there is room for: each client has its answer, each event its body or the reason."""
+    events, (memory, files, dropped, broken) = await recorded(
+        tmp_path,
+        count=8,
+        audit_capture_memory_limit=1 << 20,
+        audit_capture_spill_limit=3 << 20,
+    )
+    assert len(events) == 8
+    whole = [e for e in events if "responseObject" in e]
+    notes = [
+        e["annotations"]["auditproxy.io/response-object-omitted"]
+        for e in events
+        if "responseObject" not in e
+    ]
+    assert all(e["responseObject"] == json.loads(LIST) for e in whole)
+    assert notes
+    assert all(note.startswith("no room for a copy of") for note in notes)
+    assert dropped == len(notes)
+    assert memory == files == broken == 0
+
+
+async def test_folder_goes_away(tmp_path: Path) -> None:
+    """Without its folder such a body is lost, never the event."""
+    spill = tmp_path / "spill"
+    spill.mkdir()
+    async with FakeUpstream(served) as upstream:
+        async with proxy_before(
+            upstream.port,
+            tmp_path,
+            audit_capture_memory_limit=ENOUGH,
+            audit_capture_spill_dir=str(spill),
+        ) as proxy:
+            spill.rmdir()
+            assert (await proxy.ask(request("GET", "/api/v1/configmaps"))).body == LIST
+            note = proxy.events[-1]["annotations"]["auditproxy.io/response-object-omitted"]
+            assert note.endswith("could not be used")
+            assert proxy.metric("auditproxy_captures_dropped_total", reason="file-error") == 1
+            assert proxy.metric("auditproxy_capture_bytes", where="file") == 0
+
+
+@pytest.mark.parametrize("level", ["Metadata", "RequestResponse"])
+async def test_request_body_through_a_file(tmp_path: Path, level: str) -> None:
+    """A large request body, too; at Metadata it fills objectRef."""
+    body = json.dumps({**FOLDED, "metadata": {"name": "given"}}).encode()
+
+    async def create(connection: FakeConnection) -> None:
+        await connection.read_request()
+        connection.send(answer(201, body, b"Content-Type: application/json"))
+
+    async with FakeUpstream(create) as upstream:
+        async with proxy_before(
+            upstream.port,
+            tmp_path,
+            policy=f"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{{level: {level}}}]\n",
+            audit_capture_memory_limit=3 << 19,
+        ) as proxy:
+            target = "/api/v1/namespaces/d/configmaps"
+            await proxy.ask(request("POST", target, "Content-Type: application/json", body=body))
+            event = proxy.events[-1]
+            assert event["objectRef"]["name"] == "given"
+            assert ("requestObject" in event) == (level == "RequestResponse")
+            assert proxy.metric("auditproxy_capture_bytes", where="memory") == 0
+
+
+async def test_client_that_leaves(tmp_path: Path) -> None:
+    """A client that leaves inside a large answer leaves no copy behind."""
+    go = asyncio.Event()
+
+    async def half(connection: FakeConnection) -> None:
+        await connection.read_request()
+        connection.send(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 4000000\r\n\r\n" + b"x" * 2_000_000
+        )
+        await go.wait()
+
+    async with FakeUpstream(half) as upstream:
+        async with proxy_before(
+            upstream.port, tmp_path, audit_capture_memory_limit=1 << 20
+        ) as proxy:
+            reader, writer = await proxy.connect()
+            writer.write(request("GET", "/api/v1/configmaps"))
+            await reader.readexactly(1_500_000)
+            writer.transport.abort()
+            await proxy.until_events(2)
+            await proxy.proxy.settle()
+            assert "responseObject" not in proxy.events[-1]
+            go.set()
+            # What was on its way to a file counts until it is there.
+            room = proxy.proxy.handler.services.room
+            await asyncio.wrap_future(room._writer.submit(lambda: None))
+            for where in ("memory", "file"):
+                assert proxy.metric("auditproxy_capture_bytes", where=where) == 0
