@@ -14,6 +14,7 @@ from auditproxy.audit.metrics import Metrics
 from auditproxy.audit.policy import PolicyRuleEvaluator
 from auditproxy.authentication.authenticator import TokenAuthenticator
 from auditproxy.authentication.authenticatorfactory import new_authenticator
+from auditproxy.authentication.keysource import StaticKeys
 from auditproxy.authentication.requestheader import (
     RequestHeaderAuthenticator,
     RequestHeaderConfig,
@@ -112,7 +113,7 @@ class Composed:
             tokens.append(
                 ServiceAccountAuthenticator(
                     issuers=issuers,
-                    keys=files.service_account_keys,
+                    keys=StaticKeys(files.service_account_keys),
                     audiences=options.authentication.api_audiences or issuers,
                     clock=time.time,
                 )

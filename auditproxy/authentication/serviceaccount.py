@@ -15,8 +15,8 @@ import msgspec
 
 from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.authenticator import AuthenticationError, TokenUser
-from auditproxy.authentication.jws import Jws, parse_jws, signed_by
-from auditproxy.authentication.publickeys import PublicKey
+from auditproxy.authentication.jws import parse_jws
+from auditproxy.authentication.keysource import KeySource
 
 LEEWAY = 60
 """Seconds by which clocks may differ."""
@@ -61,7 +61,7 @@ class ServiceAccountAuthenticator:
         self,
         *,
         issuers: tuple[str, ...],
-        keys: tuple[PublicKey, ...],
+        keys: KeySource,
         audiences: tuple[str, ...],
         clock: Callable[[], float],
     ) -> None:
@@ -81,7 +81,7 @@ class ServiceAccountAuthenticator:
         issuer = jws.claims.get("iss")
         if not isinstance(issuer, str) or issuer not in self._issuers:
             return None
-        self._check_signature(jws)
+        await self._keys.check_signature(jws)
         claims = _read_claims(jws.claims)
         if self._audiences.isdisjoint((claims.aud,) if isinstance(claims.aud, str) else claims.aud):
             raise AuthenticationError(
@@ -89,14 +89,6 @@ class ServiceAccountAuthenticator:
             )
         _check_times(claims, self._clock())
         return TokenUser(_user(claims), expires=int(claims.exp) * NANOSECONDS)
-
-    def _check_signature(self, jws: Jws) -> None:
-        """Only keys with the id that the token names are tried, all when it names none."""
-        keys = [key for key in self._keys if not jws.key_id or key.key_id == jws.key_id]
-        if not keys:
-            raise AuthenticationError("invalid signature, no keys found")
-        if not any(signed_by(jws, key) for key in keys):
-            raise AuthenticationError("the signature of the service account token is not good")
 
 
 def _read_claims(claims: dict[str, Any]) -> _Claims:
