@@ -5,15 +5,18 @@ import ipaddress
 import time
 import uuid
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from auditproxy import operatorlog
 from auditproxy.apis.audit import Stage
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.metrics import Metrics
 from auditproxy.audit.policy import PolicyRuleEvaluator, with_stage
+from auditproxy.authentication.anonymous import AnonymousAuthenticator
 from auditproxy.authentication.authenticatorfactory import new_authenticator
+from auditproxy.authentication.keysource import KeySource, StaticKeys
 from auditproxy.authentication.requestheader import (
     RequestHeaderAuthenticator,
     RequestHeaderConfig,
@@ -23,6 +26,7 @@ from auditproxy.authentication.x509 import X509Authenticator
 from auditproxy.authorization.authorizer import Authorizer, PrivilegedGroupAuthorizer
 from auditproxy.authorization.impersonation import DeferredImpersonator, Impersonator
 from auditproxy.files import Files, is_strict
+from auditproxy.issuers import KeysOfIssuers
 from auditproxy.options import Options
 from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
 from auditproxy.request.sourceips import TrustedProxies
@@ -38,6 +42,7 @@ from auditproxy.server.reviews import (
     TokenReviewer,
 )
 from auditproxy.server.services import Impersonation, Limits, Services, UpstreamIdentity
+from auditproxy.server.signatures import SignatureThreads
 from auditproxy.server.upstream import UpstreamPool
 from auditproxy.server.upstreamidentity import Impersonating, PassingThrough, RequestHeader
 from auditproxy.tokenauthentication import TokenAuthentication, TokenSources
@@ -56,6 +61,7 @@ class Connected:
     lookup: Reviewer | None
     pools: tuple[UpstreamPool, ...]
     closers: tuple[Any, ...]
+    own: ApiClient
 
 
 class Composed:
@@ -83,6 +89,14 @@ class Composed:
         # Streams may still run over what was replaced; it is gone with the last of them.
         self._replaced: weakref.WeakSet[Any] = weakref.WeakSet()
         self._retiring: set[asyncio.Task[None]] = set()
+        self._signatures = SignatureThreads()
+        self._service_account_ring = self._keys_of_issuers()
+        self._fetched_service_account_keys = self._service_account_ring.of_service_accounts(
+            options.authentication, lambda: self._connected.own
+        )
+        self._service_account_keys = self._keys_of_service_accounts()
+        self._ring = self._keys_of_issuers()
+        self._issuers = self._ring.authenticators(files.trusted)
         self._tokens = self._token_authentication()
         self.services = self._services()
 
@@ -92,17 +106,45 @@ class Composed:
             for old in (*self._connected.closers, *self._connected.pools):
                 self._replaced.add(old)
             self._connected = connect(self._options, files.upstream)
-        self.files = files
+        previous, self.files = self.files, files
+        if files.service_account_keys is not previous.service_account_keys:
+            self._service_account_keys = self._keys_of_service_accounts()
+        if files.trusted is not previous.trusted:
+            self._retire(self._ring.close())
+            self._ring = self._keys_of_issuers()
+            self._issuers = self._ring.authenticators(files.trusted)
         if not self._tokens.sources.same(self._token_sources()):
             # Requests that are being authenticated have begun to look their tokens up.
-            retiring = asyncio.create_task(self._tokens.retire())
-            self._retiring.add(retiring)
-            retiring.add_done_callback(self._retiring.discard)
+            self._retire(self._tokens.retire())
             self._tokens = self._token_authentication()
         pending = self.services.pending
         self.services = self._services()
         self.services.pending = pending
         return self.services
+
+    def _retire(self, ending: Coroutine[Any, Any, None]) -> None:
+        """Let something replaced end in its own time."""
+        retiring = asyncio.create_task(ending)
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)
+
+    def describe_issuers(self) -> tuple[str, ...]:
+        """A line for each issuer whose keys are fetched."""
+        return (*self._service_account_ring.describe(), *self._ring.describe())
+
+    def _keys_of_issuers(self) -> KeysOfIssuers:
+        return KeysOfIssuers(
+            self._signatures.check,
+            metrics=self._metrics.issuers,
+            report=self._report,
+            inform=operatorlog.info,
+        )
+
+    def _keys_of_service_accounts(self) -> KeySource | None:
+        if self._fetched_service_account_keys is not None:
+            return self._fetched_service_account_keys
+        keys = self.files.service_account_keys
+        return StaticKeys(keys, self._signatures.check) if keys else None
 
     async def close(self) -> None:
         """Close reviews and upstream connections."""
@@ -111,18 +153,22 @@ class Composed:
         await asyncio.gather(*self._retiring, return_exceptions=True)
         for each in (
             self._tokens,
+            self._ring,
+            self._service_account_ring,
             *self._connected.closers,
             *self._connected.pools,
             *self._replaced,
         ):
             await each.close()
+        self._signatures.close()
         self._room.close()
 
     def _token_sources(self) -> TokenSources:
         files, connected = self.files, self._connected
         return TokenSources(
             token_file=files.token_file,
-            service_account_keys=files.service_account_keys,
+            service_account_keys=self._service_account_keys,
+            issuers=self._issuers,
             webhook=files.token_webhook,
             reviewer=connected.reviewer,
             lookup=connected.lookup,
@@ -144,7 +190,7 @@ class Composed:
                 requestheader=request_header_authenticator(options, files),
                 x509=x509_authenticator(options, files),
                 tokens=self._tokens.authenticators,
-                anonymous=options.authentication.anonymous_auth,
+                anonymous=anonymous_authenticator(options, files),
             ),
             evaluator=PolicyRuleEvaluator(
                 with_stage(files.policy, Stage.REQUEST_RECEIVED)
@@ -186,6 +232,14 @@ def capture_room(options: Options, metrics: Metrics, report: Callable[[str], Non
     )
     metrics.captures.holding(room.settle, lambda: room.in_files)
     return room
+
+
+def anonymous_authenticator(options: Options, files: Files) -> AnonymousAuthenticator | None:
+    """The authenticator of requests without credentials, None where there are none."""
+    anonymous = files.trusted.anonymous
+    if anonymous is not None:
+        return AnonymousAuthenticator(anonymous.paths) if anonymous.enabled else None
+    return AnonymousAuthenticator() if options.authentication.anonymous_auth else None
 
 
 def x509_authenticator(options: Options, files: Files) -> X509Authenticator | None:
@@ -277,6 +331,7 @@ def connect(options: Options, upstream: Upstream) -> Connected:
         lookup=reviewer(authentication.audiences()) if lookup else None,
         pools=tuple(pools),
         closers=tuple(closers),
+        own=own,
     )
 
 

@@ -15,6 +15,7 @@ from auditproxy.audit.redact import Redactor
 from auditproxy.authentication.publickeys import PublicKey, PublicKeyError, read_public_keys
 from auditproxy.authentication.tokenfile import TokenFile, TokenFileError, parse_token_file
 from auditproxy.authentication.verification import BundleError, CertificateAuthorities
+from auditproxy.authenticationfile import NOBODY_TRUSTED, Trusted, read_authentication
 from auditproxy.backends.webhook_client import WebhookTarget
 from auditproxy.options import Options
 from auditproxy.options.audit import AuditOptions
@@ -47,6 +48,7 @@ class Files:
     front_proxy_authorities: CertificateAuthorities | None = None
     service_account_keys: tuple[PublicKey, ...] = ()
     token_webhook: WebhookTarget | None = None
+    trusted: Trusted = NOBODY_TRUSTED
 
 
 class FilesError(Exception):
@@ -71,6 +73,7 @@ def read_files(options: Options) -> Files:
     service_account_keys = read_service_account_keys(
         options.authentication.service_account_key_file, faults
     )
+    trusted = read_authentication(options.authentication, faults)
     redactor = read_redactor(options.audit, faults, notes)
     client_ca = options.authentication.client_ca_file
     client_authorities = read_authorities(client_ca, "--client-ca-file", faults)
@@ -121,6 +124,7 @@ def read_files(options: Options) -> Files:
         front_proxy_authorities,
         service_account_keys,
         token_webhook,
+        trusted,
     )
 
 

@@ -6,6 +6,7 @@
     --token-auth-file     static tokens
     --audit-redact        rules for secret values, and the key of their digests if it is a file's
     --authentication-token-webhook-config-file    the token webhook, its address too
+    --authentication-config    the issuers whose tokens are believed; or --oidc-ca-file
     --kubeconfig          our credential and the upstream's authority; not its address
     --tls-cert-file       the certificate of handshakes that begin from now on
 
@@ -22,6 +23,7 @@ from typing import Any, TypeVar
 
 from auditproxy import files as readers
 from auditproxy import operatorlog
+from auditproxy.authenticationfile import CONFIG, Trusted, files_of, read_authentication
 from auditproxy.composition import Composed
 from auditproxy.options import Options
 from auditproxy.redactionfile import read_redactor
@@ -39,6 +41,7 @@ REDACTION = "audit-redact"
 KUBECONFIG = "kubeconfig"
 SERVICE_ACCOUNT_KEYS = "service-account-key-file"
 TOKEN_WEBHOOK = readers.TOKEN_WEBHOOK
+AUTHENTICATION = CONFIG
 CERTIFICATE = "tls-cert-file"
 
 _FIELDS = {
@@ -48,6 +51,8 @@ _FIELDS = {
     TOKENS: "token_file",
     SERVICE_ACCOUNT_KEYS: "service_account_keys",
     TOKEN_WEBHOOK: "token_webhook",
+    AUTHENTICATION: "trusted",
+    "oidc-ca-file": "trusted",
     REDACTION: "redactor",
     KUBECONFIG: "upstream",
 }
@@ -161,6 +166,9 @@ def _sources(
                 ),
             )
         )
+    if paths := files_of(authentication):
+        name = AUTHENTICATION if authentication.authentication_config else "oidc-ca-file"
+        found.append(Source(name, lambda: paths, lambda: _load_trusted(options, composed.files)))
     redactor = composed.files.redactor
     rules, key_file = options.audit.redact, options.audit.redact_key_file
     if redactor is not None and (rules or key_file):
@@ -194,6 +202,17 @@ def _load(read: Callable[[list[str], list[str]], Value | None], inform: Report) 
     for note in notes:
         inform(note)
     return value
+
+
+def _load_trusted(options: Options, current: readers.Files) -> Trusted:
+    """The issuers as the file says now; where anonymous requests may go does not change."""
+    faults: list[str] = []
+    trusted = read_authentication(options.authentication, faults)
+    if faults:
+        raise ReloadError("; ".join(faults))
+    if trusted.anonymous != current.trusted.anonymous:
+        raise ReloadError(f"--{AUTHENTICATION}: anonymous may not change; restart for it")
+    return trusted
 
 
 def _load_upstream(options: Options, current: Upstream) -> Upstream:

@@ -170,6 +170,7 @@ async def build(
     health = HealthServer(metrics.registry)
     reloader = new_reloader(options, composed, serving, certificate, report)
     health.add_information(reloader.describe)
+    health.add_information(composed.describe_issuers)
     proxy = Proxy(options, composed, serving, health, opened, metrics, reloader)
     proxy.certificate = certificate.certificate if certificate else ""
     return proxy

@@ -1,7 +1,7 @@
 """The token authenticators of one configuration, in kube-apiserver's order, behind one cache.
 
     cache, success only:
-        union[static tokens, service accounts, token webhook, review by the upstream]
+        union[static tokens, service accounts, issuers, token webhook, review by the upstream]
                              |                 |              |
                              lookup: cache,    cache          cache, failure only
                              failure only
@@ -22,7 +22,7 @@ from typing import Any, cast
 
 from auditproxy.audit.token_cache_metrics import TokenCacheMetrics
 from auditproxy.authentication.authenticator import TokenAuthenticator, TokenUnion
-from auditproxy.authentication.publickeys import PublicKey
+from auditproxy.authentication.keysource import KeySource
 from auditproxy.authentication.serviceaccount import ServiceAccountAuthenticator
 from auditproxy.authentication.tokenfile import TokenFile, TokenFileAuthenticator
 from auditproxy.authentication.tokenreview import Reviewer, TokenReviewAuthenticator
@@ -44,7 +44,8 @@ class TokenSources:
     """
 
     token_file: TokenFile | None = None
-    service_account_keys: tuple[PublicKey, ...] = ()
+    service_account_keys: KeySource | None = None
+    issuers: tuple[TokenAuthenticator, ...] = ()
     webhook: WebhookTarget | None = None
     reviewer: Reviewer | None = None
     lookup: Reviewer | None = None
@@ -89,7 +90,7 @@ class TokenAuthentication:
         found: list[TokenAuthenticator] = []
         if sources.token_file is not None:
             found.append(TokenFileAuthenticator(sources.token_file))
-        if sources.service_account_keys:
+        if sources.service_account_keys is not None:
             found.append(
                 ServiceAccountAuthenticator(
                     issuers=options.service_account_issuer,
@@ -99,6 +100,7 @@ class TokenAuthentication:
                     lookup=self._review(sources.lookup, "lookup", self._audiences),
                 )
             )
+        found += sources.issuers
         if sources.webhook is not None:
             found.append(self._webhook(sources.webhook))
         review = self._review(sources.reviewer, "review", ())

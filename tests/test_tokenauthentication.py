@@ -10,6 +10,7 @@ import pytest
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.metrics import Metrics
 from auditproxy.authentication.authenticator import AuthenticationError, TokenUser
+from auditproxy.authentication.keysource import StaticKeys
 from auditproxy.authentication.tokenfile import parse_token_file
 from auditproxy.backends.webhook_client import WebhookTarget, request_url
 from auditproxy.options import AuthenticationOptions
@@ -168,7 +169,12 @@ async def test_lookup(confirmed: Any, text: str) -> None:
 
     lookup = Lookup()
     authentication = made(
-        TokenSources(service_account_keys=(public(rsa_key()),), lookup=lookup),
+        TokenSources(
+            service_account_keys=StaticKeys(
+                (public(rsa_key())),
+            ),
+            lookup=lookup,
+        ),
         service_account_issuer=(ISSUER,),
     )
     (authenticator,) = authentication.authenticators
@@ -191,7 +197,12 @@ async def test_lookup_of_bad_tokens() -> None:
     """The upstream is not asked to confirm what is not good by its key."""
     lookup = Reviews()
     authentication = made(
-        TokenSources(service_account_keys=(public(rsa_key(1)),), lookup=lookup),
+        TokenSources(
+            service_account_keys=StaticKeys(
+                (public(rsa_key(1))),
+            ),
+            lookup=lookup,
+        ),
         service_account_issuer=(ISSUER,),
     )
     with pytest.raises(AuthenticationError):

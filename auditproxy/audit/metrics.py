@@ -26,6 +26,7 @@ from prometheus_client import (
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import LEVEL_WORDS, Level
 from auditproxy.audit.capture_metrics import CaptureMetrics
+from auditproxy.audit.issuer_metrics import IssuerMetrics
 from auditproxy.audit.reload_metrics import ReloadMetrics
 from auditproxy.audit.request_metrics import (
     OTHER,
@@ -182,6 +183,7 @@ class Metrics:
             registry=registry,
         )
         self.reloads = ReloadMetrics(registry)
+        self.issuers = IssuerMetrics(registry)
         self.captures = CaptureMetrics(registry)
         self.token_cache = TokenCacheMetrics(registry)
         self._known: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}

@@ -34,7 +34,7 @@ def new_authenticator(
     requestheader: RequestHeaderAuthenticator | None = None,
     x509: X509Authenticator | None,
     tokens: tuple[TokenAuthenticator, ...],
-    anonymous: bool,
+    anonymous: AnonymousAuthenticator | None,
 ) -> Authenticator:
     """The whole of authentication: what the chain asks once per request.
 
@@ -52,7 +52,7 @@ def new_authenticator(
         requests += [BearerAuthenticator(union), WebSocketAuthenticator(union)]
     return _RequestAuthenticator(
         AuthenticatedGroupAdder(Union(tuple(requests))),
-        AnonymousAuthenticator() if anonymous else None,
+        anonymous,
     )
 
 

@@ -20,8 +20,8 @@ from auditproxy.authentication.authenticator import (
     TokenAuthenticator,
     TokenUser,
 )
-from auditproxy.authentication.jws import Jws, parse_jws, signed_by
-from auditproxy.authentication.publickeys import PublicKey
+from auditproxy.authentication.jws import parse_jws
+from auditproxy.authentication.keysource import KeySource
 
 LEEWAY = 60
 """Seconds by which clocks may differ."""
@@ -67,7 +67,7 @@ class ServiceAccountAuthenticator:
         self,
         *,
         issuers: tuple[str, ...],
-        keys: tuple[PublicKey, ...],
+        keys: KeySource,
         audiences: tuple[str, ...],
         clock: Callable[[], float],
         lookup: TokenAuthenticator | None = None,
@@ -89,7 +89,7 @@ class ServiceAccountAuthenticator:
         issuer = jws.claims.get("iss")
         if not isinstance(issuer, str) or issuer not in self._issuers:
             return None
-        self._check_signature(jws)
+        await self._keys.check_signature(jws)
         claims = _read_claims(jws.claims)
         if self._audiences.isdisjoint((claims.aud,) if isinstance(claims.aud, str) else claims.aud):
             raise AuthenticationError(
@@ -100,14 +100,6 @@ class ServiceAccountAuthenticator:
         if self._lookup is not None:
             await _confirm(self._lookup, token, user)
         return TokenUser(user, expires=int(claims.exp) * NANOSECONDS)
-
-    def _check_signature(self, jws: Jws) -> None:
-        """Only keys with the id that the token names are tried, all when it names none."""
-        keys = [key for key in self._keys if not jws.key_id or key.key_id == jws.key_id]
-        if not keys:
-            raise AuthenticationError("invalid signature, no keys found")
-        if not any(signed_by(jws, key) for key in keys):
-            raise AuthenticationError("the signature of the service account token is not good")
 
 
 async def _confirm(lookup: TokenAuthenticator, token: str, user: UserInfo) -> None:

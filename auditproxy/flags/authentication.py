@@ -41,6 +41,13 @@ AUTHENTICATION_SETTINGS = (
         is_path=True,
     ),
     setting(
+        "authentication.service_account_jwks_uri",
+        "service-account-jwks-uri",
+        STRING,
+        "URL, https only, where the public keys of the service account issuers are published. "
+        "Without it and without --service-account-key-file they are fetched from the kube-apiserver.",
+    ),
+    setting(
         "authentication.service_account_lookup",
         "service-account-lookup",
         BOOL,
@@ -102,6 +109,71 @@ AUTHENTICATION_SETTINGS = (
         DURATION,
         "How long the token webhook's answers are remembered, good and bad alike, but no failures "
         "to get one. 0s asks every time.",
+    ),
+    setting(
+        "authentication.authentication_config",
+        "authentication-config",
+        STRING,
+        "AuthenticationConfiguration file of apiserver.config.k8s.io: issuers whose tokens are "
+        "believed, with their rules, and where anonymous requests may go. Excludes the oidc flags.",
+        is_path=True,
+    ),
+    setting(
+        "authentication.oidc_issuer_url",
+        "oidc-issuer-url",
+        STRING,
+        "URL of the OpenID issuer, https only. Its tokens are believed.",
+    ),
+    setting(
+        "authentication.oidc_client_id",
+        "oidc-client-id",
+        STRING,
+        "Client ID that the issuer's tokens must be for. Must be given with --oidc-issuer-url.",
+    ),
+    setting(
+        "authentication.oidc_ca_file",
+        "oidc-ca-file",
+        STRING,
+        "PEM bundle of authorities of the issuer's server. Empty means the system's.",
+        is_path=True,
+    ),
+    setting(
+        "authentication.oidc_username_claim",
+        "oidc-username-claim",
+        STRING,
+        "Claim that is the username. It should be unique and never reused.",
+    ),
+    setting(
+        "authentication.oidc_username_prefix",
+        "oidc-username-prefix",
+        STRING,
+        "What is put before usernames. Empty means the issuer's URL and #, or nothing where the "
+        "claim is email; - means nothing.",
+    ),
+    setting(
+        "authentication.oidc_groups_claim",
+        "oidc-groups-claim",
+        STRING,
+        "Claim with the user's groups: a string or a list of strings.",
+    ),
+    setting(
+        "authentication.oidc_groups_prefix",
+        "oidc-groups-prefix",
+        STRING,
+        "What is put before groups.",
+    ),
+    setting(
+        "authentication.oidc_signing_algs",
+        "oidc-signing-algs",
+        LIST,
+        "Algorithms that the issuer's tokens may be signed with: RS256, RS384, RS512, ES256, "
+        "ES384, ES512, PS256, PS384, PS512.",
+    ),
+    setting(
+        "authentication.oidc_required_claim",
+        "oidc-required-claim",
+        LIST,
+        "Claim that a token must have, as name=value. May be repeated.",
     ),
     setting(
         "authentication.requestheader_client_ca_file",

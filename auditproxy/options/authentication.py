@@ -8,6 +8,9 @@ from auditproxy.options.values import SECOND, quote
 
 WEBHOOK_VERSIONS = ("v1", "v1beta1")
 
+_SIGNING_ALGORITHMS = tuple(
+    f"{kind}{bits}" for kind in ("RS", "ES", "PS") for bits in (256, 384, 512)
+)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 
 
@@ -26,6 +29,8 @@ class AuthenticationOptions:
     """Issuers of the service account tokens that the proxy checks itself."""
     service_account_key_file: tuple[str, ...] = ()
     """PEM files of the public keys that these tokens are checked with."""
+    service_account_jwks_uri: str = ""
+    """Where their public keys are published; "" and no file: they are the upstream's own."""
     service_account_lookup: bool = True
     """Whether the upstream confirms these tokens, so that those of deleted objects are refused."""
     api_audiences: tuple[str, ...] = ()
@@ -44,6 +49,27 @@ class AuthenticationOptions:
     """Version of the TokenReviews that it is asked with."""
     token_webhook_cache_ttl: int = 120 * SECOND
     """Nanoseconds for which an answer of the webhook is remembered, whatever it was."""
+    authentication_config: str = ""
+    """AuthenticationConfiguration file, or ""."""
+    oidc_issuer_url: str = ""
+    """The one issuer of the oidc settings, or ""."""
+    oidc_client_id: str = ""
+    """The audience that its tokens must be for."""
+    oidc_ca_file: str = ""
+    """PEM bundle of the authorities of its server, or "" for the system's."""
+    oidc_username_claim: str = "sub"
+    """The claim that is the username."""
+    oidc_username_prefix: str = ""
+    """What is put before usernames: "" is the issuer and ``#`` (nothing for the claim ``email``),
+    ``-`` is nothing."""
+    oidc_groups_claim: str = ""
+    """The claim with the groups, or ""."""
+    oidc_groups_prefix: str = ""
+    """What is put before groups."""
+    oidc_required_claim: tuple[str, ...] = ()
+    """Claims that a token must have, each ``name=value``."""
+    oidc_signing_algs: tuple[str, ...] = ("RS256",)
+    """Algorithms that its tokens may be signed with."""
     requestheader_client_ca_file: str = ""
     """PEM bundle of the authorities that sign certificates of front proxies, or ""."""
     requestheader_allowed_names: tuple[str, ...] = ()
@@ -69,8 +95,10 @@ def authentication_faults(authentication: AuthenticationOptions) -> list[str]:
         authentication.client_ca_file
         or authentication.requestheader_client_ca_file
         or authentication.token_auth_file
-        or authentication.service_account_key_file
+        or authentication.service_account_issuer
         or authentication.token_webhook_config_file
+        or authentication.authentication_config
+        or authentication.oidc_issuer_url
         or authentication.token_review
         or authentication.anonymous_auth
     ):
@@ -80,6 +108,7 @@ def authentication_faults(authentication: AuthenticationOptions) -> list[str]:
             "--authentication-token-webhook-config-file is given; allow one of them"
         )
     faults += _service_account_faults(authentication)
+    faults += _oidc_faults(authentication)
     for group in authentication.client_ca_allowed_system_groups:
         if group != "*" and not group.startswith("system:"):
             faults.append(
@@ -113,17 +142,27 @@ def _service_account_faults(authentication: AuthenticationOptions) -> list[str]:
     faults = []
     if key_files and not issuers:
         faults.append("service-account-issuer is a required flag with --service-account-key-file")
-    if issuers and not key_files:
-        faults.append("--service-account-issuer does nothing without --service-account-key-file")
-    if key_files and authentication.service_account_lookup and not authentication.token_review:
+    if authentication.service_account_jwks_uri:
+        if key_files:
+            faults.append(
+                "--service-account-jwks-uri and --service-account-key-file both say where the keys "
+                "are; give one of them"
+            )
+        if not issuers:
+            faults.append(
+                "--service-account-jwks-uri does nothing without --service-account-issuer"
+            )
+        if not authentication.service_account_jwks_uri.startswith("https://"):
+            faults.append("service-account-jwks-uri requires https scheme")
+    if issuers and authentication.service_account_lookup and not authentication.token_review:
         faults.append(
             "--service-account-lookup needs --authentication-token-review, which is false: "
             "allow reviews, or give --service-account-lookup=false and trust a token until it "
             "expires"
         )
-    if authentication.api_audiences and not (key_files or authentication.token_webhook_config_file):
+    if authentication.api_audiences and not (issuers or authentication.token_webhook_config_file):
         faults.append(
-            "--api-audiences does nothing without --service-account-key-file or "
+            "--api-audiences does nothing without --service-account-issuer or "
             "--authentication-token-webhook-config-file"
         )
     for index, issuer in enumerate(issuers):
@@ -139,6 +178,28 @@ def _service_account_faults(authentication: AuthenticationOptions) -> list[str]:
         faults.append("--service-account-key-file must name a file")
     if "" in authentication.api_audiences:
         faults.append("--api-audiences must not hold an empty string")
+    return faults
+
+
+def _oidc_faults(authentication: AuthenticationOptions) -> list[str]:
+    """Faults of the oidc settings that show without the file."""
+    issuer = authentication.oidc_issuer_url
+    faults = []
+    if bool(issuer) != bool(authentication.oidc_client_id):
+        faults.append("oidc-issuer-url and oidc-client-id must be specified together")
+    if issuer and authentication.authentication_config:
+        faults.append("authentication-config file and oidc-* flags are mutually exclusive")
+    for claim in authentication.oidc_required_claim:
+        if not claim.partition("=")[1] or not claim.partition("=")[0]:
+            faults.append(f"--oidc-required-claim {quote(claim)} must be name=value")
+    for algorithm in authentication.oidc_signing_algs:
+        if algorithm not in _SIGNING_ALGORITHMS:
+            faults.append(
+                f"oidc: unsupported signing alg: {quote(algorithm)}; give some of "
+                f"{', '.join(_SIGNING_ALGORITHMS)}"
+            )
+    if issuer and not authentication.oidc_signing_algs:
+        faults.append("--oidc-signing-algs must not be empty")
     return faults
 
 

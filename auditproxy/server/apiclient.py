@@ -117,25 +117,38 @@ class ApiClient:
         not sent. A 401 for our own credential is tried again once with a fresh one.
         Raises ReviewError.
         """
+        return await self._ask("POST", path, body, headers)
+
+    async def get(self, path: str) -> tuple[int, bytes]:
+        """GET ``path`` with our own credential, as ``post_json``."""
+        return await self._ask("GET", path, b"", ())
+
+    async def _ask(
+        self, method: str, path: str, body: bytes, headers: RawHeaders
+    ) -> tuple[int, bytes]:
         try:
             async with asyncio.timeout(self._deadline), self._slots:
-                return await self._attempts(path, body, headers)
+                return await self._attempts(method, path, body, headers)
         except TimeoutError:
-            raise ReviewError(f"POST {path}: no answer within {self._deadline:g} seconds") from None
+            raise ReviewError(
+                f"{method} {path}: no answer within {self._deadline:g} seconds"
+            ) from None
 
-    async def _attempts(self, path: str, body: bytes, headers: RawHeaders) -> tuple[int, bytes]:
+    async def _attempts(
+        self, method: str, path: str, body: bytes, headers: RawHeaders
+    ) -> tuple[int, bytes]:
         own = not any(name.lower() == b"authorization" for name, _ in headers)
         renewed = False
         pause = self._backoff
         for attempt in range(1, ATTEMPTS + 1):
             last = attempt == ATTEMPTS
             try:
-                sink = await self._once(path, body, headers, own)
+                sink = await self._once(method, path, body, headers, own)
             except UpstreamProtocolError as error:
-                raise ReviewError(f"POST {path}: {type(error).__name__}") from None
+                raise ReviewError(f"{method} {path}: {type(error).__name__}") from None
             except UpstreamError as error:
                 if last:
-                    raise ReviewError(f"POST {path}: {type(error).__name__}") from None
+                    raise ReviewError(f"{method} {path}: {type(error).__name__}") from None
             else:
                 if sink.status == 401 and own and not renewed:
                     self._credential.invalidate()
@@ -148,25 +161,28 @@ class ApiClient:
             pause *= 1.5
         raise AssertionError("the last attempt returns or raises")
 
-    async def _once(self, path: str, body: bytes, headers: RawHeaders, own: bool) -> CollectingSink:
+    async def _once(
+        self, method: str, path: str, body: bytes, headers: RawHeaders, own: bool
+    ) -> CollectingSink:
         request = UpstreamRequest(
-            method=b"POST",
+            method=method.encode("ascii"),
             target=self._base_path + path.encode("ascii"),
-            headers=await self._headers(headers, own),
-            content_length=len(body),
-            body=body,
+            headers=await self._headers(method, headers, own),
+            content_length=len(body) if method == "POST" else None,
+            body=body if method == "POST" else None,
         )
         sink = CollectingSink(self._limit)
         await self._pool.round_trip(request, sink)
         return sink
 
-    async def _headers(self, headers: RawHeaders, own: bool) -> RawHeaders:
+    async def _headers(self, method: str, headers: RawHeaders, own: bool) -> RawHeaders:
         lines = [
             (b"Host", self._host),
             (b"User-Agent", f"auditproxy/{__version__}".encode()),
-            (b"Accept", b"application/json"),
-            (b"Content-Type", b"application/json"),
+            (b"Accept", b"application/json" if method == "POST" else b"application/json, */*"),
         ]
+        if method == "POST":
+            lines.append((b"Content-Type", b"application/json"))
         if own:
             try:
                 value = await self._credential.authorization()

@@ -3,6 +3,7 @@
 import pytest
 
 from auditproxy.apis.user import UserInfo
+from auditproxy.authentication.anonymous import AnonymousAuthenticator
 from auditproxy.authentication.authenticator import (
     AuthenticationError,
     AuthenticationRequest,
@@ -91,7 +92,7 @@ async def test_who_wins(
 ) -> None:
     """T022, T024, T043, T044: certificate, header, protocol; anonymous only without an error."""
     authenticator = new_authenticator(
-        x509=X509Authenticator(Trusting()), tokens=(Table(),), anonymous=True
+        x509=X509Authenticator(Trusting()), tokens=(Table(),), anonymous=AnonymousAuthenticator()
     )
     if username is None:
         with pytest.raises(AuthenticationError):
@@ -107,7 +108,7 @@ async def test_who_wins(
 
 async def test_without_anonymous() -> None:
     """T042: nobody shown and anonymous off is None, which is a 401."""
-    authenticator = new_authenticator(x509=None, tokens=(Table(),), anonymous=False)
+    authenticator = new_authenticator(x509=None, tokens=(Table(),), anonymous=None)
     assert await authenticator.authenticate(request({})) is None
     # T033: identity is per request, nothing stays from the one before.
     first = await authenticator.authenticate(request({"Authorization": "Bearer alice"}))
@@ -117,7 +118,7 @@ async def test_without_anonymous() -> None:
 
 async def test_without_token_authenticators() -> None:
     """Tokens that nobody could know are not looked at, as in delegated authentication."""
-    authenticator = new_authenticator(x509=None, tokens=(), anonymous=True)
+    authenticator = new_authenticator(x509=None, tokens=(), anonymous=AnonymousAuthenticator())
     identity = await authenticator.authenticate(request({"Authorization": "Bearer x"}))
     assert identity is not None
     assert identity.method == "anonymous"
@@ -126,7 +127,7 @@ async def test_without_token_authenticators() -> None:
 async def test_warnings_on_every_outcome() -> None:
     """T026: the extra space is told to the client whatever comes out."""
     authenticator = new_authenticator(
-        x509=X509Authenticator(Trusting()), tokens=(Table(),), anonymous=True
+        x509=X509Authenticator(Trusting()), tokens=(Table(),), anonymous=AnonymousAuthenticator()
     )
     spaced = {"Authorization": "Bearer  alice"}
     identity = await authenticator.authenticate(request(spaced))
@@ -149,7 +150,9 @@ async def test_unsafe_token_user_is_refused() -> None:
         async def authenticate_token(self, token: str) -> TokenUser | None:
             return TokenUser(UserInfo(username="alice "))
 
-    authenticator = new_authenticator(x509=None, tokens=(Spaced(),), anonymous=True)
+    authenticator = new_authenticator(
+        x509=None, tokens=(Spaced(),), anonymous=AnonymousAuthenticator()
+    )
     with pytest.raises(AuthenticationError):
         await authenticator.authenticate(request({"Authorization": "Bearer x"}))
 
@@ -171,7 +174,7 @@ async def test_token_protocols_stay_here(
 ) -> None:
     """T020, T024, T030: a token among the protocols never goes upstream, whoever it is of."""
     authenticator = new_authenticator(
-        x509=X509Authenticator(Trusting()), tokens=(Table(),), anonymous=True
+        x509=X509Authenticator(Trusting()), tokens=(Table(),), anonymous=AnonymousAuthenticator()
     )
     identity = await authenticator.authenticate(request(headers, peer))
     assert identity is not None
@@ -214,7 +217,7 @@ async def test_front_proxies(
         requestheader=RequestHeaderAuthenticator(front, FRONT),
         x509=X509Authenticator(clients),
         tokens=(Table(),),
-        anonymous=True,
+        anonymous=AnonymousAuthenticator(),
     )
     if username is None:
         with pytest.raises(AuthenticationError):

@@ -6,6 +6,7 @@ import pytest
 
 from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.authenticator import AuthenticationError
+from auditproxy.authentication.keysource import StaticKeys
 from auditproxy.authentication.serviceaccount import LEGACY_ISSUER, ServiceAccountAuthenticator
 from tests.fakes.tokens import ISSUER, account_claims, ec_key, public, rsa_key, signed
 
@@ -17,7 +18,7 @@ def ask(token: str, now: float = 1_200.0, **fields: Any) -> Any:
     """What the authenticator says of a token."""
     parameters = {
         "issuers": (ISSUER, "second", LEGACY_ISSUER),
-        "keys": KEYS,
+        "keys": StaticKeys(KEYS),
         "audiences": (ISSUER,),
     }
     authenticator = ServiceAccountAuthenticator(**{**parameters, **fields}, clock=lambda: now)

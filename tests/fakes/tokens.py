@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from auditproxy.authentication.publickeys import PublicKey, public_key
 
@@ -20,15 +21,23 @@ ISSUER = "https://kubernetes.default.svc"
 Private = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
-@functools.cache
 def rsa_key(number: int = 0) -> rsa.RSAPrivateKey:
     """A key of 2048 bits; the same for the same number."""
+    return _rsa_key(number)
+
+
+@functools.cache
+def _rsa_key(number: int) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65537, 2048)
 
 
-@functools.cache
 def ec_key(curve: type[ec.EllipticCurve] = ec.SECP256R1) -> ec.EllipticCurvePrivateKey:
     """A key on a curve; the same for the same curve."""
+    return _ec_key(curve)
+
+
+@functools.cache
+def _ec_key(curve: type[ec.EllipticCurve]) -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(curve())
 
 
@@ -47,6 +56,13 @@ def public_pem(key: Private) -> bytes:
 def private_pem(key: Private) -> bytes:
     """The whole key as a PEM file."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+
+
+def jwk(key: Private, **members: Any) -> dict[str, Any]:
+    """The public half as a key set has it, with other or further members."""
+    algorithm = RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else ECAlgorithm
+    written = algorithm.to_jwk(key.public_key(), as_dict=True)  # type: ignore[arg-type]
+    return {**{name: written[name] for name in written if name != "key_ops"}, **members}
 
 
 def signed(claims: dict[str, Any], key: Any = None, algorithm: str = "RS256", **header: Any) -> str:

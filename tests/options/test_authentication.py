@@ -87,12 +87,25 @@ def test_one_way_to_log_in_is_enough(given_file: str) -> None:
             "service-account-issuer is a required flag with --service-account-key-file",
         ),
         (
-            {"service_account_issuer": ("https://i",)},
-            "--service-account-issuer does nothing without --service-account-key-file",
+            {"service_account_jwks_uri": "https://i/keys"},
+            "--service-account-jwks-uri does nothing without --service-account-issuer",
+        ),
+        (
+            {"service_account_issuer": ("https://i",), "service_account_jwks_uri": "http://i/k"},
+            "service-account-jwks-uri requires https scheme",
+        ),
+        (
+            {
+                "service_account_issuer": ("https://i",),
+                "service_account_jwks_uri": "https://i/k",
+                "service_account_key_file": ("k",),
+            },
+            "--service-account-jwks-uri and --service-account-key-file both say where the keys are; "
+            "give one of them",
         ),
         (
             {"api_audiences": ("a",)},
-            "--api-audiences does nothing without --service-account-key-file or "
+            "--api-audiences does nothing without --service-account-issuer or "
             "--authentication-token-webhook-config-file",
         ),
         (

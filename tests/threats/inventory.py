@@ -32,14 +32,10 @@ GROUPS = {
 }
 
 _NO_SPOOL = "a spool on disk, for a durable mode, is not part of this version; losses are counted"
-_NO_OIDC = (
-    "OIDC and fetched keys are not part of this version; such tokens are a TokenReview's to judge"
-)
 
 WITHOUT_A_TEST: dict[int, str] = {
     50: "a bad certificate ends the handshake (docs/parity.md), so the bearer token is not read",
     **dict.fromkeys((244, 246, 249, 250), _NO_SPOOL),
-    **dict.fromkeys((*range(56, 60), *range(62, 65), *range(67, 71)), _NO_OIDC),
 }
 """Cases that no test proves, with the reason; a case that gets a test leaves this list."""
 

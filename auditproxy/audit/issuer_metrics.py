@@ -1,0 +1,73 @@
+"""Metrics of issuers whose keys are fetched."""
+
+import contextlib
+import hashlib
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+RESULTS = ("success", "failure")
+STATES = ("in-use", "ignored")
+
+
+class IssuerMetrics:
+    """What was loaded from whom; an issuer is named as the configuration names it.
+
+    kube-apiserver's own metric names it by a digest (apiserver
+    plugin/pkg/authenticator/token/oidc/metrics.go); its label ``apiserver_id_hash`` is
+    empty here, as it is there for a server without an identity.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._last = Gauge(
+            "apiserver_authentication_jwt_authenticator_jwks_fetch_last_timestamp_seconds",
+            "Timestamp of the last successful or failed JWKS fetch split by result, api server "
+            "identity and jwt issuer for the JWT authenticator.",
+            ("result", "jwt_issuer_hash", "apiserver_id_hash"),
+            registry=registry,
+        )
+        self._fetches = Counter(
+            "auditproxy_issuer_key_fetches",
+            "Attempts to load an issuer's keys, discovery included, by result.",
+            ("issuer", "result"),
+            registry=registry,
+        )
+        self._keys = Gauge(
+            "auditproxy_issuer_keys",
+            "Keys of an issuer: in use, and ignored because they are not for checking signatures.",
+            ("issuer", "state"),
+            registry=registry,
+        )
+
+    def loaded(self, issuer: str, now: float, *, keys: int, ignored: int) -> None:
+        """Keys were loaded at ``now``, seconds since the epoch."""
+        self._fetched(issuer, now, "success")
+        self._keys.labels(issuer, "in-use").set(keys)
+        self._keys.labels(issuer, "ignored").set(ignored)
+
+    def failed(self, issuer: str, now: float) -> None:
+        """They could not be loaded."""
+        self._fetched(issuer, now, "failure")
+
+    def _fetched(self, issuer: str, now: float, result: str) -> None:
+        for each in RESULTS:
+            # Both series exist from the first attempt, so that a rate of them does.
+            self._fetches.labels(issuer, each).inc(each == result)
+        self._last.labels(result, issuer_hash(issuer), "").set(now)
+
+    def forget(self, issuer: str) -> None:
+        """The issuer is not in the configuration any more."""
+        for result in RESULTS:
+            _remove(self._last, result, issuer_hash(issuer), "")
+            _remove(self._fetches, issuer, result)
+        for state in STATES:
+            _remove(self._keys, issuer, state)
+
+
+def _remove(metric: Counter | Gauge, *labels: str) -> None:
+    with contextlib.suppress(KeyError):
+        metric.remove(*labels)
+
+
+def issuer_hash(issuer: str) -> str:
+    """kube-apiserver's label for an issuer."""
+    return "sha256:" + hashlib.sha256(issuer.encode("utf-8")).hexdigest()
