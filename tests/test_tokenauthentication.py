@@ -170,9 +170,7 @@ async def test_lookup(confirmed: Any, text: str) -> None:
     lookup = Lookup()
     authentication = made(
         TokenSources(
-            service_account_keys=StaticKeys(
-                (public(rsa_key())),
-            ),
+            service_account_keys=StaticKeys((public(rsa_key()),)),
             lookup=lookup,
         ),
         service_account_issuer=(ISSUER,),
@@ -198,9 +196,7 @@ async def test_lookup_of_bad_tokens() -> None:
     lookup = Reviews()
     authentication = made(
         TokenSources(
-            service_account_keys=StaticKeys(
-                (public(rsa_key(1))),
-            ),
+            service_account_keys=StaticKeys((public(rsa_key(1)),)),
             lookup=lookup,
         ),
         service_account_issuer=(ISSUER,),

@@ -45,7 +45,7 @@ AUTHENTICATION_SETTINGS = (
         "service-account-jwks-uri",
         STRING,
         "URL, https only, where the public keys of the service account issuers are published. "
-        "Without it and without --service-account-key-file they are fetched from the kube-apiserver.",
+        "Without it and without --service-account-key-file the kube-apiserver is asked for them.",
     ),
     setting(
         "authentication.service_account_lookup",
