@@ -1,0 +1,78 @@
+"""audit2rbac's use: rules derived from a session are enough for it, and for nothing else."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.consumers import rbac_rules
+from tests.e2e.cluster import ADMIN_TOKEN, VIEWER_TOKEN, assets, running
+from tests.e2e.controllers import WEB, proxied
+
+pytestmark = [
+    pytest.mark.skipif(
+        assets() is None, reason="KUBEBUILDER_ASSETS names no folder with kube-apiserver and etcd"
+    ),
+    pytest.mark.timeout(180),
+]
+
+SESSION = (
+    ("create namespace work", ""),
+    ("-n work create -f -", WEB),
+    ("-n work scale deployment web --replicas=3", ""),
+    ("-n work get deployments -o name", ""),
+    ("-n work create configmap settings --from-literal=a=b", ""),
+    ("-n work get configmap settings -o yaml", ""),
+    ("-n work label configmap settings c=3", ""),
+    ("-n work delete configmap settings", ""),
+    ("-n work delete deployment web --wait=false", ""),
+)
+
+
+def test_derived_rules(tmp_path: Path) -> None:
+    """A session of an administrator, its rules for somebody without any, and the session again."""
+    binaries = assets()
+    assert binaries is not None
+
+    def kubectl(kubeconfig: Path, command: str, stdin: str = "") -> int:
+        return subprocess.run(
+            [str(binaries / "kubectl"), f"--kubeconfig={kubeconfig}", *command.split()],
+            input=stdin.encode(),
+            capture_output=True,
+            timeout=60,
+            env={**os.environ, "KUBECACHEDIR": str(tmp_path / kubeconfig.name)},
+        ).returncode
+
+    with running(tmp_path) as cluster:
+        admin = cluster.kubeconfig("direct", token=ADMIN_TOKEN)
+        with proxied(cluster, tmp_path) as (url, _):
+            through = cluster.kubeconfig("through", url=url, token=ADMIN_TOKEN)
+            assert [kubectl(through, *step) for step in SESSION] == [0] * len(SESSION)
+        lines = (tmp_path / "proxy-audit.log").read_bytes().splitlines()
+        rules = rbac_rules(map(json.loads, lines), "tadmin")
+        kubectl(admin, "delete namespace work --wait=false")
+        for item in (
+            {"kind": "ClusterRole", "metadata": {"name": "derived"}, "rules": rules},
+            {
+                "kind": "ClusterRoleBinding",
+                "metadata": {"name": "derived"},
+                "roleRef": {
+                    "apiGroup": "rbac.authorization.k8s.io",
+                    "kind": "ClusterRole",
+                    "name": "derived",
+                },
+                "subjects": [
+                    {"kind": "User", "name": "bob", "apiGroup": "rbac.authorization.k8s.io"}
+                ],
+            },
+        ):
+            whole = {"apiVersion": "rbac.authorization.k8s.io/v1", **item}
+            assert kubectl(admin, "create -f -", json.dumps(whole)) == 0
+        bob = cluster.kubeconfig("bob", token=VIEWER_TOKEN)
+        # The namespace of the first session may still be going.
+        again = [(command.replace("work", "again"), stdin) for command, stdin in SESSION]
+        assert [kubectl(bob, *step) for step in again] == [0] * len(again)
+        for command in ("get secrets", "-n again get pods", "get namespaces", "-n again get roles"):
+            assert kubectl(bob, command) != 0, command
