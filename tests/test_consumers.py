@@ -1,5 +1,6 @@
 """What readers of audit logs rely on: the fields of Falco's and Elastic's rules, audit2rbac's rules."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -268,15 +269,15 @@ async def test_exec(tmp_path: Path) -> None:
         connection.send(
             b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n"
         )
-        connection.close()
+        await asyncio.Event().wait()
 
     target = "/api/v1/namespaces/d/pods/p/exec?command=sh&stdin=true"
     headers = ("Connection: Upgrade", "Upgrade: SPDY/3.1")
     async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
         reader, writer = await proxy.connect()
         writer.write(request("POST", target, *headers))
-        await reader.read()
-        await proxy.until_events(3)
+        await reader.readuntil(b"\r\n\r\n")
+        await proxy.until_events(2)
         started = next(e for e in proxy.events if e["stage"] == "ResponseStarted")
     assert (started["verb"], started["responseStatus"]["code"]) == ("create", 101)
     assert started["objectRef"]["subresource"] == "exec"
