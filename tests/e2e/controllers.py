@@ -194,7 +194,7 @@ def work(folder: Path, seconds: float) -> Report:
     """Run everything for so long, stop it in order, and compare."""
     binaries = assets()
     assert binaries is not None
-    with running(folder) as cluster:
+    with running(folder, "--audit-log-maxsize=100000") as cluster:
         pki = folder / "pki"
         create_client(pki, "system:kube-controller-manager", ())
         with proxied(cluster, folder) as (url, process):
