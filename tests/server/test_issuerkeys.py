@@ -141,6 +141,8 @@ async def test_storm_of_unknown_keys(tmp_path: Path) -> None:
         before = issuer.key_requests
         results = await asyncio.gather(*(made.accepts(token) for token in strange * 20))
         assert not any(results)
+        for token in strange:
+            assert not await made.accepts(token)
         assert issuer.key_requests == before + 1
         assert await made.accepts(good)
         made.clock.now += RETRY

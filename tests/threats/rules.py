@@ -177,6 +177,33 @@ RULES = (
         "    if False:\n",
         ("tests/threats/test_c_targets.py::test_refused_targets",),
     ),
+    Rule(
+        "R20 extensions",
+        "a token with an extension that must be understood is refused",
+        "authentication/jws.py",
+        "parse_jws",
+        ' or "crit" in header_members:\n',
+        ":\n",
+        ("tests/test_issuers.py::test_critical_extensions",),
+    ),
+    Rule(
+        "R20 storms",
+        "tokens of unknown keys cost one fetch in ten seconds",
+        "server/issuerkeys.py",
+        "IssuerKeys._load_newer",
+        "        if self._flight is None and self._clock() - self._began_at < RETRY:\n",
+        "        if False:\n",
+        ("tests/server/test_issuerkeys.py::test_storm_of_unknown_keys",),
+    ),
+    Rule(
+        "R20 issuers",
+        "an issuer's tokens are for us, or nobody's",
+        "authentication/oidc.py",
+        "OidcAuthenticator.authenticate_token",
+        "        if self._audiences.isdisjoint(audiences):\n",
+        "        if False:\n",
+        ("tests/test_issuers.py::test_audience",),
+    ),
 )
 
 
