@@ -148,7 +148,9 @@ class Handler:
         authorizer = exchange.services.annotation_authorizer
         if authorizer is None:
             return
+        started = exchange.now()
         decision = await authorizer.authorize(attributes_of(exchange.user, exchange.info))
+        exchange.context.track("authorization", exchange.now() - started)
         if decision.error and not decision.allowed:
             # The authorizer could not decide: kube-apiserver then writes no decision.
             exchange.context.annotate(REASON, "internal error")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from auditproxy.apis.attributes import Attributes
+from auditproxy.authorization.authorizer import Decision
 from tests.fakes.proxy import ALICE, BOB, EVERYTHING, proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
 
@@ -462,6 +464,32 @@ async def test_strict_backend_and_omitted_stage(tmp_path: Path) -> None:
         assert (await proxy.ask(request())).status == 500
         assert len(upstream.connections) == 1
         assert upstream.connections[0].received.count(b"GET ") == 1
+
+
+async def test_latency_of_authorization(tmp_path: Path) -> None:
+    """A slow review of a slow request is a layer of its own among the latency annotations."""
+    async with (
+        FakeUpstream(replying(answer(200, POD, JSON))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        services = proxy.proxy.handler.services
+        passed = [0]
+
+        class Slow:
+            """Takes 600 milliseconds of a clock that stands still otherwise."""
+
+            async def authorize(self, attributes: Attributes) -> Decision:
+                passed[0] += 600_000_000
+                return Decision(allowed=True, reason="because")
+
+        services.monotonic_clock = lambda: passed[0]
+        services.annotation_authorizer = Slow()
+        assert (await proxy.ask(request())).status == 200
+        annotations = proxy.events[-1]["annotations"]
+        assert annotations["authorization.k8s.io/reason"] == "because"
+        prefix = "apiserver.latency.k8s.io/"
+        layers = {k: v for k, v in annotations.items() if k.startswith(prefix)}
+        assert layers == {f"{prefix}authorization": "600ms", f"{prefix}total": "600ms"}
 
 
 async def test_level_none(tmp_path: Path) -> None:
