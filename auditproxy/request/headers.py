@@ -133,9 +133,10 @@ class ClientHeaders:
         """Why these headers must not be forwarded, None when they may.
 
         Refused: names with characters outside letters, digits and ``-`` (other
-        spellings of an identity header hide there), a second Authorization, of which
-        kube-apiserver takes the first, a second Host or one that is none, and Impersonate-*
-        headers that kube-apiserver does not know. Extra keys may be percent-encoded.
+        spellings of an identity header hide there), a second Host or one that
+        is none, and Impersonate-* headers that kube-apiserver does not know. Extra keys may
+        be percent-encoded. Of several Authorization lines the first counts, as
+        for kube-apiserver, and none of them goes upstream.
         """
         escaped = (b"impersonate-extra-", *front_proxy.extra_prefixes)
         for key, values in self._lines.items():
@@ -145,8 +146,6 @@ class ClientHeaders:
                 name = key.decode("latin-1")
                 if name not in _IMPERSONATION and not name.startswith(_EXTRA):
                     return "an Impersonate-* header is none that Kubernetes knows"
-            if key == b"authorization" and len(values) > 1:
-                return "more than one Authorization header"
             if key == b"host":
                 if len(values) > 1:
                     return "more than one Host header"
