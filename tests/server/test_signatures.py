@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Iterator
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -65,12 +66,30 @@ async def test_flood() -> None:
     threads.close()
 
 
+class Held(tuple[PublicKey, ...]):
+    """Keys that a thread cannot look at before ``gate`` is open; ``reached`` says that it tries."""
+
+    gate: threading.Event
+    reached: threading.Event
+
+    def __iter__(self) -> Iterator[PublicKey]:
+        self.reached.set()
+        self.gate.wait(5)
+        return super().__iter__()
+
+
 async def test_close() -> None:
-    """What waits is not begun."""
+    """What is under way ends as it began; what waits is not begun."""
     threads = SignatureThreads(1)
-    jws, own = token(ec_key(ec.SECP521R1), "ES512"), public(ec_key(ec.SECP521R1))
-    waiting = [asyncio.ensure_future(threads.check(jws, (own, own))) for _ in range(50)]
+    jws, own = token(ec_key(), "ES256"), public(ec_key())
+    keys = Held((own, own))
+    keys.gate, keys.reached = threading.Event(), threading.Event()
+    first = asyncio.ensure_future(threads.check(jws, keys))
+    assert await asyncio.to_thread(keys.reached.wait, 5)
+    second = asyncio.ensure_future(threads.check(jws, (own, own)))
     await asyncio.sleep(0)
     threads.close()
-    results = await asyncio.gather(*waiting, return_exceptions=True)
-    assert isinstance(results[-1], asyncio.CancelledError)
+    keys.gate.set()
+    assert await first
+    with pytest.raises(asyncio.CancelledError):
+        await second
