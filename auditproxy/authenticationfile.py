@@ -68,17 +68,26 @@ def read_authentication(options: AuthenticationOptions, faults: list[str]) -> Tr
             faults.append(f"{flag}: {jwt.issuer.url}: {error}")
             continue
         try:
-            bundle = jwt.issuer.certificate_authority or None
-            context = ssl.create_default_context(cadata=bundle)
+            context = tls_context(jwt.issuer.certificate_authority)
         except (ssl.SSLError, ValueError):
             faults.append(
                 f"{flag}: {jwt.issuer.url}: the certificate authority is no PEM bundle of "
                 "certificates"
             )
             continue
-        context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", ssl.VerifyFlags(0))
         issuers.append(TrustedIssuer(jwt, mapper, context, flag))
     return Trusted(tuple(issuers), configuration.anonymous)
+
+
+def tls_context(authorities: str = "") -> ssl.SSLContext:
+    """TLS settings for an issuer's server, by a PEM bundle or the system's authorities.
+
+    Raises ssl.SSLError or ValueError for what is no bundle.
+    """
+    context = ssl.create_default_context(cadata=authorities or None)
+    # Like kube-apiserver: an authority without a key identifier is one all the same.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
 
 
 def files_of(options: AuthenticationOptions) -> tuple[str, ...]:

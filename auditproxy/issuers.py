@@ -1,6 +1,5 @@
 """The issuers at work: their keys, fetched and kept fresh, and who judges their tokens."""
 
-import ssl
 import time
 from collections.abc import Callable
 
@@ -8,7 +7,7 @@ from auditproxy.audit.issuer_metrics import IssuerMetrics
 from auditproxy.authentication.authenticator import TokenAuthenticator
 from auditproxy.authentication.keysource import Check, KeySource
 from auditproxy.authentication.oidc import OidcAuthenticator
-from auditproxy.authenticationfile import Trusted
+from auditproxy.authenticationfile import Trusted, tls_context
 from auditproxy.options import AuthenticationOptions
 from auditproxy.server.apiclient import ApiClient
 from auditproxy.server.issuerkeys import IssuerKeys
@@ -75,7 +74,7 @@ class KeysOfIssuers:
         name, uri = options.service_account_issuer[0], options.service_account_jwks_uri
         if not uri:
             return self.fetched(name, "--service-account-issuer", UpstreamKeys(client))
-        fetcher = self.fetcher(HttpsFetcher(ssl.create_default_context()))
+        fetcher = self.fetcher(HttpsFetcher(tls_context()))
         return self.fetched(name, "--service-account-jwks-uri", JwksUri(uri, fetcher))
 
     def describe(self) -> tuple[str, ...]:
