@@ -109,13 +109,14 @@ class Composed:
         previous, self.files = self.files, files
         if files.service_account_keys is not previous.service_account_keys:
             self._service_account_keys = self._keys_of_service_accounts()
+        ring = self._ring
         if files.trusted is not previous.trusted:
-            self._retire(self._ring.close())
             self._ring = self._keys_of_issuers()
             self._issuers = self._ring.authenticators(files.trusted)
         if not self._tokens.sources.same(self._token_sources()):
             # Requests that are being authenticated have begun to look their tokens up.
-            self._retire(self._tokens.retire())
+            ending = self._tokens.retire()
+            self._retire(ending if ring is self._ring else ring.close_after(ending))
             self._tokens = self._token_authentication()
         pending = self.services.pending
         self.services = self._services()

@@ -1,7 +1,7 @@
 """The issuers at work: their keys, fetched and kept fresh, and who judges their tokens."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from auditproxy.audit.issuer_metrics import IssuerMetrics
 from auditproxy.authentication.authenticator import TokenAuthenticator
@@ -80,6 +80,13 @@ class KeysOfIssuers:
     def describe(self) -> tuple[str, ...]:
         """A line for each issuer."""
         return tuple(keys.describe() for keys in self._keys)
+
+    async def close_after(self, lookups: Awaitable[None]) -> None:
+        """Close once the look-ups have ended that these keys still judge."""
+        try:
+            await lookups
+        finally:
+            await self.close()
 
     async def close(self) -> None:
         """Load nothing more."""

@@ -39,21 +39,6 @@ class StaticKeys:
             raise AuthenticationError("the signature of the token is not good")
 
 
-class EitherKeys:
-    """Keys of two sources: the second is asked when the first has not signed."""
-
-    def __init__(self, first: KeySource, second: KeySource) -> None:
-        self._first = first
-        self._second = second
-
-    async def check_signature(self, jws: Jws) -> None:
-        """Return when a key of either signed the token; raises the second's error."""
-        try:
-            await self._first.check_signature(jws)
-        except AuthenticationError:
-            await self._second.check_signature(jws)
-
-
 def candidates(jws: Jws, keys: tuple[PublicKey, ...]) -> tuple[PublicKey, ...]:
     """The keys with the id that the token names; all when it names none."""
     if not jws.key_id:

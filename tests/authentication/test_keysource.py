@@ -4,7 +4,7 @@ import pytest
 
 from auditproxy.authentication.authenticator import AuthenticationError
 from auditproxy.authentication.jws import Jws, parse_jws
-from auditproxy.authentication.keysource import EitherKeys, StaticKeys, candidates
+from auditproxy.authentication.keysource import StaticKeys, candidates
 from auditproxy.authentication.publickeys import PublicKey
 from tests.fakes.tokens import ec_key, public, rsa_key, signed
 
@@ -50,12 +50,3 @@ async def test_given_check() -> None:
     keys = (named("a", 1), named("b", 2))
     await StaticKeys(keys, check).check_signature(jws(kid="b"))
     assert seen == [(keys[1],)]
-
-
-async def test_either() -> None:
-    """The second source counts when the first has not signed; its error is told."""
-    first, second = StaticKeys((named("a"),)), StaticKeys((named("b"),))
-    await EitherKeys(first, second).check_signature(jws(kid="a"))
-    await EitherKeys(first, second).check_signature(jws(kid="b"))
-    with pytest.raises(AuthenticationError, match="no keys found"):
-        await EitherKeys(first, second).check_signature(jws(kid="c"))
