@@ -31,7 +31,7 @@ from auditproxy.options import Options
 from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.server.apiclient import ApiClient
-from auditproxy.server.captures import CaptureLimits, CaptureRoom, fault_of_folder
+from auditproxy.server.captures import CaptureLimits, CaptureRoom
 from auditproxy.server.connectionfacts import facts_of
 from auditproxy.server.credentials import UpstreamTarget
 from auditproxy.server.kubeconfig import Upstream
@@ -84,7 +84,7 @@ class Composed:
         self._sink = sink
         self._metrics = metrics
         self._report = report
-        self._room = capture_room(options, metrics, report)
+        self._room = capture_room(files.captures, metrics, report)
         self._connected = connect(options, files.upstream)
         # Streams may still run over what was replaced; it is gone with the last of them.
         self._replaced: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -222,15 +222,11 @@ class Composed:
         )
 
 
-def capture_room(options: Options, metrics: Metrics, report: Callable[[str], None]) -> CaptureRoom:
-    """The room for copies of bodies; without files where the system's folder takes none."""
-    audit = options.audit
-    files = 0 if fault_of_folder(audit.capture_spill_dir) else audit.capture_spill_limit
-    room = CaptureRoom(
-        CaptureLimits(audit.capture_memory_limit, files, audit.capture_spill_dir),
-        dropped=metrics.captures.dropped,
-        report=report,
-    )
+def capture_room(
+    limits: CaptureLimits, metrics: Metrics, report: Callable[[str], None]
+) -> CaptureRoom:
+    """The room for copies of bodies, which the metrics look into."""
+    room = CaptureRoom(limits, dropped=metrics.captures.dropped, report=report)
     metrics.captures.holding(room.settle, lambda: room.in_files)
     return room
 

@@ -24,7 +24,7 @@ from auditproxy.redactionfile import read_redactor
 from auditproxy.serializer.wiredecoder import Decoder
 from auditproxy.serializer.wiretable import WireTableError, merged
 from auditproxy.serializer.wiretable import parse as parse_table
-from auditproxy.server.captures import fault_of_folder
+from auditproxy.server.captures import DEFAULT_LIMITS, CaptureLimits, fault_of_folder
 from auditproxy.server.credentials import CredentialError
 from auditproxy.server.frontproxy import with_front_proxy
 from auditproxy.server.kubeconfig import Upstream, load_upstream
@@ -49,6 +49,7 @@ class Files:
     service_account_keys: tuple[PublicKey, ...] = ()
     token_webhook: WebhookTarget | None = None
     trusted: Trusted = NOBODY_TRUSTED
+    captures: CaptureLimits = DEFAULT_LIMITS
 
 
 class FilesError(Exception):
@@ -68,7 +69,7 @@ def read_files(options: Options) -> Files:
     upstream = read_upstream(options, faults, notes)
     types = read_types(options.audit.protobuf_tables, faults)
     check_webhook(options.audit_webhook.config_file, faults)
-    check_captures(options.audit, faults, notes)
+    captures = read_captures(options.audit, faults, notes)
     token_webhook = read_token_webhook(options.authentication.token_webhook_config_file, faults)
     service_account_keys = read_service_account_keys(
         options.authentication.service_account_key_file, faults
@@ -125,6 +126,7 @@ def read_files(options: Options) -> Files:
         service_account_keys,
         token_webhook,
         trusted,
+        captures,
     )
 
 
@@ -287,11 +289,13 @@ def read_service_account_keys(paths: tuple[str, ...], faults: list[str]) -> tupl
     return tuple(keys)
 
 
-def check_captures(audit: AuditOptions, faults: list[str], notes: list[str]) -> None:
-    """Whether large bodies can be kept in temporary files; only a folder that was named must do."""
-    if not audit.capture_spill_limit:
-        return
-    why = fault_of_folder(audit.capture_spill_dir)
+def read_captures(audit: AuditOptions, faults: list[str], notes: list[str]) -> CaptureLimits:
+    """What copies of bodies may hold; no files where the system's folder takes none.
+
+    A folder that was named must take one.
+    """
+    folder, files = audit.capture_spill_dir, audit.capture_spill_limit
+    why = fault_of_folder(folder) if files else ""
     if why and audit.capture_spill_dir:
         faults.append(
             f"--audit-capture-spill-dir {audit.capture_spill_dir} takes no temporary file: {why}; "
@@ -302,6 +306,7 @@ def check_captures(audit: AuditOptions, faults: list[str], notes: list[str]) -> 
             f"the system's temporary folder takes no file ({why}): copies of bodies stay within "
             "--audit-capture-memory-limit; give --audit-capture-spill-dir for more"
         )
+    return CaptureLimits(audit.capture_memory_limit, 0 if why else files, folder)
 
 
 def read_token_webhook(path: str, faults: list[str]) -> WebhookTarget | None:

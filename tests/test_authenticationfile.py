@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from auditproxy.authentication.jws import ALGORITHMS
 from auditproxy.authenticationfile import NOBODY_TRUSTED, Trusted, files_of, read_authentication
 from auditproxy.options import AuthenticationOptions
 from auditproxy.options.authentication import authentication_faults
@@ -77,6 +78,13 @@ def test_other_flags() -> None:
 def test_faults_of_the_flags(settings: dict[str, Any], says: str) -> None:
     """What shows without reading a file."""
     assert any(says in fault for fault in authentication_faults(AuthenticationOptions(**settings)))
+
+
+def test_algorithms_of_the_flags() -> None:
+    """The flag takes what signatures can be checked with, no more and no less."""
+    for algorithm in (*ALGORITHMS, "HS256", "none"):
+        settings = AuthenticationOptions(**FLAGS, oidc_signing_algs=(algorithm,))
+        assert (authentication_faults(settings) == []) == (algorithm in ALGORITHMS)
 
 
 def test_faults_of_the_issuer() -> None:

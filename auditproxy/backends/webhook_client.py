@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import yarl
 
+from auditproxy.clientsession import new_session, os_fault, tls_fault
 from auditproxy.request.accept import parse_media_type
 
 ATTEMPT_TIMEOUT = 30.0
@@ -124,17 +125,17 @@ class WebhookClient:
                     "timeout", f"{place} did not answer within {self._timeout:g} seconds"
                 ) from None
             except (aiohttp.ClientSSLError, ssl.SSLError) as error:
-                raise WebhookError("tls", f"{place}: TLS: {_tls_fault(error)}") from None
+                raise WebhookError("tls", f"{place}: TLS: {tls_fault(error)}") from None
             except aiohttp.ClientHttpProxyError as error:
                 raise WebhookError(
                     "unreachable", f"{place}: the proxy answered {error.status}"
                 ) from None
             except (aiohttp.ClientConnectorError, aiohttp.ClientProxyConnectionError) as error:
-                raise WebhookError("unreachable", f"{place}: {_os_fault(error)}") from None
+                raise WebhookError("unreachable", f"{place}: {os_fault(error)}") from None
             except (aiohttp.ServerDisconnectedError, OSError) as error:
                 raise WebhookError(
                     "disconnected",
-                    f"{place}: the connection broke: {_os_fault(error)}",
+                    f"{place}: the connection broke: {os_fault(error)}",
                     passing=isinstance(
                         error, aiohttp.ServerDisconnectedError | ConnectionResetError
                     ),
@@ -200,14 +201,10 @@ class WebhookClient:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             context = self._target.ssl_context
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
+            self._session = new_session(
+                aiohttp.TCPConnector(
                     limit=self._connections, ssl=context if context is not None else True
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-                auto_decompress=False,
-                trust_env=False,
+                )
             )
         return self._session
 
@@ -234,19 +231,3 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes | None:
     except zlib.error:
         return None
     return unpacked if unpacking.eof else None
-
-
-def _os_fault(error: Exception) -> str:
-    """An operating system's words for a fault, without addresses that change."""
-    inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    text = getattr(inner, "strerror", None)
-    # asyncio writes an address into some texts; the number says the same each time.
-    return text.lower() if text and "(" not in text else type(inner).__name__
-
-
-def _tls_fault(error: Exception) -> str:
-    """OpenSSL's word for a fault of the handshake."""
-    inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
-    if isinstance(inner, ssl.SSLCertVerificationError):
-        return f"certificate verify failed: {inner.verify_message}"
-    return str(getattr(inner, "reason", None) or type(inner).__name__)

@@ -49,12 +49,15 @@ class CaptureLimits:
     folder: str = ""
 
 
+DEFAULT_LIMITS = CaptureLimits()
+
+
 class CaptureRoom:
     """What the copies of all requests hold together; lives as long as the proxy."""
 
     def __init__(
         self,
-        limits: CaptureLimits = CaptureLimits(),
+        limits: CaptureLimits = DEFAULT_LIMITS,
         *,
         dropped: Callable[[Reason], None] = lambda reason: None,
         report: Callable[[str], None] = lambda text: None,

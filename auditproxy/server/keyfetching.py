@@ -18,6 +18,7 @@ import aiohttp
 import yarl
 
 from auditproxy import __version__
+from auditproxy.clientsession import new_session, os_fault, tls_fault
 
 TIMEOUT = 10.0
 """Seconds of one fetch, from resolving the name to the end of the answer."""
@@ -74,9 +75,9 @@ class HttpsFetcher:
         except TimeoutError:
             raise FetchError(f"no whole answer within {self._timeout:g} seconds") from None
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError) as error:
-            raise FetchError(f"TLS: {_tls_fault(error)}") from None
+            raise FetchError(f"TLS: {tls_fault(error)}") from None
         except aiohttp.ClientConnectorError as error:
-            raise FetchError(f"not reachable: {_os_fault(error.os_error)}") from None
+            raise FetchError(f"not reachable: {os_fault(error)}") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise FetchError(f"no HTTP answer ({type(error).__name__})") from None
 
@@ -103,13 +104,9 @@ class HttpsFetcher:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                # A fetch every few minutes: a connection kept open would be gone by then.
-                connector=aiohttp.TCPConnector(limit=4, ssl=self._context, force_close=True),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-                auto_decompress=False,
-                trust_env=False,
+            # A fetch every few minutes: a connection kept open would be gone by then.
+            self._session = new_session(
+                aiohttp.TCPConnector(limit=4, ssl=self._context, force_close=True)
             )
         return self._session
 
@@ -139,17 +136,3 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
             raise FetchError(f"the answer is larger than {LARGEST_ANSWER} bytes")
         blocks.append(block)
     return b"".join(blocks)
-
-
-def _os_fault(error: OSError) -> str:
-    """An operating system's words for a fault, without addresses that change."""
-    text = error.strerror
-    return text.lower() if text and "(" not in text else type(error).__name__
-
-
-def _tls_fault(error: Exception) -> str:
-    """OpenSSL's words for a fault of the handshake."""
-    inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
-    if isinstance(inner, ssl.SSLCertVerificationError):
-        return f"certificate verify failed: {inner.verify_message}"
-    return str(getattr(inner, "reason", None) or type(inner).__name__)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -176,8 +177,6 @@ def proxied(cluster: Cluster, folder: Path) -> Iterator[tuple[str, "subprocess.P
         )
     try:
         deadline = time.monotonic() + 30
-        import urllib.request
-
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 with urllib.request.urlopen(f"http://127.0.0.1:{health}/readyz", timeout=1):
