@@ -27,6 +27,9 @@ PIECE = 32 * 1024
 LEAVING_SECONDS = 2.0
 """How long a client has to leave once it was told how its session ended."""
 
+STARTING_SECONDS = 0.1
+"""How long a command takes to start, as in a real container."""
+
 Receive = Callable[[], Awaitable[bytes]]
 Send = Callable[[bytes], Awaitable[None]]
 
@@ -134,10 +137,20 @@ class WebSocketChannels(_Reading):
         await self.stop()
 
 
-def open_websocket_channels(socket: WebSocket) -> WebSocketChannels:
-    """The channels of a WebSocket whose handshake is done."""
+async def open_websocket_channels(socket: WebSocket) -> WebSocketChannels:
+    """The channels of a WebSocket whose handshake is done, once its client may be written to.
+
+    Over WebSocket a client does not say when its channels are there, and some kubectl
+    discard what comes before ("Unknown stream id 1"): they rely on how long a container
+    takes to start a command.
+    """
     channels = WebSocketChannels(socket)
     channels.start(channels.feed)
+    try:
+        await asyncio.sleep(STARTING_SECONDS)
+    except asyncio.CancelledError:
+        await channels.stop()
+        raise
     return channels
 
 

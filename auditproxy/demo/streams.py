@@ -87,7 +87,7 @@ async def _over_websocket(
     if subresource == "portforward":
         await forward_ports(pod, socket.receive, socket.send)
         return
-    await _converse(request, pod, open_websocket_channels(socket), subresource)
+    await _converse(request, pod, await open_websocket_channels(socket), subresource)
     await socket.close()
 
 

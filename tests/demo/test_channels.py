@@ -8,6 +8,7 @@ import pytest
 
 from auditproxy.demo.channels import (
     ERROR,
+    STARTING_SECONDS,
     STDERR,
     STDIN,
     STDOUT,
@@ -22,7 +23,7 @@ from tests.demo.test_websocket import masked, pair
 async def test_websocket_channels() -> None:
     """The first byte of a message is its channel; v5 ends the input by a message of its own."""
     async with pair() as (socket, reader, writer):
-        channels = open_websocket_channels(socket)
+        channels = await open_websocket_channels(socket)
         writer.write(masked(BINARY, bytes((STDIN,)) + b"typed"))
         writer.write(masked(BINARY, bytes((255, STDIN))))
         assert await channels.stdin.read() == b"typed"
@@ -37,10 +38,21 @@ async def test_websocket_channels() -> None:
             assert await reader.readexactly(len(expected)) == expected
 
 
+async def test_a_websocket_client_has_time_to_make_its_channels() -> None:
+    """kubectl 1.32 discards output that comes before its channels are there."""
+    async with pair() as (socket, _, _):
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        channels = await open_websocket_channels(socket)
+        # A timer may run as much as the clock's resolution early.
+        assert loop.time() - began >= STARTING_SECONDS * 0.9
+        await channels.stop()
+
+
 async def test_websocket_that_breaks_off() -> None:
     """A client that leaves has typed its last."""
     async with pair() as (socket, _, writer):
-        channels = open_websocket_channels(socket)
+        channels = await open_websocket_channels(socket)
         writer.write_eof()
         assert await channels.stdin.read() == b""
         await channels.stop()
