@@ -33,9 +33,14 @@ _PROMISED_HERE = re.compile(
     rb"\n(?:content-length|transfer-encoding|connection|upgrade|expect|keep-alive|te|trailer)"
     rb"[ \t]*:"
 )
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-_TRAILER_LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*")
+_TOKEN_TEXT = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_QUOTED_TEXT = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
+_TOKEN = re.compile(_TOKEN_TEXT)
+# RFC 9112 section 7.1.1 without its optional spaces, which not every reader takes.
+_SIZE_LINE = re.compile(
+    rb"([0-9A-Fa-f]{1,15})(?:;%b(?:=(?:%b|%b))?)*" % (_TOKEN_TEXT, _TOKEN_TEXT, _QUOTED_TEXT)
+)
+_TRAILER_LINE = re.compile(rb"%b:[^\x00-\x08\x0a-\x1f\x7f]*" % _TOKEN_TEXT)
 _UNFIT_FOR_REASON = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 _VERSIONS = {"1.1": (1, 1), "1.0": (1, 0)}

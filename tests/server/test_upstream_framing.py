@@ -263,6 +263,7 @@ class TestChunkedDecoder:
             (chunks(b"abc") + b"HTTP/1.1 ", (b"abc", b"HTTP/1.1 ")),
             (chunks(b"abc") + b"\r\n", (b"abc", b"\r\n")),
             (b'3;name=value;x="y"\r\nabc\r\n0;last\r\n\r\n', (b"abc", b"")),
+            (b'3;x="a \\" ;b"\r\nabc\r\n0\r\n\r\n', (b"abc", b"")),
             (b"0003\r\nabc\r\n000\r\n\r\n", (b"abc", b"")),
             (b"A\r\n0123456789\r\n0\r\n\r\n", (b"0123456789", b"")),
             (chunks(b"abc", trailers=b"X: a\r\nAudit-Id: b\r\n"), (b"abc", b"")),
@@ -297,6 +298,11 @@ class TestChunkedDecoder:
             b"3\r\nabc\rX",
             b"3;a\nb\r\nabc\r\n0\r\n\r\n",
             b"3;a\0b\r\nabc\r\n0\r\n\r\n",
+            b"3; X: y\r\nabc\r\n0\r\n\r\n",
+            b"3;\r\nabc\r\n0\r\n\r\n",
+            b"3;a=\r\nabc\r\n0\r\n\r\n",
+            b'3;a="b\r\nabc\r\n0\r\n\r\n',
+            b'3;a="b"c\r\nabc\r\n0\r\n\r\n',
             b"3;" + b"a" * MAXIMUM_CHUNK_LINE + b"\r\nabc\r\n0\r\n\r\n",
             b"3;" + b"a" * MAXIMUM_CHUNK_LINE,
             b"0\r\nnocolon\r\n\r\n",
@@ -340,10 +346,11 @@ class TestChunkedDecoder:
     @given(st.data())
     def test_agrees_with_llhttp(self, data):
         """A mutated body that we read as complete is read the same by llhttp."""
-        raw = bytearray(chunks(b"abc", b"0123456789abcdef", trailers=b"X: y\r\n"))
+        raw = bytearray(b'3;x="y;z"\r\nabc\r\n')
+        raw += chunks(b"0123456789abcdef", trailers=b"X: y\r\n")
         for _ in range(data.draw(st.integers(0, 3))):
             at = data.draw(st.integers(0, len(raw) - 1))
-            raw[at] = data.draw(st.sampled_from(b"\r\n 0123af;:xX\0"))
+            raw[at] = data.draw(st.sampled_from(b'\r\n\t 0123af;:=,"\\xX\0\x7f\xe9'))
         try:
             payload, rest = decode([bytes(raw)])
         except UpstreamProtocolError:
