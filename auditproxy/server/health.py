@@ -15,8 +15,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from auditproxy.apis.status import go_quote
 
-Check = Callable[[], bool]
-"""Whether something is as it should be; one that raises is not."""
+Check = Callable[[], bool | str]
+"""True when something is as it should be; False, or a text that says why not, when it is not.
+
+Anybody who reaches the port may read the text, so it tells no secret. A check that raises fails.
+"""
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 GROUPS = ("healthz", "livez", "readyz")
@@ -96,9 +99,10 @@ class HealthServer:
         check = self._checks[group].get(name)
         if check is None:
             return _text(404, "404 page not found\n")
-        if _passes(check):
+        why = _fault(check)
+        if why is None:
             return _text(200, "ok")
-        return _text(500, "internal server error: failed health check\n")
+        return _text(500, f"internal server error: {why or 'failed health check'}\n")
 
     def _all(self, group: str, excluded: frozenset[str], *, verbose: bool) -> web.Response:
         """The answer of all checks of a group."""
@@ -108,22 +112,21 @@ class HealthServer:
         for name, check in checks.items():
             if name in excluded:
                 lines.append(f"[+]{name} excluded: ok\n")
-            elif _passes(check):
+            elif (why := _fault(check)) is None:
                 lines.append(f"[+]{name} ok\n")
             else:
-                # Withheld as kube-apiserver withholds it: probes are not authenticated.
-                lines.append(f"[-]{name} failed: reason withheld\n")
+                # Withheld as kube-apiserver withholds it, unless it may be told to anybody.
+                lines.append(f"[-]{name} failed: {why or 'reason withheld'}\n")
                 failed = True
         if unknown := excluded - checks.keys():
             names = ",".join(go_quote(name) for name in sorted(unknown))
             lines.append(f"warn: some health checks cannot be excluded: no matches for {names}\n")
-        if failed:
-            return _text(500, "".join(lines) + f"{group} check failed\n")
-        if not verbose:
+        if not (failed or verbose):
             return _text(200, "ok")
-        if group == "readyz":
+        if verbose and group == "readyz":
             lines += (f"info: {line}\n" for describe in self._information for line in describe())
-        return _text(200, "".join(lines) + f"{group} check passed\n")
+        lines.append(f"{group} check {'failed' if failed else 'passed'}\n")
+        return _text(500 if failed else 200, "".join(lines))
 
 
 class _Connection(web.RequestHandler):
@@ -152,12 +155,15 @@ def _silent_logger() -> logging.Logger:
     return logger
 
 
-def _passes(check: Check) -> bool:
-    """Ask a check; one that raises fails, whatever it raises."""
+def _fault(check: Check) -> str | None:
+    """None when a check passes, else why it fails: "" where it does not say or raises."""
     try:
-        return check()
+        verdict = check()
     except Exception:
-        return False
+        return ""
+    if verdict is True:
+        return None
+    return verdict if isinstance(verdict, str) else ""
 
 
 def _text(code: int, body: str) -> web.Response:

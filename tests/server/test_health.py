@@ -110,6 +110,24 @@ async def test_added_check() -> None:
         assert (await get(port, "/livez")).status == 200
 
 
+async def test_a_check_says_why() -> None:
+    """B7: a check that gives its reason has it shown, on its own and among the others."""
+    async with serving() as (health, port):
+        health.ready()
+        health.add_information(lambda: ("a fact",))
+        health.add_check("audit-log", lambda: "no space left on device", ("readyz",))
+        answer = await get(port, "/readyz")
+        assert answer.status == 500
+        assert b"[-]audit-log failed: no space left on device\n" in answer.body
+        assert b"info: " not in answer.body
+        assert b"info: a fact\nreadyz check failed\n" in (await get(port, "/readyz?verbose")).body
+        alone = await get(port, "/readyz/audit-log")
+        assert (alone.status, alone.body) == (
+            500,
+            b"internal server error: no space left on device\n",
+        )
+
+
 async def test_metrics() -> None:
     """/metrics is Prometheus' text form."""
     async with serving() as (_, port):
