@@ -2,19 +2,29 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import os
+import resource
+import socket
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from auditproxy.audit.metrics import Metrics
-from auditproxy.server.health import HealthServer
+from auditproxy.server import healthconnection
+from auditproxy.server.health import MAXIMUM_CONNECTIONS, RESERVED, HealthServer
 from tests.conformance.client import Answer, read_answer
+
+BOTH_LOOPS = True
 
 
 @contextlib.asynccontextmanager
-async def serving() -> AsyncIterator[tuple[HealthServer, int]]:
+async def serving(
+    registry: CollectorRegistry | None = None, **settings: Any
+) -> AsyncIterator[tuple[HealthServer, int]]:
     """A health server on a free port."""
-    health = HealthServer(Metrics().registry)
+    health = HealthServer(registry or Metrics().registry, **settings)
     port = await health.start("127.0.0.1", 0)
     try:
         yield health, port
@@ -200,3 +210,114 @@ async def test_information() -> None:
         assert b"info: --kubeconfig: version 1\n" in (await get(port, "/readyz?verbose")).body
         assert (await get(port, "/readyz")).body == b"ok"
         assert b"kubeconfig" not in (await get(port, "/livez?verbose")).body
+
+
+async def silent_connections(port: int, count: int) -> list[asyncio.StreamWriter]:
+    """So many connections that say nothing."""
+    return [(await asyncio.open_connection("127.0.0.1", port))[1] for _ in range(count)]
+
+
+async def test_the_longest_silent_connection_makes_room() -> None:
+    """B2: whoever holds all places of the health port loses one to each who asks something."""
+    pushed = 0
+
+    def count() -> None:
+        nonlocal pushed
+        pushed += 1
+
+    async with serving(pushed_out=count) as (health, port):
+        first, first_writer = await asyncio.open_connection("127.0.0.1", port)
+        others = await silent_connections(port, MAXIMUM_CONNECTIONS - 1)
+        assert (await get(port, "/livez")).body == b"ok"
+        async with asyncio.timeout(5):
+            assert await first.read() == b""
+        assert pushed == 1
+        assert len(health._connections) <= MAXIMUM_CONNECTIONS
+        for writer in (first_writer, *others):
+            writer.transport.abort()
+
+
+async def test_a_connection_that_was_used_stays_the_longest() -> None:
+    """B2: a scraper's connection outlives silent ones that came after its last request."""
+    async with serving() as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        silent = await silent_connections(port, MAXIMUM_CONNECTIONS - 1)
+        for _ in range(2):
+            writer.write(b"GET /livez HTTP/1.1\r\nHost: h\r\n\r\n")
+            async with asyncio.timeout(5):
+                assert (await read_answer(reader, "GET")).body == b"ok"
+            silent += await silent_connections(port, MAXIMUM_CONNECTIONS - 1)
+        for each in (writer, *silent):
+            each.transport.abort()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /livez HTTP/1.1\r\nHost: h\r\n"])
+async def test_no_request_in_time(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B2: a connection without a whole request is closed in time, whatever it has sent."""
+    monkeypatch.setattr(healthconnection, "HEAD_TIMEOUT", 0.05)
+    async with serving() as (health, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        async with asyncio.timeout(5):
+            with contextlib.suppress(ConnectionResetError):
+                assert await reader.read() == b""
+        writer.close()
+        assert not health._connections
+
+
+async def test_an_answer_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """B2: who asks for much and reads nothing of it is closed, and so is who falls silent."""
+    monkeypatch.setattr(healthconnection, "LAST_USE", 0.2)
+    metrics = Metrics()
+    for number in range(20_000):
+        metrics.dropped(f"reason-{number}", "log", "log")
+    async with serving(registry=metrics.registry) as (health, port):
+        _, slow_writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        slow_writer.write(b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n")
+        idle, idle_writer = await asyncio.open_connection("127.0.0.1", port)
+        idle_writer.write(b"GET /livez HTTP/1.1\r\nHost: h\r\n\r\n")
+        async with asyncio.timeout(5):
+            assert (await read_answer(idle, "GET")).body == b"ok"
+            assert await idle.read() == b""
+            while health._connections:
+                await asyncio.sleep(0.01)
+        for writer in (slow_writer, idle_writer):
+            writer.transport.abort()
+
+
+async def test_probes_when_no_descriptor_is_left() -> None:
+    """B2: the descriptors that are kept back serve probes when others have taken all there are."""
+    faults: list[OSError] = []
+    async with serving(accepting_failed=faults.append) as (_, port):
+        for _ in range(RESERVED + 2):
+            client = socket.socket()
+            client.setblocking(False)
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            with all_descriptors_taken():
+                await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", port))
+                reader, writer = await asyncio.open_connection(sock=client)
+                writer.write(b"GET /livez HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+                async with asyncio.timeout(5):
+                    assert (await read_answer(reader, "GET")).body == b"ok"
+                    assert await reader.read() == b""
+            writer.close()
+            assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)
+        assert not faults
+
+
+@contextlib.contextmanager
+def all_descriptors_taken() -> Iterator[None]:
+    """No descriptor is free: those below the limit are taken, and the limit is low."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [os.dup(0)]
+    highest = max(map(int, os.listdir("/proc/self/fd"))) + 1
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest, hard))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for each in taken:
+            os.close(each)
