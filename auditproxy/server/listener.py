@@ -88,7 +88,7 @@ def fault_word(error: OSError) -> str:
 def fault_text(error: OSError, flag: str) -> str:
     """What operators are told when accepting on the port of ``flag`` pauses."""
     text = f"accepting connections on {flag} pauses for a second: {error.strerror}"
-    if error.errno in _OUT_OF_DESCRIPTORS:
+    if error.errno == errno.EMFILE:
         text += (
             "; raise the limit of open files (ulimit -n, LimitNOFILE=) or lower --max-connections"
         )

@@ -2,18 +2,14 @@
 
 import asyncio
 import contextlib
-import os
-import resource
-import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from auditproxy.audit.metrics import Metrics
-from auditproxy.server import healthconnection
-from auditproxy.server.health import MAXIMUM_CONNECTIONS, RESERVED, HealthServer
+from auditproxy.server.health import MAXIMUM_CONNECTIONS, HealthServer
 from tests.conformance.client import Answer, read_answer
 
 BOTH_LOOPS = True
@@ -249,75 +245,3 @@ async def test_a_connection_that_was_used_stays_the_longest() -> None:
             silent += await silent_connections(port, MAXIMUM_CONNECTIONS - 1)
         for each in (writer, *silent):
             each.transport.abort()
-
-
-@pytest.mark.parametrize("sent", [b"", b"GET /livez HTTP/1.1\r\nHost: h\r\n"])
-async def test_no_request_in_time(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """B2: a connection without a whole request is closed in time, whatever it has sent."""
-    monkeypatch.setattr(healthconnection, "HEAD_TIMEOUT", 0.05)
-    async with serving() as (health, port):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(sent)
-        async with asyncio.timeout(5):
-            with contextlib.suppress(ConnectionResetError):
-                assert await reader.read() == b""
-        writer.close()
-        assert not health._connections
-
-
-async def test_an_answer_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """B2: who asks for much and reads nothing of it is closed, and so is who falls silent."""
-    monkeypatch.setattr(healthconnection, "LAST_USE", 0.2)
-    metrics = Metrics()
-    for number in range(20_000):
-        metrics.dropped(f"reason-{number}", "log", "log")
-    async with serving(registry=metrics.registry) as (health, port):
-        _, slow_writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
-        slow_writer.write(b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n")
-        idle, idle_writer = await asyncio.open_connection("127.0.0.1", port)
-        idle_writer.write(b"GET /livez HTTP/1.1\r\nHost: h\r\n\r\n")
-        async with asyncio.timeout(5):
-            assert (await read_answer(idle, "GET")).body == b"ok"
-            assert await idle.read() == b""
-            while health._connections:
-                await asyncio.sleep(0.01)
-        for writer in (slow_writer, idle_writer):
-            writer.transport.abort()
-
-
-async def test_probes_when_no_descriptor_is_left() -> None:
-    """B2: the descriptors that are kept back serve probes when others have taken all there are."""
-    faults: list[OSError] = []
-    async with serving(accepting_failed=faults.append) as (_, port):
-        for _ in range(RESERVED + 2):
-            client = socket.socket()
-            client.setblocking(False)
-            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-            with all_descriptors_taken():
-                await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", port))
-                reader, writer = await asyncio.open_connection(sock=client)
-                writer.write(b"GET /livez HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-                async with asyncio.timeout(5):
-                    assert (await read_answer(reader, "GET")).body == b"ok"
-                    assert await reader.read() == b""
-            writer.close()
-            assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)
-        assert not faults
-
-
-@contextlib.contextmanager
-def all_descriptors_taken() -> Iterator[None]:
-    """No descriptor is free: those below the limit are taken, and the limit is low."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    taken = [os.dup(0)]
-    highest = max(map(int, os.listdir("/proc/self/fd"))) + 1
-    resource.setrlimit(resource.RLIMIT_NOFILE, (highest, hard))
-    try:
-        with contextlib.suppress(OSError):
-            while True:
-                taken.append(os.dup(0))
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        for each in taken:
-            os.close(each)
