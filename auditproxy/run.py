@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any
 
-from auditproxy import operatorlog
+from auditproxy import descriptors, operatorlog
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.metrics import Metrics
 from auditproxy.auditbackends import AuditSink, open_backends
@@ -36,6 +36,7 @@ from auditproxy.server.certificates import CertificateError
 from auditproxy.server.connectionlimits import ConnectionLimits
 from auditproxy.server.handler import Handler
 from auditproxy.server.health import HealthServer
+from auditproxy.server.listener import fault_text, fault_word
 from auditproxy.server.serving import Serving
 from auditproxy.server.serving_tls import ServingError
 from auditproxy.server.upstream import tune_tls_buffers
@@ -167,7 +168,16 @@ async def build(
         ),
         proxy_protocol=options.serving.proxy_protocol,
     )
-    health = HealthServer(metrics.registry)
+
+    def accepting_probes_failed(error: OSError) -> None:
+        metrics.accept_error("health", fault_word(error))
+        report(fault_text(error, "--health-bind-address"))
+
+    health = HealthServer(
+        metrics.registry,
+        accepting_failed=accepting_probes_failed,
+        pushed_out=lambda: metrics.connection_refused("health"),
+    )
     reloader = new_reloader(options, composed, serving, certificate, report)
     health.add_information(reloader.describe)
     health.add_information(composed.describe_issuers)
@@ -237,11 +247,15 @@ async def serve(options: Options) -> int:
         verbosity=options.logging.verbosity, json_lines=options.logging.format == "json"
     )
     try:
+        fitted = descriptors.fit(options)
+        if fitted.note:
+            operatorlog.warn(fitted.note)
+        options = fitted.options
         proxy = await build(options, tls=True)
         await proxy.start()
     except FilesError as error:
         raise StartError(error.faults) from None
-    except (ServingError, CertificateError, LogFileError) as error:
+    except (ServingError, CertificateError, LogFileError, descriptors.DescriptorError) as error:
         raise StartError((str(error),)) from None
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()

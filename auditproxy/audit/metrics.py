@@ -171,6 +171,12 @@ class Metrics:
             ("limit",),
             registry=registry,
         )
+        self._accept_errors = Counter(
+            "auditproxy_accept_errors",
+            "How often accepting connections paused, by port and cause.",
+            ("port", "reason"),
+            registry=registry,
+        )
         self._proxy_protocol_errors = Counter(
             "auditproxy_proxy_protocol_errors",
             "Connections of trusted proxies that were closed for want of a PROXY header.",
@@ -300,8 +306,12 @@ class Metrics:
         self._connections.set_function(count)
 
     def connection_refused(self, limit: str) -> None:
-        """A connection was closed at once; ``limit`` is ``total`` or ``address``."""
+        """A connection was closed at once; ``limit`` is ``total``, ``address`` or ``health``."""
         self._refused_connections.labels(limit).inc()
+
+    def accept_error(self, port: str, reason: str) -> None:
+        """Accepting on a port, ``secure`` or ``health``, pauses; ``reason`` is an errno's name."""
+        self._accept_errors.labels(port, reason).inc()
 
     def proxy_protocol_error(self) -> None:
         """A trusted proxy's connection did not begin with a PROXY header."""

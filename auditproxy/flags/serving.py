@@ -86,7 +86,8 @@ SERVING_SETTINGS = (
         "serving.max_connections",
         "max-connections",
         INT,
-        "How many connections clients may have together; more are closed at once. 0 is no limit.",
+        "How many connections clients may have together; more are closed at once. 0, or more than "
+        "the limit of open files allows for, is as many as that allows for.",
     ),
     setting(
         "serving.max_connections_per_address",
