@@ -116,6 +116,7 @@ async def started(upstream_port: int, folder: Path, *more: str) -> AsyncIterator
         f"--token-auth-file={folder}/tokens.csv",
         f"--cert-dir={folder}/certs",
         "--bind-address=127.0.0.1",
+        "--upstream-check-period=0",
         f"--secure-port={port}",
         f"--health-bind-address=127.0.0.1:{health_port}",
         *more,

@@ -117,12 +117,12 @@ class HealthServer:
         if unknown := excluded - checks.keys():
             names = ",".join(go_quote(name) for name in sorted(unknown))
             lines.append(f"warn: some health checks cannot be excluded: no matches for {names}\n")
+        if group == "readyz" and verbose:
+            lines += (f"info: {line}\n" for describe in self._information for line in describe())
         if failed:
             return _text(500, "".join(lines) + f"{group} check failed\n")
         if not verbose:
             return _text(200, "ok")
-        if group == "readyz":
-            lines += (f"info: {line}\n" for describe in self._information for line in describe())
         return _text(200, "".join(lines) + f"{group} check passed\n")
 
 
