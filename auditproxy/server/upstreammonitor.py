@@ -21,11 +21,14 @@ from auditproxy.server.upstream_messages import (
     UpstreamCredentialRefused,
     UpstreamRequestError,
 )
-from auditproxy.server.upstreamfaults import fault_of
+from auditproxy.server.upstreamfaults import UpstreamFault, fault_of
 from auditproxy.server.upstreamquestions import ADMITTED, Standing, UpstreamQuestions
 
 SHORTEST_PAUSE = 1.0
 """Seconds between two questions at least."""
+
+ONE_LINE = 60.0
+"""Seconds in which a cause is told in one way only, though requests and checks meet it."""
 
 _STREAMED = frozenset({"proxy", "exec", "attach", "portforward", "log"})
 """Subresources whose answers are a node's or a pod's own, whatever code they have."""
@@ -71,6 +74,7 @@ class UpstreamMonitor:
         self._standing: Standing | None = None
         self._marks: bool | None = None
         self._since = clock()
+        self._told: dict[str, tuple[float, str]] = {}
 
     # --- asking -----------------------------------------------------------------
 
@@ -89,8 +93,7 @@ class UpstreamMonitor:
                 self._inform(standing.line)
         elif changed or not standing.ready:
             # What only some requests need is told once, not every minute.
-            self._metrics.failure(standing.fault.cause)
-            self._report(standing.fault.text)
+            self._tell(standing.fault)
         return standing
 
     async def run(self) -> None:
@@ -146,9 +149,7 @@ class UpstreamMonitor:
         if isinstance(error, UpstreamRequestError):
             # The client's fault.
             return
-        fault = fault_of(error, self._questions().place)
-        self._metrics.failure(fault.cause)
-        self._report(fault.text)
+        self._tell(fault_of(error, self._questions().place))
         if self.is_ready:
             self.wake()
 
@@ -176,12 +177,25 @@ class UpstreamMonitor:
             and self._marks
             and self._shows_admission(info)
         ):
-            self._metrics.failure("impersonation-refused")
-            self._report(
-                f"upstream {questions.place.address}: it refused our impersonation of a client "
-                "(403); grant the verb impersonate, see manifests/base/rbac.yaml"
+            self._tell(
+                UpstreamFault(
+                    "impersonation-refused",
+                    f"upstream {questions.place.address}: it refused our impersonation of a client "
+                    "(403); grant the verb impersonate, see manifests/base/rbac.yaml",
+                )
             )
             self.wake()
+
+    def _tell(self, fault: UpstreamFault) -> None:
+        """Count a fault, and tell it unless its cause was told in other words a moment ago."""
+        self._metrics.failure(fault.cause)
+        now = self._clock()
+        at, text = self._told.get(fault.cause, (float("-inf"), ""))
+        if now - at >= ONE_LINE:
+            self._told[fault.cause] = now, fault.text
+        elif text != fault.text:
+            return
+        self._report(fault.text)
 
     def _refuses_us(self) -> bool:
         """Whether the last questions of ours were refused as well."""

@@ -137,10 +137,10 @@ class UpstreamQuestions:
         if not may_not:
             line += f" and may impersonate {_list(may, 'and')}"
             return Standing(ready=True, line=line, version=version, marks=marks)
-        line += f" and may impersonate {_list(may, 'and') or 'nobody'}" + (
-            f", but not every one of {_list(may_not, 'and')}: requests that need it are refused; "
-            "grant the verb impersonate, see manifests/base/rbac.yaml"
-        )
+        line += f" and may impersonate {_list(may, 'and') or 'nobody'}"
+        if may:
+            line += f", but not every one of {_list(may_not, 'and')}"
+        line += "; grant the verb impersonate, see manifests/base/rbac.yaml"
         # Rights to some names only are not asked for: with none of a kind others may go through.
         ready = "groups" not in may_not and not {"users", "serviceaccounts"} <= set(may_not)
         fault = UpstreamFault("impersonation-refused", line)

@@ -25,7 +25,9 @@ from auditproxy.server.upstreamquestions import ADMITTED, Standing
 
 GOOD = Standing(ready=True, line="upstream u is v1", version="v1", marks=True)
 DOWN = Standing(ready=False, line="down", fault=UpstreamFault("dns", "down"))
-PARTLY = Standing(ready=True, line="partly", fault=UpstreamFault("impersonation-refused", "partly"))
+PARTLY = Standing(
+    ready=True, line="partly", marks=True, fault=UpstreamFault("impersonation-refused", "partly")
+)
 ALICE, ANONYMOUS = UserInfo(username="alice"), UserInfo(username="system:anonymous")
 PODS = RequestInfo(is_resource_request=True, path="/api/v1/pods", verb="get", resource="pods")
 EXEC = RequestInfo(
@@ -242,6 +244,15 @@ async def test_refused_impersonation() -> None:
     with_monitor.monitor.refused(ALICE, PODS, head(403, admitted=False))
     assert with_monitor.count("impersonation-refused") == 1
     assert "grant the verb impersonate" in with_monitor.told[0]
+
+
+async def test_one_line_for_one_cause() -> None:
+    """C2: what a check and a request meet of one cause is two counts and one line."""
+    with_monitor = watched(Script([PARTLY]))
+    await with_monitor.monitor.ask()
+    with_monitor.monitor.refused(ALICE, PODS, head(403, admitted=False))
+    assert with_monitor.told == ["partly"]
+    assert with_monitor.count("impersonation-refused") == 2
 
 
 async def test_anonymous_requests() -> None:
