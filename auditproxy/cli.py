@@ -180,7 +180,8 @@ def _serve(parsed: Parsed, load_runner: Callable[[], Runner]) -> int:
     try:
         return _run(runner.serve(options))
     except runner.StartError as error:
-        return _refuse(getattr(error, "faults", (str(error),)))
+        _refuse(getattr(error, "faults", (str(error),)))
+        return int(getattr(error, "code", CONFIGURATION))
 
 
 def _demo(parsed: Parsed) -> int:

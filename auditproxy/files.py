@@ -30,6 +30,7 @@ from auditproxy.server.frontproxy import with_front_proxy
 from auditproxy.server.kubeconfig import Upstream, load_upstream
 from auditproxy.webhookbackend import WebhookConfigError, load_target
 
+AUDIT_WEBHOOK = "audit-webhook-config-file"
 TOKEN_WEBHOOK = "authentication-token-webhook-config-file"  # noqa: S105 - a flag
 
 
@@ -50,6 +51,7 @@ class Files:
     token_webhook: WebhookTarget | None = None
     trusted: Trusted = NOBODY_TRUSTED
     captures: CaptureLimits = DEFAULT_LIMITS
+    audit_webhook: WebhookTarget | None = None
 
 
 class FilesError(Exception):
@@ -68,7 +70,7 @@ def read_files(options: Options) -> Files:
     token_file = read_token_file(options.authentication.token_auth_file, faults, notes)
     upstream = read_upstream(options, faults, notes)
     types = read_types(options.audit.protobuf_tables, faults)
-    check_webhook(options.audit_webhook.config_file, faults)
+    audit_webhook = read_webhook(options.audit_webhook.config_file, AUDIT_WEBHOOK, faults)
     captures = read_captures(options.audit, faults, notes)
     token_webhook = read_token_webhook(options.authentication.token_webhook_config_file, faults)
     service_account_keys = read_service_account_keys(
@@ -127,6 +129,7 @@ def read_files(options: Options) -> Files:
         token_webhook,
         trusted,
         captures,
+        audit_webhook,
     )
 
 
@@ -311,20 +314,17 @@ def read_captures(audit: AuditOptions, faults: list[str], notes: list[str]) -> C
 
 def read_token_webhook(path: str, faults: list[str]) -> WebhookTarget | None:
     """The token webhook of its kubeconfig; none without the flag. Nothing is connected to."""
+    return read_webhook(path, TOKEN_WEBHOOK, faults, "token webhook")
+
+
+def read_webhook(
+    path: str, flag: str, faults: list[str], purpose: str = "audit webhook"
+) -> WebhookTarget | None:
+    """A webhook of its kubeconfig; none without the flag. Nothing is connected to."""
     if not path:
         return None
     try:
-        return load_target(path, f"--{TOKEN_WEBHOOK}", "token webhook")
+        return load_target(path, f"--{flag}", purpose)
     except WebhookConfigError as error:
         faults.append(str(error))
         return None
-
-
-def check_webhook(path: str, faults: list[str]) -> None:
-    """The webhook's kubeconfig must be usable; nothing is connected to."""
-    if not path:
-        return
-    try:
-        load_target(path)
-    except WebhookConfigError as error:
-        faults.append(str(error))

@@ -8,6 +8,7 @@ serve(options)                   all of it, until SIGTERM or SIGINT
 
 import asyncio
 import gc
+import os
 import resource
 import signal
 import sys
@@ -46,12 +47,20 @@ UNDELIVERED = 3
 """The exit code of a process that lost audit events."""
 
 
-class StartError(Exception):
-    """The proxy cannot start; ``faults`` has a line for each reason."""
+FAILED = 1
+"""The exit code of a process that could not start for what is outside of its configuration."""
 
-    def __init__(self, faults: tuple[str, ...]) -> None:
+MISCONFIGURED = 2
+"""The exit code of a process that cannot start until a flag or a file is corrected."""
+
+
+class StartError(Exception):
+    """The proxy cannot start; ``faults`` has a line for each reason, ``code`` ends the process."""
+
+    def __init__(self, faults: tuple[str, ...], code: int = MISCONFIGURED) -> None:
         super().__init__("; ".join(faults))
         self.faults = faults
+        self.code = code
 
 
 def check(options: Options) -> tuple[str, ...]:
@@ -91,7 +100,7 @@ class Proxy:
         self._sink = sink
         self.metrics = metrics
         self.reloader = reloader
-        self._reloading: asyncio.Task[None] | None = None
+        self._background: tuple[asyncio.Task[None], ...] = ()
 
     @property
     def backend(self) -> Backend:
@@ -107,11 +116,27 @@ class Proxy:
         """Open the health port, then the listener; raises ServingError."""
         address = self._options.health.address()
         if address is not None:
-            self.health_port = await self._health.start(*address)
+            try:
+                self.health_port = await self._health.start(*address)
+            except OSError as error:
+                raise ServingError(
+                    f"--health-bind-address {shown_address(*address)} cannot be used: "
+                    f"{why_not_bound(error)}; choose another or stop what listens there"
+                ) from None
         serving = self._options.serving
         self.port = await self._serving.start(serving.bind_address, serving.secure_port)
         self._health.ready()
-        self._reloading = asyncio.create_task(self.reloader.run())
+        background = [self.reloader.run()]
+        if self._options.upstream.check_period:
+            background.append(self._composed.monitor.run())
+        self._background = tuple(asyncio.create_task(each) for each in background)
+
+    async def require_upstream(self) -> None:
+        """Ask the upstream before anything listens; raises StartError when it cannot serve."""
+        standing = await self._composed.monitor.ask()
+        if not standing.ready:
+            fix = "or remove --require-upstream to start without it"
+            raise StartError((f"{standing.line}; {fix}",), FAILED)
 
     async def settle(self) -> None:
         """Wait until every finished request has its last event."""
@@ -125,8 +150,8 @@ class Proxy:
     async def close(self, *, delay: float = 0.0) -> None:
         """Fail /readyz, wait, stop accepting, end requests, write their events, close the log."""
         self._health.shutting_down()
-        if self._reloading is not None:
-            self._reloading.cancel()
+        for task in self._background:
+            task.cancel()
         if delay:
             await asyncio.sleep(delay)
         grace = self._options.serving.request_timeout / NANOSECONDS
@@ -149,7 +174,7 @@ async def build(
     metrics = Metrics()
     report = operatorlog.limited(operatorlog.warn, time.monotonic)
     opened = (
-        open_backends(options, metrics, operatorlog.warn)
+        open_backends(options, metrics, operatorlog.warn, target=files.audit_webhook)
         if sink is None
         else AuditSink(sink, lambda: None)
     )
@@ -181,6 +206,9 @@ async def build(
     reloader = new_reloader(options, composed, serving, certificate, report)
     health.add_information(reloader.describe)
     health.add_information(composed.describe_issuers)
+    if options.upstream.check_period:
+        health.add_check("upstream", lambda: composed.monitor.is_ready, ("readyz",))
+        health.add_information(composed.monitor.describe)
     proxy = Proxy(options, composed, serving, health, opened, metrics, reloader)
     proxy.certificate = certificate.certificate if certificate else ""
     return proxy
@@ -200,7 +228,7 @@ async def start_proxy_for_demo(files: Any) -> Proxy:
                 tls_cert_file=str(files.certificate),
                 tls_private_key_file=str(files.private_key),
             ),
-            upstream=UpstreamOptions(kubeconfig=str(files.upstream_kubeconfig)),
+            upstream=UpstreamOptions(kubeconfig=str(files.upstream_kubeconfig), check_period=0),
             authentication=AuthenticationOptions(
                 client_ca_file=str(files.client_ca),
                 token_auth_file=str(files.tokens),
@@ -216,6 +244,17 @@ async def start_proxy_for_demo(files: Any) -> Proxy:
     )
     await proxy.start()
     return proxy
+
+
+def shown_address(host: str, port: int) -> str:
+    """The address as it is written in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def why_not_bound(error: OSError) -> str:
+    """Why an address cannot be listened on, without asyncio's repetition of it."""
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else str(error.strerror or error)
 
 
 def forbid_core_dumps() -> None:
@@ -252,6 +291,8 @@ async def serve(options: Options) -> int:
             operatorlog.warn(fitted.note)
         options = fitted.options
         proxy = await build(options, tls=True)
+        if options.upstream.required:
+            await proxy.require_upstream()
         await proxy.start()
     except FilesError as error:
         raise StartError(error.faults) from None
@@ -264,7 +305,8 @@ async def serve(options: Options) -> int:
         loop.add_signal_handler(number, stop.set)
     # Whoever waits for this line may send signals from now on.
     operatorlog.info(
-        f"serving on {options.serving.bind_address}:{proxy.port}, audit backend {proxy.backend}"
+        f"serving on {shown_address(options.serving.bind_address, proxy.port)}, "
+        f"audit backend {proxy.backend}"
     )
     tune_garbage_collector()
     share_interpreter()

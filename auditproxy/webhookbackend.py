@@ -42,18 +42,18 @@ class WebhookConfigError(Exception):
 
 
 def open_webhook(
-    path: str,
+    target: WebhookTarget,
     *,
     initial_backoff: int,
     metrics: Metrics,
     losses: Losses,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> WebhookBackend:
-    """The backend; ``initial_backoff`` is in nanoseconds. Raises WebhookConfigError.
+    """The backend; ``initial_backoff`` is in nanoseconds.
 
-    Reads files and never connects; connections are made by the loop that first delivers.
+    Nothing is connected to; connections are made by the loop that first delivers.
     """
-    client = WebhookClient(load_target(path), clock=time.monotonic, sleep=sleep)
+    client = WebhookClient(target, clock=time.monotonic, sleep=sleep)
     return WebhookBackend(
         client,
         initial_backoff=initial_backoff / NANOSECONDS,

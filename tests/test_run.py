@@ -128,6 +128,7 @@ async def started(
         f"--token-auth-file={folder}/tokens.csv",
         f"--cert-dir={folder}/certs",
         "--bind-address=127.0.0.1",
+        "--upstream-check-period=0",
         f"--secure-port={port}",
         f"--health-bind-address=127.0.0.1:{health_port}",
         *more,

@@ -205,7 +205,7 @@ async def test_mutual_tls(tmp_path: Path, with_certificate: bool) -> None:
             user if with_certificate else {},
         )
         backend = open_webhook(
-            str(path),
+            load_target(str(path)),
             initial_backoff=10_000_000_000,
             metrics=metrics,
             losses=losses,
@@ -231,7 +231,11 @@ async def test_token_goes_to_no_other_host(tmp_path: Path) -> None:
         async with Receiver(*[moved] * 5) as receiver:
             path = write(tmp_path, {"server": receiver.url}, {"token": "canary-token"})
             backend = open_webhook(
-                str(path), initial_backoff=1, metrics=metrics, losses=losses, sleep=sleep
+                load_target(str(path)),
+                initial_backoff=1,
+                metrics=metrics,
+                losses=losses,
+                sleep=sleep,
             )
             assert await backend.deliver((EVENT,)) is False
             await backend.shutdown()

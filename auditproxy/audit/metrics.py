@@ -37,6 +37,7 @@ from auditproxy.audit.request_metrics import (
     is_served,
 )
 from auditproxy.audit.token_cache_metrics import TokenCacheMetrics
+from auditproxy.audit.upstream_metrics import UpstreamMetrics
 
 DURATION_BUCKETS = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5,
@@ -148,12 +149,6 @@ class Metrics:
             ("plugin",),
             registry=registry,
         )
-        self._upstream_errors = Counter(
-            "auditproxy_upstream_errors",
-            "Requests whose upstream gave no whole answer, by reason.",
-            ("reason",),
-            registry=registry,
-        )
         self._unparsed = Counter(
             "auditproxy_requests_unparsed",
             "Bytes of clients that were no request and left no event, by the code answered.",
@@ -192,6 +187,7 @@ class Metrics:
         self.issuers = IssuerMetrics(registry)
         self.captures = CaptureMetrics(registry)
         self.token_cache = TokenCacheMetrics(registry)
+        self.upstream = UpstreamMetrics(registry)
         self._known: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
         self._resources: set[tuple[str, str, str, str]] = set()
 
@@ -291,7 +287,7 @@ class Metrics:
 
     def upstream_error(self, reason: str) -> None:
         """The upstream gave no whole answer; ``reason`` is one of a few fixed words."""
-        self._upstream_errors.labels(reason).inc()
+        self.upstream.error(reason)
 
     def tls_handshake_error(self) -> None:
         """A client's TLS handshake failed."""

@@ -256,6 +256,7 @@ class Exchange:
     def upstream_error(self, error: UpstreamError) -> None:
         """Count and annotate what went wrong upstream; cut an answer that had begun."""
         self.services.metrics.upstream_error(error.reason)
+        self.services.watch.failed(error)
         if self.answer_started:
             self.cut(error.reason)
         else:

@@ -61,7 +61,7 @@ async def forward(exchange: Exchange, identity: Identity) -> None:
     except UnforwardableIdentityError as error:
         raise Refused(new_bad_request(str(error))) from None
     except CredentialError as error:
-        exchange.services.report(f"our credential for the upstream cannot be used: {error}")
+        exchange.services.watch.failed(error)
         raise Refused(
             new_service_unavailable("the proxy has no usable credential for the API server")
         ) from None
@@ -183,6 +183,9 @@ def relay_for(exchange: Exchange) -> ResponseRelay:
     """The relay that writes the upstream's answer to this exchange's client."""
     http_1_0 = exchange.request.version.minor == 0
 
+    def on_refusal(head: ResponseHead) -> None:
+        exchange.services.watch.refused(exchange.user, exchange.info, head)
+
     def headers_for(head: ResponseHead) -> RawHeaders:
         return response_headers(head.headers, audit_id=exchange.context.audit_id)
 
@@ -211,6 +214,7 @@ def relay_for(exchange: Exchange) -> ResponseRelay:
         headers_for=headers_for,
         new_copy=new_copy,
         on_head=on_head,
+        on_refusal=on_refusal,
     )
 
 

@@ -35,6 +35,7 @@ from auditproxy.server.responsewriters import Answered, Refused, describe
 from auditproxy.server.services import Services
 from auditproxy.server.upstream import (
     UpstreamClosedEarly,
+    UpstreamCredentialRefused,
     UpstreamError,
     UpstreamRequestError,
     UpstreamTimeout,
@@ -49,6 +50,11 @@ def status_for(error: UpstreamError) -> Status:
             return new_timeout()
         case UpstreamUnreachable():
             return new_service_unavailable("the Kubernetes API server cannot be reached")
+        case UpstreamCredentialRefused():
+            return new_service_unavailable(
+                "the Kubernetes API server refused the credential of the proxy itself, not yours; "
+                "whoever runs the proxy must renew it"
+            )
         case UpstreamRequestError():
             return new_bad_request("the request cannot be forwarded as it is")
         case UpstreamClosedEarly():

@@ -21,6 +21,7 @@ from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.serializer.wiredecoder import Decoder
 from auditproxy.server.captures import CaptureRoom
 from auditproxy.server.upstream import UpstreamPool
+from auditproxy.server.upstreammonitor import Unwatched, UpstreamWatch
 
 
 class PolicyEvaluator(Protocol):
@@ -103,6 +104,7 @@ class Services:
     trusted_proxies: TrustedProxies | None = None
     types: Decoder = BUILTIN_TYPES
     pending: "set[Any]" = field(default_factory=set)
+    watch: UpstreamWatch = field(default_factory=Unwatched)
 
     def authentication_failed(self, why: str, remote: str) -> None:
         """Tell operators why somebody was refused; ``why`` holds no credential."""

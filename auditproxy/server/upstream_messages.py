@@ -6,6 +6,7 @@
       +-- UpstreamProtocolError   the answer is not HTTP that can be framed without doubt
       +-- UpstreamTimeout         an upgrade was not decided, or a refusal not read, in time
       +-- UpstreamRequestError    the request itself cannot be written
+      +-- UpstreamCredentialRefused   the answer refuses our own credential, not the client's
 
 Texts and representations name hosts, ports and counts, never a byte of a header
 or body: both carry credentials.
@@ -79,6 +80,12 @@ class UpstreamRequestError(UpstreamError):
     """The request cannot be written as one HTTP/1.1 message, or its body broke its promise."""
 
     default_reason = "request-error"
+
+
+class UpstreamCredentialRefused(UpstreamError):  # noqa: N818 - the name says what happened
+    """The upstream refused our own credential: nothing about the client was even looked at."""
+
+    default_reason = "credential-refused"
 
 
 class UpstreamTarget(Protocol):
