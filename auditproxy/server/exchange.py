@@ -26,6 +26,7 @@ from auditproxy.apis.user import NOBODY, UserInfo
 from auditproxy.audit.annotations import UPSTREAM_ERROR
 from auditproxy.audit.backend import Outcome
 from auditproxy.audit.context import AuditContext
+from auditproxy.audit.truncate import SHORTENED
 from auditproxy.authentication.authenticator import attempted_methods
 from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.request.headers import (
@@ -36,9 +37,10 @@ from auditproxy.request.headers import (
 )
 from auditproxy.request.requestinfo import RequestInfoError, is_long_running, resolve
 from auditproxy.request.sourceips import source_ips
-from auditproxy.request.target import TargetError, parse_target
+from auditproxy.request.target import TargetError, parse_target, refused_uri
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
-from auditproxy.server.connection import ClientConnection, ClientRequest
+from auditproxy.server.clientrequest import ClientRequest
+from auditproxy.server.connection import ClientConnection
 from auditproxy.server.recorder import Recorder
 from auditproxy.server.responsewriters import Answered, Refused, internal_error
 from auditproxy.server.services import Services
@@ -49,6 +51,9 @@ UPSTREAM_GRACE = 1.0
 
 LONGEST_TARGET = 128 * 1024
 """Bytes of a request target; reading a longer one would hold up everybody else."""
+
+LONGEST_REFUSED = 4096
+"""Bytes of a refused target that its event shows: anybody may send one."""
 
 NO_TARGET = parse_target("GET", b"/")
 """What stands for the target until it is read."""
@@ -102,19 +107,23 @@ class Exchange:
         """Read target, headers and RequestInfo; raises Refused for what must not be forwarded."""
         message = self.request.head
         raw = message.path.encode("utf-8", "surrogateescape")
-        self.request_uri = message.path
-        fault = framing_fault(self.headers, (message.version.major, message.version.minor))
+        fault = self.request.refusal
+        if fault is None:
+            fault = framing_fault(self.headers, (message.version.major, message.version.minor))
         if fault is None and len(raw) > LONGEST_TARGET:
             fault = failure(414, "", f"the request target is longer than {LONGEST_TARGET} bytes")
         if fault is not None:
+            self._show_refused(raw)
             raise self.fail(fault)
         try:
             self.target = parse_target(self.method, raw)
         except TargetError as error:
+            self._show_refused(raw)
             raise self.fail(new_bad_request(f"the request target is refused: {error}")) from None
         self.request_uri = self.target.request_uri
         is_ours = self.method == "CONNECT" or self.target.is_for(self.headers.get("host"))
         if raw == b"*" or not is_ours:
+            self._show_refused(raw)
             raise self.fail(new_bad_request("the request target is no path of this host"))
         try:
             self.info = resolve(self.method, self.target)
@@ -123,6 +132,14 @@ class Exchange:
         self.long_running = is_long_running(self.info)
         if (header_fault := self.headers.fault(self.services.front_proxy)) is not None:
             raise self.fail(new_bad_request(header_fault))
+
+    def _show_refused(self, raw: bytes) -> None:
+        """Let the event show a target that is not served: no secrets, not all of a long one."""
+        shown = refused_uri(self.method, raw)
+        if len(shown) > LONGEST_REFUSED:
+            shown = shown[:LONGEST_REFUSED]
+            self.context.annotate(SHORTENED, "requestURI")
+        self.request_uri = shown.decode("utf-8", "surrogateescape")
 
     def _unresolvable(self, raw: bytes, error: RequestInfoError) -> Refused:
         """kube-apiserver's plain 500 for a path that has no meaning; it writes no event, we do."""

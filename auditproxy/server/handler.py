@@ -28,7 +28,7 @@ from auditproxy.authorization.impersonation import (
 )
 from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.server.answering import answer, answer_crash
-from auditproxy.server.connection import ClientRequest
+from auditproxy.server.clientrequest import ClientRequest
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.forwarding import forward
 from auditproxy.server.responsewriters import Answered, Refused, describe

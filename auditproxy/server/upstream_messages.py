@@ -4,7 +4,7 @@
       +-- UpstreamUnreachable     no connection: address, TCP, TLS, deadline; nothing was sent
       +-- UpstreamClosedEarly     the connection ended before the answer did
       +-- UpstreamProtocolError   the answer is not HTTP that can be framed without doubt
-      +-- UpstreamTimeout         an upgrade was not decided, or a refusal not read, in time
+      +-- UpstreamTimeout         an upgrade was not decided in time
       +-- UpstreamRequestError    the request itself cannot be written
       +-- UpstreamCredentialRefused   the answer refuses our own credential, not the client's
 
@@ -71,7 +71,7 @@ class UpstreamProtocolError(UpstreamError):
 
 
 class UpstreamTimeout(UpstreamError):  # noqa: N818 - the name says what happened
-    """The upstream did not decide an upgrade, or did not finish refusing it, in time."""
+    """The upstream did not decide an upgrade in time."""
 
     default_reason = "timeout"
 
@@ -168,12 +168,6 @@ class UpstreamLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     upgrade_timeout: float = 30.0
     """From writing an upgrade request to its answer's head."""
-
-    refusal_timeout: float = 10.0
-    """For reading the answer that refuses an upgrade, as kube-apiserver's proxy allows."""
-
-    refusal_bytes: int = 1 << 20
-    """The longest body of an answer that refuses an upgrade."""
 
     header_bytes: int = 1 << 20
     """The longest section of status line and headers (net/http's default in Go)."""
