@@ -220,9 +220,9 @@ def _redacted_answer(
     for it is left out, with an annotation. A Status is the server's own words,
     in which it may quote the request's.
     """
-    redaction = context.redaction(info)
     before, raw = recorded.status, recorded.object
-    if redaction is None or (before is None and raw is None):
+    redaction = None if before is None and raw is None else context.redaction(info)
+    if redaction is None:
         return recorded
     if before is None or before.message or before.details is not None:
         _survey(redaction, info, captured, before, types)
@@ -241,8 +241,8 @@ def _redacted_answer(
 
 def _redacted_request(context: AuditContext, info: RequestInfo, recorded: Recorded) -> Recorded:
     """What is recorded of a request once its secrets are marked."""
-    redaction = context.redaction(info)
-    if redaction is None or recorded.object is None:
+    redaction = None if recorded.object is None else context.redaction(info)
+    if redaction is None:
         return recorded
     return _marked(context, recorded, redaction.request, "requestObject", REQUEST_OBJECT_OMITTED)
 
