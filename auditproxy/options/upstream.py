@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from auditproxy.options.values import SECOND, choice, quote
+from auditproxy.apis.status import go_quote
+from auditproxy.options.values import SECOND, choice
 
 _EXTRA_KEY = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 
@@ -77,7 +78,7 @@ def upstream_faults(upstream: UpstreamOptions) -> list[str]:
     key = upstream.impersonation_original_user_extra
     if key and not _EXTRA_KEY.fullmatch(key):
         faults.append(
-            f"--impersonation-original-user-extra {quote(key)} is no key of an extra field; "
+            f"--impersonation-original-user-extra {go_quote(key)} is no key of an extra field; "
             "give a name of yours below a domain, in lower case, as example.com/original-user"
         )
     elif key and upstream.upstream_identity == "passthrough":
@@ -96,12 +97,12 @@ def _marker_faults(upstream: UpstreamOptions) -> list[str]:
     faults = []
     if not _MARKER.fullmatch(marker):
         faults.append(
-            f"invalid --impersonation-marker-extra {quote(marker)}, must be key=value with a key "
-            "such as auditproxy.io/via in lower case and a value of visible ASCII characters"
+            f"invalid --impersonation-marker-extra {go_quote(marker)}, must be key=value with a "
+            "key such as auditproxy.io/via in lower case and a value of visible ASCII characters"
         )
     elif _RESERVED.match(marker):
         faults.append(
-            f"invalid --impersonation-marker-extra {quote(marker)}, keys below k8s.io and "
+            f"invalid --impersonation-marker-extra {go_quote(marker)}, keys below k8s.io and "
             "kubernetes.io are kube-apiserver's own"
         )
     key = marker.partition("=")[0]

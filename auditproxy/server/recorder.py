@@ -69,11 +69,12 @@ class Recorder:
     def record(self, info: RequestInfo, *, long_running: bool) -> None:
         """Decode what was captured; whatever that meets, the event can go out."""
         try:
-            if self.captured.code and not long_running:
-                self.record_answer(info, long_running=False)
+            # The request first: what the answer may show depends on what was asked.
             if self._request is not None:
                 self.captured.request_body = self._request.take()
                 self.captured.request_missing = self._request.missing()
+            if self.captured.code and not long_running:
+                self.record_answer(info, long_running=False)
             record_request(self._context, info, self.captured, types=self._services.types)
             record_end(self._context, info, self.captured)
         except Exception as crash:
