@@ -79,7 +79,7 @@ def inflate(body: bytes, content_encoding: str, limit: int) -> bytes:
         return body
     if coding not in ("gzip", "x-gzip", "deflate"):
         raise SerializationError(f"content encoding {coding[:CODING_SHOWN]!r} is not decoded")
-    allowed = min(limit, max(RATIO_FREE, RATIO_LIMIT * len(body)))
+    allowed = unfolded_limit(len(body), limit)
     # Deflate is zlib's format (RFC 9110), but some senders leave its frame out.
     framed = body.startswith(_GZIP) or zlib_header(body)
     window = zlib.MAX_WBITS | 32 if framed else -zlib.MAX_WBITS
@@ -102,6 +102,11 @@ def inflate(body: bytes, content_encoding: str, limit: int) -> bytes:
         # A gzip body may have several members, one after the other.
         rest = unpacker.unused_data
     return b"".join(parts)
+
+
+def unfolded_limit(size: int, limit: int) -> int:
+    """Bytes to which a compressed body of ``size`` bytes may unfold."""
+    return min(limit, max(RATIO_FREE, RATIO_LIMIT * size))
 
 
 def zlib_header(body: bytes) -> bool:
