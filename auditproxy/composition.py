@@ -29,6 +29,7 @@ from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeade
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.server.captures import CaptureLimits, CaptureRoom
 from auditproxy.server.connectionfacts import facts_of
+from auditproxy.server.decoding import DecodeQueue
 from auditproxy.server.services import Limits, Services
 from auditproxy.server.signatures import SignatureThreads
 from auditproxy.server.upstreammonitor import UpstreamMonitor
@@ -58,6 +59,9 @@ class Composed:
         self._metrics = metrics
         self._report = report
         self._room = capture_room(files.captures, metrics, report)
+        captures = files.captures
+        # A quarter of all room: what one user sends cannot crowd out everybody's copies.
+        self._decoding = DecodeQueue((captures.memory + captures.files) // 4)
         self._connected = connect(options, files.upstream)
         self.monitor = UpstreamMonitor(
             lambda: self._connected.questions,
@@ -99,9 +103,7 @@ class Composed:
             ending = self._tokens.retire()
             self._retire(ending if ring is self._ring else ring.close_after(ending))
             self._tokens = self._token_authentication()
-        pending = self.services.pending
         self.services = self._services()
-        self.services.pending = pending
         return self.services
 
     def _retire(self, ending: Coroutine[Any, Any, None]) -> None:
@@ -143,6 +145,7 @@ class Composed:
         ):
             await each.close()
         self._signatures.close()
+        self._decoding.close()
         self._room.close()
 
     def _token_sources(self) -> TokenSources:
@@ -198,6 +201,7 @@ class Composed:
                 response_copy=options.audit.capture_response_limit,
             ),
             room=self._room,
+            decoding=self._decoding,
             front_proxy=front_proxy_headers(options),
             trusted_proxies=trusted_proxies(options),
             watch=self.monitor,

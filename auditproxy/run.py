@@ -140,7 +140,7 @@ class Proxy:
 
     async def settle(self) -> None:
         """Wait until every finished request has its last event."""
-        await self._serving.handler.finish_events()
+        await self._serving.handler.settle()
 
     def reopen(self) -> None:
         """Open the log file again, after somebody moved it away, and read changed files again."""
@@ -155,8 +155,10 @@ class Proxy:
         if delay:
             await asyncio.sleep(delay)
         grace = self._options.serving.request_timeout / NANOSECONDS
-        await self._serving.close(grace)
-        await self.backend.shutdown(self._options.serving.audit_grace / NANOSECONDS)
+        audit_grace = self._options.serving.audit_grace / NANOSECONDS
+        # Half is for delivering, at the least: what is decoded and then lost is worth nothing.
+        decoding = await self._serving.close(grace, audit_grace / 2)
+        await self.backend.shutdown(max(audit_grace - decoding, audit_grace / 2))
         await self._composed.close()
         await self._health.close()
 

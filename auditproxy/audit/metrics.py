@@ -4,6 +4,7 @@
         = auditproxy_audit_events_written_total{plugin}
           + auditproxy_audit_events_dropped_total{plugin,reason}
           + auditproxy_audit_buffer_events{plugin}
+          + auditproxy_audit_events_due{state="decoding"}
 
 holds for each backend, ``log`` and ``webhook``, at every moment at which no
 event is being handed over. Labels that a client
@@ -26,6 +27,7 @@ from prometheus_client import (
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import LEVEL_WORDS, Level
 from auditproxy.audit.capture_metrics import CaptureMetrics
+from auditproxy.audit.due_metrics import DueMetrics
 from auditproxy.audit.issuer_metrics import IssuerMetrics
 from auditproxy.audit.reload_metrics import ReloadMetrics
 from auditproxy.audit.request_metrics import (
@@ -122,7 +124,7 @@ class Metrics:
         )
         self._generated = Counter(
             "auditproxy_audit_events_generated",
-            "Audit events handed to the audit backend.",
+            "Audit events handed to the audit backend, or due once their bodies are decoded.",
             registry=registry,
         )
         self._written = Counter(
@@ -183,6 +185,7 @@ class Metrics:
             ("reason",),
             registry=registry,
         )
+        self.due = DueMetrics(registry)
         self.reloads = ReloadMetrics(registry)
         self.issuers = IssuerMetrics(registry)
         self.captures = CaptureMetrics(registry)
@@ -197,10 +200,18 @@ class Metrics:
         """The policy was asked about a request."""
         self._levels[level].inc()
 
-    def event(self) -> None:
-        """An event goes to the backend."""
-        self._events.inc()
+    def event_due(self) -> None:
+        """An event will go to the backend once its bodies are decoded."""
         self._generated.inc()
+        self.due.decoding += 1
+
+    def event(self, *, was_due: bool = False) -> None:
+        """An event goes to the backend; ``was_due`` where ``event_due`` told so."""
+        self._events.inc()
+        if was_due:
+            self.due.decoding -= 1
+        else:
+            self._generated.inc()
 
     def rejected(self) -> None:
         """A request was refused because its event could not be stored."""

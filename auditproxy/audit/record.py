@@ -26,6 +26,7 @@ from auditproxy.audit.objects import (
     response_object,
 )
 from auditproxy.audit.redact_exchange import ExchangeRedactor
+from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.json import status_object
 from auditproxy.serializer.wiredecoder import Decoder
@@ -49,7 +50,8 @@ METHOD_NOT_ALLOWED = failure(
 class Captured:
     """What was copied of one request and its answer; a body is None where ``missing`` says why.
 
-    ``request_limit`` is what the request's body may unfold to when it is compressed.
+    ``request_limit`` is what the request's body may unfold to when it is compressed; the
+    budgets are what reading each body may cost, None for bodies that are cheap.
     """
 
     request_content_type: str = ""
@@ -66,14 +68,18 @@ class Captured:
     response_missing: str = ""
     response_complete: bool = False
     head_request: bool = False
+    request_budget: Budget | None = None
+    response_budget: Budget | None = None
 
 
 def request_copy_limit(info: RequestInfo, level: Level, limit: int) -> int:
     """How many bytes of a request's body may be needed; 0 when none is.
 
-    Bodies count at Metadata too: they fill objectRef.
+    Bodies of creates and updates count at Metadata too: they fill objectRef.
     """
     if level is Level.NONE or not records_request(info):
+        return 0
+    if level < Level.REQUEST and info.verb not in ("create", "update"):
         return 0
     return limit
 
@@ -156,6 +162,7 @@ def _answer(
         code=captured.code,
         decoded_limit=decoded_limit,
         types=types,
+        budget=captured.response_budget,
     )
 
 
@@ -186,6 +193,7 @@ def record_request(
         types=types,
         content_encoding=captured.request_content_encoding,
         decoded_limit=captured.request_limit,
+        budget=captured.request_budget,
     )
     if recorded.metadata is not None:
         context.complete_reference(recorded.metadata)

@@ -22,7 +22,7 @@ from auditproxy.apis.status import (
     new_bad_request,
     new_unauthorized,
 )
-from auditproxy.apis.user import NOBODY, UserInfo
+from auditproxy.apis.user import ANONYMOUS, NOBODY, UserInfo
 from auditproxy.audit.annotations import UPSTREAM_ERROR
 from auditproxy.audit.backend import Outcome
 from auditproxy.audit.context import AuditContext
@@ -41,6 +41,7 @@ from auditproxy.request.target import TargetError, parse_target, refused_uri
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
 from auditproxy.server.clientrequest import ClientRequest
 from auditproxy.server.connection import ClientConnection
+from auditproxy.server.decoding import Job, Skipped
 from auditproxy.server.recorder import Recorder
 from auditproxy.server.responsewriters import Answered, Refused, internal_error
 from auditproxy.server.services import Services
@@ -96,6 +97,8 @@ class Exchange:
         self._stage = Stage.RESPONSE_COMPLETE
         self._finished = False
         self._deliveries: list[Awaitable[bool]] = []
+        self._owner = ""
+        self._is_due = False
 
     def now(self) -> int:
         """The time, which never runs backwards within one request whatever the clock does."""
@@ -196,6 +199,8 @@ class Exchange:
         """Ask the policy about the authenticated user's request and start its record."""
         for key, value in annotations:
             self.context.annotate(key, value)
+        # Nobody in particular is told apart by address.
+        self._owner = f"{user.username} {self.facts.remote if user.username == ANONYMOUS else ''}"
         self._begin(user, failed=False)
 
     def _begin(self, user: UserInfo | None, *, failed: bool) -> None:
@@ -230,7 +235,7 @@ class Exchange:
         event = self.context.event(stage, self.now())
         if event is None:
             return True
-        self.services.metrics.event()
+        self.services.metrics.event(was_due=self._is_due and stage is self._stage)
         outcome = self.services.sink.process_events((event,))
         if not isinstance(outcome, bool):
             self._deliveries.append(outcome)
@@ -291,7 +296,7 @@ class Exchange:
     # --- the last event ------------------------------------------------------------
 
     def finish(self) -> None:
-        """Emit the last event, on a thread's heels when there is much to decode."""
+        """Emit the last event, on a thread's heels when decoding takes long."""
         if self._finished:
             return
         self._finished = True
@@ -304,22 +309,37 @@ class Exchange:
             return
         if self.context.response_status is None and not self.recorder.captured.code:
             self.context.wrote_nothing()
-        if not self.recorder.is_large:
+        if not self.recorder.is_costly(self.info):
             self._record()
             self._emit_last()
             return
-        decoding = self.connection.loop.run_in_executor(self.services.room.decoding, self._record)
-        self.services.pending.add(decoding)
-        decoding.add_done_callback(self._recorded)
+        if self.context.wants(self._stage):
+            self._is_due = True
+            self.services.metrics.event_due()
+        self.services.decoding.submit(
+            Job(self._owner, self.recorder.size, self._record, self._recorded)
+        )
 
     def _record(self) -> None:
         if self._stage is not Stage.PANIC:
             self.recorder.record(self.info, long_running=self.long_running)
 
-    def _recorded(self, decoding: "asyncio.Future[None]") -> None:
-        """The thread is done: the event goes out."""
-        self.services.pending.discard(decoding)
+    def _recorded(self, skipped: Skipped) -> None:
+        """The bodies are decoded, or ``skipped`` says why they will not be: the event goes out."""
+        if skipped:
+            self.recorder.skip(skipped)
+            self._record()
+        for reason in self.recorder.undecoded():
+            self.services.metrics.captures.undecoded(reason)
         self._emit_last()
+
+    @property
+    def owes_event(self) -> bool:
+        """Whether the request is under way and its last event, which is wanted, still to come."""
+        context = self.context
+        if self._finished or context.finished or (context.failed and self._started_emitted):
+            return False
+        return context.wants(Stage.RESPONSE_STARTED if context.failed else self._stage)
 
     def _emit_last(self) -> None:
         """Emit ResponseComplete or Panic, with ResponseStarted before it if that is still due."""

@@ -72,6 +72,7 @@ class Handler:
     def __init__(self, services: Services) -> None:
         self.services = services
         self._active: set[Exchange] = set()
+        services.metrics.due.counting(self.under_way)
 
     async def handle(self, request: ClientRequest) -> Answered:
         """Serve one request; every way out emits the last event, in ``Exchange.finish``."""
@@ -205,9 +206,20 @@ class Handler:
         if tasks:
             await asyncio.wait(tasks, timeout=5.0)
 
-    async def finish_events(self) -> None:
+    async def settle(self) -> None:
         """Wait until every finished request has its last event."""
-        while self.services.pending:
-            await asyncio.wait(set(self.services.pending))
-            # Their callbacks, which emit, run right after them.
-            await asyncio.sleep(0)
+        await self.services.decoding.settle()
+
+    async def finish_events(self, grace: float) -> None:
+        """Give every finished request its last event, without bodies that ``grace`` seconds
+        do not suffice to decode.
+        """
+        undecoded = await self.services.decoding.stop(grace)
+        if undecoded:
+            self.services.report(
+                f"stopping: {undecoded} events are written without bodies that were not decoded yet"
+            )
+
+    def under_way(self) -> int:
+        """Requests under way whose last event is still to come."""
+        return sum(exchange.owes_event for exchange in self._active)

@@ -157,16 +157,20 @@ class Serving:
         self.handler.services.metrics.rejected_unparsed(code)
         self._report(f"answered {code} to bytes that are no request we can read: {why}")
 
-    async def close(self, grace: float) -> None:
+    async def close(self, grace: float, events_grace: float = 15.0) -> float:
         """Shut down in order; short requests get ``grace`` seconds, long-running ones end at once.
 
-        Every request that was begun has its last event when this returns.
+        Every request that was begun has its last event when this returns, which decoding
+        bodies holds up for little more than ``events_grace`` seconds. Returns how long it did.
         """
         self.stop_accepting()
         await self.handler.finish_short(grace)
         await self.handler.end_long_running()
         await self.server.shutdown(1.0)
-        await self.handler.finish_events()
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await self.handler.finish_events(events_grace)
+        return loop.time() - started
 
     def stop_accepting(self) -> None:
         """Close the listener and every idle connection."""
