@@ -127,10 +127,10 @@ def test_faults(tmp_path: Path, cluster: dict[str, Any], user: dict[str, Any], t
     ("content", "text"),
     [
         (None, "does not exist; correct --audit-webhook-config-file"),
-        ("", "not in the file exactly once"),
+        ("", "is empty"),
         ("a: [", "is not valid YAML"),
         ("kind: Config", "has no current-context; set it"),
-        ("current-context: x", "not in the file exactly once"),
+        ("current-context: x", "the context .x. is not in the file"),
     ],
 )
 def test_bad_files(tmp_path: Path, content: str | None, text: str) -> None:
