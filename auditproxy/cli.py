@@ -72,8 +72,8 @@ class Runner(Protocol):
     def StartError(self) -> type[Exception]:  # noqa: N802 run.py has a class of this name
         """What ``serve`` raises when the proxy cannot start; it has ``faults``."""
 
-    def check(self, options: Options) -> tuple[str, ...]:
-        """Every fault that shows in the files the options name."""
+    def check(self, options: Options, *, strict: bool = False) -> tuple[str, ...]:
+        """Every fault that shows in the files the options name; ``strict`` has warnings too."""
 
     def serve(self, options: Options) -> Coroutine[Any, Any, int]:
         """Run the proxy until a signal; the exit code."""
@@ -172,10 +172,11 @@ def _serve(parsed: Parsed, load_runner: Callable[[], Runner]) -> int:
     faults += validate(options)
     runner = load_runner()
     # Files are read even so, that all faults are seen at once; what is not sound stays out.
-    faults += runner.check(options_from(files_only(values)) if faults else options)
+    checking = bool(values.get("check-config"))
+    faults += runner.check(options_from(files_only(values)) if faults else options, strict=checking)
     if faults:
         return _refuse(faults)
-    if values.get("check-config"):
+    if checking:
         return _print("the configuration is sound\n")
     try:
         return _run(runner.serve(options))

@@ -180,9 +180,14 @@ async def test_credentials(
 
 
 async def test_missing_token_file(tmp_path: Path) -> None:
-    """A token file that is not there fails the attempt, and says which it is."""
+    """C3: a token file that is not there is found at the start; gone later, it fails the attempt."""
+    with pytest.raises(WebhookConfigError, match="cannot read the token file"):
+        load(tmp_path, {}, {"tokenFile": "absent"})
+    (tmp_path / "there").write_text("t")
+    target = load(tmp_path, {}, {"tokenFile": "there"})
+    (tmp_path / "there").unlink()
     with pytest.raises(WebhookError, match="cannot read the token file") as caught:
-        await load(tmp_path, {}, {"tokenFile": "absent"}).credential.authorization()
+        await target.credential.authorization()
     assert caught.value.reason == "credential"
 
 

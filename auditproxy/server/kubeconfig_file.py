@@ -97,7 +97,12 @@ def file_or_data(entry: Entry, key: str, source: str) -> bytes:
         except (binascii.Error, ValueError):
             raise CredentialError(f"{source}: {key}-data is not base64") from None
     name = text_of(entry, key, source)
-    return read_bytes(str(entry.directory / name), source) if name else b""
+    if not name:
+        return b""
+    content = read_bytes(str(entry.directory / name), source)
+    if not content.strip():
+        raise CredentialError(f"{source}: {key} {name} is empty")
+    return content
 
 
 def read_bytes(path: str, source: str) -> bytes:
