@@ -156,6 +156,12 @@ def main(
         return command.run(parsed)
     except KeyboardInterrupt:
         return FAILURE
+    except BrokenPipeError:
+        return _nobody_reads()
+    except OSError as error:
+        # Whatever the system refuses, a folder or a port: it names it, and is no fault of ours.
+        sys.stderr.write(f"auditproxy: error: {_one_line(_refusal(error))}\n")
+        return FAILURE
 
 
 def _serve(parsed: Parsed, load_runner: Callable[[], Runner]) -> int:
@@ -325,10 +331,21 @@ def _print(text: str) -> int:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python would flush again at exit and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILURE
+        return _nobody_reads()
     return OK
+
+
+def _nobody_reads() -> int:
+    """The reader of standard output has gone away, as ``head`` does: end without a word."""
+    # Python would flush again at exit and complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILURE
+
+
+def _refusal(error: OSError) -> str:
+    """What the system refused, with the file where it names one."""
+    why = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename} cannot be used: {why}" if error.filename else why
 
 
 def _refuse(faults: Sequence[str]) -> int:
