@@ -10,7 +10,7 @@ from auditproxy.apis.audit import Policy
 from auditproxy.audit.builtin import BUILTIN_POLICY
 from auditproxy.audit.objects import BUILTIN_TYPES
 from auditproxy.audit.policy import PolicyError, load_policy
-from auditproxy.audit.policy_advice import advice
+from auditproxy.audit.policy_advice import advice, spelling
 from auditproxy.audit.redact import Redactor
 from auditproxy.authentication.publickeys import PublicKey, PublicKeyError, read_public_keys
 from auditproxy.authentication.tokenfile import TokenFile, TokenFileError, parse_token_file
@@ -52,6 +52,8 @@ class Files:
     trusted: Trusted = NOBODY_TRUSTED
     captures: CaptureLimits = DEFAULT_LIMITS
     audit_webhook: WebhookTarget | None = None
+    warnings: tuple[str, ...] = ()
+    """Start-up lines of what is used and is probably not meant so."""
 
 
 class FilesError(Exception):
@@ -66,7 +68,8 @@ def read_files(options: Options) -> Files:
     """Read and check every file; raises FilesError with all faults."""
     faults: list[str] = []
     notes: list[str] = []
-    policy = read_policy(options, faults, notes)
+    warnings: list[str] = []
+    policy = read_policy(options, faults, notes, warnings)
     token_file = read_token_file(options.authentication.token_auth_file, faults, notes)
     upstream = read_upstream(options, faults, notes)
     types = read_types(options.audit.protobuf_tables, faults)
@@ -130,6 +133,7 @@ def read_files(options: Options) -> Files:
         trusted,
         captures,
         audit_webhook,
+        tuple(warnings),
     )
 
 
@@ -189,8 +193,10 @@ def overlap_faults(
     ]
 
 
-def read_policy(options: Options, faults: list[str], notes: list[str]) -> Policy | None:
-    """The policy, in kube-apiserver's words when it is not good."""
+def read_policy(
+    options: Options, faults: list[str], notes: list[str], warnings: list[str]
+) -> Policy | None:
+    """The policy; ``warnings`` are what strict decoding would refuse, as in kube-apiserver."""
     path = options.audit.policy_file
     if not path:
         notes.append(
@@ -207,11 +213,11 @@ def read_policy(options: Options, faults: list[str], notes: list[str]) -> Policy
         )
         return None
     try:
-        policy, warnings = load_policy(raw, path)
+        policy, not_strict = load_policy(raw, path)
     except PolicyError as error:
         faults.append(f"loading audit policy file: {error}")
         return None
-    notes += warnings
+    warnings += (f"--audit-policy-file {path}: {spelling(text)}" for text in not_strict)
     notes += advice(policy, strict=is_strict(options))
     return policy
 

@@ -21,7 +21,7 @@ from auditproxy.audit.metrics import Metrics
 from auditproxy.auditbackends import AuditSink, open_backends
 from auditproxy.composition import NANOSECONDS, Composed
 from auditproxy.files import Files, FilesError, read_files
-from auditproxy.logbackend import LogFileError
+from auditproxy.logbackend import LogFileError, log_fault
 from auditproxy.options import (
     AuditLogOptions,
     AuditOptions,
@@ -63,15 +63,25 @@ class StartError(Exception):
         self.code = code
 
 
-def check(options: Options) -> tuple[str, ...]:
-    """Every fault of the files that the options name; none means that ``serve`` would start."""
+def check(options: Options, *, strict: bool = False) -> tuple[str, ...]:
+    """Every fault of the files that the options name; none means that ``serve`` would start.
+
+    ``strict`` adds what ``serve`` only warns of: a policy's fields that no policy has.
+    """
     faults: list[str] = []
+    files = None
     try:
-        read_files(options)
+        files = read_files(options)
     except FilesError as error:
         faults += error.faults
+    else:
+        faults += files.warnings if strict else ()
+    if fault := log_fault(options.audit_log):
+        faults.append(fault)
     try:
-        serving_certificate(options, make=False)
+        certificate = serving_certificate(options, make=False)
+        if certificate is not None and files is not None:
+            listener_context(options, certificate.pair, files)
     except (ServingError, CertificateError) as error:
         faults.append(str(error))
     return tuple(faults)
@@ -183,6 +193,8 @@ async def build(
     composed = Composed(options, files, sink=opened.backend, metrics=metrics, report=report)
     handler = Handler(composed.services)
     certificate = serving_certificate(options, make=True) if tls else None
+    for warning in files.warnings:
+        operatorlog.warn(warning)
     for note in (*files.notes, *(certificate.notes if certificate else ())):
         operatorlog.info(note)
     context = listener_context(options, certificate.pair, files) if certificate else None
