@@ -96,6 +96,7 @@ class Client:
         except (
             OSError,
             ValueError,
+            IndexError,
             TimeoutError,
             asyncio.IncompleteReadError,
             asyncio.LimitOverrunError,

@@ -13,12 +13,18 @@ from tests.e2e.controllers import NOT_COMPARED, same_user
 
 Event = dict[str, Any]
 
-SERVERS_OWN_KEYS = ("d-warn/seen",)
-"""Audit annotations that an admission policy of the rig sets: only the server knows them."""
+SERVERS_OWN_KEYS = ("d-warn/seen", "judge.example.com/seen")
+"""Audit annotations that the rig's admission policy and webhook set: only the server knows them."""
 
 _INDEX = re.compile(r"\[\d+\]")
 _NUMBER = r"'?[-+.\d]+(?:[numkMGTPE]i?|[eE][-+]?\d+)?'?"
-_QUANTITIES = re.compile(rf"{_NUMBER} became {_NUMBER}")
+_TIME = r"'\d{4}-\d\d-\d\dT[^']*'"
+_SPELLINGS = (
+    (re.compile(rf"{_NUMBER} became {_NUMBER}"), "the spelling of a Quantity"),
+    (re.compile(rf"(?:None|{_TIME}) became {_TIME}"), "the spelling of a time"),
+    (re.compile(r".* became (?:None|''|\[\]|\{\})"), "a default in place of an empty member"),
+)
+"""Both values of a member of requestObject, and what tells them apart."""
 
 
 @dataclass
@@ -86,7 +92,7 @@ def compare(
         if audit_id not in lines:
             continue
         report.events += 1
-        line = lines[audit_id]
+        line = f"{lines[audit_id]} {audit_id}"
         recorded = counterparts.pop((audit_id, event["stage"]), None)
         if recorded is None:
             report.add(f"only auditproxy has a {event['stage']}", _where(event), line)
@@ -98,7 +104,9 @@ def compare(
     for (audit_id, stage), event in counterparts.items():
         if audit_id in lines:
             report.events += 1
-            report.add(f"only kube-apiserver has a {stage}", _where(event), lines[audit_id])
+            report.add(
+                f"only kube-apiserver has a {stage}", _where(event), f"{lines[audit_id]} {audit_id}"
+            )
     return report
 
 
@@ -136,25 +144,27 @@ def _kind(member: str, theirs: Event, mine: Event, detail: str) -> str:
     if (top in theirs) != (top in mine):
         return f"{top}: only {'kube-apiserver' if top in theirs else 'auditproxy'} has one"
     if top == "responseStatus":
-        left, right = theirs[top], mine[top]
-        names = [name for name in (*left, *right) if left.get(name) != right.get(name)]
-        missing = "status" in left and "status" not in right
-        return (
-            f"{top}: only its code is known"
-            if missing
-            else f"{top}.{','.join(dict.fromkeys(names))}"
-        )
+        names = _unlike(theirs[top], mine[top])
+        bare = "status" in theirs[top] and "status" not in mine[top]
+        return f"{top}: only its code is known" if bare else f"{top}.{','.join(names)}"
     if top == "objectRef":
-        left, right = theirs[top], mine[top]
-        names = [name for name in (*left, *right) if left.get(name) != right.get(name)]
-        side = [
-            n + ("+" if n not in left else "-" if n not in right else "")
-            for n in dict.fromkeys(names)
-        ]
-        return f"{top}.{','.join(side)}"
-    if top == "requestObject" and _QUANTITIES.fullmatch(detail.strip()):
-        return f"{top}: the spelling of a Quantity"
+        return f"{top}.{','.join(_unlike(theirs[top], mine[top]))}"
+    if top == "responseObject" and theirs[top].get("kind") != mine[top].get("kind"):
+        return f"{top}: another kind of object"
+    if top == "requestObject":
+        for pattern, what in _SPELLINGS:
+            if pattern.fullmatch(detail.strip()):
+                return f"{top}: {what}"
     return _INDEX.sub("[]", member)
+
+
+def _unlike(theirs: Event, mine: Event) -> list[str]:
+    """Members that differ; ``-`` marks those that only the server has, ``+`` those that only we have."""
+    return [
+        name + ("+" if name not in theirs else "-" if name not in mine else "")
+        for name in sorted(theirs.keys() | mine.keys())
+        if theirs.get(name) != mine.get(name)
+    ]
 
 
 def _annotations(theirs: dict[str, str], mine: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -11,12 +11,15 @@ QUOTA, LIMITS, RESTRICTED, GUARDED, ENDING = "quota", "limits", "restricted", "g
 """Namespaces with a quota, a LimitRange, Pod Security, a PodDisruptionBudget; one that is being deleted."""
 
 ADMIN, IMPERSONATOR, EDITOR, VIEWER, NOBODY = "admin", "impersonator", "editor", "viewer", "nobody"
+HALF = "half"
+"""May act as jane, but not as others; never does, so that no server remembers how it succeeded."""
 USERS = {
     ADMIN: ("tadmin", "system:masters"),
     IMPERSONATOR: ("imp", "impersonators"),
     EDITOR: ("ed", "editors"),
     VIEWER: ("vi", "viewers,odd/grp"),
     NOBODY: ("no one", ""),
+    HALF: ("ha", "halves"),
 }
 """Credential: name and groups. ``alice`` has a certificate."""
 TOKENS = {name: f"token-of-{name}" for name in USERS} | {ADMIN: ADMIN_TOKEN}
@@ -87,11 +90,12 @@ def _rights() -> list[tuple[str, Any]]:
             [{**every, "verbs": ["get", "list", "watch"]}],
         ),
         *_role("d-impersonators", {"kind": "Group", "name": "impersonators"}, impersonating),
+        *_role("d-halves", {"kind": "Group", "name": "halves"}, impersonating),
         *_role("d-jane", {"kind": "User", "name": "jane"}, editing),
         *_role(
             "d-alice",
             {"kind": "User", "name": "alice"},
-            [{**every, "verbs": ["get", "create", "patch"]}],
+            [{**every, "verbs": ["get", "patch"]}],
         ),
     ]
 

@@ -9,7 +9,7 @@ from tests.conformance.client import Answer
 from tests.differential.client import ID_PREFIX, Request
 from tests.differential.fixtures import ADMIN, EDITOR, NOBODY, VIEWER
 from tests.differential.objects import Maker
-from tests.differential.resources import Resource, any_resource
+from tests.differential.resources import BY_PATH, Resource, any_resource
 
 NAMES = ("a", "b", "c", "d")
 _REMEMBERED = 100_000
@@ -28,6 +28,8 @@ class Worker:
         self.namespaces = others
         self.objects: dict[str, dict[str, Any]] = {}
         """The last state seen of each object, by path."""
+        self.places: dict[str, tuple[Resource, str, str]] = {}
+        """Resource, namespace and name of the paths that were made here."""
         self.continues: dict[str, str] = {}
         self.resource_version = "0"
         self.made = 0
@@ -63,10 +65,28 @@ class Worker:
             if request.method == "DELETE":
                 self.objects.pop(path, None)
                 return
-            own = path if path.endswith("/" + metadata["name"]) else f"{path}/{metadata['name']}"
             if len(self.objects) >= _MEMORY:
                 self.objects.pop(next(iter(self.objects)))
-            self.objects[own] = found
+            own = path if path.endswith("/" + metadata["name"]) else f"{path}/{metadata['name']}"
+            place = self._place(own)
+            if place is not None:
+                self.places[own] = place
+                self.objects[own] = found
+
+    def _place(self, path: str) -> tuple[Resource, str, str] | None:
+        """What lies at a path, if it is an object of a type that we know."""
+        prefix, _, rest = (
+            path.partition("/namespaces/") if "/namespaces/" in path else (path, "", "")
+        )
+        if rest.count("/") == 2:
+            namespace, plural, name = rest.split("/")
+        else:
+            prefix, plural, name = path.rsplit("/", 2) if path.count("/") > 3 else ("", "", "")
+            namespace = ""
+        resource = BY_PATH.get((prefix, plural))
+        if resource is None or resource.namespaced != bool(namespace):
+            return None
+        return resource, namespace, name
 
     # What scenarios are made of.
 
@@ -93,11 +113,21 @@ class Worker:
         """A name and the last state that was seen of it, if one is known."""
         name = self.name(resource)
         for _ in range(3):
-            seen = self.objects.get(resource.path(namespace, name))
-            if seen is not None:
-                return name, seen
+            path = resource.path(namespace, name)
+            if path in self.objects:
+                return name, self.objects[path]
             name = self.name(resource)
         return name, None
+
+    def existing(self) -> tuple[Resource, str, str, dict[str, Any] | None]:
+        """Resource, namespace, name and last state of an object that mostly is there."""
+        if self.objects and self.maybe(0.65):
+            path = self.chance.choice(list(self.objects))
+            if path in self.places:
+                return *self.places[path], self.objects[path]
+        resource = self.resource()
+        namespace = self.where(resource)
+        return resource, namespace, *self.known(resource, namespace)
 
     def user(self) -> str:
         """Mostly the administrator: others are refused most of the time."""

@@ -126,6 +126,9 @@ class Maker:
         kind = resource.kind
         if kind in ("ConfigMap", "Secret") and self.maybe(0.7):
             member = "stringData" if kind == "Secret" and self.maybe(0.5) else "data"
+            for other in ("stringData", "data", "binaryData"):
+                if self.maybe(0.97):
+                    obj.pop(other, None)
             plain = kind == "ConfigMap" or member == "stringData"
             obj[member] = {
                 self.chance.choice(("k", "b.txt", "A_1")): self.word() if plain else "YQ=="

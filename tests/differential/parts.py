@@ -39,11 +39,9 @@ def _send(w: Worker, request: Request, obj: Any, verb: str) -> Request:
 
 def status(w: Worker) -> Request:
     """Read, replace or patch a status."""
-    resource = w.resource()
+    resource, namespace, name, seen = w.existing()
     while "status" not in resource.subresources:
-        resource = w.resource()
-    namespace = w.where(resource)
-    name, seen = w.known(resource, namespace)
+        resource, namespace, name, seen = w.existing()
     path = resource.path(namespace, name, "status")
     about = "status"
     if w.maybe(0.3):
@@ -262,11 +260,9 @@ def session(w: Worker) -> Request:
 
 def nosuch(w: Worker) -> Request:
     """A subresource that the resource does not have, or a method that it does not."""
-    resource = w.resource()
+    resource, namespace, name, seen = w.existing()
     sub = w.pick(*_ALL)
-    namespace = w.where(resource)
     method = w.pick("GET", "PUT", "PATCH", "POST", "DELETE")
-    name, seen = w.known(resource, namespace)
     obj = seen or w.make.new(resource, namespace, name)
     request = Request(
         method,

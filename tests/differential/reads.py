@@ -39,9 +39,7 @@ _FIELDS = (
 
 def get(w: Worker) -> Request:
     """One object, or a part of it."""
-    resource = w.resource()
-    namespace = w.where(resource)
-    name, _ = w.known(resource, namespace)
+    resource, namespace, name, _ = w.existing()
     if w.maybe(0.03):
         name = w.pick("nosuch", "x" * 260, "%C3%A4", "a%2Fb", "a.b", ":", "Upper")
     sub = w.pick(*resource.subresources) if resource.subresources and w.maybe(0.1) else ""

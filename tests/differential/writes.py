@@ -46,9 +46,7 @@ def create(w: Worker) -> Request:
 
 def update(w: Worker) -> Request:
     """A PUT of what was seen last, changed; at times of a state that is no longer so."""
-    resource = w.resource()
-    namespace = w.where(resource)
-    name, seen = w.known(resource, namespace)
+    resource, namespace, name, seen = w.existing()
     if seen is None:
         obj = w.make.new(resource, namespace, name)
     else:
@@ -102,9 +100,7 @@ def _merge(w: Worker, resource: Resource) -> dict[str, Any]:
 
 def patch(w: Worker) -> Request:
     """One of the three patches that are not apply."""
-    resource = w.resource()
-    namespace = w.where(resource)
-    name, _ = w.known(resource, namespace)
+    resource, namespace, name, _ = w.existing()
     kind = w.pick(MERGE, MERGE, STRATEGIC, STRATEGIC, JSON_PATCH)
     body: Any = _merge(w, resource)
     if kind == STRATEGIC and w.maybe(0.2):
@@ -223,9 +219,7 @@ def _delete_query(w: Worker) -> list[tuple[str, str]]:
 
 def delete(w: Worker) -> Request:
     """Delete one object, with options in the body, in the query, in both or nowhere."""
-    resource = w.resource()
-    namespace = w.where(resource)
-    name, seen = w.known(resource, namespace)
+    resource, namespace, name, seen = w.existing()
     request = Request("DELETE", resource.path(namespace, name), about="delete")
     shape.accept(w, request)
     if w.maybe(0.5):
@@ -271,7 +265,7 @@ def review(w: Worker) -> Request:
         obj["metadata"] = {"name": "x", "labels": {"a": "b"}}
     if w.maybe(0.05):
         obj["spec"] = {"nosuch": 1}
-    where = f"/namespaces/{w.pick(w.namespace, 'd')}" if kind.namespaced else ""
+    where = f"/namespaces/{w.pick('w0', 'w0', w.namespace)}" if kind.namespaced else ""
     request = Request("POST", "", about="review")
     shape.accept(w, request)
     shape.write_body(w, request, obj)
