@@ -87,6 +87,7 @@ class Exchange:
         self.answer_started = False
         self.answered = Answered(keep_alive=False)
         self.recorder = Recorder(services, self.context)
+        self.warnings: list[str] = []
         self.user: UserInfo = NOBODY
         self.wanted: UserInfo | None = None
         self.expired = False
@@ -192,10 +193,8 @@ class Exchange:
 
     # --- policy and RequestReceived ---------------------------------------------
 
-    def begin(self, user: UserInfo, annotations: tuple[tuple[str, str], ...]) -> None:
+    def begin(self, user: UserInfo) -> None:
         """Ask the policy about the authenticated user's request and start its record."""
-        for key, value in annotations:
-            self.context.annotate(key, value)
         self._begin(user, failed=False)
 
     def _begin(self, user: UserInfo | None, *, failed: bool) -> None:
