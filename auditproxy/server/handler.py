@@ -128,10 +128,12 @@ class Handler:
     async def impersonate(self, exchange: Exchange, identity: Identity) -> None:
         """Let the request act as whom it asks to be, if it may; else as who asks."""
         exchange.user = identity.user
+        asks = exchange.headers.has_prefix(b"impersonate-")
+        attributes = attributes_of(identity.user, exchange.info, selectors=asks)
         started = exchange.now()
         try:
             impersonated = await exchange.services.impersonator.impersonate(
-                exchange.headers, identity.user, attributes_of(identity.user, exchange.info)
+                exchange.headers, identity.user, attributes
             )
         except ImpersonationBadRequest as error:
             raise Refused(new_bad_request(str(error)), no_sniff=True) from None
