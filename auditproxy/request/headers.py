@@ -117,6 +117,10 @@ class ClientHeaders:
             if name.lower().startswith(start)
         )
 
+    def has_prefix(self, prefix: bytes) -> bool:
+        """Whether a header's name begins so; ``prefix`` in lower case."""
+        return any(key.startswith(prefix) for key in self._lines)
+
     def __contains__(self, name: str) -> bool:
         return name.lower().encode("ascii") in self._lines
 

@@ -28,6 +28,7 @@ from auditproxy.audit.backend import Outcome
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.truncate import SHORTENED
 from auditproxy.authentication.authenticator import attempted_methods
+from auditproxy.request import requestinfo
 from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.request.headers import (
     ClientHeaders,
@@ -35,7 +36,6 @@ from auditproxy.request.headers import (
     framing_fault,
     user_agent,
 )
-from auditproxy.request.requestinfo import RequestInfoError, is_long_running, resolve
 from auditproxy.request.sourceips import source_ips
 from auditproxy.request.target import TargetError, parse_target, refused_uri
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
@@ -88,6 +88,7 @@ class Exchange:
         self.answer_started = False
         self.answered = Answered(keep_alive=False)
         self.recorder = Recorder(services, self.context)
+        self.warnings: list[str] = []
         self.user: UserInfo = NOBODY
         self.wanted: UserInfo | None = None
         self.expired = False
@@ -129,10 +130,12 @@ class Exchange:
             self._show_refused(raw)
             raise self.fail(new_bad_request("the request target is no path of this host"))
         try:
-            self.info = resolve(self.method, self.target)
-        except RequestInfoError as error:
+            self.info = requestinfo.resolve(self.method, self.target)
+        except requestinfo.RequestInfoError as error:
             raise self._unresolvable(raw, error) from None
-        self.long_running = is_long_running(self.info)
+        except requestinfo.LongSelectorsError as error:
+            raise self.fail(failure(414, "", str(error))) from None
+        self.long_running = requestinfo.is_long_running(self.info)
         if (header_fault := self.headers.fault(self.services.front_proxy)) is not None:
             raise self.fail(new_bad_request(header_fault))
 
@@ -144,7 +147,7 @@ class Exchange:
             self.context.annotate(SHORTENED, "requestURI")
         self.request_uri = shown.decode("utf-8", "surrogateescape")
 
-    def _unresolvable(self, raw: bytes, error: RequestInfoError) -> Refused:
+    def _unresolvable(self, raw: bytes, error: requestinfo.RequestInfoError) -> Refused:
         """kube-apiserver's plain 500 for a path that has no meaning; it writes no event, we do."""
         refused = self.fail(Status(metadata={}, code=500))
         uri = raw.decode("utf-8", "surrogateescape")
@@ -195,17 +198,15 @@ class Exchange:
 
     # --- policy and RequestReceived ---------------------------------------------
 
-    def begin(self, user: UserInfo, annotations: tuple[tuple[str, str], ...]) -> None:
+    def begin(self, user: UserInfo) -> None:
         """Ask the policy about the authenticated user's request and start its record."""
-        for key, value in annotations:
-            self.context.annotate(key, value)
         # Nobody in particular is told apart by address.
         self._owner = f"{user.username} {self.facts.remote if user.username == ANONYMOUS else ''}"
         self._begin(user, failed=False)
 
     def _begin(self, user: UserInfo | None, *, failed: bool) -> None:
         """Fill in what all events of this request share."""
-        config = self.services.evaluator.evaluate(attributes_of(user, self.info))
+        config = self.services.evaluator.evaluate(attributes_of(user, self.info, selectors=False))
         self.services.metrics.level(config.level)
         self.context.begin(
             config,

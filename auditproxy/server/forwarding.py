@@ -26,6 +26,7 @@ from auditproxy.request.headers import (
     upgrade_token,
     upstream_headers,
 )
+from auditproxy.request.warnings import warning_headers
 from auditproxy.server.captures import Copy
 from auditproxy.server.credentials import CredentialError
 from auditproxy.server.exchange import Exchange
@@ -201,7 +202,8 @@ def relay_for(exchange: Exchange) -> ResponseRelay:
         exchange.services.watch.refused(exchange.user, exchange.info, head)
 
     def headers_for(head: ResponseHead) -> RawHeaders:
-        return response_headers(head.headers, audit_id=exchange.context.audit_id)
+        headers = response_headers(head.headers, audit_id=exchange.context.audit_id)
+        return headers + warning_headers(exchange.warnings) if exchange.warnings else headers
 
     def new_copy(head: ResponseHead) -> Copy | None:
         limit = response_copy_limit(

@@ -104,7 +104,7 @@ class Handler:
         exchange.resolve()
         deadline = exchange.deadline()
         identity = await self.authenticate(exchange)
-        exchange.begin(identity.user, identity.annotations)
+        exchange.begin(identity.user)
         await exchange.request_received()
         exchange.end_at(deadline)
         await self.impersonate(exchange, identity)
@@ -114,15 +114,16 @@ class Handler:
     async def authenticate(self, exchange: Exchange) -> Identity:
         """Find out who asks; a failure is kube-apiserver's audited 401."""
         started = exchange.now()
+        asked = AuthenticationRequest(
+            headers=exchange.headers,
+            target=exchange.target,
+            peer_certificate=exchange.facts.peer_certificate,
+            now=exchange.context.received,
+        )
+        # Whatever comes out of it: the answer tells them, ours or the upstream's.
+        exchange.warnings = asked.warnings
         try:
-            identity = await exchange.services.authenticator.authenticate(
-                AuthenticationRequest(
-                    headers=exchange.headers,
-                    target=exchange.target,
-                    peer_certificate=exchange.facts.peer_certificate,
-                    now=exchange.context.received,
-                )
-            )
+            identity = await exchange.services.authenticator.authenticate(asked)
         except AuthenticationError as error:
             self.services.authentication_failed(str(error), exchange.facts.remote)
             identity = None
@@ -134,10 +135,12 @@ class Handler:
     async def impersonate(self, exchange: Exchange, identity: Identity) -> None:
         """Let the request act as whom it asks to be, if it may; else as who asks."""
         exchange.user = identity.user
+        asks = exchange.headers.has_prefix(b"impersonate-")
+        attributes = attributes_of(identity.user, exchange.info, selectors=asks)
         started = exchange.now()
         try:
             impersonated = await exchange.services.impersonator.impersonate(
-                exchange.headers, identity.user, attributes_of(identity.user, exchange.info)
+                exchange.headers, identity.user, attributes
             )
         except ImpersonationBadRequest as error:
             raise Refused(new_bad_request(str(error)), no_sniff=True) from None

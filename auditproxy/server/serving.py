@@ -19,6 +19,7 @@ from auditproxy.server.connection import ClientConnection
 from auditproxy.server.connectionlimits import ConnectionLimits, Lease
 from auditproxy.server.handler import Handler
 from auditproxy.server.listener import BACKLOG, Listener, fault_text, fault_word
+from auditproxy.server.plaintext import refuse_plaintext
 from auditproxy.server.serving_tls import ServingError
 
 HANDSHAKE_TIMEOUT = 10.0
@@ -138,11 +139,14 @@ class Serving:
             if self.tls is None:
                 await loop.connect_accepted_socket(connection, accepted)
             else:
+                deadline = loop.time() + HANDSHAKE_TIMEOUT
+                async with asyncio.timeout_at(deadline):
+                    await refuse_plaintext(accepted)
                 await loop.connect_accepted_socket(
                     connection,
                     accepted,
                     ssl=self.tls,
-                    ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
+                    ssl_handshake_timeout=max(deadline - loop.time(), 0.1),
                     ssl_shutdown_timeout=TLS_SHUTDOWN_TIMEOUT,
                 )
         except (OSError, TimeoutError) as error:

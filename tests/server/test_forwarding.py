@@ -316,3 +316,29 @@ async def test_malformed_chunks(tmp_path: Path, chunks: bytes) -> None:
         for connection in upstream.connections:
             assert b"0\r\n\r\n" not in connection.received
         assert not any(event["stage"] == "Panic" for event in proxy.events)
+
+
+async def test_impersonated_extra_key(tmp_path: Path) -> None:
+    """A12: an escaped capital in an extra's key is asked for, recorded and forwarded as one value."""
+    asked: list[str] = []
+
+    async def script(connection: FakeConnection) -> None:
+        while True:
+            head, body = await connection.read_request()
+            if b"subjectaccessreviews" in head:
+                spec = json.loads(body)["spec"]["resourceAttributes"]
+                if spec["resource"] == "userextras":
+                    asked.append(spec["subresource"])
+                allowed = {"kind": "SubjectAccessReview", "status": {"allowed": True}}
+                connection.send(answer(201, json.dumps(allowed).encode(), JSON))
+            else:
+                connection.send(answer(200, LIST, JSON))
+
+    extra = ("Impersonate-User: jane", "Impersonate-Extra-acme.io%2F%56ia: 1")
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        got = await proxy.ask(request("GET", "/api/v1/pods", *extra, token="alice-token"))
+        assert got.status == 200
+        assert asked == ["acme.io/Via"]
+        assert proxy.events[-1]["impersonatedUser"]["extra"] == {"acme.io/Via": ["1"]}
+        received = b"".join(bytes(c.received) for c in upstream.connections)
+        assert b"\r\nImpersonate-Extra-acme.io%2F%56ia: 1\r\n" in received
