@@ -16,15 +16,12 @@ from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
 from auditproxy.apis.status import Status
 from auditproxy.audit import bodies
+from auditproxy.audit.submitted import CBOR, JSON, PROTOBUF, YAML, as_json
 from auditproxy.serializer import cbor, json, protobuf, yaml
 from auditproxy.serializer.errors import ProtobufError, SerializationError
 from auditproxy.serializer.protobuf import ObjectMeta as ObjectMetadata
 from auditproxy.serializer.wiredecoder import Decoder
 
-JSON = "application/json"
-YAML = "application/yaml"
-PROTOBUF = "application/vnd.kubernetes.protobuf"
-CBOR = "application/cbor"
 OBJECT_TYPES = (JSON, YAML, PROTOBUF, CBOR)
 APPLY_YAML = "application/apply-patch+yaml"
 APPLY_CBOR = "application/apply-patch+cbor"
@@ -53,16 +50,6 @@ _DELETE_OPTIONS = (
 )
 _FALSE_OMITTED = frozenset({"ignoreStoreReadErrorWithClusterBreakingPotential"})
 _DISCOVERY_PATH = re.compile(r"/(api|apis)(/[^/]+){0,2}/?")
-_NOT_DECODED = re.compile(
-    "the object provided is unrecognized"
-    "|cannot be handled as a"
-    "|does not match the expected API version"
-    "|strict decoding error"
-    '|no kind "'
-    "|the API version in the data"
-    "|is not valid for this resource"
-)
-"""Texts of a 400 that was given before the object was recorded."""
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -102,54 +89,28 @@ def request_object(
     *,
     level: Level,
     omit_managed_fields: bool,
-    code: int,
-    status: Status | None,
+    decoded: bool = True,
     content_encoding: str = "",
     decoded_limit: int = 0,
     types: Decoder = BUILTIN_TYPES,
 ) -> Recorded:
-    """What a request's body adds, given how the request ended (``code`` and its Status).
+    """What a request's body adds, if the server got as far as ``decoded`` it (audit/refusals.py).
 
     ``decoded_limit`` bounds in bytes what a compressed body may unfold to.
     """
-    if not records_request(info) or not decoded_by_server(info, code, status):
+    if not records_request(info) or not decoded:
         return NOTHING
     try:
         if content_encoding:
             # kube-apiserver reads no content coding and answers 400; others may.
             body = bodies.inflate(body, content_encoding, decoded_limit)
-            if code >= 400 and info.verb != "patch":
-                return NOTHING
         if info.verb == "patch":
             return _patch(content_type, body, level)
         if not body and info.verb in ("delete", "deletecollection"):
             return NOTHING
         return _submitted(info, content_type, body, level, omit_managed_fields, types)
     except SerializationError as error:
-        return _omitted(REQUEST_OBJECT_OMITTED, str(error)) if code < 400 else NOTHING
-
-
-def decoded_by_server(info: RequestInfo, code: int, status: Status | None) -> bool:
-    """Whether the server got as far as decoding the body before it gave this answer.
-
-    A refusal by authentication, authorization, flow control, negotiation, size
-    or decoding comes earlier; one by admission, validation or storage later.
-    """
-    if code in (401, 405, 406, 413, 415, 429):
-        return False
-    message = status.message if status else ""
-    if code == 403:
-        return not is_authorization_denial(info, status)
-    if code == 404:
-        return status is not None and message != "the server could not find the requested resource"
-    if code == 400 and info.verb != "patch":
-        return _NOT_DECODED.search(message) is None
-    return True
-
-
-def is_authorization_denial(info: RequestInfo, status: Status | None) -> bool:
-    """Whether a 403 is the authorizer's own and not admission's, told by its fixed words."""
-    return status is None or f" cannot {info.verb} " in status.message
+        return _omitted(REQUEST_OBJECT_OMITTED, str(error))
 
 
 def _patch(content_type: str, body: bytes, level: Level) -> Recorded:
@@ -189,7 +150,7 @@ def _submitted(
     deleting = info.verb in ("delete", "deletecollection")
     if media_type == PROTOBUF:
         return _submitted_protobuf(body, level, deleting, omit_managed_fields, types)
-    members = bodies.members(_as_json(media_type, body))
+    members = bodies.members(as_json(media_type, body))
     if deleting:
         return _delete_options(
             {key: json.decode(bytes(raw)) for key, raw in members.items()}, level
@@ -202,15 +163,6 @@ def _submitted(
     first = {key: members.pop(key) for key in ("kind", "apiVersion") if key in members}
     raw = json.compact(msgspec.json.encode({**first, **members}))
     return Recorded(object=msgspec.Raw(raw), metadata=metadata)
-
-
-def _as_json(media_type: str, body: bytes) -> bytes:
-    """A body of one of the types that need no table to be read, as JSON."""
-    if media_type == YAML:
-        return yaml.to_json(body)
-    if media_type == CBOR:
-        return cbor.to_json(body)
-    return body
 
 
 def _submitted_protobuf(
@@ -251,7 +203,6 @@ def response_object(
     *,
     level: Level,
     omit_managed_fields: bool,
-    code: int,
     decoded_limit: int,
     types: Decoder = BUILTIN_TYPES,
 ) -> Recorded:
@@ -265,12 +216,8 @@ def response_object(
         if media_type == PROTOBUF:
             return _answered_protobuf(plain, level, omit_managed_fields, types)
         if media_type in (YAML, CBOR):
-            plain = _as_json(media_type, plain)
+            plain = as_json(media_type, plain)
         elif media_type != JSON:
-            return NOTHING
-        elif code >= 400 and plain.startswith(b"{\n") and not plain.endswith(b"\n"):
-            # Indented although nobody asked: the Accept header could not be
-            # satisfied, and the server's audit never saw this Status.
             return NOTHING
         return _answered(plain, level, omit_managed_fields)
     except SerializationError as error:

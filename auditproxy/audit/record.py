@@ -10,11 +10,12 @@ import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
-from auditproxy.apis.status import StatusDetails, failure
+from auditproxy.apis.status import Status, StatusDetails, failure
 from auditproxy.audit import annotations
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.objects import (
     BUILTIN_TYPES,
+    NOTHING,
     REQUEST_OBJECT_OMITTED,
     RESPONSE_OBJECT_OMITTED,
     Recorded,
@@ -23,12 +24,19 @@ from auditproxy.audit.objects import (
     request_object,
     response_object,
 )
+from auditproxy.audit.refusal import Refusal, Stop
+from auditproxy.audit.refusals import stopped_at
+from auditproxy.request.accept import negotiate
+from auditproxy.request.target import Target, parse_target
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.json import status_object
 from auditproxy.serializer.wiredecoder import Decoder
 
 STATUS_LIMIT = 256 * 1024
 """Bytes of an answer that are looked at when only a Status is wanted of it."""
+
+NO_TARGET = parse_target("GET", b"/")
+"""What stands for a target that is not told."""
 
 METHOD_NOT_ALLOWED = failure(
     405,
@@ -44,6 +52,7 @@ class Captured:
     """What was copied of one request and its answer; a body is None where ``missing`` says why.
 
     ``request_limit`` is what the request's body may unfold to when it is compressed.
+    ``accept`` is the client's Accept header, ``stop`` how far the server got with the request.
     """
 
     request_content_type: str = ""
@@ -59,7 +68,11 @@ class Captured:
     response_body: bytes | None = b""
     response_missing: str = ""
     response_complete: bool = False
+    no_sniff: bool = False
     head_request: bool = False
+    accept: str = ""
+    target: Target = NO_TARGET
+    stop: Stop = Stop.HANDLED
 
 
 def request_copy_limit(info: RequestInfo, level: Level, limit: int) -> int:
@@ -98,23 +111,47 @@ def record_answer(
     """Take the Status, the object and the authorization decision from the upstream's answer."""
     if context.level is Level.NONE:
         return
-    recorded = Recorded()
+    told = Recorded()
     if records_response(info, captured.code, long_running=long_running):
-        recorded = _answer(context, info, captured, decoded_limit, types)
-        if recorded.status is None:
-            # A Status is the server's own words: it has no field that a rule could mean.
-            recorded = redacted(context, info, recorded, "responseObject", RESPONSE_OBJECT_OMITTED)
-    if recorded.status is not None:
-        context.response_status = recorded.status
-    if recorded.object is not None:
-        context.response_object = recorded.object
+        told = _answer(context, info, captured, decoded_limit, types)
+    message = told.status.message if told.status is not None else ""
+    if captured.code >= 400:
+        captured.stop = stopped_at(_refusal(context, info, captured, told.status))
+        if captured.stop < Stop.AUTHORIZER_ERROR:
+            context.not_authorized(impersonated=captured.stop > Stop.IMPERSONATION)
+        if negotiate(captured.accept) is None:
+            # Written all the same, indented, and not seen by the server's own audit.
+            told = NOTHING
+    if told.status is None:
+        # A Status is the server's own words: it has no field that a rule could mean.
+        told = redacted(context, info, told, "responseObject", RESPONSE_OBJECT_OMITTED)
+    if told.status is not None:
+        context.response_status = told.status
+    if told.object is not None:
+        context.response_object = told.object
     context.wrote_code(captured.code)
-    _annotate(context, recorded.annotations)
+    _annotate(context, told.annotations)
     if infer_decision:
-        _annotate(
-            context,
-            annotations.inferred_decision(info, captured.code, recorded.status),
-        )
+        _annotate(context, annotations.inferred_decision(captured.stop, message))
+
+
+def _refusal(
+    context: AuditContext, info: RequestInfo, captured: Captured, status: Status | None
+) -> Refusal:
+    """What tells where the server refused the request."""
+    return Refusal(
+        info=info,
+        username=context.effective_user.username,
+        query=captured.target.query,
+        content_type=captured.request_content_type,
+        content_encoding=captured.request_content_encoding,
+        body=captured.request_body if captured.request_complete else None,
+        code=captured.code,
+        answer_type=captured.content_type,
+        no_sniff=captured.no_sniff,
+        status=status,
+        text=captured.response_body or b"",
+    )
 
 
 def _answer(
@@ -147,7 +184,6 @@ def _answer(
         captured.response_body,
         level=context.level,
         omit_managed_fields=context.config.omit_managed_fields,
-        code=captured.code,
         decoded_limit=decoded_limit,
         types=types,
     )
@@ -164,7 +200,7 @@ def record_request(
     if context.level is Level.NONE or not records_request(info):
         return
     if captured.request_body is None:
-        if context.level >= Level.REQUEST and captured.code < 400:
+        if context.level >= Level.REQUEST and captured.stop is Stop.HANDLED:
             _annotate(context, ((REQUEST_OBJECT_OMITTED, captured.request_missing),))
         return
     if not captured.request_complete:
@@ -175,8 +211,7 @@ def record_request(
         captured.request_body,
         level=context.level,
         omit_managed_fields=context.config.omit_managed_fields,
-        code=captured.code,
-        status=context.response_status,
+        decoded=captured.stop is Stop.HANDLED,
         types=types,
         content_encoding=captured.request_content_encoding,
         decoded_limit=captured.request_limit,

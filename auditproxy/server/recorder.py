@@ -4,6 +4,7 @@ from auditproxy.apis.attributes import RequestInfo
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.record import Captured, record_answer, record_end, record_request
 from auditproxy.request.headers import ClientHeaders, RawHeaders
+from auditproxy.request.target import Target
 from auditproxy.server.captures import Copy
 from auditproxy.server.responsewriters import describe
 from auditproxy.server.services import Services
@@ -48,6 +49,11 @@ class Recorder:
         self.captured.request_content_encoding = headers.get("content-encoding")
         self.captured.request_complete = complete
 
+    def note_target(self, target: Target, headers: ClientHeaders) -> None:
+        """What was asked for, and in which form: an answer is read in the light of it."""
+        self.captured.target = target
+        self.captured.accept = headers.get("accept")
+
     def note_response(self, headers: RawHeaders, *, complete: bool, head_request: bool) -> None:
         """The answer's head has come, and all of its body if ``complete``."""
         captured = self.captured
@@ -60,6 +66,8 @@ class Recorder:
                 captured.content_type = value.decode("latin-1")
             elif lower == b"content-encoding":
                 captured.content_encoding = value.decode("latin-1")
+            elif lower == b"x-content-type-options":
+                captured.no_sniff = value.lower() == b"nosniff"
             elif lower == b"warning":
                 warnings.append(value.decode("utf-8", "replace"))
         captured.warnings = tuple(warnings)
@@ -69,11 +77,11 @@ class Recorder:
     def record(self, info: RequestInfo, *, long_running: bool) -> None:
         """Decode what was captured; whatever that meets, the event can go out."""
         try:
-            if self.captured.code and not long_running:
-                self.record_answer(info, long_running=False)
             if self._request is not None:
                 self.captured.request_body = self._request.take()
                 self.captured.request_missing = self._request.missing()
+            if self.captured.code and not long_running:
+                self.record_answer(info, long_running=False)
             record_request(self._context, info, self.captured, types=self._services.types)
             record_end(self._context, info, self.captured)
         except Exception as crash:
