@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from auditproxy.apis.audit import Level, RequestAuditConfig
 from auditproxy.apis.status import StatusDetails, go_quote
 from auditproxy.apis.user import UserInfo
+from auditproxy.audit.annotations import DECISION, REASON
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.record import Captured, record_answer, record_end, record_request
 from auditproxy.audit.refusal import Stop
@@ -51,7 +52,6 @@ AMBIGUOUS = tuple(
     for subresource in ("status", "scale")
 )
 """What cannot be told from an object that is not there: docs/parity.md."""
-DECISION = "authorization.k8s.io/decision"
 
 
 def facts() -> list[Any]:
@@ -121,7 +121,10 @@ def test_as_recorded(fact: dict[str, Any]) -> None:
     event, context = fact["event"], record(fact)
     is_recorded = event["requestObject"] or fact["name"].startswith(AMBIGUOUS)
     assert (context.request_object is not None) is is_recorded
-    assert context.annotations.get(DECISION) == event.get("annotations", {}).get(DECISION)
+    told = event.get("annotations", {})
+    assert context.annotations.get(DECISION) == told.get(DECISION)
+    if DECISION not in told:
+        assert context.annotations.get(REASON) == told.get(REASON)
     assert (context.impersonated_user is not None) is ("impersonatedUser" in event)
     if fact["method"] != "HEAD":
         status = context.response_status
@@ -147,18 +150,30 @@ TEXT = st.text(max_size=60) | st.sampled_from(IMITATIONS)
     kind=TEXT,
     name=TEXT,
     group=st.sampled_from(["", "meta.k8s.io"]),
-    method=st.sampled_from(["POST", "PUT", "PATCH"]),
-    query=st.sampled_from(["", "?dryRun=bad", "?fieldManager=m"]),
+    method=st.sampled_from(["POST", "PUT", "PATCH", "DELETE"]),
+    query=st.sampled_from(["", "?dryRun=bad", "?fieldManager=m", "?limit=x"]),
+    body=st.sampled_from([b'{"kind":"ConfigMap","apiVersion":"v1"}', b"{bad", b""]),
+    coding=st.sampled_from(["", "gzip"]),
 )
 def test_no_webhook_hides_a_body(
-    code: int, reason: str, said: str, kind: str, name: str, group: str, method: str, query: str
+    code: int,
+    reason: str,
+    said: str,
+    kind: str,
+    name: str,
+    group: str,
+    method: str,
+    query: str,
+    body: bytes,
+    coding: str,
 ) -> None:
     """A5: whatever code, reason, message and details a webhook chooses, its denial is admission's."""
-    target = f"{MAPS}{query}" if method == "POST" else f"{MAPS}/a{query}"
-    body = b'{"kind":"ConfigMap","apiVersion":"v1"}'
+    target = f"{MAPS}{query}" if method in ("POST", "DELETE") else f"{MAPS}/a{query}"
     message = f'admission webhook "w.io" denied the request: {said}'
     details = StatusDetails(name=name, group=group, kind=kind)
-    told = refusal(code, message, method, target, details=details, body=body)
+    told = refusal(
+        code, message, method, target, details=details, body=body, content_encoding=coding
+    )
     assert told.status is not None
     told = dataclasses.replace(told, status=msgspec.structs.replace(told.status, reason=reason))
     assert stopped_at(told) is Stop.HANDLED

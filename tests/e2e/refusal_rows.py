@@ -169,6 +169,24 @@ SCALE = {
 }
 
 ROWS: tuple[Row, ...] = (
+    # --- flow control, as long as its one place is taken -----------------------------
+    *(
+        row(
+            f"flow control, {method} {accept}",
+            "server/filters/priority-and-fairness.go",
+            method,
+            target,
+            body,
+            accept=accept,
+            Impersonate_User="throttled",
+        )
+        for method, target, body in (
+            ("POST", MAPS, map_of()),
+            ("PATCH", f"{MAPS}/a", {}),
+            ("GET", f"{MAPS}/a", None),
+        )
+        for accept in ("", "text/plain")
+    ),
     # --- filters --------------------------------------------------------------------
     *(
         as_bob(
@@ -244,6 +262,27 @@ ROWS: tuple[Row, ...] = (
         )
     ),
     as_bob(row("authorizer, a long name", AUTHORIZER, "PUT", f"{MAPS}/{'%22' * 20000}", map_of())),
+    *(
+        row(
+            f"{name}, {method} {accept}",
+            source,
+            method,
+            target,
+            body,
+            accept=accept,
+            Impersonate_User=user,
+        )
+        for name, source, user in (
+            ("authorizer that fails", AUTHORIZER, "erring"),
+            ("authorizer with a reason", AUTHORIZER, "told"),
+        )
+        for method, target, body in (
+            ("POST", MAPS, map_of()),
+            ("PATCH", f"{MAPS}/a", {}),
+            ("GET", f"{MAPS}/a", None),
+        )
+        for accept in ("", "text/plain")
+    ),
     row("authorizer, a path", AUTHORIZER, "GET", "/logs", Impersonate_User="jane"),
     row(
         "authorizer, a cluster's",

@@ -10,6 +10,7 @@ import gzip
 import http.client
 import http.server
 import json
+import queue
 import ssl
 import tempfile
 import threading
@@ -34,6 +35,7 @@ from tests.e2e.refusal_rows import (
     map_of,
 )
 from tests.fakes.certificates import write_localhost_certificate
+from tests.server.test_kubeconfig import kubeconfig
 
 DATA = Path(__file__).parents[1] / "audit" / "data" / "refusals.jsonl.gz"
 RBAC = "rbac.authorization.k8s.io"
@@ -58,10 +60,24 @@ class Webhook(http.server.BaseHTTPRequestHandler):
     """Refuses with the Status that the object itself holds, or with a fixed one."""
 
     protocol_version = "HTTP/1.1"
+    released = threading.Event()
+    held: "queue.SimpleQueue[int]" = queue.SimpleQueue()
 
     def do_POST(self) -> None:
-        """Answer one AdmissionReview."""
+        """Answer one AdmissionReview, or one SubjectAccessReview."""
         review = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if review["kind"] == "SubjectAccessReview":
+            user = review["spec"].get("user")
+            if user == "throttled":
+                # Holds the one place of its priority level, so that the next request finds none.
+                self.held.put(0)
+                self.released.wait(50)
+            reason = {"told": "because"}.get(user, "")
+            self._answer(
+                {**review, "status": {"allowed": False, "reason": reason}},
+                400 if user == "erring" else 200,
+            )
+            return
         request = review["request"]
         held = {**(request.get("oldObject") or {}), **(request.get("object") or {})}
         told = (held.get("data") or {}).get("status")
@@ -88,8 +104,11 @@ class Webhook(http.server.BaseHTTPRequestHandler):
                 **({} if allowed else {"status": status}),
             },
         }
+        self._answer(answer, 200)
+
+    def _answer(self, answer: dict[str, Any], code: int) -> None:
         body = json.dumps(answer).encode()
-        self.send_response(200)
+        self.send_response(code)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -256,6 +275,37 @@ def prepare(client: Client, url: str, ca: str) -> None:
             f"/apis/{RBAC}/v1/clusterrolebindings",
             _kind("ClusterRoleBinding", f"{RBAC}/v1", user, roleRef=reference, subjects=subjects),
         )
+    flows = "flowcontrol.apiserver.k8s.io/v1"
+    limited = {
+        "nominalConcurrencyShares": 0,
+        "borrowingLimitPercent": 0,
+        "limitResponse": {"type": "Reject"},
+    }
+    client.make(
+        f"/apis/{flows}/prioritylevelconfigurations",
+        _kind(
+            "PriorityLevelConfiguration",
+            flows,
+            "none",
+            spec={"type": "Limited", "limited": limited},
+        ),
+    )
+    users = [{"kind": "User", "user": {"name": "throttled"}}]
+    everything = [
+        {
+            "verbs": ["*"],
+            "apiGroups": ["*"],
+            "resources": ["*"],
+            "namespaces": ["*"],
+            "clusterScope": True,
+        }
+    ]
+    spec = {
+        "matchingPrecedence": 2,
+        "priorityLevelConfiguration": {"name": "none"},
+        "rules": [{"subjects": users, "resourceRules": everything}],
+    }
+    client.make(f"/apis/{flows}/flowschemas", _kind("FlowSchema", flows, "throttled", spec=spec))
     deadline = time.monotonic() + 60
     for target, kind, name in ((WIDGETS, "Widget", "w"), (GADGETS, "Gadget", "g")):
         body = json.dumps(custom(kind, name, spec={})).encode()
@@ -365,22 +415,42 @@ def _admission(client: Client, url: str, ca: str) -> None:
             threading.Event().wait(0.2)
 
 
-def event_of(path: Path, audit_id: str) -> dict[str, Any] | None:
-    """The server's last event of one request; None when it lost it."""
-    with path.open(encoding="utf-8") as lines:
-        found = [json.loads(line) for line in lines if audit_id in line]
-    last = [e for e in found if e["stage"] != "RequestReceived"]
-    return last[-1] if last else None
+@contextlib.contextmanager
+def throttling(client: Client) -> Iterator[None]:
+    """Let one request of a priority level without places be under way: all others are refused."""
+    throttled = Row("", "", "GET", MAPS, headers={"Impersonate-User": "throttled"})
+    codes: queue.SimpleQueue[int] = queue.SimpleQueue()
+    Webhook.released.clear()
+    Webhook.held = codes
+    threads = []
+    try:
+        code = 0
+        while code != 429:
+            if len(threads) > 50:
+                raise RuntimeError("nobody is throttled")
+            threads.append(threading.Thread(target=lambda: codes.put(client.send(throttled)[0])))
+            threads[-1].start()
+            code = codes.get(timeout=30)
+        yield
+    finally:
+        Webhook.released.set()
+        for thread in threads:
+            thread.join()
 
 
 @contextlib.contextmanager
 def refusing(folder: Path) -> Iterator[tuple[Cluster, Client]]:
     """A cluster in which all rows mean what they say."""
     (folder / "webhook").mkdir()
-    with webhook(folder / "webhook") as (url, ca), running(folder) as cluster:
-        client = Client(cluster.url, cluster.ca)
-        prepare(client, url, ca)
-        yield cluster, client
+    with webhook(folder / "webhook") as (url, ca):
+        path = folder / "webhook" / "kubeconfig"
+        path.write_text(json.dumps(kubeconfig({"server": url, "certificate-authority-data": ca})))
+        flags = ("--authorization-mode=Webhook", f"--authorization-webhook-config-file={path}")
+        with running(folder, *flags) as cluster:
+            client = Client(cluster.url, cluster.ca)
+            prepare(client, url, ca)
+            with throttling(client):
+                yield cluster, client
 
 
 def record(path: Path = DATA) -> None:
