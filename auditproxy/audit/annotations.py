@@ -6,9 +6,9 @@ import re
 import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.apis.status import Status
 from auditproxy.audit.bodies import base_type
-from auditproxy.audit.objects import PROTOBUF, is_authorization_denial
+from auditproxy.audit.refusal import Stop
+from auditproxy.audit.submitted import PROTOBUF
 from auditproxy.serializer import protobuf
 from auditproxy.serializer.errors import SerializationError
 
@@ -33,17 +33,19 @@ _DEPRECATED = re.compile(
 Annotations = tuple[tuple[str, str], ...]
 
 
-def inferred_decision(info: RequestInfo, code: int, status: Status | None) -> Annotations:
-    """What the answer tells about authorization: a 403 of the authorizer is forbid, all else allow.
+def inferred_decision(stop: Stop, message: str) -> Annotations:
+    """What is known of the authorizer's decision from where the request was refused, if it was.
 
-    The reason of a forbid is the Status message; that of an allow is not known
-    and is written empty, as kube-apiserver writes it for system:masters. 401
-    and 429 were given before anyone was asked.
+    The reason of a forbid is the Status ``message``; that of an allow is not known
+    and is written empty, as kube-apiserver writes it for system:masters. Whoever was
+    refused before the authorizer was asked has no decision.
     """
-    if code in (401, 429):
+    if stop < Stop.AUTHORIZER_ERROR:
         return ()
-    if code == 403 and is_authorization_denial(info, status):
-        return ((DECISION, FORBID), (REASON, status.message if status else ""))
+    if stop is Stop.AUTHORIZER_ERROR:
+        return ((REASON, "internal error"),)
+    if stop is Stop.AUTHORIZATION:
+        return ((DECISION, FORBID), (REASON, message))
     return ((DECISION, ALLOW), (REASON, ""))
 
 

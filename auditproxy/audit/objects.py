@@ -15,16 +15,13 @@ from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
 from auditproxy.apis.status import Status
 from auditproxy.audit import bodies, deleteoptions
+from auditproxy.audit.submitted import CBOR, JSON, PROTOBUF, YAML, as_json
 from auditproxy.serializer import cbor, json, protobuf, yaml, yamlskim
 from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import ProtobufError, SerializationError
 from auditproxy.serializer.protobuf import ObjectMeta as ObjectMetadata
 from auditproxy.serializer.wiredecoder import Decoder
 
-JSON = "application/json"
-YAML = "application/yaml"
-PROTOBUF = "application/vnd.kubernetes.protobuf"
-CBOR = "application/cbor"
 OBJECT_TYPES = (JSON, YAML, PROTOBUF, CBOR)
 APPLY_YAML = "application/apply-patch+yaml"
 APPLY_CBOR = "application/apply-patch+cbor"
@@ -44,16 +41,6 @@ BUILTIN_TYPES = Decoder()
 
 _STREAMING_SUBRESOURCES = frozenset({"attach", "exec", "proxy", "log", "portforward"})
 _DISCOVERY_PATH = re.compile(r"/(api|apis)(/[^/]+){0,2}/?")
-_NOT_DECODED = re.compile(
-    "the object provided is unrecognized"
-    "|cannot be handled as a"
-    "|does not match the expected API version"
-    "|strict decoding error"
-    '|no kind "'
-    "|the API version in the data"
-    "|is not valid for this resource"
-)
-"""Texts of a 400 that was given before the object was recorded."""
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -93,26 +80,23 @@ def request_object(
     *,
     level: Level,
     omit_managed_fields: bool,
-    code: int,
-    status: Status | None,
+    decoded: bool = True,
     content_encoding: str = "",
     decoded_limit: int = 0,
     types: Decoder = BUILTIN_TYPES,
     budget: Budget | None = None,
 ) -> Recorded:
-    """What a request's body adds, given how the request ended (``code`` and its Status).
+    """What a request's body adds, if the server got as far as ``decoded`` it (audit/refusals.py).
 
     ``decoded_limit`` bounds in bytes what a compressed body may unfold to, ``budget`` what
     reading it may cost.
     """
-    if not records_request(info) or not decoded_by_server(info, code, status):
+    if not records_request(info) or not decoded:
         return NOTHING
     try:
         if content_encoding:
             # kube-apiserver reads no content coding and answers 400; others may.
             body = bodies.inflate(body, content_encoding, decoded_limit)
-            if code >= 400 and info.verb != "patch":
-                return NOTHING
         if info.verb == "patch":
             return _patch(content_type, body, level, budget)
         if not body and info.verb in ("delete", "deletecollection"):
@@ -121,30 +105,7 @@ def request_object(
     except BudgetExceededError as error:
         return _omitted(REQUEST_OBJECT_OMITTED, str(error))
     except SerializationError as error:
-        return _omitted(REQUEST_OBJECT_OMITTED, str(error)) if code < 400 else NOTHING
-
-
-def decoded_by_server(info: RequestInfo, code: int, status: Status | None) -> bool:
-    """Whether the server got as far as decoding the body before it gave this answer.
-
-    A refusal by authentication, authorization, flow control, negotiation, size
-    or decoding comes earlier; one by admission, validation or storage later.
-    """
-    if code in (401, 405, 406, 413, 415, 429):
-        return False
-    message = status.message if status else ""
-    if code == 403:
-        return not is_authorization_denial(info, status)
-    if code == 404:
-        return status is not None and message != "the server could not find the requested resource"
-    if code == 400 and info.verb != "patch":
-        return _NOT_DECODED.search(message) is None
-    return True
-
-
-def is_authorization_denial(info: RequestInfo, status: Status | None) -> bool:
-    """Whether a 403 is the authorizer's own and not admission's, told by its fixed words."""
-    return status is None or f" cannot {info.verb} " in status.message
+        return _omitted(REQUEST_OBJECT_OMITTED, str(error))
 
 
 def _patch(content_type: str, body: bytes, level: Level, budget: Budget | None) -> Recorded:
@@ -190,7 +151,7 @@ def _submitted(
         return NOTHING if deleting else Recorded(metadata=_skimmed(media_type, body, budget))
     if media_type == PROTOBUF:
         return _submitted_protobuf(body, deleting, omit_managed_fields, types, budget)
-    members = bodies.members(_as_json(media_type, body, budget))
+    members = bodies.members(as_json(media_type, body, budget))
     if deleting:
         return Recorded(object=deleteoptions.recorded(deleteoptions.from_members(members, budget)))
     metadata = bodies.metadata(members)
@@ -207,16 +168,7 @@ def _skimmed(media_type: str, body: bytes, budget: Budget | None) -> ObjectMetad
         return protobuf.object_meta(protobuf.envelope(body, budget).raw, budget)
     if media_type == YAML:
         return bodies.object_metadata(yamlskim.skim(body, budget))
-    return bodies.object_metadata(_as_json(media_type, body, budget))
-
-
-def _as_json(media_type: str, body: bytes, budget: Budget | None) -> bytes:
-    """A body of one of the types that need no table to be read, as JSON."""
-    if media_type == YAML:
-        return yaml.to_json(body, budget)
-    if media_type == CBOR:
-        return cbor.to_json(body, budget)
-    return body
+    return bodies.object_metadata(as_json(media_type, body, budget))
 
 
 def _submitted_protobuf(
@@ -250,7 +202,6 @@ def response_object(
     *,
     level: Level,
     omit_managed_fields: bool,
-    code: int,
     decoded_limit: int,
     types: Decoder = BUILTIN_TYPES,
     budget: Budget | None = None,
@@ -267,12 +218,8 @@ def response_object(
         if media_type == YAML and level < Level.REQUEST_RESPONSE and not _is_status(plain, budget):
             return NOTHING
         if media_type in (YAML, CBOR):
-            plain = _as_json(media_type, plain, budget)
+            plain = as_json(media_type, plain, budget)
         elif media_type != JSON:
-            return NOTHING
-        elif code >= 400 and plain.startswith(b"{\n") and not plain.endswith(b"\n"):
-            # Indented although nobody asked: the Accept header could not be
-            # satisfied, and the server's audit never saw this Status.
             return NOTHING
         return _answered(plain, level, omit_managed_fields)
     except BudgetExceededError as error:

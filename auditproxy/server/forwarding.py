@@ -59,6 +59,7 @@ async def forward(exchange: Exchange, identity: Identity) -> None:
 
     Raises Refused, UpstreamError and TimeoutError; the answer may have begun.
     """
+    exchange.recorder.note_target(exchange.target, exchange.headers)
     if exchange.method in REFUSED_METHODS:
         raise Refused(METHOD_NOT_ALLOWED)
     upstream = exchange.services.upstream

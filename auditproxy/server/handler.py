@@ -151,7 +151,9 @@ class Handler:
         exchange.user = impersonated.user
         exchange.wanted = impersonated.wanted
         exchange.context.track("impersonation", exchange.now() - started)
-        exchange.context.impersonate(impersonated.user, impersonated.constraint)
+        exchange.context.impersonate(
+            impersonated.user, impersonated.constraint, decided=impersonated.decided
+        )
 
     async def explain(self, exchange: Exchange) -> None:
         """With ``--audit-authorization-annotations=review``: ask why the request is allowed."""

@@ -8,6 +8,7 @@ from auditproxy.audit.costs import REDACTED_WEIGHT, cost
 from auditproxy.audit.objects import REQUEST_OBJECT_OMITTED, RESPONSE_OBJECT_OMITTED
 from auditproxy.audit.record import Captured, record_answer, record_end, record_request
 from auditproxy.request.headers import ClientHeaders, RawHeaders
+from auditproxy.request.target import Target
 from auditproxy.serializer.budget import Budget
 from auditproxy.server.captures import Copy
 from auditproxy.server.decoding import Skipped
@@ -91,6 +92,11 @@ class Recorder:
         self.captured.request_content_encoding = headers.get("content-encoding")
         self.captured.request_complete = complete
 
+    def note_target(self, target: Target, headers: ClientHeaders) -> None:
+        """What was asked for, and in which form: an answer is read in the light of it."""
+        self.captured.target = target
+        self.captured.accept = headers.get("accept")
+
     def note_response(self, headers: RawHeaders, *, complete: bool, head_request: bool) -> None:
         """The answer's head has come, and all of its body if ``complete``."""
         captured = self.captured
@@ -103,6 +109,8 @@ class Recorder:
                 captured.content_type = value.decode("latin-1")
             elif lower == b"content-encoding":
                 captured.content_encoding = value.decode("latin-1")
+            elif lower == b"x-content-type-options":
+                captured.no_sniff = value.lower() == b"nosniff"
             elif lower == b"warning":
                 warnings.append(value.decode("utf-8", "replace"))
         captured.warnings = tuple(warnings)
