@@ -27,8 +27,8 @@ RATIO_LIMIT = 200
 
 Members = dict[str, msgspec.Raw]
 
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for bytes that are no JSON, and for JSON that is nested too deeply."""
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+"""What msgspec raises for bytes that are no JSON; depth is checked before."""
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -90,6 +90,7 @@ def zlib_header(body: bytes) -> bool:
 
 def members(raw: bytes) -> Members:
     """The members of a JSON object, values still raw; the last of a doubled name counts."""
+    json.check_depth(raw)
     try:
         return _MEMBERS.decode(raw)
     except _UNREADABLE:
@@ -106,12 +107,15 @@ def members(raw: bytes) -> Members:
 def kind(raw: bytes) -> str:
     """The kind of a JSON object, empty when it has none."""
     try:
+        json.check_depth(raw)
         found = _KIND.decode(raw).kind
     except _UNREADABLE:
         try:
             found = _KIND.decode(json.normalize(raw)).kind
-        except (*_UNREADABLE, SerializationError):
+        except _UNREADABLE:
             return ""
+    except SerializationError:
+        return ""
     return found if isinstance(found, str) else ""
 
 
