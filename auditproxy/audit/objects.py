@@ -199,6 +199,7 @@ def _submitted(
         return Recorded(metadata=metadata)
     if omit_managed_fields:
         bodies.drop_managed_fields(members)
+    types.spell(members)
     first = {key: members.pop(key) for key in ("kind", "apiVersion") if key in members}
     raw = json.compact(msgspec.json.encode({**first, **members}), depth_checked=True)
     return Recorded(object=msgspec.Raw(raw), metadata=metadata)
