@@ -11,6 +11,7 @@ from auditproxy.audit.refusal import Stop
 from auditproxy.audit.submitted import PROTOBUF
 from auditproxy.serializer import protobuf
 from auditproxy.serializer.errors import SerializationError
+from auditproxy.serializer.json import decode_as
 
 DECISION = "authorization.k8s.io/decision"
 REASON = "authorization.k8s.io/reason"
@@ -86,10 +87,10 @@ def issued_credential(content_type: str, body: bytes) -> Annotations:
             # TokenRequest: 3 status, TokenRequestStatus: 1 token.
             token = protobuf.string_at(protobuf.envelope(body).raw, (3, 1))
         else:
-            token = msgspec.json.decode(body, type=_TokenRequest).status.token
+            token = decode_as(body, _TokenRequest).status.token
         payload = token.split(".")[1]
         claims = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-        jti = msgspec.json.decode(claims, type=_Claims).jti
-    except (SerializationError, msgspec.DecodeError, ValueError, IndexError, RecursionError):
+        jti = decode_as(claims, _Claims).jti
+    except (SerializationError, ValueError, IndexError):
         return ()
     return ((ISSUED_CREDENTIAL, f"JTI={jti}"),) if jti else ()

@@ -28,8 +28,8 @@ RATIO_LIMIT = 200
 Members = dict[str, msgspec.Raw]
 Decoded = TypeVar("Decoded")
 
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for bytes that are no JSON, and for JSON that is nested too deeply."""
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+"""What msgspec raises for bytes that are no JSON; depth is checked before."""
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -116,6 +116,7 @@ def zlib_header(body: bytes) -> bool:
 
 def members(raw: bytes) -> Members:
     """The members of a JSON object, values still raw; the last of a doubled name counts."""
+    json.check_depth(raw)
     try:
         return _MEMBERS.decode(raw)
     except _UNREADABLE:
@@ -133,21 +134,22 @@ def _decode(decoder: msgspec.json.Decoder[Decoded], raw: bytes) -> Decoded:
         return decoder.decode(raw)
     except msgspec.ValidationError:
         raise SerializationError("the body is not a JSON object") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise JSONError(str(error)) from None
-    except RecursionError:
-        raise JSONError("JSON is nested too deeply") from None
 
 
 def kind(raw: bytes) -> str:
     """The kind of a JSON object, empty when it has none."""
     try:
+        json.check_depth(raw)
         found = _KIND.decode(raw).kind
     except _UNREADABLE:
         try:
             found = _KIND.decode(json.normalize(raw)).kind
-        except (*_UNREADABLE, SerializationError):
+        except _UNREADABLE:
             return ""
+    except SerializationError:
+        return ""
     return _text_of(found)
 
 
@@ -156,6 +158,7 @@ def object_metadata(raw: bytes) -> ObjectMetadata:
 
     Raises SerializationError where ``members`` does.
     """
+    json.check_depth(raw)
     try:
         found = _OBJECT.decode(raw)
     except _UNREADABLE:

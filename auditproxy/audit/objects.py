@@ -157,8 +157,9 @@ def _submitted(
     metadata = bodies.metadata(members)
     if omit_managed_fields:
         bodies.drop_managed_fields(members)
+    types.spell(members)
     first = {key: members.pop(key) for key in ("kind", "apiVersion") if key in members}
-    raw = json.compact(msgspec.json.encode({**first, **members}))
+    raw = json.compact(msgspec.json.encode({**first, **members}), depth_checked=True)
     return Recorded(object=msgspec.Raw(raw), metadata=metadata)
 
 
@@ -246,12 +247,11 @@ def _answered(plain: bytes, level: Level, omit_managed_fields: bool) -> Recorded
     if not isinstance(kind, str):
         return NOTHING
     if kind == "Status":
-        return Recorded(
-            status=bodies.status_from_json(plain), object=msgspec.Raw(json.compact(plain))
-        )
+        raw = json.compact(plain, depth_checked=True)
+        return Recorded(status=bodies.status_from_json(plain), object=msgspec.Raw(raw))
     if omit_managed_fields and bodies.drop_managed_fields(members):
         plain = msgspec.json.encode(members)
-    return Recorded(object=msgspec.Raw(json.compact(plain)))
+    return Recorded(object=msgspec.Raw(json.compact(plain, depth_checked=True)))
 
 
 def _answered_protobuf(

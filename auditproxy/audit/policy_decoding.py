@@ -77,8 +77,6 @@ def _document(text: bytes) -> tuple[Any, tuple[str, ...]]:
         ), ()
     except JSONError as error:
         raise _version_and_kind_error(str(error)) from None
-    except (RecursionError, ValueError):
-        raise _version_and_kind_error("JSON is nested too deeply") from None
 
 
 def _sorted(value: Any) -> Any:

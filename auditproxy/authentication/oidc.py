@@ -130,7 +130,7 @@ def _read_claims(members: Mapping[str, Any]) -> _Claims:
             raise AuthenticationError(f"oidc: failed to unmarshal claims: {name} is null")
     try:
         claims = msgspec.convert(members, _Claims)
-    except (msgspec.ValidationError, RecursionError):
+    except msgspec.ValidationError:
         raise AuthenticationError("oidc: failed to unmarshal claims") from None
     sources = claims.claim_sources or {}
     named = (claims.claim_names or {}).values()

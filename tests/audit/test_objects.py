@@ -174,6 +174,35 @@ def test_null_is_an_empty_object() -> None:
     assert shown(request("create", b"null")) == {}
 
 
+@pytest.mark.parametrize("verb", ["create", "update"])
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (
+            "application/json",
+            b'{"kind":"Pod","apiVersion":"v1","spec":{"overhead":{"cpu":"0.1","memory":1.5e3}}}',
+        ),
+        (
+            "application/yaml",
+            b"kind: Pod\napiVersion: v1\nspec: {overhead: {cpu: 0.1, memory: 1500}}",
+        ),
+    ],
+)
+def test_values_of_go_types(verb: str, content_type: str, body: bytes) -> None:
+    """A10: a submitted object shows its quantities as kube-apiserver records them."""
+    assert shown(request(verb, body, content_type)) == {
+        "kind": "Pod",
+        "apiVersion": "v1",
+        "spec": {"overhead": {"cpu": "100m", "memory": "1500"}},
+    }
+
+
+def test_values_of_a_patch() -> None:
+    """A10: a patch is recorded as sent, as kube-apiserver records it."""
+    body = b'{"kind":"Pod","apiVersion":"v1","spec":{"overhead":{"cpu":"0.1"}}}'
+    assert shown(request("patch", body, "application/merge-patch+json")) == json.loads(body)
+
+
 @pytest.mark.parametrize(
     ("content_type", "body", "expected"),
     [
