@@ -1,6 +1,5 @@
 """Composition: services made anew for other files, and what is kept of the old ones."""
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any

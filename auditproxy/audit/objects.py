@@ -190,7 +190,7 @@ def _submitted(
         return NOTHING if deleting else Recorded(metadata=_skimmed(media_type, body, budget))
     if media_type == PROTOBUF:
         return _submitted_protobuf(body, deleting, omit_managed_fields, types, budget)
-    members = bodies.members(_as_json(media_type, body, budget))
+    members = bodies.members(_as_json(media_type, body, budget), budget)
     if deleting:
         return Recorded(object=deleteoptions.recorded(deleteoptions.from_members(members, budget)))
     metadata = bodies.metadata(members)
@@ -274,7 +274,7 @@ def response_object(
             # Indented although nobody asked: the Accept header could not be
             # satisfied, and the server's audit never saw this Status.
             return NOTHING
-        return _answered(plain, level, omit_managed_fields)
+        return _answered(plain, level, omit_managed_fields, budget)
     except BudgetExceededError as error:
         return _omitted(RESPONSE_OBJECT_OMITTED, str(error))
     except SerializationError as error:
@@ -288,15 +288,17 @@ def _is_status(text: bytes, budget: Budget | None) -> bool:
     return bodies.kind(yamlskim.skim(text, budget)) == "Status"
 
 
-def _answered(plain: bytes, level: Level, omit_managed_fields: bool) -> Recorded:
+def _answered(
+    plain: bytes, level: Level, omit_managed_fields: bool, budget: Budget | None
+) -> Recorded:
     """Record a JSON answer if it is an API object, which is to say if it has a kind."""
     if level < Level.REQUEST_RESPONSE:
         if bodies.kind(plain) != "Status":
             return NOTHING
         return Recorded(status=bodies.status_from_json(plain))
-    members = bodies.members(plain)
-    kind = json.decode(bytes(members["kind"])) if "kind" in members else None
-    if not isinstance(kind, str):
+    members = bodies.members(plain, budget)
+    kind = bodies.text_of(members["kind"]) if "kind" in members else None
+    if kind is None:
         return NOTHING
     if kind == "Status":
         return Recorded(

@@ -48,7 +48,7 @@ class Budget:
         """Take nodes; raises BudgetExceededError when there are none left, or no time."""
         self.nodes -= nodes
         if self.nodes < 0:
-            raise self._exceeded("nodes", f"more than {self._limit} values to read")
+            raise self.exceeded("nodes", f"more than {self._limit} values to read")
         self._unchecked += nodes
         if self._unchecked >= CHECKED:
             self.check()
@@ -57,15 +57,16 @@ class Budget:
         """Look at the clock; raises BudgetExceededError."""
         self._unchecked = 0
         if self._stopped():
-            raise self._exceeded("shutdown", "the proxy was stopping")
+            raise self.exceeded("shutdown", "the proxy was stopping")
         if self._clock is None:
             return
         now = self._clock()
         if self._until is None:
             self._until = now + self._seconds
         elif now > self._until:
-            raise self._exceeded("time", f"reading it takes more than {self._seconds:.3g} s")
+            raise self.exceeded("time", f"reading it takes more than {self._seconds:.3g} s")
 
-    def _exceeded(self, reason: str, why: str) -> BudgetExceededError:
+    def exceeded(self, reason: str, why: str) -> BudgetExceededError:
+        """The error for a bound that was met, to be raised."""
         self.reason = reason
         return BudgetExceededError(f"not decoded: {why}")
