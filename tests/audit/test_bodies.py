@@ -9,10 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from auditproxy.apis.attributes import RequestInfo
-from auditproxy.apis.audit import Level
 from auditproxy.audit import bodies
-from auditproxy.audit.objects import Recorded, request_object
 from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.json import compact, go_text
@@ -213,27 +210,3 @@ def test_members_that_are_made_at_once() -> None:
         body = inside % (b'{"%b":1}' % (b"a" * 10))
         assert bodies.members(body, Budget(1))
     assert set(bodies.members(b'{"kind":"A","data":%b}' % many, Budget(1))) == {"kind", "data"}
-
-
-@pytest.mark.parametrize("verb", ["delete", "deletecollection"])
-def test_options_of_countless_values(verb: str) -> None:
-    """B8: DeleteOptions of lists upon lists are left out; what they do not know is not looked at."""
-    info = RequestInfo(is_resource_request=True, path="/api/v1/pods", verb=verb, resource="pods")
-
-    def recorded(body: bytes) -> Recorded:
-        return request_object(
-            info,
-            "application/json",
-            body,
-            level=Level.REQUEST,
-            omit_managed_fields=False,
-            code=200,
-            status=None,
-            budget=Budget(250_000),
-        )
-
-    lists = b"[" + b"[]," * 100_000 + b"[]]"
-    assert recorded(b'{"unknown":%b,"dryRun":["All"]}' % lists).object is not None
-    found = recorded(b'{"dryRun":%b}' % lists)
-    assert found.object is None
-    assert found.annotations[0][0] == "auditproxy.io/request-object-omitted"
