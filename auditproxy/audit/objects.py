@@ -19,7 +19,7 @@ from auditproxy.serializer import cbor, json, protobuf, yaml, yamlskim
 from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import ProtobufError, SerializationError
 from auditproxy.serializer.protobuf import ObjectMeta as ObjectMetadata
-from auditproxy.serializer.wiredecoder import Decoder
+from auditproxy.serializer.wiredecoder import OUTPUT_RATIO, Decoder
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -35,6 +35,9 @@ PATCH_TYPES = (
     APPLY_YAML,
     APPLY_CBOR,
 )
+
+SUBMITTED_LIMIT = 8 * 1024 * 1024
+"""Bytes of JSON that a protobuf request may become; a larger one, OUTPUT_RATIO times its size."""
 
 REQUEST_OBJECT_OMITTED = "auditproxy.io/request-object-omitted"
 RESPONSE_OBJECT_OMITTED = "auditproxy.io/response-object-omitted"
@@ -233,7 +236,12 @@ def _submitted_protobuf(
         return Recorded(object=deleteoptions.recorded(options))
     metadata = protobuf.object_meta(envelope.raw, budget)
     try:
-        raw = types.decode_object(envelope, omit_managed_fields=omit_managed_fields, budget=budget)
+        raw = types.decode_object(
+            envelope,
+            omit_managed_fields=omit_managed_fields,
+            limit=max(SUBMITTED_LIMIT, OUTPUT_RATIO * len(body)),
+            budget=budget,
+        )
     except BudgetExceededError as error:
         return Recorded(metadata=metadata, annotations=((REQUEST_OBJECT_OMITTED, str(error)),))
     except ProtobufError as error:

@@ -5,6 +5,7 @@ stopped from outside, so it is the readers that stop. Nodes make the outcome the
 on every machine; time is for what they do not foresee.
 """
 
+import sys
 from collections.abc import Callable
 
 from auditproxy.serializer.errors import SerializationError
@@ -24,12 +25,13 @@ class Budget:
     """
 
     __slots__ = ("_clock", "_limit", "_seconds", "_stopped", "_unchecked", "_until", "nodes",
-                 "reason")  # fmt: skip
+                 "reason", "text")  # fmt: skip
 
     def __init__(
         self,
         nodes: int,
         *,
+        text: int = sys.maxsize,
         seconds: float = 0.0,
         clock: Callable[[], float] | None = None,
         stopped: Callable[[], bool] = lambda: False,
@@ -37,6 +39,8 @@ class Budget:
         self.nodes = nodes
         self.reason = ""
         """Which bound was met: ``nodes``, ``time`` or ``shutdown``; "" when none was."""
+        self.text = text
+        """Bytes of YAML: one value may be all of it, and is read in one piece."""
         self._limit = nodes
         self._seconds = seconds
         self._clock = clock
