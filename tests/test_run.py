@@ -191,6 +191,31 @@ async def test_watch_is_ended_with_its_event(tmp_path: Path) -> None:
         writer.close()
 
 
+async def test_stop_within_heavy_bodies(tmp_path: Path) -> None:
+    """B1: bodies that take minutes to decode do not hold up a stop, and no event is lost by it."""
+    body = b"spec: [" + b"1," * 900_000 + b"1]\n"
+    target = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    raw = request("POST", target, "Content-Type: application/yaml", body=body)
+
+    async def script(connection: FakeConnection) -> None:
+        await connection.read_request()
+        connection.send(answer(201, b"{}", b"Connection: close"))
+
+    async with (
+        FakeUpstream(script) as upstream,
+        started(upstream.port, tmp_path, "--shutdown-audit-grace-period=1s") as proxy,
+    ):
+        answers = await asyncio.gather(*(proxy.ask(raw) for _ in range(20)))
+        assert [got.status for got in answers] == [201] * 20
+        proxy.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(20):
+            assert await proxy.process.wait() == 0
+        events = [e for e in proxy.events() if e["stage"] == "ResponseComplete"]
+        assert len(events) == 20
+        omitted = "auditproxy.io/request-object-omitted"
+        assert all(omitted in e["annotations"] for e in events)  # type: ignore[operator]
+
+
 async def test_second_signal(tmp_path: Path) -> None:
     """A second signal ends at once, with code 1."""
 

@@ -20,7 +20,7 @@ from auditproxy.serializer import cbor, json, protobuf, yaml, yamlskim
 from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import ProtobufError, SerializationError
 from auditproxy.serializer.protobuf import ObjectMeta as ObjectMetadata
-from auditproxy.serializer.wiredecoder import Decoder
+from auditproxy.serializer.wiredecoder import OUTPUT_RATIO, Decoder
 
 OBJECT_TYPES = (JSON, YAML, PROTOBUF, CBOR)
 APPLY_YAML = "application/apply-patch+yaml"
@@ -32,6 +32,9 @@ PATCH_TYPES = (
     APPLY_YAML,
     APPLY_CBOR,
 )
+
+SUBMITTED_LIMIT = 8 * 1024 * 1024
+"""Bytes of JSON that a protobuf request may become; a larger one, OUTPUT_RATIO times its size."""
 
 REQUEST_OBJECT_OMITTED = "auditproxy.io/request-object-omitted"
 RESPONSE_OBJECT_OMITTED = "auditproxy.io/response-object-omitted"
@@ -151,7 +154,7 @@ def _submitted(
         return NOTHING if deleting else Recorded(metadata=_skimmed(media_type, body, budget))
     if media_type == PROTOBUF:
         return _submitted_protobuf(body, deleting, omit_managed_fields, types, budget)
-    members = bodies.members(as_json(media_type, body, budget))
+    members = bodies.members(as_json(media_type, body, budget), budget)
     if deleting:
         return Recorded(object=deleteoptions.recorded(deleteoptions.from_members(members, budget)))
     metadata = bodies.metadata(members)
@@ -186,7 +189,12 @@ def _submitted_protobuf(
         return Recorded(object=deleteoptions.recorded(options))
     metadata = protobuf.object_meta(envelope.raw, budget)
     try:
-        raw = types.decode_object(envelope, omit_managed_fields=omit_managed_fields, budget=budget)
+        raw = types.decode_object(
+            envelope,
+            omit_managed_fields=omit_managed_fields,
+            limit=max(SUBMITTED_LIMIT, OUTPUT_RATIO * len(body)),
+            budget=budget,
+        )
     except BudgetExceededError as error:
         return Recorded(metadata=metadata, annotations=((REQUEST_OBJECT_OMITTED, str(error)),))
     except ProtobufError as error:
@@ -222,7 +230,7 @@ def response_object(
             plain = as_json(media_type, plain, budget)
         elif media_type != JSON:
             return NOTHING
-        return _answered(plain, level, omit_managed_fields)
+        return _answered(plain, level, omit_managed_fields, budget)
     except BudgetExceededError as error:
         return _omitted(RESPONSE_OBJECT_OMITTED, str(error))
     except SerializationError as error:
@@ -236,15 +244,17 @@ def _is_status(text: bytes, budget: Budget | None) -> bool:
     return bodies.kind(yamlskim.skim(text, budget)) == "Status"
 
 
-def _answered(plain: bytes, level: Level, omit_managed_fields: bool) -> Recorded:
+def _answered(
+    plain: bytes, level: Level, omit_managed_fields: bool, budget: Budget | None
+) -> Recorded:
     """Record a JSON answer if it is an API object, which is to say if it has a kind."""
     if level < Level.REQUEST_RESPONSE:
         if bodies.kind(plain) != "Status":
             return NOTHING
         return Recorded(status=bodies.status_from_json(plain))
-    members = bodies.members(plain)
-    kind = json.decode(bytes(members["kind"])) if "kind" in members else None
-    if not isinstance(kind, str):
+    members = bodies.members(plain, budget)
+    kind = bodies.text_of(members["kind"]) if "kind" in members else None
+    if kind is None:
         return NOTHING
     if kind == "Status":
         raw = json.compact(plain, depth_checked=True)

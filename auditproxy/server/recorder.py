@@ -1,5 +1,6 @@
 """Recorder: from the copies of one request's bodies to its context, once the client is served."""
 
+import sys
 import time
 
 from auditproxy.apis.attributes import RequestInfo
@@ -18,11 +19,14 @@ from auditproxy.server.services import Services
 DECODE_INLINE = 64 * 1024
 """Cost (audit/costs.py) of bodies that are decoded on the event loop; more goes to a thread."""
 
+MEBIBYTE = 1024 * 1024
+
 REQUEST_NODES = 250_000
 """Values of one request's body; etcd takes no object of half as many."""
+REQUEST_TEXT = MEBIBYTE * 2
+"""Bytes of a YAML request; a value of as many takes some 30 ms, during which nothing else runs."""
 RESPONSE_NODES = 1_000_000
 """Values of one answer, which may be a list of many objects."""
-MEBIBYTE = 1024 * 1024
 SECONDS, SECONDS_A_MEBIBYTE = 2.0, 0.25
 """What decoding one body may take of a CPU, and more for each mebibyte of it."""
 
@@ -186,6 +190,7 @@ class Recorder:
         decoding = self._services.decoding
         budget = Budget(
             nodes,
+            text=REQUEST_TEXT if copy is self._request else sys.maxsize,
             seconds=SECONDS + SECONDS_A_MEBIBYTE * copy.size / MEBIBYTE,
             # Of this thread alone: what else the machine does leaves no gap in the trail.
             clock=time.thread_time,
