@@ -90,9 +90,7 @@ async def deliver(folder: Path, cluster: dict[str, Any], user: dict[str, Any]) -
     async def sleep(seconds: float) -> None:
         assert seconds > 0
 
-    backend = open_webhook(
-        str(path), initial_backoff=1, metrics=told.metrics, losses=told.losses, sleep=sleep
-    )
+    backend = open_webhook(str(path), initial_backoff=1, losses=told.losses, sleep=sleep)
     try:
         return await backend.deliver((event(),)), told
     finally:

@@ -148,6 +148,18 @@ class Metrics:
             ("plugin",),
             registry=registry,
         )
+        self._sink_healthy = Gauge(
+            "auditproxy_audit_sink_healthy",
+            "Whether a backend's receiver took the last event and lets none wait, by backend.",
+            ("plugin",),
+            registry=registry,
+        )
+        self._sink_stalled = Gauge(
+            "auditproxy_audit_sink_stalled_seconds",
+            "How long the write under way has taken, by backend; 0 without one.",
+            ("plugin",),
+            registry=registry,
+        )
         self._upstream_errors = Counter(
             "auditproxy_upstream_errors",
             "Requests whose upstream gave no whole answer, by reason.",
@@ -180,6 +192,11 @@ class Metrics:
         self._proxy_protocol_errors = Counter(
             "auditproxy_proxy_protocol_errors",
             "Connections of trusted proxies that were closed for want of a PROXY header.",
+            registry=registry,
+        )
+        self._operator_lines = Counter(
+            "auditproxy_operator_lines_dropped",
+            "Lines for operators that were left out because nobody read standard error.",
             registry=registry,
         )
         self._log_reopened = Counter(
@@ -227,6 +244,11 @@ class Metrics:
         """A backend has a buffer; ``waiting`` is asked how many events are in it or under way."""
         self._buffer_capacity.labels(backend).set(capacity)
         self._buffer_events.labels(backend).set_function(waiting)
+
+    def sink(self, backend: str, is_well: Callable[[], bool], stalled: Callable[[], float]) -> None:
+        """A backend's receiver; both are asked whenever somebody wants to know, on any thread."""
+        self._sink_healthy.labels(backend).set_function(is_well)
+        self._sink_stalled.labels(backend).set_function(stalled)
 
     def undelivered(self) -> dict[tuple[str, str], int]:
         """How many events were dropped, by backend and reason."""
@@ -300,6 +322,10 @@ class Metrics:
     def rejected_unparsed(self, code: int) -> None:
         """Bytes that were no request were answered with ``code``."""
         self._unparsed.labels(str(code)).inc()
+
+    def operator_line_dropped(self) -> None:
+        """A line for operators was left out; any thread may say so."""
+        self._operator_lines.inc()
 
     def connections(self, count: Callable[[], int]) -> None:
         """Have the open connections counted by ``count`` whenever somebody asks."""

@@ -10,7 +10,6 @@ from typing import Protocol
 
 from auditproxy.apis.audit import Event
 from auditproxy.audit.encode import Encoder
-from auditproxy.audit.metrics import Metrics
 from auditproxy.audit.truncate import fitting
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.rotation import LineTooLongError, ShortWriteError
@@ -29,6 +28,12 @@ class LineWriter(Protocol):
 
     def take_fault(self) -> str:
         """What operators must know although no line was lost, told once; "" as a rule."""
+        ...
+
+    def probe(self) -> str:
+        """Why a line could not be written now, as far as that can be told without writing one; ""
+        when nothing speaks against it.
+        """
         ...
 
     def close(self) -> None:
@@ -62,13 +67,11 @@ class LogBackend:
         writer: LineWriter,
         *,
         encode: Encoder,
-        metrics: Metrics,
         losses: Losses,
         report: Callable[[str], None],
     ) -> None:
         self._writer = writer
         self._encode = encode
-        self._metrics = metrics
         self.losses = losses
         self._report = report
 
@@ -82,7 +85,7 @@ class LogBackend:
                 success = False
                 self.losses.lost(1, plugin=PLUGIN, reason=drop_reason(error), text=describe(error))
             else:
-                self._metrics.written(PLUGIN)
+                self.losses.delivered()
             if fault := self._writer.take_fault():
                 self._report(f"audit plugin '{PLUGIN}': {fault}")
         return success
@@ -107,6 +110,10 @@ class LogBackend:
             return self._encode(event)
         except Exception as error:
             raise EncodingError(f"encoding failed: {type(error).__name__}") from None
+
+    def probe(self) -> str:
+        """Why the writer could not take a line now; "" when nothing speaks against it."""
+        return self._writer.probe()
 
     async def shutdown(self, grace: float) -> None:
         """Close the file; nothing is buffered."""

@@ -9,6 +9,7 @@ its answer.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable
 from typing import Any
 
@@ -85,6 +86,7 @@ class Exchange:
         self.user: UserInfo = NOBODY
         self.wanted: UserInfo | None = None
         self.expired = False
+        self.waits_for_sink = False
         self._expiry: asyncio.TimerHandle | None = None
         self._started_emitted = False
         self._open: Gauge | None = None
@@ -199,7 +201,11 @@ class Exchange:
     async def request_received(self) -> None:
         """Emit RequestReceived, stored when this returns if the mode waits; raises Refused."""
         outcome = self.emit(Stage.REQUEST_RECEIVED)
-        if outcome if isinstance(outcome, bool) else await outcome:
+        if not isinstance(outcome, bool):
+            self.waits_for_sink = True
+            outcome = await outcome
+            self.waits_for_sink = False
+        if outcome:
             return
         self.services.metrics.rejected()
         self.context.finished = True
@@ -220,9 +226,16 @@ class Exchange:
         return outcome
 
     async def delivered(self) -> None:
-        """Wait for deliveries under way, as the blocking modes of kube-apiserver do."""
-        while self._deliveries:
-            await self._deliveries.pop()
+        """Wait for deliveries under way, as the blocking modes of kube-apiserver do.
+
+        The client has its answer; its next request waits no longer than a request may take.
+        """
+        if not self._deliveries or self.expired:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.services.limits.request_timeout / 1e9):
+                while self._deliveries:
+                    await self._deliveries.pop()
 
     # --- the answer --------------------------------------------------------------
 

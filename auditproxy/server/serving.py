@@ -157,13 +157,15 @@ class Serving:
         self.handler.services.metrics.rejected_unparsed(code)
         self._report(f"answered {code} to bytes that are no request we can read: {why}")
 
-    async def close(self, grace: float) -> None:
+    async def close(self, grace: float, audit_grace: float = 30.0) -> None:
         """Shut down in order; short requests get ``grace`` seconds, long-running ones end at once.
+
+        Short requests that wait for nothing but the audit backend get ``audit_grace``.
 
         Every request that was begun has its last event when this returns.
         """
         self.stop_accepting()
-        await self.handler.finish_short(grace)
+        await self.handler.finish_short(grace, audit_grace)
         await self.handler.end_long_running()
         await self.server.shutdown(1.0)
         await self.handler.finish_events()

@@ -41,7 +41,6 @@ def writer_of(lines: Lines, told: Told) -> LogWriter:
     backend = LogBackend(
         lines,
         encode=json_line,
-        metrics=told.metrics,
         losses=told.losses,
         report=told.lines.append,
     )
