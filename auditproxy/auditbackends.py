@@ -76,7 +76,6 @@ def open_backends(
         states.append(
             SinkState(
                 losses,
-                log.place,
                 mode=options.audit_log.mode,
                 clock=time.monotonic,
                 waiting=waiting,
@@ -93,7 +92,6 @@ def open_backends(
         states.append(
             SinkState(
                 webhook_losses,
-                getattr(webhook, "place", ""),
                 mode=options.audit_webhook.mode,
                 clock=time.monotonic,
                 waiting=waiting,

@@ -27,7 +27,6 @@ class OpenLog:
     backend: LogBackend
     writer: LogWriter
     file: RotatingFile | None
-    place: str
     may_stall: bool
     """Whether events go to a reader, who may be slow, and not to a disk."""
     mode: str = "blocking"
@@ -79,7 +78,6 @@ def open_log(
         backend,
         LogWriter(backend, clock=time.monotonic),
         file,
-        place=options.path if file is not None else "standard output",
         may_stall=writer.may_stall,
         mode=options.mode,
     )

@@ -179,7 +179,7 @@ async def test_strict_on_a_full_disk(tmp_path: Path) -> None:
             assert (await proxy.health("/readyz")).status == 200
             refused = (await proxy.ask(request())).status
             ready = await proxy.health("/readyz?verbose")
-            told = f"info: audit-log {log} not taking events: no space left on device".encode()
+            told = b"info: audit-log: not taking events: no space left on device"
             assert told in ready.body
             if mode == "blocking":
                 assert (refused, ready.status) == (200, 200)
@@ -194,4 +194,4 @@ async def test_strict_on_a_full_disk(tmp_path: Path) -> None:
                     await asyncio.sleep(0.2)
             ready = await proxy.health("/readyz?verbose")
             assert ready.status == 200
-            assert f"info: audit-log {log} taking events".encode() in ready.body
+            assert b"info: audit-log: taking events" in ready.body

@@ -158,7 +158,7 @@ async def test_batch_goes_on(tmp_path: Path, pipe: Pipe) -> None:
         assert (await proxy.health("/readyz")).status == 200
         async with asyncio.timeout(10):
             while (
-                b"info: audit-log standard output not taking events: a write has taken "
+                b"info: audit-log: not taking events: a write has taken "
                 not in (await proxy.health("/readyz?verbose")).body
             ):
                 await asyncio.sleep(0.05)

@@ -83,7 +83,13 @@ class LogBackend:
                 self._write(event)
             except (OSError, LineTooLongError, EncodingError) as error:
                 success = False
-                self.losses.lost(1, plugin=PLUGIN, reason=drop_reason(error), text=describe(error))
+                self.losses.lost(
+                    1,
+                    plugin=PLUGIN,
+                    reason=drop_reason(error),
+                    text=describe(error),
+                    public=public_text(error),
+                )
             else:
                 self.losses.delivered()
             if fault := self._writer.take_fault():
@@ -143,11 +149,17 @@ def drop_reason(error: Exception) -> str:
 
 def describe(error: Exception) -> str:
     """The fault in one line, the same for every event it hits."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {public_text(error)}"
+    return public_text(error)
+
+
+def public_text(error: Exception) -> str:
+    """The same without naming a file."""
     if isinstance(error, LineTooLongError):
         return "an event is larger than --audit-log-maxsize even without bodies"
     if isinstance(error, ShortWriteError):
         return "short write: no space left on device"
     if isinstance(error, OSError) and error.strerror:
-        place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror.lower()}"
+        return error.strerror.lower()
     return str(error)

@@ -20,6 +20,7 @@ class Losses:
     """Counts and tells the losses of one backend, ``log`` or ``webhook``; any thread may call it.
 
     ``fault`` is why it takes no events, "" while it does, and ``failed`` when it last did not.
+    Anybody may read it: it names no file and no host.
 
     A line is as kube-apiserver's (apiserver audit/metrics.go HandlePluginError),
     without the events: their text can hold secrets.
@@ -48,18 +49,21 @@ class Losses:
         if self.fault:
             self.fault = ""
 
-    def failing(self, text: str) -> None:
+    def failing(self, public: str) -> None:
         """The backend takes nothing at the moment; no event is lost yet."""
         self.failed = self._clock()
-        self.fault = text
+        self.fault = public
 
-    def lost(self, count: int, *, plugin: str, reason: str, text: str) -> None:
-        """``count`` events are lost; ``reason`` is the metric's word, ``text`` says why."""
+    def lost(self, count: int, *, plugin: str, reason: str, text: str, public: str = "") -> None:
+        """``count`` events are lost; ``reason`` is the metric's word, ``text`` says why.
+
+        ``public`` says it to anybody, where it says more than the reason.
+        """
         self._metrics.dropped(reason, self.backend, plugin, count)
         cause = (plugin, text)
         now = self._clock()
         if reason not in _OF_THE_EVENT:
-            self.failing(text)
+            self.failing(public or reason)
         with self._lock:
             total = self._untold.get(cause, 0) + count
             told = self._told.get(cause)

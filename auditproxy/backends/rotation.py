@@ -144,7 +144,7 @@ class RotatingFile:
             if self._descriptor < 0:
                 self._open()
         except OSError as error:
-            return f"{self.path}: {(error.strerror or str(error)).lower()}"
+            return (error.strerror or type(error).__name__).lower()
         try:
             with tempfile.TemporaryFile(dir=self.path.parent, buffering=0) as file:
                 file.write(_PROBE)
@@ -152,7 +152,7 @@ class RotatingFile:
             # Only the file itself is ours to write to.
             return ""
         except OSError as error:
-            return (error.strerror or str(error)).lower()
+            return (error.strerror or type(error).__name__).lower()
         return ""
 
     def reopen(self) -> None:

@@ -24,7 +24,7 @@ PROBE_INTERVAL = 1.0
 
 
 class SinkState:
-    """The state of one backend, ``log`` or ``webhook``, that delivers to ``place``.
+    """The state of one backend, ``log`` or ``webhook``; anybody may read it.
 
     ``stalled`` tells how many seconds the write under way has taken, ``probe`` why an event
     could not be taken now, "" where nothing speaks against it. ``waiting`` counts events.
@@ -33,7 +33,6 @@ class SinkState:
     def __init__(
         self,
         losses: Losses,
-        place: str,
         *,
         mode: str,
         clock: Callable[[], float],
@@ -44,7 +43,6 @@ class SinkState:
         self.name = f"audit-{losses.backend}"
         self.backend = losses.backend
         self._losses = losses
-        self._place = place
         self._mode = mode
         self._clock = clock
         self._waiting = waiting
@@ -67,7 +65,7 @@ class SinkState:
         fault = self._stall() or self._losses.fault
         state = f"not taking events: {fault}" if fault else "taking events"
         waiting = self._waiting()
-        return (f"{self.name} {self._place} {state}" + (f", {waiting} wait" if waiting else ""),)
+        return (f"{self.name}: {state}" + (f", {waiting} wait" if waiting else ""),)
 
     def is_well(self) -> bool:
         """Whether the last event that was tried was taken, and none is stuck."""

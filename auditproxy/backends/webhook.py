@@ -67,11 +67,6 @@ class WebhookBackend:
         self._random = random
         self._encode = encode
 
-    @property
-    def place(self) -> str:
-        """Scheme, host and port of the receiver."""
-        return self._client.place
-
     async def deliver(self, events: tuple[Event, ...]) -> bool:
         """Deliver events, each counted as written or dropped; false when one was dropped.
 
@@ -106,7 +101,7 @@ class WebhookBackend:
             try:
                 await self._client.post(body)
             except WebhookError as error:
-                self._losses.failing(str(error))
+                self._losses.failing(error.reason)
                 await self._sleep(wait)
             else:
                 return

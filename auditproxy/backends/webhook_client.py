@@ -113,11 +113,6 @@ class WebhookClient:
         self._slots = asyncio.Semaphore(connections)
         self._session: aiohttp.ClientSession | None = None
 
-    @property
-    def place(self) -> str:
-        """Scheme, host and port of the target."""
-        return self._target.place
-
     async def post(self, body: bytes) -> bytes | None:
         """One attempt; the answer's body, None when it cannot be had. Raises WebhookError."""
         place = self._target.place

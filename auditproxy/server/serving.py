@@ -9,17 +9,17 @@ fails it, because Python's ssl cannot ask for a certificate without verifying it
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from auditproxy.request import clienthello
 from auditproxy.request.proxyprotocol import ProxyProtocolError, missing, source
 from auditproxy.server.clientserver import ClientServer
 from auditproxy.server.connection import ClientConnection
 from auditproxy.server.connectionlimits import ConnectionLimits, Lease
 from auditproxy.server.handler import Handler
 from auditproxy.server.listener import BACKLOG, Listener, fault_text, fault_word
-from auditproxy.server.serving_tls import ServingError
+from auditproxy.server.serving_tls import ServingContext, ServingError
 
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds for a TLS handshake."""
@@ -34,7 +34,7 @@ class Serving:
     def __init__(
         self,
         handler: Handler,
-        tls: ssl.SSLContext | None,
+        tls: ServingContext | None,
         *,
         report: Callable[[str], None],
         limits: ConnectionLimits | None = None,
@@ -138,10 +138,13 @@ class Serving:
             if self.tls is None:
                 await loop.connect_accepted_socket(connection, accepted)
             else:
+                async with asyncio.timeout(HANDSHAKE_TIMEOUT):
+                    speaks_tls13 = await _speaks_tls13(accepted)
                 await loop.connect_accepted_socket(
                     connection,
                     accepted,
-                    ssl=self.tls,
+                    # Older sessions could be resumed in a context that they share.
+                    ssl=self.tls if speaks_tls13 else self.tls.make_again(),
                     ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
                     ssl_shutdown_timeout=TLS_SHUTDOWN_TIMEOUT,
                 )
@@ -176,6 +179,35 @@ class Serving:
             self._listener.close()
             self._listener = None
         self.server.pre_shutdown()
+
+
+async def _speaks_tls13(accepted: socket.socket) -> bool:
+    """Look at what a client begins with, and leave it there; raises OSError."""
+    data = await _peek(accepted, 1)
+    # Twice at most: the record's length, and then all of it.
+    for _ in range(2):
+        if more := clienthello.missing(data):
+            data = await _peek(accepted, len(data) + more)
+    return clienthello.offers_tls13(data)
+
+
+async def _peek(accepted: socket.socket, size: int) -> bytes:
+    """Wait until so many bytes have come, or the end; raises OSError."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
+    loop.add_reader(accepted.fileno(), _set, ready)
+    try:
+        await ready
+        return accepted.recv(clienthello.LONGEST_RECORD + 8, socket.MSG_PEEK)
+    finally:
+        loop.remove_reader(accepted.fileno())
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+
+
+def _set(ready: "asyncio.Future[None]") -> None:
+    if not ready.done():
+        ready.set_result(None)
 
 
 def _peer(accepted: socket.socket) -> str:

@@ -19,7 +19,6 @@ class Receiver:
         self.probed = 0
         self.state = SinkState(
             self.told.losses,
-            "/var/log/audit.log",
             mode=mode,
             clock=lambda: self.told.now,
             waiting=lambda: self.waiting,
@@ -34,7 +33,9 @@ class Receiver:
 
     def lose(self, reason: str) -> None:
         """Lose an event."""
-        self.told.losses.lost(1, plugin="log", reason=reason, text="no space left on device")
+        self.told.losses.lost(
+            1, plugin="log", reason=reason, text="/log: full", public="no space left on device"
+        )
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -43,13 +44,11 @@ def test_failing(mode: str) -> None:
     receiver = Receiver(mode)
     assert receiver.state.name == "audit-log"
     assert receiver.state.check() is True
-    assert receiver.state.describe() == ("audit-log /var/log/audit.log taking events",)
+    assert receiver.state.describe() == ("audit-log: taking events",)
     receiver.lose("disk-full")
     strict = mode == "blocking-strict"
     assert receiver.state.check() == ("no space left on device" if strict else True)
-    assert receiver.state.describe() == (
-        "audit-log /var/log/audit.log not taking events: no space left on device",
-    )
+    assert receiver.state.describe() == ("audit-log: not taking events: no space left on device",)
     assert not receiver.state.is_well()
     receiver.told.losses.delivered()
     assert receiver.state.check() is True
@@ -65,9 +64,7 @@ def test_stalled(mode: str) -> None:
     receiver.stalled = 12.3
     fault = "a write has taken 12 s so far"
     assert receiver.state.check() == (True if mode == "batch" else fault)
-    assert receiver.state.describe() == (
-        f"audit-log /var/log/audit.log not taking events: {fault}, 7 wait",
-    )
+    assert receiver.state.describe() == (f"audit-log: not taking events: {fault}, 7 wait",)
     receiver.stalled = 0.0
     assert receiver.state.check() is True
 
@@ -99,9 +96,7 @@ def test_recovers_without_requests() -> None:
     receiver.told.now += PROBE_INTERVAL
     assert receiver.state.check() is True
     assert receiver.probed == 2
-    assert receiver.state.describe() == (
-        "audit-log /var/log/audit.log not taking events: no space left on device",
-    )
+    assert receiver.state.describe() == ("audit-log: not taking events: no space left on device",)
 
 
 def test_an_attempt_that_failed() -> None:
