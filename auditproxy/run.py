@@ -181,7 +181,8 @@ async def build(
         report(fault_text(error, "--health-bind-address"))
 
     health = HealthServer(
-        metrics.registry,
+        metrics.few,
+        metrics.requests.registry,
         accepting_failed=accepting_probes_failed,
         pushed_out=lambda: metrics.connection_refused("health"),
     )
