@@ -24,7 +24,7 @@ from auditproxy.apis.status import (
     new_unauthorized,
 )
 from auditproxy.apis.user import NOBODY, UserInfo
-from auditproxy.audit.annotations import UPSTREAM_ERROR
+from auditproxy.audit.annotations import ENDED, UPSTREAM_ERROR
 from auditproxy.audit.backend import Outcome
 from auditproxy.audit.context import AuditContext
 from auditproxy.authentication.authenticator import attempted_methods
@@ -40,6 +40,7 @@ from auditproxy.request.sourceips import source_ips
 from auditproxy.request.target import TargetError, parse_target
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
 from auditproxy.server.connection import ClientConnection, ClientRequest
+from auditproxy.server.farewell import Farewell
 from auditproxy.server.recorder import Recorder
 from auditproxy.server.responsewriters import Answered, Refused, internal_error
 from auditproxy.server.services import Services
@@ -87,6 +88,7 @@ class Exchange:
         self.wanted: UserInfo | None = None
         self.expired = False
         self.waits_for_sink = False
+        self.farewell: Farewell | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._started_emitted = False
         self._open: Gauge | None = None
@@ -201,11 +203,9 @@ class Exchange:
     async def request_received(self) -> None:
         """Emit RequestReceived, stored when this returns if the mode waits; raises Refused."""
         outcome = self.emit(Stage.REQUEST_RECEIVED)
-        if not isinstance(outcome, bool):
-            self.waits_for_sink = True
-            outcome = await outcome
+        self.waits_for_sink = True
+        if outcome if isinstance(outcome, bool) else await outcome:
             self.waits_for_sink = False
-        if outcome:
             return
         self.services.metrics.rejected()
         self.context.finished = True
@@ -230,7 +230,7 @@ class Exchange:
 
         The client has its answer; its next request waits no longer than a request may take.
         """
-        if not self._deliveries or self.expired:
+        if self.expired or not self._deliveries:
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.services.limits.request_timeout / 1e9):
@@ -273,6 +273,14 @@ class Exchange:
             self.cut(error.reason)
         else:
             self.context.annotate(UPSTREAM_ERROR, error.reason)
+
+    def end_at_shutdown(self) -> None:
+        """The proxy stops: tell the client, where that is possible, and the event why it ends."""
+        self.context.annotate(ENDED, "the proxy was shut down")
+        if self.farewell is not None:
+            self.farewell.say(self.connection.transport)
+        if self.task is not None:
+            self.task.cancel()
 
     def client_left(self) -> None:
         """The client closed its connection before the end."""

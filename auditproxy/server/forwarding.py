@@ -29,10 +29,11 @@ from auditproxy.request.headers import (
 from auditproxy.server.captures import Copy
 from auditproxy.server.credentials import CredentialError
 from auditproxy.server.exchange import Exchange
+from auditproxy.server.farewell import Farewell
 from auditproxy.server.relay import ResponseRelay
 from auditproxy.server.responsewriters import Answered, Refused, head_bytes
+from auditproxy.server.upgrade import WEBSOCKET, tie
 from auditproxy.server.upgrade import Refused as UpgradeRefused
-from auditproxy.server.upgrade import tie
 from auditproxy.server.upstream import ResponseHead, UpstreamRequest
 
 SMALL_BODY = 64 * 1024
@@ -224,6 +225,15 @@ def note_answer(exchange: Exchange, relay: ResponseRelay) -> None:
         )
 
 
+def farewell_for(exchange: Exchange, head: ResponseHead) -> Farewell | None:
+    """What can be said in this tunnel should we have to end it; None in one of SPDY."""
+    if (upgrade_token(exchange.headers) or b"").lower() != WEBSOCKET:
+        return None
+    agreed = [value for name, value in head.headers if name.lower() == b"sec-websocket-protocol"]
+    protocol = agreed[0].decode("latin-1").strip() if len(agreed) == 1 else ""
+    return Farewell(protocol, exchange.info.subresource)
+
+
 async def tunnel(exchange: Exchange, request: UpstreamRequest) -> None:
     """An upgrade: tie both connections together after a verified 101, or relay the refusal."""
     connection = exchange.connection
@@ -250,7 +260,10 @@ async def tunnel(exchange: Exchange, request: UpstreamRequest) -> None:
             response_headers(switched.head.headers, audit_id="", upgrade=True),
         )
     )
-    tying = asyncio.ensure_future(tie(connection, switched))
+    farewell = exchange.farewell = farewell_for(exchange, switched.head)
+    tying = asyncio.ensure_future(
+        tie(connection, switched, follow=farewell.frames.follow if farewell else None)
+    )
     try:
         await asyncio.shield(tying)
     except asyncio.CancelledError:

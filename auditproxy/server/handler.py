@@ -203,9 +203,10 @@ class Handler:
 
     async def end_long_running(self) -> None:
         """End every request that is still under way; each emits its last event."""
-        tasks = {exchange.task for exchange in self._active if exchange.task is not None}
-        for task in tasks:
-            task.cancel()
+        exchanges = tuple(self._active)
+        tasks = {exchange.task for exchange in exchanges if exchange.task is not None}
+        for exchange in exchanges:
+            exchange.end_at_shutdown()
         if tasks:
             await asyncio.wait(tasks, timeout=5.0)
 
