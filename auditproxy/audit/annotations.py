@@ -20,6 +20,7 @@ REMOVED_RELEASE = "k8s.io/removed-release"
 ISSUED_CREDENTIAL = "authentication.kubernetes.io/issued-credential-id"
 UPSTREAM_ERROR = "auditproxy.io/upstream-error"
 RETRIED = "auditproxy.io/retried"
+ENDED = "auditproxy.io/ended"
 
 ALLOW = "allow"
 FORBID = "forbid"
