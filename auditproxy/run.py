@@ -19,7 +19,7 @@ from auditproxy import operatorlog
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.metrics import Metrics
 from auditproxy.auditbackends import AuditSink, open_backends
-from auditproxy.composition import NANOSECONDS, Composed
+from auditproxy.composition import NANOSECONDS, Composed, describe_authentication
 from auditproxy.files import Files, FilesError, read_files
 from auditproxy.logbackend import LogFileError, log_fault
 from auditproxy.options import (
@@ -74,7 +74,7 @@ def check(options: Options, *, strict: bool = False) -> tuple[str, ...]:
     except FilesError as error:
         faults += error.faults
     else:
-        faults += files.warnings if strict else ()
+        faults += files.misspelt if strict else ()
     if fault := log_fault(options.audit_log):
         faults.append(fault)
     try:
@@ -192,6 +192,7 @@ async def build(
     certificate = serving_certificate(options, make=True) if tls else None
     for warning in files.warnings:
         operatorlog.warn(warning)
+    operatorlog.info(describe_authentication(options, files))
     for note in (*files.notes, *(certificate.notes if certificate else ())):
         operatorlog.info(note)
     context = listener_context(options, certificate.pair, files) if certificate else None
