@@ -9,13 +9,14 @@ serve(options)                   all of it, until SIGTERM or SIGINT
 import asyncio
 import gc
 import os
+import platform
 import resource
 import signal
 import sys
 import time
 from typing import Any
 
-from auditproxy import operatorlog
+from auditproxy import __version__, operatorlog
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.metrics import Metrics
 from auditproxy.auditbackends import AuditSink, open_backends
@@ -181,6 +182,7 @@ async def build(
     tune_tls_buffers()
     files = files or read_files(options)
     metrics = Metrics()
+    metrics.build_info(__version__, platform.python_version())
     report = operatorlog.limited(operatorlog.warn, time.monotonic)
     opened = (
         open_backends(options, metrics, operatorlog.warn, target=files.audit_webhook)

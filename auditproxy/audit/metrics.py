@@ -20,6 +20,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    ProcessCollector,
     disable_created_metrics,
 )
 
@@ -182,8 +183,20 @@ class Metrics:
         self.captures = CaptureMetrics(registry)
         self.token_cache = TokenCacheMetrics(registry)
         self.upstream = UpstreamMetrics(registry)
+        # Memory, CPU, descriptors and the start of the process, as every Go program exposes them.
+        ProcessCollector(registry=registry)
+        self._build = Gauge(
+            "auditproxy_build_info",
+            "Always 1; the labels are the versions of the proxy and of its Python.",
+            ("version", "python"),
+            registry=registry,
+        )
         self._known: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
         self._resources: set[tuple[str, str, str, str]] = set()
+
+    def build_info(self, version: str, python: str) -> None:
+        """What is running."""
+        self._build.labels(version, python).set(1)
 
     # --- audit -----------------------------------------------------------------
 
