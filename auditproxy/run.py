@@ -32,6 +32,7 @@ from auditproxy.options import (
     ServingOptions,
     UpstreamOptions,
 )
+from auditproxy.options.backends import describe_backends
 from auditproxy.reloadable import new_reloader
 from auditproxy.reloading import Reloader
 from auditproxy.server.certificates import CertificateError
@@ -307,7 +308,7 @@ async def serve(options: Options) -> int:
     # Whoever waits for this line may send signals from now on.
     operatorlog.info(
         f"serving on {shown_address(options.serving.bind_address, proxy.port)}, "
-        f"audit backend {proxy.backend}"
+        f"audit events go to {describe_backends(options.audit_log, options.audit_webhook)}"
     )
     tune_garbage_collector()
     share_interpreter()
