@@ -27,6 +27,7 @@ from auditproxy.flags.serve import files_only, options_from
 from auditproxy.kubeconfig_command import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.kubeconfig_command import KubeconfigError, make_kubeconfig
 from auditproxy.options import Options, validate
+from auditproxy.standardstreams import nobody_reads, one_line, refusal
 
 OK = 0
 FAILURE = 1
@@ -157,10 +158,11 @@ def main(
     except KeyboardInterrupt:
         return FAILURE
     except BrokenPipeError:
-        return _nobody_reads()
+        nobody_reads()
+        return FAILURE
     except OSError as error:
         # Whatever the system refuses, a folder or a port: it names it, and is no fault of ours.
-        sys.stderr.write(f"auditproxy: error: {_one_line(_refusal(error))}\n")
+        sys.stderr.write(f"auditproxy: error: {one_line(refusal(error))}\n")
         return FAILURE
 
 
@@ -249,7 +251,7 @@ def _kubeconfig(parsed: Parsed) -> int:
     except KubeconfigError as error:
         return _refuse((str(error),))
     for warning in made.warnings:
-        sys.stderr.write(f"auditproxy: warning: {_one_line(warning)}\n")
+        sys.stderr.write(f"auditproxy: warning: {one_line(warning)}\n")
     return _print(made.text)
 
 
@@ -331,31 +333,13 @@ def _print(text: str) -> int:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        return _nobody_reads()
+        nobody_reads()
+        return FAILURE
     return OK
-
-
-def _nobody_reads() -> int:
-    """The reader of standard output has gone away, as ``head`` does: end without a word."""
-    # Python would flush again at exit and complain.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return FAILURE
-
-
-def _refusal(error: OSError) -> str:
-    """What the system refused, with the file where it names one."""
-    why = error.strerror or str(error) or type(error).__name__
-    return f"{error.filename} cannot be used: {why}" if error.filename else why
 
 
 def _refuse(faults: Sequence[str]) -> int:
     """Write each fault on a line of its own; the exit code for unusable settings."""
     for fault in faults:
-        sys.stderr.write(f"auditproxy: error: {_one_line(fault)}\n")
+        sys.stderr.write(f"auditproxy: error: {one_line(fault)}\n")
     return CONFIGURATION
-
-
-def _one_line(text: str) -> str:
-    """The text without line breaks, terminal sequences and characters that cannot be written."""
-    joined = " ".join(text.split())
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in joined)

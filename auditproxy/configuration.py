@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 from auditproxy.apis.status import go_quote
-from auditproxy.flags.pflag import BOOL, BYTES, DURATION, FLOAT, INT, LIST, closest
+from auditproxy.flags.pflag import BOOL, BYTES, FLOAT, INT, LIST, closest
 from auditproxy.flags.serve import SETTINGS
 from auditproxy.flags.settings import Setting
 
@@ -211,8 +211,7 @@ def _read_value(setting: Setting, node: yaml.Node) -> Any:
     try:
         return kind.parse(node.value)
     except ValueError as error:
-        example = f'; write it as "{setting.flag.shown_default}"' if kind is DURATION else ""
-        raise ValueError(f"{error}{example}") from None
+        raise ValueError(f"{go_quote(node.value)} is {error}") from None
 
 
 def _read_list(node: yaml.Node) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ any folder. The text holds whatever secret the user's entry holds.
 
 import base64
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,8 @@ def make_kubeconfig(
             "see kubectl config get-users"
         )
     cluster, warnings = _cluster(settings)
+    if any(user.value.get(key) for name in _USER_FILES[:1] for key in (name, f"{name}-data")):
+        warnings = (*warnings, _certificate_warning(context_name, paths))
     namespace = context.value.get("namespace")
     document = {
         "apiVersion": "v1",
@@ -140,6 +143,20 @@ def make_kubeconfig(
     }
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1 << 20)
     return ProxyKubeconfig(text, warnings)
+
+
+def _certificate_warning(context: str, paths: Sequence[Path]) -> str:
+    """What the proxy must have for a user with a client certificate."""
+    command = (
+        f"KUBECONFIG={shlex.quote(os.pathsep.join(map(str, paths)))} kubectl config view "
+        f"--raw --minify --flatten --context={shlex.quote(context)} "
+        "-o jsonpath='{.clusters[0].cluster.certificate-authority-data}' | base64 -d > FILE"
+    )
+    return (
+        "the user has a client certificate, which the proxy recognises only with "
+        "--client-ca-file=FILE, the authority that signed it; for kind, minikube and kubeadm make "
+        f"FILE with: {command}"
+    )
 
 
 def _check_server(server: str) -> None:

@@ -10,17 +10,18 @@ import asyncio
 import gc
 import logging
 import os
+import platform
 import resource
 import signal
 import sys
 import time
 from typing import Any
 
-from auditproxy import descriptors, operatorlog
+from auditproxy import __version__, descriptors, operatorlog
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.metrics import Metrics
 from auditproxy.auditbackends import AuditSink, open_backends
-from auditproxy.composition import NANOSECONDS, Composed
+from auditproxy.composition import NANOSECONDS, Composed, describe_authentication
 from auditproxy.files import Files, FilesError, read_files
 from auditproxy.logbackend import LogFileError, log_fault
 from auditproxy.operatorlines import OperatorLines
@@ -33,6 +34,7 @@ from auditproxy.options import (
     ServingOptions,
     UpstreamOptions,
 )
+from auditproxy.options.backends import describe_backends
 from auditproxy.reloadable import new_reloader
 from auditproxy.reloading import Reloader
 from auditproxy.server.certificates import CertificateError
@@ -81,7 +83,7 @@ def check(options: Options, *, strict: bool = False) -> tuple[str, ...]:
     except FilesError as error:
         faults += error.faults
     else:
-        faults += files.warnings if strict else ()
+        faults += files.misspelt if strict else ()
     if fault := log_fault(options.audit_log):
         faults.append(fault)
     try:
@@ -190,6 +192,7 @@ async def build(
     tune_tls_buffers()
     files = files or read_files(options)
     metrics = Metrics()
+    metrics.build_info(__version__, platform.python_version())
     report = operatorlog.limited(operatorlog.warn, time.monotonic)
     opened = (
         open_backends(options, metrics, operatorlog.warn, target=files.audit_webhook)
@@ -201,6 +204,7 @@ async def build(
     certificate = serving_certificate(options, make=True) if tls else None
     for warning in files.warnings:
         operatorlog.warn(warning)
+    operatorlog.info(describe_authentication(options, files))
     for note in (*files.notes, *(certificate.notes if certificate else ())):
         operatorlog.info(note)
     context = listener_context(options, certificate.pair, files) if certificate else None
@@ -357,7 +361,7 @@ async def _serve(options: Options, lines: OperatorLines) -> int:
     # Whoever waits for this line may send signals from now on.
     operatorlog.info(
         f"serving on {shown_address(options.serving.bind_address, proxy.port)}, "
-        f"audit backend {proxy.backend}"
+        f"audit events go to {describe_backends(options.audit_log, options.audit_webhook)}"
     )
     tune_garbage_collector()
     share_interpreter()

@@ -160,11 +160,11 @@ FAULTS = [
     ),
     (
         'serving:\n  requestTimeout: "60"\n',
-        '4: serving.requestTimeout: time: missing unit in duration "60"; write it as "1m0s"',
+        '4: serving.requestTimeout: "60" is not a duration; give one with its unit, as 300ms, 1m30s or 1h',
     ),
     (
         "serving:\n  bindAddress: localhost\n",
-        '4: serving.bindAddress: failed to parse IP: "localhost"',
+        '4: serving.bindAddress: "localhost" is not an IP address',
     ),
     (
         "authentication:\n  anonymousAuth: 'false'\n",
@@ -188,7 +188,7 @@ FAULTS = [
     ),
     (
         "audit:\n  auditCaptureRequestLimit: 3MB\n",
-        '4: audit.auditCaptureRequestLimit: "3MB" is no number of bytes; give one as 4096 or 8MiB',
+        '4: audit.auditCaptureRequestLimit: "3MB" is not a number of bytes; give one as 4096 or 8MiB',
     ),
     ("audit: yes\n", '3: audit: "yes" (true or false) is no mapping; write key: value below'),
     ("audit: []\n", "3: audit: a list is no mapping; write key: value below"),

@@ -296,3 +296,14 @@ def test_texts_read_back(tmp_path_factory: pytest.TempPathFactory, text: str) ->
     document = yaml.safe_load(make(folder, name=text).text)
     assert document["current-context"] == text
     assert document["users"][0]["user"] == {"token": text}
+
+
+@pytest.mark.parametrize("key", ["client-certificate", "client-certificate-data"])
+def test_what_a_client_certificate_needs(key: str, folder: Path) -> None:
+    """C1: the flag of the proxy, and the command that makes its file; nothing for a token."""
+    write(folder / ".kube" / "config", kubeconfig({key: "Yw==", "client-key-data": "aw=="}))
+    (warning,) = make(folder, embed_certs=False).warnings
+    assert "--client-ca-file=FILE" in warning
+    assert f"KUBECONFIG={folder}/.kube/config kubectl config view" in warning
+    assert "--context=dev" in warning
+    assert "base64 -d > FILE" in warning

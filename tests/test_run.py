@@ -171,7 +171,7 @@ async def test_serve_and_stop(tmp_path: Path) -> None:
             said = "".join(proxy.lines)
             assert "self-signed certificate" in said
             assert "the upstream is kubeconfig" in said
-            assert "audit backend ignoreErrors<log>" in said
+            assert f"audit events go to {tmp_path}/audit.log (blocking)" in said
             assert (await proxy.health("/readyz")).body == b"ok"
             assert (await proxy.ask(request())).body == b"ok"
             await proxy.until_written(2)

@@ -56,7 +56,7 @@ async def test_both_backends(tmp_path: Path) -> None:
         user = {"client-certificate": "client.crt", "client-key": "client.key"}
         cluster = {"server": receiver.url, "certificate-authority": str(ca)}
         async with started(upstream.port, tmp_path, webhook_flag(tmp_path, cluster, user)) as proxy:
-            await proxy.until_said("union[ignoreErrors<log>,buffered<webhook>]")
+            await proxy.until_said("audit.log (blocking) and the webhook of ")
             for _ in range(5):
                 assert (await proxy.ask(request())).status == 200
             reader, writer = await proxy.connect()
@@ -133,7 +133,7 @@ async def test_truncated_events(tmp_path: Path) -> None:
             "--audit-log-truncate-max-event-size=10",
         ) as proxy,
     ):
-        await proxy.until_said("truncate<ignoreErrors<log>>")
+        await proxy.until_said("audit.log (blocking, truncated)")
         assert (await proxy.ask(request())).status == 200
         metrics = (await proxy.health("/metrics")).body
         assert b'apiserver_audit_error_total{plugin="truncate"} 2.0' in metrics

@@ -17,6 +17,7 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
+    ProcessCollector,
     disable_created_metrics,
 )
 
@@ -159,6 +160,18 @@ class Metrics:
         self.captures = CaptureMetrics(registry)
         self.token_cache = TokenCacheMetrics(registry)
         self.upstream = UpstreamMetrics(registry)
+        # Memory, CPU, descriptors and the start of the process, as every Go program exposes them.
+        ProcessCollector(registry=registry)
+        self._build = Gauge(
+            "auditproxy_build_info",
+            "Always 1; the labels are the versions of the proxy and of its Python.",
+            ("version", "python"),
+            registry=registry,
+        )
+
+    def build_info(self, version: str, python: str) -> None:
+        """What is running."""
+        self._build.labels(version, python).set(1)
 
     # --- audit -----------------------------------------------------------------
 

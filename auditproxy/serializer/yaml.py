@@ -280,7 +280,7 @@ def _bytes_order(key: str) -> str:
 def _go_float(value: float) -> bytes:
     """A float as encoding/json writes it: no exponent from 1e-6 up to 1e21."""
     if math.isnan(value) or math.isinf(value):
-        raise YAMLError("json: unsupported value: infinite, or not a number")
+        raise YAMLError("unsupported value: infinite, or not a number")
     if value == 0 or 1e-6 <= abs(value) < 1e21:
         return f"{Decimal(repr(value)):f}".removesuffix(".0").encode()
     mantissa, _, exponent = f"{Decimal(repr(value)).normalize():e}".partition("e")

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography import x509
+
 from auditproxy.server.pemfiles import load_pair
 
 TLS_VERSIONS = {
@@ -39,6 +41,14 @@ def read_key_pair(certificate: str, private_key: str) -> KeyPair:
             f"cannot be used: {why}"
         ) from None
     return pair
+
+
+def certificate_end(pair: KeyPair) -> float | None:
+    """When the certificate ends, seconds since the epoch; None for one that cannot be read."""
+    try:
+        return x509.load_pem_x509_certificate(pair.certificate).not_valid_after_utc.timestamp()
+    except ValueError:
+        return None
 
 
 class ServingContext(ssl.SSLContext):
