@@ -160,9 +160,17 @@ class Parsed:
     wants_help: bool
     warnings: tuple[str, ...] = ()
     """What still works and will not for ever."""
+    help_topic: str = ""
+    """What help is wanted about, as in ``--help=audit``; empty without a topic."""
 
 
-HELP = Flag("help", BOOL, False, "Print this help and exit.", shorthand="h")
+HELP = Flag(
+    "help",
+    BOOL,
+    False,
+    "Print this help and exit. --help=all has every flag, --help=WORD those with it in their name.",
+    shorthand="h",
+)
 
 
 def parse(words: Sequence[str], flags: Sequence[Flag]) -> Parsed:
@@ -196,13 +204,14 @@ class _Parser:
                 self._short(word, by_letter)
             else:
                 self.arguments.append(word)
-        wants_help = bool(self.values.pop("help", False))
+        wanted = self.values.pop("help", False)
         return Parsed(
             self.values,
             tuple(self.arguments),
             tuple(self.faults),
-            wants_help,
+            bool(wanted),
             tuple(self.warnings),
+            wanted if isinstance(wanted, str) else "",
         )
 
     def _long(self, word: str, by_name: Mapping[str, Flag]) -> None:
@@ -258,6 +267,9 @@ class _Parser:
         try:
             value = flag.kind.parse(text)
         except ValueError as error:
+            if flag.name == "help" and text:
+                self.values["help"] = text
+                return
             self.faults.append(
                 f"invalid argument {go_quote(text)} for {go_quote(flag.spelling)} flag: {error}"
             )
