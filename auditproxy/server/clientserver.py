@@ -11,6 +11,9 @@ from auditproxy.server.connection import MAXIMUM_HEAD, ClientConnection, ClientR
 IDLE_TIMEOUT = 90.0
 """Seconds a connection may be silent between requests."""
 
+MAXIMUM_HEADERS = 4096
+"""Header lines of one request."""
+
 
 class ClientServer(web.Server):
     """Makes a ClientConnection for each accepted connection."""
@@ -25,7 +28,7 @@ class ClientServer(web.Server):
             auto_decompress=False,
             max_line_size=MAXIMUM_HEAD,
             max_field_size=MAXIMUM_HEAD,
-            max_headers=4096,
+            max_headers=MAXIMUM_HEADERS,
             lingering_time=2.0,
         )
         self.on_unparsed = on_unparsed
