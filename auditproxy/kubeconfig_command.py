@@ -150,7 +150,7 @@ def _check_server(server: str) -> None:
         sound = False
     if not sound or any(char.isspace() for char in server):
         raise KubeconfigError(
-            f"--server {server!r} is no URL; give one as https://auditproxy.example.com:6443"
+            f"--server {server!r} is not a valid URL; give one such as https://auditproxy.example.com:6443"
         )
 
 
@@ -204,7 +204,7 @@ def _load(path: Path) -> Mapping[str, Any]:
         line = f":{mark.line + 1}" if mark is not None else ""
         raise KubeconfigError(f"{path}{line}: not valid YAML; see kubectl config view") from None
     if not isinstance(document, dict):
-        raise KubeconfigError(f"{path} is no kubeconfig; see kubectl config view")
+        raise KubeconfigError(f"{path} is not a kubeconfig; see kubectl config view")
     return document
 
 
@@ -219,7 +219,7 @@ def _named(
         value = (entry.get(member) or {}) if isinstance(entry, dict) else None
         if not isinstance(name, str) or not isinstance(value, dict):
             raise KubeconfigError(
-                f"{path}: {key} is no list of name and {member}; see kubectl config view"
+                f"{path}: {key} is not a list of name and {member}; see kubectl config view"
             )
         pairs.append((name, value))
     return pairs
@@ -246,11 +246,11 @@ def _cluster(settings: Mapping[str, Any]) -> tuple[dict[str, str], tuple[str, ..
     content = _read(Path(authority), "--certificate-authority")
     if b"PRIVATE KEY-----" in content:
         raise KubeconfigError(
-            f"--certificate-authority {authority} holds a private key; "
+            f"--certificate-authority {authority} has a private key; "
             "give a file with certificates only"
         )
     if b"-----BEGIN CERTIFICATE-----" not in content:
-        raise KubeconfigError(f"--certificate-authority {authority} holds no PEM certificate")
+        raise KubeconfigError(f"--certificate-authority {authority} has no PEM certificate")
     if settings["embed-certs"]:
         data = base64.b64encode(content).decode("ascii")
         return {"server": server, "certificate-authority-data": data}, ()

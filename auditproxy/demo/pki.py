@@ -219,11 +219,11 @@ def _read_authority(folder: Path) -> _Authority:
         ) from None
     except (ValueError, TypeError):
         raise PkiError(
-            f"{certificate_path} and {key_path} are no certificate and key in PEM; "
+            f"{certificate_path} and {key_path} are not a certificate and key in PEM; "
             "make new ones with auditproxy certs in another folder"
         ) from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise PkiError(f"{key_path} holds no ECDSA key; only what auditproxy certs made is used")
+        raise PkiError(f"{key_path} is not an ECDSA key; use a folder that auditproxy certs made")
     return _Authority(certificate, key)
 
 

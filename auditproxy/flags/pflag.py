@@ -85,7 +85,9 @@ def parse_bytes(text: str) -> int:
     """A number of bytes: ``4096``, ``512KiB``, ``8MiB``, ``1GiB``, or with Ki, Mi and Gi."""
     match = _BYTES.fullmatch(text)
     if match is None:
-        raise ValueError(f"{go_quote(text)} is no number of bytes; give one as 4096 or 8MiB")
+        raise ValueError(
+            f"{go_quote(text)} is not a number of bytes; give one such as 4096 or 8MiB"
+        )
     return int(match[1]) * _BYTE_UNITS[match[2]]
 
 
@@ -112,7 +114,7 @@ def parse_list(text: str) -> tuple[str, ...]:
     try:
         rows = list(csv.reader([text], strict=True))
     except csv.Error as error:
-        raise ValueError(f"{go_quote(text)} is no comma separated list: {error}") from None
+        raise ValueError(f"{go_quote(text)} is not a comma-separated list: {error}") from None
     return tuple(rows[0]) if rows else ()
 
 

@@ -1,10 +1,12 @@
 """Help: examples first, groups on demand (faults from outside, D)."""
 
+import re
 import shlex
 
 import pytest
 
 from auditproxy.cli import commands
+from auditproxy.flags.command import Command
 from auditproxy.flags.help import GROUPS, WIDTH, command_help, overview
 from auditproxy.flags.pflag import parse
 from auditproxy.flags.serve import FLAGS
@@ -20,21 +22,21 @@ SERVE = next(command for command in COMMANDS if command.name == "serve")
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_examples_come_first_and_work(monkeypatch: pytest.MonkeyPatch, command: object) -> None:
+def test_examples_come_first_and_work(monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
     """D: every subcommand's help begins with examples, whose flags exist."""
     monkeypatch.setenv("COLUMNS", "80")
-    text = command_help(command)  # type: ignore[arg-type]
+    text = command_help(command)
     assert text.index("\nExamples:\n") < text.index("lags:\n")
-    assert command.examples  # type: ignore[attr-defined]
-    for _, line in command.examples:  # type: ignore[attr-defined]
+    assert command.examples
+    for _, line in command.examples:
         assert f"\n  {line}\n" in text
         words = shlex.split(line.replace("<(", "").replace(")", ""))
         start = words.index("auditproxy")
         end = next((i for i, word in enumerate(words) if word in ("|", ">")), len(words))
-        assert words[start + 1] == command.name  # type: ignore[attr-defined]
-        parsed = parse(words[start + 2 : end], command.flags)  # type: ignore[attr-defined]
+        assert words[start + 1] == command.name
+        parsed = parse(words[start + 2 : end], command.flags)
         assert parsed.faults == ()
-        assert set(parsed.arguments) <= set(command.words)  # type: ignore[attr-defined]
+        assert set(parsed.arguments) <= set(command.words)
 
 
 def test_serve_is_short_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,3 +116,16 @@ def test_overview() -> None:
     text = overview(COMMANDS)
     assert all(f"\n  {command.name} " in text for command in COMMANDS)
     assert max(len(line) for line in text.splitlines()) <= WIDTH
+
+
+UNNATURAL = re.compile(
+    r"\b(told|tells?|believed?|believes|nobody|somebody|everybody|whoever|whom|counts|is no|are no"
+    r"|what is|learns|knows of|anew|hangs? on|be it)\b",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_plain_english(command: Command) -> None:
+    """D: help reads as an engineer would write it; these words begin sentences that do not."""
+    assert UNNATURAL.findall(command_help(command, "all")) == []

@@ -124,7 +124,7 @@ def test_values(words: list[str], values: dict[str, object]) -> None:
         (
             ["--limit=8MB"],
             'invalid argument "8MB" for "--limit" flag: '
-            '"8MB" is no number of bytes; give one as 4096 or 8MiB',
+            '"8MB" is not a number of bytes; give one such as 4096 or 8MiB',
         ),
     ],
 )
@@ -223,7 +223,7 @@ def test_bytes(text: str, number: int) -> None:
 @pytest.mark.parametrize("text", ["", "-1", "8MB", "1.5MiB", "MiB", "8 MiB", "1K i"])
 def test_no_bytes(text: str) -> None:
     """Decimal units are not guessed at."""
-    with pytest.raises(ValueError, match="is no number of bytes"):
+    with pytest.raises(ValueError, match="is not a number of bytes"):
         parse_bytes(text)
 
 
