@@ -34,6 +34,13 @@ FLAGS = (
 )
 """Every flag of ``auditproxy certs``."""
 
+EXAMPLES = (
+    ("Authority, serving certificate, front proxy.", "auditproxy certs"),
+    ("A client in two groups.", "auditproxy certs --client=alice=dev+ops"),
+    ("Another name for the serving certificate.", "auditproxy certs --host=proxy.example.com"),
+)
+"""What help shows first: a comment and a command line."""
+
 
 class CertsError(Exception):
     """Flags that cannot be used; the text names the flag and the fix."""

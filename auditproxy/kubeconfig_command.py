@@ -66,6 +66,19 @@ FLAGS = (
 )
 """Every flag of ``auditproxy kubeconfig``."""
 
+EXAMPLES = (
+    (
+        "For a proxy that auditproxy serve started in this folder.",
+        "auditproxy kubeconfig > audited.kubeconfig",
+    ),
+    (
+        "For a proxy elsewhere.",
+        "auditproxy kubeconfig --server=https://proxy.example.com:6443 "
+        "--certificate-authority=ca.crt",
+    ),
+)
+"""What help shows first: a comment and a command line."""
+
 _USER_FILES = ("client-certificate", "client-key")
 
 

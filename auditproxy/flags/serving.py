@@ -1,6 +1,6 @@
 """The flags of the listener, of the upstream, of health and of the lines for operators."""
 
-from auditproxy.flags.pflag import DURATION, INT, IP, LIST, STRING
+from auditproxy.flags.pflag import BOOL, DURATION, INT, IP, LIST, STRING
 from auditproxy.flags.settings import setting
 
 SERVING_SETTINGS = (
@@ -88,7 +88,8 @@ SERVING_SETTINGS = (
         "serving.max_connections",
         "max-connections",
         INT,
-        "Maximum number of client connections; more are closed at once. 0 means no limit.",
+        "Maximum number of client connections; more are closed at once. 0, or more than the limit "
+        "of open files allows, means as many as that allows.",
     ),
     setting(
         "serving.max_connections_per_address",
@@ -150,6 +151,21 @@ SERVING_SETTINGS = (
         "Extra field, as key=value, on every forwarded request, such as "
         "auditproxy.io/via=auditproxy, so that an admission policy can refuse requests that "
         "bypassed the proxy. Clients that send this key themselves are refused. Empty means none.",
+    ),
+    setting(
+        "upstream.check_period",
+        "upstream-check-period",
+        DURATION,
+        "How often the proxy checks that the kube-apiserver answers, accepts its credential and "
+        "allows impersonation; /readyz follows the result. Checked sooner after failures. 0 "
+        "disables the check.",
+    ),
+    setting(
+        "upstream.required",
+        "require-upstream",
+        BOOL,
+        "Exit at once with code 1 if the kube-apiserver cannot serve requests at the start. "
+        "Otherwise the proxy starts, is not ready, and keeps checking.",
     ),
 )
 """In the order of help and documentation."""

@@ -124,7 +124,9 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *flags: str) -> Iterator[Cluster]:
+def running(
+    folder: Path, *flags: str, tokens: str = TOKENS, policy: str = POLICY
+) -> Iterator[Cluster]:
     """Start etcd and kube-apiserver in ``folder``, with more flags; both are stopped at the end."""
     binaries = assets()
     assert binaries is not None
@@ -132,8 +134,8 @@ def running(folder: Path, *flags: str) -> Iterator[Cluster]:
     create_pki(pki, server_names=("127.0.0.1", "localhost", "kubernetes.default.svc"))
     create_client(pki, "auditproxy", ("system:masters",))
     create_client(pki, "alice", ("dev",))
-    (folder / "tokens.csv").write_text(TOKENS, encoding="utf-8")
-    (folder / "policy.yaml").write_text(POLICY, encoding="utf-8")
+    (folder / "tokens.csv").write_text(tokens, encoding="utf-8")
+    (folder / "policy.yaml").write_text(policy, encoding="utf-8")
     subprocess.run(
         ["openssl", "genrsa", "-out", str(folder / "sa.key"), "2048"],
         check=True,

@@ -146,8 +146,10 @@ def compare(log: Path, theirs: dict[tuple[str, str], dict[str, Any]]) -> Report:
 
 
 @contextlib.contextmanager
-def proxied(cluster: Cluster, folder: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """``auditproxy serve`` as a process of its own, before the cluster."""
+def proxied(
+    cluster: Cluster, folder: Path, *flags: str
+) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """``auditproxy serve`` as a process of its own, with more flags, before the cluster."""
     (port, health) = free_ports(2)
     pki = cluster.folder / "pki"
     upstream = cluster.kubeconfig("upstream", certificate=pki / "auditproxy.crt")
@@ -172,6 +174,7 @@ def proxied(cluster: Cluster, folder: Path) -> Iterator[tuple[str, "subprocess.P
                 "--audit-log-maxsize=0",
                 "--audit-redact=none",
                 "--audit-authorization-annotations=review",
+                *flags,
             ],
             stderr=errors,
         )

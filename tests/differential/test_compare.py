@@ -1,0 +1,112 @@
+"""What counts as a difference, and how differences are named."""
+
+from typing import Any
+
+import pytest
+
+from tests.differential.compare import Report, compare
+
+TIME = "2026-11-27T20:00:00.000000Z"
+LINES = {"d-1": "GET /api/v1/pods", "d-2": "GET /apis"}
+
+
+def event(audit_id: str = "d-1", stage: str = "ResponseComplete", **more: Any) -> dict[str, Any]:
+    """An event."""
+    return {
+        "auditID": audit_id,
+        "stage": stage,
+        "verb": "create",
+        "requestURI": "/api/v1/pods",
+        "user": {"username": "jane"},
+        "sourceIPs": ["10.0.0.1"],
+        "requestReceivedTimestamp": TIME,
+        "stageTimestamp": TIME,
+        **more,
+    }
+
+
+def compared(theirs: dict[str, Any], ours: dict[str, Any], **flags: Any) -> Report:
+    """The report of one pair."""
+    return compare([event(**ours)], [event(**theirs)], LINES, **flags)
+
+
+def test_equal() -> None:
+    """Who the server sees the request from is not compared, whom it is for is."""
+    seen = {
+        "user": {"username": "proxy"},
+        "impersonatedUser": {"username": "jane"},
+        "sourceIPs": ["::1"],
+    }
+    report = compared(seen, {})
+    assert (report.events, report.equal, report.kinds) == (1, 1, {})
+    assert report.share == 1.0
+    seen["impersonatedUser"] = {"username": "joe"}
+    assert list(compared(seen, {}).kinds) == ["user"]
+
+
+def test_direct_requests_are_compared_exactly() -> None:
+    """The client itself has asked both."""
+    other = {"user": {"username": "joe"}}
+    assert list(compared(other, {}, direct={"d-1"}).kinds) == ["user"]
+    assert list(compared({"sourceIPs": ["::1"]}, {}, direct={"d-1"}).kinds) == ["sourceIPs"]
+    assert list(compared(other, {}, exact=True).kinds) == ["user"]
+    assert compared({"sourceIPs": ["::1"]}, {}, exact=True).kinds == {}
+
+
+def test_events_without_a_counterpart() -> None:
+    """An event on one side counts as unequal; other requests' events do not count at all."""
+    ours = [event(), event("d-2", "Panic"), event("other")]
+    theirs = [event("d-1", "RequestReceived"), event("other", "Panic")]
+    report = compare(ours, theirs, LINES)
+    assert (report.events, report.equal) == (3, 0)
+    assert set(report.kinds) == {
+        "only auditproxy has a ResponseComplete",
+        "only auditproxy has a Panic",
+        "only kube-apiserver has a RequestReceived",
+    }
+
+
+FAILED = {"status": "Failure", "reason": "NotFound", "code": 404}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "kind"),
+    [
+        ({"requestObject": {"a": 1}}, {}, "requestObject: only kube-apiserver has one"),
+        ({}, {"responseObject": {}}, "responseObject: only auditproxy has one"),
+        ({"responseStatus": FAILED}, {"responseStatus": {"code": 404}}, "responseStatus: only its code is known"),
+        ({"responseStatus": FAILED}, {"responseStatus": {**FAILED, "code": 403}}, "responseStatus.code"),
+        ({"responseObject": {"kind": "Pod"}}, {"responseObject": {"kind": "Status"}}, "responseObject: another kind of object"),
+        ({"responseObject": {"a": [{"b": 1}]}}, {"responseObject": {"a": [{"b": 2}]}}, "responseObject.a"),
+        ({"objectRef": {"name": "x"}}, {"objectRef": {"uid": "u"}}, "objectRef.name-,uid+"),
+        ({"requestObject": {"l": [{"cpu": "1k"}]}}, {"requestObject": {"l": [{"cpu": "1000"}]}}, "requestObject: the spelling of a Quantity"),
+        ({"requestObject": {"s": "1G"}}, {"requestObject": {"s": 1000000000}}, "requestObject: the spelling of a Quantity"),
+        ({"requestObject": {"t": None}}, {"requestObject": {"t": "0001-01-01T00:00:00Z"}}, "requestObject: the spelling of a time"),
+        ({"requestObject": {"p": "ClusterFirst"}}, {"requestObject": {"p": ""}}, "requestObject: a default in place of an empty member"),
+        ({"requestObject": {"l": [{"p": "a"}]}}, {"requestObject": {"l": [{"p": "b"}]}}, "requestObject.l[].p"),
+        ({"annotations": {"a": "1"}}, {}, "annotations[a] only in kube-apiserver"),
+        ({"annotations": {"a": "1"}}, {"annotations": {"a": "2"}}, "annotations[a]"),
+        ({}, {"annotations": {"b": ""}}, "annotations[b] only in auditproxy"),
+    ],
+)  # fmt: skip
+def test_kinds(theirs: dict[str, Any], ours: dict[str, Any], kind: str) -> None:
+    """A difference has a name that does not depend on the object."""
+    who = {"impersonatedUser": {"username": "jane"}}
+    report = compared({**theirs, **who}, ours)
+    assert list(report.kinds) == [kind]
+    assert (report.events, report.equal) == (1, 0)
+    assert kind in str(report)
+    assert "GET /api/v1/pods d-1" in report.kinds[kind].example
+
+
+def test_what_only_the_server_knows() -> None:
+    """Its admission's annotations are no difference; defaults in a request's object are none."""
+    theirs = {
+        "annotations": {
+            "pod-security.kubernetes.io/enforce-policy": "x",
+            "judge.example.com/seen": "yes",
+        },
+        "requestObject": {"a": 1, "b": 2},
+        "impersonatedUser": {"username": "jane"},
+    }
+    assert compared(theirs, {"requestObject": {"a": 1}}).equal == 1
