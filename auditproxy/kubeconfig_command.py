@@ -67,6 +67,19 @@ FLAGS = (
 )
 """Every flag of ``auditproxy kubeconfig``."""
 
+EXAMPLES = (
+    (
+        "For a proxy that auditproxy serve started in this folder.",
+        "auditproxy kubeconfig > audited.kubeconfig",
+    ),
+    (
+        "For a proxy elsewhere.",
+        "auditproxy kubeconfig --server=https://proxy.example.com:6443 "
+        "--certificate-authority=ca.crt",
+    ),
+)
+"""What help shows first: a comment and a command line."""
+
 _USER_FILES = ("client-certificate", "client-key")
 
 
@@ -167,7 +180,7 @@ def _check_server(server: str) -> None:
         sound = False
     if not sound or any(char.isspace() for char in server):
         raise KubeconfigError(
-            f"--server {server!r} is no URL; give one as https://auditproxy.example.com:6443"
+            f"--server {server!r} is not a valid URL; give one such as https://auditproxy.example.com:6443"
         )
 
 
@@ -221,7 +234,7 @@ def _load(path: Path) -> Mapping[str, Any]:
         line = f":{mark.line + 1}" if mark is not None else ""
         raise KubeconfigError(f"{path}{line}: not valid YAML; see kubectl config view") from None
     if not isinstance(document, dict):
-        raise KubeconfigError(f"{path} is no kubeconfig; see kubectl config view")
+        raise KubeconfigError(f"{path} is not a kubeconfig; see kubectl config view")
     return document
 
 
@@ -236,7 +249,7 @@ def _named(
         value = (entry.get(member) or {}) if isinstance(entry, dict) else None
         if not isinstance(name, str) or not isinstance(value, dict):
             raise KubeconfigError(
-                f"{path}: {key} is no list of name and {member}; see kubectl config view"
+                f"{path}: {key} is not a list of name and {member}; see kubectl config view"
             )
         pairs.append((name, value))
     return pairs
@@ -263,11 +276,11 @@ def _cluster(settings: Mapping[str, Any]) -> tuple[dict[str, str], tuple[str, ..
     content = _read(Path(authority), "--certificate-authority")
     if b"PRIVATE KEY-----" in content:
         raise KubeconfigError(
-            f"--certificate-authority {authority} holds a private key; "
+            f"--certificate-authority {authority} has a private key; "
             "give a file with certificates only"
         )
     if b"-----BEGIN CERTIFICATE-----" not in content:
-        raise KubeconfigError(f"--certificate-authority {authority} holds no PEM certificate")
+        raise KubeconfigError(f"--certificate-authority {authority} has no PEM certificate")
     if settings["embed-certs"]:
         data = base64.b64encode(content).decode("ascii")
         return {"server": server, "certificate-authority-data": data}, ()

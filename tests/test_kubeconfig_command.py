@@ -218,7 +218,7 @@ def test_warnings(folder: Path) -> None:
         ({"name": ""}, "--name is empty; give the new context a name"),
         (
             {"server": "proxy:6443"},
-            "--server 'proxy:6443' is no URL; give one as https://auditproxy.example.com:6443",
+            "--server 'proxy:6443' is not a valid URL; give one such as https://auditproxy.example.com:6443",
         ),
         (
             {"server": "http://proxy"},
@@ -230,12 +230,12 @@ def test_warnings(folder: Path) -> None:
         ),
         (
             {"certificate_authority": "HOME/key"},
-            "--certificate-authority HOME/key holds a private key; "
+            "--certificate-authority HOME/key has a private key; "
             "give a file with certificates only",
         ),
         (
             {"certificate_authority": "HOME/.kube/config"},
-            "--certificate-authority HOME/.kube/config holds no PEM certificate",
+            "--certificate-authority HOME/.kube/config has no PEM certificate",
         ),
     ],
 )
@@ -254,10 +254,10 @@ def test_faults_of_flags(folder: Path, flags: dict[str, str], text: str) -> None
         (kubeconfig({}, current=None), "has no current-context; give --context, one of dev"),
         ({"current-context": "x"}, "'x' is not in HOME; give one of none: it has no contexts"),
         (kubeconfig({}) | {"users": []}, "the user of context 'dev' is not in HOME"),
-        ([], "HOME is no kubeconfig; see kubectl config view"),
-        ({"users": [{"user": {}}]}, "HOME: users is no list of name and user"),
-        ({"users": [{"name": "a", "user": "token"}]}, "HOME: users is no list of name and user"),
-        ({"contexts": {"a": "b"}}, "HOME: contexts is no list of name and context"),
+        ([], "HOME is not a kubeconfig; see kubectl config view"),
+        ({"users": [{"user": {}}]}, "HOME: users is not a list of name and user"),
+        ({"users": [{"name": "a", "user": "token"}]}, "HOME: users is not a list of name and user"),
+        ({"contexts": {"a": "b"}}, "HOME: contexts is not a list of name and context"),
     ],
 )
 def test_faults_of_kubeconfigs(folder: Path, document: Any, text: str) -> None:

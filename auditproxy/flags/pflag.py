@@ -86,7 +86,7 @@ def parse_bytes(text: str) -> int:
     """A number of bytes: ``4096``, ``512KiB``, ``8MiB``, ``1GiB``, or with Ki, Mi and Gi."""
     match = _BYTES.fullmatch(text)
     if match is None:
-        raise ValueError("not a number of bytes; give one as 4096 or 8MiB")
+        raise ValueError("not a number of bytes; give one such as 4096 or 8MiB")
     return int(match[1]) * _BYTE_UNITS[match[2]]
 
 
@@ -121,7 +121,7 @@ def parse_list(text: str) -> tuple[str, ...]:
     try:
         rows = list(csv.reader([text], strict=True))
     except csv.Error as error:
-        raise ValueError(f"not a comma separated list: {error}") from None
+        raise ValueError(f"not a comma-separated list: {error}") from None
     return tuple(rows[0]) if rows else ()
 
 
@@ -169,9 +169,17 @@ class Parsed:
     wants_help: bool
     warnings: tuple[str, ...] = ()
     """What still works and will not for ever."""
+    help_topic: str = ""
+    """What help is wanted about, as in ``--help=audit``; empty without a topic."""
 
 
-HELP = Flag("help", BOOL, False, "Print this help and exit.", shorthand="h")
+HELP = Flag(
+    "help",
+    BOOL,
+    False,
+    "Print this help and exit. --help=all has every flag, --help=WORD those with it in their name.",
+    shorthand="h",
+)
 
 
 def parse(words: Sequence[str], flags: Sequence[Flag]) -> Parsed:
@@ -205,13 +213,14 @@ class _Parser:
                 self._short(word, by_letter)
             else:
                 self.arguments.append(word)
-        wants_help = bool(self.values.pop("help", False))
+        wanted = self.values.pop("help", False)
         return Parsed(
             self.values,
             tuple(self.arguments),
             tuple(self.faults),
-            wants_help,
+            bool(wanted),
             tuple(self.warnings),
+            wanted if isinstance(wanted, str) else "",
         )
 
     def _long(self, word: str, by_name: Mapping[str, Flag]) -> None:
@@ -267,6 +276,9 @@ class _Parser:
         try:
             value = flag.kind.parse(text)
         except ValueError as error:
+            if flag.name == "help" and text:
+                self.values["help"] = text
+                return
             self.faults.append(
                 f"invalid argument {go_quote(text)} for {go_quote(flag.spelling)} flag: {error}"
             )

@@ -120,7 +120,7 @@ def test_values(words: list[str], values: dict[str, object]) -> None:
         (
             ["--limit=8MB"],
             'invalid argument "8MB" for "--limit" flag: '
-            "not a number of bytes; give one as 4096 or 8MiB",
+            "not a number of bytes; give one such as 4096 or 8MiB",
         ),
     ],
 )
