@@ -115,6 +115,15 @@ def kind(raw: bytes) -> str:
     return found if isinstance(found, str) else ""
 
 
+def word(object_members: Members, name: str) -> str:
+    """A member of an object as text, empty when it is absent or something else."""
+    try:
+        found = json.decode(bytes(object_members[name]))
+    except (KeyError, SerializationError):
+        return ""
+    return found if isinstance(found, str) else ""
+
+
 def metadata(object_members: Members) -> ObjectMetadata:
     """What objectRef takes from an object's metadata; absent members are empty."""
     try:

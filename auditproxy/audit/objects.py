@@ -19,6 +19,7 @@ from auditproxy.audit import bodies
 from auditproxy.serializer import cbor, json, protobuf, yaml
 from auditproxy.serializer.errors import ProtobufError, SerializationError
 from auditproxy.serializer.protobuf import ObjectMeta as ObjectMetadata
+from auditproxy.serializer.spelling import unusual
 from auditproxy.serializer.wiredecoder import Decoder
 
 JSON = "application/json"
@@ -189,7 +190,8 @@ def _submitted(
     deleting = info.verb in ("delete", "deletecollection")
     if media_type == PROTOBUF:
         return _submitted_protobuf(body, level, deleting, omit_managed_fields, types)
-    members = bodies.members(_as_json(media_type, body))
+    body = _as_json(media_type, body)
+    members = bodies.members(body)
     if deleting:
         return _delete_options(
             {key: json.decode(bytes(raw)) for key, raw in members.items()}, level
@@ -199,6 +201,9 @@ def _submitted(
         return Recorded(metadata=metadata)
     if omit_managed_fields:
         bodies.drop_managed_fields(members)
+    if unusual(body):
+        kind, api_version = (bodies.word(members, name) for name in ("kind", "apiVersion"))
+        types.speller.respell(api_version, kind, members)
     first = {key: members.pop(key) for key in ("kind", "apiVersion") if key in members}
     raw = json.compact(msgspec.json.encode({**first, **members}))
     return Recorded(object=msgspec.Raw(raw), metadata=metadata)

@@ -18,6 +18,7 @@ from auditproxy.serializer import wirevalues
 from auditproxy.serializer.errors import ProtobufError
 from auditproxy.serializer.json import escape_html
 from auditproxy.serializer.protobuf import Envelope, envelope
+from auditproxy.serializer.spelling import Speller
 from auditproxy.serializer.wireformat import (
     START_GROUP,
     VARINT,
@@ -67,6 +68,8 @@ class Decoder:
     def __init__(self, table: WireTable | None = None) -> None:
         self._table = table
         self._plans: Plans | None = None
+        self.speller = Speller(table)
+        """The same table's knowledge of objects that come in JSON."""
 
     def decode(
         self, raw: bytes, *, omit_managed_fields: bool = False, limit: int | None = None
