@@ -1,24 +1,36 @@
 # The two commands of a fresh clone: make demo, make test.
-PYTHON ?= python3
+# PYTHON=/path/to/python3 chooses the interpreter (3.11 or newer); else one that is there is found.
 VENV ?= .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test check bench conformance e2e fuzz differential clean
 
-$(VENV)/.installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fast,test]'
-	touch $@
+# What the demo needs and nothing else: it runs from this folder, so that nothing has to be built, and
+# byte code is made of what it imports.
+$(VENV)/.demo-installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing what the demo needs into $(VENV) ..."
+	@$(BIN)/python tools/requirements.py fast demo | $(PIP) --no-compile -r /dev/stdin
+	@touch $@
 
-demo: $(VENV)/.installed
-	$(BIN)/auditproxy demo
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[fast,demo,test]'
+	@touch $@ $(VENV)/.demo-installed
+
+$(BIN)/python:
+	@python=$$(tools/python.sh $(PYTHON)) && $$python -m venv --clear $(VENV)
+
+demo: $(VENV)/.demo-installed
+	@$(BIN)/python -m auditproxy demo
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+	@[ -n "$$KUBEBUILDER_ASSETS" ] || echo "Not run: the tests against a real kube-apiserver. \
+	They need its binaries: KUBEBUILDER_ASSETS=/folder/of/kube-apiserver-etcd-kubectl make e2e"
 
 check: $(VENV)/.installed
-	$(BIN)/ruff check auditproxy tests
-	$(BIN)/ruff format --check auditproxy tests
+	$(BIN)/ruff check auditproxy tests tools
+	$(BIN)/ruff format --check auditproxy tests tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -22,6 +22,7 @@ from auditproxy.backends.losses import Losses
 from auditproxy.backends.modes import Awaited, IgnoreErrors
 from auditproxy.backends.truncate import TruncateBackend
 from auditproxy.backends.union import union
+from auditproxy.backends.webhook_client import WebhookTarget
 from auditproxy.logbackend import OpenLog, open_log
 from auditproxy.options import Options
 from auditproxy.options.backends import BackendOptions
@@ -44,19 +45,25 @@ class AuditSink:
 
 
 def open_backends(
-    options: Options, metrics: Metrics, report: Report, webhook: Deliverer | None = None
+    options: Options,
+    metrics: Metrics,
+    report: Report,
+    webhook: Deliverer | None = None,
+    *,
+    target: WebhookTarget | None = None,
 ) -> AuditSink:
-    """The backend that the options describe; raises LogFileError and WebhookConfigError.
+    """The backend that the options describe; raises LogFileError.
 
+    ``target`` is what the webhook's file says; no file but the log is opened here.
     ``report`` tells operators one fact; losses are told at most once a minute
     for each cause. Without a path and without a webhook the log goes to standard
     output. ``webhook`` replaces the one of the options, for tests.
     """
     backends: list[Backend] = []
     webhook_losses = Losses("webhook", metrics, report, time.monotonic)
-    if webhook is None and options.audit_webhook.config_file:
+    if webhook is None and target is not None:
         webhook = open_webhook(
-            options.audit_webhook.config_file,
+            target,
             initial_backoff=options.audit_webhook.initial_backoff,
             metrics=metrics,
             losses=webhook_losses,

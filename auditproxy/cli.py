@@ -72,8 +72,8 @@ class Runner(Protocol):
     def StartError(self) -> type[Exception]:  # noqa: N802 run.py has a class of this name
         """What ``serve`` raises when the proxy cannot start; it has ``faults``."""
 
-    def check(self, options: Options) -> tuple[str, ...]:
-        """Every fault that shows in the files the options name."""
+    def check(self, options: Options, *, strict: bool = False) -> tuple[str, ...]:
+        """Every fault that shows in the files the options name; ``strict`` has warnings too."""
 
     def serve(self, options: Options) -> Coroutine[Any, Any, int]:
         """Run the proxy until a signal; the exit code."""
@@ -156,6 +156,12 @@ def main(
         return command.run(parsed)
     except KeyboardInterrupt:
         return FAILURE
+    except BrokenPipeError:
+        return _nobody_reads()
+    except OSError as error:
+        # Whatever the system refuses, a folder or a port: it names it, and is no fault of ours.
+        sys.stderr.write(f"auditproxy: error: {_one_line(_refusal(error))}\n")
+        return FAILURE
 
 
 def _serve(parsed: Parsed, load_runner: Callable[[], Runner]) -> int:
@@ -172,15 +178,17 @@ def _serve(parsed: Parsed, load_runner: Callable[[], Runner]) -> int:
     faults += validate(options)
     runner = load_runner()
     # Files are read even so, that all faults are seen at once; what is not sound stays out.
-    faults += runner.check(options_from(files_only(values)) if faults else options)
+    checking = bool(values.get("check-config"))
+    faults += runner.check(options_from(files_only(values)) if faults else options, strict=checking)
     if faults:
         return _refuse(faults)
-    if values.get("check-config"):
+    if checking:
         return _print("the configuration is sound\n")
     try:
         return _run(runner.serve(options))
     except runner.StartError as error:
-        return _refuse(getattr(error, "faults", (str(error),)))
+        _refuse(getattr(error, "faults", (str(error),)))
+        return int(getattr(error, "code", CONFIGURATION))
 
 
 def _demo(parsed: Parsed) -> int:
@@ -323,10 +331,21 @@ def _print(text: str) -> int:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python would flush again at exit and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILURE
+        return _nobody_reads()
     return OK
+
+
+def _nobody_reads() -> int:
+    """The reader of standard output has gone away, as ``head`` does: end without a word."""
+    # Python would flush again at exit and complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILURE
+
+
+def _refusal(error: OSError) -> str:
+    """What the system refused, with the file where it names one."""
+    why = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename} cannot be used: {why}" if error.filename else why
 
 
 def _refuse(faults: Sequence[str]) -> int:

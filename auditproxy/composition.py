@@ -6,7 +6,6 @@ import time
 import uuid
 import weakref
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 from auditproxy import operatorlog
@@ -21,47 +20,22 @@ from auditproxy.authentication.requestheader import (
     RequestHeaderAuthenticator,
     RequestHeaderConfig,
 )
-from auditproxy.authentication.tokenreview import Reviewer
 from auditproxy.authentication.x509 import X509Authenticator
-from auditproxy.authorization.authorizer import Authorizer, PrivilegedGroupAuthorizer
-from auditproxy.authorization.impersonation import DeferredImpersonator, Impersonator
+from auditproxy.connected import connect
 from auditproxy.files import Files, is_strict
 from auditproxy.issuers import KeysOfIssuers
 from auditproxy.options import Options
 from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
 from auditproxy.request.sourceips import TrustedProxies
-from auditproxy.server.apiclient import ApiClient
 from auditproxy.server.captures import CaptureLimits, CaptureRoom
 from auditproxy.server.connectionfacts import facts_of
-from auditproxy.server.credentials import UpstreamTarget
-from auditproxy.server.kubeconfig import Upstream
-from auditproxy.server.reviews import (
-    FallbackReviewer,
-    SelfSubjectReviewer,
-    SubjectAccessReviewAuthorizer,
-    TokenReviewer,
-)
-from auditproxy.server.services import Impersonation, Limits, Services, UpstreamIdentity
+from auditproxy.server.decoding import DecodeQueue
+from auditproxy.server.services import Limits, Services
 from auditproxy.server.signatures import SignatureThreads
-from auditproxy.server.upstream import UpstreamPool
-from auditproxy.server.upstreamidentity import Impersonating, PassingThrough, RequestHeader
+from auditproxy.server.upstreammonitor import UpstreamMonitor
 from auditproxy.tokenauthentication import TokenAuthentication, TokenSources
 
 NANOSECONDS = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """What speaks to one upstream; a changed kubeconfig makes another."""
-
-    upstream: UpstreamIdentity
-    impersonator: Impersonation
-    authorizer: Authorizer
-    reviewer: Reviewer | None
-    lookup: Reviewer | None
-    pools: tuple[UpstreamPool, ...]
-    closers: tuple[Any, ...]
-    own: ApiClient
 
 
 class Composed:
@@ -85,7 +59,17 @@ class Composed:
         self._metrics = metrics
         self._report = report
         self._room = capture_room(files.captures, metrics, report)
+        captures = files.captures
+        # A quarter of all room: what one user sends cannot crowd out everybody's copies.
+        self._decoding = DecodeQueue((captures.memory + captures.files) // 4)
         self._connected = connect(options, files.upstream)
+        self.monitor = UpstreamMonitor(
+            lambda: self._connected.questions,
+            period=options.upstream.check_period / NANOSECONDS,
+            metrics=metrics.upstream,
+            report=report,
+            inform=operatorlog.info,
+        )
         # Streams may still run over what was replaced; it is gone with the last of them.
         self._replaced: weakref.WeakSet[Any] = weakref.WeakSet()
         self._retiring: set[asyncio.Task[None]] = set()
@@ -106,6 +90,7 @@ class Composed:
             for old in (*self._connected.closers, *self._connected.pools):
                 self._replaced.add(old)
             self._connected = connect(self._options, files.upstream)
+            self.monitor.wake()
         previous, self.files = self.files, files
         if files.service_account_keys is not previous.service_account_keys:
             self._service_account_keys = self._keys_of_service_accounts()
@@ -118,9 +103,7 @@ class Composed:
             ending = self._tokens.retire()
             self._retire(ending if ring is self._ring else ring.close_after(ending))
             self._tokens = self._token_authentication()
-        pending = self.services.pending
         self.services = self._services()
-        self.services.pending = pending
         return self.services
 
     def _retire(self, ending: Coroutine[Any, Any, None]) -> None:
@@ -162,6 +145,7 @@ class Composed:
         ):
             await each.close()
         self._signatures.close()
+        self._decoding.close()
         self._room.close()
 
     def _token_sources(self) -> TokenSources:
@@ -217,8 +201,10 @@ class Composed:
                 response_copy=options.audit.capture_response_limit,
             ),
             room=self._room,
+            decoding=self._decoding,
             front_proxy=front_proxy_headers(options),
             trusted_proxies=trusted_proxies(options),
+            watch=self.monitor,
         )
 
 
@@ -285,58 +271,3 @@ def trusted_proxies(options: Options) -> TrustedProxies | None:
     """The proxies in front of us, None where everybody is believed."""
     cidrs = options.serving.trusted_proxy_cidrs
     return TrustedProxies(tuple(map(ipaddress.ip_network, cidrs))) if cidrs else None
-
-
-def connect(options: Options, upstream: Upstream) -> Connected:
-    """The pools, reviews and identities for one upstream, inside a running event loop."""
-    impersonating = UpstreamPool(upstream.impersonating)
-    passthrough = UpstreamPool(upstream.passthrough)
-    own = _client(impersonating, upstream.impersonating, upstream)
-    theirs = _client(passthrough, upstream.passthrough, None)
-    access_reviews = SubjectAccessReviewAuthorizer(own)
-    authorizer = PrivilegedGroupAuthorizer(access_reviews)
-    passing = options.upstream.upstream_identity == "passthrough"
-    closers: list[Any] = [access_reviews]
-    authentication = options.authentication
-    by_token = SelfSubjectReviewer(theirs)
-
-    def reviewer(audiences: tuple[str, ...]) -> Reviewer:
-        return by_token if passing else FallbackReviewer(TokenReviewer(own, audiences), by_token)
-
-    lookup = authentication.service_account_key_file and authentication.service_account_lookup
-    identity: UpstreamIdentity
-    pools = [impersonating, passthrough]
-    original_user = options.upstream.impersonation_original_user_extra
-    if passing:
-        identity = PassingThrough(passthrough, upstream.passthrough)
-    elif upstream.front_proxy is not None:
-        pools.append(UpstreamPool(upstream.front_proxy))
-        identity = RequestHeader(pools[-1], upstream.front_proxy, original_user)
-    else:
-        identity = Impersonating(
-            impersonating,
-            upstream.impersonating,
-            upstream.credential,
-            original_user,
-            marker=options.upstream.marker(),
-        )
-    return Connected(
-        upstream=identity,
-        impersonator=DeferredImpersonator() if passing else Impersonator(authorizer),
-        authorizer=authorizer,
-        reviewer=reviewer(()) if authentication.token_review else None,
-        lookup=reviewer(authentication.audiences()) if lookup else None,
-        pools=tuple(pools),
-        closers=tuple(closers),
-        own=own,
-    )
-
-
-def _client(pool: UpstreamPool, target: UpstreamTarget, upstream: Upstream | None) -> ApiClient:
-    """A client for reviews; without ``upstream`` it has no credential of ours."""
-    return ApiClient(
-        pool,
-        host=target.host_header,
-        base_path=target.base_path,
-        credential=upstream.credential if upstream is not None else None,
-    )

@@ -10,7 +10,7 @@ from auditproxy.apis.audit import Policy
 from auditproxy.audit.builtin import BUILTIN_POLICY
 from auditproxy.audit.objects import BUILTIN_TYPES
 from auditproxy.audit.policy import PolicyError, load_policy
-from auditproxy.audit.policy_advice import advice
+from auditproxy.audit.policy_advice import advice, spelling
 from auditproxy.audit.redact import Redactor
 from auditproxy.authentication.publickeys import PublicKey, PublicKeyError, read_public_keys
 from auditproxy.authentication.tokenfile import TokenFile, TokenFileError, parse_token_file
@@ -30,6 +30,7 @@ from auditproxy.server.frontproxy import with_front_proxy
 from auditproxy.server.kubeconfig import Upstream, load_upstream
 from auditproxy.webhookbackend import WebhookConfigError, load_target
 
+AUDIT_WEBHOOK = "audit-webhook-config-file"
 TOKEN_WEBHOOK = "authentication-token-webhook-config-file"  # noqa: S105 - a flag
 
 
@@ -50,6 +51,9 @@ class Files:
     token_webhook: WebhookTarget | None = None
     trusted: Trusted = NOBODY_TRUSTED
     captures: CaptureLimits = DEFAULT_LIMITS
+    audit_webhook: WebhookTarget | None = None
+    warnings: tuple[str, ...] = ()
+    """Start-up lines of what is used and is probably not meant so."""
 
 
 class FilesError(Exception):
@@ -64,11 +68,12 @@ def read_files(options: Options) -> Files:
     """Read and check every file; raises FilesError with all faults."""
     faults: list[str] = []
     notes: list[str] = []
-    policy = read_policy(options, faults, notes)
+    warnings: list[str] = []
+    policy = read_policy(options, faults, notes, warnings)
     token_file = read_token_file(options.authentication.token_auth_file, faults, notes)
     upstream = read_upstream(options, faults, notes)
     types = read_types(options.audit.protobuf_tables, faults)
-    check_webhook(options.audit_webhook.config_file, faults)
+    audit_webhook = read_webhook(options.audit_webhook.config_file, AUDIT_WEBHOOK, faults)
     captures = read_captures(options.audit, faults, notes)
     token_webhook = read_token_webhook(options.authentication.token_webhook_config_file, faults)
     service_account_keys = read_service_account_keys(
@@ -127,6 +132,8 @@ def read_files(options: Options) -> Files:
         token_webhook,
         trusted,
         captures,
+        audit_webhook,
+        tuple(warnings),
     )
 
 
@@ -186,8 +193,10 @@ def overlap_faults(
     ]
 
 
-def read_policy(options: Options, faults: list[str], notes: list[str]) -> Policy | None:
-    """The policy, in kube-apiserver's words when it is not good."""
+def read_policy(
+    options: Options, faults: list[str], notes: list[str], warnings: list[str]
+) -> Policy | None:
+    """The policy; ``warnings`` are what strict decoding would refuse, as in kube-apiserver."""
     path = options.audit.policy_file
     if not path:
         notes.append(
@@ -204,11 +213,11 @@ def read_policy(options: Options, faults: list[str], notes: list[str]) -> Policy
         )
         return None
     try:
-        policy, warnings = load_policy(raw, path)
+        policy, not_strict = load_policy(raw, path)
     except PolicyError as error:
         faults.append(f"loading audit policy file: {error}")
         return None
-    notes += warnings
+    warnings += (f"--audit-policy-file {path}: {spelling(text)}" for text in not_strict)
     notes += advice(policy, strict=is_strict(options))
     return policy
 
@@ -311,20 +320,17 @@ def read_captures(audit: AuditOptions, faults: list[str], notes: list[str]) -> C
 
 def read_token_webhook(path: str, faults: list[str]) -> WebhookTarget | None:
     """The token webhook of its kubeconfig; none without the flag. Nothing is connected to."""
+    return read_webhook(path, TOKEN_WEBHOOK, faults, "token webhook")
+
+
+def read_webhook(
+    path: str, flag: str, faults: list[str], purpose: str = "audit webhook"
+) -> WebhookTarget | None:
+    """A webhook of its kubeconfig; none without the flag. Nothing is connected to."""
     if not path:
         return None
     try:
-        return load_target(path, f"--{TOKEN_WEBHOOK}", "token webhook")
+        return load_target(path, f"--{flag}", purpose)
     except WebhookConfigError as error:
         faults.append(str(error))
         return None
-
-
-def check_webhook(path: str, faults: list[str]) -> None:
-    """The webhook's kubeconfig must be usable; nothing is connected to."""
-    if not path:
-        return
-    try:
-        load_target(path)
-    except WebhookConfigError as error:
-        faults.append(str(error))

@@ -14,6 +14,7 @@ from auditproxy.backends.losses import Losses
 from auditproxy.backends.rotation import MEBIBYTE, RotatingFile
 from auditproxy.backends.writer import LogWriter
 from auditproxy.options import AuditLogOptions
+from auditproxy.server.writable import fault_of_writing
 
 
 class LogFileError(Exception):
@@ -55,10 +56,7 @@ def open_log(
         try:
             file.ensure()
         except OSError as error:
-            raise LogFileError(
-                f"--audit-log-path: ensureLogFile: open {options.path}: "
-                f"{(error.strerror or str(error)).lower()}; name a path that can be written"
-            ) from None
+            raise LogFileError(_unusable(options.path, error.strerror or str(error))) from None
     zone = datetime.datetime.now().astimezone().tzinfo or datetime.UTC
     backend = LogBackend(
         writer,
@@ -68,6 +66,21 @@ def open_log(
         report=report,
     )
     return OpenLog(backend, LogWriter(backend), file)
+
+
+def log_fault(options: AuditLogOptions) -> str:
+    """Why ``open_log`` would not get its file, found without making it; "" when it would."""
+    if options.path in ("", "-"):
+        return ""
+    why = fault_of_writing(Path(options.path))
+    return _unusable(options.path, why) if why else ""
+
+
+def _unusable(path: str, why: str) -> str:
+    return (
+        f"--audit-log-path {path} cannot be written: {why.lower()}; "
+        "name a file in a folder that can be written"
+    )
 
 
 def rotating_file(

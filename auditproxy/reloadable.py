@@ -127,7 +127,7 @@ def _sources(
         if path:
             found.append(Source(name, lambda: (path,), lambda: _load(read, inform)))
 
-    add(POLICY, policy, lambda faults, notes: readers.read_policy(options, faults, notes))
+    add(POLICY, policy, lambda faults, notes: readers.read_policy(options, faults, notes, notes))
     add(
         TOKENS,
         authentication.token_auth_file,

@@ -8,19 +8,20 @@ serve(options)                   all of it, until SIGTERM or SIGINT
 
 import asyncio
 import gc
+import os
 import resource
 import signal
 import sys
 import time
 from typing import Any
 
-from auditproxy import operatorlog
+from auditproxy import descriptors, operatorlog
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.metrics import Metrics
 from auditproxy.auditbackends import AuditSink, open_backends
 from auditproxy.composition import NANOSECONDS, Composed
 from auditproxy.files import Files, FilesError, read_files
-from auditproxy.logbackend import LogFileError
+from auditproxy.logbackend import LogFileError, log_fault
 from auditproxy.options import (
     AuditLogOptions,
     AuditOptions,
@@ -36,6 +37,7 @@ from auditproxy.server.certificates import CertificateError
 from auditproxy.server.connectionlimits import ConnectionLimits
 from auditproxy.server.handler import Handler
 from auditproxy.server.health import HealthServer
+from auditproxy.server.listener import fault_text, fault_word
 from auditproxy.server.serving import Serving
 from auditproxy.server.serving_tls import ServingError
 from auditproxy.server.upstream import tune_tls_buffers
@@ -45,23 +47,41 @@ UNDELIVERED = 3
 """The exit code of a process that lost audit events."""
 
 
-class StartError(Exception):
-    """The proxy cannot start; ``faults`` has a line for each reason."""
+FAILED = 1
+"""The exit code of a process that could not start for what is outside of its configuration."""
 
-    def __init__(self, faults: tuple[str, ...]) -> None:
+MISCONFIGURED = 2
+"""The exit code of a process that cannot start until a flag or a file is corrected."""
+
+
+class StartError(Exception):
+    """The proxy cannot start; ``faults`` has a line for each reason, ``code`` ends the process."""
+
+    def __init__(self, faults: tuple[str, ...], code: int = MISCONFIGURED) -> None:
         super().__init__("; ".join(faults))
         self.faults = faults
+        self.code = code
 
 
-def check(options: Options) -> tuple[str, ...]:
-    """Every fault of the files that the options name; none means that ``serve`` would start."""
+def check(options: Options, *, strict: bool = False) -> tuple[str, ...]:
+    """Every fault of the files that the options name; none means that ``serve`` would start.
+
+    ``strict`` adds what ``serve`` only warns of: a policy's fields that no policy has.
+    """
     faults: list[str] = []
+    files = None
     try:
-        read_files(options)
+        files = read_files(options)
     except FilesError as error:
         faults += error.faults
+    else:
+        faults += files.warnings if strict else ()
+    if fault := log_fault(options.audit_log):
+        faults.append(fault)
     try:
-        serving_certificate(options, make=False)
+        certificate = serving_certificate(options, make=False)
+        if certificate is not None and files is not None:
+            listener_context(options, certificate.pair, files)
     except (ServingError, CertificateError) as error:
         faults.append(str(error))
     return tuple(faults)
@@ -90,7 +110,7 @@ class Proxy:
         self._sink = sink
         self.metrics = metrics
         self.reloader = reloader
-        self._reloading: asyncio.Task[None] | None = None
+        self._background: tuple[asyncio.Task[None], ...] = ()
 
     @property
     def backend(self) -> Backend:
@@ -106,15 +126,31 @@ class Proxy:
         """Open the health port, then the listener; raises ServingError."""
         address = self._options.health.address()
         if address is not None:
-            self.health_port = await self._health.start(*address)
+            try:
+                self.health_port = await self._health.start(*address)
+            except OSError as error:
+                raise ServingError(
+                    f"--health-bind-address {shown_address(*address)} cannot be used: "
+                    f"{why_not_bound(error)}; choose another or stop what listens there"
+                ) from None
         serving = self._options.serving
         self.port = await self._serving.start(serving.bind_address, serving.secure_port)
         self._health.ready()
-        self._reloading = asyncio.create_task(self.reloader.run())
+        background = [self.reloader.run()]
+        if self._options.upstream.check_period:
+            background.append(self._composed.monitor.run())
+        self._background = tuple(asyncio.create_task(each) for each in background)
+
+    async def require_upstream(self) -> None:
+        """Ask the upstream before anything listens; raises StartError when it cannot serve."""
+        standing = await self._composed.monitor.ask()
+        if not standing.ready:
+            fix = "or remove --require-upstream to start without it"
+            raise StartError((f"{standing.line}; {fix}",), FAILED)
 
     async def settle(self) -> None:
         """Wait until every finished request has its last event."""
-        await self._serving.handler.finish_events()
+        await self._serving.handler.settle()
 
     def reopen(self) -> None:
         """Open the log file again, after somebody moved it away, and read changed files again."""
@@ -124,13 +160,15 @@ class Proxy:
     async def close(self, *, delay: float = 0.0) -> None:
         """Fail /readyz, wait, stop accepting, end requests, write their events, close the log."""
         self._health.shutting_down()
-        if self._reloading is not None:
-            self._reloading.cancel()
+        for task in self._background:
+            task.cancel()
         if delay:
             await asyncio.sleep(delay)
         grace = self._options.serving.request_timeout / NANOSECONDS
-        await self._serving.close(grace)
-        await self.backend.shutdown(self._options.serving.audit_grace / NANOSECONDS)
+        audit_grace = self._options.serving.audit_grace / NANOSECONDS
+        # Half is for delivering, at the least: what is decoded and then lost is worth nothing.
+        decoding = await self._serving.close(grace, audit_grace / 2)
+        await self.backend.shutdown(max(audit_grace - decoding, audit_grace / 2))
         await self._composed.close()
         await self._health.close()
 
@@ -148,13 +186,15 @@ async def build(
     metrics = Metrics()
     report = operatorlog.limited(operatorlog.warn, time.monotonic)
     opened = (
-        open_backends(options, metrics, operatorlog.warn)
+        open_backends(options, metrics, operatorlog.warn, target=files.audit_webhook)
         if sink is None
         else AuditSink(sink, lambda: None)
     )
     composed = Composed(options, files, sink=opened.backend, metrics=metrics, report=report)
     handler = Handler(composed.services)
     certificate = serving_certificate(options, make=True) if tls else None
+    for warning in files.warnings:
+        operatorlog.warn(warning)
     for note in (*files.notes, *(certificate.notes if certificate else ())):
         operatorlog.info(note)
     context = listener_context(options, certificate.pair, files) if certificate else None
@@ -167,10 +207,22 @@ async def build(
         ),
         proxy_protocol=options.serving.proxy_protocol,
     )
-    health = HealthServer(metrics.registry)
+
+    def accepting_probes_failed(error: OSError) -> None:
+        metrics.accept_error("health", fault_word(error))
+        report(fault_text(error, "--health-bind-address"))
+
+    health = HealthServer(
+        metrics.registry,
+        accepting_failed=accepting_probes_failed,
+        pushed_out=lambda: metrics.connection_refused("health"),
+    )
     reloader = new_reloader(options, composed, serving, certificate, report)
     health.add_information(reloader.describe)
     health.add_information(composed.describe_issuers)
+    if options.upstream.check_period:
+        health.add_check("upstream", lambda: composed.monitor.is_ready, ("readyz",))
+        health.add_information(composed.monitor.describe)
     proxy = Proxy(options, composed, serving, health, opened, metrics, reloader)
     proxy.certificate = certificate.certificate if certificate else ""
     return proxy
@@ -190,7 +242,7 @@ async def start_proxy_for_demo(files: Any) -> Proxy:
                 tls_cert_file=str(files.certificate),
                 tls_private_key_file=str(files.private_key),
             ),
-            upstream=UpstreamOptions(kubeconfig=str(files.upstream_kubeconfig)),
+            upstream=UpstreamOptions(kubeconfig=str(files.upstream_kubeconfig), check_period=0),
             authentication=AuthenticationOptions(
                 client_ca_file=str(files.client_ca),
                 token_auth_file=str(files.tokens),
@@ -206,6 +258,17 @@ async def start_proxy_for_demo(files: Any) -> Proxy:
     )
     await proxy.start()
     return proxy
+
+
+def shown_address(host: str, port: int) -> str:
+    """The address as it is written in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def why_not_bound(error: OSError) -> str:
+    """Why an address cannot be listened on, without asyncio's repetition of it."""
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else str(error.strerror or error)
 
 
 def forbid_core_dumps() -> None:
@@ -237,11 +300,17 @@ async def serve(options: Options) -> int:
         verbosity=options.logging.verbosity, json_lines=options.logging.format == "json"
     )
     try:
+        fitted = descriptors.fit(options)
+        if fitted.note:
+            operatorlog.warn(fitted.note)
+        options = fitted.options
         proxy = await build(options, tls=True)
+        if options.upstream.required:
+            await proxy.require_upstream()
         await proxy.start()
     except FilesError as error:
         raise StartError(error.faults) from None
-    except (ServingError, CertificateError, LogFileError) as error:
+    except (ServingError, CertificateError, LogFileError, descriptors.DescriptorError) as error:
         raise StartError((str(error),)) from None
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -250,7 +319,8 @@ async def serve(options: Options) -> int:
         loop.add_signal_handler(number, stop.set)
     # Whoever waits for this line may send signals from now on.
     operatorlog.info(
-        f"serving on {options.serving.bind_address}:{proxy.port}, audit backend {proxy.backend}"
+        f"serving on {shown_address(options.serving.bind_address, proxy.port)}, "
+        f"audit backend {proxy.backend}"
     )
     tune_garbage_collector()
     share_interpreter()

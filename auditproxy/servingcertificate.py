@@ -8,7 +8,7 @@ from pathlib import Path
 
 from auditproxy.files import Files
 from auditproxy.options import Options
-from auditproxy.server.certificates import ensure_self_signed
+from auditproxy.server.certificates import ensure_self_signed, existing_self_signed
 from auditproxy.server.serving_tls import KeyPair, new_serving_context, read_key_pair
 
 
@@ -37,7 +37,11 @@ def serving_certificate(options: Options, *, make: bool) -> ServingCertificate |
     notes: tuple[str, ...] = ()
     if not certificate:
         if not make:
-            return None
+            found = existing_self_signed(Path(serving.cert_dir))
+            if found is None:
+                return None
+            paths = str(found[0]), str(found[1])
+            return ServingCertificate(*paths, read_key_pair(*paths))
         names: tuple[str, ...] = ("localhost", socket.gethostname(), "127.0.0.1", "::1")
         if serving.bind_address not in ("0.0.0.0", "::", "127.0.0.1", "::1"):  # noqa: S104
             names = (*names, serving.bind_address)

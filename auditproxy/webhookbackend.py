@@ -22,7 +22,7 @@ from auditproxy.backends.webhook_client import (
     request_url,
 )
 from auditproxy.server.credentials import Credential, CredentialError
-from auditproxy.server.kubeconfig_credentials import credential_of
+from auditproxy.server.kubeconfig_credentials import check_credential, credential_of
 from auditproxy.server.kubeconfig_file import (
     refuse_foreign,
     select,
@@ -42,18 +42,18 @@ class WebhookConfigError(Exception):
 
 
 def open_webhook(
-    path: str,
+    target: WebhookTarget,
     *,
     initial_backoff: int,
     metrics: Metrics,
     losses: Losses,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> WebhookBackend:
-    """The backend; ``initial_backoff`` is in nanoseconds. Raises WebhookConfigError.
+    """The backend; ``initial_backoff`` is in nanoseconds.
 
-    Reads files and never connects; connections are made by the loop that first delivers.
+    Nothing is connected to; connections are made by the loop that first delivers.
     """
-    client = WebhookClient(load_target(path), clock=time.monotonic, sleep=sleep)
+    client = WebhookClient(target, clock=time.monotonic, sleep=sleep)
     return WebhookBackend(
         client,
         initial_backoff=initial_backoff / NANOSECONDS,
@@ -104,6 +104,7 @@ def _target(path: str, flag: str) -> WebhookTarget:
     # A fault of the certificates counts for http:// too: the file means something else.
     ssl_context = new_ssl_context(tls_material(cluster, user, source), source)
     credential = credential_of(user, cluster, ssl_context, source)
+    check_credential(credential, user, source)
     return WebhookTarget(
         url=request_url(server),
         credential=_Credential(credential),

@@ -36,7 +36,7 @@ class FakeRunner:
         self.checked: list[Options] = []
         self.served: list[Options] = []
 
-    def check(self, options: Options) -> tuple[str, ...]:
+    def check(self, options: Options, *, strict: bool = False) -> tuple[str, ...]:
         """Remember, and find the faults that the test wants."""
         self.checked.append(options)
         return self.faults

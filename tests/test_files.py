@@ -88,12 +88,12 @@ def test_unreadable(tmp_path: Path, flag: str, start: str) -> None:
 
 
 def test_policy_warnings_are_notes(tmp_path: Path) -> None:
-    """kube-apiserver's lenient fallback, said at start."""
+    """C3: kube-apiserver's lenient fallback, told at start as a warning."""
     (tmp_path / "policy.yaml").write_text(POLICY.replace("level", "bogus: 1, level"))
     files = read_files(
         options(kubeconfig=kubeconfig(tmp_path), audit_policy_file=str(tmp_path / "policy.yaml"))
     )
-    assert any("falling back to lenient decoding" in note for note in files.notes)
+    assert any("falling back to lenient decoding" in text for text in files.warnings)
 
 
 def test_overlapping_authorities(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_unusable_path(tmp_path: Path) -> None:
     """A path that cannot be made is one line that names the flag, before anything listens."""
     (tmp_path / "file").touch()
     path = tmp_path / "file" / "audit.log"
-    with pytest.raises(LogFileError, match=r"--audit-log-path: ensureLogFile: open .*audit\.log"):
+    with pytest.raises(LogFileError, match=r"--audit-log-path .*audit\.log cannot be written: "):
         open_log(AuditLogOptions(path=str(path)))
 
 

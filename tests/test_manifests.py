@@ -28,9 +28,16 @@ from tests.manifests import (
 )
 
 SECOND = 1_000_000_000
+MEBIBYTE = 1 << 20
 
 # Kinds of cert-manager are not Kubernetes' own: there is no schema for them here.
 WITHOUT_SCHEMA = ("cert-manager.io/v1",)
+
+
+def mebibytes(quantity: str) -> int:
+    """The number of a quantity that is given in Mi."""
+    assert quantity.endswith("Mi")
+    return int(quantity.removesuffix("Mi"))
 
 
 class UniqueKeys(yaml.SafeLoader):
@@ -143,7 +150,10 @@ class TestKustomize:
         assert config["data"] == {
             "policy.yaml": (MANIFESTS / "base/policy.yaml").read_text(encoding="utf-8")
         }
-        assert volume["configMap"]["name"] != "auditproxy-policy", "no hash, no rollout"
+        # C12: the proxy reads the new policy by itself; a hash would make each edit a rollout.
+        assert volume["configMap"]["name"] == "auditproxy-policy"
+        mount = next(one for one in proxy_of("base")["volumeMounts"] if one["name"] == "policy")
+        assert "subPath" not in mount, "a mounted file is never updated"
 
     def test_the_certificate_is_the_secret(self) -> None:
         """cert-manager writes the Secret that the pod mounts, for the Service's name."""
@@ -208,10 +218,39 @@ class TestArguments:
 
     @pytest.mark.parametrize("root", ROOTS)
     def test_time_to_stop(self, root: str) -> None:
-        """kubelet waits longer than the proxy's delay and the last request together."""
-        serving = options_of(root).serving
-        needed = (serving.shutdown_delay_duration + serving.request_timeout) / SECOND
-        assert pod_of(root)["terminationGracePeriodSeconds"] > needed + 5
+        """C12: kubelet waits longer than delay, last request and drain of the backends together."""
+        options = options_of(root)
+        needed = (
+            options.serving.shutdown_delay_duration
+            + options.serving.request_timeout
+            + options.serving.audit_grace
+        ) / SECOND
+        assert pod_of(root)["terminationGracePeriodSeconds"] >= needed + 5
+
+    @pytest.mark.parametrize("root", ROOTS)
+    def test_memory(self, root: str) -> None:
+        """C12: the limit holds what docs/behaviour.md adds up; the base requests what 600 watches take."""
+        audit = options_of(root).audit
+        largest = max(audit.capture_request_limit, audit.capture_response_limit)
+        resources = proxy_of(root)["resources"]
+        assert mebibytes(resources["limits"]["memory"]) * MEBIBYTE >= (
+            85 * MEBIBYTE + audit.capture_memory_limit + 9 * largest
+        )
+        requested = mebibytes(resources["requests"]["memory"]) * MEBIBYTE
+        assert requested >= (85 * MEBIBYTE if root == "overlays/sidecar" else 168_000_000)
+
+    def test_health_checks_of_the_balancer(self) -> None:
+        """The balancer of EKS asks /readyz on the health port, and the network policy lets it in."""
+        annotations = only("overlays/eks", "Service", "auditproxy")["metadata"]["annotations"]
+        prefix = "service.beta.kubernetes.io/aws-load-balancer-healthcheck-"
+        address = options_of("overlays/eks").health.address()
+        assert address is not None
+        assert annotations[f"{prefix}protocol"] == "http"
+        assert annotations[f"{prefix}port"] == str(address[1])
+        assert annotations[f"{prefix}path"] == "/readyz"
+        policy = only("overlays/eks", "NetworkPolicy", "auditproxy")["spec"]["ingress"]
+        sources = [rule["from"] for rule in policy if rule["ports"] == [{"port": "health"}]]
+        assert any("ipBlock" in source for rule in sources for source in rule)
 
     @pytest.mark.parametrize("root", ROOTS)
     def test_files_are_mounted(self, root: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import signal
 import ssl
 import sys
@@ -85,9 +86,20 @@ class Started:
             writer.close()
 
 
+def limit_open_files(number: int) -> None:
+    """Lower both limits of this process, for good."""
+    if number:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (number, number))
+
+
 @contextlib.asynccontextmanager
-async def started(upstream_port: int, folder: Path, *more: str) -> AsyncIterator[Started]:
-    """``auditproxy serve`` as a process; killed at the end if it still runs."""
+async def started(
+    upstream_port: int, folder: Path, *more: str, open_files: int = 0, **streams: int
+) -> AsyncIterator[Started]:
+    """``auditproxy serve`` as a process; killed at the end if it still runs.
+
+    ``open_files`` is its limit of them, 0 ours; ``streams`` may have ``stdout``.
+    """
     (folder / "policy.yaml").write_text(POLICY)
     (folder / "tokens.csv").write_text('admin-token,admin,1,"system:masters"\n')
     (folder / "kubeconfig").write_text(
@@ -116,12 +128,14 @@ async def started(upstream_port: int, folder: Path, *more: str) -> AsyncIterator
         f"--token-auth-file={folder}/tokens.csv",
         f"--cert-dir={folder}/certs",
         "--bind-address=127.0.0.1",
+        "--upstream-check-period=0",
         f"--secure-port={port}",
         f"--health-bind-address=127.0.0.1:{health_port}",
         *more,
         stderr=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
+        stdout=streams.get("stdout", asyncio.subprocess.DEVNULL),
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        preexec_fn=lambda: limit_open_files(open_files),
     )
     running = Started(process, port, health_port, folder)
     try:

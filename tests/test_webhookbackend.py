@@ -127,10 +127,10 @@ def test_faults(tmp_path: Path, cluster: dict[str, Any], user: dict[str, Any], t
     ("content", "text"),
     [
         (None, "does not exist; correct --audit-webhook-config-file"),
-        ("", "not in the file exactly once"),
+        ("", "is empty"),
         ("a: [", "is not valid YAML"),
         ("kind: Config", "has no current-context; set it"),
-        ("current-context: x", "not in the file exactly once"),
+        ("current-context: x", "the context .x. is not in the file"),
     ],
 )
 def test_bad_files(tmp_path: Path, content: str | None, text: str) -> None:
@@ -180,9 +180,14 @@ async def test_credentials(
 
 
 async def test_missing_token_file(tmp_path: Path) -> None:
-    """A token file that is not there fails the attempt, and says which it is."""
+    """C3: a token file that is not there is found at the start; gone later, it fails the attempt."""
+    with pytest.raises(WebhookConfigError, match="cannot read the token file"):
+        load(tmp_path, {}, {"tokenFile": "absent"})
+    (tmp_path / "there").write_text("t")
+    target = load(tmp_path, {}, {"tokenFile": "there"})
+    (tmp_path / "there").unlink()
     with pytest.raises(WebhookError, match="cannot read the token file") as caught:
-        await load(tmp_path, {}, {"tokenFile": "absent"}).credential.authorization()
+        await target.credential.authorization()
     assert caught.value.reason == "credential"
 
 
@@ -205,7 +210,7 @@ async def test_mutual_tls(tmp_path: Path, with_certificate: bool) -> None:
             user if with_certificate else {},
         )
         backend = open_webhook(
-            str(path),
+            load_target(str(path)),
             initial_backoff=10_000_000_000,
             metrics=metrics,
             losses=losses,
@@ -231,7 +236,11 @@ async def test_token_goes_to_no_other_host(tmp_path: Path) -> None:
         async with Receiver(*[moved] * 5) as receiver:
             path = write(tmp_path, {"server": receiver.url}, {"token": "canary-token"})
             backend = open_webhook(
-                str(path), initial_backoff=1, metrics=metrics, losses=losses, sleep=sleep
+                load_target(str(path)),
+                initial_backoff=1,
+                metrics=metrics,
+                losses=losses,
+                sleep=sleep,
             )
             assert await backend.deliver((EVENT,)) is False
             await backend.shutdown()

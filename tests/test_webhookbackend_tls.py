@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from auditproxy.webhookbackend import open_webhook
+from auditproxy.webhookbackend import load_target, open_webhook
 from tests.fakes.backends import Told, event
 from tests.fakes.webhook import OK, Receiver, server_context
 from tests.server.test_kubeconfig import CERTIFICATE, KEY, kubeconfig
@@ -91,7 +91,11 @@ async def deliver(folder: Path, cluster: dict[str, Any], user: dict[str, Any]) -
         assert seconds > 0
 
     backend = open_webhook(
-        str(path), initial_backoff=1, metrics=told.metrics, losses=told.losses, sleep=sleep
+        load_target(str(path)),
+        initial_backoff=1,
+        metrics=told.metrics,
+        losses=told.losses,
+        sleep=sleep,
     )
     try:
         return await backend.deliver((event(),)), told

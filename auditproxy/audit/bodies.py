@@ -6,13 +6,13 @@ raises SerializationError and nothing else.
 """
 
 import zlib
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from auditproxy.apis.status import Status, StatusCause, StatusDetails
 from auditproxy.serializer import json
-from auditproxy.serializer.errors import SerializationError
+from auditproxy.serializer.errors import JSONError, SerializationError
 from auditproxy.serializer.protobuf import ObjectMeta as ObjectMetadata
 
 _GZIP = b"\x1f\x8b"
@@ -26,6 +26,7 @@ RATIO_LIMIT = 200
 """Times its own size to which a larger one may; JSON lists unfold ten to fifty times."""
 
 Members = dict[str, msgspec.Raw]
+Decoded = TypeVar("Decoded")
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no JSON, and for JSON that is nested too deeply."""
@@ -33,13 +34,33 @@ _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-class _Kind(msgspec.Struct):
-    """Just the kind of an object."""
+_NO_VALUE = msgspec.Raw(b"null")
 
-    kind: Any = None
+
+class _Kind(msgspec.Struct):
+    """Just the kind of an object; as its bytes, so that nothing is made of what it holds."""
+
+    kind: msgspec.Raw = _NO_VALUE
+
+
+class _Object(msgspec.Struct):
+    """Just an object's metadata."""
+
+    metadata: msgspec.Raw = _NO_VALUE
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    """What objectRef takes from metadata."""
+
+    name: msgspec.Raw = _NO_VALUE
+    namespace: msgspec.Raw = _NO_VALUE
+    uid: msgspec.Raw = _NO_VALUE
+    resource_version: msgspec.Raw = _NO_VALUE
 
 
 _KIND = msgspec.json.Decoder(_Kind)
+_OBJECT = msgspec.json.Decoder(_Object)
+_METADATA = msgspec.json.Decoder(_Metadata)
 
 
 def base_type(content_type: str) -> str:
@@ -58,7 +79,7 @@ def inflate(body: bytes, content_encoding: str, limit: int) -> bytes:
         return body
     if coding not in ("gzip", "x-gzip", "deflate"):
         raise SerializationError(f"content encoding {coding[:CODING_SHOWN]!r} is not decoded")
-    allowed = min(limit, max(RATIO_FREE, RATIO_LIMIT * len(body)))
+    allowed = unfolded_limit(len(body), limit)
     # Deflate is zlib's format (RFC 9110), but some senders leave its frame out.
     framed = body.startswith(_GZIP) or zlib_header(body)
     window = zlib.MAX_WBITS | 32 if framed else -zlib.MAX_WBITS
@@ -83,6 +104,11 @@ def inflate(body: bytes, content_encoding: str, limit: int) -> bytes:
     return b"".join(parts)
 
 
+def unfolded_limit(size: int, limit: int) -> int:
+    """Bytes to which a compressed body of ``size`` bytes may unfold."""
+    return min(limit, max(RATIO_FREE, RATIO_LIMIT * size))
+
+
 def zlib_header(body: bytes) -> bool:
     """Whether a body begins as zlib's format does (RFC 1950)."""
     return len(body) > 1 and body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
@@ -93,14 +119,24 @@ def members(raw: bytes) -> Members:
     try:
         return _MEMBERS.decode(raw)
     except _UNREADABLE:
-        decoded = json.decode(raw)
-        if decoded is None:
-            # Go decodes null into an empty object.
-            return {}
-        if not isinstance(decoded, dict):
-            raise SerializationError("the body is not a JSON object") from None
-        # Valid for Go all the same (bytes that are not UTF-8, for one): normalise first.
-        return _MEMBERS.decode(json.normalize(raw))
+        pass
+    if raw.strip(b" \t\r\n") == b"null":
+        # Go decodes null into an empty object.
+        return {}
+    # Valid for Go all the same, perhaps: bytes that are not UTF-8, for one.
+    return _decode(_MEMBERS, json.normalize(raw))
+
+
+def _decode(decoder: msgspec.json.Decoder[Decoded], raw: bytes) -> Decoded:
+    """The value of a JSON object, of which only what the decoder wants is made."""
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError:
+        raise SerializationError("the body is not a JSON object") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise JSONError(str(error)) from None
+    except RecursionError:
+        raise JSONError("JSON is nested too deeply") from None
 
 
 def kind(raw: bytes) -> str:
@@ -112,7 +148,19 @@ def kind(raw: bytes) -> str:
             found = _KIND.decode(json.normalize(raw)).kind
         except (*_UNREADABLE, SerializationError):
             return ""
-    return found if isinstance(found, str) else ""
+    return _text_of(found)
+
+
+def object_metadata(raw: bytes) -> ObjectMetadata:
+    """What objectRef takes from an object, and nothing made of the rest of it.
+
+    Raises SerializationError where ``members`` does.
+    """
+    try:
+        found = _OBJECT.decode(raw)
+    except _UNREADABLE:
+        return metadata(members(raw))
+    return _metadata(found.metadata)
 
 
 def word(object_members: Members, name: str) -> str:
@@ -126,18 +174,32 @@ def word(object_members: Members, name: str) -> str:
 
 def metadata(object_members: Members) -> ObjectMetadata:
     """What objectRef takes from an object's metadata; absent members are empty."""
+    return _metadata(object_members.get("metadata", _NO_VALUE))
+
+
+def _metadata(raw: msgspec.Raw) -> ObjectMetadata:
     try:
-        found = json.decode(bytes(object_members["metadata"]))
-    except (KeyError, SerializationError):
-        found = None
-    if not isinstance(found, dict):
-        found = {}
+        found = _METADATA.decode(raw)
+    except _UNREADABLE:
+        try:
+            found = _decode(_METADATA, json.normalize(bytes(raw)))
+        except SerializationError:
+            found = _Metadata()
     return ObjectMetadata(
-        name=text(found, "name"),
-        namespace=text(found, "namespace"),
-        uid=text(found, "uid"),
-        resource_version=text(found, "resourceVersion"),
+        name=_text_of(found.name),
+        namespace=_text_of(found.namespace),
+        uid=_text_of(found.uid),
+        resource_version=_text_of(found.resource_version),
     )
+
+
+def _text_of(raw: msgspec.Raw) -> str:
+    """A raw member as text, empty when it is something else."""
+    plain = bytes(raw).strip(b" \t\r\n")
+    if not plain.startswith(b'"'):
+        return ""
+    found = json.decode(plain)
+    return found if isinstance(found, str) else ""
 
 
 def drop_managed_fields(object_members: Members) -> bool:

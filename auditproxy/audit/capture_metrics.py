@@ -6,6 +6,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 REASONS = ("too-large", "no-room", "file-error")
 """Why there is no copy, from the start, so that a rate of each exists."""
+UNDECODED = ("nodes", "time", "queue-full", "shutdown")
+"""Why a body that was there is not in its event."""
 
 
 class CaptureMetrics:
@@ -24,12 +26,25 @@ class CaptureMetrics:
             ("where",),
             registry=registry,
         )
+        self._undecoded = Counter(
+            "auditproxy_bodies_undecoded",
+            "Bodies that would have cost too much to read, by reason; the events are written "
+            "without them.",
+            ("reason",),
+            registry=registry,
+        )
         for reason in REASONS:
             self._dropped.labels(reason)
+        for reason in UNDECODED:
+            self._undecoded.labels(reason)
 
     def dropped(self, reason: str) -> None:
         """A copy was dropped; ``reason`` is one of REASONS."""
         self._dropped.labels(reason).inc()
+
+    def undecoded(self, reason: str) -> None:
+        """A body was not decoded; ``reason`` is one of UNDECODED."""
+        self._undecoded.labels(reason).inc()
 
     def holding(self, memory: Callable[[], int], files: Callable[[], int]) -> None:
         """Have the bytes counted by these whenever somebody asks."""

@@ -25,6 +25,7 @@ from auditproxy.apis.audit import (
 from auditproxy.apis.status import Status, failure, only_code
 from auditproxy.apis.user import NOBODY, UserInfo
 from auditproxy.audit.redact import Redactor
+from auditproxy.audit.redact_exchange import ExchangeRedactor
 from auditproxy.serializer.duration import format_duration
 from auditproxy.serializer.protobuf import ObjectMeta
 from auditproxy.serializer.times import micro_time
@@ -45,6 +46,7 @@ class AuditContext:
     __slots__ = (
         "_object_ref",
         "_received_text",
+        "_redaction",
         "_request_info",
         "_request_uri",
         "_source_ips",
@@ -77,6 +79,7 @@ class AuditContext:
         self.response_object: msgspec.Raw | None = None
         self.response_status: Status | None = None
         self.redactor: Redactor | None = None
+        self._redaction: ExchangeRedactor | None = None
         self.failed = False
         self.finished = False
         self._object_ref: ObjectReference | None = None
@@ -138,6 +141,14 @@ class AuditContext:
         known = self.annotations.get(REDACTED)
         members = {*known.split(","), member} if known else {member}
         self.annotations[REDACTED] = ",".join(sorted(members))
+
+    def redaction(self, info: RequestInfo) -> ExchangeRedactor | None:
+        """What marks the secrets of this request; None where no rule names its resource."""
+        if self._redaction is None and self.redactor is not None:
+            scope = self.redactor.scope(info)
+            if scope is not None:
+                self._redaction = ExchangeRedactor(self.redactor, scope, info)
+        return self._redaction
 
     def impersonate(self, user: UserInfo, constraint: str) -> None:
         """Record whom the client acts as from here on, and the constrained mode that allowed it."""

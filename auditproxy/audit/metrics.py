@@ -4,6 +4,7 @@
         = auditproxy_audit_events_written_total{plugin}
           + auditproxy_audit_events_dropped_total{plugin,reason}
           + auditproxy_audit_buffer_events{plugin}
+          + auditproxy_audit_events_due{state="decoding"}
 
 holds for each backend, ``log`` and ``webhook``, at every moment at which no
 event is being handed over. Labels that a client
@@ -26,6 +27,7 @@ from prometheus_client import (
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import LEVEL_WORDS, Level
 from auditproxy.audit.capture_metrics import CaptureMetrics
+from auditproxy.audit.due_metrics import DueMetrics
 from auditproxy.audit.issuer_metrics import IssuerMetrics
 from auditproxy.audit.reload_metrics import ReloadMetrics
 from auditproxy.audit.request_metrics import (
@@ -37,6 +39,7 @@ from auditproxy.audit.request_metrics import (
     is_served,
 )
 from auditproxy.audit.token_cache_metrics import TokenCacheMetrics
+from auditproxy.audit.upstream_metrics import UpstreamMetrics
 
 DURATION_BUCKETS = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5,
@@ -121,7 +124,7 @@ class Metrics:
         )
         self._generated = Counter(
             "auditproxy_audit_events_generated",
-            "Audit events handed to the audit backend.",
+            "Audit events handed to the audit backend, or due once their bodies are decoded.",
             registry=registry,
         )
         self._written = Counter(
@@ -148,12 +151,6 @@ class Metrics:
             ("plugin",),
             registry=registry,
         )
-        self._upstream_errors = Counter(
-            "auditproxy_upstream_errors",
-            "Requests whose upstream gave no whole answer, by reason.",
-            ("reason",),
-            registry=registry,
-        )
         self._unparsed = Counter(
             "auditproxy_requests_unparsed",
             "Bytes of clients that were no request and left no event, by the code answered.",
@@ -171,6 +168,12 @@ class Metrics:
             ("limit",),
             registry=registry,
         )
+        self._accept_errors = Counter(
+            "auditproxy_accept_errors",
+            "How often accepting connections paused, by port and cause.",
+            ("port", "reason"),
+            registry=registry,
+        )
         self._proxy_protocol_errors = Counter(
             "auditproxy_proxy_protocol_errors",
             "Connections of trusted proxies that were closed for want of a PROXY header.",
@@ -182,10 +185,12 @@ class Metrics:
             ("reason",),
             registry=registry,
         )
+        self.due = DueMetrics(registry)
         self.reloads = ReloadMetrics(registry)
         self.issuers = IssuerMetrics(registry)
         self.captures = CaptureMetrics(registry)
         self.token_cache = TokenCacheMetrics(registry)
+        self.upstream = UpstreamMetrics(registry)
         self._known: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
         self._resources: set[tuple[str, str, str, str]] = set()
 
@@ -195,10 +200,18 @@ class Metrics:
         """The policy was asked about a request."""
         self._levels[level].inc()
 
-    def event(self) -> None:
-        """An event goes to the backend."""
-        self._events.inc()
+    def event_due(self) -> None:
+        """An event will go to the backend once its bodies are decoded."""
         self._generated.inc()
+        self.due.decoding += 1
+
+    def event(self, *, was_due: bool = False) -> None:
+        """An event goes to the backend; ``was_due`` where ``event_due`` told so."""
+        self._events.inc()
+        if was_due:
+            self.due.decoding -= 1
+        else:
+            self._generated.inc()
 
     def rejected(self) -> None:
         """A request was refused because its event could not be stored."""
@@ -285,7 +298,7 @@ class Metrics:
 
     def upstream_error(self, reason: str) -> None:
         """The upstream gave no whole answer; ``reason`` is one of a few fixed words."""
-        self._upstream_errors.labels(reason).inc()
+        self.upstream.error(reason)
 
     def tls_handshake_error(self) -> None:
         """A client's TLS handshake failed."""
@@ -300,8 +313,12 @@ class Metrics:
         self._connections.set_function(count)
 
     def connection_refused(self, limit: str) -> None:
-        """A connection was closed at once; ``limit`` is ``total`` or ``address``."""
+        """A connection was closed at once; ``limit`` is ``total``, ``address`` or ``health``."""
         self._refused_connections.labels(limit).inc()
+
+    def accept_error(self, port: str, reason: str) -> None:
+        """Accepting on a port, ``secure`` or ``health``, pauses; ``reason`` is an errno's name."""
+        self._accept_errors.labels(port, reason).inc()
 
     def proxy_protocol_error(self) -> None:
         """A trusted proxy's connection did not begin with a PROXY header."""

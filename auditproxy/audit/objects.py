@@ -8,15 +8,15 @@ never an exception, so that no body can cost an event
 """
 
 import re
-from typing import Any
 
 import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
 from auditproxy.apis.status import Status
-from auditproxy.audit import bodies
-from auditproxy.serializer import cbor, json, protobuf, yaml
+from auditproxy.audit import bodies, deleteoptions
+from auditproxy.serializer import cbor, json, protobuf, yaml, yamlskim
+from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import ProtobufError, SerializationError
 from auditproxy.serializer.protobuf import ObjectMeta as ObjectMetadata
 from auditproxy.serializer.spelling import unusual
@@ -44,15 +44,6 @@ BUILTIN_TYPES = Decoder()
 """Protobuf by the table of the built-in types, which is read when the first body comes."""
 
 _STREAMING_SUBRESOURCES = frozenset({"attach", "exec", "proxy", "log", "portforward"})
-_DELETE_OPTIONS = (
-    "gracePeriodSeconds",
-    "preconditions",
-    "orphanDependents",
-    "propagationPolicy",
-    "dryRun",
-    "ignoreStoreReadErrorWithClusterBreakingPotential",
-)
-_FALSE_OMITTED = frozenset({"ignoreStoreReadErrorWithClusterBreakingPotential"})
 _DISCOVERY_PATH = re.compile(r"/(api|apis)(/[^/]+){0,2}/?")
 _NOT_DECODED = re.compile(
     "the object provided is unrecognized"
@@ -108,10 +99,12 @@ def request_object(
     content_encoding: str = "",
     decoded_limit: int = 0,
     types: Decoder = BUILTIN_TYPES,
+    budget: Budget | None = None,
 ) -> Recorded:
     """What a request's body adds, given how the request ended (``code`` and its Status).
 
-    ``decoded_limit`` bounds in bytes what a compressed body may unfold to.
+    ``decoded_limit`` bounds in bytes what a compressed body may unfold to, ``budget`` what
+    reading it may cost.
     """
     if not records_request(info) or not decoded_by_server(info, code, status):
         return NOTHING
@@ -122,10 +115,12 @@ def request_object(
             if code >= 400 and info.verb != "patch":
                 return NOTHING
         if info.verb == "patch":
-            return _patch(content_type, body, level)
+            return _patch(content_type, body, level, budget)
         if not body and info.verb in ("delete", "deletecollection"):
             return NOTHING
-        return _submitted(info, content_type, body, level, omit_managed_fields, types)
+        return _submitted(info, content_type, body, level, omit_managed_fields, types, budget)
+    except BudgetExceededError as error:
+        return _omitted(REQUEST_OBJECT_OMITTED, str(error))
     except SerializationError as error:
         return _omitted(REQUEST_OBJECT_OMITTED, str(error)) if code < 400 else NOTHING
 
@@ -153,7 +148,7 @@ def is_authorization_denial(info: RequestInfo, status: Status | None) -> bool:
     return status is None or f" cannot {info.verb} " in status.message
 
 
-def _patch(content_type: str, body: bytes, level: Level) -> Recorded:
+def _patch(content_type: str, body: bytes, level: Level, budget: Budget | None) -> Recorded:
     """A patch is recorded as sent if it is JSON; if not, kube-apiserver loses the event."""
     if level < Level.REQUEST or content_type.partition(";")[0] not in PATCH_TYPES:
         return NOTHING
@@ -164,10 +159,13 @@ def _patch(content_type: str, body: bytes, level: Level) -> Recorded:
     note = ((REQUEST_OBJECT_OMITTED, "the patch is not JSON: recorded as a converted object"),)
     patch_type = content_type.partition(";")[0]
     if patch_type == APPLY_CBOR:
-        return Recorded(object=msgspec.Raw(cbor.to_json(body)), annotations=note)
+        return Recorded(object=msgspec.Raw(cbor.to_json(body, budget)), annotations=note)
     if patch_type == APPLY_YAML:
         try:
-            return Recorded(object=msgspec.Raw(json.compact(yaml.to_json(body))), annotations=note)
+            raw = json.compact(yaml.to_json(body, budget))
+            return Recorded(object=msgspec.Raw(raw), annotations=note)
+        except BudgetExceededError:
+            raise
         except SerializationError:
             pass
     note = ((REQUEST_OBJECT_OMITTED, "the patch is not JSON: recorded as a string"),)
@@ -182,23 +180,22 @@ def _submitted(
     level: Level,
     omit_managed_fields: bool,
     types: Decoder,
+    budget: Budget | None,
 ) -> Recorded:
     """The object of a create or update, or the DeleteOptions of a delete."""
     media_type = bodies.base_type(content_type) or JSON
     if media_type not in OBJECT_TYPES:
         return NOTHING
     deleting = info.verb in ("delete", "deletecollection")
+    if level < Level.REQUEST:
+        return NOTHING if deleting else Recorded(metadata=_skimmed(media_type, body, budget))
     if media_type == PROTOBUF:
-        return _submitted_protobuf(body, level, deleting, omit_managed_fields, types)
-    body = _as_json(media_type, body)
+        return _submitted_protobuf(body, deleting, omit_managed_fields, types, budget)
+    body = _as_json(media_type, body, budget)
     members = bodies.members(body)
     if deleting:
-        return _delete_options(
-            {key: json.decode(bytes(raw)) for key, raw in members.items()}, level
-        )
+        return Recorded(object=deleteoptions.recorded(deleteoptions.from_members(members, budget)))
     metadata = bodies.metadata(members)
-    if level < Level.REQUEST:
-        return Recorded(metadata=metadata)
     if omit_managed_fields:
         bodies.drop_managed_fields(members)
     if unusual(body):
@@ -209,43 +206,45 @@ def _submitted(
     return Recorded(object=msgspec.Raw(raw), metadata=metadata)
 
 
-def _as_json(media_type: str, body: bytes) -> bytes:
+def _skimmed(media_type: str, body: bytes, budget: Budget | None) -> ObjectMetadata:
+    """What objectRef takes from an object; the rest of it is passed over where that is cheaper."""
+    if media_type == PROTOBUF:
+        return protobuf.object_meta(protobuf.envelope(body, budget).raw, budget)
+    if media_type == YAML:
+        return bodies.object_metadata(yamlskim.skim(body, budget))
+    return bodies.object_metadata(_as_json(media_type, body, budget))
+
+
+def _as_json(media_type: str, body: bytes, budget: Budget | None) -> bytes:
     """A body of one of the types that need no table to be read, as JSON."""
     if media_type == YAML:
-        return yaml.to_json(body)
+        return yaml.to_json(body, budget)
     if media_type == CBOR:
-        return cbor.to_json(body)
+        return cbor.to_json(body, budget)
     return body
 
 
 def _submitted_protobuf(
-    body: bytes, level: Level, deleting: bool, omit_managed_fields: bool, types: Decoder
+    body: bytes,
+    deleting: bool,
+    omit_managed_fields: bool,
+    types: Decoder,
+    budget: Budget | None,
 ) -> Recorded:
     """A protobuf body as its JSON; of kinds that the table has not, only the metadata."""
-    envelope = protobuf.envelope(body)
+    envelope = protobuf.envelope(body, budget)
     if deleting:
-        return _delete_options(protobuf.delete_options(envelope.raw), level)
-    metadata = protobuf.object_meta(envelope.raw)
-    if level < Level.REQUEST:
-        return Recorded(metadata=metadata)
+        options = protobuf.delete_options(envelope.raw, budget)
+        return Recorded(object=deleteoptions.recorded(options))
+    metadata = protobuf.object_meta(envelope.raw, budget)
     try:
-        raw = types.decode_object(envelope, omit_managed_fields=omit_managed_fields)
+        raw = types.decode_object(envelope, omit_managed_fields=omit_managed_fields, budget=budget)
+    except BudgetExceededError as error:
+        return Recorded(metadata=metadata, annotations=((REQUEST_OBJECT_OMITTED, str(error)),))
     except ProtobufError as error:
         why = f"protobuf: {error}"
         return Recorded(metadata=metadata, annotations=((REQUEST_OBJECT_OMITTED, why),))
     return Recorded(object=msgspec.Raw(raw), metadata=metadata)
-
-
-def _delete_options(options: dict[str, Any], level: Level) -> Recorded:
-    """DeleteOptions in Go's order, under the internal version that kube-apiserver records."""
-    if level < Level.REQUEST or options.get("kind", "DeleteOptions") != "DeleteOptions":
-        return NOTHING
-    recorded = {"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/__internal"}
-    for name in _DELETE_OPTIONS:
-        value = options.get(name)
-        if value is not None and value != [] and (name not in _FALSE_OMITTED or value is not False):
-            recorded[name] = value
-    return Recorded(object=msgspec.Raw(json.encode(recorded)))
 
 
 def response_object(
@@ -259,6 +258,7 @@ def response_object(
     code: int,
     decoded_limit: int,
     types: Decoder = BUILTIN_TYPES,
+    budget: Budget | None = None,
 ) -> Recorded:
     """What an answer's body adds: its Status at every level, its object at RequestResponse.
 
@@ -268,9 +268,11 @@ def response_object(
         plain = bodies.inflate(body, content_encoding, decoded_limit)
         media_type = bodies.base_type(content_type)
         if media_type == PROTOBUF:
-            return _answered_protobuf(plain, level, omit_managed_fields, types)
+            return _answered_protobuf(plain, level, omit_managed_fields, types, budget)
+        if media_type == YAML and level < Level.REQUEST_RESPONSE and not _is_status(plain, budget):
+            return NOTHING
         if media_type in (YAML, CBOR):
-            plain = _as_json(media_type, plain)
+            plain = _as_json(media_type, plain, budget)
         elif media_type != JSON:
             return NOTHING
         elif code >= 400 and plain.startswith(b"{\n") and not plain.endswith(b"\n"):
@@ -278,10 +280,17 @@ def response_object(
             # satisfied, and the server's audit never saw this Status.
             return NOTHING
         return _answered(plain, level, omit_managed_fields)
+    except BudgetExceededError as error:
+        return _omitted(RESPONSE_OBJECT_OMITTED, str(error))
     except SerializationError as error:
         if level < Level.REQUEST_RESPONSE:
             return NOTHING
         return _omitted(RESPONSE_OBJECT_OMITTED, str(error))
+
+
+def _is_status(text: bytes, budget: Budget | None) -> bool:
+    """Whether YAML is a Status, without reading the rest of it."""
+    return bodies.kind(yamlskim.skim(text, budget)) == "Status"
 
 
 def _answered(plain: bytes, level: Level, omit_managed_fields: bool) -> Recorded:
@@ -304,15 +313,21 @@ def _answered(plain: bytes, level: Level, omit_managed_fields: bool) -> Recorded
 
 
 def _answered_protobuf(
-    plain: bytes, level: Level, omit_managed_fields: bool, types: Decoder
+    plain: bytes,
+    level: Level,
+    omit_managed_fields: bool,
+    types: Decoder,
+    budget: Budget | None,
 ) -> Recorded:
     """Record a protobuf answer as its JSON."""
-    envelope = protobuf.envelope(plain)
+    envelope = protobuf.envelope(plain, budget)
     if envelope.kind != "Status":
         if level < Level.REQUEST_RESPONSE:
             return NOTHING
         try:
-            raw = types.decode_object(envelope, omit_managed_fields=omit_managed_fields)
+            raw = types.decode_object(
+                envelope, omit_managed_fields=omit_managed_fields, budget=budget
+            )
         except ProtobufError as error:
             return _omitted(RESPONSE_OBJECT_OMITTED, f"protobuf: {error}")
         return Recorded(object=msgspec.Raw(raw))

@@ -1,6 +1,12 @@
 """What an operator should know of a policy that is legal: told at the start, never a fault."""
 
+import difflib
+import re
+
 from auditproxy.apis.audit import Level, Policy, PolicyRule, Stage
+from auditproxy.audit.policy_decoding import FIELDS
+
+_UNKNOWN = re.compile(r'unknown field "(?:[^" ]*\.)?([A-Za-z]+)"')
 
 _READS = frozenset({"get", "list"})
 
@@ -26,6 +32,17 @@ def advice(policy: Policy, *, strict: bool) -> tuple[str, ...]:
             "it forwards nothing before that is stored"
         )
     return tuple(found)
+
+
+def spelling(warning: str) -> str:
+    """A warning about unknown fields with the names that were perhaps meant."""
+    known = {name.lower(): name for name in FIELDS}
+
+    def hint(found: re.Match[str]) -> str:
+        match = difflib.get_close_matches(found[1].lower(), known, n=1, cutoff=0.7)
+        return f"{found[0]} (did you mean {known[match[0]]}?)" if match else found[0]
+
+    return _UNKNOWN.sub(hint, warning)
 
 
 def _means_every_resource(rule: PolicyRule) -> bool:

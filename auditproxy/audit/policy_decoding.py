@@ -224,6 +224,10 @@ _POLICY = _Type(
 )
 
 
+FIELDS = frozenset().union(_POLICY.members, _RULE.members, _GROUP_RESOURCES.members)
+"""The name of every field that decides something."""
+
+
 class _Reader:
     """Reads values into types; keeps the first fatal fault and every strict error."""
 

@@ -4,13 +4,14 @@ The order is fixed: the answer first (its Status says how far the server got),
 then the authorization decision that follows from it, then the request's body.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
-from auditproxy.apis.status import StatusDetails, failure
+from auditproxy.apis.status import Status, StatusDetails, failure
 from auditproxy.audit import annotations
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.objects import (
@@ -18,17 +19,23 @@ from auditproxy.audit.objects import (
     REQUEST_OBJECT_OMITTED,
     RESPONSE_OBJECT_OMITTED,
     Recorded,
+    is_authorization_denial,
     records_request,
     records_response,
     request_object,
     response_object,
 )
+from auditproxy.audit.redact_exchange import ExchangeRedactor
+from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.json import status_object
 from auditproxy.serializer.wiredecoder import Decoder
 
 STATUS_LIMIT = 256 * 1024
 """Bytes of an answer that are looked at when only a Status is wanted of it."""
+
+_UNREAD_CODES = frozenset({401, 404, 405, 406, 413, 415, 429})
+"""Codes of answers that quote nothing of a request's body."""
 
 METHOD_NOT_ALLOWED = failure(
     405,
@@ -43,7 +50,8 @@ METHOD_NOT_ALLOWED = failure(
 class Captured:
     """What was copied of one request and its answer; a body is None where ``missing`` says why.
 
-    ``request_limit`` is what the request's body may unfold to when it is compressed.
+    ``request_limit`` is what the request's body may unfold to when it is compressed; the
+    budgets are what reading each body may cost, None for bodies that are cheap.
     """
 
     request_content_type: str = ""
@@ -60,14 +68,18 @@ class Captured:
     response_missing: str = ""
     response_complete: bool = False
     head_request: bool = False
+    request_budget: Budget | None = None
+    response_budget: Budget | None = None
 
 
 def request_copy_limit(info: RequestInfo, level: Level, limit: int) -> int:
     """How many bytes of a request's body may be needed; 0 when none is.
 
-    Bodies count at Metadata too: they fill objectRef.
+    Bodies of creates and updates count at Metadata too: they fill objectRef.
     """
     if level is Level.NONE or not records_request(info):
+        return 0
+    if level < Level.REQUEST and info.verb not in ("create", "update"):
         return 0
     return limit
 
@@ -101,9 +113,8 @@ def record_answer(
     recorded = Recorded()
     if records_response(info, captured.code, long_running=long_running):
         recorded = _answer(context, info, captured, decoded_limit, types)
-        if recorded.status is None:
-            # A Status is the server's own words: it has no field that a rule could mean.
-            recorded = redacted(context, info, recorded, "responseObject", RESPONSE_OBJECT_OMITTED)
+    said = recorded.status
+    recorded = _redacted_answer(context, info, captured, recorded, types)
     if recorded.status is not None:
         context.response_status = recorded.status
     if recorded.object is not None:
@@ -111,10 +122,11 @@ def record_answer(
     context.wrote_code(captured.code)
     _annotate(context, recorded.annotations)
     if infer_decision:
-        _annotate(
-            context,
-            annotations.inferred_decision(info, captured.code, recorded.status),
-        )
+        decision = annotations.inferred_decision(info, captured.code, said)
+        if said is not None and recorded.status is not None:
+            shown = {said.message: recorded.status.message}
+            decision = tuple((key, shown.get(value, value)) for key, value in decision)
+        _annotate(context, decision)
 
 
 def _answer(
@@ -150,6 +162,7 @@ def _answer(
         code=captured.code,
         decoded_limit=decoded_limit,
         types=types,
+        budget=captured.response_budget,
     )
 
 
@@ -180,10 +193,11 @@ def record_request(
         types=types,
         content_encoding=captured.request_content_encoding,
         decoded_limit=captured.request_limit,
+        budget=captured.request_budget,
     )
     if recorded.metadata is not None:
         context.complete_reference(recorded.metadata)
-    recorded = redacted(context, info, recorded, "requestObject", REQUEST_OBJECT_OMITTED)
+    recorded = _redacted_request(context, info, recorded)
     context.request_object = recorded.object
     _annotate(context, recorded.annotations)
 
@@ -201,26 +215,58 @@ def record_end(context: AuditContext, info: RequestInfo, captured: Captured) -> 
         )
 
 
-def redacted(
-    context: AuditContext, info: RequestInfo, recorded: Recorded, member: str, omitted: str
+def _redacted_answer(
+    context: AuditContext,
+    info: RequestInfo,
+    captured: Captured,
+    recorded: Recorded,
+    types: Decoder,
 ) -> Recorded:
-    """What is recorded of a body once its secrets are marked.
+    """What is recorded of an answer once its secrets are marked.
 
     Costs nothing where no rule names the resource; a body that cannot be read
-    for it is left out, with the annotation ``omitted``.
+    for it is left out, with an annotation. A Status is the server's own words,
+    in which it may quote the request's.
     """
-    redactor = context.redactor
-    if recorded.object is None or redactor is None:
+    before, raw = recorded.status, recorded.object
+    redaction = None if before is None and raw is None else context.redaction(info)
+    if redaction is None:
         return recorded
-    paths = redactor.paths(info)
-    if not paths:
+    if before is None or before.message or before.details is not None:
+        _survey(redaction, info, captured, before, types)
+    if before is not None:
+        after = redaction.status(before)
+        if after is not before:
+            context.redacted("responseStatus")
+        if raw is not None:
+            done = redaction.status_object(bytes(raw), before, after)
+            if done != bytes(raw):
+                context.redacted("responseObject")
+            raw = msgspec.Raw(done)
+        return msgspec.structs.replace(recorded, status=after, object=raw)
+    return _marked(context, recorded, redaction.answer, "responseObject", RESPONSE_OBJECT_OMITTED)
+
+
+def _redacted_request(context: AuditContext, info: RequestInfo, recorded: Recorded) -> Recorded:
+    """What is recorded of a request once its secrets are marked."""
+    redaction = None if recorded.object is None else context.redaction(info)
+    if redaction is None:
+        return recorded
+    return _marked(context, recorded, redaction.request, "requestObject", REQUEST_OBJECT_OMITTED)
+
+
+def _marked(
+    context: AuditContext,
+    recorded: Recorded,
+    redact: Callable[[bytes], tuple[bytes, bool]],
+    member: str,
+    omitted: str,
+) -> Recorded:
+    """An object with its secrets marked; left out, with an annotation, when they cannot be told."""
+    if recorded.object is None:
         return recorded
     try:
-        raw, marked = redactor.object(
-            bytes(recorded.object),
-            paths,
-            patch=member == "requestObject" and info.verb == "patch",
-        )
+        raw, marked = redact(bytes(recorded.object))
     except SerializationError:
         why = "redacted as a whole: it cannot be read to find its secrets"
         context.redacted(member)
@@ -228,6 +274,42 @@ def redacted(
     if marked:
         context.redacted(member)
     return msgspec.structs.replace(recorded, object=msgspec.Raw(raw))
+
+
+def _survey(
+    redaction: ExchangeRedactor,
+    info: RequestInfo,
+    captured: Captured,
+    status: Status | None,
+    types: Decoder,
+) -> None:
+    """Have the request's body looked at, if it has one that the server may have read."""
+    if not records_request(info) or captured.request_body == b"":
+        return
+    if status is not None and (
+        captured.code in _UNREAD_CODES
+        or (captured.code == 403 and is_authorization_denial(info, status))
+    ):
+        return
+    if captured.request_body is None or not captured.request_complete:
+        redaction.survey(None)
+        return
+    found = request_object(
+        info,
+        captured.request_content_type,
+        captured.request_body,
+        level=Level.REQUEST,
+        omit_managed_fields=False,
+        code=0,
+        status=None,
+        types=types,
+        content_encoding=captured.request_content_encoding,
+        decoded_limit=captured.request_limit,
+    )
+    if found.object is not None:
+        redaction.survey(bytes(found.object))
+    elif found.annotations:
+        redaction.survey(None)
 
 
 def _annotate(context: AuditContext, pairs: tuple[tuple[str, str], ...]) -> None:
@@ -242,7 +324,6 @@ __all__ = [
     "record_answer",
     "record_end",
     "record_request",
-    "redacted",
     "request_copy_limit",
     "response_copy_limit",
 ]

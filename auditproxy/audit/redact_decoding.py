@@ -17,7 +17,8 @@ item. They count from the object; lists and Tables are redacted object by object
 import re
 from typing import Any
 
-from auditproxy.audit.redact import Path, RedactionRule, Redactor
+from auditproxy.audit.redact import RedactionRule, Redactor
+from auditproxy.audit.redact_paths import LAST_APPLIED, Known, Path, fold
 from auditproxy.serializer import yaml
 from auditproxy.serializer.errors import YAMLError
 
@@ -33,18 +34,67 @@ _STEP = re.compile(
 )
 _ESCAPED = re.compile(r"\\(.)")
 
+
+def _known(*names: str, **inside: Known) -> Known:
+    """The members of a type, folded; those named with ``=`` have members of their own."""
+    return dict.fromkeys(names) | inside
+
+
+_METADATA = _known(
+    "annotations",
+    "continue",
+    "creationtimestamp",
+    "deletiongraceperiodseconds",
+    "deletiontimestamp",
+    "finalizers",
+    "generatename",
+    "generation",
+    "labels",
+    "managedfields",
+    "name",
+    "namespace",
+    "ownerreferences",
+    "remainingitemcount",
+    "resourceversion",
+    "selflink",
+    "uid",
+)
+_COLUMNS = frozenset({"name", "type", "data", "age", "created at"})
+
 BUILTIN_RULES = (
     RedactionRule(
         "",
         ("secrets/*",),
-        (
-            ("data", None),
-            ("stringdata", None),
-            ("metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"),
-        ),
+        (("data", None), ("stringdata", None), LAST_APPLIED),
+        _known("kind", "apiversion", "data", "stringdata", "immutable", "type", metadata=_METADATA),
+        _COLUMNS,
     ),
-    RedactionRule("", ("serviceaccounts/token",), (("status", "token"),)),
-    RedactionRule("authentication.k8s.io", ("tokenreviews",), (("spec", "token"),)),
+    RedactionRule(
+        "",
+        ("serviceaccounts/token",),
+        (("status", "token"),),
+        _known(
+            "kind",
+            "apiversion",
+            metadata=_METADATA,
+            spec=_known("audiences", "expirationseconds", "boundobjectref"),
+            status=_known("token", "expirationtimestamp"),
+        ),
+        _COLUMNS,
+    ),
+    RedactionRule(
+        "authentication.k8s.io",
+        ("tokenreviews",),
+        (("spec", "token"),),
+        _known(
+            "kind",
+            "apiversion",
+            metadata=_METADATA,
+            spec=_known("token", "audiences"),
+            status=_known("authenticated", "user", "audiences", "error"),
+        ),
+        _COLUMNS,
+    ),
 )
 """Secrets, and the tokens that TokenRequest gives and TokenReview is given."""
 BUILTIN_QUERY_PARAMETERS = frozenset({"token", "access_token"})
@@ -97,7 +147,7 @@ def parse_field(text: str) -> Path:
                 ".metadata.annotations['example.com/key'] or .data[*]"
             )
         name = found["name"] or _ESCAPED.sub(r"\1", found["quoted"] or "")
-        steps.append(None if found["every"] else name.lower())
+        steps.append(None if found["every"] else fold(name))
         position = found.end()
     if not 1 <= len(steps) <= LONGEST_PATH:
         raise ValueError(f"must have 1 to {LONGEST_PATH} steps")

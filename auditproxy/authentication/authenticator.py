@@ -48,13 +48,8 @@ _SEAL = object()
 class AuthenticationError(Exception):
     """Credentials were shown that are not good; the client sees a plain 401.
 
-    The text is for our own log and holds no credential. ``warnings`` are texts
-    for ``Warning`` headers of the answer.
+    The text is for our own log and holds no credential.
     """
-
-    def __init__(self, message: str, warnings: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
-        self.warnings = warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +57,8 @@ class AuthenticationRequest:
     """What authenticators look at; ``now`` is nanoseconds since the epoch.
 
     ``peer_certificate`` is the leaf that the TLS handshake verified, if any.
-    ``warnings`` is the one thing that authenticators write: texts for ``Warning``
-    headers, whatever the outcome.
+    ``warnings`` is the one thing that authenticators write: texts for the answer's
+    ``Warning`` headers, whatever the outcome.
     """
 
     headers: ClientHeaders
@@ -79,19 +74,12 @@ class Identity:
 
     Made by ``identify`` and nothing else: forwarding a request takes one, so no
     path can forward what nobody authenticated. ``token`` is the bearer token
-    that proved it, "" for other methods; it never shows in a repr. ``subprotocols``
-    is the Sec-WebSocket-Protocol value to send upstream where a token stood in the
-    client's, None where none did. ``expires`` is when the credential ends, in
-    nanoseconds since the epoch; None: no end is known.
+    that proved it, "" for other methods; it never shows in a repr.
     """
 
     user: UserInfo
     method: Method
     token: str = field(default="", repr=False)
-    annotations: tuple[tuple[str, str], ...] = ()
-    warnings: tuple[str, ...] = ()
-    subprotocols: str | None = None
-    expires: int | None = None
     seal: InitVar[object] = None
 
     def __post_init__(self, seal: object) -> None:
@@ -103,18 +91,12 @@ class Identity:
         _refuse_unsafe(user, self.method)
         return replace(self, user=user, seal=_SEAL)
 
-    def with_request(self, warnings: tuple[str, ...], subprotocols: str | None) -> "Identity":
-        """The same identity with what else authentication found in the request."""
-        return replace(self, warnings=warnings, subprotocols=subprotocols, seal=_SEAL)
-
 
 def identify(
     user: UserInfo,
     *,
     method: Method,
     token: str = "",
-    annotations: tuple[tuple[str, str], ...] = (),
-    expires: int | None = None,
 ) -> Identity:
     """The only maker of an Identity, for authenticators.
 
@@ -122,14 +104,7 @@ def identify(
     somebody else, because a header cannot carry the name as it is.
     """
     _refuse_unsafe(user, method)
-    return Identity(
-        user=user,
-        method=method,
-        token=token,
-        annotations=annotations,
-        expires=expires,
-        seal=_SEAL,
-    )
+    return Identity(user=user, method=method, token=token, seal=_SEAL)
 
 
 def _refuse_unsafe(user: UserInfo, method: Method) -> None:

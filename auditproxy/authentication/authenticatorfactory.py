@@ -12,7 +12,6 @@ Bearer and websocket share the union of the token authenticators.
 from auditproxy.authentication.anonymous import AnonymousAuthenticator
 from auditproxy.authentication.authenticator import (
     AuthenticatedGroupAdder,
-    AuthenticationError,
     AuthenticationRequest,
     Authenticator,
     Identity,
@@ -20,11 +19,7 @@ from auditproxy.authentication.authenticator import (
     TokenUnion,
     Union,
 )
-from auditproxy.authentication.bearer import (
-    BearerAuthenticator,
-    WebSocketAuthenticator,
-    forwarded_protocols,
-)
+from auditproxy.authentication.bearer import BearerAuthenticator, WebSocketAuthenticator
 from auditproxy.authentication.requestheader import RequestHeaderAuthenticator
 from auditproxy.authentication.x509 import X509Authenticator
 
@@ -57,7 +52,7 @@ def new_authenticator(
 
 
 class _RequestAuthenticator:
-    """The outermost authenticator: anonymous when nobody erred, warnings on every outcome."""
+    """The outermost authenticator: anonymous when nobody erred."""
 
     def __init__(self, inner: Authenticator, anonymous: Authenticator | None) -> None:
         self._inner = inner
@@ -65,18 +60,7 @@ class _RequestAuthenticator:
 
     async def authenticate(self, request: AuthenticationRequest) -> Identity | None:
         """Who asks; an error ends here, before anonymous is reached."""
-        try:
-            identity = await self._inner.authenticate(request)
-        except AuthenticationError as error:
-            error.warnings = tuple(request.warnings)
-            raise
+        identity = await self._inner.authenticate(request)
         if identity is None and self._anonymous is not None:
             identity = await self._anonymous.authenticate(request)
-        if identity is None:
-            return None
-        subprotocols = None
-        if "sec-websocket-protocol" in request.headers:
-            subprotocols = forwarded_protocols(request.headers)
-        if request.warnings or subprotocols is not None:
-            return identity.with_request(tuple(request.warnings), subprotocols)
         return identity

@@ -44,7 +44,7 @@ class BearerAuthenticator:
         if not token:
             return None
         known = await _user_for(self._tokens, token)
-        return identify(known.user, method="bearer", token=token, expires=known.expires)
+        return identify(known.user, method="bearer", token=token)
 
 
 class WebSocketAuthenticator:
@@ -68,7 +68,7 @@ class WebSocketAuthenticator:
         if not offer.protocols:
             raise AuthenticationError("missing additional subprotocol")
         known = await _user_for(self._tokens, token)
-        return identify(known.user, method="websocket", token=token, expires=known.expires)
+        return identify(known.user, method="websocket", token=token)
 
 
 async def _user_for(tokens: TokenAuthenticator, token: str) -> TokenUser:

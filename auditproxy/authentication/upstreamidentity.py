@@ -5,7 +5,8 @@
     request header  X-Remote-* of the user, from a front proxy: ``remote_headers``
 
 All build the lines from values, never from the client's lines. Names of extra
-keys are escaped as client-go's transport escapes them.
+keys are escaped as client-go's transport escapes them, and capital letters besides:
+a header name's case is lost, that of an escaped letter is not.
 """
 
 from auditproxy.apis.user import UserInfo
@@ -14,10 +15,8 @@ from auditproxy.authentication.tokenreview import sendable
 from auditproxy.authentication.wire import lower_ascii, wire_safe
 from auditproxy.request.headers import RawHeaders
 
-_TOKEN_BYTES = frozenset(
-    b"!#$&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-)
-"""Bytes that may stand in a header name (RFC 9110 token), without ``%``."""
+_KEPT_BYTES = frozenset(b"!#$&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
+"""Bytes that may stand in a header name (RFC 9110 token) and survive, without ``%``."""
 
 
 class UnforwardableIdentityError(ValueError):
@@ -97,8 +96,7 @@ def passthrough_headers(identity: Identity, wanted: UserInfo | None = None) -> R
 
 
 def escape_extra_key(key: str) -> bytes:
-    """The key as the tail of a header name: lower case, all but token bytes as %XX."""
+    """The key as the tail of a header name: all but lower-case token bytes as %XX."""
     return b"".join(
-        bytes((byte,)) if byte in _TOKEN_BYTES else b"%%%02X" % byte
-        for byte in lower_ascii(key).encode()
+        bytes((byte,)) if byte in _KEPT_BYTES else b"%%%02X" % byte for byte in key.encode()
     )

@@ -1,7 +1,7 @@
 """Whether a user survives being written as header values and read again by kube-apiserver.
 
 A header value loses white space at its ends, cannot hold control characters, and
-header names do not keep case. A user that would come out as somebody else is
+header names keep case only where it is escaped. A user that would come out as somebody else is
 refused instead of forwarded: ``"alice "`` would act as ``alice``.
 """
 

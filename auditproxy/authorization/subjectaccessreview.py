@@ -12,6 +12,7 @@ from auditproxy.authorization.authorizer import Decision
 from auditproxy.serializer.json import encode
 
 SUBJECT_ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+SELF_SUBJECT_ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 CACHEABLE_LENGTH = 10_000
 """Bytes of attributes that a client chose, from which on an answer is not remembered."""
@@ -109,6 +110,18 @@ def review(encoded_spec: bytes) -> bytes:
         b'{"apiVersion":"%s","kind":"SubjectAccessReview","spec":' % _API_VERSION.encode()
         + encoded_spec
         + b"}"
+    )
+
+
+def self_review(verb: str, group: str, resource: str) -> bytes:
+    """The body that asks whether the sender may do this to all objects of a resource."""
+    asked = _ResourceAttributes(verb=verb, group=group, resource=resource)
+    return encode(
+        {
+            "apiVersion": _API_VERSION,
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": asked},
+        }
     )
 
 

@@ -7,26 +7,25 @@ certificates -> API server -> proxy -> kubeconfig and commands to try -> events,
 import asyncio
 import contextlib
 import json
-import shutil
+import os
 import signal
 import ssl
 import sys
-import tempfile
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TextIO
 
 from auditproxy.apis.user import MASTERS, UserInfo
 from auditproxy.demo.apiserver import EmbeddedApiServer
-from auditproxy.demo.events import EventLog, one_line
+from auditproxy.demo.events import EventLog
+from auditproxy.demo.folder import FolderError, demo_folder
 from auditproxy.demo.pki import create_client, create_pki
 from auditproxy.demo.requests import drive
+from auditproxy.demo.screen import Screen, ScreenGoneError, screen_for
 
 ADMIN, VIEWER = "admin", "viewer"
 VIEWER_TOKEN = "demo-viewer-token"  # noqa: S105 - it opens nothing but the demo
-MARK = ".auditproxy-demo"
-"""The file that tells a folder of ours from somebody else's."""
 
 POLICY = """\
 apiVersion: audit.k8s.io/v1
@@ -80,111 +79,94 @@ async def run_demo(
     directory: Path | None,
     start_proxy: StartProxy,
     out: TextIO | None = None,
+    err: TextIO | None = None,
 ) -> int:
-    """Run the demo until it is cancelled, or once; returns the exit code.
+    """Run the demo until a signal ends it, or once; returns the exit code.
 
-    ``directory`` None is a temporary folder that is gone afterwards. Raises DemoError.
+    ``directory`` None is a temporary folder that is removed at the end, also when the terminal is
+    closed. Raises DemoError.
     """
     out = out or sys.stdout
-    with contextlib.ExitStack() as stack:
-        if directory is None:
-            name = stack.enter_context(tempfile.TemporaryDirectory(prefix="auditproxy-demo-"))
-            folder = Path(name)
-        else:
-            folder = prepared(directory)
-        files = make_files(folder)
-        server = EmbeddedApiServer(
-            tokens={VIEWER_TOKEN: UserInfo(username=VIEWER, groups=("viewers",))},
-            permissions={VIEWER: frozenset({"get", "list", "watch"})},
-            ssl_context=server_context(folder / "pki"),
-        )
-        port = await server.start("127.0.0.1", 0)
-        write_kubeconfig(files.upstream_kubeconfig, folder / "pki", port, {"proxy": "auditproxy"})
+    screen = screen_for(out, err or sys.stderr, raw_json=raw_json, pinned=not once)
+    try:
+        with ending_on_signals(), demo_folder(directory) as folder, screen:
+            return await in_folder(folder, screen, start_proxy, once=once)
+    except FolderError as error:
+        raise DemoError(str(error)) from None
+    except asyncio.CancelledError:
+        return 1 if once else 0
+    except ScreenGoneError:
+        silence(out)
+        return 1 if once else 0
+
+
+async def in_folder(folder: Path, screen: Screen, start_proxy: StartProxy, *, once: bool) -> int:
+    """Start the API server and the proxy with the folder's files, and show what happens."""
+    files = make_files(folder)
+    server = EmbeddedApiServer(
+        tokens={VIEWER_TOKEN: UserInfo(username=VIEWER, groups=("viewers",))},
+        permissions={VIEWER: frozenset({"get", "list", "watch"})},
+        ssl_context=server_context(folder / "pki"),
+    )
+    port = await server.start("127.0.0.1", 0)
+    write_kubeconfig(files.upstream_kubeconfig, folder / "pki", port, {"proxy": "auditproxy"})
+    try:
+        proxy = await start_proxy(files)
         try:
-            proxy = await start_proxy(files)
-            try:
-                return await show(folder, files, proxy, out, once=once, raw_json=raw_json)
-            finally:
-                await proxy.close()
+            return await show(folder, files, proxy, screen, once=once)
         finally:
-            await server.close()
+            await proxy.close()
+    finally:
+        await server.close()
 
 
 async def show(
-    folder: Path,
-    files: DemoFiles,
-    proxy: RunningProxy,
-    out: TextIO,
-    *,
-    once: bool,
-    raw_json: bool,
+    folder: Path, files: DemoFiles, proxy: RunningProxy, screen: Screen, *, once: bool
 ) -> int:
     """Say how to use the demo and show its events."""
-
-    def print_event(line: str) -> None:
-        print(line if raw_json else one_line(json.loads(line)), file=out, flush=True)
-
     kubeconfig = folder / "kubeconfig"
     write_kubeconfig(kubeconfig, folder / "pki", proxy.port, {ADMIN: ADMIN, VIEWER: ""})
     log = EventLog(files.audit_log)
     if once:
         context = ssl.create_default_context(cafile=str(files.client_ca))
         context.load_cert_chain(folder / "pki" / "admin.crt", folder / "pki" / "admin.key")
-        faults = await drive(proxy.port, context, files.client_ca, VIEWER_TOKEN, log, print_event)
+        count, faults = await drive(
+            proxy.port, context, files.client_ca, VIEWER_TOKEN, log, screen.take
+        )
         for fault in faults:
-            print(f"missing or wrong: {fault}", file=out)
+            screen.say(f"missing or wrong: {fault}")
         verdict = "every expected event is there" if not faults else f"{len(faults)} faults"
-        print(f"{len(log.events)} events, {verdict}", file=out, flush=True)
+        screen.say(f"{count} events, {verdict}")
         return 1 if faults else 0
-
-    async def introduce_and_follow() -> None:
-        print(instructions(kubeconfig), file=out, flush=True)
-        await log.follow(print_event)
-
-    await until_interrupted(introduce_and_follow())
+    screen.introduce(kubeconfig)
+    await log.follow(screen.take, screen.tick)
     return 0
 
 
-async def until_interrupted(work: Coroutine[None, None, None]) -> None:
-    """Do something until Ctrl-C or SIGTERM, also where the shell had SIGINT ignored."""
-    loop = asyncio.get_running_loop()
-    task = loop.create_task(work)
-    for number in (signal.SIGINT, signal.SIGTERM):
+@contextlib.contextmanager
+def ending_on_signals() -> Iterator[None]:
+    """Cancel the task on Ctrl-C (also where the shell had it ignored), SIGTERM and SIGHUP.
+
+    A closed terminal sends SIGHUP; under nohup it stays ignored.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
         loop.add_signal_handler(number, task.cancel)
     try:
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        yield
     finally:
-        task.cancel()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in numbers:
             loop.remove_signal_handler(number)
 
 
-def instructions(kubeconfig: Path) -> str:
-    """What to type in another terminal."""
-    return f"""\
-The proxy is running in front of an embedded API server. In another terminal:
-
-    export KUBECONFIG={kubeconfig}
-    kubectl get pods
-    kubectl exec hello -- env
-    kubectl --context viewer get secrets
-
-Events appear below as they are written. Ctrl-C ends the demo.
-"""
-
-
-def prepared(directory: Path) -> Path:
-    """An empty folder of ours at this path; raises DemoError when somebody else's is there."""
-    if directory.exists() and not (directory / MARK).exists():
-        raise DemoError(f"--dir {directory} exists and is not a demo's folder; name another")
-    shutil.rmtree(directory, ignore_errors=True)
-    try:
-        directory.mkdir(parents=True, mode=0o700)
-    except OSError as error:
-        raise DemoError(f"--dir {directory} cannot be made: {error.strerror}") from None
-    (directory / MARK).touch()
-    return directory.resolve()
+def silence(out: TextIO) -> None:
+    """Let nothing more be written: Python would flush at exit, fail, and complain."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 
 def make_files(folder: Path) -> DemoFiles:

@@ -4,11 +4,11 @@ import asyncio
 import base64
 import json
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from auditproxy.demo.events import POLL, EventLog
+from auditproxy.demo.events import POLL, Event, EventLog
 
 DEADLINE = 10.0
 """Seconds for all of it."""
@@ -112,12 +112,19 @@ async def drive(
     ca: Path,
     viewer_token: str,
     log: EventLog,
-    show: Callable[[str], None],
-) -> list[str]:
-    """Send every request, show the events, and return what is missing or wrong."""
+    show: Callable[[str, Event], None],
+) -> tuple[int, list[str]]:
+    """Send every request and show the events; how many there were, and what is missing or wrong."""
     faults = []
     by_token = ssl.create_default_context(cafile=str(ca))
     expected: dict[str, Step] = {}
+    events: list[Event] = []
+
+    def read() -> None:
+        for line, event in log.read():
+            events.append(event)
+            show(line, event)
+
     try:
         async with asyncio.timeout(DEADLINE):
             for number, step in enumerate(steps(viewer_token)):
@@ -127,18 +134,18 @@ async def drive(
                 code = await send(port, context, step, audit_id)
                 if code != step.code:
                     faults.append(f"{step.what}: {code} instead of {step.code}")
-            while unseen(expected, log):
+                read()
+            while unseen(expected, events):
                 await asyncio.sleep(POLL)
-                for line in log.read():
-                    show(line)
+                read()
     except TimeoutError:
-        faults += unseen(expected, log)
-    return faults + surplus(expected, log)
+        faults += unseen(expected, events)
+    return len(events), faults + surplus(expected, events)
 
 
-def unseen(expected: dict[str, Step], log: EventLog) -> list[str]:
+def unseen(expected: dict[str, Step], events: Sequence[Event]) -> list[str]:
     """The stages that have not been recorded yet."""
-    seen = {(event["auditID"], event["stage"]) for event in log.events}
+    seen = {(event["auditID"], event["stage"]) for event in events}
     return [
         f"{step.what}: no {stage}"
         for audit_id, step in expected.items()
@@ -147,10 +154,10 @@ def unseen(expected: dict[str, Step], log: EventLog) -> list[str]:
     ]
 
 
-def surplus(expected: dict[str, Step], log: EventLog) -> list[str]:
+def surplus(expected: dict[str, Step], events: Sequence[Event]) -> list[str]:
     """Events that should not be there, and those with another code than the client saw."""
     faults = []
-    for event in log.events:
+    for event in events:
         step = expected.get(event["auditID"])
         if step is None:
             continue

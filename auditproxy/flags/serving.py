@@ -1,6 +1,6 @@
 """The flags of the listener, of the upstream, of health and of the lines for operators."""
 
-from auditproxy.flags.pflag import DURATION, INT, IP, LIST, STRING
+from auditproxy.flags.pflag import BOOL, DURATION, INT, IP, LIST, STRING
 from auditproxy.flags.settings import setting
 
 SERVING_SETTINGS = (
@@ -86,7 +86,8 @@ SERVING_SETTINGS = (
         "serving.max_connections",
         "max-connections",
         INT,
-        "How many connections clients may have together; more are closed at once. 0 is no limit.",
+        "How many connections clients may have together; more are closed at once. 0, or more than "
+        "the limit of open files allows for, is as many as that allows for.",
     ),
     setting(
         "serving.max_connections_per_address",
@@ -147,6 +148,20 @@ SERVING_SETTINGS = (
         "Extra field, as key=value, that every forwarded request carries, such as "
         "auditproxy.io/via=auditproxy, so that an admission policy can refuse what did not come "
         "through the proxy. Users who bring this key themselves are refused. Empty means none.",
+    ),
+    setting(
+        "upstream.check_period",
+        "upstream-check-period",
+        DURATION,
+        "How often the kube-apiserver is asked whether it is there, knows the proxy and lets it "
+        "impersonate; /readyz follows the answer. It is asked sooner after failures. 0 asks never.",
+    ),
+    setting(
+        "upstream.required",
+        "require-upstream",
+        BOOL,
+        "End at once, with exit code 1, when the kube-apiserver cannot serve requests at the "
+        "start. Otherwise the proxy starts, is not ready and goes on asking.",
     ),
 )
 """In the order of help and documentation."""

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from auditproxy.options.values import SECOND, quote
+from auditproxy.apis.status import go_quote
+from auditproxy.options.values import SECOND
 
 WEBHOOK_VERSIONS = ("v1", "v1beta1")
 
@@ -112,14 +113,14 @@ def authentication_faults(authentication: AuthenticationOptions) -> list[str]:
     for group in authentication.client_ca_allowed_system_groups:
         if group != "*" and not group.startswith("system:"):
             faults.append(
-                f"--client-ca-allowed-system-groups {quote(group)} is no group of Kubernetes' own; "
-                'give groups that begin with "system:", or * for all'
+                f"--client-ca-allowed-system-groups {go_quote(group)} is no group of Kubernetes' "
+                'own; give groups that begin with "system:", or * for all'
             )
     faults += _requestheader_faults(authentication)
     if authentication.token_webhook_version not in WEBHOOK_VERSIONS:
         faults.append(
             "--authentication-token-webhook-version: unsupported authentication webhook version "
-            f"{quote(authentication.token_webhook_version)}, supported versions are "
+            f"{go_quote(authentication.token_webhook_version)}, supported versions are "
             '"v1", "v1beta1"'
         )
     for kind, ttl in (
@@ -169,10 +170,10 @@ def _service_account_faults(authentication: AuthenticationOptions) -> list[str]:
         if not issuer:
             faults.append("service-account-issuer should not be an empty string")
         elif issuer in issuers[:index]:
-            faults.append(f"service-account-issuer {quote(issuer)} is already specified")
+            faults.append(f"service-account-issuer {go_quote(issuer)} is already specified")
         elif ":" in issuer and not _is_url(issuer):
             faults.append(
-                f"service-account-issuer {quote(issuer)} contained a ':' but was not a valid URL"
+                f"service-account-issuer {go_quote(issuer)} contained a ':' but was not a valid URL"
             )
     if "" in key_files:
         faults.append("--service-account-key-file must name a file")
@@ -191,11 +192,11 @@ def _oidc_faults(authentication: AuthenticationOptions) -> list[str]:
         faults.append("authentication-config file and oidc-* flags are mutually exclusive")
     for claim in authentication.oidc_required_claim:
         if not claim.partition("=")[1] or not claim.partition("=")[0]:
-            faults.append(f"--oidc-required-claim {quote(claim)} must be name=value")
+            faults.append(f"--oidc-required-claim {go_quote(claim)} must be name=value")
     for algorithm in authentication.oidc_signing_algs:
         if algorithm not in _SIGNING_ALGORITHMS:
             faults.append(
-                f"oidc: unsupported signing alg: {quote(algorithm)}; give some of "
+                f"oidc: unsupported signing alg: {go_quote(algorithm)}; give some of "
                 f"{', '.join(_SIGNING_ALGORITHMS)}"
             )
     if issuer and not authentication.oidc_signing_algs:
@@ -222,10 +223,10 @@ def _requestheader_faults(authentication: AuthenticationOptions) -> list[str]:
         ("requestheader-allowed-names", authentication.requestheader_allowed_names),
     ):
         if any(not value.strip() for value in values):
-            faults.append(f"empty value in {quote(name)}")
+            faults.append(f"empty value in {go_quote(name)}")
         elif name != "requestheader-allowed-names":
             faults += [
-                f"--{name} {quote(value)} is no name of a header; "
+                f"--{name} {go_quote(value)} is no name of a header; "
                 "give letters, digits and dashes, as in X-Remote-User"
                 for value in values
                 if not _HEADER_NAME.fullmatch(value)

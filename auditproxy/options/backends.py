@@ -7,7 +7,8 @@ one backend's batch settings only the first fault is told.
 
 from dataclasses import dataclass
 
-from auditproxy.options.values import MEBIBYTE, SECOND, quote
+from auditproxy.apis.status import go_quote
+from auditproxy.options.values import MEBIBYTE, SECOND
 
 STRICT = "blocking-strict"
 AUDIT_MODES = ("batch", "blocking", STRICT)
@@ -93,7 +94,7 @@ def backend_faults(log: AuditLogOptions, webhook: AuditWebhookOptions) -> list[s
         if log.format not in AUDIT_FORMATS:
             faults.append(
                 f"invalid audit log format {log.format}, "
-                f"allowed formats are {quote(','.join(AUDIT_FORMATS))}"
+                f"allowed formats are {go_quote(','.join(AUDIT_FORMATS))}"
             )
         for name, number in (
             ("maxage", log.maxage),
@@ -127,7 +128,7 @@ def _common_faults(plugin: str, backend: BackendOptions) -> list[str]:
     if backend.version.count("/") > 1:
         faults.append(f"unexpected GroupVersion string: {backend.version}")
     elif backend.version not in AUDIT_VERSIONS:
-        known = " ".join(quote(version) for version in AUDIT_VERSIONS)
+        known = " ".join(go_quote(version) for version in AUDIT_VERSIONS)
         faults.append(f"invalid group version, allowed versions are [{known}]")
     return faults
 
@@ -136,7 +137,7 @@ def _mode_faults(plugin: str, backend: BackendOptions) -> list[str]:
     if backend.mode not in AUDIT_MODES:
         return [
             f"invalid audit {plugin} mode {backend.mode}, "
-            f"allowed modes are {quote(','.join(AUDIT_MODES))}"
+            f"allowed modes are {go_quote(','.join(AUDIT_MODES))}"
         ]
     if backend.mode != "batch":
         return []

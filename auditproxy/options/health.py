@@ -3,8 +3,8 @@
 import ipaddress
 from dataclasses import dataclass
 
+from auditproxy.apis.status import go_quote
 from auditproxy.options.serving import ServingOptions
-from auditproxy.options.values import quote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ def health_faults(health: HealthOptions, serving: ServingOptions) -> list[str]:
         address = health.address()
     except ValueError as error:
         return [
-            f"--health-bind-address {quote(health.bind_address)}: {error}; "
+            f"--health-bind-address {go_quote(health.bind_address)}: {error}; "
             'give host:port, or "" for no listener'
         ]
     if address is None or address[1] != serving.secure_port:

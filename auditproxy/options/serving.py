@@ -3,7 +3,8 @@
 import ipaddress
 from dataclasses import dataclass
 
-from auditproxy.options.values import SECOND, choice, quote
+from auditproxy.apis.status import go_quote
+from auditproxy.options.values import SECOND, choice
 
 PROXY_PROTOCOLS = ("off", "v1", "v2", "any")
 TLS_VERSIONS = ("VersionTLS10", "VersionTLS11", "VersionTLS12", "VersionTLS13")
@@ -49,7 +50,7 @@ def serving_faults(serving: ServingOptions) -> list[str]:
         ipaddress.ip_address(serving.bind_address)
     except ValueError:
         faults.append(
-            f"--bind-address {quote(serving.bind_address)} is no IP address; "
+            f"--bind-address {go_quote(serving.bind_address)} is no IP address; "
             "give one of this machine, or 0.0.0.0 for all interfaces"
         )
     if not 1 <= serving.secure_port <= 65535:
@@ -91,7 +92,7 @@ def _connection_faults(serving: ServingOptions) -> list[str]:
             ipaddress.ip_network(cidr)
         except ValueError:
             faults.append(
-                f"--trusted-proxy-cidrs {quote(cidr)} is no network; "
+                f"--trusted-proxy-cidrs {go_quote(cidr)} is no network; "
                 "give its address and length, as 10.0.0.0/8 or 10.1.2.3/32"
             )
     faults += choice("proxy-protocol", serving.proxy_protocol, PROXY_PROTOCOLS)

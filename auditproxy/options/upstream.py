@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from auditproxy.options.values import choice, quote
+from auditproxy.apis.status import go_quote
+from auditproxy.options.values import SECOND, choice
 
 _EXTRA_KEY = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 
@@ -30,6 +31,11 @@ class UpstreamOptions:
     impersonation_marker_extra: str = ""
     """``key=value`` of an extra that every forwarded request has beside its user's own, so that
     the API server can tell what came through the proxy; "" is none."""
+
+    check_period: int = 30 * SECOND
+    """Nanoseconds between two questions whether the upstream can serve; 0 asks none."""
+    required: bool = False
+    """Whether an upstream that cannot serve at the start ends the process."""
 
     def marker(self) -> tuple[str, str] | None:
         """Key and value of the marker; raises ValueError where there is no ``=``."""
@@ -67,10 +73,12 @@ def upstream_faults(upstream: UpstreamOptions) -> list[str]:
             "--proxy-client-cert-file and --proxy-client-key-file are used with "
             "--upstream-identity=request-header only; remove them, or give it"
         )
+    if upstream.check_period < 0:
+        faults.append("--upstream-check-period can not be negative value; 0 asks nothing")
     key = upstream.impersonation_original_user_extra
     if key and not _EXTRA_KEY.fullmatch(key):
         faults.append(
-            f"--impersonation-original-user-extra {quote(key)} is no key of an extra field; "
+            f"--impersonation-original-user-extra {go_quote(key)} is no key of an extra field; "
             "give a name of yours below a domain, in lower case, as example.com/original-user"
         )
     elif key and upstream.upstream_identity == "passthrough":
@@ -89,12 +97,12 @@ def _marker_faults(upstream: UpstreamOptions) -> list[str]:
     faults = []
     if not _MARKER.fullmatch(marker):
         faults.append(
-            f"invalid --impersonation-marker-extra {quote(marker)}, must be key=value with a key "
-            "such as auditproxy.io/via in lower case and a value of visible ASCII characters"
+            f"invalid --impersonation-marker-extra {go_quote(marker)}, must be key=value with a "
+            "key such as auditproxy.io/via in lower case and a value of visible ASCII characters"
         )
     elif _RESERVED.match(marker):
         faults.append(
-            f"invalid --impersonation-marker-extra {quote(marker)}, keys below k8s.io and "
+            f"invalid --impersonation-marker-extra {go_quote(marker)}, keys below k8s.io and "
             "kubernetes.io are kube-apiserver's own"
         )
     key = marker.partition("=")[0]

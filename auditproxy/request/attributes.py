@@ -5,6 +5,7 @@ from functools import lru_cache
 from auditproxy.apis.attributes import Attributes, RequestInfo
 from auditproxy.apis.user import UserInfo
 from auditproxy.request.selectors import (
+    LONGEST_SELECTORS,
     Requirements,
     SelectorError,
     field_requirements,
@@ -15,18 +16,20 @@ _REMEMBERED_LENGTH = 512
 """Characters of selectors whose requirements are kept for the next time; clients repeat theirs."""
 
 
-def attributes(user: UserInfo | None, info: RequestInfo) -> Attributes:
+def attributes(user: UserInfo | None, info: RequestInfo, *, selectors: bool = True) -> Attributes:
     """What an authorizer and the policy are asked about; ``user`` is None when unknown.
 
-    A selector that cannot be parsed counts as none, as in kube-apiserver.
+    A selector that cannot be parsed counts as none, as in kube-apiserver; so do selectors
+    longer than LONGEST_SELECTORS, for which more is asked and not less. The policy, which looks
+    at none, does without ``selectors``.
     """
     if not info.is_resource_request:
         return Attributes(user=user, verb=info.verb, is_resource_request=False, path=info.path)
     fields: Requirements = ()
     labels: Requirements = ()
-    if info.field_selector or info.label_selector:
-        short = len(info.field_selector) + len(info.label_selector) <= _REMEMBERED_LENGTH
-        read = _remembered if short else _requirements
+    length = len(info.field_selector) + len(info.label_selector) if selectors else 0
+    if 0 < length <= LONGEST_SELECTORS:
+        read = _remembered if length <= _REMEMBERED_LENGTH else _requirements
         fields, labels = read(info.field_selector, info.label_selector)
     return Attributes(
         user=user,

@@ -68,7 +68,7 @@ _HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-_UPGRADES = frozenset({b"websocket", b"spdy/3.1"})
+_SPDY = b"SPDY/3.1"
 _SWITCHED_OFF = _HOP_BY_HOP - {b"connection", b"upgrade"}
 """Hop-by-hop headers but for those that make a 101 what it is."""
 _NO_CACHE = (b"Cache-Control", b"no-cache, private")
@@ -116,6 +116,10 @@ class ClientHeaders:
             for name, value in self.raw
             if name.lower().startswith(start)
         )
+
+    def has_prefix(self, prefix: bytes) -> bool:
+        """Whether a header's name begins so; ``prefix`` in lower case."""
+        return any(key.startswith(prefix) for key in self._lines)
 
     def __contains__(self, name: str) -> bool:
         return name.lower().encode("ascii") in self._lines
@@ -207,14 +211,19 @@ def upgrade_token(headers: ClientHeaders) -> bytes | None:
 
     Asking takes an Upgrade header and a Connection line that names it
     (apimachinery util/httpstream IsUpgradeRequest). A protocol that is none of
-    the two that Kubernetes streams does not count: the request is a plain one.
+    the two that Kubernetes streams does not count: the request is a plain one. SPDY/3.1
+    may stand in a list, websocket may not (streaming httpstream/spdy/upgrade.go, wsstream).
     """
     if "upgrade" not in headers:
         return None
-    asked = any("upgrade" in value.lower() for value in headers.values("connection"))
+    if not any("upgrade" in value.lower() for value in headers.values("connection")):
+        return None
     # Bytes: in text, lower() makes a k of the Kelvin sign.
     token = headers.get("upgrade").encode(*_BYTES)
-    return token if asked and token.lower() in _UPGRADES else None
+    lowered = token.lower()
+    if lowered in (b"websocket", _SPDY.lower()):
+        return token
+    return _SPDY if _SPDY.lower() in lowered else None
 
 
 def upstream_headers(

@@ -6,6 +6,7 @@ slashes give empty segments. All odd cases are kube-apiserver's own.
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.request.selectors import (
+    LONGEST_SELECTORS,
     SelectorError,
     field_requirements,
     is_int64,
@@ -26,6 +27,7 @@ _VERBS = {
 }
 _LONG_RUNNING_VERBS = frozenset({"watch", "proxy"})
 _LONG_RUNNING_SUBRESOURCES = frozenset({"attach", "exec", "proxy", "log", "portforward"})
+_NAME_FIELD = "metadata.name"
 _INTEGERS = ("timeoutSeconds", "limit")
 """List options that are numbers; one that is none spoils all the others."""
 
@@ -34,8 +36,15 @@ class RequestInfoError(ValueError):
     """The path begins a resource request and ends before its meaning (kube-apiserver's 500)."""
 
 
+class LongSelectorsError(ValueError):
+    """The selectors may give the request its name and are too long to be read in time."""
+
+
 def resolve(method: str, target: Target) -> RequestInfo:
-    """The RequestInfo of a request; raises RequestInfoError with kube-apiserver's text."""
+    """The RequestInfo of a request; raises RequestInfoError with kube-apiserver's text.
+
+    Raises LongSelectorsError.
+    """
     path = target.path
     stripped = path.strip("/")
     parts = stripped.split("/") if stripped else []
@@ -103,6 +112,10 @@ def _collection(target: Target) -> tuple[str, str]:
         return "list", ""
     query = target.query
     watch = query.first("watch")
+    # Else the options give no name, and whether they can be read makes no difference.
+    plain = watch is None or watch.isascii()
+    if plain and _NAME_FIELD not in (query.first("fieldSelector") or ""):
+        return ("list" if watch is None or watch.lower() in ("0", "false") else "watch"), ""
     name = _selected_name(query)
     if name is None:
         # kube-apiserver then reads the one parameter by itself, with another folding of letters.
@@ -113,18 +126,26 @@ def _collection(target: Target) -> tuple[str, str]:
 
 
 def _selected_name(query: Query) -> str | None:
-    """The name of ``metadata.name=X``, "" when none is given, None when an option is unreadable."""
+    """The name of ``metadata.name=X``, "" when none is given, None when an option is unreadable.
+
+    Raises LongSelectorsError.
+    """
+    labels, fields = query.first("labelSelector") or "", query.first("fieldSelector") or ""
+    if len(labels) + len(fields) > LONGEST_SELECTORS:
+        raise LongSelectorsError(
+            f"selectors with {_NAME_FIELD} are longer than {LONGEST_SELECTORS} characters"
+        )
     for parameter in _INTEGERS:
         text = query.first(parameter)
         if text is not None and not is_int64(text):
             return None
     try:
-        label_requirements(query.first("labelSelector") or "")
-        requirements = field_requirements(query.first("fieldSelector") or "")
+        label_requirements(labels)
+        requirements = field_requirements(fields)
     except SelectorError:
         return None
     for requirement in requirements:
-        if requirement.key == "metadata.name" and requirement.operator == "In":
+        if requirement.key == _NAME_FIELD and requirement.operator == "In":
             name = requirement.values[0]
             return name if _is_path_segment(name) else ""
     return ""

@@ -57,6 +57,9 @@ _OPERATORS = {
 }
 _OPERATOR_NAMES = "in, notin, =, ==, !=, gt, lt"
 
+LONGEST_SELECTORS = 16 * 1024
+"""Characters of a request's two selectors that are read; more would hold up everybody else."""
+
 _FIELD_MARK = re.compile(r"\\.?|,", re.DOTALL)
 _INT64 = range(-(2**63), 2**63)
 

@@ -5,6 +5,8 @@ One value, three views: ``path`` and ``query`` for policy and RequestInfo,
 dot segments, doubled slashes and escapes stay as the client sent them.
 """
 
+import re
+
 MAXIMUM_QUERY_PAIRS = 10_000
 """Pairs above which Go's query map stays empty (net/url parseQuery)."""
 
@@ -24,6 +26,8 @@ _REFUSED = bytes([*range(0x21), 0x7F])
 
 _ESCAPED = tuple(bytes((byte,)) if byte in _PATH_PLAIN else b"%%%02X" % byte for byte in range(256))
 """For each byte of a decoded path, how Go writes it."""
+
+_HOST_PORT = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 
 _HEX = {ord(digit): value for value, digit in enumerate("0123456789abcdef")} | {
     ord(digit): value for value, digit in enumerate("0123456789ABCDEF")
@@ -141,6 +145,27 @@ def parse_target(method: str, raw: bytes) -> Target:
     return _absolute_form(raw)
 
 
+def refused_uri(method: str, raw: bytes) -> bytes:
+    """What an event shows of a target that is not served: no fragment, no user information.
+
+    Both may hold a password or a token. Of an absolute URL the path and the query are
+    left, as in Go's RequestURI, nothing of one whose host is none or whose path might
+    be the rest of a password.
+    """
+    shown, _, _ = raw.partition(b"#")
+    if shown.startswith(b"/"):
+        return shown
+    _, absolute, rest = shown.partition(b"://")
+    if not absolute and method != "CONNECT":
+        opaque, mark, query = shown.partition(b"?")
+        return opaque.rpartition(b"@")[2] + mark + query
+    authority, rest = _split_authority(rest if absolute else shown)
+    host = authority.rpartition(b"@")[2]
+    if _HOST_PORT.fullmatch(host) is None or b"@" in rest.partition(b"?")[0]:
+        return b"/"
+    return rest if rest.startswith(b"/") else b"/" + rest
+
+
 def _origin_form(raw: bytes, authority: bytes | None, sent: bytes | None = None) -> Target:
     """A path and perhaps a query; ``sent`` is what goes upstream when that is not ``raw``."""
     raw_path, mark, raw_query = raw.partition(b"?")
@@ -164,6 +189,8 @@ def _absolute_form(raw: bytes) -> Target:
     if not colon or scheme.lower() not in (b"http", b"https") or not rest.startswith(b"//"):
         raise TargetError("it is neither a path nor an absolute URL")
     authority, path_and_query = _cut_authority(rest[2:])
+    if _HOST_PORT.fullmatch(authority) is None:
+        raise TargetError("its authority is no host")
     if not path_and_query.startswith(b"/"):
         path_and_query = b"/" + path_and_query
     return _origin_form(path_and_query, authority)
@@ -179,15 +206,19 @@ def _connect_form(raw: bytes) -> Target:
 
 def _cut_authority(rest: bytes) -> tuple[bytes, bytes]:
     """The host before the first ``/`` or ``?``, and what begins there."""
+    authority, rest = _split_authority(rest)
+    if not authority or b"@" in authority:
+        raise TargetError("its authority is empty or has user information")
+    return authority, rest
+
+
+def _split_authority(rest: bytes) -> tuple[bytes, bytes]:
     end = len(rest)
     for mark in (b"/", b"?"):
         found = rest.find(mark, 0, end)
         if found >= 0:
             end = found
-    authority = rest[:end]
-    if not authority or b"@" in authority:
-        raise TargetError("its authority is empty or has user information")
-    return authority, rest[end:]
+    return rest[:end], rest[end:]
 
 
 def _path_unescape(raw: bytes) -> bytes | None:

@@ -11,6 +11,7 @@ import math
 from datetime import datetime
 from typing import Any
 
+from auditproxy.serializer.budget import CHECKED, Budget
 from auditproxy.serializer.errors import CBORError
 from auditproxy.serializer.json import encode, text_from_bytes
 
@@ -23,12 +24,15 @@ _BASE64, _BASE64_URL, _BASE16 = 22, 21, 23
 _SHARED, _REFERENCE, _NAMESPACE, _SHORTENED = 28, 29, 256, 25
 
 
-def to_json(raw: bytes) -> bytes:
-    """One CBOR item as one line of JSON; raises CBORError."""
+def to_json(raw: bytes, budget: Budget | None = None) -> bytes:
+    """One CBOR item as one line of JSON; raises CBORError and BudgetExceededError."""
     try:
         import cbor2
     except ImportError:
         raise CBORError(NEEDS_EXTRA) from None
+    if budget is not None and len(raw) > budget.nodes:
+        # The library makes everything at once; it cannot be asked to stop.
+        _spend(raw, budget)
     try:
         value = cbor2.loads(
             raw.removeprefix(_SELF_DESCRIBED),
@@ -46,6 +50,27 @@ def to_json(raw: bytes) -> bytes:
         # The library tells a broken body by several classes, with content in their texts.
         raise CBORError("the body is not CBOR, or not as Kubernetes writes it") from None
     return encode(_for_json(value))
+
+
+def _spend(raw: bytes, budget: Budget) -> None:
+    """Spend a node for each item; what is no CBOR is left for the library to tell."""
+    position, end, items = 0, len(raw), 0
+    while position < end:
+        major, argument = raw[position] >> 5, raw[position] & 31
+        position += 1
+        if 24 <= argument < 28:
+            length = 1 << (argument - 24)
+            argument = int.from_bytes(raw[position : position + length], "big")
+            position += length
+        elif argument == 31:
+            argument = 0
+        if major in (2, 3):
+            position += argument
+        items += 1
+        if items == CHECKED:
+            budget.spend(items)
+            items = 0
+    budget.spend(items)
 
 
 def _refuse_reference(_: object) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from auditproxy.apis.status import Status, StatusCause, StatusDetails
+from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import ProtobufError
 from auditproxy.serializer.json import text_from_bytes
 from auditproxy.serializer.wireformat import fields, integer, message, signed, text
@@ -44,15 +45,18 @@ def is_protobuf(raw: bytes) -> bool:
     return raw.startswith(MAGIC)
 
 
-def envelope(raw: bytes) -> Envelope:
-    """The outer message of a body, prefix included; raises ProtobufError."""
+def envelope(raw: bytes, budget: Budget | None = None) -> Envelope:
+    """The outer message of a body, prefix included.
+
+    Raises ProtobufError and BudgetExceededError.
+    """
     if not is_protobuf(raw):
         raise ProtobufError("the body does not begin with the protobuf prefix")
     api_version = kind = ""
     start, end = len(raw), len(raw)
-    for number, wire, first, last in fields(raw, len(MAGIC), len(raw)):
+    for number, wire, first, last in fields(raw, len(MAGIC), len(raw), budget):
         if number == 1:
-            for inner in fields(raw, *message(wire, first, last)):
+            for inner in fields(raw, *message(wire, first, last), budget):
                 if inner[0] == 1:
                     api_version = text(raw, inner)
                 elif inner[0] == 2:
@@ -62,12 +66,15 @@ def envelope(raw: bytes) -> Envelope:
     return Envelope(api_version, kind, raw[start:end])
 
 
-def object_meta(raw: bytes) -> ObjectMeta:
-    """The metadata of an object's message (Envelope.raw); raises ProtobufError."""
+def object_meta(raw: bytes, budget: Budget | None = None) -> ObjectMeta:
+    """The metadata of an object's message (Envelope.raw), skimmed: nothing else is looked into.
+
+    Raises ProtobufError and BudgetExceededError.
+    """
     found = {1: "", 3: "", 5: "", 6: ""}
-    for number, wire, first, last in fields(raw, 0, len(raw)):
+    for number, wire, first, last in fields(raw, 0, len(raw), budget):
         if number == 1:
-            for inner in fields(raw, *message(wire, first, last)):
+            for inner in fields(raw, *message(wire, first, last), budget):
                 if inner[0] in found:
                     found[inner[0]] = text(raw, inner)
     return ObjectMeta(name=found[1], namespace=found[3], uid=found[5], resource_version=found[6])
@@ -150,22 +157,22 @@ def _status_cause(raw: bytes, span: tuple[int, int]) -> StatusCause:
     return StatusCause(texts[1], texts[2], texts[3])
 
 
-def delete_options(raw: bytes) -> dict[str, Any]:
+def delete_options(raw: bytes, budget: Budget | None = None) -> dict[str, Any]:
     """DeleteOptions (Envelope.raw) by JSON names in Go's order, without kind and apiVersion.
 
     Only what was sent is there, zeros included; an empty list was not sent.
-    Raises ProtobufError.
+    Raises ProtobufError and BudgetExceededError.
     """
     found: dict[str, Any] = {}
     preconditions: dict[str, str] | None = None
     dry_run: list[str] = []
-    for entry in fields(raw, 0, len(raw)):
+    for entry in fields(raw, 0, len(raw), budget):
         number, wire, first, last = entry
         if number == 1:
             found["gracePeriodSeconds"] = signed(integer(entry), 64)
         elif number == 2:
             preconditions = preconditions or {}
-            for inner in fields(raw, *message(wire, first, last)):
+            for inner in fields(raw, *message(wire, first, last), budget):
                 if inner[0] in (1, 2):
                     preconditions["uid" if inner[0] == 1 else "resourceVersion"] = text(raw, inner)
         elif number == 3:

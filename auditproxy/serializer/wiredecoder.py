@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from auditproxy.serializer import wirevalues
+from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import ProtobufError
 from auditproxy.serializer.json import escape_html
 from auditproxy.serializer.protobuf import Envelope, envelope
@@ -40,7 +41,7 @@ from auditproxy.serializer.wireplan import (
     TEXT_LIST,
     TEXT_POINTER,
     WHOLE,
-    Budget,
+    Account,
     Plan,
     Plans,
     Rule,
@@ -53,6 +54,11 @@ OUTPUT_RATIO = 3
 """Times its own size that a larger one may; lists of pods become one and a half times theirs."""
 DEPTH_LIMIT = 100
 """Messages inside messages; the deepest that people write, schemas of schemas, are far less."""
+
+STRIDE = 8 * 1024
+"""Bytes of one message, at the most, between two looks at the clock."""
+MESSAGES = 256
+"""Messages, at the most, between two looks at the clock."""
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9./-]{1,253}")
 _ENCODE = msgspec.json.Encoder().encode
@@ -84,9 +90,17 @@ class Decoder:
         )
 
     def decode_object(
-        self, found: Envelope, *, omit_managed_fields: bool = False, limit: int | None = None
+        self,
+        found: Envelope,
+        *,
+        omit_managed_fields: bool = False,
+        limit: int | None = None,
+        budget: Budget | None = None,
     ) -> bytes:
-        """The same for a body whose envelope is already read."""
+        """The same for a body whose envelope is already read.
+
+        Of ``budget`` only the time counts; raises its BudgetExceededError, too.
+        """
         if self._plans is None:
             self._table = self._table or builtin()
             self._plans = Plans(self._table, members)
@@ -103,7 +117,7 @@ class Decoder:
             limit = max(OUTPUT_LIMIT, OUTPUT_RATIO * len(found.raw))
         plan = self._plans.plan(message_name, omit_managed_fields=omit_managed_fields, head=head)
         try:
-            body = members(plan, found.raw, 0, len(found.raw), 0, [0, limit])
+            body = members(plan, found.raw, 0, len(found.raw), 0, [0, limit, budget, 0])
         except RecursionError:
             # Somebody called from deep inside; the depth limit alone is far from Python's.
             raise ProtobufError("the message is nested too deeply") from None
@@ -113,7 +127,7 @@ class Decoder:
         return written
 
 
-def members(plan: Plan, raw: bytes, start: int, end: int, depth: int, budget: Budget) -> bytes:
+def members(plan: Plan, raw: bytes, start: int, end: int, depth: int, account: Account) -> bytes:
     """The members of the message in ``raw[start:end]``, without braces."""
     rules = plan.rules
     if rules is None:
@@ -121,12 +135,17 @@ def members(plan: Plan, raw: bytes, start: int, end: int, depth: int, budget: Bu
     if depth > DEPTH_LIMIT:
         raise ProtobufError("the message is nested too deeply")
     if start == end:
-        return _charged(plan.empty, budget[0], budget)
-    before = budget[0]
+        return _charged(plan.empty, account[0], account)
+    before = account[0]
     slots = plan.template.copy()
     later: list[Rule] = []
     position = start
+    clock = account[2]
+    next_look = start + STRIDE if clock is not None else end
     while position < end:
+        if position >= next_look:
+            clock.check()
+            next_look = position + STRIDE
         key = raw[position]
         position += 1
         if key >= 0x80:
@@ -166,9 +185,9 @@ def members(plan: Plan, raw: bytes, start: int, end: int, depth: int, budget: Bu
                 if how == SINGLE:
                     held.append((position, stop))
                 elif how == LIST:
-                    held.append(extra(raw, position, stop, depth + 1, budget))
+                    held.append(extra(raw, position, stop, depth + 1, account))
                 elif how == MAP:
-                    _add_entry(held, extra, raw, position, stop, depth, budget)
+                    _add_entry(held, extra, raw, position, stop, depth, account)
                 elif how == TEXT_LIST:
                     held.append(wirevalues.quoted(raw[position:stop]))
                 else:
@@ -208,15 +227,20 @@ def members(plan: Plan, raw: bytes, start: int, end: int, depth: int, budget: Bu
                     later.append(rule)
                 slots[slot].append(text)
     for rule in later:
-        _finish(slots, rule, raw, depth, budget)
-    return _charged(b",".join(filter(None, slots)), before, budget)
+        _finish(slots, rule, raw, depth, account)
+    return _charged(b",".join(filter(None, slots)), before, account)
 
 
-def _charged(written: bytes, before: int, budget: Budget) -> bytes:
+def _charged(written: bytes, before: int, account: Account) -> bytes:
     """Count what a message became; its parts were counted one by one until now."""
-    budget[0] = before + len(written) + 2
-    if budget[0] > budget[1]:
-        raise ProtobufError(f"larger than {budget[1]} bytes as JSON")
+    account[0] = before + len(written) + 2
+    if account[0] > account[1]:
+        raise ProtobufError(f"larger than {account[1]} bytes as JSON")
+    account[3] += 1
+    if account[3] == MESSAGES:
+        account[3] = 0
+        if account[2] is not None:
+            account[2].check()
     return written
 
 
@@ -229,7 +253,7 @@ def _passed(raw: bytes, wire: int, position: int, end: int) -> int:
     return skip(raw, wire, position, end)[1]
 
 
-def _finish(slots: list[Any], rule: Rule, raw: bytes, depth: int, budget: Budget) -> None:
+def _finish(slots: list[Any], rule: Rule, raw: bytes, depth: int, account: Account) -> None:
     """Make the member of what was collected: a message, a list or a map."""
     how, slot, name, extra, absent = rule
     held = slots[slot]
@@ -240,7 +264,7 @@ def _finish(slots: list[Any], rule: Rule, raw: bytes, depth: int, budget: Budget
             # Messages that stand twice are one, and so is the sequence of their bytes.
             raw = b"".join([raw[first:last] for first, last in held])
             start, stop = 0, len(raw)
-        text = element(raw, start, stop, depth + 1, budget)
+        text = element(raw, start, stop, depth + 1, account)
         slots[slot] = absent if text == zero else name + text
     elif how == MAP:
         slots[slot] = (
@@ -272,7 +296,7 @@ def _add_entry(
     start: int,
     stop: int,
     depth: int,
-    budget: Budget,
+    account: Account,
 ) -> None:
     """Add one entry of a map; the last value of a key counts."""
     wanted, convert, text = values
@@ -292,4 +316,4 @@ def _add_entry(
         held[key] = text
     else:
         first, last = value or (0, 0)
-        held[key] = convert(raw, first, last, depth + 1, budget)
+        held[key] = convert(raw, first, last, depth + 1, account)

@@ -6,6 +6,7 @@ does not recurse with the input, and raises ProtobufError and nothing else.
 
 from collections.abc import Iterator
 
+from auditproxy.serializer.budget import CHECKED, Budget
 from auditproxy.serializer.errors import ProtobufError
 from auditproxy.serializer.json import text_from_bytes
 
@@ -18,10 +19,18 @@ Field = tuple[int, int, int, int]
 """Number, wire type, and where the value begins and ends; for a varint: number, 0, its value, 0."""
 
 
-def fields(raw: bytes, start: int, end: int) -> Iterator[Field]:
-    """The fields of the message that lies in ``raw[start:end]``."""
+def fields(raw: bytes, start: int, end: int, budget: Budget | None = None) -> Iterator[Field]:
+    """The fields of the message that lies in ``raw[start:end]``.
+
+    Of the budget only the time counts: bytes bound their number, and none is kept.
+    """
     position = start
+    count = 0
     while position < end:
+        count += 1
+        if count == CHECKED and budget is not None:
+            budget.check()
+            count = 0
         key, position = varint(raw, position, end)
         # Go keeps 32 bits of a field's number.
         number, wire = signed(key >> 3, 32), key & 7

@@ -28,15 +28,15 @@ from auditproxy.serializer.wiretable import MESSAGE, TYPE_META, Field, WireTable
 TEXT, TEXT_POINTER, SINGLE, TEXT_LIST, LIST, MAP, WHOLE, PACKED = range(8)
 INT, INT_POINTER, BOOL, BOOL_POINTER, NUMBERS, DOUBLE, DOUBLES = range(8, 15)
 
-Budget = list[int]
-"""Bytes written so far, and how many there may be."""
-Element = Callable[[bytes, int, int, int, Budget], bytes]
-"""Turns ``raw[start:end]`` into JSON; takes the depth and the budget."""
+Account = list[Any]
+"""Bytes written, how many there may be, the Budget of time or None, messages since a look at it."""
+Element = Callable[[bytes, int, int, int, Account], bytes]
+"""Turns ``raw[start:end]`` into JSON; takes the depth and the account."""
 Value = Callable[[bytes], bytes]
 """Turns the bytes of one value into JSON."""
 Rule = tuple[int, int, bytes, Any, bytes]
 """What to do, the slot, the member's name with its colon, how, and the member when it is empty."""
-Members = Callable[["Plan", bytes, int, int, int, Budget], bytes]
+Members = Callable[["Plan", bytes, int, int, int, Account], bytes]
 """Decodes the members of one message: wiredecoder.members."""
 
 OBJECT_META = "apimachinery/pkg/apis/meta/v1.ObjectMeta"
@@ -105,13 +105,13 @@ class Plan:
         self.empty = b",".join(filter(None, self.template))
         return self
 
-    def object(self, raw: bytes, start: int, end: int, depth: int, budget: Budget) -> bytes:
+    def object(self, raw: bytes, start: int, end: int, depth: int, account: Account) -> bytes:
         """The JSON object of the message in ``raw[start:end]``; an Element."""
-        return b"{" + self._plans.members(self, raw, start, end, depth, budget) + b"}"
+        return b"{" + self._plans.members(self, raw, start, end, depth, account) + b"}"
 
-    def inlined(self, raw: bytes, start: int, end: int, depth: int, budget: Budget) -> bytes:
+    def inlined(self, raw: bytes, start: int, end: int, depth: int, account: Account) -> bytes:
         """The same without braces; an Element."""
-        return self._plans.members(self, raw, start, end, depth, budget)
+        return self._plans.members(self, raw, start, end, depth, account)
 
     def unusual(self, key: int) -> Rule | None:
         """The rule of a key that is not spelled as writers spell it; None: skip the field.
@@ -261,7 +261,7 @@ class Plans:
         """JSONSchemaPropsOrArray, OrBool, OrStringArray (apiextensions v1 marshal.go)."""
         schema_number = 2 if kind == "jspob" else 1
 
-        def element(raw: bytes, start: int, end: int, depth: int, budget: Budget) -> bytes:
+        def element(raw: bytes, start: int, end: int, depth: int, account: Account) -> bytes:
             schema = self.plan(_SCHEMA)
             one: list[bytes] = []
             many: list[bytes] = []
@@ -273,7 +273,7 @@ class Plans:
                     one.append(raw[first:last])
                 elif number == 2 and kind == "jspoa":
                     message(wire, first, last)
-                    many.append(schema.object(raw, first, last, depth + 1, budget))
+                    many.append(schema.object(raw, first, last, depth + 1, account))
                 elif number == 2:
                     message(wire, first, last)
                     many.append(wirevalues.quoted(raw[first:last]))
@@ -283,7 +283,7 @@ class Plans:
                 return b"[" + b",".join(many) + b"]"
             if one:
                 merged = b"".join(one)
-                return schema.object(merged, 0, len(merged), depth + 1, budget)
+                return schema.object(merged, 0, len(merged), depth + 1, account)
             if kind == "jspob":
                 return b"true" if allows else b"false"
             return wirevalues.NULL
@@ -298,7 +298,7 @@ def _name(field: Field) -> bytes:
 
 def _element_of(value: Value) -> Element:
     """A value that neither nests nor counts, as an Element."""
-    return lambda raw, start, end, depth, budget: value(raw[start:end])
+    return lambda raw, start, end, depth, account: value(raw[start:end])
 
 
 def _base64(raw: bytes) -> bytes:

@@ -7,8 +7,6 @@ because PyYAML's own differ. Reading takes linear time, and aliases cannot
 unfold to more than ALIAS_LIMIT.
 """
 
-import base64
-import binascii
 import math
 import re
 from dataclasses import dataclass, field
@@ -19,8 +17,10 @@ import msgspec
 import yaml
 
 from auditproxy.apis.status import go_quote
+from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import YAMLError
-from auditproxy.serializer.json import encode, go_text, text_from_bytes
+from auditproxy.serializer.json import encode, go_text
+from auditproxy.serializer.yamlscalars import TAG, scalar
 
 DEPTH_LIMIT = 250
 """Levels of nesting that are read."""
@@ -29,130 +29,127 @@ ALIAS_LIMIT = 1 << 20
 
 ERRORS_LIMIT = 100
 """Doubled keys that are reported."""
-
-_TAG = "tag:yaml.org,2002:"
-_RESOLVED_TAGS = frozenset(_TAG + name for name in ("bool", "int", "float", "null", "timestamp"))
-
-_WORDS: dict[str, bool | float | None] = {
-    **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE"), True),
-    **dict.fromkeys(("on", "On", "ON"), True),
-    **dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE"), False),
-    **dict.fromkeys(("off", "Off", "OFF"), False),
-    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
-    **dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan),
-    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), math.inf),
-    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf),
-}
-_INTEGER = re.compile(
-    r"(?P<sign>[-+]?)(?:0[xX](?P<hexadecimal>[0-9a-fA-F]+)|0[bB](?P<binary>[01]+)"
-    r"|0[oO]?(?P<octal>[0-7]+)|(?P<decimal>0|[1-9][0-9]*))"
-)
-_BASES = {"hexadecimal": 16, "binary": 2, "octal": 8, "decimal": 10}
-_INTEGER_LENGTH = 100
-"""Characters beyond which no number fits into 64 bits, leading zeros aside."""
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+TAG_DIRECTIVES_LIMIT = 100
+"""%TAG directives that are read: libyaml compares each with all before it."""
+UNFOLDED_TO_A_NODE = 4
+"""Characters behind aliases that cost as much as one value that is read."""
+_TAG_DIRECTIVE = re.compile("^\ufeff?%TAG|(?<=[\r\n\x85\u2028\u2029])%TAG")
+"""One wherever libyaml may find one; a text that goes over several lines may have it, too."""
 
 
-def load_strict(text: bytes | str) -> tuple[Any, tuple[str, ...]]:
+def load_strict(text: bytes | str, budget: Budget | None = None) -> tuple[Any, tuple[str, ...]]:
     """The first document as JSON-like values, and what strict reading would refuse.
 
     Mappings become dicts with text keys in the order of the document, the last
     value of a doubled key counting. The second part is empty or holds one text
-    that lists each doubled key, in go-yaml's words. Raises YAMLError.
+    that lists each doubled key, in go-yaml's words. Raises YAMLError, and
+    BudgetExceededError where the document has more than the budget.
     """
-    node, errors = _Composer(text).compose()
+    node, errors = Composer(text, budget).compose()
     value = None if node is None else node.value
     if not errors:
         return value, ()
     return value, ("\n  ".join(("yaml: unmarshal errors:", *errors)),)
 
 
-def to_json(raw: bytes) -> bytes:
-    """The first document as one line of JSON with sorted keys; raises YAMLError."""
-    value, _ = load_strict(raw)
+def to_json(raw: bytes, budget: Budget | None = None) -> bytes:
+    """The first document as one line of JSON with sorted keys.
+
+    Raises YAMLError and BudgetExceededError.
+    """
+    value, _ = load_strict(raw, budget)
+    return json_of(value)
+
+
+def json_of(value: Any) -> bytes:
+    """What ``load_strict`` gave as one line of JSON with sorted keys; raises YAMLError."""
     return encode(_for_json(value))
 
 
 @dataclass(slots=True)
-class _Node:
+class Node:
     """A read value; ``line`` counts from 1, ``weight`` is its size with aliases unfolded."""
 
     line: int
     value: Any = None
     weight: int = 1
-    entries: "dict[object, _Entry]" = field(default_factory=dict)
+    entries: "dict[object, Entry]" = field(default_factory=dict)
     is_mapping: bool = False
     complete: bool = False
 
 
 @dataclass(slots=True)
-class _Entry:
+class Entry:
     """A key of a mapping as JSON spells it, the way errors show it, and its value."""
 
     name: str
     shown: str
-    node: _Node
+    node: Node
 
 
-class _Composer:
+class Composer:
     """Makes values from libyaml's events; good for one document."""
 
-    def __init__(self, text: bytes | str) -> None:
+    def __init__(self, text: bytes | str, budget: Budget | None = None) -> None:
         self._text = text
-        self._anchors: dict[str, _Node] = {}
+        self._budget = budget
+        self._anchors: dict[str, Node] = {}
         self._errors: list[str] = []
         self._unfolded = 0
-        self._events: Any = None
+        self.events: Any = None
 
-    def compose(self) -> tuple[_Node | None, list[str]]:
+    def compose(self) -> tuple[Node | None, list[str]]:
         """Read the first document; None when there is none."""
+        _refuse_directives(self._text)
         try:
-            self._events = yaml.CSafeLoader(self._text)
-            self._events.get_event()
-            if self._events.check_event(yaml.StreamEndEvent):
+            self.events = yaml.CSafeLoader(self._text)
+            self.events.get_event()
+            if self.events.check_event(yaml.StreamEndEvent):
                 return None, []
-            self._events.get_event()
+            self.events.get_event()
             node = self._node(0)
             # The end of the document is part of it: text may stand in its way.
-            self._events.get_event()
+            self.events.get_event()
         except yaml.MarkedYAMLError as error:
             raise YAMLError(_go_error(error)) from None
         except yaml.reader.ReaderError as error:
             raise YAMLError(f"yaml: {error.reason}") from None
         except (yaml.YAMLError, UnicodeError, ValueError) as error:
-            if isinstance(error, YAMLError):
+            if isinstance(error, YAMLError | BudgetExceededError):
                 raise
             raise YAMLError("yaml: the text cannot be read") from None
         return node, self._errors
 
-    def _node(self, depth: int) -> _Node:
+    def _node(self, depth: int) -> Node:
         """Read one value, whatever it is."""
-        event = self._events.get_event()
+        if self._budget is not None:
+            self._budget.spend(1)
+        event = self.events.get_event()
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event.anchor or "", line)
-        node = _Node(line)
+        node = Node(line)
         if event.anchor is not None:
             self._anchors[event.anchor] = node
         if isinstance(event, yaml.ScalarEvent):
-            node.value = _scalar(event.tag, event.value, line, plain=event.implicit[0])
+            node.value = scalar(event.tag, event.value, line, plain=event.implicit[0])
             node.weight += len(event.value)
         elif depth >= DEPTH_LIMIT:
             raise YAMLError(f"yaml: line {line}: nested too deeply")
         elif isinstance(event, yaml.SequenceStartEvent):
             items = []
-            while not self._events.check_event(yaml.SequenceEndEvent):
+            while not self.events.check_event(yaml.SequenceEndEvent):
                 item = self._node(depth + 1)
                 node.weight += item.weight
                 items.append(item.value)
-            self._events.get_event()
+            self.events.get_event()
             node.value = items
         else:
             self._mapping(node, depth)
         node.complete = True
         return node
 
-    def _alias(self, anchor: str, line: int) -> _Node:
+    def _alias(self, anchor: str, line: int) -> Node:
         """Give the value an alias stands for, with the alias's own line."""
         target = self._anchors.get(anchor)
         if target is None:
@@ -162,14 +159,16 @@ class _Composer:
         self._unfolded += target.weight
         if self._unfolded > ALIAS_LIMIT:
             raise YAMLError("yaml: document contains excessive aliasing")
-        return _Node(line, target.value, target.weight + 1, target.entries, target.is_mapping, True)
+        if self._budget is not None:
+            self._budget.spend(target.weight // UNFOLDED_TO_A_NODE)
+        return Node(line, target.value, target.weight + 1, target.entries, target.is_mapping, True)
 
-    def _mapping(self, node: _Node, depth: int) -> None:
+    def _mapping(self, node: Node, depth: int) -> None:
         """Read the keys and values of a mapping in the order in which they take effect."""
         node.is_mapping = True
-        while not self._events.check_event(yaml.MappingEndEvent):
-            if self._events.check_event(yaml.ScalarEvent) and _is_merge(self._events.peek_event()):
-                self._events.get_event()
+        while not self.events.check_event(yaml.MappingEndEvent):
+            if self.events.check_event(yaml.ScalarEvent) and is_merge(self.events.peek_event()):
+                self.events.get_event()
                 self._merge(node, depth)
                 continue
             key = self._node(depth + 1)
@@ -177,24 +176,24 @@ class _Composer:
                 raise YAMLError(f"yaml: line {key.line}: invalid map key")
             value = self._node(depth + 1)
             node.weight += key.weight + value.weight
-            name, shown = _key(key)
+            name, shown = key_of(key)
             # Keys of different types differ, as 1 and true do in Go though not in Python.
-            self._set(node, (type(key.value), key.value), _Entry(name, shown, value))
-        self._events.get_event()
+            self._set(node, (type(key.value), key.value), Entry(name, shown, value))
+        self.events.get_event()
         node.value = {entry.name: entry.node.value for entry in node.entries.values()}
 
-    def _merge(self, node: _Node, depth: int) -> None:
+    def _merge(self, node: Node, depth: int) -> None:
         """Take over the entries of the mapping, or the sequence of mappings, behind ``<<``."""
-        if not self._events.check_event(yaml.SequenceStartEvent):
+        if not self.events.check_event(yaml.SequenceStartEvent):
             sources = [self._node(depth + 1)]
         else:
-            start = self._events.get_event()
+            start = self.events.get_event()
             if start.anchor is not None:
                 raise YAMLError(f"yaml: line {start.start_mark.line + 1}: anchor on a merge list")
             sources = []
-            while not self._events.check_event(yaml.SequenceEndEvent):
+            while not self.events.check_event(yaml.SequenceEndEvent):
                 sources.append(self._node(depth + 1))
-            self._events.get_event()
+            self.events.get_event()
         if not all(source.is_mapping for source in sources):
             raise YAMLError("yaml: map merge requires map or sequence of maps as the value")
         # Backwards, so that the first of a sequence counts.
@@ -203,19 +202,31 @@ class _Composer:
             for key, entry in source.entries.items():
                 self._set(node, key, entry)
 
-    def _set(self, node: _Node, key: object, entry: _Entry) -> None:
+    def _set(self, node: Node, key: object, entry: Entry) -> None:
         """Set one key; that it was set already is what strict reading refuses."""
         if key in node.entries and len(self._errors) < ERRORS_LIMIT:
             self._errors.append(f"line {entry.node.line}: key {entry.shown} already set in map")
         node.entries[key] = entry
 
 
-def _is_merge(event: Any) -> bool:
+def _refuse_directives(text: bytes | str) -> None:
+    """Raise YAMLError for more %TAG directives than can be read in good time."""
+    marks = (b"%TAG", b"%\0T\0A\0G") if isinstance(text, bytes) else ("%TAG",)
+    if all(text.count(mark) <= TAG_DIRECTIVES_LIMIT for mark in marks):  # type: ignore[arg-type]
+        return
+    if isinstance(text, bytes):
+        wide = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(text[:2], "utf-8")
+        text = text.decode(wide, "replace")
+    if len(_TAG_DIRECTIVE.findall(text)) > TAG_DIRECTIVES_LIMIT:
+        raise YAMLError("yaml: document has too many directives")
+
+
+def is_merge(event: Any) -> bool:
     """Whether a key is the merge key; quoted it is text."""
-    return bool(event.value == "<<" and (event.implicit[0] or event.tag == _TAG + "merge"))
+    return bool(event.value == "<<" and (event.implicit[0] or event.tag == TAG + "merge"))
 
 
-def _key(node: _Node) -> tuple[str, str]:
+def key_of(node: Node) -> tuple[str, str]:
     """A mapping's key as JSON has it and as go-yaml's errors show it."""
     value = node.value
     if isinstance(value, str):
@@ -238,67 +249,6 @@ def _float_key(value: float) -> str:
     if math.isinf(value):
         return ".inf" if value > 0 else "-.inf"
     return repr(value).removesuffix(".0")
-
-
-def _scalar(tag: str | None, text: str, line: int, *, plain: bool) -> Any:
-    """The value of a scalar by its tag, or by its looks when it is plain and has none."""
-    if tag is None:
-        return _resolve(text) if plain else text
-    if tag == _TAG + "binary":
-        try:
-            return text_from_bytes(base64.b64decode(text.encode(), validate=True))
-        except (binascii.Error, ValueError):
-            raise YAMLError("yaml: !!binary value contains invalid base64 data") from None
-    if tag not in _RESOLVED_TAGS:
-        return text
-    wanted = tag.removeprefix(_TAG)
-    value = _resolve(text)
-    if wanted == "timestamp" and isinstance(value, str):
-        return value
-    if wanted == "float" and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if wanted != _type_name(value):
-        raise YAMLError(f"yaml: line {line}: cannot decode !!{_type_name(value)} as a !!{wanted}")
-    return value
-
-
-def _type_name(value: object) -> str:
-    """The short tag of a resolved scalar."""
-    if value is None:
-        return "null"
-    return {bool: "bool", int: "int", float: "float"}.get(type(value), "str")
-
-
-def _resolve(text: str) -> Any:
-    """The value that a plain scalar looks like (go-yaml v2 resolve.go); mostly text."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if text[0] not in "0123456789+-.":
-        return text
-    if text[0] == ".":
-        number = text
-    else:
-        number = text.replace("_", "")
-        integer = _integer(number)
-        if integer is not None:
-            return integer
-    if _FLOAT.fullmatch(number):
-        value = float(number)
-        # Out of range is no number for Go.
-        return text if math.isinf(value) else value
-    return text
-
-
-def _integer(number: str) -> int | None:
-    """An integer of 64 bits, signed or not, in Go's notation with its prefixes."""
-    found = _INTEGER.fullmatch(number) if len(number) <= _INTEGER_LENGTH else None
-    if found is None or found.lastgroup is None:
-        return None
-    value = int(found[found.lastgroup], _BASES[found.lastgroup])
-    if found["sign"] == "-":
-        return -value if value <= 1 << 63 else None
-    # Beyond 63 bits only ParseUint is left, which takes no sign.
-    return value if value < 1 << (63 if found["sign"] else 64) else None
 
 
 def _for_json(value: Any) -> Any:

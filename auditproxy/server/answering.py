@@ -12,6 +12,7 @@ import msgspec
 from auditproxy.apis.audit import Level
 from auditproxy.apis.status import Status
 from auditproxy.request.accept import negotiate, wants_pretty
+from auditproxy.request.warnings import warning_headers
 from auditproxy.serializer.json import status_object
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.responsewriters import (
@@ -36,6 +37,7 @@ def answer(exchange: Exchange, refused: Refused) -> None:
         (b"Audit-Id", exchange.context.audit_id.encode()),
         (b"Cache-Control", b"no-cache, private"),
         content_type,
+        *warning_headers(exchange.warnings),
     ]
     if refused.no_sniff:
         headers.append(NO_SNIFF)

@@ -21,6 +21,7 @@ from auditproxy.server.upstream_messages import (
     UpstreamError,
     UpstreamProtocolError,
     UpstreamRequest,
+    UpstreamTimeout,
 )
 
 MAXIMUM_ANSWER = 1024 * 1024
@@ -38,7 +39,16 @@ CONCURRENCY = 64
 
 
 class ReviewError(AuthenticationError):
-    """A question was not answered; the text holds no credential and nothing of the answer."""
+    """A question was not answered; the text holds no credential and nothing of the answer.
+
+    ``failure`` is what kept the answer away, None where the answer itself was not usable.
+    """
+
+    def __init__(
+        self, message: str, failure: UpstreamError | CredentialError | None = None
+    ) -> None:
+        super().__init__(message)
+        self.failure = failure
 
 
 class RoundTripper(Protocol):
@@ -60,11 +70,13 @@ class CollectingSink:
         self._pieces: list[bytes] = []
         self._size = 0
         self.status = 0
+        self.headers: RawHeaders = ()
         self.retry_after = False
 
     def head(self, head: ResponseHead, flow: Flow) -> None:
         """Take the head of the answer."""
         self.status = head.status
+        self.headers = head.headers
         self.retry_after = any(name.lower() == b"retry-after" for name, _ in head.headers)
         if head.content_length is not None and head.content_length > self._limit:
             self._refuse()
@@ -117,26 +129,28 @@ class ApiClient:
         not sent. A 401 for our own credential is tried again once with a fresh one.
         Raises ReviewError.
         """
-        return await self._ask("POST", path, body, headers)
+        answer = await self.ask("POST", path, body, headers)
+        return answer.status, answer.body
 
     async def get(self, path: str) -> tuple[int, bytes]:
         """GET ``path`` with our own credential, as ``post_json``."""
-        return await self._ask("GET", path, b"", ())
+        answer = await self.ask("GET", path)
+        return answer.status, answer.body
 
-    async def _ask(
-        self, method: str, path: str, body: bytes, headers: RawHeaders
-    ) -> tuple[int, bytes]:
+    async def ask(
+        self, method: str, path: str, body: bytes = b"", headers: RawHeaders = ()
+    ) -> CollectingSink:
+        """The whole answer to a GET or POST, as ``post_json``."""
         try:
             async with asyncio.timeout(self._deadline), self._slots:
                 return await self._attempts(method, path, body, headers)
         except TimeoutError:
-            raise ReviewError(
-                f"{method} {path}: no answer within {self._deadline:g} seconds"
-            ) from None
+            why = f"no answer within {self._deadline:g} seconds"
+            raise ReviewError(f"{method} {path}: {why}", UpstreamTimeout(why)) from None
 
     async def _attempts(
         self, method: str, path: str, body: bytes, headers: RawHeaders
-    ) -> tuple[int, bytes]:
+    ) -> CollectingSink:
         own = not any(name.lower() == b"authorization" for name, _ in headers)
         renewed = False
         pause = self._backoff
@@ -145,10 +159,10 @@ class ApiClient:
             try:
                 sink = await self._once(method, path, body, headers, own)
             except UpstreamProtocolError as error:
-                raise ReviewError(f"{method} {path}: {type(error).__name__}") from None
+                raise ReviewError(f"{method} {path}: {type(error).__name__}", error) from None
             except UpstreamError as error:
                 if last:
-                    raise ReviewError(f"{method} {path}: {type(error).__name__}") from None
+                    raise ReviewError(f"{method} {path}: {type(error).__name__}", error) from None
             else:
                 if sink.status == 401 and own and not renewed:
                     self._credential.invalidate()
@@ -156,7 +170,7 @@ class ApiClient:
                     if not last:
                         continue
                 if last or not _retryable(sink):
-                    return sink.status, sink.body
+                    return sink
             await asyncio.sleep(pause)
             pause *= 1.5
         raise AssertionError("the last attempt returns or raises")
@@ -187,7 +201,7 @@ class ApiClient:
             try:
                 value = await self._credential.authorization()
             except CredentialError as error:
-                raise ReviewError(str(error)) from None
+                raise ReviewError(str(error), error) from None
             if value is not None:
                 lines.append((b"Authorization", value))
         return (*lines, *headers)

@@ -5,8 +5,8 @@
 
 A file is made nameless and written enciphered under a key that is nowhere but in
 this process: what a body holds never lies on a disk as it is. One thread writes all
-files, another one decodes, so neither disk nor decoding holds up a client, and at
-most one body at a time is unfolded.
+files, another one decodes (decoding.py), so neither disk nor decoding holds up a client,
+and at most one body at a time is unfolded.
 """
 
 import os
@@ -72,7 +72,6 @@ class CaptureRoom:
         self._written: deque[int] = deque()
         self._buffer = bytearray()
         self._writer = ThreadPoolExecutor(1, "capture-files")
-        self.decoding = ThreadPoolExecutor(1, "decode-bodies")
 
     def new(self, limit: int) -> "Copy":
         """A copy of one body of at most ``limit`` bytes."""
@@ -115,9 +114,8 @@ class CaptureRoom:
             file.close()
 
     def close(self) -> None:
-        """Let go of the threads; no copy is made after this."""
+        """Let go of the thread; no copy is made after this."""
         self._writer.shutdown()
-        self.decoding.shutdown()
 
 
 class Copy:

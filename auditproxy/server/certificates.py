@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from auditproxy.server.writable import fault_of_writing
+
 VALIDITY = datetime.timedelta(days=365)
 
 
@@ -25,27 +27,48 @@ def ensure_self_signed(
     Returns both paths and whether they are new. An existing pair is used as it
     is; half a pair is an error. The key is 0600.
     """
-    certificate, key = folder / "auditproxy.crt", folder / "auditproxy.key"
-    if certificate.exists() and key.exists():
+    certificate, key = self_signed_paths(folder)
+    if certificate.exists():
         return certificate, key, False
-    for path in (certificate, key):
-        if path.exists():
-            raise CertificateError(
-                f"--cert-dir {folder} holds {path.name} without its partner: "
-                "remove it to have a new pair made, or name both with "
-                "--tls-cert-file and --tls-private-key-file"
-            )
     private = ec.generate_private_key(ec.SECP256R1())
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write(key, _pem(private), 0o600)
         _write(certificate, _self_signed(private, names, now), 0o644)
     except OSError as error:
-        raise CertificateError(
-            f"--cert-dir {folder} cannot be written: {error.strerror}; choose another folder, "
-            "or name certificates with --tls-cert-file and --tls-private-key-file"
-        ) from None
+        raise _unwritable(folder, error.strerror or type(error).__name__) from None
     return certificate, key, True
+
+
+def self_signed_paths(folder: Path) -> tuple[Path, Path]:
+    """Where the pair is or would be made; raises CertificateError for half a pair."""
+    certificate, key = folder / "auditproxy.crt", folder / "auditproxy.key"
+    for path, partner in ((certificate, key), (key, certificate)):
+        if path.exists() and not partner.exists():
+            raise CertificateError(
+                f"--cert-dir {folder} holds {path.name} without its partner: "
+                "remove it to have a new pair made, or name both with "
+                "--tls-cert-file and --tls-private-key-file"
+            )
+    return certificate, key
+
+
+def existing_self_signed(folder: Path) -> tuple[Path, Path] | None:
+    """The pair in ``folder``, None when it would be made there; raises CertificateError."""
+    certificate, key = self_signed_paths(folder)
+    if certificate.exists():
+        return certificate, key
+    why = fault_of_writing(key)
+    if why:
+        raise _unwritable(folder, why)
+    return None
+
+
+def _unwritable(folder: Path, why: str) -> CertificateError:
+    return CertificateError(
+        f"--cert-dir {folder} cannot be written: {why.lower()}; choose another folder, "
+        "or name certificates with --tls-cert-file and --tls-private-key-file"
+    )
 
 
 def _pem(private: ec.EllipticCurvePrivateKey) -> bytes:

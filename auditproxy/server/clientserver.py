@@ -6,7 +6,9 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
 
-from auditproxy.server.connection import MAXIMUM_HEAD, ClientConnection, ClientRequest
+from auditproxy.request.heads import MAXIMUM_HEADERS
+from auditproxy.server.clientrequest import ClientRequest, Refusal
+from auditproxy.server.connection import MAXIMUM_HEAD, ClientConnection
 
 IDLE_TIMEOUT = 90.0
 """Seconds a connection may be silent between requests."""
@@ -25,12 +27,16 @@ class ClientServer(web.Server):
             auto_decompress=False,
             max_line_size=MAXIMUM_HEAD,
             max_field_size=MAXIMUM_HEAD,
-            max_headers=4096,
+            max_headers=MAXIMUM_HEADERS,
             lingering_time=2.0,
         )
         self.on_unparsed = on_unparsed
 
-    def _make_request(self, message: RawRequestMessage, *args: Any) -> ClientRequest:
+    def _make_request(self, message: RawRequestMessage | Refusal, *args: Any) -> ClientRequest:
+        if isinstance(message, Refusal):
+            request = ClientRequest(message.message, *args, self._loop)
+            request.refusal = message.status
+            return request
         return ClientRequest(message, *args, self._loop)
 
     def __call__(

@@ -7,26 +7,28 @@ pipelined ones; this subclass adds
   the transport's full buffer pauses the upstream (``flow``),
 - bytes behind a request that asks for an upgrade are held back unparsed until
   the request is decided: they are the tunnel's or nobody's, never HTTP,
-- methods that llhttp does not know (kube-apiserver takes any token and answers
-  405, audited) are shown to it as POST and put back into the message it makes,
+- what llhttp refuses and Go does not, any method token first of all, is shown to it in
+  another spelling and put back into the message it makes (clientrequest.py); what
+  stays refused is answered and recorded by the chain like other requests,
 - constant answers to what is not HTTP, which repeat no byte of the client's.
 
-It leans on names that aiohttp does not promise (``_messages``, ``_waiter``,
+It leans on names that aiohttp does not promise (``_messages``, ``_waiter``, ``_parser``,
 ``_force_close``, ``_upgraded``); aiohttp is pinned to one minor version and
 tests/server/test_connection.py fails when they change.
 """
 
 import asyncio
-import re
 from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
-from aiohttp.http_exceptions import LineTooLong
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
+from auditproxy.apis.status import Status, failure
+from auditproxy.request.heads import has_bare_line_feed, may_begin, respelled
+from auditproxy.server import clientrequest
 from auditproxy.server.pieces import Pieces
 from auditproxy.server.responsewriters import Answered, describe, plain_answer
 from auditproxy.server.upgrade import TunnelReceiver
@@ -46,21 +48,8 @@ HELD_LIMIT = 64 * 1024
 
 WRITE_HIGH_WATER = 64 * 1024
 
-_METHODS = frozenset(
-    {b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD", b"OPTIONS", b"CONNECT", b"TRACE"}
-)
-_METHOD_LIMIT = 64
-_HEAD_OVERLAP = len("upgrade") - 1
-"""Bytes of a segment that may begin what the next one ends."""
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
-
-
-class ClientRequest(web.BaseRequest):
-    """A request with its head as the parser read it (aiohttp's own access to it is deprecated)."""
-
-    def __init__(self, message: RawRequestMessage, *args: Any) -> None:
-        super().__init__(message, *args)
-        self.head = message
+_FIRST_BYTES = 256
+"""Bytes of an incomplete first line that are looked at: what is no HTTP shows in them."""
 
 
 class ClientConnection(RequestHandler):
@@ -68,13 +57,10 @@ class ClientConnection(RequestHandler):
 
     __slots__ = (
         "_asks_upgrade",
-        "_head_size",
-        "_head_tail",
+        "_head",
         "_head_timer",
         "_held",
         "_last_payload",
-        "_method",
-        "_method_fragment",
         "_pieces",
         "_tunnel",
         "_unreadable",
@@ -105,13 +91,10 @@ class ClientConnection(RequestHandler):
         self.breaks_off = False
         self.read_paused_for_held = False
         self._asks_upgrade = False
-        self._head_size = 0
-        self._head_tail = b""
+        self._head = bytearray()
         self._head_timer: asyncio.TimerHandle | None = None
         self._held: bytearray | None = None
         self._last_payload: StreamReader = EMPTY_PAYLOAD
-        self._method = ""
-        self._method_fragment = b""
         self._pieces = Pieces()
         self._unreadable = False
         self._waiting = b""
@@ -127,7 +110,7 @@ class ClientConnection(RequestHandler):
         no HTTP does not take those before it along.
         """
         if not data:
-            self._parse(data)  # There is room again for what the parser and we hold.
+            self._parse_body(data)  # There is room again for what the parser and we hold.
         data, self._waiting = self._waiting + data, b""
         start = 0
         while start < len(data) and not self._unreadable and not self._force_close:
@@ -140,82 +123,106 @@ class ClientConnection(RequestHandler):
             if self._held is not None:
                 self._hold(data[start:])
                 return
+            in_chunks = self._pieces.in_chunks
             end, complete = self._pieces.end(data, start)
             if self._last_payload.is_eof():
                 self._head_received(data[start:end], complete=complete)
             else:
-                self._parse(data[start:end])
+                self._parse_body(data[start:end])
             start = end
+            if in_chunks and start < len(data):
+                # There may be thousands of chunks: others get their turn in between.
+                self._waiting = data[start:]
+                self._pause_reading_for_buffer()
+                self._loop.call_soon(self._go_on)
+                return
+
+    def _go_on(self) -> None:
+        """Read on after others had their turn."""
+        self._buffer_paused = len(self._messages) >= self._max_msg_queue_size
+        self.data_received(b"")
+        if not self._buffer_paused and not self._reading_paused:
+            self._resume_transport_reading()
 
     def _head_received(self, data: bytes, *, complete: bool) -> None:
-        """Part of a head, or the end of it: bound it, and see whether it asks for an upgrade."""
-        if not self._head_size:
-            data = self._with_known_method((self._method_fragment + data).lstrip(b"\r\n"))
+        """Part of a head, or the end of it; the parser gets it whole."""
+        head = self._head
+        if not head:
+            data = data.lstrip(b"\r\n")
             if not data:
                 return
-        head = self._head_tail + data if self._head_tail else data
-        self._asks_upgrade = self._asks_upgrade or b"upgrade" in head.lower()
-        self._head_size += len(data)
-        if self._head_size > MAXIMUM_HEAD:
-            self._refuse_unparsed(431, "the request head is too large")
-            return
-        if not complete:
-            self._head_tail = head[-_HEAD_OVERLAP:]
-            if self._head_timer is None:
-                self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._head_late)
-            self._parse(data)
-            return
-        asks_upgrade = self._asks_upgrade
-        self._head_tail, self._head_size, self._asks_upgrade = b"", 0, False
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-        self._parse(data)
-        if asks_upgrade and self._messages:
-            message, payload = self._messages[-1]
-            if getattr(message, "upgrade", False) and payload is EMPTY_PAYLOAD:
-                self._held = bytearray()
+            if complete and len(data) <= MAXIMUM_HEAD:
+                self._stop_head_timer()
+                self._parse_head(data)
+                return
+        line_ends = b"\n" in data
+        bare = line_ends and has_bare_line_feed((b"\r" if head.endswith(b"\r") else b"") + data)
+        head += data
+        if len(head) > MAXIMUM_HEAD:
+            self._refuse(failure(431, "", f"the request's head is over {MAXIMUM_HEAD} bytes"))
+        elif complete:
+            self._head = bytearray()
+            self._stop_head_timer()
+            self._parse_head(bytes(head))
+        elif bare or ((line_ends or len(head) <= _FIRST_BYTES) and not may_begin(bytes(head))):
+            self._refuse(None)
+        elif self._head_timer is None:
+            self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._head_late)
 
-    def _with_known_method(self, data: bytes) -> bytes:
-        """The head with a method that llhttp knows; nothing while the method is incomplete."""
-        self._method_fragment = b""
-        method, space, rest = data.partition(b" ")
-        if not space and len(data) < _METHOD_LIMIT and _TOKEN.fullmatch(data):
-            self._method_fragment = data
-            if self._head_timer is None:
-                self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._head_late)
-            return b""
-        if method in _METHODS or not space or _TOKEN.fullmatch(method) is None:
-            return data
-        self._method = method.decode("ascii")
-        return b"POST " + rest
-
-    def _parse(self, data: bytes) -> None:
-        """Let aiohttp read requests from the bytes."""
+    def _parse_head(self, head: bytes) -> None:
+        """Let aiohttp read a whole head, and once more in another spelling if it must."""
         before = len(self._messages)
-        super().data_received(data)
-        if len(self._messages) <= before:
+        shown, method = clientrequest.with_known_method(head)
+        super().data_received(shown)
+        if len(self._messages) == before:
             return
-        if self._method:
-            message, payload = self._messages[before]
-            if isinstance(message, RawRequestMessage):
-                self._messages[before] = (message._replace(method=self._method), payload)
-            self._method = ""
-        message, payload = self._messages[-1]
+        message, payload = self._messages.pop()
         if not isinstance(message, RawRequestMessage):
-            self._unreadable = True
-            if not self._last_payload.is_eof():
-                # aiohttp does not tell whoever waits for the rest of this body.
-                self._messages.pop()
-                self.breaks_off = True
-                self._last_payload.set_exception(web.RequestPayloadError())
-            return
+            again = respelled(head)
+            if again is not None:
+                self._parser = clientrequest.new_parser(self, self._loop, self._read_bufsize)
+                super().data_received(again.head)
+                message, payload = self._messages.pop()
+            if again is None or not isinstance(message, RawRequestMessage):
+                self._head += head
+                self._refuse(None)
+                return
+            message = clientrequest.put_back(message, again)
+        elif method:
+            message = message._replace(method=method)
+        self._messages.append((message, payload))
+        self._begin(message, payload)
+
+    def _begin(self, message: RawRequestMessage, payload: StreamReader) -> None:
+        """A request was read: what follows it is its body, the tunnel's, nobody's, or the next."""
         self._last_payload = payload
+        self._asks_upgrade = clientrequest.asks_upgrade(message)
         if message.method == "CONNECT":
             # The parser reads no body of it; others would: what follows is nobody's.
             self._unreadable = True
-        if not message.chunked and not payload.is_eof():
+        elif message.chunked:
+            self._pieces.begin_chunks()
+        elif not payload.is_eof():
             self._pieces.body_left = int(message.headers.get("Content-Length", "0"))
+        self._hold_if_complete()
+
+    def _parse_body(self, data: bytes) -> None:
+        """Let aiohttp read from a body; what breaks it is told to whoever waits for the rest."""
+        before = len(self._messages)
+        super().data_received(data)
+        if len(self._messages) > before:
+            # No piece reaches beyond a body, so this is no request but an error.
+            self._unreadable = True
+            if not self._last_payload.is_eof():
+                self._messages.pop()
+                self.breaks_off = True
+                self._last_payload.set_exception(web.RequestPayloadError())
+        self._hold_if_complete()
+
+    def _hold_if_complete(self) -> None:
+        """Behind the last byte of a request that asks for an upgrade, hold what comes."""
+        if self._asks_upgrade and self._held is None and self._last_payload.is_eof():
+            self._held = bytearray()
 
     def _hold(self, data: bytes) -> None:
         """Keep bytes behind an undecided upgrade request."""
@@ -226,19 +233,32 @@ class ClientConnection(RequestHandler):
             self._pause_transport_reading()
 
     def _head_late(self) -> None:
-        """The rest of a head did not come in time; who said nothing at all is told nothing."""
+        """A head did not come in time; who said nothing at all is told nothing."""
         self._head_timer = None
-        if self._head_size or self._method_fragment:
-            self._refuse_unparsed(408, f"the request head took longer than {HEAD_TIMEOUT:g} s")
+        if self._head:
+            late = f"the request's head took longer than {HEAD_TIMEOUT:g} s"
+            self._refuse(failure(408, "Timeout", late))
         else:
             self.force_close()
 
-    def _refuse_unparsed(self, code: int, why: str) -> None:
-        """Answer bytes that are not read any further, and close."""
-        self.on_unparsed(code, why)
-        if self.transport is not None:
-            self.transport.write(plain_answer(code))
-        self.force_close()
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _refuse(self, status: Status | None) -> None:
+        """Read no further: the head so far is answered and recorded in its turn.
+
+        ``status`` None: whatever is wrong with it. Without a request line there is
+        nothing to record, and the answer is a constant text.
+        """
+        head = bytes(self._head)
+        self._head = bytearray()
+        self._stop_head_timer()
+        self._unreadable = True
+        self._messages.append((clientrequest.refusal(head, status), EMPTY_PAYLOAD))  # type: ignore[arg-type]
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     # --- upgrades --------------------------------------------------------------
 
@@ -250,12 +270,7 @@ class ClientConnection(RequestHandler):
     @property
     def must_close(self) -> bool:
         """Whether no other request can be read behind the current one."""
-        return self._held is not None or self.breaks_off
-
-    @property
-    def holds_upgrade(self) -> bool:
-        """Whether the bytes behind the current request wait for the tunnel."""
-        return self._held is not None
+        return (self._asks_upgrade or self.breaks_off) and not self._messages
 
     def start_tunnel(self, receiver: TunnelReceiver) -> bytes:
         """Hand the connection over: all later bytes go to ``receiver``; returns the held ones."""
@@ -293,19 +308,14 @@ class ClientConnection(RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, with a small write buffer so that back-pressure is felt early."""
-        assert isinstance(transport, asyncio.WriteTransport) or hasattr(
-            transport, "set_write_buffer_limits"
-        )
+        assert hasattr(transport, "set_write_buffer_limits")
         transport.set_write_buffer_limits(WRITE_HIGH_WATER)
         super().connection_made(transport)
-        # The first head has no more time than the others, from now on as in Go.
         self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._head_late)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End; aiohttp cancels the handler, which ends the upstream request and the event."""
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        self._stop_head_timer()
         if self.on_lost is not None:
             self.on_lost()
         tunnel, self._tunnel = self._tunnel, None
@@ -324,18 +334,15 @@ class ClientConnection(RequestHandler):
         message: str | None = None,
     ) -> Answered:
         """Answer what is not HTTP: a constant text, nothing of what the client sent."""
-        if status != 400:
+        if status == 400:
+            # aiohttp's own text repeats what the client sent.
+            message = "not HTTP/1.1"
+        elif exc is not None:
             # The handler itself failed, beyond what it could put into an event.
-            self.on_unparsed(status, describe(exc) if exc is not None else "unknown")
-            code = status
-        elif isinstance(exc, LineTooLong) or "Too many headers" in str(message):
-            code = 431
-            self.on_unparsed(code, "the request head is too large")
-        else:
-            code = 400
-            self.on_unparsed(code, "not HTTP/1.1")
+            message = describe(exc)
+        self.on_unparsed(status, message or "unknown")
         if self.transport is not None:
-            self.transport.write(plain_answer(code))
+            self.transport.write(plain_answer(status))
         return Answered(keep_alive=False)
 
     def log_exception(self, *args: Any, **kwargs: Any) -> None:

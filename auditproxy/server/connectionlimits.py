@@ -7,7 +7,7 @@ class ConnectionLimits:
     """Counts open connections; 0 is no limit."""
 
     def __init__(self, maximum: int = 0, per_address: int = 0) -> None:
-        self._maximum = maximum
+        self.maximum = maximum
         self._per_address = per_address
         self._open = 0
         self._by_address: Counter[str] = Counter()
@@ -17,7 +17,7 @@ class ConnectionLimits:
 
     def admit(self) -> "Lease | None":
         """A place for one connection more, None when all are taken."""
-        if self._maximum and self._open >= self._maximum:
+        if self.maximum and self._open >= self.maximum:
             return None
         self._open += 1
         return Lease(self)

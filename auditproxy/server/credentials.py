@@ -131,6 +131,10 @@ class FileCredential:
             self._read_at = self._clock()
         return self._value
 
+    def check(self) -> None:
+        """Read the file as the first request will; raises CredentialError."""
+        self._read()
+
     def invalidate(self) -> None:
         """Read the file again next time."""
         self._read_at = None

@@ -22,11 +22,13 @@ from auditproxy.apis.status import (
     new_bad_request,
     new_unauthorized,
 )
-from auditproxy.apis.user import NOBODY, UserInfo
+from auditproxy.apis.user import ANONYMOUS, NOBODY, UserInfo
 from auditproxy.audit.annotations import UPSTREAM_ERROR
 from auditproxy.audit.backend import Outcome
 from auditproxy.audit.context import AuditContext
+from auditproxy.audit.truncate import SHORTENED
 from auditproxy.authentication.authenticator import attempted_methods
+from auditproxy.request import requestinfo
 from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.request.headers import (
     ClientHeaders,
@@ -34,11 +36,12 @@ from auditproxy.request.headers import (
     framing_fault,
     user_agent,
 )
-from auditproxy.request.requestinfo import RequestInfoError, is_long_running, resolve
 from auditproxy.request.sourceips import source_ips
-from auditproxy.request.target import TargetError, parse_target
+from auditproxy.request.target import TargetError, parse_target, refused_uri
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
-from auditproxy.server.connection import ClientConnection, ClientRequest
+from auditproxy.server.clientrequest import ClientRequest
+from auditproxy.server.connection import ClientConnection
+from auditproxy.server.decoding import Job, Skipped
 from auditproxy.server.recorder import Recorder
 from auditproxy.server.responsewriters import Answered, Refused, internal_error
 from auditproxy.server.services import Services
@@ -49,6 +52,9 @@ UPSTREAM_GRACE = 1.0
 
 LONGEST_TARGET = 128 * 1024
 """Bytes of a request target; reading a longer one would hold up everybody else."""
+
+LONGEST_REFUSED = 4096
+"""Bytes of a refused target that its event shows: anybody may send one."""
 
 NO_TARGET = parse_target("GET", b"/")
 """What stands for the target until it is read."""
@@ -82,6 +88,7 @@ class Exchange:
         self.answer_started = False
         self.answered = Answered(keep_alive=False)
         self.recorder = Recorder(services, self.context)
+        self.warnings: list[str] = []
         self.user: UserInfo = NOBODY
         self.wanted: UserInfo | None = None
         self.expired = False
@@ -91,6 +98,8 @@ class Exchange:
         self._stage = Stage.RESPONSE_COMPLETE
         self._finished = False
         self._deliveries: list[Awaitable[bool]] = []
+        self._owner = ""
+        self._is_due = False
 
     def now(self) -> int:
         """The time, which never runs backwards within one request whatever the clock does."""
@@ -102,29 +111,43 @@ class Exchange:
         """Read target, headers and RequestInfo; raises Refused for what must not be forwarded."""
         message = self.request.head
         raw = message.path.encode("utf-8", "surrogateescape")
-        self.request_uri = message.path
-        fault = framing_fault(self.headers, (message.version.major, message.version.minor))
+        fault = self.request.refusal
+        if fault is None:
+            fault = framing_fault(self.headers, (message.version.major, message.version.minor))
         if fault is None and len(raw) > LONGEST_TARGET:
             fault = failure(414, "", f"the request target is longer than {LONGEST_TARGET} bytes")
         if fault is not None:
+            self._show_refused(raw)
             raise self.fail(fault)
         try:
             self.target = parse_target(self.method, raw)
         except TargetError as error:
+            self._show_refused(raw)
             raise self.fail(new_bad_request(f"the request target is refused: {error}")) from None
         self.request_uri = self.target.request_uri
         is_ours = self.method == "CONNECT" or self.target.is_for(self.headers.get("host"))
         if raw == b"*" or not is_ours:
+            self._show_refused(raw)
             raise self.fail(new_bad_request("the request target is no path of this host"))
         try:
-            self.info = resolve(self.method, self.target)
-        except RequestInfoError as error:
+            self.info = requestinfo.resolve(self.method, self.target)
+        except requestinfo.RequestInfoError as error:
             raise self._unresolvable(raw, error) from None
-        self.long_running = is_long_running(self.info)
+        except requestinfo.LongSelectorsError as error:
+            raise self.fail(failure(414, "", str(error))) from None
+        self.long_running = requestinfo.is_long_running(self.info)
         if (header_fault := self.headers.fault(self.services.front_proxy)) is not None:
             raise self.fail(new_bad_request(header_fault))
 
-    def _unresolvable(self, raw: bytes, error: RequestInfoError) -> Refused:
+    def _show_refused(self, raw: bytes) -> None:
+        """Let the event show a target that is not served: no secrets, not all of a long one."""
+        shown = refused_uri(self.method, raw)
+        if len(shown) > LONGEST_REFUSED:
+            shown = shown[:LONGEST_REFUSED]
+            self.context.annotate(SHORTENED, "requestURI")
+        self.request_uri = shown.decode("utf-8", "surrogateescape")
+
+    def _unresolvable(self, raw: bytes, error: requestinfo.RequestInfoError) -> Refused:
         """kube-apiserver's plain 500 for a path that has no meaning; it writes no event, we do."""
         refused = self.fail(Status(metadata={}, code=500))
         uri = raw.decode("utf-8", "surrogateescape")
@@ -175,15 +198,15 @@ class Exchange:
 
     # --- policy and RequestReceived ---------------------------------------------
 
-    def begin(self, user: UserInfo, annotations: tuple[tuple[str, str], ...]) -> None:
+    def begin(self, user: UserInfo) -> None:
         """Ask the policy about the authenticated user's request and start its record."""
-        for key, value in annotations:
-            self.context.annotate(key, value)
+        # Nobody in particular is told apart by address.
+        self._owner = f"{user.username} {self.facts.remote if user.username == ANONYMOUS else ''}"
         self._begin(user, failed=False)
 
     def _begin(self, user: UserInfo | None, *, failed: bool) -> None:
         """Fill in what all events of this request share."""
-        config = self.services.evaluator.evaluate(attributes_of(user, self.info))
+        config = self.services.evaluator.evaluate(attributes_of(user, self.info, selectors=False))
         self.services.metrics.level(config.level)
         self.context.begin(
             config,
@@ -213,7 +236,7 @@ class Exchange:
         event = self.context.event(stage, self.now())
         if event is None:
             return True
-        self.services.metrics.event()
+        self.services.metrics.event(was_due=self._is_due and stage is self._stage)
         outcome = self.services.sink.process_events((event,))
         if not isinstance(outcome, bool):
             self._deliveries.append(outcome)
@@ -256,6 +279,7 @@ class Exchange:
     def upstream_error(self, error: UpstreamError) -> None:
         """Count and annotate what went wrong upstream; cut an answer that had begun."""
         self.services.metrics.upstream_error(error.reason)
+        self.services.watch.failed(error)
         if self.answer_started:
             self.cut(error.reason)
         else:
@@ -273,7 +297,7 @@ class Exchange:
     # --- the last event ------------------------------------------------------------
 
     def finish(self) -> None:
-        """Emit the last event, on a thread's heels when there is much to decode."""
+        """Emit the last event, on a thread's heels when decoding takes long."""
         if self._finished:
             return
         self._finished = True
@@ -286,22 +310,37 @@ class Exchange:
             return
         if self.context.response_status is None and not self.recorder.captured.code:
             self.context.wrote_nothing()
-        if not self.recorder.is_large:
+        if not self.recorder.is_costly(self.info):
             self._record()
             self._emit_last()
             return
-        decoding = self.connection.loop.run_in_executor(self.services.room.decoding, self._record)
-        self.services.pending.add(decoding)
-        decoding.add_done_callback(self._recorded)
+        if self.context.wants(self._stage):
+            self._is_due = True
+            self.services.metrics.event_due()
+        self.services.decoding.submit(
+            Job(self._owner, self.recorder.size, self._record, self._recorded)
+        )
 
     def _record(self) -> None:
         if self._stage is not Stage.PANIC:
             self.recorder.record(self.info, long_running=self.long_running)
 
-    def _recorded(self, decoding: "asyncio.Future[None]") -> None:
-        """The thread is done: the event goes out."""
-        self.services.pending.discard(decoding)
+    def _recorded(self, skipped: Skipped) -> None:
+        """The bodies are decoded, or ``skipped`` says why they will not be: the event goes out."""
+        if skipped:
+            self.recorder.skip(skipped)
+            self._record()
+        for reason in self.recorder.undecoded():
+            self.services.metrics.captures.undecoded(reason)
         self._emit_last()
+
+    @property
+    def owes_event(self) -> bool:
+        """Whether the request is under way and its last event, which is wanted, still to come."""
+        context = self.context
+        if self._finished or context.finished or (context.failed and self._started_emitted):
+            return False
+        return context.wants(Stage.RESPONSE_STARTED if context.failed else self._stage)
 
     def _emit_last(self) -> None:
         """Emit ResponseComplete or Panic, with ResponseStarted before it if that is still due."""

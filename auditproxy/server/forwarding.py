@@ -1,7 +1,7 @@
 """Forwarding: the request to the upstream and its answer to the client, streaming both ways.
 
-forward -> round trip -> relayed            everything but upgrades
-        -> upgrade -> tunnel | relayed      exec, attach, port-forward, WebSocket watches
+forward -> round trip -> the answer             everything that asks for no upgrade
+        -> upgrade -> tunnel | the answer       exec, attach, port-forward, WebSocket watches
 """
 
 import asyncio
@@ -26,14 +26,20 @@ from auditproxy.request.headers import (
     upgrade_token,
     upstream_headers,
 )
+from auditproxy.request.warnings import warning_headers
 from auditproxy.server.captures import Copy
 from auditproxy.server.credentials import CredentialError
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.relay import ResponseRelay
 from auditproxy.server.responsewriters import Answered, Refused, head_bytes
-from auditproxy.server.upgrade import Refused as UpgradeRefused
 from auditproxy.server.upgrade import tie
-from auditproxy.server.upstream import ResponseHead, UpstreamRequest
+from auditproxy.server.upstream import (
+    NotSwitched,
+    Outcome,
+    ResponseHead,
+    Switched,
+    UpstreamRequest,
+)
 
 SMALL_BODY = 64 * 1024
 """Bytes of a request body that are read whole, to go upstream with the head in one write."""
@@ -61,7 +67,7 @@ async def forward(exchange: Exchange, identity: Identity) -> None:
     except UnforwardableIdentityError as error:
         raise Refused(new_bad_request(str(error))) from None
     except CredentialError as error:
-        exchange.services.report(f"our credential for the upstream cannot be used: {error}")
+        exchange.services.watch.failed(error)
         raise Refused(
             new_service_unavailable("the proxy has no usable credential for the API server")
         ) from None
@@ -81,25 +87,34 @@ async def forward(exchange: Exchange, identity: Identity) -> None:
         body=None,
         upgrade=upgrade,
     )
-    if upgrade is not None:
-        await tunnel(exchange, request)
-    else:
-        await relayed(exchange, request)
+    await exchanged(exchange, request)
 
 
-async def relayed(exchange: Exchange, request: UpstreamRequest) -> None:
-    """One round trip: the body goes up as it comes, the answer comes down as it comes."""
+async def exchanged(exchange: Exchange, request: UpstreamRequest) -> None:
+    """The body goes up as it comes, the answer comes down as it comes.
+
+    A request that asks for an upgrade is answered like any other unless the
+    upstream switches: only that makes a tunnel of it.
+    """
+    pool = exchange.services.upstream.pool
     body = RequestBody(exchange)
     relay = relay_for(exchange)
     try:
         sent = await body.sendable()
-        outcome = await exchange.services.upstream.pool.round_trip(
-            replace(request, body=sent, content_length=body.content_length), relay
-        )
+        request = replace(request, body=sent, content_length=body.content_length)
+        outcome: Outcome | Switched | NotSwitched
+        if request.upgrade is None:
+            outcome = await pool.round_trip(request, relay)
+        else:
+            # A short request has its own deadline; its answer may take as long as without Upgrade.
+            outcome = await pool.upgrade(request, relay, handshake_deadline=exchange.long_running)
     finally:
         body.note()
         note_answer(exchange, relay)
-    if outcome.retried:
+    if isinstance(outcome, Switched):
+        await tunnel(exchange, outcome)
+        return
+    if isinstance(outcome, Outcome) and outcome.retried:
         exchange.context.annotate(RETRIED, "true")
     relay.finish()
     note_answer(exchange, relay)
@@ -183,8 +198,12 @@ def relay_for(exchange: Exchange) -> ResponseRelay:
     """The relay that writes the upstream's answer to this exchange's client."""
     http_1_0 = exchange.request.version.minor == 0
 
+    def on_refusal(head: ResponseHead) -> None:
+        exchange.services.watch.refused(exchange.user, exchange.info, head)
+
     def headers_for(head: ResponseHead) -> RawHeaders:
-        return response_headers(head.headers, audit_id=exchange.context.audit_id)
+        headers = response_headers(head.headers, audit_id=exchange.context.audit_id)
+        return headers + warning_headers(exchange.warnings) if exchange.warnings else headers
 
     def new_copy(head: ResponseHead) -> Copy | None:
         limit = response_copy_limit(
@@ -211,6 +230,7 @@ def relay_for(exchange: Exchange) -> ResponseRelay:
         headers_for=headers_for,
         new_copy=new_copy,
         on_head=on_head,
+        on_refusal=on_refusal,
     )
 
 
@@ -224,19 +244,9 @@ def note_answer(exchange: Exchange, relay: ResponseRelay) -> None:
         )
 
 
-async def tunnel(exchange: Exchange, request: UpstreamRequest) -> None:
-    """An upgrade: tie both connections together after a verified 101, or relay the refusal."""
+async def tunnel(exchange: Exchange, switched: Switched) -> None:
+    """Tie both connections together after a verified 101."""
     connection = exchange.connection
-    if not connection.holds_upgrade or exchange.request.can_read_body:
-        raise Refused(
-            new_bad_request("an upgrade request must have no body and come after all earlier ones")
-        )
-    relay = relay_for(exchange)
-    switched = await exchange.services.upstream.pool.upgrade(request, relay)
-    if isinstance(switched, UpgradeRefused):
-        relay.finish()
-        exchange.answered = Answered(keep_alive=False)
-        return
     exchange.recorder.captured.code = 101
     exchange.answer_started_by_upstream(101)
     transport = connection.transport

@@ -28,13 +28,14 @@ from auditproxy.authorization.impersonation import (
 )
 from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.server.answering import answer, answer_crash
-from auditproxy.server.connection import ClientRequest
+from auditproxy.server.clientrequest import ClientRequest
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.forwarding import forward
 from auditproxy.server.responsewriters import Answered, Refused, describe
 from auditproxy.server.services import Services
 from auditproxy.server.upstream import (
     UpstreamClosedEarly,
+    UpstreamCredentialRefused,
     UpstreamError,
     UpstreamRequestError,
     UpstreamTimeout,
@@ -49,6 +50,11 @@ def status_for(error: UpstreamError) -> Status:
             return new_timeout()
         case UpstreamUnreachable():
             return new_service_unavailable("the Kubernetes API server cannot be reached")
+        case UpstreamCredentialRefused():
+            return new_service_unavailable(
+                "the Kubernetes API server refused the credential of the proxy itself, not yours; "
+                "whoever runs the proxy must renew it"
+            )
         case UpstreamRequestError():
             return new_bad_request("the request cannot be forwarded as it is")
         case UpstreamClosedEarly():
@@ -66,6 +72,7 @@ class Handler:
     def __init__(self, services: Services) -> None:
         self.services = services
         self._active: set[Exchange] = set()
+        services.metrics.due.counting(self.under_way)
 
     async def handle(self, request: ClientRequest) -> Answered:
         """Serve one request; every way out emits the last event, in ``Exchange.finish``."""
@@ -97,7 +104,7 @@ class Handler:
         exchange.resolve()
         deadline = exchange.deadline()
         identity = await self.authenticate(exchange)
-        exchange.begin(identity.user, identity.annotations)
+        exchange.begin(identity.user)
         await exchange.request_received()
         exchange.end_at(deadline)
         await self.impersonate(exchange, identity)
@@ -107,15 +114,16 @@ class Handler:
     async def authenticate(self, exchange: Exchange) -> Identity:
         """Find out who asks; a failure is kube-apiserver's audited 401."""
         started = exchange.now()
+        asked = AuthenticationRequest(
+            headers=exchange.headers,
+            target=exchange.target,
+            peer_certificate=exchange.facts.peer_certificate,
+            now=exchange.context.received,
+        )
+        # Whatever comes out of it: the answer tells them, ours or the upstream's.
+        exchange.warnings = asked.warnings
         try:
-            identity = await exchange.services.authenticator.authenticate(
-                AuthenticationRequest(
-                    headers=exchange.headers,
-                    target=exchange.target,
-                    peer_certificate=exchange.facts.peer_certificate,
-                    now=exchange.context.received,
-                )
-            )
+            identity = await exchange.services.authenticator.authenticate(asked)
         except AuthenticationError as error:
             self.services.authentication_failed(str(error), exchange.facts.remote)
             identity = None
@@ -127,10 +135,12 @@ class Handler:
     async def impersonate(self, exchange: Exchange, identity: Identity) -> None:
         """Let the request act as whom it asks to be, if it may; else as who asks."""
         exchange.user = identity.user
+        asks = exchange.headers.has_prefix(b"impersonate-")
+        attributes = attributes_of(identity.user, exchange.info, selectors=asks)
         started = exchange.now()
         try:
             impersonated = await exchange.services.impersonator.impersonate(
-                exchange.headers, identity.user, attributes_of(identity.user, exchange.info)
+                exchange.headers, identity.user, attributes
             )
         except ImpersonationBadRequest as error:
             raise Refused(new_bad_request(str(error)), no_sniff=True) from None
@@ -199,9 +209,20 @@ class Handler:
         if tasks:
             await asyncio.wait(tasks, timeout=5.0)
 
-    async def finish_events(self) -> None:
+    async def settle(self) -> None:
         """Wait until every finished request has its last event."""
-        while self.services.pending:
-            await asyncio.wait(set(self.services.pending))
-            # Their callbacks, which emit, run right after them.
-            await asyncio.sleep(0)
+        await self.services.decoding.settle()
+
+    async def finish_events(self, grace: float) -> None:
+        """Give every finished request its last event, without bodies that ``grace`` seconds
+        do not suffice to decode.
+        """
+        undecoded = await self.services.decoding.stop(grace)
+        if undecoded:
+            self.services.report(
+                f"stopping: {undecoded} events are written without bodies that were not decoded yet"
+            )
+
+    def under_way(self) -> int:
+        """Requests under way whose last event is still to come."""
+        return sum(exchange.owes_event for exchange in self._active)

@@ -25,7 +25,7 @@ from auditproxy.server.credentials import (
     FileCredential,
     UpstreamTarget,
 )
-from auditproxy.server.kubeconfig_credentials import credential_of
+from auditproxy.server.kubeconfig_credentials import check_credential, credential_of
 from auditproxy.server.kubeconfig_file import (
     read_bytes,
     refuse_foreign,
@@ -121,6 +121,7 @@ def _from_file(path: str, context: str) -> Upstream:
     elif not tls.verify:
         warnings.append(f"{source}: insecure-skip-tls-verify, anybody can pose as the API server")
     credential = credential_of(user, cluster, impersonating.ssl_context, source)
+    check_credential(credential, user, source)
     return Upstream(
         impersonating,
         passthrough,

@@ -5,7 +5,9 @@ imported only when there is one.
 """
 
 import base64
+import os
 import re
+import shutil
 import ssl
 from typing import Any
 
@@ -87,6 +89,33 @@ def _exec_credential(
             load_chain(context, certificate.encode(), key.encode(), plugin)
 
     return ExecCredential(command, run, load_certificate)
+
+
+def check_credential(credential: Credential, user: Entry, source: str) -> None:
+    """See that what the credential is made of is there; raises CredentialError.
+
+    As client-go, which reads a token file before the first request. Nothing is run.
+    """
+    if isinstance(credential, FileCredential):
+        try:
+            credential.check()
+        except CredentialError as error:
+            raise CredentialError(f"{source}: {error}") from None
+    if isinstance(credential, ExecCredential):
+        command = str(user["exec"]["command"])
+        if not _is_installed(command, user):
+            raise CredentialError(
+                f"the exec plugin {command!r} of {source} cannot be run: there is no such program; "
+                "install it or correct exec.command"
+            )
+
+
+def _is_installed(command: str, user: Entry) -> bool:
+    """Whether the program is there, as it will be looked for: with the PATH of the entry's env."""
+    variables = user["exec"].get("env") or ()
+    path = next((each["value"] for each in variables if each.get("name") == "PATH"), None)
+    name = str(user.directory / command) if os.sep in command else command
+    return shutil.which(name, path=path) is not None
 
 
 def _exec_result(status: Any, plugin: str) -> ExecResult:

@@ -43,21 +43,15 @@ def select(path: str, context: str, source: str, flag: str) -> tuple[Entry, Entr
         if not context or not isinstance(context, str):
             fix = "give --context or set it" if flag == "--kubeconfig" else "set it"
             raise CredentialError(f"{source} has no current-context; {fix}")
-        chosen = config["contexts"].get_with_name(context)["context"]
-        cluster = config["clusters"].get_with_name(chosen["cluster"])
-        name = chosen.safe_get("user")
-        user = config["users"].get_with_name(name) if name else None
-        return (
-            Entry(cluster.value["cluster"], cluster.path or path),
-            Entry((user.value["user"] or {}) if user else {}, (user and user.path) or path),
-            context,
-        )
+        # An entry without content is an empty one, as kubectl reads it: a user without credentials.
+        chosen = _entry(config, "context", context, path, source)
+        cluster = _entry(config, "cluster", chosen.get("cluster"), path, source)
+        named = chosen.get("user")
+        user = _entry(config, "user", named, path, source) if named else Entry({}, path)
+        return cluster, user, context
     except ConfigException:
         # Its text may show parts of the file.
-        raise CredentialError(
-            f"{source}: the context {context!r}, its cluster or its user is not in the file "
-            "exactly once; see `kubectl config view`"
-        ) from None
+        raise CredentialError(f"{source} is empty; see `kubectl config view`") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark is not None else ""
@@ -66,6 +60,22 @@ def select(path: str, context: str, source: str, flag: str) -> tuple[Entry, Entr
         raise CredentialError(f"{source} cannot be read: {error.strerror}") from None
     except (AttributeError, KeyError, TypeError, ValueError):
         raise CredentialError(f"{source} is not a kubeconfig; see `kubectl config view`") from None
+
+
+def _entry(config: Any, kind: str, name: object, path: str, source: str) -> Entry:
+    """The content of an entry of the list ``<kind>s``; raises CredentialError for none."""
+    from kubernetes.config.config_exception import ConfigException
+
+    if not name or not isinstance(name, str):
+        raise CredentialError(f"{source}: the context names no {kind}; see `kubectl config view`")
+    try:
+        node = config[f"{kind}s"].get_with_name(name)
+    except ConfigException:
+        # Its text may show parts of the file.
+        raise CredentialError(
+            f"{source}: the {kind} {name!r} is not in the file; see `kubectl config view`"
+        ) from None
+    return Entry(node.value.get(kind) or {}, node.path or path)
 
 
 def text_of(entry: Mapping[str, Any], key: str, source: str) -> str:
@@ -87,7 +97,12 @@ def file_or_data(entry: Entry, key: str, source: str) -> bytes:
         except (binascii.Error, ValueError):
             raise CredentialError(f"{source}: {key}-data is not base64") from None
     name = text_of(entry, key, source)
-    return read_bytes(str(entry.directory / name), source) if name else b""
+    if not name:
+        return b""
+    content = read_bytes(str(entry.directory / name), source)
+    if not content.strip():
+        raise CredentialError(f"{source}: {key} {name} is empty")
+    return content
 
 
 def read_bytes(path: str, source: str) -> bytes:

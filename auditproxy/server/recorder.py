@@ -1,15 +1,34 @@
 """Recorder: from the copies of one request's bodies to its context, once the client is served."""
 
+import time
+
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.audit.context import AuditContext
+from auditproxy.audit.costs import REDACTED_WEIGHT, cost
+from auditproxy.audit.objects import REQUEST_OBJECT_OMITTED, RESPONSE_OBJECT_OMITTED
 from auditproxy.audit.record import Captured, record_answer, record_end, record_request
 from auditproxy.request.headers import ClientHeaders, RawHeaders
+from auditproxy.serializer.budget import Budget
 from auditproxy.server.captures import Copy
+from auditproxy.server.decoding import Skipped
 from auditproxy.server.responsewriters import describe
 from auditproxy.server.services import Services
 
 DECODE_INLINE = 64 * 1024
-"""Bytes of captured bodies that are decoded on the event loop; more goes to a thread."""
+"""Cost (audit/costs.py) of bodies that are decoded on the event loop; more goes to a thread."""
+
+REQUEST_NODES = 250_000
+"""Values of one request's body; etcd takes no object of half as many."""
+RESPONSE_NODES = 1_000_000
+"""Values of one answer, which may be a list of many objects."""
+MEBIBYTE = 1024 * 1024
+SECONDS, SECONDS_A_MEBIBYTE = 2.0, 0.25
+"""What decoding one body may take of a CPU, and more for each mebibyte of it."""
+
+WHY: dict[Skipped, str] = {
+    "queue-full": "not decoded: too many bodies of this user wait already",
+    "shutdown": "not decoded: the proxy was stopping",
+}
 
 
 class Recorder:
@@ -21,12 +40,36 @@ class Recorder:
         self._context = context
         self._request: Copy | None = None
         self._response: Copy | None = None
+        self._skipped: Skipped = ""
+
+    def is_costly(self, info: RequestInfo) -> bool:
+        """Whether recording would hold up the event loop."""
+        return self._cost_of_request(info) + self._cost_of_response(info) > DECODE_INLINE
 
     @property
-    def is_large(self) -> bool:
-        """Whether recording would hold up the event loop."""
-        copies = (self._request, self._response)
-        return sum(c.size for c in copies if c is not None and c.dropped is None) > DECODE_INLINE
+    def size(self) -> int:
+        """Bytes that the copies hold."""
+        return sum(_size(copy) for copy in (self._request, self._response))
+
+    def _cost_of_request(self, info: RequestInfo) -> int:
+        captured = self.captured
+        types = (captured.request_content_type, captured.request_content_encoding)
+        return self._cost(info, self._request, *types, captured.request_limit)
+
+    def _cost_of_response(self, info: RequestInfo) -> int:
+        captured = self.captured
+        types = (captured.content_type, captured.content_encoding)
+        return self._cost(info, self._response, *types, self._services.limits.response_copy)
+
+    def _cost(
+        self, info: RequestInfo, copy: Copy | None, content_type: str, coding: str, limit: int
+    ) -> int:
+        size = _size(copy)
+        found = cost(content_type, coding, size, limit=limit)
+        redactor = self._context.redactor
+        if size * REDACTED_WEIGHT > DECODE_INLINE and redactor is not None and redactor.paths(info):
+            found += size * REDACTED_WEIGHT
+        return found
 
     # --- while the bodies pass ------------------------------------------------------
 
@@ -66,19 +109,38 @@ class Recorder:
 
     # --- when they have passed ------------------------------------------------------
 
+    def skip(self, why: Skipped) -> None:
+        """Have ``record`` leave aside whatever is costly, for the event to go out now."""
+        self._skipped = why
+
+    def undecoded(self) -> list[str]:
+        """Why bodies were not decoded, for each."""
+        budgets = (self.captured.request_budget, self.captured.response_budget)
+        found = [budget.reason for budget in budgets if budget is not None and budget.reason]
+        return [*found, self._skipped] if self._skipped else found
+
     def record(self, info: RequestInfo, *, long_running: bool) -> None:
         """Decode what was captured; whatever that meets, the event can go out."""
         try:
+            # The request first: what the answer may show depends on what was asked.
+            if self._request is not None:
+                taken = self._take(
+                    self._request,
+                    self._cost_of_request(info),
+                    REQUEST_NODES,
+                    REQUEST_OBJECT_OMITTED,
+                )
+                self.captured.request_body, self.captured.request_missing = taken[:2]
+                self.captured.request_budget = taken[2]
             if self.captured.code and not long_running:
                 self.record_answer(info, long_running=False)
-            if self._request is not None:
-                self.captured.request_body = self._request.take()
-                self.captured.request_missing = self._request.missing()
             record_request(self._context, info, self.captured, types=self._services.types)
             record_end(self._context, info, self.captured)
         except Exception as crash:
             where = f"request {self._context.audit_id} failed: {describe(crash)}"
             self._services.report(f"recording bodies of {where}")
+            if self._request is not None and self._context.request_object is None:
+                self._context.annotate(REQUEST_OBJECT_OMITTED, "recording it failed")
         finally:
             # A waiting event must not hold on to what it was made from.
             self.captured.request_body = self.captured.response_body = b""
@@ -86,8 +148,14 @@ class Recorder:
     def record_answer(self, info: RequestInfo, *, long_running: bool) -> None:
         """Take over what the upstream's answer says."""
         if self._response is not None:
-            self.captured.response_body = self._response.take()
-            self.captured.response_missing = self._response.missing()
+            taken = self._take(
+                self._response,
+                self._cost_of_response(info),
+                RESPONSE_NODES,
+                RESPONSE_OBJECT_OMITTED,
+            )
+            self.captured.response_body, self.captured.response_missing = taken[:2]
+            self.captured.response_budget = taken[2]
         record_answer(
             self._context,
             info,
@@ -98,9 +166,33 @@ class Recorder:
             types=self._services.types,
         )
 
+    def _take(
+        self, copy: Copy, spent: int, nodes: int, omitted: str
+    ) -> tuple[bytes | None, str, Budget | None]:
+        """A body or why there is none, and what reading it may cost where that is much."""
+        if spent <= DECODE_INLINE:
+            return copy.take(), copy.missing(), None
+        if self._skipped:
+            self._context.annotate(omitted, WHY[self._skipped])
+            return None, WHY[self._skipped], None
+        decoding = self._services.decoding
+        budget = Budget(
+            nodes,
+            seconds=SECONDS + SECONDS_A_MEBIBYTE * copy.size / MEBIBYTE,
+            # Of this thread alone: what else the machine does leaves no gap in the trail.
+            clock=time.thread_time,
+            stopped=lambda: decoding.stopping,
+        )
+        return copy.take(), copy.missing(), budget
+
     def release(self) -> None:
         """Give back the room of the copies; on the event loop, once per request."""
         for copy in (self._request, self._response):
             if copy is not None:
                 copy.release()
         self._request = self._response = None
+
+
+def _size(copy: Copy | None) -> int:
+    """Bytes that a copy holds."""
+    return 0 if copy is None or copy.dropped is not None else copy.size

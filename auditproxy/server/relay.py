@@ -19,6 +19,7 @@ from auditproxy.server.upstream_messages import Flow, ResponseHead
 HELD_ANSWER_LIMIT = 256 * 1024
 """Bytes of an error's body that are held for ResponseStarted; a longer one goes out unread."""
 
+_REFUSALS = frozenset({401, 403})
 _CHUNK_END = b"\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 
@@ -28,7 +29,8 @@ class ResponseRelay:
 
     ``headers_for`` gives the headers for the client from the upstream's head,
     ``new_copy`` the copy of the body that the event needs, if any, and ``on_head`` is
-    called once, right before the first byte goes to the client.
+    called once, right before the first byte goes to the client. ``on_refusal`` sees the head
+    of a 401 or 403 before anything is made of it; what it raises ends the round trip.
     """
 
     __slots__ = (
@@ -44,6 +46,7 @@ class ResponseRelay:
         "_keep_alive",
         "_new_copy",
         "_on_head",
+        "_on_refusal",
         "_transport",
         "_unsent_head",
         "complete",
@@ -64,6 +67,7 @@ class ResponseRelay:
         headers_for: Callable[[ResponseHead], RawHeaders],
         new_copy: Callable[[ResponseHead], Copy | None],
         on_head: "Callable[[ResponseRelay, ResponseHead], None]",
+        on_refusal: Callable[[ResponseHead], None],
     ) -> None:
         self._connection = connection
         self._transport = connection.transport
@@ -74,6 +78,7 @@ class ResponseRelay:
         self._headers_for = headers_for
         self._new_copy = new_copy
         self._on_head = on_head
+        self._on_refusal = on_refusal
         self._flow: Flow | None = None
         self._chunked = False
         self._held: list[bytes] | None = None
@@ -92,6 +97,8 @@ class ResponseRelay:
 
     def head(self, head: ResponseHead, flow: Flow) -> None:
         """Take the upstream's head."""
+        if head.status in _REFUSALS:
+            self._on_refusal(head)
         self.head_received = head
         self._flow = flow
         self.copy = self._new_copy(head)

@@ -62,6 +62,10 @@ class ReviewForbiddenError(ReviewError):
     """We may not ask this: a matter of our rights, not of the token."""
 
 
+class ReviewUnauthorizedError(ReviewError):
+    """Our own credential was refused, so nothing was said of the token."""
+
+
 class TokenReviewer:
     """Asks a TokenReview with our own credential, for the upstream's audiences or given ones."""
 
@@ -73,6 +77,8 @@ class TokenReviewer:
         """The token's user, None when it is not good; raises ReviewError."""
         question = token_review(token, self._audiences)
         code, body = await self._client.post_json(TOKEN_REVIEWS, question)
+        if code == 401:
+            raise ReviewUnauthorizedError("our credential was refused")
         if code == 403:
             raise ReviewForbiddenError("our credential may not create tokenreviews")
         if code not in (200, 201):
@@ -103,7 +109,8 @@ class FallbackReviewer:
     """Asks the first reviewer, and the second while the first is forbidden to us.
 
     That it is forbidden is remembered and tried again after ``period`` seconds,
-    when somebody may have granted it.
+    when somebody may have granted it. A refused credential of ours is not remembered:
+    it may be renewed at any moment, and says nothing of the client's token.
     """
 
     def __init__(
@@ -130,6 +137,8 @@ class FallbackReviewer:
         if not self.fallen_back:
             try:
                 user = await self._first.review(token)
+            except ReviewUnauthorizedError:
+                pass
             except ReviewForbiddenError:
                 self._forbidden_until = self._clock() + self._period
             else:

@@ -20,7 +20,9 @@ from auditproxy.request.headers import ClientHeaders, RawHeaders
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.serializer.wiredecoder import Decoder
 from auditproxy.server.captures import CaptureRoom
+from auditproxy.server.decoding import DecodeQueue
 from auditproxy.server.upstream import UpstreamPool
+from auditproxy.server.upstreammonitor import Unwatched, UpstreamWatch
 
 
 class PolicyEvaluator(Protocol):
@@ -102,7 +104,8 @@ class Services:
     front_proxy: FrontProxyHeaders = NO_FRONT_PROXY
     trusted_proxies: TrustedProxies | None = None
     types: Decoder = BUILTIN_TYPES
-    pending: "set[Any]" = field(default_factory=set)
+    watch: UpstreamWatch = field(default_factory=Unwatched)
+    decoding: DecodeQueue = field(default_factory=DecodeQueue)
 
     def authentication_failed(self, why: str, remote: str) -> None:
         """Tell operators why somebody was refused; ``why`` holds no credential."""

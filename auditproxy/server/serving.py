@@ -18,6 +18,8 @@ from auditproxy.server.clientserver import ClientServer
 from auditproxy.server.connection import ClientConnection
 from auditproxy.server.connectionlimits import ConnectionLimits, Lease
 from auditproxy.server.handler import Handler
+from auditproxy.server.listener import BACKLOG, Listener, fault_text, fault_word
+from auditproxy.server.plaintext import refuse_plaintext
 from auditproxy.server.serving_tls import ServingError
 
 HANDSHAKE_TIMEOUT = 10.0
@@ -25,63 +27,6 @@ HANDSHAKE_TIMEOUT = 10.0
 
 TLS_SHUTDOWN_TIMEOUT = 1.0
 """Seconds for a client to answer the end of TLS."""
-
-BACKLOG = 1024
-ACCEPTED_AT_ONCE = 64
-
-
-class Listener:
-    """Accepts connections and hands each to ``serve``; short of descriptors it pauses.
-
-    ``serve`` is started as a task with the accepted socket and ends when its
-    connection is made or failed.
-    """
-
-    def __init__(
-        self,
-        bound: socket.socket,
-        serve: Callable[[socket.socket], Coroutine[Any, Any, None]],
-        report: Callable[[str], None],
-    ) -> None:
-        self._socket = bound
-        self._serve = serve
-        self._report = report
-        self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._paused: asyncio.TimerHandle | None = None
-        bound.setblocking(False)
-        self._loop.add_reader(bound.fileno(), self._accept)
-
-    def _accept(self) -> None:
-        """Accept what waits, at most so many at once that others get their turn."""
-        for _ in range(ACCEPTED_AT_ONCE):
-            try:
-                accepted, _ = self._socket.accept()
-            except (BlockingIOError, ConnectionAbortedError, InterruptedError):
-                return
-            except OSError as error:
-                # Out of descriptors or memory: those who wait will be served later.
-                self._report(f"accepting connections pauses for a second: {error.strerror}")
-                self._loop.remove_reader(self._socket.fileno())
-                self._paused = self._loop.call_later(1.0, self._resume)
-                return
-            accepted.setblocking(False)
-            task = self._loop.create_task(self._serve(accepted))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    def _resume(self) -> None:
-        self._paused = None
-        self._loop.add_reader(self._socket.fileno(), self._accept)
-
-    def close(self) -> None:
-        """Stop accepting and drop handshakes that are under way."""
-        if self._paused is not None:
-            self._paused.cancel()
-        self._loop.remove_reader(self._socket.fileno())
-        self._socket.close()
-        for task in tuple(self._tasks):
-            task.cancel()
 
 
 class Serving:
@@ -117,19 +62,27 @@ class Serving:
                 f"--bind-address {host} --secure-port {port} cannot be used: {error.strerror}; "
                 "choose another or stop what listens there"
             ) from None
-        self._listener = Listener(bound, self._connect, self._report)
+        self._listener = Listener(bound, self._accepted, self._accepting_failed)
         number: int = bound.getsockname()[1]
         return number
 
-    async def _connect(self, accepted: socket.socket) -> None:
-        """Make a connection of an accepted socket, if there is a place for it."""
-        metrics = self.handler.services.metrics
+    def _accepting_failed(self, error: OSError) -> None:
+        self.handler.services.metrics.accept_error("secure", fault_word(error))
+        self._report(fault_text(error, "--secure-port"))
+
+    def _accepted(self, accepted: socket.socket) -> Coroutine[Any, Any, None] | None:
+        """Give an accepted socket its place; without one it is closed before others come."""
         lease = self.limits.admit()
-        if lease is None:
-            accepted.close()
-            metrics.connection_refused("total")
-            self._report("connections are closed at once: there are --max-connections")
-            return
+        if lease is not None:
+            return self._connect(accepted, lease)
+        accepted.close()
+        self.handler.services.metrics.connection_refused("total")
+        self._report(f"connections are closed at once: {self.limits.maximum} are open already")
+        return None
+
+    async def _connect(self, accepted: socket.socket, lease: Lease) -> None:
+        """Make a connection of an accepted socket, unless its address has too many."""
+        metrics = self.handler.services.metrics
         peer = _peer(accepted)
         try:
             told = await self._client_address(accepted, peer)
@@ -186,11 +139,14 @@ class Serving:
             if self.tls is None:
                 await loop.connect_accepted_socket(connection, accepted)
             else:
+                deadline = loop.time() + HANDSHAKE_TIMEOUT
+                async with asyncio.timeout_at(deadline):
+                    await refuse_plaintext(accepted)
                 await loop.connect_accepted_socket(
                     connection,
                     accepted,
                     ssl=self.tls,
-                    ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
+                    ssl_handshake_timeout=max(deadline - loop.time(), 0.1),
                     ssl_shutdown_timeout=TLS_SHUTDOWN_TIMEOUT,
                 )
         except (OSError, TimeoutError) as error:
@@ -205,16 +161,20 @@ class Serving:
         self.handler.services.metrics.rejected_unparsed(code)
         self._report(f"answered {code} to bytes that are no request we can read: {why}")
 
-    async def close(self, grace: float) -> None:
+    async def close(self, grace: float, events_grace: float = 15.0) -> float:
         """Shut down in order; short requests get ``grace`` seconds, long-running ones end at once.
 
-        Every request that was begun has its last event when this returns.
+        Every request that was begun has its last event when this returns, which decoding
+        bodies holds up for little more than ``events_grace`` seconds. Returns how long it did.
         """
         self.stop_accepting()
         await self.handler.finish_short(grace)
         await self.handler.end_long_running()
         await self.server.shutdown(1.0)
-        await self.handler.finish_events()
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await self.handler.finish_events(events_grace)
+        return loop.time() - started
 
     def stop_accepting(self) -> None:
         """Close the listener and every idle connection."""

@@ -82,8 +82,8 @@ class Switched(msgspec.Struct, frozen=True, gc=False):
             self.upstream.transport.abort()
 
 
-class Refused(msgspec.Struct, frozen=True, gc=False):
-    """An upstream that refused to switch; its answer went to the sink, its connection is closed."""
+class NotSwitched(msgspec.Struct, frozen=True, gc=False):
+    """An upstream that answered instead; its answer went to the sink, its connection is closed."""
 
     head: ResponseHead
 

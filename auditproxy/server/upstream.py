@@ -3,7 +3,7 @@
     round_trip:  idle connection | new one -> exchange -> idle again | closed
                  reused connection died unanswered -> a new one, once, where that is safe
     upgrade:     new connection -> 101, verified -> Switched
-                                -> answer >= 400, to the sink -> Refused
+                                -> any final answer, to the sink -> NotSwitched
 
 One pool carries one kind of identity; its connections were all made with the
 target's credential of that moment and are dropped when that changes. There is
@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from auditproxy.server.upgrade import Refused, Switched, is_upgrade_protocol, switch_fault
+from auditproxy.server.upgrade import NotSwitched, Switched, is_upgrade_protocol, switch_fault
 from auditproxy.server.upstream_connection import UpstreamConnection
 from auditproxy.server.upstream_framing import write_head
 from auditproxy.server.upstream_messages import (
@@ -27,6 +27,7 @@ from auditproxy.server.upstream_messages import (
     ResponseHead,
     ResponseSink,
     UpstreamClosedEarly,
+    UpstreamCredentialRefused,
     UpstreamError,
     UpstreamLimits,
     UpstreamProtocolError,
@@ -40,13 +41,14 @@ from auditproxy.server.upstream_transport import has_something_to_read, tune_tls
 
 __all__ = [
     "Flow",
+    "NotSwitched",
     "Outcome",
     "PoolStats",
-    "Refused",
     "ResponseHead",
     "ResponseSink",
     "Switched",
     "UpstreamClosedEarly",
+    "UpstreamCredentialRefused",
     "UpstreamError",
     "UpstreamLimits",
     "UpstreamPool",
@@ -138,27 +140,32 @@ class UpstreamPool:
         self._give_back(connection)
         return Outcome(retried, False, connect_seconds)
 
-    async def upgrade(self, request: UpstreamRequest, sink: ResponseSink) -> Switched | Refused:
+    async def upgrade(
+        self, request: UpstreamRequest, sink: ResponseSink, *, handshake_deadline: bool = True
+    ) -> Switched | NotSwitched:
         """Ask the upstream to switch protocols, on a connection made for it.
 
-        A refusal (400 and above) goes to ``sink`` as any answer does, but must
-        be short and quick. Raises as ``round_trip``; UpstreamProtocolError for
-        any other answer and UpstreamTimeout when none comes.
+        What it does is the upstream's to say: most of kube-apiserver's handlers ignore the
+        question. Any final answer goes to ``sink`` as after a round trip, whole when
+        this returns; the connection is not used again. Raises as ``round_trip``;
+        UpstreamProtocolError for a 101 that is not the switch asked for and for other
+        1xx, UpstreamTimeout when no answer begins within ``upgrade_timeout``. Without
+        ``handshake_deadline`` the caller bounds the request.
         """
         if request.upgrade is None or not is_upgrade_protocol(request.upgrade):
             raise UpstreamRequestError("not a protocol that may be tunnelled")
         head_bytes = write_head(request)
         connection = await self._connect()
-        deadline = _Deadline(connection, self._loop)
-        deadline.start(self._limits.upgrade_timeout, "the upstream did not answer the upgrade")
-        refusal = _Refusal(sink, deadline, self._limits)
+        deadline = _UntilHead(sink)
+        if handshake_deadline:
+            deadline.start(connection, self._loop, self._limits.upgrade_timeout)
         try:
-            head = await connection.exchange(head_bytes, request, refusal)
+            head = await connection.exchange(head_bytes, request, deadline)
         finally:
             deadline.cancel()
         if head.status >= 200:
             connection.reuse()
-            return Refused(head)
+            return NotSwitched(head)
         fault = switch_fault(head, request)
         if fault is not None:
             connection.transport.abort()
@@ -295,48 +302,33 @@ def _may_be_sent_again(request: UpstreamRequest) -> bool:
     return request.method in _RESENDABLE and not isinstance(request.body, AsyncIterator)
 
 
-class _Deadline:
-    """Ends the exchange of one connection when its time is over."""
+class _UntilHead:
+    """Passes an answer on, and ends the exchange when its head does not come in time."""
 
-    __slots__ = ("_connection", "_handle", "_loop")
+    __slots__ = ("_handle", "_sink")
 
-    def __init__(self, connection: UpstreamConnection, loop: asyncio.AbstractEventLoop) -> None:
-        self._connection = connection
-        self._loop = loop
+    def __init__(self, sink: ResponseSink) -> None:
+        self._sink = sink
         self._handle: asyncio.TimerHandle | None = None
 
-    def start(self, seconds: float, what: str) -> None:
-        """Begin, or begin anew, to count."""
-        self.cancel()
-        error = UpstreamTimeout(f"{what} within {seconds:g} s")
-        self._handle = self._loop.call_later(seconds, self._connection.fail, error)
+    def start(
+        self, connection: UpstreamConnection, loop: asyncio.AbstractEventLoop, seconds: float
+    ) -> None:
+        """Begin to count."""
+        error = UpstreamTimeout(f"the upstream did not answer the upgrade within {seconds:g} s")
+        self._handle = loop.call_later(seconds, connection.fail, error)
 
     def cancel(self) -> None:
-        """The exchange ended in time."""
+        """The answer began, or the exchange ended."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
 
-
-class _Refusal:
-    """Passes an answer that refuses an upgrade on, within bounds of time and size."""
-
-    __slots__ = ("_deadline", "_limits", "_sink", "_size")
-
-    def __init__(self, sink: ResponseSink, deadline: _Deadline, limits: UpstreamLimits) -> None:
-        self._sink = sink
-        self._deadline = deadline
-        self._limits = limits
-        self._size = 0
-
     def head(self, head: ResponseHead, flow: Flow) -> None:
-        """Take the head; from now on the refusal's own deadline counts."""
-        self._deadline.start(self._limits.refusal_timeout, "the refusal of an upgrade did not end")
+        """Take the head in time."""
+        self.cancel()
         self._sink.head(head, flow)
 
     def data(self, chunk: bytes) -> None:
-        """Take a piece of the refusal."""
-        self._size += len(chunk)
-        if self._size > self._limits.refusal_bytes:
-            raise UpstreamProtocolError("the refusal of an upgrade is too large")
+        """Take a piece of the body."""
         self._sink.data(chunk)

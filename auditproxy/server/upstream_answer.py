@@ -208,9 +208,10 @@ class Answer:
         self.ended = True
 
     def _final_received(self, head: ResponseHead, rest: bytes) -> None:
-        """HEAD -> LENGTH, CHUNKED, UNTIL_CLOSE or COMPLETE: the final answer begins."""
-        if self._upgrade and head.status < 400:
-            raise UpstreamProtocolError(f"invalid upgrade response: status code {head.status}")
+        """HEAD -> LENGTH, CHUNKED, UNTIL_CLOSE or COMPLETE: the final answer begins.
+
+        Also to an upgrade: a server that does not switch answers the request itself.
+        """
         self.head = head
         self.keep_alive = head.keep_alive and not self._upgrade
         length = head.content_length if head.has_body else 0

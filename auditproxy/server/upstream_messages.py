@@ -4,8 +4,9 @@
       +-- UpstreamUnreachable     no connection: address, TCP, TLS, deadline; nothing was sent
       +-- UpstreamClosedEarly     the connection ended before the answer did
       +-- UpstreamProtocolError   the answer is not HTTP that can be framed without doubt
-      +-- UpstreamTimeout         an upgrade was not decided, or a refusal not read, in time
+      +-- UpstreamTimeout         an upgrade was not decided in time
       +-- UpstreamRequestError    the request itself cannot be written
+      +-- UpstreamCredentialRefused   the answer refuses our own credential, not the client's
 
 Texts and representations name hosts, ports and counts, never a byte of a header
 or body: both carry credentials.
@@ -70,7 +71,7 @@ class UpstreamProtocolError(UpstreamError):
 
 
 class UpstreamTimeout(UpstreamError):  # noqa: N818 - the name says what happened
-    """The upstream did not decide an upgrade, or did not finish refusing it, in time."""
+    """The upstream did not decide an upgrade in time."""
 
     default_reason = "timeout"
 
@@ -79,6 +80,12 @@ class UpstreamRequestError(UpstreamError):
     """The request cannot be written as one HTTP/1.1 message, or its body broke its promise."""
 
     default_reason = "request-error"
+
+
+class UpstreamCredentialRefused(UpstreamError):  # noqa: N818 - the name says what happened
+    """The upstream refused our own credential: nothing about the client was even looked at."""
+
+    default_reason = "credential-refused"
 
 
 class UpstreamTarget(Protocol):
@@ -161,12 +168,6 @@ class UpstreamLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     upgrade_timeout: float = 30.0
     """From writing an upgrade request to its answer's head."""
-
-    refusal_timeout: float = 10.0
-    """For reading the answer that refuses an upgrade, as kube-apiserver's proxy allows."""
-
-    refusal_bytes: int = 1 << 20
-    """The longest body of an answer that refuses an upgrade."""
 
     header_bytes: int = 1 << 20
     """The longest section of status line and headers (net/http's default in Go)."""

@@ -3,15 +3,13 @@
 import asyncio
 import select
 import socket
-import sys
 from asyncio import sslproto
 from typing import Any
 
+from auditproxy.server.keepalive import keep_alive
+
 TLS_READ_SIZE = 16 * 1024
 """The longest TLS record; what ``tune_tls_buffers`` lets asyncio read at once."""
-
-KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_COUNT = 30, 15, 4
-"""A vanished peer is noticed after 30 s of silence and 4 probes 15 s apart."""
 
 
 def tune_tls_buffers() -> None:
@@ -34,12 +32,7 @@ def prepare_transport(transport: asyncio.Transport, buffer_bytes: int) -> int:
         limit_reading(buffer_bytes)
     connected: socket.socket = transport.get_extra_info("socket")
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    # A watch may be silent for long; a peer that vanished must still be noticed.
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if sys.platform == "linux":
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE)
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL)
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_COUNT)
+    keep_alive(connected)
     return connected.fileno()
 
 

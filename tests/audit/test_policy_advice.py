@@ -4,7 +4,7 @@ import pytest
 
 from auditproxy.audit.builtin import BUILTIN_POLICY
 from auditproxy.audit.policy import load_policy
-from auditproxy.audit.policy_advice import advice
+from auditproxy.audit.policy_advice import advice, spelling
 
 HEAD = "apiVersion: audit.k8s.io/v1\nkind: Policy\n"
 
@@ -65,3 +65,23 @@ def test_omitted_request_received() -> None:
         (line,) = told(text, strict=True)
         assert "blocking-strict" in line
         assert told(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "meant"),
+    [
+        ("rules[0].verbz", "verbs"),
+        ("rules[12].verb", "verbs"),
+        ("rules[0].usergroups", "userGroups"),
+        ("rules[0].resources[1].resourceName", "resourceNames"),
+        ("Rules", "rules"),
+        ("rules[0].nonResourceUrl", "nonResourceURLs"),
+    ],
+)
+def test_spelling(field: str, meant: str) -> None:
+    """C3: a field that no policy has is told with the one that was perhaps meant."""
+    text = f'strict decoding error: unknown field "{field}", unknown field "a.qqqqqq"'
+    assert spelling(text) == (
+        f'strict decoding error: unknown field "{field}" (did you mean {meant}?), '
+        'unknown field "a.qqqqqq"'
+    )

@@ -10,7 +10,7 @@ from auditproxy.authentication.authenticator import (
     TokenUser,
 )
 from auditproxy.authentication.authenticatorfactory import new_authenticator
-from auditproxy.authentication.bearer import EXTRA_SPACE, PROTOCOL_PREFIX
+from auditproxy.authentication.bearer import EXTRA_SPACE, PROTOCOL_PREFIX, forwarded_protocols
 from auditproxy.authentication.requestheader import (
     RequestHeaderAuthenticator,
     RequestHeaderConfig,
@@ -125,20 +125,21 @@ async def test_without_token_authenticators() -> None:
 
 
 async def test_warnings_on_every_outcome() -> None:
-    """T026: the extra space is told to the client whatever comes out."""
+    """T026, C6: the extra space is noted whatever comes out; the chain tells the client."""
     authenticator = new_authenticator(
         x509=X509Authenticator(Trusting()), tokens=(Table(),), anonymous=AnonymousAuthenticator()
     )
     spaced = {"Authorization": "Bearer  alice"}
-    identity = await authenticator.authenticate(request(spaced))
-    assert identity is not None
-    assert identity.warnings == (EXTRA_SPACE,)
-    with pytest.raises(AuthenticationError) as caught:
-        await authenticator.authenticate(request(spaced, EXPIRED))
-    assert caught.value.warnings == (EXTRA_SPACE,)
-    certified = await authenticator.authenticate(request(spaced, GOOD))
-    assert certified is not None
-    assert certified.warnings == ()
+    anonymous = request(spaced)
+    assert await authenticator.authenticate(anonymous) is not None
+    assert anonymous.warnings == [EXTRA_SPACE]
+    expired = request(spaced, EXPIRED)
+    with pytest.raises(AuthenticationError):
+        await authenticator.authenticate(expired)
+    assert expired.warnings == [EXTRA_SPACE]
+    certified = request(spaced, GOOD)
+    assert await authenticator.authenticate(certified) is not None
+    assert certified.warnings == []
 
 
 async def test_unsafe_token_user_is_refused() -> None:
@@ -176,9 +177,9 @@ async def test_token_protocols_stay_here(
     authenticator = new_authenticator(
         x509=X509Authenticator(Trusting()), tokens=(Table(),), anonymous=AnonymousAuthenticator()
     )
-    identity = await authenticator.authenticate(request(headers, peer))
-    assert identity is not None
-    assert identity.subprotocols == subprotocols
+    asked = request(headers, peer)
+    assert await authenticator.authenticate(asked) is not None
+    assert forwarded_protocols(asked.headers) == subprotocols
 
 
 class Untrusting:

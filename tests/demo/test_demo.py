@@ -1,29 +1,38 @@
 """The demo: once with its verdict, interactive until it is ended, and what it leaves behind."""
 
 import asyncio
+import fcntl
 import io
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
 
-from auditproxy.demo.demo import MARK, DemoError, prepared, run_demo
+from auditproxy.demo.demo import DemoError, run_demo
+from auditproxy.demo.folder import demo_folder
 from auditproxy.run import start_proxy_for_demo
 
 
 async def test_once(tmp_path: Path) -> None:
     """--once sends its requests, shows their events and finds none missing."""
-    out = io.StringIO()
+    out, err = io.StringIO(), io.StringIO()
     folder = tmp_path / "demo"
     code = await run_demo(
-        once=True, raw_json=True, directory=folder, start_proxy=start_proxy_for_demo, out=out
+        once=True,
+        raw_json=True,
+        directory=folder,
+        start_proxy=start_proxy_for_demo,
+        out=out,
+        err=err,
     )
-    *lines, verdict = out.getvalue().splitlines()
-    assert verdict.endswith("every expected event is there")
+    lines = out.getvalue().splitlines()
+    assert err.getvalue() == f"{len(lines)} events, every expected event is there\n"
     assert code == 0
     events = [json.loads(line) for line in lines]
     assert len(events) == len((folder / "audit.log").read_text().splitlines())
@@ -34,51 +43,104 @@ async def test_once(tmp_path: Path) -> None:
     }
 
 
-def test_interrupted(tmp_path: Path) -> None:
-    """Ctrl-C ends the interactive demo with code 0, and its temporary folder is gone."""
+@pytest.mark.parametrize("raw_json", [False, True])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ended(tmp_path: Path, number: int, raw_json: bool) -> None:
+    """D: Ctrl-C, a stop and a closed terminal end it with code 0, and its keys are gone."""
+    arguments = ["--raw-json"] if raw_json else []
     process = subprocess.Popen(
-        [sys.executable, "-m", "auditproxy", "demo"],
+        [sys.executable, "-m", "auditproxy", "demo", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"},
     )
-    assert process.stdout is not None
+    # D: with --raw-json standard output is for jq.
+    banner, silent = process.stdout, process.stderr
+    if raw_json:
+        banner, silent = silent, banner
+    assert banner is not None
+    assert silent is not None
     try:
-        said = []
+        said: list[str] = []
         while not said or "Ctrl-C" not in said[-1]:
-            line = process.stdout.readline()
+            line = banner.readline()
             assert line, process.communicate()
             said.append(line)
         text = "".join(said)
         assert "export KUBECONFIG=" in text
         assert text.count("    kubectl ") == 3
-        assert list(tmp_path.iterdir())
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        assert list(tmp_path.rglob("*.key"))
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
     finally:
         process.kill()
         process.communicate()
     assert process.returncode == 0, err
     assert "Traceback" not in err
+    assert (out if raw_json else err) == ""
     assert list(tmp_path.iterdir()) == []
 
 
-def test_folder_of_somebody_else(tmp_path: Path) -> None:
-    """A folder that is not a demo's is never touched."""
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "file").touch()
-    with pytest.raises(DemoError, match="is not a demo's folder"):
-        prepared(tmp_path / "mine")
-    assert (tmp_path / "mine" / "file").exists()
+def test_closed_terminal(tmp_path: Path) -> None:
+    """D: a terminal that is closed takes the folder with the keys along."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "auditproxy", "demo"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),
+        env={**os.environ, "TMPDIR": str(tmp_path), "TERM": "xterm-256color", "COLUMNS": "80"},
+    )
+    os.close(theirs)
+    try:
+        seen = b""
+        while b"viewer get secrets" not in seen:
+            seen += os.read(ours, 65536)
+        assert b"\x1b[" in seen
+        assert list(tmp_path.rglob("*.key"))
+        os.close(ours)
+        process.wait(timeout=20)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_folder_of_an_earlier_demo(tmp_path: Path) -> None:
-    """An earlier demo's folder is made anew."""
-    folder = prepared(tmp_path / "demo")
-    (folder / "old").touch()
-    again = prepared(tmp_path / "demo")
-    assert [entry.name for entry in again.iterdir()] == [MARK]
+@pytest.mark.parametrize("arguments", [[], ["--raw-json"]])
+def test_a_reader_that_leaves(tmp_path: Path, arguments: list[str]) -> None:
+    """D, C4: ``demo --once | head`` ends without a traceback and leaves nothing."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        left = subprocess.run(
+            [sys.executable, "-m", "auditproxy", "demo", "--once", *arguments],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=30,
+            check=False,
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+        )
+    assert left.returncode == 1
+    assert left.stderr == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_folder_in_use(tmp_path: Path) -> None:
+    """D: a second demo with the same --dir is refused with a line."""
+    with demo_folder(tmp_path / "demo"):
+        with pytest.raises(DemoError, match="is in use by another demo"):
+            await run_demo(
+                once=True,
+                raw_json=False,
+                directory=tmp_path / "demo",
+                start_proxy=start_proxy_for_demo,
+                out=io.StringIO(),
+            )
 
 
 async def test_missing_events_are_found(tmp_path: Path) -> None:

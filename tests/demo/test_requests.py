@@ -1,19 +1,16 @@
 """The demo's fixed requests: how what is missing or surplus is found."""
 
-from pathlib import Path
-
 import pytest
 
-from auditproxy.demo.events import EventLog
+from auditproxy.demo.events import Event
 from auditproxy.demo.requests import LONG, REFUSED, SHORT, Step, steps, surplus, unseen
 
 STEP = Step("get", "GET", "/x", 200)
 
 
-def log_of(tmp_path: Path, *events: tuple[str, str, int | None]) -> EventLog:
-    """A log with some events: Audit-ID, stage, code."""
-    log = EventLog(tmp_path / "none")
-    log.events = [
+def events_of(*events: tuple[str, str, int | None]) -> list[Event]:
+    """Some events: Audit-ID, stage, code."""
+    return [
         {
             "auditID": audit_id,
             "stage": stage,
@@ -21,13 +18,11 @@ def log_of(tmp_path: Path, *events: tuple[str, str, int | None]) -> EventLog:
         }
         for audit_id, stage, code in events
     ]
-    return log
 
 
-def test_complete(tmp_path: Path) -> None:
+def test_complete() -> None:
     """Every stage with the right code is nothing to complain of."""
-    log = log_of(
-        tmp_path,
+    log = events_of(
         ("demo-00", "RequestReceived", None),
         ("demo-00", "ResponseComplete", 200),
         ("somebody-else", "ResponseStarted", 500),
@@ -57,13 +52,12 @@ def test_complete(tmp_path: Path) -> None:
     ],
 )
 def test_faults(
-    tmp_path: Path,
     events: tuple[tuple[str, str, int | None], ...],
     missing: list[str],
     wrong: list[str],
 ) -> None:
     """Missing, surplus and wrong events are told by name."""
-    log = log_of(tmp_path, *events)
+    log = events_of(*events)
     assert unseen({"demo-00": STEP}, log) == missing
     assert surplus({"demo-00": STEP}, log) == wrong
 

@@ -5,7 +5,12 @@ from typing import Any
 
 from auditproxy.options import Options
 
-TEST_DEFAULTS = {"bind_address": "127.0.0.1", "secure_port": 0, "health_bind_address": ""}
+TEST_DEFAULTS = {
+    "bind_address": "127.0.0.1",
+    "secure_port": 0,
+    "health_bind_address": "",
+    "check_period": 0,
+}
 
 
 def options(**flags: Any) -> Options:

@@ -47,6 +47,21 @@ HEADERS = (
     b"X-HTTP-Method-Override: DELETE", b"X-Original-URL: /api/v1/secrets", b"Keep-Alive: 5",
     b"Authorization: Bearer bob-token", b"Proxy-Authorization: Bearer x", b"X-Forwarded-For: 1.2.3.4",
 )  # fmt: skip
+DOUBLED = (
+    b"User-Agent", b"User-Agent", b"user-agent", b"Content-Type", b"ETag", b"Server", b"Max-Forwards",
+    b"Content-Location", b"Content-Range", b"Sec-WebSocket-Key1", b"X-Respelled",
+)  # fmt: skip
+UPGRADES = (
+    (b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="),
+    (b"Connection: Upgrade", b"Upgrade: SPDY/3.1"),
+    (b"Connection: keep-alive, upgrade", b"Upgrade: spdy/3.1"),
+    (b"Connection: notupgrade", b"Upgrade: SPDY/3.1"),
+    (b"Connection: notupgrade", b"Upgrade: websocket"),
+    (b"Connection: keep-alive", b"Connection: XUPGRADEX", b"Upgrade: websocket, SPDY/3.1"),
+    (b"Connection: Upgrade", b"Upgrade: h2c"),
+    (b"Upgrade: SPDY/3.1",),
+)
+RAW = (b"\xc3\xa4", b"\xff", b"Gr\xc3\xb6\xc3\x9fe", b"\x80\xfe", b"\xe2\x84\xaa")
 BITS = (
     b"\r", b"\n", b"\r\n", b"\r\n\r\n", b"\0", b" ", b"\t", b":", b",", b";", b"%", b"#", b"\x0b", b"\x0c",
     b"\x7f", b"\x85", b"\xa0", b"\xff", b"0", b"-", b"_", b"+", b"0x", b"0\r\n\r\n", b"HTTP/1.1", b"HTTP/1.0",
@@ -89,7 +104,11 @@ def target(random: Random) -> bytes:
         path = b"/" + b"/".join(random.choices(SEGMENTS, k=random.randint(1, 7)))
     else:
         path = random.choice(PATHS)
-    return path + random.choice(QUERIES if kind > 0.9 else QUERIES[:13])
+    whole = path + random.choice(QUERIES if kind > 0.9 else QUERIES[:13])
+    if random.random() < 0.05:
+        at = random.randint(1, len(whole))
+        whole = whole[:at] + random.choice(RAW) + whole[at:]
+    return whole
 
 
 def right(random: Random) -> bytes:
@@ -102,6 +121,13 @@ def right(random: Random) -> bytes:
         lines += random.choices(GOOD_HEADERS, k=random.randint(1, 3))
     elif kind < 0.26:
         lines += random.choices(HEADERS, k=random.randint(1, 3))
+    if random.random() < 0.08:
+        name = random.choice(DOUBLED)
+        for value in random.sample((b"fuzz", b"application/json", b"b", b"a\xff", b""), 3)[:2]:
+            spelled = random.choice((name, name.lower(), name.upper()))
+            lines.insert(random.randint(1, len(lines)), spelled + b": " + value)
+    if random.random() < 0.06:
+        lines += random.choice(UPGRADES)
     framing = random.random()
     body = b""
     if framing < 0.25:

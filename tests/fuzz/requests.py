@@ -10,7 +10,9 @@ that reads as Go's net/http does (tests/fakes/gohttp.py). The oracle:
 - the identity lines that it carries are exactly the event's user,
 - the upstream could read everything that it got,
 - of what a connection sent we read the requests and bodies that Go reads, as far as both do (a
-  client may itself be a proxy that reads as Go does),
+  client may itself be a proxy that reads as Go does), and of doubled headers every line goes up
+  while the event shows the first,
+- behind a request that asks for an upgrade nothing is read; after a switch it is the tunnel's,
 - no event says Panic, and no handler failed outside its event.
 
 Prints the counts and every finding with the bytes that the connection sent;
@@ -38,7 +40,7 @@ from auditproxy.run import build
 from tests.fakes.gohttp import GoRequest, MalformedError, read_request, request_info, request_uri
 from tests.fakes.options import options
 from tests.fakes.proxy import TOKENS, write_files
-from tests.fuzz.mutations import stream
+from tests.fuzz.mutations import DOUBLED, stream
 
 PER_CONNECTION = 8
 CONNECTIONS = 32
@@ -60,6 +62,7 @@ class Oracle:
     def __init__(self) -> None:
         self.events: dict[str, list[Event]] = {}
         self.forwarded: list[GoRequest] = []
+        self.tunnels: dict[str, bytearray] = {}
         self.findings: list[str] = []
         self.counts: collections.Counter[str] = collections.Counter()
 
@@ -104,10 +107,11 @@ class Oracle:
         self.counts["requests with events"] += len(self.events)
         self.events.clear()
         self.forwarded.clear()
+        self.tunnels.clear()
 
     def _read_alike(self, address: str, raw: bytes) -> None:
         """The requests that we read of a stream are those that Go reads of it, as far as both go."""
-        bodies = {r.values(b"audit-id")[0].decode("latin-1"): r.body for r in self.forwarded}
+        up = {r.values(b"audit-id")[0].decode("latin-1"): r for r in self.forwarded}
         ours = [e for e in self.events.values() if e[0].source_ips[-1] == address]
         position = 0
         for events in ours:
@@ -115,7 +119,7 @@ class Oracle:
                 read = read_request(raw[position:])
             except MalformedError as error:
                 self.counts["read where Go refuses"] += 1
-                if events[0].audit_id in bodies:
+                if events[0].audit_id in up:
                     self.counts[f"forwarded where Go refuses: {error}"] += 1
                 return
             if read is None:
@@ -125,17 +129,37 @@ class Oracle:
             position += size
             self.counts["read as Go reads it"] += 1
             event = events[-1]
-            spellings = [request.target.decode("utf-8", "surrogateescape")]
-            with contextlib.suppress(MalformedError):
-                spellings.append(request_uri(request.target).decode("utf-8", "surrogateescape"))
             if request.method == "CONNECT":
                 return  # Answered 405, and the connection closes.
-            if event.request_uri not in spellings:
+            if event.request_uri not in spellings(request.target, refused=len(events) == 1):
                 self.found("another request than Go reads", (request, event, raw))
                 return
-            if bodies.get(event.audit_id, request.body) != request.body:
-                self.found("another body than Go reads", (request, event, raw))
+            forwarded = up.get(event.audit_id)
+            if forwarded is not None:
+                if forwarded.body != request.body:
+                    self.found("another body than Go reads", (request, event, raw))
+                    return
+                self._lines_alike(request, forwarded, event)
+            if asks_upgrade(request):
+                self.counts["asked for an upgrade"] += 1
+                if events is not ours[-1]:
+                    self.found("read behind an upgrade", (request, event, raw))
+                tunnel = self.tunnels.get(event.audit_id)
+                if tunnel is not None and not raw.startswith(bytes(tunnel), position):
+                    self.found("other bytes in a tunnel", (request, bytes(tunnel), raw))
                 return
+
+    def _lines_alike(self, sent: GoRequest, forwarded: GoRequest, event: Event) -> None:
+        """Doubled headers go up line by line; the first User-Agent is the event's."""
+        dropped = b",".join(sent.values(b"connection")).lower()
+        for name in DOUBLED_NAMES:
+            if sent.values(name) != forwarded.values(name) and name not in dropped:
+                self.found("another header", (name, sent, forwarded))
+            elif len(sent.values(name)) > 1:
+                self.counts["doubled headers"] += 1
+        agents = sent.values(b"user-agent")
+        if agents and agents[0].decode("utf-8", "surrogateescape") != event.user_agent:
+            self.found("another User-Agent", (sent, event))
 
     def _stages(self, events: list[Event]) -> None:
         stages = [event.stage for event in events]
@@ -187,12 +211,35 @@ class Oracle:
             self.found("credential", (request, event))
 
 
+DOUBLED_NAMES = sorted({name.lower() for name in DOUBLED})
+
+
+def asks_upgrade(request: GoRequest) -> bool:
+    """Whether kube-apiserver's handlers might hijack the connection."""
+    wanted = b"".join(request.values(b"connection")).lower()
+    return b"upgrade" in wanted and bool(request.values(b"upgrade"))
+
+
+def spellings(target: bytes, *, refused: bool) -> set[str]:
+    """How the event may show a target; a refused one without what could be a secret."""
+    found = {target}
+    with contextlib.suppress(MalformedError):
+        found.add(request_uri(target))
+    if refused:
+        shown = target.split(b"#")[0]
+        inner = re.sub(rb"^[^:/?]*://[^/?]*", b"", shown)
+        found |= {shown, inner, b"/" + inner, b"/"}
+        found |= {re.sub(rb"^[^?]*@", b"", shown), shown[:4096]}
+    return {spelled.decode("utf-8", "surrogateescape") for spelled in found}
+
+
 class Upstream(asyncio.Protocol):
     """One connection of an upstream that reads as Go does and answers everything alike."""
 
     def __init__(self, oracle: Oracle) -> None:
         self._oracle = oracle
         self._data = bytearray()
+        self._tunnel: bytearray | None = None
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -201,9 +248,16 @@ class Upstream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read and answer every complete request."""
+        if self._tunnel is not None:
+            self._tunnel += data
+            return
         self._data += data
         try:
-            while self._data and (read := read_request(self._data)) is not None:
+            while (
+                self._tunnel is None
+                and self._data
+                and (read := read_request(self._data)) is not None
+            ):
                 request, end = read
                 del self._data[:end]
                 self._answer(request)
@@ -218,10 +272,24 @@ class Upstream(asyncio.Protocol):
             self._write(201, DENIED)
             return
         self._oracle.forwarded.append(request)
-        if request.values(b"upgrade"):
-            self._write(403, b"no")
-        else:
-            self._write(200, b"" if request.method == "HEAD" else b"{}")
+        code = 200
+        if upgrade := request.values(b"upgrade"):
+            audit_id = request.values(b"audit-id")[0]
+            code = (101, 200, 404, 403, 302, 201)[sum(audit_id) % 6]
+            self._oracle.counts[f"upgrades answered {code}"] += 1
+            if code == 101:
+                self._switch(upgrade[0], audit_id.decode("latin-1"))
+                return
+        self._write(code, b"" if request.method == "HEAD" else b"{}")
+
+    def _switch(self, protocol: bytes, audit_id: str) -> None:
+        """Switch protocols; whatever comes from now on is the tunnel's."""
+        self._tunnel = self._oracle.tunnels[audit_id] = self._data
+        self._transport.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %b\r\n"
+            b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n" % protocol
+        )
+        asyncio.get_running_loop().call_later(0.02, self._transport.close)
 
     def _write(self, code: int, body: bytes) -> None:
         head = b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"

@@ -9,6 +9,7 @@ from auditproxy.apis.attributes import Attributes, SelectorRequirement
 from auditproxy.apis.user import UserInfo
 from auditproxy.request.attributes import attributes
 from auditproxy.request.requestinfo import resolve
+from auditproxy.request.selectors import LONGEST_SELECTORS
 from auditproxy.request.target import parse_target
 
 JOBS = "/apis/batch/v1/namespaces/myns/jobs"
@@ -113,3 +114,15 @@ def test_user() -> None:
     alice = UserInfo(username="alice", groups=("dev",))
     assert attributes_of("GET", "/healthz", alice).user is alice
     assert attributes_of("GET", JOBS, alice).user is alice
+
+
+def test_selectors_that_are_not_read() -> None:
+    """B8: the policy needs none, and a review is asked without those that are too long."""
+    target = parse_target("GET", f"{JOBS}?labelSelector=foo%3Dbar".encode())
+    info = resolve("GET", target)
+    assert attributes(None, info).label_selector == FOO_IS_BAR
+    assert attributes(None, info, selectors=False).label_selector == ()
+    for length, found in ((LONGEST_SELECTORS, True), (LONGEST_SELECTORS + 1, False)):
+        text = ("a," * length)[: length - 1] + "b"
+        long = resolve("GET", parse_target("GET", f"{JOBS}?labelSelector={text}".encode()))
+        assert bool(attributes(None, long).label_selector) is found

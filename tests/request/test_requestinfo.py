@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.request.requestinfo import RequestInfoError, is_long_running, resolve
+from auditproxy.request.requestinfo import (
+    LongSelectorsError,
+    RequestInfoError,
+    is_long_running,
+    resolve,
+)
+from auditproxy.request.selectors import LONGEST_SELECTORS
 from auditproxy.request.target import TargetError, parse_target
 
 
@@ -269,6 +275,25 @@ def test_options_that_matter(option: str, name: str) -> None:
     """Only numbers and selectors can be unreadable."""
     info = info_of("GET", f"/api/v1/pods?fieldSelector=metadata.name=foo&{option}")
     assert (info.verb, info.name) == ("list", name)
+
+
+LONG = "a," * LONGEST_SELECTORS
+
+
+@pytest.mark.parametrize("watch", ["", "&watch=1", "&watch=False", "&watch=0", "&watch="])
+def test_long_selectors(watch: str) -> None:
+    """B8: selectors that can give no name are not read at all, those that may must be short."""
+    short = info_of("GET", f"/api/v1/pods?labelSelector=a{watch}")
+    long = info_of("GET", f"/api/v1/pods?labelSelector={LONG}&fieldSelector={LONG}{watch}")
+    assert (long.verb, long.name, long.label_selector) == (short.verb, "", LONG)
+    with pytest.raises(LongSelectorsError):
+        info_of("GET", f"/api/v1/pods?labelSelector={LONG}&fieldSelector=metadata.name=x{watch}")
+    with pytest.raises(LongSelectorsError):
+        info_of("GET", f"/api/v1/pods?labelSelector={LONG}&watch=fal%C5%BFe")
+    kept = "a" * (LONGEST_SELECTORS - len("metadata.name=x"))
+    query = f"labelSelector={kept}&fieldSelector=metadata.name=x{watch}"
+    # The label selector is one, but no good.
+    assert info_of("GET", f"/api/v1/pods?{query}").name == ""
 
 
 @pytest.mark.parametrize(

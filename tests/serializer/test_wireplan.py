@@ -50,15 +50,21 @@ def test_empty(row: Field, empty: bytes) -> None:
 def test_omitted_when_zero() -> None:
     """A message that is omitted when zero shows when anything is in it."""
     rows = plan(Field(1, "a", "m", "oz", "inner"))
-    assert rows.object(b"\x0a\x00", 0, 2, 0, [0, 99]) == b"{}"
-    assert rows.object(b"\x0a\x03\x12\x01x", 0, 5, 0, [0, 99]) == b'{"a":{"must":"","may":"x"}}'
+    assert rows.object(b"\x0a\x00", 0, 2, 0, [0, 99, None, 0]) == b"{}"
+    assert (
+        rows.object(b"\x0a\x03\x12\x01x", 0, 5, 0, [0, 99, None, 0])
+        == b'{"a":{"must":"","may":"x"}}'
+    )
 
 
 def test_numbers_of_32_bits() -> None:
     """Higher bits are lost, as they are in Go."""
     raw = b"\x08\x85\x80\x80\x80\x10"
-    assert plan(Field(1, "a", "i")).object(raw, 0, len(raw), 0, [0, 99]) == b'{"a":5}'
-    assert plan(Field(1, "a", "v")).object(raw, 0, len(raw), 0, [0, 99]) == b'{"a":4294967301}'
+    assert plan(Field(1, "a", "i")).object(raw, 0, len(raw), 0, [0, 99, None, 0]) == b'{"a":5}'
+    assert (
+        plan(Field(1, "a", "v")).object(raw, 0, len(raw), 0, [0, 99, None, 0])
+        == b'{"a":4294967301}'
+    )
 
 
 def test_unusual_keys() -> None:

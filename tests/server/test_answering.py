@@ -81,3 +81,37 @@ async def test_headers(tmp_path: Path) -> None:
         assert got.header("cache-control") == "no-cache, private"
         assert got.header("date").endswith(" GMT")
         assert got.header("x-content-type-options") == ""
+
+
+SPACED = "Authorization: Bearer  admin-token"
+EXTRA_SPACE = (
+    '299 - "the provided Authorization header contains extra space before the bearer token, '
+    'and is ignored"'
+)
+
+
+@pytest.mark.parametrize(
+    ("target", "flags", "code"),
+    [
+        ("/api/v1/pods", {}, 200),
+        ("/api/v1/namespaces/d/pods/p/exec?command=x", {}, 200),
+        ("/api/v1/pods", {"anonymous_auth": False}, 401),
+        ("/api/v1/pods?impersonate", {}, 400),
+    ],
+)
+async def test_warning(tmp_path: Path, target: str, flags: dict[str, bool], code: int) -> None:
+    """C6, HD4, T026: who writes two blanks before the token is told so, whatever the answer is."""
+    extra = ("Impersonate-Group: ops",) if "impersonate" in target else ()
+    own = answer(200, b"{}", b"Content-Type: application/json", b'Warning: 299 - "from upstream"')
+    async with (
+        FakeUpstream(replying(own)) as upstream,
+        proxy_before(upstream.port, tmp_path, **flags) as proxy,
+    ):
+        got = await proxy.ask(request("GET", target, SPACED, *extra, token=""))
+        assert got.status == code
+        warnings = [value for name, value in got.headers if name.lower() == "warning"]
+        assert warnings == ['299 - "from upstream"'] * (code == 200) + [EXTRA_SPACE]
+        username = proxy.events[-1]["user"].get("username")
+        assert username == (None if code == 401 else "system:anonymous")
+        told = await proxy.ask(request("GET", "/api/v1/pods"))
+        assert EXTRA_SPACE not in [value for _, value in told.headers]

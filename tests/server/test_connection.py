@@ -1,6 +1,7 @@
 """The client's connection, byte by byte: heads cut anywhere, methods, garbage, and bytes behind upgrades."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -68,24 +69,15 @@ async def test_any_method_token(tmp_path: Path, method: str, cut: int) -> None:
     [
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03garbage\r\n\r\n", 400),
         (b"hello\r\n\r\n", 400),
-        (b"GET /api HTTP/1.1\r\nHost : a\r\n\r\n", 400),
-        (b"GET /api HTTP/1.1\r\nHost: a\r\n X: folded\r\n\r\n", 400),
-        (b"GET /api HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n", 400),
-        (b"GET /api HTTP/1.1\nHost: a\n\n", 400),
-        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx", 400),
-        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\nx", 400),
-        (
-            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
-            b"0\r\n\r\n",
-            400,
-        ),
-        (b"GET /api HTTP/1.1\r\n\r\n", 400),
-        (b"GET /" + b"a" * (1 << 20) + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * (1 << 20) + b"\r\n\r\n", 431),
+        (b"hello there\r\nHost: a\r\n\r\n", 400),
+        (b"G\xc3\xa4T /api HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", 400),
+        (b"\0\0\0\0", 400),
+        (b"a" * ((1 << 20) + 1), 431),
     ],
 )
 async def test_what_is_no_request(tmp_path: Path, raw: bytes, code: int) -> None:
-    """T082 T083 T094 T095 T096 T112 T160: constant answer, counted, no event, nothing repeated."""
+    """T160, A3: bytes without a request line: constant answer, counted, no event, nothing repeated."""
     secret = raw.replace(b"Host", b"Authorization: Bearer canary\r\nHost")
     async with (
         FakeUpstream(replying(answer())) as upstream,
@@ -97,6 +89,91 @@ async def test_what_is_no_request(tmp_path: Path, raw: bytes, code: int) -> None
         assert got.header("connection") == "close"
         assert proxy.events == []
         assert proxy.metric("auditproxy_requests_unparsed_total", code=str(code)) == 1
+        assert upstream.connections == []
+
+
+CANARY = b"Authorization: Bearer canary\r\nHost"
+
+
+@pytest.mark.parametrize(
+    ("raw", "code", "why", "uri"),
+    [
+        (b"GET /a?x=1 HTTP/1.1\r\nHost : a\r\n\r\n", 400, "missing required Host", "/a?x=1"),
+        (b"GET /a HTTP/1.1\r\nHost: a\r\n X: folded\r\n\r\n", 400, "folded", "/a"),
+        (b"GET /a HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n", 400, "malformed", "/a"),
+        (b"GET /a HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n", 400, "malformed", "/a"),
+        (b"GET /a HTTP/1.1\nHost: a\n\n", 400, "without a carriage return", "/a"),
+        (b"GET /a HTTP/1.1\r\nHost: a\n\r\n", 400, "without a carriage return", "/a"),
+        (
+            b"GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+            400,
+            "more than one Content-Length",
+            "/a",
+        ),
+        (b"GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\nx", 400, "malformed", "/a"),
+        (
+            b"GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"0\r\n\r\n",
+            400,
+            "a length and a transfer coding",
+            "/a",
+        ),
+        (b"GET /a HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400, "more than one Host", "/a"),
+        (b"GET /a HTTP/1.1\r\n\r\n", 400, "missing required Host", "/a"),
+        (b"GET /a HTTP/1.2\r\nHost: a\r\n\r\n", 505, "only HTTP/1.0 and HTTP/1.1", "/a"),
+        (b"GET /a HTTP/3.0\r\nHost: a\r\n\r\n", 505, "only HTTP/1.0 and HTTP/1.1", "/a"),
+        (b"GET /a HTTP/x\r\nHost: a\r\n\r\n", 400, "request line", "/a"),
+        (b"GET /a\r\nHost: a\r\n\r\n", 505, "only HTTP/1.0 and HTTP/1.1", "/a"),
+        (b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400, "request line", "/a b"),
+        (b"GET  HTTP/1.1\r\nHost: a\r\n\r\n", 400, "request line", ""),
+        (
+            b"G" * 65 + b" /a HTTP/1.1\r\nHost: a\r\n\r\n",
+            400,
+            "the method is longer",
+            "/a",
+        ),
+        (
+            b"GET /a HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 4097 + b"\r\n",
+            431,
+            "more than 4096 headers",
+            "/a",
+        ),
+        (
+            b"GET /" + b"a" * (1 << 20) + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+            431,
+            "over 1048576 bytes",
+            "/" + "a" * 4095,
+        ),
+        (
+            b"GET /a HTTP/1.1\r\nHost: a\r\nX: " + b"a" * (1 << 20) + b"\r\n\r\n",
+            431,
+            "over 1048576 bytes",
+            "/a",
+        ),
+    ],
+)
+async def test_unreadable_heads(tmp_path: Path, raw: bytes, code: int, why: str, uri: str) -> None:
+    """T082 T083 T094 T095 T096 T112, A3: refused, with an event that says what is known of it."""
+    async with (
+        FakeUpstream(replying(answer())) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        got = await proxy.ask(raw.replace(b"Host", CANARY, 1) + request("GET", "/api/v1/secrets"))
+        assert got.status == code
+        assert got.header("connection") == "close"
+        assert why in json.loads(got.body)["message"]
+        (event,) = proxy.events
+        assert (event["stage"], event["requestURI"]) == ("ResponseStarted", uri)
+        assert event["verb"] in ("get", "g" * 64)
+        assert event["sourceIPs"] == ["127.0.0.1"]
+        assert event["responseStatus"]["code"] == code
+        assert why in event["responseStatus"]["message"]
+        assert "user" in event
+        assert event["user"] == {}
+        assert b"canary" not in got.body + json.dumps(event).encode()
+        cut = {"auditproxy.io/shortened": "requestURI"} if len(uri) > 4000 else None
+        assert event.get("annotations") == cut
+        assert proxy.metric("auditproxy_requests_unparsed_total", code=str(code)) == 0
         assert upstream.connections == []
 
 
@@ -186,17 +263,101 @@ async def test_refused_upgrade(tmp_path: Path, headers: tuple[str, ...]) -> None
         assert {event["requestURI"] for event in proxy.events} == {EXEC}
 
 
+@pytest.mark.parametrize("code", [200, 403])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        WEBSOCKET,
+        SPDY,
+        ("Connection: notupgrade", "Upgrade: websocket"),
+        ("Connection: notupgrade", "Upgrade: SPDY/3.1"),
+        ("Connection: keep-alive, XUPGRADEX", "Upgrade: SPDY/3.1"),
+        ("Connection: keep-alive", "Connection: upgrade", "Upgrade: websocket, SPDY/3.1"),
+        ("Connection: Upgrade", "Upgrade: h2c"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("framing", ["none", "length", "chunks"])
+@pytest.mark.parametrize("step", [1, 9, 1 << 20])
+async def test_nothing_is_read_behind_an_upgrade(
+    tmp_path: Path, headers: tuple[str, ...], framing: str, code: int, step: int
+) -> None:
+    """A15: bytes behind a request that asks for an upgrade are the tunnel's or nobody's, body or not."""
+    smuggled = request("GET", "/api/v1/secrets")
+    raw = request("POST", EXEC, *headers)
+    if framing == "length":
+        raw = request("POST", EXEC, *headers, body=b"{}")
+    elif framing == "chunks":
+        raw = (
+            request("POST", EXEC, *headers, "Transfer-Encoding: chunked") + b"2\r\n{}\r\n0\r\n\r\n"
+        )
+    raw += smuggled
+    all_sent = asyncio.Event()
+
+    async def script(connection: FakeConnection) -> None:
+        await connection.read_request()
+        await all_sent.wait()
+        connection.send(answer(code, b"no", b"Content-Type: text/plain"))
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        reader, writer = await proxy.connect()
+        for start in range(0, len(raw), step):
+            writer.write(raw[start : start + step])
+            await asyncio.sleep(0)
+        await proxy.until_events(1)
+        (exchange,) = proxy.proxy.handler._active
+        async with asyncio.timeout(5):
+            while len(exchange.connection._held or b"") < len(smuggled):
+                await asyncio.sleep(0)
+            all_sent.set()
+            got = await read_answer(reader, "POST")
+            assert (got.status, got.body, got.header("connection")) == (code, b"no", "close")
+            assert await reader.read() == b""
+        assert b"secrets" not in b"".join(bytes(c.received) for c in upstream.connections)
+        await proxy.until_events(3)
+        assert {event["requestURI"] for event in proxy.events} == {EXEC}
+
+
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+async def test_tunnel_behind_a_body(tmp_path: Path, framing: str) -> None:
+    """A1 A15: an upgrade with a body: the body goes up first, what follows it is the tunnel's."""
+
+    async def script(connection: FakeConnection) -> None:
+        _, body = await connection.read_request()
+        assert body in (b"stdin", b"5\r\nstdin\r\n0\r\n\r\n")
+        connection.send(SWITCHED_SPDY)
+        assert await connection.read(9) == b"GET early"
+        connection.send(b"pong")
+        await connection.wait_eof()
+        connection.close()
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        reader, writer = await proxy.connect()
+        if framing == "length":
+            raw = request("POST", EXEC, *SPDY, body=b"stdin")
+        else:
+            raw = request("POST", EXEC, *SPDY, "Transfer-Encoding: chunked")
+            raw += b"5\r\nstdin\r\n0\r\n\r\n"
+        writer.write(raw + b"GET early")
+        async with asyncio.timeout(5):
+            assert await reader.readuntil(b"\r\n\r\n") == SWITCHED_SPDY
+            assert await reader.readexactly(4) == b"pong"
+            writer.write_eof()
+            assert await reader.read() == b""
+        await proxy.until_events(3)
+        assert [code for _, code in proxy.stages()] == [None, 101, 101]
+
+
 @pytest.mark.parametrize(
     "reply",
     [
-        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-        b"HTTP/1.1 302 Found\r\nLocation: http://evil/\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\n\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
         SWITCHED.replace(b"s3pP", b"AAAA"),
     ],
 )
 async def test_unverified_switch(tmp_path: Path, reply: bytes) -> None:
-    """T190: anything but a verified 101 or a refusal is a 502, and both sockets close."""
+    """T190: a 1xx that is no verified 101 is a 502, and both sockets close."""
     async with (
         FakeUpstream(replying(reply)) as upstream,
         proxy_before(upstream.port, tmp_path) as proxy,

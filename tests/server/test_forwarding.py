@@ -5,6 +5,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from auditproxy.server.forwarding import SMALL_BODY
@@ -187,24 +188,116 @@ async def test_review_annotations(tmp_path: Path) -> None:
         assert annotations["authorization.k8s.io/reason"] == "because"
 
 
-async def test_upgrade_behind_another_request(tmp_path: Path) -> None:
-    """T034: an upgrade that is pipelined behind a body is refused rather than guessed at."""
-    upgrade = request(
-        "GET",
-        "/api/v1/namespaces/d/pods/p/exec",
-        "Connection: Upgrade",
-        "Upgrade: SPDY/3.1",
-        "Content-Length: 2",
-    )
+WEBSOCKET = (
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
+SPDY = ("Connection: Upgrade", "Upgrade: SPDY/3.1")
+NOT_FOUND = (
+    b'{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"pods \\"box\\" '
+    b'not found","reason":"NotFound","details":{"name":"box","kind":"pods"},"code":404}\n'
+)
+GONE = (
+    b'{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","details":{"name":"s"}}\n'
+)
+LIST = b'{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[]}\n'
+OBJECT = b'{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"c"}}'
+JSON = b"Content-Type: application/json"
+CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+
+
+def without_times(events: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Events but for what differs between any two requests."""
+    left = []
+    for event in events:
+        event = {k: v for k, v in event.items() if not k.endswith("Timestamp") and k != "auditID"}
+        left.append(event)
+    return left
+
+
+@pytest.mark.parametrize("upgrade", [WEBSOCKET, SPDY], ids=["websocket", "spdy"])
+@pytest.mark.parametrize(
+    ("method", "target", "body", "reply"),
+    [
+        ("DELETE", "/api/v1/namespaces/default/secrets/s", b"", answer(200, GONE, JSON)),
+        ("DELETE", "/api/v1/namespaces/default/secrets", b"", answer(200, GONE, JSON)),
+        ("DELETE", "/api/v1/namespaces/default/pods/box", b"", answer(404, NOT_FOUND, JSON)),
+        ("GET", "/api/v1/namespaces/default/pods/box", b"", answer(404, NOT_FOUND, JSON)),
+        ("GET", "/api/v1/pods", b"", answer(200, LIST, JSON)),
+        ("GET", "/api/v1/pods?watch=1", b"", answer(404, NOT_FOUND, JSON)),
+        ("GET", "/api/v1/namespaces/d/pods/p/exec", b"", answer(404, NOT_FOUND, JSON)),
+        ("GET", "/version", b"", answer(200, b"{}", JSON)),
+        ("HEAD", "/version", b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"),
+        ("GET", "/", b"", answer(302, b"", b"Location: /x")),
+        ("GET", "/", b"", b"HTTP/1.1 204 No Content\r\n\r\n"),
+        ("POST", CONFIG_MAPS, OBJECT, answer(201, OBJECT, JSON)),
+        ("PUT", f"{CONFIG_MAPS}/c", OBJECT, answer(200, OBJECT, JSON)),
+        ("POST", "/api/v1/namespaces/d/pods/p/exec", b"x", answer(404, NOT_FOUND, JSON)),
+    ],
+)
+async def test_upgrade_that_is_not_taken(
+    tmp_path: Path, method: str, target: str, body: bytes, reply: bytes, upgrade: tuple[str, ...]
+) -> None:
+    """A1: where the server does not switch, all is answered and recorded as without Upgrade."""
+    async with (
+        FakeUpstream(replying(reply)) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        kind = ("Content-Type: application/json",) if body else ()
+        plain = await proxy.ask(request(method, target, *kind, body=body))
+        await proxy.proxy.settle()
+        expected = without_times(proxy.events)
+        proxy.events.clear()
+        got = await proxy.ask(request(method, target, *kind, *upgrade, body=body))
+        await proxy.proxy.settle()
+        assert without_times(proxy.events) == expected
+        assert (got.status, got.body) == (plain.status, plain.body)
+        own = {"audit-id", "connection"}
+        assert [h for h in got.headers if h[0].lower() not in own] == [
+            h for h in plain.headers if h[0].lower() not in own
+        ]
+        asked = bytes(upstream.connections[1].received)
+        assert b"\r\nConnection: Upgrade\r\n" in asked
+        assert asked.endswith(b"\r\n\r\n" + body)
+
+
+async def test_late_answer_to_an_upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A1: a short request has its own deadline, with Upgrade as without; long ones have a handshake's."""
+    go_on = asyncio.Event()
+
+    async def script(connection: FakeConnection) -> None:
+        await connection.read_request()
+        await go_on.wait()
+        connection.send(answer(200, LIST, JSON))
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        pool = proxy.proxy.handler.services.upstream.pool
+        pool._limits = msgspec.structs.replace(pool._limits, upgrade_timeout=0.05)
+        short, short_writer = await proxy.connect()
+        short_writer.write(request("GET", "/api/v1/pods", *SPDY))
+        long = await proxy.ask(request("GET", "/api/v1/namespaces/d/pods/p/exec", *SPDY))
+        assert long.status == 504
+        go_on.set()
+        async with asyncio.timeout(5):
+            assert (await read_answer(short, "GET")).status == 200
+
+
+async def test_upgrade_in_a_pipeline(tmp_path: Path) -> None:
+    """A1: an upgrade behind other requests waits for its turn, and what is before it is answered."""
     async with (
         FakeUpstream(replying(answer(200, b"ok"))) as upstream,
         proxy_before(upstream.port, tmp_path) as proxy,
     ):
         reader, writer = await proxy.connect()
-        writer.write(upgrade + b"xx")
+        writer.write(request("GET", "/1") + request("GET", "/2") + request("GET", "/3", *SPDY))
         async with asyncio.timeout(5):
-            assert b"400" in await reader.readuntil(b"\r\n")
-        assert upstream.connections == []
+            for _ in range(3):
+                assert (await read_answer(reader, "GET")).status == 200
+            assert await reader.read() == b""
+        ended = [e["requestURI"] for e in proxy.events if e["stage"] == "ResponseComplete"]
+        assert ended == ["/1", "/2", "/3"]
 
 
 @pytest.mark.parametrize(
@@ -223,3 +316,29 @@ async def test_malformed_chunks(tmp_path: Path, chunks: bytes) -> None:
         for connection in upstream.connections:
             assert b"0\r\n\r\n" not in connection.received
         assert not any(event["stage"] == "Panic" for event in proxy.events)
+
+
+async def test_impersonated_extra_key(tmp_path: Path) -> None:
+    """A12: an escaped capital in an extra's key is asked for, recorded and forwarded as one value."""
+    asked: list[str] = []
+
+    async def script(connection: FakeConnection) -> None:
+        while True:
+            head, body = await connection.read_request()
+            if b"subjectaccessreviews" in head:
+                spec = json.loads(body)["spec"]["resourceAttributes"]
+                if spec["resource"] == "userextras":
+                    asked.append(spec["subresource"])
+                allowed = {"kind": "SubjectAccessReview", "status": {"allowed": True}}
+                connection.send(answer(201, json.dumps(allowed).encode(), JSON))
+            else:
+                connection.send(answer(200, LIST, JSON))
+
+    extra = ("Impersonate-User: jane", "Impersonate-Extra-acme.io%2F%56ia: 1")
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        got = await proxy.ask(request("GET", "/api/v1/pods", *extra, token="alice-token"))
+        assert got.status == 200
+        assert asked == ["acme.io/Via"]
+        assert proxy.events[-1]["impersonatedUser"]["extra"] == {"acme.io/Via": ["1"]}
+        received = b"".join(bytes(c.received) for c in upstream.connections)
+        assert b"\r\nImpersonate-Extra-acme.io%2F%56ia: 1\r\n" in received

@@ -3,18 +3,24 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from auditproxy.audit.metrics import Metrics
-from auditproxy.server.health import HealthServer
+from auditproxy.server.health import MAXIMUM_CONNECTIONS, HealthServer
 from tests.conformance.client import Answer, read_answer
+
+BOTH_LOOPS = True
 
 
 @contextlib.asynccontextmanager
-async def serving() -> AsyncIterator[tuple[HealthServer, int]]:
+async def serving(
+    registry: CollectorRegistry | None = None, **settings: Any
+) -> AsyncIterator[tuple[HealthServer, int]]:
     """A health server on a free port."""
-    health = HealthServer(Metrics().registry)
+    health = HealthServer(registry or Metrics().registry, **settings)
     port = await health.start("127.0.0.1", 0)
     try:
         yield health, port
@@ -110,6 +116,24 @@ async def test_added_check() -> None:
         assert (await get(port, "/livez")).status == 200
 
 
+async def test_a_check_says_why() -> None:
+    """B7: a check that gives its reason has it shown, on its own and among the others."""
+    async with serving() as (health, port):
+        health.ready()
+        health.add_information(lambda: ("a fact",))
+        health.add_check("audit-log", lambda: "no space left on device", ("readyz",))
+        answer = await get(port, "/readyz")
+        assert answer.status == 500
+        assert b"[-]audit-log failed: no space left on device\n" in answer.body
+        assert b"info: " not in answer.body
+        assert b"info: a fact\nreadyz check failed\n" in (await get(port, "/readyz?verbose")).body
+        alone = await get(port, "/readyz/audit-log")
+        assert (alone.status, alone.body) == (
+            500,
+            b"internal server error: no space left on device\n",
+        )
+
+
 async def test_metrics() -> None:
     """/metrics is Prometheus' text form."""
     async with serving() as (_, port):
@@ -182,3 +206,42 @@ async def test_information() -> None:
         assert b"info: --kubeconfig: version 1\n" in (await get(port, "/readyz?verbose")).body
         assert (await get(port, "/readyz")).body == b"ok"
         assert b"kubeconfig" not in (await get(port, "/livez?verbose")).body
+
+
+async def silent_connections(port: int, count: int) -> list[asyncio.StreamWriter]:
+    """So many connections that say nothing."""
+    return [(await asyncio.open_connection("127.0.0.1", port))[1] for _ in range(count)]
+
+
+async def test_the_longest_silent_connection_makes_room() -> None:
+    """B2: whoever holds all places of the health port loses one to each who asks something."""
+    pushed = 0
+
+    def count() -> None:
+        nonlocal pushed
+        pushed += 1
+
+    async with serving(pushed_out=count) as (health, port):
+        first, first_writer = await asyncio.open_connection("127.0.0.1", port)
+        others = await silent_connections(port, MAXIMUM_CONNECTIONS - 1)
+        assert (await get(port, "/livez")).body == b"ok"
+        async with asyncio.timeout(5):
+            assert await first.read() == b""
+        assert pushed == 1
+        assert len(health._connections) <= MAXIMUM_CONNECTIONS
+        for writer in (first_writer, *others):
+            writer.transport.abort()
+
+
+async def test_a_connection_that_was_used_stays_the_longest() -> None:
+    """B2: a scraper's connection outlives silent ones that came after its last request."""
+    async with serving() as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        silent = await silent_connections(port, MAXIMUM_CONNECTIONS - 1)
+        for _ in range(2):
+            writer.write(b"GET /livez HTTP/1.1\r\nHost: h\r\n\r\n")
+            async with asyncio.timeout(5):
+                assert (await read_answer(reader, "GET")).body == b"ok"
+            silent += await silent_connections(port, MAXIMUM_CONNECTIONS - 1)
+        for each in (writer, *silent):
+            each.transport.abort()

@@ -424,14 +424,19 @@ class TestExec:
             await upstream.credential.authorization()
 
     async def test_missing_program(self, tmp_path: Path) -> None:
-        """A program that is not installed is named, with what to do."""
-        upstream = load(
-            tmp_path,
-            {},
-            {"exec": {"apiVersion": "v1", "command": str(tmp_path / "no-such-plugin")}},
-        )
-        with pytest.raises(CredentialError, match="install it or correct exec"):
-            await upstream.credential.authorization()
+        """C3: a program that is not installed is named when the file is read, with what to do."""
+        for command in (str(tmp_path / "no-such-plugin"), "no-such-plugin", "./relative"):
+            plugin = {"apiVersion": "v1", "command": command}
+            with pytest.raises(CredentialError, match="install it or correct exec"):
+                load(tmp_path, {}, {"exec": plugin})
+
+    def test_program_in_a_path_of_its_own(self, tmp_path: Path) -> None:
+        """C3: the PATH of the entry's env finds the program, as when it is run."""
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin" / "some-plugin").write_text("#!/bin/sh\n")
+        (tmp_path / "bin" / "some-plugin").chmod(0o755)
+        env = [{"name": "PATH", "value": str(tmp_path / "bin")}]
+        load(tmp_path, {}, {"exec": {"apiVersion": "v1", "command": "some-plugin", "env": env}})
 
 
 class TestFiles:

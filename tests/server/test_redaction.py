@@ -94,3 +94,28 @@ async def test_tokens_in_query_strings(tmp_path: Path, target: str) -> None:
         assert CANARY not in "".join(lines)
         for event in proxy.events:
             assert event["annotations"]["auditproxy.io/redacted"] == "requestURI"
+
+
+async def test_a_patch_that_carries_a_secret_away(tmp_path: Path) -> None:
+    """A14: what a JSON patch copies out of a Secret is in no event, though the client gets it."""
+    value = base64.b64encode(CANARY.encode()).decode()
+    patch = [
+        {"op": "copy", "from": "/data/a", "path": "/metadata/labels/l"},
+        {"op": "test", "path": "/metadata/labels/l", "value": value},
+    ]
+    after = {
+        "kind": "Secret",
+        "metadata": {"name": "s", "labels": {"l": value}},
+        "data": {"a": value},
+    }
+    kind = "Content-Type: application/json-patch+json"
+    async with (
+        FakeUpstream(replying(answer(200, json.dumps(after).encode(), JSON.encode()))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        got = await proxy.ask(
+            request("PATCH", f"{SECRETS}/s", kind, body=json.dumps(patch).encode())
+        )
+        assert value.encode() in got.body
+        assert value not in json.dumps(proxy.events)
+        assert proxy.events[-1]["responseObject"]["metadata"]["name"] == "s"

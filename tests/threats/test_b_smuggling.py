@@ -40,7 +40,7 @@ async def test_length_and_chunks(rigged: RigFactory, order: int, cut: str) -> No
     async with rigged() as rig:
         raw = rig.raw(POST, "Host: proxy", *framing) + b"0\r\n\r\n" + HIDDEN
         await refused_and_closed(rig, raw, cut, 400)
-        assert rig.events == []
+        assert [event["stage"] for event in rig.events] == ["ResponseStarted"]
 
 
 @each_way

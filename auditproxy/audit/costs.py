@@ -1,0 +1,19 @@
+"""Costs: what reading a body takes at the most, told before anything of it is read.
+
+In bytes of JSON that take as long: what is written for machines is read by C, YAML
+value by value. Measured with bodies that hold nothing but the smallest values.
+"""
+
+from auditproxy.audit.bodies import base_type, unfolded_limit
+from auditproxy.audit.objects import APPLY_CBOR, APPLY_YAML, CBOR, PROTOBUF, YAML
+
+_WEIGHTS = {YAML: 20, APPLY_YAML: 20, CBOR: 4, APPLY_CBOR: 4, PROTOBUF: 4}
+REDACTED_WEIGHT = 8
+"""What looking for secrets in a body adds, a byte."""
+
+
+def cost(content_type: str, content_encoding: str, size: int, *, limit: int) -> int:
+    """What a body of ``size`` bytes costs; ``limit`` is what a compressed one may unfold to."""
+    if content_encoding.strip().lower() not in ("", "identity"):
+        size = unfolded_limit(size, limit)
+    return size * _WEIGHTS.get(base_type(content_type), 1)

@@ -1,0 +1,52 @@
+"""DeleteOptions: the one request object whose recorded form is not that of the body."""
+
+from typing import Any
+
+import msgspec
+
+from auditproxy.audit.bodies import Members
+from auditproxy.serializer import json
+from auditproxy.serializer.budget import Budget
+
+OPTION_SIZE = 4096
+"""Bytes of one member of DeleteOptions that are decoded at once, whatever they hold."""
+OPTION_VALUE = 4
+"""Nodes that each list or object in a larger one costs."""
+
+_DELETE_OPTIONS = (
+    "gracePeriodSeconds",
+    "preconditions",
+    "orphanDependents",
+    "propagationPolicy",
+    "dryRun",
+    "ignoreStoreReadErrorWithClusterBreakingPotential",
+)
+_FALSE_OMITTED = frozenset({"ignoreStoreReadErrorWithClusterBreakingPotential"})
+
+
+def from_members(members: Members, budget: Budget | None) -> dict[str, Any]:
+    """The members of DeleteOptions, decoded; raises SerializationError."""
+    options = {}
+    for name in ("kind", *_DELETE_OPTIONS):
+        if name in members:
+            raw = bytes(members[name])
+            if budget is not None and len(raw) > OPTION_SIZE:
+                # Values are made at once, and a list of lists is the most that a byte can be.
+                budget.spend(OPTION_VALUE * raw.count(b"[") + OPTION_VALUE * raw.count(b"{"))
+            options[name] = json.decode(raw)
+    return options
+
+
+def recorded(options: dict[str, Any]) -> msgspec.Raw | None:
+    """DeleteOptions in Go's order, under the internal version that kube-apiserver records.
+
+    None for an object of another kind.
+    """
+    if options.get("kind", "DeleteOptions") != "DeleteOptions":
+        return None
+    found = {"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/__internal"}
+    for name in _DELETE_OPTIONS:
+        value = options.get(name)
+        if value is not None and value != [] and (name not in _FALSE_OMITTED or value is not False):
+            found[name] = value
+    return msgspec.Raw(json.encode(found))

@@ -1,0 +1,90 @@
+"""The demo's folder: empty or an earlier demo's, in use by one demo at a time.
+
+A file of a name of its own marks a folder of ours. It is locked while the demo
+runs, and the lock ends with the process, however that ends.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MARK = ".auditproxy-demo"
+"""The file that tells a folder of ours from others."""
+
+
+class FolderError(Exception):
+    """The folder cannot be used; the text names the flag, the folder and the fix."""
+
+
+@contextmanager
+def demo_folder(directory: Path | None) -> Iterator[Path]:
+    """An empty folder that only its owner can read; None is a temporary one, removed afterwards.
+
+    Raises FolderError.
+    """
+    if directory is not None:
+        with _locked(directory) as folder:
+            yield folder
+        return
+    try:
+        name = tempfile.mkdtemp(prefix="auditproxy-demo-")
+    except OSError as error:
+        raise FolderError(
+            f"no temporary folder can be made: {error.strerror}; name a folder with --dir"
+        ) from None
+    try:
+        yield Path(name)
+    finally:
+        shutil.rmtree(name, ignore_errors=True)
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[Path]:
+    try:
+        folder = directory.resolve()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        entries = os.listdir(folder)
+        if entries and MARK not in entries:
+            raise FolderError(
+                f"--dir {directory} has files that are not a demo's; give an empty or a new folder"
+            )
+        descriptor = os.open(folder / MARK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _unusable(directory, error) from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise FolderError(
+                f"--dir {directory} is in use by another demo; end that one, or give another folder"
+            ) from None
+        try:
+            # A folder that was there before now holds keys.
+            folder.chmod(0o700)
+            _empty(folder)
+        except OSError as error:
+            raise _unusable(directory, error) from None
+        yield folder
+    finally:
+        os.close(descriptor)
+
+
+def _empty(folder: Path) -> None:
+    """Remove what an earlier demo left, but for the mark that is locked."""
+    for entry in folder.iterdir():
+        if entry.name == MARK:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _unusable(directory: Path, error: Exception) -> FolderError:
+    # resolve() raises RuntimeError for a loop of symbolic links, ValueError for a zero byte.
+    reason = getattr(error, "strerror", None) or "not a valid path"
+    return FolderError(f"--dir {directory} cannot be used: {reason}; give another folder")

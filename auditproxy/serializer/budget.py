@@ -1,0 +1,71 @@
+"""Budget: what reading one body may cost, so that no body can keep the others waiting.
+
+A reader spends nodes (values, names, fields) as it goes; nothing that runs can be
+stopped from outside, so it is the readers that stop. Nodes make the outcome the same
+on every machine; time is for what they do not foresee.
+"""
+
+from collections.abc import Callable
+
+from auditproxy.serializer.errors import SerializationError
+
+CHECKED = 1024
+"""Nodes, or JSON's own steps, between two looks at the clock; a fraction of a millisecond each."""
+
+
+class BudgetExceededError(SerializationError):
+    """A body costs more than it may; its text says which bound it met."""
+
+
+class Budget:
+    """What is left for one body. ``seconds`` are on ``clock``, counted from the first node.
+
+    ``stopped`` is asked as often as the clock: whether nobody waits for the body any more.
+    """
+
+    __slots__ = ("_clock", "_limit", "_seconds", "_stopped", "_unchecked", "_until", "nodes",
+                 "reason")  # fmt: skip
+
+    def __init__(
+        self,
+        nodes: int,
+        *,
+        seconds: float = 0.0,
+        clock: Callable[[], float] | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.nodes = nodes
+        self.reason = ""
+        """Which bound was met: ``nodes``, ``time`` or ``shutdown``; "" when none was."""
+        self._limit = nodes
+        self._seconds = seconds
+        self._clock = clock
+        self._stopped = stopped
+        self._until: float | None = None
+        self._unchecked = 0
+
+    def spend(self, nodes: int) -> None:
+        """Take nodes; raises BudgetExceededError when there are none left, or no time."""
+        self.nodes -= nodes
+        if self.nodes < 0:
+            raise self._exceeded("nodes", f"more than {self._limit} values to read")
+        self._unchecked += nodes
+        if self._unchecked >= CHECKED:
+            self.check()
+
+    def check(self) -> None:
+        """Look at the clock; raises BudgetExceededError."""
+        self._unchecked = 0
+        if self._stopped():
+            raise self._exceeded("shutdown", "the proxy was stopping")
+        if self._clock is None:
+            return
+        now = self._clock()
+        if self._until is None:
+            self._until = now + self._seconds
+        elif now > self._until:
+            raise self._exceeded("time", f"reading it takes more than {self._seconds:.3g} s")
+
+    def _exceeded(self, reason: str, why: str) -> BudgetExceededError:
+        self.reason = reason
+        return BudgetExceededError(f"not decoded: {why}")

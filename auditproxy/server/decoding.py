@@ -1,0 +1,144 @@
+"""Decoding: bodies that take long to read wait here, each user's behind that user's own.
+
+    submit -> waiting (a queue for each owner, the owners in turn) -> decoded -> finish("")
+       \\-- no place ----------------- or at a stop ----------------------> finish(reason)
+
+One thread decodes: bodies take the interpreter's lock from each other, so more would
+decode no more. What waits is bounded in number and in bytes for each owner; what has no
+place goes on without its bodies. Nothing that runs can be ended from outside, but the
+readers look at ``stopping`` and at the clock as they go (serializer/budget.py).
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
+
+Skipped = Literal["", "queue-full", "shutdown"]
+"""Why bodies were not decoded; "" when they were, as far as they could be."""
+
+OWNERS = 1024
+"""Users with a queue of their own; whoever comes later shares the last one."""
+JOBS = 512
+"""Requests of one owner whose bodies may wait."""
+LAST = 2.0
+"""Seconds, at a stop, for what is being decoded to notice."""
+SHARED = "others"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The bodies of one request. ``decode`` runs on the thread and raises nothing; ``finish``
+    runs on the event loop, once, whatever happens.
+    """
+
+    owner: str
+    size: int
+    decode: Callable[[], None]
+    finish: Callable[[Skipped], None]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What waits of one owner."""
+
+    jobs: deque[Job] = field(default_factory=deque)
+    size: int = 0
+
+
+class DecodeQueue:
+    """Lives as long as the proxy; all but ``Job.decode`` runs on the event loop.
+
+    ``owner_bytes`` bounds what the copies of one owner's waiting bodies may hold.
+    """
+
+    def __init__(self, owner_bytes: int = 256 * 1024 * 1024) -> None:
+        self.owner_bytes = owner_bytes
+        self.stopping = False
+        self._queues: OrderedDict[str, _Waiting] = OrderedDict()
+        self._running: Job | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._thread = ThreadPoolExecutor(1, "decode-bodies")
+
+    def __len__(self) -> int:
+        """Requests whose bodies wait or are being decoded."""
+        waiting = sum(len(queue.jobs) for queue in self._queues.values())
+        return waiting + (self._running is not None)
+
+    def submit(self, job: Job) -> None:
+        """Have bodies decoded when it is their owner's turn."""
+        if self.stopping:
+            job.finish("shutdown")
+            return
+        owner = job.owner
+        if owner not in self._queues and len(self._queues) >= OWNERS:
+            owner = SHARED
+        queue = self._queues.setdefault(owner, _Waiting())
+        if queue.jobs and (len(queue.jobs) >= JOBS or queue.size + job.size > self.owner_bytes):
+            job.finish("queue-full")
+            return
+        queue.jobs.append(job)
+        queue.size += job.size
+        self._idle.clear()
+        if self._running is None:
+            self._next()
+
+    def _next(self) -> None:
+        """Decode for whoever's turn it is."""
+        if not self._queues:
+            self._idle.set()
+            return
+        owner, queue = self._queues.popitem(last=False)
+        job = queue.jobs.popleft()
+        queue.size -= job.size
+        if queue.jobs:
+            self._queues[owner] = queue
+        self._running = job
+        decoding = asyncio.get_running_loop().run_in_executor(self._thread, job.decode)
+        decoding.add_done_callback(partial(self._decoded, job))
+
+    def _decoded(self, job: Job, decoding: "asyncio.Future[None]") -> None:
+        if self._running is not job:
+            # Given up at a stop; its event is written.
+            return
+        self._running = None
+        try:
+            job.finish("")
+        finally:
+            self._next()
+
+    async def settle(self) -> None:
+        """Wait until nothing waits."""
+        await self._idle.wait()
+
+    async def stop(self, grace: float) -> int:
+        """Wait at most ``grace`` seconds, finish the rest undecoded; returns how many were."""
+        if await self._settled(grace):
+            self.stopping = True
+            return 0
+        self.stopping = True
+        rest = [job for queue in self._queues.values() for job in queue.jobs]
+        self._queues.clear()
+        given_up = len(self)
+        for job in rest:
+            job.finish("shutdown")
+        if not await self._settled(LAST) and self._running is not None:
+            job, self._running = self._running, None
+            job.finish("shutdown")
+        return len(rest) + given_up
+
+    async def _settled(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let go of the thread."""
+        self._thread.shutdown(wait=False)

@@ -1,0 +1,112 @@
+"""Skimming YAML agrees with reading all of it, on documents of every kind."""
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from auditproxy.serializer.budget import Budget, BudgetExceededError
+from auditproxy.serializer.errors import YAMLError
+from auditproxy.serializer.yaml import DEPTH_LIMIT, to_json
+from auditproxy.serializer.yamlskim import skim
+
+METADATA = ("name", "namespace", "uid", "resourceVersion")
+OBJECT = ("kind", "apiVersion", "metadata")
+
+
+def wanted(document: bytes) -> Any:
+    """What of a document is wanted, by reading all of it."""
+    value = json.loads(to_json(document))
+    if not isinstance(value, dict):
+        return value
+    found = {name: value[name] for name in OBJECT if name in value}
+    if isinstance(found.get("metadata"), dict):
+        found["metadata"] = {n: found["metadata"][n] for n in METADATA if n in found["metadata"]}
+    return found
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"kind: Pod\nmetadata: {name: a, labels: {name: b}, uid: 1}\nspec: [1, {metadata: x}]\n",
+        b"metadata: {name: a}\nmetadata: {name: b}\n",
+        b"spec: {x: &n late}\nmetadata: {name: *n, namespace: *n}\n",
+        b"spec: {x: &m {name: a, labels: {b: c}}}\nmetadata: *m\n",
+        b"x: &all {kind: K, metadata: {name: a}}\nmetadata: {name: b}\n<<: *all\n",
+        b"metadata: &m {name: a, labels: {name: c}}\nspec: 1\n<<: {metadata: *m}\n",
+        b"metadata: {<<: [{name: a}, {name: b, uid: c}], name: d}\n",
+        b"spec:\n  - &a [1, &b 2]\n  - *a\nmetadata:\n  name: *b\n",
+        b"? |\n  metadata\n: 1\n? metadata\n: name: a\n",
+        b"[1, 2]",
+        b"[{spec: 1, kind: a}]",
+        b"metadata: [{kind: a, name: b}]",
+        b"metadata: {name: {labels: a}}",
+        b"text",
+        b"",
+        b"1: {metadata: 2}\ntrue: 3\nmetadata: [name]\n",
+        b"kind: [a, &x {b: *y}]\n",
+    ],
+)
+def test_documents(document: bytes) -> None:
+    """B1: what fills objectRef is the same as if all had been read."""
+    try:
+        expected = wanted(document)
+    except YAMLError:
+        with pytest.raises(YAMLError):
+            skim(document)
+        return
+    assert json.loads(skim(document)) == expected
+
+
+NAMES = st.sampled_from([*METADATA, *OBJECT, "spec", "<<", "1", "true"])
+SCALARS = st.sampled_from(
+    ["a", "1", "~", "'b'", "!!str 2", '"\\u00e9"', "1.5", "*x", "&x c", "&y d"]
+)
+
+
+def flow(children: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Flow collections, with anchors and merges as they come."""
+    anchors = st.sampled_from(["", "", "", "&x ", "&y "])
+    return st.builds(
+        lambda anchor, items: f"{anchor}[{', '.join(items)}]",
+        anchors,
+        st.lists(children, max_size=3),
+    ) | st.builds(
+        lambda anchor, pairs: f"{anchor}{{{', '.join(f'{k}: {v}' for k, v in pairs)}}}",
+        anchors,
+        st.lists(st.tuples(NAMES, children), max_size=4),
+    )
+
+
+@given(st.lists(st.tuples(NAMES, st.recursive(SCALARS, flow, max_leaves=8)), max_size=6))
+@example([("metadata", "{name: &x a, uid: *x}"), ("spec", "&x {name: b}"), ("metadata", "*x")])
+def test_agrees(members: list[tuple[str, str]]) -> None:
+    """B1: on random documents, wherever the whole can be read."""
+    document = "".join(f"{name}: {value}\n" for name, value in members).encode()
+    try:
+        expected = wanted(document)
+    except YAMLError:
+        return
+    assert json.loads(skim(document)) == expected
+
+
+@given(st.binary(max_size=200))
+def test_nothing_else_is_raised(raw: bytes) -> None:
+    """Any bytes are read or are a YAMLError."""
+    with contextlib.suppress(YAMLError):
+        skim(raw)
+
+
+def test_what_is_passed_over_is_counted() -> None:
+    """B1: each value of it, and no level more than is read."""
+    document = b"spec: [" + b"1," * 1000 + b"]\nmetadata: {name: a}\n"
+    assert json.loads(skim(document, Budget(1100))) == {"metadata": {"name": "a"}}
+    with pytest.raises(BudgetExceededError):
+        skim(document, Budget(900))
+    deep = b"a: " + b"[" * (DEPTH_LIMIT - 1) + b"]" * (DEPTH_LIMIT - 1)
+    assert skim(deep) == b"{}"
+    with pytest.raises(YAMLError, match="nested too deeply"):
+        skim(b"a: " + b"[" * DEPTH_LIMIT + b"]" * DEPTH_LIMIT)
