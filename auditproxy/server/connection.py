@@ -123,6 +123,9 @@ class ClientConnection(RequestHandler):
             if self._held is not None:
                 self._hold(data[start:])
                 return
+            if data[start] in b"\r\n" and not self._head and self._last_payload.is_eof():
+                start = len(data) - len(data[start:].lstrip(b"\r\n"))  # Before a head: nothing.
+                continue
             in_chunks = self._pieces.in_chunks
             end, complete = self._pieces.end(data, start)
             if self._last_payload.is_eof():
@@ -147,14 +150,10 @@ class ClientConnection(RequestHandler):
     def _head_received(self, data: bytes, *, complete: bool) -> None:
         """Part of a head, or the end of it; the parser gets it whole."""
         head = self._head
-        if not head:
-            data = data.lstrip(b"\r\n")
-            if not data:
-                return
-            if complete and len(data) <= MAXIMUM_HEAD:
-                self._stop_head_timer()
-                self._parse_head(data)
-                return
+        if not head and complete and len(data) <= MAXIMUM_HEAD:
+            self._stop_head_timer()
+            self._parse_head(data)
+            return
         line_ends = b"\n" in data
         bare = line_ends and has_bare_line_feed((b"\r" if head.endswith(b"\r") else b"") + data)
         head += data
