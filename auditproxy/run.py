@@ -7,11 +7,7 @@ serve(options)                   all of it, until SIGTERM or SIGINT
 """
 
 import asyncio
-import gc
-import logging
-import os
 import platform
-import resource
 import signal
 import sys
 import time
@@ -35,14 +31,19 @@ from auditproxy.options import (
     UpstreamOptions,
 )
 from auditproxy.options.backends import describe_backends
+from auditproxy.process import (
+    forbid_core_dumps,
+    share_interpreter,
+    tell_faults,
+    tune_garbage_collector,
+)
 from auditproxy.reloadable import new_reloader
 from auditproxy.reloading import Reloader
 from auditproxy.server.certificates import CertificateError
 from auditproxy.server.connectionlimits import ConnectionLimits
 from auditproxy.server.handler import Handler
 from auditproxy.server.health import HealthServer
-from auditproxy.server.listener import fault_text, fault_word
-from auditproxy.server.responsewriters import describe
+from auditproxy.server.listener import fault_text, fault_word, shown_address, why_not_bound
 from auditproxy.server.serving import Serving
 from auditproxy.server.serving_tls import ServingError
 from auditproxy.server.upstream import tune_tls_buffers
@@ -272,55 +273,6 @@ async def start_proxy_for_demo(files: Any) -> Proxy:
     )
     await proxy.start()
     return proxy
-
-
-def shown_address(host: str, port: int) -> str:
-    """The address as it is written in a URL."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def why_not_bound(error: OSError) -> str:
-    """Why an address cannot be listened on, without asyncio's repetition of it."""
-    number = error.errno or 0
-    return os.strerror(number) if number > 0 else str(error.strerror or error)
-
-
-def forbid_core_dumps() -> None:
-    """Leave no memory, which holds tokens and keys, behind in a file when the process crashes."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def tune_garbage_collector() -> None:
-    """Let the collector look at new objects only, and seldom: requests leave no cycles behind.
-
-    With its defaults it takes a seventh of the CPU of a busy proxy.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
-
-
-def share_interpreter() -> None:
-    """Have a thread that decodes a body let the event loop run ten times as often as by default.
-
-    With the default of 5 ms each turn of the loop would wait so long for it.
-    """
-    sys.setswitchinterval(0.0005)
-
-
-def tell_faults(loop: asyncio.AbstractEventLoop) -> None:
-    """Have faults that no request has, the loop's and libraries', told once a minute each."""
-    report = operatorlog.limited(operatorlog.warn, time.monotonic)
-
-    def fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        crash = context.get("exception")
-        if crash is not None:
-            report(f"something went wrong outside of requests: {describe(crash)}")
-        else:
-            report(operatorlog.first_line(str(context.get("message"))))
-
-    loop.set_exception_handler(fault)
-    logging.getLogger().addHandler(operatorlog.LibraryWarnings(report))
 
 
 async def serve(options: Options) -> int:

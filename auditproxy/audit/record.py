@@ -4,15 +4,13 @@ The order is fixed: the answer first (its Status says how far the server got),
 then the authorization decision that follows from it, then the request's body.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
 from auditproxy.apis.status import Status, StatusDetails, failure
 from auditproxy.audit import annotations
+from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.objects import (
     BUILTIN_TYPES,
@@ -25,21 +23,15 @@ from auditproxy.audit.objects import (
     request_object,
     response_object,
 )
-from auditproxy.audit.redact_exchange import ExchangeRedactor
+from auditproxy.audit.redact_record import redacted_answer, redacted_request
 from auditproxy.audit.refusal import Refusal, Stop
 from auditproxy.audit.refusals import stopped_at
 from auditproxy.request.accept import negotiate
-from auditproxy.request.target import Target, parse_target
-from auditproxy.serializer.budget import Budget
-from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.json import status_object
 from auditproxy.serializer.wiredecoder import Decoder
 
 STATUS_LIMIT = 256 * 1024
 """Bytes of an answer that are looked at when only a Status is wanted of it."""
-
-NO_TARGET = parse_target("GET", b"/")
-"""What stands for a target that is not told."""
 
 METHOD_NOT_ALLOWED = failure(
     405,
@@ -48,37 +40,6 @@ METHOD_NOT_ALLOWED = failure(
     StatusDetails(),
 )
 """kube-apiserver's one text for a method that a path does not serve."""
-
-
-@dataclass(slots=True)
-class Captured:
-    """What was copied of one request and its answer; a body is None where ``missing`` says why.
-
-    ``request_limit`` is what the request's body may unfold to when it is compressed; the
-    budgets are what reading each body may cost, None for bodies that are cheap.
-    ``accept`` is the client's Accept header, ``stop`` how far the server got with the request.
-    """
-
-    request_content_type: str = ""
-    request_content_encoding: str = ""
-    request_body: bytes | None = b""
-    request_missing: str = ""
-    request_limit: int = 0
-    request_complete: bool = False
-    code: int = 0
-    content_type: str = ""
-    content_encoding: str = ""
-    warnings: tuple[str, ...] = ()
-    response_body: bytes | None = b""
-    response_missing: str = ""
-    response_complete: bool = False
-    no_sniff: bool = False
-    head_request: bool = False
-    request_budget: Budget | None = None
-    response_budget: Budget | None = None
-    accept: str = ""
-    target: Target = NO_TARGET
-    stop: Stop = Stop.HANDLED
 
 
 def request_copy_limit(info: RequestInfo, level: Level, limit: int) -> int:
@@ -130,7 +91,7 @@ def record_answer(
         if negotiate(captured.accept) is None:
             # Written all the same, indented, and not seen by the server's own audit.
             told = NOTHING
-    told = _redacted_answer(context, info, captured, told, types)
+    told = redacted_answer(context, info, captured, told, types)
     if told.status is not None:
         # The reason of a forbid may show no more than the Status does.
         said = context.response_status = told.status
@@ -228,7 +189,7 @@ def record_request(
     )
     if recorded.metadata is not None:
         context.complete_reference(recorded.metadata)
-    recorded = _redacted_request(context, info, recorded)
+    recorded = redacted_request(context, info, recorded)
     context.request_object = recorded.object
     _annotate(context, recorded.annotations)
 
@@ -244,101 +205,6 @@ def record_end(context: AuditContext, info: RequestInfo, captured: Captured) -> 
             context,
             annotations.issued_credential(captured.content_type, captured.response_body),
         )
-
-
-def _redacted_answer(
-    context: AuditContext,
-    info: RequestInfo,
-    captured: Captured,
-    recorded: Recorded,
-    types: Decoder,
-) -> Recorded:
-    """What is recorded of an answer once its secrets are marked.
-
-    Costs nothing where no rule names the resource; a body that cannot be read
-    for it is left out, with an annotation. A Status is the server's own words,
-    in which it may quote the request's.
-    """
-    before, raw = recorded.status, recorded.object
-    redaction = None if before is None and raw is None else context.redaction(info)
-    if redaction is None:
-        return recorded
-    if before is None or before.message or before.details is not None:
-        _survey(redaction, info, captured, before, types)
-    if before is not None:
-        after = redaction.status(before)
-        if after is not before:
-            context.redacted("responseStatus")
-        if raw is not None:
-            done = redaction.status_object(bytes(raw), before, after)
-            if done != bytes(raw):
-                context.redacted("responseObject")
-            raw = msgspec.Raw(done)
-        return msgspec.structs.replace(recorded, status=after, object=raw)
-    return _marked(context, recorded, redaction.answer, "responseObject", RESPONSE_OBJECT_OMITTED)
-
-
-def _redacted_request(context: AuditContext, info: RequestInfo, recorded: Recorded) -> Recorded:
-    """What is recorded of a request once its secrets are marked."""
-    redaction = None if recorded.object is None else context.redaction(info)
-    if redaction is None:
-        return recorded
-    return _marked(context, recorded, redaction.request, "requestObject", REQUEST_OBJECT_OMITTED)
-
-
-def _marked(
-    context: AuditContext,
-    recorded: Recorded,
-    redact: Callable[[bytes], tuple[bytes, bool]],
-    member: str,
-    omitted: str,
-) -> Recorded:
-    """An object with its secrets marked; left out, with an annotation, when they cannot be told."""
-    if recorded.object is None:
-        return recorded
-    try:
-        raw, marked = redact(bytes(recorded.object))
-    except SerializationError:
-        why = "redacted as a whole: it cannot be read to find its secrets"
-        context.redacted(member)
-        return Recorded(metadata=recorded.metadata, annotations=((omitted, why),))
-    if marked:
-        context.redacted(member)
-    return msgspec.structs.replace(recorded, object=msgspec.Raw(raw))
-
-
-def _survey(
-    redaction: ExchangeRedactor,
-    info: RequestInfo,
-    captured: Captured,
-    status: Status | None,
-    types: Decoder,
-) -> None:
-    """Have the request's body looked at, if it has one that the server may have read."""
-    if not records_request(info) or captured.request_body == b"":
-        return
-    if captured.stop < Stop.DECODING:
-        # Refused before it was read: nothing of it can be quoted.
-        return
-    if captured.request_body is None or not captured.request_complete:
-        redaction.survey(None)
-        return
-    found = request_object(
-        info,
-        captured.request_content_type,
-        captured.request_body,
-        level=Level.REQUEST,
-        omit_managed_fields=False,
-        decoded=True,
-        types=types,
-        content_encoding=captured.request_content_encoding,
-        decoded_limit=captured.request_limit,
-        budget=captured.request_budget,
-    )
-    if found.object is not None:
-        redaction.survey(bytes(found.object))
-    elif found.annotations:
-        redaction.survey(None)
 
 
 def _annotate(context: AuditContext, pairs: tuple[tuple[str, str], ...]) -> None:

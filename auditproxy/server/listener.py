@@ -201,3 +201,14 @@ class Listener:
             os.close(self._reserved.pop())
         for task in tuple(self._tasks):
             task.cancel()
+
+
+def shown_address(host: str, port: int) -> str:
+    """The address as it is written in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def why_not_bound(error: OSError) -> str:
+    """Why an address cannot be listened on, without asyncio's repetition of it."""
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else str(error.strerror or error)

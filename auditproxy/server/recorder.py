@@ -4,10 +4,11 @@ import sys
 import time
 
 from auditproxy.apis.attributes import RequestInfo
+from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.costs import REDACTED_WEIGHT, cost
 from auditproxy.audit.objects import REQUEST_OBJECT_OMITTED, RESPONSE_OBJECT_OMITTED
-from auditproxy.audit.record import Captured, record_answer, record_end, record_request
+from auditproxy.audit.record import record_answer, record_end, record_request
 from auditproxy.request.headers import ClientHeaders, RawHeaders
 from auditproxy.request.target import Target
 from auditproxy.serializer.budget import Budget

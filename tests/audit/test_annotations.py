@@ -20,6 +20,8 @@ from auditproxy.audit.annotations import (
 )
 from auditproxy.audit.refusal import Stop
 
+GET = RequestInfo(is_resource_request=True, path="/", verb="get", resource="widgets", name="w")
+
 
 @pytest.mark.parametrize(
     ("stop", "expected"),

@@ -46,8 +46,7 @@ def test_options_of_countless_values(verb: str) -> None:
             body,
             level=Level.REQUEST,
             omit_managed_fields=False,
-            code=200,
-            status=None,
+            decoded=True,
             budget=Budget(250_000),
         )
 

@@ -28,8 +28,7 @@ def recorded(verb: str, body: bytes, content_type: str, **more: Any) -> dict[str
         body,
         level=Level.REQUEST,
         omit_managed_fields=False,
-        code=200,
-        status=None,
+        decoded=True,
         **more,
     )
     assert found.object is not None

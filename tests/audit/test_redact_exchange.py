@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level, RequestAuditConfig, Stage
+from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.encode import json_line
-from auditproxy.audit.record import Captured, record_answer, record_end, record_request
+from auditproxy.audit.record import record_answer, record_end, record_request
 from auditproxy.audit.redact_decoding import builtin_redactor, load_redactor
 from auditproxy.demo.patches import PatchError, json_patch
 from auditproxy.serializer.json import DEPTH_LIMIT

@@ -16,8 +16,9 @@ from auditproxy.apis.audit import Level, RequestAuditConfig
 from auditproxy.apis.status import StatusDetails, go_quote
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.annotations import DECISION, REASON
+from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext
-from auditproxy.audit.record import Captured, record_answer, record_end, record_request
+from auditproxy.audit.record import record_answer, record_end, record_request
 from auditproxy.audit.refusal import Stop
 from auditproxy.audit.refusals import TABLE, stopped_at
 from auditproxy.request.headers import ClientHeaders

@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from auditproxy.run import build, share_interpreter, tune_garbage_collector
+from auditproxy.process import share_interpreter, tune_garbage_collector
+from auditproxy.run import build
 from tests.fakes.options import options
 
 TICKS = os.sysconf("SC_CLK_TCK")

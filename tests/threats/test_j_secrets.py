@@ -172,7 +172,7 @@ def test_no_core_dump() -> None:
     """T306: the process that serves leaves no core behind when it crashes."""
     code = (
         "import resource\n"
-        "from auditproxy.run import forbid_core_dumps\n"
+        "from auditproxy.process import forbid_core_dumps\n"
         "forbid_core_dumps()\n"
         "print(resource.getrlimit(resource.RLIMIT_CORE))"
     )

@@ -1,0 +1,41 @@
+"""What was copied of one request and its answer: the ground on which its events are made."""
+
+from dataclasses import dataclass
+
+from auditproxy.audit.refusal import Stop
+from auditproxy.request.target import Target, parse_target
+from auditproxy.serializer.budget import Budget
+
+NO_TARGET = parse_target("GET", b"/")
+"""What stands for a target that is not told."""
+
+
+@dataclass(slots=True)
+class Captured:
+    """What was copied of one request and its answer; a body is None where ``missing`` says why.
+
+    ``request_limit`` is what the request's body may unfold to when it is compressed; the
+    budgets are what reading each body may cost, None for bodies that are cheap.
+    ``accept`` is the client's Accept header, ``stop`` how far the server got with the request.
+    """
+
+    request_content_type: str = ""
+    request_content_encoding: str = ""
+    request_body: bytes | None = b""
+    request_missing: str = ""
+    request_limit: int = 0
+    request_complete: bool = False
+    code: int = 0
+    content_type: str = ""
+    content_encoding: str = ""
+    warnings: tuple[str, ...] = ()
+    response_body: bytes | None = b""
+    response_missing: str = ""
+    response_complete: bool = False
+    no_sniff: bool = False
+    head_request: bool = False
+    request_budget: Budget | None = None
+    response_budget: Budget | None = None
+    accept: str = ""
+    target: Target = NO_TARGET
+    stop: Stop = Stop.HANDLED
