@@ -6,15 +6,15 @@ Each function takes a refusal of a code that the filter gives and says whether i
 import re
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.apis.status import go_quote, html_sanitize, new_forbidden
+from auditproxy.apis.status import forbidden_message, go_quote, html_sanitize, new_forbidden
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.refusal import Refusal
 from auditproxy.request.attributes import attributes
 
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _IMPERSONATE = re.compile(
-    rf"User {_QUOTED} cannot (?:impersonate-on:[a-z-]+:\S+ (?:resource|path)"
+    rf"User {_QUOTED.pattern} cannot (?:impersonate-on:[a-z-]+:\S+ (?:resource|path)"
     r'|impersonate(?::[a-z-]+)? resource) "'
 )
 _IMPERSONATED = frozenset({"users", "groups", "uids", "userextras", "serviceaccounts", "nodes"})
@@ -51,7 +51,8 @@ def authorizer(refusal: Refusal) -> bool:
         return refusal.no_sniff or not _chosen_elsewhere(refusal.info)
     if status.reason not in ("Forbidden", ""):
         return False
-    expected = new_forbidden(attributes(UserInfo(username=refusal.username), refusal.info), "")
+    asked = attributes(UserInfo(username=refusal.username), refusal.info)
+    expected = new_forbidden(asked, "")
     if status.details not in (None, expected.details):
         return False
     if _begins(status.message, expected.message):
@@ -59,28 +60,46 @@ def authorizer(refusal: Refusal) -> bool:
     if not _chosen_elsewhere(refusal.info):
         # Reads pass no admission: nobody else refuses them in words about this user, so those up
         # to the verb are enough. Other releases may say the rest in another way.
-        asked = f" cannot {refusal.info.verb} "
-        start = expected.message[: expected.message.index(asked) + len(asked)]
+        core = forbidden_message(asked, "")
+        said = html_sanitize(f"User {go_quote(refusal.username)} cannot {refusal.info.verb} ")
+        start = expected.message.removesuffix(core) + said
         if status.message.startswith(start):
             return True
     # The server may know the user by another name than we do, and quote in another way. Its
     # filters alone set the header.
-    return refusal.no_sniff and re.match(_sentence(refusal.info), status.message) is not None
+    return refusal.no_sniff and _says(status.message, _sentence(refusal.info))
 
 
-def _sentence(info: RequestInfo) -> str:
-    """A pattern of the authorizer's sentence about a request, whatever is quoted in it."""
+def _sentence(info: RequestInfo) -> tuple[str, ...]:
+    """The authorizer's sentence about a request, cut where something is quoted in it."""
     kind = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
-    subject = f"{re.escape(kind)} " if kind else ""
-    if info.name:
-        subject = f"{subject}{_QUOTED} "
-    forbidden = f"{subject}is forbidden" if kind else "forbidden"
-    asked = f"path {_QUOTED}"
-    if info.is_resource_request:
-        place = f"in the namespace {_QUOTED}" if info.namespace else "at the cluster scope"
-        asked = f"resource {_QUOTED} in API group {_QUOTED} {place}"
-    verb = re.escape(html_sanitize(info.verb))
-    return f"{forbidden}: User {_QUOTED} cannot {verb} {asked}(?:: |$)"
+    asked = f" cannot {html_sanitize(info.verb)} "
+    if not info.is_resource_request:
+        return ("forbidden: User ", f"{asked}path ", "")
+    subject = (
+        (f"{kind} ", " is forbidden: User ") if info.name else (f"{kind} is forbidden: User ",)
+    )
+    resource = (*subject, f"{asked}resource ", " in API group ")
+    return (
+        (*resource, " in the namespace ", "")
+        if info.namespace
+        else (*resource, " at the cluster scope")
+    )
+
+
+def _says(message: str, sentence: tuple[str, ...]) -> bool:
+    """Whether a message begins with the pieces of a sentence, something quoted between each two."""
+    position = 0
+    for index, piece in enumerate(sentence):
+        if index:
+            quoted = _QUOTED.match(message, position)
+            if quoted is None:
+                return False
+            position = quoted.end()
+        if not message.startswith(piece, position):
+            return False
+        position += len(piece)
+    return position == len(message) or message.startswith(": ", position)
 
 
 def _begins(message: str, sentence: str) -> bool:

@@ -53,6 +53,8 @@ _GENERIC = {
 _UNRECOGNIZED = "the object provided is unrecognized (must be of type "
 _OTHER_VERSION = "the API version in the data "
 _CANNOT = " cannot be handled as a "
+_VERSION = re.compile(r'"[^"]*"')
+_ANY_KIND = re.compile(rf"[A-Za-z0-9]* in version {_VERSION.pattern}{_CANNOT}")
 _SUMMARY = 30
 TYPE_LIMIT = 64 * 1024
 """Bytes of a body that is read once more for what the decoder says about it."""
@@ -170,11 +172,17 @@ def undecodable(refusal: Refusal) -> bool:
     if other_version:
         told = f"{_OTHER_VERSION}({api_version}) does not match the expected API version ("
         return not api_version or message.startswith(told)
-    # What the body leaves out is the resource's own.
-    kind_told = re.escape(kind) if kind else "[A-Za-z0-9]*"
+    if not kind:
+        # What the body leaves out is the resource's own.
+        return _ANY_KIND.match(message) is not None
+    start = f"{kind} in version "
+    if not message.startswith(start):
+        return False
     version = api_version.rpartition("/")[2]
-    version_told = re.escape(go_quote(version)) if version else '"[^"]*"'
-    return re.match(f"{kind_told} in version {version_told}{_CANNOT}", message) is not None
+    if version:
+        return message.startswith(f"{go_quote(version)}{_CANNOT}", len(start))
+    found = _VERSION.match(message, len(start))
+    return found is not None and message.startswith(_CANNOT, found.end())
 
 
 def _type_of(refusal: Refusal) -> tuple[str, str]:

@@ -1,15 +1,21 @@
 """Who refused: the authorizer's and the impersonation filter's own words, and imitations of them."""
 
-import pytest
+import urllib.parse
 
-from auditproxy.apis.status import StatusDetails
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditproxy.apis.status import StatusDetails, new_forbidden
+from auditproxy.apis.user import UserInfo
 from auditproxy.audit.filterrefusals import (
     authorizer,
     impersonation,
     shutting_down,
     unauthorized,
 )
-from tests.audit.refusing import MAPS, refusal
+from auditproxy.request.attributes import attributes
+from tests.audit.refusing import MAPS, info_of, refusal
 
 KIND = StatusDetails(kind="configmaps")
 CORE = 'User "jane" cannot create resource "configmaps" in API group "" in the namespace "n"'
@@ -51,6 +57,34 @@ def test_reads() -> None:
     assert authorizer(refusal(403, short, "GET", MAPS))
     assert not authorizer(refusal(403, short.replace("jane", "joe"), "GET", MAPS))
     assert not authorizer(refusal(403, short, "GET", f"{MAPS}/a/status"))
+
+
+@pytest.mark.parametrize("method", ["A&B", "PROPFIND", "X'Y"])
+def test_odd_methods(method: str) -> None:
+    """The authorizer's sentence about a method that a client made up is escaped as HTML."""
+    verb = method.lower().replace("&", "&amp;")
+    told = f'forbidden: User "jane" cannot {verb} path "/x"'
+    assert authorizer(refusal(403, told, method, "/x"))
+    assert authorizer(refusal(403, told.replace("jane", "joe"), method, "/x", no_sniff=True))
+    assert not authorizer(refusal(403, told.replace("jane", "joe"), method, "/x"))
+
+
+@given(
+    st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "A&B"]),
+    st.text(max_size=20),
+    st.text(max_size=20),
+    st.booleans(),
+)
+def test_whatever_is_asked_and_said(method: str, name: str, message: str, no_sniff: bool) -> None:
+    """Any request and any message have an answer, and the server's own sentence is always known."""
+    path = f"{MAPS}/{urllib.parse.quote(name, safe='')}" if method in ("PUT", "PATCH") else MAPS
+    info = info_of(method, path)
+    said = new_forbidden(attributes(UserInfo(username=name), info), "")
+    members = {"username": name, "no_sniff": no_sniff}
+    assert authorizer(refusal(403, said.message, method, path, details=said.details, **members))
+    told = refusal(403, message, method, path, **members)
+    assert authorizer(told) in (True, False)
+    assert impersonation(told) is False
 
 
 def test_another_name() -> None:
