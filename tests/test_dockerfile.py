@@ -1,7 +1,10 @@
 """The Dockerfile, read as far as it can be without building it."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +85,56 @@ def test_python_is_allowed() -> None:
     assert tuple(map(int, version.groups())) >= tuple(map(int, oldest.split(".")))
     assert "fast" in project["optional-dependencies"]
     assert project["scripts"] == {"auditproxy": "auditproxy.cli:main"}
+
+
+def test_one_set_of_pythons() -> None:
+    """HD1: package, linters, image and CI agree on the versions: oldest, and the image's own."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    prefix = "Programming Language :: Python :: "
+    known = [
+        line.removeprefix(prefix)
+        for line in settings["project"]["classifiers"]
+        if line.startswith(prefix)
+    ]
+    oldest = settings["project"]["requires-python"].removeprefix(">=")
+    image = RUNTIME[0].value.removeprefix("python:").removesuffix("-slim")
+    assert known[0] == oldest == settings["tool"]["mypy"]["python_version"]
+    assert settings["tool"]["ruff"]["target-version"] == f"py{oldest.replace('.', '')}"
+    assert image in known
+
+
+def test_ci_finds_the_images_python(tmp_path: Path) -> None:
+    """HD1: CI runs the suite on the image's Python where one runs, and passes over a dead shim."""
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    image = RUNTIME[0].value.removeprefix("python:").removesuffix("-slim")
+    found = re.search(r"^image=.*?^fi$", script, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    for number, (shim, expected) in enumerate(
+        (
+            ("exit 127", f"no other Python {image} here"),
+            (f"exec {sys.executable}", f"make test PYTHON=python{image} VENV=.venv-{image}"),
+        )
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for name, text in (
+            (f"python{image}", f'{shim} "$@"'),
+            ("python3", "case $1 in -c) exit 1;; esac; echo Python 3.0"),
+            ("make", 'echo make "$@"'),
+        ):
+            (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+            (folder / name).chmod(0o755)
+        done = subprocess.run(
+            ["bash", "-euc", found[0]],
+            cwd=ROOT,
+            env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        assert expected in done.stdout
+    assert script.rstrip().endswith("make test")
 
 
 def test_copies_exist() -> None:

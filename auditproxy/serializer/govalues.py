@@ -21,6 +21,9 @@ from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.quantity import MILLI, NANO, canonical_quantity
 from auditproxy.serializer.wiretable import MESSAGE, WireTable
 
+DEPTH_LIMIT = 32
+"""Messages in one another that are looked into; built-in types have half as many."""
+
 Members = dict[str, msgspec.Raw]
 _Rule = tuple[Any, bool, bool, bool]
 """A function or the name of a message; whether it is for every item, for every member, optional."""
@@ -54,22 +57,22 @@ class GoValues:
         if version is not None and kind is not None:
             message = self._kinds.get((bytes(version), bytes(kind)))
             if message is not None:
-                self._members(message, members)
+                self._members(message, members, DEPTH_LIMIT)
 
-    def _members(self, message: str, members: Members) -> bool:
+    def _members(self, message: str, members: Members, depth: int) -> bool:
         """Rewrite the members of one message; whether any changed."""
         changed = False
         for name, rule in self._rules_of(message).items():
             raw = members.get(name)
             if raw is None:
                 continue
-            done = self._value(rule, raw)
+            done = self._value(rule, raw, depth - 1)
             if done is not raw:
                 members[name] = done
                 changed = True
         return changed
 
-    def _value(self, rule: _Rule, raw: msgspec.Raw) -> msgspec.Raw:
+    def _value(self, rule: _Rule, raw: msgspec.Raw, depth: int) -> msgspec.Raw:
         """A member's value, the same object when nothing changed."""
         what, repeated, mapped, optional = rule
         plain = bytes(raw)
@@ -78,33 +81,35 @@ class GoValues:
             # Most objects have no such value anywhere: their members need not be read.
             return raw
         if not (repeated or mapped):
-            return raw if optional and first == b"n" else self._one(what, raw)
+            return raw if optional and first == b"n" else self._one(what, raw, depth)
         try:
             if repeated and first == b"[":
                 items = _ITEMS.decode(raw)
-                done = [self._one(what, item) for item in items]
+                done = [self._one(what, item, depth) for item in items]
                 same = all(map(_is, done, items))
                 return raw if same else msgspec.Raw(msgspec.json.encode(done))
             if mapped and first == b"{":
                 entries = _MEMBERS.decode(raw)
-                found = {name: self._one(what, value) for name, value in entries.items()}
+                found = {name: self._one(what, value, depth) for name, value in entries.items()}
                 same = all(map(_is, found.values(), entries.values()))
                 return raw if same else msgspec.Raw(msgspec.json.encode(found))
         except (msgspec.DecodeError, UnicodeDecodeError):
             pass
         return raw
 
-    def _one(self, what: Any, raw: msgspec.Raw) -> msgspec.Raw:
+    def _one(self, what: Any, raw: msgspec.Raw, depth: int) -> msgspec.Raw:
         """One value of a type, or one message."""
         if isinstance(what, str):
-            if bytes(raw)[:1] != b"{":
+            if not depth or bytes(raw)[:1] != b"{":
                 return raw
             try:
                 members = _MEMBERS.decode(raw)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 return raw
             return (
-                msgspec.Raw(msgspec.json.encode(members)) if self._members(what, members) else raw
+                msgspec.Raw(msgspec.json.encode(members))
+                if self._members(what, members, depth)
+                else raw
             )
         written = what(bytes(raw))
         return raw if written is None or written == bytes(raw) else msgspec.Raw(written)

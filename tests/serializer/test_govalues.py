@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditproxy.serializer.govalues import GoValues
+from auditproxy.serializer.govalues import DEPTH_LIMIT, GoValues
 from auditproxy.serializer.wiretable import Field, WireTable, builtin
 
 VALUES = GoValues(builtin())
@@ -138,6 +138,21 @@ def test_other_tables() -> None:
     found = spelled(body, GoValues(table))
     assert found["wait"] == "1h30m0s"
     assert found["next"] == {"wait": "soon", "sizes": ["1Gi", "1n"], "limits": {"a": "10u"}}
+
+
+def test_depth() -> None:
+    """A10 HD1: messages without end in one another are looked into so far and no further."""
+    fields = (Field(1, "wait", "duration", "op"), Field(2, "next", "m", "op", "example.Widget"))
+    values = GoValues(WireTable({"v1/Widget": "example.Widget"}, {"example.Widget": fields}))
+    body: Any = {"wait": "90m"}
+    for _ in range(200):
+        body = {"wait": "90m", "next": body}
+    found = spelled({"kind": "Widget", "apiVersion": "v1", **body}, values)
+    waits = []
+    while found is not None:
+        waits.append(found["wait"])
+        found = found.get("next")
+    assert waits == ["1h30m0s"] * DEPTH_LIMIT + ["90m"] * (201 - DEPTH_LIMIT)
 
 
 JSON = st.recursive(
