@@ -81,15 +81,16 @@ class Captured:
     stop: Stop = Stop.HANDLED
 
 
-def request_copy_limit(info: RequestInfo, level: Level, limit: int) -> int:
+def request_copy_limit(context: AuditContext, info: RequestInfo, limit: int) -> int:
     """How many bytes of a request's body may be needed; 0 when none is.
 
-    Bodies of creates and updates count at Metadata too: they fill objectRef.
+    At Metadata too: those of creates and updates fill objectRef, and a Status may quote the
+    secrets of any.
     """
-    if level is Level.NONE or not records_request(info):
+    if context.level is Level.NONE or not records_request(info):
         return 0
-    if level < Level.REQUEST and info.verb not in ("create", "update"):
-        return 0
+    if context.level < Level.REQUEST and info.verb not in ("create", "update"):
+        return limit if context.redaction(info) is not None else 0
     return limit
 
 
