@@ -41,6 +41,12 @@ STATUS_LIMIT = 256 * 1024
 NO_TARGET = parse_target("GET", b"/")
 """What stands for a target that is not told."""
 
+REDACTED_VALUES = 50_000
+"""Members, lists and objects of a request in which secrets are looked for; a Secret has hundreds.
+
+All of one object's are made in one piece, and nothing else runs meanwhile.
+"""
+
 METHOD_NOT_ALLOWED = failure(
     405,
     "MethodNotAllowed",
@@ -229,7 +235,7 @@ def record_request(
     )
     if recorded.metadata is not None:
         context.complete_reference(recorded.metadata)
-    recorded = _redacted_request(context, info, recorded)
+    recorded = _redacted_request(context, info, recorded, captured.request_budget)
     context.request_object = recorded.object
     _annotate(context, recorded.annotations)
 
@@ -279,11 +285,20 @@ def _redacted_answer(
     return _marked(context, recorded, redaction.answer, "responseObject", RESPONSE_OBJECT_OMITTED)
 
 
-def _redacted_request(context: AuditContext, info: RequestInfo, recorded: Recorded) -> Recorded:
+def _redacted_request(
+    context: AuditContext, info: RequestInfo, recorded: Recorded, budget: Budget | None
+) -> Recorded:
     """What is recorded of a request once its secrets are marked."""
-    redaction = None if recorded.object is None else context.redaction(info)
-    if redaction is None:
+    raw = recorded.object
+    redaction = None if raw is None else context.redaction(info)
+    if raw is None or redaction is None:
         return recorded
+    if budget is not None and _has_countless_values(bytes(raw)):
+        error = budget.exceeded("nodes", f"more than {REDACTED_VALUES} values to find secrets in")
+        context.redacted("requestObject")
+        return Recorded(
+            metadata=recorded.metadata, annotations=((REQUEST_OBJECT_OMITTED, str(error)),)
+        )
     return _marked(context, recorded, redaction.request, "requestObject", REQUEST_OBJECT_OMITTED)
 
 
@@ -306,6 +321,11 @@ def _marked(
     if marked:
         context.redacted(member)
     return msgspec.structs.replace(recorded, object=msgspec.Raw(raw))
+
+
+def _has_countless_values(raw: bytes) -> bool:
+    """Whether an object has more values than are looked at, found without making any."""
+    return raw.count(b":") + raw.count(b"[") + raw.count(b"{") > REDACTED_VALUES
 
 
 def _survey(
@@ -337,7 +357,8 @@ def _survey(
         budget=captured.request_budget,
     )
     if found.object is not None:
-        redaction.survey(bytes(found.object))
+        raw = bytes(found.object)
+        redaction.survey(None if _has_countless_values(raw) else raw)
     elif found.annotations:
         redaction.survey(None)
 
