@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check bench conformance e2e fuzz clean
+.PHONY: demo test check bench conformance e2e fuzz differential clean
 
 # What the demo needs and nothing else: it runs from this folder, so that nothing has to be built, and
 # byte code is made of what it imports.
@@ -47,6 +47,9 @@ bench: $(VENV)/.installed
 
 fuzz: $(VENV)/.installed
 	$(BIN)/python -m tests.fuzz.requests --count $(or $(COUNT),100000) --seed $(or $(SEED),1)
+
+differential: $(VENV)/.installed
+	$(BIN)/python -m tests.differential --count $(or $(COUNT),10000) --seed $(or $(SEED),1)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

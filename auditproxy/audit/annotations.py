@@ -32,6 +32,9 @@ _DEPRECATED = re.compile(
 )
 """The warning of a deprecated API version (apiserver endpoints/deprecation)."""
 
+_CUSTOM_SUBRESOURCES = ("", "status", "scale")
+"""What a custom resource can have; built-in ones that are deprecated have no others."""
+
 Annotations = tuple[tuple[str, str], ...]
 
 
@@ -51,8 +54,15 @@ def inferred_decision(stop: Stop, message: str) -> Annotations:
     return ((DECISION, ALLOW), (REASON, ""))
 
 
-def deprecation(warnings: tuple[str, ...]) -> Annotations:
-    """What the answer's Warning headers tell about a deprecated API version."""
+def deprecation(info: RequestInfo, code: int, warnings: tuple[str, ...]) -> Annotations:
+    """What the answer's Warning headers tell about a deprecated API version.
+
+    Of a custom resource the server warns before it looks whether there is such a
+    subresource or method, and annotates only what there is (apiextensions
+    apiserver/customresource_handler.go).
+    """
+    if code == 405 or (code == 404 and info.subresource not in _CUSTOM_SUBRESOURCES):
+        return ()
     for warning in warnings:
         found = _DEPRECATED.fullmatch(warning)
         if found is not None:

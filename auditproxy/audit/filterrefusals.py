@@ -6,20 +6,19 @@ Each function takes a refusal of a code that the filter gives and says whether i
 import re
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.apis.status import go_quote, new_forbidden
+from auditproxy.apis.status import go_quote, html_sanitize, new_forbidden
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.refusal import Refusal
 from auditproxy.request.attributes import attributes
 
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
-_USER = r'"(?:[^"\\]|\\.)*"'
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
 _IMPERSONATE = re.compile(
-    rf"User {_USER} cannot (?:impersonate-on:[a-z-]+:\S+ (?:resource|path)"
+    rf"User {_QUOTED} cannot (?:impersonate-on:[a-z-]+:\S+ (?:resource|path)"
     r'|impersonate(?::[a-z-]+)? resource) "'
 )
 _IMPERSONATED = frozenset({"users", "groups", "uids", "userextras", "serviceaccounts", "nodes"})
 _IMPERSONATED_GROUPS = frozenset({"", "authentication.k8s.io"})
-_ANYBODY = re.compile(rf"User {_USER}")
 
 
 def shutting_down(refusal: Refusal) -> bool:
@@ -47,7 +46,7 @@ def authorizer(refusal: Refusal) -> bool:
     status = refusal.status
     if status is None:
         # A Status too large for its copy, or of a HEAD: the header is the filters' own.
-        if refusal.info.verb == "proxy" or refusal.info.subresource == "proxy":
+        if refusal.is_proxied:
             return False
         return refusal.no_sniff or not _chosen_elsewhere(refusal.info)
     if status.reason not in ("Forbidden", ""):
@@ -64,16 +63,24 @@ def authorizer(refusal: Refusal) -> bool:
         start = expected.message[: expected.message.index(asked) + len(asked)]
         if status.message.startswith(start):
             return True
-    # The server may know the user by another name than we do. Its filters alone set the header.
-    unnamed = new_forbidden(attributes(UserInfo(username=""), refusal.info), "").message
-    subject, _, sentence = unnamed.partition('User ""')
-    found = _ANYBODY.match(status.message, len(subject))
-    return (
-        refusal.no_sniff
-        and found is not None
-        and status.message.startswith(subject)
-        and _begins(status.message[found.end() :], sentence)
-    )
+    # The server may know the user by another name than we do, and quote in another way. Its
+    # filters alone set the header.
+    return refusal.no_sniff and re.match(_sentence(refusal.info), status.message) is not None
+
+
+def _sentence(info: RequestInfo) -> str:
+    """A pattern of the authorizer's sentence about a request, whatever is quoted in it."""
+    kind = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
+    subject = f"{re.escape(kind)} " if kind else ""
+    if info.name:
+        subject = f"{subject}{_QUOTED} "
+    forbidden = f"{subject}is forbidden" if kind else "forbidden"
+    asked = f"path {_QUOTED}"
+    if info.is_resource_request:
+        place = f"in the namespace {_QUOTED}" if info.namespace else "at the cluster scope"
+        asked = f"resource {_QUOTED} in API group {_QUOTED} {place}"
+    verb = re.escape(html_sanitize(info.verb))
+    return f"{forbidden}: User {_QUOTED} cannot {verb} {asked}(?:: |$)"
 
 
 def _begins(message: str, sentence: str) -> bool:

@@ -64,10 +64,12 @@ def webhook(refusal: Refusal) -> bool:
 
 
 def plain(*beginnings: bytes) -> Callable[[Refusal], bool]:
-    """Plain text, with one of these beginnings if there are any."""
+    """Plain text of the server's own, with one of these beginnings if there are any."""
 
     def matches(refusal: Refusal) -> bool:
-        return refusal.is_plain and (not beginnings or refusal.text.startswith(beginnings))
+        if refusal.is_proxied or not refusal.is_plain:
+            return False
+        return not beginnings or refusal.text.startswith(beginnings)
 
     return matches
 

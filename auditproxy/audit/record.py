@@ -245,7 +245,7 @@ def record_end(context: AuditContext, info: RequestInfo, captured: Captured) -> 
     if context.level is Level.NONE:
         return
     if captured.warnings:
-        _annotate(context, annotations.deprecation(captured.warnings))
+        _annotate(context, annotations.deprecation(info, captured.code, captured.warnings))
     if captured.code == 201 and captured.response_body and annotations.issues_credential(info):
         _annotate(
             context,

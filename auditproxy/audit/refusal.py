@@ -54,3 +54,8 @@ class Refusal:
     def is_plain(self) -> bool:
         """Whether the answer is plain text, which no handler of a resource writes."""
         return bodies.base_type(self.answer_type) == "text/plain"
+
+    @property
+    def is_proxied(self) -> bool:
+        """Whether the answer may be that of a pod, a service or a node, who choose all of it."""
+        return self.info.verb == "proxy" or self.info.subresource == "proxy"

@@ -28,6 +28,8 @@ _Rule = tuple[Any, bool, bool, bool]
 _MEMBERS = msgspec.json.Decoder(Members)
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_PLAIN = re.compile(rb'"[1-9][0-9]{0,2}(?:[mkMGTPE]|[KMGTPE]i)?"')
+"""Most quantities: canonical at sight."""
 _MICROSECONDS = 6
 _EXACT = frozenset({"api/core/v1.NodeAllocatableResourceClaimStatus"})
 """Messages whose ResourceLists are not rounded."""
@@ -40,13 +42,19 @@ class GoValues:
         self._table = table
         self._rules: dict[str, dict[str, _Rule]] = {}
         self._with_values = _with_values(table)
+        self._leaves: dict[str, tuple[bytes, ...]] = {}
+        self._kinds: dict[tuple[bytes, bytes], str] = {}
+        for name, message in table.kinds.items():
+            version, _, kind = name.rpartition("/")
+            self._kinds[json.encode(version), json.encode(kind)] = message
 
     def apply(self, members: Members) -> None:
         """Rewrite the values of an object's members, in place; one of an unknown kind stays."""
-        kind, version = _text(members.get("kind")), _text(members.get("apiVersion"))
-        message = self._table.kinds.get(f"{version}/{kind}")
-        if message is not None:
-            self._members(message, members)
+        version, kind = members.get("apiVersion"), members.get("kind")
+        if version is not None and kind is not None:
+            message = self._kinds.get((bytes(version), bytes(kind)))
+            if message is not None:
+                self._members(message, members)
 
     def _members(self, message: str, members: Members) -> bool:
         """Rewrite the members of one message; whether any changed."""
@@ -64,7 +72,11 @@ class GoValues:
     def _value(self, rule: _Rule, raw: msgspec.Raw) -> msgspec.Raw:
         """A member's value, the same object when nothing changed."""
         what, repeated, mapped, optional = rule
-        first = bytes(raw)[:1]
+        plain = bytes(raw)
+        first = plain[:1]
+        if isinstance(what, str) and not any(leaf in plain for leaf in self._leaves_of(what)):
+            # Most objects have no such value anywhere: their members need not be read.
+            return raw
         if not (repeated or mapped):
             return raw if optional and first == b"n" else self._one(what, raw)
         try:
@@ -118,6 +130,23 @@ class GoValues:
             self._rules[message] = rules
         return rules
 
+    def _leaves_of(self, message: str) -> tuple[bytes, ...]:
+        """The names, as JSON, of all members with such a value in a message or below it."""
+        leaves = self._leaves.get(message)
+        if leaves is None:
+            names: dict[str, None] = {}
+            seen = {message}
+            queue = [message]
+            while queue:
+                for name, (what, *_) in self._rules_of(queue.pop()).items():
+                    if not isinstance(what, str):
+                        names[name] = None
+                    elif what not in seen:
+                        seen.add(what)
+                        queue.append(what)
+            leaves = self._leaves[message] = tuple(json.encode(name) for name in names)
+        return leaves
+
 
 def _is_rounded(message: str) -> bool:
     """Whether a message's ResourceLists are those of the core group, which have that default."""
@@ -149,6 +178,8 @@ def _resource(raw: bytes) -> bytes | None:
 
 
 def _quantity(raw: bytes, smallest: int = NANO) -> bytes | None:
+    if _PLAIN.fullmatch(raw):
+        return None
     if raw == b"null":
         return b'"0"'
     text = raw[1:-1] if raw[:1] == b'"' else raw

@@ -3,6 +3,7 @@
 import base64
 import json
 
+import msgspec
 import pytest
 
 from auditproxy.apis.attributes import RequestInfo
@@ -68,7 +69,27 @@ def test_inferred_decision(stop: Stop, expected: dict[str, str]) -> None:
 )
 def test_deprecation(warning: str, expected: dict[str, str]) -> None:
     """Warnings of deprecated API versions, and nothing that looks like them."""
-    assert dict(deprecation(('299 - "other"', warning))) == expected
+    assert dict(deprecation(GET, 200, ('299 - "other"', warning))) == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "subresource", "annotated"),
+    [
+        (200, "", True),
+        (404, "", True),
+        (404, "status", True),
+        (404, "scale", True),
+        (409, "", True),
+        (404, "exec", False),
+        (405, "", False),
+        (405, "status", False),
+    ],
+)
+def test_deprecation_of_what_is_there(code: int, subresource: str, annotated: bool) -> None:
+    """A custom resource's warning comes with a subresource or method that it has not, too."""
+    info = msgspec.structs.replace(GET, subresource=subresource)
+    warning = '299 - "example.com/v1 Widget is deprecated"'
+    assert bool(deprecation(info, code, (warning,))) is annotated
 
 
 def token(claims: object) -> str:

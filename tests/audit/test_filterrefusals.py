@@ -59,6 +59,21 @@ def test_another_name() -> None:
     assert authorizer(told)
     assert not authorizer(refusal(403, SENTENCE.replace("jane", "oidc:jane")))
     assert not authorizer(refusal(403, f"x{SENTENCE}".replace("jane", "joe"), no_sniff=True))
+    webhook = f'admission webhook "w" denied the request: {SENTENCE}'.replace("jane", "joe")
+    assert not authorizer(refusal(403, webhook, no_sniff=True))
+    assert not authorizer(refusal(403, f"{SENTENCE}.".replace("jane", "joe"), no_sniff=True))
+
+
+def test_quoted_in_another_way() -> None:
+    """A name that Go quotes and we do not, or the other way round, changes nothing."""
+    core = CORE.replace("create", "update")
+    told = f'configmaps "\\u00ff" is forbidden: {core}'
+    details = StatusDetails(name="\xff", kind="configmaps")
+    asked = ("PUT", f"{MAPS}/%C3%BF")
+    assert authorizer(refusal(403, told, *asked, details=details, no_sniff=True))
+    assert not authorizer(refusal(403, told, *asked, details=details))
+    path = 'forbidden: User "joe" cannot get path "/x"'
+    assert authorizer(refusal(403, path, "GET", "/x", no_sniff=True))
 
 
 @pytest.mark.parametrize(

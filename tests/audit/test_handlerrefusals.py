@@ -125,6 +125,18 @@ def test_undecodable(message: str, body: bytes | None, own: bool) -> None:
     assert handlerrefusals.undecodable(refusal(400, message, body=body)) is own
 
 
+@pytest.mark.parametrize(
+    ("target", "own"),
+    [(MAPS, True), ("/api/v1/namespaces/n/services/s/proxy/", False)],
+)
+def test_plain_text(target: str, own: bool) -> None:
+    """What a service answers through the server is not the server's own."""
+    told = refusal(429, None, "GET", target, answer_type="text/plain", text=b"Too many")
+    assert handlerrefusals.plain()(told) is own
+    assert handlerrefusals.plain(b"Too")(told) is own
+    assert not handlerrefusals.plain(b"many")(told)
+
+
 def test_packed() -> None:
     """kube-apiserver unpacks no body: it cannot have decoded a packed one."""
     packed = gzip.compress(SECRET, mtime=0)

@@ -144,7 +144,7 @@ TEXT = st.text(max_size=60) | st.sampled_from(IMITATIONS)
 
 
 @given(
-    code=st.integers(400, 599),
+    code=st.sampled_from([*REASONS, 500, 503]) | st.integers(400, 599),
     reason=st.sampled_from(list(REASONS.values())),
     said=TEXT,
     kind=TEXT,
@@ -177,6 +177,21 @@ def test_no_webhook_hides_a_body(
     assert told.status is not None
     told = dataclasses.replace(told, status=msgspec.structs.replace(told.status, reason=reason))
     assert stopped_at(told) is Stop.HANDLED
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "members"),
+    [
+        ("DELETE", f"{MAPS}/a", {"body": b"{bad"}),
+        ("DELETE", f"{MAPS}?limit=x", {"body": b"{}"}),
+        ("POST", MAPS, {"content_encoding": "gzip"}),
+    ],
+)
+def test_a_webhook_has_seen_the_body(method: str, target: str, members: dict[str, Any]) -> None:
+    """A5: what kube-apiserver could not have read for all we know, it has, when a webhook denies it."""
+    message = 'admission webhook "w.io" denied the request: no'
+    assert stopped_at(refusal(400, message, method, target, **members)) is Stop.HANDLED
+    assert stopped_at(refusal(400, "no", method, target, **members)) < Stop.HANDLED
 
 
 @given(name=TEXT, method=st.sampled_from(["POST", "PUT"]))

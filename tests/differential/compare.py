@@ -77,13 +77,14 @@ def compare(
     lines: dict[str, str],
     *,
     direct: Collection[str] = (),
-    exact: bool = False,
+    identity: str = "impersonate",
 ) -> Report:
     """Compare the proxy's events with the server's own.
 
     ``lines`` is the request line of each Audit-ID; events of other requests do not count.
-    ``direct`` are the requests that the server got from the client itself too; of these, and of
-    all if ``exact``, the user is compared as it stands, else as whom the proxy impersonates.
+    ``direct`` are the requests that the server got from the client itself too: they are compared
+    to the last member. Of the others the user counts as the server sees it by ``identity``, the
+    value of --upstream-identity, and addresses do not.
     """
     report = Report()
     counterparts = {(event["auditID"], event["stage"]): event for event in theirs}
@@ -97,7 +98,7 @@ def compare(
         if recorded is None:
             report.add(f"only auditproxy has a {event['stage']}", _where(event), line)
             continue
-        found = list(_faults(recorded, event, exact=exact, direct=audit_id in direct))
+        found = list(_faults(recorded, event, identity=identity, direct=audit_id in direct))
         report.equal += not found
         for kind, detail in found:
             report.add(kind, _where(event), f"{line} {event['stage']}: {detail[:600]}")
@@ -119,17 +120,21 @@ def _where(event: Event) -> str:
 
 
 def _faults(
-    recorded: Event, ours: Event, *, exact: bool, direct: bool
+    recorded: Event, ours: Event, *, identity: str, direct: bool
 ) -> Iterator[tuple[str, str]]:
     """Each difference: its kind, and both values."""
-    left_out = () if direct else ("sourceIPs",) if exact else NOT_COMPARED
+    left_out = () if direct else ("sourceIPs",) if identity == "passthrough" else NOT_COMPARED
     theirs = {k: v for k, v in recorded.items() if k not in left_out}
     mine = {k: v for k, v in ours.items() if k not in left_out}
     theirs["annotations"] = {
         k: v for k, v in theirs.get("annotations", {}).items() if k not in SERVERS_OWN_KEYS
     }
-    if not exact and not direct and not same_user(ours, recorded):
-        yield "user", f"{recorded.get('impersonatedUser')} became {ours['user']}"
+    if "user" in left_out:
+        # A front proxy's headers already name whom the client acts as.
+        seen = {**recorded, "impersonatedUser": recorded["user"]}
+        if not same_user(ours, seen if identity == "request-header" else recorded):
+            whom = recorded.get("impersonatedUser", recorded["user"])
+            yield "user", f"{whom} became {ours.get('impersonatedUser', ours['user'])}"
     for fault in differences(theirs, mine, with_objects=True):
         member, _, detail = fault.partition(":")
         if member == "annotations":
@@ -191,4 +196,5 @@ def read_log(path: Path) -> Iterator[Event]:
     """The events of a log."""
     with path.open("rb") as lines:
         for line in lines:
-            yield json.loads(line)
+            # A patch is in the server's log as it was sent, UTF-8 or not.
+            yield json.loads(line.decode(errors="replace"))

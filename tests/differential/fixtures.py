@@ -18,7 +18,7 @@ USERS = {
     IMPERSONATOR: ("imp", "impersonators"),
     EDITOR: ("ed", "editors"),
     VIEWER: ("vi", "viewers,odd/grp"),
-    NOBODY: ("no one", ""),
+    NOBODY: ("no one", "nothings"),
     HALF: ("ha", "halves"),
 }
 """Credential: name and groups. ``alice`` has a certificate."""

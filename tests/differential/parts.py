@@ -234,7 +234,7 @@ def session(w: Worker) -> Request:
         parameters = w.pick([], [("ports", "80")])
     method = w.pick("GET", "POST") if part != "log" else "GET"
     if part.startswith("proxy"):
-        method = w.pick("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD")
+        method = w.pick("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
     request = Request(
         method,
         resource.path(namespace, w.name(resource), part) + shape.query(parameters),

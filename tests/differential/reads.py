@@ -50,7 +50,7 @@ def get(w: Worker) -> Request:
         parameters.append(("resourceVersion", w.pick("0", "1", "x", "99999999999")))
     if w.maybe(0.02):
         parameters.append((w.pick("export", "exact", "unknown"), "true"))
-    method = "HEAD" if w.maybe(0.03) else "GET"
+    method = "HEAD" if w.maybe(0.004) else "GET"
     request = Request(
         method, resource.path(namespace, name, sub) + shape.query(parameters), about="get"
     )
@@ -94,7 +94,7 @@ def list_(w: Worker) -> Request:
         parameters.append(("allowWatchBookmarks", "true"))
     if w.maybe(0.02):
         parameters.append(("sendInitialEvents", "true"))
-    method = "HEAD" if w.maybe(0.02) else "GET"
+    method = "HEAD" if w.maybe(0.004) else "GET"
     request = Request(method, path + shape.query(parameters), about="list")
     shape.accept(w, request)
     return shape.finish(w, request)
@@ -207,7 +207,7 @@ def plain(w: Worker) -> Request:
     path = w.chance.choices(PLAIN, [_WEIGHTS.get(path, 1) for path in PLAIN])[0]
     method = w.chance.choices(
         ("GET", "HEAD", "OPTIONS", "POST", "DELETE", "FOO", "PUT", "PATCH"),
-        (90, 3, 2, 2, 1, 1, 1, 1),
+        (92, 0.5, 2, 2, 1, 1, 1, 1),
     )[0]
     request = Request(method, path, about="plain")
     shape.accept(w, request, transforms=False)
@@ -229,7 +229,7 @@ def odd_method(w: Worker) -> Request:
     resource: Resource = w.resource()
     namespace = w.where(resource)
     name = w.pick("", w.name(resource))
-    method = w.pick("OPTIONS", "POST", "PUT", "PATCH", "DELETE", "FOO", "PROPFIND", "get", "HEAD")
+    method = w.pick("OPTIONS", "POST", "PUT", "PATCH", "DELETE", "FOO", "PROPFIND", "get")
     request = Request(method, resource.path(namespace, name), about="odd method")
     if method == "DELETE" and not name:
         # Of everything: only to try.

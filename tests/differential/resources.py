@@ -113,7 +113,7 @@ _WEIGHTS = {
     "namespaces": 0.7,
     "servicecidrs": 0.3,
 }
-_RARE = {f"{CUSTOM}/v1alpha1": 0.2}
+_RARE = {f"{CUSTOM}/v1alpha1": 0.03}
 _RULES = [{"verbs": ["get", "list"], "apiGroups": ["", "apps"], "resources": ["pods", "*"]}]
 _POD_SPEC = {"containers": [{"name": "c", "image": "example.com/i:1"}]}
 _CSR = (

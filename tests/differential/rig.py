@@ -104,7 +104,8 @@ def run(folder: Path, settings: Settings) -> Report:
         with webhooks.serving(pki / "server.crt", pki / "server.key", port):
             prepare(cluster, f"https://127.0.0.1:{port}", settings.workers)
             with proxied(cluster, folder, *_identity(settings, pki)) as (url, _):
-                certificates = {"alice": pki / "alice.crt"}
+                passes_tokens = settings.upstream_identity == "passthrough"
+                certificates = {} if passes_tokens else {"alice": pki / "alice.crt"}
                 share = _Run(
                     settings,
                     Endpoint(url, cluster.ca, fixtures.TOKENS, certificates),
@@ -119,7 +120,7 @@ def run(folder: Path, settings: Settings) -> Report:
         read_log(folder / "audit.log"),
         share.lines,
         direct=share.direct,
-        exact=settings.upstream_identity != "impersonate",
+        identity=settings.upstream_identity,
     )
     report.requests, report.answered = share.report.requests, share.report.answered
     report.seconds = seconds
@@ -165,17 +166,19 @@ async def _worker(
             share.report.answered[answer.status if answer else 0] += 1
             if answer is None:
                 continue
-            if (
-                request.refused
-                and 400 <= answer.status < 500
-                and share.settings.upstream_identity != "passthrough"
-            ):
+            if 400 <= answer.status < 500 and _refused_here(share.settings, request):
                 share.direct.add(request.audit_id)
                 await server.send(request)
             worker.learn(request, answer)
     finally:
         await client.close()
         await server.close()
+
+
+def _refused_here(settings: Settings, request: Request) -> bool:
+    """Whether the proxy has refused a request by itself, so that the server never saw it."""
+    acting = any(name.startswith("Impersonate-") for name, _ in request.headers)
+    return request.refused and not (acting and settings.upstream_identity == "passthrough")
 
 
 async def _long(share: _Run, request: Request) -> None:

@@ -200,7 +200,7 @@ def damage(w: Worker, request: Request) -> None:
             body.replace(b'"metadata":', b'"Metadata":', 1),
         )
     if w.maybe(0.006):
-        request.body = gzip.compress(request.body)
+        request.body = gzip.compress(request.body, mtime=0)
         request.headers.append(("Content-Encoding", "gzip"))
 
 

@@ -49,8 +49,16 @@ def test_direct_requests_are_compared_exactly() -> None:
     other = {"user": {"username": "joe"}}
     assert list(compared(other, {}, direct={"d-1"}).kinds) == ["user"]
     assert list(compared({"sourceIPs": ["::1"]}, {}, direct={"d-1"}).kinds) == ["sourceIPs"]
-    assert list(compared(other, {}, exact=True).kinds) == ["user"]
-    assert compared({"sourceIPs": ["::1"]}, {}, exact=True).kinds == {}
+
+
+def test_other_identities() -> None:
+    """A front proxy tells whom the client acts as; a token that is passed through tells nothing."""
+    acting = {"impersonatedUser": {"username": "joe"}}
+    assert compared({"user": {"username": "joe"}}, acting, identity="request-header").kinds == {}
+    assert compared({}, {}, identity="request-header").kinds == {}
+    assert list(compared({}, acting, identity="request-header").kinds) == ["user"]
+    assert compared({"sourceIPs": ["::1"]}, {}, identity="passthrough").kinds == {}
+    assert list(compared({"user": {}}, {}, identity="passthrough").kinds) == ["user"]
 
 
 def test_events_without_a_counterpart() -> None:
