@@ -160,7 +160,10 @@ def _submitted(
     metadata = bodies.metadata(members)
     if omit_managed_fields:
         bodies.drop_managed_fields(members)
-    types.spell(members)
+    try:
+        types.spell(members, budget)
+    except BudgetExceededError as error:
+        return Recorded(metadata=metadata, annotations=((REQUEST_OBJECT_OMITTED, str(error)),))
     first = {key: members.pop(key) for key in ("kind", "apiVersion") if key in members}
     raw = json.compact(msgspec.json.encode({**first, **members}), depth_checked=True)
     return Recorded(object=msgspec.Raw(raw), metadata=metadata)

@@ -42,15 +42,16 @@ METHOD_NOT_ALLOWED = failure(
 """kube-apiserver's one text for a method that a path does not serve."""
 
 
-def request_copy_limit(info: RequestInfo, level: Level, limit: int) -> int:
+def request_copy_limit(context: AuditContext, info: RequestInfo, limit: int) -> int:
     """How many bytes of a request's body may be needed; 0 when none is.
 
-    Bodies of creates and updates count at Metadata too: they fill objectRef.
+    At Metadata too: those of creates and updates fill objectRef, and a Status may quote the
+    secrets of any.
     """
-    if level is Level.NONE or not records_request(info):
+    if context.level is Level.NONE or not records_request(info):
         return 0
-    if level < Level.REQUEST and info.verb not in ("create", "update"):
-        return 0
+    if context.level < Level.REQUEST and info.verb not in ("create", "update"):
+        return limit if context.redaction(info) is not None else 0
     return limit
 
 
@@ -189,7 +190,7 @@ def record_request(
     )
     if recorded.metadata is not None:
         context.complete_reference(recorded.metadata)
-    recorded = redacted_request(context, info, recorded)
+    recorded = redacted_request(context, info, recorded, captured.request_budget)
     context.request_object = recorded.object
     _annotate(context, recorded.annotations)
 

@@ -18,8 +18,15 @@ from auditproxy.audit.objects import (
 )
 from auditproxy.audit.redact_exchange import ExchangeRedactor
 from auditproxy.audit.refusal import Stop
+from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.wiredecoder import Decoder
+
+REDACTED_VALUES = 50_000
+"""Members, lists and objects of a request in which secrets are looked for; a Secret has hundreds.
+
+All of one object's are made in one piece, and nothing else runs meanwhile.
+"""
 
 
 def redacted_answer(
@@ -54,11 +61,20 @@ def redacted_answer(
     return _marked(context, recorded, redaction.answer, "responseObject", RESPONSE_OBJECT_OMITTED)
 
 
-def redacted_request(context: AuditContext, info: RequestInfo, recorded: Recorded) -> Recorded:
+def redacted_request(
+    context: AuditContext, info: RequestInfo, recorded: Recorded, budget: Budget | None
+) -> Recorded:
     """What is recorded of a request once its secrets are marked."""
-    redaction = None if recorded.object is None else context.redaction(info)
-    if redaction is None:
+    raw = recorded.object
+    redaction = None if raw is None else context.redaction(info)
+    if raw is None or redaction is None:
         return recorded
+    if budget is not None and _has_countless_values(bytes(raw)):
+        error = budget.exceeded("nodes", f"more than {REDACTED_VALUES} values to find secrets in")
+        context.redacted("requestObject")
+        return Recorded(
+            metadata=recorded.metadata, annotations=((REQUEST_OBJECT_OMITTED, str(error)),)
+        )
     return _marked(context, recorded, redaction.request, "requestObject", REQUEST_OBJECT_OMITTED)
 
 
@@ -81,6 +97,11 @@ def _marked(
     if marked:
         context.redacted(member)
     return msgspec.structs.replace(recorded, object=msgspec.Raw(raw))
+
+
+def _has_countless_values(raw: bytes) -> bool:
+    """Whether an object has more values than are looked at, found without making any."""
+    return raw.count(b":") + raw.count(b"[") + raw.count(b"{") > REDACTED_VALUES
 
 
 def _survey(
@@ -112,6 +133,7 @@ def _survey(
         budget=captured.request_budget,
     )
     if found.object is not None:
-        redaction.survey(bytes(found.object))
+        raw = bytes(found.object)
+        redaction.survey(None if _has_countless_values(raw) else raw)
     elif found.annotations:
         redaction.survey(None)

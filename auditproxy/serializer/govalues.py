@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from auditproxy.serializer import json
+from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.duration import format_duration, parse_duration
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.quantity import MILLI, NANO, canonical_quantity
@@ -27,6 +28,9 @@ DEPTH_LIMIT = 32
 Members = dict[str, msgspec.Raw]
 _Rule = tuple[Any, bool, bool, bool]
 """A function or the name of a message; whether it is for every item, for every member, optional."""
+
+AT_ONCE = 4
+"""Values that are made in one piece and cost as much as one that is looked at."""
 
 _MEMBERS = msgspec.json.Decoder(Members)
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
@@ -51,28 +55,33 @@ class GoValues:
             version, _, kind = name.rpartition("/")
             self._kinds[json.encode(version), json.encode(kind)] = message
 
-    def apply(self, members: Members) -> None:
-        """Rewrite the values of an object's members, in place; one of an unknown kind stays."""
+    def apply(self, members: Members, budget: Budget | None = None) -> None:
+        """Rewrite the values of an object's members, in place; one of an unknown kind stays.
+
+        Raises the budget's error for more values than it has.
+        """
         version, kind = members.get("apiVersion"), members.get("kind")
         if version is not None and kind is not None:
             message = self._kinds.get((bytes(version), bytes(kind)))
             if message is not None:
-                self._members(message, members, DEPTH_LIMIT)
+                self._members(message, members, DEPTH_LIMIT, budget)
 
-    def _members(self, message: str, members: Members, depth: int) -> bool:
+    def _members(self, message: str, members: Members, depth: int, budget: Budget | None) -> bool:
         """Rewrite the members of one message; whether any changed."""
         changed = False
         for name, rule in self._rules_of(message).items():
             raw = members.get(name)
             if raw is None:
                 continue
-            done = self._value(rule, raw, depth - 1)
+            done = self._value(rule, raw, depth - 1, budget)
             if done is not raw:
                 members[name] = done
                 changed = True
         return changed
 
-    def _value(self, rule: _Rule, raw: msgspec.Raw, depth: int) -> msgspec.Raw:
+    def _value(
+        self, rule: _Rule, raw: msgspec.Raw, depth: int, budget: Budget | None
+    ) -> msgspec.Raw:
         """A member's value, the same object when nothing changed."""
         what, repeated, mapped, optional = rule
         plain = bytes(raw)
@@ -81,24 +90,31 @@ class GoValues:
             # Most objects have no such value anywhere: their members need not be read.
             return raw
         if not (repeated or mapped):
-            return raw if optional and first == b"n" else self._one(what, raw, depth)
+            return raw if optional and first == b"n" else self._one(what, raw, depth, budget)
+        if budget is not None:
+            # What a list or a map holds is made in one piece; each value has a comma behind it.
+            budget.spend(bytes(raw).count(b",") // AT_ONCE)
         try:
             if repeated and first == b"[":
                 items = _ITEMS.decode(raw)
-                done = [self._one(what, item, depth) for item in items]
+                done = [self._one(what, item, depth, budget) for item in items]
                 same = all(map(_is, done, items))
                 return raw if same else msgspec.Raw(msgspec.json.encode(done))
             if mapped and first == b"{":
                 entries = _MEMBERS.decode(raw)
-                found = {name: self._one(what, value, depth) for name, value in entries.items()}
+                found = {
+                    name: self._one(what, value, depth, budget) for name, value in entries.items()
+                }
                 same = all(map(_is, found.values(), entries.values()))
                 return raw if same else msgspec.Raw(msgspec.json.encode(found))
         except (msgspec.DecodeError, UnicodeDecodeError):
             pass
         return raw
 
-    def _one(self, what: Any, raw: msgspec.Raw, depth: int) -> msgspec.Raw:
+    def _one(self, what: Any, raw: msgspec.Raw, depth: int, budget: Budget | None) -> msgspec.Raw:
         """One value of a type, or one message."""
+        if budget is not None:
+            budget.spend(1)
         if isinstance(what, str):
             if not depth or bytes(raw)[:1] != b"{":
                 return raw
@@ -108,7 +124,7 @@ class GoValues:
                 return raw
             return (
                 msgspec.Raw(msgspec.json.encode(members))
-                if self._members(what, members, depth)
+                if self._members(what, members, depth, budget)
                 else raw
             )
         written = what(bytes(raw))

@@ -124,11 +124,11 @@ class Decoder:
             raise ProtobufError(f"larger than {limit} bytes as JSON")
         return written
 
-    def spell(self, object_members: Members) -> None:
+    def spell(self, object_members: Members, budget: Budget | None = None) -> None:
         """Give the values of a JSON object's members the spelling of their Go types, in place."""
         if self._go_values is None:
             self._go_values = GoValues(self._known())
-        self._go_values.apply(object_members)
+        self._go_values.apply(object_members, budget)
 
     def _known(self) -> WireTable:
         if self._table is None:

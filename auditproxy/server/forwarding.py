@@ -131,7 +131,7 @@ class RequestBody:
         self._content = exchange.request.content
         self.content_length = exchange.headers.content_length
         limit = request_copy_limit(
-            exchange.info, exchange.context.level, exchange.services.limits.request_copy
+            exchange.context, exchange.info, exchange.services.limits.request_copy
         )
         self._copy = exchange.recorder.copy_of_request(limit)
         self._complete = False

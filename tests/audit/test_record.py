@@ -17,6 +17,7 @@ from auditproxy.audit.record import (
 
 CREATE = RequestInfo(is_resource_request=True, path="/", verb="create", resource="pods")
 GET = RequestInfo(is_resource_request=True, path="/", verb="get", resource="pods", name="p")
+PATCH = RequestInfo(is_resource_request=True, path="/", verb="patch", resource="pods", name="p")
 WATCH = RequestInfo(is_resource_request=True, path="/", verb="watch", resource="pods")
 PLAIN = RequestInfo(is_resource_request=False, path="/version", verb="get")
 
@@ -52,11 +53,13 @@ def answered(begun: AuditContext, info: RequestInfo, captured: Captured) -> None
         (CREATE, Level.REQUEST, 100),
         (GET, Level.REQUEST_RESPONSE, 0),
         (PLAIN, Level.REQUEST_RESPONSE, 0),
+        (PATCH, Level.METADATA, 0),
+        (PATCH, Level.REQUEST, 100),
     ],
 )
 def test_request_copy_limit(info: RequestInfo, level: Level, limit: int) -> None:
     """Only what may be recorded is copied; at Metadata for objectRef."""
-    assert request_copy_limit(info, level, 100) == limit
+    assert request_copy_limit(context(info, level), info, 100) == limit
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,12 @@ import msgspec
 import pytest
 
 from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.audit import Stage
 from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext
+from auditproxy.audit.record import record_request
 from auditproxy.audit.redact_decoding import builtin_redactor
+from auditproxy.serializer.budget import Budget
 from tests.audit.test_record import answered, context
 
 SECRET = RequestInfo(
@@ -120,3 +123,26 @@ def test_an_issued_token_is_redacted_and_named() -> None:
     answered(begun, info, captured)
     assert b"eyJqdGki" not in bytes(begun.response_object or b"")
     assert begun.annotations["authentication.kubernetes.io/issued-credential-id"] == "JTI=abc"
+
+
+def test_secrets_among_countless_values() -> None:
+    """B8: a request of more values than are looked at for secrets is left out, and counted."""
+    info = RequestInfo(is_resource_request=True, path="/", verb="create", resource="secrets")
+    for count, kept in ((1000, True), (60_000, False)):
+        begun = context(info)
+        begun.redactor = builtin_redactor(b"k" * 16)
+        data = ",".join(f'"{number}":"eA=="' for number in range(count))
+        captured = Captured(
+            code=201,
+            request_body=b'{"kind":"Secret","metadata":{"name":"s"},"data":{%b}}' % data.encode(),
+            request_complete=True,
+            request_budget=Budget(250_000),
+        )
+        record_request(begun, info, captured)
+        event = begun.event(Stage.RESPONSE_COMPLETE, 1)
+        assert event is not None
+        assert event.object_ref is not None
+        assert event.object_ref.name == "s"
+        assert (event.request_object is not None) == kept
+        assert (captured.request_budget.reason == "nodes") != kept
+        assert ("auditproxy.io/request-object-omitted" in event.annotations) != kept

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditproxy.audit.objects import BUILTIN_TYPES
+from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.govalues import DEPTH_LIMIT, GoValues
 from auditproxy.serializer.wiretable import Field, WireTable, builtin
 
@@ -169,3 +171,19 @@ def test_any_body(body: dict[str, Any]) -> None:
     """A10: whatever stands where is no error, and doing it again changes nothing."""
     once = spelled({"kind": "Pod", "apiVersion": "v1", **body})
     assert spelled(once) == once
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"overhead": {str(number): "1" for number in range(1000)}},
+        {"containers": [{"resources": {"limits": {"a": 1}}}, *({} for _ in range(1000))]},
+        {"containers": [{"resources": {"limits": {}}} for _ in range(400)]},
+    ],
+)
+def test_values_are_counted(spec: dict[str, Any]) -> None:
+    """B1: rewriting values costs of the budget; a Pod that people write is far below it."""
+    members = _MEMBERS.decode(json.dumps(pod(**spec)).encode())
+    BUILTIN_TYPES.spell(dict(members), Budget(4000))
+    with pytest.raises(BudgetExceededError):
+        BUILTIN_TYPES.spell(members, Budget(300))

@@ -119,3 +119,21 @@ async def test_a_patch_that_carries_a_secret_away(tmp_path: Path) -> None:
         assert value.encode() in got.body
         assert value not in json.dumps(proxy.events)
         assert proxy.events[-1]["responseObject"]["metadata"]["name"] == "s"
+
+
+async def test_a_refused_patch_at_metadata(tmp_path: Path) -> None:
+    """A14: at Metadata too a patch is kept as long as its refusal may quote a secret of it."""
+    patch = json.dumps({"data": {"a": CANARY}}).encode()
+    message = f'Secret "s" is invalid: data[a]: Invalid value: "{CANARY}"'
+    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+              "message": message, "reason": "Invalid", "code": 422}  # fmt: skip
+    policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
+    kind = "Content-Type: application/merge-patch+json"
+    async with (
+        FakeUpstream(replying(answer(422, json.dumps(status).encode(), JSON.encode()))) as upstream,
+        proxy_before(upstream.port, tmp_path, policy=policy) as proxy,
+    ):
+        got = await proxy.ask(request("PATCH", f"{SECRETS}/s", kind, body=patch))
+        assert CANARY.encode() in got.body
+        assert CANARY not in json.dumps(proxy.events)
+        assert proxy.events[-1]["responseStatus"]["code"] == 422
