@@ -87,7 +87,7 @@ def open_backends(
                 clock=time.monotonic,
                 waiting=waiting,
                 stalled=lambda: log.writer.stalled,
-                probe=log.backend.probe,
+                probe=log.probe,
             )
         )
         if log.on_thread:

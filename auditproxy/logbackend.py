@@ -37,6 +37,12 @@ class OpenLog:
         """Whether nobody but the writer's thread touches the file."""
         return self.may_stall or self.mode == "batch"
 
+    def probe(self) -> str:
+        """Why a line could not be written now, asked on the event loop; "" as a rule."""
+        if self.file is None:
+            return self.backend.probe()
+        return self.file.probe(may_open=not self.on_thread)
+
     def reopen(self) -> None:
         """Open the file again; standard output stays as it is."""
         if self.file is not None:

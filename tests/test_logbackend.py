@@ -41,6 +41,24 @@ def test_reopen(tmp_path: Path) -> None:
     assert value("auditproxy_audit_log_reopened_total", {"reason": "signal"}) == 1
 
 
+def test_probe(tmp_path: Path) -> None:
+    """B7: a file is opened by a probe only where no thread has it."""
+    path = tmp_path / "audit.log"
+    for mode, fault in (("batch", ""), ("blocking-strict", "is a directory")):
+        sink = open_log(AuditLogOptions(path=str(path), mode=mode))
+        assert sink.probe() == ""
+        sink.reopen()
+        path.unlink()
+        path.mkdir()
+        assert sink.probe() == fault
+        path.rmdir()
+    assert open_log(AuditLogOptions()).probe() in (
+        "",
+        "its reader takes nothing",
+        "nobody reads it",
+    )
+
+
 @pytest.mark.parametrize("path", ["", "-"])
 def test_standard_output(path: str) -> None:
     """Without a file events go to standard output, and reopening is nothing."""

@@ -131,15 +131,20 @@ class RotatingFile:
     @property
     def may_stall(self) -> bool:
         """Whether the path leads to something with a reader, as it was opened last."""
-        return self._stream is not None and self._stream.may_stall
+        stream = self._stream
+        return stream is not None and stream.may_stall
 
-    def probe(self) -> str:
+    def probe(self, *, may_open: bool = True) -> str:
         """Why a line could not be written now; "" when nothing speaks against it.
 
-        As much as a large line has is written beside the file, namelessly.
+        As much as a large line has is written beside the file, namelessly. Without
+        ``may_open`` any thread may ask, and only a reader is looked at.
         """
-        if self._stream is not None:
-            return self._stream.probe()
+        stream = self._stream
+        if stream is not None:
+            return stream.probe()
+        if not may_open:
+            return ""
         try:
             if self._descriptor < 0:
                 self._open()

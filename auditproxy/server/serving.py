@@ -197,7 +197,8 @@ async def _speaks_tls13(accepted: socket.socket) -> bool:
     for _ in range(2):
         if more := clienthello.missing(data):
             data = await _peek(accepted, len(data) + more)
-    return clienthello.offers_tls13(data)
+    # Who has left already, as health checks that only connect do, gets nothing of his own.
+    return not data or clienthello.offers_tls13(data)
 
 
 async def _peek(accepted: socket.socket, size: int) -> bytes:

@@ -13,7 +13,12 @@ import pytest
 from auditproxy.demo.pki import create_client, create_pki
 from auditproxy.run import build
 from auditproxy.server.serving import Serving
-from auditproxy.server.serving_tls import ServingError, new_serving_context, read_key_pair
+from auditproxy.server.serving_tls import (
+    ServingContext,
+    ServingError,
+    new_serving_context,
+    read_key_pair,
+)
 from tests.conformance.client import Answer, read_answer
 from tests.fakes.options import options
 from tests.fakes.proxy import EventCollector, proxy_before, request
@@ -376,6 +381,38 @@ async def test_no_session_is_resumed(tmp_path: Path, pki: Path, version: ssl.TLS
                 assert not connection.session_reused
                 session = connection.session
         assert {event["user"]["username"] for event in proxy.events} == {"alice"}
+
+
+async def test_only_who_needs_one_has_a_context(tmp_path: Path, pki: Path) -> None:
+    """B5: TLS 1.3 and connections without a word share one context; TLS 1.2 has one each."""
+    made = 0
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        pair = read_key_pair(f"{pki}/ours/server.crt", f"{pki}/ours/server.key")
+        context = new_serving_context(pair, client_authorities=b"", minimum="VersionTLS12")
+        again = context.make_again
+
+        def count() -> ServingContext:
+            nonlocal made
+            made += 1
+            return again()
+
+        context.make_again = count
+        told: list[str] = []
+        serving = Serving(proxy.proxy.handler, context, report=told.append)
+        port = await serving.start("127.0.0.1", 0)
+        socket.create_connection(("127.0.0.1", port)).close()
+        await until(lambda: bool(told))
+        assert (await ask(port, client_tls(pki), "admin-token")).status == 200
+        assert made == 0
+        old = client_tls(pki)
+        old.maximum_version = ssl.TLSVersion.TLSv1_2
+        for count_made in (1, 2):
+            assert (await ask(port, old, "admin-token")).status == 200
+            assert made == count_made
+        await serving.close(1.0)
 
 
 @pytest.mark.parametrize("cut", [1, 3, 5, 100])
