@@ -18,6 +18,7 @@ from auditproxy.server.clientserver import ClientServer
 from auditproxy.server.connection import ClientConnection
 from auditproxy.server.connectionlimits import ConnectionLimits, Lease
 from auditproxy.server.handler import Handler
+from auditproxy.server.handshake import ACCEPTED, handshake_fault
 from auditproxy.server.serving_tls import ServingError
 
 HANDSHAKE_TIMEOUT = 10.0
@@ -182,6 +183,7 @@ class Serving:
         def connection() -> ClientConnection:
             return self.server(on_lost=lease.release, told_address=told)
 
+        ACCEPTED.set(accepted)
         try:
             if self.tls is None:
                 await loop.connect_accepted_socket(connection, accepted)
@@ -197,8 +199,7 @@ class Serving:
             accepted.close()
             lease.release()
             self.handler.services.metrics.tls_handshake_error()
-            reason = getattr(error, "reason", None) or type(error).__name__
-            self._report(f"TLS handshake error from {address}: {reason}")
+            self._report(f"TLS handshake error from {address}: {handshake_fault(error, self.tls)}")
 
     def _unparsed(self, code: int, why: str) -> None:
         """Count and tell bytes that were no request; no event can be written for them."""

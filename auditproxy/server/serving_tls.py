@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from auditproxy.server.handshake import ServingContext
 from auditproxy.server.pemfiles import load_pair
 
 TLS_VERSIONS = {
@@ -60,7 +61,7 @@ def new_serving_context(
     off: a resumed session would carry a client certificate past a change of the
     authorities, and client-go does not resume anyway.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = ServingContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = TLS_VERSIONS[minimum]
     context.set_alpn_protocols(["http/1.1"])
     context.num_tickets = 0
@@ -71,6 +72,7 @@ def new_serving_context(
         load_pair(context, pair.certificate, pair.private_key)
         if client_authorities:
             _load_authorities(context, client_authorities)
+            context.name_authorities()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise ServingError(f"the serving TLS settings cannot be used: {why}") from None
