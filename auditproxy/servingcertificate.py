@@ -8,9 +8,9 @@ from pathlib import Path
 from auditproxy.files import Files
 from auditproxy.options import Options
 from auditproxy.server.certificates import ensure_self_signed, existing_self_signed
+from auditproxy.server.handshake import ServingContext
 from auditproxy.server.serving_tls import (
     KeyPair,
-    ServingContext,
     new_serving_context,
     read_key_pair,
 )

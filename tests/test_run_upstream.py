@@ -170,3 +170,12 @@ async def test_token_users_while_our_credential_is_refused(tmp_path: Path) -> No
             answered = await proxy.ask(request(token="known-to-the-upstream-only"))
             assert answered.status == 503
             assert b"credential of the proxy itself" in answered.body
+
+
+async def test_tokens_that_cannot_be_reviewed(tmp_path: Path) -> None:
+    """C2: an upstream that cannot be asked about a token is told and counted by its cause."""
+    (port,) = free_ports(1)
+    async with proxy_before(port, tmp_path, authentication_token_review=True) as proxy:
+        answered = await proxy.ask(request(token="known-to-the-upstream-only"))
+        assert answered.status == 401
+        assert proxy.metric("auditproxy_upstream_failures_total", cause="connection-refused") == 1

@@ -28,6 +28,7 @@ from auditproxy.authorization.impersonation import (
 )
 from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.server.answering import answer, answer_crash
+from auditproxy.server.apiclient import ReviewError
 from auditproxy.server.clientrequest import ClientRequest
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.forwarding import forward
@@ -126,6 +127,10 @@ class Handler:
             identity = await exchange.services.authenticator.authenticate(asked)
         except AuthenticationError as error:
             self.services.authentication_failed(str(error), exchange.facts.remote)
+            for each in (error, error.__cause__):
+                if isinstance(each, ReviewError) and each.failure is not None:
+                    # The upstream could not be asked about the token.
+                    self.services.watch.failed(each.failure)
             identity = None
         exchange.context.track("authentication", exchange.now() - started)
         if identity is None:

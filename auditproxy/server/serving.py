@@ -18,9 +18,10 @@ from auditproxy.server.clientserver import ClientServer
 from auditproxy.server.connection import ClientConnection
 from auditproxy.server.connectionlimits import ConnectionLimits, Lease
 from auditproxy.server.handler import Handler
+from auditproxy.server.handshake import ACCEPTED, ServingContext, handshake_fault
 from auditproxy.server.listener import BACKLOG, Listener, fault_text, fault_word
 from auditproxy.server.plaintext import refuse_plaintext
-from auditproxy.server.serving_tls import ServingContext, ServingError
+from auditproxy.server.serving_tls import ServingError
 
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds for a TLS handshake."""
@@ -135,6 +136,7 @@ class Serving:
         def connection() -> ClientConnection:
             return self.server(on_lost=lease.release, told_address=told)
 
+        ACCEPTED.set(accepted)
         try:
             if self.tls is None:
                 await loop.connect_accepted_socket(connection, accepted)
@@ -155,8 +157,7 @@ class Serving:
             accepted.close()
             lease.release()
             self.handler.services.metrics.tls_handshake_error()
-            reason = getattr(error, "reason", None) or type(error).__name__
-            self._report(f"TLS handshake error from {address}: {reason}")
+            self._report(f"TLS handshake error from {address}: {handshake_fault(error, self.tls)}")
 
     def _unparsed(self, code: int, why: str) -> None:
         """Count and tell bytes that were no request; no event can be written for them."""

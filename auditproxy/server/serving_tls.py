@@ -1,12 +1,12 @@
 """The TLS side of the listener: its certificate, and whose client certificates it asks for."""
 
 import ssl
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography import x509
 
+from auditproxy.server.handshake import ServingContext
 from auditproxy.server.pemfiles import load_pair
 
 TLS_VERSIONS = {
@@ -51,17 +51,6 @@ def certificate_end(pair: KeyPair) -> float | None:
         return None
 
 
-class ServingContext(ssl.SSLContext):
-    """TLS settings that can be made once more.
-
-    OpenSSL remembers the sessions of TLS 1.2 in their context and lets clients resume them by
-    their ids; Python cannot turn that off. A context that serves one connection has nothing to
-    resume. TLS 1.3 resumes by tickets only, and those are off.
-    """
-
-    make_again: Callable[[], "ServingContext"]
-
-
 def new_serving_context(
     pair: KeyPair, *, client_authorities: bytes, minimum: str
 ) -> ServingContext:
@@ -86,6 +75,7 @@ def new_serving_context(
         load_pair(context, pair.certificate, pair.private_key)
         if client_authorities:
             _load_authorities(context, client_authorities)
+            context.name_authorities()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise ServingError(f"the serving TLS settings cannot be used: {why}") from None
