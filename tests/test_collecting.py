@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from auditproxy.options import AuditWebhookOptions
 from tests.fakes.proxy import proxy_before, request
 from tests.fakes.upstream import FakeUpstream, answer, replying
 from tests.tailing import Tail
@@ -319,3 +320,15 @@ class TestFluentBit:
             events = [json.loads(await records.readline()) for _ in range(2)]
         found = [(event["auditID"], event["stage"]) for event in events]
         assert found == [(one, "RequestReceived") for one in ids]
+
+
+def test_how_late_alerts_are() -> None:
+    """D: where alerts are described, the webhook's wait is, with its defaults, and a shorter one."""
+    text = (Path(__file__).parent.parent / "docs" / "collecting.md").read_text(encoding="utf-8")
+    _, _, falco = text.partition("\n## Falco\n")
+    defaults = AuditWebhookOptions()
+    seconds = defaults.batch_max_wait // 1_000_000_000
+    assert f"An alert is up to {seconds} seconds late at the defaults" in falco
+    assert f"`--audit-webhook-batch-max-wait={seconds}s`" in falco
+    assert f"`--audit-webhook-batch-max-size={defaults.batch_max_size}`" in falco
+    assert "`--audit-webhook-batch-max-wait=1s`" in falco

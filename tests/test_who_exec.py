@@ -120,7 +120,9 @@ def test_nothing_steers_the_terminal(tmp_path: Path) -> None:
     assert (user, command) == ("?]0;x?", "?[2J?1m")
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Cc",))), max_size=5))
 def test_any_command_is_decoded(tmp_path: Path, command: list[str]) -> None:
     """D: %XX and plus signs become the text that was typed."""

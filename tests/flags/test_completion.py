@@ -83,6 +83,41 @@ def test_the_shell_reads_it(shell: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def run_in(shell: list[str], script: str) -> list[str]:
+    """What a shell prints that has read the script for it; nothing may go wrong."""
+    done = subprocess.run(
+        [*shell, "-c", script], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+@pytest.mark.skipif("fish" not in INSTALLED, reason="there is no fish")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("auditproxy serve --audit-log-pa", ["--audit-log-path"]),
+        ("auditproxy comp", ["completion"]),
+        ("auditproxy completion z", ["zsh"]),
+        ("auditproxy demo --ra", ["--raw-json"]),
+    ],
+)
+def test_fish(line: str, expected: list[str]) -> None:
+    """D: fish offers the same."""
+    offers = run_in(
+        ["fish", "--no-config"], f"{completion('fish', COMMANDS)}\ncomplete -C {shlex.quote(line)}"
+    )
+    assert [offer.split("\t")[0] for offer in offers] == expected
+
+
+@pytest.mark.skipif("zsh" not in INSTALLED, reason="there is no zsh")
+def test_zsh() -> None:
+    """D: zsh completes the command with our function."""
+    start = "autoload -U compinit; compinit -u -D\n"
+    script = f"{start}{completion('zsh', COMMANDS)}\nprint $_comps[auditproxy]"
+    assert run_in(["zsh", "-f"], script) == ["_auditproxy"]
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_everything_is_in_it(shell: str) -> None:
     """D: every command and every flag."""
