@@ -8,8 +8,8 @@ import msgspec
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.status import Status
 from auditproxy.audit.bodies import base_type
-from auditproxy.audit.objects import PROTOBUF, is_authorization_denial
-from auditproxy.serializer import protobuf
+from auditproxy.audit.objects import CBOR, PROTOBUF, YAML, is_authorization_denial
+from auditproxy.serializer import cbor, protobuf, yaml
 from auditproxy.serializer.errors import SerializationError
 
 DECISION = "authorization.k8s.io/decision"
@@ -90,10 +90,13 @@ def issues_credential(info: RequestInfo) -> bool:
 def issued_credential(content_type: str, body: bytes) -> Annotations:
     """The id of the token that a TokenRequest's answer holds; the token itself goes nowhere."""
     try:
-        if base_type(content_type) == PROTOBUF:
+        media_type = base_type(content_type)
+        if media_type == PROTOBUF:
             # TokenRequest: 3 status, TokenRequestStatus: 1 token.
             token = protobuf.string_at(protobuf.envelope(body).raw, (3, 1))
         else:
+            if media_type in (YAML, CBOR):
+                body = yaml.to_json(body) if media_type == YAML else cbor.to_json(body)
             token = msgspec.json.decode(body, type=_TokenRequest).status.token
         payload = token.split(".")[1]
         claims = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
