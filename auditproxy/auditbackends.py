@@ -20,6 +20,7 @@ from auditproxy.audit.throttle import TokenBucket
 from auditproxy.backends.buffered import BatchConfig, BufferedBackend
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.modes import Awaited, IgnoreErrors
+from auditproxy.backends.sinkstate import SinkState
 from auditproxy.backends.truncate import TruncateBackend
 from auditproxy.backends.union import union
 from auditproxy.backends.webhook_client import WebhookTarget
@@ -34,14 +35,16 @@ LOG_ALONG = 256
 """Events that the log takes in one go when they wait already."""
 
 Report = Callable[[str], None]
+Waiting = Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True)
 class AuditSink:
-    """Where events go, and how the log file is opened again."""
+    """Where events go, how the log file is opened again, and how each backend fares."""
 
     backend: Backend
     reopen: Callable[[], None]
+    states: tuple[SinkState, ...] = ()
 
 
 def open_backends(
@@ -60,12 +63,12 @@ def open_backends(
     output. ``webhook`` replaces the one of the options, for tests.
     """
     backends: list[Backend] = []
+    states: list[SinkState] = []
     webhook_losses = Losses("webhook", metrics, report, time.monotonic)
     if webhook is None and target is not None:
         webhook = open_webhook(
             target,
             initial_backoff=options.audit_webhook.initial_backoff,
-            metrics=metrics,
             losses=webhook_losses,
         )
     reopen = _nothing
@@ -75,39 +78,78 @@ def open_backends(
             options.audit_log, metrics, losses, operatorlog.limited(report, time.monotonic)
         )
         reopen = log.reopen
-        backends.append(_log(options.audit_log, log, metrics, losses))
-        if options.audit_log.mode == "batch":
+        backend, waiting = _log(options.audit_log, log, metrics, losses)
+        backends.append(backend)
+        states.append(
+            SinkState(
+                losses,
+                mode=options.audit_log.mode,
+                clock=time.monotonic,
+                waiting=waiting,
+                stalled=lambda: log.writer.stalled,
+                probe=log.backend.probe,
+            )
+        )
+        if log.on_thread:
             # The file belongs to the writer's thread.
             reopen = log.reopen_on_writer
     if webhook is not None:
-        backends.append(_webhook(options.audit_webhook, webhook, metrics, webhook_losses))
-    return AuditSink(union(tuple(backends)), reopen)
+        backend, waiting = _webhook(options.audit_webhook, webhook, metrics, webhook_losses)
+        backends.append(backend)
+        states.append(
+            SinkState(
+                webhook_losses,
+                mode=options.audit_webhook.mode,
+                clock=time.monotonic,
+                waiting=waiting,
+            )
+        )
+    for state in states:
+        metrics.sink(state.backend, state.is_well, state.stalled)
+    return AuditSink(union(tuple(backends)), reopen, tuple(states))
 
 
 def _nothing() -> None:
     """There is no file to open again."""
 
 
-def _log(options: BackendOptions, log: OpenLog, metrics: Metrics, losses: Losses) -> Backend:
-    backend: Backend = log.backend
+def _none() -> int:
+    """Nothing waits: each event is written before its request goes on."""
+    return 0
+
+
+def _log(
+    options: BackendOptions, log: OpenLog, metrics: Metrics, losses: Losses
+) -> tuple[Backend, Waiting]:
     if options.mode == "batch":
-        backend = _buffered(options, log.writer, metrics, losses, in_order=True)
-    elif options.mode == "blocking":
-        backend = IgnoreErrors(backend)
-    return _truncated(options, backend, losses)
+        backend, waiting = _buffered(options, log.writer, metrics, losses, in_order=True)
+    elif log.may_stall:
+        # A reader who does not read keeps requests waiting, and not the process.
+        backend, waiting = _awaited(options, log.writer, metrics, losses)
+    else:
+        backend, waiting = log.backend, _none
+        if options.mode == "blocking":
+            backend = IgnoreErrors(backend)
+    return _truncated(options, backend, losses), waiting
 
 
 def _webhook(
     options: BackendOptions, webhook: Deliverer, metrics: Metrics, losses: Losses
-) -> Backend:
-    backend: Backend
+) -> tuple[Backend, Waiting]:
     if options.mode == "batch":
-        backend = _buffered(options, webhook, metrics, losses, in_order=False)
+        backend, waiting = _buffered(options, webhook, metrics, losses, in_order=False)
     else:
-        awaited = Awaited(webhook, losses)
-        metrics.buffer("webhook", awaited.maximum, lambda: awaited.waiting)
-        backend = IgnoreErrors(awaited) if options.mode == "blocking" else awaited
-    return _truncated(options, backend, losses)
+        backend, waiting = _awaited(options, webhook, metrics, losses)
+    return _truncated(options, backend, losses), waiting
+
+
+def _awaited(
+    options: BackendOptions, deliverer: Deliverer, metrics: Metrics, losses: Losses
+) -> tuple[Backend, Waiting]:
+    awaited = Awaited(deliverer, losses)
+    metrics.buffer(losses.backend, awaited.maximum, lambda: awaited.waiting)
+    backend = IgnoreErrors(awaited) if options.mode == "blocking" else awaited
+    return backend, lambda: awaited.waiting
 
 
 def _truncated(options: BackendOptions, backend: Backend, losses: Losses) -> Backend:
@@ -128,7 +170,7 @@ def _buffered(
     losses: Losses,
     *,
     in_order: bool,
-) -> Backend:
+) -> tuple[Backend, Waiting]:
     bucket = None
     if options.batch_throttle_enable:
         bucket = TokenBucket(options.batch_throttle_qps, options.batch_throttle_burst)
@@ -143,4 +185,4 @@ def _buffered(
     )
     buffered = BufferedBackend(deliverer, config, losses, clock=time.monotonic, sleep=asyncio.sleep)
     metrics.buffer(losses.backend, options.batch_buffer_size, lambda: buffered.waiting)
-    return buffered
+    return buffered, lambda: buffered.waiting

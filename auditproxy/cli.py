@@ -12,57 +12,47 @@ that help and version answer at once.
 import asyncio
 import os
 import sys
-import textwrap
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from auditproxy import __version__
 from auditproxy.apis.status import go_quote
+from auditproxy.certs_command import EXAMPLES as CERTS_EXAMPLES
+from auditproxy.certs_command import FLAGS as CERTS_FLAGS
+from auditproxy.certs_command import CertsError, make_certs
 from auditproxy.configuration import load_configuration
-from auditproxy.flags.pflag import BOOL, HELP, LIST, STRING, Flag, Parsed, closest, help_text, parse
+from auditproxy.flags.command import Command
+from auditproxy.flags.completion import SHELLS, completion
+from auditproxy.flags.help import command_help, overview
+from auditproxy.flags.pflag import BOOL, HELP, STRING, Flag, Parsed, closest, parse
+from auditproxy.flags.serve import COMMON as SERVE_COMMON
+from auditproxy.flags.serve import EXAMPLES as SERVE_EXAMPLES
 from auditproxy.flags.serve import FLAGS as SERVE_FLAGS
 from auditproxy.flags.serve import files_only, options_from
+from auditproxy.kubeconfig_command import EXAMPLES as KUBECONFIG_EXAMPLES
 from auditproxy.kubeconfig_command import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.kubeconfig_command import KubeconfigError, make_kubeconfig
 from auditproxy.options import Options, validate
+from auditproxy.standardstreams import nobody_reads, one_line, refusal
 
 OK = 0
 FAILURE = 1
 CONFIGURATION = 2
 
 DEMO_FLAGS = (
-    Flag("once", BOOL, False, "Make the demo's requests, show their events and exit."),
-    Flag("raw-json", BOOL, False, "Show events as they are written, one JSON object a line."),
+    Flag("once", BOOL, False, "Send a fixed set of requests, show their events and exit."),
+    Flag("raw-json", BOOL, False, "Print events as written, one JSON object a line, and no more."),
     Flag(
         "dir",
         STRING,
         "",
-        "Folder for certificates, kubeconfig and events. Empty means a temporary one.",
+        "New or empty folder for certificates, kubeconfig and events, which is kept. Empty means a "
+        "temporary one, which is removed.",
     ),
     HELP,
 )
 """Every flag of ``auditproxy demo``."""
-
-CERTS_FLAGS = (
-    Flag("dir", STRING, "auditproxy-certs", "Folder in which keys and certificates are made."),
-    Flag(
-        "host",
-        LIST,
-        ("localhost", "127.0.0.1", "::1"),
-        "Names and IP addresses of the proxy, for its serving certificate.",
-    ),
-    Flag(
-        "client",
-        LIST,
-        (),
-        "Client certificates to make, each as USER or USER=GROUP+GROUP; in a folder that has its "
-        "authority already, only these are made.",
-    ),
-    HELP,
-)
-"""Every flag of ``auditproxy certs``."""
 
 
 class Runner(Protocol):
@@ -79,19 +69,9 @@ class Runner(Protocol):
         """Run the proxy until a signal; the exit code."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One subcommand; ``run`` takes its parsed command line and gives the exit code."""
-
-    name: str
-    summary: str
-    flags: tuple[Flag, ...]
-    run: Callable[[Parsed], int]
-
-
 def commands(load_runner: Callable[[], Runner]) -> tuple[Command, ...]:
     """Every subcommand, in the order of help."""
-    return (
+    table: list[Command] = [
         Command(
             "serve",
             "Run the proxy: authenticate clients, forward their requests to the kube-apiserver "
@@ -99,20 +79,28 @@ def commands(load_runner: Callable[[], Runner]) -> tuple[Command, ...]:
             "self-signed certificate, a built-in policy and standard output.",
             SERVE_FLAGS,
             lambda parsed: _serve(parsed, load_runner),
+            SERVE_EXAMPLES,
+            SERVE_COMMON,
         ),
         Command(
             "demo",
             "Run the proxy before an embedded API server, with generated certificates, and show "
-            "the events of a few requests.",
+            "each request that you make with kubectl.",
             DEMO_FLAGS,
             _demo,
+            (
+                ("Until Ctrl-C; it shows what to type in another terminal.", "auditproxy demo"),
+                ("The events themselves.", "auditproxy demo --raw-json | jq ."),
+                ("A self-test that exits.", "auditproxy demo --once"),
+            ),
         ),
         Command(
             "certs",
-            "Make a public key infrastructure for development: an authority, a serving "
-            "certificate and client certificates.",
+            "Make certificates for development: an authority, a serving certificate and client "
+            "certificates. In a folder that has them, add host names or clients.",
             CERTS_FLAGS,
             _certs,
+            CERTS_EXAMPLES,
         ),
         Command(
             "kubeconfig",
@@ -120,9 +108,29 @@ def commands(load_runner: Callable[[], Runner]) -> tuple[Command, ...]:
             "the secrets of that user: keep it to yourself.",
             KUBECONFIG_FLAGS,
             _kubeconfig,
+            KUBECONFIG_EXAMPLES,
         ),
-        Command("version", "Print the version.", (HELP,), _version),
-    )
+        Command(
+            "completion",
+            "Print a script that completes commands and flags in a shell.",
+            (HELP,),
+            lambda parsed: _completion(parsed, table),
+            (
+                ("In ~/.bashrc.", "source <(auditproxy completion bash)"),
+                ("In ~/.zshrc, after compinit.", "source <(auditproxy completion zsh)"),
+                ("In config.fish.", "auditproxy completion fish | source"),
+            ),
+            words=SHELLS,
+        ),
+        Command(
+            "version",
+            "Print the version.",
+            (HELP,),
+            _version,
+            (("Of auditproxy and of Python.", "auditproxy version"),),
+        ),
+    ]
+    return tuple(table)
 
 
 def main(
@@ -133,15 +141,16 @@ def main(
     ``load_runner`` replaces run.py in tests.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    table = {command.name: command for command in commands(load_runner or _load_runner)}
+    known = commands(load_runner or _load_runner)
+    table = {command.name: command for command in known}
     if not words:
-        sys.stderr.write(_overview(table))
+        sys.stderr.write(overview(known))
         return CONFIGURATION
     name, *rest = words
     if name == "help" and rest:
-        name, rest = rest[0], ["--help"]
+        name, rest = rest[0], ["--help", *rest[1:]]
     if name in ("-h", "--help", "help"):
-        return _print(_overview(table))
+        return _print(overview(known))
     if name == "--version":
         name = "version"
     command = table.get(name)
@@ -149,18 +158,19 @@ def main(
         return _refuse((_unknown_command(name, table),))
     parsed = parse(rest, command.flags)
     if parsed.wants_help:
-        return _print(_help(command))
-    if parsed.arguments:
+        return _help(command, parsed)
+    if parsed.arguments and not command.words:
         parsed = _with_fault(parsed, _unwanted_arguments(command, parsed.arguments))
     try:
         return command.run(parsed)
     except KeyboardInterrupt:
         return FAILURE
     except BrokenPipeError:
-        return _nobody_reads()
+        nobody_reads()
+        return FAILURE
     except OSError as error:
         # Whatever the system refuses, a folder or a port: it names it, and is no fault of ours.
-        sys.stderr.write(f"auditproxy: error: {_one_line(_refusal(error))}\n")
+        sys.stderr.write(f"auditproxy: error: {one_line(refusal(error))}\n")
         return FAILURE
 
 
@@ -217,28 +227,15 @@ def _demo(parsed: Parsed) -> int:
 def _certs(parsed: Parsed) -> int:
     if parsed.faults:
         return _refuse(parsed.faults)
-    settings = {flag.name: parsed.values.get(flag.name, flag.default) for flag in CERTS_FLAGS}
-    if not settings["dir"]:
-        return _refuse(("--dir is empty; name the folder in which certificates are made",))
-    from auditproxy.demo.pki import PkiError, create_client, create_pki
+    from auditproxy.demo.pki import PkiError
 
-    directory = Path(settings["dir"])
-    clients = [client.partition("=") for client in settings["client"]]
     try:
-        if not (clients and (directory / "ca.crt").exists()):
-            create_pki(directory, server_names=tuple(settings["host"]))
-        for user, _, groups in clients:
-            create_client(directory, user, tuple(group for group in groups.split("+") if group))
+        return _print(make_certs(parsed.values))
+    except CertsError as error:
+        return _refuse((str(error),))
     except PkiError as error:
-        sys.stderr.write(f"auditproxy: error: {error}\n")
+        sys.stderr.write(f"auditproxy: error: {one_line(str(error))}\n")
         return FAILURE
-    except OSError as error:
-        sys.stderr.write(
-            f"auditproxy: error: --dir {directory} cannot be written: {error.strerror}; "
-            "choose another folder\n"
-        )
-        return FAILURE
-    return _print("".join(f"{path}\n" for path in sorted(directory.iterdir())))
 
 
 def _kubeconfig(parsed: Parsed) -> int:
@@ -249,8 +246,26 @@ def _kubeconfig(parsed: Parsed) -> int:
     except KubeconfigError as error:
         return _refuse((str(error),))
     for warning in made.warnings:
-        sys.stderr.write(f"auditproxy: warning: {_one_line(warning)}\n")
+        sys.stderr.write(f"auditproxy: warning: {one_line(warning)}\n")
     return _print(made.text)
+
+
+def _completion(parsed: Parsed, table: Sequence[Command]) -> int:
+    faults = list(parsed.faults)
+    if not faults and (len(parsed.arguments) != 1 or parsed.arguments[0] not in SHELLS):
+        faults.append(f"auditproxy completion takes one argument, one of {', '.join(SHELLS)}")
+    return _refuse(faults) if faults else _print(completion(parsed.arguments[0], table))
+
+
+def _help(command: Command, parsed: Parsed) -> int:
+    topic = parsed.help_topic
+    if not topic and len(parsed.arguments) == 1 and parsed.arguments[0] not in command.words:
+        # --help audit is --help=audit.
+        topic = parsed.arguments[0]
+    try:
+        return _print(command_help(command, topic))
+    except ValueError as error:
+        return _refuse((str(error),))
 
 
 def _version(parsed: Parsed) -> int:
@@ -297,65 +312,19 @@ def _unknown_command(name: str, table: Mapping[str, Command]) -> str:
     return f'unknown command {go_quote(name)} for "auditproxy"; {fix}'
 
 
-def _overview(table: Mapping[str, Command]) -> str:
-    lines = [
-        "auditproxy is an authenticating reverse proxy in front of kube-apiserver that writes",
-        "kube-apiserver's own audit trail.",
-        "",
-        "Usage:",
-        "  auditproxy COMMAND [flags]",
-        "",
-        "Commands:",
-    ]
-    for command in table.values():
-        first_sentence = command.summary.partition(". ")[0].rstrip(".")
-        lines += textwrap.wrap(
-            first_sentence,
-            width=88,
-            initial_indent=f"  {command.name:<12}",
-            subsequent_indent=" " * 14,
-            break_on_hyphens=False,
-        )
-    lines += ["", "auditproxy COMMAND --help says more of one command.", ""]
-    return "\n".join(lines)
-
-
-def _help(command: Command) -> str:
-    summary = textwrap.fill(command.summary, width=88, break_on_hyphens=False)
-    return f"{summary}\n\nUsage:\n  auditproxy {command.name} [flags]\n\n{help_text(command.flags)}"
-
-
 def _print(text: str) -> int:
     """Write to standard output; a reader that has gone away is no failure of ours."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        return _nobody_reads()
+        nobody_reads()
+        return FAILURE
     return OK
-
-
-def _nobody_reads() -> int:
-    """The reader of standard output has gone away, as ``head`` does: end without a word."""
-    # Python would flush again at exit and complain.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return FAILURE
-
-
-def _refusal(error: OSError) -> str:
-    """What the system refused, with the file where it names one."""
-    why = error.strerror or str(error) or type(error).__name__
-    return f"{error.filename} cannot be used: {why}" if error.filename else why
 
 
 def _refuse(faults: Sequence[str]) -> int:
     """Write each fault on a line of its own; the exit code for unusable settings."""
     for fault in faults:
-        sys.stderr.write(f"auditproxy: error: {_one_line(fault)}\n")
+        sys.stderr.write(f"auditproxy: error: {one_line(fault)}\n")
     return CONFIGURATION
-
-
-def _one_line(text: str) -> str:
-    """The text without line breaks, terminal sequences and characters that cannot be written."""
-    joined = " ".join(text.split())
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in joined)

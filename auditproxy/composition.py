@@ -217,6 +217,26 @@ def capture_room(
     return room
 
 
+def describe_authentication(options: Options, files: Files) -> str:
+    """Which credentials of clients are recognised, in the order in which they are looked at."""
+    authentication = options.authentication
+    ways = (
+        ("front proxies (--requestheader-client-ca-file)", files.front_proxy_authorities),
+        ("client certificates (--client-ca-file)", files.client_authorities),
+        ("static tokens (--token-auth-file)", files.token_file),
+        (
+            "service account tokens (--service-account-issuer)",
+            authentication.service_account_issuer,
+        ),
+        ("tokens of issuers", files.trusted.issuers),
+        ("tokens that the webhook knows", files.token_webhook),
+        ("tokens that the API server knows", authentication.token_review),
+    )
+    known = [name for name, there in ways if there]
+    rest = "anonymous" if anonymous_authenticator(options, files) else "refused"
+    return f"clients are recognised by {', '.join(known) or 'nothing'}; others are {rest}"
+
+
 def anonymous_authenticator(options: Options, files: Files) -> AnonymousAuthenticator | None:
     """The authenticator of requests without credentials, None where there are none."""
     anonymous = files.trusted.anonymous

@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 from auditproxy.apis.status import go_quote
-from auditproxy.flags.pflag import BOOL, BYTES, DURATION, FLOAT, INT, LIST, closest
+from auditproxy.flags.pflag import BOOL, BYTES, FLOAT, INT, LIST, closest
 from auditproxy.flags.serve import SETTINGS
 from auditproxy.flags.settings import Setting
 
@@ -63,7 +63,7 @@ def load_configuration(path: str) -> Configuration:
         reason = getattr(error, "strerror", None) or "no path can have a zero byte"
         return Configuration({}, (f"--config {path} cannot be read: {reason}; correct the path",))
     if len(raw) > MAXIMUM_SIZE:
-        fault = f"--config {path} is larger than 1 MiB: it is no configuration of auditproxy"
+        fault = f"--config {path} is larger than 1 MiB, so not a configuration of auditproxy"
         return Configuration({}, (fault,))
     try:
         text = raw.decode("utf-8")
@@ -99,7 +99,7 @@ class _Reader:
 
     def read(self, root: yaml.Node | None) -> None:
         if not isinstance(root, yaml.MappingNode):
-            what = "empty" if root is None else "no mapping"
+            what = "empty" if root is None else "not a mapping"
             header = " and ".join(f"{key}: {value}" for key, value in _HEADER.items())
             self.faults.append(f"{self.path}: the file is {what}; begin with {header}")
             return
@@ -143,7 +143,9 @@ class _Reader:
         if node.tag == "tag:yaml.org,2002:null":
             return
         if not isinstance(node, yaml.MappingNode):
-            self._fault(node, group, f"{_description(node)} is no mapping; write key: value below")
+            self._fault(
+                node, group, f"{_description(node)} is not a mapping; write key: value below it"
+            )
             return
         for key, key_node, value in self._entries(node, group):
             setting = _GROUPS[group].get(key)
@@ -192,12 +194,12 @@ def _read_value(setting: Setting, node: yaml.Node) -> Any:
     tag = node.tag if isinstance(node, yaml.ScalarNode) else ""
     if kind is BOOL:
         if tag != "tag:yaml.org,2002:bool":
-            raise ValueError(f"{_description(node)} is no boolean; write true or false")
+            raise ValueError(f"{_description(node)} is not a boolean; write true or false")
         return node.value.lower() in ("true", "yes", "on")
     if kind is INT or (kind is BYTES and tag == "tag:yaml.org,2002:int"):
         if tag != "tag:yaml.org,2002:int" or not _DECIMAL.fullmatch(node.value):
             raise ValueError(
-                f"{_description(node)} is no whole number; "
+                f"{_description(node)} is not a whole number; "
                 f"write one without quotes, as {setting.flag.default}"
             )
         return kind.parse(node.value)
@@ -207,21 +209,22 @@ def _read_value(setting: Setting, node: yaml.Node) -> Any:
         return _read_list(node)
     if tag != "tag:yaml.org,2002:str":
         fix = "write it in quotes" if tag else "write one value in quotes"
-        raise ValueError(f"{_description(node)} is no text; {fix}")
+        raise ValueError(f"{_description(node)} is not text; {fix}")
     try:
         return kind.parse(node.value)
     except ValueError as error:
-        example = f'; write it as "{setting.flag.shown_default}"' if kind is DURATION else ""
-        raise ValueError(f"{error}{example}") from None
+        raise ValueError(f"{go_quote(node.value)} is {error}") from None
 
 
 def _read_list(node: yaml.Node) -> tuple[str, ...]:
     """A list of texts; nothing in them is split, unlike on the command line."""
     if not isinstance(node, yaml.SequenceNode):
-        raise ValueError(f"{_description(node)} is no list; write one item a line, each after -")
+        raise ValueError(
+            f"{_description(node)} is not a list; write one item per line, each after -"
+        )
     for item in node.value:
         if item.tag != "tag:yaml.org,2002:str":
-            raise ValueError(f"{_description(item)} is no text; write each item in quotes")
+            raise ValueError(f"{_description(item)} is not text; write each item in quotes")
     return tuple(str(item.value) for item in node.value)
 
 

@@ -54,6 +54,8 @@ class Files:
     audit_webhook: WebhookTarget | None = None
     warnings: tuple[str, ...] = ()
     """Start-up lines of what is used and is probably not meant so."""
+    misspelt: tuple[str, ...] = ()
+    """Those of a policy's fields that no policy has."""
 
 
 class FilesError(Exception):
@@ -69,7 +71,8 @@ def read_files(options: Options) -> Files:
     faults: list[str] = []
     notes: list[str] = []
     warnings: list[str] = []
-    policy = read_policy(options, faults, notes, warnings)
+    misspelt: list[str] = []
+    policy = read_policy(options, faults, notes, misspelt)
     token_file = read_token_file(options.authentication.token_auth_file, faults, notes)
     upstream = read_upstream(options, faults, notes)
     types = read_types(options.audit.protobuf_tables, faults)
@@ -89,30 +92,33 @@ def read_files(options: Options) -> Files:
         faults,
     )
     faults += overlap_faults(options, client_authorities, front_proxy_authorities)
+    if upstream and upstream.by_certificate and not (client_ca or _passes_through(options)):
+        warnings.append(
+            f"{upstream.source} has a client certificate, but without --client-ca-file clients "
+            "that show one are anonymous: give it the authority that signed theirs; for kind, "
+            "minikube and kubeadm that is the certificate-authority of this very kubeconfig"
+        )
     if front_proxy_authorities and not options.authentication.requestheader_username_headers:
         notes.append(
             "--requestheader-client-ca-file without --requestheader-username-headers: no header "
             "names a user; give X-Remote-User"
         )
-    if client_ca and options.upstream.upstream_identity == "passthrough":
+    if client_ca and _passes_through(options):
         notes.append(
             "--client-ca-file with --upstream-identity=passthrough: clients known by certificate "
             "are refused, because their certificate cannot be passed through"
         )
-    if front_proxy_authorities and options.upstream.upstream_identity == "passthrough":
+    if front_proxy_authorities and _passes_through(options):
         notes.append(
             "--requestheader-client-ca-file with --upstream-identity=passthrough: clients named by "
             "a front proxy are refused, because they have no token that could be passed through"
         )
-    if (
-        options.authentication.token_auth_file
-        and options.upstream.upstream_identity == "passthrough"
-    ):
+    if options.authentication.token_auth_file and _passes_through(options):
         notes.append(
             "--token-auth-file with --upstream-identity=passthrough: its tokens are passed to the "
             "upstream, which must know them too"
         )
-    if token_webhook is not None and options.upstream.upstream_identity == "passthrough":
+    if token_webhook is not None and _passes_through(options):
         notes.append(
             f"--{TOKEN_WEBHOOK} with --upstream-identity=passthrough: tokens that the webhook "
             "knows are passed to the upstream, which must know them too"
@@ -133,8 +139,13 @@ def read_files(options: Options) -> Files:
         trusted,
         captures,
         audit_webhook,
-        tuple(warnings),
+        (*misspelt, *warnings),
+        tuple(misspelt),
     )
+
+
+def _passes_through(options: Options) -> bool:
+    return options.upstream.upstream_identity == "passthrough"
 
 
 def read_types(paths: tuple[str, ...], faults: list[str]) -> Decoder:
@@ -194,9 +205,9 @@ def overlap_faults(
 
 
 def read_policy(
-    options: Options, faults: list[str], notes: list[str], warnings: list[str]
+    options: Options, faults: list[str], notes: list[str], misspelt: list[str]
 ) -> Policy | None:
-    """The policy; ``warnings`` are what strict decoding would refuse, as in kube-apiserver."""
+    """The policy; ``misspelt`` are what strict decoding would refuse, as in kube-apiserver."""
     path = options.audit.policy_file
     if not path:
         notes.append(
@@ -217,7 +228,7 @@ def read_policy(
     except PolicyError as error:
         faults.append(f"loading audit policy file: {error}")
         return None
-    warnings += (f"--audit-policy-file {path}: {spelling(text)}" for text in not_strict)
+    misspelt += (f"--audit-policy-file {path}: {spelling(text)}" for text in not_strict)
     notes += advice(policy, strict=is_strict(options))
     return policy
 

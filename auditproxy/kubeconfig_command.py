@@ -9,6 +9,7 @@ any folder. The text holds whatever secret the user's entry holds.
 
 import base64
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,19 @@ FLAGS = (
     HELP,
 )
 """Every flag of ``auditproxy kubeconfig``."""
+
+EXAMPLES = (
+    (
+        "For a proxy that auditproxy serve started in this folder.",
+        "auditproxy kubeconfig > audited.kubeconfig",
+    ),
+    (
+        "For a proxy elsewhere.",
+        "auditproxy kubeconfig --server=https://proxy.example.com:6443 "
+        "--certificate-authority=ca.crt",
+    ),
+)
+"""What help shows first: a comment and a command line."""
 
 _USER_FILES = ("client-certificate", "client-key")
 
@@ -123,6 +137,8 @@ def make_kubeconfig(
             "see kubectl config get-users"
         )
     cluster, warnings = _cluster(settings)
+    if any(user.value.get(key) for name in _USER_FILES[:1] for key in (name, f"{name}-data")):
+        warnings = (*warnings, _certificate_warning(context_name, paths))
     namespace = context.value.get("namespace")
     document = {
         "apiVersion": "v1",
@@ -142,6 +158,20 @@ def make_kubeconfig(
     return ProxyKubeconfig(text, warnings)
 
 
+def _certificate_warning(context: str, paths: Sequence[Path]) -> str:
+    """What the proxy must have for a user with a client certificate."""
+    command = (
+        f"KUBECONFIG={shlex.quote(os.pathsep.join(map(str, paths)))} kubectl config view "
+        f"--raw --minify --flatten --context={shlex.quote(context)} "
+        "-o jsonpath='{.clusters[0].cluster.certificate-authority-data}' | base64 -d > FILE"
+    )
+    return (
+        "the user has a client certificate, which the proxy recognises only with "
+        "--client-ca-file=FILE, the authority that signed it; for kind, minikube and kubeadm make "
+        f"FILE with: {command}"
+    )
+
+
 def _check_server(server: str) -> None:
     try:
         url = urlsplit(server)
@@ -150,7 +180,7 @@ def _check_server(server: str) -> None:
         sound = False
     if not sound or any(char.isspace() for char in server):
         raise KubeconfigError(
-            f"--server {server!r} is no URL; give one as https://auditproxy.example.com:6443"
+            f"--server {server!r} is not a valid URL; give one such as https://auditproxy.example.com:6443"
         )
 
 
@@ -204,7 +234,7 @@ def _load(path: Path) -> Mapping[str, Any]:
         line = f":{mark.line + 1}" if mark is not None else ""
         raise KubeconfigError(f"{path}{line}: not valid YAML; see kubectl config view") from None
     if not isinstance(document, dict):
-        raise KubeconfigError(f"{path} is no kubeconfig; see kubectl config view")
+        raise KubeconfigError(f"{path} is not a kubeconfig; see kubectl config view")
     return document
 
 
@@ -219,7 +249,7 @@ def _named(
         value = (entry.get(member) or {}) if isinstance(entry, dict) else None
         if not isinstance(name, str) or not isinstance(value, dict):
             raise KubeconfigError(
-                f"{path}: {key} is no list of name and {member}; see kubectl config view"
+                f"{path}: {key} is not a list of name and {member}; see kubectl config view"
             )
         pairs.append((name, value))
     return pairs
@@ -246,11 +276,11 @@ def _cluster(settings: Mapping[str, Any]) -> tuple[dict[str, str], tuple[str, ..
     content = _read(Path(authority), "--certificate-authority")
     if b"PRIVATE KEY-----" in content:
         raise KubeconfigError(
-            f"--certificate-authority {authority} holds a private key; "
+            f"--certificate-authority {authority} has a private key; "
             "give a file with certificates only"
         )
     if b"-----BEGIN CERTIFICATE-----" not in content:
-        raise KubeconfigError(f"--certificate-authority {authority} holds no PEM certificate")
+        raise KubeconfigError(f"--certificate-authority {authority} has no PEM certificate")
     if settings["embed-certs"]:
         data = base64.b64encode(content).decode("ascii")
         return {"server": server, "certificate-authority-data": data}, ()

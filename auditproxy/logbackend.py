@@ -9,7 +9,7 @@ from pathlib import Path
 
 from auditproxy.audit.encode import encoder
 from auditproxy.audit.metrics import Metrics
-from auditproxy.backends.log import LineWriter, LogBackend, StandardOutput
+from auditproxy.backends.log import LogBackend, StandardOutput
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.rotation import MEBIBYTE, RotatingFile
 from auditproxy.backends.writer import LogWriter
@@ -28,6 +28,14 @@ class OpenLog:
     backend: LogBackend
     writer: LogWriter
     file: RotatingFile | None
+    may_stall: bool
+    """Whether events go to a reader, who may be slow, and not to a disk."""
+    mode: str = "blocking"
+
+    @property
+    def on_thread(self) -> bool:
+        """Whether nobody but the writer's thread touches the file."""
+        return self.may_stall or self.mode == "batch"
 
     def reopen(self) -> None:
         """Open the file again; standard output stays as it is."""
@@ -47,7 +55,7 @@ def open_log(
     Without ``--audit-log-path`` events go to standard output.
     """
     file: RotatingFile | None = None
-    writer: LineWriter
+    writer: StandardOutput | RotatingFile
     if options.path in ("", "-"):
         writer = StandardOutput()
     else:
@@ -61,11 +69,16 @@ def open_log(
     backend = LogBackend(
         writer,
         encode=encoder(options.format, zone),
-        metrics=metrics,
         losses=losses,
         report=report,
     )
-    return OpenLog(backend, LogWriter(backend), file)
+    return OpenLog(
+        backend,
+        LogWriter(backend, clock=time.monotonic),
+        file,
+        may_stall=writer.may_stall,
+        mode=options.mode,
+    )
 
 
 def log_fault(options: AuditLogOptions) -> str:

@@ -1,24 +1,36 @@
 """Lines for operators, on standard error: one fact a line, text or JSON, never an audit event."""
 
+import logging
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import structlog
 
+from auditproxy.operatorlines import OperatorLines
+
 Report = Callable[[str], None]
 """Tells operators one fact."""
 
+LONGEST = 200
+"""Characters that are told of a text which is not ours."""
 
-def configure(*, verbosity: int, json_lines: bool) -> None:
+
+def configure(*, verbosity: int, json_lines: bool, lines: OperatorLines | None = None) -> None:
     """Set up the lines once, at start; ``verbosity`` 2 and more shows debugging lines, a
     negative one only warnings.
+
+    ``lines`` writes them without making anybody wait; else they are written at once.
     """
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if json_lines
         else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
     )
+    factory: Any = structlog.PrintLoggerFactory(sys.stderr)
+    if lines is not None:
+        factory = structlog.WriteLoggerFactory(lines)  # type: ignore[arg-type] # writes, flushes
+        lines.on_gap = warn
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -26,7 +38,7 @@ def configure(*, verbosity: int, json_lines: bool) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_level(verbosity)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=factory,
     )
 
 
@@ -63,3 +75,24 @@ def limited(report: Report, clock: Callable[[], float], seconds: float = 60.0) -
         report(f"{text} ({left_out} more like this)" if left_out else text)
 
     return once
+
+
+class LibraryWarnings(logging.Handler):
+    """Warnings of libraries as lines for operators, where Python would print tracebacks.
+
+    Only the text as it stands in the library's source: what it would be filled with
+    could hold anything, and a traceback is many lines for one fact.
+    """
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(logging.WARNING)
+        self._report = report
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell one record."""
+        self._report(f"{record.name}: {first_line(str(record.msg))}")
+
+
+def first_line(text: str) -> str:
+    """The beginning of a text that is not ours, in one line."""
+    return (text.splitlines() or [""])[0][:LONGEST]

@@ -30,7 +30,7 @@ from auditproxy.redactionfile import read_redactor
 from auditproxy.reloading import Reloader, ReloadError, Source
 from auditproxy.server.kubeconfig import Upstream
 from auditproxy.server.serving import Serving
-from auditproxy.server.serving_tls import ServingError, read_key_pair
+from auditproxy.server.serving_tls import KeyPair, ServingError, certificate_end, read_key_pair
 from auditproxy.servingcertificate import ServingCertificate, listener_context
 
 POLICY = "audit-policy-file"
@@ -73,6 +73,7 @@ def new_reloader(
     """The reloader of a proxy; ``certificate`` None is a listener without TLS."""
     sources = _sources(options, composed, certificate, inform)
     pair = certificate.pair if certificate is not None else None
+    _note_end(composed, pair)
 
     def apply(values: Mapping[str, Any]) -> None:
         nonlocal pair
@@ -96,6 +97,7 @@ def new_reloader(
         serving.handler.services = composed.replace_files(files)
         serving.tls = context
         pair = new_pair
+        _note_end(composed, pair)
 
     return Reloader(
         sources,
@@ -105,6 +107,13 @@ def new_reloader(
         inform=inform,
         clock=time.time,
     )
+
+
+def _note_end(composed: Composed, pair: KeyPair | None) -> None:
+    """Show in the metrics until when the serving certificate is good."""
+    end = certificate_end(pair) if pair is not None else None
+    if end is not None:
+        composed.services.metrics.reloads.certificate_ends(CERTIFICATE, end)
 
 
 def _sources(

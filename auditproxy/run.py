@@ -8,20 +8,23 @@ serve(options)                   all of it, until SIGTERM or SIGINT
 
 import asyncio
 import gc
+import logging
 import os
+import platform
 import resource
 import signal
 import sys
 import time
 from typing import Any
 
-from auditproxy import descriptors, operatorlog
+from auditproxy import __version__, descriptors, operatorlog
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.metrics import Metrics
 from auditproxy.auditbackends import AuditSink, open_backends
-from auditproxy.composition import NANOSECONDS, Composed
+from auditproxy.composition import NANOSECONDS, Composed, describe_authentication
 from auditproxy.files import Files, FilesError, read_files
 from auditproxy.logbackend import LogFileError, log_fault
+from auditproxy.operatorlines import OperatorLines
 from auditproxy.options import (
     AuditLogOptions,
     AuditOptions,
@@ -31,6 +34,7 @@ from auditproxy.options import (
     ServingOptions,
     UpstreamOptions,
 )
+from auditproxy.options.backends import describe_backends
 from auditproxy.reloadable import new_reloader
 from auditproxy.reloading import Reloader
 from auditproxy.server.certificates import CertificateError
@@ -38,10 +42,14 @@ from auditproxy.server.connectionlimits import ConnectionLimits
 from auditproxy.server.handler import Handler
 from auditproxy.server.health import HealthServer
 from auditproxy.server.listener import fault_text, fault_word
+from auditproxy.server.responsewriters import describe
 from auditproxy.server.serving import Serving
 from auditproxy.server.serving_tls import ServingError
 from auditproxy.server.upstream import tune_tls_buffers
 from auditproxy.servingcertificate import listener_context, serving_certificate
+
+LAST_LINES = 0.5
+"""Seconds that the last lines for operators may take at the end."""
 
 UNDELIVERED = 3
 """The exit code of a process that lost audit events."""
@@ -75,7 +83,7 @@ def check(options: Options, *, strict: bool = False) -> tuple[str, ...]:
     except FilesError as error:
         faults += error.faults
     else:
-        faults += files.warnings if strict else ()
+        faults += files.misspelt if strict else ()
     if fault := log_fault(options.audit_log):
         faults.append(fault)
     try:
@@ -167,7 +175,7 @@ class Proxy:
         grace = self._options.serving.request_timeout / NANOSECONDS
         audit_grace = self._options.serving.audit_grace / NANOSECONDS
         # Half is for delivering, at the least: what is decoded and then lost is worth nothing.
-        decoding = await self._serving.close(grace, audit_grace / 2)
+        decoding = await self._serving.close(grace, audit_grace, audit_grace / 2)
         await self.backend.shutdown(max(audit_grace - decoding, audit_grace / 2))
         await self._composed.close()
         await self._health.close()
@@ -184,6 +192,7 @@ async def build(
     tune_tls_buffers()
     files = files or read_files(options)
     metrics = Metrics()
+    metrics.build_info(__version__, platform.python_version())
     report = operatorlog.limited(operatorlog.warn, time.monotonic)
     opened = (
         open_backends(options, metrics, operatorlog.warn, target=files.audit_webhook)
@@ -195,6 +204,7 @@ async def build(
     certificate = serving_certificate(options, make=True) if tls else None
     for warning in files.warnings:
         operatorlog.warn(warning)
+    operatorlog.info(describe_authentication(options, files))
     for note in (*files.notes, *(certificate.notes if certificate else ())):
         operatorlog.info(note)
     context = listener_context(options, certificate.pair, files) if certificate else None
@@ -213,11 +223,15 @@ async def build(
         report(fault_text(error, "--health-bind-address"))
 
     health = HealthServer(
-        metrics.registry,
+        metrics.few,
+        metrics.requests.registry,
         accepting_failed=accepting_probes_failed,
         pushed_out=lambda: metrics.connection_refused("health"),
     )
     reloader = new_reloader(options, composed, serving, certificate, report)
+    for state in opened.states:
+        health.add_check(state.name, state.check, ("readyz",))
+        health.add_information(state.describe)
     health.add_information(reloader.describe)
     health.add_information(composed.describe_issuers)
     if options.upstream.check_period:
@@ -294,11 +308,36 @@ def share_interpreter() -> None:
     sys.setswitchinterval(0.0005)
 
 
+def tell_faults(loop: asyncio.AbstractEventLoop) -> None:
+    """Have faults that no request has, the loop's and libraries', told once a minute each."""
+    report = operatorlog.limited(operatorlog.warn, time.monotonic)
+
+    def fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        crash = context.get("exception")
+        if crash is not None:
+            report(f"something went wrong outside of requests: {describe(crash)}")
+        else:
+            report(operatorlog.first_line(str(context.get("message"))))
+
+    loop.set_exception_handler(fault)
+    logging.getLogger().addHandler(operatorlog.LibraryWarnings(report))
+
+
 async def serve(options: Options) -> int:
     """Run until SIGTERM or SIGINT; a second signal ends at once. Returns the exit code."""
+    lines = OperatorLines()
     operatorlog.configure(
-        verbosity=options.logging.verbosity, json_lines=options.logging.format == "json"
+        verbosity=options.logging.verbosity,
+        json_lines=options.logging.format == "json",
+        lines=lines,
     )
+    try:
+        return await _serve(options, lines)
+    finally:
+        lines.finish(LAST_LINES)
+
+
+async def _serve(options: Options, lines: OperatorLines) -> int:
     try:
         fitted = descriptors.fit(options)
         if fitted.note:
@@ -312,7 +351,9 @@ async def serve(options: Options) -> int:
         raise StartError(error.faults) from None
     except (ServingError, CertificateError, LogFileError, descriptors.DescriptorError) as error:
         raise StartError((str(error),)) from None
+    lines.on_dropped = proxy.metrics.operator_line_dropped
     loop = asyncio.get_running_loop()
+    tell_faults(loop)
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, proxy.reopen)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -320,15 +361,20 @@ async def serve(options: Options) -> int:
     # Whoever waits for this line may send signals from now on.
     operatorlog.info(
         f"serving on {shown_address(options.serving.bind_address, proxy.port)}, "
-        f"audit backend {proxy.backend}"
+        f"audit events go to {describe_backends(options.audit_log, options.audit_webhook)}"
     )
     tune_garbage_collector()
     share_interpreter()
     forbid_core_dumps()
     await stop.wait()
     operatorlog.info("shutting down; a second signal ends at once")
+
+    def end_at_once() -> None:
+        lines.finish(LAST_LINES)
+        sys.exit(1)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, sys.exit, 1)
+        loop.add_signal_handler(number, end_at_once)
     await proxy.close(delay=options.serving.shutdown_delay_duration / NANOSECONDS)
     return ending(proxy.metrics)
 

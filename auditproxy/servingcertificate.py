@@ -2,14 +2,18 @@
 
 import datetime
 import socket
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
 from auditproxy.files import Files
 from auditproxy.options import Options
 from auditproxy.server.certificates import ensure_self_signed, existing_self_signed
-from auditproxy.server.serving_tls import KeyPair, new_serving_context, read_key_pair
+from auditproxy.server.serving_tls import (
+    KeyPair,
+    ServingContext,
+    new_serving_context,
+    read_key_pair,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ def serving_certificate(options: Options, *, make: bool) -> ServingCertificate |
     return ServingCertificate(certificate, key, read_key_pair(certificate, key), notes)
 
 
-def listener_context(options: Options, pair: KeyPair, files: Files) -> ssl.SSLContext:
+def listener_context(options: Options, pair: KeyPair, files: Files) -> ServingContext:
     """The TLS settings of the listener for these files; raises ServingError."""
     authorities = [
         each.pem

@@ -12,7 +12,6 @@ import time
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
-from auditproxy.audit.metrics import Metrics
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.webhook import WebhookBackend
 from auditproxy.backends.webhook_client import (
@@ -45,7 +44,6 @@ def open_webhook(
     target: WebhookTarget,
     *,
     initial_backoff: int,
-    metrics: Metrics,
     losses: Losses,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> WebhookBackend:
@@ -58,7 +56,6 @@ def open_webhook(
         client,
         initial_backoff=initial_backoff / NANOSECONDS,
         losses=losses,
-        metrics=metrics,
         sleep=sleep,
         random=random.SystemRandom().random,
     )

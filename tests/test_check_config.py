@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from auditproxy.files import read_files
 from auditproxy.run import check
 from tests.fakes.options import options
 from tests.fakes.proxy import EVERYTHING, TOKENS, write_files
+from tests.server.test_kubeconfig import CERTIFICATE, KEY
 
 
 def flags(folder: Path, **user: Any) -> dict[str, Any]:
@@ -91,6 +93,23 @@ def test_policies_with_unknown_fields(tmp_path: Path) -> None:
     (fault,) = check(chosen, strict=True)
     assert f"--audit-policy-file {tmp_path}/policy.yaml" in fault
     assert 'unknown field "rules[1].verbz" (did you mean verbs?)' in fault
+
+
+def test_a_kubeconfig_with_a_client_certificate(tmp_path: Path) -> None:
+    """C1: told at the start with the flag and the remedy; no fault, clients may have tokens."""
+    for name, content in (("c.crt", CERTIFICATE), ("c.key", KEY)):
+        (tmp_path / name).write_bytes(content)
+    sound = flags(tmp_path, **{"client-certificate": "c.crt", "client-key": "c.key"})
+    assert check(options(**sound), strict=True) == ()
+    (warning,) = read_files(options(**sound)).warnings
+    assert "without --client-ca-file clients that show one are anonymous" in warning
+    assert f"kubeconfig {tmp_path}/kubeconfig" in warning
+    (tmp_path / "ca.crt").write_bytes(CERTIFICATE)
+    for change in (
+        {"client_ca_file": str(tmp_path / "ca.crt")},
+        {"upstream_identity": "passthrough"},
+    ):
+        assert read_files(options(**sound, **change)).warnings == ()
 
 
 def test_as_a_process(tmp_path: Path) -> None:

@@ -164,12 +164,13 @@ def test_overview(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Every command with a sentence."""
     assert run(*words) == 0
     out = capsys.readouterr().out
-    for name in ("serve", "demo", "certs", "kubeconfig", "version"):
+    for name in ("serve", "demo", "certs", "kubeconfig", "completion", "version"):
         assert f"\n  {name} " in out
 
 
 @pytest.mark.parametrize(
-    "words", [["serve", "--help"], ["serve", "--foo", "-h"], ["help", "serve"]]
+    "words",
+    [["serve", "--help=all"], ["serve", "--foo", "--help=all"], ["help", "serve", "all"]],
 )
 def test_help(
     words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -180,8 +181,38 @@ def test_help(
     out, err = capsys.readouterr()
     assert err == ""
     assert "\nAuditing flags:\n\n      --audit-policy-file string\n" in out
-    flags = out.partition("[flags]")[2].splitlines()
+    flags = out.partition("flags:\n\n")[2].splitlines()
     assert max(len(line) for line in flags if line.startswith(" " * 16)) <= 70
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["serve", "--help=audit"], ["serve", "--help", "audit"], ["help", "serve", "audit"]],
+)
+def test_help_about_a_group(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """D: one group of flags, on demand."""
+    assert run(*words) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Auditing flags:\n")
+    assert out.count("flags:\n") == 1
+
+
+def test_help_about_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """D: a group that is none is a fault with the names of those that are."""
+    assert run("serve", "--help=audti") == 2
+    assert capsys.readouterr() == (
+        "",
+        'auditproxy: error: no flag of auditproxy serve matches "audti"; did you mean audit?\n',
+    )
+
+
+@pytest.mark.parametrize("words", [[], ["csh"], ["bash", "zsh"]])
+def test_completion_of_no_shell(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """D: the shells are named."""
+    assert run("completion", *words) == 2
+    assert capsys.readouterr().err == (
+        "auditproxy: error: auditproxy completion takes one argument, one of bash, zsh, fish\n"
+    )
 
 
 @pytest.mark.parametrize("command", ["demo", "certs", "kubeconfig", "version"])
@@ -206,7 +237,7 @@ def test_every_command_has_help_and_strict_flags(
         (
             ["zzz"],
             'unknown command "zzz" for "auditproxy"; '
-            "give one of serve, demo, certs, kubeconfig, version",
+            "give one of serve, demo, certs, kubeconfig, completion, version",
         ),
         (
             ["--secure-port=1"],
@@ -316,9 +347,10 @@ def test_certs_makes_clients(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     """A first run makes the whole PKI, a second one only further clients, and nothing twice."""
     folder = tmp_path / "pki"
     assert run("certs", f"--dir={folder}", "--client=alice=dev+ops") == 0
-    assert str(folder / "alice.crt") in capsys.readouterr().out
+    assert f"made {folder / 'alice.crt'}\n" in capsys.readouterr().out
     authority = (folder / "ca.crt").read_bytes()
     assert run("certs", f"--dir={folder}", "--client=bob") == 0
+    assert f"kept {folder / 'ca.crt'}\n" in capsys.readouterr().out
     assert (folder / "ca.crt").read_bytes() == authority
     assert (folder / "bob.key").stat().st_mode & 0o777 == 0o600
     assert run("certs", f"--dir={folder}", "--client=bob") == 1

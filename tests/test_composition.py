@@ -6,12 +6,17 @@ from typing import Any
 
 from auditproxy.audit.metrics import Metrics
 from auditproxy.authentication.verification import CertificateAuthorities
-from auditproxy.composition import Composed, front_proxy_headers, request_header_authenticator
+from auditproxy.composition import (
+    Composed,
+    describe_authentication,
+    front_proxy_headers,
+    request_header_authenticator,
+)
 from auditproxy.files import read_files
 from auditproxy.server.upstreamidentity import Impersonating, PassingThrough
 from tests.fakes.authority import Authority
 from tests.fakes.options import options
-from tests.fakes.proxy import EventCollector
+from tests.fakes.proxy import EVERYTHING, TOKENS, EventCollector, write_files
 from tests.test_files import kubeconfig
 
 
@@ -72,3 +77,15 @@ async def test_front_proxy(tmp_path: Path) -> None:
     given = options(**names, requestheader_client_ca_file=str(tmp_path / "front.crt"))
     assert request_header_authenticator(given, read_files(given)) is not None
     assert b"x-who" in front_proxy_headers(given)
+
+
+def test_authenticators_are_named(tmp_path: Path) -> None:
+    """C1: what is recognised is told in order, and what becomes of the rest."""
+    chosen = options(**write_files(1, tmp_path, policy=EVERYTHING, tokens=TOKENS))
+    assert describe_authentication(chosen, read_files(chosen)) == (
+        "clients are recognised by static tokens (--token-auth-file); others are anonymous"
+    )
+    bare = options(kubeconfig=str(tmp_path / "kubeconfig"), anonymous_auth=False)
+    assert describe_authentication(bare, read_files(bare)) == (
+        "clients are recognised by tokens that the API server knows; others are refused"
+    )

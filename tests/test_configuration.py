@@ -136,51 +136,51 @@ FAULTS = [
     ("kind: ProxyConfiguration\n", "3: kind: repeats line 2; remove one of them"),
     (
         'serving:\n  securePort: "6443"\n',
-        '4: serving.securePort: "6443" (text) is no whole number; '
+        '4: serving.securePort: "6443" (text) is not a whole number; '
         "write one without quotes, as 6443",
     ),
     (
         "serving:\n  securePort: 0o17\n",
-        '4: serving.securePort: "0o17" (text) is no whole number; '
+        '4: serving.securePort: "0o17" (text) is not a whole number; '
         "write one without quotes, as 6443",
     ),
     (
         "serving:\n  securePort: 017\n",
-        '4: serving.securePort: "017" (a number) is no whole number; '
+        '4: serving.securePort: "017" (a number) is not a whole number; '
         "write one without quotes, as 6443",
     ),
     (
         "serving:\n  securePort: 1.5\n",
-        '4: serving.securePort: "1.5" (a number with a fraction) is no whole number; '
+        '4: serving.securePort: "1.5" (a number with a fraction) is not a whole number; '
         "write one without quotes, as 6443",
     ),
     (
         "serving:\n  requestTimeout: 60\n",
-        '4: serving.requestTimeout: "60" (a number) is no text; write it in quotes',
+        '4: serving.requestTimeout: "60" (a number) is not text; write it in quotes',
     ),
     (
         'serving:\n  requestTimeout: "60"\n',
-        '4: serving.requestTimeout: time: missing unit in duration "60"; write it as "1m0s"',
+        '4: serving.requestTimeout: "60" is not a duration; give one with its unit, as 300ms, 1m30s or 1h',
     ),
     (
         "serving:\n  bindAddress: localhost\n",
-        '4: serving.bindAddress: failed to parse IP: "localhost"',
+        '4: serving.bindAddress: "localhost" is not an IP address',
     ),
     (
         "authentication:\n  anonymousAuth: 'false'\n",
-        '4: authentication.anonymousAuth: "false" (text) is no boolean; write true or false',
+        '4: authentication.anonymousAuth: "false" (text) is not a boolean; write true or false',
     ),
     (
         "audit:\n  auditLogPath:\n",
-        "4: audit.auditLogPath: nothing is no text; write it in quotes",
+        "4: audit.auditLogPath: nothing is not text; write it in quotes",
     ),
     (
         "audit:\n  auditLogPath: [a]\n",
-        "4: audit.auditLogPath: a list is no text; write one value in quotes",
+        "4: audit.auditLogPath: a list is not text; write one value in quotes",
     ),
     (
         "audit:\n  auditLogPath: {a: b}\n",
-        "4: audit.auditLogPath: a mapping is no text; write one value in quotes",
+        "4: audit.auditLogPath: a mapping is not text; write one value in quotes",
     ),
     (
         "audit:\n  auditPolicyFile: ~/policy.yaml\n",
@@ -188,10 +188,10 @@ FAULTS = [
     ),
     (
         "audit:\n  auditCaptureRequestLimit: 3MB\n",
-        '4: audit.auditCaptureRequestLimit: "3MB" is no number of bytes; give one as 4096 or 8MiB',
+        '4: audit.auditCaptureRequestLimit: "3MB" is not a number of bytes; give one such as 4096 or 8MiB',
     ),
-    ("audit: yes\n", '3: audit: "yes" (true or false) is no mapping; write key: value below'),
-    ("audit: []\n", "3: audit: a list is no mapping; write key: value below"),
+    ("audit: yes\n", '3: audit: "yes" (true or false) is not a mapping; write key: value below it'),
+    ("audit: []\n", "3: audit: a list is not a mapping; write key: value below it"),
     ("audit:\n  ? [a]\n  : b\n", "4: audit: a key must be text; remove it"),
     ("audit:\n  <<: {auditLogPath: x}\n", None),
 ]
@@ -212,7 +212,7 @@ def test_every_fault_at_once() -> None:
     )
     assert read.faults == (
         f'{PATH}:1: apiVersion: "v1" (text) is not known; write auditproxy.io/v1alpha1',
-        f'{PATH}:3: serving.securePort: "x" (text) is no whole number; '
+        f'{PATH}:3: serving.securePort: "x" (text) is not a whole number; '
         "write one without quotes, as 6443",
         f"{PATH}:4: serving.foo: unknown field; remove it, or write one of bindAddress, "
         "securePort, certDir, tlsCertFile, tlsPrivateKeyFile, tlsMinVersion, requestTimeout, "
@@ -238,7 +238,7 @@ def test_groups_may_be_empty() -> None:
         ),
         (
             "- a\n",
-            "the file is no mapping; begin with apiVersion: auditproxy.io/v1alpha1 "
+            "the file is not a mapping; begin with apiVersion: auditproxy.io/v1alpha1 "
             "and kind: ProxyConfiguration",
         ),
     ],
@@ -274,7 +274,7 @@ def test_files(tmp_path: Path) -> None:
     assert load_configuration(str(path)).faults == (f"{path}:2: not UTF-8; save the file as UTF-8",)
     path.write_bytes(b"#" * (MAXIMUM_SIZE + 1))
     assert load_configuration(str(path)).faults == (
-        f"--config {path} is larger than 1 MiB: it is no configuration of auditproxy",
+        f"--config {path} is larger than 1 MiB, so not a configuration of auditproxy",
     )
     assert load_configuration(str(tmp_path / "none")).faults == (
         f"--config {tmp_path / 'none'} cannot be read: No such file or directory; correct the path",

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from auditproxy.cli import CERTS_FLAGS, DEMO_FLAGS
+from auditproxy.certs_command import FLAGS as CERTS_FLAGS
+from auditproxy.cli import DEMO_FLAGS
 from auditproxy.configuration import parse_configuration
 from auditproxy.flags.pflag import Flag
 from auditproxy.flags.serve import FLAGS, SETTINGS, options_from

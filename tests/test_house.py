@@ -34,6 +34,7 @@ WITHOUT_A_TEST_FILE = {
     # Tables; tests/flags/test_serve.py and tests/test_flags_docs.py hold every row of them.
     "flags/audit.py",
     "flags/authentication.py",
+    "flags/command.py",
     "flags/serving.py",
     # Runs main and nothing else; tests/test_cli.py starts it as a process.
     "__main__.py",

@@ -218,7 +218,7 @@ def test_warnings(folder: Path) -> None:
         ({"name": ""}, "--name is empty; give the new context a name"),
         (
             {"server": "proxy:6443"},
-            "--server 'proxy:6443' is no URL; give one as https://auditproxy.example.com:6443",
+            "--server 'proxy:6443' is not a valid URL; give one such as https://auditproxy.example.com:6443",
         ),
         (
             {"server": "http://proxy"},
@@ -230,12 +230,12 @@ def test_warnings(folder: Path) -> None:
         ),
         (
             {"certificate_authority": "HOME/key"},
-            "--certificate-authority HOME/key holds a private key; "
+            "--certificate-authority HOME/key has a private key; "
             "give a file with certificates only",
         ),
         (
             {"certificate_authority": "HOME/.kube/config"},
-            "--certificate-authority HOME/.kube/config holds no PEM certificate",
+            "--certificate-authority HOME/.kube/config has no PEM certificate",
         ),
     ],
 )
@@ -254,10 +254,10 @@ def test_faults_of_flags(folder: Path, flags: dict[str, str], text: str) -> None
         (kubeconfig({}, current=None), "has no current-context; give --context, one of dev"),
         ({"current-context": "x"}, "'x' is not in HOME; give one of none: it has no contexts"),
         (kubeconfig({}) | {"users": []}, "the user of context 'dev' is not in HOME"),
-        ([], "HOME is no kubeconfig; see kubectl config view"),
-        ({"users": [{"user": {}}]}, "HOME: users is no list of name and user"),
-        ({"users": [{"name": "a", "user": "token"}]}, "HOME: users is no list of name and user"),
-        ({"contexts": {"a": "b"}}, "HOME: contexts is no list of name and context"),
+        ([], "HOME is not a kubeconfig; see kubectl config view"),
+        ({"users": [{"user": {}}]}, "HOME: users is not a list of name and user"),
+        ({"users": [{"name": "a", "user": "token"}]}, "HOME: users is not a list of name and user"),
+        ({"contexts": {"a": "b"}}, "HOME: contexts is not a list of name and context"),
     ],
 )
 def test_faults_of_kubeconfigs(folder: Path, document: Any, text: str) -> None:
@@ -296,3 +296,14 @@ def test_texts_read_back(tmp_path_factory: pytest.TempPathFactory, text: str) ->
     document = yaml.safe_load(make(folder, name=text).text)
     assert document["current-context"] == text
     assert document["users"][0]["user"] == {"token": text}
+
+
+@pytest.mark.parametrize("key", ["client-certificate", "client-certificate-data"])
+def test_what_a_client_certificate_needs(key: str, folder: Path) -> None:
+    """C1: the flag of the proxy, and the command that makes its file; nothing for a token."""
+    write(folder / ".kube" / "config", kubeconfig({key: "Yw==", "client-key-data": "aw=="}))
+    (warning,) = make(folder, embed_certs=False).warnings
+    assert "--client-ca-file=FILE" in warning
+    assert f"KUBECONFIG={folder}/.kube/config kubectl config view" in warning
+    assert "--context=dev" in warning
+    assert "base64 -d > FILE" in warning

@@ -1,11 +1,13 @@
 """Whatever keeps a command from its work is one line and an exit code, never a traceback."""
 
+import ast
 import asyncio
 import os
+import re
 import socket
 import subprocess
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ import pytest
 
 from auditproxy import cli
 from auditproxy.files import read_files
-from auditproxy.run import StartError, build
+from auditproxy.options import AuditLogOptions, AuditWebhookOptions
+from auditproxy.options.backends import describe_backends
+from auditproxy.run import StartError, build, shown_address
 from tests.fakes.options import options
 from tests.fakes.proxy import EVERYTHING, TOKENS, write_files
 from tests.test_cli import FakeRunner
@@ -185,3 +189,60 @@ def test_what_a_start_meets(
     code = cli.main(["serve"], load_runner=lambda: runner)
     assert code == (2 if isinstance(error, StartError) else 1)
     assert capsys.readouterr().err.splitlines()[0] == f"auditproxy: error: {said}"
+
+
+def _texts(path: Path) -> Iterator[str]:
+    """Every text in a file's code, docstrings left out."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docstrings = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if id(node) in docstrings or not isinstance(node, ast.Constant):
+            continue
+        if isinstance(node.value, str):
+            yield node.value
+
+
+SOURCES = [
+    path
+    for path in sorted(Path(cli.__file__).parent.rglob("*.py"))
+    # The demo's API server speaks to clients as kube-apiserver does.
+    if "demo" not in path.parts
+]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_no_text_shows_how_go_is_built(path: Path) -> None:
+    """C9: functions, types and files of Go's libraries mean nothing to an operator."""
+    leak = re.compile(r"strconv\.|\w\.go\b|ensureLogFile|cannot unmarshal|Go (struct|value)|json: ")
+    assert [text for text in _texts(path) if leak.search(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("log", "webhook", "said"),
+    [
+        ({}, {}, "standard output (blocking)"),
+        ({"path": "-"}, {}, "standard output (blocking)"),
+        ({"path": "/a.log", "mode": "batch"}, {}, "/a.log (batch)"),
+        ({}, {"config_file": "h"}, "the webhook of h (batch)"),
+        (
+            {"path": "/a"},
+            {"config_file": "h", "mode": "blocking-strict", "truncate_enabled": True},
+            "/a (blocking) and the webhook of h (blocking-strict, truncated)",
+        ),
+    ],
+)
+def test_where_events_go(log: dict[str, Any], webhook: dict[str, Any], said: str) -> None:
+    """C9: the start-up line names places and modes, not classes."""
+    assert describe_backends(AuditLogOptions(**log), AuditWebhookOptions(**webhook)) == said
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"), [("::", "[::]:1"), ("127.0.0.1", "127.0.0.1:1"), ("", ":1")]
+)
+def test_addresses(host: str, shown: str) -> None:
+    """C9: an IPv6 address stands in brackets."""
+    assert shown_address(host, 1) == shown

@@ -1,12 +1,13 @@
 """Lines for operators."""
 
 import json
+import logging
 import subprocess
 import sys
 
 import pytest
 
-from auditproxy.operatorlog import limited
+from auditproxy.operatorlog import LONGEST, LibraryWarnings, first_line, limited
 
 
 @pytest.mark.parametrize(("verbosity", "expected"), [(-1, ["w"]), (0, ["i", "w"]), (2, ["i", "w"])])
@@ -62,3 +63,24 @@ def test_limited_is_bounded() -> None:
     for number in range(5000):
         report(str(number))
     assert len(told) == 5000
+
+
+def test_warnings_of_libraries() -> None:
+    """B3: a library's warning is one line, without what it was filled with and no traceback."""
+    told: list[str] = []
+    logger = logging.Logger("aiohttp.server")
+    logger.addHandler(LibraryWarnings(told.append))
+    try:
+        raise ValueError("a secret")
+    except ValueError:
+        logger.exception("Error handling %s\nand more", "a secret")
+    logger.info("not told")
+    logger.warning("")
+    assert told == ["aiohttp.server: Error handling %s", "aiohttp.server: "]
+
+
+def test_first_line() -> None:
+    """A text that is not ours is one line with a bound."""
+    assert first_line("") == ""
+    assert first_line("one\ntwo") == "one"
+    assert first_line("x" * 1000) == "x" * LONGEST

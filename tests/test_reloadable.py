@@ -3,19 +3,23 @@
 import asyncio
 import base64
 import contextlib
+import datetime
 import json
 import os
 import resource
 import signal
 import socket
 import ssl
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
+from auditproxy import __version__
 from tests.conformance.client import Answer, read_answer
 from tests.fakes.authority import Authority
 from tests.fakes.proxy import ADMIN, ALICE, EVERYTHING, RunningProxy, proxy_before, request
@@ -231,6 +235,30 @@ async def test_serving_certificate(tmp_path: Path) -> None:
         assert (await after.ask()).status == 200
         assert reloads(proxy, "tls-cert-file", "error") == 1
         assert reloads(proxy, "tls-cert-file", "success") == 1
+
+
+async def test_end_of_the_serving_certificate(tmp_path: Path) -> None:
+    """C11: the metric tells the end of the certificate in use, from the start and after a change."""
+
+    def end() -> float:
+        return proxy.metric(
+            "auditproxy_serving_certificate_expiry_timestamp_seconds", file="tls-cert-file"
+        )
+
+    def expected() -> float:
+        pem = (tmp_path / "server.crt").read_bytes()
+        return x509.load_pem_x509_certificate(pem).not_valid_after_utc.timestamp()
+
+    async with tls_proxy(tmp_path) as proxy:
+        first = end()
+        assert first == expected() > 0
+        later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=3)
+        ROOT.write_leaf(tmp_path / "server", "localhost", not_after=later)
+        await reload(proxy)
+        assert end() == expected() != first
+        version = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
+        assert proxy.metric("auditproxy_build_info", version=__version__, python=version) == 1
+        assert proxy.metric("process_start_time_seconds") > 0
 
 
 async def test_client_authority_is_replaced(tmp_path: Path) -> None:

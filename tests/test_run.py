@@ -45,11 +45,26 @@ class Started:
     async def until_said(self, text: str) -> None:
         """Wait for an operator's line."""
         assert self.process.stderr is not None
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(45):
             while not any(text in line for line in self.lines):
                 line = await self.process.stderr.readline()
                 assert line, f"ended without saying {text!r}: {self.lines}"
                 self.lines.append(line.decode())
+
+    async def until_ready(self) -> None:
+        """Wait until it serves, without hearing it say so."""
+        async with asyncio.timeout(45):
+            while True:
+                with contextlib.suppress(OSError):
+                    if (await self.health("/readyz")).status == 200:
+                        return
+
+    async def ended(self, seconds: float = 10.0) -> int:
+        """Wait for its end; the exit code. What it says meanwhile is kept."""
+        async with asyncio.timeout(seconds):
+            if self.process.stderr is not None:
+                self.lines += (await self.process.stderr.read()).decode().splitlines()
+            return await self.process.wait()
 
     async def until_written(self, count: int) -> None:
         """Wait until so many events have been written since the start."""
@@ -65,12 +80,12 @@ class Started:
             "127.0.0.1", self.port, ssl=context, server_hostname="localhost"
         )
 
-    async def ask(self, raw: bytes) -> Answer:
+    async def ask(self, raw: bytes, seconds: float = 10.0) -> Answer:
         """One request on a connection of its own."""
         reader, writer = await self.connect()
         try:
             writer.write(raw)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(seconds):
                 return await read_answer(reader, "GET")
         finally:
             writer.close()
@@ -98,7 +113,7 @@ async def started(
 ) -> AsyncIterator[Started]:
     """``auditproxy serve`` as a process; killed at the end if it still runs.
 
-    ``open_files`` is its limit of them, 0 ours; ``streams`` may have ``stdout``.
+    ``open_files`` is its limit of them, 0 ours; ``streams`` may have ``stdout`` and ``stderr``.
     """
     (folder / "policy.yaml").write_text(POLICY)
     (folder / "tokens.csv").write_text('admin-token,admin,1,"system:masters"\n')
@@ -132,14 +147,16 @@ async def started(
         f"--secure-port={port}",
         f"--health-bind-address=127.0.0.1:{health_port}",
         *more,
-        stderr=asyncio.subprocess.PIPE,
+        stderr=streams.get("stderr", asyncio.subprocess.PIPE),
         stdout=streams.get("stdout", asyncio.subprocess.DEVNULL),
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         preexec_fn=lambda: limit_open_files(open_files),
     )
     running = Started(process, port, health_port, folder)
     try:
-        await running.until_said("serving on")
+        await running.until_ready() if "stderr" in streams else await running.until_said(
+            "serving on"
+        )
         yield running
     finally:
         if process.returncode is None:
@@ -154,12 +171,12 @@ async def test_serve_and_stop(tmp_path: Path) -> None:
             said = "".join(proxy.lines)
             assert "self-signed certificate" in said
             assert "the upstream is kubeconfig" in said
-            assert "audit backend ignoreErrors<log>" in said
+            assert f"audit events go to {tmp_path}/audit.log (blocking)" in said
             assert (await proxy.health("/readyz")).body == b"ok"
             assert (await proxy.ask(request())).body == b"ok"
             await proxy.until_written(2)
             proxy.process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(45):
                 assert await proxy.process.wait() == 0
             assert [event["stage"] for event in proxy.events()] == [
                 "RequestReceived",
@@ -181,7 +198,7 @@ async def test_watch_is_ended_with_its_event(tmp_path: Path) -> None:
         async with asyncio.timeout(10):
             await reader.readuntil(b"hi")
         proxy.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(45):
             assert await proxy.process.wait() == 0
         assert [event["stage"] for event in proxy.events()] == [
             "RequestReceived",
@@ -189,6 +206,31 @@ async def test_watch_is_ended_with_its_event(tmp_path: Path) -> None:
             "ResponseComplete",
         ]
         writer.close()
+
+
+async def test_stop_within_heavy_bodies(tmp_path: Path) -> None:
+    """B1: bodies that take minutes to decode do not hold up a stop, and no event is lost by it."""
+    body = b"spec: [" + b"1," * 900_000 + b"1]\n"
+    target = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    raw = request("POST", target, "Content-Type: application/yaml", body=body)
+
+    async def script(connection: FakeConnection) -> None:
+        await connection.read_request()
+        connection.send(answer(201, b"{}", b"Connection: close"))
+
+    async with (
+        FakeUpstream(script) as upstream,
+        started(upstream.port, tmp_path, "--shutdown-audit-grace-period=1s") as proxy,
+    ):
+        answers = await asyncio.gather(*(proxy.ask(raw) for _ in range(20)))
+        assert [got.status for got in answers] == [201] * 20
+        proxy.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(20):
+            assert await proxy.process.wait() == 0
+        events = [e for e in proxy.events() if e["stage"] == "ResponseComplete"]
+        assert len(events) == 20
+        omitted = "auditproxy.io/request-object-omitted"
+        assert all(omitted in e["annotations"] for e in events)  # type: ignore[operator]
 
 
 async def test_second_signal(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ async def test_both_backends(tmp_path: Path) -> None:
         user = {"client-certificate": "client.crt", "client-key": "client.key"}
         cluster = {"server": receiver.url, "certificate-authority": str(ca)}
         async with started(upstream.port, tmp_path, webhook_flag(tmp_path, cluster, user)) as proxy:
-            await proxy.until_said("union[ignoreErrors<log>,buffered<webhook>]")
+            await proxy.until_said("audit.log (blocking) and the webhook of ")
             for _ in range(5):
                 assert (await proxy.ask(request())).status == 200
             reader, writer = await proxy.connect()
@@ -133,7 +133,7 @@ async def test_truncated_events(tmp_path: Path) -> None:
             "--audit-log-truncate-max-event-size=10",
         ) as proxy,
     ):
-        await proxy.until_said("truncate<ignoreErrors<log>>")
+        await proxy.until_said("audit.log (blocking, truncated)")
         assert (await proxy.ask(request())).status == 200
         metrics = (await proxy.health("/metrics")).body
         assert b'apiserver_audit_error_total{plugin="truncate"} 2.0' in metrics
@@ -163,3 +163,35 @@ async def test_jq_reads_both(tmp_path: Path) -> None:
         )
         out, _ = await process.communicate(given)
         assert out.split() == [b"admin", b"admin"]
+
+
+async def test_strict_on_a_full_disk(tmp_path: Path) -> None:
+    """B7: blocking-strict on a full disk: requests are refused and /readyz says which backend
+    and why, until an event is written again; the other modes stay ready and say it."""
+    log = tmp_path / "audit.log"
+    for mode in ("blocking-strict", "blocking"):
+        log.unlink(missing_ok=True)
+        log.symlink_to("/dev/full")
+        async with (
+            FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+            started(upstream.port, tmp_path, f"--audit-log-mode={mode}") as proxy,
+        ):
+            assert (await proxy.health("/readyz")).status == 200
+            refused = (await proxy.ask(request())).status
+            ready = await proxy.health("/readyz?verbose")
+            told = b"info: audit-log: not taking events: no space left on device"
+            assert told in ready.body
+            if mode == "blocking":
+                assert (refused, ready.status) == (200, 200)
+            else:
+                assert (refused, ready.status) == (500, 500)
+                assert b"[-]audit-log failed: no space left on device\n" in ready.body
+                assert (await proxy.health("/livez")).status == 200
+            log.unlink()
+            log.touch()
+            async with asyncio.timeout(20):
+                while (await proxy.ask(request())).status != 200 or not proxy.events():
+                    await asyncio.sleep(0.2)
+            ready = await proxy.health("/readyz?verbose")
+            assert ready.status == 200
+            assert b"info: audit-log: taking events" in ready.body

@@ -10,7 +10,6 @@ import yaml
 
 from auditproxy.apis.audit import API_VERSION, Event
 from auditproxy.apis.user import UserInfo
-from auditproxy.audit.metrics import Metrics
 from auditproxy.backends.webhook_client import WebhookError, WebhookTarget
 from auditproxy.webhookbackend import WebhookConfigError, load_target, open_webhook
 from tests.fakes.webhook import Receiver, answer, server_context
@@ -42,6 +41,12 @@ class Losses:
     def lost(self, count: int, *, plugin: str, reason: str, text: str) -> None:
         """Keep one."""
         self.texts.append(f"{count} {plugin} {reason} {text}")
+
+    def delivered(self, count: int = 1) -> None:
+        """Nothing to keep."""
+
+    def failing(self, text: str) -> None:
+        """Nothing to keep: losses are told."""
 
 
 EVENT = Event(
@@ -198,7 +203,7 @@ async def test_mutual_tls(tmp_path: Path, with_certificate: bool) -> None:
         (tmp_path / name).write_bytes(data)
     context, _ = server_context(tmp_path, tmp_path / "client.crt")
     user = {"client-certificate": "client.crt", "client-key": "client.key"}
-    losses, metrics = Losses(), Metrics()
+    losses = Losses()
 
     async def sleep(seconds: float) -> None:
         assert seconds > 0
@@ -212,7 +217,6 @@ async def test_mutual_tls(tmp_path: Path, with_certificate: bool) -> None:
         backend = open_webhook(
             load_target(str(path)),
             initial_backoff=10_000_000_000,
-            metrics=metrics,
             losses=losses,
             sleep=sleep,
         )
@@ -226,7 +230,7 @@ async def test_mutual_tls(tmp_path: Path, with_certificate: bool) -> None:
 
 async def test_token_goes_to_no_other_host(tmp_path: Path) -> None:
     """T309: a receiver that redirects gets our token; where it points to gets nothing at all."""
-    losses, metrics = Losses(), Metrics()
+    losses = Losses()
 
     async def sleep(seconds: float) -> None:
         assert seconds > 0
@@ -236,11 +240,7 @@ async def test_token_goes_to_no_other_host(tmp_path: Path) -> None:
         async with Receiver(*[moved] * 5) as receiver:
             path = write(tmp_path, {"server": receiver.url}, {"token": "canary-token"})
             backend = open_webhook(
-                load_target(str(path)),
-                initial_backoff=1,
-                metrics=metrics,
-                losses=losses,
-                sleep=sleep,
+                load_target(str(path)), initial_backoff=1, losses=losses, sleep=sleep
             )
             assert await backend.deliver((EVENT,)) is False
             await backend.shutdown()

@@ -91,11 +91,7 @@ async def deliver(folder: Path, cluster: dict[str, Any], user: dict[str, Any]) -
         assert seconds > 0
 
     backend = open_webhook(
-        load_target(str(path)),
-        initial_backoff=1,
-        metrics=told.metrics,
-        losses=told.losses,
-        sleep=sleep,
+        load_target(str(path)), initial_backoff=1, losses=told.losses, sleep=sleep
     )
     try:
         return await backend.deliver((event(),)), told

@@ -6,11 +6,12 @@ import re
 import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.apis.status import Status
 from auditproxy.audit.bodies import base_type
-from auditproxy.audit.objects import CBOR, PROTOBUF, YAML, is_authorization_denial
-from auditproxy.serializer import cbor, protobuf, yaml
+from auditproxy.audit.refusal import Stop
+from auditproxy.audit.submitted import PROTOBUF, as_json
+from auditproxy.serializer import protobuf
 from auditproxy.serializer.errors import SerializationError
+from auditproxy.serializer.json import decode_as
 
 DECISION = "authorization.k8s.io/decision"
 REASON = "authorization.k8s.io/reason"
@@ -19,6 +20,7 @@ REMOVED_RELEASE = "k8s.io/removed-release"
 ISSUED_CREDENTIAL = "authentication.kubernetes.io/issued-credential-id"
 UPSTREAM_ERROR = "auditproxy.io/upstream-error"
 RETRIED = "auditproxy.io/retried"
+ENDED = "auditproxy.io/ended"
 
 ALLOW = "allow"
 FORBID = "forbid"
@@ -36,17 +38,19 @@ _CUSTOM_SUBRESOURCES = ("", "status", "scale")
 Annotations = tuple[tuple[str, str], ...]
 
 
-def inferred_decision(info: RequestInfo, code: int, status: Status | None) -> Annotations:
-    """What the answer tells about authorization: a 403 of the authorizer is forbid, all else allow.
+def inferred_decision(stop: Stop, message: str) -> Annotations:
+    """What is known of the authorizer's decision from where the request was refused, if it was.
 
-    The reason of a forbid is the Status message; that of an allow is not known
-    and is written empty, as kube-apiserver writes it for system:masters. 401
-    and 429 were given before anyone was asked.
+    The reason of a forbid is the Status ``message``; that of an allow is not known
+    and is written empty, as kube-apiserver writes it for system:masters. Whoever was
+    refused before the authorizer was asked has no decision.
     """
-    if code in (401, 429):
+    if stop < Stop.AUTHORIZER_ERROR:
         return ()
-    if code == 403 and is_authorization_denial(info, status):
-        return ((DECISION, FORBID), (REASON, status.message if status else ""))
+    if stop is Stop.AUTHORIZER_ERROR:
+        return ((REASON, "internal error"),)
+    if stop is Stop.AUTHORIZATION:
+        return ((DECISION, FORBID), (REASON, message))
     return ((DECISION, ALLOW), (REASON, ""))
 
 
@@ -95,12 +99,10 @@ def issued_credential(content_type: str, body: bytes) -> Annotations:
             # TokenRequest: 3 status, TokenRequestStatus: 1 token.
             token = protobuf.string_at(protobuf.envelope(body).raw, (3, 1))
         else:
-            if media_type in (YAML, CBOR):
-                body = yaml.to_json(body) if media_type == YAML else cbor.to_json(body)
-            token = msgspec.json.decode(body, type=_TokenRequest).status.token
+            token = decode_as(as_json(media_type, body), _TokenRequest).status.token
         payload = token.split(".")[1]
         claims = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-        jti = msgspec.json.decode(claims, type=_Claims).jti
-    except (SerializationError, msgspec.DecodeError, ValueError, IndexError, RecursionError):
+        jti = decode_as(claims, _Claims).jti
+    except (SerializationError, ValueError, IndexError):
         return ()
     return ((ISSUED_CREDENTIAL, f"JTI={jti}"),) if jti else ()

@@ -12,6 +12,7 @@ import msgspec
 
 from auditproxy.apis.status import Status, StatusCause, StatusDetails
 from auditproxy.serializer import json
+from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import JSONError, SerializationError
 from auditproxy.serializer.protobuf import ObjectMeta as ObjectMetadata
 
@@ -28,13 +29,15 @@ RATIO_LIMIT = 200
 Members = dict[str, msgspec.Raw]
 Decoded = TypeVar("Decoded")
 
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for bytes that are no JSON, and for JSON that is nested too deeply."""
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+"""What msgspec raises for bytes that are no JSON; depth is checked before."""
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 _NO_VALUE = msgspec.Raw(b"null")
+MEMBERS_AT_ONCE = 50_000
+"""Members of one object; they are made in one piece, and nothing else runs meanwhile."""
 
 
 class _Kind(msgspec.Struct):
@@ -58,7 +61,25 @@ class _Metadata(msgspec.Struct, rename="camel"):
     resource_version: msgspec.Raw = _NO_VALUE
 
 
+class _Large(msgspec.Struct, rename="camel"):
+    """The members that large objects have."""
+
+    metadata: msgspec.Raw = _NO_VALUE
+    spec: msgspec.Raw = _NO_VALUE
+    status: msgspec.Raw = _NO_VALUE
+    data: msgspec.Raw = _NO_VALUE
+    binary_data: msgspec.Raw = _NO_VALUE
+    items: msgspec.Raw = _NO_VALUE
+    rows: msgspec.Raw = _NO_VALUE
+    rules: msgspec.Raw = _NO_VALUE
+    results: msgspec.Raw = _NO_VALUE
+    groups: msgspec.Raw = _NO_VALUE
+    resources: msgspec.Raw = _NO_VALUE
+    webhooks: msgspec.Raw = _NO_VALUE
+
+
 _KIND = msgspec.json.Decoder(_Kind)
+_LARGE = msgspec.json.Decoder(_Large)
 _OBJECT = msgspec.json.Decoder(_Object)
 _METADATA = msgspec.json.Decoder(_Metadata)
 
@@ -114,8 +135,14 @@ def zlib_header(body: bytes) -> bool:
     return len(body) > 1 and body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
 
 
-def members(raw: bytes) -> Members:
-    """The members of a JSON object, values still raw; the last of a doubled name counts."""
+def members(raw: bytes, budget: Budget | None = None) -> Members:
+    """The members of a JSON object, values still raw; the last of a doubled name counts.
+
+    With a budget, raises its error for more members than objects of the API have.
+    """
+    json.check_depth(raw)
+    if budget is not None and _most_members(raw) > MEMBERS_AT_ONCE:
+        raise budget.exceeded("nodes", f"more than {MEMBERS_AT_ONCE} members of one object")
     try:
         return _MEMBERS.decode(raw)
     except _UNREADABLE:
@@ -127,28 +154,43 @@ def members(raw: bytes) -> Members:
     return _decode(_MEMBERS, json.normalize(raw))
 
 
+def _most_members(raw: bytes) -> int:
+    """How many members an object may have at the most, found without looking at each."""
+    names = raw.count(b":")
+    if names <= MEMBERS_AT_ONCE:
+        return names
+    try:
+        large = _LARGE.decode(raw)
+    except _UNREADABLE:
+        return names
+    known = sum(memoryview(getattr(large, name)).nbytes for name in large.__struct_fields__)
+    # A member takes five bytes at the least: "":1,
+    return min(names, (len(raw) - known) // 5)
+
+
 def _decode(decoder: msgspec.json.Decoder[Decoded], raw: bytes) -> Decoded:
     """The value of a JSON object, of which only what the decoder wants is made."""
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError:
         raise SerializationError("the body is not a JSON object") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise JSONError(str(error)) from None
-    except RecursionError:
-        raise JSONError("JSON is nested too deeply") from None
 
 
 def kind(raw: bytes) -> str:
     """The kind of a JSON object, empty when it has none."""
     try:
+        json.check_depth(raw)
         found = _KIND.decode(raw).kind
     except _UNREADABLE:
         try:
             found = _KIND.decode(json.normalize(raw)).kind
-        except (*_UNREADABLE, SerializationError):
+        except _UNREADABLE:
             return ""
-    return _text_of(found)
+    except SerializationError:
+        return ""
+    return text_of(found) or ""
 
 
 def object_metadata(raw: bytes) -> ObjectMetadata:
@@ -156,20 +198,12 @@ def object_metadata(raw: bytes) -> ObjectMetadata:
 
     Raises SerializationError where ``members`` does.
     """
+    json.check_depth(raw)
     try:
         found = _OBJECT.decode(raw)
     except _UNREADABLE:
         return metadata(members(raw))
     return _metadata(found.metadata)
-
-
-def word(object_members: Members, name: str) -> str:
-    """A member of an object as text, empty when it is absent or something else."""
-    try:
-        found = json.decode(bytes(object_members[name]))
-    except (KeyError, SerializationError):
-        return ""
-    return found if isinstance(found, str) else ""
 
 
 def metadata(object_members: Members) -> ObjectMetadata:
@@ -186,20 +220,20 @@ def _metadata(raw: msgspec.Raw) -> ObjectMetadata:
         except SerializationError:
             found = _Metadata()
     return ObjectMetadata(
-        name=_text_of(found.name),
-        namespace=_text_of(found.namespace),
-        uid=_text_of(found.uid),
-        resource_version=_text_of(found.resource_version),
+        name=text_of(found.name) or "",
+        namespace=text_of(found.namespace) or "",
+        uid=text_of(found.uid) or "",
+        resource_version=text_of(found.resource_version) or "",
     )
 
 
-def _text_of(raw: msgspec.Raw) -> str:
-    """A raw member as text, empty when it is something else."""
-    plain = bytes(raw).strip(b" \t\r\n")
+def text_of(raw: msgspec.Raw) -> str | None:
+    """A raw member as text; None when it is something else, of which nothing is made."""
+    plain = bytes(raw)
     if not plain.startswith(b'"'):
-        return ""
+        return None
     found = json.decode(plain)
-    return found if isinstance(found, str) else ""
+    return found if isinstance(found, str) else None
 
 
 def drop_managed_fields(object_members: Members) -> bool:

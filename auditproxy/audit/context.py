@@ -24,6 +24,7 @@ from auditproxy.apis.audit import (
 )
 from auditproxy.apis.status import Status, failure, only_code
 from auditproxy.apis.user import NOBODY, UserInfo
+from auditproxy.audit.annotations import DECISION, REASON
 from auditproxy.audit.redact import Redactor
 from auditproxy.audit.redact_exchange import ExchangeRedactor
 from auditproxy.serializer.duration import format_duration
@@ -44,6 +45,7 @@ class AuditContext:
     """One request's audit record in the making; times are nanoseconds since the epoch."""
 
     __slots__ = (
+        "_impersonation_decided",
         "_object_ref",
         "_received_text",
         "_redaction",
@@ -82,6 +84,7 @@ class AuditContext:
         self._redaction: ExchangeRedactor | None = None
         self.failed = False
         self.finished = False
+        self._impersonation_decided = True
         self._object_ref: ObjectReference | None = None
         self._received_text = ""
 
@@ -150,13 +153,32 @@ class AuditContext:
                 self._redaction = ExchangeRedactor(self.redactor, scope, info)
         return self._redaction
 
-    def impersonate(self, user: UserInfo, constraint: str) -> None:
-        """Record whom the client acts as from here on, and the constrained mode that allowed it."""
+    def impersonate(self, user: UserInfo, constraint: str, *, decided: bool = True) -> None:
+        """Record whom the client acts as from here on, and the constrained mode that allowed it.
+
+        ``decided`` is false where it is left to the upstream whether the client may.
+        """
         self.impersonated_user = user
+        self._impersonation_decided = decided
         if constraint:
             self.authentication_metadata = AuthenticationMetadata(
                 impersonation_constraint=constraint
             )
+
+    @property
+    def effective_user(self) -> UserInfo:
+        """Whom the request acts as: the impersonated user, else who asks."""
+        return self.impersonated_user or self._user
+
+    def not_authorized(self, *, impersonated: bool) -> None:
+        """Take back what was noted ahead of an upstream that never asked its authorizer.
+
+        Unless it let the client be ``impersonated``, that goes too where it was for it to decide.
+        """
+        for key in (DECISION, REASON):
+            self.annotations.pop(key, None)
+        if not impersonated and not self._impersonation_decided:
+            self.impersonated_user = None
 
     def complete_reference(self, metadata: ObjectMeta) -> None:
         """Fill what the URL left open of objectRef from the request's own object."""

@@ -5,7 +5,8 @@ value by value. Measured with bodies that hold nothing but the smallest values.
 """
 
 from auditproxy.audit.bodies import base_type, unfolded_limit
-from auditproxy.audit.objects import APPLY_CBOR, APPLY_YAML, CBOR, PROTOBUF, YAML
+from auditproxy.audit.objects import APPLY_CBOR, APPLY_YAML
+from auditproxy.audit.submitted import CBOR, PROTOBUF, YAML
 
 _WEIGHTS = {YAML: 20, APPLY_YAML: 20, CBOR: 4, APPLY_CBOR: 4, PROTOBUF: 4}
 REDACTED_WEIGHT = 8

@@ -7,11 +7,8 @@
           + auditproxy_audit_events_due{state="decoding"}
 
 holds for each backend, ``log`` and ``webhook``, at every moment at which no
-event is being handed over. Labels that a client
-could choose are bounded: group, version, resource and subresource of a request
-count once the upstream has answered for them as only one that knows them does
-(``is_served``: not 401, 403, 404, 429, nor a 5xx, which anybody can have for
-an invented path). Before that, and past ``MAXIMUM_RESOURCES``, they are ``other``.
+event is being handed over. So that a scrape shows one moment, these are in ``few``, which is
+written down at once; what has many series, one for each kind of request, is in ``requests``.
 """
 
 from collections.abc import Callable
@@ -20,55 +17,33 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
+    ProcessCollector,
     disable_created_metrics,
 )
 
-from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import LEVEL_WORDS, Level
 from auditproxy.audit.capture_metrics import CaptureMetrics
 from auditproxy.audit.due_metrics import DueMetrics
 from auditproxy.audit.issuer_metrics import IssuerMetrics
 from auditproxy.audit.reload_metrics import ReloadMetrics
-from auditproxy.audit.request_metrics import (
-    OTHER,
-    clean_code,
-    clean_dry_run,
-    clean_scope,
-    clean_verb,
-    is_served,
-)
+from auditproxy.audit.request_series import RequestSeries
 from auditproxy.audit.token_cache_metrics import TokenCacheMetrics
 from auditproxy.audit.upstream_metrics import UpstreamMetrics
 
-DURATION_BUCKETS = (
-    0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5,
-    2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
-)  # fmt: skip
-"""kube-apiserver's buckets of apiserver_request_duration_seconds, in seconds."""
-
-MAXIMUM_RESOURCES = 1024
-"""Combinations of group, version, resource and subresource that get labels of their own."""
-
-MAXIMUM_LABEL = 253
-"""Characters of a group, version, resource or subresource that is a label: those of a DNS name."""
-
-_REQUEST_LABELS = (
-    "verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component",
-)  # fmt: skip
-_LONG_RUNNING_LABELS = (
-    "verb", "group", "version", "resource", "subresource", "scope", "component",
-)  # fmt: skip
-
 
 class Metrics:
-    """Every metric of one proxy, in a registry of its own."""
+    """Every metric of one proxy; ``registry`` has them all."""
 
     def __init__(self) -> None:
         # kube-apiserver has no *_created series.
         disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.few = registry = CollectorRegistry()
+        self.requests = RequestSeries()
+        self.request = self.requests.request
+        self.long_running = self.requests.long_running
         self.registry = CollectorRegistry()
-        registry = self.registry
+        for part in (self.few, self.requests.registry):
+            self.registry.register(part)
         self._events = Counter(
             "apiserver_audit_event",
             "[ALPHA] Counter of audit events generated and sent to the audit backend.",
@@ -92,29 +67,6 @@ class Metrics:
             "apiserver_audit_requests_rejected",
             "[ALPHA] Counter of apiserver requests rejected due to an error in audit "
             "logging backend.",
-            registry=registry,
-        )
-        self._requests = Counter(
-            "apiserver_request",
-            "[STABLE] Counter of apiserver requests broken out for each verb, dry run value, "
-            "group, version, resource, scope, component, and HTTP response code.",
-            (*_REQUEST_LABELS, "code"),
-            registry=registry,
-        )
-        self._durations = Histogram(
-            "apiserver_request_duration_seconds",
-            "[STABLE] Response latency distribution in seconds for each verb, dry run value, "
-            "group, version, resource, subresource, scope and component.",
-            _REQUEST_LABELS,
-            buckets=DURATION_BUCKETS,
-            registry=registry,
-        )
-        self._long_running = Gauge(
-            "apiserver_longrunning_requests",
-            "[STABLE] Gauge of all active long-running apiserver requests broken out by verb, "
-            "group, version, resource, scope and component. "
-            "Not all requests are tracked this way.",
-            _LONG_RUNNING_LABELS,
             registry=registry,
         )
         self._handshake_errors = Counter(
@@ -151,6 +103,18 @@ class Metrics:
             ("plugin",),
             registry=registry,
         )
+        self._sink_healthy = Gauge(
+            "auditproxy_audit_sink_healthy",
+            "Whether a backend's receiver took the last event and lets none wait, by backend.",
+            ("plugin",),
+            registry=registry,
+        )
+        self._sink_stalled = Gauge(
+            "auditproxy_audit_sink_stalled_seconds",
+            "How long the write under way has taken, by backend; 0 without one.",
+            ("plugin",),
+            registry=registry,
+        )
         self._unparsed = Counter(
             "auditproxy_requests_unparsed",
             "Bytes of clients that were no request and left no event, by the code answered.",
@@ -179,6 +143,11 @@ class Metrics:
             "Connections of trusted proxies that were closed for want of a PROXY header.",
             registry=registry,
         )
+        self._operator_lines = Counter(
+            "auditproxy_operator_lines_dropped",
+            "Lines for operators that were left out because nobody read standard error.",
+            registry=registry,
+        )
         self._log_reopened = Counter(
             "auditproxy_audit_log_reopened",
             "How often the log file was opened again, by reason.",
@@ -191,8 +160,18 @@ class Metrics:
         self.captures = CaptureMetrics(registry)
         self.token_cache = TokenCacheMetrics(registry)
         self.upstream = UpstreamMetrics(registry)
-        self._known: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
-        self._resources: set[tuple[str, str, str, str]] = set()
+        # Memory, CPU, descriptors and the start of the process, as every Go program exposes them.
+        ProcessCollector(registry=registry)
+        self._build = Gauge(
+            "auditproxy_build_info",
+            "Always 1; the labels are the versions of the proxy and of its Python.",
+            ("version", "python"),
+            registry=registry,
+        )
+
+    def build_info(self, version: str, python: str) -> None:
+        """What is running."""
+        self._build.labels(version, python).set(1)
 
     # --- audit -----------------------------------------------------------------
 
@@ -235,6 +214,11 @@ class Metrics:
         self._buffer_capacity.labels(backend).set(capacity)
         self._buffer_events.labels(backend).set_function(waiting)
 
+    def sink(self, backend: str, is_well: Callable[[], bool], stalled: Callable[[], float]) -> None:
+        """A backend's receiver; both are asked whenever somebody wants to know, on any thread."""
+        self._sink_healthy.labels(backend).set_function(is_well)
+        self._sink_stalled.labels(backend).set_function(stalled)
+
     def undelivered(self) -> dict[tuple[str, str], int]:
         """How many events were dropped, by backend and reason."""
         return {
@@ -247,52 +231,6 @@ class Metrics:
     def log_reopened(self, reason: str) -> None:
         """The log file was opened again."""
         self._log_reopened.labels(reason).inc()
-
-    # --- requests --------------------------------------------------------------
-
-    def request(
-        self,
-        info: RequestInfo,
-        method: str,
-        *,
-        code: int,
-        seconds: float,
-        content_type: str = "",
-        dry_run: tuple[str, ...] = (),
-        watch: tuple[str, ...] = (),
-    ) -> None:
-        """A request has ended; ``dry_run`` and ``watch`` are the values of dryRun= and watch=."""
-        verb = clean_verb(info, method, content_type, watch)
-        labels = self._labels(info, verb, code, clean_dry_run(dry_run))
-        key = (*labels, clean_code(code))
-        known = self._known.get(key)
-        if known is None:
-            known = (self._requests.labels(*key), self._durations.labels(*labels))
-            self._known[key] = known
-        known[0].inc()
-        known[1].observe(seconds)
-
-    def long_running(self, info: RequestInfo, method: str, code: int) -> Gauge:
-        """The gauge of open requests of one kind, to be raised and lowered by the caller."""
-        verb, _, *rest = self._labels(info, clean_verb(info, method), code, "")
-        return self._long_running.labels(verb, *rest)
-
-    def _labels(self, info: RequestInfo, verb: str, code: int, dry_run: str) -> tuple[str, ...]:
-        """The labels of a request but for its code, bounded in number."""
-        resource = (info.api_group, info.api_version, info.resource, info.subresource)
-        if not info.is_resource_request:
-            resource = ("", "", "", "")
-        elif resource not in self._resources:
-            if (
-                is_served(code)
-                and len(self._resources) < MAXIMUM_RESOURCES
-                # As names are in Kubernetes; a server may say 200 to whatever it is asked.
-                and all(len(word) <= MAXIMUM_LABEL and word.isascii() for word in resource)
-            ):
-                self._resources.add(resource)
-            else:
-                resource = (OTHER, OTHER, OTHER, OTHER)
-        return (verb, dry_run, *resource, clean_scope(info), "apiserver")
 
     # --- what went wrong -------------------------------------------------------
 
@@ -307,6 +245,10 @@ class Metrics:
     def rejected_unparsed(self, code: int) -> None:
         """Bytes that were no request were answered with ``code``."""
         self._unparsed.labels(str(code)).inc()
+
+    def operator_line_dropped(self) -> None:
+        """A line for operators was left out; any thread may say so."""
+        self._operator_lines.inc()
 
     def connections(self, count: Callable[[], int]) -> None:
         """Have the open connections counted by ``count`` whenever somebody asks."""

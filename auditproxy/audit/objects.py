@@ -15,17 +15,13 @@ from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
 from auditproxy.apis.status import Status
 from auditproxy.audit import bodies, deleteoptions
+from auditproxy.audit.submitted import CBOR, JSON, PROTOBUF, YAML, as_json
 from auditproxy.serializer import cbor, json, protobuf, yaml, yamlskim
 from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import ProtobufError, SerializationError
 from auditproxy.serializer.protobuf import ObjectMeta as ObjectMetadata
-from auditproxy.serializer.spelling import unusual
-from auditproxy.serializer.wiredecoder import Decoder
+from auditproxy.serializer.wiredecoder import OUTPUT_RATIO, Decoder
 
-JSON = "application/json"
-YAML = "application/yaml"
-PROTOBUF = "application/vnd.kubernetes.protobuf"
-CBOR = "application/cbor"
 OBJECT_TYPES = (JSON, YAML, PROTOBUF, CBOR)
 APPLY_YAML = "application/apply-patch+yaml"
 APPLY_CBOR = "application/apply-patch+cbor"
@@ -37,6 +33,9 @@ PATCH_TYPES = (
     APPLY_CBOR,
 )
 
+SUBMITTED_LIMIT = 8 * 1024 * 1024
+"""Bytes of JSON that a protobuf request may become; a larger one, OUTPUT_RATIO times its size."""
+
 REQUEST_OBJECT_OMITTED = "auditproxy.io/request-object-omitted"
 RESPONSE_OBJECT_OMITTED = "auditproxy.io/response-object-omitted"
 
@@ -45,16 +44,6 @@ BUILTIN_TYPES = Decoder()
 
 _STREAMING_SUBRESOURCES = frozenset({"attach", "exec", "proxy", "log", "portforward"})
 _DISCOVERY_PATH = re.compile(r"/(api|apis)(/[^/]+){0,2}/?")
-_NOT_DECODED = re.compile(
-    "the object provided is unrecognized"
-    "|cannot be handled as a"
-    "|does not match the expected API version"
-    "|strict decoding error"
-    '|no kind "'
-    "|the API version in the data"
-    "|is not valid for this resource"
-)
-"""Texts of a 400 that was given before the object was recorded."""
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -94,26 +83,23 @@ def request_object(
     *,
     level: Level,
     omit_managed_fields: bool,
-    code: int,
-    status: Status | None,
+    decoded: bool = True,
     content_encoding: str = "",
     decoded_limit: int = 0,
     types: Decoder = BUILTIN_TYPES,
     budget: Budget | None = None,
 ) -> Recorded:
-    """What a request's body adds, given how the request ended (``code`` and its Status).
+    """What a request's body adds, if the server got as far as ``decoded`` it (audit/refusals.py).
 
     ``decoded_limit`` bounds in bytes what a compressed body may unfold to, ``budget`` what
     reading it may cost.
     """
-    if not records_request(info) or not decoded_by_server(info, code, status):
+    if not records_request(info) or not decoded:
         return NOTHING
     try:
         if content_encoding:
             # kube-apiserver reads no content coding and answers 400; others may.
             body = bodies.inflate(body, content_encoding, decoded_limit)
-            if code >= 400 and info.verb != "patch":
-                return NOTHING
         if info.verb == "patch":
             return _patch(content_type, body, level, budget)
         if not body and info.verb in ("delete", "deletecollection"):
@@ -122,30 +108,7 @@ def request_object(
     except BudgetExceededError as error:
         return _omitted(REQUEST_OBJECT_OMITTED, str(error))
     except SerializationError as error:
-        return _omitted(REQUEST_OBJECT_OMITTED, str(error)) if code < 400 else NOTHING
-
-
-def decoded_by_server(info: RequestInfo, code: int, status: Status | None) -> bool:
-    """Whether the server got as far as decoding the body before it gave this answer.
-
-    A refusal by authentication, authorization, flow control, negotiation, size
-    or decoding comes earlier; one by admission, validation or storage later.
-    """
-    if code in (401, 405, 406, 413, 415, 429):
-        return False
-    message = status.message if status else ""
-    if code == 403:
-        return not is_authorization_denial(info, status)
-    if code == 404:
-        return status is not None and message != "the server could not find the requested resource"
-    if code == 400 and info.verb != "patch":
-        return _NOT_DECODED.search(message) is None
-    return True
-
-
-def is_authorization_denial(info: RequestInfo, status: Status | None) -> bool:
-    """Whether a 403 is the authorizer's own and not admission's, told by its fixed words."""
-    return status is None or f" cannot {info.verb} " in status.message
+        return _omitted(REQUEST_OBJECT_OMITTED, str(error))
 
 
 def _patch(content_type: str, body: bytes, level: Level, budget: Budget | None) -> Recorded:
@@ -191,18 +154,15 @@ def _submitted(
         return NOTHING if deleting else Recorded(metadata=_skimmed(media_type, body, budget))
     if media_type == PROTOBUF:
         return _submitted_protobuf(body, deleting, omit_managed_fields, types, budget)
-    body = _as_json(media_type, body, budget)
-    members = bodies.members(body)
+    members = bodies.members(as_json(media_type, body, budget), budget)
     if deleting:
         return Recorded(object=deleteoptions.recorded(deleteoptions.from_members(members, budget)))
     metadata = bodies.metadata(members)
     if omit_managed_fields:
         bodies.drop_managed_fields(members)
-    if unusual(body):
-        kind, api_version = (bodies.word(members, name) for name in ("kind", "apiVersion"))
-        types.speller.respell(api_version, kind, members)
+    types.spell(members)
     first = {key: members.pop(key) for key in ("kind", "apiVersion") if key in members}
-    raw = json.compact(msgspec.json.encode({**first, **members}))
+    raw = json.compact(msgspec.json.encode({**first, **members}), depth_checked=True)
     return Recorded(object=msgspec.Raw(raw), metadata=metadata)
 
 
@@ -212,16 +172,7 @@ def _skimmed(media_type: str, body: bytes, budget: Budget | None) -> ObjectMetad
         return protobuf.object_meta(protobuf.envelope(body, budget).raw, budget)
     if media_type == YAML:
         return bodies.object_metadata(yamlskim.skim(body, budget))
-    return bodies.object_metadata(_as_json(media_type, body, budget))
-
-
-def _as_json(media_type: str, body: bytes, budget: Budget | None) -> bytes:
-    """A body of one of the types that need no table to be read, as JSON."""
-    if media_type == YAML:
-        return yaml.to_json(body, budget)
-    if media_type == CBOR:
-        return cbor.to_json(body, budget)
-    return body
+    return bodies.object_metadata(as_json(media_type, body, budget))
 
 
 def _submitted_protobuf(
@@ -238,7 +189,12 @@ def _submitted_protobuf(
         return Recorded(object=deleteoptions.recorded(options))
     metadata = protobuf.object_meta(envelope.raw, budget)
     try:
-        raw = types.decode_object(envelope, omit_managed_fields=omit_managed_fields, budget=budget)
+        raw = types.decode_object(
+            envelope,
+            omit_managed_fields=omit_managed_fields,
+            limit=max(SUBMITTED_LIMIT, OUTPUT_RATIO * len(body)),
+            budget=budget,
+        )
     except BudgetExceededError as error:
         return Recorded(metadata=metadata, annotations=((REQUEST_OBJECT_OMITTED, str(error)),))
     except ProtobufError as error:
@@ -255,7 +211,6 @@ def response_object(
     *,
     level: Level,
     omit_managed_fields: bool,
-    code: int,
     decoded_limit: int,
     types: Decoder = BUILTIN_TYPES,
     budget: Budget | None = None,
@@ -272,14 +227,10 @@ def response_object(
         if media_type == YAML and level < Level.REQUEST_RESPONSE and not _is_status(plain, budget):
             return NOTHING
         if media_type in (YAML, CBOR):
-            plain = _as_json(media_type, plain, budget)
+            plain = as_json(media_type, plain, budget)
         elif media_type != JSON:
             return NOTHING
-        elif code >= 400 and plain.startswith(b"{\n") and not plain.endswith(b"\n"):
-            # Indented although nobody asked: the Accept header could not be
-            # satisfied, and the server's audit never saw this Status.
-            return NOTHING
-        return _answered(plain, level, omit_managed_fields)
+        return _answered(plain, level, omit_managed_fields, budget)
     except BudgetExceededError as error:
         return _omitted(RESPONSE_OBJECT_OMITTED, str(error))
     except SerializationError as error:
@@ -293,23 +244,24 @@ def _is_status(text: bytes, budget: Budget | None) -> bool:
     return bodies.kind(yamlskim.skim(text, budget)) == "Status"
 
 
-def _answered(plain: bytes, level: Level, omit_managed_fields: bool) -> Recorded:
+def _answered(
+    plain: bytes, level: Level, omit_managed_fields: bool, budget: Budget | None
+) -> Recorded:
     """Record a JSON answer if it is an API object, which is to say if it has a kind."""
     if level < Level.REQUEST_RESPONSE:
         if bodies.kind(plain) != "Status":
             return NOTHING
         return Recorded(status=bodies.status_from_json(plain))
-    members = bodies.members(plain)
-    kind = json.decode(bytes(members["kind"])) if "kind" in members else None
-    if not isinstance(kind, str):
+    members = bodies.members(plain, budget)
+    kind = bodies.text_of(members["kind"]) if "kind" in members else None
+    if kind is None:
         return NOTHING
     if kind == "Status":
-        return Recorded(
-            status=bodies.status_from_json(plain), object=msgspec.Raw(json.compact(plain))
-        )
+        raw = json.compact(plain, depth_checked=True)
+        return Recorded(status=bodies.status_from_json(plain), object=msgspec.Raw(raw))
     if omit_managed_fields and bodies.drop_managed_fields(members):
         plain = msgspec.json.encode(members)
-    return Recorded(object=msgspec.Raw(json.compact(plain)))
+    return Recorded(object=msgspec.Raw(json.compact(plain, depth_checked=True)))
 
 
 def _answered_protobuf(

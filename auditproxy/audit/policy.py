@@ -75,9 +75,14 @@ def _load(text: bytes) -> tuple[Policy, tuple[str, ...]]:
         return policy, ()
     warning = (
         "Audit policy contains errors, falling back to lenient decoding:"
-        f" strict decoding error: {', '.join(strict_errors)}"
+        f" strict decoding error: {', '.join(map(_plain, strict_errors))}"
     )
     return policy, (warning,)
+
+
+def _plain(error: str) -> str:
+    """A strict error in one line, without the YAML library's heading over several."""
+    return error.removeprefix("yaml: unmarshal errors:\n  ").replace("\n  ", ", ")
 
 
 def _rule(rule: WrittenRule) -> PolicyRule:

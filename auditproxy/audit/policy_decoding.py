@@ -1,4 +1,4 @@
-"""A policy file's text to the values written in it, with kube-apiserver's strictness and words.
+"""A policy file's text to the values written in it, with kube-apiserver's strictness.
 
 JSON or YAML is told apart by the first character. What strict decoding would
 refuse, unknown fields and doubled keys, is returned as texts; a wrong type, bad
@@ -20,7 +20,7 @@ from auditproxy.serializer.errors import JSONError, YAMLError
 
 
 class PolicyError(ValueError):
-    """The policy cannot be used; the text is kube-apiserver's own."""
+    """The policy cannot be used; the text says where and what."""
 
 
 class WrittenRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ def decode_policy(text: bytes) -> tuple[WrittenPolicy, tuple[str, ...]]:
     document, strict_errors = _document(text)
     _check_group_version_kind(document)
     reader = _Reader(list(strict_errors))
-    members = reader.read(_POLICY, document if document is not None else {}, "", "", "")
+    members = reader.read(_POLICY, document if document is not None else {}, "")
     if reader.fault:
         raise PolicyError(f"failed decoding: {reader.fault}")
     # Doubled texts say nothing new.
@@ -76,9 +76,7 @@ def _document(text: bytes) -> tuple[Any, tuple[str, ...]]:
             json.compact(text), object_pairs_hook=_members, parse_int=_zero, parse_float=_zero
         ), ()
     except JSONError as error:
-        raise _version_and_kind_error(str(error)) from None
-    except (RecursionError, ValueError):
-        raise _version_and_kind_error("JSON is nested too deeply") from None
+        raise PolicyError(f"failed decoding: not valid JSON: {error}") from None
 
 
 def _sorted(value: Any) -> Any:
@@ -106,20 +104,13 @@ def _zero(_: str) -> int:
 
 _KINDS = frozenset({"Event", "EventList", "Policy", "PolicyList"})
 _INTERNAL = "audit.k8s.io/__internal"
-_SCHEME = "pkg/audit/scheme.go:30"
-_FIND_KIND = (
-    r'struct { APIVersion string "json:\"apiVersion,omitempty\"";'
-    r' Kind string "json:\"kind,omitempty\"" }'
-)
-"""The type that kube-apiserver first reads any object into."""
+_HOW = f"a policy has apiVersion: {API_VERSION} and kind: Policy"
 
 
 def _check_group_version_kind(document: Any) -> None:
     """Accept a Policy of audit.k8s.io/v1; the kind may be absent, the version may not."""
     if document is not None and not isinstance(document, dict):
-        raise _version_and_kind_error(
-            f"json: cannot unmarshal {_go_value(document)} into Go value of type {_FIND_KIND}"
-        )
+        raise PolicyError(f"failed decoding: the file holds {_kind_of(document)}; {_HOW}")
     found = {"apiVersion": "", "kind": ""}
     for key, value in (document or {}).items():
         # This first look takes names in any case.
@@ -127,40 +118,28 @@ def _check_group_version_kind(document: Any) -> None:
         if name is None or value is None:
             continue
         if not isinstance(value, str):
-            raise _version_and_kind_error(
-                f"json: cannot unmarshal {_go_value(value)} into Go struct field .{name}"
-                " of type string"
-            )
+            raise PolicyError(f"failed decoding: {name}: must be text, is {_kind_of(value)}")
         found[name] = value
     api_version, kind = found["apiVersion"], found["kind"] or "Policy"
     if api_version.count("/") > 1:
-        raise PolicyError(f"failed decoding: unexpected GroupVersion string: {api_version}")
+        raise PolicyError(f"failed decoding: apiVersion {go_quote(api_version)} is not one; {_HOW}")
     if api_version in ("", "/", "audit.k8s.io/"):
         api_version = _INTERNAL
     if api_version not in (API_VERSION, _INTERNAL) or kind not in _KINDS:
         raise PolicyError(
-            f"failed decoding: no kind {go_quote(kind)} is registered for version"
-            f" {go_quote(api_version.removeprefix('/'))} in scheme {go_quote(_SCHEME)}"
+            f"failed decoding: apiVersion {go_quote(api_version.removeprefix('/'))} with kind "
+            f"{go_quote(kind)} is not known; {_HOW}"
         )
     if kind != "Policy":
-        package = "v1" if api_version == API_VERSION else "audit"
-        raise PolicyError(
-            f"failed decoding: converting ({package}.{kind}) to (audit.Policy): unknown conversion"
-        )
+        raise PolicyError(f"failed decoding: kind is {kind}; {_HOW}")
     if api_version == _INTERNAL:
-        raise PolicyError(f"unknown group version field {_INTERNAL}, Kind=Policy in policy")
-
-
-def _version_and_kind_error(why: str) -> PolicyError:
-    """The error of the first look at a document."""
-    return PolicyError(f"failed decoding: couldn't get version/kind; json parse error: {why}")
+        raise PolicyError(f"the policy has no apiVersion; {_HOW}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Type:
-    """A Go type of the policy's tree, named as encoding/json names it in errors."""
+    """A type of the policy's tree."""
 
-    name: str
     kind: Literal["text", "flag", "list", "struct", "anything"]
     element: "_Type | None" = None
     members: "dict[str, _Type]" = field(default_factory=dict)
@@ -168,20 +147,19 @@ class _Type:
 
 def _list_of(element: _Type) -> _Type:
     """A slice."""
-    return _Type(f"[]{element.name}", "list", element)
+    return _Type("list", element)
 
 
-_TEXT = _Type("string", "text")
+_TEXT = _Type("text")
 _TEXTS = _list_of(_TEXT)
-_FLAG = _Type("bool", "flag")
-_ANYTHING = _Type("", "anything")
-_STAGES = _list_of(_Type("v1.Stage", "text"))
+_FLAG = _Type("flag")
+_ANYTHING = _Type("anything")
+_STAGES = _list_of(_Type("text"))
 _OBJECT_META = _Type(
-    "v1.ObjectMeta",
     "struct",
     members={
         **dict.fromkeys(("name", "generateName", "namespace", "selfLink"), _TEXT),
-        "uid": _Type("types.UID", "text"),
+        "uid": _Type("text"),
         "resourceVersion": _TEXT,
         **dict.fromkeys(("generation", "creationTimestamp", "deletionTimestamp"), _ANYTHING),
         **dict.fromkeys(("deletionGracePeriodSeconds", "labels", "annotations"), _ANYTHING),
@@ -191,15 +169,13 @@ _OBJECT_META = _Type(
 )
 """Accepted and ignored; its inner types are not checked further."""
 _GROUP_RESOURCES = _Type(
-    "v1.GroupResources",
     "struct",
     members={"group": _TEXT, "resources": _TEXTS, "resourceNames": _TEXTS},
 )
 _RULE = _Type(
-    "v1.PolicyRule",
     "struct",
     members={
-        "level": _Type("v1.Level", "text"),
+        "level": _Type("text"),
         "users": _TEXTS,
         "userGroups": _TEXTS,
         "verbs": _TEXTS,
@@ -211,7 +187,6 @@ _RULE = _Type(
     },
 )
 _POLICY = _Type(
-    "v1.Policy",
     "struct",
     members={
         "kind": _TEXT,
@@ -235,12 +210,8 @@ class _Reader:
         self.strict_errors = strict_errors
         self.fault = ""
 
-    def read(self, wanted: _Type, value: Any, path: str, struct: str, fields: str) -> Any:
-        """Read one value: text, flag or None, list, or dict of what was set.
-
-        ``path`` is where strict errors see it, ``struct`` and ``fields`` where
-        the fault of a wrong type is.
-        """
+    def read(self, wanted: _Type, value: Any, path: str) -> Any:
+        """Read one value at ``path``: text, flag or None, list, or dict of what was set."""
         if wanted.kind == "anything":
             return value
         if wanted.kind == "text" and isinstance(value, str):
@@ -249,25 +220,19 @@ class _Reader:
             return value
         if wanted.kind == "list" and isinstance(value, list) and wanted.element:
             return [
-                self.read(wanted.element, item, f"{path}[{index}]", struct, fields)
+                self.read(wanted.element, item, f"{path}[{index}]")
                 for index, item in enumerate(value)
             ]
         if wanted.kind == "struct" and isinstance(value, dict):
-            return self._read_struct(wanted, value, path, fields)
+            return self._read_struct(wanted, value, path)
         if value is not None and not self.fault:
-            self.fault = (
-                f"json: cannot unmarshal {_go_value(value)} into Go struct field"
-                f" {struct}.{fields} of type {wanted.name}"
-            )
+            self.fault = f"{path}: must be {_WANTED[wanted.kind]}, is {_kind_of(value)}"
         return {"text": "", "list": [], "struct": {}}.get(wanted.kind)
 
-    def _read_struct(
-        self, wanted: _Type, value: dict[str, Any], path: str, fields: str
-    ) -> dict[str, Any]:
+    def _read_struct(self, wanted: _Type, value: dict[str, Any], path: str) -> dict[str, Any]:
         """Read the members of an object that the type knows; the others are strict errors."""
         members = {}
         doubled = value.doubled if isinstance(value, _Members) else frozenset()
-        struct = wanted.name.removeprefix("v1.")
         for key, member in value.items():
             inner = f"{path}.{key}" if path else key
             member_type = wanted.members.get(key)
@@ -276,20 +241,22 @@ class _Reader:
                 continue
             if key in doubled:
                 self.strict_errors.append(f"duplicate field {go_quote(inner)}")
-            inner_fields = f"{fields}.{key}" if fields else key
-            members[key] = self.read(member_type, member, inner, struct, inner_fields)
+            members[key] = self.read(member_type, member, inner)
         return members
 
 
-def _go_value(value: object) -> str:
-    """What encoding/json calls a JSON value in its errors."""
+_WANTED = {"text": "text", "flag": "true or false", "list": "a list", "struct": "an object"}
+
+
+def _kind_of(value: object) -> str:
+    """What a value is, for who wrote it."""
     if isinstance(value, bool):
-        return "bool"
+        return "true or false"
     if isinstance(value, str):
-        return "string"
+        return "text"
     if isinstance(value, list):
-        return "array"
-    return "object" if isinstance(value, dict) else "number"
+        return "a list"
+    return "an object" if isinstance(value, dict) else "a number"
 
 
 def _written_policy(members: dict[str, Any]) -> WrittenPolicy:

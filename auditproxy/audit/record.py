@@ -16,16 +16,20 @@ from auditproxy.audit import annotations
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.objects import (
     BUILTIN_TYPES,
+    NOTHING,
     REQUEST_OBJECT_OMITTED,
     RESPONSE_OBJECT_OMITTED,
     Recorded,
-    is_authorization_denial,
     records_request,
     records_response,
     request_object,
     response_object,
 )
 from auditproxy.audit.redact_exchange import ExchangeRedactor
+from auditproxy.audit.refusal import Refusal, Stop
+from auditproxy.audit.refusals import stopped_at
+from auditproxy.request.accept import negotiate
+from auditproxy.request.target import Target, parse_target
 from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.json import status_object
@@ -34,8 +38,8 @@ from auditproxy.serializer.wiredecoder import Decoder
 STATUS_LIMIT = 256 * 1024
 """Bytes of an answer that are looked at when only a Status is wanted of it."""
 
-_UNREAD_CODES = frozenset({401, 404, 405, 406, 413, 415, 429})
-"""Codes of answers that quote nothing of a request's body."""
+NO_TARGET = parse_target("GET", b"/")
+"""What stands for a target that is not told."""
 
 METHOD_NOT_ALLOWED = failure(
     405,
@@ -52,6 +56,7 @@ class Captured:
 
     ``request_limit`` is what the request's body may unfold to when it is compressed; the
     budgets are what reading each body may cost, None for bodies that are cheap.
+    ``accept`` is the client's Accept header, ``stop`` how far the server got with the request.
     """
 
     request_content_type: str = ""
@@ -67,9 +72,13 @@ class Captured:
     response_body: bytes | None = b""
     response_missing: str = ""
     response_complete: bool = False
+    no_sniff: bool = False
     head_request: bool = False
     request_budget: Budget | None = None
     response_budget: Budget | None = None
+    accept: str = ""
+    target: Target = NO_TARGET
+    stop: Stop = Stop.HANDLED
 
 
 def request_copy_limit(info: RequestInfo, level: Level, limit: int) -> int:
@@ -110,23 +119,47 @@ def record_answer(
     """Take the Status, the object and the authorization decision from the upstream's answer."""
     if context.level is Level.NONE:
         return
-    recorded = Recorded()
+    told = Recorded()
     if records_response(info, captured.code, long_running=long_running):
-        recorded = _answer(context, info, captured, decoded_limit, types)
-    said = recorded.status
-    recorded = _redacted_answer(context, info, captured, recorded, types)
-    if recorded.status is not None:
-        context.response_status = recorded.status
-    if recorded.object is not None:
-        context.response_object = recorded.object
+        told = _answer(context, info, captured, decoded_limit, types)
+    said = told.status
+    if captured.code >= 400:
+        captured.stop = stopped_at(_refusal(context, info, captured, said))
+        if captured.stop < Stop.AUTHORIZER_ERROR:
+            context.not_authorized(impersonated=captured.stop > Stop.IMPERSONATION)
+        if negotiate(captured.accept) is None:
+            # Written all the same, indented, and not seen by the server's own audit.
+            told = NOTHING
+    told = _redacted_answer(context, info, captured, told, types)
+    if told.status is not None:
+        # The reason of a forbid may show no more than the Status does.
+        said = context.response_status = told.status
+    if told.object is not None:
+        context.response_object = told.object
     context.wrote_code(captured.code)
-    _annotate(context, recorded.annotations)
+    _annotate(context, told.annotations)
     if infer_decision:
-        decision = annotations.inferred_decision(info, captured.code, said)
-        if said is not None and recorded.status is not None:
-            shown = {said.message: recorded.status.message}
-            decision = tuple((key, shown.get(value, value)) for key, value in decision)
-        _annotate(context, decision)
+        message = said.message if said is not None else ""
+        _annotate(context, annotations.inferred_decision(captured.stop, message))
+
+
+def _refusal(
+    context: AuditContext, info: RequestInfo, captured: Captured, status: Status | None
+) -> Refusal:
+    """What tells where the server refused the request."""
+    return Refusal(
+        info=info,
+        username=context.effective_user.username,
+        query=captured.target.query,
+        content_type=captured.request_content_type,
+        content_encoding=captured.request_content_encoding,
+        body=captured.request_body if captured.request_complete else None,
+        code=captured.code,
+        answer_type=captured.content_type,
+        no_sniff=captured.no_sniff,
+        status=status,
+        text=captured.response_body or b"",
+    )
 
 
 def _answer(
@@ -159,7 +192,6 @@ def _answer(
         captured.response_body,
         level=context.level,
         omit_managed_fields=context.config.omit_managed_fields,
-        code=captured.code,
         decoded_limit=decoded_limit,
         types=types,
         budget=captured.response_budget,
@@ -177,7 +209,7 @@ def record_request(
     if context.level is Level.NONE or not records_request(info):
         return
     if captured.request_body is None:
-        if context.level >= Level.REQUEST and captured.code < 400:
+        if context.level >= Level.REQUEST and captured.stop is Stop.HANDLED:
             _annotate(context, ((REQUEST_OBJECT_OMITTED, captured.request_missing),))
         return
     if not captured.request_complete:
@@ -188,8 +220,7 @@ def record_request(
         captured.request_body,
         level=context.level,
         omit_managed_fields=context.config.omit_managed_fields,
-        code=captured.code,
-        status=context.response_status,
+        decoded=captured.stop is Stop.HANDLED,
         types=types,
         content_encoding=captured.request_content_encoding,
         decoded_limit=captured.request_limit,
@@ -286,10 +317,8 @@ def _survey(
     """Have the request's body looked at, if it has one that the server may have read."""
     if not records_request(info) or captured.request_body == b"":
         return
-    if status is not None and (
-        captured.code in _UNREAD_CODES
-        or (captured.code == 403 and is_authorization_denial(info, status))
-    ):
+    if captured.stop < Stop.DECODING:
+        # Refused before it was read: nothing of it can be quoted.
         return
     if captured.request_body is None or not captured.request_complete:
         redaction.survey(None)
@@ -300,11 +329,11 @@ def _survey(
         captured.request_body,
         level=Level.REQUEST,
         omit_managed_fields=False,
-        code=0,
-        status=None,
+        decoded=True,
         types=types,
         content_encoding=captured.request_content_encoding,
         decoded_limit=captured.request_limit,
+        budget=captured.request_budget,
     )
     if found.object is not None:
         redaction.survey(bytes(found.object))

@@ -67,7 +67,7 @@ class BodyRedactor:
                 return self._json_patch(raw)
             if raw[:1] == b"{" and () not in self.paths:
                 return self._body(raw)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeError):
             pass
         raise SerializationError("the body cannot be read for redaction")
 

@@ -15,6 +15,7 @@ _NAMES_IT = {
     _OPERATION: frozenset({"op"}),
 }
 """Members that tell which object it is: the event's objectRef and requestURI show the same."""
+_METADATA_OF_IT = (_METADATA, _OBJECT)
 _POINTERS = frozenset({"path", "from"})
 _STRUCTURE = frozenset(
     {
@@ -101,27 +102,33 @@ class _Walk:
         """A value; ``where`` tells what it is, "" when it is nothing in particular."""
         if isinstance(value, str):
             return value if value.startswith(self._prefix) else self._replace(value)
+        # Plain loops: a call for each level and no more, however deep a body is.
         if isinstance(value, dict):
-            return {
-                self._name(name): self._member(name, member, where)
-                for name, member in value.items()
-            }
+            members = {}
+            for name, member in value.items():
+                if name in _NAMES_IT.get(where, ()):
+                    members[name] = member
+                elif where == _OPERATION and name in _POINTERS and isinstance(member, str):
+                    members[name] = self._pointer(member)
+                else:
+                    inside = name if name == _OBJECT or (name, where) == _METADATA_OF_IT else ""
+                    members[self._name(name)] = self.value(member, inside)
+            return members
         if isinstance(value, list):
-            return [self.value(item, where) for item in value]
+            items = []
+            for item in value:
+                items.append(self.value(item, where))
+            return items
         if isinstance(value, int | float) and not isinstance(value, bool):
             spelled = str(value)
             done = self._replace(spelled)
             return value if done == spelled else done
         return value
 
-    def _member(self, name: str, value: Any, where: str) -> Any:
-        if name in _NAMES_IT.get(where, ()):
-            return value
-        if where == _OPERATION and name in _POINTERS and isinstance(value, str):
-            tokens = value.split("/")
-            return value if tokens == [self._name(token) for token in tokens] else self._name(value)
-        inside = name if name == _OBJECT or (name == _METADATA and where == _OBJECT) else ""
-        return self.value(value, inside)
+    def _pointer(self, pointer: str) -> str:
+        """A JSON pointer, whose steps are members' names."""
+        steps = pointer.split("/")
+        return pointer if steps == [self._name(step) for step in steps] else self._replace(pointer)
 
     def _name(self, name: str) -> str:
         """A member's name; those of a set's items in managedFields are the items' own values."""

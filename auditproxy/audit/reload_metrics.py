@@ -27,6 +27,17 @@ class ReloadMetrics:
             registry=registry,
         )
 
+        self._expiry = Gauge(
+            "auditproxy_serving_certificate_expiry_timestamp_seconds",
+            "When the serving certificate that is in use ends.",
+            ("file",),
+            registry=registry,
+        )
+
+    def certificate_ends(self, file: str, when: float) -> None:
+        """The serving certificate that is in use ends at ``when``, seconds since the epoch."""
+        self._expiry.labels(file).set(when)
+
     def in_use(self, file: str, generation: int, since: float) -> None:
         """A version of a file is in use since ``since``, seconds since the epoch."""
         if generation > 1:

@@ -124,7 +124,7 @@ def load_configuration(
     _check_kind(document)
     try:
         written = msgspec.convert(_without_nulls(document), _File)
-    except (msgspec.ValidationError, RecursionError) as error:
+    except msgspec.ValidationError as error:
         raise ConfigurationError((f"strict decoding error: {error}",)) from None
     configuration = _values(written)
     faults = configuration_faults(configuration, service_account_issuers)

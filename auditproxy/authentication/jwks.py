@@ -15,6 +15,8 @@ from jwt.exceptions import InvalidKeyError
 
 from auditproxy.authentication.jws import ALGORITHMS
 from auditproxy.authentication.publickeys import PublicKey, public_key
+from auditproxy.serializer.errors import JSONError
+from auditproxy.serializer.json import decode_as
 
 LARGEST_DOCUMENT = 1024 * 1024
 """Bytes."""
@@ -67,8 +69,8 @@ def read_jwks(document: bytes) -> KeySet:
     if len(document) > LARGEST_DOCUMENT:
         raise JwksError(f"the key set is larger than {LARGEST_DOCUMENT} bytes")
     try:
-        raw = msgspec.json.decode(document, type=_Document).keys
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raw = decode_as(document, _Document).keys
+    except JSONError:
         raise JwksError("the answer is no JSON Web Key Set") from None
     keys: list[PublicKey] = []
     for each in raw:
@@ -83,8 +85,8 @@ def read_jwks(document: bytes) -> KeySet:
 def _read_key(raw: msgspec.Raw) -> PublicKey | None:
     """A key, None for one that is not for checking signatures of tokens."""
     try:
-        key = msgspec.json.decode(raw, type=_Key)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        key = decode_as(raw, _Key)
+    except JSONError:
         return None
     if key.d is not msgspec.UNSET or (key.use or "sig") != "sig":
         return None

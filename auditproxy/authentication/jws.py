@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
 
 from auditproxy.authentication.publickeys import PublicKey
+from auditproxy.serializer.errors import JSONError
+from auditproxy.serializer.json import decode_as
 
 LONGEST_TOKEN = 64 * 1024
 """Characters."""
@@ -96,6 +97,6 @@ def _members(raw: bytes | None) -> dict[str, Any] | None:
     if raw is None:
         return None
     try:
-        return msgspec.json.decode(raw, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return decode_as(raw, dict[str, Any])
+    except JSONError:
         return None

@@ -127,11 +127,11 @@ class OidcAuthenticator:
 def _read_claims(members: Mapping[str, Any]) -> _Claims:
     for name in ("aud", "exp", "iat"):
         if name in members and members[name] is None:
-            raise AuthenticationError(f"oidc: failed to unmarshal claims: {name} is null")
+            raise AuthenticationError(f"oidc: the claim {name} is null")
     try:
         claims = msgspec.convert(members, _Claims)
-    except (msgspec.ValidationError, RecursionError):
-        raise AuthenticationError("oidc: failed to unmarshal claims") from None
+    except msgspec.ValidationError:
+        raise AuthenticationError("oidc: the claims are not valid") from None
     sources = claims.claim_sources or {}
     named = (claims.claim_names or {}).values()
     if any(not source or source not in sources for source in named):
@@ -154,8 +154,8 @@ def _seconds(time: Time) -> int:
     """Whole seconds of a date; raises AuthenticationError for what is none."""
     if isinstance(time, str):
         if not _NUMBER.fullmatch(time):
-            raise AuthenticationError("oidc: failed to unmarshal claims")
+            raise AuthenticationError("oidc: the claims are not valid")
         time = float(time) if set(time) & set(".eE") else int(time)
     if not -_LARGEST_TIME < time < _LARGEST_TIME:
-        raise AuthenticationError("oidc: failed to unmarshal claims")
+        raise AuthenticationError("oidc: the claims are not valid")
     return int(time)

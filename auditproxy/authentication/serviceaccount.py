@@ -114,7 +114,7 @@ async def _confirm(lookup: TokenAuthenticator, token: str, user: UserInfo) -> No
 def _read_claims(claims: dict[str, Any]) -> _Claims:
     try:
         read = msgspec.convert(claims, _Claims)
-    except (msgspec.ValidationError, RecursionError):
+    except msgspec.ValidationError:
         raise AuthenticationError("service account token claims could not be validated") from None
     account = read.kubernetes.serviceaccount
     if not (read.kubernetes.namespace and account.name and account.uid):

@@ -16,6 +16,8 @@ import msgspec
 
 from auditproxy.apis.user import ANONYMOUS, UNAUTHENTICATED, UserInfo
 from auditproxy.authentication.authenticator import AuthenticationError, TokenUser
+from auditproxy.serializer.errors import JSONError
+from auditproxy.serializer.json import decode_as
 
 TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path
 SELF_SUBJECT_REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -103,8 +105,8 @@ def read_token_review(body: bytes, audiences: tuple[str, ...] = ()) -> UserInfo 
     Raises AuthenticationError when the body is no TokenReview.
     """
     try:
-        status = msgspec.json.decode(body, type=_TokenReview).status
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        status = decode_as(body, _TokenReview).status
+    except JSONError:
         raise AuthenticationError("the answer is not a TokenReview") from None
     if not status.authenticated or status.error:
         return None
@@ -119,8 +121,8 @@ def read_self_subject_review(body: bytes) -> UserInfo | None:
     Raises AuthenticationError when the body is no SelfSubjectReview.
     """
     try:
-        status = msgspec.json.decode(body, type=_SelfSubjectReview).status
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        status = decode_as(body, _SelfSubjectReview).status
+    except JSONError:
         raise AuthenticationError("the answer is not a SelfSubjectReview") from None
     user = _named(status.user_info)
     if user is None or user.username == ANONYMOUS or UNAUTHENTICATED in user.groups:

@@ -11,7 +11,8 @@ import msgspec
 
 from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.authenticator import AuthenticationError
-from auditproxy.serializer.json import encode
+from auditproxy.serializer.errors import JSONError
+from auditproxy.serializer.json import decode_as, encode
 
 Version = Literal["v1", "v1beta1"]
 
@@ -66,8 +67,8 @@ def read_webhook_review(
     that is no review of this version.
     """
     try:
-        review = msgspec.json.decode(body, type=_TokenReview)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        review = decode_as(body, _TokenReview)
+    except JSONError:
         raise AuthenticationError("the token webhook's answer is not a TokenReview") from None
     # A body that does not say what it is is taken for what was asked for.
     if (review.kind or _KIND) != _KIND or (

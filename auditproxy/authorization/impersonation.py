@@ -57,11 +57,13 @@ class Impersonated:
 
     ``constraint`` is the verb of the constrained mode that allowed it, "" for
     the legacy mode. ``wanted`` is what the client asked for, before groups were added.
+    ``decided`` is false where the upstream is yet to decide whether the client may.
     """
 
     user: UserInfo
     constraint: str
     wanted: UserInfo
+    decided: bool = True
 
 
 def parse(headers: ClientHeaders) -> UserInfo | None:
@@ -186,7 +188,8 @@ class DeferredImpersonator:
         if wanted is None:
             return None
         groups = default_groups(wanted.username, effective_groups(wanted, constrained=False))
-        return Impersonated(msgspec.structs.replace(wanted, groups=groups), "", wanted)
+        user = msgspec.structs.replace(wanted, groups=groups)
+        return Impersonated(user, "", wanted, decided=False)
 
 
 def _refused_by_all() -> Status:

@@ -9,7 +9,8 @@ import msgspec
 
 from auditproxy.apis.attributes import Attributes, SelectorRequirement
 from auditproxy.authorization.authorizer import Decision
-from auditproxy.serializer.json import encode
+from auditproxy.serializer.errors import JSONError
+from auditproxy.serializer.json import decode_as, encode
 
 SUBJECT_ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 SELF_SUBJECT_ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -128,8 +129,8 @@ def self_review(verb: str, group: str, resource: str) -> bytes:
 def read_review(body: bytes) -> Decision:
     """The decision of an answered review; an answer that cannot be right is an error."""
     try:
-        status = msgspec.json.decode(body, type=_Review).status
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        status = decode_as(body, _Review).status
+    except JSONError:
         return Decision(allowed=False, error="the answer is not a SubjectAccessReview")
     if status.denied and status.allowed:
         return Decision(

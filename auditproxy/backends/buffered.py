@@ -22,7 +22,9 @@ from auditproxy.backends.losses import Losses
 
 PLUGIN = "buffered"
 
-MAXIMUM_BYTES = 256 * 1024 * 1024
+MEBIBYTE = 1024 * 1024
+
+MAXIMUM_BYTES = 256 * MEBIBYTE
 """Bytes of the events in one buffer; kube-apiserver bounds their number alone."""
 
 MAXIMUM_SENDS = 100

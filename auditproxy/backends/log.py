@@ -10,7 +10,6 @@ from typing import Protocol
 
 from auditproxy.apis.audit import Event
 from auditproxy.audit.encode import Encoder
-from auditproxy.audit.metrics import Metrics
 from auditproxy.audit.truncate import fitting
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.rotation import LineTooLongError, ShortWriteError
@@ -29,6 +28,12 @@ class LineWriter(Protocol):
 
     def take_fault(self) -> str:
         """What operators must know although no line was lost, told once; "" as a rule."""
+        ...
+
+    def probe(self) -> str:
+        """Why a line could not be written now, as far as that can be told without writing one; ""
+        when nothing speaks against it.
+        """
         ...
 
     def close(self) -> None:
@@ -62,13 +67,11 @@ class LogBackend:
         writer: LineWriter,
         *,
         encode: Encoder,
-        metrics: Metrics,
         losses: Losses,
         report: Callable[[str], None],
     ) -> None:
         self._writer = writer
         self._encode = encode
-        self._metrics = metrics
         self.losses = losses
         self._report = report
 
@@ -80,9 +83,15 @@ class LogBackend:
                 self._write(event)
             except (OSError, LineTooLongError, EncodingError) as error:
                 success = False
-                self.losses.lost(1, plugin=PLUGIN, reason=drop_reason(error), text=describe(error))
+                self.losses.lost(
+                    1,
+                    plugin=PLUGIN,
+                    reason=drop_reason(error),
+                    text=describe(error),
+                    public=public_text(error),
+                )
             else:
-                self._metrics.written(PLUGIN)
+                self.losses.delivered()
             if fault := self._writer.take_fault():
                 self._report(f"audit plugin '{PLUGIN}': {fault}")
         return success
@@ -107,6 +116,10 @@ class LogBackend:
             return self._encode(event)
         except Exception as error:
             raise EncodingError(f"encoding failed: {type(error).__name__}") from None
+
+    def probe(self) -> str:
+        """Why the writer could not take a line now; "" when nothing speaks against it."""
+        return self._writer.probe()
 
     async def shutdown(self, grace: float) -> None:
         """Close the file; nothing is buffered."""
@@ -136,11 +149,17 @@ def drop_reason(error: Exception) -> str:
 
 def describe(error: Exception) -> str:
     """The fault in one line, the same for every event it hits."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {public_text(error)}"
+    return public_text(error)
+
+
+def public_text(error: Exception) -> str:
+    """The same without naming a file."""
     if isinstance(error, LineTooLongError):
         return "an event is larger than --audit-log-maxsize even without bodies"
     if isinstance(error, ShortWriteError):
         return "short write: no space left on device"
     if isinstance(error, OSError) and error.strerror:
-        place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror.lower()}"
+        return error.strerror.lower()
     return str(error)

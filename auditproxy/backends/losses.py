@@ -1,4 +1,8 @@
-"""Losses: every event that a backend could not deliver is counted, and told to operators."""
+"""Losses: every event that a backend could not deliver is counted, and told to operators.
+
+taking events --lost for a reason of the receiver's, or an attempt failed--> failing
+failing       --an event is delivered--> taking events
+"""
 
 import threading
 from collections.abc import Callable
@@ -8,9 +12,15 @@ from auditproxy.audit.metrics import Metrics
 INTERVAL = 60.0
 """Seconds between two lines about one cause; the later one says how many there were."""
 
+_OF_THE_EVENT = frozenset({"too-large", "encode-error", "buffer-full", "shutdown", "crash"})
+"""Reasons that say nothing of whether the next event would be taken."""
+
 
 class Losses:
     """Counts and tells the losses of one backend, ``log`` or ``webhook``; any thread may call it.
+
+    ``fault`` is why it takes no events, "" while it does, and ``failed`` when it last did not.
+    Anybody may read it: it names no file and no host.
 
     A line is as kube-apiserver's (apiserver audit/metrics.go HandlePluginError),
     without the events: their text can hold secrets.
@@ -30,12 +40,30 @@ class Losses:
         self._told: dict[tuple[str, str], float] = {}
         self._untold: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
+        self.fault = ""
+        self.failed = 0.0
 
-    def lost(self, count: int, *, plugin: str, reason: str, text: str) -> None:
-        """``count`` events are lost; ``reason`` is the metric's word, ``text`` says why."""
+    def delivered(self, count: int = 1) -> None:
+        """``count`` events are where they belong."""
+        self._metrics.written(self.backend, count)
+        if self.fault:
+            self.fault = ""
+
+    def failing(self, public: str) -> None:
+        """The backend takes nothing at the moment; no event is lost yet."""
+        self.failed = self._clock()
+        self.fault = public
+
+    def lost(self, count: int, *, plugin: str, reason: str, text: str, public: str = "") -> None:
+        """``count`` events are lost; ``reason`` is the metric's word, ``text`` says why.
+
+        ``public`` says it to anybody, where it says more than the reason.
+        """
         self._metrics.dropped(reason, self.backend, plugin, count)
         cause = (plugin, text)
         now = self._clock()
+        if reason not in _OF_THE_EVENT:
+            self.failing(public or reason)
         with self._lock:
             total = self._untold.get(cause, 0) + count
             told = self._told.get(cause)

@@ -10,6 +10,7 @@ import asyncio
 
 from auditproxy.apis.audit import Event
 from auditproxy.audit.backend import Backend, Deliverer, Outcome
+from auditproxy.backends.buffered import MAXIMUM_BYTES, MEBIBYTE, weight
 from auditproxy.backends.ending import finish
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.outcomes import whatever
@@ -38,7 +39,10 @@ class IgnoreErrors:
 
 
 class Awaited:
-    """Delivers what it is given at once, in tasks of their own; requests may wait for them."""
+    """Delivers what it is given at once, in tasks of their own; requests may wait for them.
+
+    ``waiting`` events are neither delivered nor dropped yet.
+    """
 
     def __init__(
         self, deliverer: Deliverer, losses: Losses, *, maximum: int = MAXIMUM_DELIVERIES
@@ -47,12 +51,9 @@ class Awaited:
         self._losses = losses
         self.maximum = maximum
         self._under_way: dict[asyncio.Task[bool], int] = {}
+        self._bytes = 0
+        self.waiting = 0
         self._is_shut = False
-
-    @property
-    def waiting(self) -> int:
-        """Events that are neither delivered nor dropped yet."""
-        return sum(self._under_way.values())
 
     def process_events(self, events: tuple[Event, ...]) -> Outcome:
         """Begin to deliver the events."""
@@ -61,16 +62,26 @@ class Awaited:
         if len(self._under_way) >= self.maximum:
             text = f"{self.maximum} deliveries are under way"
             return self._refuse(events, "buffer-full", text)
+        size = sum(map(weight, events))
+        if self._bytes and self._bytes + size > MAXIMUM_BYTES:
+            text = f"{MAXIMUM_BYTES // MEBIBYTE} MiB of events wait for their delivery"
+            return self._refuse(events, "buffer-full", text)
+        self._bytes += size
+        self.waiting += len(events)
         loop = asyncio.get_running_loop()
         task = loop.create_task(self._deliverer.deliver(events))
         # A future of its own: a request that gives up waiting must not end the delivery.
         outcome: asyncio.Future[bool] = loop.create_future()
         self._under_way[task] = len(events)
-        task.add_done_callback(lambda done: self._ended(done, outcome))
+        task.add_done_callback(lambda done: self._ended(done, size, outcome))
         return outcome
 
-    def _ended(self, task: "asyncio.Task[bool]", outcome: "asyncio.Future[bool]") -> None:
+    def _ended(
+        self, task: "asyncio.Task[bool]", size: int, outcome: "asyncio.Future[bool]"
+    ) -> None:
         count = self._under_way.pop(task)
+        self._bytes -= size
+        self.waiting -= count
         success = False
         if not task.cancelled():
             crash = task.exception()

@@ -17,6 +17,7 @@ import errno
 import fcntl
 import os
 import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,8 @@ MEBIBYTE = 1024 * 1024
 CHECK_INTERVAL = 1.0
 """Seconds between two looks at whether the file is still the one at its path, and between two
 attempts to rotate a file that would not be renamed."""
+
+_PROBE = bytes(64 * 1024)
 
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
@@ -124,6 +127,33 @@ class RotatingFile:
         """What went wrong without losing the line, told once; "" as a rule."""
         fault, self._fault = self._fault, ""
         return fault
+
+    @property
+    def may_stall(self) -> bool:
+        """Whether the path leads to something with a reader, as it was opened last."""
+        return self._stream is not None and self._stream.may_stall
+
+    def probe(self) -> str:
+        """Why a line could not be written now; "" when nothing speaks against it.
+
+        As much as a large line has is written beside the file, namelessly.
+        """
+        if self._stream is not None:
+            return self._stream.probe()
+        try:
+            if self._descriptor < 0:
+                self._open()
+        except OSError as error:
+            return (error.strerror or type(error).__name__).lower()
+        try:
+            with tempfile.TemporaryFile(dir=self.path.parent, buffering=0) as file:
+                file.write(_PROBE)
+        except PermissionError:
+            # Only the file itself is ours to write to.
+            return ""
+        except OSError as error:
+            return (error.strerror or type(error).__name__).lower()
+        return ""
 
     def reopen(self) -> None:
         """Close the file, so that the next line opens whatever is at the path then."""

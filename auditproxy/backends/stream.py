@@ -7,6 +7,7 @@ Nothing that was written can be taken back here, and nothing is rotated.
 
 import os
 import select
+import stat
 
 
 class Stream:
@@ -31,6 +32,23 @@ class Stream:
                 self._torn = False
             elif len(rest) < len(data):
                 self._torn = True
+
+    @property
+    def may_stall(self) -> bool:
+        """Whether a write may wait for a reader: a regular file has none."""
+        try:
+            return not stat.S_ISREG(os.fstat(self._descriptor).st_mode)
+        except OSError:
+            return False
+
+    def probe(self) -> str:
+        """Why nothing could be written now; "" when nothing speaks against it."""
+        writable = select.poll()
+        writable.register(self._descriptor, select.POLLOUT)
+        events = dict(writable.poll(0)).get(self._descriptor, 0)
+        if events & (select.POLLERR | select.POLLHUP | select.POLLNVAL):
+            return "nobody reads it"
+        return "" if events & select.POLLOUT else "its reader takes nothing"
 
     def _wait(self) -> None:
         """Wait until the reader has taken something, as a blocking descriptor would.

@@ -16,7 +16,6 @@ from collections.abc import Awaitable, Callable
 
 from auditproxy.apis.audit import API_VERSION, Event
 from auditproxy.audit.encode import Encoder, json_line
-from auditproxy.audit.metrics import Metrics
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.webhook_client import WebhookClient, WebhookError
 
@@ -57,7 +56,6 @@ class WebhookBackend:
         *,
         initial_backoff: float,
         losses: Losses,
-        metrics: Metrics,
         sleep: Callable[[float], Awaitable[None]],
         random: Callable[[], float],
         encode: Encoder = json_line,
@@ -65,7 +63,6 @@ class WebhookBackend:
         self._client = client
         self._initial_backoff = initial_backoff
         self._losses = losses
-        self._metrics = metrics
         self._sleep = sleep
         self._random = random
         self._encode = encode
@@ -87,7 +84,7 @@ class WebhookBackend:
             except asyncio.CancelledError:
                 self._lost(len(lines), "shutdown", "the delivery was cut off")
                 raise
-            self._metrics.written(PLUGIN, len(lines))
+            self._losses.delivered(len(lines))
         return not unspeakable
 
     def _lines(self, events: tuple[Event, ...]) -> tuple[list[bytes], int]:
@@ -103,7 +100,8 @@ class WebhookBackend:
         for wait in waits(self._initial_backoff, self._random):
             try:
                 await self._client.post(body)
-            except WebhookError:
+            except WebhookError as error:
+                self._losses.failing(error.reason)
                 await self._sleep(wait)
             else:
                 return

@@ -7,10 +7,14 @@ process's end: the thread is a daemon.
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable
 
 from auditproxy.apis.audit import Event
 from auditproxy.backends.log import LogBackend
+
+CLOSING = 1.0
+"""Seconds that the thread has to write what it has begun and to close the log."""
 
 
 class _Batch:
@@ -41,8 +45,10 @@ class _Batch:
 class LogWriter:
     """Delivers batches to a log backend, one after the other, on one thread."""
 
-    def __init__(self, backend: LogBackend) -> None:
+    def __init__(self, backend: LogBackend, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._backend = backend
+        self._clock = clock
+        self._writing_since: float | None = None
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -54,22 +60,32 @@ class LogWriter:
         def write() -> None:
             success = True
             while (event := batch.next()) is not None:
+                self._writing_since = self._clock()
                 success = self._backend.process_events((event,)) and success
+                self._writing_since = None
             loop.call_soon_threadsafe(_set, batch.done, success)
 
         self.run(write)
         try:
             return await batch.done
         except asyncio.CancelledError:
-            left = batch.abandon()
-            if left:
-                self._backend.losses.lost(
-                    left,
-                    plugin=str(self._backend),
-                    reason="shutdown",
-                    text="not written within the time given to a shutdown",
-                )
+            self._lost(batch.abandon())
             raise
+
+    @property
+    def stalled(self) -> float:
+        """Seconds that the write under way has taken, 0 without one."""
+        since = self._writing_since
+        return 0.0 if since is None else self._clock() - since
+
+    def _lost(self, count: int) -> None:
+        if count:
+            self._backend.losses.lost(
+                count,
+                plugin=str(self._backend),
+                reason="shutdown",
+                text="not written within the time given to a shutdown",
+            )
 
     def run(self, work: Callable[[], None]) -> None:
         """Do something on the thread, after what it has to do already."""
@@ -96,7 +112,11 @@ class LogWriter:
 
         self._work.put(close)
         self._work.put(None)
-        await asyncio.wait({closed}, timeout=1.0)
+        await asyncio.wait({closed}, timeout=CLOSING)
+        if not closed.done():
+            # The line under way is nowhere whole.
+            self._lost(self._writing_since is not None)
+            self._backend.losses.tell_rest()
 
     def __str__(self) -> str:
         return str(self._backend)

@@ -1,12 +1,14 @@
 """A public key infrastructure for development: authorities, serving and client certificates.
 
 Keys are ECDSA P-256 in files of mode 0600, in a folder of mode 0700. No file is
-ever written over. The front-proxy authority signs the certificate with which an
-aggregator or another proxy names users in headers; it is apart from the
-authority of clients, as kube-apiserver wants it.
+ever written over, but for the serving pair when it gets another name. The
+front-proxy authority signs the certificate with which an aggregator or another
+proxy names users in headers; it is apart from the authority of clients, as
+kube-apiserver wants it.
 """
 
 import datetime
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,6 +109,49 @@ def create_server(folder: Path, names: tuple[str, ...], days: int = DAYS) -> tup
     return _create_serving(folder, _read_authority(folder), names, days)
 
 
+def has_authority(folder: Path) -> bool:
+    """Whether the folder has the authority that further certificates are signed by."""
+    return (folder / f"{_AUTHORITY}.crt").exists()
+
+
+def add_server_names(folder: Path, names: tuple[str, ...], days: int = DAYS) -> tuple[Path, ...]:
+    """Make the serving pair again with ``names`` after those it has; the files that were made.
+
+    Nothing is made when it has them all. Each file is replaced in one step. Raises PkiError.
+    """
+    _check_days(days)
+    _check_names(names)
+    authority = _read_authority(folder)
+    known = _server_names(folder)
+    wanted = tuple(dict.fromkeys((*known, *(_normalised(name) for name in names))))
+    if wanted == known:
+        return ()
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as name:
+        made = _create_serving(Path(name), authority, wanted, days)
+        # The key first: a reader between both finds a pair that does not match and tries again.
+        return tuple(path.replace(folder / path.name) for path in reversed(made))
+
+
+def _server_names(folder: Path) -> tuple[str, ...]:
+    """The names of the serving certificate; none where there is no such file."""
+    path = _paths(folder, _SERVER)[0]
+    try:
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except FileNotFoundError:
+        return ()
+    except (ValueError, x509.ExtensionNotFound):
+        raise PkiError(
+            f"{path} is not a certificate with names in PEM; remove it and {_SERVER}.key"
+        ) from None
+    return tuple(str(name.value) for name in found.value)
+
+
+def _normalised(name: str) -> str:
+    """The name as a certificate gives it back: ``::1`` for ``0:0:0:0:0:0:0:1``."""
+    return str(general_name(name).value)
+
+
 def _create_serving(
     folder: Path, authority: _Authority, names: tuple[str, ...], days: int
 ) -> tuple[Path, Path]:
@@ -131,6 +176,8 @@ def _check_names(names: tuple[str, ...]) -> None:
         raise PkiError("server.crt needs at least one DNS name or IP address")
     for name in names:
         try:
+            if not name:
+                raise ValueError
             general_name(name)
         except ValueError:
             raise PkiError(
@@ -172,11 +219,11 @@ def _read_authority(folder: Path) -> _Authority:
         ) from None
     except (ValueError, TypeError):
         raise PkiError(
-            f"{certificate_path} and {key_path} are no certificate and key in PEM; "
+            f"{certificate_path} and {key_path} are not a certificate and key in PEM; "
             "make new ones with auditproxy certs in another folder"
         ) from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise PkiError(f"{key_path} holds no ECDSA key; only what auditproxy certs made is used")
+        raise PkiError(f"{key_path} is not an ECDSA key; use a folder that auditproxy certs made")
     return _Authority(certificate, key)
 
 

@@ -24,9 +24,10 @@ AUDIT_SETTINGS = (
         "audit.redact",
         "audit-redact",
         STRING,
-        "Rules for secret values in bodies and query parameters, which become keyed digests before "
-        "any backend sees them; a RedactionConfiguration. Empty means the built-in rules: Secrets, "
-        "TokenRequest, TokenReview, ?token= and ?access_token=. none records all as it is.",
+        "Rules for secret values in bodies and query parameters, which are replaced by keyed "
+        "digests before any backend sees them; a RedactionConfiguration. Empty means the built-in "
+        "rules: Secrets, TokenRequest, TokenReview, ?token= and ?access_token=. none disables "
+        "redaction.",
         is_path=True,
         words=("none",),
     ),
@@ -42,34 +43,33 @@ AUDIT_SETTINGS = (
         "audit.capture_request_limit",
         "audit-capture-request-limit",
         BYTES,
-        "Largest request body that is kept for its event; a plain number, or with KiB, MiB or GiB.",
+        "Largest request body to record; a plain number, or with KiB, MiB or GiB.",
     ),
     setting(
         "audit.capture_response_limit",
         "audit-capture-response-limit",
         BYTES,
-        "Largest response body that is kept for its event; a plain number, or with KiB, MiB or "
-        "GiB.",
+        "Largest response body to record; a plain number, or with KiB, MiB or GiB.",
     ),
     setting(
         "audit.capture_memory_limit",
         "audit-capture-memory-limit",
         BYTES,
-        "Memory for the copies of all bodies that wait for their events. From a quarter of it on, "
-        "copies of more than 256 KiB move to temporary files.",
+        "Memory for the copies of all bodies until their events are written. Above a quarter of "
+        "it, copies larger than 256 KiB move to temporary files.",
     ),
     setting(
         "audit.capture_spill_limit",
         "audit-capture-spill-limit",
         BYTES,
-        "Size of all temporary files of copies. They are nameless and enciphered under a key that "
-        "is in memory only. 0 makes none.",
+        "Total size of the temporary files of copies. They have no name and are encrypted with a "
+        "key that exists in memory only. 0 disables them.",
     ),
     setting(
         "audit.capture_spill_dir",
         "audit-capture-spill-dir",
         STRING,
-        "Folder of the temporary files. Empty means the system's.",
+        "Folder of the temporary files. Empty means the system's default.",
         is_path=True,
     ),
     setting(

@@ -23,6 +23,7 @@ from typing import Any
 
 from auditproxy.apis.status import go_quote
 from auditproxy.serializer.duration import format_duration, parse_duration
+from auditproxy.serializer.errors import GoDurationError
 
 _INTEGER = re.compile(
     r"[+-]?(?:0[xX](?:_?[0-9a-fA-F])+|0[oO]?(?:_?[0-7])+|0[bB](?:_?[01])+|0|[1-9](?:_?[0-9])*)"
@@ -52,13 +53,13 @@ def parse_bool(text: str) -> bool:
         return True
     if text in ("0", "f", "F", "FALSE", "false", "False"):
         return False
-    raise ValueError(f"strconv.ParseBool: parsing {go_quote(text)}: invalid syntax")
+    raise ValueError("not true or false")
 
 
 def parse_int(text: str) -> int:
     """Go's strconv.ParseInt with base 0 and 64 bits: ``10``, ``0x1f``, ``1_000``."""
     if not _INTEGER.fullmatch(text) or len(text) > 200:
-        raise ValueError(f"strconv.ParseInt: parsing {go_quote(text)}: invalid syntax")
+        raise ValueError("not a whole number")
     digits = text.lstrip("+-")
     # Go still reads a leading zero as octal; Python refuses it.
     old_octal = len(digits) > 1 and digits[0] == "0" and digits[1] in "01234567_"
@@ -66,7 +67,7 @@ def parse_int(text: str) -> int:
     if text[0] == "-":
         value = -value
     if not -(1 << 63) <= value < 1 << 63:
-        raise ValueError(f"strconv.ParseInt: parsing {go_quote(text)}: value out of range")
+        raise ValueError("out of the range of 64 bits")
     return value
 
 
@@ -77,7 +78,7 @@ def parse_float(text: str) -> float:
     except ValueError:
         value = math.nan
     if not _FLOAT.fullmatch(text) or not math.isfinite(value):
-        raise ValueError(f"strconv.ParseFloat: parsing {go_quote(text)}: invalid syntax")
+        raise ValueError("not a number")
     return value
 
 
@@ -85,7 +86,7 @@ def parse_bytes(text: str) -> int:
     """A number of bytes: ``4096``, ``512KiB``, ``8MiB``, ``1GiB``, or with Ki, Mi and Gi."""
     match = _BYTES.fullmatch(text)
     if match is None:
-        raise ValueError(f"{go_quote(text)} is no number of bytes; give one as 4096 or 8MiB")
+        raise ValueError("not a number of bytes; give one such as 4096 or 8MiB")
     return int(match[1]) * _BYTE_UNITS[match[2]]
 
 
@@ -97,12 +98,20 @@ def format_bytes(number: int) -> str:
     return str(number)
 
 
+def parse_length(text: str) -> int:
+    """A duration in nanoseconds, as Go reads it."""
+    try:
+        return parse_duration(text)
+    except GoDurationError:
+        raise ValueError("not a duration; give one with its unit, as 300ms, 1m30s or 1h") from None
+
+
 def parse_ip(text: str) -> str:
     """An IPv4 or IPv6 address."""
     try:
         return str(ipaddress.ip_address(text.strip()))
     except ValueError:
-        raise ValueError(f"failed to parse IP: {go_quote(text)}") from None
+        raise ValueError("not an IP address") from None
 
 
 def parse_list(text: str) -> tuple[str, ...]:
@@ -112,7 +121,7 @@ def parse_list(text: str) -> tuple[str, ...]:
     try:
         rows = list(csv.reader([text], strict=True))
     except csv.Error as error:
-        raise ValueError(f"{go_quote(text)} is no comma separated list: {error}") from None
+        raise ValueError(f"not a comma-separated list: {error}") from None
     return tuple(rows[0]) if rows else ()
 
 
@@ -120,7 +129,7 @@ STRING = Kind("string", lambda text: text, go_quote)
 BOOL = Kind("", parse_bool, lambda value: "true" if value else "false")
 INT = Kind("int", parse_int, str)
 FLOAT = Kind("float", parse_float, lambda value: f"{value:g}")
-DURATION = Kind("duration", parse_duration, format_duration)
+DURATION = Kind("duration", parse_length, format_duration)
 IP = Kind("ip", parse_ip, str)
 BYTES = Kind("bytes", parse_bytes, format_bytes)
 LIST = Kind("strings", parse_list, lambda value: f"[{','.join(value)}]")
@@ -160,9 +169,17 @@ class Parsed:
     wants_help: bool
     warnings: tuple[str, ...] = ()
     """What still works and will not for ever."""
+    help_topic: str = ""
+    """What help is wanted about, as in ``--help=audit``; empty without a topic."""
 
 
-HELP = Flag("help", BOOL, False, "Print this help and exit.", shorthand="h")
+HELP = Flag(
+    "help",
+    BOOL,
+    False,
+    "Print this help and exit. --help=all has every flag, --help=WORD those with it in their name.",
+    shorthand="h",
+)
 
 
 def parse(words: Sequence[str], flags: Sequence[Flag]) -> Parsed:
@@ -196,13 +213,14 @@ class _Parser:
                 self._short(word, by_letter)
             else:
                 self.arguments.append(word)
-        wants_help = bool(self.values.pop("help", False))
+        wanted = self.values.pop("help", False)
         return Parsed(
             self.values,
             tuple(self.arguments),
             tuple(self.faults),
-            wants_help,
+            bool(wanted),
             tuple(self.warnings),
+            wanted if isinstance(wanted, str) else "",
         )
 
     def _long(self, word: str, by_name: Mapping[str, Flag]) -> None:
@@ -258,6 +276,9 @@ class _Parser:
         try:
             value = flag.kind.parse(text)
         except ValueError as error:
+            if flag.name == "help" and text:
+                self.values["help"] = text
+                return
             self.faults.append(
                 f"invalid argument {go_quote(text)} for {go_quote(flag.spelling)} flag: {error}"
             )

@@ -49,6 +49,45 @@ FLAGS = (
 )
 """Every flag of ``auditproxy serve``."""
 
+COMMON = (
+    "kubeconfig",
+    "upstream-identity",
+    "client-ca-file",
+    "tls-cert-file",
+    "tls-private-key-file",
+    "audit-policy-file",
+    "audit-log-path",
+    "audit-webhook-config-file",
+    "config",
+    "check-config",
+)
+"""The flags that short help shows."""
+
+EXAMPLES = (
+    (
+        "Before the cluster of the current context; events on standard output.",
+        "auditproxy serve",
+    ),
+    (
+        "Users log in with client certificates (kind, minikube, kubeadm).",
+        "auditproxy serve --client-ca-file=ca.crt --audit-log-path=audit.log",
+    ),
+    (
+        "Users log in with tokens, which go on to the kube-apiserver as they are.",
+        "auditproxy serve --upstream-identity=passthrough",
+    ),
+    (
+        "Your own policy; events go to a receiver in batches.",
+        "auditproxy serve --audit-policy-file=policy.yaml "
+        "--audit-webhook-config-file=receiver.kubeconfig",
+    ),
+    (
+        "Check a configuration file and every file it names; start nothing.",
+        "auditproxy serve --config=proxy.yaml --check-config",
+    ),
+)
+"""What help shows first: a comment and a command line."""
+
 
 def options_from(values: Mapping[str, Any]) -> Options:
     """Options with ``values``, by flag name, in place of the defaults; other names are ignored."""

@@ -50,51 +50,53 @@ SERVING_SETTINGS = (
         "serving.request_timeout",
         "request-timeout",
         DURATION,
-        "How long a request may take before it is answered with a timeout. Long-running requests "
-        "such as watch, exec and logs -f are not bounded.",
+        "How long a request may take before it is answered with a timeout. Does not apply to "
+        "long-running requests such as watch, exec and logs -f.",
     ),
     setting(
         "serving.audit_grace",
         "shutdown-audit-grace-period",
         DURATION,
-        "How long the audit backends have at a stop, once the last request has ended, to deliver "
-        "what they hold. What is left is dropped, counted and told, and the exit code is 3.",
+        "How long the audit backends have, after the last request has ended at a stop, to deliver "
+        "what they hold. Undelivered events are dropped, counted and logged, and the exit code is "
+        "3.",
     ),
     setting(
         "serving.shutdown_delay_duration",
         "shutdown-delay-duration",
         DURATION,
         "How long requests are still served after a signal to stop, while /readyz already fails, "
-        "so that load balancers have the time to turn away.",
+        "so that load balancers can remove the proxy.",
     ),
     setting(
         "serving.trusted_proxy_cidrs",
         "trusted-proxy-cidrs",
         LIST,
-        "Networks of the proxies in front of this one. Given, X-Forwarded-For and X-Real-Ip count "
-        "only as far as these proxies tell. Empty believes everybody, as kube-apiserver does; the "
-        "last of an event's sourceIPs is always the peer.",
+        "Networks of the proxies in front of this one. If given, X-Forwarded-For and X-Real-Ip are "
+        "used only as far as these proxies report them. Empty accepts them from every client, as "
+        "kube-apiserver does; the last of an event's sourceIPs is always the peer.",
     ),
     setting(
         "serving.proxy_protocol",
         "proxy-protocol",
         STRING,
-        "Whether connections from --trusted-proxy-cidrs begin with a header of the PROXY protocol, "
-        "which tells the client's address: off, v1, v2 or any. Without it they are closed.",
+        "Whether connections from --trusted-proxy-cidrs begin with a PROXY protocol header, which "
+        "carries the client's address: off, v1, v2 or any. Connections without the header are "
+        "closed.",
     ),
     setting(
         "serving.max_connections",
         "max-connections",
         INT,
-        "How many connections clients may have together; more are closed at once. 0, or more than "
-        "the limit of open files allows for, is as many as that allows for.",
+        "Maximum number of client connections; more are closed at once. 0, or more than the limit "
+        "of open files allows, means as many as that allows.",
     ),
     setting(
         "serving.max_connections_per_address",
         "max-connections-per-address",
         INT,
-        "How many connections a client may have from one address; more are closed at once. "
-        "Addresses in --trusted-proxy-cidrs are not counted. 0 is no limit.",
+        "Maximum number of client connections from one address; more are closed at once. Does not "
+        "apply to addresses in --trusted-proxy-cidrs. 0 means no limit.",
     ),
     setting(
         "upstream.kubeconfig",
@@ -114,16 +116,17 @@ SERVING_SETTINGS = (
         "upstream.upstream_identity",
         "upstream-identity",
         STRING,
-        "How the kube-apiserver learns who asks: impersonate (the proxy's credential with "
-        "Impersonate-* headers), passthrough (the client's own bearer token) or request-header "
-        "(X-Remote-* headers of a front proxy, whose certificate is --proxy-client-cert-file).",
+        "How the proxy names the user to the kube-apiserver: impersonate (the proxy's "
+        "credential with Impersonate-* headers), passthrough (the client's own bearer token) or "
+        "request-header (X-Remote-* headers of a front proxy, with the certificate in "
+        "--proxy-client-cert-file).",
     ),
     setting(
         "upstream.proxy_client_cert_file",
         "proxy-client-cert-file",
         STRING,
         "PEM file with the proxy's certificate as a front proxy, for "
-        "--upstream-identity=request-header: one of the authority that the kube-apiserver has as "
+        "--upstream-identity=request-header, issued by the authority in the kube-apiserver's "
         "--requestheader-client-ca-file.",
         is_path=True,
     ),
@@ -138,30 +141,31 @@ SERVING_SETTINGS = (
         "upstream.impersonation_original_user_extra",
         "impersonation-original-user-extra",
         STRING,
-        "Key of an extra field, as example.com/original-user, in which the kube-apiserver learns "
-        "who impersonates the user it sees. Nobody but the proxy can set it. Empty sends none.",
+        "Key of an extra field, such as example.com/original-user, that names the impersonating "
+        "user to the kube-apiserver. Clients cannot set it. Empty sends none.",
     ),
     setting(
         "upstream.impersonation_marker_extra",
         "impersonation-marker-extra",
         STRING,
-        "Extra field, as key=value, that every forwarded request carries, such as "
-        "auditproxy.io/via=auditproxy, so that an admission policy can refuse what did not come "
-        "through the proxy. Users who bring this key themselves are refused. Empty means none.",
+        "Extra field, as key=value, on every forwarded request, such as "
+        "auditproxy.io/via=auditproxy, so that an admission policy can refuse requests that "
+        "bypassed the proxy. Clients that send this key themselves are refused. Empty means none.",
     ),
     setting(
         "upstream.check_period",
         "upstream-check-period",
         DURATION,
-        "How often the kube-apiserver is asked whether it is there, knows the proxy and lets it "
-        "impersonate; /readyz follows the answer. It is asked sooner after failures. 0 asks never.",
+        "How often the proxy checks that the kube-apiserver answers, accepts its credential and "
+        "allows impersonation; /readyz follows the result. Checked sooner after failures. 0 "
+        "disables the check.",
     ),
     setting(
         "upstream.required",
         "require-upstream",
         BOOL,
-        "End at once, with exit code 1, when the kube-apiserver cannot serve requests at the "
-        "start. Otherwise the proxy starts, is not ready and goes on asking.",
+        "Exit at once with code 1 if the kube-apiserver cannot serve requests at the start. "
+        "Otherwise the proxy starts, is not ready, and keeps checking.",
     ),
 )
 """In the order of help and documentation."""
@@ -178,14 +182,14 @@ HEALTH_SETTINGS = (
         "logging.verbosity",
         "v",
         INT,
-        "How much is said on standard error: 0 is information, 2 and more is debugging.",
+        "Verbosity of the log on standard error: 0 is information, 2 and more is debugging.",
         shorthand="v",
     ),
     setting(
         "logging.format",
         "logging-format",
         STRING,
-        "How lines on standard error are written: text or json.",
+        "Format of the log on standard error: text or json.",
     ),
 )
 """In the order of help and documentation."""

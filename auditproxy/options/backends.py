@@ -86,6 +86,20 @@ class AuditWebhookOptions(BackendOptions):
     """Nanoseconds before a failed request is sent again for the first time."""
 
 
+def describe_backends(log: AuditLogOptions, webhook: AuditWebhookOptions) -> str:
+    """Where events go and how, for operators: ``standard output (blocking)``."""
+    places: list[tuple[str, BackendOptions]] = []
+    if log.path or not webhook.config_file:
+        name = "standard output" if log.path in ("", "-") else log.path
+        places.append((name, log))
+    if webhook.config_file:
+        places.append((f"the webhook of {webhook.config_file}", webhook))
+    return " and ".join(
+        f"{name} ({backend.mode}{', truncated' if backend.truncate_enabled else ''})"
+        for name, backend in places
+    )
+
+
 def backend_faults(log: AuditLogOptions, webhook: AuditWebhookOptions) -> list[str]:
     """Faults of the backends that are in use."""
     faults: list[str] = []

@@ -18,6 +18,9 @@ from auditproxy.apis.status import Status, failure, new_bad_request
 METHOD_LIMIT = 64
 """Characters of a method; no API knows one as long."""
 
+MAXIMUM_HEAD = 1 << 20
+"""Bytes of request line and headers together, as kube-apiserver allows."""
+
 MAXIMUM_HEADERS = 4096
 """Header lines of one request."""
 

@@ -5,6 +5,7 @@ stopped from outside, so it is the readers that stop. Nodes make the outcome the
 on every machine; time is for what they do not foresee.
 """
 
+import sys
 from collections.abc import Callable
 
 from auditproxy.serializer.errors import SerializationError
@@ -24,12 +25,13 @@ class Budget:
     """
 
     __slots__ = ("_clock", "_limit", "_seconds", "_stopped", "_unchecked", "_until", "nodes",
-                 "reason")  # fmt: skip
+                 "reason", "text")  # fmt: skip
 
     def __init__(
         self,
         nodes: int,
         *,
+        text: int = sys.maxsize,
         seconds: float = 0.0,
         clock: Callable[[], float] | None = None,
         stopped: Callable[[], bool] = lambda: False,
@@ -37,6 +39,8 @@ class Budget:
         self.nodes = nodes
         self.reason = ""
         """Which bound was met: ``nodes``, ``time`` or ``shutdown``; "" when none was."""
+        self.text = text
+        """Bytes of YAML: one value may be all of it, and is read in one piece."""
         self._limit = nodes
         self._seconds = seconds
         self._clock = clock
@@ -48,7 +52,7 @@ class Budget:
         """Take nodes; raises BudgetExceededError when there are none left, or no time."""
         self.nodes -= nodes
         if self.nodes < 0:
-            raise self._exceeded("nodes", f"more than {self._limit} values to read")
+            raise self.exceeded("nodes", f"more than {self._limit} values to read")
         self._unchecked += nodes
         if self._unchecked >= CHECKED:
             self.check()
@@ -57,15 +61,16 @@ class Budget:
         """Look at the clock; raises BudgetExceededError."""
         self._unchecked = 0
         if self._stopped():
-            raise self._exceeded("shutdown", "the proxy was stopping")
+            raise self.exceeded("shutdown", "the proxy was stopping")
         if self._clock is None:
             return
         now = self._clock()
         if self._until is None:
             self._until = now + self._seconds
         elif now > self._until:
-            raise self._exceeded("time", f"reading it takes more than {self._seconds:.3g} s")
+            raise self.exceeded("time", f"reading it takes more than {self._seconds:.3g} s")
 
-    def _exceeded(self, reason: str, why: str) -> BudgetExceededError:
+    def exceeded(self, reason: str, why: str) -> BudgetExceededError:
+        """The error for a bound that was met, to be raised."""
         self.reason = reason
         return BudgetExceededError(f"not decoded: {why}")

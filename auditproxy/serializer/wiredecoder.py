@@ -17,9 +17,9 @@ import msgspec
 from auditproxy.serializer import wirevalues
 from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import ProtobufError
+from auditproxy.serializer.govalues import GoValues, Members
 from auditproxy.serializer.json import escape_html
 from auditproxy.serializer.protobuf import Envelope, envelope
-from auditproxy.serializer.spelling import Speller
 from auditproxy.serializer.wireformat import (
     START_GROUP,
     VARINT,
@@ -74,8 +74,7 @@ class Decoder:
     def __init__(self, table: WireTable | None = None) -> None:
         self._table = table
         self._plans: Plans | None = None
-        self.speller = Speller(table)
-        """The same table's knowledge of objects that come in JSON."""
+        self._go_values: GoValues | None = None
 
     def decode(
         self, raw: bytes, *, omit_managed_fields: bool = False, limit: int | None = None
@@ -102,11 +101,10 @@ class Decoder:
         Of ``budget`` only the time counts; raises its BudgetExceededError, too.
         """
         if self._plans is None:
-            self._table = self._table or builtin()
-            self._plans = Plans(self._table, members)
+            self._plans = Plans(self._known(), members)
         # Discovery of the core group has a kind and no apiVersion, in JSON too.
         name = f"{found.api_version or 'v1'}/{found.kind}"
-        message_name = self._table.kinds.get(name) if self._table else None
+        message_name = self._known().kinds.get(name)
         if message_name is None:
             shown = name if _PLAIN_NAME.fullmatch(name) else "of its name"
             raise UnknownKindError(f"the table of types has no kind {shown}")
@@ -125,6 +123,17 @@ class Decoder:
         if len(written) > limit:
             raise ProtobufError(f"larger than {limit} bytes as JSON")
         return written
+
+    def spell(self, object_members: Members) -> None:
+        """Give the values of a JSON object's members the spelling of their Go types, in place."""
+        if self._go_values is None:
+            self._go_values = GoValues(self._known())
+        self._go_values.apply(object_members)
+
+    def _known(self) -> WireTable:
+        if self._table is None:
+            self._table = builtin()
+        return self._table
 
 
 def members(plan: Plan, raw: bytes, start: int, end: int, depth: int, account: Account) -> bytes:

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from auditproxy.serializer.errors import SerializationError
+from auditproxy.serializer.errors import JSONError, SerializationError
+from auditproxy.serializer.json import decode_as
 
 TYPE_META = "@typemeta"
 """The name that marks where kind and apiVersion stand; such a row has no number."""
@@ -71,16 +72,13 @@ class WireTableError(SerializationError):
         self.faults = faults
 
 
-_DECODER = msgspec.json.Decoder(WireTable)
-
-
 @lru_cache(maxsize=1)
 def builtin() -> WireTable:
     """The table of the built-in types; read on first use and then kept."""
     raw = pkgutil.get_data(__package__, "kubernetes.json")
     if raw is None:
         raise WireTableError(("the table of the built-in types is not installed",))
-    return _DECODER.decode(raw)
+    return decode_as(raw, WireTable)
 
 
 def parse(raw: bytes) -> WireTable:
@@ -89,8 +87,8 @@ def parse(raw: bytes) -> WireTable:
     Raises WireTableError with all its faults.
     """
     try:
-        table = _DECODER.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        table = decode_as(raw, WireTable)
+    except JSONError as error:
         raise WireTableError((f"not a table of types: {error}",)) from None
     known = builtin().types
     faults = [

@@ -8,7 +8,6 @@ unfold to more than ALIAS_LIMIT.
 """
 
 import math
-import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -33,8 +32,12 @@ TAG_DIRECTIVES_LIMIT = 100
 """%TAG directives that are read: libyaml compares each with all before it."""
 UNFOLDED_TO_A_NODE = 4
 """Characters behind aliases that cost as much as one value that is read."""
-_TAG_DIRECTIVE = re.compile("^\ufeff?%TAG|(?<=[\r\n\x85\u2028\u2029])%TAG")
-"""One wherever libyaml may find one; a text that goes over several lines may have it, too."""
+_TAG_LINES = tuple(f"{line_break}%TAG" for line_break in "\n\r\x85\u2028\u2029")
+_ENCODED_TAG_LINES = tuple(
+    tuple(line.encode(encoding) for line in _TAG_LINES)
+    for encoding in ("utf-8", "utf-16-le", "utf-16-be")
+)
+"""How lines of directives begin, in each of the encodings that libyaml reads."""
 
 
 def load_strict(text: bytes | str, budget: Budget | None = None) -> tuple[Any, tuple[str, ...]]:
@@ -101,6 +104,9 @@ class Composer:
     def compose(self) -> tuple[Node | None, list[str]]:
         """Read the first document; None when there is none."""
         _refuse_directives(self._text)
+        if self._budget is not None and len(self._text) > self._budget.text:
+            why = f"more than {self._budget.text} bytes of YAML"
+            raise self._budget.exceeded("nodes", why)
         try:
             self.events = yaml.CSafeLoader(self._text)
             self.events.get_event()
@@ -210,14 +216,15 @@ class Composer:
 
 
 def _refuse_directives(text: bytes | str) -> None:
-    """Raise YAMLError for more %TAG directives than can be read in good time."""
-    marks = (b"%TAG", b"%\0T\0A\0G") if isinstance(text, bytes) else ("%TAG",)
-    if all(text.count(mark) <= TAG_DIRECTIVES_LIMIT for mark in marks):  # type: ignore[arg-type]
-        return
+    """Raise YAMLError for more %TAG directives than can be read in good time.
+
+    A text that goes over several lines may look like many of them, and is refused as well.
+    """
     if isinstance(text, bytes):
-        wide = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(text[:2], "utf-8")
-        text = text.decode(wide, "replace")
-    if len(_TAG_DIRECTIVE.findall(text)) > TAG_DIRECTIVES_LIMIT:
+        found = max(sum(map(text.count, lines)) for lines in _ENCODED_TAG_LINES)
+    else:
+        found = sum(map(text.count, _TAG_LINES))
+    if found > TAG_DIRECTIVES_LIMIT:
         raise YAMLError("yaml: document has too many directives")
 
 
@@ -273,7 +280,7 @@ def _bytes_order(key: str) -> str:
 def _go_float(value: float) -> bytes:
     """A float as encoding/json writes it: no exponent from 1e-6 up to 1e21."""
     if math.isnan(value) or math.isinf(value):
-        raise YAMLError("json: unsupported value: infinite, or not a number")
+        raise YAMLError("unsupported value: infinite, or not a number")
     if value == 0 or 1e-6 <= abs(value) < 1e21:
         return f"{Decimal(repr(value)):f}".removesuffix(".0").encode()
     mantissa, _, exponent = f"{Decimal(repr(value)).normalize():e}".partition("e")

@@ -6,9 +6,9 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
 
-from auditproxy.request.heads import MAXIMUM_HEADERS
+from auditproxy.request.heads import MAXIMUM_HEAD, MAXIMUM_HEADERS
 from auditproxy.server.clientrequest import ClientRequest, Refusal
-from auditproxy.server.connection import MAXIMUM_HEAD, ClientConnection
+from auditproxy.server.connection import ClientConnection
 
 IDLE_TIMEOUT = 90.0
 """Seconds a connection may be silent between requests."""

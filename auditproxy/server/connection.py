@@ -27,15 +27,12 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
 from auditproxy.apis.status import Status, failure
-from auditproxy.request.heads import has_bare_line_feed, may_begin, respelled
+from auditproxy.request.heads import MAXIMUM_HEAD, has_bare_line_feed, may_begin, respelled
 from auditproxy.server import clientrequest
 from auditproxy.server.pieces import Pieces
 from auditproxy.server.responsewriters import Answered, describe, plain_answer
 from auditproxy.server.upgrade import TunnelReceiver
 from auditproxy.server.upstream_messages import Flow
-
-MAXIMUM_HEAD = 1 << 20
-"""Bytes of request line and headers together, as kube-apiserver allows."""
 
 HEAD_TIMEOUT = 10.0
 """Seconds for a request's head to arrive once it began, and for the first one to come at all.
@@ -56,6 +53,7 @@ class ClientConnection(RequestHandler):
     """The server's side of one connection; see the module for what it adds."""
 
     __slots__ = (
+        "_after_chunks",
         "_asks_upgrade",
         "_head",
         "_head_timer",
@@ -90,6 +88,7 @@ class ClientConnection(RequestHandler):
         self.facts: Any = None
         self.breaks_off = False
         self.read_paused_for_held = False
+        self._after_chunks = False
         self._asks_upgrade = False
         self._head = bytearray()
         self._head_timer: asyncio.TimerHandle | None = None
@@ -105,9 +104,8 @@ class ClientConnection(RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Give bytes to the tunnel, to the hold, or piece by piece to the parser.
 
-        No piece reaches beyond the head or body that it belongs to: however the
-        bytes are cut into segments, each request is read alike, and one that is
-        no HTTP does not take those before it along.
+        No piece reaches beyond its head or body: however the bytes are cut, each request
+        is read alike, and one that is no HTTP does not take those before it along.
         """
         if not data:
             self._parse_body(data)  # There is room again for what the parser and we hold.
@@ -123,6 +121,9 @@ class ClientConnection(RequestHandler):
             if self._held is not None:
                 self._hold(data[start:])
                 return
+            if data[start] in b"\r\n" and not self._head and self._last_payload.is_eof():
+                start = len(data) - len(data[start:].lstrip(b"\r\n"))  # Before a head: nothing.
+                continue
             in_chunks = self._pieces.in_chunks
             end, complete = self._pieces.end(data, start)
             if self._last_payload.is_eof():
@@ -147,14 +148,10 @@ class ClientConnection(RequestHandler):
     def _head_received(self, data: bytes, *, complete: bool) -> None:
         """Part of a head, or the end of it; the parser gets it whole."""
         head = self._head
-        if not head:
-            data = data.lstrip(b"\r\n")
-            if not data:
-                return
-            if complete and len(data) <= MAXIMUM_HEAD:
-                self._stop_head_timer()
-                self._parse_head(data)
-                return
+        if not head and complete and len(data) <= MAXIMUM_HEAD:
+            self._stop_head_timer()
+            self._parse_head(data)
+            return
         line_ends = b"\n" in data
         bare = line_ends and has_bare_line_feed((b"\r" if head.endswith(b"\r") else b"") + data)
         head += data
@@ -172,6 +169,10 @@ class ClientConnection(RequestHandler):
     def _parse_head(self, head: bytes) -> None:
         """Let aiohttp read a whole head, and once more in another spelling if it must."""
         before = len(self._messages)
+        if self._after_chunks:
+            # The parser would take that body's last trailer for this head's first line.
+            self._after_chunks = False
+            self._parser = clientrequest.new_parser(self, self._loop, self._read_bufsize)
         shown, method = clientrequest.with_known_method(head)
         super().data_received(shown)
         if len(self._messages) == before:
@@ -201,6 +202,7 @@ class ClientConnection(RequestHandler):
             # The parser reads no body of it; others would: what follows is nobody's.
             self._unreadable = True
         elif message.chunked:
+            self._after_chunks = True
             self._pieces.begin_chunks()
         elif not payload.is_eof():
             self._pieces.body_left = int(message.headers.get("Content-Length", "0"))
@@ -249,8 +251,7 @@ class ClientConnection(RequestHandler):
     def _refuse(self, status: Status | None) -> None:
         """Read no further: the head so far is answered and recorded in its turn.
 
-        ``status`` None: whatever is wrong with it. Without a request line there is
-        nothing to record, and the answer is a constant text.
+        ``status`` None: whatever is wrong with it. Nothing is recorded without a request line.
         """
         head = bytes(self._head)
         self._head = bytearray()

@@ -9,6 +9,7 @@ its answer.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable
 from typing import Any
 
@@ -23,7 +24,7 @@ from auditproxy.apis.status import (
     new_unauthorized,
 )
 from auditproxy.apis.user import ANONYMOUS, NOBODY, UserInfo
-from auditproxy.audit.annotations import UPSTREAM_ERROR
+from auditproxy.audit.annotations import ENDED, UPSTREAM_ERROR
 from auditproxy.audit.backend import Outcome
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.truncate import SHORTENED
@@ -42,6 +43,7 @@ from auditproxy.request.timeout import TimeoutParameterError, request_deadline
 from auditproxy.server.clientrequest import ClientRequest
 from auditproxy.server.connection import ClientConnection
 from auditproxy.server.decoding import Job, Skipped
+from auditproxy.server.farewell import Farewell
 from auditproxy.server.recorder import Recorder
 from auditproxy.server.responsewriters import Answered, Refused, internal_error
 from auditproxy.server.services import Services
@@ -92,6 +94,8 @@ class Exchange:
         self.user: UserInfo = NOBODY
         self.wanted: UserInfo | None = None
         self.expired = False
+        self.waits_for_sink = False
+        self.farewell: Farewell | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._started_emitted = False
         self._open: Gauge | None = None
@@ -222,7 +226,9 @@ class Exchange:
     async def request_received(self) -> None:
         """Emit RequestReceived, stored when this returns if the mode waits; raises Refused."""
         outcome = self.emit(Stage.REQUEST_RECEIVED)
+        self.waits_for_sink = True
         if outcome if isinstance(outcome, bool) else await outcome:
+            self.waits_for_sink = False
             return
         self.services.metrics.rejected()
         self.context.finished = True
@@ -243,9 +249,16 @@ class Exchange:
         return outcome
 
     async def delivered(self) -> None:
-        """Wait for deliveries under way, as the blocking modes of kube-apiserver do."""
-        while self._deliveries:
-            await self._deliveries.pop()
+        """Wait for deliveries under way, as the blocking modes of kube-apiserver do.
+
+        The client has its answer; its next request waits no longer than a request may take.
+        """
+        if self.expired or not self._deliveries:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.services.limits.request_timeout / 1e9):
+                while self._deliveries:
+                    await self._deliveries.pop()
 
     # --- the answer --------------------------------------------------------------
 
@@ -284,6 +297,14 @@ class Exchange:
             self.cut(error.reason)
         else:
             self.context.annotate(UPSTREAM_ERROR, error.reason)
+
+    def end_at_shutdown(self) -> None:
+        """The proxy stops: tell the client, where that is possible, and the event why it ends."""
+        self.context.annotate(ENDED, "the proxy was shut down")
+        if self.farewell is not None:
+            self.farewell.say(self.connection.transport)
+        if self.task is not None:
+            self.task.cancel()
 
     def client_left(self) -> None:
         """The client closed its connection before the end."""

@@ -30,9 +30,10 @@ from auditproxy.request.warnings import warning_headers
 from auditproxy.server.captures import Copy
 from auditproxy.server.credentials import CredentialError
 from auditproxy.server.exchange import Exchange
+from auditproxy.server.farewell import Farewell
 from auditproxy.server.relay import ResponseRelay
 from auditproxy.server.responsewriters import Answered, Refused, head_bytes
-from auditproxy.server.upgrade import tie
+from auditproxy.server.upgrade import WEBSOCKET, tie
 from auditproxy.server.upstream import (
     NotSwitched,
     Outcome,
@@ -59,6 +60,7 @@ async def forward(exchange: Exchange, identity: Identity) -> None:
 
     Raises Refused, UpstreamError and TimeoutError; the answer may have begun.
     """
+    exchange.recorder.note_target(exchange.target, exchange.headers)
     if exchange.method in REFUSED_METHODS:
         raise Refused(METHOD_NOT_ALLOWED)
     upstream = exchange.services.upstream
@@ -244,6 +246,15 @@ def note_answer(exchange: Exchange, relay: ResponseRelay) -> None:
         )
 
 
+def farewell_for(exchange: Exchange, head: ResponseHead) -> Farewell | None:
+    """What can be said in this tunnel should we have to end it; None in one of SPDY."""
+    if (upgrade_token(exchange.headers) or b"").lower() != WEBSOCKET:
+        return None
+    agreed = [value for name, value in head.headers if name.lower() == b"sec-websocket-protocol"]
+    protocol = agreed[0].decode("latin-1").strip() if len(agreed) == 1 else ""
+    return Farewell(protocol, exchange.info.subresource)
+
+
 async def tunnel(exchange: Exchange, switched: Switched) -> None:
     """Tie both connections together after a verified 101."""
     connection = exchange.connection
@@ -260,7 +271,10 @@ async def tunnel(exchange: Exchange, switched: Switched) -> None:
             response_headers(switched.head.headers, audit_id="", upgrade=True),
         )
     )
-    tying = asyncio.ensure_future(tie(connection, switched))
+    farewell = exchange.farewell = farewell_for(exchange, switched.head)
+    tying = asyncio.ensure_future(
+        tie(connection, switched, follow=farewell.frames.follow if farewell else None)
+    )
     try:
         await asyncio.shield(tying)
     except asyncio.CancelledError:

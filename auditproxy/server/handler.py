@@ -105,8 +105,8 @@ class Handler:
         deadline = exchange.deadline()
         identity = await self.authenticate(exchange)
         exchange.begin(identity.user)
-        await exchange.request_received()
         exchange.end_at(deadline)
+        await exchange.request_received()
         await self.impersonate(exchange, identity)
         await self.explain(exchange)
         await forward(exchange, identity)
@@ -151,7 +151,9 @@ class Handler:
         exchange.user = impersonated.user
         exchange.wanted = impersonated.wanted
         exchange.context.track("impersonation", exchange.now() - started)
-        exchange.context.impersonate(impersonated.user, impersonated.constraint)
+        exchange.context.impersonate(
+            impersonated.user, impersonated.constraint, decided=impersonated.decided
+        )
 
     async def explain(self, exchange: Exchange) -> None:
         """With ``--audit-authorization-annotations=review``: ask why the request is allowed."""
@@ -191,21 +193,32 @@ class Handler:
 
     # --- the end of it all ---------------------------------------------------------
 
-    async def finish_short(self, grace: float) -> None:
-        """Wait until no short request is under way, at most ``grace`` seconds."""
+    async def finish_short(self, grace: float, audit_grace: float) -> None:
+        """Wait until no short request is under way, at most ``grace`` seconds.
+
+        Requests that wait for nothing but the audit backend get what it gets, ``audit_grace``.
+        """
+        first = min(grace, audit_grace)
+        await self._finish_short(first, waiting_for_sink=True)
+        await self._finish_short(grace - first, waiting_for_sink=False)
+
+    async def _finish_short(self, seconds: float, *, waiting_for_sink: bool) -> None:
         tasks = {
             exchange.task
             for exchange in self._active
-            if exchange.task is not None and not exchange.long_running
+            if exchange.task is not None
+            and not exchange.long_running
+            and (waiting_for_sink or not exchange.waits_for_sink)
         }
         if tasks:
-            await asyncio.wait(tasks, timeout=grace)
+            await asyncio.wait(tasks, timeout=seconds)
 
     async def end_long_running(self) -> None:
         """End every request that is still under way; each emits its last event."""
-        tasks = {exchange.task for exchange in self._active if exchange.task is not None}
-        for task in tasks:
-            task.cancel()
+        exchanges = tuple(self._active)
+        tasks = {exchange.task for exchange in exchanges if exchange.task is not None}
+        for exchange in exchanges:
+            exchange.end_at_shutdown()
         if tasks:
             await asyncio.wait(tasks, timeout=5.0)
 

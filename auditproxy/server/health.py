@@ -14,11 +14,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 
 from auditproxy.apis.status import go_quote
 from auditproxy.server.healthconnection import HealthConnection, text_answer
 from auditproxy.server.listener import Listener, bind
+from auditproxy.server.metricspage import MetricsPage
 
 Check = Callable[[], bool | str]
 """True when something is as it should be; False, or a text that says why not, when it is not.
@@ -40,16 +41,20 @@ RESERVED = 4
 
 
 class HealthServer:
-    """Answers probes; ``readyz`` fails until ``ready`` and after ``shutting_down``."""
+    """Answers probes; ``readyz`` fails until ``ready`` and after ``shutting_down``.
+
+    /metrics shows what is in ``registry``, and the many series in ``many``.
+    """
 
     def __init__(
         self,
         registry: CollectorRegistry,
+        many: CollectorRegistry | None = None,
         *,
         accepting_failed: Callable[[OSError], None] = lambda error: None,
         pushed_out: Callable[[], None] = lambda: None,
     ) -> None:
-        self._registry = registry
+        self._page = MetricsPage(registry, many)
         self._accepting_failed = accepting_failed
         self._pushed_out = pushed_out
         self._ready = False
@@ -146,7 +151,7 @@ class HealthServer:
             return text_answer(405, "only GET and HEAD are answered here\n")
         path = request.path
         if path == "/metrics":
-            body = generate_latest(self._registry)
+            body = await self._page.text()
             return web.Response(body=body, headers={"Content-Type": METRICS_TYPE})
         group, _, name = path.removeprefix("/").partition("/")
         if group not in self._checks:

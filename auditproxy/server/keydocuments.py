@@ -12,6 +12,8 @@ import msgspec
 
 from auditproxy.apis.authentication import Issuer
 from auditproxy.authentication.jwks import JwksError, KeySet, read_jwks
+from auditproxy.serializer.errors import JSONError
+from auditproxy.serializer.json import decode_as
 from auditproxy.server.apiclient import ApiClient, ReviewError
 from auditproxy.server.keyfetching import Fetched, FetchError
 
@@ -77,8 +79,8 @@ class DiscoveredKeys:
         except FetchError as error:
             raise FetchError(f"discovery: {error}") from None
         try:
-            found = msgspec.json.decode(body, type=_Discovery)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            found = decode_as(body, _Discovery)
+        except JSONError:
             raise FetchError("discovery: the answer is no discovery document") from None
         if found.issuer != self._issuer.url:
             raise FetchError("discovery: the document is another issuer's; `issuer` differs")

@@ -43,7 +43,8 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 class Upstream:
     """The upstream of one configuration; ``source`` says of which, for the start-up line.
 
-    ``context`` is the name of the context that was taken, "" in a pod. ``files``
+    ``context`` is the name of the context that was taken, "" in a pod; ``by_certificate``
+    says that its user logs in with a client certificate. ``files``
     are those that were read, by whose content a change shows. ``tls`` is that of
     ``passthrough``; ``front_proxy`` is what server/frontproxy.py makes of it.
     """
@@ -57,6 +58,7 @@ class Upstream:
     files: tuple[str, ...] = ()
     tls: TlsMaterial = field(default_factory=TlsMaterial, repr=False)
     front_proxy: UpstreamTarget | None = None
+    by_certificate: bool = False
 
 
 def load_upstream(
@@ -131,6 +133,7 @@ def _from_file(path: str, context: str) -> Upstream:
         context=context,
         files=source_files(path, cluster, user),
         tls=plain_tls,
+        by_certificate=bool(tls.certificate),
     )
 
 

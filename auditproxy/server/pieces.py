@@ -10,7 +10,7 @@ import re
 HEAD_END = b"\r\n\r\n"
 _KEPT = len(HEAD_END) - 1
 
-CHUNKS_AT_ONCE = 16 * 1024
+CHUNKS_AT_ONCE = 8 * 1024
 """Bytes of a chunked body in one piece: they may be thousands of chunks."""
 
 _SIZE_LINE_LIMIT = 4096

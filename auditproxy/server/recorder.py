@@ -1,5 +1,6 @@
 """Recorder: from the copies of one request's bodies to its context, once the client is served."""
 
+import sys
 import time
 
 from auditproxy.apis.attributes import RequestInfo
@@ -8,6 +9,7 @@ from auditproxy.audit.costs import REDACTED_WEIGHT, cost
 from auditproxy.audit.objects import REQUEST_OBJECT_OMITTED, RESPONSE_OBJECT_OMITTED
 from auditproxy.audit.record import Captured, record_answer, record_end, record_request
 from auditproxy.request.headers import ClientHeaders, RawHeaders
+from auditproxy.request.target import Target
 from auditproxy.serializer.budget import Budget
 from auditproxy.server.captures import Copy
 from auditproxy.server.decoding import Skipped
@@ -17,11 +19,14 @@ from auditproxy.server.services import Services
 DECODE_INLINE = 64 * 1024
 """Cost (audit/costs.py) of bodies that are decoded on the event loop; more goes to a thread."""
 
+MEBIBYTE = 1024 * 1024
+
 REQUEST_NODES = 250_000
 """Values of one request's body; etcd takes no object of half as many."""
+REQUEST_TEXT = MEBIBYTE * 2
+"""Bytes of a YAML request; a value of as many takes some 30 ms, during which nothing else runs."""
 RESPONSE_NODES = 1_000_000
 """Values of one answer, which may be a list of many objects."""
-MEBIBYTE = 1024 * 1024
 SECONDS, SECONDS_A_MEBIBYTE = 2.0, 0.25
 """What decoding one body may take of a CPU, and more for each mebibyte of it."""
 
@@ -91,6 +96,11 @@ class Recorder:
         self.captured.request_content_encoding = headers.get("content-encoding")
         self.captured.request_complete = complete
 
+    def note_target(self, target: Target, headers: ClientHeaders) -> None:
+        """What was asked for, and in which form: an answer is read in the light of it."""
+        self.captured.target = target
+        self.captured.accept = headers.get("accept")
+
     def note_response(self, headers: RawHeaders, *, complete: bool, head_request: bool) -> None:
         """The answer's head has come, and all of its body if ``complete``."""
         captured = self.captured
@@ -103,6 +113,8 @@ class Recorder:
                 captured.content_type = value.decode("latin-1")
             elif lower == b"content-encoding":
                 captured.content_encoding = value.decode("latin-1")
+            elif lower == b"x-content-type-options":
+                captured.no_sniff = value.lower() == b"nosniff"
             elif lower == b"warning":
                 warnings.append(value.decode("utf-8", "replace"))
         captured.warnings = tuple(warnings)
@@ -178,6 +190,7 @@ class Recorder:
         decoding = self._services.decoding
         budget = Budget(
             nodes,
+            text=REQUEST_TEXT if copy is self._request else sys.maxsize,
             seconds=SECONDS + SECONDS_A_MEBIBYTE * copy.size / MEBIBYTE,
             # Of this thread alone: what else the machine does leaves no gap in the trail.
             clock=time.thread_time,

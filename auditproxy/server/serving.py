@@ -9,10 +9,10 @@ fails it, because Python's ssl cannot ask for a certificate without verifying it
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from auditproxy.request import clienthello
 from auditproxy.request.proxyprotocol import ProxyProtocolError, missing, source
 from auditproxy.server.clientserver import ClientServer
 from auditproxy.server.connection import ClientConnection
@@ -20,7 +20,7 @@ from auditproxy.server.connectionlimits import ConnectionLimits, Lease
 from auditproxy.server.handler import Handler
 from auditproxy.server.listener import BACKLOG, Listener, fault_text, fault_word
 from auditproxy.server.plaintext import refuse_plaintext
-from auditproxy.server.serving_tls import ServingError
+from auditproxy.server.serving_tls import ServingContext, ServingError
 
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds for a TLS handshake."""
@@ -35,7 +35,7 @@ class Serving:
     def __init__(
         self,
         handler: Handler,
-        tls: ssl.SSLContext | None,
+        tls: ServingContext | None,
         *,
         report: Callable[[str], None],
         limits: ConnectionLimits | None = None,
@@ -142,10 +142,12 @@ class Serving:
                 deadline = loop.time() + HANDSHAKE_TIMEOUT
                 async with asyncio.timeout_at(deadline):
                     await refuse_plaintext(accepted)
+                    speaks_tls13 = await _speaks_tls13(accepted)
                 await loop.connect_accepted_socket(
                     connection,
                     accepted,
-                    ssl=self.tls,
+                    # Older sessions could be resumed in a context that they share.
+                    ssl=self.tls if speaks_tls13 else self.tls.make_again(),
                     ssl_handshake_timeout=max(deadline - loop.time(), 0.1),
                     ssl_shutdown_timeout=TLS_SHUTDOWN_TIMEOUT,
                 )
@@ -161,14 +163,18 @@ class Serving:
         self.handler.services.metrics.rejected_unparsed(code)
         self._report(f"answered {code} to bytes that are no request we can read: {why}")
 
-    async def close(self, grace: float, events_grace: float = 15.0) -> float:
+    async def close(
+        self, grace: float, audit_grace: float = 30.0, events_grace: float = 15.0
+    ) -> float:
         """Shut down in order; short requests get ``grace`` seconds, long-running ones end at once.
+
+        Short requests that wait for nothing but the audit backend get ``audit_grace``.
 
         Every request that was begun has its last event when this returns, which decoding
         bodies holds up for little more than ``events_grace`` seconds. Returns how long it did.
         """
         self.stop_accepting()
-        await self.handler.finish_short(grace)
+        await self.handler.finish_short(grace, audit_grace)
         await self.handler.end_long_running()
         await self.server.shutdown(1.0)
         loop = asyncio.get_running_loop()
@@ -182,6 +188,35 @@ class Serving:
             self._listener.close()
             self._listener = None
         self.server.pre_shutdown()
+
+
+async def _speaks_tls13(accepted: socket.socket) -> bool:
+    """Look at what a client begins with, and leave it there; raises OSError."""
+    data = await _peek(accepted, 1)
+    # Twice at most: the record's length, and then all of it.
+    for _ in range(2):
+        if more := clienthello.missing(data):
+            data = await _peek(accepted, len(data) + more)
+    return clienthello.offers_tls13(data)
+
+
+async def _peek(accepted: socket.socket, size: int) -> bytes:
+    """Wait until so many bytes have come, or the end; raises OSError."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
+    loop.add_reader(accepted.fileno(), _set, ready)
+    try:
+        await ready
+        return accepted.recv(clienthello.LONGEST_RECORD + 8, socket.MSG_PEEK)
+    finally:
+        loop.remove_reader(accepted.fileno())
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+
+
+def _set(ready: "asyncio.Future[None]") -> None:
+    if not ready.done():
+        ready.set_result(None)
 
 
 def _peer(accepted: socket.socket) -> str:

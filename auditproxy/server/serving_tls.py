@@ -1,8 +1,11 @@
 """The TLS side of the listener: its certificate, and whose client certificates it asks for."""
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from cryptography import x509
 
 from auditproxy.server.pemfiles import load_pair
 
@@ -40,9 +43,28 @@ def read_key_pair(certificate: str, private_key: str) -> KeyPair:
     return pair
 
 
+def certificate_end(pair: KeyPair) -> float | None:
+    """When the certificate ends, seconds since the epoch; None for one that cannot be read."""
+    try:
+        return x509.load_pem_x509_certificate(pair.certificate).not_valid_after_utc.timestamp()
+    except ValueError:
+        return None
+
+
+class ServingContext(ssl.SSLContext):
+    """TLS settings that can be made once more.
+
+    OpenSSL remembers the sessions of TLS 1.2 in their context and lets clients resume them by
+    their ids; Python cannot turn that off. A context that serves one connection has nothing to
+    resume. TLS 1.3 resumes by tickets only, and those are off.
+    """
+
+    make_again: Callable[[], "ServingContext"]
+
+
 def new_serving_context(
     pair: KeyPair, *, client_authorities: bytes, minimum: str
-) -> ssl.SSLContext:
+) -> ServingContext:
     """The TLS settings of the client's side; raises ServingError.
 
     ``client_authorities`` are PEM bundles, together all that the handshake lets
@@ -50,7 +72,10 @@ def new_serving_context(
     off: a resumed session would carry a client certificate past a change of the
     authorities, and client-go does not resume anyway.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = ServingContext(ssl.PROTOCOL_TLS_SERVER)
+    context.make_again = lambda: new_serving_context(
+        pair, client_authorities=client_authorities, minimum=minimum
+    )
     context.minimum_version = TLS_VERSIONS[minimum]
     context.set_alpn_protocols(["http/1.1"])
     context.num_tickets = 0

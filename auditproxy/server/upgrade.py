@@ -12,6 +12,7 @@ authenticated as us in a client's hands (CVE-2018-1002105).
 import asyncio
 import base64
 import hashlib
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -132,8 +133,16 @@ def _values(headers: tuple[tuple[bytes, bytes], ...], name: bytes) -> list[bytes
     return [value for header, value in headers if header.lower() == name]
 
 
-async def tie(client: TunnelSide, switched: Switched, *, linger: float = LINGER) -> TunnelCounts:
+async def tie(
+    client: TunnelSide,
+    switched: Switched,
+    *,
+    linger: float = LINGER,
+    follow: Callable[[bytes], None] | None = None,
+) -> TunnelCounts:
     """Pump bytes both ways until both connections have ended; returns how many went.
+
+    ``follow`` is shown what goes to the client.
 
     What came early goes first, in order. A full buffer on one side stops
     reading the other. The end of one direction is passed on where the
@@ -142,7 +151,7 @@ async def tie(client: TunnelSide, switched: Switched, *, linger: float = LINGER)
     Cancellation aborts both.
     """
     tunnel = _Tunnel(linger)
-    tunnel.start(client, switched.upstream)
+    tunnel.start(client, switched.upstream, follow)
     try:
         await tunnel.ended
     finally:
@@ -153,7 +162,7 @@ async def tie(client: TunnelSide, switched: Switched, *, linger: float = LINGER)
 class _Direction:
     """Takes what one side sends and writes it to the other."""
 
-    __slots__ = ("count", "destination", "eof", "lost", "opposite", "source", "tunnel")
+    __slots__ = ("count", "destination", "eof", "follow", "lost", "opposite", "source", "tunnel")
 
     opposite: "_Direction"
 
@@ -162,6 +171,7 @@ class _Direction:
         self.source = source.transport
         self.destination = destination.transport
         self.count = 0
+        self.follow: Callable[[bytes], None] | None = None
         self.eof = False
         self.lost = False
 
@@ -170,6 +180,8 @@ class _Direction:
         destination = self.destination
         if destination is not None and not destination.is_closing():
             self.count += len(data)
+            if self.follow is not None:
+                self.follow(data)
             destination.write(data)
 
     def eof_received(self) -> bool:
@@ -234,10 +246,13 @@ class _Tunnel:
         self._deadline: asyncio.TimerHandle | None = None
         self.ended: asyncio.Future[None] = self._loop.create_future()
 
-    def start(self, client: TunnelSide, upstream: TunnelSide) -> None:
+    def start(
+        self, client: TunnelSide, upstream: TunnelSide, follow: Callable[[bytes], None] | None
+    ) -> None:
         """Join the two, early bytes first."""
         self.from_client = _Direction(self, client, upstream)
         self.from_upstream = _Direction(self, upstream, client)
+        self.from_upstream.follow = follow
         self.from_client.opposite = self.from_upstream
         self.from_upstream.opposite = self.from_client
         early: list[tuple[_Direction, bytes]] = []

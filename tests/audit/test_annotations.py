@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.apis.status import failure
 from auditproxy.audit.annotations import (
     DECISION,
     DEPRECATED,
@@ -21,28 +20,27 @@ from auditproxy.audit.annotations import (
     issued_credential,
     issues_credential,
 )
+from auditproxy.audit.refusal import Stop
 
 GET = RequestInfo(is_resource_request=True, path="/", verb="get", resource="pods")
-DENIED = 'pods is forbidden: User "bob" cannot get resource "pods" in API group ""'
 
 
 @pytest.mark.parametrize(
-    ("code", "message", "expected"),
+    ("stop", "expected"),
     [
-        (200, None, {DECISION: "allow", REASON: ""}),
-        (404, "not found", {DECISION: "allow", REASON: ""}),
-        (500, None, {DECISION: "allow", REASON: ""}),
-        (403, DENIED, {DECISION: "forbid", REASON: DENIED}),
-        (403, 'pods "p" is forbidden: violates PodSecurity', {DECISION: "allow", REASON: ""}),
-        (403, None, {DECISION: "forbid", REASON: ""}),
-        (401, None, {}),
-        (429, None, {}),
+        (Stop.HANDLED, {DECISION: "allow", REASON: ""}),
+        (Stop.DECODING, {DECISION: "allow", REASON: ""}),
+        (Stop.ROUTE, {DECISION: "allow", REASON: ""}),
+        (Stop.AUTHORIZATION, {DECISION: "forbid", REASON: "told"}),
+        (Stop.AUTHORIZER_ERROR, {REASON: "internal error"}),
+        (Stop.FLOW_CONTROL, {}),
+        (Stop.IMPERSONATION, {}),
+        (Stop.AUTHENTICATION, {}),
     ],
 )
-def test_inferred_decision(code: int, message: str | None, expected: dict[str, str]) -> None:
-    """Only the authorizer's own 403 is a forbid; who was not asked decided nothing."""
-    status = None if message is None else failure(code, "", message)
-    assert dict(inferred_decision(GET, code, status)) == expected
+def test_inferred_decision(stop: Stop, expected: dict[str, str]) -> None:
+    """Whoever came past the authorizer was allowed; who never came to it has no decision."""
+    assert dict(inferred_decision(stop, "told")) == expected
 
 
 @pytest.mark.parametrize(

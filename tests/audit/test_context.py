@@ -202,3 +202,22 @@ def test_impersonation() -> None:
     metadata = event(context, Stage.RESPONSE_COMPLETE).authentication_metadata
     assert metadata is not None
     assert metadata.impersonation_constraint == "impersonate:user-info"
+
+
+@pytest.mark.parametrize(
+    ("decided", "impersonated", "stays"),
+    [(False, False, False), (False, True, True), (True, False, True)],
+)
+def test_not_authorized(decided: bool, impersonated: bool, stays: bool) -> None:
+    """A11: what was noted ahead of a decision that the upstream never made is taken back."""
+    context = begun()
+    context.impersonate(UserInfo(username="jane"), "", decided=decided)
+    assert context.effective_user.username == "jane"
+    context.annotate("authorization.k8s.io/decision", "allow")
+    context.annotate("authorization.k8s.io/reason", "because")
+    context.annotate("other", "kept")
+    context.not_authorized(impersonated=impersonated)
+    last = event(context, Stage.RESPONSE_COMPLETE)
+    assert last.annotations == {"other": "kept"}
+    assert (last.impersonated_user is not None) is stays
+    assert context.effective_user.username == ("jane" if stays else "u")

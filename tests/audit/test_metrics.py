@@ -5,7 +5,8 @@ from prometheus_client import generate_latest
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
-from auditproxy.audit.metrics import DURATION_BUCKETS, MAXIMUM_RESOURCES, Metrics
+from auditproxy.audit.metrics import Metrics
+from auditproxy.audit.request_series import DURATION_BUCKETS, MAXIMUM_RESOURCES
 
 PODS = RequestInfo(
     is_resource_request=True,

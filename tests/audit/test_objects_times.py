@@ -28,8 +28,7 @@ def recorded(verb: str, body: bytes, content_type: str, **more: Any) -> dict[str
         body,
         level=Level.REQUEST,
         omit_managed_fields=False,
-        code=200,
-        status=None,
+        decoded=True,
         **more,
     )
     assert found.object is not None
@@ -56,6 +55,21 @@ def test_read_modify_write(verb: str, moment: str) -> None:
     obj = config_map(moment)
     assert recorded(verb, json.dumps(obj).encode(), "application/json") == wanted
     assert recorded(verb, yaml.safe_dump(obj).encode(), "application/yaml") == wanted
+
+
+def test_custom_resources() -> None:
+    """Of a kind that nobody has told us of, the metadata alone."""
+    obj = {**config_map(PYTHONS), "apiVersion": "d.example.com/v1", "kind": "Widget"}
+    metadata = {"name": "a", "creationTimestamp": WRITTEN, "managedFields": [{"time": WRITTEN}]}
+    found = recorded("create", json.dumps(obj).encode(), "application/json")
+    assert found == {**obj, "metadata": metadata}
+    bare = {"metadata": {"name": "a", "creationTimestamp": PYTHONS}}
+    found = recorded("create", json.dumps(bare).encode(), "application/json")
+    assert found["metadata"]["creationTimestamp"] == WRITTEN
+    for odd in (None, [], "x", {"managedFields": [None]}):
+        assert recorded("create", json.dumps({"metadata": odd}).encode(), "application/json") == {
+            "metadata": odd
+        }
 
 
 def test_patches_stay() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from auditproxy.apis.attributes import RequestInfo
@@ -18,6 +18,7 @@ from auditproxy.audit.encode import json_line
 from auditproxy.audit.record import Captured, record_answer, record_end, record_request
 from auditproxy.audit.redact_decoding import builtin_redactor, load_redactor
 from auditproxy.demo.patches import PatchError, json_patch
+from auditproxy.serializer.json import DEPTH_LIMIT
 
 TOKEN = "s3cr3t-T0ken"
 TOKEN64 = base64.b64encode(TOKEN.encode()).decode()
@@ -146,6 +147,7 @@ def result(target: Any, program: list[Any]) -> tuple[Any, list[Any]]:
     return target, done
 
 
+@settings(deadline=None)
 @given(st.lists(CARRY | CARRY | WRITE | REMOVE, max_size=8))
 @example([{"op": "move", "from": "/data/p", "path": "/metadata/finalizers/-"}])
 @example([{"op": "copy", "from": "", "path": "/tmp"}, {"op": "copy", "from": "/tmp/data/p", "path": "/metadata/labels/app"}])  # fmt: skip
@@ -172,6 +174,7 @@ CARRIED: list[tuple[Any, str, str]] = [
 """A value, which part of it is carried, and into which secret's place."""
 
 
+@settings(deadline=None)
 @given(
     st.lists(CARRY | WRITE | REMOVE, max_size=4),
     st.sampled_from(["add", "replace", "test"]),
@@ -513,6 +516,18 @@ def test_too_many_values_are_left_out() -> None:
     found = event(PATCH, MERGE, body)
     assert "requestObject" not in found
     assert found["annotations"]["auditproxy.io/request-object-omitted"].startswith("redacted")
+
+
+@pytest.mark.parametrize("level", [DEPTH_LIMIT, DEPTH_LIMIT + 1])
+def test_depth(level: int) -> None:
+    """A14 HD1: the deepest body that is read is redacted too, on every Python; others are not shown."""
+    deep: Any = TOKEN
+    for _ in range(level - 2):
+        deep = {"a": deep}
+    redactor = load_redactor(RULES, KEY)
+    found = event(DATABASE, MERGE, {"spec": {"password": TOKEN, "copy": deep}}, redactor=redactor)
+    assert not shows(found)
+    assert ("requestObject" in found) is (level == DEPTH_LIMIT)
 
 
 def test_off() -> None:

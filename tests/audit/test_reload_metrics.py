@@ -22,3 +22,13 @@ def test_series() -> None:
     assert (value(reloads, result="success"), value(reloads, result="error")) == (1, 1)
     assert value("auditproxy_config_generation") == 2
     assert value("auditproxy_config_in_use_since_timestamp_seconds") == 20.0
+
+
+def test_end_of_the_certificate() -> None:
+    """C11: no series without a certificate, for 0 would be one that ended long ago."""
+    registry = CollectorRegistry()
+    metrics = ReloadMetrics(registry)
+    name = "auditproxy_serving_certificate_expiry_timestamp_seconds"
+    assert registry.get_sample_value(name, {"file": "tls-cert-file"}) is None
+    metrics.certificate_ends("tls-cert-file", 12.0)
+    assert registry.get_sample_value(name, {"file": "tls-cert-file"}) == 12.0

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm
 
 from auditproxy.authentication.jws import LONGEST_TOKEN, parse_jws, signed_by
+from auditproxy.serializer.json import DEPTH_LIMIT
 from tests.fakes.tokens import Private, ec_key, part, public, public_pem, rsa_key, signed
 
 
@@ -92,9 +93,12 @@ def test_too_long() -> None:
     assert parse_jws(f"{header}.{part({})}.{'A' * (room - room % 4 + 4)}") is None
 
 
-def test_deep_nesting() -> None:
-    """T332: claims nested too deeply are no token."""
-    deep = b'{"a":' * 8_000 + b"1" + b"}" * 8_000
+@pytest.mark.parametrize("levels", [DEPTH_LIMIT + 1, 8_000])
+def test_deep_nesting(levels: int) -> None:
+    """T332 HD1: claims nested too deeply are no token, on every Python."""
+    shallow = b'{"a":' * DEPTH_LIMIT + b"1" + b"}" * DEPTH_LIMIT
+    assert parse_jws(f"{part({'alg': 'RS256'})}.{part(shallow)}.{part(b's')}") is not None
+    deep = b'{"a":' * levels + b"1" + b"}" * levels
     assert parse_jws(f"{part({'alg': 'RS256'})}.{part(deep)}.{part(b's')}") is None
 
 

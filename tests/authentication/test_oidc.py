@@ -217,7 +217,7 @@ async def test_audience(audience: object, good: bool) -> None:
     if good:
         assert await ask(token) is not None
         return
-    with pytest.raises(AuthenticationError, match=r"audience|failed to unmarshal claims"):
+    with pytest.raises(AuthenticationError, match=r"audience|the claims are not valid"):
         await ask(token)
 
 
@@ -391,7 +391,7 @@ async def test_distributed_claims(changes: dict[str, Any], good: int) -> None:
 @pytest.mark.parametrize("changes", [{"sub": 5}, {"nonce": {}}, {"at_hash": 1}])
 async def test_types(changes: dict[str, Any]) -> None:
     """Claims that nobody looks at must have their types all the same, as in go-oidc."""
-    with pytest.raises(AuthenticationError, match="failed to unmarshal claims"):
+    with pytest.raises(AuthenticationError, match="the claims are not valid"):
         await ask(signed(claims(**changes)))
 
 

@@ -25,7 +25,7 @@ def log_backend(
 ) -> LogBackend:
     """A backend whose losses are told at once."""
     losses = Losses("log", metrics, report, itertools.count(step=60.0).__next__)
-    return LogBackend(writer, encode=encode, metrics=metrics, losses=losses, report=report)
+    return LogBackend(writer, encode=encode, losses=losses, report=report)
 
 
 class Lines:

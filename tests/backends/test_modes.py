@@ -4,6 +4,7 @@ import asyncio
 
 from auditproxy.apis.audit import Event
 from auditproxy.audit.backend import Outcome
+from auditproxy.backends.buffered import MAXIMUM_BYTES
 from auditproxy.backends.modes import Awaited, IgnoreErrors
 from tests.fakes.backends import Recorder, Told, dropped, event, events
 
@@ -124,3 +125,19 @@ async def test_late_deliveries_are_cancelled() -> None:
     assert not isinstance(outcome, bool)
     assert await outcome is False
     assert recorder.under_way == 0
+
+
+async def test_bytes_that_wait_are_bounded() -> None:
+    """B3: events with large bodies that nobody takes are refused before they fill the memory."""
+    told, recorder = Told("webhook"), Recorder()
+    recorder.gate.clear()
+    backend = Awaited(recorder, told.losses)
+    body = b"1" * (MAXIMUM_BYTES // 4)
+    taken = [backend.process_events((event(body=body),)) for _ in range(5)]
+    assert [isinstance(outcome, bool) for outcome in taken] == [False] * 3 + [True] * 2
+    assert taken[-1] is False
+    assert backend.waiting == 3
+    assert dropped(told.metrics, "buffer-full", "webhook") == 2
+    recorder.gate.set()
+    await backend.shutdown(5.0)
+    assert backend.waiting == 0

@@ -609,3 +609,56 @@ def test_every_line_once_and_in_order(sizes: list[int], limit: int) -> None:
         files = [*sorted(Path(folder).glob("a-*.log")), *Path(folder).glob("a.log")]
         assert b"".join(one.read_bytes() for one in files) == accepted
         assert all(one.stat().st_size <= limit for one in files)
+
+    def test_fifo_may_stall(self, tmp_path: Path, clocks: Clocks) -> None:
+        """B3: a FIFO has a reader who may be slow, and is probed as one."""
+        path = tmp_path / "fifo"
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        file = rotating(path, clocks)
+        file.ensure()
+        assert file.may_stall
+        assert file.probe() == ""
+        os.close(reader)
+        assert file.probe() == "nobody reads it"
+        file.close()
+
+
+class TestProbe:
+    """B7: what speaks against writing to a file, found without writing to it."""
+
+    def test_sound(self, tmp_path: Path, clocks: Clocks) -> None:
+        """Nothing is left behind, in the file or beside it; a closed file is opened."""
+        file = rotating(tmp_path / "audit.log", clocks)
+        file.ensure()
+        assert not file.may_stall
+        assert file.probe() == ""
+        file.close()
+        assert file.probe() == ""
+        assert names(tmp_path) == ["audit.log"]
+        assert (tmp_path / "audit.log").read_bytes() == b""
+        file.close()
+
+    def test_no_room(self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A full disk is found; a folder that only is not ours to write to says nothing."""
+        file = rotating(tmp_path / "audit.log", clocks)
+        file.ensure()
+        for number, fault in ((errno.ENOSPC, "no space left on device"), (errno.EACCES, "")):
+
+            def fail(number: int = number, **settings: object) -> BinaryIO:
+                raise OSError(number, os.strerror(number))
+
+            monkeypatch.setattr(tempfile, "TemporaryFile", fail)
+            assert file.probe() == fault
+        file.close()
+
+    def test_no_file(self, tmp_path: Path, clocks: Clocks) -> None:
+        """A path that cannot be opened any more is told."""
+        folder = tmp_path / "logs"
+        file = rotating(folder / "audit.log", clocks)
+        file.ensure()
+        file.close()
+        (folder / "audit.log").unlink()
+        folder.rmdir()
+        folder.touch()
+        assert file.probe() == "file exists"

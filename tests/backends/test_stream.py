@@ -1,7 +1,9 @@
 """Streams: lines to pipes, whole and in order, whatever the reader does."""
 
+import contextlib
 import os
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -84,3 +86,27 @@ def test_a_torn_line_costs_no_other(lines: list[bytes], failing: set[int], taken
     received = read_all(reading).splitlines(keepends=True)
     remaining = iter(received)
     assert all(line in remaining for line in whole)
+
+
+def test_probe_and_stalls() -> None:
+    """B7: what speaks against writing to a pipe, before it is tried."""
+    reading, writing = os.pipe()
+    stream = Stream(writing)
+    assert stream.may_stall
+    assert stream.probe() == ""
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    assert stream.probe() == "its reader takes nothing"
+    os.close(reading)
+    assert stream.probe() == "nobody reads it"
+    os.close(writing)
+    assert stream.probe() == "nobody reads it"
+    assert not stream.may_stall
+
+
+def test_a_file_does_not_stall(tmp_path: Path) -> None:
+    """B3: standard output that is a file is written to at once."""
+    with (tmp_path / "out").open("wb") as file:
+        assert not Stream(file.fileno()).may_stall

@@ -8,10 +8,8 @@ import pytest
 from auditproxy.apis.audit import API_VERSION, Event
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.encode import Encoder, json_line
-from auditproxy.audit.metrics import Metrics
 from auditproxy.backends.webhook import WebhookBackend, event_list, waits
 from auditproxy.backends.webhook_client import WebhookClient, WebhookTarget, request_url
-from tests.fakes.backends import value
 from tests.fakes.webhook import HANG, RESET, Receiver, answer
 
 
@@ -37,7 +35,16 @@ class Account:
     def __init__(self) -> None:
         self.losses: list[tuple[int, str, str, str]] = []
         self.slept: list[float] = []
-        self.metrics = Metrics()
+        self.written = 0
+        self.failures: list[str] = []
+
+    def delivered(self, count: int = 1) -> None:
+        """Keep how many were taken."""
+        self.written += count
+
+    def failing(self, text: str) -> None:
+        """Keep why an attempt failed."""
+        self.failures.append(text)
 
     def lost(self, count: int, *, plugin: str, reason: str, text: str) -> None:
         """Keep a loss."""
@@ -46,11 +53,6 @@ class Account:
     async def sleep(self, seconds: float) -> None:
         """Keep a wait, over at once."""
         self.slept.append(seconds)
-
-    @property
-    def written(self) -> float:
-        """The metric."""
-        return value(self.metrics, "auditproxy_audit_events_written_total", plugin="webhook")
 
 
 class NoCredential:
@@ -74,7 +76,6 @@ def backend(
         client,
         initial_backoff=10.0,
         losses=account,
-        metrics=account.metrics,
         sleep=account.sleep,
         random=lambda: 0.5,
         encode=encode,

@@ -41,7 +41,6 @@ def writer_of(lines: Lines, told: Told) -> LogWriter:
     backend = LogBackend(
         lines,
         encode=json_line,
-        metrics=told.metrics,
         losses=told.losses,
         report=told.lines.append,
     )
@@ -87,7 +86,7 @@ async def test_cancelled_delivery_is_counted() -> None:
 
 
 async def test_stalled_reader_does_not_hold_up_the_end() -> None:
-    """The shutdown returns although the thread is stuck in a write."""
+    """B3: the shutdown returns although the thread is stuck in a write, whose line is lost."""
     lines, told = Lines(), Told()
     lines.gate.clear()
     writer = writer_of(lines, told)
@@ -96,8 +95,11 @@ async def test_stalled_reader_does_not_hold_up_the_end() -> None:
     async with asyncio.timeout(10):
         await writer.shutdown()
     assert not lines.closed
+    assert writer.stalled > 0
+    assert dropped(told.metrics, "shutdown") == 1
     lines.gate.set()
     await delivery
+    assert writer.stalled == 0
 
 
 async def test_work_is_done_in_turn() -> None:

@@ -162,7 +162,8 @@ def account(found: dict[str, float]) -> tuple[bool, str]:
             for name, value in found.items()
             if name.startswith(f"auditproxy_audit_events_dropped_total{label}")
         )
-        exact = exact and generated == written + waiting + lost
+        due = found.get('auditproxy_audit_events_due{state="decoding"}', 0)
+        exact = exact and generated == written + waiting + lost + due
         texts.append(
             f"{plugin}: {written:.0f} written + {waiting:.0f} waiting + {lost:.0f} dropped"
         )

@@ -162,7 +162,7 @@ def test_an_authority_that_is_none(tmp_path: Path) -> None:
     """Other content is no authority."""
     for name in ("ca.crt", "ca.key"):
         (tmp_path / name).write_text("nothing")
-    with pytest.raises(PkiError, match="are no certificate and key in PEM"):
+    with pytest.raises(PkiError, match="are not a certificate and key in PEM"):
         create_server(tmp_path, NAMES)
 
 

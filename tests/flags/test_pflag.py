@@ -98,33 +98,29 @@ def test_values(words: list[str], values: dict[str, object]) -> None:
         ),
         (
             ["--anonymous-auth=maybe"],
-            'invalid argument "maybe" for "--anonymous-auth" flag: '
-            'strconv.ParseBool: parsing "maybe": invalid syntax',
+            'invalid argument "maybe" for "--anonymous-auth" flag: not true or false',
         ),
         (
             ["--audit-log-maxage=many"],
-            'invalid argument "many" for "--audit-log-maxage" flag: '
-            'strconv.ParseInt: parsing "many": invalid syntax',
+            'invalid argument "many" for "--audit-log-maxage" flag: not a whole number',
         ),
         (
             ["-vx"],
-            'invalid argument "x" for "-v, --v" flag: strconv.ParseInt: parsing "x": '
-            "invalid syntax",
+            'invalid argument "x" for "-v, --v" flag: not a whole number',
         ),
         (
             ["--request-timeout=60"],
             'invalid argument "60" for "--request-timeout" flag: '
-            'time: missing unit in duration "60"',
+            "not a duration; give one with its unit, as 300ms, 1m30s or 1h",
         ),
         (
             ["--bind-address=localhost"],
-            'invalid argument "localhost" for "--bind-address" flag: '
-            'failed to parse IP: "localhost"',
+            'invalid argument "localhost" for "--bind-address" flag: not an IP address',
         ),
         (
             ["--limit=8MB"],
             'invalid argument "8MB" for "--limit" flag: '
-            '"8MB" is no number of bytes; give one as 4096 or 8MiB',
+            "not a number of bytes; give one such as 4096 or 8MiB",
         ),
     ],
 )
@@ -186,14 +182,14 @@ def test_integers_as_go_writes_them(text: str, number: int) -> None:
 @pytest.mark.parametrize("text", ["", "1__0", "_1", "1_", "08", "0x", " 1", "1.0", "\u0661", "1e3"])
 def test_no_integers(text: str) -> None:
     """What Go refuses, also where Python would not."""
-    with pytest.raises(ValueError, match="invalid syntax"):
+    with pytest.raises(ValueError, match="not a whole number"):
         parse_int(text)
 
 
 @pytest.mark.parametrize("text", ["9223372036854775808", "-9223372036854775809", "9" * 100])
 def test_integers_out_of_range(text: str) -> None:
     """64 bits, as in Go."""
-    with pytest.raises(ValueError, match="value out of range"):
+    with pytest.raises(ValueError, match="out of the range of 64 bits"):
         parse_int(text)
 
 
@@ -223,7 +219,7 @@ def test_bytes(text: str, number: int) -> None:
 @pytest.mark.parametrize("text", ["", "-1", "8MB", "1.5MiB", "MiB", "8 MiB", "1K i"])
 def test_no_bytes(text: str) -> None:
     """Decimal units are not guessed at."""
-    with pytest.raises(ValueError, match="is no number of bytes"):
+    with pytest.raises(ValueError, match="not a number of bytes"):
         parse_bytes(text)
 
 
@@ -274,8 +270,8 @@ def test_floats(text: str, value: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "1,5", "1e999", "nan", "inf", " 1", "1_0", "\u0661"])
 def test_no_floats(text: str) -> None:
-    """What is no finite number is refused in Go's words."""
-    with pytest.raises(ValueError, match="strconv.ParseFloat: parsing"):
+    """C9: what is no finite number is refused, in words of ours."""
+    with pytest.raises(ValueError, match="^not a number$"):
         parse_float(text)
 
 

@@ -137,7 +137,10 @@ def right(random: Random) -> bytes:
         content = random.choice(HIDDEN)
         cut = random.randint(1, len(content) - 1)
         pieces = (content[:cut], content[cut:])
-        body = b"".join([b"%x\r\n%b\r\n" % (len(p), p) for p in pieces]) + b"0\r\n\r\n"
+        body = b"".join([b"%x\r\n%b\r\n" % (len(p), p) for p in pieces]) + b"0\r\n"
+        if random.random() < 0.2:
+            body += b"\r\n".join([*random.choices(GOOD_HEADERS, k=random.randint(1, 2)), b""])
+        body += b"\r\n"
         lines.append(b"Transfer-Encoding: chunked")
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 

@@ -150,7 +150,12 @@ class Oracle:
                 return
 
     def _lines_alike(self, sent: GoRequest, forwarded: GoRequest, event: Event) -> None:
-        """Doubled headers go up line by line; the first User-Agent is the event's."""
+        """Doubled headers go up line by line, nobody's go up; the first User-Agent is the event's."""
+        for name, value in forwarded.headers:
+            if name not in OURS and not name.startswith(b"impersonate-"):
+                protocols = name == b"sec-websocket-protocol"
+                if (name, value) not in sent.headers and not protocols:
+                    self.found("a header that nobody sent", (name, sent, forwarded))
         dropped = b",".join(sent.values(b"connection")).lower()
         for name in DOUBLED_NAMES:
             if sent.values(name) != forwarded.values(name) and name not in dropped:
@@ -211,6 +216,17 @@ class Oracle:
             self.found("credential", (request, event))
 
 
+OURS = frozenset(
+    {
+        b"audit-id",
+        b"authorization",
+        b"connection",
+        b"content-length",
+        b"host",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
 DOUBLED_NAMES = sorted({name.lower() for name in DOUBLED})
 
 

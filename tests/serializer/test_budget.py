@@ -4,9 +4,12 @@ import json
 
 import pytest
 
+from auditproxy.audit.objects import BUILTIN_TYPES
+from auditproxy.serializer import cbor, protobuf
 from auditproxy.serializer.budget import CHECKED, Budget, BudgetExceededError
 from auditproxy.serializer.errors import YAMLError
 from auditproxy.serializer.yaml import TAG_DIRECTIVES_LIMIT, to_json
+from tests.fakes.wire import block, envelope
 
 
 def test_nodes() -> None:
@@ -65,3 +68,57 @@ def test_yaml_directives(encoding: str) -> None:
         to_json(many.encode(encoding))
     text = "".join(f"- '%TAG !{n}! x'\n" for n in range(1000))
     assert len(json.loads(to_json(text.encode(encoding)))) == 1000
+
+
+@pytest.mark.parametrize("item", [b"\x01", b"\x41x", b"\x61x", b"\xf6", b"\x80", b"\xd6\x41x"])
+def test_cbor_counts_items(item: bytes) -> None:
+    """B1: a body of more items than the budget is not given to the library, which cannot stop."""
+    array = b"\x9f" + item * 900 + b"\xff"
+    assert len(json.loads(cbor.to_json(array, Budget(8000)))) == 900
+    with pytest.raises(BudgetExceededError):
+        cbor.to_json(array, Budget(3000))
+
+
+def test_cbor_of_few_large_items() -> None:
+    """B1: bytes are no items."""
+    body = b"\x82\x59\x08\x00" + b"x" * 2048 + b"\x79\x08\x00" + b"y" * 2048
+    assert len(cbor.to_json(body, Budget(12))) > 4096
+
+
+def ended() -> Budget:
+    """A budget whose time is over at its second look at the clock."""
+    now = iter(range(0, 1_000_000, 10))
+    return Budget(0, seconds=1, clock=lambda: next(now))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        envelope("v1", "Pod", block(1, block(1, b"a")) + b"\x98\x06\x01" * 20_000),
+        envelope("v1", "PodList", block(2, b"") * 5000),
+        envelope("v1", "ConfigMap", block(2, block(1, b"k") + block(2, b"v")) * 5000),
+        envelope("v1", "Pod", b"") + block(1, block(7, b"x") * 5000),
+    ],
+    ids=["unknown fields", "messages", "map entries", "envelope"],
+)
+def test_protobuf_looks_at_the_clock(raw: bytes) -> None:
+    """B1: in a message of countless fields as well as between messages."""
+    budget = ended()
+    with pytest.raises(BudgetExceededError):
+        BUILTIN_TYPES.decode_object(protobuf.envelope(raw, budget), budget=budget)
+
+
+def test_protobuf_metadata_looks_at_the_clock() -> None:
+    """B1: so does what reads only metadata, and DeleteOptions."""
+    raw = b"\x98\x06\x01" * 20_000
+    with pytest.raises(BudgetExceededError):
+        protobuf.object_meta(raw, ended())
+    with pytest.raises(BudgetExceededError):
+        protobuf.delete_options(raw, ended())
+
+
+def test_yaml_text() -> None:
+    """B8: a value is read in one piece, so the whole text is bounded."""
+    assert to_json(b"a: " + b"x" * 100, Budget(9, text=200))
+    with pytest.raises(BudgetExceededError, match="more than 200 bytes of YAML"):
+        to_json(b"a: " + b"x" * 200, Budget(9, text=200))

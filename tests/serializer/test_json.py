@@ -1,6 +1,8 @@
 """Go's JSON: rows, then properties against Python's own reader and a slow compactor."""
 
 import json as standard_json
+import re
+import sys
 
 import msgspec
 import pytest
@@ -12,8 +14,11 @@ from auditproxy.apis.status import Status, StatusDetails, failure, new_timeout, 
 from auditproxy.apis.user import UserInfo
 from auditproxy.serializer.errors import JSONError
 from auditproxy.serializer.json import (
+    DEPTH_LIMIT,
+    check_depth,
     compact,
     decode,
+    decode_as,
     encode,
     go_text,
     normalize,
@@ -237,6 +242,129 @@ class TestDecode:
         """T222: a number that no float holds is an error, not infinity."""
         with pytest.raises(JSONError):
             decode(raw)
+
+
+def levels(count: int, inside: bytes = b"1") -> bytes:
+    """Objects and arrays in one another."""
+    opened = b"".join(b"[" if n % 2 else b'{"a":' for n in range(count))
+    closed = b"".join(b"]" if n % 2 else b"}" for n in reversed(range(count)))
+    return opened + inside + closed
+
+
+class TestDepth:
+    """The limit of nesting: one number, whatever the interpreter can do."""
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            levels(DEPTH_LIMIT),
+            levels(DEPTH_LIMIT, b'"' + b"[" * 1000 + b'"'),
+            levels(DEPTH_LIMIT, rb'"\"[[[[[[\\"'),
+            levels(DEPTH_LIMIT, b'"a\xff[[["'),
+            b"[" + b",".join([levels(DEPTH_LIMIT - 1)] * 50) + b"]",
+            b"[" + b"[]," * 200_000 + b"[]]",
+        ],
+        ids=len,
+    )
+    def test_within(self, raw: bytes) -> None:
+        """HD1: as deep as the limit, and as wide as anything, is read by all readers."""
+        check_depth(raw)
+        compact(raw)
+        decode(raw)
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            levels(DEPTH_LIMIT + 1),
+            levels(1000),
+            levels(20_000),
+            b"[" + b'"[",' * 500 + levels(DEPTH_LIMIT) + b"]",
+            b"[" + b"[[]]," * 100_000 + levels(DEPTH_LIMIT) + b"]",
+            rb'["\\",' + levels(DEPTH_LIMIT) + b"]",
+            rb'["\"",' + levels(DEPTH_LIMIT) + b"]",
+            rb'["\n",' + levels(DEPTH_LIMIT, rb'"\ud800"') + b"]",
+            b'["\xff",' + levels(DEPTH_LIMIT) + b"]",
+        ],
+        ids=len,
+    )
+    def test_beyond(self, raw: bytes) -> None:
+        """HD1: one level more is an error that says so, in every reader and on every Python."""
+        for reader in (check_depth, compact, decode, lambda raw: decode_as(raw, list)):
+            with pytest.raises(JSONError, match="nested too deeply"):
+                reader(raw)
+
+    @given(
+        st.recursive(
+            st.text(alphabet='[]{}"\\a', max_size=8) | st.integers(),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('[]{}"\\'), inner),
+            max_leaves=60,
+        ),
+        st.integers(0, DEPTH_LIMIT + 5),
+    )
+    def test_equals_counting(self, value: object, around: int) -> None:
+        """HD1: what stands in texts does not count; the rest is counted exactly."""
+
+        def depth(value: object) -> int:
+            if isinstance(value, dict):
+                value = list(value.values())
+            return 1 + max(map(depth, value), default=0) if isinstance(value, list) else 0
+
+        raw = levels(around, standard_json.dumps(value, ensure_ascii=False).encode())
+        try:
+            check_depth(raw)
+        except JSONError:
+            assert around + depth(value) > DEPTH_LIMIT
+        else:
+            assert around + depth(value) <= DEPTH_LIMIT
+
+
+def test_decode_as() -> None:
+    """A text as a type; bytes that are not UTF-8 are an error there."""
+    assert decode_as(b'{"a":[1]}', dict[str, list[int]]) == {"a": [1]}
+    for raw in (b'{"a":1}', b"{", b'{"a":["\xff"]}', b""):
+        with pytest.raises(JSONError):
+            decode_as(raw, dict[str, list[int]])
+
+
+class TestInvalidText:
+    """Megabytes that are not UTF-8 cost milliseconds, and no single step of it many."""
+
+    @pytest.mark.parametrize(
+        "unit", [b"\xff", b"a\xff", b"\xe2\x82", b"\xe2\x82\xac\xe2\x82", b"?\xff\xef\xbf\xbd"]
+    )
+    @pytest.mark.parametrize("shift", [0, 1, 2])
+    def test_pieces(self, unit: bytes, shift: int) -> None:
+        """B8: a text of many pieces becomes what it becomes as one, wherever the pieces end."""
+        raw = b"x" * shift + unit * 150_000
+        expected = re.sub("[\udc80-\udcff]", "\ufffd", raw.decode("utf-8", "surrogateescape"))
+        assert normalize(raw).decode() == expected
+        assert go_text(text_from_bytes(raw)) == expected
+        assert compact(b'"' + raw + b'"').decode() == f'"{expected}"'
+        lexemes = raw.decode("utf-8", "surrogateescape")
+        lexemes = re.sub("[\udc80-\udcff]", lambda _: "\\ufffd", lexemes)
+        assert encode(text_from_bytes(raw)).decode() == f'"{lexemes}"'
+
+    @given(st.text(alphabet="?a\0\1\2\3\4\5\6\7\b\ud800\udc80\ufffd\uf8ff\u20ac"))
+    def test_any_text(self, text: str) -> None:
+        """B8: whatever characters a text has, only its surrogates are replaced."""
+        assert go_text(text) == re.sub("[\ud800-\udfff]", "\ufffd", text)
+        assert standard_json.loads(encode(text)) == go_text(text)
+
+
+@pytest.mark.parametrize(
+    "raw", [b'"' + b"a\xff" * 1_500_000 + b'"', b"[]," * 1_000_000, b"\xff" * 3_000_000], ids=len
+)
+def test_no_stall(raw: bytes) -> None:
+    """B8: megabytes are worked on in pieces, between which other threads have their turns."""
+    calls: list[str] = []
+    sys.setprofile(lambda frame, what, function: calls.append(what))
+    try:
+        normalize(raw)
+        check_depth(raw)
+        encode(text_from_bytes(raw))
+    finally:
+        sys.setprofile(None)
+    assert calls.count("c_call") > len(raw) // (128 * 1024)
 
 
 class TestNormalize:

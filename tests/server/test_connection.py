@@ -458,6 +458,32 @@ async def test_requests_behind_bodies(tmp_path: Path, step: int) -> None:
         assert [e["verb"] for e in proxy.events[::2]] == ["create", "create", "list", "foo"]
 
 
+@pytest.mark.parametrize("step", [5, 1 << 20])
+@pytest.mark.parametrize(
+    "behind", [b"", b"User-Agent: a\r\nUser-Agent: b\r\n"], ids=["", "doubled"]
+)
+async def test_trailers_are_nobodys_headers(tmp_path: Path, step: int, behind: bytes) -> None:
+    """T093: a trailer is not a header, neither of its own request nor of the next one."""
+    trailers = b"X-A: trailer\r\nImpersonate-User: trailer\r\n"
+    next_one = request("GET", "/api/v1/pods").replace(b"\r\n", b"\r\n" + behind, 1)
+    raw = request("POST", "/api/v1/namespaces/d/pods", "Transfer-Encoding: chunked")
+    raw += b"2\r\n{}\r\n0\r\n" + trailers + b"\r\n" + next_one
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        reader, writer = await proxy.connect()
+        for start in range(0, len(raw), step):
+            writer.write(raw[start : start + step])
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            for method in ("POST", "GET"):
+                assert (await read_answer(reader, method)).status == 200
+        assert b"trailer" not in b"".join(bytes(c.received) for c in upstream.connections)
+        await proxy.until_events(4)
+        assert all("impersonatedUser" not in event for event in proxy.events)
+
+
 async def test_garbage_behind_a_request(tmp_path: Path) -> None:
     """T086: bytes that are no request take nothing along of the request before them."""
     async with (

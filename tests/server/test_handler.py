@@ -495,6 +495,26 @@ async def test_latency_of_authorization(tmp_path: Path) -> None:
         assert layers == {f"{prefix}authorization": "600ms", f"{prefix}total": "600ms"}
 
 
+async def test_authorizer_without_an_answer(tmp_path: Path) -> None:
+    """HD7: where nobody could say why a request is allowed, its event says that and no decision."""
+
+    async def script(connection: FakeConnection) -> None:
+        while True:
+            head, _ = await connection.read_request()
+            reviews = b"subjectaccessreviews" in head
+            connection.send(answer(500, b"{}", JSON) if reviews else answer(200, POD, JSON))
+
+    flags = {"audit_authorization_annotations": "review"}
+    async with (
+        FakeUpstream(script) as upstream,
+        proxy_before(upstream.port, tmp_path, **flags) as proxy,
+    ):
+        assert (await proxy.ask(request(token="alice-token"))).status == 200
+        annotations = proxy.events[-1]["annotations"]
+        assert annotations["authorization.k8s.io/reason"] == "internal error"
+        assert "authorization.k8s.io/decision" not in annotations
+
+
 async def test_level_none(tmp_path: Path) -> None:
     """T161: without a matching rule nothing is recorded, and the request works."""
     policy = EVERYTHING.replace("{level: RequestResponse}", "{level: Metadata, verbs: [create]}")

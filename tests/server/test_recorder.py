@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from auditproxy.serializer.protobuf import Envelope
+from auditproxy.serializer.wiredecoder import Decoder
 from tests.fakes.proxy import proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer
+from tests.fakes.wire import block, envelope
 
 ITEM = {"metadata": {"name": "n" * 200}, "data": {"x": "y" * 800}}
 LIST = json.dumps({"kind": "ConfigMapList", "apiVersion": "v1", "items": [ITEM] * 2000}).encode()
@@ -150,3 +153,39 @@ async def test_client_that_leaves(tmp_path: Path) -> None:
             await asyncio.wrap_future(room._writer.submit(lambda: None))
             for where in ("memory", "file"):
                 assert proxy.metric("auditproxy_capture_bytes", where=where) == 0
+
+
+class Broken(Decoder):
+    """A decoder with a fault of its own."""
+
+    def decode_object(self, found: Envelope, **_: object) -> bytes:
+        """Fail as nothing should."""
+        raise ZeroDivisionError("of a secret value")
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+async def test_fault_of_our_own(tmp_path: Path, size: int) -> None:
+    """HD7: whatever recording meets, the event goes out and operators are told, without content."""
+
+    async def create(connection: FakeConnection) -> None:
+        await connection.read_request()
+        connection.send(answer(201, b'{"kind":"Pod"}', b"Content-Type: application/json"))
+
+    body = envelope("v1", "Pod", block(1, block(1, b"n" * size)))
+    async with FakeUpstream(create) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        told: list[str] = []
+        services = proxy.proxy.handler.services
+        services.types, services.report = Broken(), told.append
+        kind = "Content-Type: application/vnd.kubernetes.protobuf"
+        target = "/api/v1/namespaces/d/pods"
+        assert (await proxy.ask(request("POST", target, kind, body=body))).status == 201
+        event = proxy.events[-1]
+        assert event["stage"] == "ResponseComplete"
+        assert event["responseObject"] == {"kind": "Pod"}
+        omitted = event["annotations"]["auditproxy.io/request-object-omitted"]
+        assert omitted == "recording it failed"
+        assert len(told) == 1
+        assert event["auditID"] in told[0]
+        assert "ZeroDivisionError" in told[0]
+        assert "secret" not in told[0]
+        assert proxy.metric("auditproxy_capture_bytes", where="memory") == 0

@@ -1,6 +1,7 @@
 """Serving over TLS: certificates of clients, failed handshakes, and an orderly end."""
 
 import asyncio
+import contextlib
 import resource
 import socket
 import ssl
@@ -330,3 +331,81 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(DEADLINE):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+def resuming_client(pki: Path, version: ssl.TLSVersion) -> ssl.SSLContext:
+    """A client that offers to resume, by session id and by ticket."""
+    context = client_tls(pki, "ours/alice")
+    context.maximum_version = version
+    return context
+
+
+def handshake(port: int, tls: ssl.SSLContext, session: ssl.SSLSession | None) -> ssl.SSLSocket:
+    """A handshake as a client makes it that knows a session."""
+    plain = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
+    return tls.wrap_socket(plain, server_hostname="localhost", session=session)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_no_session_is_resumed(tmp_path: Path, pki: Path, version: ssl.TLSVersion) -> None:
+    """B5, T053: neither by session id nor by ticket; each handshake is whole, and none fails."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(
+            upstream.port,
+            tmp_path,
+            tls=True,
+            client_ca_file=str(pki / "ours" / "ca.crt"),
+            tls_cert_file=str(pki / "ours" / "server.crt"),
+            tls_private_key_file=str(pki / "ours" / "server.key"),
+        ) as proxy,
+    ):
+        context = resuming_client(pki, version)
+
+        def ask_with(connection: ssl.SSLSocket) -> bytes:
+            connection.sendall(request("GET", "/api/v1/pods", token=""))
+            return connection.recv(1 << 16)
+
+        session: ssl.SSLSession | None = None
+        with contextlib.ExitStack() as stack:
+            for _ in range(3):
+                # The one whose session this is stays open: its end could be the session's.
+                connection = await asyncio.to_thread(handshake, proxy.proxy.port, context, session)
+                stack.enter_context(connection)
+                assert (await asyncio.to_thread(ask_with, connection)).startswith(b"HTTP/1.1 200 ")
+                assert not connection.session_reused
+                session = connection.session
+        assert {event["user"]["username"] for event in proxy.events} == {"alice"}
+
+
+@pytest.mark.parametrize("cut", [1, 3, 5, 100])
+async def test_a_hello_in_pieces(tmp_path: Path, pki: Path, cut: int) -> None:
+    """B5: however the first message is cut, its client is served."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(
+            upstream.port,
+            tmp_path,
+            tls=True,
+            tls_cert_file=str(pki / "ours" / "server.crt"),
+            tls_private_key_file=str(pki / "ours" / "server.key"),
+        ) as proxy,
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.proxy.port)
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = client_tls(pki).wrap_bio(incoming, outgoing, server_hostname="localhost")
+        with pytest.raises(ssl.SSLWantReadError):
+            client.do_handshake()
+        hello = outgoing.read()
+        for piece in (hello[:cut], hello[cut : cut + 7], hello[cut + 7 :]):
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.02)
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                incoming.write(await reader.read(1 << 16))
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    client.do_handshake()
+                    break
+        assert client.version() == "TLSv1.3"
+        writer.transport.abort()

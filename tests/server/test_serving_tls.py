@@ -8,6 +8,7 @@ import pytest
 from auditproxy.server.serving_tls import (
     KeyPair,
     ServingError,
+    certificate_end,
     new_serving_context,
     read_key_pair,
 )
@@ -61,3 +62,12 @@ def test_settings(tmp_path: Path) -> None:
     assert asking.verify_mode is ssl.CERT_OPTIONAL
     assert len(asking.get_ca_certs()) == 2
     assert b"PRIVATE" not in repr(read).encode()
+
+
+def test_end_of_a_certificate(tmp_path: Path) -> None:
+    """C11: the end of the first certificate of the file; none of what is not one."""
+    pair_of = read_key_pair(*pair(tmp_path))
+    end = certificate_end(pair_of)
+    assert end is not None
+    assert certificate_end(KeyPair(b"# a comment\n" + pair_of.certificate, b"")) == end
+    assert certificate_end(KeyPair(b"nothing", b"")) is None

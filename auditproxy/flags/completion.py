@@ -1,0 +1,170 @@
+"""``auditproxy completion``: scripts that complete commands and flags in bash, zsh and fish.
+
+They are made from the flag tables alone and call nothing while the user types.
+"""
+
+from collections.abc import Sequence
+
+from auditproxy.flags.command import Command
+from auditproxy.flags.help import ALL, GROUPS, first_sentence
+from auditproxy.flags.pflag import BOOL, LIST, STRING, Flag
+
+SHELLS = ("bash", "zsh", "fish")
+_LONGEST = 70
+"""Characters of a description; shells show one a line."""
+
+
+def completion(shell: str, commands: Sequence[Command]) -> str:
+    """The script for one of SHELLS."""
+    return {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell](commands)
+
+
+def _is_text(flag: Flag) -> bool:
+    """Whether the value may be a path: files are offered for it."""
+    return flag.kind is STRING or flag.kind is LIST
+
+
+def _topics(command: Command) -> tuple[str, ...]:
+    return (*GROUPS, ALL) if command.common else (ALL,)
+
+
+def _described(flag: Flag) -> str:
+    text = first_sentence(flag.usage)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3].rstrip()}..."
+
+
+def _bash(commands: Sequence[Command]) -> str:
+    names = " ".join(command.name for command in commands)
+    cases = ""
+    for command in commands:
+        flags = " ".join(
+            f"--{flag.name}" if flag.kind is BOOL else f"--{flag.name}=" for flag in command.flags
+        )
+        switches = " ".join(f"--{flag.name}" for flag in command.flags if flag.kind is BOOL)
+        files = " ".join(f"--{flag.name}" for flag in command.flags if _is_text(flag))
+        cases += (
+            f"    {command.name})\n"
+            f'      flags="{flags}"\n'
+            f'      switches=" {switches} "\n'
+            f'      files=" {files} "\n'
+            f'      words="{" ".join(command.words)}"\n'
+            f'      topics="{" ".join(_topics(command))}" ;;\n'
+        )
+    return f"""\
+# bash completion of auditproxy; in ~/.bashrc: source <(auditproxy completion bash)
+_auditproxy() {{
+  local current="${{COMP_WORDS[COMP_CWORD]}}" flag="" offered="" flags switches files words topics
+  COMPREPLY=()
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W "{names}" -- "$current"))
+    return
+  fi
+  case "${{COMP_WORDS[1]}}" in
+{cases}    *) return ;;
+  esac
+  # bash makes a word of its own of each equals sign.
+  if [ "$current" = "=" ]; then
+    flag="${{COMP_WORDS[COMP_CWORD-1]}}" current=""
+  elif [ "${{COMP_WORDS[COMP_CWORD-1]}}" = "=" ]; then
+    flag="${{COMP_WORDS[COMP_CWORD-2]}}"
+  elif [[ "$files" == *" ${{COMP_WORDS[COMP_CWORD-1]}} "* ]]; then
+    flag="${{COMP_WORDS[COMP_CWORD-1]}}"
+  fi
+  if [ "$flag" = "--help" ]; then
+    offered="$topics"
+  elif [ -n "$flag" ] && [[ "$switches" == *" $flag "* ]]; then
+    offered="true false"
+  elif [ -n "$flag" ] && [[ "$files" == *" $flag "* ]]; then
+    compopt -o filenames 2>/dev/null
+    COMPREPLY=($(compgen -f -- "$current"))
+    return
+  elif [ -z "$flag" ]; then
+    offered="$flags"
+    [ "$COMP_CWORD" -eq 2 ] && offered="$words $offered"
+  fi
+  COMPREPLY=($(compgen -W "$offered" -- "$current"))
+  [[ "${{COMPREPLY[0]-}}" == *= ]] && compopt -o nospace 2>/dev/null
+}}
+complete -F _auditproxy auditproxy
+"""
+
+
+def _zsh(commands: Sequence[Command]) -> str:
+    described = " ".join(
+        _quoted(f"{command.name}:{_plain(first_sentence(command.summary))}") for command in commands
+    )
+    cases = ""
+    for command in commands:
+        specs = [_zsh_flag(command, flag) for flag in command.flags]
+        if command.words:
+            specs.append(_quoted(f"1:shell:({' '.join(command.words)})"))
+        cases += f"    {command.name})\n      _arguments -S \\\n        "
+        cases += " \\\n        ".join(specs) + " ;;\n"
+    return f"""\
+#compdef auditproxy
+# zsh completion of auditproxy; in ~/.zshrc, after compinit: source <(auditproxy completion zsh)
+_auditproxy() {{
+  local -a commands
+  commands=({described})
+  if (( CURRENT == 2 )); then
+    _describe command commands
+    return
+  fi
+  local command=$words[2]
+  shift words
+  (( CURRENT-- ))
+  case $command in
+{cases}  esac
+}}
+if [ "$funcstack[1]" = "_auditproxy" ]; then
+  _auditproxy "$@"
+else
+  compdef _auditproxy auditproxy
+fi
+"""
+
+
+def _zsh_flag(command: Command, flag: Flag) -> str:
+    text = f"[{_plain(_described(flag))}]"
+    if flag.name == "help":
+        return _quoted(f"--help=-{text}::group:({' '.join(_topics(command))})")
+    if flag.kind is BOOL:
+        return _quoted(f"--{flag.name}=-{text}::value:(true false)")
+    repeated = "*" if flag.kind is LIST else ""
+    values = ":_files" if _is_text(flag) else ": "
+    return _quoted(f"{repeated}--{flag.name}={text}:{flag.kind.name}{values}")
+
+
+def _fish(commands: Sequence[Command]) -> str:
+    lines = [
+        "# fish completion of auditproxy; in config.fish: auditproxy completion fish | source",
+        "complete -c auditproxy -f",
+    ]
+    for command in commands:
+        summary = _quoted(_plain(first_sentence(command.summary)))
+        lines.append(
+            f"complete -c auditproxy -n __fish_use_subcommand -a {command.name} -d {summary}"
+        )
+    for command in commands:
+        start = f"complete -c auditproxy -n '__fish_seen_subcommand_from {command.name}'"
+        if command.words:
+            lines.append(f"{start} -a '{' '.join(command.words)}'")
+        for flag in command.flags:
+            letter = f" -s {flag.shorthand}" if flag.shorthand else ""
+            values = "" if flag.kind is BOOL else " -r -F" if _is_text(flag) else " -x"
+            text = _quoted(_plain(_described(flag)))
+            lines.append(f"{start} -l {flag.name}{letter}{values} -d {text}")
+    return "\n".join(lines) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Text without what the shells' description syntax gives a meaning to."""
+    return "".join(
+        {"[": "(", "]": ")", ":": ",", "'": "", "\\": "", "`": "", "\n": " "}.get(char, char)
+        for char in text
+    )
+
+
+def _quoted(text: str) -> str:
+    """In single quotes; ``_plain`` leaves none inside."""
+    return f"'{text}'"

@@ -1,0 +1,121 @@
+"""Help: examples first, then the flags; those of ``serve`` in groups, on demand.
+
+auditproxy serve --help         examples, common flags, and the list of groups
+auditproxy serve --help=audit   one group, or the flags whose names contain a word
+auditproxy serve --help=all     every flag
+"""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+from auditproxy.apis.status import go_quote
+from auditproxy.flags.command import Command
+from auditproxy.flags.pflag import Flag, closest, help_text
+from auditproxy.flags.settings import (
+    AUDITING,
+    AUTHENTICATION,
+    HEALTH,
+    MISC,
+    SERVING,
+    UPSTREAM,
+)
+
+WIDTH = 80
+ALL = "all"
+GROUPS = {
+    "serving": (SERVING, "address, certificate, connections, timeouts, shutdown"),
+    "upstream": (UPSTREAM, "the kube-apiserver, and how it learns who the user is"),
+    "authentication": (AUTHENTICATION, "client certificates, tokens, OIDC, front proxies"),
+    "audit": (AUDITING, "policy, redaction, log file, webhook"),
+    "health": (HEALTH, "/livez, /readyz and /metrics"),
+    "misc": (MISC, "log lines, configuration file, checking"),
+}
+"""Names for ``--help=``, each with its heading and what it is about."""
+
+
+def overview(commands: Sequence[Command]) -> str:
+    """Help of ``auditproxy`` itself: every command with a sentence."""
+    lines = [
+        "auditproxy is an authenticating reverse proxy in front of kube-apiserver that",
+        "writes kube-apiserver's own audit trail.",
+        "",
+        "Usage:",
+        "  auditproxy COMMAND [flags]",
+        "",
+        "Try it:",
+        "  auditproxy demo",
+        "",
+        "Commands:",
+    ]
+    for command in commands:
+        lines += textwrap.wrap(
+            first_sentence(command.summary),
+            width=WIDTH,
+            initial_indent=f"  {command.name:<12}",
+            subsequent_indent=" " * 14,
+            break_on_hyphens=False,
+        )
+    lines += ["", "auditproxy COMMAND --help shows examples and flags of a command.", ""]
+    return "\n".join(lines)
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence without its full stop."""
+    return text.partition(". ")[0].rstrip(".")
+
+
+def command_help(command: Command, topic: str = "") -> str:
+    """Help of one command; ``topic`` is a group, ``all`` or a part of flags' names.
+
+    Raises ValueError for a topic that nothing belongs to; its text is the fault.
+    """
+    if topic and topic != ALL:
+        return help_text(_of_topic(command, topic))
+    usage = f"  auditproxy {command.name} "
+    usage += f"{'|'.join(command.words)} [flags]" if command.words else "[flags]"
+    text = f"{textwrap.fill(command.summary, width=WIDTH, break_on_hyphens=False)}\n"
+    text += f"\nUsage:\n{usage}\n\nExamples:\n"
+    for comment, line in command.examples:
+        text += f"\n  # {comment}\n  {line}\n"
+    if not command.common or topic == ALL:
+        return f"{text}\n{help_text(command.flags)}"
+    by_name = {flag.name: flag for flag in command.flags}
+    common = [_without_section(by_name[name]) for name in command.common]
+    text += f"\n{help_text(common).replace('Flags:', 'Common flags:', 1)}\n"
+    return text + _groups(command.name, command.flags)
+
+
+def _of_topic(command: Command, topic: str) -> list[Flag]:
+    heading = GROUPS.get(topic, ("", ""))[0]
+    chosen = [flag for flag in command.flags if heading and flag.section == heading]
+    word = topic.removeprefix("--").replace("_", "-").lower()
+    chosen = chosen or [flag for flag in command.flags if word and word in flag.name]
+    if not chosen:
+        known = (*(GROUPS if command.common else ()), ALL)
+        hint = closest(topic, known)
+        fix = f"did you mean {hint}?" if hint else f"give one of {', '.join(known)}, or a flag"
+        raise ValueError(f"no flag of auditproxy {command.name} matches {go_quote(topic)}; {fix}")
+    return chosen
+
+
+def _groups(name: str, flags: Sequence[Flag]) -> str:
+    """The list of groups, each with how many flags it has."""
+    count: Mapping[str, int] = {
+        group: sum(flag.section == heading for flag in flags)
+        for group, (heading, _) in GROUPS.items()
+    }
+    lines = ["More flags:", ""]
+    for group, (_, about) in GROUPS.items():
+        lines.append(f"  --help={group:<15} {count[group]:>2} flags: {about}")
+    lines += [
+        f"  --help={ALL:<15} every flag",
+        "  --help=WORD            the flags whose names contain it, as in --help=oidc",
+        "",
+        f"docs/flags.md has all of auditproxy {name}, and the configuration file.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _without_section(flag: Flag) -> Flag:
+    return Flag(flag.name, flag.kind, flag.default, flag.usage, "", flag.shorthand, flag.alias)

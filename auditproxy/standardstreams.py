@@ -1,0 +1,22 @@
+"""What commands write: one line for whatever went wrong, and nothing where nobody reads."""
+
+import os
+import sys
+
+
+def nobody_reads() -> None:
+    """The reader of standard output has gone away, as ``head`` does: say nothing more there."""
+    # Python would flush again at exit and complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def refusal(error: OSError) -> str:
+    """What the system refused, with the file where it names one."""
+    why = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename} cannot be used: {why}" if error.filename else why
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks, terminal sequences and characters that cannot be written."""
+    joined = " ".join(text.split())
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in joined)
