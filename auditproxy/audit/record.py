@@ -13,6 +13,7 @@ from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
 from auditproxy.apis.status import Status, StatusDetails, failure
 from auditproxy.audit import annotations
+from auditproxy.audit.bodies import base_type
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.objects import (
     BUILTIN_TYPES,
@@ -28,6 +29,7 @@ from auditproxy.audit.objects import (
 from auditproxy.audit.redact_exchange import ExchangeRedactor
 from auditproxy.audit.refusal import Refusal, Stop
 from auditproxy.audit.refusals import stopped_at
+from auditproxy.audit.submitted import CBOR
 from auditproxy.request.accept import negotiate
 from auditproxy.request.target import Target, parse_target
 from auditproxy.serializer.budget import Budget
@@ -127,7 +129,8 @@ def record_answer(
         captured.stop = stopped_at(_refusal(context, info, captured, said))
         if captured.stop < Stop.AUTHORIZER_ERROR:
             context.not_authorized(impersonated=captured.stop > Stop.IMPERSONATION)
-        if negotiate(captured.accept) is None:
+        served_cbor = base_type(captured.content_type) == CBOR
+        if negotiate(captured.accept) is None and not served_cbor:
             # Written all the same, indented, and not seen by the server's own audit.
             told = NOTHING
     told = _redacted_answer(context, info, captured, told, types)
