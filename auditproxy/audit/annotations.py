@@ -8,7 +8,7 @@ import msgspec
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.audit.bodies import base_type
 from auditproxy.audit.refusal import Stop
-from auditproxy.audit.submitted import PROTOBUF
+from auditproxy.audit.submitted import PROTOBUF, as_json
 from auditproxy.serializer import protobuf
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.json import decode_as
@@ -94,11 +94,12 @@ def issues_credential(info: RequestInfo) -> bool:
 def issued_credential(content_type: str, body: bytes) -> Annotations:
     """The id of the token that a TokenRequest's answer holds; the token itself goes nowhere."""
     try:
-        if base_type(content_type) == PROTOBUF:
+        media_type = base_type(content_type)
+        if media_type == PROTOBUF:
             # TokenRequest: 3 status, TokenRequestStatus: 1 token.
             token = protobuf.string_at(protobuf.envelope(body).raw, (3, 1))
         else:
-            token = decode_as(body, _TokenRequest).status.token
+            token = decode_as(as_json(media_type, body), _TokenRequest).status.token
         payload = token.split(".")[1]
         claims = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
         jti = decode_as(claims, _Claims).jti

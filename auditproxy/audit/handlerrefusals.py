@@ -52,6 +52,8 @@ _GENERIC = {
 }
 _UNRECOGNIZED = "the object provided is unrecognized (must be of type "
 _OTHER_VERSION = "the API version in the data "
+_NO_SCALE = "no kind is registered for the type v1.Scale in scheme "
+"""Custom resources know one version of Scale only."""
 _CANNOT = " cannot be handled as a "
 _VERSION = re.compile(r'"[^"]*"')
 _ANY_KIND = re.compile(rf"[A-Za-z0-9]* in version {_VERSION.pattern}{_CANNOT}")
@@ -163,6 +165,8 @@ def undecodable(refusal: Refusal) -> bool:
     if refusal.content_encoding.strip().lower() not in ("", "identity"):
         # kube-apiserver unpacks no body: to its decoder a packed one is malformed.
         return True
+    if message.startswith(_NO_SCALE):
+        return refusal.info.subresource == "scale"
     if message.startswith(_UNRECOGNIZED):
         return refusal.body is None or message.endswith(f" ({summary(refusal.body)})")
     other_version = message.startswith(_OTHER_VERSION)

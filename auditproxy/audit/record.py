@@ -10,6 +10,7 @@ from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
 from auditproxy.apis.status import Status, StatusDetails, failure
 from auditproxy.audit import annotations
+from auditproxy.audit.bodies import base_type
 from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.objects import (
@@ -26,6 +27,7 @@ from auditproxy.audit.objects import (
 from auditproxy.audit.redact_record import redacted_answer, redacted_request
 from auditproxy.audit.refusal import Refusal, Stop
 from auditproxy.audit.refusals import stopped_at
+from auditproxy.audit.submitted import CBOR
 from auditproxy.request.accept import negotiate
 from auditproxy.serializer.json import status_object
 from auditproxy.serializer.wiredecoder import Decoder
@@ -89,7 +91,8 @@ def record_answer(
         captured.stop = stopped_at(_refusal(context, info, captured, said))
         if captured.stop < Stop.AUTHORIZER_ERROR:
             context.not_authorized(impersonated=captured.stop > Stop.IMPERSONATION)
-        if negotiate(captured.accept) is None:
+        served_cbor = base_type(captured.content_type) == CBOR
+        if negotiate(captured.accept) is None and not served_cbor:
             # Written all the same, indented, and not seen by the server's own audit.
             told = NOTHING
     told = redacted_answer(context, info, captured, told, types)

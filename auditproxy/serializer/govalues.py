@@ -20,6 +20,7 @@ from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.duration import format_duration, parse_duration
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.quantity import MILLI, NANO, canonical_quantity
+from auditproxy.serializer.wireplan import OBJECT_META
 from auditproxy.serializer.wiretable import MESSAGE, WireTable
 
 DEPTH_LIMIT = 32
@@ -42,6 +43,9 @@ _EXACT = frozenset({"api/core/v1.NodeAllocatableResourceClaimStatus"})
 """Messages whose ResourceLists are not rounded."""
 
 
+_METADATA: _Rule = (OBJECT_META, False, False, True)
+
+
 class GoValues:
     """The spelling of values by one table of types; what it has looked up it keeps."""
 
@@ -56,15 +60,19 @@ class GoValues:
             self._kinds[json.encode(version), json.encode(kind)] = message
 
     def apply(self, members: Members, budget: Budget | None = None) -> None:
-        """Rewrite the values of an object's members, in place; one of an unknown kind stays.
+        """Rewrite the values of an object's members, in place; of an unknown kind, its metadata.
 
         Raises the budget's error for more values than it has.
         """
         version, kind = members.get("apiVersion"), members.get("kind")
+        message = None
         if version is not None and kind is not None:
             message = self._kinds.get((bytes(version), bytes(kind)))
-            if message is not None:
-                self._members(message, members, DEPTH_LIMIT, budget)
+        if message is not None:
+            self._members(message, members, DEPTH_LIMIT, budget)
+        elif "metadata" in members:
+            # That of custom resources has a type of Go's, too.
+            members["metadata"] = self._value(_METADATA, members["metadata"], DEPTH_LIMIT, budget)
 
     def _members(self, message: str, members: Members, depth: int, budget: Budget | None) -> bool:
         """Rewrite the members of one message; whether any changed."""

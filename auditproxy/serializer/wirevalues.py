@@ -15,6 +15,7 @@ import msgspec
 from auditproxy.serializer import json
 from auditproxy.serializer.duration import format_duration
 from auditproxy.serializer.errors import JSONError, ProtobufError
+from auditproxy.serializer.quantity import QuantityError, canonical_quantity
 from auditproxy.serializer.wireformat import BYTES, fields, integer, message, signed
 
 NULL = b"null"
@@ -90,9 +91,13 @@ def _date_and_time(seconds: int) -> bytes:
 
 @lru_cache(maxsize=1024)
 def quantity(raw: bytes) -> bytes:
-    """A Quantity in the spelling it was sent in, which is canonical; zero is "0"."""
+    """A Quantity in its canonical spelling, in which Go's clients send it; zero is "0"."""
     text = _bytes_at(raw, 1)
-    return quoted(text) if text else b'"0"'
+    try:
+        return b'"' + canonical_quantity(str(text or b"0", "ascii")).encode() + b'"'
+    except (QuantityError, UnicodeDecodeError):
+        # The server cannot have read it.
+        return quoted(text)
 
 
 def int_or_string(raw: bytes) -> bytes:

@@ -3,8 +3,10 @@
 import base64
 import json
 
+import cbor2
 import msgspec
 import pytest
+import yaml
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.audit.annotations import (
@@ -101,7 +103,7 @@ def token(claims: object) -> str:
 
 
 def test_issued_credential() -> None:
-    """The token's id, from JSON and from protobuf; never the token."""
+    """The token's id, from whatever language the answer is in; never the token."""
     issued = token({"jti": "abc", "sub": "x"})
     body = json.dumps({"kind": "TokenRequest", "status": {"token": issued}}).encode()
     expected = ((ISSUED_CREDENTIAL, "JTI=abc"),)
@@ -110,6 +112,9 @@ def test_issued_credential() -> None:
     raw = b"\x1a" + bytes([len(inner)]) + inner
     envelope = b"k8s\x00\x12" + bytes([len(raw)]) + raw
     assert issued_credential("application/vnd.kubernetes.protobuf", envelope) == expected
+    asked = {"kind": "TokenRequest", "status": {"token": issued}}
+    assert issued_credential("application/yaml", yaml.safe_dump(asked).encode()) == expected
+    assert issued_credential("application/cbor", b"\xd9\xd9\xf7" + cbor2.dumps(asked)) == expected
 
 
 @pytest.mark.parametrize(
@@ -129,6 +134,8 @@ def test_no_credential(body: bytes) -> None:
     """Tokens without an id, and what is no token, give no annotation."""
     assert issued_credential("application/json", body) == ()
     assert issued_credential("application/vnd.kubernetes.protobuf", body) == ()
+    assert issued_credential("application/yaml", b"a: [" + body) == ()
+    assert issued_credential("application/cbor", b"\xff" + body) == ()
 
 
 @pytest.mark.parametrize(

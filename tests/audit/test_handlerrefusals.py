@@ -128,6 +128,14 @@ def test_undecodable(message: str, body: bytes | None, own: bool) -> None:
     assert handlerrefusals.undecodable(refusal(400, message, body=body)) is own
 
 
+def test_no_scale() -> None:
+    """E: a Scale of another version than custom resources know is not decoded."""
+    message = 'no kind is registered for the type v1.Scale in scheme "pkg/x.go:1"'
+    for target, own in ((f"{WIDGET}/scale", True), (f"{WIDGET}/status", False), (WIDGET, False)):
+        told = refusal(400, message, "PUT", target, body=b'{"kind":"Scale","apiVersion":"apps/v1"}')
+        assert handlerrefusals.undecodable(told) is own
+
+
 @pytest.mark.parametrize(
     ("target", "own"),
     [(MAPS, True), ("/api/v1/namespaces/n/services/s/proxy/", False)],

@@ -57,6 +57,21 @@ def test_read_modify_write(verb: str, moment: str) -> None:
     assert recorded(verb, yaml.safe_dump(obj).encode(), "application/yaml") == wanted
 
 
+def test_custom_resources() -> None:
+    """Of a kind that nobody has told us of, the metadata alone."""
+    obj = {**config_map(PYTHONS), "apiVersion": "d.example.com/v1", "kind": "Widget"}
+    metadata = {"name": "a", "creationTimestamp": WRITTEN, "managedFields": [{"time": WRITTEN}]}
+    found = recorded("create", json.dumps(obj).encode(), "application/json")
+    assert found == {**obj, "metadata": metadata}
+    bare = {"metadata": {"name": "a", "creationTimestamp": PYTHONS}}
+    found = recorded("create", json.dumps(bare).encode(), "application/json")
+    assert found["metadata"]["creationTimestamp"] == WRITTEN
+    for odd in (None, [], "x", {"managedFields": [None]}):
+        assert recorded("create", json.dumps({"metadata": odd}).encode(), "application/json") == {
+            "metadata": odd
+        }
+
+
 def test_patches_stay() -> None:
     """A patch is recorded as it was sent: the server does not decode it for its record."""
     body = json.dumps(config_map(PYTHONS)).encode()

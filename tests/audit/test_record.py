@@ -1,5 +1,7 @@
 """From captured bodies to the context: limits, order, and what is noted."""
 
+import cbor2
+import msgspec
 import pytest
 
 from auditproxy.apis.attributes import RequestInfo
@@ -176,3 +178,27 @@ def test_deprecation_at_the_end() -> None:
     assert begun.annotations == {}
     record_end(begun, GET, captured)
     assert begun.annotations == {"k8s.io/deprecated": "true"}
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_cbor_is_served_where_it_is_answered(served: bool) -> None:
+    """E: a server that answers in CBOR could satisfy an Accept of nothing else, and has seen its Status."""
+    begun = context(GET)
+    status = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "message": "m",
+        "code": 404,
+    }
+    captured = Captured(
+        accept="application/cbor",
+        code=404,
+        content_type="application/cbor" if served else "application/json",
+        response_body=cbor2.dumps(status) if served else msgspec.json.encode(status),
+        response_complete=True,
+    )
+    answered(begun, GET, captured)
+    assert begun.response_status is not None
+    assert (begun.response_status.message == "m") is served
+    assert (begun.response_object is not None) is served

@@ -36,7 +36,12 @@ class Request:
     @property
     def line(self) -> str:
         """For people."""
-        return f"{self.method} {self.target[:160]} [{self.user or 'nobody'}; {self.about}]"
+        shown = ("accept", "content-type", "content-encoding", "upgrade")
+        headers = [
+            f"; {name}: {value[:70]}" for name, value in self.headers if name.lower() in shown
+        ]
+        who = self.user or "nobody"
+        return f"{self.method} {self.target[:160]} [{who}; {self.about}{''.join(headers)}]"
 
 
 class Endpoint:

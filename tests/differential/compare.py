@@ -100,7 +100,7 @@ def compare(
             continue
         found = list(_faults(recorded, event, identity=identity, direct=audit_id in direct))
         report.equal += not found
-        for kind, detail in found:
+        for kind, detail in dict(reversed(found)).items():
             report.add(kind, _where(event), f"{line} {event['stage']}: {detail[:600]}")
     for (audit_id, stage), event in counterparts.items():
         if audit_id in lines:

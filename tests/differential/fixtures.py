@@ -202,7 +202,11 @@ def _customs(hooks: str, ca: str) -> list[tuple[str, Any]]:
                     storage=True,
                     subresources={"status": {}},
                 ),
-                _version("v1beta1", _schema({"hostPort": {"type": "string"}, "any": anything})),
+                _version(
+                    "v1beta1",
+                    _schema({"hostPort": {"type": "string"}, "any": anything}),
+                    subresources={"status": {}},
+                ),
             ],
             conversion={
                 "strategy": "Webhook",

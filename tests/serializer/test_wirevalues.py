@@ -100,6 +100,10 @@ def test_double_that_json_has_not(value: float) -> None:
 def test_quantity() -> None:
     """As sent; zero when empty."""
     assert wirevalues.quantity(block(1, b"250m")) == b'"250m"'
+    assert wirevalues.quantity(block(1, b"1.5Gi")) == b'"1536Mi"'
+    assert wirevalues.quantity(block(1, b"1000")) == b'"1k"'
+    assert wirevalues.quantity(block(1, b"much")) == b'"much"'
+    assert wirevalues.quantity(block(1, b"\xff")) == b'"\\ufffd"'
     assert wirevalues.quantity(b"") == b'"0"'
 
 
