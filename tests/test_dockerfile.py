@@ -112,7 +112,7 @@ def test_ci_finds_the_images_python(tmp_path: Path) -> None:
     for number, (shim, expected) in enumerate(
         (
             ("exit 127", f"no other Python {image} here"),
-            (f"exec {sys.executable}", f"make test PYTHON=python{image} VENV=.venv-{image}"),
+            (f"exec {sys.executable}", f"make .venv-{image}/.installed PYTHON=python{image}"),
         )
     ):
         folder = tmp_path / str(number)
@@ -121,6 +121,7 @@ def test_ci_finds_the_images_python(tmp_path: Path) -> None:
             (f"python{image}", f'{shim} "$@"'),
             ("python3", "case $1 in -c) exit 1;; esac; echo Python 3.0"),
             ("make", 'echo make "$@"'),
+            ("timeout", 'echo timeout "$@"'),
         ):
             (folder / name).write_text(f"#!/bin/sh\n{text}\n")
             (folder / name).chmod(0o755)
@@ -134,7 +135,7 @@ def test_ci_finds_the_images_python(tmp_path: Path) -> None:
             check=True,
         )
         assert expected in done.stdout
-    assert script.rstrip().endswith("make test")
+    assert script.rstrip().endswith(".venv/bin/python -m pytest -n 2 --dist loadfile")
 
 
 def test_copies_exist() -> None:
