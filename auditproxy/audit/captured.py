@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 from auditproxy.audit.refusal import Stop
-from auditproxy.request.target import Target, parse_target
+from auditproxy.request.resolution import NO_TARGET
+from auditproxy.request.target import Target
 from auditproxy.serializer.budget import Budget
-
-NO_TARGET = parse_target("GET", b"/")
-"""What stands for a target that is not told."""
 
 
 @dataclass(slots=True)

@@ -19,7 +19,6 @@ from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level, Stage
 from auditproxy.apis.status import (
     Status,
-    failure,
     new_bad_request,
     new_unauthorized,
 )
@@ -29,16 +28,10 @@ from auditproxy.audit.backend import Outcome
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.truncate import SHORTENED
 from auditproxy.authentication.authenticator import attempted_methods
-from auditproxy.request import requestinfo
 from auditproxy.request.attributes import attributes as attributes_of
-from auditproxy.request.headers import (
-    ClientHeaders,
-    audit_id_from,
-    framing_fault,
-    user_agent,
-)
+from auditproxy.request.headers import ClientHeaders, audit_id_from, framing_fault, user_agent
+from auditproxy.request.resolution import NO_TARGET, resolve
 from auditproxy.request.sourceips import source_ips
-from auditproxy.request.target import TargetError, parse_target, refused_uri
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
 from auditproxy.server.clientrequest import ClientRequest
 from auditproxy.server.connection import ClientConnection
@@ -51,15 +44,6 @@ from auditproxy.server.upstream_messages import UpstreamError
 
 UPSTREAM_GRACE = 1.0
 """Seconds past a deadline in which the upstream, which has the same one, may say so itself."""
-
-LONGEST_TARGET = 128 * 1024
-"""Bytes of a request target; reading a longer one would hold up everybody else."""
-
-LONGEST_REFUSED = 4096
-"""Bytes of a refused target that its event shows: anybody may send one."""
-
-NO_TARGET = parse_target("GET", b"/")
-"""What stands for the target until it is read."""
 
 
 class Exchange:
@@ -113,51 +97,27 @@ class Exchange:
 
     def resolve(self) -> None:
         """Read target, headers and RequestInfo; raises Refused for what must not be forwarded."""
-        message = self.request.head
-        raw = message.path.encode("utf-8", "surrogateescape")
-        fault = self.request.refusal
-        if fault is None:
-            fault = framing_fault(self.headers, (message.version.major, message.version.minor))
-        if fault is None and len(raw) > LONGEST_TARGET:
-            fault = failure(414, "", f"the request target is longer than {LONGEST_TARGET} bytes")
-        if fault is not None:
-            self._show_refused(raw)
-            raise self.fail(fault)
-        try:
-            self.target = parse_target(self.method, raw)
-        except TargetError as error:
-            self._show_refused(raw)
-            raise self.fail(new_bad_request(f"the request target is refused: {error}")) from None
-        self.request_uri = self.target.request_uri
-        is_ours = self.method == "CONNECT" or self.target.is_for(self.headers.get("host"))
-        if raw == b"*" or not is_ours:
-            self._show_refused(raw)
-            raise self.fail(new_bad_request("the request target is no path of this host"))
-        try:
-            self.info = requestinfo.resolve(self.method, self.target)
-        except requestinfo.RequestInfoError as error:
-            raise self._unresolvable(raw, error) from None
-        except requestinfo.LongSelectorsError as error:
-            raise self.fail(failure(414, "", str(error))) from None
-        self.long_running = requestinfo.is_long_running(self.info)
-        if (header_fault := self.headers.fault(self.services.front_proxy)) is not None:
-            raise self.fail(new_bad_request(header_fault))
-
-    def _show_refused(self, raw: bytes) -> None:
-        """Let the event show a target that is not served: no secrets, not all of a long one."""
-        shown = refused_uri(self.method, raw)
-        if len(shown) > LONGEST_REFUSED:
-            shown = shown[:LONGEST_REFUSED]
+        head = self.request.head
+        version = (head.version.major, head.version.minor)
+        found = resolve(
+            self.method,
+            head.path.encode("utf-8", "surrogateescape"),
+            self.headers,
+            fault=self.request.refusal or framing_fault(self.headers, version),
+            front_proxy=self.services.front_proxy,
+        )
+        self.target, self.info, self.request_uri = found.target, found.info, found.request_uri
+        self.long_running = found.long_running
+        if found.is_shortened:
             self.context.annotate(SHORTENED, "requestURI")
-        self.request_uri = shown.decode("utf-8", "surrogateescape")
-
-    def _unresolvable(self, raw: bytes, error: requestinfo.RequestInfoError) -> Refused:
-        """kube-apiserver's plain 500 for a path that has no meaning; it writes no event, we do."""
-        refused = self.fail(Status(metadata={}, code=500))
-        uri = raw.decode("utf-8", "surrogateescape")
-        refused.text = internal_error(uri, f"failed to create RequestInfo: {error}")
-        refused.no_sniff = True
-        return refused
+        if found.fault is None:
+            return
+        refused = self.fail(found.fault)
+        if found.unresolvable:
+            # kube-apiserver's plain 500 for a path that has no meaning; it writes no event, we do.
+            refused.text = internal_error(head.path, found.unresolvable)
+            refused.no_sniff = True
+        raise refused
 
     def deadline(self) -> float | None:
         """When the event loop's clock ends this request, None for a long-running one.

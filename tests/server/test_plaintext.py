@@ -1,6 +1,7 @@
 """Plain HTTP on the TLS port."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,8 @@ async def test_silence(tmp_path: Path, pki: Path, monkeypatch: pytest.MonkeyPatc
         for sent in (b"", b"G", b"\x16"):
             reader, writer = await proxy.connect()
             writer.write(sent)
-            async with asyncio.timeout(5):
-                assert await reader.read() == b""
+            # What was sent and never read makes a reset of the end.
+            with contextlib.suppress(ConnectionResetError):
+                async with asyncio.timeout(5):
+                    assert await reader.read() == b""
         assert proxy.metric("apiserver_tls_handshake_errors_total") == 3
