@@ -9,10 +9,11 @@ import yaml
 from auditproxy.certs_command import FLAGS as CERTS_FLAGS
 from auditproxy.cli import DEMO_FLAGS
 from auditproxy.configuration import parse_configuration
-from auditproxy.flags.pflag import Flag
+from auditproxy.flags.pflag import Flag, parse
 from auditproxy.flags.serve import FLAGS, SETTINGS, options_from
 from auditproxy.kubeconfig_command import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.options import validate
+from tests.documents import DOCUMENTS, ROOT
 
 PAGE = (Path(__file__).parents[1] / "docs" / "flags.md").read_text(encoding="utf-8")
 
@@ -77,3 +78,58 @@ def test_the_example_is_a_sound_configuration() -> None:
     assert read.faults == ()
     assert validate(options_from(read.values)) == ()
     assert set(yaml.safe_load(example)) >= {"serving", "upstream", "authentication", "audit"}
+
+
+OTHER_PROGRAMS = {
+    *[
+        "all",
+        "as",
+        "cert",
+        "context",
+        "from-file",
+        "key",
+        "output",
+        "selector",
+        "since",
+        "type",
+    ],  # kubectl
+    *["enable-bootstrap-token-auth"],  # kube-apiserver
+    *["addon-name", "cluster-name", "query", "resources-vpc-config"],  # aws
+    *[
+        "admin",
+        "api-server-authorized-ip-ranges",
+        "disable-local-accounts",
+        "disable-run-command",
+    ],  # az
+    *["enable-private-cluster", "resource-group"],
+    *["enable-master-authorized-networks", "enable-private-endpoint", "internal-ip"],  # gcloud
+    *["issue-client-certificate", "location", "no-enable-dns-access"],
+    *["platform"],  # docker
+    *[
+        "api",
+        "apimachinery",
+        "count",
+        "module",
+        "release",
+        "seconds",
+        "write",
+    ],  # tools and tests of the project
+}
+"""Flags of other programs that documents name."""
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_flags_in_prose(path: Path) -> None:
+    """A document names flags that exist, and gives the proxy's own values that they take."""
+    flags = {flag.name: flag for flag in FLAGS}
+    known = {flag.name for flag in (*FLAGS, *KUBECONFIG_FLAGS, *DEMO_FLAGS, *CERTS_FLAGS)}
+    known |= {flag.alias for flag in FLAGS} | OTHER_PROGRAMS
+    text = path.read_text(encoding="utf-8")
+    # Neither a drawn arrow nor the family of flags that a star or a placeholder stands for.
+    for name, value in re.findall(
+        r"(?<![\w-])--(?!https\b)([a-z][a-z0-9-]*[a-z0-9])(?![a-z0-9-]*[*<])(?:=([^\s`)|,;\"]*))?",
+        text,
+    ):
+        assert name in known, f"--{name}"
+        if value and name in flags and name not in {"name", "kubeconfig"} and not value.isupper():
+            assert parse([f"--{name}={value}"], FLAGS).faults == (), f"--{name}={value}"

@@ -1,4 +1,4 @@
-"""The tool that makes the table of types, over a small checkout of our own."""
+"""The tool that makes the table of types as docs/protobuf.md says, over a small checkout of our own."""
 
 import json
 import subprocess

@@ -1,0 +1,243 @@
+"""Numbers in prose: each one with a unit is the code's own, or says whose it is.
+
+A phrase of ``OURS`` is put together from the code, so that a document that disagrees fails. ``MEASURED`` are
+results of a command that the document names, ``THEIRS`` are other programs' limits, ``EXAMPLES`` are no limits.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from auditproxy.audit import bodies
+from auditproxy.authentication import publickeys
+from auditproxy.authentication.bearer import MAXIMUM_TOKEN_LENGTH
+from auditproxy.backends import buffered, webhook, webhook_client
+from auditproxy.options import Options
+from auditproxy.options.values import SECOND
+from auditproxy.request import headers
+from auditproxy.serializer import wiredecoder
+from auditproxy.server import (
+    captures,
+    certificates,
+    clientserver,
+    connection,
+    forwarding,
+    issuerkeys,
+    keyfetching,
+    recorder,
+    serving,
+    tokencache,
+    upgrade,
+)
+from tests.documents import DOCUMENTS, ROOT
+
+DEFAULTS = Options()
+UNITS = (
+    "s|ms|µs|us|seconds?|minutes?|hours?|days?|KiB|MiB|GiB|KB|MB|kB|GB|bytes|bits|levels|connections|events"
+    "|headers|requests|%|times"
+)
+NUMBER = re.compile(rf"(?<![\w.])\d[\d ,.]*\s?(?:{UNITS})(?!\w)")
+# docs/flags.md is made of the flags themselves, tests/test_flags_docs.py; the changelog tells of the past.
+ELSEWHERE = ("docs/flags.md", "CHANGELOG.md")
+
+
+def size(count: int) -> str:
+    """A number of bytes in the largest binary unit that it is a multiple of."""
+    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if count >= unit and count % unit == 0:
+            return f"{count // unit} {name}"
+    return f"{count} bytes"
+
+
+def waits() -> str:
+    """The pauses between a webhook's attempts, as the document spells them."""
+    first = DEFAULTS.audit_webhook.initial_backoff / SECOND
+    *others, last = [first * webhook.FACTOR**number for number in range(webhook.ATTEMPTS - 1)]
+    return f"{', '.join(f'{one:g}' for one in others)} and {last:g} seconds"
+
+
+def plain(seconds: float) -> str:
+    """Seconds as a flag's value shows them: ``10s``."""
+    return f"{seconds / SECOND:g}s"
+
+
+AUTHENTICATION = DEFAULTS.authentication
+AUDIT = DEFAULTS.audit
+GRACE = plain(DEFAULTS.serving.audit_grace)
+ANSWER = size(webhook_client.MAXIMUM_ANSWER)
+
+OURS: dict[str, tuple[str, ...]] = {
+    "certs/README.md": (f"valid for {certificates.VALIDITY.days} days",),
+    "docs/authentication.md": (
+        f"at most {size(keyfetching.LARGEST_ANSWER)} in {keyfetching.TIMEOUT:g} seconds",
+        "algorithms of 256, 384 and 512 bits",
+        f"One attempt has {webhook_client.ATTEMPT_TIMEOUT:g} seconds",
+        f"one look-up has {tokencache.LOOKUP_TIMEOUT:g} seconds altogether",
+        f"an answer at most {ANSWER} is read",
+        "`--authentication-token-review-cache-success-ttl` "
+        f"({plain(AUTHENTICATION.token_review_cache_success_ttl)},",
+        f"which has {tokencache.LOOKUP_TIMEOUT:g} seconds and goes on",
+    ),
+    "docs/behaviour.md": (
+        f"head slower than {connection.HEAD_TIMEOUT:g} s",
+        f"head over {size(connection.MAXIMUM_HEAD)}",
+        f"A TLS handshake has {serving.HANDSHAKE_TIMEOUT:g} s",
+        f"a head has {connection.HEAD_TIMEOUT:g} s from its first byte",
+        f"the first head {connection.HEAD_TIMEOUT:g} s from the end",
+        f"silent for {clientserver.IDLE_TIMEOUT:g} s between requests",
+        f"at most {size(upgrade._WRITE_HIGH_WATER)} per direction",
+        f"body over {size(recorder.DECODE_INLINE)} to decode",
+        f"beyond {size(bodies.RATIO_FREE)} up to {bodies.RATIO_LIMIT} times its size",
+        f"`--audit-capture-request-limit` ({size(AUDIT.capture_request_limit)})",
+        f"`--audit-capture-response-limit` ({size(AUDIT.capture_response_limit)})",
+        f"`--audit-capture-memory-limit` ({size(AUDIT.capture_memory_limit)})",
+        f"copies of more than {size(captures.SMALL)}",
+        f"`--audit-capture-spill-limit` ({size(AUDIT.capture_spill_limit)})",
+        f"Bodies of more than {size(recorder.DECODE_INLINE)} are decoded",
+        f"bounded by {size(buffered.MAXIMUM_BYTES)} of their bodies",
+        "`?timeout=30s`",
+        f"within {webhook_client.ATTEMPT_TIMEOUT:g} seconds of connecting",
+        f"with waits of {waits()}",
+    ),
+    "docs/collecting.md": (
+        "`--audit-log-truncate-max-event-size` "
+        f"({size(DEFAULTS.audit_log.truncate_max_event_size)},",
+        f"kube-apiserver's {size(DEFAULTS.audit_log.truncate_max_event_size)}",
+        f"the default of {DEFAULTS.audit_log.maxsize} MB a file",
+        f"(event {size(DEFAULTS.audit_webhook.truncate_max_event_size)}, "
+        f"batch {size(DEFAULTS.audit_webhook.truncate_max_batch_size)})",
+    ),
+    "docs/managed-clusters.md": (
+        "`--authentication-token-review-cache-success-ttl`, "
+        f"{AUTHENTICATION.token_review_cache_success_ttl // SECOND} seconds by default",
+    ),
+    "docs/parity.md": (
+        f"JSON beyond {size(wiredecoder.OUTPUT_LIMIT)}",
+        f"targets and header lines over {size(headers.LONGEST_VALUE)}",
+        f"answers over {size(keyfetching.LARGEST_ANSWER)}",
+        f"every {issuerkeys.SHORTEST_PERIOD:g} to {issuerkeys.LONGEST_PERIOD:g} s",
+        f"at most each {issuerkeys.RETRY:g} s",
+        f"less than {forwarding.SLOWEST_BODY} bytes a second, after 20 s",
+        f"| 32 s | {connection.HEAD_TIMEOUT:g} s |",
+        "`--authentication-token-review-cache-failure-ttl` "
+        f"({plain(AUTHENTICATION.token_review_cache_failure_ttl)})",
+        f"JSON; {ANSWER}",
+        f"tokens over {size(MAXIMUM_TOKEN_LENGTH)}, service account keys under "
+        f"{publickeys.SMALLEST_RSA} or over {publickeys.LARGEST_RSA} bits",
+        f"and in {size(buffered.MAXIMUM_BYTES)} of bodies",
+        f"a webhook's answer over {ANSWER}",
+        f"read to {ANSWER}",
+    ),
+    "docs/protobuf.md": (f"more than {size(wiredecoder.OUTPUT_LIMIT)} of JSON",),
+    "manifests/README.md": (f"`--shutdown-audit-grace-period` ({GRACE})",),
+}
+"""Phrases that the code says too."""
+
+MEASURED: dict[str, tuple[str, ...]] = {
+    "docs/behaviour.md": ("its own 85 MiB", "some 220 MiB", "a LIST of 100 MiB", "3 ms a MiB"),
+    "docs/collecting.md": (
+        "files of 1 MB",
+        "4 of 20 events",
+        "90 events",
+        "of 100 KB, each once",
+        "of 30 KB to 300 KB",
+        "of 1.1 MB",
+        "of up to 100 KB",
+        "at 32 KiB the long ones",
+    ),
+    "docs/protobuf.md": ("10^6 mutated bodies (30 s)",),
+    "docs/threat-model.md": ("1 000 448 requests", "(516 s in two processes)"),
+}
+"""Results of a command that stands beside them."""
+
+THEIRS: dict[str, tuple[str, ...]] = {
+    "docs/collecting.md": (
+        "about 1 KB;",
+        "some 1.5 MB, etcd's limit",
+        "rarely over 256 KiB",
+        "Fluent Bit (32 KB) and rsyslog (8 KiB)",
+        "Vector's (100 KB)",
+        "`message_max_bytes` 10 MiB",
+        "`max_line_size` is 256 KB",
+        "log-msg-size(64KiB)",
+        "| 16 KiB |",
+        "event 256 KiB, POST 12 MiB",
+        "So at 256 KiB",
+        "At 1 MiB: only Filebeat",
+        "8 KiB default cuts",
+        "once it has 1024 bytes",
+        "`max_line_size` (256 KB)",
+        "(10000 in 30 s)",
+    ),
+    "docs/dependencies.md": ("HTTP/1.1 requests",),
+    "docs/managed-clusters.md": ("15 minutes",),
+    "docs/parity.md": ("accepted up to 1 MiB in all",),
+    "docs/protobuf.md": ("integer of 64 bits, of 32 bits",),
+    "manifests/README.md": ("30 days before the end", "lines at 16 KiB", "10 MiB times 5"),
+    "manifests/overlays/aks/README.md": ("idle timeout of 30 minutes", "over 16 KiB"),
+    "manifests/overlays/eks/README.md": (
+        "valid for 15 minutes",
+        "holds 1 MiB at most",
+        "1 to 2 KB: a million requests are 1 to 2 GB",
+    ),
+    "manifests/overlays/gke/README.md": ("holds 256 KiB at most",),
+}
+"""Limits and habits of other programs and of formats."""
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "docs/runbook.md": ("alert's 0.1 requests/s", "at 100 % they are dropped"),
+    # tests/test_manifests.py adds these up.
+    "manifests/overlays/eks/README.md": (
+        "60 s of `--shutdown-delay-duration`",
+        "256 MiB of memory",
+    ),
+}
+"""Values of the manifests."""
+
+
+def prose(path: Path) -> str:
+    """A document without its code blocks, each run of white space one blank."""
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.sub(r"\s+", " ", text)
+
+
+def phrases_of(name: str) -> tuple[str, ...]:
+    """Every phrase that accounts for numbers of one document."""
+    return tuple(
+        phrase for table in (OURS, MEASURED, THEIRS, EXAMPLES) for phrase in table.get(name, ())
+    )
+
+
+CHECKED = [path for path in DOCUMENTS if str(path.relative_to(ROOT)) not in ELSEWHERE]
+
+
+@pytest.mark.parametrize("path", CHECKED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_phrases_stand_there(path: Path) -> None:
+    """A document says what the code says, and no phrase outlives its sentence."""
+    text = prose(path)
+    for phrase in phrases_of(str(path.relative_to(ROOT))):
+        assert phrase in text
+
+
+@pytest.mark.parametrize("path", CHECKED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_number_is_accounted_for(path: Path) -> None:
+    """Each number with a unit lies in a phrase of the tables above."""
+    text = prose(path)
+    covered = [
+        match.span()
+        for phrase in phrases_of(str(path.relative_to(ROOT)))
+        for match in re.finditer(re.escape(phrase), text)
+    ]
+    for number in NUMBER.finditer(text):
+        start, end = number.span()
+        assert any(first <= start and end <= last for first, last in covered), (
+            f"whose number is this? ...{text[max(0, start - 60) : end + 20]}..."
+        )
+
+
+def test_tables_name_documents() -> None:
+    """Every document of the tables is there."""
+    names = {str(path.relative_to(ROOT)) for path in CHECKED}
+    for table in (OURS, MEASURED, THEIRS, EXAMPLES):
+        assert set(table) <= names
