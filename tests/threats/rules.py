@@ -72,7 +72,7 @@ RULES = (
     Rule(
         "R5",
         "our credential and clients' tokens use pools of their own",
-        "composition.py",
+        "connected.py",
         "connect",
         "        identity = PassingThrough(passthrough, upstream.passthrough)\n",
         "        identity = PassingThrough(impersonating, upstream.impersonating)\n",
