@@ -76,7 +76,7 @@ def kubeconfig(folder: Path) -> str:
     return str(path)
 
 
-@runs("certs/README.md", "auditproxy certs --dir auditproxy-certs --host")
+@runs("certs/README.md", "auditproxy certs --dir auditproxy-certs --host localhost")
 def certs(block: Block, folder: Path) -> None:
     """The files of the table are made."""
     in_order(block, folder)
@@ -94,6 +94,28 @@ def client_certs(block: Block, folder: Path) -> None:
     assert {"alice.crt", "alice.key", "admin.crt"} <= {
         path.name for path in (folder / "auditproxy-certs").iterdir()
     }
+
+
+@runs("certs/README.md", "auditproxy certs --dir auditproxy-certs --host proxy.example.com")
+def another_host(block: Block, folder: Path) -> None:
+    """The serving certificate is made again, in a folder that has its authority."""
+    run("auditproxy certs --dir auditproxy-certs --host localhost,127.0.0.1,::1", folder)
+    before = (folder / "auditproxy-certs" / "server.crt").read_bytes()
+    in_order(block, folder)
+    assert (folder / "auditproxy-certs" / "server.crt").read_bytes() != before
+
+
+@runs("manifests/monitoring/README.md", "sed -i")
+def runbook_url(block: Block, folder: Path) -> None:
+    """The alerts lead to the reader's own runbook afterwards."""
+    rules = ("auditproxy.rules.yml", "prometheusrule.yaml")
+    for name in rules:
+        shutil.copy(ROOT / "manifests" / "monitoring" / name, folder)
+    in_order(block, folder)
+    for name in rules:
+        text = (folder / name).read_text(encoding="utf-8")
+        assert "https://git.example.org/auditproxy/docs/runbook.md" in text
+        assert "auditproxy.example.com" not in text
 
 
 def event(audit_id: str, user: str) -> str:

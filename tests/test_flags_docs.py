@@ -80,41 +80,26 @@ def test_the_example_is_a_sound_configuration() -> None:
     assert set(yaml.safe_load(example)) >= {"serving", "upstream", "authentication", "audit"}
 
 
-OTHER_PROGRAMS = {
-    *[
-        "all",
-        "as",
-        "cert",
-        "context",
-        "from-file",
-        "key",
-        "output",
-        "selector",
-        "since",
-        "type",
-    ],  # kubectl
-    *["enable-bootstrap-token-auth"],  # kube-apiserver
-    *["addon-name", "cluster-name", "query", "resources-vpc-config"],  # aws
-    *[
-        "admin",
-        "api-server-authorized-ip-ranges",
-        "disable-local-accounts",
-        "disable-run-command",
-    ],  # az
-    *["enable-private-cluster", "resource-group"],
-    *["enable-master-authorized-networks", "enable-private-endpoint", "internal-ip"],  # gcloud
-    *["issue-client-certificate", "location", "no-enable-dns-access"],
-    *["platform"],  # docker
-    *[
-        "api",
-        "apimachinery",
-        "count",
-        "module",
-        "release",
-        "seconds",
-        "write",
-    ],  # tools and tests of the project
-}
+_NAMES = (
+    # kubectl
+    "all as cert context current duration flatten from-file key minify output raw selector since"
+    " token type user"
+    # kube-apiserver
+    " enable-bootstrap-token-auth"
+    # aws
+    " addon-name cluster-name query resources-vpc-config"
+    # az
+    " admin api-server-authorized-ip-ranges disable-local-accounts disable-run-command"
+    " enable-private-cluster resource-group"
+    # gcloud
+    " enable-master-authorized-networks enable-private-endpoint internal-ip"
+    " issue-client-certificate location no-enable-dns-access"
+    # docker
+    " platform ulimit"
+    # tools and tests of the project
+    " api apimachinery count level module no-cbor release seconds seed write"
+)
+OTHER_PROGRAMS = frozenset(_NAMES.split())
 """Flags of other programs that documents name."""
 
 

@@ -9,21 +9,28 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.audit import bodies
+from auditproxy.audit import bodies, objects, record
+from auditproxy.audit.costs import cost
+from auditproxy.audit.submitted import PROTOBUF, YAML
 from auditproxy.authentication import publickeys
 from auditproxy.authentication.bearer import MAXIMUM_TOKEN_LENGTH
 from auditproxy.backends import buffered, webhook, webhook_client
 from auditproxy.options import Options
 from auditproxy.options.values import SECOND
-from auditproxy.request import headers
-from auditproxy.serializer import wiredecoder
+from auditproxy.request import headers, heads, resolution, selectors
+from auditproxy.serializer import cbor, json, wiredecoder
 from auditproxy.server import (
+    apiclient,
     captures,
     certificates,
     clientserver,
     connection,
+    decoding,
     forwarding,
+    health,
+    healthconnection,
     issuerkeys,
+    keepalive,
     keyfetching,
     recorder,
     serving,
@@ -37,9 +44,9 @@ UNITS = (
     "s|ms|µs|us|seconds?|minutes?|hours?|days?|KiB|MiB|GiB|KB|MB|kB|GB|bytes|bits|levels|connections|events"
     "|headers|requests|%|times"
 )
-NUMBER = re.compile(rf"(?<![\w.])\d[\d ,.]*\s?(?:{UNITS})(?!\w)")
-# docs/flags.md is made of the flags themselves, tests/test_flags_docs.py; the changelog tells of the past.
-ELSEWHERE = ("docs/flags.md", "CHANGELOG.md")
+NUMBER = re.compile(rf"(?<![\w.])\d[\d ,.]*\s?(?:{UNITS})(?![\w-])")
+# tests/test_flags_docs.py and test_limits_docs.py hold two pages; the changelog tells of the past.
+ELSEWHERE = ("docs/flags.md", "docs/limits.md", "CHANGELOG.md")
 
 
 def size(count: int) -> str:
@@ -48,6 +55,18 @@ def size(count: int) -> str:
         if count >= unit and count % unit == 0:
             return f"{count // unit} {name}"
     return f"{count} bytes"
+
+
+def inline(media_type: str) -> int:
+    """Bytes up to which a body of a media type is decoded at once."""
+    return (
+        next(
+            size
+            for size in range(1024, 1 << 20, 512)
+            if cost(media_type, "", size, limit=size) > recorder.DECODE_INLINE
+        )
+        - 512
+    )
 
 
 def waits() -> str:
@@ -80,22 +99,31 @@ OURS: dict[str, tuple[str, ...]] = {
         f"which has {tokencache.LOOKUP_TIMEOUT:g} seconds and goes on",
     ),
     "docs/behaviour.md": (
-        f"head slower than {connection.HEAD_TIMEOUT:g} s",
-        f"head over {size(connection.MAXIMUM_HEAD)}",
+        f"is slower than {connection.HEAD_TIMEOUT:g} s, over {size(heads.MAXIMUM_HEAD)}",
+        f"{health.MAXIMUM_CONNECTIONS} connections, each with {healthconnection.HEAD_TIMEOUT:g} s "
+        f"for its first request and {healthconnection.LAST_USE:g} s from its last one",
+        f"probes a silent client after {keepalive.KEEPALIVE_IDLE} s",
         f"A TLS handshake has {serving.HANDSHAKE_TIMEOUT:g} s",
         f"a head has {connection.HEAD_TIMEOUT:g} s from its first byte",
         f"the first head {connection.HEAD_TIMEOUT:g} s from the end",
         f"silent for {clientserver.IDLE_TIMEOUT:g} s between requests",
         f"at most {size(upgrade._WRITE_HIGH_WATER)} per direction",
-        f"body over {size(recorder.DECODE_INLINE)} to decode",
+        f"(JSON over {size(recorder.DECODE_INLINE)}, protobuf and CBOR over "
+        f"{size(inline(PROTOBUF))}, YAML over {inline(YAML) // 1024} KiB",
+        f"nested deeper than {json.DEPTH_LIMIT} levels (JSON and YAML; "
+        f"CBOR {cbor.DEPTH_LIMIT}, protobuf {wiredecoder.DEPTH_LIMIT} messages)",
+        f"a YAML request of more than {size(recorder.REQUEST_TEXT)} or "
+        f"{recorder.REQUEST_NODES:,} values, an answer of more than {recorder.RESPONSE_NODES:,}",
+        f"a JSON object of more than {bodies.MEMBERS_AT_ONCE:,} members, and whatever takes more "
+        f"than {recorder.SECONDS:g} seconds of CPU and a quarter of a second more for each MiB",
+        f"At most {decoding.JOBS} requests of one user wait",
         f"beyond {size(bodies.RATIO_FREE)} up to {bodies.RATIO_LIMIT} times its size",
         f"`--audit-capture-request-limit` ({size(AUDIT.capture_request_limit)})",
         f"`--audit-capture-response-limit` ({size(AUDIT.capture_response_limit)})",
         f"`--audit-capture-memory-limit` ({size(AUDIT.capture_memory_limit)})",
         f"copies of more than {size(captures.SMALL)}",
         f"`--audit-capture-spill-limit` ({size(AUDIT.capture_spill_limit)})",
-        f"Bodies of more than {size(recorder.DECODE_INLINE)} are decoded",
-        f"bounded by {size(buffered.MAXIMUM_BYTES)} of their bodies",
+        f"{size(buffered.MAXIMUM_BYTES)} bound the events that wait",
         "`?timeout=30s`",
         f"within {webhook_client.ATTEMPT_TIMEOUT:g} seconds of connecting",
         f"with waits of {waits()}",
@@ -105,15 +133,30 @@ OURS: dict[str, tuple[str, ...]] = {
         f"({size(DEFAULTS.audit_log.truncate_max_event_size)},",
         f"kube-apiserver's {size(DEFAULTS.audit_log.truncate_max_event_size)}",
         f"the default of {DEFAULTS.audit_log.maxsize} MB a file",
+        f"up to {DEFAULTS.audit_webhook.batch_max_wait // SECOND} seconds late at the defaults",
+        f"`--audit-webhook-batch-max-wait={DEFAULTS.audit_webhook.batch_max_wait // SECOND}s`. For",
         f"(event {size(DEFAULTS.audit_webhook.truncate_max_event_size)}, "
         f"batch {size(DEFAULTS.audit_webhook.truncate_max_batch_size)})",
+    ),
+    "docs/operating.md": (
+        f"`--upstream-check-period` ({DEFAULTS.upstream.check_period // SECOND} s)",
+        "after 1, 2, 4 ... seconds up to the period",
+        f"{apiclient.DEADLINE:g} seconds for each at most",
     ),
     "docs/managed-clusters.md": (
         "`--authentication-token-review-cache-success-ttl`, "
         f"{AUTHENTICATION.token_review_cache_success_ttl // SECOND} seconds by default",
     ),
     "docs/parity.md": (
-        f"JSON beyond {size(wiredecoder.OUTPUT_LIMIT)}",
+        f"a YAML request of more than {size(recorder.REQUEST_TEXT)} or {recorder.REQUEST_NODES:,} values",
+        f"JSON beyond {size(wiredecoder.OUTPUT_LIMIT)} (in requests {size(objects.SUBMITTED_LIMIT)}",
+        f"JSON nested deeper than {json.DEPTH_LIMIT} levels",
+        f"the target's first {size(resolution.LONGEST_REFUSED)}",
+        f"selectors of more than {size(selectors.LONGEST_SELECTORS)} together",
+        f"heads that are refused: over {size(heads.MAXIMUM_HEAD)}, slower than "
+        f"{connection.HEAD_TIMEOUT:g} s",
+        f"more than {heads.MAXIMUM_HEADERS} headers",
+        f"a 403 whose Status is larger than {size(record.STATUS_LIMIT)}",
         f"targets and header lines over {size(headers.LONGEST_VALUE)}",
         f"answers over {size(keyfetching.LARGEST_ANSWER)}",
         f"every {issuerkeys.SHORTEST_PERIOD:g} to {issuerkeys.LONGEST_PERIOD:g} s",
@@ -129,12 +172,16 @@ OURS: dict[str, tuple[str, ...]] = {
         f"a webhook's answer over {ANSWER}",
         f"read to {ANSWER}",
     ),
+    "docs/threat-model.md": (f"more than {size(resolution.LONGEST_REFUSED)} of their own bytes",),
     "docs/protobuf.md": (f"more than {size(wiredecoder.OUTPUT_LIMIT)} of JSON",),
     "manifests/README.md": (f"`--shutdown-audit-grace-period` ({GRACE})",),
 }
 """Phrases that the code says too."""
 
 MEASURED: dict[str, tuple[str, ...]] = {
+    "README.md": ("| 85 MiB, and", "some 220 MiB at most"),
+    "docs/design.md": ("costs 45 MB for each container", "keeps the lock for 50 ms"),
+    "docs/metrics.md": ("a page has some 2 MB at most",),
     "docs/behaviour.md": ("its own 85 MiB", "some 220 MiB", "a LIST of 100 MiB", "3 ms a MiB"),
     "docs/collecting.md": (
         "files of 1 MB",
@@ -186,7 +233,14 @@ THEIRS: dict[str, tuple[str, ...]] = {
 """Limits and habits of other programs and of formats."""
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
-    "docs/runbook.md": ("alert's 0.1 requests/s", "at 100 % they are dropped"),
+    "README.md": ("a token of 24 hours",),
+    "docs/design.md": ("Limits of 100 MiB and more for one answer",),
+    "docs/collecting.md": ("`--audit-webhook-batch-max-wait=1s`",),
+    "docs/runbook.md": (
+        "has taken 42 s so far",
+        "alert's 0.1 requests/s",
+        "at 100 % they are dropped",
+    ),
     # tests/test_manifests.py adds these up.
     "manifests/overlays/eks/README.md": (
         "60 s of `--shutdown-delay-duration`",
@@ -198,7 +252,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 
 def prose(path: Path) -> str:
     """A document without its code blocks, each run of white space one blank."""
-    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    text = re.sub(r"```.*?```|<!--.*?-->", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     return re.sub(r"\s+", " ", text)
 
 
