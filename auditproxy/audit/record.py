@@ -16,6 +16,7 @@ from auditproxy.audit.context import AuditContext
 from auditproxy.audit.objects import (
     BUILTIN_TYPES,
     NOTHING,
+    OBJECT_TYPES,
     REQUEST_OBJECT_OMITTED,
     RESPONSE_OBJECT_OMITTED,
     Recorded,
@@ -137,7 +138,7 @@ def _answer(
     """What the answer's body holds."""
     if captured.head_request:
         # The body of this one answer is known although HEAD does not send it.
-        if captured.code != 405 or not captured.content_type.startswith("application/json"):
+        if captured.code != 405 or base_type(captured.content_type) not in OBJECT_TYPES:
             return Recorded()
         if context.level < Level.REQUEST_RESPONSE:
             return Recorded(status=METHOD_NOT_ALLOWED)

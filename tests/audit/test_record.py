@@ -150,11 +150,12 @@ def test_too_large_at_metadata() -> None:
     assert not any(key.startswith("auditproxy.io/") for key in begun.annotations)
 
 
+@pytest.mark.parametrize("media_type", ["json", "yaml", "vnd.kubernetes.protobuf", "cbor"])
 @pytest.mark.parametrize(("code", "known"), [(405, True), (404, False), (200, False)])
-def test_head(code: int, known: bool) -> None:
-    """HEAD sends no body; only the fixed text of a 405 is known all the same."""
+def test_head(code: int, known: bool, media_type: str) -> None:
+    """HEAD sends no body; only the fixed text of a 405 is known all the same, in any language."""
     begun = context(PLAIN)
-    captured = Captured(code=code, content_type="application/json", head_request=True)
+    captured = Captured(code=code, content_type=f"application/{media_type}", head_request=True)
     answered(begun, PLAIN, captured)
     assert begun.response_status is not None
     assert (begun.response_status.reason == "MethodNotAllowed") is known

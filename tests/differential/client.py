@@ -67,6 +67,15 @@ class Endpoint:
         return user if user in self._contexts else ""
 
 
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    """Close a connection, whatever the other side does."""
+    writer.close()
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(1):
+            await writer.wait_closed()
+    writer.transport.abort()
+
+
 def _context(ca: Path) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(ca))
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -95,7 +104,7 @@ class Client:
                     if fresh:
                         raise
                     # The server had closed a connection that we kept.
-                    connection[1].close()
+                    await _closed(connection[1])
                     connection = await self._connect(request.user)
                     answer = await self._exchange(request, *connection)
         except (
@@ -107,22 +116,18 @@ class Client:
             asyncio.LimitOverrunError,
         ):
             if connection is not None:
-                connection[1].close()
+                await _closed(connection[1])
             return None
         if self._keeps(request, answer):
             self._kept[key] = connection
         else:
-            connection[1].close()
+            await _closed(connection[1])
         return answer
 
     async def close(self) -> None:
         """Close what is kept."""
         for _, writer in self._kept.values():
-            writer.close()
-        for _, writer in self._kept.values():
-            with contextlib.suppress(OSError, TimeoutError):
-                async with asyncio.timeout(1):
-                    await writer.wait_closed()
+            await _closed(writer)
         self._kept.clear()
 
     async def _connect(self, user: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -166,7 +166,7 @@ async def _worker(
             share.report.answered[answer.status if answer else 0] += 1
             if answer is None:
                 continue
-            if 400 <= answer.status < 500 and _refused_here(share.settings, request):
+            if _refused_here(share.settings, request, answer.status):
                 share.direct.add(request.audit_id)
                 await server.send(request)
             worker.learn(request, answer)
@@ -175,10 +175,13 @@ async def _worker(
         await server.close()
 
 
-def _refused_here(settings: Settings, request: Request) -> bool:
+def _refused_here(settings: Settings, request: Request, code: int) -> bool:
     """Whether the proxy has refused a request by itself, so that the server never saw it."""
+    if not request.refused or not 400 <= code < 500:
+        return False
     acting = any(name.startswith("Impersonate-") for name, _ in request.headers)
-    return request.refused and not (acting and settings.upstream_identity == "passthrough")
+    # Whom one may act as is the server's to say where it sees the client's own token.
+    return code == 400 or not (acting and settings.upstream_identity == "passthrough")
 
 
 async def _long(share: _Run, request: Request) -> None:
