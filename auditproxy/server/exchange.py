@@ -186,9 +186,8 @@ class Exchange:
     async def request_received(self) -> None:
         """Emit RequestReceived, stored when this returns if the mode waits; raises Refused."""
         outcome = self.emit(Stage.REQUEST_RECEIVED)
-        self.waits_for_sink = True
+        self.waits_for_sink = not isinstance(outcome, bool)
         if outcome if isinstance(outcome, bool) else await outcome:
-            self.waits_for_sink = False
             return
         self.services.metrics.rejected()
         self.context.finished = True

@@ -108,6 +108,7 @@ class Handler:
         exchange.begin(identity.user)
         exchange.end_at(deadline)
         await exchange.request_received()
+        exchange.waits_for_sink = False
         await self.impersonate(exchange, identity)
         await self.explain(exchange)
         await forward(exchange, identity)
