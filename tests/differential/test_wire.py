@@ -4,6 +4,7 @@ import json
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
@@ -38,8 +39,12 @@ def test_protobuf(resource: Resource) -> None:
         obj["spec"]["versions"][0].pop("schema")
     if resource.kind == "IngressClass":
         obj["spec"]["parameters"]["scope"] = "Cluster"
-    back = json.loads(Decoder().decode(encode(obj, PROTOBUF)))
-    assert without_empty(back) == without_empty(obj)
+    decoder = Decoder()
+    back = json.loads(decoder.decode(encode(obj, PROTOBUF)))
+    # Both are written as Go does: quantities have one spelling.
+    members = {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in obj.items()}
+    decoder.spell(members)
+    assert without_empty(back) == without_empty(json.loads(msgspec.json.encode(members)))
 
 
 def test_other_languages() -> None:
