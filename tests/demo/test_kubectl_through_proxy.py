@@ -5,7 +5,7 @@ import contextlib
 import json
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from auditproxy.demo.demo import (
     server_context,
     write_kubeconfig,
 )
-from auditproxy.demo.events import EventLog
+from auditproxy.demo.events import Event, EventLog
 from auditproxy.run import start_proxy_for_demo
 from tests.e2e.cluster import free_ports
 from tests.kubectl import kubectl_binaries, minor_version
@@ -51,6 +51,12 @@ class Demo:
     folder: Path
     binary: Path
     log: EventLog
+    seen: list[Event] = field(default_factory=list)
+
+    def all_events(self) -> list[Event]:
+        """Every event that is written so far."""
+        self.seen += [event for _, event in self.log.read()]
+        return self.seen
 
     async def start(
         self, command: str, *, env: dict[str, str] | None = None, words: tuple[str, ...] = ()
@@ -93,10 +99,9 @@ class Demo:
         """Every event of one subresource, once there are so many."""
         async with asyncio.timeout(10):
             while True:
-                self.log.read()
                 found = [
                     event
-                    for event in self.log.events
+                    for event in self.all_events()
                     if event.get("objectRef", {}).get("subresource", "") == subresource
                 ]
                 if len(found) >= count:
@@ -150,10 +155,9 @@ async def test_reading_and_writing(tmp_path: Path, binary: Path) -> None:
         await cluster.run("get pods", env={}, words=("--context", "viewer"))
         denied = await cluster.run("get secrets --context viewer", code=1)
         assert 'User "viewer" cannot list resource "secrets"' in denied
-        cluster.log.read()
         patches = [
             event
-            for event in cluster.log.events
+            for event in cluster.all_events()
             if event["verb"] == "patch" and event["stage"] == "ResponseComplete"
         ]
         assert len(patches) >= 5
@@ -172,8 +176,7 @@ async def test_who_am_i(tmp_path: Path, binary: Path) -> None:
         assert "hello" in await cluster.run("get pods --as=viewer")
         refused = await cluster.run("get pods --as=admin --context viewer", code=1)
         assert "cannot impersonate" in refused
-        cluster.log.read()
-        acting = [e for e in cluster.log.events if "impersonatedUser" in e]
+        acting = [e for e in cluster.all_events() if "impersonatedUser" in e]
         assert {e["impersonatedUser"]["username"] for e in acting} == {"viewer"}
         assert {e["user"]["username"] for e in acting} == {"admin"}
 

@@ -72,7 +72,9 @@ async def refused(
 )
 async def test_a_webhook_denies(tmp_path: Path, code: int, reason: str, message: str) -> None:
     """A5: whatever code and text a webhook chooses, the body is in the log and the request allowed."""
-    event = await refused(tmp_path, status(code, reason, WEBHOOK + message))
+    # Whatever comes from behind flow control has its header.
+    admitted = b"X-Kubernetes-Pf-Flowschema-Uid: u"
+    event = await refused(tmp_path, status(code, reason, WEBHOOK + message), answered=(admitted,))
     assert event["requestObject"] == json.loads(BODY)
     assert event["objectRef"]["name"] == "secret-plan"
     assert event["annotations"][DECISION] == "allow"
