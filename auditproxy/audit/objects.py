@@ -161,7 +161,13 @@ def _submitted(
     if omit_managed_fields:
         bodies.drop_managed_fields(members)
     try:
-        types.spell(members, budget)
+        group = f"{info.api_group}/" if info.api_group else ""
+        types.spell(
+            members,
+            budget,
+            api_version=group + info.api_version,
+            resource="" if info.subresource else info.resource,
+        )
     except BudgetExceededError as error:
         return Recorded(metadata=metadata, annotations=((REQUEST_OBJECT_OMITTED, str(error)),))
     first = {key: members.pop(key) for key in ("kind", "apiVersion") if key in members}

@@ -46,6 +46,10 @@ _EXACT = frozenset({"api/core/v1.NodeAllocatableResourceClaimStatus"})
 _METADATA: _Rule = (OBJECT_META, False, False, True)
 
 
+_EMPTY = (b'""', b"null")
+"""What Go takes for a member that is not there."""
+
+
 class GoValues:
     """The spelling of values by one table of types; what it has looked up it keeps."""
 
@@ -55,19 +59,33 @@ class GoValues:
         self._with_values = _with_values(table)
         self._leaves: dict[str, tuple[bytes, ...]] = {}
         self._kinds: dict[tuple[bytes, bytes], str] = {}
+        self._resources: dict[tuple[bytes, str], bytes] = {}
         for name, message in table.kinds.items():
             version, _, kind = name.rpartition("/")
-            self._kinds[json.encode(version), json.encode(kind)] = message
+            written = json.encode(kind)
+            self._kinds[json.encode(version), written] = message
+            self._resources[json.encode(version), _plural(kind.lower())] = written
 
-    def apply(self, members: Members, budget: Budget | None = None) -> None:
+    def apply(
+        self,
+        members: Members,
+        budget: Budget | None = None,
+        *,
+        api_version: str = "",
+        resource: str = "",
+    ) -> None:
         """Rewrite the values of an object's members, in place; of an unknown kind, its metadata.
 
-        Raises the budget's error for more values than it has.
+        ``api_version`` and ``resource`` are the path's, for what the object leaves out. Raises
+        the budget's error for more values than it has.
         """
-        version, kind = members.get("apiVersion"), members.get("kind")
-        message = None
-        if version is not None and kind is not None:
-            message = self._kinds.get((bytes(version), bytes(kind)))
+        version = bytes(members.get("apiVersion", _EMPTY[0]))
+        if version in _EMPTY:
+            version = json.encode(api_version)
+        kind = bytes(members.get("kind", _EMPTY[0]))
+        if kind in _EMPTY:
+            kind = self._resources.get((version, resource), kind)
+        message = self._kinds.get((version, kind))
         if message is not None:
             self._members(message, members, DEPTH_LIMIT, budget)
         elif "metadata" in members:
@@ -175,6 +193,15 @@ class GoValues:
                         queue.append(what)
             leaves = self._leaves[message] = tuple(json.encode(name) for name in names)
         return leaves
+
+
+def _plural(singular: str) -> str:
+    """The resource of a kind (apimachinery api/meta restmapper.go)."""
+    if singular.endswith("endpoints"):
+        return singular
+    if singular.endswith("y"):
+        return singular[:-1] + "ies"
+    return singular + ("es" if singular.endswith("s") else "s")
 
 
 def _is_rounded(message: str) -> bool:

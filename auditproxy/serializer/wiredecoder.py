@@ -124,11 +124,21 @@ class Decoder:
             raise ProtobufError(f"larger than {limit} bytes as JSON")
         return written
 
-    def spell(self, object_members: Members, budget: Budget | None = None) -> None:
-        """Give the values of a JSON object's members the spelling of their Go types, in place."""
+    def spell(
+        self,
+        object_members: Members,
+        budget: Budget | None = None,
+        *,
+        api_version: str = "",
+        resource: str = "",
+    ) -> None:
+        """Give the values of a JSON object's members the spelling of their Go types, in place.
+
+        ``api_version`` and ``resource`` stand for the type that the object does not name.
+        """
         if self._go_values is None:
             self._go_values = GoValues(self._known())
-        self._go_values.apply(object_members, budget)
+        self._go_values.apply(object_members, budget, api_version=api_version, resource=resource)
 
     def _known(self) -> WireTable:
         if self._table is None:

@@ -53,7 +53,10 @@ def _annotations(event: dict[str, Any], with_objects: bool) -> dict[str, str]:
 
 
 def _request_object(recorded: Any, ours: Any) -> Iterator[str]:
-    """Members that only one side has pass: defaults there, unknown fields here."""
+    """Members that only one side has pass: defaults there, unknown fields here.
+
+    One that was sent as null or as an empty string stands for one that is not there.
+    """
     if recorded is None or ours is None:
         if recorded is not ours:
             yield f"requestObject: {_short(recorded)} became {_short(ours)}"
@@ -64,6 +67,8 @@ def _request_object(recorded: Any, ours: Any) -> Iterator[str]:
 def _common(path: str, recorded: Any, ours: Any) -> Iterator[str]:
     if isinstance(recorded, dict) and isinstance(ours, dict):
         for key in recorded.keys() & ours.keys():
+            if ours[key] in (None, ""):
+                continue
             yield from _common(f"{path}.{key}", recorded[key], ours[key])
     elif isinstance(recorded, list) and isinstance(ours, list) and len(recorded) == len(ours):
         for index, (theirs, mine) in enumerate(zip(recorded, ours, strict=True)):

@@ -48,7 +48,7 @@ def test_the_measure_measures() -> None:
         assert differences(event, changed, with_objects=True), changed
     passing = {
         **event,
-        "requestObject": {"a": 1, "d": 3, "b": {}},
+        "requestObject": {"a": None, "d": 3, "b": {"c": ""}},
         "annotations": {"k": "v", "apiserver.latency.k8s.io/total": "1s"},
     }
     assert differences(event, passing, with_objects=True) == []

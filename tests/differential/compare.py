@@ -43,6 +43,8 @@ class Report:
     events: int = 0
     equal: int = 0
     kinds: dict[str, Kind] = field(default_factory=dict)
+    lost: int = 0
+    """Events that the server itself says it could not write; the proxy's are not compared."""
     requests: int = 0
     answered: Counter[int] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -67,6 +69,8 @@ class Report:
                 "       " + "; ".join(f"{n} x {where}" for where, n in kind.codes.most_common(8))
             )
             lines.append(f"       {kind.example}")
+        if self.lost:
+            lines.append(f"{self.lost} more were lost by kube-apiserver, whose log says so")
         lines.append(f"{self.events} events, {self.equal} equal ({100 * self.share:.2f} %)")
         return "\n".join(lines)
 
@@ -77,13 +81,15 @@ def compare(
     lines: dict[str, str],
     *,
     direct: Collection[str] = (),
+    lost: Collection[tuple[str, str]] = (),
     identity: str = "impersonate",
 ) -> Report:
     """Compare the proxy's events with the server's own.
 
     ``lines`` is the request line of each Audit-ID; events of other requests do not count.
     ``direct`` are the requests that the server got from the client itself too: they are compared
-    to the last member. Of the others the user counts as the server sees it by ``identity``, the
+    to the last member. ``lost`` are Audit-ID and stage of events that the server says it could not
+    write (a patch that is no JSON): what the proxy wrote is no difference. Of the others the user counts as the server sees it by ``identity``, the
     value of --upstream-identity, and addresses do not.
     """
     report = Report()
@@ -91,6 +97,9 @@ def compare(
     for event in ours:
         audit_id = event["auditID"]
         if audit_id not in lines:
+            continue
+        if (audit_id, event["stage"]) in lost:
+            report.lost += 1
             continue
         report.events += 1
         line = f"{lines[audit_id]} {audit_id}"
@@ -190,6 +199,18 @@ def _annotations(theirs: dict[str, str], mine: dict[str, str]) -> Iterator[tuple
             else ""
         )
         yield f"annotations[{key}]{which}", f"{key}: {left!r} became {right!r}"
+
+
+_LOST = re.compile(r'AUDIT: id="([^"]*)" stage="([^"]*)"')
+
+
+def lost_events(log: Path) -> set[tuple[str, str]]:
+    """Audit-ID and stage of each event that kube-apiserver's own log says its audit log lost.
+
+    It names them below "Error in audit plugin", and events nowhere else.
+    """
+    text = log.read_text(encoding="utf-8", errors="replace")
+    return {(found[1], found[2]) for found in _LOST.finditer(text)}
 
 
 def read_log(path: Path) -> Iterator[Event]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.differential import fixtures, parts, reads, refusals, webhooks, writes
 from tests.differential.client import Client, Endpoint, Request
-from tests.differential.compare import Report, compare, read_log
+from tests.differential.compare import Report, compare, lost_events, read_log
 from tests.differential.generator import Worker
 from tests.e2e.cluster import ADMIN_TOKEN, Cluster, free_ports, running
 from tests.e2e.controllers import proxied
@@ -120,6 +120,7 @@ def run(folder: Path, settings: Settings) -> Report:
         read_log(folder / "audit.log"),
         share.lines,
         direct=share.direct,
+        lost=lost_events(folder / "kube-apiserver.log"),
         identity=settings.upstream_identity,
     )
     report.requests, report.answered = share.report.requests, share.report.answered

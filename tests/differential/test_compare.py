@@ -1,10 +1,11 @@
 """What counts as a difference, and how differences are named."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.differential.compare import Report, compare
+from tests.differential.compare import Report, compare, lost_events
 
 TIME = "2026-11-27T20:00:00.000000Z"
 LINES = {"d-1": "GET /api/v1/pods", "d-2": "GET /apis"}
@@ -74,6 +75,21 @@ def test_events_without_a_counterpart() -> None:
     }
 
 
+def test_events_that_the_server_lost(tmp_path: Path) -> None:
+    """What the server itself says it could not write is counted apart."""
+    log = tmp_path / "kube-apiserver.log"
+    log.write_text(
+        "E1127 metrics.go:110] Error in audit plugin 'log' affecting 1 audit events: json: ...\n"
+        "Impacted events:\n"
+        '2026-11-27T21:32:36Z AUDIT: id="d-1" stage="ResponseComplete" ip="127.0.0.1"\n'
+        "I1127 something else\n"
+    )
+    lost = lost_events(log)
+    assert lost == {("d-1", "ResponseComplete")}
+    report = compare([event(), event(stage="ResponseStarted")], [], LINES, lost=lost)
+    assert (report.lost, report.events, report.equal) == (1, 1, 0)
+
+
 FAILED = {"status": "Failure", "reason": "NotFound", "code": 404}
 
 
@@ -90,7 +106,7 @@ FAILED = {"status": "Failure", "reason": "NotFound", "code": 404}
         ({"requestObject": {"l": [{"cpu": "1k"}]}}, {"requestObject": {"l": [{"cpu": "1000"}]}}, "requestObject: the spelling of a Quantity"),
         ({"requestObject": {"s": "1G"}}, {"requestObject": {"s": 1000000000}}, "requestObject: the spelling of a Quantity"),
         ({"requestObject": {"t": None}}, {"requestObject": {"t": "0001-01-01T00:00:00Z"}}, "requestObject: the spelling of a time"),
-        ({"requestObject": {"p": "ClusterFirst"}}, {"requestObject": {"p": ""}}, "requestObject: a default in place of an empty member"),
+        ({"requestObject": {"p": ["Ingress"]}}, {"requestObject": {"p": []}}, "requestObject: a default in place of an empty member"),
         ({"requestObject": {"l": [{"p": "a"}]}}, {"requestObject": {"l": [{"p": "b"}]}}, "requestObject.l[].p"),
         ({"annotations": {"a": "1"}}, {}, "annotations[a] only in kube-apiserver"),
         ({"annotations": {"a": "1"}}, {"annotations": {"a": "2"}}, "annotations[a]"),

@@ -8,7 +8,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from auditproxy.audit.metrics import Metrics
 from auditproxy.backends.webhook import event_list
 from auditproxy.webhookbackend import load_target, open_webhook
 from tests.e2e.cluster import assets, running
@@ -58,9 +57,7 @@ async def test_same_requests(tmp_path: Path) -> None:
 
         receiver.received.clear()
         told = Told("webhook")
-        backend = open_webhook(
-            load_target(str(path)), initial_backoff=1, metrics=Metrics(), losses=told.losses
-        )
+        backend = open_webhook(load_target(str(path)), initial_backoff=1, losses=told.losses)
         assert await backend.deliver((event(),)) is True
         await backend.shutdown()
         assert head(receiver.received[0]) == head(theirs)

@@ -187,3 +187,40 @@ def test_values_are_counted(spec: dict[str, Any]) -> None:
     BUILTIN_TYPES.spell(dict(members), Budget(4000))
     with pytest.raises(BudgetExceededError):
         BUILTIN_TYPES.spell(members, Budget(300))
+
+
+@pytest.mark.parametrize(
+    ("named", "version", "resource", "memory"),
+    [
+        ({"kind": "Pod", "apiVersion": "v1"}, "", "", "1536Mi"),
+        ({"kind": "Pod", "apiVersion": ""}, "v1", "pods", "1536Mi"),
+        ({"kind": None}, "v1", "pods", "1536Mi"),
+        ({}, "v1", "pods", "1536Mi"),
+        ({}, "v1", "", "1.5Gi"),
+        ({}, "v2", "pods", "1.5Gi"),
+        ({"kind": "Pod", "apiVersion": "v9"}, "v1", "pods", "1.5Gi"),
+    ],
+)
+def test_what_an_object_leaves_out(
+    named: dict[str, Any], version: str, resource: str, memory: str
+) -> None:
+    """A10: an object that does not say what it is, is what its path says."""
+    body = {**named, "spec": {"overhead": {"memory": "1.5Gi"}}}
+    members = _MEMBERS.decode(json.dumps(body).encode())
+    VALUES.apply(members, api_version=version, resource=resource)
+    assert json.loads(bytes(members["spec"]))["overhead"]["memory"] == memory
+
+
+@pytest.mark.parametrize(
+    ("kind", "resource"),
+    [
+        ("v1/Endpoints", "endpoints"),
+        ("networking.k8s.io/v1/Ingress", "ingresses"),
+        ("networking.k8s.io/v1/NetworkPolicy", "networkpolicies"),
+        ("apps/v1/Deployment", "deployments"),
+    ],
+)
+def test_resources_of_kinds(kind: str, resource: str) -> None:
+    """The plural of a kind is kube-apiserver's."""
+    version, _, name = kind.rpartition("/")
+    assert VALUES._resources[json.dumps(version).encode(), resource] == json.dumps(name).encode()
