@@ -24,9 +24,9 @@ demo: $(VENV)/.demo-installed
 	@$(BIN)/python -m auditproxy demo
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile
-	@[ -n "$$KUBEBUILDER_ASSETS" ] || echo "Not run: the tests against a real kube-apiserver. \
+	@[ -n "$$KUBEBUILDER_ASSETS" ] || echo "Skipped: the tests against a real kube-apiserver. \
 	They need its binaries: KUBEBUILDER_ASSETS=/folder/of/kube-apiserver-etcd-kubectl make e2e"
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check auditproxy tests tools

@@ -107,18 +107,21 @@ def test_ci_finds_the_images_python(tmp_path: Path) -> None:
     """HD1: CI runs the suite on the image's Python where one runs, and passes over a dead shim."""
     script = (ROOT / ".ci/run").read_text(encoding="utf-8")
     image = RUNTIME[0].value.removeprefix("python:").removesuffix("-slim")
-    found = re.search(r"^image=.*?^fi$", script, re.MULTILINE | re.DOTALL)
+    found = re.search(r"^image=.*(?=^make test$)", script, re.MULTILINE | re.DOTALL)
     assert found is not None
-    for number, (shim, expected) in enumerate(
+    made = f"make .venv-{image}/.installed PYTHON="
+    for number, (shim, pyenv, expected) in enumerate(
         (
-            ("exit 127", f"no other Python {image} here"),
-            (f"exec {sys.executable}", f"make .venv-{image}/.installed PYTHON=python{image}"),
+            ("exit 127", "exit 1", f"no other Python {image} here"),
+            (f"exec {sys.executable}", "exit 1", made),
+            ("exit 127", f"echo {sys.prefix}", f"{made}{sys.prefix}/bin/python"),
         )
     ):
         folder = tmp_path / str(number)
         folder.mkdir()
         for name, text in (
             (f"python{image}", f'{shim} "$@"'),
+            ("pyenv", pyenv),
             ("python3", "case $1 in -c) exit 1;; esac; echo Python 3.0"),
             ("make", 'echo make "$@"'),
             ("timeout", 'echo timeout "$@"'),
@@ -135,7 +138,7 @@ def test_ci_finds_the_images_python(tmp_path: Path) -> None:
             check=True,
         )
         assert expected in done.stdout
-    assert script.rstrip().endswith(".venv/bin/python -m pytest -n 2 --dist loadfile")
+    assert script.rstrip().endswith("make test"), "pytest's summary is the last line"
 
 
 def test_copies_exist() -> None:
