@@ -1,12 +1,17 @@
 """apiserver.config.k8s.io/v1 AuthenticationConfiguration: which issuers' tokens are believed.
 
 Frozen values, as the file has them; decoding and validation are elsewhere
-(apiserver pkg/apis/apiserver/v1/types.go).
+(apiserver pkg/apis/apiserver/v1/types.go). And the one warning of authentication.
 """
 
 import msgspec
 
 KIND = "AuthenticationConfiguration"
+EXTRA_SPACE = (
+    "the provided Authorization header contains extra space before the bearer token, and is ignored"
+)
+"""kube-apiserver's one warning of authentication (authentication/request/bearertoken)."""
+
 GROUP = "apiserver.config.k8s.io"
 
 

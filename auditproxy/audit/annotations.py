@@ -6,6 +6,7 @@ import re
 import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.authentication import EXTRA_SPACE
 from auditproxy.audit.bodies import base_type
 from auditproxy.audit.refusal import Stop
 from auditproxy.audit.submitted import PROTOBUF, as_json
@@ -31,6 +32,8 @@ _DEPRECATED = re.compile(
     r'(?:; use [^"]+)?"'
 )
 """The warning of a deprecated API version (apiserver endpoints/deprecation)."""
+
+_READS = frozenset({"get", "list", "watch"})
 
 _CUSTOM_SUBRESOURCES = ("", "status", "scale")
 """What a custom resource can have; built-in ones that are deprecated have no others."""
@@ -63,13 +66,23 @@ def deprecation(info: RequestInfo, code: int, warnings: tuple[str, ...]) -> Anno
     """
     if code == 405 or (code == 404 and info.subresource not in _CUSTOM_SUBRESOURCES):
         return ()
+    note = ((DEPRECATED, "true"),)
     for warning in warnings:
         found = _DEPRECATED.fullmatch(warning)
         if found is not None:
             removed = found["removed"]
-            note = ((DEPRECATED, "true"),)
             return (*note, (REMOVED_RELEASE, removed)) if removed else note
+    if "." in info.api_group and info.verb in _READS and any(map(_is_authors, warnings)):
+        return note
     return ()
+
+
+def _is_authors(warning: str) -> bool:
+    """Whether a warning about a read is a custom resource's own: reads pass no admission.
+
+    Its definition may have any text for it (deprecationWarning); authentication has one.
+    """
+    return warning.startswith('299 - "') and EXTRA_SPACE not in warning
 
 
 class _TokenStatus(msgspec.Struct):

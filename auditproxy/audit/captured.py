@@ -14,7 +14,8 @@ class Captured:
 
     ``request_limit`` is what the request's body may unfold to when it is compressed; the
     budgets are what reading each body may cost, None for bodies that are cheap.
-    ``accept`` is the client's Accept header, ``stop`` how far the server got with the request.
+    ``content_length`` is what the header of a HEAD's answer says, -1 without one. ``accept`` is
+    the client's Accept header, ``stop`` how far the server got with the request.
     """
 
     request_content_type: str = ""
@@ -26,6 +27,7 @@ class Captured:
     code: int = 0
     content_type: str = ""
     content_encoding: str = ""
+    content_length: int = -1
     warnings: tuple[str, ...] = ()
     response_body: bytes | None = b""
     response_missing: str = ""

@@ -8,7 +8,7 @@ import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
-from auditproxy.apis.status import Status, StatusDetails, failure
+from auditproxy.apis.status import Status, StatusDetails, failure, new_forbidden
 from auditproxy.audit import annotations
 from auditproxy.audit.bodies import base_type
 from auditproxy.audit.captured import Captured
@@ -28,8 +28,9 @@ from auditproxy.audit.objects import (
 from auditproxy.audit.redact_record import redacted_answer, redacted_request
 from auditproxy.audit.refusal import Refusal, Stop
 from auditproxy.audit.refusals import stopped_at
-from auditproxy.audit.submitted import CBOR
+from auditproxy.audit.submitted import CBOR, JSON
 from auditproxy.request.accept import negotiate
+from auditproxy.request.attributes import attributes
 from auditproxy.serializer.json import status_object
 from auditproxy.serializer.wiredecoder import Decoder
 
@@ -137,14 +138,10 @@ def _answer(
 ) -> Recorded:
     """What the answer's body holds."""
     if captured.head_request:
-        # The body of this one answer is known although HEAD does not send it.
-        if captured.code != 405 or base_type(captured.content_type) not in OBJECT_TYPES:
-            return Recorded()
-        if context.level < Level.REQUEST_RESPONSE:
-            return Recorded(status=METHOD_NOT_ALLOWED)
-        return Recorded(
-            status=METHOD_NOT_ALLOWED, object=msgspec.Raw(status_object(METHOD_NOT_ALLOWED))
-        )
+        status = _unsent_status(context, info, captured)
+        if status is None or context.level < Level.REQUEST_RESPONSE:
+            return Recorded(status=status)
+        return Recorded(status=status, object=msgspec.Raw(status_object(status)))
     if captured.response_body is None:
         if context.level < Level.REQUEST_RESPONSE:
             return Recorded()
@@ -162,6 +159,21 @@ def _answer(
         types=types,
         budget=captured.response_budget,
     )
+
+
+def _unsent_status(context: AuditContext, info: RequestInfo, captured: Captured) -> Status | None:
+    """The Status that a HEAD was answered with, although it was not sent, where it is known.
+
+    A 405 has one text. The authorizer's sentence is known where it is as long as the answer.
+    """
+    media_type = base_type(captured.content_type)
+    if captured.code == 405 and media_type in OBJECT_TYPES:
+        return METHOD_NOT_ALLOWED
+    if captured.code != 403 or media_type != JSON:
+        return None
+    status = new_forbidden(attributes(context.effective_user, info), "")
+    sent = len(status_object(status)) + len("\n")
+    return status if sent == captured.content_length else None
 
 
 def record_request(

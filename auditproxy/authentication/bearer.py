@@ -8,6 +8,7 @@ import base64
 import re
 from typing import NamedTuple
 
+from auditproxy.apis.authentication import EXTRA_SPACE
 from auditproxy.authentication.authenticator import (
     AuthenticationError,
     AuthenticationRequest,
@@ -20,10 +21,6 @@ from auditproxy.request.headers import ClientHeaders
 
 MAXIMUM_TOKEN_LENGTH = 64 * 1024
 """Characters; a longer token is refused before anybody hashes or sends it."""
-
-EXTRA_SPACE = (
-    "the provided Authorization header contains extra space before the bearer token, and is ignored"
-)
 
 PROTOCOL_PREFIX = "base64url.bearer.authorization.k8s.io."
 

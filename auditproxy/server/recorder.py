@@ -114,6 +114,8 @@ class Recorder:
                 captured.content_type = value.decode("latin-1")
             elif lower == b"content-encoding":
                 captured.content_encoding = value.decode("latin-1")
+            elif lower == b"content-length" and head_request and value.isdigit():
+                captured.content_length = int(value[:19])
             elif lower == b"x-content-type-options":
                 captured.no_sniff = value.lower() == b"nosniff"
             elif lower == b"warning":

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.authentication import EXTRA_SPACE
 from auditproxy.audit.annotations import (
     DECISION,
     DEPRECATED,
@@ -153,3 +154,21 @@ def test_issues_credential(verb: str, resource: str, subresource: str, asked: bo
         is_resource_request=True, path="/", verb=verb, resource=resource, subresource=subresource
     )
     assert issues_credential(info) is asked
+
+
+@pytest.mark.parametrize(
+    ("verb", "group", "warning", "noted"),
+    [
+        ("get", "example.com", "be careful with widgets", True),
+        ("list", "example.com", "be careful with widgets", True),
+        ("create", "example.com", "be careful with widgets", False),
+        ("get", "", "be careful with widgets", False),
+        ("get", "example.com", EXTRA_SPACE, False),
+    ],
+)
+def test_deprecation_in_words_of_its_author(
+    verb: str, group: str, warning: str, noted: bool
+) -> None:
+    """E: a custom resource is deprecated in any words; only its reads can be warned of by nobody else."""
+    info = msgspec.structs.replace(GET, verb=verb, api_group=group)
+    assert bool(deprecation(info, 200, (f'299 - "{warning}"',))) is noted

@@ -162,6 +162,29 @@ def test_head(code: int, known: bool, media_type: str) -> None:
     assert (begun.response_object is not None) is known
 
 
+@pytest.mark.parametrize(("more", "known"), [(0, True), (1, False), (None, False)])
+def test_a_refused_head(more: int | None, known: bool) -> None:
+    """E: the authorizer's sentence is known where the answer that HEAD leaves out is as long."""
+    begun = context(GET)
+    message = 'pods \\"p\\" is forbidden: User \\"\\" cannot get resource \\"pods\\" in API group \\"\\" at the cluster scope'
+    body = (
+        b'{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"%b",'
+        b'"reason":"Forbidden","details":{"name":"p","kind":"pods"},"code":403}\n'
+    ) % message.encode()
+    captured = Captured(
+        code=403,
+        content_type="application/json",
+        content_length=-1 if more is None else len(body) + more,
+        head_request=True,
+    )
+    answered(begun, GET, captured)
+    assert begun.response_status is not None
+    assert (begun.response_status.reason == "Forbidden") is known
+    if known:
+        assert bytes(begun.response_object or b"") == body.rstrip()
+        assert begun.annotations["authorization.k8s.io/reason"].startswith('pods "p" is forbidden')
+
+
 def test_level_none() -> None:
     """Nothing is read for a request that is not recorded."""
     begun = context(CREATE, Level.NONE)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from auditproxy.apis.authentication import EXTRA_SPACE
 from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.anonymous import AnonymousAuthenticator
 from auditproxy.authentication.authenticator import (
@@ -10,7 +11,7 @@ from auditproxy.authentication.authenticator import (
     TokenUser,
 )
 from auditproxy.authentication.authenticatorfactory import new_authenticator
-from auditproxy.authentication.bearer import EXTRA_SPACE, PROTOCOL_PREFIX, forwarded_protocols
+from auditproxy.authentication.bearer import PROTOCOL_PREFIX, forwarded_protocols
 from auditproxy.authentication.requestheader import (
     RequestHeaderAuthenticator,
     RequestHeaderConfig,

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditproxy.apis.authentication import EXTRA_SPACE
 from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.authenticator import (
     AuthenticationError,
@@ -13,7 +14,6 @@ from auditproxy.authentication.authenticator import (
     TokenUser,
 )
 from auditproxy.authentication.bearer import (
-    EXTRA_SPACE,
     MAXIMUM_TOKEN_LENGTH,
     PROTOCOL_PREFIX,
     BearerAuthenticator,
