@@ -13,6 +13,7 @@ from auditproxy.audit import annotations
 from auditproxy.audit.bodies import base_type
 from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext
+from auditproxy.audit.deprecation import Deprecations
 from auditproxy.audit.objects import (
     BUILTIN_TYPES,
     NOTHING,
@@ -211,12 +212,18 @@ def record_request(
     _annotate(context, recorded.annotations)
 
 
-def record_end(context: AuditContext, info: RequestInfo, captured: Captured) -> None:
+def record_end(
+    context: AuditContext,
+    info: RequestInfo,
+    captured: Captured,
+    deprecations: Deprecations | None = None,
+) -> None:
     """Take the annotations that appear only when the request is over."""
     if context.level is Level.NONE:
         return
     if captured.warnings:
-        _annotate(context, annotations.deprecation(info, captured.code, captured.warnings))
+        known = deprecations or Deprecations()
+        _annotate(context, known.annotations(info, captured.code, captured.warnings))
     if captured.code == 201 and captured.response_body and annotations.issues_credential(info):
         _annotate(
             context,

@@ -215,13 +215,13 @@ def relay_for(exchange: Exchange) -> ResponseRelay:
             long_running=exchange.long_running,
             limit=exchange.services.limits.response_copy,
         )
-        return exchange.recorder.copy_of_response(head.status, limit)
+        return exchange.recorder.copy_of_response(recorded_code(exchange, head), limit)
 
     # The relay comes as a parameter: a closure over it would be a cycle for the
     # garbage collector in every request.
     def on_head(relay: ResponseRelay, head: ResponseHead) -> None:
         note_answer(exchange, relay)
-        exchange.answer_started_by_upstream(head.status)
+        exchange.answer_started_by_upstream(recorded_code(exchange, head))
 
     return ResponseRelay(
         exchange.connection,
@@ -234,6 +234,22 @@ def relay_for(exchange: Exchange) -> ResponseRelay:
         on_head=on_head,
         on_refusal=on_refusal,
     )
+
+
+def recorded_code(exchange: Exchange, head: ResponseHead) -> int:
+    """The code of an answer that kube-apiserver records: the client's own, but for one case.
+
+    A watch by WebSocket takes the connection over, which is recorded as 101, before it looks
+    at the handshake; its refusal alone has no header at all (golang.org/x/net/websocket
+    server.go, apiserver endpoints/handlers/watch.go).
+    """
+    is_taken_over = (
+        head.status == 403
+        and not head.headers
+        and exchange.info.verb == "watch"
+        and (upgrade_token(exchange.headers) or b"").lower() == WEBSOCKET
+    )
+    return 101 if is_taken_over else head.status
 
 
 def note_answer(exchange: Exchange, relay: ResponseRelay) -> None:

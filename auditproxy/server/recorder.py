@@ -150,7 +150,7 @@ class Recorder:
             if self.captured.code and not long_running:
                 self.record_answer(info, long_running=False)
             record_request(self._context, info, self.captured, types=self._services.types)
-            record_end(self._context, info, self.captured)
+            record_end(self._context, info, self.captured, self._services.deprecations)
         except Exception as crash:
             where = f"request {self._context.audit_id} failed: {describe(crash)}"
             self._services.report(f"recording bodies of {where}")

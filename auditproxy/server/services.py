@@ -8,6 +8,7 @@ from auditproxy.apis.attributes import Attributes
 from auditproxy.apis.audit import RequestAuditConfig
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.backend import Backend
+from auditproxy.audit.deprecation import Deprecations
 from auditproxy.audit.metrics import Metrics
 from auditproxy.audit.objects import BUILTIN_TYPES
 from auditproxy.audit.redact import Redactor
@@ -106,6 +107,7 @@ class Services:
     types: Decoder = BUILTIN_TYPES
     watch: UpstreamWatch = field(default_factory=Unwatched)
     decoding: DecodeQueue = field(default_factory=DecodeQueue)
+    deprecations: Deprecations = field(default_factory=Deprecations)
 
     def authentication_failed(self, why: str, remote: str) -> None:
         """Tell operators why somebody was refused; ``why`` holds no credential."""

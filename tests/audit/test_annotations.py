@@ -4,19 +4,14 @@ import base64
 import json
 
 import cbor2
-import msgspec
 import pytest
 import yaml
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.apis.authentication import EXTRA_SPACE
 from auditproxy.audit.annotations import (
     DECISION,
-    DEPRECATED,
     ISSUED_CREDENTIAL,
     REASON,
-    REMOVED_RELEASE,
-    deprecation,
     inferred_decision,
     issued_credential,
     issues_credential,
@@ -42,59 +37,6 @@ GET = RequestInfo(is_resource_request=True, path="/", verb="get", resource="widg
 def test_inferred_decision(stop: Stop, expected: dict[str, str]) -> None:
     """Whoever came past the authorizer was allowed; who never came to it has no decision."""
     assert dict(inferred_decision(stop, "told")) == expected
-
-
-@pytest.mark.parametrize(
-    ("warning", "expected"),
-    [
-        ('299 - "v1 ComponentStatus is deprecated in v1.19+"', {DEPRECATED: "true"}),
-        (
-            '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"',
-            {DEPRECATED: "true"},
-        ),
-        (
-            '299 - "policy/v1beta1 PodSecurityPolicy is deprecated in v1.21+, '
-            'unavailable in v1.25+"',
-            {DEPRECATED: "true", REMOVED_RELEASE: "1.25"},
-        ),
-        (
-            '299 - "extensions/v1beta1 Ingress is deprecated in v1.14+, unavailable in v1.22+; '
-            'use networking.k8s.io/v1 Ingress"',
-            {DEPRECATED: "true", REMOVED_RELEASE: "1.22"},
-        ),
-        ('299 - "example.com/v1 Widget is deprecated"', {DEPRECATED: "true"}),
-        (
-            '299 - "example.com/v1 Widget is deprecated; use example.com/v2 Widget"',
-            {DEPRECATED: "true"},
-        ),
-        ('299 - "would violate PodSecurity"', {}),
-        ('299 - "this field is deprecated in v1.19+"', {}),
-        ("garbage", {}),
-    ],
-)
-def test_deprecation(warning: str, expected: dict[str, str]) -> None:
-    """Warnings of deprecated API versions, and nothing that looks like them."""
-    assert dict(deprecation(GET, 200, ('299 - "other"', warning))) == expected
-
-
-@pytest.mark.parametrize(
-    ("code", "subresource", "annotated"),
-    [
-        (200, "", True),
-        (404, "", True),
-        (404, "status", True),
-        (404, "scale", True),
-        (409, "", True),
-        (404, "exec", False),
-        (405, "", False),
-        (405, "status", False),
-    ],
-)
-def test_deprecation_of_what_is_there(code: int, subresource: str, annotated: bool) -> None:
-    """A custom resource's warning comes with a subresource or method that it has not, too."""
-    info = msgspec.structs.replace(GET, subresource=subresource)
-    warning = '299 - "example.com/v1 Widget is deprecated"'
-    assert bool(deprecation(info, code, (warning,))) is annotated
 
 
 def token(claims: object) -> str:
@@ -154,21 +96,3 @@ def test_issues_credential(verb: str, resource: str, subresource: str, asked: bo
         is_resource_request=True, path="/", verb=verb, resource=resource, subresource=subresource
     )
     assert issues_credential(info) is asked
-
-
-@pytest.mark.parametrize(
-    ("verb", "group", "warning", "noted"),
-    [
-        ("get", "example.com", "be careful with widgets", True),
-        ("list", "example.com", "be careful with widgets", True),
-        ("create", "example.com", "be careful with widgets", False),
-        ("get", "", "be careful with widgets", False),
-        ("get", "example.com", EXTRA_SPACE, False),
-    ],
-)
-def test_deprecation_in_words_of_its_author(
-    verb: str, group: str, warning: str, noted: bool
-) -> None:
-    """E: a custom resource is deprecated in any words; only its reads can be warned of by nobody else."""
-    info = msgspec.structs.replace(GET, verb=verb, api_group=group)
-    assert bool(deprecation(info, 200, (f'299 - "{warning}"',))) is noted

@@ -17,7 +17,6 @@ KNOWN: tuple[tuple[str, str, str], ...] = (
     (r"annotations\[k8s.io/deprecated\] only in kube-apiserver", r".*", "a deprecated version of a custom resource whose warning is the author's own"),
     (r"requestObject: only auditproxy has one", r"(patch|update)/(status|scale) 404", "`status` or `scale` of a custom resource that has it not"),
     (r"objectRef\.(namespace\+,)?(resourceVersion\+,?)?(uid\+)?", r"update/(status|scale) 404", "`status` or `scale` of a custom resource that has it not"),
-    (r"responseStatus\.code", r"watch 403", "a WebSocket that is refused after the handler took the connection over"),
     (r"responseStatus\..*", r"watch 200", "a client that hangs up before the first byte of a watch"),
     (r"responseObject: .*", r"watch 200", "a client that hangs up before the first byte of a watch"),
     (r"responseStatus\.message\+,status\+|responseObject: another kind of object", r".* 500", "an answer that kube-apiserver cannot write as YAML"),

@@ -25,7 +25,7 @@ def test_unknown() -> None:
     for kind, where in (
         ("only kube-apiserver has a Panic", "create 500"),
         ("only kube-apiserver has a Panic!", "create 500"),
-        ("responseStatus.code", "watch 403"),
+        ("responseStatus.message+,status+", "get 500"),
         ("responseStatus.code", "get 403"),
         ("verb", "get 200"),
     ):

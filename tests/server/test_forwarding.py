@@ -263,6 +263,36 @@ async def test_upgrade_that_is_not_taken(
         assert asked.endswith(b"\r\n\r\n" + body)
 
 
+@pytest.mark.parametrize(
+    ("head", "target", "code"),
+    [
+        (b"", "/api/v1/pods?watch=1", 101),
+        (b"Audit-Id: x\r\nContent-Length: 0\r\n", "/api/v1/pods?watch=1", 403),
+        (b"Content-Length: 0\r\n", "/api/v1/pods?watch=1", 403),
+        (b"", "/api/v1/pods", 403),
+    ],
+)
+async def test_a_watch_whose_websocket_is_refused(
+    tmp_path: Path, head: bytes, target: str, code: int
+) -> None:
+    """E: kube-apiserver has recorded 101 when the handshake is refused, in an answer without a header."""
+    reply = b"HTTP/1.1 403 Forbidden\r\n" + head + b"\r\n"
+
+    async def script(connection: FakeConnection) -> None:
+        await connection.read_request()
+        connection.send(reply)
+        connection.close()
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        got = await proxy.ask(request("GET", target, *WEBSOCKET))
+        assert got.status == 403
+        await proxy.proxy.settle()
+        assert proxy.events[-1]["responseStatus"]["code"] == code
+        assert (proxy.events[-1]["annotations"]["authorization.k8s.io/decision"] == "allow") is (
+            code == 101
+        )
+
+
 async def test_late_answer_to_an_upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A1: a short request has its own deadline, with Upgrade as without; long ones have a handshake's."""
     go_on = asyncio.Event()
