@@ -47,7 +47,7 @@ def _why_no_pair(error: OSError | ValueError) -> str:
     if isinstance(error, ssl.SSLError):
         if error.reason == "KEY_VALUES_MISMATCH":
             return "the key is not the certificate's; name the one that the certificate is for"
-        if error.reason is None:  # what OpenSSL says of every PEM file that it cannot read
+        if not error.reason:  # what OpenSSL says of every PEM file that it cannot read
             return (
                 "the first holds no PEM certificate, or the second no PEM key that is free of a "
                 "passphrase; see that they are not the wrong way round"
