@@ -16,6 +16,8 @@ from auditproxy.backends.writer import LogWriter
 from auditproxy.options import AuditLogOptions
 from auditproxy.server.writable import fault_of_writing
 
+_FIX = "name a file in a folder that can be written"
+
 
 class LogFileError(Exception):
     """The log file cannot be made; the text names the flag and the path."""
@@ -70,7 +72,9 @@ def open_log(
         try:
             file.ensure()
         except OSError as error:
-            raise LogFileError(_unusable(options.path, error.strerror or str(error))) from None
+            why = error.strerror or str(error)
+            fix = "stop it, or name another file" if isinstance(error, BlockingIOError) else _FIX
+            raise LogFileError(_unusable(options.path, why, fix)) from None
     zone = datetime.datetime.now().astimezone().tzinfo or datetime.UTC
     backend = LogBackend(
         writer,
@@ -95,11 +99,8 @@ def log_fault(options: AuditLogOptions) -> str:
     return _unusable(options.path, why) if why else ""
 
 
-def _unusable(path: str, why: str) -> str:
-    return (
-        f"--audit-log-path {path} cannot be written: {why.lower()}; "
-        "name a file in a folder that can be written"
-    )
+def _unusable(path: str, why: str, fix: str = _FIX) -> str:
+    return f"--audit-log-path {path} cannot be written: {why.lower()}; {fix}"
 
 
 def rotating_file(

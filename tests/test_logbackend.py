@@ -76,6 +76,14 @@ def test_unusable_path(tmp_path: Path) -> None:
         open_log(AuditLogOptions(path=str(path)))
 
 
+def test_a_file_of_another(tmp_path: Path) -> None:
+    """C: the fix fits the cause, another proxy on the same file."""
+    options = AuditLogOptions(path=str(tmp_path / "audit.log"))
+    open_log(options)
+    with pytest.raises(LogFileError, match="writes to it; stop it, or name another file$"):
+        open_log(options)
+
+
 def test_legacy_format(tmp_path: Path) -> None:
     """--audit-log-format=legacy writes kube-apiserver's old lines."""
     path = tmp_path / "audit.log"

@@ -8,6 +8,7 @@ kube-apiserver wants it.
 """
 
 import datetime
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ _FRONT_PROXY_AUTHORITY = "front-proxy-ca"
 _SERVER = "server"
 _FRONT_PROXY_CLIENT = "front-proxy-client"
 _RESERVED = frozenset({_AUTHORITY, _FRONT_PROXY_AUTHORITY, _SERVER, _FRONT_PROXY_CLIENT})
+_DNS_NAME = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
 _BACKDATED = datetime.timedelta(hours=1)
 
 
@@ -173,12 +175,12 @@ def _check_days(days: int) -> None:
 
 def _check_names(names: tuple[str, ...]) -> None:
     if not names:
-        raise PkiError("server.crt needs at least one DNS name or IP address")
+        raise PkiError("server.crt needs at least one DNS name or IP address; give --host")
     for name in names:
         try:
-            if not name:
+            known = general_name(name)
+            if isinstance(known, x509.DNSName) and not _DNS_NAME.fullmatch(name):
                 raise ValueError
-            general_name(name)
         except ValueError:
             raise PkiError(
                 f"server.crt cannot be made for {name!r}: give a DNS name in ASCII or an IP address"

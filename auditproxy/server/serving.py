@@ -19,7 +19,7 @@ from auditproxy.server.connection import ClientConnection
 from auditproxy.server.connectionlimits import ConnectionLimits, Lease
 from auditproxy.server.handler import Handler
 from auditproxy.server.handshake import ACCEPTED, ServingContext, handshake_fault
-from auditproxy.server.listener import BACKLOG, Listener, fault_text, fault_word
+from auditproxy.server.listener import BACKLOG, Listener, fault_text, fault_word, why_not_bound
 from auditproxy.server.plaintext import refuse_plaintext
 from auditproxy.server.serving_tls import ServingError
 
@@ -60,8 +60,8 @@ class Serving:
             )
         except OSError as error:
             raise ServingError(
-                f"--bind-address {host} --secure-port {port} cannot be used: {error.strerror}; "
-                "choose another or stop what listens there"
+                f"--bind-address {host} --secure-port {port} cannot be used: "
+                f"{why_not_bound(error)}; choose another or stop what listens there"
             ) from None
         self._listener = Listener(bound, self._accepted, self._accepting_failed)
         number: int = bound.getsockname()[1]

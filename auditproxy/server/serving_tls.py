@@ -35,12 +35,24 @@ def read_key_pair(certificate: str, private_key: str) -> KeyPair:
         pair = KeyPair(Path(certificate).read_bytes(), Path(private_key).read_bytes())
         load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), pair.certificate, pair.private_key)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
         raise ServingError(
             f"--tls-cert-file {certificate} and --tls-private-key-file {private_key} "
-            f"cannot be used: {why}"
+            f"cannot be used: {_why_no_pair(error)}"
         ) from None
     return pair
+
+
+def _why_no_pair(error: OSError | ValueError) -> str:
+    """Why a certificate and a key were not taken, with the fix where OpenSSL names only itself."""
+    if isinstance(error, ssl.SSLError):
+        if error.reason == "KEY_VALUES_MISMATCH":
+            return "the key is not the certificate's; name the one that the certificate is for"
+        if not error.reason:  # what OpenSSL says of every PEM file that it cannot read
+            return (
+                "the first holds no PEM certificate, or the second no PEM key that is free of a "
+                "passphrase; see that they are not the wrong way round"
+            )
+    return str(getattr(error, "strerror", None) or error)
 
 
 def certificate_end(pair: KeyPair) -> float | None:

@@ -68,10 +68,7 @@ def fault_of(error: Exception, place: Place) -> UpstreamFault:
             what = f"{error}; it is overloaded, or something between drops what is sent"
         case UpstreamClosedEarly():
             cause = "closed-early"
-            what = (
-                "it closed the connection before it had answered; it restarts, or a load balancer "
-                "between has a shorter idle timeout than 90 s"
-            )
+            what = f"it closed the connection before it had answered; {_why_closed(place)}"
         case ReviewError():
             cause, what = "unexpected-answer", f"{error}; see its own log"
         case _:
@@ -80,6 +77,13 @@ def fault_of(error: Exception, place: Place) -> UpstreamFault:
                 f"its answer is not valid HTTP/1.1; is the server in {place.source} an API server?"
             )
     return UpstreamFault(cause, f"upstream {place.address}: {what}")
+
+
+def _why_closed(place: Place) -> str:
+    if place.address.startswith("http://"):
+        # Go answers HTTP on its TLS port with a 400, which a reset mostly overtakes.
+        return f"it may want TLS: write https:// for the server in {place.source}"
+    return "it restarts, or a load balancer between has a shorter idle timeout than 90 s"
 
 
 def credential_refused(place: Place) -> UpstreamFault:

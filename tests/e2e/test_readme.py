@@ -24,7 +24,7 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BY_CERTIFICATE, SECOND_TERMINAL, BY_TOKEN, OWN_CREDENTIAL, CHECK = re.findall(
+BY_CERTIFICATE, SECOND_TERMINAL, BY_TOKEN, OWN_CREDENTIAL, CHECK, USERS = re.findall(
     r"```sh\n(.*?)```", README, re.DOTALL
 )
 # The command with a free port; a proxy that serves goes to the background, as in a terminal of its
@@ -157,3 +157,16 @@ def test_what_you_will_set(tmp_path: Path, cluster: Cluster, certificate: dict[s
     authority = BY_CERTIFICATE.partition("auditproxy serve")[0]
     output = run(tmp_path, OWN_CREDENTIAL + authority + CHECK, kubeconfig(cluster, certificate))
     assert output.splitlines()[-1] == "the configuration is sound"
+
+
+def test_users_of_what_you_set(
+    tmp_path: Path, cluster: Cluster, certificate: dict[str, str]
+) -> None:
+    """D: the same command line serves, and the kubeconfig made for it trusts its certificate."""
+    authority = BY_CERTIFICATE.partition("auditproxy serve")[0]
+    serve = CHECK.replace(" \\\n  --check-config", "")
+    asked = SECOND_TERMINAL.partition("\n")[2]
+    script = OWN_CREDENTIAL + authority + serve + USERS + asked
+    output = run(tmp_path, script, kubeconfig(cluster, certificate))
+    assert last_event(output) == ("kubernetes-admin", "list namespaces", 200)
+    assert (tmp_path / "audited.kubeconfig").stat().st_mode & 0o077 == 0

@@ -169,7 +169,7 @@ async def test_address_in_use(tmp_path: Path) -> None:
         proxy_before(upstream.port, tmp_path) as proxy,
     ):
         serving = Serving(proxy.proxy.handler, None, report=lambda text: None)
-        with pytest.raises(ServingError, match="--bind-address 127.0.0.1 --secure-port"):
+        with pytest.raises(ServingError, match="cannot be used: Address already in use; choose"):
             await serving.start("127.0.0.1", upstream.port)
 
 

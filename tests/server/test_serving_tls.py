@@ -48,6 +48,20 @@ def test_refused(tmp_path: Path) -> None:
         )
 
 
+def test_refused_in_words(tmp_path: Path) -> None:
+    """C: of a wrong pair the line says what is wrong and how to mend it, without OpenSSL's code."""
+    certificate, key = pair(tmp_path)
+    _, other = pair(tmp_path, "other")
+    (tmp_path / "empty").touch()
+    with pytest.raises(ServingError, match="the key is not the certificate's; name ") as caught:
+        read_key_pair(certificate, other)
+    assert "_ssl.c" not in str(caught.value)
+    for paths in ((key, certificate), (str(tmp_path / "empty"), key), (certificate, certificate)):
+        with pytest.raises(ServingError, match="holds no PEM certificate, or ") as caught:
+            read_key_pair(*paths)
+        assert "_ssl.c" not in str(caught.value)
+
+
 def test_settings(tmp_path: Path) -> None:
     """T078: no tickets and no renegotiation; client certificates are asked for, never required."""
     read = read_key_pair(*pair(tmp_path))

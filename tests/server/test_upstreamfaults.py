@@ -57,6 +57,14 @@ def test_causes(error: Exception, cause: str, fix: str) -> None:
     assert "\n" not in fault.text
 
 
+def test_http_for_https() -> None:
+    """C: an http:// address whose server closes at once is told what is likely wrong."""
+    place = Place("http://10.0.0.1:6443", "kubeconfig k")
+    fault = fault_of(UpstreamClosedEarly("eof"), place)
+    assert fault.cause == "closed-early"
+    assert "write https:// for the server in kubeconfig k" in fault.text
+
+
 async def failure(
     host: str, port: int, context: ssl.SSLContext | None, name: str = ""
 ) -> UpstreamFault:
