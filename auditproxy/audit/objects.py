@@ -96,23 +96,61 @@ def request_object(
     """
     if not records_request(info) or not decoded:
         return NOTHING
+    coding = content_encoding
     try:
-        if content_encoding:
-            # kube-apiserver reads no content coding and answers 400; others may.
-            body = bodies.inflate(body, content_encoding, decoded_limit)
-        if info.verb == "patch":
-            return _patch(content_type, body, level, budget)
-        if not body and info.verb in ("delete", "deletecollection"):
-            return NOTHING
-        return _submitted(info, content_type, body, level, omit_managed_fields, types, budget)
-    except BudgetExceededError as error:
-        return _omitted(REQUEST_OBJECT_OMITTED, str(error))
+        if coding and body.startswith(bodies.GZIP):
+            # No language of the API begins so.
+            body, coding = bodies.inflate(body, coding, decoded_limit), ""
+        try:
+            return _requested(
+                info,
+                content_type,
+                body,
+                level,
+                omit_managed_fields,
+                types,
+                budget,
+                strict=bool(coding),
+            )
+        except BudgetExceededError:
+            raise
+        except SerializationError:
+            if not coding:
+                raise
+        # kube-apiserver reads no content coding: what it can read as it was sent is that, whatever
+        # the header says. Only the rest may be another server's, which unpacks it.
+        body = bodies.inflate(body, coding, decoded_limit)
+        return _requested(info, content_type, body, level, omit_managed_fields, types, budget)
     except SerializationError as error:
         return _omitted(REQUEST_OBJECT_OMITTED, str(error))
 
 
-def _patch(content_type: str, body: bytes, level: Level, budget: Budget | None) -> Recorded:
-    """A patch is recorded as sent if it is JSON; if not, kube-apiserver loses the event."""
+def _requested(
+    info: RequestInfo,
+    content_type: str,
+    body: bytes,
+    level: Level,
+    omit_managed_fields: bool,
+    types: Decoder,
+    budget: Budget | None,
+    *,
+    strict: bool = False,
+) -> Recorded:
+    """What a body without a content coding adds; ``strict``: a patch must be readable too."""
+    if info.verb == "patch":
+        return _patch(content_type, body, level, budget, strict=strict)
+    if not body and info.verb in ("delete", "deletecollection"):
+        return NOTHING
+    return _submitted(info, content_type, body, level, omit_managed_fields, types, budget)
+
+
+def _patch(
+    content_type: str, body: bytes, level: Level, budget: Budget | None, *, strict: bool
+) -> Recorded:
+    """A patch is recorded as sent if it is JSON; if not, kube-apiserver loses the event.
+
+    With ``strict`` what nobody can read raises SerializationError.
+    """
     if level < Level.REQUEST or content_type.partition(";")[0] not in PATCH_TYPES:
         return NOTHING
     try:
@@ -131,6 +169,8 @@ def _patch(content_type: str, body: bytes, level: Level, budget: Budget | None) 
             raise
         except SerializationError:
             pass
+    if strict:
+        raise SerializationError("the patch cannot be read")
     note = ((REQUEST_OBJECT_OMITTED, "the patch is not JSON: recorded as a string"),)
     text = json.encode(json.text_from_bytes(body))
     return Recorded(object=msgspec.Raw(text), annotations=note)
