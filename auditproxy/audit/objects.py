@@ -15,6 +15,7 @@ from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
 from auditproxy.apis.status import Status
 from auditproxy.audit import bodies, deleteoptions
+from auditproxy.audit.doubledmembers import REQUEST_OBJECT_DOUBLED, each_once
 from auditproxy.audit.submitted import CBOR, JSON, PROTOBUF, YAML, as_json
 from auditproxy.serializer import cbor, json, protobuf, yaml, yamlskim
 from auditproxy.serializer.budget import Budget, BudgetExceededError
@@ -190,23 +191,31 @@ def _submitted(
     if media_type not in OBJECT_TYPES:
         return NOTHING
     deleting = info.verb in ("delete", "deletecollection")
+    if deleting and level < Level.REQUEST:
+        return NOTHING
+    notes: tuple[tuple[str, str], ...] = ()
+    if media_type == JSON:
+        body, note = each_once(info, body, budget)
+        notes = ((REQUEST_OBJECT_DOUBLED, note),) if note else ()
     if level < Level.REQUEST:
-        return NOTHING if deleting else Recorded(metadata=_skimmed(media_type, body, budget))
+        return Recorded(metadata=_skimmed(media_type, body, budget), annotations=notes)
     if media_type == PROTOBUF:
         return _submitted_protobuf(body, deleting, omit_managed_fields, types, budget)
     members = bodies.members(as_json(media_type, body, budget), budget)
     if deleting:
-        return Recorded(object=deleteoptions.recorded(deleteoptions.from_members(members, budget)))
+        options = deleteoptions.recorded(deleteoptions.from_members(members, budget))
+        return Recorded(object=options, annotations=notes)
     metadata = bodies.metadata(members)
     if omit_managed_fields:
         bodies.drop_managed_fields(members)
     try:
         types.spell(members, budget)
     except BudgetExceededError as error:
-        return Recorded(metadata=metadata, annotations=((REQUEST_OBJECT_OMITTED, str(error)),))
+        omitted = (REQUEST_OBJECT_OMITTED, str(error))
+        return Recorded(metadata=metadata, annotations=(*notes, omitted))
     first = {key: members.pop(key) for key in ("kind", "apiVersion") if key in members}
     raw = json.compact(msgspec.json.encode({**first, **members}), depth_checked=True)
-    return Recorded(object=msgspec.Raw(raw), metadata=metadata)
+    return Recorded(object=msgspec.Raw(raw), metadata=metadata, annotations=notes)
 
 
 def _skimmed(media_type: str, body: bytes, budget: Budget | None) -> ObjectMetadata:
