@@ -16,7 +16,8 @@ from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import JSONError, SerializationError
 from auditproxy.serializer.protobuf import ObjectMeta as ObjectMetadata
 
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
+"""How every gzip body begins."""
 CODING_SHOWN = 40
 """Characters of an unknown content coding that are told."""
 MEMBERS_LIMIT = 64
@@ -102,7 +103,7 @@ def inflate(body: bytes, content_encoding: str, limit: int) -> bytes:
         raise SerializationError(f"content encoding {coding[:CODING_SHOWN]!r} is not decoded")
     allowed = unfolded_limit(len(body), limit)
     # Deflate is zlib's format (RFC 9110), but some senders leave its frame out.
-    framed = body.startswith(_GZIP) or zlib_header(body)
+    framed = body.startswith(GZIP) or zlib_header(body)
     window = zlib.MAX_WBITS | 32 if framed else -zlib.MAX_WBITS
     parts: list[bytes] = []
     rest, size = body, 0

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from auditproxy.apis.status import StatusDetails, go_quote
-from auditproxy.audit import submitted
+from auditproxy.audit import bodies, submitted
 from auditproxy.audit.queryoptions import list_options_refused, options_kind, options_refused
 from auditproxy.audit.refusal import Refusal
 from auditproxy.serializer.errors import SerializationError
@@ -162,7 +162,7 @@ def undecodable(refusal: Refusal) -> bool:
         )
     if verb not in ("create", "update"):
         return False
-    if refusal.content_encoding.strip().lower() not in ("", "identity"):
+    if _is_packed(refusal):
         # kube-apiserver unpacks no body: to its decoder a packed one is malformed.
         return True
     if message.startswith(_NO_SCALE):
@@ -187,6 +187,25 @@ def undecodable(refusal: Refusal) -> bool:
         return message.startswith(f"{go_quote(version)}{_CANNOT}", len(start))
     found = _VERSION.match(message, len(start))
     return found is not None and message.startswith(_CANNOT, found.end())
+
+
+def _is_packed(refusal: Refusal) -> bool:
+    """Whether a body has a content coding, and cannot be read without undoing it.
+
+    The header alone says nothing: kube-apiserver does not look at it.
+    """
+    body = refusal.body
+    if not body or refusal.content_encoding.strip().lower() in ("", "identity"):
+        return False
+    if body.startswith(bodies.GZIP):
+        return True
+    if len(body) > TYPE_LIMIT:
+        return False
+    try:
+        submitted.type_of(refusal.content_type, body)
+    except SerializationError:
+        return True
+    return False
 
 
 def _type_of(refusal: Refusal) -> tuple[str, str]:

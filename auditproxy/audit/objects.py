@@ -15,6 +15,7 @@ from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
 from auditproxy.apis.status import Status
 from auditproxy.audit import bodies, deleteoptions
+from auditproxy.audit.doubledmembers import REQUEST_OBJECT_DOUBLED, each_once
 from auditproxy.audit.submitted import CBOR, JSON, PROTOBUF, YAML, as_json
 from auditproxy.serializer import cbor, json, protobuf, yaml, yamlskim
 from auditproxy.serializer.budget import Budget, BudgetExceededError
@@ -96,23 +97,61 @@ def request_object(
     """
     if not records_request(info) or not decoded:
         return NOTHING
+    coding = content_encoding
     try:
-        if content_encoding:
-            # kube-apiserver reads no content coding and answers 400; others may.
-            body = bodies.inflate(body, content_encoding, decoded_limit)
-        if info.verb == "patch":
-            return _patch(content_type, body, level, budget)
-        if not body and info.verb in ("delete", "deletecollection"):
-            return NOTHING
-        return _submitted(info, content_type, body, level, omit_managed_fields, types, budget)
-    except BudgetExceededError as error:
-        return _omitted(REQUEST_OBJECT_OMITTED, str(error))
+        if coding and body.startswith(bodies.GZIP):
+            # No language of the API begins so.
+            body, coding = bodies.inflate(body, coding, decoded_limit), ""
+        try:
+            return _requested(
+                info,
+                content_type,
+                body,
+                level,
+                omit_managed_fields,
+                types,
+                budget,
+                strict=bool(coding),
+            )
+        except BudgetExceededError:
+            raise
+        except SerializationError:
+            if not coding:
+                raise
+        # kube-apiserver reads no content coding: what it can read as it was sent is that, whatever
+        # the header says. Only the rest may be another server's, which unpacks it.
+        body = bodies.inflate(body, coding, decoded_limit)
+        return _requested(info, content_type, body, level, omit_managed_fields, types, budget)
     except SerializationError as error:
         return _omitted(REQUEST_OBJECT_OMITTED, str(error))
 
 
-def _patch(content_type: str, body: bytes, level: Level, budget: Budget | None) -> Recorded:
-    """A patch is recorded as sent if it is JSON; if not, kube-apiserver loses the event."""
+def _requested(
+    info: RequestInfo,
+    content_type: str,
+    body: bytes,
+    level: Level,
+    omit_managed_fields: bool,
+    types: Decoder,
+    budget: Budget | None,
+    *,
+    strict: bool = False,
+) -> Recorded:
+    """What a body without a content coding adds; ``strict``: a patch must be readable too."""
+    if info.verb == "patch":
+        return _patch(content_type, body, level, budget, strict=strict)
+    if not body and info.verb in ("delete", "deletecollection"):
+        return NOTHING
+    return _submitted(info, content_type, body, level, omit_managed_fields, types, budget)
+
+
+def _patch(
+    content_type: str, body: bytes, level: Level, budget: Budget | None, *, strict: bool
+) -> Recorded:
+    """A patch is recorded as sent if it is JSON; if not, kube-apiserver loses the event.
+
+    With ``strict`` what nobody can read raises SerializationError.
+    """
     if level < Level.REQUEST or content_type.partition(";")[0] not in PATCH_TYPES:
         return NOTHING
     try:
@@ -131,6 +170,8 @@ def _patch(content_type: str, body: bytes, level: Level, budget: Budget | None) 
             raise
         except SerializationError:
             pass
+    if strict:
+        raise SerializationError("the patch cannot be read")
     note = ((REQUEST_OBJECT_OMITTED, "the patch is not JSON: recorded as a string"),)
     text = json.encode(json.text_from_bytes(body))
     return Recorded(object=msgspec.Raw(text), annotations=note)
@@ -150,13 +191,20 @@ def _submitted(
     if media_type not in OBJECT_TYPES:
         return NOTHING
     deleting = info.verb in ("delete", "deletecollection")
+    if deleting and level < Level.REQUEST:
+        return NOTHING
+    notes: tuple[tuple[str, str], ...] = ()
+    if media_type == JSON:
+        body, note = each_once(info, body, budget)
+        notes = ((REQUEST_OBJECT_DOUBLED, note),) if note else ()
     if level < Level.REQUEST:
-        return NOTHING if deleting else Recorded(metadata=_skimmed(media_type, body, budget))
+        return Recorded(metadata=_skimmed(media_type, body, budget), annotations=notes)
     if media_type == PROTOBUF:
         return _submitted_protobuf(body, deleting, omit_managed_fields, types, budget)
     members = bodies.members(as_json(media_type, body, budget), budget)
     if deleting:
-        return Recorded(object=deleteoptions.recorded(deleteoptions.from_members(members, budget)))
+        options = deleteoptions.recorded(deleteoptions.from_members(members, budget))
+        return Recorded(object=options, annotations=notes)
     metadata = bodies.metadata(members)
     if omit_managed_fields:
         bodies.drop_managed_fields(members)
@@ -169,10 +217,11 @@ def _submitted(
             resource="" if info.subresource else info.resource,
         )
     except BudgetExceededError as error:
-        return Recorded(metadata=metadata, annotations=((REQUEST_OBJECT_OMITTED, str(error)),))
+        omitted = (REQUEST_OBJECT_OMITTED, str(error))
+        return Recorded(metadata=metadata, annotations=(*notes, omitted))
     first = {key: members.pop(key) for key in ("kind", "apiVersion") if key in members}
     raw = json.compact(msgspec.json.encode({**first, **members}), depth_checked=True)
-    return Recorded(object=msgspec.Raw(raw), metadata=metadata)
+    return Recorded(object=msgspec.Raw(raw), metadata=metadata, annotations=notes)
 
 
 def _skimmed(media_type: str, body: bytes, budget: Budget | None) -> ObjectMetadata:

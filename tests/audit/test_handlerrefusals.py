@@ -156,6 +156,8 @@ def test_packed() -> None:
     assert not handlerrefusals.undecodable(
         refusal(400, None, body=packed, content_encoding="identity")
     )
+    # What is not packed was read, whatever the header says.
+    assert not handlerrefusals.undecodable(refusal(400, None, body=SECRET, content_encoding="gzip"))
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ def test_no_webhook_hides_a_body(
     [
         ("DELETE", f"{MAPS}/a", {"body": b"{bad"}),
         ("DELETE", f"{MAPS}?limit=x", {"body": b"{}"}),
-        ("POST", MAPS, {"content_encoding": "gzip"}),
+        ("POST", MAPS, {"content_encoding": "gzip", "body": gzip.compress(b"{}", mtime=0)}),
     ],
 )
 def test_a_webhook_has_seen_the_body(method: str, target: str, members: dict[str, Any]) -> None:

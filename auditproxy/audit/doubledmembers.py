@@ -1,0 +1,28 @@
+"""What is recorded of a request's body in which members stand twice."""
+
+from auditproxy.apis.attributes import RequestInfo
+from auditproxy.audit.handlerrefusals import BUILTIN_GROUPS
+from auditproxy.serializer import doubled
+from auditproxy.serializer.budget import Budget
+
+REQUEST_OBJECT_DOUBLED = "auditproxy.io/request-object-doubled-members"
+MERGED = "merged as kube-apiserver decodes them"
+LAST = "the last of each is shown"
+NOT_LOOKED_FOR = f"a body of so many values is not looked through: {LAST}"
+
+
+def each_once(info: RequestInfo, body: bytes, budget: Budget | None) -> tuple[bytes, str]:
+    """A JSON body as the server decodes it, and a note when that is not what everybody reads.
+
+    Objects that have a type are merged, custom resources keep the last of doubled members.
+    Raises the budget's error.
+    """
+    if doubled.is_countless(body):
+        return body, NOT_LOOKED_FOR
+    merged = doubled.merged(body, budget)
+    if merged is None:
+        return body, ""
+    deleting = info.verb in ("delete", "deletecollection")
+    if deleting or info.subresource == "scale" or info.api_group in BUILTIN_GROUPS:
+        return merged, MERGED
+    return body, LAST

@@ -1,0 +1,86 @@
+"""A body whose members stand twice shows in its event what the server made of it."""
+
+import json
+
+import pytest
+
+from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.audit import Level
+from auditproxy.audit.doubledmembers import LAST, MERGED, NOT_LOOKED_FOR, REQUEST_OBJECT_DOUBLED
+from auditproxy.audit.objects import Recorded, request_object
+from auditproxy.serializer.doubled import VALUES_LIMIT
+
+POD = (
+    b'{"kind":"Pod","apiVersion":"v1","metadata":{"name":"p"},'
+    b'"spec":{"hostPID":true,"containers":[{"name":"a","securityContext":{"privileged":true}}]},'
+    b'"spec":{"containers":[{"name":"a","image":"nice"}]},"metadata":{"labels":{"a":"b"}}}'
+)
+MERGED_POD = {
+    "kind": "Pod",
+    "apiVersion": "v1",
+    "metadata": {"name": "p", "labels": {"a": "b"}},
+    "spec": {
+        "hostPID": True,
+        "containers": [{"name": "a", "securityContext": {"privileged": True}, "image": "nice"}],
+    },
+}
+
+
+def request(
+    body: bytes, *, verb: str = "create", group: str = "", level: Level = Level.REQUEST
+) -> Recorded:
+    """What a JSON body adds."""
+    asked = RequestInfo(
+        is_resource_request=True, path="/", verb=verb, resource="pods", api_group=group
+    )
+    return request_object(asked, "application/json", body, level=level, omit_managed_fields=False)
+
+
+@pytest.mark.parametrize("verb", ["create", "update"])
+def test_objects_of_types(verb: str) -> None:
+    """A10: a privileged Pod is one in the log, too, when a second spec hides the first."""
+    recorded = request(POD, verb=verb)
+    assert recorded.object is not None
+    assert json.loads(bytes(recorded.object)) == MERGED_POD
+    assert recorded.metadata is not None
+    assert recorded.metadata.name == "p"
+    assert recorded.annotations == ((REQUEST_OBJECT_DOUBLED, MERGED),)
+
+
+def test_metadata_alone() -> None:
+    """A10: objectRef has the name that the object gets."""
+    recorded = request(POD, level=Level.METADATA)
+    assert recorded.metadata is not None
+    assert recorded.metadata.name == "p"
+    assert recorded.object is None
+
+
+def test_custom_resources() -> None:
+    """They are decoded into no type: the last of each counts, and the event says so."""
+    recorded = request(POD, group="acme.io")
+    assert recorded.object is not None
+    assert json.loads(bytes(recorded.object)) == json.loads(POD)
+    assert recorded.annotations == ((REQUEST_OBJECT_DOUBLED, LAST),)
+
+
+@pytest.mark.parametrize("group", ["", "acme.io"])
+def test_delete_options(group: str) -> None:
+    """They have a type, whatever is deleted."""
+    body = b'{"preconditions":{"uid":"u"},"preconditions":{"resourceVersion":"1"}}'
+    recorded = request(body, verb="delete", group=group)
+    assert recorded.object is not None
+    assert json.loads(bytes(recorded.object))["preconditions"] == {
+        "uid": "u",
+        "resourceVersion": "1",
+    }
+
+
+def test_too_many_values() -> None:
+    """What is not looked through says so: nobody hides something behind many values."""
+    many = b'{"kind":"Pod","spec":{"x":[%s]},"spec":{}}' % b",".join([b"1"] * (VALUES_LIMIT + 1))
+    assert request(many).annotations == ((REQUEST_OBJECT_DOUBLED, NOT_LOOKED_FOR),)
+
+
+def test_others() -> None:
+    """Without doubled members there is no note."""
+    assert request(b'{"kind":"Pod","spec":{"a":{},"b":{"a":1}}}').annotations == ()

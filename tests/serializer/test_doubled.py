@@ -1,0 +1,77 @@
+"""Members that stand twice, merged as Go's decoder merges them into types."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditproxy.serializer.budget import Budget, BudgetExceededError
+from auditproxy.serializer.doubled import VALUES_LIMIT, is_countless, merged
+
+
+@pytest.mark.parametrize(
+    ("sent", "decoded"),
+    [
+        ('{"a":1,"a":2}', '{"a":2}'),
+        ('{"s":{"x":1},"s":{"y":2}}', '{"s":{"x":1,"y":2}}'),
+        ('{"s":{"x":1},"s":null}', '{"s":{"x":1}}'),
+        ('{"s":null,"s":{"x":1}}', '{"s":{"x":1}}'),
+        ('{"s":{"x":{"y":1}},"s":{"x":{"z":1}},"s":{"x":{"y":3}}}', '{"s":{"x":{"y":3,"z":1}}}'),
+        ('{"c":[{"p":true},{"t":1}],"c":[{"n":"q"}]}', '{"c":[{"p":true,"n":"q"}]}'),
+        ('{"c":[{},{"t":1}],"c":[{}],"c":[{},{"i":2}]}', '{"c":[{},{"t":1,"i":2}]}'),
+        ('{"c":["x","y"],"c":["q"]}', '{"c":["q"]}'),
+        ('{"c":["x"],"c":[]}', '{"c":[]}'),
+        ('{"in":[{"a":{"b":1},"a":{"c":1.50}}]}', '{"in":[{"a":{"b":1,"c":1.50}}]}'),
+        ('{"\\u0061":{"x":1} , "a" : {"y":1}}', '{"a":{"x":1,"y":1}}'),
+        ('{"s":{"n":12345678901234567890123},"s":{}}', '{"s":{"n":12345678901234567890123}}'),
+        ('{"s":{"n":' + "9" * 5000 + '},"s":{}}', '{"s":{"n":' + "9" * 5000 + "}}"),
+    ],
+)
+def test_merged(sent: str, decoded: str) -> None:
+    """A10: what kube-apiserver 1.36 made of such bodies; numbers keep their spelling."""
+    found = merged(sent.encode())
+    assert found is not None
+    assert found.decode() == decoded
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+@given(_VALUES)
+def test_nothing_doubled(value: object) -> None:
+    """What has no doubled member is not touched."""
+    assert merged(json.dumps(value).encode()) is None
+
+
+@given(st.dictionaries(st.text(max_size=3), _VALUES, min_size=1, max_size=4), _VALUES)
+def test_each_doubled_member_is_found(members: dict[str, object], other: object) -> None:
+    """However deep it is and whatever is in it, and nothing of the first is lost but by a new value."""
+    inner = json.dumps(members)
+    name = json.dumps(next(iter(members)))
+    text = f'[{{"x":{inner[:-1]},{name}:{json.dumps(other)}}}}}]'
+    found = merged(text.encode())
+    assert found is not None
+    (item,) = json.loads(found)
+    assert item["x"].keys() == members.keys()
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes(raw: bytes) -> None:
+    """What is no JSON is left to its reader."""
+    found = merged(raw)
+    assert found is None or json.loads(found)
+
+
+def test_bounds() -> None:
+    """The budget is kept; more values than are read in one piece are told apart."""
+    with pytest.raises(BudgetExceededError):
+        merged(b'{"a":[%s]}' % b",".join([b'{"x":1}'] * 50), Budget(20))
+    assert is_countless(b"," * (VALUES_LIMIT + 1))
+    assert not is_countless(b"," * VALUES_LIMIT)
