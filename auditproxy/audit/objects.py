@@ -98,21 +98,13 @@ def request_object(
     if not records_request(info) or not decoded:
         return NOTHING
     coding = content_encoding
+    how = (level, omit_managed_fields, types, budget)
     try:
         if coding and body.startswith(bodies.GZIP):
             # No language of the API begins so.
             body, coding = bodies.inflate(body, coding, decoded_limit), ""
         try:
-            return _requested(
-                info,
-                content_type,
-                body,
-                level,
-                omit_managed_fields,
-                types,
-                budget,
-                strict=bool(coding),
-            )
+            return _requested(info, content_type, body, *how, strict=bool(coding))
         except BudgetExceededError:
             raise
         except SerializationError:
@@ -121,7 +113,7 @@ def request_object(
         # kube-apiserver reads no content coding: what it can read as it was sent is that, whatever
         # the header says. Only the rest may be another server's, which unpacks it.
         body = bodies.inflate(body, coding, decoded_limit)
-        return _requested(info, content_type, body, level, omit_managed_fields, types, budget)
+        return _requested(info, content_type, body, *how)
     except SerializationError as error:
         return _omitted(REQUEST_OBJECT_OMITTED, str(error))
 

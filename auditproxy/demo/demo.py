@@ -22,7 +22,7 @@ from auditproxy.demo.events import EventLog
 from auditproxy.demo.folder import FolderError, demo_folder
 from auditproxy.demo.pki import create_client, create_pki
 from auditproxy.demo.requests import drive
-from auditproxy.demo.screen import Screen, ScreenGoneError, screen_for
+from auditproxy.demo.screen import JsonScreen, PlainScreen, Screen, ScreenGoneError
 
 ADMIN, VIEWER = "admin", "viewer"
 VIEWER_TOKEN = "demo-viewer-token"  # noqa: S105 - it opens nothing but the demo
@@ -233,3 +233,17 @@ def write_kubeconfig(path: Path, pki: Path, port: int, users: dict[str, str]) ->
         ),
         encoding="utf-8",
     )
+
+
+def screen_for(out: TextIO, err: TextIO, *, raw_json: bool, pinned: bool) -> Screen:
+    """The screen that fits ``out``; ``pinned`` keeps the commands to try in sight."""
+    if raw_json:
+        return JsonScreen(out, err)
+    if out.isatty() and os.environ.get("TERM", "") not in ("", "dumb"):
+        try:
+            from auditproxy.demo.terminalscreen import TerminalScreen
+        except ImportError:
+            # Without the extra "demo" the same rows come without colour.
+            return PlainScreen(out)
+        return TerminalScreen(out, pinned=pinned)
+    return PlainScreen(out)

@@ -60,20 +60,6 @@ class Screen(Protocol):
         """Show one line of the demo's own, after all events so far."""
 
 
-def screen_for(out: TextIO, err: TextIO, *, raw_json: bool, pinned: bool) -> Screen:
-    """The screen that fits ``out``; ``pinned`` keeps the commands to try in sight."""
-    if raw_json:
-        return JsonScreen(out, err)
-    if out.isatty() and os.environ.get("TERM", "") not in ("", "dumb"):
-        try:
-            from auditproxy.demo.terminalscreen import TerminalScreen
-        except ImportError:
-            # Without the extra "demo" the same rows come without colour.
-            return PlainScreen(out)
-        return TerminalScreen(out, pinned=pinned)
-    return PlainScreen(out)
-
-
 @contextmanager
 def gone_is_told() -> Iterator[None]:
     """Any failure to write means that the screen is gone."""

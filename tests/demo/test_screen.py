@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from auditproxy.demo.demo import screen_for
 from auditproxy.demo.screen import (
     COMMANDS,
     DEFAULT_WIDTH,
@@ -15,7 +16,6 @@ from auditproxy.demo.screen import (
     PlainScreen,
     ScreenGoneError,
     instructions,
-    screen_for,
     width_of,
 )
 
