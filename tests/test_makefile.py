@@ -100,7 +100,7 @@ def test_the_demo_installs_only_what_it_needs() -> None:
     assert "-e '.[fast,demo,test]'" in test
     assert "touch no-such-folder/.installed no-such-folder/.demo-installed" in test
     for needed in (demo, test):
-        assert needed.index("tools/python.sh") < needed.index("pip install")
+        assert needed.index("tools/python.sh") < needed.index("tools/pip.sh")
 
 
 def test_make_test_says_what_it_leaves_out() -> None:
@@ -121,3 +121,29 @@ def test_requirements_are_those_of_the_project() -> None:
     assert names[-1] == "rich"
     assert {"aiohttp", "kubernetes", "pyyaml"} < set(names)
     assert not {"pytest", "mypy", "hypothesis", "uvloop"} & set(names)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_pip_of_an_environment(tmp_path: Path, own: bool) -> None:
+    """D: an environment without a pip of its own is served by the Python that made it."""
+    folder = tmp_path / "venv"
+    (folder / "bin").mkdir(parents=True)
+    maker = tmp_path / "maker"
+    (folder / "pyvenv.cfg").write_text(f"home = /nowhere\nexecutable = {maker}\n")
+    for path, text in (
+        (folder / "bin" / "python", f'[ "$1" = -c ] && exit {0 if own else 1}; echo own "$@"'),
+        (maker, 'echo maker "$@"'),
+    ):
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+    python = str(folder / "bin" / "python")
+    done = subprocess.run(
+        [str(ROOT / "tools" / "pip.sh"), python, "install", "x y"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stdout.strip() == (
+        "own -m pip install x y" if own else f"maker -m pip --python {python} install x y"
+    )
