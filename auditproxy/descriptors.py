@@ -27,6 +27,10 @@ SHARE = 8
 """Which part of the limit a webhook, or whatever else, may have at most."""
 
 
+MANY = 1000
+"""Connections with which a proxy serves well; fewer are worth a warning."""
+
+
 class DescriptorError(Exception):
     """Nothing is left for clients; the text says what to raise."""
 

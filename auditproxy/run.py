@@ -293,7 +293,8 @@ async def _serve(options: Options, lines: OperatorLines) -> int:
     try:
         fitted = descriptors.fit(options)
         if fitted.note:
-            operatorlog.warn(fitted.note)
+            few = fitted.options.serving.max_connections < descriptors.MANY
+            (operatorlog.warn if few else operatorlog.info)(fitted.note)
         options = fitted.options
         proxy = await build(options, tls=True)
         if options.upstream.required:

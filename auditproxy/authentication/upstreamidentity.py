@@ -85,7 +85,8 @@ def passthrough_headers(identity: Identity, wanted: UserInfo | None = None) -> R
         authorization: RawHeaders = ()
     elif not identity.token:
         raise UnforwardableIdentityError(
-            f"a client known by {identity.method} has no bearer token to pass through"
+            f"a client known by {identity.method} has no bearer token to pass through; "
+            "log in with a token"
         )
     elif not sendable(identity.token):
         raise UnforwardableIdentityError("the bearer token cannot stand in a header")
