@@ -8,7 +8,7 @@ from auditproxy.serializer.budget import Budget
 REQUEST_OBJECT_DOUBLED = "auditproxy.io/request-object-doubled-members"
 MERGED = "merged as kube-apiserver decodes them"
 LAST = "the last of each is shown"
-NOT_LOOKED_FOR = f"a body of so many values is not looked through: {LAST}"
+TOO_MANY = f"too many values to merge: {LAST}"
 
 
 def each_once(info: RequestInfo, body: bytes, budget: Budget | None) -> tuple[bytes, str]:
@@ -17,12 +17,9 @@ def each_once(info: RequestInfo, body: bytes, budget: Budget | None) -> tuple[by
     Objects that have a type are merged, custom resources keep the last of doubled members.
     Raises the budget's error.
     """
-    if doubled.is_countless(body):
-        return body, NOT_LOOKED_FOR
-    merged = doubled.merged(body, budget)
-    if merged is None:
+    if not doubled.is_doubled(body, budget):
         return body, ""
     deleting = info.verb in ("delete", "deletecollection")
     if deleting or info.subresource == "scale" or info.api_group in BUILTIN_GROUPS:
-        return merged, MERGED
+        return (body, TOO_MANY) if doubled.is_countless(body) else (doubled.merged(body), MERGED)
     return body, LAST

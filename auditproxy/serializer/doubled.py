@@ -6,22 +6,26 @@ that were there, and null changes nothing. So a Pod may be privileged by a ``spe
 that stands before the one which everybody sees.
 """
 
+import re
 from json import JSONDecodeError, JSONDecoder
 from typing import Any
 
 import msgspec
 
 from auditproxy.serializer import json
-from auditproxy.serializer.budget import Budget
+from auditproxy.serializer.budget import CHECKED, Budget
+from auditproxy.serializer.errors import JSONError
 
-VALUES_LIMIT = 250_000
-"""Commas of a body that is looked at; it is read in one piece, and nothing else runs meanwhile."""
+VALUES_LIMIT = 10_000
+"""Values of a text that is merged; it is read in one piece, and nothing else runs meanwhile."""
+
+_TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_NAME_OR_BRACE = re.compile(
+    rb'(?:[^"{}]++|' + _TEXT + rb"(?!\s*+:)){0,256}+(?:(" + _TEXT + rb")\s*+:|([{}])|)", re.DOTALL
+)
+"""The next name or brace, or only some of the values before it: other threads get their turn."""
 
 Pairs = list[tuple[str, Any]]
-
-
-class _FoundError(Exception):
-    """A member stands twice."""
 
 
 class _Items(list[Any]):
@@ -30,50 +34,92 @@ class _Items(list[Any]):
     beyond: tuple[Any, ...] = ()
 
 
+class _DoubledError(Exception):
+    """A member stands twice."""
+
+
+def _look(pairs: Pairs) -> None:
+    if len(dict(pairs)) != len(pairs):
+        raise _DoubledError
+
+
+_LOOKING = JSONDecoder(object_pairs_hook=_look, parse_int=len, parse_float=len)
+
+
+def is_doubled(raw: bytes, budget: Budget | None = None) -> bool:
+    """Whether a member of some object in a JSON text stands twice, as Go reads its name.
+
+    Makes nothing of the values. Of what is no JSON it may say anything. Raises the
+    budget's error for a text that takes too long.
+    """
+    if not is_countless(raw):
+        # Ten times faster, but in one piece.
+        try:
+            _LOOKING.decode(json.normalize(raw).decode())
+        except _DoubledError:
+            return True
+        except (JSONDecodeError, RecursionError):
+            pass
+        return False
+    open_objects: list[set[bytes | str]] = []
+    names: set[bytes | str] = set()
+    left = CHECKED
+    for found in _NAME_OR_BRACE.finditer(raw):
+        name: bytes | str | None = found[1]
+        if name is not None:
+            if b"\\" in found[1] or not found[1].isascii():
+                name = _spelled(found[1])
+            if name in names:
+                return True
+            names.add(name)
+        elif found[2] == b"{":
+            open_objects.append(names)
+            names = set()
+        elif found[2] and open_objects:
+            names = open_objects.pop()
+        left -= 1
+        if not left:
+            left = CHECKED
+            if budget is not None:
+                budget.check()
+    return False
+
+
 def is_countless(raw: bytes) -> bool:
-    """Whether a text has more values than are looked at."""
-    return raw.count(b",") > VALUES_LIMIT
+    """Whether a text has more values than are merged."""
+    return raw.count(b",") + raw.count(b"{") + raw.count(b"[") > VALUES_LIMIT
 
 
-def merged(raw: bytes, budget: Budget | None = None) -> bytes | None:
-    """The text with doubled members merged as Go merges them; None when no member is doubled.
+def merged(raw: bytes) -> bytes:
+    """The text with doubled members merged as Go merges them.
 
     Where Go's types decide, more is kept: values of maps are merged like fields, null
-    clears nothing. Texts are spelled anew, numbers are not. What is no JSON has no doubled
-    members. Raises JSONError for a text nested too deeply, and the budget's error.
+    clears nothing. Texts are spelled anew, numbers are not; what is no JSON stays as
+    it is. Raises JSONError for a text nested too deeply.
     """
     json.check_depth(raw)
-    text = raw.decode("utf-8", "replace")
-
-    def look(pairs: Pairs) -> None:
-        if len(dict(pairs)) != len(pairs):
-            raise _FoundError
-        if budget is not None:
-            budget.spend(len(pairs))
-
-    try:
-        JSONDecoder(object_pairs_hook=look, parse_int=len, parse_float=len).decode(text)
-    except JSONDecodeError:
-        return None
-    except _FoundError:
-        pass
-    else:
-        return None
 
     def merge(pairs: Pairs) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, value in pairs:
             found[name] = _into(found[name], value) if name in found else value
-        if budget is not None:
-            budget.spend(len(pairs))
         return found
 
     decoder = JSONDecoder(object_pairs_hook=merge, parse_int=_number, parse_float=_number)
     try:
         value = decoder.decode(json.normalize(raw).decode())
     except JSONDecodeError:
-        return None
+        return raw
     return json.encode(value)
+
+
+def _spelled(name: bytes) -> bytes | str:
+    """A name as Go reads it, where its bytes alone do not tell; plain ones stay bytes."""
+    try:
+        text = json.decode(name)
+    except JSONError:
+        return name
+    return json.encode(text) if text.isascii() else text
 
 
 def _number(text: str) -> msgspec.Raw:

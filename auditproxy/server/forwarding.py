@@ -201,7 +201,8 @@ def relay_for(exchange: Exchange) -> ResponseRelay:
     http_1_0 = exchange.request.version.minor == 0
 
     def on_refusal(head: ResponseHead) -> None:
-        exchange.services.watch.refused(exchange.user, exchange.info, head)
+        upgrade = upgrade_token(exchange.headers) is not None
+        exchange.services.watch.refused(exchange.user, exchange.info, head, upgrade=upgrade)
 
     def headers_for(head: ResponseHead) -> RawHeaders:
         headers = response_headers(head.headers, audit_id=exchange.context.audit_id)

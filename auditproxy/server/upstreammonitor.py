@@ -40,8 +40,10 @@ class UpstreamWatch(Protocol):
     def failed(self, error: Exception) -> None:
         """A request got no whole answer, or our credential for it could not be had."""
 
-    def refused(self, user: UserInfo, info: RequestInfo, head: ResponseHead) -> None:
-        """A request of ``user`` was answered 401 or 403.
+    def refused(
+        self, user: UserInfo, info: RequestInfo, head: ResponseHead, *, upgrade: bool = False
+    ) -> None:
+        """A request of ``user`` was answered 401 or 403; ``upgrade``: it asked for an upgrade.
 
         Raises UpstreamCredentialRefused where that is certainly about us, not about the client.
         """
@@ -153,14 +155,19 @@ class UpstreamMonitor:
         if self.is_ready:
             self.wake()
 
-    def refused(self, user: UserInfo, info: RequestInfo, head: ResponseHead) -> None:
+    def refused(
+        self, user: UserInfo, info: RequestInfo, head: ResponseHead, *, upgrade: bool = False
+    ) -> None:
         """Find out whether a 401 or 403 is about us; raises UpstreamCredentialRefused."""
         questions = self._questions()
         if questions.identity == "passthrough":
             return
         admitted = any(name.lower() == ADMITTED for name, _ in head.headers)
+        # What an aggregated server answers to an upgrade is passed on as it is, headers and all
+        # (apimachinery util/proxy/upgradeaware.go): nothing on it is the API server's own.
+        shown = not upgrade and self._shows_admission(info)
         if head.status == 401:
-            if self._refuses_us() or (not admitted and self._shows_admission(info)):
+            if self._refuses_us() or (not admitted and shown):
                 raise UpstreamCredentialRefused("401 for our own credential")
             if not admitted:
                 self.wake()
@@ -171,12 +178,7 @@ class UpstreamMonitor:
                 "they are system:anonymous; for clients with a certificate give --client-ca-file, "
                 "for other tokens see the Authentication flags"
             )
-        elif (
-            questions.identity == "impersonate"
-            and not admitted
-            and self._marks
-            and self._shows_admission(info)
-        ):
+        elif questions.identity == "impersonate" and not admitted and self._marks and shown:
             self._tell(
                 UpstreamFault(
                     "impersonation-refused",
@@ -213,5 +215,7 @@ class Unwatched:
     def failed(self, error: Exception) -> None:
         """Nothing is counted."""
 
-    def refused(self, user: UserInfo, info: RequestInfo, head: ResponseHead) -> None:
+    def refused(
+        self, user: UserInfo, info: RequestInfo, head: ResponseHead, *, upgrade: bool = False
+    ) -> None:
         """Every refusal is the client's."""

@@ -6,7 +6,7 @@ import pytest
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
-from auditproxy.audit.doubledmembers import LAST, MERGED, NOT_LOOKED_FOR, REQUEST_OBJECT_DOUBLED
+from auditproxy.audit.doubledmembers import LAST, MERGED, REQUEST_OBJECT_DOUBLED, TOO_MANY
 from auditproxy.audit.objects import Recorded, request_object
 from auditproxy.serializer.doubled import VALUES_LIMIT
 
@@ -76,9 +76,9 @@ def test_delete_options(group: str) -> None:
 
 
 def test_too_many_values() -> None:
-    """What is not looked through says so: nobody hides something behind many values."""
+    """What is not merged says so: nobody hides something behind many values."""
     many = b'{"kind":"Pod","spec":{"x":[%s]},"spec":{}}' % b",".join([b"1"] * (VALUES_LIMIT + 1))
-    assert request(many).annotations == ((REQUEST_OBJECT_DOUBLED, NOT_LOOKED_FOR),)
+    assert request(many).annotations == ((REQUEST_OBJECT_DOUBLED, TOO_MANY),)
 
 
 def test_others() -> None:

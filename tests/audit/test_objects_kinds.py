@@ -158,7 +158,7 @@ def test_patches(content_type: str, body: bytes, encoding: str, noted: bool) -> 
     ],
 )
 def test_json_as_sent(body: bytes, expected: bytes) -> None:
-    """T222 T223: numbers and escapes keep their spelling; of a doubled name the last counts, as in Go."""
+    """T222 T223: numbers and escapes keep their spelling; of doubled names the last counts."""
     assert raw(request("create", body)).encode() == expected
 
 

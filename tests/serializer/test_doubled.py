@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditproxy.serializer.budget import Budget, BudgetExceededError
-from auditproxy.serializer.doubled import VALUES_LIMIT, is_countless, merged
+from auditproxy.serializer.budget import CHECKED, Budget, BudgetExceededError
+from auditproxy.serializer.doubled import VALUES_LIMIT, is_countless, is_doubled, merged
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,8 @@ from auditproxy.serializer.doubled import VALUES_LIMIT, is_countless, merged
 )
 def test_merged(sent: str, decoded: str) -> None:
     """A10: what kube-apiserver 1.36 made of such bodies; numbers keep their spelling."""
-    found = merged(sent.encode())
-    assert found is not None
-    assert found.decode() == decoded
+    assert is_doubled(sent.encode())
+    assert merged(sent.encode()).decode() == decoded
 
 
 _VALUES = st.recursive(
@@ -44,10 +43,13 @@ _VALUES = st.recursive(
 )
 
 
-@given(_VALUES)
-def test_nothing_doubled(value: object) -> None:
+@given(_VALUES, st.booleans())
+def test_nothing_doubled(value: object, many: bool) -> None:
     """What has no doubled member is not touched."""
-    assert merged(json.dumps(value).encode()) is None
+    if many:
+        value = [[0] * VALUES_LIMIT, value]
+    assert not is_doubled(json.dumps(value).encode())
+    assert not is_doubled(json.dumps(value, ensure_ascii=False, indent=1).encode())
 
 
 @given(st.dictionaries(st.text(max_size=3), _VALUES, min_size=1, max_size=4), _VALUES)
@@ -56,22 +58,41 @@ def test_each_doubled_member_is_found(members: dict[str, object], other: object)
     inner = json.dumps(members)
     name = json.dumps(next(iter(members)))
     text = f'[{{"x":{inner[:-1]},{name}:{json.dumps(other)}}}}}]'
-    found = merged(text.encode())
-    assert found is not None
-    (item,) = json.loads(found)
+    assert is_doubled(text.encode())
+    (item,) = json.loads(merged(text.encode()))
     assert item["x"].keys() == members.keys()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        (b"a", rb"\u0061"),
+        (b"a/b", rb"a\/b"),
+        (b"\xc3\xa4", rb"\u00e4"),
+        # Go reads each of these as U+FFFD.
+        (b"a\xff", b"a\xfe"),
+        (rb"\ud800", rb"\udfff"),
+    ],
+)
+def test_names_that_are_one(names: tuple[bytes, bytes]) -> None:
+    """However a name is spelled, it is the same member, in a text of few values and of many."""
+    for before in (b"", b"1," * (VALUES_LIMIT + 1), b'{"x":[]},' * VALUES_LIMIT):
+        assert is_doubled(b'[%b{"%b":{},"%b" :1}]' % (before, *names))
+        assert not is_doubled(b'[%b{"%b":{"%b":1}}]' % (before, *names))
+        assert not is_doubled(b'[%b{"%b":1},{"%b":1}]' % (before, *names))
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes(raw: bytes) -> None:
     """What is no JSON is left to its reader."""
-    found = merged(raw)
-    assert found is None or json.loads(found)
+    is_doubled(raw)
+    assert merged(raw) == raw or json.loads(merged(raw)) is not None
 
 
 def test_bounds() -> None:
-    """The budget is kept; more values than are read in one piece are told apart."""
+    """The budget's time is kept; a text of many values is told apart."""
+    stopped = Budget(1, stopped=lambda: True)
     with pytest.raises(BudgetExceededError):
-        merged(b'{"a":[%s]}' % b",".join([b'{"x":1}'] * 50), Budget(20))
+        is_doubled(b"[%s]" % b",".join([b'{"x":1}'] * max(CHECKED, VALUES_LIMIT)), stopped)
     assert is_countless(b"," * (VALUES_LIMIT + 1))
     assert not is_countless(b"," * VALUES_LIMIT)

@@ -235,6 +235,16 @@ async def test_whose_fault_a_401_is(
         with_monitor.monitor.refused(ALICE, info, head(401, admitted=admitted))
 
 
+@pytest.mark.parametrize("code", [401, 403])
+async def test_refused_upgrades(code: int) -> None:
+    """C2: what an aggregated server answers to an upgrade comes without the header, and is not about us."""
+    with_monitor = watched(Script([GOOD]))
+    await with_monitor.monitor.ask()
+    with_monitor.monitor.refused(ALICE, PODS, head(code, admitted=False), upgrade=True)
+    assert not with_monitor.count("credential-refused")
+    assert not with_monitor.count("impersonation-refused")
+
+
 async def test_refused_impersonation() -> None:
     """C2: a 403 before admission is for our impersonation; one after it is about the client."""
     with_monitor = watched(Script([GOOD]))
