@@ -208,7 +208,7 @@ class Oracle:
         found = [
             (name, value)
             for name, value in request.headers
-            if name.replace(b"_", b"-").startswith((b"impersonate", b"x-remote"))
+            if name.replace(b"_", b"-").startswith((b"impersonate-", b"x-remote-"))
         ]
         if sorted(found) != sorted(expected):
             self.found("identity", (request, event))
