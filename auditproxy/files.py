@@ -9,7 +9,7 @@ from pathlib import Path
 from auditproxy.apis.audit import Policy
 from auditproxy.audit.builtin import BUILTIN_POLICY
 from auditproxy.audit.objects import BUILTIN_TYPES
-from auditproxy.audit.policy import PolicyError, load_policy
+from auditproxy.audit.policy import LENIENT, PolicyError, load_policy
 from auditproxy.audit.policy_advice import advice, spelling
 from auditproxy.audit.redact import Redactor
 from auditproxy.authentication.publickeys import PublicKey, PublicKeyError, read_public_keys
@@ -139,7 +139,7 @@ def read_files(options: Options) -> Files:
         trusted,
         captures,
         audit_webhook,
-        (*misspelt, *warnings),
+        (*(f"{fault}; falling back to lenient decoding" for fault in misspelt), *warnings),
         tuple(misspelt),
     )
 
@@ -228,7 +228,9 @@ def read_policy(
     except PolicyError as error:
         faults.append(f"loading audit policy file: {error}")
         return None
-    misspelt += (f"--audit-policy-file {path}: {spelling(text)}" for text in not_strict)
+    misspelt += (
+        f"--audit-policy-file {path}: {spelling(text.removeprefix(LENIENT))}" for text in not_strict
+    )
     notes += advice(policy, strict=is_strict(options))
     return policy
 

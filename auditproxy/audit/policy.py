@@ -32,6 +32,9 @@ __all__ = [
 
 _LEVELS = {word: level for level, word in LEVEL_WORDS.items()}
 
+LENIENT = "Audit policy contains errors, falling back to lenient decoding: "
+"""kube-apiserver's words before what strict decoding would refuse (audit/policy/reader.go)."""
+
 
 def load_policy(text: bytes, path: str = "") -> tuple[Policy, tuple[str, ...]]:
     """The policy in a file's text, JSON or YAML, and kube-apiserver's warnings about it.
@@ -73,10 +76,7 @@ def _load(text: bytes) -> tuple[Policy, tuple[str, ...]]:
     )
     if not strict_errors:
         return policy, ()
-    warning = (
-        "Audit policy contains errors, falling back to lenient decoding:"
-        f" strict decoding error: {', '.join(map(_plain, strict_errors))}"
-    )
+    warning = f"{LENIENT}strict decoding error: {', '.join(map(_plain, strict_errors))}"
     return policy, (warning,)
 
 
