@@ -13,6 +13,7 @@ KNOWN: tuple[tuple[str, str, str], ...] = (
     (r"responseStatus: only its code is known", r"(get|list|watch|head)\b.*", "| HEAD |"),
     (r"responseObject: only auditproxy has one", r"(get|list|head)\b.* 405", "| HEAD |"),
     (r"responseStatus\.details\+,message\+,reason\+,status\+", r"(get|list|head)\b.* 405", "| HEAD |"),
+    (r"annotations\[auditproxy.io/request-object-doubled-members\] only in auditproxy", r".*", "members that stand twice in a JSON body of a built-in type"),
     (r"annotations\[authorization.k8s.io/reason\]", r".*", "the reason of an allow where several RBAC bindings allow"),
     (r"annotations\[k8s.io/deprecated\] only in kube-apiserver", r".*", "a deprecated version of a custom resource whose warning is the author's own"),
     (r"requestObject: only auditproxy has one", r"(patch|update)/(status|scale) 404", "`status` or `scale` of a custom resource that has it not"),
