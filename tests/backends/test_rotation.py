@@ -1,5 +1,6 @@
 """The rotating file: names, limits, old files, torn lines, and files that vanish."""
 
+import contextlib
 import datetime
 import errno
 import os
@@ -291,6 +292,16 @@ def listing(path: Path) -> list[tuple[int, Path]]:
             return found
 
 
+def opened(path: Path, inode: int) -> BinaryIO:
+    """The file of an inode, whatever it is called at the moment: it may be renamed between two steps."""
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            source = dict(listing(path))[inode].open("rb")
+            if os.fstat(source.fileno()).st_ino == inode:
+                return source
+            source.close()
+
+
 def follow(path: Path, first: BinaryIO, written: threading.Event) -> list[bytes]:
     """Every line from ``first`` on, across renames, as log shippers read them."""
     source = first
@@ -305,12 +316,7 @@ def follow(path: Path, first: BinaryIO, written: threading.Event) -> list[bytes]
             # Renamed: nothing more is written to it, but it may have been since it was read.
             data += source.read()
             source.close()
-            source = order[here + 1][1].open("rb")
-            if os.fstat(source.fileno()).st_ino != order[here + 1][0]:
-                # It was rotated meanwhile and has another name now.
-                source.close()
-                names_now = dict(listing(path))
-                source = names_now[order[here + 1][0]].open("rb")
+            source = opened(path, order[here + 1][0])
         elif done:
             source.close()
             return data.splitlines()
