@@ -18,23 +18,23 @@ from typing import Any, Protocol
 
 from auditproxy import __version__
 from auditproxy.apis.status import go_quote
-from auditproxy.certs_command import EXAMPLES as CERTS_EXAMPLES
-from auditproxy.certs_command import FLAGS as CERTS_FLAGS
-from auditproxy.certs_command import CertsError, make_certs
-from auditproxy.configuration import load_configuration
+from auditproxy.app.standardstreams import nobody_reads, one_line, refusal
+from auditproxy.commands.certs import EXAMPLES as CERTS_EXAMPLES
+from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
+from auditproxy.commands.certs import CertsError, make_certs
+from auditproxy.commands.kubeconfig import EXAMPLES as KUBECONFIG_EXAMPLES
+from auditproxy.commands.kubeconfig import FLAGS as KUBECONFIG_FLAGS
+from auditproxy.commands.kubeconfig import KubeconfigError, make_kubeconfig
 from auditproxy.flags.command import Command
 from auditproxy.flags.completion import SHELLS, completion
+from auditproxy.flags.configfile import load_configuration
 from auditproxy.flags.help import command_help, overview
 from auditproxy.flags.pflag import BOOL, HELP, STRING, Flag, Parsed, closest, parse
 from auditproxy.flags.serve import COMMON as SERVE_COMMON
 from auditproxy.flags.serve import EXAMPLES as SERVE_EXAMPLES
 from auditproxy.flags.serve import FLAGS as SERVE_FLAGS
 from auditproxy.flags.serve import files_only, options_from
-from auditproxy.kubeconfig_command import EXAMPLES as KUBECONFIG_EXAMPLES
-from auditproxy.kubeconfig_command import FLAGS as KUBECONFIG_FLAGS
-from auditproxy.kubeconfig_command import KubeconfigError, make_kubeconfig
 from auditproxy.options import Options, validate
-from auditproxy.standardstreams import nobody_reads, one_line, refusal
 
 OK = 0
 FAILURE = 1
@@ -56,10 +56,10 @@ DEMO_FLAGS = (
 
 
 class Runner(Protocol):
-    """What ``serve`` needs of run.py; the module itself is one, tests bring their own."""
+    """What ``serve`` needs of app/proxy.py; the module itself is one, tests bring their own."""
 
     @property
-    def StartError(self) -> type[Exception]:  # noqa: N802 run.py has a class of this name
+    def StartError(self) -> type[Exception]:  # noqa: N802 app/proxy.py has a class of this name
         """What ``serve`` raises when the proxy cannot start; it has ``faults``."""
 
     def check(self, options: Options, *, strict: bool = False) -> tuple[str, ...]:
@@ -138,7 +138,7 @@ def main(
 ) -> int:
     """Run the command line ``argv``, None for the process's own; the exit code.
 
-    ``load_runner`` replaces run.py in tests.
+    ``load_runner`` replaces app/proxy.py in tests.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     known = commands(load_runner or _load_runner)
@@ -204,8 +204,8 @@ def _serve(parsed: Parsed, load_runner: Callable[[], Runner]) -> int:
 def _demo(parsed: Parsed) -> int:
     if parsed.faults:
         return _refuse(parsed.faults)
-    from auditproxy import run
-    from auditproxy.demo.demo import DemoError, run_demo
+    from auditproxy.app import proxy as run
+    from auditproxy.commands.demo.command import DemoError, run_demo
 
     directory = parsed.values.get("dir", "")
     try:
@@ -227,7 +227,7 @@ def _demo(parsed: Parsed) -> int:
 def _certs(parsed: Parsed) -> int:
     if parsed.faults:
         return _refuse(parsed.faults)
-    from auditproxy.demo.pki import PkiError
+    from auditproxy.tls.pki import PkiError
 
     try:
         return _print(make_certs(parsed.values))
@@ -276,7 +276,7 @@ def _version(parsed: Parsed) -> int:
 
 
 def _load_runner() -> Runner:
-    from auditproxy import run
+    from auditproxy.app import proxy as run
 
     return run
 

@@ -1,8 +1,21 @@
-"""Settings of every test."""
+"""Settings of every test, and the event loops it runs on: see tests/fakes/loops.py."""
 
+import asyncio
+from collections.abc import Callable
+
+import pytest
 from hypothesis import settings
+
+from tests.fakes.loops import loop_factories
 
 # How long one example takes is the machine's mood; what must not take long is measured by counts
 # or has a test of its own.
 settings.register_profile("auditproxy", deadline=None)
 settings.load_profile("auditproxy")
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Both loops for a module that asks for them, asyncio's otherwise."""
+    return loop_factories(item)

@@ -17,13 +17,13 @@ from auditproxy.options import Options
 
 
 class CannotStartError(Exception):
-    """What the fake raises in place of run.py's error."""
+    """What the fake raises in place of app/proxy.py's error."""
 
     faults = ("the port is taken", "the disk is full")
 
 
 class FakeRunner:
-    """Stands for run.py: remembers what it is asked, opens nothing."""
+    """Stands for app/proxy.py: remembers what it is asked, opens nothing."""
 
     StartError = CannotStartError
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.audit.metrics import Metrics
+from auditproxy.metrics.registry import Metrics
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(

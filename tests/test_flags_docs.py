@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from auditproxy.certs_command import FLAGS as CERTS_FLAGS
 from auditproxy.cli import DEMO_FLAGS
-from auditproxy.configuration import parse_configuration
+from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
+from auditproxy.commands.kubeconfig import FLAGS as KUBECONFIG_FLAGS
+from auditproxy.flags.configfile import parse_configuration
 from auditproxy.flags.pflag import Flag, parse
 from auditproxy.flags.serve import FLAGS, SETTINGS, options_from
-from auditproxy.kubeconfig_command import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.options import validate
 from tests.documents import DOCUMENTS, ROOT
 

@@ -18,20 +18,21 @@ WITHOUT_A_TEST_FILE = {
     "audit/backend.py",
     "audit/captured.py",
     "server/services.py",
+    "sockets/flow.py",
     # The REST side of the embedded API server is one thing, asked over HTTP in
-    # tests/demo/test_apiserver.py and by real kubectl in test_kubectl.py.
-    "demo/answers.py",
-    "demo/authorizer.py",
-    "demo/bodies.py",
-    "demo/defaults.py",
-    "demo/discovery.py",
-    "demo/kinds.py",
-    "demo/reads.py",
-    "demo/resources.py",
-    "demo/reviews.py",
-    "demo/scale.py",
-    "demo/seed.py",
-    "demo/writes.py",
+    # tests/embedded/test_apiserver.py and by real kubectl in test_kubectl.py.
+    "embedded/rest/answers.py",
+    "embedded/authorizer.py",
+    "embedded/rest/bodies.py",
+    "embedded/rest/defaults.py",
+    "embedded/rest/discovery.py",
+    "embedded/rest/kinds.py",
+    "embedded/rest/reads.py",
+    "embedded/rest/resources.py",
+    "embedded/reviews.py",
+    "embedded/rest/scale.py",
+    "embedded/rest/seed.py",
+    "embedded/rest/writes.py",
     # Tables; tests/flags/test_serve.py and tests/test_flags_docs.py hold every row of them.
     "flags/audit.py",
     "flags/authentication.py",
@@ -130,6 +131,6 @@ def test_no_mocks() -> None:
 
 def test_kubernetes_is_not_on_the_request_path() -> None:
     """The kubernetes package is imported lazily: importing the proxy does not import it."""
-    code = "import auditproxy.run, sys; sys.exit('kubernetes' in sys.modules)"
+    code = "import auditproxy.app.proxy, sys; sys.exit('kubernetes' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=30, check=False)
     assert done.returncode == 0

@@ -20,7 +20,9 @@ UNITS = {
     "GiB": 1 << 30,
 }
 CELL = r"([0-9][0-9,]*) ?(times|s|min|KiB|MiB|GiB|)(?: \(no limit\))?"
-CODE_ROW = re.compile(rf"^\| .+ \| {CELL} \| .+ \| `([a-z_/]+\.py)` `([A-Z_]+)` \|$", re.MULTILINE)
+CODE_ROW = re.compile(
+    rf"^\| .+ \| {CELL} \| .+ \| `([a-z0-9_/]+\.py)` `([A-Z_]+)` \|$", re.MULTILINE
+)
 FLAG_ROW = re.compile(rf"^\| .+ \| {CELL} \| `--([a-z-]+)` \| .+ \|$", re.MULTILINE)
 CONSTANT = re.compile(
     r"^((?:[A-Z]+_)*(?:LIMIT|MAXIMUM|MOST|LONGEST|TIMEOUT|DEADLINE)(?:_[A-Z]+)*)\b[^=\n]*=",
@@ -28,8 +30,12 @@ CONSTANT = re.compile(
 )
 NO_LIMITS = {
     # The flags' defaults, as one object.
-    ("server/captures.py", "DEFAULT_LIMITS"),
+    ("capture/copies.py", "DEFAULT_LIMITS"),
 }
+
+
+EMBEDDED_ALONE = ("tunnel/spdy.py", "tunnel/websocket.py")
+"""Read by the embedded API server alone."""
 
 
 def number(value: str, unit: str) -> int:
@@ -42,7 +48,7 @@ def constants() -> set[tuple[str, str]]:
     found = set()
     for path in (ROOT / "auditproxy").rglob("*.py"):
         name = str(path.relative_to(ROOT / "auditproxy"))
-        if not name.startswith("demo/"):
+        if not name.startswith(("embedded/", "commands/demo/", *EMBEDDED_ALONE)):
             text = path.read_text(encoding="utf-8")
             found |= {(name, constant) for constant in CONSTANT.findall(text)}
     return found - NO_LIMITS

@@ -11,7 +11,7 @@ import yaml
 from auditproxy import __version__
 from auditproxy.flags.pflag import parse
 from auditproxy.flags.serve import FLAGS
-from auditproxy.server.health import GROUPS
+from auditproxy.health.server import GROUPS
 from tests.e2e.cluster import ADMIN_TOKEN, assets, running
 from tests.kubectl import kubectl_binaries
 from tests.manifests import (

@@ -5,7 +5,7 @@ import pytest
 from auditproxy.apis.attributes import Attributes
 from auditproxy.apis.audit import Level, RequestAuditConfig
 from auditproxy.apis.user import UserInfo
-from auditproxy.audit.policy import PolicyRuleEvaluator, load_policy
+from auditproxy.audit.policy.evaluator import PolicyRuleEvaluator, load_policy
 from tests.manifests import MANIFESTS
 
 POLICIES = ("base/policy.yaml", "policy-sample.yaml")

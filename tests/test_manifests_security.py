@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from auditproxy.apis.user import UserInfo
-from auditproxy.authentication.tokenreview import TOKEN_REVIEWS
-from auditproxy.authentication.upstreamidentity import impersonation_headers
+from auditproxy.authentication.tokens.tokenreview import TOKEN_REVIEWS
 from auditproxy.authorization.subjectaccessreview import SUBJECT_ACCESS_REVIEWS
+from auditproxy.upstream.identityheaders import impersonation_headers
 from tests.manifests import ROOTS, only, pod_of, proxy_of, render
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from auditproxy.audit.metrics import Metrics
+from auditproxy.metrics.registry import Metrics
 from tests import promql
 from tests.kubectl import kubectl_binaries
 from tests.manifests import MANIFESTS

@@ -12,31 +12,28 @@ import pytest
 from auditproxy.audit import bodies, objects, record
 from auditproxy.audit.costs import cost
 from auditproxy.audit.submitted import PROTOBUF, YAML
-from auditproxy.authentication import publickeys
-from auditproxy.authentication.bearer import MAXIMUM_TOKEN_LENGTH
-from auditproxy.backends import buffered, webhook, webhook_client
+from auditproxy.authentication.tokens import publickeys
+from auditproxy.authentication.tokens.bearer import MAXIMUM_TOKEN_LENGTH
+from auditproxy.backends import buffered, webhook
+from auditproxy.capture import copies as captures
+from auditproxy.capture import decoding
+from auditproxy.clients import apiserver as apiclient
+from auditproxy.clients import fetcher as keyfetching
+from auditproxy.clients import webhook as webhook_client
+from auditproxy.downstream import connection
+from auditproxy.downstream import server as clientserver
+from auditproxy.health import connection as healthconnection
+from auditproxy.health import server as health
+from auditproxy.lookups import issuerkeys, tokencache
 from auditproxy.options import Options
 from auditproxy.options.values import SECOND
 from auditproxy.request import headers, heads, resolution, selectors
-from auditproxy.serializer import cbor, json, wiredecoder
-from auditproxy.server import (
-    apiclient,
-    captures,
-    certificates,
-    clientserver,
-    connection,
-    decoding,
-    forwarding,
-    health,
-    healthconnection,
-    issuerkeys,
-    keepalive,
-    keyfetching,
-    recorder,
-    serving,
-    tokencache,
-    upgrade,
-)
+from auditproxy.serializer import cbor, json
+from auditproxy.serializer.protobuf import decoder as wiredecoder
+from auditproxy.server import forwarding, recorder, serving
+from auditproxy.sockets import keepalive
+from auditproxy.tls import selfsigned as certificates
+from auditproxy.tunnel import tie as upgrade
 from tests.documents import DOCUMENTS, ROOT
 
 DEFAULTS = Options()

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from auditproxy import cli
-from auditproxy.files import read_files
+from auditproxy.app.proxy import StartError, build
+from auditproxy.files.files import read_files
 from auditproxy.options import AuditLogOptions, AuditWebhookOptions
 from auditproxy.options.backends import describe_backends
-from auditproxy.run import StartError, build
-from auditproxy.server.listener import shown_address
+from auditproxy.sockets.listener import shown_address
 from tests.fakes.options import options
 from tests.fakes.proxy import EVERYTHING, TOKENS, write_files
 from tests.test_cli import FakeRunner
@@ -212,7 +212,7 @@ SOURCES = [
     for path in sorted(Path(cli.__file__).parent.rglob("*.py"))
     # The demo's API server speaks to clients as kube-apiserver does; the table of refusals names
     # its sources for whoever reads it, and shows them nowhere.
-    if "demo" not in path.parts and path.name != "refusals.py"
+    if not {"embedded", "demo", "refusals"} & set(path.parts)
 ]
 
 

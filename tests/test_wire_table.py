@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from auditproxy.serializer import wiretable
-from auditproxy.serializer.wiretable import Field
+from auditproxy.serializer.protobuf import table as wiretable
+from auditproxy.serializer.protobuf.table import Field
 
 ROOT = Path(__file__).parent.parent
 

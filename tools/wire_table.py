@@ -1,7 +1,7 @@
 """Makes the table of types from checkouts of k8s.io/api and k8s.io/apimachinery.
 
     python tools/wire_table.py --release 1.37 --api PATH --apimachinery PATH \
-        [--module apiextensions-apiserver=PATH ...] > auditproxy/serializer/kubernetes.json
+        [--module apiextensions-apiserver=PATH ...] > auditproxy/serializer/protobuf/kubernetes.json
 
 Field numbers and types come from each generated.proto, JSON names, order and the
 rules of omission from the Go structs' tags in the same folder, kinds from the
@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from auditproxy.serializer.wiretable import TYPE_META, Field, WireTable, dump
+from auditproxy.serializer.protobuf.table import TYPE_META, Field, WireTable, dump
 
 SPECIAL = {
     "apimachinery/pkg/apis/meta/v1.Time": "time",

@@ -1,1 +1,1 @@
-"""Words of kube-apiserver as frozen values: Status, UserInfo, Event, Policy (floor 1, pure)."""
+"""Words and values: Status, UserInfo, attributes, Event. PURE; imports nothing of ours."""

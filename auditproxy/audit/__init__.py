@@ -1,1 +1,1 @@
-"""What is recorded: policy, stages, objects, encoding (floor 4, pure)."""
+"""What is recorded of a request: context, objects, annotations, encoding. PURE; writes nowhere."""

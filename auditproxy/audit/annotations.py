@@ -6,11 +6,11 @@ import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.audit.bodies import base_type
-from auditproxy.audit.refusal import Stop
+from auditproxy.audit.refusals.refusal import Stop
 from auditproxy.audit.submitted import PROTOBUF, as_json
-from auditproxy.serializer import protobuf
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.json import decode_as
+from auditproxy.serializer.protobuf import envelope as protobuf
 
 DECISION = "authorization.k8s.io/decision"
 REASON = "authorization.k8s.io/reason"

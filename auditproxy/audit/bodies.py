@@ -14,7 +14,7 @@ from auditproxy.apis.status import Status, StatusCause, StatusDetails
 from auditproxy.serializer import json
 from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import JSONError, SerializationError
-from auditproxy.serializer.protobuf import ObjectMeta as ObjectMetadata
+from auditproxy.serializer.protobuf.envelope import ObjectMeta as ObjectMetadata
 
 GZIP = b"\x1f\x8b"
 """How every gzip body begins."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from auditproxy.audit.refusal import Stop
+from auditproxy.audit.refusals.refusal import Stop
 from auditproxy.request.resolution import NO_TARGET
 from auditproxy.request.target import Target
 from auditproxy.serializer.budget import Budget

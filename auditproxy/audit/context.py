@@ -25,10 +25,10 @@ from auditproxy.apis.audit import (
 from auditproxy.apis.status import Status, failure, only_code
 from auditproxy.apis.user import NOBODY, UserInfo
 from auditproxy.audit.annotations import DECISION, REASON
-from auditproxy.audit.redact import Redactor
-from auditproxy.audit.redact_exchange import ExchangeRedactor
+from auditproxy.audit.redaction.exchange import ExchangeRedactor
+from auditproxy.audit.redaction.redactor import Redactor
 from auditproxy.serializer.duration import format_duration
-from auditproxy.serializer.protobuf import ObjectMeta
+from auditproxy.serializer.protobuf.envelope import ObjectMeta
 from auditproxy.serializer.times import micro_time
 
 LATENCY_THRESHOLD = 500_000_000

@@ -1,7 +1,7 @@
 """What is recorded of a request's body in which members stand twice."""
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.audit.handlerrefusals import BUILTIN_GROUPS
+from auditproxy.audit.refusals.handlers import BUILTIN_GROUPS
 from auditproxy.serializer import doubled
 from auditproxy.serializer.budget import Budget
 

@@ -17,11 +17,12 @@ from auditproxy.apis.status import Status
 from auditproxy.audit import bodies, deleteoptions
 from auditproxy.audit.doubledmembers import REQUEST_OBJECT_DOUBLED, each_once
 from auditproxy.audit.submitted import CBOR, JSON, PROTOBUF, YAML, as_json
-from auditproxy.serializer import cbor, json, protobuf, yaml, yamlskim
+from auditproxy.serializer import cbor, json, yaml, yamlskim
 from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import ProtobufError, SerializationError
-from auditproxy.serializer.protobuf import ObjectMeta as ObjectMetadata
-from auditproxy.serializer.wiredecoder import OUTPUT_RATIO, Decoder
+from auditproxy.serializer.protobuf import envelope as protobuf
+from auditproxy.serializer.protobuf.decoder import OUTPUT_RATIO, Decoder
+from auditproxy.serializer.protobuf.envelope import ObjectMeta as ObjectMetadata
 
 OBJECT_TYPES = (JSON, YAML, PROTOBUF, CBOR)
 APPLY_YAML = "application/apply-patch+yaml"
@@ -90,7 +91,7 @@ def request_object(
     types: Decoder = BUILTIN_TYPES,
     budget: Budget | None = None,
 ) -> Recorded:
-    """What a request's body adds, if the server got as far as ``decoded`` it (audit/refusals.py).
+    """What a request's body adds, if the server got as far as ``decoded`` it (refusals/order.py).
 
     ``decoded_limit`` bounds in bytes what a compressed body may unfold to, ``budget`` what
     reading it may cost.

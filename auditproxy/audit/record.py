@@ -26,14 +26,14 @@ from auditproxy.audit.objects import (
     request_object,
     response_object,
 )
-from auditproxy.audit.redact_record import redacted_answer, redacted_request
-from auditproxy.audit.refusal import Refusal, Stop
-from auditproxy.audit.refusals import stopped_at
+from auditproxy.audit.redaction.record import redacted_answer, redacted_request
+from auditproxy.audit.refusals.order import stopped_at
+from auditproxy.audit.refusals.refusal import Refusal, Stop
 from auditproxy.audit.submitted import CBOR, JSON
 from auditproxy.request.accept import negotiate
 from auditproxy.request.attributes import attributes
 from auditproxy.serializer.json import status_object
-from auditproxy.serializer.wiredecoder import Decoder
+from auditproxy.serializer.protobuf.decoder import Decoder
 
 STATUS_LIMIT = 256 * 1024
 """Bytes of an answer that are looked at when only a Status is wanted of it."""
@@ -235,14 +235,3 @@ def _annotate(context: AuditContext, pairs: tuple[tuple[str, str], ...]) -> None
     """Add annotations, each key once."""
     for key, value in pairs:
         context.annotate(key, value)
-
-
-__all__ = [
-    "STATUS_LIMIT",
-    "Captured",
-    "record_answer",
-    "record_end",
-    "record_request",
-    "request_copy_limit",
-    "response_copy_limit",
-]

@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 
 from auditproxy.audit import bodies
-from auditproxy.serializer import cbor, json, protobuf, yaml
+from auditproxy.serializer import cbor, json, yaml
 from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import SerializationError
+from auditproxy.serializer.protobuf import envelope as protobuf
 
 JSON = "application/json"
 YAML = "application/yaml"

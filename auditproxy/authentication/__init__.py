@@ -1,1 +1,1 @@
-"""Who asks: authenticators and their union (floor 4, pure)."""
+"""Who asks: credentials in, an Identity out. PURE; what must wait for an answer is in lookups/."""

@@ -1,8 +1,8 @@
 """Authenticators: who asks, in the order and with the rules of kube-apiserver.
 
     AuthenticationError      credentials were shown that nobody vouches for: 401
-        CertificateError     (x509.py) the client certificate is not good here and now
-        ReviewError         (server/reviews.py) the reviewer could not be asked
+        CertificateError     (x509/authenticator.py) the client certificate is not good here and now
+        ReviewError         (lookups/reviews.py) the reviewer could not be asked
 
 An authenticator answers with an Identity, with None ("nothing here that I know")
 or with AuthenticationError. In a union an error does not stop the others, but if
@@ -17,28 +17,10 @@ from typing import Literal, Protocol
 import msgspec
 
 from auditproxy.apis.user import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, UserInfo
-from auditproxy.authentication.attempts import attempted_methods
-from auditproxy.authentication.certificate import PeerCertificate
-from auditproxy.authentication.wire import wire_safe
+from auditproxy.authentication.headersafe import wire_safe
+from auditproxy.authentication.x509.peer import PeerCertificate
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.target import Target
-
-__all__ = [
-    "AuthenticatedGroupAdder",
-    "AuthenticationError",
-    "AuthenticationRequest",
-    "Authenticator",
-    "Identity",
-    "TokenAuthenticator",
-    "TokenUnion",
-    "TokenUser",
-    "Union",
-    "attempted_methods",
-    "identify",
-    "reserved_name",
-    "wire_safe",
-    "with_authenticated_group",
-]
 
 Method = Literal["requestheader", "x509", "bearer", "websocket", "anonymous"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.authenticator import AuthenticationRequest, Identity, identify
-from auditproxy.authentication.x509 import Authorities, CertificateError, verify
+from auditproxy.authentication.x509.authenticator import Authorities, CertificateError, verify
 from auditproxy.request.extrakeys import unescape_extra_key
 from auditproxy.request.headers import ClientHeaders
 

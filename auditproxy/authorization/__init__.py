@@ -1,1 +1,1 @@
-"""What the client asks to be: impersonation and the reviews it needs (floor 4, pure)."""
+"""Whom a user may act as, and the reviews that decide it. PURE; asks nobody itself."""

@@ -29,15 +29,6 @@ from auditproxy.authorization.impersonation_modes import (
 from auditproxy.request.extrakeys import unescape_extra_key
 from auditproxy.request.headers import ClientHeaders
 
-__all__ = [
-    "DeferredImpersonator",
-    "Impersonated",
-    "ImpersonationBadRequest",
-    "ImpersonationForbidden",
-    "Impersonator",
-    "parse",
-]
-
 MODE_MEMORY = 10_000
 """Requestors whose last successful mode is remembered."""
 

@@ -1,6 +1,6 @@
 """SubjectAccessReview: what is asked of kube-apiserver's authorizer and what the answer means.
 
-Asking and remembering are in server/reviews.py. Members and their omission are
+Asking and remembering are in lookups/reviews.py. Members and their omission are
 those of kubernetes api authorization/v1; the mapping of attributes and answers is
 that of kube's webhook authorizer (apiserver plugin/pkg/authorizer/webhook/webhook.go).
 """

@@ -1,1 +1,1 @@
-"""Where events go: the log file and what wraps it (floor 5)."""
+"""Where events go, and what wraps it. Knows neither the chain nor who made the event."""

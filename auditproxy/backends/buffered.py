@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from auditproxy.apis.audit import Event
 from auditproxy.audit.backend import Deliverer
-from auditproxy.audit.throttle import TokenBucket
 from auditproxy.backends.ending import finish
 from auditproxy.backends.losses import Losses
+from auditproxy.backends.throttle import TokenBucket
 
 PLUGIN = "buffered"
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from auditproxy.apis.audit import Event
 from auditproxy.audit.encode import Encoder
-from auditproxy.audit.truncate import fitting
+from auditproxy.audit.fitting import fitting
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.rotation import LineTooLongError, ShortWriteError
 from auditproxy.backends.stream import Stream

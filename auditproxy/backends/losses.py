@@ -7,7 +7,7 @@ failing       --an event is delivered--> taking events
 import threading
 from collections.abc import Callable
 
-from auditproxy.audit.metrics import Metrics
+from auditproxy.metrics.registry import Metrics
 
 INTERVAL = 60.0
 """Seconds between two lines about one cause; the later one says how many there were."""

@@ -2,7 +2,7 @@
 
 from auditproxy.apis.audit import Event
 from auditproxy.audit.backend import Backend, Outcome
-from auditproxy.audit.truncate import truncate
+from auditproxy.audit.fitting import truncate
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.outcomes import all_of
 

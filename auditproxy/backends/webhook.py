@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from auditproxy.apis.audit import API_VERSION, Event
 from auditproxy.audit.encode import Encoder, json_line
 from auditproxy.backends.losses import Losses
-from auditproxy.backends.webhook_client import WebhookClient, WebhookError
+from auditproxy.clients.webhook import WebhookClient, WebhookError
 
 PLUGIN = "webhook"
 """The backend's name in kube-apiserver's metrics and texts."""

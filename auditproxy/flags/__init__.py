@@ -1,1 +1,1 @@
-"""Flags: pflag's grammar, and the table of every flag of ``auditproxy serve``."""
+"""Flags: pflag's grammar, the table of every flag, help, completion, the configuration file."""

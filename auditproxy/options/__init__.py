@@ -21,7 +21,7 @@ from auditproxy.options.audit import AuditOptions, audit_faults
 from auditproxy.options.authentication import AuthenticationOptions, authentication_faults
 from auditproxy.options.backends import AuditLogOptions, AuditWebhookOptions, backend_faults
 from auditproxy.options.health import HealthOptions, health_faults
-from auditproxy.options.operatorlog import LoggingOptions, logging_faults
+from auditproxy.options.logging import LoggingOptions, logging_faults
 from auditproxy.options.serving import ServingOptions, serving_faults
 from auditproxy.options.upstream import UpstreamOptions, upstream_faults
 

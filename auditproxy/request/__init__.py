@@ -1,1 +1,4 @@
-"""What is asked: target, RequestInfo, attributes, headers, source addresses (floor 3, pure)."""
+"""What is asked: target, RequestInfo, attributes, headers, source addresses.
+
+PURE; knows no socket.
+"""

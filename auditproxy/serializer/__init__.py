@@ -1,1 +1,1 @@
-"""Bytes to objects and back: Go's JSON, YAML, protobuf, durations, times (floor 2, pure)."""
+"""Bytes <-> values, in linear time and within a budget; one tree of errors. PURE."""

@@ -19,9 +19,9 @@ from auditproxy.serializer import json
 from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.duration import format_duration, parse_duration
 from auditproxy.serializer.errors import SerializationError
+from auditproxy.serializer.protobuf.plan import OBJECT_META
+from auditproxy.serializer.protobuf.table import MESSAGE, WireTable
 from auditproxy.serializer.quantity import MILLI, NANO, canonical_quantity
-from auditproxy.serializer.wireplan import OBJECT_META
-from auditproxy.serializer.wiretable import MESSAGE, WireTable
 
 DEPTH_LIMIT = 32
 """Messages in one another that are looked into; built-in types have half as many."""

@@ -1,1 +1,1 @@
-"""Sockets: the client's side, the upstream's, and our own answers (floor 5)."""
+"""The chain: one request from its first byte to its last event. handler.py is one page."""

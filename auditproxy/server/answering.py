@@ -11,11 +11,7 @@ import msgspec
 
 from auditproxy.apis.audit import Level
 from auditproxy.apis.status import Status
-from auditproxy.request.accept import negotiate, wants_pretty
-from auditproxy.request.warnings import warning_headers
-from auditproxy.serializer.json import status_object
-from auditproxy.server.exchange import Exchange
-from auditproxy.server.responsewriters import (
+from auditproxy.downstream.responses import (
     JSON_TYPE,
     NO_SNIFF,
     TEXT_TYPE,
@@ -24,6 +20,10 @@ from auditproxy.server.responsewriters import (
     head_bytes,
     status_answer,
 )
+from auditproxy.request.accept import negotiate, wants_pretty
+from auditproxy.request.warnings import warning_headers
+from auditproxy.serializer.json import status_object
+from auditproxy.server.exchange import Exchange
 
 PANIC_TEXT = b"This request caused apiserver to panic. Look in the logs for details.\n"
 

@@ -26,21 +26,21 @@ from auditproxy.apis.user import ANONYMOUS, NOBODY, UserInfo
 from auditproxy.audit.annotations import ENDED, UPSTREAM_ERROR
 from auditproxy.audit.backend import Outcome
 from auditproxy.audit.context import AuditContext
-from auditproxy.audit.truncate import SHORTENED
-from auditproxy.authentication.authenticator import attempted_methods
+from auditproxy.audit.fitting import SHORTENED
+from auditproxy.authentication.attempts import attempted_methods
+from auditproxy.capture.decoding import Job, Skipped
+from auditproxy.downstream.clientrequest import ClientRequest
+from auditproxy.downstream.connection import ClientConnection
+from auditproxy.downstream.responses import Answered, Refused, internal_error
 from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.request.headers import ClientHeaders, audit_id_from, framing_fault, user_agent
 from auditproxy.request.resolution import NO_TARGET, resolve
 from auditproxy.request.sourceips import source_ips
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
-from auditproxy.server.clientrequest import ClientRequest
-from auditproxy.server.connection import ClientConnection
-from auditproxy.server.decoding import Job, Skipped
-from auditproxy.server.farewell import Farewell
 from auditproxy.server.recorder import Recorder
-from auditproxy.server.responsewriters import Answered, Refused, internal_error
 from auditproxy.server.services import Services
-from auditproxy.server.upstream_messages import UpstreamError
+from auditproxy.tunnel.farewell import Farewell
+from auditproxy.upstream.messages import UpstreamError
 
 UPSTREAM_GRACE = 1.0
 """Seconds past a deadline in which the upstream, which has the same one, may say so itself."""

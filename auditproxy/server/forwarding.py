@@ -18,8 +18,10 @@ from auditproxy.apis.status import (
 from auditproxy.audit.annotations import RETRIED
 from auditproxy.audit.record import METHOD_NOT_ALLOWED, request_copy_limit, response_copy_limit
 from auditproxy.authentication.authenticator import Identity
-from auditproxy.authentication.bearer import forwarded_protocols
-from auditproxy.authentication.upstreamidentity import UnforwardableIdentityError
+from auditproxy.authentication.tokens.bearer import forwarded_protocols
+from auditproxy.capture.copies import Copy
+from auditproxy.downstream.responses import Answered, Refused, head_bytes
+from auditproxy.kubeconfig.credentials import CredentialError
 from auditproxy.request.headers import (
     RawHeaders,
     response_headers,
@@ -27,20 +29,14 @@ from auditproxy.request.headers import (
     upstream_headers,
 )
 from auditproxy.request.warnings import warning_headers
-from auditproxy.server.captures import Copy
-from auditproxy.server.credentials import CredentialError
 from auditproxy.server.exchange import Exchange
-from auditproxy.server.farewell import Farewell
 from auditproxy.server.relay import ResponseRelay
-from auditproxy.server.responsewriters import Answered, Refused, head_bytes
-from auditproxy.server.upgrade import WEBSOCKET, tie
-from auditproxy.server.upstream import (
-    NotSwitched,
-    Outcome,
-    ResponseHead,
-    Switched,
-    UpstreamRequest,
-)
+from auditproxy.tunnel.farewell import Farewell
+from auditproxy.tunnel.protocols import WEBSOCKET
+from auditproxy.tunnel.tie import tie
+from auditproxy.upstream.identityheaders import UnforwardableIdentityError
+from auditproxy.upstream.messages import Outcome, ResponseHead, UpstreamRequest
+from auditproxy.upstream.switching import NotSwitched, Switched
 
 SMALL_BODY = 64 * 1024
 """Bytes of a request body that are read whole, to go upstream with the head in one write."""
@@ -290,7 +286,7 @@ async def tunnel(exchange: Exchange, switched: Switched) -> None:
     )
     farewell = exchange.farewell = farewell_for(exchange, switched.head)
     tying = asyncio.ensure_future(
-        tie(connection, switched, follow=farewell.frames.follow if farewell else None)
+        tie(connection, switched.upstream, follow=farewell.frames.follow if farewell else None)
     )
     try:
         await asyncio.shield(tying)

@@ -22,19 +22,17 @@ from auditproxy.authentication.authenticator import (
     AuthenticationRequest,
     Identity,
 )
-from auditproxy.authorization.impersonation import (
-    ImpersonationBadRequest,
-    ImpersonationForbidden,
-)
+from auditproxy.authorization.impersonation import ImpersonationBadRequest
+from auditproxy.authorization.impersonation_modes import ImpersonationForbidden
+from auditproxy.clients.apiserver import ReviewError
+from auditproxy.downstream.clientrequest import ClientRequest
+from auditproxy.downstream.responses import Answered, Refused, describe
 from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.server.answering import answer, answer_crash
-from auditproxy.server.apiclient import ReviewError
-from auditproxy.server.clientrequest import ClientRequest
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.forwarding import forward
-from auditproxy.server.responsewriters import Answered, Refused, describe
 from auditproxy.server.services import Services
-from auditproxy.server.upstream import (
+from auditproxy.upstream.messages import (
     UpstreamClosedEarly,
     UpstreamCredentialRefused,
     UpstreamError,

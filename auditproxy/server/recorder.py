@@ -9,12 +9,12 @@ from auditproxy.audit.context import AuditContext
 from auditproxy.audit.costs import REDACTED_WEIGHT, cost
 from auditproxy.audit.objects import REQUEST_OBJECT_OMITTED, RESPONSE_OBJECT_OMITTED
 from auditproxy.audit.record import record_answer, record_end, record_request
+from auditproxy.capture.copies import Copy
+from auditproxy.capture.decoding import Skipped
+from auditproxy.downstream.responses import describe
 from auditproxy.request.headers import ClientHeaders, RawHeaders
 from auditproxy.request.target import Target
 from auditproxy.serializer.budget import Budget
-from auditproxy.server.captures import Copy
-from auditproxy.server.decoding import Skipped
-from auditproxy.server.responsewriters import describe
 from auditproxy.server.services import Services
 
 DECODE_INLINE = 64 * 1024

@@ -10,11 +10,12 @@ the flow that ``head`` was given.
 
 from collections.abc import Callable
 
+from auditproxy.capture.copies import Copy
+from auditproxy.downstream.connection import ClientConnection
+from auditproxy.downstream.responses import head_bytes
 from auditproxy.request.headers import RawHeaders
-from auditproxy.server.captures import Copy
-from auditproxy.server.connection import ClientConnection
-from auditproxy.server.responsewriters import head_bytes
-from auditproxy.server.upstream_messages import Flow, ResponseHead
+from auditproxy.sockets.flow import Flow
+from auditproxy.upstream.messages import ResponseHead
 
 HELD_ANSWER_LIMIT = 256 * 1024
 """Bytes of an error's body that are held for ResponseStarted; a longer one goes out unread."""

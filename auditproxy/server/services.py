@@ -9,21 +9,21 @@ from auditproxy.apis.audit import RequestAuditConfig
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.deprecation import Deprecations
-from auditproxy.audit.metrics import Metrics
 from auditproxy.audit.objects import BUILTIN_TYPES
-from auditproxy.audit.redact import Redactor
+from auditproxy.audit.redaction.redactor import Redactor
 from auditproxy.authentication.authenticator import Authenticator, Identity
-from auditproxy.authentication.x509 import PeerCertificate
 from auditproxy.authorization.authorizer import Authorizer
 from auditproxy.authorization.impersonation import Impersonated
+from auditproxy.capture.copies import CaptureRoom
+from auditproxy.capture.decoding import DecodeQueue
+from auditproxy.downstream.facts import ConnectionFacts
+from auditproxy.metrics.registry import Metrics
+from auditproxy.monitor.monitor import Unwatched, UpstreamWatch
 from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
 from auditproxy.request.headers import ClientHeaders, RawHeaders
 from auditproxy.request.sourceips import TrustedProxies
-from auditproxy.serializer.wiredecoder import Decoder
-from auditproxy.server.captures import CaptureRoom
-from auditproxy.server.decoding import DecodeQueue
-from auditproxy.server.upstream import UpstreamPool
-from auditproxy.server.upstreammonitor import Unwatched, UpstreamWatch
+from auditproxy.serializer.protobuf.decoder import Decoder
+from auditproxy.upstream.pool import UpstreamPool
 
 
 class PolicyEvaluator(Protocol):
@@ -61,14 +61,6 @@ class UpstreamIdentity(Protocol):
         Raises UnforwardableIdentityError when they would not say the same to the
         upstream, and CredentialError when our own cannot be had.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionFacts:
-    """What is the same for every request of one client connection."""
-
-    remote: str
-    peer_certificate: PeerCertificate | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,16 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from auditproxy.request import clienthello
+from auditproxy.downstream.connection import ClientConnection
+from auditproxy.downstream.limits import ConnectionLimits, Lease
+from auditproxy.downstream.plaintext import refuse_plaintext
+from auditproxy.downstream.server import ClientServer
 from auditproxy.request.proxyprotocol import ProxyProtocolError, missing, source
-from auditproxy.server.clientserver import ClientServer
-from auditproxy.server.connection import ClientConnection
-from auditproxy.server.connectionlimits import ConnectionLimits, Lease
 from auditproxy.server.handler import Handler
-from auditproxy.server.handshake import ACCEPTED, ServingContext, handshake_fault
-from auditproxy.server.listener import BACKLOG, Listener, fault_text, fault_word, why_not_bound
-from auditproxy.server.plaintext import refuse_plaintext
-from auditproxy.server.serving_tls import ServingError
+from auditproxy.sockets.listener import BACKLOG, Listener, fault_text, fault_word, why_not_bound
+from auditproxy.tls import clienthello
+from auditproxy.tls.handshake import ACCEPTED, ServingContext, handshake_fault
+from auditproxy.tls.serving import ServingError
 
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds for a TLS handshake."""

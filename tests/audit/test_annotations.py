@@ -16,7 +16,7 @@ from auditproxy.audit.annotations import (
     issued_credential,
     issues_credential,
 )
-from auditproxy.audit.refusal import Stop
+from auditproxy.audit.refusals.refusal import Stop
 
 GET = RequestInfo(is_resource_request=True, path="/", verb="get", resource="widgets", name="w")
 

@@ -7,7 +7,7 @@ from auditproxy.apis.audit import Event, Level, RequestAuditConfig, Stage
 from auditproxy.apis.status import failure
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.context import AuditContext
-from auditproxy.serializer.protobuf import ObjectMeta
+from auditproxy.serializer.protobuf.envelope import ObjectMeta
 
 RECEIVED = 1_795_439_191_812_566_999
 INFO = RequestInfo(

@@ -9,8 +9,8 @@ import yaml
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
 from auditproxy.audit.objects import request_object
-from auditproxy.serializer.wiredecoder import Decoder
-from auditproxy.serializer.wiretable import Field, WireTable, merged
+from auditproxy.serializer.protobuf.decoder import Decoder
+from auditproxy.serializer.protobuf.table import Field, WireTable, merged
 
 PYTHONS, NODES, WRITTEN = (
     "2026-11-27T20:22:14+00:00",

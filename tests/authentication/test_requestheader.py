@@ -8,12 +8,12 @@ from auditproxy.authentication.authenticator import (
     AuthenticationRequest,
     Identity,
 )
-from auditproxy.authentication.certificate import PeerCertificate
 from auditproxy.authentication.requestheader import (
     RequestHeaderAuthenticator,
     RequestHeaderConfig,
     user_from,
 )
+from auditproxy.authentication.x509.peer import PeerCertificate
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.target import parse_target
 

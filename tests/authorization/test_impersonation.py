@@ -10,10 +10,10 @@ from auditproxy.authorization.authorizer import Decision
 from auditproxy.authorization.impersonation import (
     DeferredImpersonator,
     ImpersonationBadRequest,
-    ImpersonationForbidden,
     Impersonator,
     parse,
 )
+from auditproxy.authorization.impersonation_modes import ImpersonationForbidden
 from auditproxy.request.headers import ClientHeaders
 
 REQUEST = Attributes(

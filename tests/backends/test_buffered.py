@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from auditproxy.audit.throttle import TokenBucket
 from auditproxy.backends.buffered import EVENT_WEIGHT, BatchConfig, BufferedBackend, weight
+from auditproxy.backends.throttle import TokenBucket
 from tests.fakes.backends import Recorder, Told, dropped, event, events, value
 
 HOUR = 3600.0

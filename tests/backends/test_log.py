@@ -13,10 +13,10 @@ import pytest
 
 from auditproxy.apis.audit import Event
 from auditproxy.audit.encode import Encoder, json_line
-from auditproxy.audit.metrics import Metrics
 from auditproxy.backends.log import LogBackend, StandardOutput, describe, drop_reason
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.rotation import LineTooLongError, RotatingFile, ShortWriteError
+from auditproxy.metrics.registry import Metrics
 from tests.fakes.backends import event
 
 

@@ -9,7 +9,7 @@ from auditproxy.apis.audit import API_VERSION, Event
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.encode import Encoder, json_line
 from auditproxy.backends.webhook import WebhookBackend, event_list, waits
-from auditproxy.backends.webhook_client import WebhookClient, WebhookTarget, request_url
+from auditproxy.clients.webhook import WebhookClient, WebhookTarget, request_url
 from tests.fakes.webhook import HANG, RESET, Receiver, answer
 
 

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from auditproxy.serializer import protobuf
+from auditproxy.serializer.protobuf import envelope as protobuf
 from tests.bench.processes import Process
 from tests.conformance import corpus
 

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from auditproxy.process import share_interpreter, tune_garbage_collector
-from auditproxy.run import build
+from auditproxy.app.process import share_interpreter, tune_garbage_collector
+from auditproxy.app.proxy import build
 from tests.fakes.options import options
 
 TICKS = os.sysconf("SC_CLK_TCK")

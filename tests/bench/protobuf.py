@@ -4,8 +4,8 @@ import json
 import time
 from collections.abc import Callable
 
-from auditproxy.serializer.protobuf import is_protobuf
-from auditproxy.serializer.wiredecoder import Decoder
+from auditproxy.serializer.protobuf.decoder import Decoder
+from auditproxy.serializer.protobuf.envelope import is_protobuf
 from tests.conformance import corpus
 
 SECONDS = 1.0

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from auditproxy.apis.audit import Event
+from auditproxy.app.proxy import Proxy, build
 from auditproxy.audit.encode import json_line
 from auditproxy.options import Options
-from auditproxy.run import Proxy, build
 from tests.conformance import corpus
 from tests.conformance.client import Answer, replay
 from tests.conformance.compare import differences

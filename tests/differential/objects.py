@@ -3,7 +3,7 @@
 from random import Random
 from typing import Any
 
-from auditproxy.serializer.wiretable import TYPE_META, Field, builtin
+from auditproxy.serializer.protobuf.table import TYPE_META, Field, builtin
 from tests.differential.resources import Resource
 
 WORDS = (

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from auditproxy.demo.pki import create_pki
+from auditproxy.tls.pki import create_pki
 from tests.differential.client import Client, Endpoint, Request
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from auditproxy.serializer import cbor
-from auditproxy.serializer.wiredecoder import Decoder
+from auditproxy.serializer.protobuf.decoder import Decoder
 from tests.differential.objects import Maker
 from tests.differential.resources import CUSTOM, RESOURCES, Resource
 from tests.differential.wire import CBOR, JSON, PROTOBUF, YAML, NotProtobufError, encode

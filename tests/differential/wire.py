@@ -14,7 +14,7 @@ from typing import Any
 import cbor2
 import yaml
 
-from auditproxy.serializer.wiretable import TYPE_META, Field, builtin
+from auditproxy.serializer.protobuf.table import TYPE_META, Field, builtin
 from tests.fakes.wire import block, envelope, number_field, varint
 
 JSON = "application/json"

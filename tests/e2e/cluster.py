@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from auditproxy.demo.pki import create_client, create_pki
+from auditproxy.tls.pki import create_client, create_pki
 
 ADMIN_TOKEN = "e2e-admin-token"
 VIEWER_TOKEN = "e2e-viewer-token"

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from auditproxy.demo.pki import create_client
+from auditproxy.tls.pki import create_client
 from tests.conformance.compare import differences
 from tests.e2e.cluster import ADMIN_TOKEN, Cluster, assets, free_ports, running
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from auditproxy.run import build
+from auditproxy.app.proxy import build
 from tests.e2e.cluster import Cluster
 from tests.e2e.kubelet import Kubelet
 from tests.fakes.options import options

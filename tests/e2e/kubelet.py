@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from auditproxy.demo.demo import server_context
-from auditproxy.demo.http1 import HttpServer, RawConnection, Request, Response
-from auditproxy.demo.streams import log_lines, serve
+from auditproxy.commands.demo.command import server_context
+from auditproxy.embedded.http1 import HttpServer, RawConnection, Request, Response
+from auditproxy.embedded.pods.streams import log_lines, serve
 
 NODE = "e2e"
 _PARAMETERS = {"input": "stdin", "output": "stdout", "error": "stderr"}

@@ -1,6 +1,6 @@
 """A cluster that refuses for every reason there is, and what each refusal looks like.
 
-``python -m tests.e2e.refusals`` writes tests/audit/data/refusals.jsonl.gz anew: each row's
+``python -m tests.e2e.refusals`` writes tests/audit/refusals/data/refusals.jsonl.gz anew: each row's
 request, the server's answer, and the event that the server itself wrote.
 """
 
@@ -35,9 +35,9 @@ from tests.e2e.refusal_rows import (
     map_of,
 )
 from tests.fakes.certificates import write_localhost_certificate
-from tests.server.test_kubeconfig import kubeconfig
+from tests.kubeconfig.test_upstream import kubeconfig
 
-DATA = Path(__file__).parents[1] / "audit" / "data" / "refusals.jsonl.gz"
+DATA = Path(__file__).parents[1] / "audit" / "refusals" / "data" / "refusals.jsonl.gz"
 RBAC = "rbac.authorization.k8s.io"
 CONTAINERS = {"containers": [{"name": "c", "image": "i"}]}
 SCHEMA = {

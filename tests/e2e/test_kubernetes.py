@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
+from auditproxy.app.proxy import build
 from auditproxy.audit.annotations import REASON
-from auditproxy.run import build
 from tests.conformance.client import read_answer
 from tests.conformance.compare import differences
 from tests.e2e.cluster import ADMIN_TOKEN, VIEWER_TOKEN, Cluster, assets, running

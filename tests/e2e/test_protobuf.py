@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from auditproxy.serializer import json as go_json
-from auditproxy.serializer.wiredecoder import Decoder
+from auditproxy.serializer.protobuf.decoder import Decoder
 from tests.e2e.cluster import ADMIN_TOKEN, Cluster, assets, running
 from tests.e2e.objects import OBJECTS
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.demo.pki import create_client
+from auditproxy.tls.pki import create_client
 from tests.e2e.cluster import ADMIN_TOKEN, Cluster, assets, running
 
 pytestmark = [

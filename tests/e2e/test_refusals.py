@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from auditproxy.run import build
+from auditproxy.app.proxy import build
 from tests.conformance.compare import differences
 from tests.e2e.cluster import VIEWER_TOKEN, Cluster, assets
 from tests.e2e.refusal_rows import ROWS, Row

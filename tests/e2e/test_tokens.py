@@ -19,8 +19,8 @@ from tests.conformance.compare import differences
 from tests.e2e.cluster import ADMIN_TOKEN, Cluster, assets, running
 from tests.e2e.direct_path import proxy_of
 from tests.e2e.test_kubernetes import as_seen_here, kubectl, normal
+from tests.kubeconfig.test_upstream import kubeconfig
 from tests.kubectl import kubectl_binaries
-from tests.server.test_kubeconfig import kubeconfig
 
 pytestmark = [
     pytest.mark.skipif(

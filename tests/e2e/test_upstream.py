@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.connected import Connected, connect
-from auditproxy.files import read_files
-from auditproxy.server.apiclient import ApiClient, CollectingSink
-from auditproxy.server.upstreamquestions import ADMITTED
+from auditproxy.app.upstream import Connected, connect
+from auditproxy.clients.apiserver import ApiClient, CollectingSink
+from auditproxy.files.files import read_files
+from auditproxy.monitor.questions import ADMITTED
 from tests.e2e.cluster import ADMIN_TOKEN, Cluster, assets, running
 from tests.fakes.options import options
 

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from auditproxy.backends.webhook import event_list
-from auditproxy.webhookbackend import load_target, open_webhook
+from auditproxy.files.webhook import load_target, open_webhook
 from tests.e2e.cluster import assets, running
 from tests.fakes.backends import Told, event
 from tests.fakes.webhook import Received, Receiver
-from tests.server.test_kubeconfig import kubeconfig
+from tests.kubeconfig.test_upstream import kubeconfig
 
 EVENT_HEAD = b'{"kind":"Event","apiVersion":"audit.k8s.io/v1",'
 

@@ -6,8 +6,8 @@ import msgspec
 
 from auditproxy.apis.audit import API_VERSION, Event
 from auditproxy.apis.user import UserInfo
-from auditproxy.audit.metrics import Metrics
 from auditproxy.backends.losses import Losses
+from auditproxy.metrics.registry import Metrics
 
 
 def event(

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from auditproxy.apis.user import UserInfo
-from auditproxy.demo.apiserver import EmbeddedApiServer
-from auditproxy.demo.pki import create_client, create_pki
+from auditproxy.embedded.apiserver import EmbeddedApiServer
+from auditproxy.tls.pki import create_client, create_pki
 
 TOKENS = {
     "admin-token": UserInfo(username="root", groups=("system:masters",)),

@@ -20,7 +20,7 @@ from auditproxy.apis.authentication import (
     JWTAuthenticator,
     PrefixedClaimOrExpression,
 )
-from auditproxy.authentication.jws import ALGORITHMS
+from auditproxy.authentication.tokens.jws import ALGORITHMS
 from tests.fakes.tokens import Private, jwk, rsa_key, signed
 from tests.fakes.webhook import answer, server_context
 

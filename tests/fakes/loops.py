@@ -1,7 +1,7 @@
 """The event loops that the server's tests run on: asyncio's and uvloop's.
 
 A test module that sets ``BOTH_LOOPS = True`` runs each of its async tests on
-both; tests/server/conftest.py asks ``loop_factories`` for every test.
+both; tests/conftest.py asks ``loop_factories`` for every test.
 """
 
 import asyncio

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from auditproxy.server.upstream import UpstreamLimits, UpstreamPool, UpstreamRequest
+from auditproxy.upstream.messages import UpstreamLimits, UpstreamRequest
+from auditproxy.upstream.pool import UpstreamPool
 from tests.fakes.upstream import FakeUpstream, Script
 
 HOST = (b"Host", b"kubernetes")

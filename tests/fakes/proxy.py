@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from auditproxy.apis.audit import Event
+from auditproxy.app.proxy import Proxy, build
 from auditproxy.audit.encode import json_line
-from auditproxy.run import Proxy, build
 from tests.conformance.client import Answer, read_answer
 from tests.fakes.options import options
 

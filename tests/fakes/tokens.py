@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from auditproxy.authentication.publickeys import PublicKey, public_key
+from auditproxy.authentication.tokens.publickeys import PublicKey, public_key
 
 ISSUER = "https://kubernetes.default.svc"
 Private = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey

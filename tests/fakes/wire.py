@@ -9,7 +9,7 @@ import random
 import struct
 from typing import Any
 
-from auditproxy.serializer.wiretable import TYPE_META, Field, WireTable
+from auditproxy.serializer.protobuf.table import TYPE_META, Field, WireTable
 
 _SCHEMA = "apiextensions-apiserver/pkg/apis/apiextensions/v1.JSONSchemaProps"
 _LIST_META = "apimachinery/pkg/apis/meta/v1.ListMeta"

@@ -12,8 +12,8 @@ import time
 import msgspec
 
 from auditproxy.serializer.errors import ProtobufError
-from auditproxy.serializer.wiredecoder import Decoder
-from auditproxy.serializer.wiretable import builtin
+from auditproxy.serializer.protobuf.decoder import Decoder
+from auditproxy.serializer.protobuf.table import builtin
 from tests.fakes.wire import Maker, envelope
 
 _FRESH_EVERY = 50

@@ -34,9 +34,9 @@ from typing import Any
 
 import uvloop
 
-from auditproxy import operatorlog
 from auditproxy.apis.audit import Event
-from auditproxy.run import build
+from auditproxy.app import operatorlog
+from auditproxy.app.proxy import build
 from tests.fakes.gohttp import GoRequest, MalformedError, read_request, request_info, request_uri
 from tests.fakes.options import options
 from tests.fakes.proxy import TOKENS, write_files

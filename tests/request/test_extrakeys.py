@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditproxy.authentication.upstreamidentity import escape_extra_key
 from auditproxy.request.extrakeys import unescape_extra_key
+from auditproxy.upstream.identityheaders import escape_extra_key
 
 
 @pytest.mark.parametrize(

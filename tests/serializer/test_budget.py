@@ -5,9 +5,10 @@ import json
 import pytest
 
 from auditproxy.audit.objects import BUILTIN_TYPES
-from auditproxy.serializer import cbor, protobuf
+from auditproxy.serializer import cbor
 from auditproxy.serializer.budget import CHECKED, Budget, BudgetExceededError
 from auditproxy.serializer.errors import YAMLError
+from auditproxy.serializer.protobuf import envelope as protobuf
 from auditproxy.serializer.yaml import TAG_DIRECTIVES_LIMIT, to_json
 from tests.fakes.wire import block, envelope
 

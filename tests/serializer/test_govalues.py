@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from auditproxy.audit.objects import BUILTIN_TYPES
 from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.govalues import DEPTH_LIMIT, GoValues
-from auditproxy.serializer.wiretable import Field, WireTable, builtin
+from auditproxy.serializer.protobuf.table import Field, WireTable, builtin
 
 VALUES = GoValues(builtin())
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from auditproxy.serializer.protobuf import Envelope
-from auditproxy.serializer.wiredecoder import Decoder
+from auditproxy.serializer.protobuf.decoder import Decoder
+from auditproxy.serializer.protobuf.envelope import Envelope
 from tests.fakes.proxy import proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer
 from tests.fakes.wire import block, envelope

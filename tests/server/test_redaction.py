@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.audit.redact import MARKER
+from auditproxy.audit.redaction.redactor import MARKER
 from tests.fakes.proxy import proxy_before, request
 from tests.fakes.upstream import FakeUpstream, answer, replying
 from tests.fakes.wire import block, envelope

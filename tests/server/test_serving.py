@@ -10,15 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.demo.pki import create_client, create_pki
-from auditproxy.run import build
+from auditproxy.app.proxy import build
 from auditproxy.server.serving import Serving
-from auditproxy.server.serving_tls import (
-    ServingContext,
-    ServingError,
-    new_serving_context,
-    read_key_pair,
-)
+from auditproxy.tls.handshake import ServingContext
+from auditproxy.tls.pki import create_client, create_pki
+from auditproxy.tls.serving import ServingError, new_serving_context, read_key_pair
 from tests.conformance.client import Answer, read_answer
 from tests.fakes.options import options
 from tests.fakes.proxy import EventCollector, proxy_before, request

@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 from prometheus_client import generate_latest
 
-from auditproxy import operatorlog
-from auditproxy.audit.redact import MARKER
+from auditproxy.app import operatorlog
+from auditproxy.audit.redaction.redactor import MARKER
 from tests.conformance.client import Answer, read_answer
 from tests.fakes.gohttp import GoRequest, read_request, request_uri
 from tests.fakes.proxy import EVERYTHING, RunningProxy, proxy_before

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.logbackend import LogFileError
-from auditproxy.run import build
+from auditproxy.app.logbackend import LogFileError
+from auditproxy.app.proxy import build
 from tests.fakes.options import options
 from tests.fakes.proxy import EVERYTHING, TOKENS, write_files
 from tests.fakes.upstream import FakeConnection, answer

@@ -14,10 +14,10 @@ from prometheus_client import generate_latest
 
 from auditproxy.apis.attributes import Attributes
 from auditproxy.apis.audit import Level
-from auditproxy.audit.builtin import BUILTIN_POLICY
-from auditproxy.audit.policy import PolicyRuleEvaluator, load_policy
-from auditproxy.audit.redact import MARKER
-from auditproxy.run import build
+from auditproxy.app.proxy import build
+from auditproxy.audit.policy.builtin import BUILTIN_POLICY
+from auditproxy.audit.policy.evaluator import PolicyRuleEvaluator, load_policy
+from auditproxy.audit.redaction.redactor import MARKER
 from tests.fakes.options import options
 from tests.fakes.proxy import (
     ALICE,
@@ -29,8 +29,8 @@ from tests.fakes.proxy import (
     write_files,
 )
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
-from tests.threats.inventory import ROOT
 from tests.threats.rig import OK, RigFactory, each_way, read_refusal, send
+from tests.threats.rules import ROOT
 
 METADATA = EVERYTHING.replace("RequestResponse", "Metadata")
 
@@ -172,7 +172,7 @@ def test_no_core_dump() -> None:
     """T306: the process that serves leaves no core behind when it crashes."""
     code = (
         "import resource\n"
-        "from auditproxy.process import forbid_core_dumps\n"
+        "from auditproxy.app.process import forbid_core_dumps\n"
         "forbid_core_dumps()\n"
         "print(resource.getrlimit(resource.RLIMIT_CORE))"
     )

@@ -1,0 +1,188 @@
+"""Audit backends: from options to the backend that every event goes to.
+
+    log:      truncate< mode( log ) >          the webhook alike
+    both:     union[ the log's, the webhook's ]
+    mode      batch: buffered<x>   blocking: ignoreErrors<x>   blocking-strict: x
+
+As kube-apiserver builds it (apiserver server/options/audit.go), truncation
+outside of the buffer.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from auditproxy.app import operatorlog
+from auditproxy.app.logbackend import OpenLog, open_log
+from auditproxy.audit.backend import Backend, Deliverer
+from auditproxy.backends.buffered import BatchConfig, BufferedBackend
+from auditproxy.backends.losses import Losses
+from auditproxy.backends.modes import Awaited, IgnoreErrors
+from auditproxy.backends.sinkstate import SinkState
+from auditproxy.backends.throttle import TokenBucket
+from auditproxy.backends.truncate import TruncateBackend
+from auditproxy.backends.union import union
+from auditproxy.clients.webhook import WebhookTarget
+from auditproxy.files.webhook import open_webhook
+from auditproxy.metrics.registry import Metrics
+from auditproxy.options import Options
+from auditproxy.options.backends import BackendOptions
+
+NANOSECONDS = 1_000_000_000
+
+LOG_ALONG = 256
+"""Events that the log takes in one go when they wait already."""
+
+Report = Callable[[str], None]
+Waiting = Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSink:
+    """Where events go, how the log file is opened again, and how each backend fares."""
+
+    backend: Backend
+    reopen: Callable[[], None]
+    states: tuple[SinkState, ...] = ()
+
+
+def open_backends(
+    options: Options,
+    metrics: Metrics,
+    report: Report,
+    webhook: Deliverer | None = None,
+    *,
+    target: WebhookTarget | None = None,
+) -> AuditSink:
+    """The backend that the options describe; raises LogFileError.
+
+    ``target`` is what the webhook's file says; no file but the log is opened here.
+    ``report`` tells operators one fact; losses are told at most once a minute
+    for each cause. Without a path and without a webhook the log goes to standard
+    output. ``webhook`` replaces the one of the options, for tests.
+    """
+    backends: list[Backend] = []
+    states: list[SinkState] = []
+    webhook_losses = Losses("webhook", metrics, report, time.monotonic)
+    if webhook is None and target is not None:
+        webhook = open_webhook(
+            target,
+            initial_backoff=options.audit_webhook.initial_backoff,
+            losses=webhook_losses,
+        )
+    reopen = _nothing
+    if options.audit_log.path or webhook is None:
+        losses = Losses("log", metrics, report, time.monotonic)
+        log = open_log(
+            options.audit_log, metrics, losses, operatorlog.limited(report, time.monotonic)
+        )
+        reopen = log.reopen
+        backend, waiting = _log(options.audit_log, log, metrics, losses)
+        backends.append(backend)
+        states.append(
+            SinkState(
+                losses,
+                mode=options.audit_log.mode,
+                clock=time.monotonic,
+                waiting=waiting,
+                stalled=lambda: log.writer.stalled,
+                probe=log.probe,
+            )
+        )
+        if log.on_thread:
+            # The file belongs to the writer's thread.
+            reopen = log.reopen_on_writer
+    if webhook is not None:
+        backend, waiting = _webhook(options.audit_webhook, webhook, metrics, webhook_losses)
+        backends.append(backend)
+        states.append(
+            SinkState(
+                webhook_losses,
+                mode=options.audit_webhook.mode,
+                clock=time.monotonic,
+                waiting=waiting,
+            )
+        )
+    for state in states:
+        metrics.sink(state.backend, state.is_well, state.stalled)
+    return AuditSink(union(tuple(backends)), reopen, tuple(states))
+
+
+def _nothing() -> None:
+    """There is no file to open again."""
+
+
+def _none() -> int:
+    """Nothing waits: each event is written before its request goes on."""
+    return 0
+
+
+def _log(
+    options: BackendOptions, log: OpenLog, metrics: Metrics, losses: Losses
+) -> tuple[Backend, Waiting]:
+    if options.mode == "batch":
+        backend, waiting = _buffered(options, log.writer, metrics, losses, in_order=True)
+    elif log.may_stall:
+        # A reader who does not read keeps requests waiting, and not the process.
+        backend, waiting = _awaited(options, log.writer, metrics, losses)
+    else:
+        backend, waiting = log.backend, _none
+        if options.mode == "blocking":
+            backend = IgnoreErrors(backend)
+    return _truncated(options, backend, losses), waiting
+
+
+def _webhook(
+    options: BackendOptions, webhook: Deliverer, metrics: Metrics, losses: Losses
+) -> tuple[Backend, Waiting]:
+    if options.mode == "batch":
+        backend, waiting = _buffered(options, webhook, metrics, losses, in_order=False)
+    else:
+        backend, waiting = _awaited(options, webhook, metrics, losses)
+    return _truncated(options, backend, losses), waiting
+
+
+def _awaited(
+    options: BackendOptions, deliverer: Deliverer, metrics: Metrics, losses: Losses
+) -> tuple[Backend, Waiting]:
+    awaited = Awaited(deliverer, losses)
+    metrics.buffer(losses.backend, awaited.maximum, lambda: awaited.waiting)
+    backend = IgnoreErrors(awaited) if options.mode == "blocking" else awaited
+    return backend, lambda: awaited.waiting
+
+
+def _truncated(options: BackendOptions, backend: Backend, losses: Losses) -> Backend:
+    if not options.truncate_enabled:
+        return backend
+    return TruncateBackend(
+        backend,
+        losses,
+        maximum_event_size=options.truncate_max_event_size,
+        maximum_batch_size=options.truncate_max_batch_size,
+    )
+
+
+def _buffered(
+    options: BackendOptions,
+    deliverer: Deliverer,
+    metrics: Metrics,
+    losses: Losses,
+    *,
+    in_order: bool,
+) -> tuple[Backend, Waiting]:
+    bucket = None
+    if options.batch_throttle_enable:
+        bucket = TokenBucket(options.batch_throttle_qps, options.batch_throttle_burst)
+    config = BatchConfig(
+        buffer_size=options.batch_buffer_size,
+        max_size=options.batch_max_size,
+        max_wait=max(0, options.batch_max_wait) / NANOSECONDS,
+        bucket=bucket,
+        in_order=in_order,
+        # With a throttle the number of batches means something, even for a file.
+        along=LOG_ALONG if in_order and bucket is None else 0,
+    )
+    buffered = BufferedBackend(deliverer, config, losses, clock=time.monotonic, sleep=asyncio.sleep)
+    metrics.buffer(losses.backend, options.batch_buffer_size, lambda: buffered.waiting)
+    return buffered, lambda: buffered.waiting

@@ -1,0 +1,129 @@
+"""Makes the log backend that the options describe."""
+
+import datetime
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from auditproxy.audit.encode import encoder
+from auditproxy.backends.log import LogBackend, StandardOutput
+from auditproxy.backends.losses import Losses
+from auditproxy.backends.rotation import MEBIBYTE, RotatingFile
+from auditproxy.backends.writer import LogWriter
+from auditproxy.metrics.registry import Metrics
+from auditproxy.options import AuditLogOptions
+from auditproxy.tls.writable import fault_of_writing
+
+_FIX = "name a file in a folder that can be written"
+
+
+class LogFileError(Exception):
+    """The log file cannot be made; the text names the flag and the path."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLog:
+    """The backend, the thread that writes to it in batch mode, and the file behind it if any."""
+
+    backend: LogBackend
+    writer: LogWriter
+    file: RotatingFile | None
+    may_stall: bool
+    """Whether events go to a reader, who may be slow, and not to a disk."""
+    mode: str = "blocking"
+
+    @property
+    def on_thread(self) -> bool:
+        """Whether nobody but the writer's thread touches the file."""
+        return self.may_stall or self.mode == "batch"
+
+    def probe(self) -> str:
+        """Why a line could not be written now, asked on the event loop; "" as a rule."""
+        if self.file is None:
+            return self.backend.probe()
+        return self.file.probe(may_open=not self.on_thread)
+
+    def reopen(self) -> None:
+        """Open the file again; standard output stays as it is."""
+        if self.file is not None:
+            self.file.reopen()
+
+    def reopen_on_writer(self) -> None:
+        """The same in batch mode, where only the writer's thread touches the file."""
+        self.writer.run(self.reopen)
+
+
+def open_log(
+    options: AuditLogOptions, metrics: Metrics, losses: Losses, report: Callable[[str], None]
+) -> OpenLog:
+    """The log backend; raises LogFileError when its file cannot be created.
+
+    Without ``--audit-log-path`` events go to standard output.
+    """
+    file: RotatingFile | None = None
+    writer: StandardOutput | RotatingFile
+    if options.path in ("", "-"):
+        writer = StandardOutput()
+    else:
+        file = rotating_file(options, metrics, report)
+        writer = file
+        try:
+            file.ensure()
+        except OSError as error:
+            why = error.strerror or str(error)
+            fix = "stop it, or name another file" if isinstance(error, BlockingIOError) else _FIX
+            raise LogFileError(_unusable(options.path, why, fix)) from None
+    zone = datetime.datetime.now().astimezone().tzinfo or datetime.UTC
+    backend = LogBackend(
+        writer,
+        encode=encoder(options.format, zone),
+        losses=losses,
+        report=report,
+    )
+    return OpenLog(
+        backend,
+        LogWriter(backend, clock=time.monotonic),
+        file,
+        may_stall=writer.may_stall,
+        mode=options.mode,
+    )
+
+
+def log_fault(options: AuditLogOptions) -> str:
+    """Why ``open_log`` would not get its file, found without making it; "" when it would."""
+    if options.path in ("", "-"):
+        return ""
+    why = fault_of_writing(Path(options.path))
+    return _unusable(options.path, why) if why else ""
+
+
+def _unusable(path: str, why: str, fix: str = _FIX) -> str:
+    return f"--audit-log-path {path} cannot be written: {why.lower()}; {fix}"
+
+
+def rotating_file(
+    options: AuditLogOptions, metrics: Metrics, report: Callable[[str], None]
+) -> RotatingFile:
+    """The file that ``--audit-log-path`` names, rotated as the other flags say."""
+
+    def reopened(reason: str) -> None:
+        metrics.log_reopened(reason)
+        if reason != "signal":
+            report(f"--audit-log-path {options.path} was {reason} from outside: opened it again")
+
+    def in_background(work: Callable[[], None]) -> None:
+        threading.Thread(target=work, name="audit-log-mill", daemon=True).start()
+
+    return RotatingFile(
+        Path(options.path),
+        maximum_size=options.maxsize * MEBIBYTE,
+        maximum_backups=options.maxbackup,
+        maximum_age=options.maxage,
+        compress=options.compress,
+        now=lambda: datetime.datetime.now(datetime.UTC),
+        monotonic=time.monotonic,
+        in_background=in_background,
+        on_reopened=reopened,
+    )

@@ -1,0 +1,98 @@
+"""Lines for operators, on standard error: one fact a line, text or JSON, never an audit event."""
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from auditproxy.app.operatorlines import OperatorLines
+
+Report = Callable[[str], None]
+"""Tells operators one fact."""
+
+LONGEST = 200
+"""Characters that are told of a text which is not ours."""
+
+
+def configure(*, verbosity: int, json_lines: bool, lines: OperatorLines | None = None) -> None:
+    """Set up the lines once, at start; ``verbosity`` 2 and more shows debugging lines, a
+    negative one only warnings.
+
+    ``lines`` writes them without making anybody wait; else they are written at once.
+    """
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if json_lines
+        else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+    )
+    factory: Any = structlog.PrintLoggerFactory(sys.stderr)
+    if lines is not None:
+        factory = structlog.WriteLoggerFactory(lines)  # type: ignore[arg-type] # writes, flushes
+        lines.on_gap = warn
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_level(verbosity)),
+        logger_factory=factory,
+    )
+
+
+def _level(verbosity: int) -> int:
+    """The logging level of klog's ``-v``."""
+    if verbosity < 0:
+        return 30
+    return 10 if verbosity >= 2 else 20
+
+
+def info(text: str) -> None:
+    """Tell something that is as it should be."""
+    structlog.get_logger().info(text)
+
+
+def warn(text: str) -> None:
+    """Tell something that an operator may want to change."""
+    structlog.get_logger().warning(text)
+
+
+def limited(report: Report, clock: Callable[[], float], seconds: float = 60.0) -> Report:
+    """The same report, each text at most once in so many seconds; says how many were left out."""
+    last: dict[str, tuple[float, int]] = {}
+
+    def once(text: str) -> None:
+        now = clock()
+        said, left_out = last.get(text, (float("-inf"), 0))
+        if now - said < seconds:
+            last[text] = (said, left_out + 1)
+            return
+        if len(last) >= 1024:
+            last.clear()
+        last[text] = (now, 0)
+        report(f"{text} ({left_out} more like this)" if left_out else text)
+
+    return once
+
+
+class LibraryWarnings(logging.Handler):
+    """Warnings of libraries as lines for operators, where Python would print tracebacks.
+
+    Only the text as it stands in the library's source: what it would be filled with
+    could hold anything, and a traceback is many lines for one fact.
+    """
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(logging.WARNING)
+        self._report = report
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell one record."""
+        self._report(f"{record.name}: {first_line(str(record.msg))}")
+
+
+def first_line(text: str) -> str:
+    """The beginning of a text that is not ours, in one line."""
+    return (text.splitlines() or [""])[0][:LONGEST]

@@ -1,0 +1,64 @@
+"""What an operator should know of a policy that is legal: told at the start, never a fault."""
+
+import difflib
+import re
+
+from auditproxy.apis.audit import Level, Policy, PolicyRule, Stage
+from auditproxy.audit.policy.decoding import FIELDS
+
+_UNKNOWN = re.compile(r'unknown field "(?:[^" ]*\.)?([A-Za-z]+)"')
+
+_READS = frozenset({"get", "list"})
+
+
+def advice(policy: Policy, *, strict: bool) -> tuple[str, ...]:
+    """Texts about a policy; ``strict`` is whether a backend's mode is blocking-strict."""
+    found = []
+    reads_decided: set[str] = set()
+    for index, rule in enumerate(policy.rules):
+        if not _means_every_resource(rule):
+            continue
+        if rule.level is Level.REQUEST_RESPONSE and _reads(rule) - reads_decided:
+            found.append(
+                f"the policy's rules[{index}] records the answers of reads of every resource "
+                "(level RequestResponse): events are as large as lists are; name resources, or put "
+                "a rule with level Metadata for the verbs get, list and watch before it"
+            )
+        reads_decided |= _reads(rule)
+    omitting = [policy.omit_stages, *(rule.omit_stages for rule in policy.rules)]
+    if strict and any(Stage.REQUEST_RECEIVED in stages for stages in omitting):
+        found.append(
+            "the policy omits RequestReceived, which the mode blocking-strict writes all the same: "
+            "it forwards nothing before that is stored"
+        )
+    return tuple(found)
+
+
+def spelling(warning: str) -> str:
+    """A warning about unknown fields with the names that were perhaps meant."""
+    known = {name.lower(): name for name in FIELDS}
+
+    def hint(found: re.Match[str]) -> str:
+        match = difflib.get_close_matches(found[1].lower(), known, n=1, cutoff=0.7)
+        return f"{found[0]} (did you mean {known[match[0]]}?)" if match else found[0]
+
+    return _UNKNOWN.sub(hint, warning)
+
+
+def _means_every_resource(rule: PolicyRule) -> bool:
+    """Whether a rule is for everybody and for every resource of the core group."""
+    if rule.users or rule.user_groups or rule.namespaces:
+        return False
+    if not rule.resources:
+        return not rule.non_resource_urls
+    return any(
+        not entry.group
+        and not entry.resource_names
+        and (not entry.resources or "*" in entry.resources)
+        for entry in rule.resources
+    )
+
+
+def _reads(rule: PolicyRule) -> frozenset[str]:
+    """The verbs among get and list that a rule decides."""
+    return _READS & frozenset(rule.verbs) if rule.verbs else _READS

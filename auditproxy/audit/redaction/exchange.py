@@ -1,0 +1,104 @@
+"""A request and its answer redacted together: what one shows to be secret, the other may repeat.
+
+The request's body says where a patch carries secrets, which the answer's object
+then shows and an error may quote; the answer's object says which values are
+secret that a patch may test for elsewhere. Therefore the request is looked at
+before its answer is written, and written after it.
+"""
+
+from dataclasses import replace
+
+import msgspec
+
+from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.status import Status
+from auditproxy.audit import bodies
+from auditproxy.audit.redaction.paths import EVERYWHERE, Scope
+from auditproxy.audit.redaction.redactor import Redactor
+from auditproxy.audit.redaction.values import SecretValues
+from auditproxy.serializer import json
+from auditproxy.serializer.errors import SerializationError
+
+_STATUS = frozenset(
+    {"kind", "apiVersion", "metadata", "status", "message", "reason", "details", "code"}
+)
+_DETAILS = frozenset({"name", "group", "kind", "uid", "causes", "retryAfterSeconds"})
+_EXCERPT = "bigger context"
+"""In messages of JSON readers that show a stretch of the body around a fault."""
+
+
+class ExchangeRedactor:
+    """The secrets of one request, as far as its bodies have shown them."""
+
+    def __init__(self, redactor: Redactor, scope: Scope, info: RequestInfo) -> None:
+        self._redactor = redactor
+        self._scope = scope
+        self._info = info
+        self._values = SecretValues()
+        self._unread = False
+        self._paths = scope.paths
+
+    def survey(self, raw: bytes | None) -> None:
+        """Look at what a request's body says; None is a body that nobody can read."""
+        if raw is not None:
+            body = self._redactor.body(self._scope)
+            try:
+                body.redact(raw, patch=self._info.verb == "patch")
+            except SerializationError:
+                pass
+            else:
+                self._values.update(body.values)
+                self._paths = body.paths
+                return
+        self._unread = True
+        if self._info.verb == "patch":
+            self._paths = EVERYWHERE
+
+    def request(self, raw: bytes) -> tuple[bytes, bool]:
+        """The request's object with its secrets marked, and whether there were any."""
+        body = self._redactor.body(self._scope)
+        body.values.update(self._values)
+        return body.redact(raw, patch=self._info.verb == "patch"), body.marked
+
+    def answer(self, raw: bytes) -> tuple[bytes, bool]:
+        """The answer's object with its secrets marked, and whether there were any."""
+        body = self._redactor.body(replace(self._scope, paths=self._paths))
+        body.values.update(self._values)
+        done = body.redact(raw, patch=False)
+        self._values.update(body.values)
+        return done, body.marked
+
+    def status(self, status: Status) -> Status:
+        """A Status whose texts quote no secret; the same one when they did not."""
+        details = status.details
+        if details is not None:
+            causes = tuple(
+                msgspec.structs.replace(
+                    cause, message=self._text(cause.message), field=self._text(cause.field)
+                )
+                for cause in details.causes
+            )
+            name = details.name if details.name == self._info.name else self._text(details.name)
+            details = msgspec.structs.replace(details, name=name, causes=causes)
+        done = msgspec.structs.replace(status, message=self._text(status.message), details=details)
+        return status if done == status else done
+
+    def status_object(self, raw: bytes, before: Status, after: Status) -> bytes:
+        """The answer that a Status was read from; made anew when it shows more than it may."""
+        members = bodies.members(raw)
+        details = members.get("details")
+        extra = members.keys() - _STATUS
+        if details is not None and bytes(details)[:1] == b"{":
+            extra |= bodies.members(bytes(details)).keys() - _DETAILS
+        return raw if before is after and not extra else json.status_object(after)
+
+    def _text(self, text: str) -> str:
+        """A text of the server's; its own name of the object in it says nothing."""
+        plain = text.replace(f'"{self._info.name}"', '""') if self._info.name else text
+        hidden = bool(plain) and (
+            self._unread
+            or self._paths != self._scope.paths
+            or _EXCERPT in plain
+            or self._values.quoted_by(plain)
+        )
+        return self._redactor.marker(json.go_text(text).encode()) if hidden else text

@@ -1,0 +1,139 @@
+"""What is recorded of a request and its answer once their secrets are marked."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.audit import Level
+from auditproxy.apis.status import Status
+from auditproxy.audit.captured import Captured
+from auditproxy.audit.context import AuditContext
+from auditproxy.audit.objects import (
+    REQUEST_OBJECT_OMITTED,
+    RESPONSE_OBJECT_OMITTED,
+    Recorded,
+    records_request,
+    request_object,
+)
+from auditproxy.audit.redaction.exchange import ExchangeRedactor
+from auditproxy.audit.refusals.refusal import Stop
+from auditproxy.serializer.budget import Budget
+from auditproxy.serializer.errors import SerializationError
+from auditproxy.serializer.protobuf.decoder import Decoder
+
+REDACTED_VALUES = 50_000
+"""Members, lists and objects of a request in which secrets are looked for; a Secret has hundreds.
+
+All of one object's are made in one piece, and nothing else runs meanwhile.
+"""
+
+
+def redacted_answer(
+    context: AuditContext,
+    info: RequestInfo,
+    captured: Captured,
+    recorded: Recorded,
+    types: Decoder,
+) -> Recorded:
+    """What is recorded of an answer once its secrets are marked.
+
+    Costs nothing where no rule names the resource; a body that cannot be read
+    for it is left out, with an annotation. A Status is the server's own words,
+    in which it may quote the request's.
+    """
+    before, raw = recorded.status, recorded.object
+    redaction = None if before is None and raw is None else context.redaction(info)
+    if redaction is None:
+        return recorded
+    if before is None or before.message or before.details is not None:
+        _survey(redaction, info, captured, before, types)
+    if before is not None:
+        after = redaction.status(before)
+        if after is not before:
+            context.redacted("responseStatus")
+        if raw is not None:
+            done = redaction.status_object(bytes(raw), before, after)
+            if done != bytes(raw):
+                context.redacted("responseObject")
+            raw = msgspec.Raw(done)
+        return msgspec.structs.replace(recorded, status=after, object=raw)
+    return _marked(context, recorded, redaction.answer, "responseObject", RESPONSE_OBJECT_OMITTED)
+
+
+def redacted_request(
+    context: AuditContext, info: RequestInfo, recorded: Recorded, budget: Budget | None
+) -> Recorded:
+    """What is recorded of a request once its secrets are marked."""
+    raw = recorded.object
+    redaction = None if raw is None else context.redaction(info)
+    if raw is None or redaction is None:
+        return recorded
+    if budget is not None and _has_countless_values(bytes(raw)):
+        error = budget.exceeded("nodes", f"more than {REDACTED_VALUES} values to find secrets in")
+        context.redacted("requestObject")
+        return Recorded(
+            metadata=recorded.metadata, annotations=((REQUEST_OBJECT_OMITTED, str(error)),)
+        )
+    return _marked(context, recorded, redaction.request, "requestObject", REQUEST_OBJECT_OMITTED)
+
+
+def _marked(
+    context: AuditContext,
+    recorded: Recorded,
+    redact: Callable[[bytes], tuple[bytes, bool]],
+    member: str,
+    omitted: str,
+) -> Recorded:
+    """An object with its secrets marked; left out, with an annotation, when they cannot be told."""
+    if recorded.object is None:
+        return recorded
+    try:
+        raw, marked = redact(bytes(recorded.object))
+    except SerializationError:
+        why = "redacted as a whole: it cannot be read to find its secrets"
+        context.redacted(member)
+        return Recorded(metadata=recorded.metadata, annotations=((omitted, why),))
+    if marked:
+        context.redacted(member)
+    return msgspec.structs.replace(recorded, object=msgspec.Raw(raw))
+
+
+def _has_countless_values(raw: bytes) -> bool:
+    """Whether an object has more values than are looked at, found without making any."""
+    return raw.count(b":") + raw.count(b"[") + raw.count(b"{") > REDACTED_VALUES
+
+
+def _survey(
+    redaction: ExchangeRedactor,
+    info: RequestInfo,
+    captured: Captured,
+    status: Status | None,
+    types: Decoder,
+) -> None:
+    """Have the request's body looked at, if it has one that the server may have read."""
+    if not records_request(info) or captured.request_body == b"":
+        return
+    if captured.stop < Stop.DECODING:
+        # Refused before it was read: nothing of it can be quoted.
+        return
+    if captured.request_body is None or not captured.request_complete:
+        redaction.survey(None)
+        return
+    found = request_object(
+        info,
+        captured.request_content_type,
+        captured.request_body,
+        level=Level.REQUEST,
+        omit_managed_fields=False,
+        decoded=True,
+        types=types,
+        content_encoding=captured.request_content_encoding,
+        decoded_limit=captured.request_limit,
+        budget=captured.request_budget,
+    )
+    if found.object is not None:
+        raw = bytes(found.object)
+        redaction.survey(None if _has_countless_values(raw) else raw)
+    elif found.annotations:
+        redaction.survey(None)

@@ -1,0 +1,1 @@
+"""How far kube-apiserver got with a request that it refused, check by check. PURE."""

@@ -1,0 +1,128 @@
+"""What only the filters of kube-apiserver write: authentication, impersonation, authorization.
+
+Each function takes a refusal of a code that the filter gives and says whether it is its own.
+"""
+
+import re
+
+from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.status import forbidden_message, go_quote, html_sanitize, new_forbidden
+from auditproxy.apis.user import UserInfo
+from auditproxy.audit.refusals.refusal import Refusal
+from auditproxy.request.attributes import attributes
+
+WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_IMPERSONATE = re.compile(
+    rf"User {_QUOTED.pattern} cannot (?:impersonate-on:[a-z-]+:\S+ (?:resource|path)"
+    r'|impersonate(?::[a-z-]+)? resource) "'
+)
+_IMPERSONATED = frozenset({"users", "groups", "uids", "userextras", "serviceaccounts", "nodes"})
+_IMPERSONATED_GROUPS = frozenset({"", "authentication.k8s.io"})
+
+
+def shutting_down(refusal: Refusal) -> bool:
+    """Its one text, given before anybody is authenticated."""
+    return refusal.message == "apiserver is shutting down"
+
+
+def unauthorized(refusal: Refusal) -> bool:
+    """The one text of it; an answer without a Status may be that of what is behind a proxy."""
+    status = refusal.status
+    if status is None:
+        return not _chosen_elsewhere(refusal.info)
+    return status.message == status.reason == "Unauthorized" and status.details is None
+
+
+def _chosen_elsewhere(info: RequestInfo) -> bool:
+    """Whether others than the server may answer: admission for writes, backends of a proxy."""
+    if not info.is_resource_request:
+        return False
+    return info.verb in WRITES or info.verb == "proxy" or bool(info.subresource)
+
+
+def authorizer(refusal: Refusal) -> bool:
+    """The sentence about this very user, verb, resource, name and namespace; nothing before it."""
+    status = refusal.status
+    if status is None:
+        # A Status too large for its copy, or of a HEAD: the header is the filters' own.
+        if refusal.is_proxied:
+            return False
+        return refusal.no_sniff or not _chosen_elsewhere(refusal.info)
+    if status.reason not in ("Forbidden", ""):
+        return False
+    asked = attributes(UserInfo(username=refusal.username), refusal.info)
+    expected = new_forbidden(asked, "")
+    if status.details not in (None, expected.details):
+        return False
+    if _begins(status.message, expected.message):
+        return True
+    if not _chosen_elsewhere(refusal.info):
+        # Reads pass no admission: nobody else refuses them in words about this user, so those up
+        # to the verb are enough. Other releases may say the rest in another way.
+        core = forbidden_message(asked, "")
+        said = html_sanitize(f"User {go_quote(refusal.username)} cannot {refusal.info.verb} ")
+        start = expected.message.removesuffix(core) + said
+        if status.message.startswith(start):
+            return True
+    # The server may know the user by another name than we do, and quote in another way. Its
+    # filters alone set the header.
+    return refusal.no_sniff and _says(status.message, _sentence(refusal.info))
+
+
+def _sentence(info: RequestInfo) -> tuple[str, ...]:
+    """The authorizer's sentence about a request, cut where something is quoted in it."""
+    kind = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
+    asked = f" cannot {html_sanitize(info.verb)} "
+    if not info.is_resource_request:
+        return ("forbidden: User ", f"{asked}path ", "")
+    subject = (
+        (f"{kind} ", " is forbidden: User ") if info.name else (f"{kind} is forbidden: User ",)
+    )
+    resource = (*subject, f"{asked}resource ", " in API group ")
+    return (
+        (*resource, " in the namespace ", "")
+        if info.namespace
+        else (*resource, " at the cluster scope")
+    )
+
+
+def _says(message: str, sentence: tuple[str, ...]) -> bool:
+    """Whether a message begins with the pieces of a sentence, something quoted between each two."""
+    position = 0
+    for index, piece in enumerate(sentence):
+        if index:
+            quoted = _QUOTED.match(message, position)
+            if quoted is None:
+                return False
+            position = quoted.end()
+        if not message.startswith(piece, position):
+            return False
+        position += len(piece)
+    return position == len(message) or message.startswith(": ", position)
+
+
+def _begins(message: str, sentence: str) -> bool:
+    """Whether a message is the sentence, or that and the authorizer's reason."""
+    return message == sentence or message.startswith(f"{sentence}: ")
+
+
+def impersonation(refusal: Refusal) -> bool:
+    """The authorizer's sentence about impersonating, whatever it is that may not be asked for."""
+    status = refusal.status
+    if status is None or status.details is None or status.reason != "Forbidden":
+        return False
+    details, info = status.details, refusal.info
+    asked = (info.api_group, info.resource, info.name)
+    # A webhook chooses details too, and could name its own prefix there.
+    if (details.group, details.kind, details.name) != asked and (
+        details.group not in _IMPERSONATED_GROUPS or details.kind not in _IMPERSONATED
+    ):
+        return False
+    subject = f"{details.kind}.{details.group}" if details.group else details.kind
+    if details.name:
+        subject = f"{subject} {go_quote(details.name)}"
+    head = f"{subject} is forbidden: " if subject else "forbidden: "
+    if not status.message.startswith(head):
+        return False
+    return _IMPERSONATE.match(status.message, len(head)) is not None

@@ -1,0 +1,102 @@
+"""Where kube-apiserver stopped with a request that it refused: a table, in its checks' order.
+
+From the place follows what the event holds: the decision of the authorizer, who is
+impersonated, and whether the body was decoded, which is to say whether requestObject and the
+open members of objectRef are there.
+
+Texts of an answer can be chosen: clients choose the names that are quoted in it, webhooks and
+policies its code, reason, details and the end of its message. So a row needs what only that
+check writes, compared from the first character with what the request itself says: its user,
+verb, resource, query, media types, size and kind. What no row knows was decoded and allowed:
+a body too many in the log is better than one too few.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from auditproxy.audit.refusals.filters import (
+    authorizer,
+    impersonation,
+    shutting_down,
+    unauthorized,
+)
+from auditproxy.audit.refusals.handlers import (
+    generic,
+    invalid_options,
+    nameless,
+    not_served,
+    not_supported,
+    plain,
+    says,
+    too_large,
+    undecodable,
+    unreadable_options,
+    webhook,
+)
+from auditproxy.audit.refusals.refusal import Refusal, Stop
+
+
+class Row(NamedTuple):
+    """One check: where it stops a request, the source that does it, and how it is known."""
+
+    stop: Stop
+    source: str
+    codes: tuple[int, ...]
+    """The codes it answers with; none for any."""
+    matches: Callable[[Refusal], bool]
+
+
+_NOT_ACCEPTABLE = "only the following media types are accepted: "
+_UNKNOWN_FORMAT = (
+    "the body of the request was in an unknown format - accepted media types include: "
+)
+
+TABLE: tuple[Row, ...] = (
+    Row(Stop.AUTHENTICATION, "server/filters/waitgroup.go", (503,), shutting_down),
+    Row(Stop.AUTHENTICATION, "endpoints/filters/authentication.go", (401,), unauthorized),
+    Row(Stop.IMPERSONATION, "endpoints/filters/impersonation/mode.go", (403,), impersonation),
+    Row(Stop.FLOW_CONTROL, "server/filters/priority-and-fairness.go", (429,), plain()),
+    Row(
+        Stop.AUTHORIZER_ERROR,
+        "endpoints/filters/authorization.go, handlers/responsewriters/errors.go",
+        (500,),
+        plain(b'Internal Server Error: "'),
+    ),
+    Row(Stop.AUTHORIZATION, "endpoints/filters/authorization.go", (403,), authorizer),
+    Row(Stop.HANDLED, "admission/plugin/webhook/errors/statuserror.go", (), webhook),
+    Row(Stop.ROUTE, "server/mux; kube-aggregator handler_proxy.go", (404, 503), plain()),
+    Row(Stop.ROUTE, "server/handler.go serviceErrorHandler", (404, 405, 406, 415), generic),
+    Row(Stop.ROUTE, "apiextensions customresource_handler.go ServeHTTP", (404,), not_served),
+    Row(Stop.ROUTE, "apiextensions customresource_handler.go serve*", (405,), not_supported),
+    Row(Stop.ROUTE, "endpoints/handlers/namer.go", (400,), nameless),
+    Row(Stop.NEGOTIATION, "handlers/negotiation/errors.go", (406,), says(_NOT_ACCEPTABLE)),
+    Row(Stop.NEGOTIATION, "handlers/negotiation/errors.go", (415,), says(_UNKNOWN_FORMAT)),
+    Row(Stop.BODY_LIMIT, "endpoints/handlers/rest.go limitedReadBody", (413,), too_large),
+    Row(
+        Stop.QUERY_OPTIONS,
+        "apimachinery meta/v1/validation; handlers/{create,update,patch,delete}.go",
+        (422,),
+        invalid_options,
+    ),
+    Row(Stop.QUERY_OPTIONS, "endpoints/handlers/delete.go", (400,), unreadable_options),
+    Row(
+        Stop.DECODING,
+        "endpoints/handlers/{create,update,delete}.go, rest.go transformDecodeError",
+        (400,),
+        undecodable,
+    ),
+)
+"""Every refusal before the body is decoded; paths are those of k8s.io/apiserver/pkg.
+
+One row is none of these: it sets aside whose text is a webhook's. It stands behind those that
+compare a message with the request from its first character, which clients choose the resource of.
+A PATCH is recorded before it is decoded (patch.go), so nothing about its body is here.
+"""
+
+
+def stopped_at(refusal: Refusal) -> Stop:
+    """Where the request was refused; HANDLED for whatever the table does not know."""
+    for row in TABLE:
+        if (not row.codes or refusal.code in row.codes) and row.matches(refusal):
+            return row.stop
+    return Stop.HANDLED

@@ -1,0 +1,1 @@
+"""Users from the claims of a trusted issuer, by an AuthenticationConfiguration. PURE."""

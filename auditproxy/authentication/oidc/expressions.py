@@ -1,0 +1,71 @@
+"""Expressions in CEL: the optional library, behind one function.
+
+Compiled and type-checked once, at the start. The library is Google's own, with the
+extensions for texts and optional values; of those that only Kubernetes has, none.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from auditproxy.authentication.oidc.claims import Compiler, ExpressionError, Program
+
+LONGEST_EXPRESSION = 10_000
+"""Characters."""
+
+
+def cel_compiler() -> Compiler:
+    """What compiles expressions over ``claims`` and ``user``.
+
+    The function raises ExpressionError for what cannot be compiled, and where the library is
+    not installed: it is looked for only when there is an expression.
+    """
+    environment: Any = None
+    errors: tuple[Any, ...] = ()
+
+    def compile_expression(expression: str) -> Program:
+        nonlocal environment, errors
+        if environment is None:
+            environment, errors = _environment()
+        if len(expression) > LONGEST_EXPRESSION:
+            raise ExpressionError(f"it is longer than {LONGEST_EXPRESSION} characters")
+        try:
+            compiled = environment.compile(expression)
+        except Exception as error:
+            raise ExpressionError(_first_line(error)) from None
+
+        def run(variables: Mapping[str, Any]) -> Any:
+            try:
+                value = compiled.eval(data=dict(variables))
+                plain = value.plain_value()
+            except Exception:
+                # The library's text may quote what it was given.
+                raise ExpressionError("it has no value for these claims") from None
+            if value.type() in errors:
+                # The library gives errors back as values whose plain form is a text.
+                raise ExpressionError("it has no value for these claims")
+            return plain
+
+        return run
+
+    return compile_expression
+
+
+def _environment() -> tuple[Any, tuple[Any, ...]]:
+    """What compiles, and the types of values that are none."""
+    try:
+        from cel_expr_python import cel
+        from cel_expr_python.ext import ext_optional, ext_strings
+    except ImportError:
+        raise ExpressionError(
+            "expressions need the library for CEL: pip install 'auditproxy[cel]'"
+        ) from None
+    anything = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
+    environment = cel.NewEnv(
+        variables={"claims": anything, "user": anything},
+        extensions=[ext_strings.ExtStrings(), ext_optional.ExtOptional()],
+    )
+    return environment, (cel.Type.ERROR, cel.Type.UNKNOWN)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:300] or type(error).__name__

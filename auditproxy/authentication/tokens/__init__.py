@@ -1,0 +1,1 @@
+"""Bearer tokens: files, service accounts, signatures and reviews. PURE; fetches nothing."""

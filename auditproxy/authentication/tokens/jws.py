@@ -1,0 +1,102 @@
+"""JSON Web Signatures in compact form: the front door of every signed token (RFC 7515).
+
+Nothing is parsed of a token that is too long. The algorithm must be one of the
+asymmetric ones and belong to the kind and curve of the key, so a public key is never
+taken for an HMAC secret. Keys come from our own configuration only: ``jku``, ``x5u``,
+``jwk`` and ``x5c`` are not looked at. ``crit`` names extensions that must be
+understood; none is, so the token is refused.
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
+
+from auditproxy.authentication.tokens.publickeys import PublicKey
+from auditproxy.serializer.errors import JSONError
+from auditproxy.serializer.json import decode_as
+
+LONGEST_TOKEN = 64 * 1024
+"""Characters."""
+
+_COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
+
+_RSA: Mapping[str, RSAAlgorithm] = {
+    "RS256": RSAAlgorithm(RSAAlgorithm.SHA256),
+    "RS384": RSAAlgorithm(RSAAlgorithm.SHA384),
+    "RS512": RSAAlgorithm(RSAAlgorithm.SHA512),
+    "PS256": RSAPSSAlgorithm(RSAPSSAlgorithm.SHA256),
+    "PS384": RSAPSSAlgorithm(RSAPSSAlgorithm.SHA384),
+    "PS512": RSAPSSAlgorithm(RSAPSSAlgorithm.SHA512),
+}
+_EC: Mapping[str, tuple[ECAlgorithm, type[ec.EllipticCurve]]] = {
+    "ES256": (ECAlgorithm(ECAlgorithm.SHA256), ec.SECP256R1),
+    "ES384": (ECAlgorithm(ECAlgorithm.SHA384), ec.SECP384R1),
+    "ES512": (ECAlgorithm(ECAlgorithm.SHA512), ec.SECP521R1),
+}
+
+ALGORITHMS = frozenset((*_RSA, *_EC))
+"""What a token may be signed with; HMAC and ``none`` are not among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Jws:
+    """A token taken apart; nothing of it is true before ``signed_by`` says so."""
+
+    algorithm: str
+    key_id: str
+    claims: dict[str, Any] = field(repr=False)
+    signing_input: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+
+
+def parse_jws(token: str) -> Jws | None:
+    """The parts of a compact token; None for everything that is no such token."""
+    if len(token) > LONGEST_TOKEN:
+        return None
+    parts = _COMPACT.fullmatch(token)
+    if parts is None:
+        return None
+    header, claims, signature = (_decoded(part) for part in parts.groups())
+    header_members, claim_members = _members(header), _members(claims)
+    if header_members is None or claim_members is None or signature is None:
+        return None
+    algorithm, key_id = header_members.get("alg"), header_members.get("kid", "")
+    if algorithm not in ALGORITHMS or not isinstance(key_id, str) or "crit" in header_members:
+        return None
+    signing_input = token[: parts.start(3) - 1].encode("ascii")
+    return Jws(algorithm, key_id, claim_members, signing_input, signature)
+
+
+def signed_by(jws: Jws, key: PublicKey) -> bool:
+    """Whether the signature is this key's; False too when the algorithm is not of its kind."""
+    if isinstance(key.key, rsa.RSAPublicKey):
+        rsa_algorithm = _RSA.get(jws.algorithm)
+        return rsa_algorithm is not None and rsa_algorithm.verify(
+            jws.signing_input, key.key, jws.signature
+        )
+    ec_algorithm, curve = _EC.get(jws.algorithm, (None, None))
+    if ec_algorithm is None or curve is None or not isinstance(key.key.curve, curve):
+        return False
+    return ec_algorithm.verify(jws.signing_input, key.key, jws.signature)
+
+
+def _decoded(part: str) -> bytes | None:
+    try:
+        return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except ValueError:
+        return None
+
+
+def _members(raw: bytes | None) -> dict[str, Any] | None:
+    """The members of a JSON object; of members with one name the last counts, as in Go."""
+    if raw is None:
+        return None
+    try:
+        return decode_as(raw, dict[str, Any])
+    except JSONError:
+        return None

@@ -1,0 +1,314 @@
+"""CertificateAuthorities: whether a certificate is one of theirs, by the rules of Go's crypto/x509.
+
+    leaf -> [intermediates that the client sent] -> one of the authorities
+
+The handshake has verified a chain too, but against the authorities of that
+moment and by OpenSSL's rules. Here the current set counts. As in Go every
+certificate of the bundle is an anchor, be it self-signed or not, a leaf that is
+itself in the bundle passes, and each certificate of the chain, the anchor
+included, must be valid at that time and allow client authentication.
+
+Stricter than Go: an authority with name constraints vouches for nobody (Go
+compares them with the names of the leaf), and texts are compared as encoded.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+
+from auditproxy.authentication.x509.peer import PeerCertificate
+
+SIGNATURES = 100
+"""Signatures that are checked for one certificate, as in Go: bounds what a chain can cost."""
+
+REMEMBERED = 1024
+"""Certificates whose verdict is kept."""
+
+REFUSAL_REMEMBERED = 10_000_000_000
+"""Nanoseconds for which a refusal is kept."""
+
+_USAGES = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
+_BROKEN_HASHES = frozenset({"md5", "sha1"})
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What cryptography raises for bytes that are no certificate, or none that it knows."""
+_HANDLED = frozenset(
+    {
+        ExtensionOID.KEY_USAGE,
+        ExtensionOID.BASIC_CONSTRAINTS,
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+        ExtensionOID.CRL_DISTRIBUTION_POINTS,
+        ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
+        ExtensionOID.EXTENDED_KEY_USAGE,
+        ExtensionOID.SUBJECT_KEY_IDENTIFIER,
+        ExtensionOID.CERTIFICATE_POLICIES,
+        ExtensionOID.POLICY_MAPPINGS,
+        ExtensionOID.POLICY_CONSTRAINTS,
+        ExtensionOID.INHIBIT_ANY_POLICY,
+        ExtensionOID.AUTHORITY_INFORMATION_ACCESS,
+    }
+)
+"""Extensions that may be critical: those that Go reads."""
+
+
+class BundleError(ValueError):
+    """A bundle of authorities cannot be used; the text says why and quotes nothing of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A certificate that can stand in a chain; ``fault`` says why it cannot.
+
+    ``authority_fault`` says why it cannot vouch for others. Times are nanoseconds
+    since the epoch, ends included.
+    """
+
+    certificate: x509.Certificate
+    der: bytes
+    issuer: bytes
+    subject: bytes
+    identity: tuple[bytes, bytes] = field(repr=False)
+    not_before: int = 0
+    not_after: int = 0
+    client_auth: bool = False
+    path_length: int | None = None
+    fault: str = ""
+    authority_fault: str = ""
+
+
+@dataclass(slots=True)
+class _Verdict:
+    """What was found out: good within a period, or refused until a time."""
+
+    fault: str
+    not_before: int
+    not_after: int
+
+
+class CertificateAuthorities:
+    """One set of authorities; another set is another object, so no verdict outlives its set."""
+
+    def __init__(self, pem: bytes) -> None:
+        """Read a PEM bundle; raises BundleError unless all of it can be used."""
+        self.pem = pem
+        self._anchors = tuple(_member(each) for each in _read_bundle(pem))
+        self._verdicts: OrderedDict[tuple[bytes, tuple[bytes, ...]], _Verdict] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._anchors)
+
+    def overlaps(self, other: "CertificateAuthorities") -> bool:
+        """Whether a certificate is in both bundles."""
+        theirs = {anchor.der for anchor in other._anchors}
+        return any(anchor.der in theirs for anchor in self._anchors)
+
+    def fault(self, peer: PeerCertificate, now: int) -> str:
+        """Why this is no certificate of a client of ours at ``now`` (nanoseconds), "" when it is.
+
+        A chain is looked for once; after that only the period is compared.
+        """
+        key = (peer.der, peer.intermediates)
+        verdict = self._verdicts.get(key)
+        if verdict is None or not verdict.not_before <= now <= verdict.not_after:
+            verdict = self._verify(peer, now)
+            self._verdicts[key] = verdict
+            if len(self._verdicts) > REMEMBERED:
+                self._verdicts.popitem(last=False)
+        self._verdicts.move_to_end(key)
+        return verdict.fault
+
+    def _verify(self, peer: PeerCertificate, now: int) -> _Verdict:
+        try:
+            leaf = _member(_load(peer.der))
+            others = tuple(_member(_load(der)) for der in peer.intermediates)
+        except BundleError as error:
+            return _Verdict(str(error), now, now + REFUSAL_REMEMBERED)
+        search = _Search(self._anchors, others, now)
+        chain = search.find(leaf)
+        if chain is None:
+            return _Verdict(search.why, now, now + REFUSAL_REMEMBERED)
+        return _Verdict(
+            "", max(each.not_before for each in chain), min(each.not_after for each in chain)
+        )
+
+
+class _Search:
+    """The search for one chain; ``why`` is the first reason met for which there is none."""
+
+    def __init__(
+        self, anchors: tuple[_Member, ...], intermediates: tuple[_Member, ...], now: int
+    ) -> None:
+        self._anchors = anchors
+        self._intermediates = intermediates
+        self._now = now
+        self._left = SIGNATURES
+        self.why = ""
+
+    def find(self, leaf: _Member) -> tuple[_Member, ...] | None:
+        """A chain from the leaf to an anchor, None when there is none."""
+        fault = self._own_fault(leaf)
+        if fault:
+            self.why = fault
+            return None
+        if any(anchor.der == leaf.der for anchor in self._anchors):
+            return (leaf,)
+        chain = self._climb((leaf,))
+        if chain is None and not self.why:
+            self.why = "no authority of the bundle has signed it"
+        return chain
+
+    def _climb(self, chain: tuple[_Member, ...]) -> tuple[_Member, ...] | None:
+        for pool, complete in ((self._anchors, True), (self._intermediates, False)):
+            for candidate in pool:
+                if candidate.subject != chain[-1].issuer:
+                    continue
+                if any(candidate.identity == each.identity for each in chain):
+                    continue
+                fault = self._step_fault(chain, candidate)
+                if fault:
+                    self.why = self.why or fault
+                    continue
+                longer = (*chain, candidate)
+                found = longer if complete else self._climb(longer)
+                if found is not None:
+                    return found
+        return None
+
+    def _step_fault(self, chain: tuple[_Member, ...], issuer: _Member) -> str:
+        """Why this issuer does not continue the chain."""
+        if issuer.authority_fault:
+            return f"its authority {issuer.authority_fault}"
+        fault = self._own_fault(issuer)
+        if fault:
+            return f"its authority {fault}"
+        if issuer.path_length is not None and len(chain) - 1 > issuer.path_length:
+            return "there are more intermediates than its authority allows"
+        self._left -= 1
+        if self._left < 0:
+            return "its chain needs too many signatures"
+        child = chain[-1].certificate
+        try:
+            digest = child.signature_hash_algorithm
+            if digest is not None and digest.name in _BROKEN_HASHES:
+                return "it is signed with a hash that is broken"
+            child.verify_directly_issued_by(issuer.certificate)
+        except (InvalidSignature, *_UNREADABLE):
+            return "no authority of the bundle has signed it"
+        return ""
+
+    def _own_fault(self, member: _Member) -> str:
+        if member.fault:
+            return member.fault
+        if self._now < member.not_before:
+            return "is not valid yet"
+        if self._now > member.not_after:
+            return "has expired"
+        if not member.client_auth:
+            return "has usages that do not include client auth"
+        return ""
+
+
+def _read_bundle(pem: bytes) -> tuple[x509.Certificate, ...]:
+    """Every certificate of a PEM bundle; texts and other blocks between them are skipped."""
+    begin, end = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
+    found = []
+    position = pem.find(begin)
+    while position >= 0:
+        stop = pem.find(end, position)
+        if stop < 0:
+            raise BundleError("its last certificate is cut off")
+        try:
+            found.append(x509.load_pem_x509_certificate(pem[position : stop + len(end)] + b"\n"))
+        except _UNREADABLE:
+            raise BundleError(f"its certificate number {len(found) + 1} cannot be read") from None
+        position = pem.find(begin, stop)
+    if not found:
+        raise BundleError("it holds no PEM certificate")
+    return tuple(found)
+
+
+def _load(der: bytes) -> x509.Certificate:
+    try:
+        return x509.load_der_x509_certificate(der)
+    except _UNREADABLE:
+        raise BundleError("it cannot be read") from None
+
+
+def _member(certificate: x509.Certificate) -> _Member:
+    """What a chain needs to know of a certificate; one that makes no sense has a fault."""
+    try:
+        subject = certificate.subject.public_bytes()
+        key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        extensions = {each.oid: each for each in certificate.extensions}
+        return _Member(
+            certificate=certificate,
+            der=certificate.public_bytes(Encoding.DER),
+            issuer=certificate.issuer.public_bytes(),
+            subject=subject,
+            identity=(subject, key),
+            not_before=_nanoseconds(certificate.not_valid_before_utc),
+            not_after=_nanoseconds(certificate.not_valid_after_utc),
+            client_auth=_allows_clients(extensions),
+            path_length=_path_length(extensions),
+            fault=_critical_fault(extensions),
+            authority_fault=_authority_fault(certificate, extensions),
+        )
+    except _UNREADABLE:
+        raise BundleError("a certificate cannot be read") from None
+
+
+_Extensions = dict[x509.ObjectIdentifier, x509.Extension[x509.ExtensionType]]
+
+
+def _allows_clients(extensions: _Extensions) -> bool:
+    extension = extensions.get(ExtensionOID.EXTENDED_KEY_USAGE)
+    if extension is None:
+        return True
+    usages = extension.value
+    return isinstance(usages, x509.ExtendedKeyUsage) and any(each in usages for each in _USAGES)
+
+
+def _path_length(extensions: _Extensions) -> int | None:
+    extension = extensions.get(ExtensionOID.BASIC_CONSTRAINTS)
+    value = extension.value if extension is not None else None
+    return value.path_length if isinstance(value, x509.BasicConstraints) else None
+
+
+def _critical_fault(extensions: _Extensions) -> str:
+    for oid, extension in extensions.items():
+        if extension.critical and oid not in _HANDLED and oid != ExtensionOID.NAME_CONSTRAINTS:
+            return "has a critical extension that is not known"
+    return ""
+
+
+def _authority_fault(certificate: x509.Certificate, extensions: _Extensions) -> str:
+    """Why this certificate may not sign others (Go's Certificate.CheckSignatureFrom)."""
+    basic = extensions.get(ExtensionOID.BASIC_CONSTRAINTS)
+    if basic is None:
+        if certificate.version is x509.Version.v3:
+            return "is no authority"
+    elif not isinstance(basic.value, x509.BasicConstraints) or not basic.value.ca:
+        return "is no authority"
+    usage = extensions.get(ExtensionOID.KEY_USAGE)
+    if usage is not None and not (
+        isinstance(usage.value, x509.KeyUsage) and usage.value.key_cert_sign
+    ):
+        return "may not sign certificates"
+    if ExtensionOID.NAME_CONSTRAINTS in extensions:
+        return "has name constraints, which are not supported"
+    return ""
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1_000_000_000

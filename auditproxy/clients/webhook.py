@@ -1,0 +1,233 @@
+"""A webhook's HTTP side: one attempt to hand over a body, as client-go's rest package.
+
+    POST --429 or 5xx with Retry-After--> wait, POST again, all within the attempt's time
+      |--200 to 206, answer read--> done
+      |--anything else--> WebhookError
+
+Redirects are not followed: they would carry events and tokens to where nobody
+configured them. Answers are read up to a bound and never shown.
+"""
+
+import asyncio
+import io
+import re
+import ssl
+import zlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import aiohttp
+import yarl
+
+from auditproxy.clients.session import new_session, os_fault, tls_fault
+from auditproxy.request.accept import parse_media_type
+
+ATTEMPT_TIMEOUT = 30.0
+"""Seconds of one attempt, from connecting to the end of the answer."""
+
+MAXIMUM_WAITS = 10
+"""How often an answer with Retry-After is obeyed within one attempt."""
+
+MAXIMUM_ANSWER = 1024 * 1024
+"""Bytes of an answer that are read; a longer one is left unread."""
+
+MAXIMUM_CONNECTIONS = 100
+"""Attempts under way at once; the others wait for their turn outside their time."""
+
+_SECONDS = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
+
+
+class WebhookError(Exception):
+    """An attempt failed; ``reason`` is the metric's word, the text has no secret.
+
+    ``passing`` is whether kube-apiserver would ask again what it needs an answer to: a
+    broken connection, 429, 500, 504, or any refusal with Retry-After
+    (apiserver util/webhook, DefaultShouldRetry).
+    """
+
+    def __init__(self, reason: str, text: str, *, passing: bool = False) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.passing = passing
+
+
+class Authorization(Protocol):
+    """What goes into the Authorization line."""
+
+    async def authorization(self) -> bytes | None:
+        """Its value, None for no line; raises WebhookError."""
+        ...
+
+    def invalidate(self) -> None:
+        """Forget what may be read again: the webhook refused it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookTarget:
+    """Where bodies go; ``url`` is what ``request_url`` made.
+
+    ``ssl_context`` is None for plain HTTP, ``server_name`` "" for the URL's own
+    host, ``proxy`` "" for none. ``files`` are those that were read for it.
+    """
+
+    url: str = field(repr=False)
+    credential: Authorization = field(repr=False)
+    ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
+    server_name: str = ""
+    proxy: str = field(default="", repr=False)
+    files: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Scheme, host and port: what may be shown of the URL."""
+        url = urlsplit(self.url)
+        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
+
+
+def request_url(server: str) -> str:
+    """The URL to post to: without a slash at its end, without its query (as client-go)."""
+    url = urlsplit(server)
+    return f"{url.scheme}://{url.netloc}{url.path.rstrip('/') or '/'}?timeout=30s"
+
+
+class WebhookClient:
+    """Posts bodies to one target over a few connections; made and used within one event loop."""
+
+    def __init__(
+        self,
+        target: WebhookTarget,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        timeout: float = ATTEMPT_TIMEOUT,
+        connections: int = MAXIMUM_CONNECTIONS,
+    ) -> None:
+        self._target = target
+        self._clock = clock
+        self._sleep = sleep
+        self._timeout = timeout
+        self._connections = connections
+        self._slots = asyncio.Semaphore(connections)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def post(self, body: bytes) -> bytes | None:
+        """One attempt; the answer's body, None when it cannot be had. Raises WebhookError."""
+        place = self._target.place
+        async with self._slots:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    return await self._exchange(body)
+            except TimeoutError:
+                raise WebhookError(
+                    "timeout", f"{place} did not answer within {self._timeout:g} seconds"
+                ) from None
+            except (aiohttp.ClientSSLError, ssl.SSLError) as error:
+                raise WebhookError("tls", f"{place}: TLS: {tls_fault(error)}") from None
+            except aiohttp.ClientHttpProxyError as error:
+                raise WebhookError(
+                    "unreachable", f"{place}: the proxy answered {error.status}"
+                ) from None
+            except (aiohttp.ClientConnectorError, aiohttp.ClientProxyConnectionError) as error:
+                raise WebhookError("unreachable", f"{place}: {os_fault(error)}") from None
+            except (aiohttp.ServerDisconnectedError, OSError) as error:
+                raise WebhookError(
+                    "disconnected",
+                    f"{place}: the connection broke: {os_fault(error)}",
+                    passing=isinstance(
+                        error, aiohttp.ServerDisconnectedError | ConnectionResetError
+                    ),
+                ) from None
+            except aiohttp.ClientError as error:
+                raise WebhookError(
+                    "bad-answer", f"{place}: not a whole HTTP answer ({type(error).__name__})"
+                ) from None
+
+    async def _exchange(self, body: bytes) -> bytes | None:
+        deadline = self._clock() + self._timeout
+        turn = 0
+        while True:
+            status, retry_after, content = await self._once(body)
+            if status in (*range(200, 207), 101):
+                return content
+            if status == 401:
+                self._target.credential.invalidate()
+            if turn == MAXIMUM_WAITS or retry_after is None or not (status == 429 or status >= 500):
+                raise WebhookError(
+                    f"status-{status // 100}xx",
+                    f"{self._target.place}: answered {status}",
+                    passing=status in (429, 500, 504) or bool(retry_after),
+                )
+            left = deadline - self._clock()
+            await self._sleep(max(0.0, min(float(retry_after), left)))
+            if retry_after >= left:
+                raise TimeoutError
+            turn += 1
+
+    async def _once(self, body: bytes) -> tuple[int, int | None, bytes | None]:
+        """Status, Retry-After and body of one answer."""
+        target = self._target
+        headers = {
+            "User-Agent": "Go-http-client/1.1",
+            "Accept": "application/json, */*",
+            "Content-Type": "application/json",
+            "Accept-Encoding": "gzip",
+        }
+        value = await target.credential.authorization()
+        if value is not None:
+            headers["Authorization"] = value.decode("utf-8", "surrogateescape")
+        async with self._open().post(
+            yarl.URL(target.url, encoded=True),
+            # Not bytes: aiohttp warns about large ones.
+            data=io.BytesIO(body),
+            headers=headers,
+            allow_redirects=False,
+            server_hostname=target.server_name or None,
+            proxy=target.proxy or None,
+        ) as answer:
+            if answer.status == 101:
+                answer.close()
+                return 101, None, b""
+            content = await _read(answer)
+            media_type = answer.headers.get("Content-Type", "")
+            if media_type and parse_media_type(media_type) is None:
+                raise WebhookError("bad-answer", f"{target.place}: malformed Content-Type")
+            seconds = answer.headers.get("Retry-After", "")
+            wait = int(seconds) if _SECONDS.fullmatch(seconds) else None
+            return answer.status, wait, content
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            context = self._target.ssl_context
+            self._session = new_session(
+                aiohttp.TCPConnector(
+                    limit=self._connections, ssl=context if context is not None else True
+                )
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes | None:
+    """The answer's body; None past the bound, where we hang up, and when it cannot be unpacked."""
+    content = bytearray()
+    async for block in answer.content.iter_any():
+        content += block
+        if len(content) > MAXIMUM_ANSWER:
+            answer.close()
+            return None
+    if answer.headers.get("Content-Encoding", "").lower() != "gzip":
+        return bytes(content)
+    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        unpacked = unpacking.decompress(content, MAXIMUM_ANSWER)
+    except zlib.error:
+        return None
+    return unpacked if unpacking.eof else None

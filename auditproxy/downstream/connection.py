@@ -1,0 +1,350 @@
+"""One client connection: aiohttp's HTTP/1.1 protocol with what a transparent proxy needs besides.
+
+aiohttp parses requests (its C parser, llhttp underneath) and keeps the order of
+pipelined ones; this subclass adds
+
+- raw access for the relay: the answer's bytes go straight to the transport, and
+  the transport's full buffer pauses the upstream (``flow``),
+- bytes behind a request that asks for an upgrade are held back unparsed until
+  the request is decided: they are the tunnel's or nobody's, never HTTP,
+- what llhttp refuses and Go does not, any method token first of all, is shown to it in
+  another spelling and put back into the message it makes (clientrequest.py); what
+  stays refused is answered and recorded by the chain like other requests,
+- constant answers to what is not HTTP, which repeat no byte of the client's.
+
+It leans on names that aiohttp does not promise (``_messages``, ``_waiter``, ``_parser``,
+``_force_close``, ``_upgraded``); aiohttp is pinned to one minor version and
+tests/downstream/test_connection.py fails when they change.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestHandler
+
+from auditproxy.apis.status import Status, failure
+from auditproxy.downstream import clientrequest
+from auditproxy.downstream.responses import Answered, describe, plain_answer
+from auditproxy.downstream.segments import Pieces
+from auditproxy.request.heads import MAXIMUM_HEAD, has_bare_line_feed, may_begin, respelled
+from auditproxy.sockets.flow import Flow
+from auditproxy.tunnel.tie import TunnelReceiver
+
+HEAD_TIMEOUT = 10.0
+"""Seconds for a request's head to arrive once it began, and for the first one to come at all.
+
+kube-apiserver's ReadHeaderTimeout is 32 s; a sound client needs none of the two.
+"""
+
+HELD_LIMIT = 64 * 1024
+"""Bytes held behind an undecided upgrade request before reading stops."""
+
+WRITE_HIGH_WATER = 64 * 1024
+
+_FIRST_BYTES = 256
+"""Bytes of an incomplete first line that are looked at: what is no HTTP shows in them."""
+
+
+class ClientConnection(RequestHandler):
+    """The server's side of one connection; see the module for what it adds."""
+
+    __slots__ = (
+        "_after_chunks",
+        "_asks_upgrade",
+        "_head",
+        "_head_timer",
+        "_held",
+        "_last_payload",
+        "_pieces",
+        "_tunnel",
+        "_unreadable",
+        "_waiting",
+        "breaks_off",
+        "facts",
+        "flow",
+        "on_lost",
+        "on_unparsed",
+        "read_paused_for_held",
+        "told_address",
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        on_unparsed: Callable[[int, str], None],
+        on_lost: Callable[[], None] | None = None,
+        told_address: str = "",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.on_unparsed = on_unparsed
+        self.on_lost = on_lost
+        self.told_address = told_address
+        self.flow: Flow | None = None
+        self.facts: Any = None
+        self.breaks_off = False
+        self.read_paused_for_held = False
+        self._after_chunks = False
+        self._asks_upgrade = False
+        self._head = bytearray()
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._held: bytearray | None = None
+        self._last_payload: StreamReader = EMPTY_PAYLOAD
+        self._pieces = Pieces()
+        self._unreadable = False
+        self._waiting = b""
+        self._tunnel: TunnelReceiver | None = None
+
+    # --- what the client sends -------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Give bytes to the tunnel, to the hold, or piece by piece to the parser.
+
+        No piece reaches beyond its head or body: however the bytes are cut, each request
+        is read alike, and one that is no HTTP does not take those before it along.
+        """
+        if not data:
+            self._parse_body(data)  # There is room again for what the parser and we hold.
+        data, self._waiting = self._waiting + data, b""
+        start = 0
+        while start < len(data) and not self._unreadable and not self._force_close:
+            if self._reading_paused or len(self._messages) >= self._max_msg_queue_size:
+                self._waiting = data[start:]
+                return
+            if self._tunnel is not None:
+                self._tunnel.data_received(data[start:])
+                return
+            if self._held is not None:
+                self._hold(data[start:])
+                return
+            if data[start] in b"\r\n" and not self._head and self._last_payload.is_eof():
+                start = len(data) - len(data[start:].lstrip(b"\r\n"))  # Before a head: nothing.
+                continue
+            in_chunks = self._pieces.in_chunks
+            end, complete = self._pieces.end(data, start)
+            if self._last_payload.is_eof():
+                self._head_received(data[start:end], complete=complete)
+            else:
+                self._parse_body(data[start:end])
+            start = end
+            if in_chunks and start < len(data):
+                # There may be thousands of chunks: others get their turn in between.
+                self._waiting = data[start:]
+                self._pause_reading_for_buffer()
+                self._loop.call_soon(self._go_on)
+                return
+
+    def _go_on(self) -> None:
+        """Read on after others had their turn."""
+        self._buffer_paused = len(self._messages) >= self._max_msg_queue_size
+        self.data_received(b"")
+        if not self._buffer_paused and not self._reading_paused:
+            self._resume_transport_reading()
+
+    def _head_received(self, data: bytes, *, complete: bool) -> None:
+        """Part of a head, or the end of it; the parser gets it whole."""
+        head = self._head
+        if not head and complete and len(data) <= MAXIMUM_HEAD:
+            self._stop_head_timer()
+            self._parse_head(data)
+            return
+        line_ends = b"\n" in data
+        bare = line_ends and has_bare_line_feed((b"\r" if head.endswith(b"\r") else b"") + data)
+        head += data
+        if len(head) > MAXIMUM_HEAD:
+            self._refuse(failure(431, "", f"the request's head is over {MAXIMUM_HEAD} bytes"))
+        elif complete:
+            self._head = bytearray()
+            self._stop_head_timer()
+            self._parse_head(bytes(head))
+        elif bare or ((line_ends or len(head) <= _FIRST_BYTES) and not may_begin(bytes(head))):
+            self._refuse(None)
+        elif self._head_timer is None:
+            self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._head_late)
+
+    def _parse_head(self, head: bytes) -> None:
+        """Let aiohttp read a whole head, and once more in another spelling if it must."""
+        before = len(self._messages)
+        if self._after_chunks:
+            # The parser would take that body's last trailer for this head's first line.
+            self._after_chunks = False
+            self._parser = clientrequest.new_parser(self, self._loop, self._read_bufsize)
+        shown, method = clientrequest.with_known_method(head)
+        super().data_received(shown)
+        if len(self._messages) == before:
+            return
+        message, payload = self._messages.pop()
+        if not isinstance(message, RawRequestMessage):
+            again = respelled(head)
+            if again is not None:
+                self._parser = clientrequest.new_parser(self, self._loop, self._read_bufsize)
+                super().data_received(again.head)
+                message, payload = self._messages.pop()
+            if again is None or not isinstance(message, RawRequestMessage):
+                self._head += head
+                self._refuse(None)
+                return
+            message = clientrequest.put_back(message, again)
+        elif method:
+            message = message._replace(method=method)
+        self._messages.append((message, payload))
+        self._begin(message, payload)
+
+    def _begin(self, message: RawRequestMessage, payload: StreamReader) -> None:
+        """A request was read: what follows it is its body, the tunnel's, nobody's, or the next."""
+        self._last_payload = payload
+        self._asks_upgrade = clientrequest.asks_upgrade(message)
+        if message.method == "CONNECT":
+            # The parser reads no body of it; others would: what follows is nobody's.
+            self._unreadable = True
+        elif message.chunked:
+            self._after_chunks = True
+            self._pieces.begin_chunks()
+        elif not payload.is_eof():
+            self._pieces.body_left = int(message.headers.get("Content-Length", "0"))
+        self._hold_if_complete()
+
+    def _parse_body(self, data: bytes) -> None:
+        """Let aiohttp read from a body; what breaks it is told to whoever waits for the rest."""
+        before = len(self._messages)
+        super().data_received(data)
+        if len(self._messages) > before:
+            # No piece reaches beyond a body, so this is no request but an error.
+            self._unreadable = True
+            if not self._last_payload.is_eof():
+                self._messages.pop()
+                self.breaks_off = True
+                self._last_payload.set_exception(web.RequestPayloadError())
+        self._hold_if_complete()
+
+    def _hold_if_complete(self) -> None:
+        """Behind the last byte of a request that asks for an upgrade, hold what comes."""
+        if self._asks_upgrade and self._held is None and self._last_payload.is_eof():
+            self._held = bytearray()
+
+    def _hold(self, data: bytes) -> None:
+        """Keep bytes behind an undecided upgrade request."""
+        assert self._held is not None
+        self._held += data
+        if len(self._held) > HELD_LIMIT and not self.read_paused_for_held:
+            self.read_paused_for_held = True
+            self._pause_transport_reading()
+
+    def _head_late(self) -> None:
+        """A head did not come in time; who said nothing at all is told nothing."""
+        self._head_timer = None
+        if self._head:
+            late = f"the request's head took longer than {HEAD_TIMEOUT:g} s"
+            self._refuse(failure(408, "Timeout", late))
+        else:
+            self.force_close()
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _refuse(self, status: Status | None) -> None:
+        """Read no further: the head so far is answered and recorded in its turn.
+
+        ``status`` None: whatever is wrong with it. Nothing is recorded without a request line.
+        """
+        head = bytes(self._head)
+        self._head = bytearray()
+        self._stop_head_timer()
+        self._unreadable = True
+        self._messages.append((clientrequest.refusal(head, status), EMPTY_PAYLOAD))  # type: ignore[arg-type]
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # --- upgrades --------------------------------------------------------------
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop; asking asyncio for it costs a system call in Python 3.11."""
+        return self._loop
+
+    @property
+    def must_close(self) -> bool:
+        """Whether no other request can be read behind the current one."""
+        return (self._asks_upgrade or self.breaks_off) and not self._messages
+
+    def start_tunnel(self, receiver: TunnelReceiver) -> bytes:
+        """Hand the connection over: all later bytes go to ``receiver``; returns the held ones."""
+        early = bytes(self._held or b"")
+        self._held = None
+        self._tunnel = receiver
+        if self.read_paused_for_held:
+            self.read_paused_for_held = False
+            self._resume_transport_reading()
+        return early
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """Tell the tunnel that the client is done sending."""
+        return self._tunnel.eof_received() if self._tunnel is not None else None
+
+    # --- flow control ----------------------------------------------------------
+
+    def pause_writing(self) -> None:
+        """Stop whoever produces the answer: the client reads too slowly."""
+        super().pause_writing()
+        if self._tunnel is not None:
+            self._tunnel.pause_writing()
+        elif self.flow is not None:
+            self.flow.pause()
+
+    def resume_writing(self) -> None:
+        """Let the producer go on."""
+        super().resume_writing()
+        if self._tunnel is not None:
+            self._tunnel.resume_writing()
+        elif self.flow is not None:
+            self.flow.resume()
+
+    # --- life ------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, with a small write buffer so that back-pressure is felt early."""
+        assert hasattr(transport, "set_write_buffer_limits")
+        transport.set_write_buffer_limits(WRITE_HIGH_WATER)
+        super().connection_made(transport)
+        self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._head_late)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End; aiohttp cancels the handler, which ends the upstream request and the event."""
+        self._stop_head_timer()
+        if self.on_lost is not None:
+            self.on_lost()
+        tunnel, self._tunnel = self._tunnel, None
+        if tunnel is not None:
+            tunnel.connection_lost(exc)
+        flow, self.flow = self.flow, None
+        if flow is not None:
+            flow.resume()
+        super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> Answered:
+        """Answer what is not HTTP: a constant text, nothing of what the client sent."""
+        if status == 400:
+            # aiohttp's own text repeats what the client sent.
+            message = "not HTTP/1.1"
+        elif exc is not None:
+            # The handler itself failed, beyond what it could put into an event.
+            message = describe(exc)
+        self.on_unparsed(status, message or "unknown")
+        if self.transport is not None:
+            self.transport.write(plain_answer(status))
+        return Answered(keep_alive=False)
+
+    def log_exception(self, *args: Any, **kwargs: Any) -> None:
+        """Log nothing here: aiohttp's texts repeat bytes of the request (rule R19)."""

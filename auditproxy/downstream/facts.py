@@ -1,0 +1,47 @@
+"""What is the same for every request of a client's connection: its peer and its certificate."""
+
+import ssl
+from dataclasses import dataclass
+from typing import Any
+
+from auditproxy.authentication.x509.peer import PeerCertificate
+
+_DER = 2
+"""The encoding's number in OpenSSL's binding of Python before 3.13."""
+
+MAXIMUM_INTERMEDIATES = 16
+"""Certificates besides the leaf that are looked at; no sound client sends as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFacts:
+    """What is the same for every request of one client connection."""
+
+    remote: str
+    peer_certificate: PeerCertificate | None
+
+
+def facts_of(transport: Any, told: str = "") -> ConnectionFacts:
+    """What a connection tells once: the peer's address, its certificate, and those sent with it.
+
+    ``told`` is the client's address where a trusted load balancer told it, else "".
+    """
+    peer = transport.get_extra_info("peername") if transport is not None else None
+    remote = told or (str(peer[0]) if isinstance(peer, tuple) and peer else "")
+    secured = transport.get_extra_info("ssl_object") if transport is not None else None
+    der = secured.getpeercert(True) if secured is not None else None
+    if secured is None or not der:
+        return ConnectionFacts(remote, None)
+    return ConnectionFacts(remote, PeerCertificate.from_der(der, intermediates(secured, der)))
+
+
+def intermediates(secured: ssl.SSLObject, leaf: bytes) -> tuple[bytes, ...]:
+    """The DER of the certificates that the peer sent besides its own, unverified."""
+    if hasattr(secured, "get_unverified_chain"):
+        chain = secured.get_unverified_chain()
+    else:
+        # Python 3.11 and 3.12 have it, but not in public.
+        inner = getattr(secured, "_sslobj", None)
+        unverified = getattr(inner, "get_unverified_chain", None)
+        chain = [each.public_bytes(_DER) for each in (unverified() if unverified else None) or ()]
+    return tuple(der for der in chain if der != leaf)[:MAXIMUM_INTERMEDIATES]

@@ -1,0 +1,53 @@
+"""ClientServer: makes a ClientConnection for each connection, with aiohttp's own settings."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_parser import RawRequestMessage
+
+from auditproxy.downstream.clientrequest import ClientRequest, Refusal
+from auditproxy.downstream.connection import ClientConnection
+from auditproxy.request.heads import MAXIMUM_HEAD, MAXIMUM_HEADERS
+
+IDLE_TIMEOUT = 90.0
+"""Seconds a connection may be silent between requests."""
+
+
+class ClientServer(web.Server):
+    """Makes a ClientConnection for each accepted connection."""
+
+    def __init__(self, handler: Any, *, on_unparsed: Callable[[int, str], None]) -> None:
+        super().__init__(
+            handler,
+            handler_cancellation=True,
+            keepalive_timeout=IDLE_TIMEOUT,
+            tcp_keepalive=True,
+            access_log=None,
+            auto_decompress=False,
+            max_line_size=MAXIMUM_HEAD,
+            max_field_size=MAXIMUM_HEAD,
+            max_headers=MAXIMUM_HEADERS,
+            lingering_time=2.0,
+        )
+        self.on_unparsed = on_unparsed
+
+    def _make_request(self, message: RawRequestMessage | Refusal, *args: Any) -> ClientRequest:
+        if isinstance(message, Refusal):
+            request = ClientRequest(message.message, *args, self._loop)
+            request.refusal = message.status
+            return request
+        return ClientRequest(message, *args, self._loop)
+
+    def __call__(
+        self, *, on_lost: Callable[[], None] | None = None, told_address: str = ""
+    ) -> ClientConnection:
+        """A protocol for one new connection."""
+        return ClientConnection(
+            self,
+            loop=self._loop,
+            on_unparsed=self.on_unparsed,
+            on_lost=on_lost,
+            told_address=told_address,
+            **self._kwargs,
+        )

@@ -1,0 +1,78 @@
+"""Subresources of pods that need a container: log, exec, attach, port-forward."""
+
+import importlib
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any, Protocol, cast
+
+from auditproxy.apis.status import failure
+from auditproxy.embedded.http1 import RawConnection, Request, Response
+from auditproxy.embedded.rest.answers import ApiError, Object, bad_request
+
+
+class Streams(Protocol):
+    """What plays the containers' part; the module streams.py is one."""
+
+    def serve(
+        self, request: Request, pod: dict[str, Any], connection: RawConnection
+    ) -> Awaitable[None]:
+        """Answer an exec, attach or port-forward request and hold the session on its connection."""
+
+    def log_lines(self, pod: dict[str, Any], follow: bool) -> AsyncIterator[bytes]:
+        """The lines that the pod's container wrote, and those to come when ``follow`` is set."""
+
+
+class PodSessions:
+    """Hands requests to ``streams``, which is loaded when first needed unless it is given."""
+
+    def __init__(self, streams: Streams | None = None) -> None:
+        self._streams = streams
+
+    async def serve(
+        self, request: Request, subresource: str, pod: Object, connection: RawConnection
+    ) -> Response | None:
+        """The answer; None when the connection was taken over. Raises ApiError (400, 501)."""
+        if subresource != "portforward":
+            _check_container(request, pod)
+        if subresource == "log":
+            return await self._log(request, pod)
+        if not request.wants_upgrade:
+            raise bad_request("Upgrade request required")
+        await self._loaded().serve(request, pod, connection)
+        return None
+
+    async def _log(self, request: Request, pod: Object) -> Response:
+        follow = request.first("follow") in ("true", "1")
+        lines = self._loaded().log_lines(pod, follow)
+        if follow:
+            return Response(200, content_type="text/plain", stream=lines)
+        found = [line async for line in lines]
+        tail = request.first("tailLines")
+        if tail.isascii() and tail.isdigit():
+            found = found[max(0, len(found) - int(tail)) :]
+        body = b"".join(found)
+        limit = request.first("limitBytes")
+        if limit.isascii() and limit.isdigit():
+            body = body[: int(limit)]
+        return Response(200, body, "text/plain")
+
+    def _loaded(self) -> Streams:
+        if self._streams is None:
+            try:
+                module = importlib.import_module("auditproxy.embedded.pods.streams")
+            except ModuleNotFoundError:
+                message = "this embedded API server has no containers to speak to"
+                raise ApiError(failure(501, "NotImplemented", message)) from None
+            self._streams = cast(Streams, module)
+        return self._streams
+
+
+def _check_container(request: Request, pod: Object) -> None:
+    name = pod["metadata"]["name"]
+    names = [container.get("name", "") for container in pod["spec"].get("containers", ())]
+    asked = request.first("container")
+    if not asked and len(names) > 1:
+        raise bad_request(
+            f"a container name must be specified for pod {name}, choose one of: [{' '.join(names)}]"
+        )
+    if asked and asked not in names:
+        raise bad_request(f"container {asked} is not valid for pod {name}")

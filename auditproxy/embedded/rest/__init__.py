@@ -1,0 +1,1 @@
+"""The REST side of the embedded API server: discovery, objects, patches, Tables."""

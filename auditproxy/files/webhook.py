@@ -1,0 +1,149 @@
+"""Makes the webhook backend that ``--audit-webhook-config-file`` describes.
+
+The file is a kubeconfig: its server is the receiver, its user how we log in there.
+Every fault of it is found here, without connecting. The file of the token webhook
+is of the same kind and read here too.
+"""
+
+import asyncio
+import random
+import re
+import time
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from auditproxy.backends.losses import Losses
+from auditproxy.backends.webhook import WebhookBackend
+from auditproxy.clients.webhook import (
+    WebhookClient,
+    WebhookError,
+    WebhookTarget,
+    request_url,
+)
+from auditproxy.kubeconfig.credentials import Credential, CredentialError
+from auditproxy.kubeconfig.document import (
+    refuse_foreign,
+    select,
+    source_files,
+    text_of,
+    tls_material,
+)
+from auditproxy.kubeconfig.tls import new_ssl_context
+from auditproxy.kubeconfig.user import check_credential, credential_of
+
+FLAG = "--audit-webhook-config-file"
+
+NANOSECONDS = 1_000_000_000
+
+
+class WebhookConfigError(Exception):
+    """The webhook's file cannot be used; the text names the file and the fix, and no secret."""
+
+
+def open_webhook(
+    target: WebhookTarget,
+    *,
+    initial_backoff: int,
+    losses: Losses,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> WebhookBackend:
+    """The backend; ``initial_backoff`` is in nanoseconds.
+
+    Nothing is connected to; connections are made by the loop that first delivers.
+    """
+    client = WebhookClient(target, clock=time.monotonic, sleep=sleep)
+    return WebhookBackend(
+        client,
+        initial_backoff=initial_backoff / NANOSECONDS,
+        losses=losses,
+        sleep=sleep,
+        random=random.SystemRandom().random,
+    )
+
+
+def load_target(path: str, flag: str = FLAG, purpose: str = "audit webhook") -> WebhookTarget:
+    """Where the kubeconfig at ``path``, which ``flag`` names, says bodies go.
+
+    Raises WebhookConfigError.
+    """
+    try:
+        return _target(path, flag)
+    except CredentialError as error:
+        raise WebhookConfigError(f"initializing {purpose}: {error}") from None
+
+
+class _Credential:
+    """A kubeconfig's credential, whose errors are those of an attempt."""
+
+    def __init__(self, credential: Credential) -> None:
+        self._credential = credential
+
+    async def authorization(self) -> bytes | None:
+        try:
+            return await self._credential.authorization()
+        except CredentialError as error:
+            raise WebhookError("credential", str(error)) from None
+
+    def invalidate(self) -> None:
+        self._credential.invalidate()
+
+    def __repr__(self) -> str:
+        return repr(self._credential)
+
+
+def _target(path: str, flag: str) -> WebhookTarget:
+    source = f"{flag} {path}"
+    cluster, user, context = select(path, "", source, flag)
+    source = f"{source}, context {context!r}"
+    refuse_foreign(user, source)
+    server = _server(text_of(cluster, "server", source), source)
+    proxy = _proxy(text_of(cluster, "proxy-url", source), source)
+    # A fault of the certificates counts for http:// too: the file means something else.
+    ssl_context = new_ssl_context(tls_material(cluster, user, source), source)
+    credential = credential_of(user, cluster, ssl_context, source)
+    check_credential(credential, user, source)
+    return WebhookTarget(
+        url=request_url(server),
+        credential=_Credential(credential),
+        ssl_context=ssl_context if server.startswith("https:") else None,
+        server_name=text_of(cluster, "tls-server-name", source),
+        proxy=proxy,
+        files=source_files(path, cluster, user),
+    )
+
+
+def _server(server: str, source: str) -> str:
+    """The receiver's URL, its scheme in small letters."""
+    if not server:
+        raise CredentialError(f"{source}: the cluster has no server; set clusters[].cluster.server")
+    if "://" not in server:
+        server = f"https://{server}"
+    scheme = _scheme(server, f"{source}: the server")
+    if scheme not in ("http", "https"):
+        raise CredentialError(f"{source}: the server is not an http or https URL; correct it")
+    if urlsplit(server).username is not None:
+        raise CredentialError(
+            f"{source}: the server's URL has a user; put username and password into users[].user"
+        )
+    return scheme + server[len(scheme) :]
+
+
+def _proxy(proxy: str, source: str) -> str:
+    if proxy and _scheme(proxy, f"{source}: proxy-url") not in ("http", "https"):
+        raise CredentialError(
+            f"{source}: proxy-url is not an http or https URL, socks5 is not supported; "
+            "name an HTTP proxy or remove it"
+        )
+    return proxy
+
+
+def _scheme(text: str, what: str) -> str:
+    """The scheme of a URL with a host; raises CredentialError for what is none."""
+    try:
+        url = urlsplit(text)
+        good = url.hostname and url.hostname.isascii() and (url.port is None or url.port > 0)
+    except ValueError:
+        good = False
+    if not good or not re.fullmatch(r"[!-~]+", text):
+        raise CredentialError(f"{what} is not a URL with a host; correct it")
+    return url.scheme

@@ -1,0 +1,207 @@
+"""Health and metrics, on a port of their own: /livez, /readyz, /healthz and /metrics.
+
+The texts are those of apiserver server/healthz: ``ok``, or with ``?verbose`` and
+on failure one line a check. The proxy's own port forwards these paths like any other.
+Nothing that a client sends here is logged.
+
+Whoever reaches the port may open connections and leave them silent; the one that has
+been so for the longest time makes room for the next, so that probes are always answered.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from auditproxy.apis.status import go_quote
+from auditproxy.health.connection import HealthConnection, text_answer
+from auditproxy.health.metricspage import MetricsPage
+from auditproxy.sockets.listener import Listener, bind
+
+Check = Callable[[], bool | str]
+"""True when something is as it should be; False, or a text that says why not, when it is not.
+
+Anybody who reaches the port may read the text, so it tells no secret. A check that raises fails.
+"""
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+GROUPS = ("healthz", "livez", "readyz")
+
+MAXIMUM_CONNECTIONS = 32
+"""Connections at once; one more ends the one that has been silent for the longest time."""
+
+ACCEPTED_AT_ONCE = 8
+"""Connections that may come before those that they push out have given their descriptors back."""
+
+RESERVED = 4
+"""Descriptors kept back for probes, for when other connections have taken all the others."""
+
+
+class HealthServer:
+    """Answers probes; ``readyz`` fails until ``ready`` and after ``shutting_down``.
+
+    /metrics shows what is in ``registry``, and the many series in ``many``.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        many: CollectorRegistry | None = None,
+        *,
+        accepting_failed: Callable[[OSError], None] = lambda error: None,
+        pushed_out: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._page = MetricsPage(registry, many)
+        self._accepting_failed = accepting_failed
+        self._pushed_out = pushed_out
+        self._ready = False
+        self._shutting_down = False
+        self._checks: dict[str, dict[str, Check]] = {group: {} for group in GROUPS}
+        for group in GROUPS:
+            self._checks[group]["ping"] = lambda: True
+        self._checks["readyz"]["serving"] = lambda: self._ready
+        self._checks["readyz"]["shutdown"] = lambda: not self._shutting_down
+        self._information: list[Callable[[], tuple[str, ...]]] = []
+        self._listeners: list[Listener] = []
+        self._server: web.Server | None = None
+        self._connections: dict[HealthConnection, None] = {}
+
+    def add_check(self, name: str, check: Check, groups: tuple[str, ...] = GROUPS) -> None:
+        """Have a check asked in some groups."""
+        for group in groups:
+            self._checks[group][name] = check
+
+    def add_information(self, describe: Callable[[], tuple[str, ...]]) -> None:
+        """Have lines shown by /readyz?verbose; anybody may read them, so they tell no secret."""
+        self._information.append(describe)
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen on plain HTTP; returns the port. Raises OSError."""
+        self._server = web.Server(self._answer)
+        for bound in bind(host, port):
+            port = bound.getsockname()[1]
+            self._listeners.append(
+                Listener(
+                    bound,
+                    self._accepted,
+                    self._accepting_failed,
+                    reserve=RESERVED,
+                    at_once=ACCEPTED_AT_ONCE,
+                )
+            )
+        return port
+
+    def _accepted(self, accepted: socket.socket) -> Coroutine[Any, Any, None]:
+        if len(self._connections) >= MAXIMUM_CONNECTIONS:
+            self._pushed_out()
+            # Those who wait for an answer stay, as long as there are others.
+            idle = (each for each in self._connections if not each.is_answering)
+            next(idle, next(iter(self._connections))).end()
+        connection = HealthConnection(
+            self._server, loop=asyncio.get_running_loop(), on_lost=self._lost
+        )
+        self._connections[connection] = None
+        return self._connect(accepted, connection)
+
+    async def _connect(self, accepted: socket.socket, connection: HealthConnection) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, accepted)
+        except BaseException:
+            accepted.close()
+            self._lost(connection)
+            raise
+
+    def _lost(self, connection: HealthConnection) -> None:
+        self._connections.pop(connection, None)
+        for listener in self._listeners:
+            listener.refill_soon()
+
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        """Answer a request to its last byte; its connection is now the youngest."""
+        connection = request.protocol
+        assert isinstance(connection, HealthConnection)
+        if connection in self._connections:
+            self._connections[connection] = self._connections.pop(connection)
+        with connection.answering():
+            response = await self._handle(request)
+            await response.prepare(request)
+            await response.write_eof()
+        return response
+
+    def ready(self) -> None:
+        """The proxy serves."""
+        self._ready = True
+
+    def shutting_down(self) -> None:
+        """The proxy is about to stop."""
+        self._shutting_down = True
+
+    async def close(self) -> None:
+        """Stop listening."""
+        for listener in self._listeners:
+            listener.close()
+        if self._server is not None:
+            await self._server.shutdown(1.0)
+
+    async def _handle(self, request: web.BaseRequest) -> web.Response:
+        if request.method not in ("GET", "HEAD"):
+            return text_answer(405, "only GET and HEAD are answered here\n")
+        path = request.path
+        if path == "/metrics":
+            body = await self._page.text()
+            return web.Response(body=body, headers={"Content-Type": METRICS_TYPE})
+        group, _, name = path.removeprefix("/").partition("/")
+        if group not in self._checks:
+            return text_answer(404, "404 page not found\n")
+        if name:
+            return self._one(group, name)
+        excluded = frozenset(request.query.getall("exclude", ()))
+        return self._all(group, excluded, verbose="verbose" in request.query)
+
+    def _one(self, group: str, name: str) -> web.Response:
+        """The answer of a single check."""
+        check = self._checks[group].get(name)
+        if check is None:
+            return text_answer(404, "404 page not found\n")
+        why = _fault(check)
+        if why is None:
+            return text_answer(200, "ok")
+        return text_answer(500, f"internal server error: {why or 'failed health check'}\n")
+
+    def _all(self, group: str, excluded: frozenset[str], *, verbose: bool) -> web.Response:
+        """The answer of all checks of a group."""
+        checks = self._checks[group]
+        lines = []
+        failed = False
+        for name, check in checks.items():
+            if name in excluded:
+                lines.append(f"[+]{name} excluded: ok\n")
+            elif (why := _fault(check)) is None:
+                lines.append(f"[+]{name} ok\n")
+            else:
+                # Withheld as kube-apiserver withholds it, unless it may be told to anybody.
+                lines.append(f"[-]{name} failed: {why or 'reason withheld'}\n")
+                failed = True
+        if unknown := excluded - checks.keys():
+            names = ",".join(go_quote(name) for name in sorted(unknown))
+            lines.append(f"warn: some health checks cannot be excluded: no matches for {names}\n")
+        if not (failed or verbose):
+            return text_answer(200, "ok")
+        if verbose and group == "readyz":
+            lines += (f"info: {line}\n" for describe in self._information for line in describe())
+        lines.append(f"{group} check {'failed' if failed else 'passed'}\n")
+        return text_answer(500 if failed else 200, "".join(lines))
+
+
+def _fault(check: Check) -> str | None:
+    """None when a check passes, else why it fails: "" where it does not say or raises."""
+    try:
+        verdict = check()
+    except Exception:
+        return ""
+    if verdict is True:
+        return None
+    return verdict if isinstance(verdict, str) else ""

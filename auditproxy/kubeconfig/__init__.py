@@ -1,0 +1,1 @@
+"""Where the upstream is and who we are to it: kubeconfigs, credentials, their TLS settings."""

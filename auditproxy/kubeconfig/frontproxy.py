@@ -1,0 +1,31 @@
+"""The upstream as a front proxy speaks to it: with a certificate that proves to be one."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from auditproxy.kubeconfig.credentials import CredentialError, UpstreamTarget
+from auditproxy.kubeconfig.tls import new_ssl_context
+from auditproxy.kubeconfig.upstream import Upstream
+
+
+def with_front_proxy(upstream: Upstream, certificate: str, key: str) -> Upstream:
+    """The upstream with a target of its own for --upstream-identity=request-header.
+
+    Its connections prove nothing but that we are a front proxy: the
+    kubeconfig's own certificate and token stay away from them. Reads both files; raises
+    CredentialError.
+    """
+    source = f"--proxy-client-cert-file {certificate} and --proxy-client-key-file {key}"
+    plain = upstream.passthrough
+    if plain.ssl_context is None:
+        raise CredentialError(
+            "--upstream-identity=request-header needs an https:// server: "
+            "without TLS nobody would know us as a front proxy"
+        )
+    try:
+        pair = Path(certificate).read_bytes(), Path(key).read_bytes()
+    except OSError as error:
+        raise CredentialError(f"{source} cannot be read: {error.strerror}") from None
+    tls = replace(upstream.tls, certificate=pair[0], key=pair[1])
+    target: UpstreamTarget = replace(plain, ssl_context=new_ssl_context(tls, source))
+    return replace(upstream, front_proxy=target, files=(*upstream.files, certificate, key))

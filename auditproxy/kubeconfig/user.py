@@ -1,0 +1,131 @@
+"""The credential of a kubeconfig's user: tokenFile, token, exec, username and password.
+
+The first that is there counts. The ``kubernetes`` package runs exec plugins; it is
+imported only when there is one.
+"""
+
+import base64
+import os
+import re
+import shutil
+import ssl
+from typing import Any
+
+from auditproxy.kubeconfig.credentials import (
+    Credential,
+    CredentialError,
+    ExecCredential,
+    ExecResult,
+    FileCredential,
+    NoCredential,
+    StaticCredential,
+    bearer,
+    expiry,
+)
+from auditproxy.kubeconfig.document import Entry, text_of
+from auditproxy.kubeconfig.tls import load_chain
+
+
+def credential_of(
+    user: Entry, cluster: Entry, context: ssl.SSLContext | None, source: str
+) -> Credential:
+    """The user's credential; a certificate of an exec plugin goes into ``context``."""
+    token_file = text_of(user, "tokenFile", source)
+    if token_file:
+        return FileCredential(user.directory / token_file)
+    token = text_of(user, "token", source)
+    if token:
+        return StaticCredential("token", bearer(token.encode(), source))
+    if user.get("exec"):
+        return _exec_credential(user, cluster, context, source)
+    name, password = text_of(user, "username", source), text_of(user, "password", source)
+    if name:
+        pair = base64.b64encode(f"{name}:{password}".encode())
+        return StaticCredential("basic", b"Basic " + pair)
+    return NoCredential()
+
+
+def _exec_credential(
+    user: Entry, cluster: Entry, context: ssl.SSLContext | None, source: str
+) -> ExecCredential:
+    from kubernetes.config.config_exception import ConfigException
+    from kubernetes.config.exec_provider import ExecProvider
+    from kubernetes.config.kube_config import ConfigNode
+
+    node = ConfigNode("exec", user["exec"])  # type: ignore[no-untyped-call]
+    try:
+        command = str(node["command"])
+        provider = ExecProvider(  # type: ignore[no-untyped-call]
+            node,
+            str(user.directory),
+            ConfigNode("cluster", dict(cluster)),  # type: ignore[no-untyped-call]
+        )
+    except (ConfigException, AttributeError, KeyError, TypeError):
+        raise CredentialError(
+            f"{source}: exec needs command and apiVersion, args and env as lists"
+        ) from None
+    plugin = f"the exec plugin {command!r} of {source}"
+
+    def run() -> ExecResult:
+        try:
+            status = provider.run()  # type: ignore[no-untyped-call]
+        except OSError as error:
+            raise CredentialError(
+                f"{plugin} cannot be run: {error.strerror}; install it or correct exec.command"
+            ) from None
+        except ConfigException as error:
+            # What follows may be the plugin's own output: a secret, perhaps.
+            code = re.match(r"exec: process returned -?[0-9]+", str(error))
+            why = code.group().removeprefix("exec: process ") if code else "gave no ExecCredential"
+            raise CredentialError(f"{plugin} {why}; run it by hand to see why") from None
+        except (KeyError, TypeError, ValueError):
+            raise CredentialError(
+                f"{plugin} gave no ExecCredential; run it by hand to see why"
+            ) from None
+        return _exec_result(status, plugin)
+
+    def load_certificate(certificate: str, key: str) -> None:
+        if context is not None:
+            load_chain(context, certificate.encode(), key.encode(), plugin)
+
+    return ExecCredential(command, run, load_certificate)
+
+
+def check_credential(credential: Credential, user: Entry, source: str) -> None:
+    """See that what the credential is made of is there; raises CredentialError.
+
+    As client-go, which reads a token file before the first request. Nothing is run.
+    """
+    if isinstance(credential, FileCredential):
+        try:
+            credential.check()
+        except CredentialError as error:
+            raise CredentialError(f"{source}: {error}") from None
+    if isinstance(credential, ExecCredential):
+        command = str(user["exec"]["command"])
+        if not _is_installed(command, user):
+            raise CredentialError(
+                f"the exec plugin {command!r} of {source} cannot be run: there is no such program; "
+                "install it or correct exec.command"
+            )
+
+
+def _is_installed(command: str, user: Entry) -> bool:
+    """Whether the program is there, as it will be looked for: with the PATH of the entry's env."""
+    variables = user["exec"].get("env") or ()
+    path = next((each["value"] for each in variables if each.get("name") == "PATH"), None)
+    name = str(user.directory / command) if os.sep in command else command
+    return shutil.which(name, path=path) is not None
+
+
+def _exec_result(status: Any, plugin: str) -> ExecResult:
+    if not isinstance(status, dict):
+        raise CredentialError(f"{plugin} gave no status")
+    token = status.get("token") or ""
+    certificate = status.get("clientCertificateData") or ""
+    key = status.get("clientKeyData") or ""
+    if not all(isinstance(text, str) for text in (token, certificate, key)):
+        raise CredentialError(f"{plugin} gave a status whose members are not strings")
+    if not token and not (certificate and key):
+        raise CredentialError(f"{plugin} gave neither a token nor a certificate with its key")
+    return ExecResult(token, certificate, key, expiry(status.get("expirationTimestamp"), plugin))

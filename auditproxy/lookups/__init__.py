@@ -1,0 +1,1 @@
+"""Authenticators and authorizers that wait for a client's answer, and what is remembered of it."""

@@ -1,0 +1,131 @@
+"""TokenCache: remembers whom a token stands for, as kube-apiserver's cached token authenticator.
+
+    asked --remembered, not expired--> the user            hit
+      |--being looked up--> wait for that look-up          miss
+      |--else--> look up, on its own --user--> remember for the success time, never past its end
+                                     |--nobody--> remember for the failure time
+                                     |--error--> remember nothing
+
+A look-up belongs to nobody who waits for it: when the request that came first is
+gone, the others still get their answer. What is remembered belongs to one
+configuration: another one has caches of its own, with other keys, so that nothing
+which the old one knew is ever found (apiserver authentication/token/cache).
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from auditproxy.authentication.authenticator import (
+    AuthenticationError,
+    TokenAuthenticator,
+    TokenUser,
+)
+from auditproxy.authentication.tokens.tokencachekey import cache_key
+from auditproxy.clients.cache import Clock, ExpiringCache, Flights
+from auditproxy.metrics.tokencache import TokenCacheMetrics
+
+LOOKUP_TIMEOUT = 30.0
+"""Seconds that a look-up may take, whoever waits for it."""
+
+SIZE = 32 * 1024
+"""Tokens that are remembered, as kube-apiserver sizes its cache."""
+
+NANOSECONDS = 1_000_000_000
+
+
+class TokenCache:
+    """Remembers what ``inner`` said of a token, and asks it once for all who want to know.
+
+    ``authenticator`` and ``audiences`` say what is asked, ``key`` is random, both for
+    ``cache_key``. Times are seconds, 0 remembers nothing; ``wall_clock`` gives
+    nanoseconds since the epoch, which a user's ``expires`` is compared with.
+    """
+
+    def __init__(
+        self,
+        inner: TokenAuthenticator,
+        *,
+        authenticator: str,
+        key: bytes,
+        metrics: TokenCacheMetrics,
+        report: Callable[[str], None],
+        success_time_to_live: float = 0.0,
+        failure_time_to_live: float = 0.0,
+        audiences: tuple[str, ...] = (),
+        size: int = SIZE,
+        timeout: float = LOOKUP_TIMEOUT,
+        clock: Clock = time.monotonic,
+        wall_clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._inner = inner
+        self._authenticator = authenticator
+        self._audiences = audiences
+        self._key = key
+        self._metrics = metrics
+        self._report = report
+        self._success_time_to_live = success_time_to_live
+        self._failure_time_to_live = failure_time_to_live
+        self._timeout = timeout
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._cache: ExpiringCache[TokenUser | None] = ExpiringCache(size, clock)
+        self._flights: Flights[TokenUser | None] = Flights()
+
+    async def authenticate_token(self, token: str) -> TokenUser | None:
+        """The remembered answer, or a new one; raises AuthenticationError."""
+        started = self._clock()
+        key = cache_key(self._key, self._authenticator, self._audiences, token)
+        cached = self._cache.get(key)
+        if cached is not None and not self._is_over(cached[0]):
+            self._metrics.requested(True, self._clock() - started)
+            return cached[0]
+        try:
+            with self._metrics.blocked.track_inprogress():
+                return await self._flights.run(key, lambda: self._look_up(key, token))
+        finally:
+            self._metrics.requested(False, self._clock() - started)
+
+    async def _look_up(self, key: bytes, token: str) -> TokenUser | None:
+        good = False
+        try:
+            with self._metrics.in_flight.track_inprogress():
+                async with asyncio.timeout(self._timeout):
+                    known = await self._inner.authenticate_token(token)
+            good = True
+        except AuthenticationError:
+            raise
+        except TimeoutError:
+            raise AuthenticationError(
+                f"the look-up of a token took more than {self._timeout:g} seconds"
+            ) from None
+        except Exception as error:
+            # A fault of ours is nobody's credential: a 401 with its event, as in kube-apiserver.
+            self._report(f"authentication failed unexpectedly: {type(error).__name__}")
+            raise AuthenticationError("authentication failed unexpectedly") from None
+        finally:
+            self._metrics.fetched(good)
+        self._cache.put(key, known, self._time_to_live(known))
+        return known
+
+    def _time_to_live(self, known: TokenUser | None) -> float:
+        if known is None:
+            return self._failure_time_to_live
+        if known.expires is None:
+            return self._success_time_to_live
+        left = (known.expires - self._wall_clock()) / NANOSECONDS
+        return min(self._success_time_to_live, left)
+
+    def _is_over(self, known: TokenUser | None) -> bool:
+        """Whether the token has ended since, by a clock that may have been set."""
+        return known is not None and (
+            known.expires is not None and self._wall_clock() >= known.expires
+        )
+
+    async def finish(self) -> None:
+        """Wait until nothing is under way."""
+        await self._flights.finish()
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self._flights.close()

@@ -1,0 +1,338 @@
+"""Kubernetes protobuf to the JSON that kube-apiserver writes, by the table of types.
+
+Decoding a message fills a copy of its Plan's template and joins it, so that the
+order is the Go struct's whatever the order on the wire, and members that Go shows
+even when they are empty are there.
+
+Bodies are fed by strangers: time and memory grow with the body and the limit
+alone, nesting is bounded, and ProtobufError is the only error.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from auditproxy.serializer.budget import Budget
+from auditproxy.serializer.errors import ProtobufError
+from auditproxy.serializer.govalues import GoValues, Members
+from auditproxy.serializer.json import escape_html
+from auditproxy.serializer.protobuf import values as wirevalues
+from auditproxy.serializer.protobuf.envelope import Envelope, envelope
+from auditproxy.serializer.protobuf.plan import (
+    BOOL_POINTER,
+    DOUBLE,
+    INT_POINTER,
+    LIST,
+    MAP,
+    NUMBERS,
+    PACKED,
+    SINGLE,
+    TEXT_LIST,
+    TEXT_POINTER,
+    WHOLE,
+    Account,
+    Plan,
+    Plans,
+    Rule,
+)
+from auditproxy.serializer.protobuf.table import WireTable, builtin
+from auditproxy.serializer.protobuf.wire import (
+    START_GROUP,
+    VARINT,
+    fields,
+    group_end,
+    message,
+    skip,
+    varint,
+)
+
+OUTPUT_LIMIT = 64 * 1024 * 1024
+"""Bytes of JSON that any body may become unless the caller says otherwise."""
+OUTPUT_RATIO = 3
+"""Times its own size that a larger one may; lists of pods become one and a half times theirs."""
+DEPTH_LIMIT = 100
+"""Messages inside messages; the deepest that people write, schemas of schemas, are far less."""
+
+STRIDE = 8 * 1024
+"""Bytes of one message, at the most, between two looks at the clock."""
+MESSAGES = 256
+"""Messages, at the most, between two looks at the clock."""
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9./-]{1,253}")
+_ENCODE = msgspec.json.Encoder().encode
+
+
+class UnknownKindError(ProtobufError):
+    """The table has no such kind."""
+
+
+class Decoder:
+    """Turns bodies into JSON by one table; keeps what it has compiled. Safe to share."""
+
+    def __init__(self, table: WireTable | None = None) -> None:
+        self._table = table
+        self._plans: Plans | None = None
+        self._go_values: GoValues | None = None
+
+    def decode(
+        self, raw: bytes, *, omit_managed_fields: bool = False, limit: int | None = None
+    ) -> bytes:
+        """The object of a body, prefix included, as one line of JSON without a newline.
+
+        ``limit`` bounds the result in bytes, None by OUTPUT_LIMIT and OUTPUT_RATIO.
+        Raises ProtobufError, and its UnknownKindError for kinds that the table has not.
+        """
+        return self.decode_object(
+            envelope(raw), omit_managed_fields=omit_managed_fields, limit=limit
+        )
+
+    def decode_object(
+        self,
+        found: Envelope,
+        *,
+        omit_managed_fields: bool = False,
+        limit: int | None = None,
+        budget: Budget | None = None,
+    ) -> bytes:
+        """The same for a body whose envelope is already read.
+
+        Of ``budget`` only the time counts; raises its BudgetExceededError, too.
+        """
+        if self._plans is None:
+            self._plans = Plans(self._known(), members)
+        # Discovery of the core group has a kind and no apiVersion, in JSON too.
+        name = f"{found.api_version or 'v1'}/{found.kind}"
+        message_name = self._known().kinds.get(name)
+        if message_name is None:
+            shown = name if _PLAIN_NAME.fullmatch(name) else "of its name"
+            raise UnknownKindError(f"the table of types has no kind {shown}")
+        head = b'"kind":' + wirevalues.quoted(found.kind.encode())
+        if found.api_version:
+            head += b',"apiVersion":' + wirevalues.quoted(found.api_version.encode())
+        if limit is None:
+            limit = max(OUTPUT_LIMIT, OUTPUT_RATIO * len(found.raw))
+        plan = self._plans.plan(message_name, omit_managed_fields=omit_managed_fields, head=head)
+        try:
+            body = members(plan, found.raw, 0, len(found.raw), 0, [0, limit, budget, 0])
+        except RecursionError:
+            # Somebody called from deep inside; the depth limit alone is far from Python's.
+            raise ProtobufError("the message is nested too deeply") from None
+        written = escape_html(b"{" + body + b"}")
+        if len(written) > limit:
+            raise ProtobufError(f"larger than {limit} bytes as JSON")
+        return written
+
+    def spell(
+        self,
+        object_members: Members,
+        budget: Budget | None = None,
+        *,
+        api_version: str = "",
+        resource: str = "",
+    ) -> None:
+        """Give the values of a JSON object's members the spelling of their Go types, in place.
+
+        ``api_version`` and ``resource`` stand for the type that the object does not name.
+        """
+        if self._go_values is None:
+            self._go_values = GoValues(self._known())
+        self._go_values.apply(object_members, budget, api_version=api_version, resource=resource)
+
+    def _known(self) -> WireTable:
+        if self._table is None:
+            self._table = builtin()
+        return self._table
+
+
+def members(plan: Plan, raw: bytes, start: int, end: int, depth: int, account: Account) -> bytes:
+    """The members of the message in ``raw[start:end]``, without braces."""
+    rules = plan.rules
+    if rules is None:
+        rules = plan.compile().rules or {}
+    if depth > DEPTH_LIMIT:
+        raise ProtobufError("the message is nested too deeply")
+    if start == end:
+        return _charged(plan.empty, account[0], account)
+    before = account[0]
+    slots = plan.template.copy()
+    later: list[Rule] = []
+    position = start
+    clock = account[2]
+    next_look = start + STRIDE if clock is not None else end
+    while position < end:
+        if position >= next_look:
+            clock.check()
+            next_look = position + STRIDE
+        key = raw[position]
+        position += 1
+        if key >= 0x80:
+            key, position = varint(raw, position - 1, end)
+        rule = rules.get(key)
+        if rule is None:
+            rule = plan.unusual(key)
+            if rule is None:
+                position = _passed(raw, key & 7, position, end)
+                continue
+        how, slot, name, extra, absent = rule
+        if how <= PACKED:
+            if position >= end:
+                raise ProtobufError("the message ends early")
+            length = raw[position]
+            position += 1
+            if length >= 0x80:
+                length, position = varint(raw, position - 1, end)
+            stop = position + length
+            if stop > end:
+                raise ProtobufError("the message ends early")
+            if how <= TEXT_POINTER:
+                if length or how == TEXT_POINTER:
+                    try:
+                        slots[slot] = name + _ENCODE(str(raw[position:stop], "utf-8"))
+                    except UnicodeDecodeError:
+                        slots[slot] = name + wirevalues.quoted(raw[position:stop])
+                else:
+                    slots[slot] = absent
+            elif how == WHOLE:
+                slots[slot] = extra(raw[position:stop])
+            else:
+                held = slots[slot]
+                if type(held) is bytes:
+                    held = slots[slot] = {} if how == MAP else []
+                    later.append(rule)
+                if how == SINGLE:
+                    held.append((position, stop))
+                elif how == LIST:
+                    held.append(extra(raw, position, stop, depth + 1, account))
+                elif how == MAP:
+                    _add_entry(held, extra, raw, position, stop, depth, account)
+                elif how == TEXT_LIST:
+                    held.append(wirevalues.quoted(raw[position:stop]))
+                else:
+                    _add_packed(held, extra, raw, position, stop)
+            position = stop
+        elif how <= NUMBERS:
+            if position >= end:
+                raise ProtobufError("the message ends early")
+            value = raw[position]
+            position += 1
+            if value >= 0x80:
+                value, position = varint(raw, position - 1, end)
+            if how <= INT_POINTER:
+                text = b"%d" % value if value < 1 << 31 else extra(value)
+                slots[slot] = name + text if text != b"0" or how == INT_POINTER else absent
+            elif how <= BOOL_POINTER:
+                if value:
+                    slots[slot] = name + b"true"
+                else:
+                    slots[slot] = name + b"false" if how == BOOL_POINTER else absent
+            else:
+                if type(slots[slot]) is bytes:
+                    slots[slot] = []
+                    later.append(rule)
+                slots[slot].append(extra(value))
+        else:
+            stop = position + 8
+            if stop > end:
+                raise ProtobufError("the message ends early")
+            text = wirevalues.double(raw[position:stop])
+            position = stop
+            if how == DOUBLE:
+                slots[slot] = name + text if text not in (b"0", b"-0") or extra else absent
+            else:
+                if type(slots[slot]) is bytes:
+                    slots[slot] = []
+                    later.append(rule)
+                slots[slot].append(text)
+    for rule in later:
+        _finish(slots, rule, raw, depth, account)
+    return _charged(b",".join(filter(None, slots)), before, account)
+
+
+def _charged(written: bytes, before: int, account: Account) -> bytes:
+    """Count what a message became; its parts were counted one by one until now."""
+    account[0] = before + len(written) + 2
+    if account[0] > account[1]:
+        raise ProtobufError(f"larger than {account[1]} bytes as JSON")
+    account[3] += 1
+    if account[3] == MESSAGES:
+        account[3] = 0
+        if account[2] is not None:
+            account[2].check()
+    return written
+
+
+def _passed(raw: bytes, wire: int, position: int, end: int) -> int:
+    """Where the value of an unknown field ends."""
+    if wire == VARINT:
+        return varint(raw, position, end)[1]
+    if wire == START_GROUP:
+        return group_end(raw, position, end)
+    return skip(raw, wire, position, end)[1]
+
+
+def _finish(slots: list[Any], rule: Rule, raw: bytes, depth: int, account: Account) -> None:
+    """Make the member of what was collected: a message, a list or a map."""
+    how, slot, name, extra, absent = rule
+    held = slots[slot]
+    if how == SINGLE:
+        element, zero = extra
+        start, stop = held[0]
+        if len(held) > 1:
+            # Messages that stand twice are one, and so is the sequence of their bytes.
+            raw = b"".join([raw[first:last] for first, last in held])
+            start, stop = 0, len(raw)
+        text = element(raw, start, stop, depth + 1, account)
+        slots[slot] = absent if text == zero else name + text
+    elif how == MAP:
+        slots[slot] = (
+            name
+            + b"{"
+            + b",".join([wirevalues.quoted(key) + b":" + held[key] for key in sorted(held)])
+            + b"}"
+        )
+    elif held:
+        slots[slot] = name + b"[" + b",".join(held) + b"]"
+    else:
+        # An empty packed field has no elements.
+        slots[slot] = absent
+
+
+def _add_packed(
+    held: list[bytes], convert: Callable[[int], bytes], raw: bytes, start: int, stop: int
+) -> None:
+    """Add the numbers that stand without keys."""
+    while start < stop:
+        value, start = varint(raw, start, stop)
+        held.append(convert(value))
+
+
+def _add_entry(
+    held: dict[bytes, bytes],
+    values: tuple[int, Any, bytes | None],
+    raw: bytes,
+    start: int,
+    stop: int,
+    depth: int,
+    account: Account,
+) -> None:
+    """Add one entry of a map; the last value of a key counts."""
+    wanted, convert, text = values
+    key = b""
+    value: tuple[int, int] | None = None
+    for number, wire, first, last in fields(raw, start, stop):
+        if number == 1:
+            message(wire, first, last)
+            key = raw[first:last]
+        elif number == 2:
+            if wire != wanted:
+                raise ProtobufError("a field has the wrong wire type")
+            value = (first, last)
+    if value is not None and wanted == VARINT:
+        held[key] = convert(value[0])
+    elif value is None and text is not None:
+        held[key] = text
+    else:
+        first, last = value or (0, 0)
+        held[key] = convert(raw, first, last, depth + 1, account)

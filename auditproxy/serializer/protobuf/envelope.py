@@ -1,0 +1,221 @@
+"""Kubernetes protobuf, as far as it can be read without a table of types.
+
+A body is the four bytes ``k8s\\0`` and a runtime.Unknown message: 1 typeMeta
+{1 apiVersion, 2 kind}, 2 raw, where raw is the object's own message without
+kind and apiVersion. Nearly every object has its ObjectMeta as field 1.
+
+Everything here is fed by strangers: reading takes linear time, copies nothing
+but what it returns, does not recurse with the input, and raises ProtobufError
+and nothing else. Fields with unknown numbers are skipped, the last of a
+doubled scalar counts and doubled messages are merged, as generated Go code does.
+"""
+
+from typing import Any
+
+import msgspec
+
+from auditproxy.apis.status import Status, StatusCause, StatusDetails
+from auditproxy.serializer.budget import Budget
+from auditproxy.serializer.errors import ProtobufError
+from auditproxy.serializer.json import text_from_bytes
+from auditproxy.serializer.protobuf.wire import fields, integer, message, signed, text
+
+MAGIC = b"k8s\x00"
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """What a body says about its object, and the object's own message."""
+
+    api_version: str
+    kind: str
+    raw: bytes
+
+
+class ObjectMeta(msgspec.Struct, frozen=True, kw_only=True):
+    """What objectRef takes from an object's metadata; absent members are empty."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+
+
+def is_protobuf(raw: bytes) -> bool:
+    """Whether the bytes begin as a Kubernetes protobuf body does."""
+    return raw.startswith(MAGIC)
+
+
+def envelope(raw: bytes, budget: Budget | None = None) -> Envelope:
+    """The outer message of a body, prefix included.
+
+    Raises ProtobufError and BudgetExceededError.
+    """
+    if not is_protobuf(raw):
+        raise ProtobufError("the body does not begin with the protobuf prefix")
+    api_version = kind = ""
+    start, end = len(raw), len(raw)
+    for number, wire, first, last in fields(raw, len(MAGIC), len(raw), budget):
+        if number == 1:
+            for inner in fields(raw, *message(wire, first, last), budget):
+                if inner[0] == 1:
+                    api_version = text(raw, inner)
+                elif inner[0] == 2:
+                    kind = text(raw, inner)
+        elif number == 2:
+            start, end = message(wire, first, last)
+    return Envelope(api_version, kind, raw[start:end])
+
+
+def object_meta(raw: bytes, budget: Budget | None = None) -> ObjectMeta:
+    """The metadata of an object's message (Envelope.raw), skimmed: nothing else is looked into.
+
+    Raises ProtobufError and BudgetExceededError.
+    """
+    found = {1: "", 3: "", 5: "", 6: ""}
+    for number, wire, first, last in fields(raw, 0, len(raw), budget):
+        if number == 1:
+            for inner in fields(raw, *message(wire, first, last), budget):
+                if inner[0] in found:
+                    found[inner[0]] = text(raw, inner)
+    return ObjectMeta(name=found[1], namespace=found[3], uid=found[5], resource_version=found[6])
+
+
+def status(raw: bytes) -> Status:
+    """The Status of an answer (Envelope.raw), its ListMeta in ``metadata`` as JSON spells it.
+
+    An event's responseStatus has an empty metadata whatever the answer had.
+    Raises ProtobufError.
+    """
+    texts = {2: "", 3: "", 4: ""}
+    metadata: dict[str, Any] = {}
+    details: list[tuple[int, int]] = []
+    code = 0
+    for entry in fields(raw, 0, len(raw)):
+        number, wire, first, last = entry
+        if number == 1:
+            _list_meta(raw, message(wire, first, last), metadata)
+        elif number in texts:
+            texts[number] = text(raw, entry)
+        elif number == 5:
+            details.append(message(wire, first, last))
+        elif number == 6:
+            code = signed(integer(entry), 32)
+    return Status(
+        metadata={
+            name: metadata[name] for name in _LIST_META.values() if metadata.get(name, "") != ""
+        },
+        status=texts[2],
+        message=texts[3],
+        reason=texts[4],
+        details=_status_details(raw, details) if details else None,
+        code=code,
+    )
+
+
+_LIST_META = {1: "selfLink", 2: "resourceVersion", 3: "continue", 4: "remainingItemCount"}
+
+
+def _list_meta(raw: bytes, span: tuple[int, int], metadata: dict[str, Any]) -> None:
+    """Add the members of a ListMeta; remainingItemCount is a pointer and shows a zero."""
+    for entry in fields(raw, *span):
+        if entry[0] == 4:
+            metadata[_LIST_META[4]] = signed(integer(entry), 64)
+        elif entry[0] in _LIST_META:
+            metadata[_LIST_META[entry[0]]] = text(raw, entry)
+
+
+def _status_details(raw: bytes, spans: list[tuple[int, int]]) -> StatusDetails:
+    """StatusDetails from all its occurrences."""
+    texts = {1: "", 2: "", 3: "", 6: ""}
+    causes: list[StatusCause] = []
+    retry_after_seconds = 0
+    for span in spans:
+        for entry in fields(raw, *span):
+            number, wire, first, last = entry
+            if number in texts:
+                texts[number] = text(raw, entry)
+            elif number == 4:
+                causes.append(_status_cause(raw, message(wire, first, last)))
+            elif number == 5:
+                retry_after_seconds = signed(integer(entry), 32)
+    return StatusDetails(
+        name=texts[1],
+        group=texts[2],
+        kind=texts[3],
+        uid=texts[6],
+        causes=tuple(causes),
+        retry_after_seconds=retry_after_seconds,
+    )
+
+
+def _status_cause(raw: bytes, span: tuple[int, int]) -> StatusCause:
+    """One StatusCause."""
+    texts = {1: "", 2: "", 3: ""}
+    for entry in fields(raw, *span):
+        if entry[0] in texts:
+            texts[entry[0]] = text(raw, entry)
+    return StatusCause(texts[1], texts[2], texts[3])
+
+
+def delete_options(raw: bytes, budget: Budget | None = None) -> dict[str, Any]:
+    """DeleteOptions (Envelope.raw) by JSON names in Go's order, without kind and apiVersion.
+
+    Only what was sent is there, zeros included; an empty list was not sent.
+    Raises ProtobufError and BudgetExceededError.
+    """
+    found: dict[str, Any] = {}
+    preconditions: dict[str, str] | None = None
+    dry_run: list[str] = []
+    for entry in fields(raw, 0, len(raw), budget):
+        number, wire, first, last = entry
+        if number == 1:
+            found["gracePeriodSeconds"] = signed(integer(entry), 64)
+        elif number == 2:
+            preconditions = preconditions or {}
+            for inner in fields(raw, *message(wire, first, last), budget):
+                if inner[0] in (1, 2):
+                    preconditions["uid" if inner[0] == 1 else "resourceVersion"] = text(raw, inner)
+        elif number == 3:
+            found["orphanDependents"] = bool(integer(entry))
+        elif number == 4:
+            found["propagationPolicy"] = text(raw, entry)
+        elif number == 5:
+            dry_run.append(text(raw, entry))
+        elif number == 6:
+            found[_IGNORE_STORE_READ_ERROR] = bool(integer(entry))
+    if preconditions is not None:
+        names = ("uid", "resourceVersion")
+        found["preconditions"] = {
+            name: preconditions[name] for name in names if name in preconditions
+        }
+    if dry_run:
+        found["dryRun"] = dry_run
+    return {name: found[name] for name in _DELETE_OPTIONS if name in found}
+
+
+_IGNORE_STORE_READ_ERROR = "ignoreStoreReadErrorWithClusterBreakingPotential"
+_DELETE_OPTIONS = (
+    "gracePeriodSeconds",
+    "preconditions",
+    "orphanDependents",
+    "propagationPolicy",
+    "dryRun",
+    _IGNORE_STORE_READ_ERROR,
+)
+
+
+def string_at(raw: bytes, path: tuple[int, ...]) -> str:
+    """The string behind a path of field numbers, such as (3, 1) for a TokenRequest's status.token.
+
+    Empty when it is not there; of doubled fields the last one counts. Raises ProtobufError.
+    """
+    span = (0, len(raw))
+    for wanted in path:
+        inner: tuple[int, int] | None = None
+        for number, wire, first, last in fields(raw, *span):
+            if number == wanted:
+                inner = message(wire, first, last)
+        if inner is None:
+            return ""
+        span = inner
+    return text_from_bytes(raw[span[0] : span[1]])

@@ -1,0 +1,104 @@
+"""The TLS side of the listener: its certificate, and whose client certificates it asks for."""
+
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography import x509
+
+from auditproxy.tls.handshake import ServingContext
+from auditproxy.tls.pem import load_pair
+
+TLS_VERSIONS = {
+    "VersionTLS10": ssl.TLSVersion.TLSv1,
+    "VersionTLS11": ssl.TLSVersion.TLSv1_1,
+    "VersionTLS12": ssl.TLSVersion.TLSv1_2,
+    "VersionTLS13": ssl.TLSVersion.TLSv1_3,
+}
+
+
+class ServingError(Exception):
+    """The listener or its certificates cannot be used; the text names the flag and the fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A serving certificate with its intermediates, and its key; both are PEM."""
+
+    certificate: bytes
+    private_key: bytes = field(repr=False)
+
+
+def read_key_pair(certificate: str, private_key: str) -> KeyPair:
+    """Read both files and see that they belong together; raises ServingError."""
+    try:
+        pair = KeyPair(Path(certificate).read_bytes(), Path(private_key).read_bytes())
+        load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), pair.certificate, pair.private_key)
+    except (OSError, ValueError) as error:
+        raise ServingError(
+            f"--tls-cert-file {certificate} and --tls-private-key-file {private_key} "
+            f"cannot be used: {_why_no_pair(error)}"
+        ) from None
+    return pair
+
+
+def _why_no_pair(error: OSError | ValueError) -> str:
+    """Why a certificate and a key were not taken, with the fix where OpenSSL names only itself."""
+    if isinstance(error, ssl.SSLError):
+        if error.reason == "KEY_VALUES_MISMATCH":
+            return "the key is not the certificate's; name the one that the certificate is for"
+        if not error.reason:  # what OpenSSL says of every PEM file that it cannot read
+            return (
+                "the first holds no PEM certificate, or the second no PEM key that is free of a "
+                "passphrase; see that they are not the wrong way round"
+            )
+    return str(getattr(error, "strerror", None) or error)
+
+
+def certificate_end(pair: KeyPair) -> float | None:
+    """When the certificate ends, seconds since the epoch; None for one that cannot be read."""
+    try:
+        return x509.load_pem_x509_certificate(pair.certificate).not_valid_after_utc.timestamp()
+    except ValueError:
+        return None
+
+
+def new_serving_context(
+    pair: KeyPair, *, client_authorities: bytes, minimum: str
+) -> ServingContext:
+    """The TLS settings of the client's side; raises ServingError.
+
+    ``client_authorities`` are PEM bundles, together all that the handshake lets
+    pass: which of them makes a user is the authenticators' matter. Tickets are
+    off: a resumed session would carry a client certificate past a change of the
+    authorities, and client-go does not resume anyway.
+    """
+    context = ServingContext(ssl.PROTOCOL_TLS_SERVER)
+    context.make_again = lambda: new_serving_context(
+        pair, client_authorities=client_authorities, minimum=minimum
+    )
+    context.minimum_version = TLS_VERSIONS[minimum]
+    context.set_alpn_protocols(["http/1.1"])
+    context.num_tickets = 0
+    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    # kube-apiserver takes certificates without an Authority Key Identifier, Python 3.13 not.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    try:
+        load_pair(context, pair.certificate, pair.private_key)
+        if client_authorities:
+            _load_authorities(context, client_authorities)
+            context.name_authorities()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ServingError(f"the serving TLS settings cannot be used: {why}") from None
+    return context
+
+
+def _load_authorities(context: ssl.SSLContext, pem: bytes) -> None:
+    begin, end = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
+    blocks = [begin + part.partition(end)[0] + end for part in pem.split(begin)[1:]]
+    # Bundles have comments in any encoding between the certificates.
+    context.load_verify_locations(cadata=b"\n".join((*blocks, b"")).decode("ascii"))
+    # As in Go each certificate of the bundle is an anchor, self-signed or not.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.verify_mode = ssl.CERT_OPTIONAL

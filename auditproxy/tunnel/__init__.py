@@ -1,0 +1,1 @@
+"""Two connections tied together after a verified 101, and the protocols spoken inside."""

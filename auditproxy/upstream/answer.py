@@ -1,0 +1,258 @@
+"""One answer of the upstream, read byte by byte and given to its sink.
+
+    HEAD -(head)-> LENGTH | CHUNKED | UNTIL_CLOSE -(last byte)-> COMPLETE
+     |  ^ 1xx       (no body: straight to COMPLETE)
+     +-(101 to an upgrade)-> SWITCHED
+
+The sink is called from ``receive``, inside the connection's ``data_received``;
+nothing is copied for it and nothing waits. Bytes behind the end are kept in
+``rest``: after a switch they are the tunnel's, else they belong to no answer.
+"""
+
+import re
+from enum import Enum
+from typing import Protocol
+
+from auditproxy.upstream.framing import ChunkedDecoder, read_head
+from auditproxy.upstream.messages import (
+    ResponseHead,
+    ResponseSink,
+    UpstreamLimits,
+    UpstreamProtocolError,
+)
+
+_HEAD_END = b"\r\n\r\n"
+_STATUS_LINE_START = b"HTTP/1."
+_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
+
+
+class AnswerState(Enum):
+    """How far an answer has been read; see the module for the arrows."""
+
+    HEAD = 0
+    LENGTH = 1
+    CHUNKED = 2
+    UNTIL_CLOSE = 3
+    COMPLETE = 4
+    SWITCHED = 5
+
+
+# Plain names: looking a member up on its class costs more than the rest of ``receive``.
+_HEAD = AnswerState.HEAD
+_LENGTH = AnswerState.LENGTH
+_CHUNKED = AnswerState.CHUNKED
+_UNTIL_CLOSE = AnswerState.UNTIL_CLOSE
+_COMPLETE = AnswerState.COMPLETE
+_SWITCHED = AnswerState.SWITCHED
+
+
+class ReadingSide(Protocol):
+    """The connection that an answer comes from, as the sink's flow needs it."""
+
+    def pause_reading(self) -> None:
+        """Read no more."""
+
+    def resume_reading(self) -> None:
+        """Go on reading."""
+
+
+class Answer:
+    """Reads the answer to one request; it is the Flow that its sink is given.
+
+    ``method`` and ``upgrade`` are the request's. ``ended`` is True once no more
+    bytes are wanted, in COMPLETE and SWITCHED.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_chunks",
+        "_interim",
+        "_limits",
+        "_method",
+        "_remaining",
+        "_scanned",
+        "_sink",
+        "_source",
+        "_upgrade",
+        "any_byte",
+        "ended",
+        "head",
+        "keep_alive",
+        "rest",
+        "started",
+        "state",
+    )
+
+    def __init__(
+        self,
+        sink: ResponseSink,
+        source: ReadingSide,
+        *,
+        method: bytes,
+        upgrade: bool,
+        limits: UpstreamLimits,
+    ) -> None:
+        self._sink = sink
+        self._source: ReadingSide | None = source
+        self._method = method
+        self._upgrade = upgrade
+        self._limits = limits
+        self._buffer: bytearray | None = None
+        self._scanned = 0
+        self._interim = 0
+        self._remaining = 0
+        self._chunks: ChunkedDecoder | None = None
+        self.state = _HEAD
+        self.head: ResponseHead | None = None
+        self.any_byte = False
+        self.started = False
+        self.ended = False
+        self.keep_alive = False
+        self.rest = b""
+
+    def pause(self) -> None:
+        """Read no more from the upstream."""
+        if self._source is not None:
+            self._source.pause_reading()
+
+    def resume(self) -> None:
+        """Go on reading."""
+        if self._source is not None:
+            self._source.resume_reading()
+
+    def detach(self) -> None:
+        """Let go of the connection: pause and resume have no effect from here on."""
+        self._source = None
+
+    def receive(self, data: bytes) -> None:
+        """Take the next bytes, never called after the end.
+
+        Raises UpstreamProtocolError, and whatever the sink raises.
+        """
+        state = self.state
+        if state is _LENGTH:
+            self._length_received(data)
+        elif state is _CHUNKED:
+            self._chunked_received(data)
+        elif state is _UNTIL_CLOSE:
+            self._sink.data(data)
+        else:
+            self.any_byte = True
+            self._head_received(data)
+
+    def end_of_stream(self) -> bool:
+        """The upstream closed; returns whether the answer is complete by that."""
+        if self.state is _UNTIL_CLOSE:
+            self._complete(b"")
+            self.keep_alive = False
+        return self.ended
+
+    def _head_received(self, data: bytes) -> None:
+        """Look for the end of the head; read it when it is there."""
+        buffer = self._buffer
+        if buffer is None:
+            end = data.find(_HEAD_END)
+            if end < 0:
+                self._buffer = bytearray(data)
+        else:
+            buffer += data
+            end = buffer.find(_HEAD_END, max(self._scanned - 3, 0))
+            if end >= 0:
+                data = bytes(buffer)
+        if end < 0:
+            self._head_incomplete()
+            return
+        self._buffer = None
+        self._scanned = 0
+        end += 4
+        if end > self._limits.header_bytes:
+            raise UpstreamProtocolError("the answer's head is too large")
+        head = read_head(data[:end], self._method)
+        rest = data[end:]
+        if head.status >= 200:
+            self._final_received(head, rest)
+        elif self._upgrade:
+            self._switched(head, rest)
+        else:
+            self._interim_received(head, rest)
+
+    def _head_incomplete(self) -> None:
+        """Refuse early what will never be a head, instead of waiting for its end."""
+        buffer = self._buffer or bytearray()
+        if not _STATUS_LINE_START.startswith(bytes(buffer[: len(_STATUS_LINE_START)])):
+            raise UpstreamProtocolError("the answer is not HTTP/1.1")
+        if _BARE_LINE_FEED.search(buffer, self._scanned) is not None:
+            raise UpstreamProtocolError("a line of the answer's head has no carriage return")
+        self._scanned = len(buffer)
+        if self._scanned > self._limits.header_bytes:
+            raise UpstreamProtocolError("the answer's head is too large")
+
+    def _interim_received(self, head: ResponseHead, rest: bytes) -> None:
+        """HEAD -> HEAD: skip a 1xx."""
+        if head.status == 101:
+            raise UpstreamProtocolError("the upstream switches protocols unasked")
+        self._interim += 1
+        if self._interim > self._limits.interim_responses:
+            raise UpstreamProtocolError("the upstream sends too many 1xx answers")
+        if rest:
+            self._head_received(rest)
+
+    def _switched(self, head: ResponseHead, rest: bytes) -> None:
+        """HEAD -> SWITCHED: HTTP ends here, for this connection."""
+        if head.status != 101:
+            # kube-apiserver's proxy reads one answer to an upgrade and takes a 1xx as that.
+            raise UpstreamProtocolError(f"invalid upgrade response: status code {head.status}")
+        self.head = head
+        self.state = _SWITCHED
+        self.rest = rest
+        self.ended = True
+
+    def _final_received(self, head: ResponseHead, rest: bytes) -> None:
+        """HEAD -> LENGTH, CHUNKED, UNTIL_CLOSE or COMPLETE: the final answer begins.
+
+        Also to an upgrade: a server that does not switch answers the request itself.
+        """
+        self.head = head
+        self.keep_alive = head.keep_alive and not self._upgrade
+        length = head.content_length if head.has_body else 0
+        if head.has_body and head.chunked:
+            self.state = _CHUNKED
+            self._chunks = ChunkedDecoder()
+        elif length is None:
+            self.state = _UNTIL_CLOSE
+        else:
+            self.state = _LENGTH
+            self._remaining = length
+        self.started = True
+        self._sink.head(head, self)
+        if rest:
+            self.receive(rest)
+        elif length == 0 and self.state is _LENGTH:
+            self._complete(b"")
+
+    def _length_received(self, data: bytes) -> None:
+        """Count a body of known length down."""
+        wanted = self._remaining
+        if len(data) < wanted:
+            self._remaining = wanted - len(data)
+            self._sink.data(data)
+            return
+        rest = data[wanted:]
+        if wanted:
+            self._sink.data(data[:wanted])
+        self._complete(rest)
+
+    def _chunked_received(self, data: bytes) -> None:
+        """Take chunks off; one call of the sink for all that came together."""
+        assert self._chunks is not None
+        payload, rest = self._chunks.feed(data)
+        if payload:
+            self._sink.data(payload)
+        if rest is not None:
+            self._complete(rest)
+
+    def _complete(self, rest: bytes) -> None:
+        """LENGTH, CHUNKED or UNTIL_CLOSE -> COMPLETE."""
+        self.state = _COMPLETE
+        self.rest = rest
+        self.ended = True

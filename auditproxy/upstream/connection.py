@@ -1,0 +1,350 @@
+"""One connection to the upstream: one exchange at a time, reused only when nothing is left of it.
+
+    IDLE -(exchange)-> BUSY -(answer complete)-> DONE -(reuse)-> IDLE
+                        +----(101, upgrade)----> SWITCHED -(start_tunnel)-> TUNNEL
+    any -(connection lost)-> CLOSED
+
+A byte that arrives in IDLE or DONE belongs to no answer and drops the
+connection. One future per exchange tells its end; a task exists only while a
+body of unknown size or pace is sent.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from enum import Enum
+from typing import cast
+
+from auditproxy.sockets.transport import prepare_transport
+from auditproxy.tunnel.tie import TunnelReceiver
+from auditproxy.upstream.answer import Answer, AnswerState
+from auditproxy.upstream.messages import (
+    ResponseHead,
+    ResponseSink,
+    UpstreamClosedEarly,
+    UpstreamError,
+    UpstreamLimits,
+    UpstreamProtocolError,
+    UpstreamRequest,
+    UpstreamRequestError,
+)
+
+SMALL_BODY = 64 * 1024
+"""Bytes of a known body that are written together with the head."""
+
+
+class ConnectionState(Enum):
+    """What a connection is used for; see the module for the arrows."""
+
+    IDLE = 0
+    BUSY = 1
+    DONE = 2
+    SWITCHED = 3
+    TUNNEL = 4
+    CLOSED = 5
+
+
+# Plain names: looking a member up on its class is slow.
+_IDLE, _BUSY, _DONE, _SWITCHED, _TUNNEL, _CLOSED = ConnectionState
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """A connection that a pool made; ``on_lost`` is called once when it is gone."""
+
+    __slots__ = (
+        "_answer",
+        "_drained",
+        "_early",
+        "_ended",
+        "_limits",
+        "_loop",
+        "_on_lost",
+        "_reading_paused",
+        "_receiver",
+        "_request_written",
+        "_reusable",
+        "_state",
+        "_writing_paused",
+        "descriptor",
+        "idle_since",
+        "ssl_context",
+        "transport",
+    )
+
+    transport: asyncio.Transport
+
+    def __init__(
+        self,
+        *,
+        limits: UpstreamLimits,
+        loop: asyncio.AbstractEventLoop,
+        on_lost: "Callable[[UpstreamConnection], None]",
+        ssl_context: ssl.SSLContext | None,
+    ) -> None:
+        self._limits = limits
+        self._loop = loop
+        self._on_lost = on_lost
+        self._state = _IDLE
+        self._answer: Answer | None = None
+        self._ended: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._receiver: TunnelReceiver | None = None
+        self._early = b""
+        self._reading_paused = False
+        self._writing_paused = False
+        self._request_written = True
+        self._reusable = False
+        self.descriptor = -1
+        self.idle_since = 0.0
+        self.ssl_context = ssl_context
+
+    async def exchange(
+        self, head: bytes, request: UpstreamRequest, sink: ResponseSink
+    ) -> ResponseHead:
+        """Write the request (``head`` is its head as bytes) and give the answer to the sink.
+
+        Returns the answer's head when the answer is complete, or when the
+        upstream switched protocols after an upgrade request. Raises
+        UpstreamError, or what the sink or the body's iterator raised; the
+        connection is aborted then, as by cancellation.
+        """
+        if self.is_closing():
+            raise UpstreamClosedEarly("the upstream closed the connection before the request")
+        self._answer = answer = Answer(
+            sink,
+            self,
+            method=request.method,
+            upgrade=request.upgrade is not None,
+            limits=self._limits,
+        )
+        self._ended = ended = self._loop.create_future()
+        self._state = _BUSY
+        sending = self._send(head, request)
+        try:
+            await ended
+        except BaseException:
+            self.transport.abort()
+            raise
+        finally:
+            answer.detach()
+            self._answer = self._ended = None
+            if sending is not None and not sending.done():
+                sending.cancel()
+                await asyncio.wait((sending,))
+        assert answer.head is not None
+        return answer.head
+
+    def _send(self, head: bytes, request: UpstreamRequest) -> asyncio.Task[None] | None:
+        """Write what is known at once; a task sends a body that is still to come."""
+        body = request.body
+        if body is None:
+            self.transport.write(head)
+        elif isinstance(body, bytes):
+            if len(body) > SMALL_BODY:
+                self.transport.write(head)
+                head = b""
+            self.transport.write(head + body)
+        else:
+            self._request_written = False
+            self.transport.write(head)
+            return self._loop.create_task(self._send_body(body, request.content_length))
+        return None
+
+    async def _send_body(self, body: AsyncIterator[bytes], length: int | None) -> None:
+        """Write the body as it comes and as fast as the upstream takes it."""
+        sent = 0
+        transport = self.transport
+        try:
+            async for piece in body:
+                if self._writing_paused:
+                    await self._until_drained()
+                if transport.is_closing():
+                    return
+                if not piece:
+                    continue
+                sent += len(piece)
+                if length is None:
+                    transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                elif sent <= length:
+                    transport.write(piece)
+                else:
+                    break
+            if length is None:
+                transport.write(b"0\r\n\r\n")
+            elif sent != length:
+                self.fail(UpstreamRequestError("the body is not as long as promised"))
+                return
+            self._request_written = True
+        except Exception as error:
+            # The client's fault or leaving: it comes out of the exchange.
+            self.fail(error)
+        except BaseException:
+            # Stopped inside the body: nothing may follow it on this connection.
+            transport.abort()
+            raise
+        finally:
+            close = getattr(body, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def _until_drained(self) -> None:
+        """Wait until the transport takes more, or is gone."""
+        self._drained = self._loop.create_future()
+        try:
+            await self._drained
+        finally:
+            self._drained = None
+
+    def fail(self, error: Exception) -> None:
+        """End the exchange with an error, if one is running, and the connection in any case."""
+        self.transport.abort()
+        if self._ended is not None and not self._ended.done():
+            if isinstance(error, UpstreamError) and self._answer is not None:
+                error.response_started = self._answer.started
+            self._ended.set_exception(error)
+
+    def _answer_ended(self, answer: Answer) -> None:
+        """BUSY -> DONE or SWITCHED."""
+        answer.detach()
+        if answer.state is AnswerState.SWITCHED:
+            if not self._request_written:
+                self.fail(UpstreamProtocolError("the upstream switched within the request"))
+                return
+            self._state = _SWITCHED
+            self._early = answer.rest
+            self.pause_reading()
+        else:
+            self._state = _DONE
+            # Who reads no more would not notice the upstream closing.
+            self.resume_reading()
+            self._reusable = answer.keep_alive and not answer.rest
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
+
+    def reuse(self) -> bool:
+        """DONE -> IDLE if nothing of the exchange is left on the way; closes it otherwise."""
+        transport = self.transport
+        if transport.is_closing():
+            return False
+        if not self._request_written or transport.get_write_buffer_size():
+            # Closing would first send what is left of a request nobody waits for.
+            transport.abort()
+            return False
+        if self._state is not _DONE or not self._reusable:
+            transport.close()
+            return False
+        self._state = _IDLE
+        return True
+
+    def data_received(self, data: bytes) -> None:
+        """Give bytes to the answer or to the tunnel; called by the loop."""
+        state = self._state
+        if state is _BUSY:
+            answer = self._answer
+            if answer is None:
+                return  # cancelled; the transport is being aborted
+            try:
+                answer.receive(data)
+            except Exception as error:
+                # Not HTTP, or the sink's own: it comes out of the exchange.
+                self.fail(error)
+                return
+            if answer.ended:
+                self._answer_ended(answer)
+        elif state is _TUNNEL:
+            assert self._receiver is not None
+            self._receiver.data_received(data)
+        elif state is _SWITCHED:
+            self._early += data
+        else:
+            self.transport.abort()
+
+    def eof_received(self) -> bool:
+        """The end of an unframed body or of a tunnel's half, or too early; called by the loop."""
+        if self._state is _TUNNEL:
+            assert self._receiver is not None
+            return bool(self._receiver.eof_received())
+        answer = self._answer
+        if self._state is _BUSY and answer is not None:
+            if answer.end_of_stream():
+                self._answer_ended(answer)
+            else:
+                self.fail(self._closed_early(answer, None))
+        return False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Set the socket up; called by the loop, after the TLS handshake if there is one."""
+        # uvloop's transports are no subclasses of asyncio.Transport.
+        self.transport = cast(asyncio.Transport, transport)
+        self.descriptor = prepare_transport(self.transport, self._limits.buffer_bytes)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Any -> CLOSED."""
+        if self._state is _BUSY and self._answer is not None:
+            self.fail(self._closed_early(self._answer, exc))
+        self._state = _CLOSED
+        self._wake_sender()
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.connection_lost(exc)
+        self._on_lost(self)
+
+    def _closed_early(self, answer: Answer, exc: Exception | None) -> UpstreamClosedEarly:
+        """The error for a connection that ended inside an exchange."""
+        when = "inside its answer" if answer.any_byte else "before it answered"
+        how = f" ({type(exc).__name__})" if exc is not None else ""
+        return UpstreamClosedEarly(
+            f"the upstream closed the connection {when}{how}",
+            response_started=answer.started,
+            any_response_byte=answer.any_byte,
+        )
+
+    def is_closing(self) -> bool:
+        """Whether the connection is ending or gone."""
+        return self._state is _CLOSED or self.transport.is_closing()
+
+    def pause_reading(self) -> None:
+        """Read no more until ``resume_reading``."""
+        if not self._reading_paused and not self.transport.is_closing():
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Go on reading."""
+        if self._reading_paused:
+            self._reading_paused = False
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is full; called by the loop."""
+        self._writing_paused = True
+        if self._receiver is not None:
+            self._receiver.pause_writing()
+
+    def resume_writing(self) -> None:
+        """The transport's buffer has room; called by the loop."""
+        self._writing_paused = False
+        self._wake_sender()
+        if self._receiver is not None:
+            self._receiver.resume_writing()
+
+    def _wake_sender(self) -> None:
+        """Let a body that waits for room go on."""
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    def start_tunnel(self, receiver: TunnelReceiver) -> bytes:
+        """SWITCHED -> TUNNEL: all that happens from now on goes to ``receiver``.
+
+        Returns the bytes that came behind the 101. Reading is paused; the
+        receiver's owner resumes it on ``transport``.
+        """
+        early, self._early = self._early, b""
+        self._reading_paused = False
+        if self._state is _CLOSED:
+            self._loop.call_soon(receiver.connection_lost, None)
+        else:
+            self._receiver = receiver
+            self._state = _TUNNEL
+        return early

@@ -1,0 +1,311 @@
+"""The upstream: a pool of connections to kube-apiserver, the only way of a request to it.
+
+    round_trip:  idle connection | new one -> exchange -> idle again | closed
+                 reused connection died unanswered -> a new one, once, where that is safe
+    upgrade:     new connection -> 101, verified -> Switched
+                                -> any final answer, to the sink -> NotSwitched
+
+One pool carries one kind of identity; its connections were all made with the
+target's credential of that moment and are dropped when that changes. There is
+no cap on idle connections (a small one costs a TLS handshake per request),
+the most recently used one is taken first, and idle ones are closed in time.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from auditproxy.sockets.flow import Flow
+from auditproxy.sockets.transport import has_something_to_read
+from auditproxy.tunnel.protocols import is_upgrade_protocol
+from auditproxy.upstream.connection import UpstreamConnection
+from auditproxy.upstream.framing import write_head
+from auditproxy.upstream.messages import (
+    Outcome,
+    ResponseHead,
+    ResponseSink,
+    UpstreamClosedEarly,
+    UpstreamLimits,
+    UpstreamProtocolError,
+    UpstreamRequest,
+    UpstreamRequestError,
+    UpstreamTarget,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from auditproxy.upstream.switching import NotSwitched, Switched, switch_fault
+
+_RESENDABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+_CLOSE_TIMEOUT = 1.0
+_TLS_SHUTDOWN_TIMEOUT = 1.0
+
+
+class PoolStats(msgspec.Struct, frozen=True, gc=False):
+    """Connections now (idle, active) and since the start (opened); requests sent a second time."""
+
+    idle: int
+    active: int
+    opened: int
+    retried: int
+
+
+class UpstreamPool:
+    """Connections to one target, for requests of one kind of identity.
+
+    To be made and used inside one running event loop.
+    """
+
+    def __init__(
+        self,
+        target: UpstreamTarget,
+        *,
+        limits: UpstreamLimits | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._target = target
+        self._limits = limits or UpstreamLimits()
+        self._loop = loop or asyncio.get_running_loop()
+        self._connections: set[UpstreamConnection] = set()
+        # In the order of their release: the last one is taken, the first one expires.
+        self._idle: dict[UpstreamConnection, None] = {}
+        self._expiry: asyncio.TimerHandle | None = None
+        self._emptied: asyncio.Future[None] | None = None
+        self._closed = False
+        self._opened = 0
+        self._retried = 0
+
+    @property
+    def stats(self) -> PoolStats:
+        """How many connections there are and were."""
+        idle = len(self._idle)
+        return PoolStats(idle, len(self._connections) - idle, self._opened, self._retried)
+
+    async def round_trip(self, request: UpstreamRequest, sink: ResponseSink) -> Outcome:
+        """Send a request and give its answer to ``sink``; returns when the answer is complete.
+
+        Raises UpstreamError, or what the sink or the body's iterator raised.
+        Cancellation drops the connection at once.
+        """
+        if request.upgrade is not None:
+            raise UpstreamRequestError("an upgrade is no round trip")
+        head = write_head(request)
+        connection = self._take(request)
+        if connection is None:
+            return await self._on_new_connection(head, request, sink, retried=False)
+        try:
+            await connection.exchange(head, request, sink)
+        except UpstreamClosedEarly as error:
+            if error.any_response_byte or not _may_be_sent_again(request):
+                raise
+        else:
+            self._give_back(connection)
+            return Outcome(False, True, 0.0)
+        self._retried += 1
+        return await self._on_new_connection(head, request, sink, retried=True)
+
+    async def _on_new_connection(
+        self, head: bytes, request: UpstreamRequest, sink: ResponseSink, *, retried: bool
+    ) -> Outcome:
+        """A round trip on a connection made for it."""
+        started = time.perf_counter()
+        connection = await self._connect()
+        connect_seconds = time.perf_counter() - started
+        await connection.exchange(head, request, sink)
+        self._give_back(connection)
+        return Outcome(retried, False, connect_seconds)
+
+    async def upgrade(
+        self, request: UpstreamRequest, sink: ResponseSink, *, handshake_deadline: bool = True
+    ) -> Switched | NotSwitched:
+        """Ask the upstream to switch protocols, on a connection made for it.
+
+        What it does is the upstream's to say: most of kube-apiserver's handlers ignore the
+        question. Any final answer goes to ``sink`` as after a round trip, whole when
+        this returns; the connection is not used again. Raises as ``round_trip``;
+        UpstreamProtocolError for a 101 that is not the switch asked for and for other
+        1xx, UpstreamTimeout when no answer begins within ``upgrade_timeout``. Without
+        ``handshake_deadline`` the caller bounds the request.
+        """
+        if request.upgrade is None or not is_upgrade_protocol(request.upgrade):
+            raise UpstreamRequestError("not a protocol that may be tunnelled")
+        head_bytes = write_head(request)
+        connection = await self._connect()
+        deadline = _UntilHead(sink)
+        if handshake_deadline:
+            deadline.start(connection, self._loop, self._limits.upgrade_timeout)
+        try:
+            head = await connection.exchange(head_bytes, request, deadline)
+        finally:
+            deadline.cancel()
+        if head.status >= 200:
+            connection.reuse()
+            return NotSwitched(head)
+        fault = switch_fault(head, request)
+        if fault is not None:
+            connection.transport.abort()
+            raise UpstreamProtocolError(fault)
+        return Switched(head, connection)
+
+    def _take(self, request: UpstreamRequest) -> UpstreamConnection | None:
+        """The idle connection used last that is fit for this request."""
+        idle = self._idle
+        if not idle:
+            return None
+        context = self._target.ssl_context
+        careful = not _may_be_sent_again(request)
+        while idle:
+            connection, _ = idle.popitem()
+            if connection.is_closing():
+                continue
+            if connection.ssl_context is not context:
+                # Made with an earlier credential.
+                connection.transport.close()
+                continue
+            # What cannot be sent again must not meet a connection that the upstream
+            # has just closed: look into the kernel before the first byte is written.
+            if careful and has_something_to_read(connection.descriptor):
+                connection.transport.abort()
+                continue
+            return connection
+        return None
+
+    def _give_back(self, connection: UpstreamConnection) -> None:
+        """Keep the connection for the next request, or close it."""
+        if not connection.reuse():
+            return
+        if self._closed:
+            connection.transport.close()
+            return
+        connection.idle_since = self._loop.time()
+        self._idle[connection] = None
+        if self._expiry is None:
+            self._expiry = self._loop.call_later(self._limits.idle_timeout, self._expire)
+
+    def _expire(self) -> None:
+        """Close what has been idle for too long; come back for the next."""
+        self._expiry = None
+        latest = self._loop.time() - self._limits.idle_timeout
+        while self._idle:
+            oldest = next(iter(self._idle))
+            # A timer may fire a clock tick early.
+            if oldest.idle_since > latest + 0.001:
+                wait = oldest.idle_since - latest
+                self._expiry = self._loop.call_later(wait, self._expire)
+                return
+            del self._idle[oldest]
+            oldest.transport.close()
+
+    async def _connect(self) -> UpstreamConnection:
+        """A new connection; raises UpstreamUnreachable."""
+        target, limits = self._target, self._limits
+        self._refuse_when_closed()
+        context = target.ssl_context
+        connection = UpstreamConnection(
+            limits=limits, loop=self._loop, on_lost=self._lost, ssl_context=context
+        )
+        host, port, timeout = target.host, target.port, limits.connect_timeout
+        try:
+            async with asyncio.timeout(timeout):
+                if context is None:
+                    await self._loop.create_connection(lambda: connection, host, port)
+                else:
+                    await self._loop.create_connection(
+                        lambda: connection,
+                        host,
+                        port,
+                        ssl=context,
+                        server_hostname=target.server_name or host,
+                        ssl_handshake_timeout=timeout,
+                        ssl_shutdown_timeout=_TLS_SHUTDOWN_TIMEOUT,
+                    )
+        except TimeoutError:
+            raise UpstreamUnreachable(
+                f"no connection to {host}:{port} within {timeout:g} s", reason="connect-timeout"
+            ) from None
+        except ssl.SSLError as error:
+            why = getattr(error, "verify_message", "") or error.reason or type(error).__name__
+            raise UpstreamUnreachable(f"no TLS with {host}:{port}: {why}", reason="tls") from error
+        except (OSError, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or type(error).__name__
+            raise UpstreamUnreachable(f"no connection to {host}:{port}: {why}") from error
+        self._opened += 1
+        if not connection.is_closing():
+            self._connections.add(connection)
+        self._refuse_when_closed(connection)
+        return connection
+
+    def _refuse_when_closed(self, connection: UpstreamConnection | None = None) -> None:
+        """Make no connection after ``close``, nor keep one that came too late."""
+        if self._closed:
+            if connection is not None:
+                connection.transport.abort()
+            raise UpstreamUnreachable("the pool is closed")
+
+    def _lost(self, connection: UpstreamConnection) -> None:
+        """A connection is gone."""
+        self._idle.pop(connection, None)
+        self._connections.discard(connection)
+        if not self._connections and self._emptied is not None and not self._emptied.done():
+            self._emptied.set_result(None)
+
+    async def close(self) -> None:
+        """Close every connection, also those still at work and those that were switched.
+
+        Round trips that still run fail with UpstreamClosedEarly.
+        """
+        self._closed = True
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        for connection in tuple(self._connections):
+            if connection in self._idle:
+                connection.transport.close()
+            else:
+                connection.fail(UpstreamClosedEarly("the pool was closed"))
+        self._idle.clear()
+        if not self._connections:
+            return
+        self._emptied = self._loop.create_future()
+        await asyncio.wait((self._emptied,), timeout=_CLOSE_TIMEOUT)
+        for connection in tuple(self._connections):
+            connection.transport.abort()
+
+
+def _may_be_sent_again(request: UpstreamRequest) -> bool:
+    """Whether sending twice does no more than sending once, and is possible."""
+    return request.method in _RESENDABLE and not isinstance(request.body, AsyncIterator)
+
+
+class _UntilHead:
+    """Passes an answer on, and ends the exchange when its head does not come in time."""
+
+    __slots__ = ("_handle", "_sink")
+
+    def __init__(self, sink: ResponseSink) -> None:
+        self._sink = sink
+        self._handle: asyncio.TimerHandle | None = None
+
+    def start(
+        self, connection: UpstreamConnection, loop: asyncio.AbstractEventLoop, seconds: float
+    ) -> None:
+        """Begin to count."""
+        error = UpstreamTimeout(f"the upstream did not answer the upgrade within {seconds:g} s")
+        self._handle = loop.call_later(seconds, connection.fail, error)
+
+    def cancel(self) -> None:
+        """The answer began, or the exchange ended."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def head(self, head: ResponseHead, flow: Flow) -> None:
+        """Take the head in time."""
+        self.cancel()
+        self._sink.head(head, flow)
+
+    def data(self, chunk: bytes) -> None:
+        """Take a piece of the body."""
+        self._sink.data(chunk)

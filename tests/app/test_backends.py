@@ -1,0 +1,99 @@
+"""Which backend the options describe (apiserver server/options/audit_test.go)."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditproxy.app.backends import open_backends
+from auditproxy.app.logbackend import LogFileError
+from auditproxy.metrics.registry import Metrics
+from auditproxy.options import Options
+from tests.fakes.backends import Recorder, events, value
+from tests.fakes.options import options
+
+ROWS: list[tuple[dict[str, Any], bool, str]] = [
+    ({}, False, "ignoreErrors<log>"),
+    ({"audit_log_path": "LOG"}, False, "ignoreErrors<log>"),
+    ({"audit_log_path": "LOG", "audit_log_mode": "blocking-strict"}, False, "log"),
+    ({"audit_log_path": "LOG", "audit_log_mode": "batch"}, False, "buffered<log>"),
+    ({"audit_log_path": "LOG", "audit_log_maxsize": 0}, False, "ignoreErrors<log>"),
+    ({"audit_log_path": "sub/folder/LOG"}, False, "ignoreErrors<log>"),
+    ({}, True, "buffered<webhook>"),
+    ({"audit_webhook_mode": "blocking"}, True, "ignoreErrors<webhook>"),
+    ({"audit_webhook_mode": "blocking-strict"}, True, "webhook"),
+    ({"audit_log_path": "LOG"}, True, "union[ignoreErrors<log>,buffered<webhook>]"),
+    (
+        {"audit_log_path": "LOG", "audit_log_mode": "batch", "audit_webhook_mode": "blocking"},
+        True,
+        "union[buffered<log>,ignoreErrors<webhook>]",
+    ),
+    ({"audit_webhook_truncate_enabled": True}, True, "truncate<buffered<webhook>>"),
+    (
+        {"audit_log_path": "LOG", "audit_log_truncate_enabled": True},
+        True,
+        "union[truncate<ignoreErrors<log>>,buffered<webhook>]",
+    ),
+]
+
+
+def given(flags: dict[str, Any], folder: Path) -> Options:
+    """Options whose log is in a folder."""
+    path = (
+        {"audit_log_path": str(folder / flags["audit_log_path"])}
+        if "audit_log_path" in flags
+        else {}
+    )
+    return options(**{**flags, **path})
+
+
+@pytest.mark.parametrize(("flags", "webhook", "name"), ROWS)
+async def test_names(flags: dict[str, Any], webhook: bool, name: str, tmp_path: Path) -> None:
+    """Composed and named as kube-apiserver does, log first; parent folders are made."""
+    recorder = Recorder() if webhook else None
+    sink = open_backends(given(flags, tmp_path), Metrics(), lambda text: None, recorder)
+    assert str(sink.backend) == name
+    await sink.backend.shutdown(5.0)
+    assert recorder is None or recorder.is_shut
+
+
+@pytest.mark.parametrize("mode", ["batch", "blocking", "blocking-strict"])
+async def test_both_get_every_event(mode: str, tmp_path: Path) -> None:
+    """R16: generated = written + buffered + dropped, for each backend."""
+    path = tmp_path / "audit.log"
+    recorder, metrics = Recorder(), Metrics()
+    chosen = options(audit_log_path=str(path), audit_log_mode=mode, audit_webhook_mode=mode)
+    sink = open_backends(chosen, metrics, lambda text: None, recorder)
+    outcome = sink.backend.process_events(events(50))
+    assert (outcome if isinstance(outcome, bool) else await outcome) is True
+    await sink.backend.shutdown(10.0)
+    assert path.read_bytes().count(b"\n") == 50
+    assert sum(map(len, recorder.batches)) == 50
+    assert value(metrics, "auditproxy_audit_events_written_total", plugin="log") == 50
+    for plugin in ("log", "webhook"):
+        assert value(metrics, "auditproxy_audit_buffer_events", plugin=plugin) == 0
+
+
+async def test_reopen_in_batch_mode(tmp_path: Path) -> None:
+    """T255: after a rename and SIGHUP the next events are in a new file, none is lost."""
+    path = tmp_path / "audit.log"
+    chosen = options(audit_log_path=str(path), audit_log_mode="batch")
+    sink = open_backends(chosen, Metrics(), lambda text: None)
+    sink.backend.process_events(events(3))
+    path.rename(tmp_path / "moved.log")
+    sink.reopen()
+    sink.backend.process_events(events(4))
+    await sink.backend.shutdown(10.0)
+    lines = [
+        (tmp_path / name).read_bytes().count(b"\n") if (tmp_path / name).exists() else 0
+        for name in ("moved.log", "audit.log")
+    ]
+    assert sum(lines) == 7
+
+
+def test_file_that_cannot_be_made(tmp_path: Path) -> None:
+    """Start ends with the flag and the path."""
+    (tmp_path / "file").write_text("x")
+    chosen = options(audit_log_path=str(tmp_path / "file" / "audit.log"))
+    with pytest.raises(LogFileError, match="--audit-log-path .* cannot be written: .*; name"):
+        open_backends(chosen, Metrics(), lambda text: None)

@@ -1,0 +1,62 @@
+"""What is set once for the process."""
+
+import gc
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from auditproxy.app.process import share_interpreter, tune_garbage_collector
+
+
+@pytest.fixture(autouse=True)
+def settings() -> Iterator[None]:
+    """The settings as they were before."""
+    interval, threshold = sys.getswitchinterval(), gc.get_threshold()
+    yield
+    sys.setswitchinterval(interval)
+    gc.set_threshold(*threshold)
+    gc.unfreeze()
+
+
+def test_turns_of_threads() -> None:
+    """A thread that decodes lets the event loop run within half a millisecond."""
+    share_interpreter()
+    assert sys.getswitchinterval() == pytest.approx(0.0005)
+
+
+def test_garbage_collector() -> None:
+    """What is there at the start is looked at no more, and new objects are looked at seldom."""
+    before = gc.get_freeze_count()
+    tune_garbage_collector()
+    assert gc.get_freeze_count() > before
+    assert gc.get_threshold()[0] >= 10_000
+
+
+FAULTS = """\
+import asyncio, logging
+from auditproxy import operatorlog
+from auditproxy.app.process import tell_faults
+
+async def main():
+    loop = asyncio.get_running_loop()
+    tell_faults(loop)
+    loop.call_exception_handler({"message": "m", "exception": ValueError("no request's")})
+    loop.call_exception_handler({"message": "a message\\nand more"})
+    logging.getLogger("some.library").warning("it is late")
+
+operatorlog.configure(verbosity=0, json_lines=False)
+asyncio.run(main())
+"""
+
+
+def test_faults_outside_of_requests() -> None:
+    """A task that fails unseen and a library that warns are each told in one line."""
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS], capture_output=True, text=True, timeout=50, check=True
+    )
+    crash, message, library = done.stderr.splitlines()
+    assert "outside of requests: ValueError" in crash
+    assert "a message" in message
+    assert "it is late" in library

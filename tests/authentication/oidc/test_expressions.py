@@ -1,0 +1,64 @@
+"""CEL through the optional library."""
+
+import sys
+from typing import Any
+
+import pytest
+
+from auditproxy.authentication.oidc.claims import ExpressionError
+from auditproxy.authentication.oidc.expressions import LONGEST_EXPRESSION, cel_compiler
+
+
+@pytest.mark.parametrize(
+    ("expression", "claims", "value"),
+    [
+        ("claims.sub", {"sub": "a"}, "a"),
+        ("'p:' + claims.sub", {"sub": "a"}, "p:a"),
+        ("claims.?missing.orValue('none')", {}, "none"),
+        ("claims['with.dots']", {"with.dots": "x"}, "x"),
+        ("claims.list.split(',')", {"list": "a,b"}, ["a", "b"]),
+        ("claims.roles.filter(r, r != 'x')", {"roles": ["x", "y"]}, ["y"]),
+        ("claims.nested.deep == true", {"nested": {"deep": True}}, True),
+        ("claims.number > 1.5", {"number": 2}, True),
+        ("claims.empty", {"empty": None}, None),
+        ("has(claims.a) ? claims.a : ''", {}, ""),
+    ],
+)
+def test_values(expression: str, claims: dict[str, Any], value: object) -> None:
+    """What kube-apiserver's documentation shows, as plain values."""
+    assert cel_compiler()(expression)({"claims": claims}) == value
+
+
+@pytest.mark.parametrize(
+    ("expression", "claims"),
+    [
+        ("claims.missing", {}),
+        ("claims.a.b", {"a": "text"}),
+        ("claims.number", {"number": 10**30}),
+        ("claims.a / claims.b", {"a": 1, "b": 0}),
+        ("claims.?a", {"a": "x"}),
+        ("user.username", {}),
+    ],
+)
+def test_no_value(expression: str, claims: dict[str, Any]) -> None:
+    """An error is never taken for a text, which would be somebody's name."""
+    program = cel_compiler()(expression)
+    with pytest.raises(ExpressionError, match="no value"):
+        program({"claims": claims})
+
+
+@pytest.mark.parametrize(
+    "expression", ["1 +", "unknown.x", "claims.a.nofunction()", "1 + 'a'", "'" + "a" * 10_000 + "'"]
+)
+def test_refused_at_the_start(expression: str) -> None:
+    """What cannot be compiled is told before any token comes."""
+    with pytest.raises(ExpressionError):
+        cel_compiler()(expression)
+    assert LONGEST_EXPRESSION == 10_000
+
+
+def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fault says what to install."""
+    monkeypatch.setitem(sys.modules, "cel_expr_python", None)
+    with pytest.raises(ExpressionError, match=r"pip install 'auditproxy\[cel\]'"):
+        cel_compiler()("claims.sub")

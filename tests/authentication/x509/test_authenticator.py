@@ -1,0 +1,120 @@
+"""Users of client certificates (x509_test.go), per request and not once per connection."""
+
+import pytest
+
+from auditproxy.apis.user import UserInfo
+from auditproxy.authentication.authenticator import (
+    AuthenticationError,
+    AuthenticationRequest,
+    Identity,
+)
+from auditproxy.authentication.x509.authenticator import CertificateError, X509Authenticator
+from auditproxy.authentication.x509.peer import PeerCertificate
+from auditproxy.request.headers import ClientHeaders
+from auditproxy.request.target import parse_target
+
+
+def certificate(**changes: object) -> PeerCertificate:
+    """A good certificate of alice, valid from 100 to 200."""
+    values: dict[str, object] = {
+        "der": b"",
+        "fingerprint": "ab" * 32,
+        "common_name": "alice",
+        "not_before": 100,
+        "not_after": 200,
+        "client_auth": True,
+    }
+    return PeerCertificate(**(values | changes))  # type: ignore[arg-type]
+
+
+class Trusting:
+    """Authorities that vouch for everybody, or refuse everybody with a text."""
+
+    def __init__(self, text: str = "") -> None:
+        self._text = text
+
+    def fault(self, peer: PeerCertificate, now: int) -> str:
+        """The same for all."""
+        return self._text
+
+
+async def authenticate(
+    peer: PeerCertificate | None, now: int = 150, allowed: frozenset[str] | None = None
+) -> Identity | None:
+    """What the authenticator says about a connection with this certificate."""
+    request = AuthenticationRequest(ClientHeaders(()), parse_target("GET", b"/"), peer, now)
+    return await X509Authenticator(Trusting(), allowed).authenticate(request)
+
+
+async def test_user() -> None:
+    """CN, O and uid become the user, with the certificate's digest as credential id."""
+    identity = await authenticate(certificate(organizations=("dev", "ops"), uids=("uid-1",)))
+    assert identity is not None
+    assert identity.user == UserInfo(
+        username="alice",
+        uid="uid-1",
+        groups=("dev", "ops"),
+        extra={"authentication.kubernetes.io/credential-id": ("X509SHA256=" + "ab" * 32,)},
+    )
+    assert (identity.method, identity.token) == ("x509", "")
+
+
+async def test_no_opinion() -> None:
+    """T044: no certificate, or one without a CN, leaves the next method to try."""
+    assert await authenticate(None) is None
+    assert await authenticate(certificate(common_name="")) is None
+
+
+@pytest.mark.parametrize(("now", "good"), [(99, False), (100, True), (200, True), (201, False)])
+async def test_period(now: int, good: bool) -> None:
+    """T049, T051: a certificate counts within its period, ends included, at each request."""
+    if good:
+        assert await authenticate(certificate(), now) is not None
+    else:
+        with pytest.raises(CertificateError):
+            await authenticate(certificate(), now)
+        with pytest.raises(CertificateError):
+            await authenticate(certificate(common_name=""), now)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"client_auth": False}, "client auth"),
+        ({"fault": "the certificate is not DER"}, "not DER"),
+        ({"uids": ("",)}, "UID cannot be an empty string"),
+        ({"uids": ("a", "b")}, "expected 1 UID, but found multiple"),
+    ],
+)
+async def test_refused(changes: dict[str, object], text: str) -> None:
+    """T048: what kube-apiserver refuses in a certificate is an error, not no opinion."""
+    with pytest.raises(CertificateError) as caught:
+        await authenticate(certificate(**changes))
+    assert text in str(caught.value)
+
+
+async def test_authorities_are_asked() -> None:
+    """T049: a certificate that the authorities of now do not vouch for is an error at once."""
+    request = AuthenticationRequest(
+        ClientHeaders(()), parse_target("GET", b"/"), certificate(common_name=""), 150
+    )
+    with pytest.raises(CertificateError, match="has no friends"):
+        await X509Authenticator(Trusting("has no friends")).authenticate(request)
+
+
+@pytest.mark.parametrize("name", ["alice\0", "alice\nbob", "alice ", " alice", "a\x7f"])
+async def test_names_that_change_on_the_wire(name: str) -> None:
+    """T035, T046: a CN or O that a header cannot carry is refused."""
+    with pytest.raises(AuthenticationError):
+        await authenticate(certificate(common_name=name))
+    with pytest.raises(AuthenticationError):
+        await authenticate(certificate(organizations=(name,)))
+
+
+async def test_reserved_names() -> None:
+    """T040: with the guard on, a CA cannot make cluster admins; it is off unless asked for."""
+    admin = certificate(organizations=("system:masters",))
+    assert await authenticate(admin) is not None
+    with pytest.raises(CertificateError):
+        await authenticate(admin, allowed=frozenset())
+    assert await authenticate(admin, allowed=frozenset({"system:masters"})) is not None

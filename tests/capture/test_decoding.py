@@ -1,0 +1,271 @@
+"""Decoding in turns: whose bodies wait for whom, what has no place, and how a stop ends it."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditproxy.capture.decoding import JOBS, OWNERS, DecodeQueue, Job, Skipped
+from tests.conformance.client import Answer, read_answer
+from tests.fakes.proxy import ALICE, BOB, RunningProxy, proxy_before, request
+from tests.fakes.upstream import FakeConnection, FakeUpstream, answer
+
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+YAML = "Content-Type: application/yaml"
+CREATED = answer(
+    201,
+    b'{"kind":"SelfSubjectAccessReview"}',
+    b"Content-Type: application/json",
+    b"Connection: close",
+)
+OMITTED = "auditproxy.io/request-object-omitted"
+METADATA = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
+REQUEST = METADATA.replace("Metadata", "Request")
+LARGE = b"spec: [" + b"1," * 300_000 + b"1]\n"
+"""More values than are read of one body."""
+HONEST = b"metadata: {name: honest}\nspec: [" + b"1," * 10_000 + b"1]\n"
+DEADLINE = 30.0
+
+
+async def post(proxy: RunningProxy, body: bytes, token: str, *headers: str) -> Answer:
+    """One request, without waiting for its events."""
+    reader, writer = await proxy.connect()
+    writer.write(request("POST", REVIEWS, *(headers or (YAML,)), body=body, token=token))
+    async with asyncio.timeout(DEADLINE):
+        return await read_answer(reader, "POST")
+
+
+def last_events(proxy: RunningProxy, user: str) -> list[dict[str, Any]]:
+    """The last events of a user's requests so far."""
+    return [
+        event
+        for event in proxy.events
+        if event["stage"] == "ResponseComplete" and event["user"]["username"] == user
+    ]
+
+
+async def until(proxy: RunningProxy, condition: Callable[[], bool]) -> None:
+    """Wait for events until the condition holds."""
+    async with asyncio.timeout(DEADLINE):
+        while not condition():
+            proxy.collector.changed.clear()
+            await proxy.collector.changed.wait()
+
+
+def accounted(proxy: RunningProxy) -> float:
+    """How many events are due, once the accounts are checked."""
+    due = proxy.metric("auditproxy_audit_events_due", state="decoding")
+    assert proxy.metric("auditproxy_audit_events_generated_total") == len(proxy.events) + due
+    return due
+
+
+async def test_one_user_keeps_nobody_else_waiting(tmp_path: Path) -> None:
+    """B1: bodies that take long delay the events of whoever sent them; each is counted as due."""
+    async with (
+        FakeUpstream(created) as upstream,
+        proxy_before(upstream.port, tmp_path, policy=METADATA) as proxy,
+    ):
+        answers = await asyncio.gather(*(post(proxy, LARGE, BOB) for _ in range(6)))
+        assert [got.status for got in answers] == [201] * 6
+        assert (await post(proxy, HONEST, ALICE)).status == 201
+        before = len(last_events(proxy, "bob"))
+        await until(proxy, lambda: bool(last_events(proxy, "alice")))
+        assert last_events(proxy, "alice")[0]["objectRef"]["name"] == "honest"
+        # One that was being read, and one whose turn it was.
+        assert len(last_events(proxy, "bob")) <= before + 2
+        assert accounted(proxy) == 6 - len(last_events(proxy, "bob"))
+        async with asyncio.timeout(DEADLINE):
+            await proxy.proxy.settle()
+        events = last_events(proxy, "bob")
+        assert len(events) == 6
+        assert {event["annotations"][OMITTED] for event in events} == {
+            "not decoded: more than 250000 values to read"
+        }
+        assert proxy.metric("auditproxy_bodies_undecoded_total", reason="nodes") == 6
+        assert accounted(proxy) == 0
+
+
+async def test_stop_has_a_bound(tmp_path: Path) -> None:
+    """B1: what is not decoded in time goes out without it, says so and is counted; none is lost."""
+    async with (
+        FakeUpstream(created) as upstream,
+        proxy_before(
+            upstream.port,
+            tmp_path,
+            policy=REQUEST,
+            audit_grace=100_000_000,
+        ) as proxy,
+    ):
+        body = b"spec: [" + b"1," * 200_000 + b"1]\n"
+        answers = await asyncio.gather(*(post(proxy, body, BOB) for _ in range(15)))
+        assert [got.status for got in answers] == [201] * 15
+        assert accounted(proxy) > 10
+        async with asyncio.timeout(5):
+            await proxy.proxy.close()
+        events = last_events(proxy, "bob")
+        assert len(events) == 15
+        omitted = [event for event in events if OMITTED in event["annotations"]]
+        assert len(omitted) >= 10
+        assert {event["annotations"][OMITTED] for event in omitted} == {
+            "not decoded: the proxy was stopping"
+        }
+        assert {event["responseStatus"]["code"] for event in events} == {201}
+        assert {event["annotations"]["authorization.k8s.io/decision"] for event in events} == {
+            "allow"
+        }
+        undecoded = proxy.metric("auditproxy_bodies_undecoded_total", reason="shutdown")
+        assert undecoded == len(omitted)
+        assert accounted(proxy) == 0
+
+
+async def created(connection: FakeConnection) -> None:
+    """An upstream that creates whatever it is sent."""
+    await connection.read_request()
+    connection.send(CREATED)
+
+
+async def silent(connection: FakeConnection) -> None:
+    """An upstream that never answers."""
+    await connection.wait_closed(DEADLINE)
+
+
+async def test_requests_under_way_are_due(tmp_path: Path) -> None:
+    """B1: a request that is not answered yet owes an event, and is counted as such."""
+    async with (
+        FakeUpstream(silent) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        _, writer = await proxy.connect()
+        writer.write(request())
+        await proxy.until_events(1)
+        assert proxy.metric("auditproxy_audit_events_due", state="in-flight") == 1
+        writer.transport.abort()
+        await proxy.until_events(2)
+        await proxy.proxy.settle()
+        assert proxy.metric("auditproxy_audit_events_due", state="in-flight") == 0
+
+
+class Watched(DecodeQueue):
+    """Counts what is handed to the thread."""
+
+    submitted = 0
+
+    def submit(self, job: Job) -> None:
+        """Count it."""
+        self.submitted += 1
+        super().submit(job)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "size", "on_thread"),
+    [
+        ("application/json", 60_000, False),
+        ("application/json", 70_000, True),
+        ("application/yaml", 2_000, False),
+        ("application/yaml", 62_000, True),
+        ("application/yaml", 5_000, True),
+        ("application/cbor", 20_000, True),
+        ("application/vnd.kubernetes.protobuf", 10_000, False),
+        ("application/vnd.kubernetes.protobuf", 20_000, True),
+        ("application/json\r\nContent-Encoding: gzip", 500, True),
+    ],
+)
+async def test_what_the_event_loop_decodes(
+    tmp_path: Path, content_type: str, size: int, on_thread: bool
+) -> None:
+    """B8: what takes long goes to the thread, told by what a byte of its format costs."""
+    async with (
+        FakeUpstream(created) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        queue = Watched()
+        proxy.proxy.handler.services.decoding = queue
+        await post(proxy, b"{" + b" " * size + b"}", ALICE, f"Content-Type: {content_type}")
+        await until(proxy, lambda: bool(last_events(proxy, "alice")))
+        assert queue.submitted == on_thread
+        queue.close()
+
+
+async def test_small_patches_need_no_copy(tmp_path: Path) -> None:
+    """B1: at Metadata nothing is wanted of a patch or of DeleteOptions, so nothing is kept."""
+    async with (
+        FakeUpstream(created) as upstream,
+        proxy_before(upstream.port, tmp_path, policy=METADATA) as proxy,
+    ):
+        queue = Watched()
+        proxy.proxy.handler.services.decoding = queue
+        body = json.dumps({"dryRun": ["x" * 100_000]}).encode()
+        for method in ("PATCH", "DELETE"):
+            target = "/api/v1/namespaces/d/pods/p"
+            kind = "Content-Type: application/json"
+            await proxy.ask(request(method, target, kind, body=body))
+        assert queue.submitted == 0
+        queue.close()
+
+
+class Bench:
+    """Jobs that wait on a gate, and the order in which they ended."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.ended: list[tuple[str, Skipped]] = []
+
+    def job(self, owner: str, name: str, size: int = 1) -> Job:
+        """A job that is decoded when the gate is open."""
+        return Job(
+            owner,
+            size,
+            lambda: self.gate.wait(DEADLINE) and None,
+            lambda skipped: self.ended.append((name, skipped)),
+        )
+
+
+async def test_turns() -> None:
+    """B1: owners take turns, each with what came first of them."""
+    bench, queue = Bench(), DecodeQueue()
+    for name in ("a1", "a2", "a3", "b1", "b2", "c1"):
+        queue.submit(bench.job(name[0], name))
+    assert len(queue) == 6
+    bench.gate.set()
+    await queue.settle()
+    # The first had begun before there was anybody else.
+    assert [name for name, _ in bench.ended] == ["a1", "a2", "b1", "c1", "a3", "b2"]
+    queue.close()
+
+
+async def test_bounds() -> None:
+    """B1: one owner's number and bytes are bounded, and so is the number of owners."""
+    bench, queue = Bench(), DecodeQueue(owner_bytes=1000)
+    queue.submit(bench.job("first", "first"))
+    for number in range(JOBS + 1):
+        queue.submit(bench.job("many", f"many{number}"))
+    assert bench.ended == [(f"many{JOBS}", "queue-full")]
+    queue.submit(bench.job("large", "large", 900))
+    queue.submit(bench.job("large", "larger", 101))
+    assert bench.ended[1:] == [("larger", "queue-full")]
+    for number in range(OWNERS + 10):
+        queue.submit(bench.job(f"owner{number}", "one"))
+    assert len(queue._queues) == OWNERS + 1
+    bench.gate.set()
+    await queue.settle()
+    assert len(queue) == 0
+    queue.close()
+
+
+async def test_stop_does_not_wait_for_what_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """B1: even a body that no reader gives up is given up."""
+    monkeypatch.setattr("auditproxy.capture.decoding.LAST", 0.05)
+    bench, queue = Bench(), DecodeQueue()
+    queue.submit(bench.job("a", "hangs"))
+    queue.submit(bench.job("a", "waits"))
+    async with asyncio.timeout(DEADLINE):
+        assert await queue.stop(0.05) == 2
+    assert bench.ended == [("waits", "shutdown"), ("hangs", "shutdown")]
+    queue.submit(bench.job("a", "late"))
+    assert bench.ended[2:] == [("late", "shutdown")]
+    bench.gate.set()
+    queue.close()

@@ -1,0 +1,36 @@
+"""ClientSession as every request of our own has it."""
+
+import errno
+import ssl
+
+import aiohttp
+
+from auditproxy.clients.session import new_session, os_fault, tls_fault
+
+
+async def test_what_the_other_side_cannot_do() -> None:
+    """No cookies, no proxies of the environment, nothing unpacked."""
+    session = new_session(aiohttp.TCPConnector(limit=1))
+    try:
+        assert isinstance(session.cookie_jar, aiohttp.DummyCookieJar)
+        assert not session.trust_env
+        assert not session.auto_decompress
+        assert session.timeout.total is None
+    finally:
+        await session.close()
+
+
+def test_faults_without_addresses() -> None:
+    """The same fault has the same text each time."""
+    assert os_fault(OSError(errno.ECONNREFUSED, "Connection refused")) == "connection refused"
+    changing = OSError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 1)")
+    assert os_fault(changing) == "ConnectionRefusedError"
+    assert os_fault(aiohttp.ServerDisconnectedError()) == "ServerDisconnectedError"
+
+
+def test_faults_of_handshakes() -> None:
+    """OpenSSL's reason, or the kind of the error where it gives none."""
+    error = ssl.SSLError(1, "text")
+    error.reason = "WRONG_VERSION_NUMBER"
+    assert tls_fault(error) == "WRONG_VERSION_NUMBER"
+    assert tls_fault(ValueError("canary")) == "ValueError"

@@ -1,0 +1,67 @@
+"""The follower of the demo's log."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from auditproxy.commands.demo.events import EventLog
+
+
+def numbers(log: EventLog) -> list[int]:
+    """What the new lines hold; a line and its event are the same."""
+    read = log.read()
+    assert all(json.loads(line) == event for line, event in read)
+    return [event["n"] for _, event in read]
+
+
+def test_log_is_read_once(tmp_path: Path) -> None:
+    """Whole lines, once, in order; a line that is being written waits."""
+    path = tmp_path / "audit.log"
+    log = EventLog(path)
+    assert numbers(log) == []
+    path.write_text('{"n":1}\n{"n":2}\n{"n"')
+    assert numbers(log) == [1, 2]
+    assert numbers(log) == []
+    with path.open("a") as file:
+        file.write(":3}\n")
+    assert numbers(log) == [3]
+
+
+def test_rotation(tmp_path: Path) -> None:
+    """A log that begins anew is read from its beginning."""
+    path = tmp_path / "audit.log"
+    log = EventLog(path)
+    path.write_text('{"n":1}\n{"n":2}\n')
+    assert numbers(log) == [1, 2]
+    path.write_text('{"n":3}\n')
+    assert numbers(log) == [3]
+
+
+def test_separators_that_json_keeps(tmp_path: Path) -> None:
+    """U+0085 and its like in a name end no line."""
+    path = tmp_path / "audit.log"
+    path.write_text('{"n":1,"name":"a\x85\u2028b"}\n', encoding="utf-8")
+    assert numbers(EventLog(path)) == [1]
+
+
+async def test_follow(tmp_path: Path) -> None:
+    """New lines are shown until the follower is cancelled, and time is told at each look."""
+    path = tmp_path / "audit.log"
+    shown: list[tuple[str, dict[str, Any]]] = []
+    ticked = asyncio.Event()
+
+    def show(line: str, event: dict[str, Any]) -> None:
+        shown.append((line, event))
+
+    def tick() -> None:
+        if shown:
+            ticked.set()
+
+    following = asyncio.create_task(EventLog(path).follow(show, tick))
+    path.write_text('{"n":1}\n')
+    async with asyncio.timeout(5):
+        await ticked.wait()
+    following.cancel()
+    await asyncio.wait({following})
+    assert shown == [('{"n":1}', {"n": 1})]

@@ -1,0 +1,83 @@
+"""Events put together to requests (faults from outside, D)."""
+
+from typing import Any
+
+from auditproxy.commands.demo.trail import MOST_WAITING, Trail
+
+TIME = "2026-11-23T13:06:31.814986Z"
+
+
+def event(stage: str, audit_id: str = "a", uri: str = "/apis/x", code: int = 0) -> dict[str, Any]:
+    """One event of one request for pods, or for a path of discovery."""
+    made: dict[str, Any] = {
+        "auditID": audit_id,
+        "stage": stage,
+        "requestURI": uri,
+        "verb": "watch",
+        "user": {"username": "admin"},
+        "requestReceivedTimestamp": TIME,
+        "stageTimestamp": TIME,
+        "objectRef": {"resource": "pods", "namespace": "default"},
+    }
+    if code:
+        made["responseStatus"] = {"code": code}
+    return made
+
+
+def test_one_row_for_each_request() -> None:
+    """D: three stages are one row, at the end; in between the request is open."""
+    trail = Trail()
+    assert trail.take(event("RequestReceived")) is None
+    assert trail.open_rows() == []
+    assert trail.take(event("ResponseStarted", code=200)) is None
+    assert [row.request for row in trail.open_rows()] == ["watch pods in default"]
+    row = trail.take(event("ResponseComplete", code=200))
+    assert row is not None
+    assert row.result == "200, 0 ms"
+    assert trail.open_rows() == []
+
+
+def test_refused_before_it_was_received() -> None:
+    """A ResponseStarted alone is all there will be."""
+    row = Trail().take(event("ResponseStarted", code=401))
+    assert row is not None
+    assert row.result == "401 Unauthorized"
+
+
+def test_a_panic_ends_a_request() -> None:
+    """Also after its ResponseStarted."""
+    trail = Trail()
+    trail.take(event("RequestReceived"))
+    trail.take(event("ResponseStarted", code=200))
+    row = trail.take(event("Panic", code=500))
+    assert row is not None
+    assert row.result == "500 Panic"
+    assert trail.open_rows() == []
+
+
+def discovery(uri: str, code: int = 200) -> dict[str, Any]:
+    """The last event of a request that names no object."""
+    made = event("ResponseComplete", uri=uri, code=code) | {"verb": "get"}
+    del made["objectRef"]
+    return made
+
+
+def test_discovery_is_folded() -> None:
+    """D: /version, /api and /apis become a count; a refused one is a row."""
+    trail = Trail()
+    assert trail.folded_in_words() == ""
+    assert trail.take(discovery("/version")) is None
+    assert trail.folded_in_words() == "1 discovery request: /version"
+    assert trail.take(discovery("/apis/apps/v1?timeout=32s")) is None
+    assert trail.take(discovery("/apis")) is None
+    assert trail.folded_in_words() == "3 discovery requests: /apis, /version"
+    assert trail.take(discovery("/apis", code=403)) is not None
+
+
+def test_requests_that_never_end_are_bounded() -> None:
+    """A proxy that loses last events costs no more than so much memory."""
+    trail = Trail()
+    for number in range(MOST_WAITING + 5):
+        trail.take(event("RequestReceived", audit_id=str(number)))
+        trail.take(event("ResponseStarted", audit_id=str(number), code=200))
+    assert len(trail.open_rows()) == MOST_WAITING

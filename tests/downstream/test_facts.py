@@ -1,0 +1,78 @@
+"""What a connection tells once: its peer, and the certificates that the peer sent."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+
+from auditproxy.downstream.facts import facts_of
+from tests.fakes.authority import Authority
+
+
+class Transport:
+    """A transport that knows its peer."""
+
+    def __init__(self, peer: object) -> None:
+        self._peer = peer
+
+    def get_extra_info(self, name: str) -> object:
+        """Only the peer's name."""
+        return self._peer if name == "peername" else None
+
+
+@pytest.mark.parametrize(
+    ("peer", "remote"),
+    [(("1.2.3.4", 5), "1.2.3.4"), (("::1", 5, 0, 0), "::1"), ("", ""), (None, "")],
+)
+def test_facts_of(peer: object, remote: str) -> None:
+    """The peer's address, nothing where there is none."""
+    facts = facts_of(Transport(peer))
+    assert facts.remote == remote
+    assert facts.peer_certificate is None
+    assert facts_of(None).remote == ""
+
+
+class Secured(Transport):
+    """A transport whose TLS handshake is done."""
+
+    def __init__(self, secured: ssl.SSLObject) -> None:
+        super().__init__(("1.2.3.4", 5))
+        self._secured = secured
+
+    def get_extra_info(self, name: str) -> object:
+        """The peer's name and the TLS side."""
+        return self._secured if name == "ssl_object" else super().get_extra_info(name)
+
+
+def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext) -> ssl.SSLObject:
+    """A handshake in memory; returns the server's side of it."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = server.wrap_bio(to_server, to_client, server_side=True)
+    theirs = client.wrap_bio(to_client, to_server, server_hostname="localhost")
+    for side in (theirs, ours, theirs, ours):
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+    return ours
+
+
+def test_certificates(tmp_path: Path) -> None:
+    """T054: leaf and intermediates are there; without a certificate there is none."""
+    root = Authority("root")
+    middle = root.authority("middle")
+    root.write_leaf(tmp_path / "server", "localhost")
+    alice = middle.write_leaf(tmp_path / "alice", "alice", chain=True)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(tmp_path / "server.crt", tmp_path / "server.key")
+    server.load_verify_locations(cadata=root.pem.decode())
+    server.verify_mode = ssl.CERT_OPTIONAL
+    client = ssl.create_default_context(cadata=root.pem.decode())
+    client.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    client.check_hostname = False
+    assert facts_of(Secured(shake_hands(server, client))).peer_certificate is None
+    client.load_cert_chain(tmp_path / "alice.crt", tmp_path / "alice.key")
+    peer = facts_of(Secured(shake_hands(server, client))).peer_certificate
+    assert peer is not None
+    assert (peer.der, peer.intermediates) == (alice, (middle.der,))
+    assert peer.common_name == "alice"

@@ -1,0 +1,130 @@
+"""Channels of a session, over WebSocket messages and over SPDY streams."""
+
+import asyncio
+import struct
+from collections.abc import Callable
+
+import pytest
+
+from auditproxy.embedded.pods.channels import (
+    ERROR,
+    STARTING_SECONDS,
+    STDERR,
+    STDIN,
+    STDOUT,
+    open_spdy_channels,
+    open_websocket_channels,
+)
+from auditproxy.tunnel.websocket import BINARY, CLOSE, frame
+from tests.tunnel.test_spdy import Client
+from tests.tunnel.test_websocket import masked, pair
+
+
+async def test_websocket_channels() -> None:
+    """The first byte of a message is its channel; v5 ends the input by a message of its own."""
+    async with pair() as (socket, reader, writer):
+        channels = await open_websocket_channels(socket)
+        writer.write(masked(BINARY, bytes((STDIN,)) + b"typed"))
+        writer.write(masked(BINARY, bytes((255, STDIN))))
+        assert await channels.stdin.read() == b"typed"
+        await channels.out(b"o")
+        await channels.err(b"e")
+        writer.write(masked(BINARY, bytes((STDIN,)) + b"too late"))
+        writer.write(masked(CLOSE, b""))
+        await channels.finish(b"{}")
+        assert await channels.stdin.read() == b""
+        for channel, data in ((STDOUT, b"o"), (STDERR, b"e"), (ERROR, b"{}")):
+            expected = frame(BINARY, bytes((channel,)) + data)
+            assert await reader.readexactly(len(expected)) == expected
+
+
+async def test_a_websocket_client_has_time_to_make_its_channels() -> None:
+    """kubectl 1.32 discards output that comes before its channels are there."""
+    async with pair() as (socket, _, _):
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        channels = await open_websocket_channels(socket)
+        # A timer may run as much as the clock's resolution early.
+        assert loop.time() - began >= STARTING_SECONDS * 0.9
+        await channels.stop()
+
+
+async def test_websocket_that_breaks_off() -> None:
+    """A client that leaves has typed its last."""
+    async with pair() as (socket, _, writer):
+        channels = await open_websocket_channels(socket)
+        writer.write_eof()
+        assert await channels.stdin.read() == b""
+        await channels.stop()
+
+
+async def test_spdy_channels() -> None:
+    """Each channel is a stream by its type; all of them end at the end."""
+    client = Client()
+    incoming: asyncio.Queue[bytes] = asyncio.Queue()
+    sent = bytearray()
+
+    async def receive() -> bytes:
+        data = await incoming.get()
+        if not data:
+            raise ConnectionResetError
+        return data
+
+    async def send(data: bytes) -> None:
+        sent.extend(data)
+
+    for stream, name in ((1, "error"), (3, "stdin"), (5, "stdout")):
+        incoming.put_nowait(client.open(stream, {"streamtype": name}))
+    async with asyncio.timeout(5):
+        channels = await open_spdy_channels(receive, send, {"error", "stdin", "stdout"})
+        incoming.put_nowait(struct.pack(">II", 3, 5) + b"typed")
+        incoming.put_nowait(struct.pack(">II", 3, 1 << 24))
+        assert await channels.stdin.read() == b"typed"
+        await channels.out(b"o")
+        await channels.err(b"nobody listens")
+        incoming.put_nowait(b"")
+        await channels.finish(b"{}")
+    assert struct.pack(">II", 5, 1) + b"o" in sent
+    assert struct.pack(">II", 1, 1 << 24 | 2) + b"{}" in sent
+    assert sent.endswith(struct.pack(">II", 5, 1 << 24))
+    assert b"nobody" not in sent
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        lambda client: client.open(3, {"streamtype": "stdin"}, finished=True),
+        lambda client: (
+            client.open(3, {"streamtype": "stdin"}) + client.control(3, struct.pack(">II", 3, 5))
+        ),
+        lambda client: client.open(3, {"streamtype": "stdin"}) + b"\x80\x02" + bytes(6),
+    ],
+    ids=["opened and ended", "reset", "malformed"],
+)
+async def test_spdy_input_that_ends_early(ending: Callable[[Client], bytes]) -> None:
+    """A stream that is ended when it opens or is reset, and what is no SPDY, end the input."""
+    incoming: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def send(data: bytes) -> None:
+        """Nobody reads."""
+
+    incoming.put_nowait(ending(Client()))
+    async with asyncio.timeout(5):
+        channels = await open_spdy_channels(incoming.get, send, {"stdin"})
+        assert await channels.stdin.read() == b""
+        await channels.stop()
+
+
+async def test_spdy_client_that_opens_nothing() -> None:
+    """A client that leaves before its streams are there ends the wait."""
+
+    async def receive() -> bytes:
+        raise ConnectionResetError
+
+    async def send(data: bytes) -> None:
+        """Nobody is there."""
+
+    async with asyncio.timeout(5):
+        channels = await open_spdy_channels(receive, send, {"error"})
+        assert await channels.stdin.read() == b""
+        await channels.stop()

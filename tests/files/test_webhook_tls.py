@@ -1,0 +1,224 @@
+"""The webhook's ways to a receiver on real sockets: another server name, proxies, exec certificates."""
+
+import asyncio
+import json
+import ssl
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from auditproxy.files.webhook import load_target, open_webhook
+from tests.fakes.backends import Told, event
+from tests.fakes.webhook import OK, Receiver, server_context
+from tests.kubeconfig.test_upstream import CERTIFICATE, KEY, kubeconfig
+
+CLOSING = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
+
+
+class ConnectProxy:
+    """An HTTP proxy that ties connections together; keeps the head of each request to it."""
+
+    def __init__(self, context: ssl.SSLContext | None = None, refuse: bool = False) -> None:
+        self.heads: list[bytes] = []
+        self.port = 0
+        self._context = context
+        self._refuse = refuse
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> "ConnectProxy":
+        self._server = await asyncio.start_server(
+            self._connected, "127.0.0.1", 0, ssl=self._context
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        writers = [writer]
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            self.heads.append(head)
+            if self._refuse:
+                writer.write(b"HTTP/1.1 407 no\r\nContent-Length: 0\r\n\r\n")
+                return
+            target = head.split(b" ")[1]
+            plain = not head.startswith(b"CONNECT ")
+            port = target.split(b"/")[2 if plain else 0].rpartition(b":")[2]
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", int(port))
+            writers.append(up_writer)
+            if plain:
+                up_writer.write(head)
+            else:
+                writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            await asyncio.gather(_pump(reader, up_writer), _pump(up_reader, writer))
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            for each in writers:
+                each.transport.abort()
+            # Aborted connections are closed at the loop's next turns.
+            await asyncio.gather(*(each.wait_closed() for each in writers), return_exceptions=True)
+            self._tasks.discard(task)
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+    writer.close()
+
+
+async def deliver(folder: Path, cluster: dict[str, Any], user: dict[str, Any]) -> tuple[bool, Told]:
+    """Deliver one event to what a kubeconfig describes, without waiting between attempts."""
+    path = folder / "webhook.yaml"
+    path.write_text(json.dumps(kubeconfig(cluster, user)))
+    told = Told("webhook")
+
+    async def sleep(seconds: float) -> None:
+        assert seconds > 0
+
+    backend = open_webhook(
+        load_target(str(path)), initial_backoff=1, losses=told.losses, sleep=sleep
+    )
+    try:
+        return await backend.deliver((event(),)), told
+    finally:
+        await backend.shutdown()
+
+
+Case = Callable[[Path], Coroutine[Any, Any, None]]
+
+
+async def server_name(folder: Path) -> None:
+    """The name that the kubeconfig gives is asked for and verified, not the URL's address."""
+    context, ca = server_context(folder)
+    asked: list[str | None] = []
+    context.sni_callback = lambda _, name, __: asked.append(name)
+    for name, good in (("localhost", True), ("elsewhere.example", False)):
+        async with Receiver(CLOSING, context=context) as receiver:
+            cluster = {
+                "server": receiver.url,
+                "certificate-authority": str(ca),
+                "tls-server-name": name,
+            }
+            delivered, told = await deliver(folder, cluster, {})
+            assert delivered is good
+            assert len(receiver.received) == (1 if good else 0)
+            assert good or "certificate verify failed" in told.lines[0]
+    assert asked == ["localhost"] + ["elsewhere.example"] * 5
+
+
+async def https_through_a_proxy(folder: Path) -> None:
+    """A proxy sees where to, and neither our credential nor an event."""
+    context, ca = server_context(folder)
+    async with Receiver(CLOSING, context=context) as receiver, ConnectProxy() as proxy:
+        cluster = {
+            "server": receiver.url,
+            "certificate-authority": str(ca),
+            "proxy-url": f"http://127.0.0.1:{proxy.port}",
+        }
+        delivered, _ = await deliver(folder, cluster, {"token": "canary-token"})
+        assert delivered
+        (head,) = proxy.heads
+        assert head.startswith(f"CONNECT 127.0.0.1:{receiver.port} HTTP/1.1\r\n".encode())
+        assert b"canary" not in head
+        assert receiver.received[0].headers["authorization"] == "Bearer canary-token"
+
+
+async def http_through_a_proxy(folder: Path) -> None:
+    """Plain HTTP goes to the proxy with the whole URL."""
+    async with Receiver(CLOSING) as receiver, ConnectProxy() as proxy:
+        cluster = {
+            "server": f"{receiver.url}/some/path/",
+            "proxy-url": f"http://127.0.0.1:{proxy.port}",
+        }
+        assert (await deliver(folder, cluster, {}))[0]
+        url = f"http://127.0.0.1:{receiver.port}/some/path?timeout=30s"
+        assert proxy.heads[0].startswith(f"POST {url} HTTP/1.1\r\n".encode())
+
+
+async def refusing_proxy(folder: Path) -> None:
+    """A proxy that refuses is a loss that says so."""
+    context, ca = server_context(folder)
+    async with Receiver(context=context) as receiver, ConnectProxy(refuse=True) as proxy:
+        cluster = {
+            "server": receiver.url,
+            "certificate-authority": str(ca),
+            "proxy-url": f"http://127.0.0.1:{proxy.port}",
+        }
+        delivered, told = await deliver(folder, cluster, {})
+        assert (delivered, len(proxy.heads), receiver.received) == (False, 5, [])
+        assert "the proxy answered 407" in told.lines[0]
+
+
+async def https_proxy(folder: Path) -> None:
+    """A proxy that is itself spoken to by TLS."""
+    context, ca = server_context(folder)
+    async with Receiver(CLOSING, context=context) as receiver, ConnectProxy(context) as proxy:
+        cluster = {
+            "server": receiver.url,
+            "certificate-authority": str(ca),
+            "proxy-url": f"https://127.0.0.1:{proxy.port}",
+        }
+        delivered, told = await deliver(folder, cluster, {})
+        assert delivered, told.lines
+
+
+async def certificate_of_an_exec_plugin(folder: Path) -> None:
+    """The certificate that an exec plugin gives is shown to the receiver."""
+    for name, data in (("client.crt", CERTIFICATE), ("client.key", KEY)):
+        (folder / name).write_bytes(data)
+    context, ca = server_context(folder, folder / "client.crt")
+    given = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {
+            "clientCertificateData": CERTIFICATE.decode(),
+            "clientKeyData": KEY.decode(),
+        },
+    }
+    (folder / "given.json").write_text(json.dumps(given))
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": sys.executable,
+        "args": ["-c", f"print(open({str(folder / 'given.json')!r}).read())"],
+        "interactiveMode": "Never",
+    }
+    async with Receiver(CLOSING, context=context) as receiver:
+        cluster = {"server": receiver.url, "certificate-authority": str(ca)}
+        delivered, told = await deliver(folder, cluster, {"exec": plugin})
+        assert delivered, told.lines
+        assert receiver.received[0].has_certificate
+
+
+CASES: tuple[Case, ...] = (
+    server_name,
+    https_through_a_proxy,
+    http_through_a_proxy,
+    refusing_proxy,
+    https_proxy,
+    certificate_of_an_exec_plugin,
+)
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_ways(
+    new_loop: Callable[[], asyncio.AbstractEventLoop], case: Case, tmp_path: Path
+) -> None:
+    """T245: each way works on both event loops."""
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(case(tmp_path))

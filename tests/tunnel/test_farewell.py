@@ -1,0 +1,187 @@
+"""C8: what a client is told whose session ends with the proxy."""
+
+import asyncio
+import base64
+import json
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditproxy.tunnel.farewell import REASON, Farewell, Frames, frame
+from tests.fakes.proxy import proxy_before, request
+from tests.fakes.upstream import FakeConnection, FakeUpstream
+
+BOTH_LOOPS = True
+TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
+GOING_AWAY = frame(CLOSE, struct.pack(">H", 1001) + REASON.encode())
+NORMAL = frame(CLOSE, struct.pack(">H", 1000))
+STATUS = {
+    "kind": "Status",
+    "apiVersion": "v1",
+    "metadata": {},
+    "status": "Failure",
+    "message": REASON,
+    "reason": "ServiceUnavailable",
+    "code": 503,
+}
+
+
+def made(opcode: int, size: int, *, final: bool, masked: bool) -> bytes:
+    """A frame of any kind and size."""
+    length = (
+        bytes((size,))
+        if size < 126
+        else struct.pack(">BH", 126, size)
+        if size < 65536
+        else struct.pack(">BQ", 127, size)
+    )
+    head = bytes((opcode | (0x80 if final else 0), length[0] | (0x80 if masked else 0)))
+    return head + length[1:] + (b"mask" if masked else b"") + b"p" * size
+
+
+FRAMES = st.lists(
+    st.builds(
+        made,
+        st.sampled_from((0, TEXT, BINARY, PING)),
+        st.sampled_from((0, 1, 125, 126, 300, 65535, 65536)),
+        final=st.booleans(),
+        masked=st.booleans(),
+    ),
+    max_size=6,
+)
+
+
+@given(FRAMES, st.data())
+def test_frames(sent: list[bytes], data: st.DataObject) -> None:
+    """C8: however frames are cut, it is known whether the next byte begins one."""
+    whole = b"".join(sent)
+    ends = {sum(map(len, sent[:count])) for count in range(len(sent) + 1)}
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=8)))
+    frames, start = Frames(), 0
+    for cut in (*cuts, len(whole)):
+        frames.follow(whole[start:cut])
+        start = cut
+        assert frames.between == (cut in ends)
+    assert not frames.closed
+    messages = [one for one in sent if one[0] & 0x0F < 8]
+    assert frames.in_message == (bool(messages) and not messages[-1][0] & 0x80)
+
+
+@pytest.mark.parametrize("subresource", ["exec", "attach"])
+@pytest.mark.parametrize("protocol", ["v4.channel.k8s.io", "v5.channel.k8s.io"])
+def test_a_terminal(protocol: str, subresource: str) -> None:
+    """C8: kubectl's channels: a Status on the error channel, then a normal end, as kubelet's."""
+    words = Farewell(protocol, subresource).words()
+    assert words.endswith(NORMAL)
+    assert words[:4] == struct.pack(">BBH", 0x80 | BINARY, 126, len(words) - 4 - len(NORMAL))
+    assert words[4:5] == b"\x03"
+    assert json.loads(words[5 : -len(NORMAL)]) == STATUS
+
+
+def test_base64() -> None:
+    """C8: the channels of browsers are text."""
+    words = Farewell("v4.base64.channel.k8s.io", "exec").words()
+    assert words[0] == 0x80 | TEXT
+    assert words[4:5] == b"3"
+    assert json.loads(base64.b64decode(words[5 : -len(NORMAL)])) == STATUS
+
+
+@pytest.mark.parametrize(
+    ("protocol", "subresource"),
+    [
+        ("", ""),
+        ("v4.channel.k8s.io", "portforward"),
+        ("SPDY/3.1+portforward.k8s.io", "portforward"),
+        ("channel.k8s.io", "exec"),
+        ("binary.k8s.io", "log"),
+    ],
+)
+def test_others(protocol: str, subresource: str) -> None:
+    """C8: where the third channel is none for errors, the close frame alone says it."""
+    assert Farewell(protocol, subresource).words() == GOING_AWAY
+
+
+def test_where_nothing_can_be_said() -> None:
+    """C8: within a frame and behind a close nothing is added; within a message only a close."""
+    farewell = Farewell("v5.channel.k8s.io", "exec")
+    farewell.frames.follow(made(BINARY, 10, final=True, masked=False)[:5])
+    assert farewell.words() == b""
+    farewell = Farewell("v5.channel.k8s.io", "exec")
+    farewell.frames.follow(made(BINARY, 10, final=False, masked=False))
+    assert farewell.words() == GOING_AWAY
+    farewell = Farewell("v5.channel.k8s.io", "exec")
+    farewell.frames.follow(NORMAL)
+    assert farewell.words() == b""
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_at_a_stop(tmp_path: Path, whole: bool) -> None:
+    """C8: an exec at SIGTERM: the client reads why, byte for byte behind what came before, and the
+    event says why."""
+    output = frame(BINARY, b"\x01$ ")
+    sent = output if whole else output[:-1]
+
+    async def script(connection: FakeConnection) -> None:
+        await connection.read_head()
+        connection.send(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Protocol: v5.channel.k8s.io\r\n"
+            b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+        )
+        connection.send(sent)
+        await connection.wait_closed(10)
+
+    target = "/api/v1/namespaces/default/pods/box/exec?command=sh&stdin=true&stdout=true&tty=true"
+    exec_request = request(
+        "GET",
+        target,
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Protocol: v5.channel.k8s.io",
+    )
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        reader, writer = await proxy.connect()
+        writer.write(exec_request)
+        async with asyncio.timeout(10):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+            assert await reader.readexactly(len(sent)) == sent
+            closing = asyncio.create_task(proxy.proxy._serving.close(5.0))
+            rest = await reader.read()
+            await closing
+        assert rest == (Farewell("v5.channel.k8s.io", "exec").words() if whole else b"")
+        last = proxy.events[-1]
+        assert last["stage"] == "ResponseComplete"
+        assert last["responseStatus"]["code"] == 101
+        assert last["annotations"]["auditproxy.io/ended"] == "the proxy was shut down"
+
+
+async def test_a_watch_says_why(tmp_path: Path) -> None:
+    """C8: every request that a stop ends has its event say so, and no other has."""
+
+    async def script(connection: FakeConnection) -> None:
+        await connection.read_head()
+        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n")
+        await connection.wait_closed(10)
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        reader, writer = await proxy.connect()
+        writer.write(request("GET", "/api/v1/pods?watch=1"))
+        async with asyncio.timeout(10):
+            await reader.readuntil(b"hi")
+            left, left_writer = await proxy.connect()
+            left_writer.write(request("GET", "/api/v1/nodes?watch=1"))
+            await left.readuntil(b"hi")
+            left_writer.transport.abort()
+            await proxy.until_events(5)
+            await proxy.proxy._serving.close(5.0)
+    ended = {
+        event["objectRef"]["resource"]: event["annotations"].get("auditproxy.io/ended")
+        for event in proxy.events
+        if event["stage"] == "ResponseComplete"
+    }
+    assert ended == {"pods": "the proxy was shut down", "nodes": None}

@@ -1,0 +1,451 @@
+"""upstream/connection.py: bodies both ways at once, back-pressure, and being left alone."""
+
+import asyncio
+
+import pytest
+
+from auditproxy.upstream.messages import (
+    UpstreamClosedEarly,
+    UpstreamProtocolError,
+    UpstreamRequestError,
+)
+from tests.fakes.certificates import localhost_contexts
+from tests.fakes.pools import request, upstream_and_pool
+from tests.fakes.upstream import RecordingSink, answer, replying
+
+BOTH_LOOPS = True
+OK = answer(200, b"ok")
+MEGABYTE = 1 << 20
+
+
+@pytest.fixture(scope="session")
+def contexts(tmp_path_factory):
+    """A server's and a client's TLS context."""
+    return localhost_contexts(tmp_path_factory.mktemp("tls"))
+
+
+def over(contexts, transport):
+    """The contexts when the test runs over TLS."""
+    return contexts if transport == "tls" else None
+
+
+BOTH_TRANSPORTS = pytest.mark.parametrize("transport", ["tcp", "tls"])
+
+
+async def pieces(*parts):
+    """A body in parts."""
+    for part in parts:
+        yield part
+
+
+class Counted:
+    """A body without end, or of ``limit`` pieces, that counts what was taken from it."""
+
+    def __init__(self, piece, limit=None):
+        self.piece = piece
+        self.limit = limit
+        self.taken = 0
+        self.closed = False
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        if self.taken == self.limit:
+            raise StopAsyncIteration
+        self.taken += 1
+        await asyncio.sleep(0)
+        return self.piece
+
+    async def aclose(self):
+        self.closed = True
+
+
+class Blocked(Counted):
+    """A body whose client sends nothing more."""
+
+    async def __anext__(self):
+        self.taken += 1
+        await asyncio.Event().wait()
+
+
+async def ask(pool, sink=None, **fields):
+    """One round trip; its sink."""
+    sink = sink or RecordingSink()
+    await pool.round_trip(request(**fields), sink)
+    return sink
+
+
+class TestRequestBody:
+    """Bodies on their way up."""
+
+    @pytest.mark.parametrize(
+        ("fields", "wire"),
+        [
+            ({"body": b"abc"}, b"abc"),
+            ({"body": pieces(b"a", b"", b"bc"), "content_length": 3}, b"abc"),
+            ({"body": pieces(b"a", b"", b"bc")}, b"1\r\na\r\n2\r\nbc\r\n0\r\n\r\n"),
+            ({"body": pieces()}, b"0\r\n\r\n"),
+            ({"body": pieces(), "content_length": 0}, b""),
+            ({"body": b"x" * 200_000}, b"x" * 200_000),
+        ],
+        ids=["bytes", "length", "chunked", "empty-chunked", "empty", "large-bytes"],
+    )
+    async def test_framing_on_the_wire(self, fields, wire):
+        """A body goes up byte for byte in the framing its head announces."""
+        if not isinstance(fields["body"], bytes):
+            # Each loop needs an iterator of its own.
+            parts = (b"a", b"", b"bc") if b"a" in wire else ()
+            fields = {**fields, "body": pieces(*parts)}
+        async with upstream_and_pool(replying(OK)) as (upstream, pool):
+            await ask(pool, method=b"POST", **fields)
+            await ask(pool)
+            received = bytes(upstream.connections[0].received)
+            assert received.split(b"\r\n\r\n", 1)[1].startswith(wire + b"GET ")
+
+    async def test_small_body_and_head_are_one_segment(self):
+        """A known small body costs no second write."""
+        sizes = []
+
+        async def script(connection):
+            await connection.until(lambda: bool(connection.received))
+            sizes.append(len(connection.received))
+            connection.send(OK)
+
+        async with upstream_and_pool(script) as (upstream, pool):
+            await ask(pool, method=b"POST", body=b"x" * 1000)
+            assert sizes == [len(upstream.connections[0].received)]
+
+    @pytest.mark.parametrize("parts", [(b"abc",), (b"a", b"bcdef"), ()], ids=repr)
+    async def test_a_broken_promise_ends_the_connection(self, parts):
+        """T218: a body longer or shorter than its Content-Length never passes for a request."""
+        async with upstream_and_pool(replying(OK)) as (upstream, pool):
+            with pytest.raises(UpstreamRequestError):
+                await ask(pool, method=b"POST", body=pieces(*parts), content_length=4)
+            await upstream.connections[0].wait_closed(1)
+            assert len(upstream.connections[0].received.split(b"\r\n\r\n", 1)[1]) < 4
+
+    async def test_errors_of_the_body_come_out(self):
+        """What the client's side raises ends the round trip, with that very error."""
+
+        async def body():
+            yield b"a"
+            raise ConnectionResetError("client gone")
+
+        async with upstream_and_pool(replying(OK)) as (upstream, pool):
+            with pytest.raises(ConnectionResetError, match="client gone"):
+                await ask(pool, method=b"POST", body=body())
+            await upstream.connections[0].wait_closed(1)
+
+    async def test_a_body_cancelled_from_elsewhere(self):
+        """A body that is cancelled by its own side ends the exchange instead of hanging it."""
+
+        async def body():
+            yield b"a"
+            raise asyncio.CancelledError
+
+        async with upstream_and_pool(replying(OK)) as (upstream, pool):
+            with pytest.raises(UpstreamClosedEarly):
+                await asyncio.wait_for(ask(pool, method=b"POST", body=body()), 2)
+            await upstream.connections[0].wait_closed(1)
+
+    async def test_an_early_answer_stops_the_body(self):
+        """T217: an answer complete before the body ends it; the connection is not reused."""
+
+        async def script(connection):
+            await connection.read_head()
+            connection.send(answer(413, b"too large"))
+            await connection.wait_eof()
+
+        body = Counted(b"x" * 1000)
+        async with upstream_and_pool(script) as (upstream, pool):
+            sink = await ask(pool, method=b"POST", body=body)
+            assert (sink.status, sink.body) == (413, b"too large")
+            assert body.closed
+            await upstream.connections[0].wait_closed(1)
+            assert pool.stats.idle == 0
+
+    async def test_an_early_answer_to_a_known_large_body(self):
+        """T217: a connection with bytes of an answered request left to send is not reused."""
+
+        async def script(connection):
+            await connection.read_head()
+            connection.pause_reading()
+            connection.send(answer(413, b"too large"))
+
+        async with upstream_and_pool(script) as (upstream, pool):
+            sink = await ask(pool, method=b"POST", body=b"x" * (32 * MEGABYTE))
+            assert sink.status == 413
+            assert pool.stats.idle == 0
+            upstream.connections[0].resume_reading()
+            await upstream.connections[0].wait_closed(1)
+
+    async def test_an_early_answer_while_the_client_is_silent(self):
+        """T217: nobody waits for a client's next byte once the answer is complete."""
+
+        async def script(connection):
+            await connection.read_head()
+            connection.send(answer(401, b""))
+
+        body = Blocked(b"")
+        async with upstream_and_pool(script) as (_, pool):
+            sink = await asyncio.wait_for(ask(pool, method=b"POST", body=body), 2)
+            assert sink.status == 401
+            assert body.closed
+
+    async def test_answer_begins_while_the_body_goes_on(self):
+        """Both directions run at once: an answer's head does not stop the body."""
+        began = asyncio.Event()
+
+        async def script(connection):
+            await connection.read_until(b"begin\r\n")
+            connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n")
+            await connection.read_until(b"0\r\n\r\n")
+            connection.send(b"0\r\n\r\n")
+
+        sink = RecordingSink()
+
+        async def body():
+            yield b"begin"
+            await sink.received.wait()
+            began.set()
+            yield b"end"
+
+        async with upstream_and_pool(script) as (_, pool):
+            await ask(pool, sink, method=b"POST", body=body())
+            assert sink.body == b"ab"
+            assert began.is_set()
+            assert pool.stats.idle == 1
+
+    @BOTH_TRANSPORTS
+    async def test_an_upstream_that_does_not_read_stops_the_body(self, contexts, transport):
+        """T203, T214: an endless body against a full upstream costs bounded memory."""
+
+        async def script(connection):
+            await connection.read_head()
+            connection.pause_reading()
+
+        body = Counted(b"x" * 65536)
+        async with upstream_and_pool(script, contexts=over(contexts, transport)) as (
+            upstream,
+            pool,
+        ):
+            asking = asyncio.create_task(ask(pool, method=b"POST", body=body))
+            await upstream.until(lambda: bool(upstream.connections))
+            await settled(lambda: body.taken)
+            # Whatever the kernel takes (some MB), it does not go on.
+            assert body.taken * 65536 < 64 * MEGABYTE
+            active = next(iter(pool._connections))
+            assert active.transport.get_write_buffer_size() <= 3 * 65536
+            asking.cancel()
+            await asyncio.wait((asking,))
+            upstream.connections[0].resume_reading()
+            assert body.closed
+
+    @BOTH_TRANSPORTS
+    async def test_a_large_body_arrives(self, contexts, transport):
+        """A body of 8 MB goes through the paused and resumed transport unharmed."""
+        body = Counted(bytes(range(256)) * 512, 64)
+        async with upstream_and_pool(replying(OK), contexts=over(contexts, transport)) as (
+            upstream,
+            pool,
+        ):
+            await ask(pool, method=b"PUT", body=body, content_length=64 * 131072)
+            received = bytes(upstream.connections[0].received).split(b"\r\n\r\n", 1)[1]
+            assert received == bytes(range(256)) * 512 * 64
+            assert pool.stats.idle == 1
+
+
+async def settled(value, turns=200):
+    """Return once a value has not changed for some turns of the loop with I/O in between."""
+    same, last = 0, value()
+    while same < turns:
+        await asyncio.sleep(0.001)
+        same, last = (same + 1, last) if value() == last else (0, value())
+
+
+class TestResponseBody:
+    """Bodies on their way down."""
+
+    @BOTH_TRANSPORTS
+    async def test_a_paused_sink_stops_the_upstream(self, contexts, transport):
+        """T225: a large answer to a slow client: the upstream is not read, memory stays flat."""
+        body = bytes(range(256)) * (32 * MEGABYTE // 256)
+
+        async def script(connection):
+            await connection.read_head()
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
+            await connection.send_all(body)
+
+        sink = RecordingSink(pause_at_head=True)
+        async with upstream_and_pool(script, contexts=over(contexts, transport)) as (_, pool):
+            asking = asyncio.create_task(ask(pool, sink))
+            await asyncio.wait_for(sink.started.wait(), 5)
+            await settled(lambda: len(sink.body))
+            assert len(sink.body) <= 512 * 1024
+            sink.flow.resume()
+            await asyncio.wait_for(asking, 30)
+            assert sink.body == body
+            assert pool.stats.idle == 1
+
+    async def test_a_sink_left_paused_does_not_hurt_the_next_request(self):
+        """An answer that ends while paused gives back a connection that is read again."""
+        async with upstream_and_pool(replying(OK)) as (upstream, pool):
+            first = await ask(pool, RecordingSink(pause_at_head=True))
+            # A late call belongs to nobody.
+            first.flow.pause()
+            second = await asyncio.wait_for(ask(pool), 2)
+            assert second.body == b"ok"
+            first.flow.pause()
+            upstream.connections[0].close()
+            await upstream.connections[0].wait_closed()
+            await settled(lambda: pool.stats.idle, 5)
+            assert pool.stats.idle == 0
+
+    @BOTH_TRANSPORTS
+    @pytest.mark.parametrize(
+        ("reply", "body"),
+        [
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + b"x" * 40, b"x" * 40),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", b"abc"),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n", b"abc"),
+        ],
+        ids=["length", "chunks", "last-chunk"],
+    )
+    @pytest.mark.parametrize("end", ["close", "reset"])
+    async def test_truncated(self, contexts, transport, reply, body, end):
+        """T226, T227, T233: a body that breaks off is an error, never a clean end."""
+        sink = RecordingSink()
+
+        async def script(connection):
+            await connection.read_head()
+            connection.send(reply)
+            await sink.received.wait()
+            getattr(connection, end)()
+
+        async with upstream_and_pool(script, contexts=over(contexts, transport)) as (
+            upstream,
+            pool,
+        ):
+            with pytest.raises(UpstreamClosedEarly) as caught:
+                await ask(pool, sink)
+            assert caught.value.response_started
+            assert caught.value.any_response_byte
+            assert sink.body == body
+            assert len(upstream.connections) == 1
+
+    @BOTH_TRANSPORTS
+    async def test_unframed_body_ends_with_the_connection(self, contexts, transport):
+        """A body without promised length is complete at the end of the stream."""
+
+        async def script(connection):
+            await connection.read_head()
+            connection.send(b"HTTP/1.1 200 OK\r\n\r\nabc")
+            connection.close()
+
+        async with upstream_and_pool(script, contexts=over(contexts, transport)) as (_, pool):
+            sink = await ask(pool)
+            assert sink.body == b"abc"
+            assert pool.stats.idle == 0
+
+    async def test_an_unframed_body_cut_by_a_reset_is_truncated(self):
+        """T233: RST is not an end of stream."""
+        sink = RecordingSink()
+
+        async def script(connection):
+            await connection.read_head()
+            connection.send(b"HTTP/1.1 200 OK\r\n\r\nabc")
+            await sink.received.wait()
+            connection.reset()
+
+        async with upstream_and_pool(script) as (_, pool):
+            with pytest.raises(UpstreamClosedEarly) as caught:
+                await ask(pool, sink)
+            assert caught.value.response_started
+
+    @pytest.mark.parametrize("size", [1, 2, 3, 7])
+    async def test_dripped(self, size):
+        """However the upstream's segments are cut, the answers are the same."""
+        reply = (
+            b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"
+        )
+
+        async def script(connection):
+            for _ in range(2):
+                await connection.read_head()
+                await connection.drip(reply, size)
+
+        async with upstream_and_pool(script) as (upstream, pool):
+            for _ in range(2):
+                sink = await ask(pool)
+                assert sink.body == b"abcde"
+            assert len(upstream.connections) == 1
+
+    async def test_errors_of_the_sink_come_out(self):
+        """What the sink raises ends the round trip and drops the connection."""
+
+        class Broken(RecordingSink):
+            def data(self, chunk):
+                raise ValueError("client gone")
+
+        async with upstream_and_pool(replying(OK)) as (upstream, pool):
+            with pytest.raises(ValueError, match="client gone"):
+                await ask(pool, Broken())
+            await upstream.connections[0].wait_closed(1)
+
+    async def test_protocol_error_inside_a_body(self):
+        """T114: a broken chunk after a good head: the client's stream can only be cut."""
+        reply = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n"
+        async with upstream_and_pool(replying(reply)) as (upstream, pool):
+            with pytest.raises(UpstreamProtocolError) as caught:
+                await ask(pool)
+            assert caught.value.response_started
+            await upstream.connections[0].wait_closed(1)
+
+
+class TestCancellation:
+    """Who leaves takes the upstream connection along."""
+
+    @BOTH_TRANSPORTS
+    @pytest.mark.parametrize("when", ["unanswered", "watching", "paused", "sending"])
+    async def test_closes_the_upstream_within_a_second(self, contexts, transport, when):
+        """T207: cancelling a round trip drops its connection at once and leaves no task."""
+        asked = asyncio.Event()
+        sink = RecordingSink(pause_at_head=when == "paused")
+        body = Blocked(b"") if when == "sending" else None
+
+        async def script(connection):
+            await connection.read_head()
+            if when in ("watching", "paused"):
+                connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                await sink.started.wait()
+            asked.set()
+
+        async with upstream_and_pool(script, contexts=over(contexts, transport)) as (
+            upstream,
+            pool,
+        ):
+            asking = asyncio.create_task(ask(pool, sink, body=body))
+            await asyncio.wait_for(asked.wait(), 5)
+            asking.cancel()
+            await asyncio.wait((asking,))
+            assert asking.cancelled()
+            await upstream.connections[0].wait_closed(1)
+            await settled(lambda: pool.stats.active, 5)
+            assert (pool.stats.active, pool.stats.idle) == (0, 0)
+            assert body is None or body.closed
+
+    async def test_at_the_very_end(self):
+        """Cancelled in the turn in which the answer completes: aborted or reused, never lost."""
+        async with upstream_and_pool(replying(OK)) as (_, pool):
+            for _ in range(20):
+                sink = RecordingSink()
+                asking = asyncio.create_task(ask(pool, sink))
+                await asyncio.wait_for(sink.received.wait(), 5)
+                asking.cancel()
+                await asyncio.wait((asking,))
+            await settled(lambda: pool.stats.active, 5)
+            assert pool.stats.active == 0
+            assert (await ask(pool)).body == b"ok"

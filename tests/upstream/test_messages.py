@@ -1,0 +1,60 @@
+"""upstream/messages.py: values that tell nothing secret, errors that say what happened."""
+
+import pytest
+
+from auditproxy.upstream.messages import (
+    ResponseHead,
+    UpstreamClosedEarly,
+    UpstreamError,
+    UpstreamProtocolError,
+    UpstreamRequest,
+    UpstreamRequestError,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (UpstreamUnreachable("x"), "unreachable"),
+        (UpstreamUnreachable("x", reason="tls"), "tls"),
+        (UpstreamClosedEarly("x"), "closed-early"),
+        (UpstreamProtocolError("x"), "protocol-error"),
+        (UpstreamTimeout("x"), "timeout"),
+        (UpstreamRequestError("x"), "request-error"),
+    ],
+)
+def test_each_error_has_a_word_for_metrics(error, reason):
+    """One tree, one fixed word each, and by default nothing had reached the client."""
+    assert isinstance(error, UpstreamError)
+    assert error.reason == reason
+    assert error.response_started is False
+
+
+def test_closed_early_tells_how_far_it_got():
+    """What the retry rule and the handler need to know."""
+    error = UpstreamClosedEarly("x", response_started=True, any_response_byte=True)
+    assert error.response_started
+    assert error.any_response_byte
+
+
+def test_representations_show_no_header_and_no_target():
+    """Headers, bodies and targets carry credentials: no repr repeats them."""
+    headers = ((b"Authorization", b"Bearer canary"), (b"Set-Cookie", b"canary"))
+    request = UpstreamRequest(
+        method=b"POST", target=b"/x?token=canary", headers=headers, body=b"canary"
+    )
+    head = ResponseHead(
+        status=200,
+        reason=b"canary",
+        headers=headers,
+        version=(1, 1),
+        content_length=None,
+        chunked=True,
+        has_body=True,
+        keep_alive=True,
+    )
+    for value in (request, head):
+        assert "canary" not in f"{value!r}{value!s}"
+    assert "2 headers" in repr(request)
