@@ -7,6 +7,8 @@ path). Before that, and past each of the bounds below, they are ``other``: whoev
 anybody may, gets some 2 MB at most.
 """
 
+from typing import Protocol
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -54,6 +56,16 @@ _RESOURCE = slice(2, 6)
 """Where group, version, resource and subresource stand among the labels of a request."""
 
 Labels = tuple[str, ...]
+
+
+class OpenRequests(Protocol):
+    """How many requests of one kind are open: raised and lowered by who serves them."""
+
+    def inc(self) -> None:
+        """One more."""
+
+    def dec(self) -> None:
+        """One less."""
 
 
 class RequestSeries:
@@ -117,7 +129,7 @@ class RequestSeries:
         known[0].inc()
         known[1].observe(seconds)
 
-    def long_running(self, info: RequestInfo, method: str, code: int) -> Gauge:
+    def long_running(self, info: RequestInfo, method: str, code: int) -> OpenRequests:
         """The gauge of open requests of one kind, to be raised and lowered by the caller."""
         labels = self._labels(info, clean_verb(info, method), code, "")
         verb, _, *rest = _within(self._opened, MAXIMUM_HISTOGRAMS, labels)

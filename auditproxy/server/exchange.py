@@ -13,8 +13,6 @@ import contextlib
 from collections.abc import Awaitable
 from typing import Any
 
-from prometheus_client import Gauge
-
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level, Stage
 from auditproxy.apis.status import (
@@ -32,6 +30,7 @@ from auditproxy.capture.decoding import Job, Skipped
 from auditproxy.downstream.clientrequest import ClientRequest
 from auditproxy.downstream.connection import ClientConnection
 from auditproxy.downstream.responses import Answered, Refused, internal_error
+from auditproxy.metrics.requests import OpenRequests
 from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.request.headers import ClientHeaders, audit_id_from, framing_fault, user_agent
 from auditproxy.request.resolution import NO_TARGET, resolve
@@ -82,7 +81,7 @@ class Exchange:
         self.farewell: Farewell | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._started_emitted = False
-        self._open: Gauge | None = None
+        self._open: OpenRequests | None = None
         self._stage = Stage.RESPONSE_COMPLETE
         self._finished = False
         self._deliveries: list[Awaitable[bool]] = []

@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
-from aiohttp import web
-
 from auditproxy.apis.status import (
     new_bad_request,
     new_request_timeout,
@@ -20,6 +18,7 @@ from auditproxy.audit.record import METHOD_NOT_ALLOWED, request_copy_limit, resp
 from auditproxy.authentication.authenticator import Identity
 from auditproxy.authentication.tokens.bearer import forwarded_protocols
 from auditproxy.capture.copies import Copy
+from auditproxy.downstream.clientrequest import BodyError
 from auditproxy.downstream.responses import Answered, Refused, head_bytes
 from auditproxy.kubeconfig.credentials import CredentialError
 from auditproxy.request.headers import (
@@ -176,7 +175,7 @@ class RequestBody:
                 return await read()
             async with asyncio.timeout(self._may_wait):
                 piece = await read()
-        except web.RequestPayloadError:
+        except BodyError:
             raise Refused(new_bad_request("the request body cannot be read")) from None
         except TimeoutError:
             raise Refused(new_request_timeout()) from None
