@@ -83,7 +83,7 @@ def test_small_checkout(tmp_path: Path) -> None:
 
 def test_the_installed_table_is_the_tool_s_own_spelling() -> None:
     """What is in the package is what the tool writes: dumped again, it is the same file."""
-    path = ROOT / "auditproxy" / "serializer" / "kubernetes.json"
+    path = ROOT / "auditproxy" / "serializer" / "protobuf" / "kubernetes.json"
     raw = path.read_bytes()
     assert json.loads(raw)["release"]
     assert wiretable.dump(wiretable.parse(raw)) == raw

@@ -14,7 +14,7 @@ from auditproxy.app.operatorlog import LONGEST, LibraryWarnings, first_line, lim
 def test_json_lines(verbosity: int, expected: list[str]) -> None:
     """One JSON object a line, on standard error, by verbosity."""
     code = (
-        "from auditproxy import operatorlog as o;"
+        "from auditproxy.app import operatorlog as o;"
         f"o.configure(verbosity={verbosity}, json_lines=True); o.info('i'); o.warn('w')"
     )
     done = subprocess.run(
@@ -29,7 +29,7 @@ def test_json_lines(verbosity: int, expected: list[str]) -> None:
 def test_text_lines() -> None:
     """Text for people, one line a fact."""
     code = (
-        "from auditproxy import operatorlog as o;"
+        "from auditproxy.app import operatorlog as o;"
         "o.configure(verbosity=0, json_lines=False); o.info('serving'); o.warn('careful')"
     )
     done = subprocess.run(

@@ -36,7 +36,7 @@ def test_garbage_collector() -> None:
 
 FAULTS = """\
 import asyncio, logging
-from auditproxy import operatorlog
+from auditproxy.app import operatorlog
 from auditproxy.app.process import tell_faults
 
 async def main():

@@ -70,5 +70,5 @@ def test_describe_tells_no_values() -> None:
         crash()
     text = describe(caught.value)
     assert text.startswith("ValueError at ")
-    assert "test_responsewriters.py:" in text
+    assert "test_responses.py:" in text
     assert "secret" not in text

@@ -157,7 +157,7 @@ def test_authority_of_the_flags(tmp_path: Path) -> None:
 
 def test_documented_file(tmp_path: Path) -> None:
     """The example of docs/authentication.md is a configuration without faults."""
-    page = (Path(__file__).parents[1] / "docs" / "authentication.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "authentication.md").read_text(encoding="utf-8")
     example = next(
         block.partition("```")[0]
         for block in page.split("```yaml\n")[1:]
