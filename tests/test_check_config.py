@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from auditproxy import operatorlog
 from auditproxy.files import read_files
-from auditproxy.run import check
+from auditproxy.run import build, check
 from tests.fakes.options import options
-from tests.fakes.proxy import EVERYTHING, TOKENS, write_files
+from tests.fakes.proxy import EVERYTHING, TOKENS, EventCollector, write_files
 from tests.server.test_kubeconfig import CERTIFICATE, KEY
 
 
@@ -110,6 +112,21 @@ def test_a_kubeconfig_with_a_client_certificate(tmp_path: Path) -> None:
         {"upstream_identity": "passthrough"},
     ):
         assert read_files(options(**sound, **change)).warnings == ()
+
+
+async def test_what_serve_tells(tmp_path: Path) -> None:
+    """C1: serve says both lines itself: who is recognised, and what a certificate needs."""
+    for name, content in (("c.crt", CERTIFICATE), ("c.key", KEY)):
+        (tmp_path / name).write_bytes(content)
+    chosen = options(**flags(tmp_path, **{"client-certificate": "c.crt", "client-key": "c.key"}))
+    operatorlog.configure(verbosity=0, json_lines=False)
+    with capture_logs() as lines:
+        proxy = await build(chosen, sink=EventCollector(), tls=False)
+    await proxy.close()
+    (warning,) = [line["event"] for line in lines if line["log_level"] == "warning"]
+    assert "without --client-ca-file clients that show one are anonymous" in warning
+    told = [line["event"] for line in lines if line["log_level"] == "info"]
+    assert any(line.startswith("clients are recognised by static tokens") for line in told)
 
 
 def test_as_a_process(tmp_path: Path) -> None:
