@@ -139,7 +139,7 @@ def test_as_a_process(tmp_path: Path) -> None:
         "--audit-log-path=/etc",
         "--cert-dir=/proc/certs",
     ]
-    for more in (["--check-config"], []):
+    for more, misspelt in ((["--check-config"], 1), ([], 0)):
         done = subprocess.run(
             [sys.executable, "-m", "auditproxy", "serve", *arguments, *more],
             capture_output=True,
@@ -152,4 +152,6 @@ def test_as_a_process(tmp_path: Path) -> None:
         assert all(line.startswith("auditproxy: error: ") for line in lines)
         for flag in ("tokenFile", "--audit-log-path /etc", "--cert-dir"):
             assert sum(flag in line for line in lines) == 1, (flag, lines)
+        # What serve only warns of is found beside the other faults, not after they are mended.
+        assert sum("rules[0].verbz" in line for line in lines) == misspelt, lines
     assert json.loads((tmp_path / "kubeconfig").read_text())
