@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from auditproxy.demo.pki import create_pki
+from auditproxy.server import plaintext
 from auditproxy.server.plaintext import HINT
 from tests.fakes.proxy import proxy_before, request
 from tests.fakes.upstream import FakeUpstream, answer, replying
@@ -80,6 +81,33 @@ async def test_no_tls(
         assert len(proxy.proxy._serving.limits) == 0
         answered = await ask(proxy.proxy.port, client_tls(pki), "admin-token")
         assert answered.status == 200
+
+
+@pytest.mark.parametrize("bound", ["DRAIN_TIMEOUT", "DRAIN_BYTES"])
+async def test_who_stays(
+    tmp_path: Path, pki: Path, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    """C10: who stays after the answer, silent or sending on, soon has no place any more."""
+    monkeypatch.setattr(plaintext, bound, 0.1 if bound == "DRAIN_TIMEOUT" else 1000)
+    other = "DRAIN_BYTES" if bound == "DRAIN_TIMEOUT" else "DRAIN_TIMEOUT"
+    monkeypatch.setattr(plaintext, other, 1 << 30)
+    monkeypatch.setattr("auditproxy.server.serving.HANDSHAKE_TIMEOUT", 60.0)
+    flags = {
+        "tls_cert_file": str(pki / "ours" / "server.crt"),
+        "tls_private_key_file": str(pki / "ours" / "server.key"),
+    }
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path, tls=True, **flags) as proxy,
+    ):
+        reader, writer = await proxy.connect()
+        writer.write(b"GET / HTTP/1.1\r\n")
+        async with asyncio.timeout(5):
+            assert await reader.readexactly(len(HINT)) == HINT
+            if bound == "DRAIN_BYTES":
+                writer.write(b"x" * 1000)
+            while len(proxy.proxy._serving.limits):
+                await asyncio.sleep(0.01)
 
 
 async def test_silence(tmp_path: Path, pki: Path, monkeypatch: pytest.MonkeyPatch) -> None:
