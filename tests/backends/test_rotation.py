@@ -551,6 +551,19 @@ class TestOtherThanFiles:
         assert not (tmp_path / "a.log").is_symlink()
         assert (tmp_path / "target").read_bytes() == b"111\n"
 
+    def test_fifo_may_stall(self, tmp_path: Path, clocks: Clocks) -> None:
+        """B3: a FIFO has a reader who may be slow, and is probed as one."""
+        path = tmp_path / "fifo"
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        file = rotating(path, clocks)
+        file.ensure()
+        assert file.may_stall
+        assert file.probe() == ""
+        os.close(reader)
+        assert file.probe() == "nobody reads it"
+        file.close()
+
 
 class TestOneWriter:
     """T260: two processes that rotate one file would lose lines."""
@@ -615,19 +628,6 @@ def test_every_line_once_and_in_order(sizes: list[int], limit: int) -> None:
         files = [*sorted(Path(folder).glob("a-*.log")), *Path(folder).glob("a.log")]
         assert b"".join(one.read_bytes() for one in files) == accepted
         assert all(one.stat().st_size <= limit for one in files)
-
-    def test_fifo_may_stall(self, tmp_path: Path, clocks: Clocks) -> None:
-        """B3: a FIFO has a reader who may be slow, and is probed as one."""
-        path = tmp_path / "fifo"
-        os.mkfifo(path)
-        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        file = rotating(path, clocks)
-        file.ensure()
-        assert file.may_stall
-        assert file.probe() == ""
-        os.close(reader)
-        assert file.probe() == "nobody reads it"
-        file.close()
 
 
 class TestProbe:
