@@ -658,6 +658,20 @@ class TestProbe:
             assert file.probe() == fault
         file.close()
 
+    def test_no_room_for_bytes(
+        self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A full disk may still have room for a name: it is a line's bytes that are tried."""
+        file = rotating(tmp_path / "audit.log", clocks)
+        file.ensure()
+
+        def full(**settings: object) -> BinaryIO:
+            return open("/dev/full", "wb", buffering=0)
+
+        monkeypatch.setattr(tempfile, "TemporaryFile", full)
+        assert file.probe() == "no space left on device"
+        file.close()
+
     def test_no_file(self, tmp_path: Path, clocks: Clocks) -> None:
         """A path that cannot be opened any more is told."""
         folder = tmp_path / "logs"
