@@ -69,6 +69,22 @@ def test_has_its_test_file(path: Path) -> None:
     assert (ROOT / "tests" / path.parent.relative_to(PACKAGE) / f"test_{path.name}").exists()
 
 
+def test_every_test_is_collected() -> None:
+    """A test stands in a module or a class of tests; within a function it would never run."""
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+        scopes = (tree, *(one for one in classes if one.name.startswith("Test")))
+        collected = {node for scope in scopes for node in scope.body if isinstance(node, functions)}
+        written = {
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, functions) and node.name.startswith("test_")
+        }
+        assert {f"{path.name}::{node.name}" for node in written - collected} == set()
+
+
 def test_exceptions_are_needed() -> None:
     """The list of files without a test names only files that exist and have none."""
     for name in WITHOUT_A_TEST_FILE:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from auditproxy import cli
-from auditproxy.app.proxy import StartError, build
+from auditproxy.app.proxy import StartError, build, serving_line
 from auditproxy.files.files import read_files
 from auditproxy.options import AuditLogOptions, AuditWebhookOptions
 from auditproxy.options.backends import describe_backends
@@ -248,3 +248,22 @@ def test_where_events_go(log: dict[str, Any], webhook: dict[str, Any], said: str
 def test_addresses(host: str, shown: str) -> None:
     """C9: an IPv6 address stands in brackets."""
     assert shown_address(host, 1) == shown
+    line = serving_line(options(bind_address=host, audit_log_path="/a.log"), 1)
+    assert line == f"serving on {shown}, audit events go to /a.log (blocking)"
+
+
+@pytest.mark.parametrize("arguments", [("version",), ("help",), ("serve", "--help")])
+def test_nobody_reads(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """C4: any command whose reader has left says nothing, neither at the write nor at exit."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "auditproxy", *arguments],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=50,
+            cwd=tmp_path,
+        )
+    assert (done.returncode, done.stderr) == (1, "")

@@ -83,7 +83,7 @@ def check(options: Options, *, strict: bool = False) -> tuple[str, ...]:
     try:
         files = read_files(options)
     except FilesError as error:
-        faults += error.faults
+        faults += (*error.faults, *(error.misspelt if strict else ()))
     else:
         faults += files.misspelt if strict else ()
     if fault := log_fault(options.audit_log):
@@ -313,10 +313,7 @@ async def _serve(options: Options, lines: OperatorLines) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     # Whoever waits for this line may send signals from now on.
-    operatorlog.info(
-        f"serving on {shown_address(options.serving.bind_address, proxy.port)}, "
-        f"audit events go to {describe_backends(options.audit_log, options.audit_webhook)}"
-    )
+    operatorlog.info(serving_line(options, proxy.port))
     tune_garbage_collector()
     share_interpreter()
     forbid_core_dumps()
@@ -331,6 +328,14 @@ async def _serve(options: Options, lines: OperatorLines) -> int:
         loop.add_signal_handler(number, end_at_once)
     await proxy.close(delay=options.serving.shutdown_delay_duration / NANOSECONDS)
     return ending(proxy.metrics)
+
+
+def serving_line(options: Options, port: int) -> str:
+    """The line that says where clients are served, and where events go."""
+    return (
+        f"serving on {shown_address(options.serving.bind_address, port)}, "
+        f"audit events go to {describe_backends(options.audit_log, options.audit_webhook)}"
+    )
 
 
 def ending(metrics: Metrics) -> int:

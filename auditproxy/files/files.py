@@ -60,11 +60,11 @@ class Files:
 
 
 class FilesError(Exception):
-    """Files that cannot be used; ``faults`` has a line for each."""
+    """Files that cannot be used; ``faults`` has a line for each, ``misspelt`` is that of Files."""
 
-    def __init__(self, faults: tuple[str, ...]) -> None:
+    def __init__(self, faults: tuple[str, ...], misspelt: tuple[str, ...] = ()) -> None:
         super().__init__("; ".join(faults))
-        self.faults = faults
+        self.faults, self.misspelt = faults, misspelt
 
 
 def read_files(options: Options) -> Files:
@@ -125,7 +125,7 @@ def read_files(options: Options) -> Files:
             "knows are passed to the upstream, which must know them too"
         )
     if faults or policy is None or upstream is None:
-        raise FilesError(tuple(faults))
+        raise FilesError(tuple(faults), tuple(misspelt))
     return Files(
         policy,
         token_file,

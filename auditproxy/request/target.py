@@ -149,8 +149,8 @@ def refused_uri(method: str, raw: bytes) -> bytes:
     """What an event shows of a target that is not served: no fragment, no user information.
 
     Both may hold a password or a token. Of an absolute URL the path and the query are
-    left, as in Go's RequestURI, nothing of one whose host is none or whose path might
-    be the rest of a password.
+    left, as in Go's RequestURI, nothing of one whose host is none, or where an ``@`` further
+    on might end a password that has a slash or a question mark.
     """
     shown, _, _ = raw.partition(b"#")
     if shown.startswith(b"/"):
@@ -161,7 +161,7 @@ def refused_uri(method: str, raw: bytes) -> bytes:
         return opaque.rpartition(b"@")[2] + mark + query
     authority, rest = _split_authority(rest if absolute else shown)
     host = authority.rpartition(b"@")[2]
-    if _HOST_PORT.fullmatch(host) is None or b"@" in rest.partition(b"?")[0]:
+    if _HOST_PORT.fullmatch(host) is None or b"@" in rest:
         return b"/"
     return rest if rest.startswith(b"/") else b"/" + rest
 

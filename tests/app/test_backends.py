@@ -7,6 +7,7 @@ import pytest
 
 from auditproxy.app.backends import open_backends
 from auditproxy.app.logbackend import LogFileError
+from auditproxy.backends import sinkstate
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
 from tests.fakes.backends import Recorder, events, value
@@ -89,6 +90,26 @@ async def test_reopen_in_batch_mode(tmp_path: Path) -> None:
         for name in ("moved.log", "audit.log")
     ]
     assert sum(lines) == 7
+
+
+def test_a_probe_ends_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B7: once the log file failed and no request comes, it is the file that is probed."""
+    monkeypatch.setattr(sinkstate, "RETRY", 0.0)
+    monkeypatch.setattr(sinkstate, "PROBE_INTERVAL", 0.0)
+    folder = tmp_path / "logs"
+    path = folder / "audit.log"
+    chosen = options(audit_log_path=str(path), audit_log_mode="blocking-strict")
+    sink = open_backends(chosen, Metrics(), lambda text: None)
+    (state,) = sink.states
+    sink.reopen()
+    path.unlink()
+    folder.rmdir()
+    folder.touch()
+    assert sink.backend.process_events(events(1)) is False
+    assert state.check() == "file exists"
+    folder.unlink()
+    assert state.check() is True
+    assert not state.is_well()
 
 
 def test_file_that_cannot_be_made(tmp_path: Path) -> None:

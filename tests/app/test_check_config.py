@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from auditproxy.app.proxy import check
+from auditproxy.app import operatorlog
+from auditproxy.app.proxy import build, check
 from auditproxy.files.files import read_files
 from tests.fakes.options import options
-from tests.fakes.proxy import EVERYTHING, TOKENS, write_files
+from tests.fakes.proxy import EVERYTHING, TOKENS, EventCollector, write_files
 from tests.kubeconfig.test_upstream import CERTIFICATE, KEY
 
 
@@ -112,6 +114,21 @@ def test_a_kubeconfig_with_a_client_certificate(tmp_path: Path) -> None:
         assert read_files(options(**sound, **change)).warnings == ()
 
 
+async def test_what_serve_tells(tmp_path: Path) -> None:
+    """C1: serve says both lines itself: who is recognised, and what a certificate needs."""
+    for name, content in (("c.crt", CERTIFICATE), ("c.key", KEY)):
+        (tmp_path / name).write_bytes(content)
+    chosen = options(**flags(tmp_path, **{"client-certificate": "c.crt", "client-key": "c.key"}))
+    operatorlog.configure(verbosity=0, json_lines=False)
+    with capture_logs() as lines:
+        proxy = await build(chosen, sink=EventCollector(), tls=False)
+    await proxy.close()
+    (warning,) = [line["event"] for line in lines if line["log_level"] == "warning"]
+    assert "without --client-ca-file clients that show one are anonymous" in warning
+    told = [line["event"] for line in lines if line["log_level"] == "info"]
+    assert any(line.startswith("clients are recognised by static tokens") for line in told)
+
+
 def test_as_a_process(tmp_path: Path) -> None:
     """C3: every fault is a line, the code is 2, no port is opened and nothing is made."""
     flags(tmp_path, tokenFile="absent")
@@ -122,7 +139,7 @@ def test_as_a_process(tmp_path: Path) -> None:
         "--audit-log-path=/etc",
         "--cert-dir=/proc/certs",
     ]
-    for more in (["--check-config"], []):
+    for more, misspelt in ((["--check-config"], 1), ([], 0)):
         done = subprocess.run(
             [sys.executable, "-m", "auditproxy", "serve", *arguments, *more],
             capture_output=True,
@@ -135,4 +152,6 @@ def test_as_a_process(tmp_path: Path) -> None:
         assert all(line.startswith("auditproxy: error: ") for line in lines)
         for flag in ("tokenFile", "--audit-log-path /etc", "--cert-dir"):
             assert sum(flag in line for line in lines) == 1, (flag, lines)
+        # What serve only warns of is found beside the other faults, not after they are mended.
+        assert sum("rules[0].verbz" in line for line in lines) == misspelt, lines
     assert json.loads((tmp_path / "kubeconfig").read_text())

@@ -1,10 +1,12 @@
 """Composition: services made anew for other files, and what is kept of the old ones."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from auditproxy.app.composition import (
+    NANOSECONDS,
     Composed,
     describe_authentication,
     front_proxy_headers,
@@ -13,10 +15,13 @@ from auditproxy.app.composition import (
 from auditproxy.authentication.x509.authorities import CertificateAuthorities
 from auditproxy.files.files import read_files
 from auditproxy.metrics.registry import Metrics
+from auditproxy.options import Options
 from auditproxy.upstream.identity import Impersonating, PassingThrough
+from tests.fakes.asked import AskedUpstream
 from tests.fakes.authority import Authority
 from tests.fakes.options import options
 from tests.fakes.proxy import EVERYTHING, TOKENS, EventCollector, write_files
+from tests.fakes.upstream import FakeUpstream
 from tests.files.test_files import kubeconfig
 
 
@@ -59,6 +64,54 @@ async def test_other_upstream(tmp_path: Path) -> None:
         assert services.upstream.pool._closed
 
 
+class Renewed(AskedUpstream):
+    """An upstream that notes when it is asked with the new credential."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = asyncio.Event()
+
+    def answer(self, head: bytes, body: bytes) -> bytes:
+        """The answer to one request."""
+        if b"\r\nAuthorization: Bearer renewed\r\n" in head:
+            self.seen.set()
+        return super().answer(head, body)
+
+
+async def test_another_upstream_is_asked(tmp_path: Path) -> None:
+    """C2: a changed kubeconfig is tried at once, with the credential it has now."""
+    asked = Renewed()
+    async with FakeUpstream(asked.script) as upstream:
+
+        def written(token: str) -> Options:
+            flags = write_files(
+                upstream.port,
+                tmp_path,
+                policy=EVERYTHING,
+                tokens=TOKENS,
+                change=lambda config: config["users"][0]["user"].update(token=token),
+            )
+            return options(**flags, check_period=3600 * NANOSECONDS)
+
+        given = written("old")
+        made = Composed(
+            given,
+            read_files(given),
+            sink=EventCollector(),
+            metrics=Metrics(),
+            report=lambda text: None,
+        )
+        assert (await made.monitor.ask()).ready
+        assert not asked.seen.is_set()
+        task = asyncio.create_task(made.monitor.run())
+        made.replace_files(replace(made.files, upstream=read_files(written("renewed")).upstream))
+        async with asyncio.timeout(10):
+            await asked.seen.wait()
+        task.cancel()
+        await asyncio.wait([task])
+        await made.close()
+
+
 async def test_identities(tmp_path: Path) -> None:
     """Each --upstream-identity has its own kind."""
     for identity, kind in (("impersonate", Impersonating), ("passthrough", PassingThrough)):
@@ -84,6 +137,17 @@ def test_authenticators_are_named(tmp_path: Path) -> None:
     chosen = options(**write_files(1, tmp_path, policy=EVERYTHING, tokens=TOKENS))
     assert describe_authentication(chosen, read_files(chosen)) == (
         "clients are recognised by static tokens (--token-auth-file); others are anonymous"
+    )
+    (tmp_path / "ca.crt").write_bytes(Authority("root").pem)
+    both = options(
+        kubeconfig=chosen.upstream.kubeconfig,
+        client_ca_file=str(tmp_path / "ca.crt"),
+        token_auth_file=chosen.authentication.token_auth_file,
+        authentication_token_review=False,
+    )
+    assert describe_authentication(both, read_files(both)) == (
+        "clients are recognised by client certificates (--client-ca-file), "
+        "static tokens (--token-auth-file); others are anonymous"
     )
     bare = options(kubeconfig=str(tmp_path / "kubeconfig"), anonymous_auth=False)
     assert describe_authentication(bare, read_files(bare)) == (

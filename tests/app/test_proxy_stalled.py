@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from auditproxy.app.operatorlines import MAXIMUM_LINES
 from tests.app.test_proxy import Started, started
 from tests.fakes.proxy import request
 from tests.fakes.upstream import FakeUpstream, answer, replying
@@ -193,3 +194,27 @@ async def test_standard_error_that_nobody_reads(tmp_path: Path, pipe: Pipe) -> N
         assert (await proxy.health("/livez")).body == b"ok"
         proxy.process.terminate()
         assert await proxy.ended() == 0
+
+
+async def test_lines_that_nobody_reads_are_counted(tmp_path: Path, pipe: Pipe) -> None:
+    """B3: what standard error has no room for is lost, and a metric of the process says so."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        started(upstream.port, tmp_path, stderr=pipe.writing) as proxy,
+    ):
+        lost = b"auditproxy_operator_lines_dropped_total "
+        assert lost + b"0.0\n" in (await proxy.health("/metrics")).body
+        for number in range(MAXIMUM_LINES + 10):
+            # Each address has its own line: what repeats is told once a minute.
+            source = f"127.0.{1 + number // 250}.{1 + number % 250}"
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", proxy.port, local_addr=(source, 0)
+            )
+            writer.write(b"GETTY")
+            with contextlib.suppress(ConnectionError):
+                await reader.read()
+            writer.close()
+        async with asyncio.timeout(10):
+            while lost + b"0.0\n" in (metrics := (await proxy.health("/metrics")).body):
+                await asyncio.sleep(0.05)
+        assert lost in metrics

@@ -179,3 +179,24 @@ async def test_tokens_that_cannot_be_reviewed(tmp_path: Path) -> None:
         answered = await proxy.ask(request(token="known-to-the-upstream-only"))
         assert answered.status == 401
         assert proxy.metric("auditproxy_upstream_failures_total", cause="connection-refused") == 1
+
+
+async def test_our_own_credential_is_not_there(tmp_path: Path) -> None:
+    """C2: a token file that is taken away is a 503 about the proxy, and counted by its cause."""
+    token = tmp_path / "token"
+    token.write_text("ours")
+    asked = AskedUpstream()
+    async with (
+        FakeUpstream(asked.script) as upstream,
+        proxy_before(
+            upstream.port,
+            tmp_path,
+            change=lambda config: config["users"][0].update(user={"tokenFile": str(token)}),
+        ) as proxy,
+    ):
+        token.unlink()
+        answered = await proxy.ask(request())
+        assert answered.status == 503
+        assert b"the proxy has no usable credential" in answered.body
+        assert proxy.metric("auditproxy_upstream_failures_total", cause="credential-missing") == 1
+        assert asked.heads == []

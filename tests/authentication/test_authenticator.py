@@ -1,11 +1,14 @@
 """Identities, the union and the group adder."""
 
-from dataclasses import FrozenInstanceError, replace
+import re
+from dataclasses import FrozenInstanceError, fields, replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import auditproxy
 from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.authenticator import (
     AuthenticatedGroupAdder,
@@ -64,6 +67,14 @@ class TestIdentity:
         with pytest.raises(AuthenticationError) as caught:
             identify(UserInfo(username=name), method="x509")
         assert "cannot be forwarded" in str(caught.value)
+
+    def test_every_field_is_read(self) -> None:
+        """HD5: what authenticators establish, the chain uses; a field that nobody reads goes."""
+        read: set[str] = set()
+        for path in Path(auditproxy.__file__).parent.rglob("*.py"):
+            if path.name != "authenticator.py":
+                read |= set(re.findall(r"\bidentity\.(\w+)", path.read_text(encoding="utf-8")))
+        assert {field.name for field in fields(Identity)} <= read
 
     def test_no_token_in_repr(self) -> None:
         """T301: the token does not show in a repr, not even after changes."""

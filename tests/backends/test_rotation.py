@@ -551,6 +551,19 @@ class TestOtherThanFiles:
         assert not (tmp_path / "a.log").is_symlink()
         assert (tmp_path / "target").read_bytes() == b"111\n"
 
+    def test_fifo_may_stall(self, tmp_path: Path, clocks: Clocks) -> None:
+        """B3: a FIFO has a reader who may be slow, and is probed as one."""
+        path = tmp_path / "fifo"
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        file = rotating(path, clocks)
+        file.ensure()
+        assert file.may_stall
+        assert file.probe() == ""
+        os.close(reader)
+        assert file.probe() == "nobody reads it"
+        file.close()
+
 
 class TestOneWriter:
     """T260: two processes that rotate one file would lose lines."""
@@ -616,19 +629,6 @@ def test_every_line_once_and_in_order(sizes: list[int], limit: int) -> None:
         assert b"".join(one.read_bytes() for one in files) == accepted
         assert all(one.stat().st_size <= limit for one in files)
 
-    def test_fifo_may_stall(self, tmp_path: Path, clocks: Clocks) -> None:
-        """B3: a FIFO has a reader who may be slow, and is probed as one."""
-        path = tmp_path / "fifo"
-        os.mkfifo(path)
-        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        file = rotating(path, clocks)
-        file.ensure()
-        assert file.may_stall
-        assert file.probe() == ""
-        os.close(reader)
-        assert file.probe() == "nobody reads it"
-        file.close()
-
 
 class TestProbe:
     """B7: what speaks against writing to a file, found without writing to it."""
@@ -656,6 +656,20 @@ class TestProbe:
 
             monkeypatch.setattr(tempfile, "TemporaryFile", fail)
             assert file.probe() == fault
+        file.close()
+
+    def test_no_room_for_bytes(
+        self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A full disk may still have room for a name: it is a line's bytes that are tried."""
+        file = rotating(tmp_path / "audit.log", clocks)
+        file.ensure()
+
+        def full(**settings: object) -> BinaryIO:
+            return open("/dev/full", "wb", buffering=0)
+
+        monkeypatch.setattr(tempfile, "TemporaryFile", full)
+        assert file.probe() == "no space left on device"
         file.close()
 
     def test_no_file(self, tmp_path: Path, clocks: Clocks) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from auditproxy.capture.decoding import JOBS, OWNERS, DecodeQueue, Job, Skipped
+from auditproxy.server.recorder import REQUEST_TEXT
 from tests.conformance.client import Answer, read_answer
 from tests.fakes.proxy import ALICE, BOB, RunningProxy, proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer
@@ -188,6 +189,41 @@ async def test_what_the_event_loop_decodes(
         await until(proxy, lambda: bool(last_events(proxy, "alice")))
         assert queue.submitted == on_thread
         queue.close()
+
+
+@pytest.mark.parametrize(
+    ("resource", "size", "on_thread"),
+    [("secrets", 6_000, False), ("secrets", 20_000, True), ("configmaps", 20_000, False)],
+)
+async def test_looking_for_secrets_costs_too(
+    tmp_path: Path, resource: str, size: int, on_thread: bool
+) -> None:
+    """B8: a body that secrets are looked for in goes to the thread before others of its size."""
+    async with FakeUpstream(created) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        queue = Watched()
+        proxy.proxy.handler.services.decoding = queue
+        body = json.dumps({"data": {"x": "eA==" * (size // 4)}}).encode()
+        target = f"/api/v1/namespaces/d/{resource}"
+        await proxy.ask(request("POST", target, "Content-Type: application/json", body=body))
+        assert queue.submitted == on_thread
+        queue.close()
+
+
+async def test_a_text_of_one_value(tmp_path: Path) -> None:
+    """B8: a YAML request that is one value is left out beyond what may be read in one piece."""
+    async with (
+        FakeUpstream(created) as upstream,
+        proxy_before(upstream.port, tmp_path, policy=REQUEST) as proxy,
+    ):
+        for size, told in (
+            (REQUEST_TEXT // 2, None),
+            (REQUEST_TEXT, f"not decoded: more than {REQUEST_TEXT} bytes of YAML"),
+        ):
+            await post(proxy, b"a: " + b"x" * size, ALICE)
+            await proxy.proxy.settle()
+            event = last_events(proxy, "alice")[-1]
+            assert event["annotations"].get(OMITTED) == told
+            assert ("requestObject" in event) == (told is None)
 
 
 async def test_small_patches_need_no_copy(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from auditproxy.downstream.segments import CHUNKS_AT_ONCE
 from tests.conformance.client import read_answer
 from tests.fakes.proxy import proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
@@ -579,3 +580,25 @@ async def test_request_behind_a_stalled_body(tmp_path: Path, chunked: bool) -> N
         # The large body's last event comes from a thread, before the others or after them.
         ended = {e["requestURI"] for e in proxy.events if e["stage"] == "ResponseComplete"}
         assert ended == {"/api/v1/pods", "/behind"}
+
+
+async def test_chunks_come_in_turns(tmp_path: Path) -> None:
+    """B8: of thousands of chunks that come at once some are parsed, then others have their turn."""
+
+    async def script(connection: FakeConnection) -> None:
+        await connection.read_head()
+        await connection.read_until(b"\r\n0\r\n\r\n")
+        connection.send(answer(200, b"ok"))
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        reader, writer = await proxy.connect()
+        writer.write(request("POST", "/api/v1/pods", "Transfer-Encoding: chunked"))
+        await proxy.until_events(1)
+        (exchange,) = proxy.proxy.handler._active
+        chunks = b"1\r\nx\r\n" * 20_000
+        exchange.connection.data_received(chunks)
+        assert len(exchange.connection._waiting) == len(chunks) - CHUNKS_AT_ONCE
+        writer.write(b"0\r\n\r\n")
+        async with asyncio.timeout(20):
+            assert (await read_answer(reader, "POST")).status == 200
+        await proxy.until_events(2)

@@ -110,6 +110,19 @@ def test_fish(line: str, expected: list[str]) -> None:
     assert [offer.split("\t")[0] for offer in offers] == expected
 
 
+@pytest.mark.skipif("fish" not in INSTALLED, reason="there is no fish")
+def test_fish_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """D: fish offers files where a value may name one, and only there."""
+    (tmp_path / "policy.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    script = completion("fish", COMMANDS)
+    for flag, expected in (("audit-policy-file", ["policy.yaml"]), ("secure-port", [])):
+        offers = run_in(
+            ["fish", "--no-config"], f"{script}\ncomplete -C 'auditproxy serve --{flag} pol'"
+        )
+        assert [offer.split("\t")[0] for offer in offers] == expected
+
+
 @pytest.mark.skipif("zsh" not in INSTALLED, reason="there is no zsh")
 def test_zsh() -> None:
     """D: zsh completes the command with our function."""

@@ -2,15 +2,22 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from auditproxy.health import metricspage
 from auditproxy.health.server import MAXIMUM_CONNECTIONS, HealthServer
 from auditproxy.metrics.registry import Metrics
 from tests.conformance.client import Answer, read_answer
+from tests.fakes.proxy import proxy_before, request
+from tests.fakes.upstream import FakeUpstream, replying
+from tests.fakes.upstream import answer as upstream_answer
+from tests.health.test_metricspage import Many
 
 BOTH_LOOPS = True
 
@@ -245,3 +252,44 @@ async def test_a_connection_that_was_used_stays_the_longest() -> None:
             silent += await silent_connections(port, MAXIMUM_CONNECTIONS - 1)
         for each in (writer, *silent):
             each.transport.abort()
+
+
+async def test_who_waits_for_an_answer_stays() -> None:
+    """B2: silent connections push out each other, though one that waits for its answer is older."""
+    many = Many()
+    async with serving(many=many) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n")
+        await asyncio.to_thread(many.began.wait, 5)
+        silent = await silent_connections(port, MAXIMUM_CONNECTIONS)
+        assert (await get(port, "/livez")).body == b"ok"
+        many.gate.set()
+        async with asyncio.timeout(5):
+            assert b"collected 1.0" in (await read_answer(reader, "GET")).body
+        for each in (writer, *silent):
+            each.transport.abort()
+
+
+async def test_series_of_requests_are_written_beside_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B4: in a whole proxy no series of requests is written on the event loop's thread."""
+    written: list[tuple[bool, bytes]] = []
+    generate = metricspage.generate_latest
+
+    def watched(registry: CollectorRegistry) -> bytes:
+        text = generate(registry)
+        written.append((threading.current_thread() is threading.main_thread(), text))
+        return text
+
+    monkeypatch.setattr(metricspage, "generate_latest", watched)
+    async with (
+        FakeUpstream(replying(upstream_answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path, health_bind_address="127.0.0.1:0") as proxy,
+    ):
+        assert (await proxy.ask(request())).status == 200
+        page = (await get(proxy.proxy.health_port, "/metrics")).body
+    series = b"apiserver_request_duration_seconds_bucket{"
+    assert series in page
+    assert [on_loop for on_loop, text in written if series in text] == [False]
+    assert b"apiserver_audit_event_total" in page

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -14,7 +15,12 @@ from auditproxy.apis.user import UserInfo
 from auditproxy.kubeconfig.credentials import CredentialError
 from auditproxy.metrics.upstream import UpstreamMetrics
 from auditproxy.monitor.faults import Place, UpstreamFault
-from auditproxy.monitor.monitor import Unwatched, UpstreamMonitor
+from auditproxy.monitor.monitor import (
+    ONE_LINE,
+    SHORTEST_PAUSE,
+    Unwatched,
+    UpstreamMonitor,
+)
 from auditproxy.monitor.questions import ADMITTED, Standing
 from auditproxy.upstream.messages import (
     ResponseHead,
@@ -43,11 +49,13 @@ class Script:
     identity: str = "impersonate"
     place: Place = field(default_factory=lambda: Place("https://u:443", "kubeconfig k"))
     asked: int = 0
+    times: list[float] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def ask(self) -> Standing:
         """The next answer."""
         self.asked += 1
+        self.times.append(monotonic())
         self.changed.set()
         return self.standings.pop(0) if len(self.standings) > 1 else self.standings[0]
 
@@ -75,7 +83,9 @@ class Watched:
         )
 
 
-def watched(script: Script, period: float = 30.0) -> Watched:
+def watched(
+    script: Script, period: float = 30.0, clock: Callable[[], float] = monotonic
+) -> Watched:
     """A monitor of a scripted upstream."""
     registry, told, informed = CollectorRegistry(), list[str](), list[str]()
     questions: Any = script
@@ -85,6 +95,7 @@ def watched(script: Script, period: float = 30.0) -> Watched:
         metrics=UpstreamMetrics(registry),
         report=told.append,
         inform=informed.append,
+        clock=clock,
     )
     return Watched(monitor, registry, told, informed)
 
@@ -172,6 +183,9 @@ async def test_no_storm() -> None:
         await script.until(3)
         assert with_monitor.monitor.is_ready
     assert with_monitor.count("unreachable") == 2000
+    first, second, third = script.times
+    assert second - first >= SHORTEST_PAUSE
+    assert third - second >= SHORTEST_PAUSE
 
 
 async def test_a_crash_of_ours_does_not_end_the_asking() -> None:
@@ -263,6 +277,35 @@ async def test_one_line_for_one_cause() -> None:
     with_monitor.monitor.refused(ALICE, PODS, head(403, admitted=False))
     assert with_monitor.told == ["partly"]
     assert with_monitor.count("impersonation-refused") == 2
+
+
+def test_a_cause_in_other_words() -> None:
+    """C2: other words for one cause are told once a minute, not never and not at once."""
+    now = 0.0
+    with_monitor = watched(Script([GOOD]), clock=lambda: now)
+    told = []
+    for now in (0.0, ONE_LINE - 1, ONE_LINE):
+        with_monitor.monitor.failed(CredentialError(f"words at {now:g}"))
+        told.append(len(with_monitor.told))
+    assert told == [1, 1, 2]
+    assert f"words at {ONE_LINE:g}" in with_monitor.told[-1]
+    assert with_monitor.count("credential-missing") == 3
+
+
+@pytest.mark.parametrize(
+    ("info", "code"),
+    # A 401 that may be a pod's or ours, a 403 that is for our impersonation.
+    [(EXEC, 401), (PODS, 403)],
+)
+async def test_refusals_make_a_question(info: RequestInfo, code: int) -> None:
+    """C2: the upstream is asked soon after a refusal that may be about us, not only each period."""
+    script = Script([GOOD])
+    with_monitor = watched(script)
+    async with running(with_monitor.monitor):
+        await script.until(1)
+        with_monitor.monitor.refused(ALICE, info, head(code, admitted=True))
+        with_monitor.monitor.refused(ALICE, info, head(code, admitted=False))
+        await script.until(2)
 
 
 async def test_anonymous_requests() -> None:

@@ -44,6 +44,9 @@ def pod(**spec: Any) -> dict[str, Any]:
         (pod(overhead={"cpu": "0.00001"}), ("spec", "overhead", "cpu"), "1m"),
         ({"kind": "RuntimeClass", "apiVersion": "node.k8s.io/v1",
           "overhead": {"podFixed": {"cpu": "0.00001"}}}, ("overhead", "podFixed", "cpu"), "10u"),
+        ({"kind": "Pod", "apiVersion": "v1", "status": {"nodeAllocatableResourceClaimStatuses": [
+            {"resources": {"cpu": "0.00001"}}]}},
+         ("status", "nodeAllocatableResourceClaimStatuses", 0, "resources", "cpu"), "10u"),
         ({"kind": "Deployment", "apiVersion": "apps/v1", "spec": {"template": {"spec": {
             "initContainers": [{"resources": {"requests": {"cpu": "1000m"}}}]}}}},
          ("spec", "template", "spec", "initContainers", 0, "resources", "requests", "cpu"), "1"),
@@ -110,9 +113,16 @@ def test_spelling_beside_the_values() -> None:
     assert msgspec.json.encode(members) == raw.replace(b'"0.1"', b'"100m"')
 
 
-def test_nothing_to_do_changes_nothing() -> None:
-    """A10: an object whose values are spelled so already keeps its very bytes."""
-    members = _MEMBERS.decode(json.dumps(pod(overhead={"cpu": "100m"})).encode())
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"overhead": {"cpu": "100m"}},
+        {"containers": [{"resources": {"limits": {"cpu": "100m", "memory": "1Gi"}}}]},
+    ],
+)
+def test_nothing_to_do_changes_nothing(spec: dict[str, Any]) -> None:
+    """A10: an object whose values are spelled so already keeps its very bytes, spaces too."""
+    members = _MEMBERS.decode(json.dumps(pod(**spec)).encode())
     before = dict(members)
     VALUES.apply(members)
     assert all(members[name] is value for name, value in before.items())

@@ -3,6 +3,9 @@
 import json as standard_json
 import re
 import sys
+import time
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -351,20 +354,54 @@ class TestInvalidText:
         assert standard_json.loads(encode(text)) == go_text(text)
 
 
+INVALID = b"a\xff" * 1_500_000
+SHORTER = INVALID[:600_000]
+
+
 @pytest.mark.parametrize(
-    "raw", [b'"' + b"a\xff" * 1_500_000 + b'"', b"[]," * 1_000_000, b"\xff" * 3_000_000], ids=len
+    ("work", "given"),
+    [
+        (normalize, INVALID),
+        (check_depth, b"[]," * 1_000_000),
+        (encode, text_from_bytes(INVALID)),
+    ],
+    ids=["normalize", "check_depth", "encode"],
 )
-def test_no_stall(raw: bytes) -> None:
+def test_no_stall(work: Callable[[Any], object], given: Any) -> None:
     """B8: megabytes are worked on in pieces, between which other threads have their turns."""
     calls: list[str] = []
     sys.setprofile(lambda frame, what, function: calls.append(what))
     try:
-        normalize(raw)
-        check_depth(raw)
-        encode(text_from_bytes(raw))
+        work(given)
     finally:
         sys.setprofile(None)
-    assert calls.count("c_call") > len(raw) // (128 * 1024)
+    assert calls.count("c_call") > len(given) // (100 * 1024)
+
+
+def fastest(work: Callable[[], object]) -> float:
+    """Seconds of this thread's CPU that something takes when nothing comes between."""
+    taken = []
+    for _ in range(5):
+        started = time.thread_time()
+        work()
+        taken.append(time.thread_time() - started)
+    return min(taken)
+
+
+@pytest.mark.parametrize(
+    ("work", "given", "share"),
+    [
+        (go_text, text_from_bytes(SHORTER), 1 / 3),
+        (normalize, SHORTER, 1 / 2),
+        (encode, text_from_bytes(SHORTER), 1),
+    ],
+    ids=["go_text", "normalize", "encode"],
+)
+def test_costs_less_than_a_search(work: Callable[[Any], object], given: Any, share: float) -> None:
+    """B8: what is not UTF-8 costs less than a search for it would, by whatever clock."""
+    text = text_from_bytes(SHORTER)
+    searched = fastest(lambda: re.sub("[\ud800-\udfff]", "\ufffd", text))
+    assert fastest(lambda: work(given)) < searched * share
 
 
 class TestNormalize:

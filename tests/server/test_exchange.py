@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from auditproxy.request import attributes
+from auditproxy.request.selectors import label_requirements
 from tests.fakes.proxy import proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
 
@@ -133,3 +135,26 @@ async def test_open_requests_are_counted(tmp_path: Path) -> None:
             await reader.readuntil(b"0\r\n\r\n")
         await proxy.until_events(3)
         assert proxy.metric("apiserver_longrunning_requests", **labels) == 0
+
+
+@pytest.mark.parametrize("impersonating", [False, True])
+async def test_selectors_are_read_for_reviews_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, impersonating: bool
+) -> None:
+    """B8: the selectors of a request are taken apart where somebody is asked with them."""
+    read: list[str] = []
+
+    def watched(text: str) -> attributes.Requirements:
+        read.append(text)
+        return label_requirements(text)
+
+    monkeypatch.setattr(attributes, "label_requirements", watched)
+    # Longer than what is remembered from one request to the next.
+    selector = "a," * attributes._REMEMBERED_LENGTH + "b"
+    headers = ("Impersonate-User: bob",) if impersonating else ()
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        await proxy.ask(request("GET", f"/api/v1/pods?labelSelector={selector}", *headers))
+    assert read == [selector] * impersonating

@@ -36,11 +36,18 @@ def all_descriptors_taken() -> Iterator[None]:
             os.close(each)
 
 
+def open_descriptors() -> int:
+    """How many this process has."""
+    return len(os.listdir("/proc/self/fd"))
+
+
 async def test_probes_when_no_descriptor_is_left() -> None:
-    """B2: the descriptors that are kept back serve probes when others have taken all there are."""
+    """B2: the descriptors that are kept back serve probes when others have taken all there are,
+    and are taken back once a probe has gone."""
     faults: list[OSError] = []
     async with serving(accepting_failed=faults.append) as (_, port):
         for _ in range(RESERVED + 2):
+            before = open_descriptors()
             client = socket.socket()
             client.setblocking(False)
             soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -52,6 +59,10 @@ async def test_probes_when_no_descriptor_is_left() -> None:
                     assert (await read_answer(reader, "GET")).body == b"ok"
                     assert await reader.read() == b""
             writer.close()
+            # The client's descriptor, closed later, would serve the next probe instead of ours.
+            async with asyncio.timeout(5):
+                while client.fileno() >= 0 or open_descriptors() != before:
+                    await asyncio.sleep(0.01)
             assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)
         assert not faults
 

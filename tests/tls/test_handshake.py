@@ -71,6 +71,7 @@ async def test_unknown_authority(version: ssl.TLSVersion, tmp_path: Path) -> Non
     assert "--client-ca-file" in told[0]
     assert "CN=our-clients" in told[0]
     assert "certificate has expired" in told[1]
+    assert "no authority" not in told[1]
 
 
 def test_names_of_authorities(tmp_path: Path) -> None:
@@ -84,6 +85,19 @@ def test_names_of_authorities(tmp_path: Path) -> None:
     line = handshake_fault(error, context)
     assert line.count("CN=") == 4
     assert "...;" in line
+
+
+@pytest.mark.parametrize(
+    ("code", "unknown"),
+    [(2, True), (18, True), (19, True), (20, True), (21, True), (9, False), (10, False)],
+)
+def test_codes_of_openssl(code: int, unknown: bool) -> None:
+    """C7: each way to have no known issuer names the flag; what is out of its time does not."""
+    error = ssl.SSLCertVerificationError("x")
+    error.verify_code, error.verify_message = code, "what OpenSSL says"
+    line = handshake_fault(error, None)
+    assert "what OpenSSL says" in line
+    assert ("--client-ca-file" in line) is unknown
 
 
 @pytest.mark.parametrize(

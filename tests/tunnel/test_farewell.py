@@ -18,6 +18,14 @@ BOTH_LOOPS = True
 TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
 GOING_AWAY = frame(CLOSE, struct.pack(">H", 1001) + REASON.encode())
 NORMAL = frame(CLOSE, struct.pack(">H", 1000))
+EXEC = "/api/v1/namespaces/default/pods/box/exec?command=sh&stdin=true&stdout=true&tty=true"
+WEBSOCKET = (
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Protocol: v5.channel.k8s.io",
+)
+SPDY = ("Upgrade: SPDY/3.1", "X-Stream-Protocol-Version: v4.channel.k8s.io")
 STATUS = {
     "kind": "Status",
     "apiVersion": "v1",
@@ -134,16 +142,7 @@ async def test_at_a_stop(tmp_path: Path, whole: bool) -> None:
         connection.send(sent)
         await connection.wait_closed(10)
 
-    target = "/api/v1/namespaces/default/pods/box/exec?command=sh&stdin=true&stdout=true&tty=true"
-    exec_request = request(
-        "GET",
-        target,
-        "Connection: Upgrade",
-        "Upgrade: websocket",
-        "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        "Sec-WebSocket-Protocol: v5.channel.k8s.io",
-    )
+    exec_request = request("GET", EXEC, "Connection: Upgrade", *WEBSOCKET)
     async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
         reader, writer = await proxy.connect()
         writer.write(exec_request)
@@ -158,6 +157,53 @@ async def test_at_a_stop(tmp_path: Path, whole: bool) -> None:
         assert last["stage"] == "ResponseComplete"
         assert last["responseStatus"]["code"] == 101
         assert last["annotations"]["auditproxy.io/ended"] == "the proxy was shut down"
+
+
+@pytest.mark.parametrize(
+    ("asked", "agreed", "words"),
+    [
+        (
+            WEBSOCKET,
+            (
+                b"Upgrade: websocket",
+                b"Sec-WebSocket-Protocol: v5.channel.k8s.io",
+                b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+            ),
+            Farewell("v5.channel.k8s.io", "exec").words(),
+        ),
+        (SPDY, (b"Upgrade: SPDY/3.1", b"X-Stream-Protocol-Version: v4.channel.k8s.io"), b""),
+    ],
+    ids=["websocket", "spdy"],
+)
+async def test_the_last_bytes(
+    tmp_path: Path, asked: tuple[str, ...], agreed: tuple[bytes, ...], words: bytes
+) -> None:
+    """C8: nothing of the upstream's follows the last words; into SPDY's frames none are put."""
+    told = asyncio.Event()
+
+    async def script(connection: FakeConnection) -> None:
+        await connection.read_head()
+        connection.send(
+            b"\r\n".join(
+                (b"HTTP/1.1 101 Switching Protocols", b"Connection: Upgrade", *agreed, b"", b"")
+            )
+        )
+        await told.wait()
+        connection.send(frame(BINARY, b"\x01late"))
+        await connection.wait_closed(10)
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        reader, writer = await proxy.connect()
+        writer.write(request("GET", EXEC, "Connection: Upgrade", *asked))
+        async with asyncio.timeout(10):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+            closing = asyncio.create_task(proxy.proxy._serving.close(5.0))
+            assert await reader.readexactly(len(words)) == words
+            if words:
+                told.set()
+            assert await reader.read() == b""
+            await closing
+        assert proxy.events[-1]["annotations"]["auditproxy.io/ended"] == "the proxy was shut down"
 
 
 async def test_a_watch_says_why(tmp_path: Path) -> None:

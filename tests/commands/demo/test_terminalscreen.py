@@ -89,6 +89,15 @@ def test_the_hint_stays_in_sight(width: int) -> None:
             assert "403" in text
 
 
+def test_a_path_beyond_the_width() -> None:
+    """D: a path longer than the terminal is folded, not cut: it can still be copied."""
+    terminal = Terminal(40)
+    with terminal.screen:
+        terminal.screen.introduce(KUBECONFIG)
+        shown = "".join(terminal.lines()).replace(" ", "")
+        assert f"exportKUBECONFIG={KUBECONFIG}" in shown
+
+
 def test_requests_under_way() -> None:
     """D: an open session is shown below while it is open, and is one line when it ends."""
     terminal = Terminal(80)
