@@ -25,7 +25,6 @@ from auditproxy.authentication.tokens.keysource import KeySource, StaticKeys
 from auditproxy.authentication.x509.authenticator import X509Authenticator
 from auditproxy.capture.copies import CaptureLimits, CaptureRoom
 from auditproxy.capture.decoding import DecodeQueue
-from auditproxy.downstream.facts import facts_of
 from auditproxy.files.files import Files, is_strict
 from auditproxy.lookups.signatures import SignatureThreads
 from auditproxy.metrics.registry import Metrics
@@ -33,7 +32,7 @@ from auditproxy.monitor.monitor import UpstreamMonitor
 from auditproxy.options import Options
 from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
 from auditproxy.request.sourceips import TrustedProxies
-from auditproxy.server.services import Limits, Services
+from auditproxy.server.services import Limits, Services, Shared
 
 NANOSECONDS = 1_000_000_000
 
@@ -55,13 +54,8 @@ class Composed:
     ) -> None:
         self.files = files
         self._options = options
-        self._sink = sink
         self._metrics = metrics
         self._report = report
-        self._room = capture_room(files.captures, metrics, report)
-        captures = files.captures
-        # A quarter of all room: what one user sends cannot crowd out everybody's copies.
-        self._decoding = DecodeQueue((captures.memory + captures.files) // 4)
         self._connected = connect(options, files.upstream)
         self.monitor = UpstreamMonitor(
             lambda: self._connected.questions,
@@ -69,6 +63,19 @@ class Composed:
             metrics=metrics.upstream,
             report=report,
             inform=operatorlog.info,
+        )
+        captures = files.captures
+        self.shared = Shared(
+            sink=sink,
+            metrics=metrics,
+            wall_clock=time.time_ns,
+            monotonic_clock=time.perf_counter_ns,
+            new_audit_id=lambda: str(uuid.uuid4()),
+            report=report,
+            room=capture_room(captures, metrics, report),
+            # A quarter of all room: what one user sends cannot crowd out everybody's copies.
+            decoding=DecodeQueue((captures.memory + captures.files) // 4),
+            watch=self.monitor,
         )
         # Streams may still run over what was replaced; it is gone with the last of them.
         self._replaced: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -145,8 +152,8 @@ class Composed:
         ):
             await each.close()
         self._signatures.close()
-        self._decoding.close()
-        self._room.close()
+        self.shared.decoding.close()
+        self.shared.room.close()
 
     def _token_sources(self) -> TokenSources:
         files, connected = self.files, self._connected
@@ -182,17 +189,10 @@ class Composed:
                 if is_strict(options)
                 else files.policy
             ),
-            sink=self._sink,
-            metrics=self._metrics,
             impersonator=connected.impersonator,
             annotation_authorizer=connected.authorizer if annotations == "review" else None,
             infer_decision=annotations == "infer",
             upstream=connected.upstream,
-            wall_clock=time.time_ns,
-            monotonic_clock=time.perf_counter_ns,
-            new_audit_id=lambda: str(uuid.uuid4()),
-            facts_of=facts_of,
-            report=self._report,
             types=files.types,
             redactor=files.redactor,
             limits=Limits(
@@ -200,11 +200,8 @@ class Composed:
                 request_copy=options.audit.capture_request_limit,
                 response_copy=options.audit.capture_response_limit,
             ),
-            room=self._room,
-            decoding=self._decoding,
             front_proxy=front_proxy_headers(options),
             trusted_proxies=trusted_proxies(options),
-            watch=self.monitor,
         )
 
 

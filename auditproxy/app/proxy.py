@@ -202,7 +202,7 @@ async def build(
         else AuditSink(sink, lambda: None)
     )
     composed = Composed(options, files, sink=opened.backend, metrics=metrics, report=report)
-    handler = Handler(composed.services)
+    handler = Handler(composed.shared, composed.services)
     certificate = serving_certificate(options, make=True) if tls else None
     for warning in files.warnings:
         operatorlog.warn(warning)

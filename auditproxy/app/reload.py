@@ -102,7 +102,7 @@ def new_reloader(
     return Reloader(
         sources,
         apply,
-        metrics=composed.services.metrics.reloads,
+        metrics=composed.shared.metrics.reloads,
         report=report,
         inform=inform,
         clock=time.time,
@@ -113,7 +113,7 @@ def _note_end(composed: Composed, pair: KeyPair | None) -> None:
     """Show in the metrics until when the serving certificate is good."""
     end = certificate_end(pair) if pair is not None else None
     if end is not None:
-        composed.services.metrics.reloads.certificate_ends(CERTIFICATE, end)
+        composed.shared.metrics.reloads.certificate_ends(CERTIFICATE, end)
 
 
 def _sources(

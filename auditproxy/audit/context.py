@@ -28,6 +28,7 @@ from auditproxy.audit.annotations import DECISION, REASON
 from auditproxy.audit.redaction.exchange import ExchangeRedactor
 from auditproxy.audit.redaction.redactor import Redactor
 from auditproxy.serializer.duration import format_duration
+from auditproxy.serializer.json import status_object
 from auditproxy.serializer.protobuf.envelope import ObjectMeta
 from auditproxy.serializer.times import micro_time
 
@@ -192,6 +193,12 @@ class AuditContext:
             uid=reference.uid or metadata.uid,
             resource_version=reference.resource_version or metadata.resource_version,
         )
+
+    def answered(self, status: Status) -> None:
+        """Take the Status of an answer of ours, as the client reads it."""
+        self.response_status = status
+        if self.level >= Level.REQUEST_RESPONSE:
+            self.response_object = msgspec.Raw(status_object(status))
 
     def wrote_code(self, code: int) -> None:
         """Note the code that goes to the client; a Status noted before keeps its other members."""

@@ -28,6 +28,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from auditproxy.apis.status import Status, failure
 from auditproxy.downstream import clientrequest
+from auditproxy.downstream.facts import NO_FACTS, facts_of
 from auditproxy.downstream.responses import Answered, describe, plain_answer
 from auditproxy.downstream.segments import Pieces
 from auditproxy.request.heads import MAXIMUM_HEAD, has_bare_line_feed, may_begin, respelled
@@ -85,7 +86,7 @@ class ClientConnection(RequestHandler):
         self.on_lost = on_lost
         self.told_address = told_address
         self.flow: Flow | None = None
-        self.facts: Any = None
+        self.facts = NO_FACTS
         self.breaks_off = False
         self.read_paused_for_held = False
         self._after_chunks = False
@@ -312,6 +313,7 @@ class ClientConnection(RequestHandler):
         assert hasattr(transport, "set_write_buffer_limits")
         transport.set_write_buffer_limits(WRITE_HIGH_WATER)
         super().connection_made(transport)
+        self.facts = facts_of(transport, self.told_address)
         self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._head_late)
 
     def connection_lost(self, exc: BaseException | None) -> None:

@@ -21,6 +21,10 @@ class ConnectionFacts:
     peer_certificate: PeerCertificate | None
 
 
+NO_FACTS = ConnectionFacts("", None)
+"""Of a connection that is not made yet."""
+
+
 def facts_of(transport: Any, told: str = "") -> ConnectionFacts:
     """What a connection tells once: the peer's address, its certificate, and those sent with it.
 

@@ -7,9 +7,6 @@ but its audit does not see the Status.
 
 from email.utils import formatdate
 
-import msgspec
-
-from auditproxy.apis.audit import Level
 from auditproxy.apis.status import Status
 from auditproxy.downstream.responses import (
     JSON_TYPE,
@@ -22,16 +19,15 @@ from auditproxy.downstream.responses import (
 )
 from auditproxy.request.accept import negotiate, wants_pretty
 from auditproxy.request.warnings import warning_headers
-from auditproxy.serializer.json import status_object
 from auditproxy.server.exchange import Exchange
 
 PANIC_TEXT = b"This request caused apiserver to panic. Look in the logs for details.\n"
 
 
-def answer(exchange: Exchange, refused: Refused) -> None:
+def answer(exchange: Exchange, refused: Refused) -> Answered:
     """Write an answer of ours, unless one has begun already."""
     if exchange.answer_started:
-        return
+        return Answered(keep_alive=False)
     body, content_type = _body(exchange, refused)
     headers = [
         (b"Audit-Id", exchange.context.audit_id.encode()),
@@ -52,7 +48,7 @@ def answer(exchange: Exchange, refused: Refused) -> None:
     if transport is not None:
         head = head_bytes(refused.status.code, b"", tuple(headers))
         transport.write(head if exchange.method == "HEAD" else head + body)
-    exchange.answered = Answered(keep_alive=keep_alive)
+    return Answered(keep_alive=keep_alive)
 
 
 def _body(exchange: Exchange, refused: Refused) -> tuple[bytes, tuple[bytes, bytes]]:
@@ -65,17 +61,13 @@ def _body(exchange: Exchange, refused: Refused) -> tuple[bytes, tuple[bytes, byt
         pretty=wants_pretty(exchange.target, exchange.headers),
     )
     if acceptable:
-        context = exchange.context
-        context.response_status = refused.status
-        if context.level >= Level.REQUEST_RESPONSE:
-            context.response_object = msgspec.Raw(status_object(refused.status))
+        exchange.context.answered(refused.status)
     return body, JSON_TYPE
 
 
-def answer_crash(exchange: Exchange) -> None:
+def answer_crash(exchange: Exchange) -> Answered:
     """kube-apiserver's text for a panic, or a cut stream when an answer has begun."""
     if exchange.answer_started:
-        exchange.cut("crash")
-        return
+        return exchange.cut("crash")
     answer(exchange, Refused(Status(metadata={}, code=500), text=PANIC_TEXT))
-    exchange.answered = Answered(keep_alive=False)
+    return Answered(keep_alive=False)

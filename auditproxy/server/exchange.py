@@ -1,16 +1,16 @@
 """Exchange: one request and its answer, and the one place that emits its events.
 
-    received --resolve--> known --begin--> audited --answered--> --finish--> done
-         \\-- Refused before begin: one ResponseStarted event (fail) --/
+    RECEIVED --begin, fail--> RECORDED --answer_begins--> ANSWERING --finish--> ANSWERED
+        \\                        \\-------finish-------> UNANSWERED    nothing went to the client
+         \\---answer_begins--> ANSWERING                             our own fault before a record
 
-Emitting is a plain call, so a client that leaves cannot cancel its own last
-event; decoding a large body for it happens on a thread, after the client has
-its answer.
+``fail`` begins the record of a request that is refused before anyone was authenticated: one
+ResponseStarted event. Emitting is a plain call, so a client that leaves cannot cancel its own last
+event; decoding a large body for it happens on a thread, after the client has its answer.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable
+from enum import Enum
 from typing import Any
 
 from auditproxy.apis.attributes import RequestInfo
@@ -20,12 +20,12 @@ from auditproxy.apis.status import (
     new_bad_request,
     new_unauthorized,
 )
-from auditproxy.apis.user import ANONYMOUS, NOBODY, UserInfo
+from auditproxy.apis.user import ANONYMOUS, UserInfo
 from auditproxy.audit.annotations import ENDED, UPSTREAM_ERROR
-from auditproxy.audit.backend import Outcome
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.fitting import SHORTENED
 from auditproxy.authentication.attempts import attempted_methods
+from auditproxy.authentication.authenticator import AuthenticationRequest
 from auditproxy.capture.decoding import Job, Skipped
 from auditproxy.downstream.clientrequest import ClientRequest
 from auditproxy.downstream.connection import ClientConnection
@@ -36,8 +36,10 @@ from auditproxy.request.headers import ClientHeaders, audit_id_from, framing_fau
 from auditproxy.request.resolution import NO_TARGET, resolve
 from auditproxy.request.sourceips import source_ips
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
+from auditproxy.server.deadline import Deadline
+from auditproxy.server.emitter import Emitter
 from auditproxy.server.recorder import Recorder
-from auditproxy.server.services import Services
+from auditproxy.server.services import Services, Shared
 from auditproxy.tunnel.farewell import Farewell
 from auditproxy.upstream.messages import UpstreamError
 
@@ -45,52 +47,61 @@ UPSTREAM_GRACE = 1.0
 """Seconds past a deadline in which the upstream, which has the same one, may say so itself."""
 
 
+class ExchangeState(Enum):
+    """How far an exchange has got; the drawing above has the arrows."""
+
+    RECEIVED = "received"
+    RECORDED = "recorded"
+    ANSWERING = "answering"
+    ANSWERED = "answered"
+    UNANSWERED = "unanswered"
+
+
+RECEIVED, RECORDED, ANSWERING, ANSWERED, UNANSWERED = ExchangeState
+
+
 class Exchange:
     """One request on its way through the chain; times are nanoseconds since the epoch."""
 
-    def __init__(self, services: Services, request: ClientRequest) -> None:
+    def __init__(self, shared: Shared, services: Services, request: ClientRequest) -> None:
         # First of all, before anything can fail: the timestamp and the id.
-        self._started = services.monotonic_clock()
-        received = services.wall_clock()
+        self._started = shared.monotonic_clock()
+        received = shared.wall_clock()
         message = request.head
         self.headers = ClientHeaders(message.raw_headers)
-        audit_id = audit_id_from(self.headers) or services.new_audit_id()
+        audit_id = audit_id_from(self.headers) or shared.new_audit_id()
         self.context = AuditContext(audit_id, received)
+        self.state = RECEIVED
+        self._events = Emitter(shared, self.context)
+        self.shared = shared
         self.services = services
         self.request = request
         self.task: asyncio.Task[Any] | None = asyncio.current_task()
         self.method: str = message.method
         self.connection: ClientConnection = request.protocol  # type: ignore[assignment]
-        if self.connection.facts is None:
-            self.connection.facts = services.facts_of(
-                request.transport, self.connection.told_address
-            )
         self.facts = self.connection.facts
         self.target = NO_TARGET
         self.info = RequestInfo(is_resource_request=False, path="", verb=self.method.lower())
         self.request_uri = ""
         self.long_running = False
-        self.answer_started = False
-        self.answered = Answered(keep_alive=False)
-        self.recorder = Recorder(services, self.context)
+        self.recorder = Recorder(shared, services, self.context)
         self.warnings: list[str] = []
-        self.user: UserInfo = NOBODY
-        self.wanted: UserInfo | None = None
-        self.expired = False
+        """What authenticators want the client to be told, ours or the upstream's the answer."""
+        self.deadline = Deadline(self.task)
         self.waits_for_sink = False
-        self.farewell: Farewell | None = None
-        self._expiry: asyncio.TimerHandle | None = None
-        self._started_emitted = False
+        self._farewell: Farewell | None = None
         self._open: OpenRequests | None = None
-        self._stage = Stage.RESPONSE_COMPLETE
-        self._finished = False
-        self._deliveries: list[Awaitable[bool]] = []
+        self._last_stage = Stage.RESPONSE_COMPLETE
         self._owner = ""
-        self._is_due = False
 
     def now(self) -> int:
         """The time, which never runs backwards within one request whatever the clock does."""
-        return self.context.received + self.services.monotonic_clock() - self._started
+        return self.context.received + self.shared.monotonic_clock() - self._started
+
+    @property
+    def answer_started(self) -> bool:
+        """Whether a byte of an answer went to the client, or is about to."""
+        return self.state is ANSWERING or self.state is ANSWERED
 
     # --- before policy ----------------------------------------------------------
 
@@ -118,8 +129,8 @@ class Exchange:
             refused.no_sniff = True
         raise refused
 
-    def deadline(self) -> float | None:
-        """When the event loop's clock ends this request, None for a long-running one.
+    def allowed_until(self) -> float | None:
+        """When this request's time is over by the event loop's clock; None for a long-running one.
 
         Raises Refused for a ``?timeout=`` that is no duration.
         """
@@ -132,15 +143,15 @@ class Exchange:
         left = (allowed - (self.now() - self.context.received)) / 1e9
         return self.connection.loop.time() + left + UPSTREAM_GRACE
 
-    def end_at(self, deadline: float | None) -> None:
-        """End this request at the deadline by cancelling its task, with ``expired`` set."""
-        if deadline is not None:
-            self._expiry = self.connection.loop.call_at(deadline, self._expire)
-
-    def _expire(self) -> None:
-        self.expired = True
-        if self.task is not None:
-            self.task.cancel()
+    def asked(self) -> AuthenticationRequest:
+        """What authenticators look at."""
+        return AuthenticationRequest(
+            headers=self.headers,
+            target=self.target,
+            peer_certificate=self.facts.peer_certificate,
+            now=self.context.received,
+            warnings=self.warnings,
+        )
 
     def unauthenticated(self) -> Refused:
         """kube-apiserver's 401 and its one event."""
@@ -169,8 +180,9 @@ class Exchange:
 
     def _begin(self, user: UserInfo | None, *, failed: bool) -> None:
         """Fill in what all events of this request share."""
+        self.state = RECORDED
         config = self.services.evaluator.evaluate(attributes_of(user, self.info, selectors=False))
-        self.services.metrics.level(config.level)
+        self.shared.metrics.level(config.level)
         self.context.begin(
             config,
             info=self.info,
@@ -184,52 +196,34 @@ class Exchange:
 
     async def request_received(self) -> None:
         """Emit RequestReceived, stored when this returns if the mode waits; raises Refused."""
-        outcome = self.emit(Stage.REQUEST_RECEIVED)
-        self.waits_for_sink = not isinstance(outcome, bool)
-        if outcome if isinstance(outcome, bool) else await outcome:
+        outcome = self._events.emit(Stage.REQUEST_RECEIVED, self.context.received)
+        if not isinstance(outcome, bool):
+            self.waits_for_sink = True
+            outcome = await outcome
+            self.waits_for_sink = False
+        if outcome:
             return
-        self.services.metrics.rejected()
+        self.shared.metrics.rejected()
         self.context.finished = True
         text = internal_error(self.request_uri, "failed to store audit event")
         raise Refused(Status(metadata={}, code=500), text=text, no_sniff=True)
 
-    def emit(self, stage: Stage) -> Outcome:
-        """Write the event of a stage."""
-        if self.context.finished:
-            return True
-        event = self.context.event(stage, self.now())
-        if event is None:
-            return True
-        self.services.metrics.event(was_due=self._is_due and stage is self._stage)
-        outcome = self.services.sink.process_events((event,))
-        if not isinstance(outcome, bool):
-            self._deliveries.append(outcome)
-        return outcome
-
     async def delivered(self) -> None:
-        """Wait for deliveries under way, as the blocking modes of kube-apiserver do.
-
-        The client has its answer; its next request waits no longer than a request may take.
-        """
-        if self.expired or not self._deliveries:
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.services.limits.request_timeout / 1e9):
-                while self._deliveries:
-                    await self._deliveries.pop()
+        """Wait for the delivery of this request's events, no longer than a request may take."""
+        if not self.deadline.expired:
+            await self._events.delivered(self.services.limits.request_timeout / 1e9)
 
     # --- the answer --------------------------------------------------------------
 
     def answer_begins(self, code: int) -> None:
         """Note the code right before the first byte goes out; emits ResponseStarted where due."""
-        self.answer_started = True
+        self.state = ANSWERING
         self.context.wrote_code(code)
         has_started_event = self.long_running or self.context.failed
-        if has_started_event and not self._started_emitted and self._stage is not Stage.PANIC:
-            self._started_emitted = True
-            self.emit(Stage.RESPONSE_STARTED)
+        if has_started_event and self._last_stage is not Stage.PANIC:
+            self._events.emit(Stage.RESPONSE_STARTED, self.now())
         if self.long_running and code < 400:
-            self._open = self.services.metrics.long_running(self.info, self.method, code)
+            self._open = self.shared.metrics.long_running(self.info, self.method, code)
             self._open.inc()
 
     def answer_started_by_upstream(self, code: int) -> None:
@@ -238,51 +232,46 @@ class Exchange:
             self.recorder.record_answer(self.info, long_running=True)
         self.answer_begins(code)
 
+    def tunnel_begins(self, farewell: Farewell | None) -> None:
+        """The client is about to be told of the switch; ``farewell`` can end it with words."""
+        self._farewell = farewell
+        self.recorder.switched()
+        self.answer_started_by_upstream(101)
+
     # --- ways out ----------------------------------------------------------------
 
-    def cut(self, why: str) -> None:
+    def cut(self, why: str) -> Answered:
         """Break the client's stream off, so that it cannot take it for complete."""
         self.context.annotate(UPSTREAM_ERROR, why)
-        self.answered = Answered(keep_alive=False)
         if self.connection.transport is not None:
             self.connection.transport.abort()
+        return Answered(keep_alive=False)
 
     def upstream_error(self, error: UpstreamError) -> None:
-        """Count and annotate what went wrong upstream; cut an answer that had begun."""
-        self.services.metrics.upstream_error(error.reason)
-        self.services.watch.failed(error)
-        if self.answer_started:
-            self.cut(error.reason)
-        else:
-            self.context.annotate(UPSTREAM_ERROR, error.reason)
+        """Count and annotate what went wrong upstream."""
+        self.shared.metrics.upstream_error(error.reason)
+        self.shared.watch.failed(error)
+        self.context.annotate(UPSTREAM_ERROR, error.reason)
 
     def end_at_shutdown(self) -> None:
         """The proxy stops: tell the client, where that is possible, and the event why it ends."""
         self.context.annotate(ENDED, "the proxy was shut down")
-        if self.farewell is not None:
-            self.farewell.say(self.connection.transport)
+        if self._farewell is not None:
+            self._farewell.say(self.connection.transport)
         if self.task is not None:
             self.task.cancel()
 
-    def client_left(self) -> None:
-        """The client closed its connection before the end."""
-        self.answered = Answered(keep_alive=False)
-
     def panic(self, value: str) -> None:
         """Our own code crashed: the last event is Panic."""
-        self._stage = Stage.PANIC
+        self._last_stage = Stage.PANIC
         self.context.panicked(value)
 
     # --- the last event ------------------------------------------------------------
 
     def finish(self) -> None:
         """Emit the last event, on a thread's heels when decoding takes long."""
-        if self._finished:
-            return
-        self._finished = True
-        if self._expiry is not None:
-            self._expiry.cancel()
-            self._expiry = None
+        self.state = ANSWERED if self.state is ANSWERING else UNANSWERED
+        self.deadline.clear()
         self._count()
         if self.context.level is Level.NONE or self.context.failed or self.context.finished:
             self.recorder.release()
@@ -293,15 +282,14 @@ class Exchange:
             self._record()
             self._emit_last()
             return
-        if self.context.wants(self._stage):
-            self._is_due = True
-            self.services.metrics.event_due()
-        self.services.decoding.submit(
+        if self.context.wants(self._last_stage):
+            self._events.owe()
+        self.shared.decoding.submit(
             Job(self._owner, self.recorder.size, self._record, self._recorded)
         )
 
     def _record(self) -> None:
-        if self._stage is not Stage.PANIC:
+        if self._last_stage is not Stage.PANIC:
             self.recorder.record(self.info, long_running=self.long_running)
 
     def _recorded(self, skipped: Skipped) -> None:
@@ -310,23 +298,25 @@ class Exchange:
             self.recorder.skip(skipped)
             self._record()
         for reason in self.recorder.undecoded():
-            self.services.metrics.captures.undecoded(reason)
+            self.shared.metrics.captures.undecoded(reason)
         self._emit_last()
 
     @property
     def owes_event(self) -> bool:
         """Whether the request is under way and its last event, which is wanted, still to come."""
         context = self.context
-        if self._finished or context.finished or (context.failed and self._started_emitted):
+        if self.state is ANSWERED or self.state is UNANSWERED or context.finished:
             return False
-        return context.wants(Stage.RESPONSE_STARTED if context.failed else self._stage)
+        if context.failed:
+            return self.state is not ANSWERING and context.wants(Stage.RESPONSE_STARTED)
+        return context.wants(self._last_stage)
 
     def _emit_last(self) -> None:
         """Emit ResponseComplete or Panic, with ResponseStarted before it if that is still due."""
-        if self.long_running and not self._started_emitted and self._stage is not Stage.PANIC:
-            self._started_emitted = True
-            self.emit(Stage.RESPONSE_STARTED)
-        self.emit(self._stage)
+        is_due = self.long_running and self.state is UNANSWERED
+        if is_due and self._last_stage is not Stage.PANIC:
+            self._events.emit(Stage.RESPONSE_STARTED, self.now())
+        self._events.emit(self._last_stage, self.now(), last=True)
         self.context.finished = True
         self.recorder.release()
 
@@ -335,7 +325,7 @@ class Exchange:
         if self._open is not None:
             self._open.dec()
         code = self.recorder.captured.code or getattr(self.context.response_status, "code", 0)
-        self.services.metrics.request(
+        self.shared.metrics.request(
             self.info,
             self.method,
             code=code,

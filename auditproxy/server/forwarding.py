@@ -8,34 +8,34 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
+import msgspec
+
 from auditproxy.apis.status import (
     new_bad_request,
     new_request_timeout,
     new_service_unavailable,
 )
+from auditproxy.apis.user import UserInfo
 from auditproxy.audit.annotations import RETRIED
-from auditproxy.audit.record import METHOD_NOT_ALLOWED, request_copy_limit, response_copy_limit
+from auditproxy.audit.record import METHOD_NOT_ALLOWED
 from auditproxy.authentication.authenticator import Identity
 from auditproxy.authentication.tokens.bearer import forwarded_protocols
-from auditproxy.capture.copies import Copy
 from auditproxy.downstream.clientrequest import BodyError
 from auditproxy.downstream.responses import Answered, Refused, head_bytes
 from auditproxy.kubeconfig.credentials import CredentialError
 from auditproxy.request.headers import (
-    RawHeaders,
     response_headers,
     upgrade_token,
     upstream_headers,
 )
-from auditproxy.request.warnings import warning_headers
 from auditproxy.server.exchange import Exchange
-from auditproxy.server.relay import ResponseRelay
+from auditproxy.server.tee import Tee
 from auditproxy.tunnel.farewell import Farewell
 from auditproxy.tunnel.protocols import WEBSOCKET
 from auditproxy.tunnel.tie import tie
 from auditproxy.upstream.identityheaders import UnforwardableIdentityError
-from auditproxy.upstream.messages import Outcome, ResponseHead, UpstreamRequest
-from auditproxy.upstream.switching import NotSwitched, Switched
+from auditproxy.upstream.messages import ResponseHead, UpstreamRequest
+from auditproxy.upstream.switching import Switched
 
 SMALL_BODY = 64 * 1024
 """Bytes of a request body that are read whole, to go upstream with the head in one write."""
@@ -50,21 +50,28 @@ REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 """Methods that no API server serves and that must not reach one through a proxy."""
 
 
-async def forward(exchange: Exchange, identity: Identity) -> None:
-    """Send the request upstream as ``exchange.user`` and stream the answer back.
+class ActingUser(msgspec.Struct, frozen=True, gc=False):
+    """Whom a request acts as: ``user``, and ``wanted`` where it asked to be somebody."""
 
-    Raises Refused, UpstreamError and TimeoutError; the answer may have begun.
+    user: UserInfo
+    wanted: UserInfo | None = None
+
+
+async def forward(exchange: Exchange, identity: Identity, acting: ActingUser) -> Answered:
+    """Send the request of ``identity`` upstream, acting as told, and stream the answer back.
+
+    Raises Refused and UpstreamError; the answer may have begun.
     """
-    exchange.recorder.note_target(exchange.target, exchange.headers)
+    exchange.recorder.request_head(exchange.info, exchange.target, exchange.headers)
     if exchange.method in REFUSED_METHODS:
         raise Refused(METHOD_NOT_ALLOWED)
     upstream = exchange.services.upstream
     try:
-        identity_headers = await upstream.headers(identity, exchange.user, exchange.wanted)
+        identity_headers = await upstream.headers(identity, acting.user, acting.wanted)
     except UnforwardableIdentityError as error:
         raise Refused(new_bad_request(str(error))) from None
     except CredentialError as error:
-        exchange.services.watch.failed(error)
+        exchange.shared.watch.failed(error)
         raise Refused(
             new_service_unavailable("the proxy has no usable credential for the API server")
         ) from None
@@ -84,10 +91,10 @@ async def forward(exchange: Exchange, identity: Identity) -> None:
         body=None,
         upgrade=upgrade,
     )
-    await exchanged(exchange, request)
+    return await exchanged(exchange, request, Tee(exchange, acting.user))
 
 
-async def exchanged(exchange: Exchange, request: UpstreamRequest) -> None:
+async def exchanged(exchange: Exchange, request: UpstreamRequest, tee: Tee) -> Answered:
     """The body goes up as it comes, the answer comes down as it comes.
 
     A request that asks for an upgrade is answered like any other unless the
@@ -95,41 +102,27 @@ async def exchanged(exchange: Exchange, request: UpstreamRequest) -> None:
     """
     pool = exchange.services.upstream.pool
     body = RequestBody(exchange)
-    relay = relay_for(exchange)
-    try:
-        sent = await body.sendable()
-        request = replace(request, body=sent, content_length=body.content_length)
-        outcome: Outcome | Switched | NotSwitched
-        if request.upgrade is None:
-            outcome = await pool.round_trip(request, relay)
-        else:
-            # A short request has its own deadline; its answer may take as long as without Upgrade.
-            outcome = await pool.upgrade(request, relay, handshake_deadline=exchange.long_running)
-    finally:
-        body.note()
-        note_answer(exchange, relay)
-    if isinstance(outcome, Switched):
-        await tunnel(exchange, outcome)
-        return
-    if isinstance(outcome, Outcome) and outcome.retried:
-        exchange.context.annotate(RETRIED, "true")
-    relay.finish()
-    note_answer(exchange, relay)
-    exchange.answered = Answered(keep_alive=relay.keep_alive)
+    sent = await body.sendable()
+    request = replace(request, body=sent, content_length=body.content_length)
+    if request.upgrade is None:
+        outcome = await pool.round_trip(request, tee)
+        if outcome.retried:
+            exchange.context.annotate(RETRIED, "true")
+    else:
+        # A short request has its own deadline; its answer may take as long as without Upgrade.
+        decided = await pool.upgrade(request, tee, handshake_deadline=exchange.long_running)
+        if isinstance(decided, Switched):
+            return await tunnel(exchange, decided)
+    return tee.end()
 
 
 class RequestBody:
-    """The client's body on its way up, with the copy that the event needs."""
+    """The client's body on its way up, past the recorder."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._content = exchange.request.content
         self.content_length = exchange.headers.content_length
-        limit = request_copy_limit(
-            exchange.context, exchange.info, exchange.services.limits.request_copy
-        )
-        self._copy = exchange.recorder.copy_of_request(limit)
-        self._complete = False
         # A tunnel through a proxy subresource may be silent for as long as it likes.
         self._may_wait = None if exchange.long_running else exchange.services.limits.body_wait / 1e9
 
@@ -140,7 +133,7 @@ class RequestBody:
         authenticated and on record.
         """
         if not self._exchange.request.can_read_body:
-            self._complete = True
+            self._exchange.recorder.request_end()
             return None
         if self._exchange.headers.get("expect").lower() == "100-continue":
             transport = self._exchange.connection.transport
@@ -149,18 +142,19 @@ class RequestBody:
         if self.content_length is not None and self.content_length <= SMALL_BODY:
             if self._content.is_eof():
                 whole = await self._read(self._content.read)
-                self._keep(whole)
-                self._complete = True
+                self._exchange.recorder.request_data(whole)
+                self._exchange.recorder.request_end()
                 return whole
             return b"".join([piece async for piece in self._pieces()])
         return self._pieces()
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         """The body as it arrives."""
+        recorder = self._exchange.recorder
         while piece := await self._read(self._content.readany):
-            self._keep(piece)
+            recorder.request_data(piece)
             yield piece
-        self._complete = True
+        recorder.request_end()
 
     async def _read(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
         """Read from the client.
@@ -182,81 +176,6 @@ class RequestBody:
         self._may_wait += len(piece) / SLOWEST_BODY - (loop.time() - started)
         return piece
 
-    def _keep(self, piece: bytes) -> None:
-        if self._copy is not None:
-            self._copy.add(piece)
-
-    def note(self) -> None:
-        """Put what was copied where the event is made from."""
-        self._exchange.recorder.note_request(self._exchange.headers, complete=self._complete)
-
-
-def relay_for(exchange: Exchange) -> ResponseRelay:
-    """The relay that writes the upstream's answer to this exchange's client."""
-    http_1_0 = exchange.request.version.minor == 0
-
-    def on_refusal(head: ResponseHead) -> None:
-        upgrade = upgrade_token(exchange.headers) is not None
-        exchange.services.watch.refused(exchange.user, exchange.info, head, upgrade=upgrade)
-
-    def headers_for(head: ResponseHead) -> RawHeaders:
-        headers = response_headers(head.headers, audit_id=exchange.context.audit_id)
-        return headers + warning_headers(exchange.warnings) if exchange.warnings else headers
-
-    def new_copy(head: ResponseHead) -> Copy | None:
-        limit = response_copy_limit(
-            exchange.info,
-            exchange.context.level,
-            head.status,
-            long_running=exchange.long_running,
-            limit=exchange.services.limits.response_copy,
-        )
-        return exchange.recorder.copy_of_response(recorded_code(exchange, head), limit)
-
-    # The relay comes as a parameter: a closure over it would be a cycle for the
-    # garbage collector in every request.
-    def on_head(relay: ResponseRelay, head: ResponseHead) -> None:
-        note_answer(exchange, relay)
-        exchange.answer_started_by_upstream(recorded_code(exchange, head))
-
-    return ResponseRelay(
-        exchange.connection,
-        head_request=exchange.method == "HEAD",
-        http_1_0=http_1_0,
-        keep_alive=bool(exchange.request.keep_alive) and not exchange.connection.must_close,
-        hold_errors=exchange.long_running,
-        headers_for=headers_for,
-        new_copy=new_copy,
-        on_head=on_head,
-        on_refusal=on_refusal,
-    )
-
-
-def recorded_code(exchange: Exchange, head: ResponseHead) -> int:
-    """The code of an answer that kube-apiserver records: the client's own, but for one case.
-
-    A watch by WebSocket takes the connection over, which is recorded as 101, before it looks
-    at the handshake; its refusal alone has no header at all (golang.org/x/net/websocket
-    server.go, apiserver endpoints/handlers/watch.go).
-    """
-    is_taken_over = (
-        head.status == 403
-        and not head.headers
-        and exchange.info.verb == "watch"
-        and (upgrade_token(exchange.headers) or b"").lower() == WEBSOCKET
-    )
-    return 101 if is_taken_over else head.status
-
-
-def note_answer(exchange: Exchange, relay: ResponseRelay) -> None:
-    """Put what is known of the upstream's answer where the event is made from."""
-    if relay.head_received is not None:
-        exchange.recorder.note_response(
-            relay.head_received.headers,
-            complete=relay.complete,
-            head_request=exchange.method == "HEAD",
-        )
-
 
 def farewell_for(exchange: Exchange, head: ResponseHead) -> Farewell | None:
     """What can be said in this tunnel should we have to end it; None in one of SPDY."""
@@ -267,15 +186,15 @@ def farewell_for(exchange: Exchange, head: ResponseHead) -> Farewell | None:
     return Farewell(protocol, exchange.info.subresource)
 
 
-async def tunnel(exchange: Exchange, switched: Switched) -> None:
+async def tunnel(exchange: Exchange, switched: Switched) -> Answered:
     """Tie both connections together after a verified 101."""
     connection = exchange.connection
-    exchange.recorder.captured.code = 101
-    exchange.answer_started_by_upstream(101)
+    farewell = farewell_for(exchange, switched.head)
+    exchange.tunnel_begins(farewell)
     transport = connection.transport
     if transport is None:
         switched.abort()
-        return
+        return Answered(keep_alive=False)
     transport.write(
         head_bytes(
             101,
@@ -283,7 +202,6 @@ async def tunnel(exchange: Exchange, switched: Switched) -> None:
             response_headers(switched.head.headers, audit_id="", upgrade=True),
         )
     )
-    farewell = exchange.farewell = farewell_for(exchange, switched.head)
     tying = asyncio.ensure_future(
         tie(connection, switched.upstream, follow=farewell.frames.follow if farewell else None)
     )
@@ -294,5 +212,4 @@ async def tunnel(exchange: Exchange, switched: Switched) -> None:
         await asyncio.wait({tying}, timeout=TUNNEL_FLUSH)
         tying.cancel()
         raise
-    finally:
-        exchange.answered = Answered(keep_alive=False)
+    return Answered(keep_alive=False)

@@ -19,7 +19,6 @@ from auditproxy.apis.status import (
 from auditproxy.audit.annotations import ALLOW, DECISION, FORBID, REASON
 from auditproxy.authentication.authenticator import (
     AuthenticationError,
-    AuthenticationRequest,
     Identity,
 )
 from auditproxy.authorization.impersonation import ImpersonationBadRequest
@@ -30,8 +29,8 @@ from auditproxy.downstream.responses import Answered, Refused, describe
 from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.server.answering import answer, answer_crash
 from auditproxy.server.exchange import Exchange
-from auditproxy.server.forwarding import forward
-from auditproxy.server.services import Services
+from auditproxy.server.forwarding import ActingUser, forward
+from auditproxy.server.services import Services, Shared
 from auditproxy.upstream.messages import (
     UpstreamClosedEarly,
     UpstreamCredentialRefused,
@@ -65,80 +64,73 @@ def status_for(error: UpstreamError) -> Status:
 class Handler:
     """Serves every request of every connection.
 
-    ``services`` may be replaced as a whole: a request keeps those it began with.
+    ``services`` may be replaced as a whole: a request keeps those it began with. ``shared`` is
+    one for all of them.
     """
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, shared: Shared, services: Services) -> None:
+        self.shared = shared
         self.services = services
         self._active: set[Exchange] = set()
-        services.metrics.due.counting(self.under_way)
+        shared.metrics.due.counting(self.under_way)
 
     async def handle(self, request: ClientRequest) -> Answered:
         """Serve one request; every way out emits the last event, in ``Exchange.finish``."""
-        exchange = Exchange(self.services, request)
+        exchange = Exchange(self.shared, self.services, request)
         self._active.add(exchange)
         try:
-            await self.serve(exchange)
+            answered = await self.serve(exchange)
         except Refused as refused:
-            answer(exchange, refused)
+            answered = answer(exchange, refused)
         except UpstreamError as error:
-            self.upstream_failed(exchange, error)
+            answered = self.upstream_failed(exchange, error)
         except asyncio.CancelledError:
-            if not exchange.expired:
-                exchange.client_left()
+            if not exchange.deadline.expired:
+                # The client left, or the proxy stops.
                 raise
-            if exchange.task is not None:
-                exchange.task.uncancel()
-            self.too_late(exchange)
+            exchange.deadline.recover()
+            answered = self.too_late(exchange)
         except Exception as crash:
-            self.crashed(exchange, crash)
+            answered = self.crashed(exchange, crash)
         finally:
             exchange.finish()
             self._active.discard(exchange)
         await exchange.delivered()
-        return exchange.answered
+        return answered
 
-    async def serve(self, exchange: Exchange) -> None:
+    async def serve(self, exchange: Exchange) -> Answered:
         """Take one request through the chain; raises Refused with the Status to answer."""
         exchange.resolve()
-        deadline = exchange.deadline()
+        until = exchange.allowed_until()
         identity = await self.authenticate(exchange)
         exchange.begin(identity.user)
-        exchange.end_at(deadline)
+        exchange.deadline.end_at(exchange.connection.loop, until)
         await exchange.request_received()
-        exchange.waits_for_sink = False
-        await self.impersonate(exchange, identity)
-        await self.explain(exchange)
-        await forward(exchange, identity)
+        acting = await self.impersonate(exchange, identity)
+        await self.explain(exchange, acting)
+        return await forward(exchange, identity, acting)
 
     async def authenticate(self, exchange: Exchange) -> Identity:
         """Find out who asks; a failure is kube-apiserver's audited 401."""
         started = exchange.now()
-        asked = AuthenticationRequest(
-            headers=exchange.headers,
-            target=exchange.target,
-            peer_certificate=exchange.facts.peer_certificate,
-            now=exchange.context.received,
-        )
-        # Whatever comes out of it: the answer tells them, ours or the upstream's.
-        exchange.warnings = asked.warnings
         try:
-            identity = await exchange.services.authenticator.authenticate(asked)
+            identity = await exchange.services.authenticator.authenticate(exchange.asked())
         except AuthenticationError as error:
-            self.services.authentication_failed(str(error), exchange.facts.remote)
+            # Its text holds no credential.
+            why = f"authentication of a request from {exchange.facts.remote} failed: {error}"
+            self.shared.report(why)
             for each in (error, error.__cause__):
                 if isinstance(each, ReviewError) and each.failure is not None:
                     # The upstream could not be asked about the token.
-                    self.services.watch.failed(each.failure)
+                    self.shared.watch.failed(each.failure)
             identity = None
         exchange.context.track("authentication", exchange.now() - started)
         if identity is None:
             raise exchange.unauthenticated()
         return identity
 
-    async def impersonate(self, exchange: Exchange, identity: Identity) -> None:
-        """Let the request act as whom it asks to be, if it may; else as who asks."""
-        exchange.user = identity.user
+    async def impersonate(self, exchange: Exchange, identity: Identity) -> ActingUser:
+        """Whom the request acts as: the user that it asks to be, if it may; else who asks."""
         asks = exchange.headers.has_prefix(b"impersonate-")
         attributes = attributes_of(identity.user, exchange.info, selectors=asks)
         started = exchange.now()
@@ -151,21 +143,20 @@ class Handler:
         except ImpersonationForbidden as error:
             raise Refused(error.status, no_sniff=True) from None
         if impersonated is None:
-            return
-        exchange.user = impersonated.user
-        exchange.wanted = impersonated.wanted
+            return ActingUser(identity.user)
         exchange.context.track("impersonation", exchange.now() - started)
         exchange.context.impersonate(
             impersonated.user, impersonated.constraint, decided=impersonated.decided
         )
+        return ActingUser(impersonated.user, impersonated.wanted)
 
-    async def explain(self, exchange: Exchange) -> None:
+    async def explain(self, exchange: Exchange, acting: ActingUser) -> None:
         """With ``--audit-authorization-annotations=review``: ask why the request is allowed."""
         authorizer = exchange.services.annotation_authorizer
         if authorizer is None:
             return
         started = exchange.now()
-        decision = await authorizer.authorize(attributes_of(exchange.user, exchange.info))
+        decision = await authorizer.authorize(attributes_of(acting.user, exchange.info))
         exchange.context.track("authorization", exchange.now() - started)
         if decision.error and not decision.allowed:
             # The authorizer could not decide: kube-apiserver then writes no decision.
@@ -174,26 +165,25 @@ class Handler:
         exchange.context.annotate(DECISION, ALLOW if decision.allowed else FORBID)
         exchange.context.annotate(REASON, decision.reason)
 
-    def upstream_failed(self, exchange: Exchange, error: UpstreamError) -> None:
+    def upstream_failed(self, exchange: Exchange, error: UpstreamError) -> Answered:
         """Answer for an upstream that did not, or cut what it broke off."""
         exchange.upstream_error(error)
         if exchange.answer_started:
-            return
-        answer(exchange, Refused(status_for(error)))
+            return exchange.cut(error.reason)
+        return answer(exchange, Refused(status_for(error)))
 
-    def crashed(self, exchange: Exchange, crash: Exception) -> None:
+    def crashed(self, exchange: Exchange, crash: Exception) -> Answered:
         """Our own fault: kube-apiserver's Panic event, and its text for the client."""
         place = describe(crash)
-        self.services.report(f"request {exchange.context.audit_id} crashed: {place}")
+        self.shared.report(f"request {exchange.context.audit_id} crashed: {place}")
         exchange.panic(type(crash).__name__)
-        answer_crash(exchange)
+        return answer_crash(exchange)
 
-    def too_late(self, exchange: Exchange) -> None:
+    def too_late(self, exchange: Exchange) -> Answered:
         """The request outlived its deadline: kube-apiserver's 504, or a cut stream."""
         if exchange.answer_started:
-            exchange.cut("the request outlived its deadline")
-        else:
-            answer(exchange, Refused(new_timeout()))
+            return exchange.cut("the request outlived its deadline")
+        return answer(exchange, Refused(new_timeout()))
 
     # --- the end of it all ---------------------------------------------------------
 
@@ -228,15 +218,15 @@ class Handler:
 
     async def settle(self) -> None:
         """Wait until every finished request has its last event."""
-        await self.services.decoding.settle()
+        await self.shared.decoding.settle()
 
     async def finish_events(self, grace: float) -> None:
         """Give every finished request its last event, without bodies that ``grace`` seconds
         do not suffice to decode.
         """
-        undecoded = await self.services.decoding.stop(grace)
+        undecoded = await self.shared.decoding.stop(grace)
         if undecoded:
-            self.services.report(
+            self.shared.report(
                 f"stopping: {undecoded} events are written without bodies that were not decoded yet"
             )
 

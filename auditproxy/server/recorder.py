@@ -1,4 +1,9 @@
-"""Recorder: from the copies of one request's bodies to its context, once the client is served."""
+"""Recorder: copies a request's bodies while they pass, and records them when both have.
+
+request_head, request_data*, request_end       beside what goes upstream
+head, data*, end                               beside what goes to the client (server/tee.py)
+record, or skip and record                     when both have passed
+"""
 
 import sys
 import time
@@ -8,14 +13,21 @@ from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.costs import REDACTED_WEIGHT, cost
 from auditproxy.audit.objects import REQUEST_OBJECT_OMITTED, RESPONSE_OBJECT_OMITTED
-from auditproxy.audit.record import record_answer, record_end, record_request
+from auditproxy.audit.record import (
+    record_answer,
+    record_end,
+    record_request,
+    request_copy_limit,
+    response_copy_limit,
+)
 from auditproxy.capture.copies import Copy
 from auditproxy.capture.decoding import Skipped
 from auditproxy.downstream.responses import describe
-from auditproxy.request.headers import ClientHeaders, RawHeaders
+from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.target import Target
 from auditproxy.serializer.budget import Budget
-from auditproxy.server.services import Services
+from auditproxy.server.services import Services, Shared
+from auditproxy.upstream.messages import ResponseHead
 
 DECODE_INLINE = 64 * 1024
 """Cost (audit/costs.py) of bodies that are decoded on the event loop; more goes to a thread."""
@@ -40,8 +52,9 @@ WHY: dict[Skipped, str] = {
 class Recorder:
     """Keeps what was copied of one request and its answer, and decodes it when asked."""
 
-    def __init__(self, services: Services, context: AuditContext) -> None:
+    def __init__(self, shared: Shared, services: Services, context: AuditContext) -> None:
         self.captured = Captured()
+        self._shared = shared
         self._services = services
         self._context = context
         self._request: Copy | None = None
@@ -79,48 +92,68 @@ class Recorder:
 
     # --- while the bodies pass ------------------------------------------------------
 
-    def copy_of_request(self, limit: int) -> Copy | None:
-        """The copy to fill with the request's body; None when nothing of it is needed."""
-        self.captured.request_limit = limit
-        self._request = self._services.room.new(limit) if limit else None
-        return self._request
-
-    def copy_of_response(self, code: int, limit: int) -> Copy | None:
-        """The copy to fill with the answer's body; None when nothing of it is needed."""
-        self.captured.code = code
-        self._response = self._services.room.new(limit) if limit else None
-        return self._response
-
-    def note_request(self, headers: ClientHeaders, *, complete: bool) -> None:
-        """The request's body has been sent, all of it if ``complete``."""
-        self.captured.request_content_type = headers.get("content-type")
-        self.captured.request_content_encoding = headers.get("content-encoding")
-        self.captured.request_complete = complete
-
-    def note_target(self, target: Target, headers: ClientHeaders) -> None:
-        """What was asked for, and in which form: an answer is read in the light of it."""
-        self.captured.target = target
-        self.captured.accept = headers.get("accept")
-
-    def note_response(self, headers: RawHeaders, *, complete: bool, head_request: bool) -> None:
-        """The answer's head has come, and all of its body if ``complete``."""
+    def request_head(self, info: RequestInfo, target: Target, headers: ClientHeaders) -> None:
+        """A request goes upstream: what is asked for, in which form, and with what kind of body."""
         captured = self.captured
-        captured.head_request = head_request
-        captured.response_complete = complete
+        captured.target = target
+        captured.accept = headers.get("accept")
+        captured.request_content_type = headers.get("content-type")
+        captured.request_content_encoding = headers.get("content-encoding")
+        limit = request_copy_limit(self._context, info, self._services.limits.request_copy)
+        captured.request_limit = limit
+        self._request = self._shared.room.new(limit) if limit else None
+
+    def request_data(self, piece: bytes) -> None:
+        """A piece of the request's body."""
+        if self._request is not None:
+            self._request.add(piece)
+
+    def request_end(self) -> None:
+        """The request's body has passed, all of it."""
+        self.captured.request_complete = True
+
+    def head(
+        self, head: ResponseHead, code: int, info: RequestInfo, *, long_running: bool, is_head: bool
+    ) -> None:
+        """The head of the answer; ``code`` is what is recorded, ``is_head``: to a HEAD request."""
+        captured = self.captured
+        captured.code = code
+        captured.head_request = is_head
         warnings = []
-        for name, value in headers:
+        for name, value in head.headers:
             lower = name.lower()
             if lower == b"content-type":
                 captured.content_type = value.decode("latin-1")
             elif lower == b"content-encoding":
                 captured.content_encoding = value.decode("latin-1")
-            elif lower == b"content-length" and head_request and value.isdigit():
+            elif lower == b"content-length" and is_head and value.isdigit():
                 captured.content_length = int(value[:19])
             elif lower == b"x-content-type-options":
                 captured.no_sniff = value.lower() == b"nosniff"
             elif lower == b"warning":
                 warnings.append(value.decode("utf-8", "replace"))
         captured.warnings = tuple(warnings)
+        limit = response_copy_limit(
+            info,
+            self._context.level,
+            head.status,
+            long_running=long_running,
+            limit=self._services.limits.response_copy,
+        )
+        self._response = self._shared.room.new(limit) if limit else None
+
+    def data(self, chunk: bytes) -> None:
+        """A piece of the answer's body."""
+        if self._response is not None:
+            self._response.add(chunk)
+
+    def end(self) -> None:
+        """The answer has passed, all of it."""
+        self.captured.response_complete = True
+
+    def switched(self) -> None:
+        """The upstream switched protocols: there is no answer to record but its code."""
+        self.captured.code = 101
 
     # --- when they have passed ------------------------------------------------------
 
@@ -150,10 +183,10 @@ class Recorder:
             if self.captured.code and not long_running:
                 self.record_answer(info, long_running=False)
             record_request(self._context, info, self.captured, types=self._services.types)
-            record_end(self._context, info, self.captured, self._services.deprecations)
+            record_end(self._context, info, self.captured, self._shared.deprecations)
         except Exception as crash:
             where = f"request {self._context.audit_id} failed: {describe(crash)}"
-            self._services.report(f"recording bodies of {where}")
+            self._shared.report(f"recording bodies of {where}")
             if self._request is not None and self._context.request_object is None:
                 self._context.annotate(REQUEST_OBJECT_OMITTED, "recording it failed")
         finally:
@@ -190,7 +223,7 @@ class Recorder:
         if self._skipped:
             self._context.annotate(omitted, WHY[self._skipped])
             return None, WHY[self._skipped], None
-        decoding = self._services.decoding
+        decoding = self._shared.decoding
         budget = Budget(
             nodes,
             text=REQUEST_TEXT if copy is self._request else sys.maxsize,

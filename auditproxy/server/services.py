@@ -1,8 +1,8 @@
-"""Services: what the chain is given, built once at start and shared by every request."""
+"""What the chain is given: Services, made anew when a file changes, and Shared, which never is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from auditproxy.apis.attributes import Attributes
 from auditproxy.apis.audit import RequestAuditConfig
@@ -16,7 +16,6 @@ from auditproxy.authorization.authorizer import Authorizer
 from auditproxy.authorization.impersonation import Impersonated
 from auditproxy.capture.copies import CaptureRoom
 from auditproxy.capture.decoding import DecodeQueue
-from auditproxy.downstream.facts import ConnectionFacts
 from auditproxy.metrics.registry import Metrics
 from auditproxy.monitor.monitor import Unwatched, UpstreamWatch
 from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
@@ -76,31 +75,35 @@ class Limits:
 
 @dataclass(slots=True)
 class Services:
-    """Everything ``handler.py`` needs; see each Protocol for its promise."""
+    """What depends on options and files; see each Protocol for its promise.
+
+    A request keeps the services that it began with.
+    """
 
     authenticator: Authenticator
     evaluator: PolicyEvaluator
-    sink: Backend
-    metrics: Metrics
     impersonator: Impersonation
     annotation_authorizer: Authorizer | None
     infer_decision: bool
     upstream: UpstreamIdentity
-    wall_clock: Callable[[], int]
-    monotonic_clock: Callable[[], int]
-    new_audit_id: Callable[[], str]
-    facts_of: Callable[[Any, str], ConnectionFacts]
-    report: Callable[[str], None]
     redactor: Redactor | None = None
     limits: Limits = field(default_factory=Limits)
-    room: CaptureRoom = field(default_factory=CaptureRoom)
     front_proxy: FrontProxyHeaders = NO_FRONT_PROXY
     trusted_proxies: TrustedProxies | None = None
     types: Decoder = BUILTIN_TYPES
-    watch: UpstreamWatch = field(default_factory=Unwatched)
-    decoding: DecodeQueue = field(default_factory=DecodeQueue)
-    deprecations: Deprecations = field(default_factory=Deprecations)
 
-    def authentication_failed(self, why: str, remote: str) -> None:
-        """Tell operators why somebody was refused; ``why`` holds no credential."""
-        self.report(f"authentication of a request from {remote} failed: {why}")
+
+@dataclass(slots=True)
+class Shared:
+    """What is the process's own, whatever the files say: one for all requests."""
+
+    sink: Backend
+    metrics: Metrics
+    wall_clock: Callable[[], int]
+    monotonic_clock: Callable[[], int]
+    new_audit_id: Callable[[], str]
+    report: Callable[[str], None]
+    room: CaptureRoom = field(default_factory=CaptureRoom)
+    decoding: DecodeQueue = field(default_factory=DecodeQueue)
+    watch: UpstreamWatch = field(default_factory=Unwatched)
+    deprecations: Deprecations = field(default_factory=Deprecations)

@@ -46,7 +46,7 @@ class Serving:
         self.tls = tls
         self.limits = ConnectionLimits() if limits is None else limits
         self._proxy_protocol = proxy_protocol
-        handler.services.metrics.connections(self.limits.__len__)
+        handler.shared.metrics.connections(self.limits.__len__)
         self._report = report
         self._listener: Listener | None = None
         self.server = ClientServer(handler.handle, on_unparsed=self._unparsed)
@@ -68,7 +68,7 @@ class Serving:
         return number
 
     def _accepting_failed(self, error: OSError) -> None:
-        self.handler.services.metrics.accept_error("secure", fault_word(error))
+        self.handler.shared.metrics.accept_error("secure", fault_word(error))
         self._report(fault_text(error, "--secure-port"))
 
     def _accepted(self, accepted: socket.socket) -> Coroutine[Any, Any, None] | None:
@@ -77,13 +77,13 @@ class Serving:
         if lease is not None:
             return self._connect(accepted, lease)
         accepted.close()
-        self.handler.services.metrics.connection_refused("total")
+        self.handler.shared.metrics.connection_refused("total")
         self._report(f"connections are closed at once: {self.limits.maximum} are open already")
         return None
 
     async def _connect(self, accepted: socket.socket, lease: Lease) -> None:
         """Make a connection of an accepted socket, unless its address has too many."""
-        metrics = self.handler.services.metrics
+        metrics = self.handler.shared.metrics
         peer = _peer(accepted)
         try:
             told = await self._client_address(accepted, peer)
@@ -156,12 +156,12 @@ class Serving:
         except (OSError, TimeoutError) as error:
             accepted.close()
             lease.release()
-            self.handler.services.metrics.tls_handshake_error()
+            self.handler.shared.metrics.tls_handshake_error()
             self._report(f"TLS handshake error from {address}: {handshake_fault(error, self.tls)}")
 
     def _unparsed(self, code: int, why: str) -> None:
         """Count and tell bytes that were no request; no event can be written for them."""
-        self.handler.services.metrics.rejected_unparsed(code)
+        self.handler.shared.metrics.rejected_unparsed(code)
         self._report(f"answered {code} to bytes that are no request we can read: {why}")
 
     async def close(

@@ -40,14 +40,14 @@ def composed(folder: Path, **flags: Any) -> Composed:
 async def test_other_files(tmp_path: Path) -> None:
     """Other authorities keep the upstream with its caches; requests under way stay known."""
     made = composed(tmp_path)
-    before = made.services
+    before, shared = made.services, made.shared
     authorities = CertificateAuthorities(Authority("root").pem)
     after = made.replace_files(replace(made.files, client_authorities=authorities))
     assert after is made.services
     assert after is not before
     assert after.authenticator is not before.authenticator
     assert (after.upstream, after.impersonator) == (before.upstream, before.impersonator)
-    assert after.decoding is before.decoding
+    assert made.shared is shared
     await made.close()
 
 

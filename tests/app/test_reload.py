@@ -288,10 +288,10 @@ async def test_certificate_expires(tmp_path: Path) -> None:
     async with tls_proxy(tmp_path) as proxy:
         alice = await connect(proxy, tmp_path, "alice")
         assert (await alice.ask()).status == 200
-        proxy.proxy.handler.services.wall_clock = lambda: time.time_ns() + 2 * 3600 * 10**9
+        proxy.proxy.handler.shared.wall_clock = lambda: time.time_ns() + 2 * 3600 * 10**9
         assert (await alice.ask()).status == 401
         assert proxy.events[-1]["responseStatus"]["code"] == 401
-        proxy.proxy.handler.services.wall_clock = time.time_ns
+        proxy.proxy.handler.shared.wall_clock = time.time_ns
         assert (await alice.ask()).status == 200
 
 

@@ -184,7 +184,7 @@ async def test_what_the_event_loop_decodes(
         proxy_before(upstream.port, tmp_path) as proxy,
     ):
         queue = Watched()
-        proxy.proxy.handler.services.decoding = queue
+        proxy.proxy.handler.shared.decoding = queue
         await post(proxy, b"{" + b" " * size + b"}", ALICE, f"Content-Type: {content_type}")
         await until(proxy, lambda: bool(last_events(proxy, "alice")))
         assert queue.submitted == on_thread
@@ -233,7 +233,7 @@ async def test_small_patches_need_no_copy(tmp_path: Path) -> None:
         proxy_before(upstream.port, tmp_path, policy=METADATA) as proxy,
     ):
         queue = Watched()
-        proxy.proxy.handler.services.decoding = queue
+        proxy.proxy.handler.shared.decoding = queue
         body = json.dumps({"dryRun": ["x" * 100_000]}).encode()
         for method in ("PATCH", "DELETE"):
             target = "/api/v1/namespaces/d/pods/p"

@@ -95,7 +95,7 @@ class RunningProxy:
 
     def metric(self, name: str, **labels: str) -> float:
         """A metric's value now, 0 when it was never counted."""
-        registry = self.proxy.handler.services.metrics.registry
+        registry = self.proxy.handler.shared.metrics.registry
         return registry.get_sample_value(name, labels) or 0.0
 
 

@@ -371,7 +371,7 @@ async def run(count: int, seed: int) -> Oracle:
         flags = write_files(upstream_port, Path(folder), policy=POLICY, tokens=TOKENS)
         proxy = await build(options(**flags), sink=oracle)
         await proxy.start()
-        unparsed = proxy.handler.services.metrics.registry
+        unparsed = proxy.handler.shared.metrics.registry
         sent = 0
         while sent < count and len(oracle.findings) < 20:
             streams = {}

@@ -45,9 +45,9 @@ async def test_clock_that_jumps_back(tmp_path: Path) -> None:
         FakeUpstream(replying(answer(200, b"ok"))) as upstream,
         proxy_before(upstream.port, tmp_path) as proxy,
     ):
-        services = proxy.proxy.handler.services
+        shared = proxy.proxy.handler.shared
         times = iter([1_795_439_191_000_000_000, 1_000_000_000])
-        services.wall_clock = lambda: next(times)
+        shared.wall_clock = lambda: next(times)
         await proxy.ask(request())
         first, last = proxy.events
         assert first["requestReceivedTimestamp"].startswith("2026-11-23T")

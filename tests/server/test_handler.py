@@ -485,7 +485,7 @@ async def test_latency_of_authorization(tmp_path: Path) -> None:
                 passed[0] += 600_000_000
                 return Decision(allowed=True, reason="because")
 
-        services.monotonic_clock = lambda: passed[0]
+        proxy.proxy.handler.shared.monotonic_clock = lambda: passed[0]
         services.annotation_authorizer = Slow()
         assert (await proxy.ask(request())).status == 200
         annotations = proxy.events[-1]["annotations"]

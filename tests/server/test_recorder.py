@@ -149,7 +149,7 @@ async def test_client_that_leaves(tmp_path: Path) -> None:
             assert "responseObject" not in proxy.events[-1]
             go.set()
             # What was on its way to a file counts until it is there.
-            room = proxy.proxy.handler.services.room
+            room = proxy.proxy.handler.shared.room
             await asyncio.wrap_future(room._writer.submit(lambda: None))
             for where in ("memory", "file"):
                 assert proxy.metric("auditproxy_capture_bytes", where=where) == 0
@@ -174,8 +174,8 @@ async def test_fault_of_our_own(tmp_path: Path, size: int) -> None:
     body = envelope("v1", "Pod", block(1, block(1, b"n" * size)))
     async with FakeUpstream(create) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
         told: list[str] = []
-        services = proxy.proxy.handler.services
-        services.types, services.report = Broken(), told.append
+        proxy.proxy.handler.services.types = Broken()
+        proxy.proxy.handler.shared.report = told.append
         kind = "Content-Type: application/vnd.kubernetes.protobuf"
         target = "/api/v1/namespaces/d/pods"
         assert (await proxy.ask(request("POST", target, kind, body=body))).status == 201

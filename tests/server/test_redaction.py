@@ -86,7 +86,7 @@ async def test_tokens_in_query_strings(tmp_path: Path, target: str) -> None:
         FakeUpstream(replying(answer(200, b"ok", b"Content-Type: text/plain"))) as upstream,
         proxy_before(upstream.port, tmp_path) as proxy,
     ):
-        proxy.proxy.handler.services.report = lines.append
+        proxy.proxy.handler.shared.report = lines.append
         await proxy.ask(request("GET", target))
         await proxy.ask(request("GET", target, token="wrong"))
         assert proxy.events

@@ -1,13 +1,12 @@
-"""The relay: framing for the client, held errors, copies, and what reaches the transport when."""
+"""The relay: framing for the client, and what reaches the transport when."""
 
 import asyncio
 from pathlib import Path
 
 import pytest
 
-from auditproxy.server.relay import HELD_ANSWER_LIMIT
 from tests.fakes.proxy import proxy_before, request
-from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
+from tests.fakes.upstream import FakeConnection, FakeUpstream, answer
 
 
 async def exchange(tmp_path: Path, reply: bytes, raw: bytes, *, closes: bool = False) -> bytes:
@@ -95,19 +94,6 @@ async def test_hop_by_hop_headers_stay(tmp_path: Path) -> None:
     assert b"X-Gone" not in got
     assert b"theirs" not in got
     assert got.count(b"Audit-Id: ours") == 1
-
-
-async def test_long_error_of_a_watch(tmp_path: Path) -> None:
-    """An error larger than what is held goes out all the same, and is recorded within limits."""
-    body = b'{"kind":"Status","message":"' + b"x" * HELD_ANSWER_LIMIT + b'","code":500}'
-    async with (
-        FakeUpstream(replying(answer(500, body, b"Content-Type: application/json"))) as upstream,
-        proxy_before(upstream.port, tmp_path) as proxy,
-    ):
-        got = await proxy.ask(request("GET", "/api/v1/pods?watch=1"))
-        assert got.body == body
-        await proxy.until_events(3)
-        assert [code for _, code in proxy.stages()] == [None, 500, 500]
 
 
 async def test_silent_stream_gets_its_head(tmp_path: Path) -> None:

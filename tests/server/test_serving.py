@@ -94,7 +94,7 @@ async def test_client_certificates(tmp_path: Path, pki: Path) -> None:
             with pytest.raises((OSError, asyncio.IncompleteReadError)):
                 await ask(proxy.port, client_tls(pki, "theirs/mallory"))
             assert len(collector.events) == seen
-            value = proxy.handler.services.metrics.registry.get_sample_value
+            value = proxy.handler.shared.metrics.registry.get_sample_value
             async with asyncio.timeout(5):
                 while value("apiserver_tls_handshake_errors_total") != 1:
                     await asyncio.sleep(0.01)

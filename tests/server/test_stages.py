@@ -112,7 +112,7 @@ async def test_slow_request_has_latency(tmp_path: Path) -> None:
             connection.send(STREAM if b"watch" in head else OK)
 
     async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
-        proxy.proxy.handler.services.monotonic_clock = lambda: time.perf_counter_ns() + passed
+        proxy.proxy.handler.shared.monotonic_clock = lambda: time.perf_counter_ns() + passed
         await proxy.ask(request("GET", SHORT))
         annotations = proxy.events[-1]["annotations"]
         prefix = "apiserver.latency.k8s.io/"

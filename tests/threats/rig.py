@@ -152,7 +152,7 @@ async def new_rig(
             rig = Rig(proxy, upstream, canary)
             yield rig
             await quiet(rig)
-            metrics = generate_latest(proxy.proxy.handler.services.metrics.registry).decode()
+            metrics = generate_latest(proxy.proxy.handler.shared.metrics.registry).decode()
             assert proxy.metric("auditproxy_audit_events_generated_total") == len(rig.events)  # O6
     hold_events(rig)
     if rig.compare_identity:

@@ -194,7 +194,7 @@ async def test_labels(rigged: RigFactory) -> None:
         await rig.ask(rig.request("GET", "/api/v1/namespaces/canary-ns/pods/canary-name"))
         await rig.ask(rig.request("CANARY", "/canary-path/canary"))
         await rig.ask(rig.request("GET", "/x", "User-Agent: canary-agent", "Audit-ID: canary-id"))
-        metrics = generate_latest(rig.proxy.proxy.handler.services.metrics.registry).decode()
+        metrics = generate_latest(rig.proxy.proxy.handler.shared.metrics.registry).decode()
         assert "canary" not in metrics.lower()
         assert "alice" not in metrics
 

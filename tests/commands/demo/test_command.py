@@ -148,8 +148,8 @@ async def test_missing_events_are_found(tmp_path: Path) -> None:
 
     async def start_losing(files: object) -> object:
         proxy = await start_proxy_for_demo(files)
-        services = proxy.handler.services
-        sink = services.sink
+        shared = proxy.handler.shared
+        sink = shared.sink
 
         class Losing:
             """Loses every ResponseStarted."""
@@ -162,7 +162,7 @@ async def test_missing_events_are_found(tmp_path: Path) -> None:
             async def shutdown(self, grace: float) -> None:
                 """Nothing of its own."""
 
-        services.sink = Losing()  # type: ignore[assignment]
+        shared.sink = Losing()  # type: ignore[assignment]
         return proxy
 
     out = io.StringIO()
