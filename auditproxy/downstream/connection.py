@@ -36,10 +36,7 @@ from auditproxy.sockets.flow import Flow
 from auditproxy.tunnel.tie import TunnelReceiver
 
 HEAD_TIMEOUT = 10.0
-"""Seconds for a request's head to arrive once it began, and for the first one to come at all.
-
-kube-apiserver's ReadHeaderTimeout is 32 s; a sound client needs none of the two.
-"""
+"""Seconds for a head that began to arrive, and for the first to come (kube-apiserver: 32)."""
 
 HELD_LIMIT = 64 * 1024
 """Bytes held behind an undecided upgrade request before reading stops."""
