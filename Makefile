@@ -2,19 +2,19 @@
 # PYTHON=/path/to/python3 chooses the interpreter (3.11 or newer); else one that is there is found.
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := tools/pip.sh $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt
+PIP := tools/pip.sh $(BIN)/python install --quiet --disable-pip-version-check
 
-.PHONY: demo test check bench conformance e2e fuzz differential clean
+.PHONY: demo test check coverage bench conformance e2e fuzz differential clean
 
 # What the demo needs and nothing else: it runs from this folder, so that nothing has to be built, and
 # byte code is made of what it imports.
 $(VENV)/.demo-installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing what the demo needs into $(VENV) ..."
-	@$(BIN)/python tools/requirements.py fast demo | $(PIP) --no-compile -r /dev/stdin
+	@$(BIN)/python tools/requirements.py fast demo | $(PIP) -c constraints.txt --no-compile -r /dev/stdin
 	@touch $@
 
-$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) -e '.[fast,demo,test]'
+$(VENV)/.installed: pyproject.toml constraints.txt constraints-test.txt | $(BIN)/python
+	$(PIP) -c constraints-test.txt -e '.[fast,demo,test]'
 	@touch $@ $(VENV)/.demo-installed
 
 # Without a pip of its own where the Python that makes it has one that can serve it: that takes a
@@ -37,6 +37,10 @@ check: $(VENV)/.installed
 	$(BIN)/ruff format --check auditproxy tests tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The same tests; fails when less than pyproject.toml says is run by them.
+coverage: $(VENV)/.installed
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 conformance: $(VENV)/.installed
 	$(BIN)/python -m tests.conformance.replay $(if $(CORPUS),--corpus $(CORPUS)) $(if $(USERS),--users $(USERS))
