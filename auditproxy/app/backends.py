@@ -105,7 +105,7 @@ def open_backends(
             )
         )
     for state in states:
-        metrics.sink(state.backend, state.is_well, state.stalled)
+        metrics.audit.sinks.sink(state.backend, state.is_well, state.stalled)
     return AuditSink(union(tuple(backends)), reopen, tuple(states))
 
 
@@ -147,7 +147,7 @@ def _awaited(
     options: BackendOptions, deliverer: Deliverer, metrics: Metrics, losses: Losses
 ) -> tuple[Backend, Waiting]:
     awaited = Awaited(deliverer, losses)
-    metrics.buffer(losses.backend, awaited.maximum, lambda: awaited.waiting)
+    metrics.audit.sinks.buffer(losses.backend, awaited.maximum, lambda: awaited.waiting)
     backend = IgnoreErrors(awaited) if options.mode == "blocking" else awaited
     return backend, lambda: awaited.waiting
 
@@ -184,5 +184,5 @@ def _buffered(
         along=LOG_ALONG if in_order and bucket is None else 0,
     )
     buffered = BufferedBackend(deliverer, config, losses, clock=time.monotonic, sleep=asyncio.sleep)
-    metrics.buffer(losses.backend, options.batch_buffer_size, lambda: buffered.waiting)
+    metrics.audit.sinks.buffer(losses.backend, options.batch_buffer_size, lambda: buffered.waiting)
     return buffered, lambda: buffered.waiting

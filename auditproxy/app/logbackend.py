@@ -109,7 +109,7 @@ def rotating_file(
     """The file that ``--audit-log-path`` names, rotated as the other flags say."""
 
     def reopened(reason: str) -> None:
-        metrics.log_reopened(reason)
+        metrics.audit.sinks.log_reopened(reason)
         if reason != "signal":
             report(f"--audit-log-path {options.path} was {reason} from outside: opened it again")
 

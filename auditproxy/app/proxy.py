@@ -221,14 +221,14 @@ async def build(
     )
 
     def accepting_probes_failed(error: OSError) -> None:
-        metrics.accept_error("health", fault_word(error))
+        metrics.connections.accept_error("health", fault_word(error))
         report(fault_text(error, "--health-bind-address"))
 
     health = HealthServer(
         metrics.few,
         metrics.requests.registry,
         accepting_failed=accepting_probes_failed,
-        pushed_out=lambda: metrics.connection_refused("health"),
+        pushed_out=lambda: metrics.connections.refused("health"),
     )
     reloader = new_reloader(options, composed, serving, certificate, report)
     for state in opened.states:
@@ -340,7 +340,7 @@ def serving_line(options: Options, port: int) -> str:
 
 def ending(metrics: Metrics) -> int:
     """Say whether every event was delivered; the exit code, UNDELIVERED when not."""
-    lost = metrics.undelivered()
+    lost = metrics.audit.undelivered()
     if not lost:
         operatorlog.info("stopped; every audit event was delivered")
         return 0

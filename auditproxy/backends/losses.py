@@ -45,7 +45,7 @@ class Losses:
 
     def delivered(self, count: int = 1) -> None:
         """``count`` events are where they belong."""
-        self._metrics.written(self.backend, count)
+        self._metrics.audit.written(self.backend, count)
         if self.fault:
             self.fault = ""
 
@@ -59,7 +59,7 @@ class Losses:
 
         ``public`` says it to anybody, where it says more than the reason.
         """
-        self._metrics.dropped(reason, self.backend, plugin, count)
+        self._metrics.audit.dropped(reason, self.backend, plugin, count)
         cause = (plugin, text)
         now = self._clock()
         if reason not in _OF_THE_EVENT:

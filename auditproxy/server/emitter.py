@@ -25,7 +25,7 @@ class Emitter:
     def owe(self) -> None:
         """Count the last event as due: it comes once bodies are decoded."""
         self.owed = True
-        self._shared.metrics.event_due()
+        self._shared.metrics.audit.event_due()
 
     def emit(self, stage: Stage, now: int, *, last: bool = False) -> Outcome:
         """Give the event of a stage to the sink, if it is wanted; a plain call, no await.
@@ -38,7 +38,7 @@ class Emitter:
         event = context.event(stage, now)
         if event is None:
             return True
-        self._shared.metrics.event(was_due=last and self.owed)
+        self._shared.metrics.audit.event(was_due=last and self.owed)
         outcome = self._shared.sink.process_events((event,))
         if not isinstance(outcome, bool):
             self._deliveries.append(outcome)

@@ -182,7 +182,7 @@ class Exchange:
         """Fill in what all events of this request share."""
         self.state = RECORDED
         config = self.services.evaluator.evaluate(attributes_of(user, self.info, selectors=False))
-        self.shared.metrics.level(config.level)
+        self.shared.metrics.audit.level(config.level)
         self.context.begin(
             config,
             info=self.info,
@@ -203,7 +203,7 @@ class Exchange:
             self.waits_for_sink = False
         if outcome:
             return
-        self.shared.metrics.rejected()
+        self.shared.metrics.audit.rejected()
         self.context.finished = True
         text = internal_error(self.request_uri, "failed to store audit event")
         raise Refused(Status(metadata={}, code=500), text=text, no_sniff=True)
@@ -249,7 +249,7 @@ class Exchange:
 
     def upstream_error(self, error: UpstreamError) -> None:
         """Count and annotate what went wrong upstream."""
-        self.shared.metrics.upstream_error(error.reason)
+        self.shared.metrics.upstream.error(error.reason)
         self.shared.watch.failed(error)
         self.context.annotate(UPSTREAM_ERROR, error.reason)
 

@@ -72,7 +72,7 @@ class Handler:
         self.shared = shared
         self.services = services
         self._active: set[Exchange] = set()
-        shared.metrics.due.counting(self.under_way)
+        shared.metrics.audit.due.counting(self.under_way)
 
     async def handle(self, request: ClientRequest) -> Answered:
         """Serve one request; every way out emits the last event, in ``Exchange.finish``."""

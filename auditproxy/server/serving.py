@@ -46,7 +46,7 @@ class Serving:
         self.tls = tls
         self.limits = ConnectionLimits() if limits is None else limits
         self._proxy_protocol = proxy_protocol
-        handler.shared.metrics.connections(self.limits.__len__)
+        handler.shared.metrics.connections.counting(self.limits.__len__)
         self._report = report
         self._listener: Listener | None = None
         self.server = ClientServer(handler.handle, on_unparsed=self._unparsed)
@@ -68,7 +68,7 @@ class Serving:
         return number
 
     def _accepting_failed(self, error: OSError) -> None:
-        self.handler.shared.metrics.accept_error("secure", fault_word(error))
+        self.handler.shared.metrics.connections.accept_error("secure", fault_word(error))
         self._report(fault_text(error, "--secure-port"))
 
     def _accepted(self, accepted: socket.socket) -> Coroutine[Any, Any, None] | None:
@@ -77,7 +77,7 @@ class Serving:
         if lease is not None:
             return self._connect(accepted, lease)
         accepted.close()
-        self.handler.shared.metrics.connection_refused("total")
+        self.handler.shared.metrics.connections.refused("total")
         self._report(f"connections are closed at once: {self.limits.maximum} are open already")
         return None
 
@@ -89,7 +89,7 @@ class Serving:
             told = await self._client_address(accepted, peer)
             address = told or peer
             if not self._is_trusted(address) and not self.limits.claim(lease, address):
-                metrics.connection_refused("address")
+                metrics.connections.refused("address")
                 self._report(f"{address} has --max-connections-per-address already")
                 accepted.close()
             else:
@@ -97,7 +97,7 @@ class Serving:
                 return
         except ProxyProtocolError as error:
             accepted.close()
-            metrics.proxy_protocol_error()
+            metrics.connections.proxy_protocol_error()
             self._report(f"a connection from the trusted proxy {peer} is closed: {error}")
         except BaseException:
             accepted.close()
@@ -156,12 +156,12 @@ class Serving:
         except (OSError, TimeoutError) as error:
             accepted.close()
             lease.release()
-            self.handler.shared.metrics.tls_handshake_error()
+            self.handler.shared.metrics.connections.tls_handshake_error()
             self._report(f"TLS handshake error from {address}: {handshake_fault(error, self.tls)}")
 
     def _unparsed(self, code: int, why: str) -> None:
         """Count and tell bytes that were no request; no event can be written for them."""
-        self.handler.shared.metrics.rejected_unparsed(code)
+        self.handler.shared.metrics.connections.rejected_unparsed(code)
         self._report(f"answered {code} to bytes that are no request we can read: {why}")
 
     async def close(

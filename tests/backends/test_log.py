@@ -230,7 +230,7 @@ def test_accounting(tmp_path: Path) -> None:
     ]
     log = log_backend(Lines(*failures), metrics, lambda text: None, json_line)
     for _ in range(10):
-        metrics.event()
+        metrics.audit.event()
         log.process_events((event(),))
     dropped = sum(
         value(metrics, "auditproxy_audit_events_dropped_total", plugin="log", reason=reason)

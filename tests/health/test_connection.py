@@ -32,7 +32,7 @@ async def test_an_answer_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(healthconnection, "LAST_USE", 0.2)
     metrics = Metrics()
     for number in range(20_000):
-        metrics.dropped(f"reason-{number}", "log", "log")
+        metrics.audit.dropped(f"reason-{number}", "log", "log")
     async with serving(registry=metrics.registry) as (health, port):
         _, slow_writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
         slow_writer.write(b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n")

@@ -4,7 +4,6 @@ import pytest
 from prometheus_client import generate_latest
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.apis.audit import Level
 from auditproxy.metrics.registry import Metrics
 from auditproxy.metrics.requests import DURATION_BUCKETS, MAXIMUM_RESOURCES
 
@@ -41,29 +40,6 @@ def test_names_and_types() -> None:
         assert line in exposition
     assert "_created" not in exposition
     assert 'apiserver_audit_level_total{level="RequestResponse"} 0.0' in exposition
-
-
-def test_audit_counters() -> None:
-    """Every count goes where it belongs, and generated is written plus dropped."""
-    metrics = Metrics()
-    value = metrics.registry.get_sample_value
-    for _ in range(3):
-        metrics.event()
-    metrics.written("log")
-    metrics.written("log")
-    metrics.dropped("disk-full", "log", "log")
-    metrics.level(Level.METADATA)
-    metrics.rejected()
-    assert value("apiserver_audit_event_total") == 3
-    assert value("auditproxy_audit_events_generated_total") == 3
-    assert value("auditproxy_audit_events_written_total", {"plugin": "log"}) == 2
-    assert (
-        value("auditproxy_audit_events_dropped_total", {"plugin": "log", "reason": "disk-full"})
-        == 1
-    )
-    assert value("apiserver_audit_error_total", {"plugin": "log"}) == 1
-    assert value("apiserver_audit_level_total", {"level": "Metadata"}) == 1
-    assert value("apiserver_audit_requests_rejected_total") == 1
 
 
 def test_request_labels() -> None:
@@ -116,20 +92,6 @@ def test_long_running_gauge() -> None:
     gauge.inc()
     assert 'apiserver_longrunning_requests{component="apiserver",group="",' in text(metrics)
     gauge.dec()
-
-
-def test_faults() -> None:
-    """What went wrong has counters of its own."""
-    metrics = Metrics()
-    metrics.upstream_error("unreachable")
-    metrics.tls_handshake_error()
-    metrics.rejected_unparsed(431)
-    metrics.log_reopened("deleted")
-    exposition = text(metrics)
-    assert 'auditproxy_upstream_errors_total{reason="unreachable"} 1.0' in exposition
-    assert "apiserver_tls_handshake_errors_total 1.0" in exposition
-    assert 'auditproxy_requests_unparsed_total{code="431"} 1.0' in exposition
-    assert 'auditproxy_audit_log_reopened_total{reason="deleted"} 1.0' in exposition
 
 
 @pytest.mark.parametrize("word", ["\udcff", "p\u00f6ds", "x" * 254], ids=["byte", "letter", "long"])

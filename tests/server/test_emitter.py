@@ -98,8 +98,8 @@ async def test_an_owed_event_is_counted_once() -> None:
         return metrics.registry.get_sample_value("auditproxy_audit_events_generated_total") or 0.0
 
     events.owe()
-    assert metrics.due.decoding == 1
+    assert metrics.audit.due.decoding == 1
     counted = total()
     events.emit(Stage.RESPONSE_COMPLETE, 1, last=True)
-    assert metrics.due.decoding == 0
+    assert metrics.audit.due.decoding == 0
     assert total() == counted

@@ -1,0 +1,110 @@
+"""Metrics of audit events: kube-apiserver's own, and the accounting of what becomes of each.
+
+    auditproxy_audit_events_generated_total
+        = auditproxy_audit_events_written_total{plugin}
+          + auditproxy_audit_events_dropped_total{plugin,reason}
+          + auditproxy_audit_buffer_events{plugin}
+          + auditproxy_audit_events_due{state="decoding"}
+
+holds for each backend, ``log`` and ``webhook``, at every moment at which no
+event is being handed over.
+"""
+
+from prometheus_client import CollectorRegistry, Counter
+
+from auditproxy.apis.audit import LEVEL_WORDS, Level
+from auditproxy.metrics.due import DueMetrics
+from auditproxy.metrics.sinks import SinkMetrics
+
+
+class AuditMetrics:
+    """Counts events from the policy to their delivery; names and labels are kube-apiserver's."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._events = Counter(
+            "apiserver_audit_event",
+            "[ALPHA] Counter of audit events generated and sent to the audit backend.",
+            registry=registry,
+        )
+        self._errors = Counter(
+            "apiserver_audit_error",
+            "[ALPHA] Counter of audit events that failed to be audited properly. "
+            "Plugin identifies the plugin affected by the error.",
+            ("plugin",),
+            registry=registry,
+        )
+        levels = Counter(
+            "apiserver_audit_level",
+            "[ALPHA] Counter of policy levels for audit events (1 per request).",
+            ("level",),
+            registry=registry,
+        )
+        self._levels = {level: levels.labels(word) for level, word in LEVEL_WORDS.items()}
+        self._rejected = Counter(
+            "apiserver_audit_requests_rejected",
+            "[ALPHA] Counter of apiserver requests rejected due to an error in audit "
+            "logging backend.",
+            registry=registry,
+        )
+        self._generated = Counter(
+            "auditproxy_audit_events_generated",
+            "Audit events handed to the audit backend, or due once their bodies are decoded.",
+            registry=registry,
+        )
+        self._written = Counter(
+            "auditproxy_audit_events_written",
+            "Audit events written whole, or taken by the receiver, by backend.",
+            ("plugin",),
+            registry=registry,
+        )
+        self._dropped = Counter(
+            "auditproxy_audit_events_dropped",
+            "Audit events that were not delivered, by backend and reason.",
+            ("plugin", "reason"),
+            registry=registry,
+        )
+        self.due = DueMetrics(registry)
+        self.sinks = SinkMetrics(registry)
+
+    def level(self, level: Level) -> None:
+        """The policy was asked about a request."""
+        self._levels[level].inc()
+
+    def event_due(self) -> None:
+        """An event will go to the backend once its bodies are decoded."""
+        self._generated.inc()
+        self.due.decoding += 1
+
+    def event(self, *, was_due: bool = False) -> None:
+        """An event goes to the backend; ``was_due`` where ``event_due`` told so."""
+        self._events.inc()
+        if was_due:
+            self.due.decoding -= 1
+        else:
+            self._generated.inc()
+
+    def rejected(self) -> None:
+        """A request was refused because its event could not be stored."""
+        self._rejected.inc()
+
+    def written(self, backend: str, count: int = 1) -> None:
+        """Events were written whole by a backend, ``log`` or ``webhook``."""
+        self._written.labels(backend).inc(count)
+
+    def dropped(self, reason: str, backend: str, plugin: str, count: int = 1) -> None:
+        """Events were not delivered; ``reason`` is one of a few fixed words.
+
+        ``plugin`` is what lost them on the way to the backend: ``buffered``,
+        ``truncate``, or the backend itself.
+        """
+        self._dropped.labels(backend, reason).inc(count)
+        self._errors.labels(plugin).inc(count)
+
+    def undelivered(self) -> dict[tuple[str, str], int]:
+        """How many events were dropped, by backend and reason."""
+        return {
+            (sample.labels["plugin"], sample.labels["reason"]): int(sample.value)
+            for family in self._dropped.collect()
+            for sample in family.samples
+            if sample.value
+        }
