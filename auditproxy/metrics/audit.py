@@ -106,5 +106,5 @@ class AuditMetrics:
             (sample.labels["plugin"], sample.labels["reason"]): int(sample.value)
             for family in self._dropped.collect()
             for sample in family.samples
-            if sample.value
+            if sample.name.endswith("_total") and sample.value
         }
