@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := tools/pip.sh $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check bench conformance e2e fuzz differential clean
+.PHONY: demo test check docs bench conformance e2e fuzz differential clean
 
 # What the demo needs and nothing else: it runs from this folder, so that nothing has to be built, and
 # byte code is made of what it imports.
@@ -37,6 +37,10 @@ check: $(VENV)/.installed
 	$(BIN)/ruff format --check auditproxy tests tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# What is made of declarations: the tables of docs/flags.md.
+docs: $(VENV)/.installed
+	$(BIN)/python -m tests.flags_page
 
 conformance: $(VENV)/.installed
 	$(BIN)/python -m tests.conformance.replay $(if $(CORPUS),--corpus $(CORPUS)) $(if $(USERS),--users $(USERS))

@@ -2,11 +2,9 @@
 
 import dataclasses
 
-import pytest
-
 from auditproxy.flags.pflag import parse
-from auditproxy.flags.serve import FLAGS, SETTINGS, files_only, options_from
-from auditproxy.flags.settings import camel_case
+from auditproxy.flags.serve import FLAGS, files_only, options_from
+from auditproxy.flags.settings import SETTINGS
 from auditproxy.options import Options
 
 SECTIONS = [
@@ -80,15 +78,6 @@ def test_files_only() -> None:
     assert files_only(pair) == pair
     assert files_only({"tls-cert-file": "c"}) == {}
     assert files_only(pair | {"tls-cert-file": ""}) == {}
-
-
-@pytest.mark.parametrize(
-    ("name", "key"),
-    [("v", "v"), ("audit-log-path", "auditLogPath"), ("client-ca-file", "clientCaFile")],
-)
-def test_camel_case(name: str, key: str) -> None:
-    """The rule that turns a flag into a key of the configuration file."""
-    assert camel_case(name) == key
 
 
 def test_every_usage_is_a_sentence() -> None:
