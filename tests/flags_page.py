@@ -2,8 +2,8 @@
 
     python -m tests.flags_page
 
-A table stands below the heading of its flags, after the prose of that section, which is written by
-hand. A flag has its row by its declaration: type, default, help and key in the configuration file.
+A table stands below the heading of its flags. The rest of the page is prose, written by hand. Type,
+default, meaning and key of a row come from the declaration of the flag.
 """
 
 import re
@@ -69,8 +69,8 @@ def _row(flag: Flag, *, has_keys: bool) -> str:
 def with_tables(page: str, by_title: Mapping[str, str]) -> str:
     """The page with these tables in place of those that stand below their headings.
 
-    Raises ValueError for a heading that the page does not have just once, and for a section without
-    exactly one table, so that no table is lost and none stands where it is not replaced.
+    Raises ValueError unless each heading is on the page once, with one table in its section:
+    otherwise a table would be missing, or stay as it was.
     """
     sections = _HEADING.split(page)
     titles = [section.partition("\n")[0].removeprefix("## ") for section in sections]
@@ -90,7 +90,7 @@ def main() -> int:
     try:
         page = with_tables(PAGE.read_text(encoding="utf-8"), tables())
     except ValueError as error:
-        print(f"{PAGE}: {error}; add it, then run this again", file=sys.stderr)
+        print(f"{PAGE}: {error}; correct the page, then run this again", file=sys.stderr)
         return 1
     PAGE.write_text(page, encoding="utf-8")
     return 0

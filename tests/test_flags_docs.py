@@ -47,7 +47,7 @@ def test_a_table_is_replaced_below_its_prose() -> None:
     ],
 )
 def test_no_table_is_lost(page: str, fault: str) -> None:
-    """A new section is a heading, prose and an empty table that somebody writes first."""
+    """A section without its heading or its table is an error, not a page without the table."""
     with pytest.raises(ValueError) as raised:
         with_tables(page, {"One": "| new |\n"})
     assert str(raised.value) == fault

@@ -1,8 +1,8 @@
 """Settings: the flags that the options declare, with their places in Options and in the file.
 
-Names, defaults and meaning are kube-apiserver's where it has the flag. Nothing
-is declared here: see ``options.declared.Declared``. docs/flags.md is made of
-the same flags by ``make docs``.
+Each field of a group of options declares its setting (``options.declared``);
+this file only derives. Names, defaults and meaning are kube-apiserver's where
+it has the flag. ``make docs`` writes docs/flags.md from the same flags.
 """
 
 import dataclasses
@@ -63,8 +63,8 @@ KINDS: Mapping[ValueType, Kind] = {
 class Setting:
     """One setting: its flag, and its place in Options and in the configuration file.
 
-    ``is_path`` marks values that a configuration file means relative to itself, but for
-    ``words``, which are no paths.
+    ``is_path`` marks values that a configuration file means relative to itself, except ``words``,
+    which are not paths.
     """
 
     flag: Flag

@@ -10,9 +10,9 @@
     |-- health           the listener of /livez, /readyz and /metrics
     +-- logging          what operators read
 
-A group and its faults stand in one file, but for those of authentication, which
-have their own. A field declares its setting: flag, type, default and help
-(``declared.Declared``); its docstring says only what help does not. Paths are
+A group and its faults stand in one file; the faults of authentication have
+their own. A field declares its setting: flag, type, default and help
+(``declared.Declared``). Its docstring says only what help does not. Paths are
 text; "" means that the setting is not given. Durations are nanoseconds, sizes
 are bytes.
 """

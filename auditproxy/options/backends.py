@@ -23,9 +23,9 @@ _BATCH = "Only in the batch mode of the {plugin} backend."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendOptions:
-    """What the two backends have in common; ``plugin`` is the backend's name in flags and texts.
+    """What the two backends have in common; ``plugin`` is the backend's name in flags and faults.
 
-    Each backend declares its own ``mode``, and gives the defaults that differ.
+    Each backend declares its own ``mode``, and repeats a field to give it another default.
     """
 
     plugin: ClassVar[str]

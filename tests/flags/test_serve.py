@@ -31,6 +31,12 @@ def test_every_field_has_one_flag() -> None:
     assert sorted((setting.group, setting.field) for setting in SETTINGS) == sorted(fields)
 
 
+def test_no_other_flag_is_declared() -> None:
+    """A flag that is not a field of Options only says what the command does."""
+    names = {flag.name for flag in FLAGS} - {setting.flag.name for setting in SETTINGS}
+    assert names == {"config", "check-config", "help"}
+
+
 def test_names_are_unique_and_sections_in_order() -> None:
     """Help is read from top to bottom."""
     names = [flag.name for flag in FLAGS]

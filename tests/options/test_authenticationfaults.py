@@ -1,4 +1,4 @@
-"""The settings of authentication: somebody must be able to log in."""
+"""Faults of the settings of authentication: one way to log in must be left."""
 
 from typing import Any
 
