@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := tools/pip.sh $(BIN)/python install --quiet --disable-pip-version-check
 
-.PHONY: demo test check coverage bench conformance e2e fuzz differential clean
+.PHONY: demo test check coverage docs bench conformance e2e fuzz differential clean
 
 # What the demo needs and nothing else: it runs from this folder, so that nothing has to be built, and
 # byte code is made of what it imports.
@@ -41,6 +41,10 @@ check: $(VENV)/.installed
 # The same tests; fails when less than pyproject.toml says is run by them.
 coverage: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+
+# What is made of declarations: the tables of docs/flags.md.
+docs: $(VENV)/.installed
+	$(BIN)/python -m tests.flags_page
 
 conformance: $(VENV)/.installed
 	$(BIN)/python -m tests.conformance.replay $(if $(CORPUS),--corpus $(CORPUS)) $(if $(USERS),--users $(USERS))

@@ -10,57 +10,47 @@ from auditproxy.cli import DEMO_FLAGS
 from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
 from auditproxy.commands.kubeconfig import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.flags.configfile import parse_configuration
-from auditproxy.flags.pflag import Flag, parse
-from auditproxy.flags.serve import FLAGS, SETTINGS, options_from
+from auditproxy.flags.pflag import BYTES, Flag, parse
+from auditproxy.flags.serve import FLAGS, options_from
 from auditproxy.options import validate
 from tests.documents import DOCUMENTS, ROOT
+from tests.flags_page import PAGE as PAGE_PATH
+from tests.flags_page import table, tables, with_tables
 
-PAGE = (Path(__file__).parents[1] / "docs" / "flags.md").read_text(encoding="utf-8")
-
-KEYS = {setting.flag.name: f"`{setting.section}.{setting.key}`" for setting in SETTINGS}
-
-
-def row(flag: Flag, *, with_key: bool) -> str:
-    """The table's row of one flag."""
-    names = f"`-{flag.shorthand}`, `--{flag.name}`" if flag.shorthand else f"`--{flag.name}`"
-    cells = [
-        names,
-        flag.kind.name or "bool",
-        f"`{flag.shown_default}`",
-        flag.usage.replace("|", "\\|").replace("*", "\\*"),
-    ]
-    if with_key:
-        cells.append(KEYS.get(flag.name, ""))
-    return f"| {' | '.join(cells)} |".replace("|  |", "| |")
+PAGE = PAGE_PATH.read_text(encoding="utf-8")
 
 
-def section(title: str) -> list[str]:
-    """The rows of flags below a heading, up to the next one."""
-    _, _, rest = PAGE.partition(f"\n## {title}\n")
-    assert rest, f"docs/flags.md has no heading {title}"
-    text = re.split(r"\n## ", rest)[0]
-    return [line for line in text.splitlines() if line.startswith("| `-")]
+def test_the_tables_are_those_of_the_declarations() -> None:
+    """Type, default, meaning and key of every flag, in the order of help, as ``make docs`` writes them."""
+    assert with_tables(PAGE, tables()) == PAGE, "docs/flags.md is not up to date; run make docs"
 
 
-@pytest.mark.parametrize("title", list(dict.fromkeys(flag.section for flag in FLAGS)))
-def test_serve(title: str) -> None:
-    """Every flag of serve has its row: type, default, meaning and key, in the order of help."""
-    rows = [row(flag, with_key=True) for flag in FLAGS if flag.section == title]
-    assert section(title) == rows
+def test_a_table_is_replaced_below_its_prose() -> None:
+    """The prose and the other sections stay as they are."""
+    flag = Flag("size", BYTES, 1024, "Size of a|b, * is all.", shorthand="s")
+    page = "# Flags\n\n## One\n\nProse.\n\n| old |\n|---|\n| row |\n\nMore.\n\n## Two\n\n| kept |\n"
+    written = table([flag], has_keys=False)
+    assert written == (
+        "| flag | type | default | meaning |\n|---|---|---|---|\n"
+        "| `-s`, `--size` | bytes | `1KiB` | Size of a\\|b, \\* is all. |\n"
+    )
+    assert with_tables(page, {"One": written}) == page.replace("| old |\n|---|\n| row |\n", written)
 
 
 @pytest.mark.parametrize(
-    ("title", "flags"),
+    ("page", "fault"),
     [
-        ("auditproxy kubeconfig", KUBECONFIG_FLAGS),
-        ("auditproxy demo", DEMO_FLAGS),
-        ("auditproxy certs", CERTS_FLAGS),
+        ("# Flags\n", "the page needs one heading 'One', and has 0"),
+        ("## One\n| a |\n## One\n| b |\n", "the page needs one heading 'One', and has 2"),
+        ("## One\nProse.\n", "the section 'One' needs one table, and has 0"),
+        ("## One\n| a |\n\n| b |\n", "the section 'One' needs one table, and has 2"),
     ],
 )
-def test_other_commands(title: str, flags: tuple[Flag, ...]) -> None:
-    """Their flags have rows without a key; ``--help`` is the same everywhere."""
-    rows = [row(flag, with_key=False) for flag in flags if flag.name != "help"]
-    assert section(title) == rows
+def test_no_table_is_lost(page: str, fault: str) -> None:
+    """A section without its heading or its table is an error, not a page without the table."""
+    with pytest.raises(ValueError) as raised:
+        with_tables(page, {"One": "| new |\n"})
+    assert str(raised.value) == fault
 
 
 def test_no_other_flag_is_named() -> None:

@@ -17,6 +17,7 @@ WITHOUT_A_TEST_FILE = {
     # Protocols and values only: nothing happens in them.
     "audit/backend.py",
     "audit/captured.py",
+    "flags/command.py",
     "server/services.py",
     "sockets/flow.py",
     # The REST side of the embedded API server is one thing, asked over HTTP in
@@ -33,11 +34,6 @@ WITHOUT_A_TEST_FILE = {
     "embedded/rest/scale.py",
     "embedded/rest/seed.py",
     "embedded/rest/writes.py",
-    # Tables; tests/flags/test_serve.py and tests/test_flags_docs.py hold every row of them.
-    "flags/audit.py",
-    "flags/authentication.py",
-    "flags/command.py",
-    "flags/serving.py",
     # Runs main and nothing else; tests/test_cli.py starts it as a process.
     "__main__.py",
 }

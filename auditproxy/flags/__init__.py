@@ -1,1 +1,1 @@
-"""Flags: pflag's grammar, the table of every flag, help, completion, the configuration file."""
+"""Flags: pflag's grammar, the flags of the settings, help, completion, the configuration file."""

@@ -23,8 +23,7 @@ import yaml
 
 from auditproxy.apis.status import go_quote
 from auditproxy.flags.pflag import BOOL, BYTES, FLOAT, INT, LIST, closest
-from auditproxy.flags.serve import SETTINGS
-from auditproxy.flags.settings import Setting
+from auditproxy.flags.settings import SETTINGS, Setting
 
 API_VERSION = "auditproxy.io/v1alpha1"
 KIND = "ProxyConfiguration"

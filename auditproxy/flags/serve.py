@@ -1,6 +1,6 @@
 """The flags of ``auditproxy serve``, and how they become Options.
 
-SETTINGS         flag <-> group and field of Options, in the order of help
+FLAGS            every flag: those of the settings, --config, --check-config, --help
 options_from     values by flag name -> Options
 """
 
@@ -8,23 +8,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from auditproxy.flags.audit import AUDIT_SETTINGS
-from auditproxy.flags.authentication import AUTHENTICATION_SETTINGS
-from auditproxy.flags.backends import LOG_SETTINGS, WEBHOOK_SETTINGS
 from auditproxy.flags.pflag import BOOL, HELP, STRING, Flag
-from auditproxy.flags.serving import HEALTH_SETTINGS, SERVING_SETTINGS
-from auditproxy.flags.settings import DEFAULTS, MISC
+from auditproxy.flags.settings import DEFAULTS, MISC, SETTINGS
 from auditproxy.options import Options
-
-SETTINGS = (
-    *SERVING_SETTINGS,
-    *AUTHENTICATION_SETTINGS,
-    *AUDIT_SETTINGS,
-    *LOG_SETTINGS,
-    *WEBHOOK_SETTINGS,
-    *HEALTH_SETTINGS,
-)
-"""Every setting; help and documentation keep this order."""
 
 CONFIG = Flag(
     "config",

@@ -1,14 +1,28 @@
-"""Setting: one row of the flag tables, tied to its place in Options.
+"""Settings: the flags that the options declare, with their places in Options and in the file.
 
-Names, defaults and meaning are kube-apiserver's where it has the flag. The
-defaults stand in options/ alone. docs/flags.md repeats the tables, and a test
-keeps them the same.
+Each field of a group of options declares its setting (``options.declared``);
+this file only derives. Names, defaults and meaning are kube-apiserver's where
+it has the flag. ``make docs`` writes docs/flags.md from the same flags.
 """
 
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from auditproxy.flags.pflag import Flag, Kind
+from auditproxy.flags.pflag import (
+    BOOL,
+    BYTES,
+    DURATION,
+    FLOAT,
+    INT,
+    IP,
+    LIST,
+    STRING,
+    Flag,
+    Kind,
+)
 from auditproxy.options import Options
+from auditproxy.options.declared import ValueType, declarations
 
 SERVING = "Secure serving flags"
 UPSTREAM = "Upstream flags"
@@ -19,13 +33,38 @@ MISC = "Misc flags"
 
 DEFAULTS = Options()
 
+_SECTIONS = {
+    "serving": SERVING,
+    "upstream": UPSTREAM,
+    "authentication": AUTHENTICATION,
+    "audit": AUDITING,
+    "audit_log": AUDITING,
+    "audit_webhook": AUDITING,
+    "health": HEALTH,
+    "logging": MISC,
+}
 
-@dataclass(frozen=True, slots=True)
+KINDS: Mapping[ValueType, Kind] = {
+    "string": STRING,
+    "path": STRING,
+    "ip": IP,
+    "bool": BOOL,
+    "int": INT,
+    "float": FLOAT,
+    "duration": DURATION,
+    "bytes": BYTES,
+    "strings": LIST,
+    "paths": LIST,
+}
+"""How a value of each declared type is read and shown."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Setting:
     """One setting: its flag, and its place in Options and in the configuration file.
 
-    ``is_path`` marks values that a configuration file means relative to itself, but for
-    ``words``, which are no paths.
+    ``is_path`` marks values that a configuration file means relative to itself, except ``words``,
+    which are not paths.
     """
 
     flag: Flag
@@ -51,31 +90,25 @@ def camel_case(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-_SECTIONS = {
-    "serving": SERVING,
-    "upstream": UPSTREAM,
-    "authentication": AUTHENTICATION,
-    "audit": AUDITING,
-    "audit_log": AUDITING,
-    "audit_webhook": AUDITING,
-    "health": HEALTH,
-    "logging": MISC,
-}
+def settings_of(group: str, options: Any) -> Iterator[Setting]:
+    """The settings of one group, in the order of help; ``options`` has the defaults."""
+    for field, declared in declarations(type(options)).items():
+        flag = Flag(
+            declared.name,
+            KINDS[declared.type],
+            getattr(options, field),
+            declared.usage,
+            _SECTIONS[group],
+            declared.shorthand,
+            declared.alias,
+        )
+        is_path = declared.type in ("path", "paths")
+        yield Setting(flag, group, field, is_path, ("", "-", *declared.words))
 
 
-def setting(
-    place: str,
-    name: str,
-    kind: Kind,
-    usage: str,
-    *,
-    shorthand: str = "",
-    alias: str = "",
-    is_path: bool = False,
-    words: tuple[str, ...] = (),
-) -> Setting:
-    """A row of the table; ``place`` is ``group.field`` of Options, ``alias`` a deprecated name."""
-    group, field = place.split(".")
-    default = getattr(getattr(DEFAULTS, group), field)
-    flag = Flag(name, kind, default, usage, _SECTIONS[group], shorthand, alias)
-    return Setting(flag, group, field, is_path, ("", "-", *words))
+SETTINGS = tuple(
+    setting
+    for group in dataclasses.fields(Options)
+    for setting in settings_of(group.name, getattr(DEFAULTS, group.name))
+)
+"""Every setting; help and documentation keep this order."""

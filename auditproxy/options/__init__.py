@@ -10,15 +10,18 @@
     |-- health           the listener of /livez, /readyz and /metrics
     +-- logging          what operators read
 
-A group and its faults stand in one file. The defaults of the fields are the
-defaults of the flags. Paths are text; "" means that the setting is not given.
-Durations are nanoseconds, sizes are bytes.
+A group and its faults stand in one file; the faults of authentication have
+their own. A field declares its setting: flag, type, default and help
+(``declared.Declared``). Its docstring says only what help does not. Paths are
+text; "" means that the setting is not given. Durations are nanoseconds, sizes
+are bytes.
 """
 
 from dataclasses import dataclass, field
 
 from auditproxy.options.audit import AuditOptions, audit_faults
-from auditproxy.options.authentication import AuthenticationOptions, authentication_faults
+from auditproxy.options.authentication import AuthenticationOptions
+from auditproxy.options.authenticationfaults import authentication_faults
 from auditproxy.options.backends import AuditLogOptions, AuditWebhookOptions, backend_faults
 from auditproxy.options.health import HealthOptions, health_faults
 from auditproxy.options.logging import LoggingOptions, logging_faults

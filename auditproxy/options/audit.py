@@ -1,7 +1,9 @@
 """What is recorded, and what is kept of bodies for it."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from auditproxy.options.declared import Declared
 from auditproxy.options.values import MEBIBYTE, choice
 
 AUTHORIZATION_ANNOTATIONS = ("infer", "review", "off")
@@ -11,26 +13,98 @@ AUTHORIZATION_ANNOTATIONS = ("infer", "review", "off")
 class AuditOptions:
     """What is recorded; where it goes is said by the options of the two backends."""
 
-    policy_file: str = ""
-    """audit.k8s.io/v1 Policy; "" is the built-in policy."""
-    authorization_annotations: str = "infer"
-    """Where the authorization.k8s.io/ annotations come from, one of AUTHORIZATION_ANNOTATIONS."""
-    redact: str = ""
-    """File of redaction rules; "" is the built-in rules, ``none`` records secrets as they are."""
-    redact_key_file: str = ""
-    """File with the key of redacted values' digests; "" is a random key for this process."""
-    capture_request_limit: int = 3 * MEBIBYTE
-    """Bytes of one request body that are kept for its event."""
-    capture_response_limit: int = 8 * MEBIBYTE
-    """Bytes of one response body that are kept for its event."""
-    capture_memory_limit: int = 64 * MEBIBYTE
-    """Bytes of memory for the copies of all bodies; above a quarter of it they go to files."""
-    capture_spill_limit: int = 1024 * MEBIBYTE
-    """Bytes of all temporary files; 0 keeps copies in memory only."""
-    capture_spill_dir: str = ""
-    """Folder of the temporary files; "" is the system's."""
-    protobuf_tables: tuple[str, ...] = ()
-    """Files with tables of types of more API groups, over the built-in one."""
+    policy_file: Annotated[
+        str,
+        Declared(
+            "audit-policy-file",
+            "path",
+            "Audit policy, an audit.k8s.io/v1 Policy. Empty means the built-in policy: Metadata "
+            "for all requests, nothing for health checks and leases, secrets and tokens never "
+            "above Metadata.",
+        ),
+    ] = ""
+    authorization_annotations: Annotated[
+        str,
+        Declared(
+            "audit-authorization-annotations",
+            "string",
+            "Where the annotations authorization.k8s.io/decision and reason come from: infer "
+            "(from the answer), review (from a SubjectAccessReview, with the real reason) or off.",
+        ),
+    ] = "infer"
+    """One of AUTHORIZATION_ANNOTATIONS."""
+    redact: Annotated[
+        str,
+        Declared(
+            "audit-redact",
+            "path",
+            "Rules for secret values in bodies and query parameters, which are replaced by keyed "
+            "digests before any backend sees them; a RedactionConfiguration. Empty means the "
+            "built-in rules: Secrets, TokenRequest, TokenReview, ?token= and ?access_token=. "
+            "none disables redaction.",
+            words=("none",),
+        ),
+    ] = ""
+    redact_key_file: Annotated[
+        str,
+        Declared(
+            "audit-redact-key-file",
+            "path",
+            "File with the key of the digests, at least 16 bytes, the same for all replicas "
+            "whose events are compared. Empty means a random key for each process.",
+        ),
+    ] = ""
+    capture_request_limit: Annotated[
+        int,
+        Declared(
+            "audit-capture-request-limit",
+            "bytes",
+            "Largest request body to record; a plain number, or with KiB, MiB or GiB.",
+        ),
+    ] = 3 * MEBIBYTE
+    capture_response_limit: Annotated[
+        int,
+        Declared(
+            "audit-capture-response-limit",
+            "bytes",
+            "Largest response body to record; a plain number, or with KiB, MiB or GiB.",
+        ),
+    ] = 8 * MEBIBYTE
+    capture_memory_limit: Annotated[
+        int,
+        Declared(
+            "audit-capture-memory-limit",
+            "bytes",
+            "Memory for the copies of all bodies until their events are written. Above a quarter "
+            "of it, copies larger than 256 KiB move to temporary files.",
+        ),
+    ] = 64 * MEBIBYTE
+    capture_spill_limit: Annotated[
+        int,
+        Declared(
+            "audit-capture-spill-limit",
+            "bytes",
+            "Total size of the temporary files of copies. They have no name and are encrypted "
+            "with a key that exists in memory only. 0 disables them.",
+        ),
+    ] = 1024 * MEBIBYTE
+    capture_spill_dir: Annotated[
+        str,
+        Declared(
+            "audit-capture-spill-dir",
+            "path",
+            "Folder of the temporary files. Empty means the system's default.",
+        ),
+    ] = ""
+    protobuf_tables: Annotated[
+        tuple[str, ...],
+        Declared(
+            "audit-protobuf-table",
+            "strings",
+            "File with a table of types, for protobuf bodies of API groups that are not built "
+            "in; a comma-separated list or repeated. docs/protobuf.md has the format.",
+        ),
+    ] = ()
 
 
 def audit_faults(audit: AuditOptions) -> list[str]:

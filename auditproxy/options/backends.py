@@ -6,8 +6,10 @@ one backend's batch settings only the first fault is told.
 """
 
 from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 from auditproxy.apis.status import go_quote
+from auditproxy.options.declared import Declared
 from auditproxy.options.values import MEBIBYTE, SECOND
 
 STRICT = "blocking-strict"
@@ -16,74 +18,206 @@ AUDIT_FORMATS = ("legacy", "json")
 AUDIT_VERSIONS = ("audit.k8s.io/v1",)
 
 
+_BATCH = "Only in the batch mode of the {plugin} backend."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendOptions:
-    """What the two backends have in common."""
+    """What the two backends have in common; ``plugin`` is the backend's name in flags and faults.
 
-    mode: str = "blocking"
-    """How events are delivered, one of AUDIT_MODES: ``blocking`` in the request, whatever comes of
-    it; ``blocking-strict`` likewise, and a request whose RequestReceived event is lost is refused;
-    ``batch`` later, from a buffer."""
-    version: str = "audit.k8s.io/v1"
-    """API group and version of the written events, one of AUDIT_VERSIONS."""
-    batch_buffer_size: int = 10000
-    """Events that may wait for delivery; more are dropped. This and what follows: mode batch."""
-    batch_max_size: int = 1
-    """Events in one delivery at most."""
-    batch_max_wait: int = 0
-    """Nanoseconds after which a delivery that is not full is made."""
-    batch_throttle_enable: bool = False
-    """Whether the number of deliveries a second is bounded."""
-    batch_throttle_qps: float = 0.0
-    """Deliveries a second on the long average."""
-    batch_throttle_burst: int = 0
-    """Deliveries at once after a pause."""
-    truncate_enabled: bool = False
-    """Whether too large events lose their bodies and batches are split."""
-    truncate_max_batch_size: int = 10 * MEBIBYTE
-    """Bytes of the events of one batch; a larger one is split."""
-    truncate_max_event_size: int = 100 * 1024
-    """Bytes of one event; a larger one loses its bodies, or is dropped when that is not enough."""
+    Each backend declares its own ``mode``, and repeats a field to give it another default.
+    """
+
+    plugin: ClassVar[str]
+
+    mode: str
+    """One of AUDIT_MODES."""
+    version: Annotated[
+        str,
+        Declared(
+            "audit-{plugin}-version",
+            "string",
+            "API group and version in which events are written.",
+        ),
+    ] = "audit.k8s.io/v1"
+    """One of AUDIT_VERSIONS."""
+    batch_buffer_size: Annotated[
+        int,
+        Declared(
+            "audit-{plugin}-batch-buffer-size",
+            "int",
+            "How many events may wait for delivery; what comes beyond is dropped and counted. "
+            + _BATCH,
+        ),
+    ] = 10000
+    batch_max_size: Annotated[
+        int,
+        Declared(
+            "audit-{plugin}-batch-max-size",
+            "int",
+            f"How many events one delivery has at most. {_BATCH}",
+        ),
+    ] = 1
+    batch_max_wait: Annotated[
+        int,
+        Declared(
+            "audit-{plugin}-batch-max-wait",
+            "duration",
+            f"How long to wait for a delivery to become full. {_BATCH}",
+        ),
+    ] = 0
+    batch_throttle_enable: Annotated[
+        bool,
+        Declared(
+            "audit-{plugin}-batch-throttle-enable",
+            "bool",
+            f"Bound the number of deliveries a second. {_BATCH}",
+        ),
+    ] = False
+    batch_throttle_qps: Annotated[
+        float,
+        Declared(
+            "audit-{plugin}-batch-throttle-qps",
+            "float",
+            f"Deliveries a second on the long average. {_BATCH}",
+        ),
+    ] = 0.0
+    batch_throttle_burst: Annotated[
+        int,
+        Declared(
+            "audit-{plugin}-batch-throttle-burst",
+            "int",
+            f"Deliveries at once when the average was not used up before. {_BATCH}",
+        ),
+    ] = 0
+    truncate_enabled: Annotated[
+        bool,
+        Declared(
+            "audit-{plugin}-truncate-enabled",
+            "bool",
+            "Drop the bodies of events that are too large, the event itself when that is not "
+            "enough, and split batches that are too large.",
+        ),
+    ] = False
+    truncate_max_batch_size: Annotated[
+        int,
+        Declared(
+            "audit-{plugin}-truncate-max-batch-size",
+            "int",
+            "Bytes of the events of one batch; a larger batch is split. It may get some hundred "
+            "bytes larger by what surrounds the events.",
+        ),
+    ] = 10 * MEBIBYTE
+    truncate_max_event_size: Annotated[
+        int,
+        Declared(
+            "audit-{plugin}-truncate-max-event-size",
+            "int",
+            "Bytes of one event; a larger one loses request and response object first, then is "
+            "dropped.",
+        ),
+    ] = 100 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditLogOptions(BackendOptions):
     """The log backend."""
 
-    path: str = ""
-    """The file; ``-`` is standard output, and so is "" without another backend."""
-    maxage: int = 366
-    """Days after which a rotated file is removed; 0 keeps it."""
-    maxbackup: int = 100
-    """How many rotated files are kept; 0 is all."""
-    maxsize: int = 100
-    """Mebibytes at which the file is rotated; 0 is never."""
-    format: str = "json"
-    """How an event is written, one of AUDIT_FORMATS."""
-    compress: bool = False
-    """Whether rotated files are compressed with gzip."""
+    plugin: ClassVar[str] = "log"
+
+    path: Annotated[
+        str,
+        Declared(
+            "audit-log-path",
+            "path",
+            "File that events are appended to; - is standard output. Empty means standard output "
+            "as long as no other backend is named.",
+        ),
+    ] = ""
+    format: Annotated[
+        str,
+        Declared(
+            "audit-log-format",
+            "string",
+            "How an event is written: json (one object a line) or legacy (one line of key=value).",
+        ),
+    ] = "json"
+    """One of AUDIT_FORMATS."""
+    maxsize: Annotated[
+        int,
+        Declared(
+            "audit-log-maxsize",
+            "int",
+            "Size in MiB at which the log file is rotated. 0 turns rotation off.",
+        ),
+    ] = 100
+    maxage: Annotated[
+        int,
+        Declared(
+            "audit-log-maxage",
+            "int",
+            "Days for which rotated files are kept, by the time in their names. 0 keeps them.",
+        ),
+    ] = 366
+    maxbackup: Annotated[
+        int,
+        Declared("audit-log-maxbackup", "int", "How many rotated files are kept. 0 keeps all."),
+    ] = 100
+    compress: Annotated[
+        bool, Declared("audit-log-compress", "bool", "Compress rotated files with gzip.")
+    ] = False
+    mode: Annotated[
+        str,
+        Declared(
+            "audit-log-mode",
+            "string",
+            "How the log backend works: blocking (events are written while the request waits; a "
+            "failed write is counted), blocking-strict (and a request whose arrival cannot be "
+            "recorded is refused) or batch (written later, from a buffer).",
+        ),
+    ] = "blocking"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditWebhookOptions(BackendOptions):
     """The webhook backend."""
 
-    mode: str = "batch"
-    """How events are delivered, one of AUDIT_MODES."""
+    plugin: ClassVar[str] = "webhook"
+
+    config_file: Annotated[
+        str,
+        Declared(
+            "audit-webhook-config-file",
+            "path",
+            "Kubeconfig that names the receiver of events, its CA and our credential there. Empty "
+            "means no webhook.",
+        ),
+    ] = ""
+    initial_backoff: Annotated[
+        int,
+        Declared(
+            "audit-webhook-initial-backoff",
+            "duration",
+            "How long to wait before a failed delivery is tried again for the first time; each "
+            "later pause is half as long again.",
+            alias="audit-webhook-batch-initial-backoff",
+        ),
+    ] = 10 * SECOND
+    mode: Annotated[
+        str,
+        Declared(
+            "audit-webhook-mode",
+            "string",
+            "How the webhook works: batch (events are sent later, from a buffer), blocking (each "
+            "event is sent while its request waits) or blocking-strict (and a request whose "
+            "arrival cannot be recorded is refused).",
+        ),
+    ] = "batch"
     batch_max_size: int = 400
-    """Events in one request at most."""
     batch_max_wait: int = 30 * SECOND
-    """Nanoseconds after which a request that is not full is sent."""
     batch_throttle_enable: bool = True
-    """Whether the number of requests a second is bounded."""
     batch_throttle_qps: float = 10.0
-    """Requests a second on the long average."""
     batch_throttle_burst: int = 15
-    """Requests at once after a pause."""
-    config_file: str = ""
-    """Kubeconfig of the receiver; "" is no webhook."""
-    initial_backoff: int = 10 * SECOND
-    """Nanoseconds before a failed request is sent again for the first time."""
 
 
 def describe_backends(log: AuditLogOptions, webhook: AuditWebhookOptions) -> str:
@@ -104,7 +238,7 @@ def backend_faults(log: AuditLogOptions, webhook: AuditWebhookOptions) -> list[s
     """Faults of the backends that are in use."""
     faults: list[str] = []
     if log.path or not webhook.config_file:
-        faults += _common_faults("log", log)
+        faults += _common_faults(log)
         if log.format not in AUDIT_FORMATS:
             faults.append(
                 f"invalid audit log format {log.format}, "
@@ -118,16 +252,17 @@ def backend_faults(log: AuditLogOptions, webhook: AuditWebhookOptions) -> list[s
             if number < 0:
                 faults.append(f"--audit-log-{name} {number} can't be a negative number")
     if webhook.config_file:
-        faults += _common_faults("webhook", webhook)
+        faults += _common_faults(webhook)
         if webhook.initial_backoff < 0:
             # kube-apiserver takes it and then retries at once, for ever as fast as it can.
             faults.append("--audit-webhook-initial-backoff can't be negative; give a time, as 10s")
     return faults
 
 
-def _common_faults(plugin: str, backend: BackendOptions) -> list[str]:
+def _common_faults(backend: BackendOptions) -> list[str]:
     """Mode and batch, then truncation, then version, as kube-apiserver has them."""
-    faults = _mode_faults(plugin, backend)
+    plugin = backend.plugin
+    faults = _mode_faults(backend)
     # Truncation is validated even when it is off.
     event, batch = backend.truncate_max_event_size, backend.truncate_max_batch_size
     if event <= 0:
@@ -147,7 +282,8 @@ def _common_faults(plugin: str, backend: BackendOptions) -> list[str]:
     return faults
 
 
-def _mode_faults(plugin: str, backend: BackendOptions) -> list[str]:
+def _mode_faults(backend: BackendOptions) -> list[str]:
+    plugin = backend.plugin
     if backend.mode not in AUDIT_MODES:
         return [
             f"invalid audit {plugin} mode {backend.mode}, "

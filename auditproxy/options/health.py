@@ -2,8 +2,10 @@
 
 import ipaddress
 from dataclasses import dataclass
+from typing import Annotated
 
 from auditproxy.apis.status import go_quote
+from auditproxy.options.declared import Declared
 from auditproxy.options.serving import ServingOptions
 
 
@@ -11,7 +13,15 @@ from auditproxy.options.serving import ServingOptions
 class HealthOptions:
     """The plain HTTP listener of probes and metrics."""
 
-    bind_address: str = "127.0.0.1:8081"
+    bind_address: Annotated[
+        str,
+        Declared(
+            "health-bind-address",
+            "string",
+            'Address of the plain HTTP listener of /livez, /readyz and /metrics. Empty ("") or 0 '
+            "means no such listener.",
+        ),
+    ] = "127.0.0.1:8081"
     """``host:port``, ``:port`` for all interfaces, "" or ``0`` for no listener."""
 
     def address(self) -> tuple[str, int] | None:

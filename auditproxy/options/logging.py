@@ -1,7 +1,9 @@
 """The lines for operators, on standard error."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from auditproxy.options.declared import Declared
 from auditproxy.options.values import choice
 
 LOGGING_FORMATS = ("json", "text")
@@ -11,10 +13,20 @@ LOGGING_FORMATS = ("json", "text")
 class LoggingOptions:
     """The lines for operators, on standard error; audit events never go there."""
 
-    verbosity: int = 0
-    """klog's -v: 0 is information, 2 and more is debugging."""
-    format: str = "text"
-    """How a line is written, one of LOGGING_FORMATS."""
+    verbosity: Annotated[
+        int,
+        Declared(
+            "v",
+            "int",
+            "Verbosity of the log on standard error: 0 is information, 2 and more is debugging.",
+            shorthand="v",
+        ),
+    ] = 0
+    format: Annotated[
+        str,
+        Declared("logging-format", "string", "Format of the log on standard error: text or json."),
+    ] = "text"
+    """One of LOGGING_FORMATS."""
 
 
 def logging_faults(logging: LoggingOptions) -> list[str]:

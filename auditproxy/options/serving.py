@@ -2,8 +2,10 @@
 
 import ipaddress
 from dataclasses import dataclass
+from typing import Annotated
 
 from auditproxy.apis.status import go_quote
+from auditproxy.options.declared import Declared
 from auditproxy.options.values import SECOND, choice
 
 PROXY_PROTOCOLS = ("off", "v1", "v2", "any")
@@ -14,33 +16,125 @@ TLS_VERSIONS = ("VersionTLS10", "VersionTLS11", "VersionTLS12", "VersionTLS13")
 class ServingOptions:
     """The listener that clients connect to."""
 
-    bind_address: str = "0.0.0.0"  # noqa: S104 kube-apiserver's default
-    """IP address to listen on; ``0.0.0.0`` or ``::`` for all interfaces."""
-    secure_port: int = 6443
-    """Port of the HTTPS listener, 1 to 65535."""
-    cert_dir: str = "auditproxy.local.config/certificates"
-    """Folder where a self-signed certificate is kept when no certificate is named."""
-    tls_cert_file: str = ""
-    """PEM file with the serving certificate and its intermediates, or ""."""
-    tls_private_key_file: str = ""
-    """PEM file with the key of ``tls_cert_file``; both are given or none."""
-    tls_min_version: str = "VersionTLS12"
-    """Oldest TLS version that is spoken, one of TLS_VERSIONS."""
-    request_timeout: int = 60 * SECOND
-    """Nanoseconds until a request that is not long-running is ended; also the longest wait for
-    such requests at shutdown, as in kube-apiserver."""
-    audit_grace: int = 30 * SECOND
-    """Nanoseconds that the audit backends have at a shutdown to deliver what they hold."""
-    shutdown_delay_duration: int = 0
-    """Nanoseconds between a shutdown's failing /readyz and the end of accepting requests."""
-    trusted_proxy_cidrs: tuple[str, ...] = ()
-    """Networks of proxies whose X-Forwarded-For and X-Real-Ip count; () believes everybody."""
-    proxy_protocol: str = "off"
-    """Whether trusted proxies begin with a PROXY header, one of PROXY_PROTOCOLS."""
-    max_connections: int = 10_000
-    """Connections of all clients together; 0 is no limit."""
-    max_connections_per_address: int = 0
-    """Connections from one address that is no trusted proxy's; 0 is no limit."""
+    bind_address: Annotated[
+        str,
+        Declared(
+            "bind-address",
+            "ip",
+            "IP address on which clients are served; 0.0.0.0 or :: is all interfaces.",
+        ),
+    ] = "0.0.0.0"  # noqa: S104 kube-apiserver's default
+    secure_port: Annotated[
+        int,
+        Declared(
+            "secure-port",
+            "int",
+            "Port on which clients are served with HTTPS. It cannot be turned off with 0.",
+        ),
+    ] = 6443
+    cert_dir: Annotated[
+        str,
+        Declared(
+            "cert-dir",
+            "path",
+            "Folder of the self-signed serving certificate, which is made there at the first "
+            "start. Ignored when --tls-cert-file and --tls-private-key-file are given.",
+        ),
+    ] = "auditproxy.local.config/certificates"
+    tls_cert_file: Annotated[
+        str,
+        Declared(
+            "tls-cert-file",
+            "path",
+            "PEM file with the serving certificate, followed by its intermediates. Without it "
+            "and --tls-private-key-file a self-signed certificate is made in --cert-dir.",
+        ),
+    ] = ""
+    tls_private_key_file: Annotated[
+        str,
+        Declared(
+            "tls-private-key-file", "path", "PEM file with the private key of --tls-cert-file."
+        ),
+    ] = ""
+    tls_min_version: Annotated[
+        str,
+        Declared(
+            "tls-min-version",
+            "string",
+            "Oldest TLS version that clients may speak: VersionTLS10, VersionTLS11, VersionTLS12 "
+            "or VersionTLS13.",
+        ),
+    ] = "VersionTLS12"
+    """One of TLS_VERSIONS."""
+    request_timeout: Annotated[
+        int,
+        Declared(
+            "request-timeout",
+            "duration",
+            "How long a request may take before it is answered with a timeout. Does not apply to "
+            "long-running requests such as watch, exec and logs -f.",
+        ),
+    ] = 60 * SECOND
+    """Also the longest wait for requests at shutdown, as in kube-apiserver."""
+    audit_grace: Annotated[
+        int,
+        Declared(
+            "shutdown-audit-grace-period",
+            "duration",
+            "How long the audit backends have, after the last request has ended at a stop, to "
+            "deliver what they hold. Undelivered events are dropped, counted and logged, and the "
+            "exit code is 3.",
+        ),
+    ] = 30 * SECOND
+    shutdown_delay_duration: Annotated[
+        int,
+        Declared(
+            "shutdown-delay-duration",
+            "duration",
+            "How long requests are still served after a signal to stop, while /readyz already "
+            "fails, so that load balancers can remove the proxy.",
+        ),
+    ] = 0
+    trusted_proxy_cidrs: Annotated[
+        tuple[str, ...],
+        Declared(
+            "trusted-proxy-cidrs",
+            "strings",
+            "Networks of the proxies in front of this one. If given, X-Forwarded-For and "
+            "X-Real-Ip are used only as far as these proxies report them. Empty accepts them "
+            "from every client, as kube-apiserver does; the last of an event's sourceIPs is "
+            "always the peer.",
+        ),
+    ] = ()
+    proxy_protocol: Annotated[
+        str,
+        Declared(
+            "proxy-protocol",
+            "string",
+            "Whether connections from --trusted-proxy-cidrs begin with a PROXY protocol header, "
+            "which carries the client's address: off, v1, v2 or any. Connections without the "
+            "header are closed.",
+        ),
+    ] = "off"
+    """One of PROXY_PROTOCOLS."""
+    max_connections: Annotated[
+        int,
+        Declared(
+            "max-connections",
+            "int",
+            "Maximum number of client connections; more are closed at once. 0, or more than the "
+            "limit of open files allows, means as many as that allows.",
+        ),
+    ] = 10_000
+    max_connections_per_address: Annotated[
+        int,
+        Declared(
+            "max-connections-per-address",
+            "int",
+            "Maximum number of client connections from one address; more are closed at once. "
+            "Does not apply to addresses in --trusted-proxy-cidrs. 0 means no limit.",
+        ),
+    ] = 0
 
 
 def serving_faults(serving: ServingOptions) -> list[str]:

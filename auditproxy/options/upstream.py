@@ -2,8 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from typing import Annotated
 
 from auditproxy.apis.status import go_quote
+from auditproxy.options.declared import Declared
 from auditproxy.options.values import SECOND, choice
 
 _EXTRA_KEY = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
@@ -15,27 +17,92 @@ UPSTREAM_IDENTITIES = ("impersonate", "passthrough", "request-header")
 class UpstreamOptions:
     """The kube-apiserver behind the proxy."""
 
-    kubeconfig: str = ""
-    """Path of the kubeconfig that names the upstream and our credential; "" stands for
-    $KUBECONFIG, else the service account inside a pod, else ~/.kube/config."""
-    context: str = ""
-    """Context of the kubeconfig; "" is its current-context."""
-    upstream_identity: str = "impersonate"
-    """How the upstream learns who asks, one of UPSTREAM_IDENTITIES."""
-    proxy_client_cert_file: str = ""
-    """PEM file with our certificate as a front proxy, for request-header, or ""."""
-    proxy_client_key_file: str = ""
-    """PEM file with the key of ``proxy_client_cert_file``."""
-    impersonation_original_user_extra: str = ""
-    """Key of the extra field in which the upstream learns who impersonates, or ""."""
-    impersonation_marker_extra: str = ""
-    """``key=value`` of an extra that every forwarded request has beside its user's own, so that
-    the API server can tell what came through the proxy; "" is none."""
-
-    check_period: int = 30 * SECOND
-    """Nanoseconds between two questions whether the upstream can serve; 0 asks none."""
-    required: bool = False
-    """Whether an upstream that cannot serve at the start ends the process."""
+    kubeconfig: Annotated[
+        str,
+        Declared(
+            "kubeconfig",
+            "path",
+            "Kubeconfig with the address of the kube-apiserver and the proxy's own credential. "
+            "Empty means $KUBECONFIG, else the service account inside a pod, else ~/.kube/config.",
+        ),
+    ] = ""
+    context: Annotated[
+        str,
+        Declared(
+            "context",
+            "string",
+            "Context of the kubeconfig to use. Empty means its current-context.",
+        ),
+    ] = ""
+    upstream_identity: Annotated[
+        str,
+        Declared(
+            "upstream-identity",
+            "string",
+            "How the proxy names the user to the kube-apiserver: impersonate (the proxy's "
+            "credential with Impersonate-* headers), passthrough (the client's own bearer token) "
+            "or request-header (X-Remote-* headers of a front proxy, with the certificate in "
+            "--proxy-client-cert-file).",
+        ),
+    ] = "impersonate"
+    """One of UPSTREAM_IDENTITIES."""
+    proxy_client_cert_file: Annotated[
+        str,
+        Declared(
+            "proxy-client-cert-file",
+            "path",
+            "PEM file with the proxy's certificate as a front proxy, for "
+            "--upstream-identity=request-header, issued by the authority in the kube-apiserver's "
+            "--requestheader-client-ca-file.",
+        ),
+    ] = ""
+    proxy_client_key_file: Annotated[
+        str,
+        Declared(
+            "proxy-client-key-file",
+            "path",
+            "PEM file with the private key of --proxy-client-cert-file.",
+        ),
+    ] = ""
+    impersonation_original_user_extra: Annotated[
+        str,
+        Declared(
+            "impersonation-original-user-extra",
+            "string",
+            "Key of an extra field, such as example.com/original-user, that names the "
+            "impersonating user to the kube-apiserver. Clients cannot set it. Empty sends none.",
+        ),
+    ] = ""
+    impersonation_marker_extra: Annotated[
+        str,
+        Declared(
+            "impersonation-marker-extra",
+            "string",
+            "Extra field, as key=value, on every forwarded request, such as "
+            "auditproxy.io/via=auditproxy, so that an admission policy can refuse requests that "
+            "bypassed the proxy. Clients that send this key themselves are refused. Empty means "
+            "none.",
+        ),
+    ] = ""
+    check_period: Annotated[
+        int,
+        Declared(
+            "upstream-check-period",
+            "duration",
+            "How often the proxy checks that the kube-apiserver answers, accepts its credential "
+            "and allows impersonation; /readyz follows the result. Checked sooner after "
+            "failures. 0 disables the check.",
+        ),
+    ] = 30 * SECOND
+    required: Annotated[
+        bool,
+        Declared(
+            "require-upstream",
+            "bool",
+            "Exit at once with code 1 if the kube-apiserver cannot serve requests at the start. "
+            "Otherwise the proxy starts, is not ready, and keeps checking.",
+        ),
+    ] = False
 
     def marker(self) -> tuple[str, str] | None:
         """Key and value of the marker; raises ValueError where there is no ``=``."""

@@ -9,7 +9,7 @@ import pytest
 from auditproxy.authentication.tokens.jws import ALGORITHMS
 from auditproxy.files.issuers import NOBODY_TRUSTED, Trusted, files_of, read_authentication
 from auditproxy.options import AuthenticationOptions
-from auditproxy.options.authentication import authentication_faults
+from auditproxy.options.authenticationfaults import authentication_faults
 from tests.fakes.webhook import server_context
 
 FLAGS: dict[str, Any] = {

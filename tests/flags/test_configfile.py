@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from auditproxy.flags.configfile import MAXIMUM_SIZE, load_configuration, parse_configuration
 from auditproxy.flags.pflag import BOOL, BYTES, FLOAT, INT, LIST
-from auditproxy.flags.serve import SETTINGS, options_from
+from auditproxy.flags.serve import options_from
+from auditproxy.flags.settings import SETTINGS
 from auditproxy.options import Options
 
 HEADER = "apiVersion: auditproxy.io/v1alpha1\nkind: ProxyConfiguration\n"

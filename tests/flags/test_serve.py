@@ -2,11 +2,9 @@
 
 import dataclasses
 
-import pytest
-
 from auditproxy.flags.pflag import parse
-from auditproxy.flags.serve import FLAGS, SETTINGS, files_only, options_from
-from auditproxy.flags.settings import camel_case
+from auditproxy.flags.serve import FLAGS, files_only, options_from
+from auditproxy.flags.settings import SETTINGS
 from auditproxy.options import Options
 
 SECTIONS = [
@@ -31,6 +29,12 @@ def test_every_field_has_one_flag() -> None:
         for field in dataclasses.fields(getattr(Options(), group.name))
     ]
     assert sorted((setting.group, setting.field) for setting in SETTINGS) == sorted(fields)
+
+
+def test_no_other_flag_is_declared() -> None:
+    """A flag that is not a field of Options only says what the command does."""
+    names = {flag.name for flag in FLAGS} - {setting.flag.name for setting in SETTINGS}
+    assert names == {"config", "check-config", "help"}
 
 
 def test_names_are_unique_and_sections_in_order() -> None:
@@ -80,15 +84,6 @@ def test_files_only() -> None:
     assert files_only(pair) == pair
     assert files_only({"tls-cert-file": "c"}) == {}
     assert files_only(pair | {"tls-cert-file": ""}) == {}
-
-
-@pytest.mark.parametrize(
-    ("name", "key"),
-    [("v", "v"), ("audit-log-path", "auditLogPath"), ("client-ca-file", "clientCaFile")],
-)
-def test_camel_case(name: str, key: str) -> None:
-    """The rule that turns a flag into a key of the configuration file."""
-    assert camel_case(name) == key
 
 
 def test_every_usage_is_a_sentence() -> None:
