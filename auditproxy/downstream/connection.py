@@ -66,7 +66,6 @@ class ClientConnection(RequestHandler):
         "flow",
         "on_lost",
         "on_unparsed",
-        "read_paused_for_held",
         "told_address",
     )
 
@@ -85,7 +84,6 @@ class ClientConnection(RequestHandler):
         self.flow: Flow | None = None
         self.facts = NO_FACTS
         self.breaks_off = False
-        self.read_paused_for_held = False
         self._after_chunks = False
         self._asks_upgrade = False
         self._head = bytearray()
@@ -228,9 +226,13 @@ class ClientConnection(RequestHandler):
         """Keep bytes behind an undecided upgrade request."""
         assert self._held is not None
         self._held += data
-        if len(self._held) > HELD_LIMIT and not self.read_paused_for_held:
-            self.read_paused_for_held = True
+        if len(self._held) > HELD_LIMIT:
             self._pause_transport_reading()
+
+    def _resume_transport_reading(self) -> None:
+        """Go on reading; whoever asks for it, not while as much is held as may be."""
+        if self._held is None or len(self._held) <= HELD_LIMIT:
+            super()._resume_transport_reading()
 
     def _head_late(self) -> None:
         """A head did not come in time; who said nothing at all is told nothing."""
@@ -276,8 +278,7 @@ class ClientConnection(RequestHandler):
         early = bytes(self._held or b"")
         self._held = None
         self._tunnel = receiver
-        if self.read_paused_for_held:
-            self.read_paused_for_held = False
+        if len(early) > HELD_LIMIT:
             self._resume_transport_reading()
         return early
 

@@ -1,6 +1,7 @@
 """The client's connection, byte by byte: heads cut anywhere, methods, garbage, and bytes behind upgrades."""
 
 import asyncio
+import contextlib
 import json
 from pathlib import Path
 
@@ -317,6 +318,38 @@ async def test_nothing_is_read_behind_an_upgrade(
         assert b"secrets" not in b"".join(bytes(c.received) for c in upstream.connections)
         await proxy.until_events(3)
         assert {event["requestURI"] for event in proxy.events} == {EXEC}
+
+
+@pytest.mark.parametrize("framing", ["none", "length", "chunks", "pipeline"])
+async def test_what_is_held_is_bounded(tmp_path: Path, framing: str) -> None:
+    """However an upgrade request ends, a client that floods behind it is not read any further."""
+    raw = request("GET", "/api/v1/pods?watch=1", *WEBSOCKET)
+    if framing == "length":
+        raw = request("GET", "/api/v1/pods?watch=1", *WEBSOCKET, body=bytes(600_000))
+    elif framing == "chunks":
+        chunked = (*WEBSOCKET, "Transfer-Encoding: chunked")
+        raw = request("GET", "/api/v1/pods?watch=1", *chunked) + b"1\r\nx\r\n0\r\n\r\n"
+    elif framing == "pipeline":
+        raw = request("GET", "/livez") * 40 + raw
+
+    async def script(connection: FakeConnection) -> None:
+        while b"/livez" in (await connection.read_request())[0]:
+            connection.send(answer(200, b"ok"))
+        await connection.wait_closed(10)
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        _, writer = await proxy.connect()
+        writer.write(raw)
+        flood = 16 << 20
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            # A second: what the sockets' buffers take, they take at once.
+            async with asyncio.timeout(1):
+                while sent < flood:
+                    writer.write(bytes(1 << 20))
+                    await writer.drain()
+                    sent += 1 << 20
+        assert sent < flood
 
 
 @pytest.mark.parametrize("framing", ["length", "chunks"])
