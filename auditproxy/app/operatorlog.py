@@ -2,11 +2,12 @@
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
 
+from auditproxy.apis.operatorline import OperatorLine, fields_of
 from auditproxy.app.operatorlines import OperatorLines
 
 Report = Callable[[str], None]
@@ -35,11 +36,17 @@ def configure(*, verbosity: int, json_lines: bool, lines: OperatorLines | None =
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *(() if json_lines else (_without_fields,)),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_level(verbosity)),
         logger_factory=factory,
     )
+
+
+def _without_fields(logger: Any, name: str, line: MutableMapping[str, Any]) -> dict[str, Any]:
+    """As text a line is its sentence, which names everything that the fields do."""
+    return {key: line[key] for key in ("timestamp", "level", "event")}
 
 
 def _level(verbosity: int) -> int:
@@ -51,12 +58,12 @@ def _level(verbosity: int) -> int:
 
 def info(text: str) -> None:
     """Tell something that is as it should be."""
-    structlog.get_logger().info(text)
+    structlog.get_logger().info(str(text), **fields_of(text))
 
 
 def warn(text: str) -> None:
     """Tell something that an operator may want to change."""
-    structlog.get_logger().warning(text)
+    structlog.get_logger().warning(str(text), **fields_of(text))
 
 
 def limited(report: Report, clock: Callable[[], float], seconds: float = 60.0) -> Report:
@@ -72,7 +79,9 @@ def limited(report: Report, clock: Callable[[], float], seconds: float = 60.0) -
         if len(last) >= 1024:
             last.clear()
         last[text] = (now, 0)
-        report(f"{text} ({left_out} more like this)" if left_out else text)
+        if left_out:
+            text = OperatorLine(f"{text} ({left_out} more like this)", **fields_of(text))
+        report(text)
 
     return once
 

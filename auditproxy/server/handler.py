@@ -9,6 +9,7 @@
 
 import asyncio
 
+from auditproxy.apis.operatorline import OperatorLine
 from auditproxy.apis.status import (
     Status,
     new_bad_gateway,
@@ -117,8 +118,9 @@ class Handler:
             identity = await exchange.services.authenticator.authenticate(exchange.asked())
         except AuthenticationError as error:
             # Its text holds no credential.
-            why = f"authentication of a request from {exchange.facts.remote} failed: {error}"
-            self.shared.report(why)
+            peer, audit_id = exchange.facts.remote, exchange.context.audit_id
+            why = f"authentication of a request from {peer} failed: {error}"
+            self.shared.report(OperatorLine(why, peer=peer, audit_id=audit_id))
             for each in (error, error.__cause__):
                 if isinstance(each, ReviewError) and each.failure is not None:
                     # The upstream could not be asked about the token.
@@ -174,8 +176,9 @@ class Handler:
 
     def crashed(self, exchange: Exchange, crash: Exception) -> Answered:
         """Our own fault: kube-apiserver's Panic event, and its text for the client."""
-        place = describe(crash)
-        self.shared.report(f"request {exchange.context.audit_id} crashed: {place}")
+        audit_id = exchange.context.audit_id
+        text = f"request {audit_id} crashed: {describe(crash)}"
+        self.shared.report(OperatorLine(text, audit_id=audit_id))
         exchange.panic(type(crash).__name__)
         return answer_crash(exchange)
 

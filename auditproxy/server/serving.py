@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from auditproxy.apis.operatorline import OperatorLine
 from auditproxy.downstream.connection import ClientConnection
 from auditproxy.downstream.limits import ConnectionLimits, Lease
 from auditproxy.downstream.plaintext import refuse_plaintext
@@ -69,7 +70,7 @@ class Serving:
 
     def _accepting_failed(self, error: OSError) -> None:
         self.handler.shared.metrics.connections.accept_error("secure", fault_word(error))
-        self._report(fault_text(error, "--secure-port"))
+        self._report(OperatorLine(fault_text(error, "--secure-port"), flag="--secure-port"))
 
     def _accepted(self, accepted: socket.socket) -> Coroutine[Any, Any, None] | None:
         """Give an accepted socket its place; without one it is closed before others come."""
@@ -78,7 +79,8 @@ class Serving:
             return self._connect(accepted, lease)
         accepted.close()
         self.handler.shared.metrics.connections.refused("total")
-        self._report(f"connections are closed at once: {self.limits.maximum} are open already")
+        text = f"connections are closed at once: {self.limits.maximum} are open already"
+        self._report(OperatorLine(text, flag="--max-connections", count=self.limits.maximum))
         return None
 
     async def _connect(self, accepted: socket.socket, lease: Lease) -> None:
@@ -90,7 +92,8 @@ class Serving:
             address = told or peer
             if not self._is_trusted(address) and not self.limits.claim(lease, address):
                 metrics.connections.refused("address")
-                self._report(f"{address} has --max-connections-per-address already")
+                flag = "--max-connections-per-address"
+                self._report(OperatorLine(f"{address} has {flag} already", peer=address, flag=flag))
                 accepted.close()
             else:
                 await self._secure(accepted, address, told, lease)
@@ -98,7 +101,8 @@ class Serving:
         except ProxyProtocolError as error:
             accepted.close()
             metrics.connections.proxy_protocol_error()
-            self._report(f"a connection from the trusted proxy {peer} is closed: {error}")
+            text = f"a connection from the trusted proxy {peer} is closed: {error}"
+            self._report(OperatorLine(text, peer=peer))
         except BaseException:
             accepted.close()
             lease.release()
@@ -157,7 +161,8 @@ class Serving:
             accepted.close()
             lease.release()
             self.handler.shared.metrics.connections.tls_handshake_error()
-            self._report(f"TLS handshake error from {address}: {handshake_fault(error, self.tls)}")
+            text = f"TLS handshake error from {address}: {handshake_fault(error, self.tls)}"
+            self._report(OperatorLine(text, peer=address))
 
     def _unparsed(self, code: int, why: str) -> None:
         """Count and tell bytes that were no request; no event can be written for them."""

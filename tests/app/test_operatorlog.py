@@ -26,6 +26,30 @@ def test_json_lines(verbosity: int, expected: list[str]) -> None:
     assert all(line["timestamp"].endswith("Z") for line in lines)
 
 
+@pytest.mark.parametrize("json_lines", [True, False])
+def test_fields(json_lines: bool) -> None:
+    """What a line names is a member of its own as JSON; as text it is the sentence and no more."""
+    code = (
+        "from auditproxy.apis.operatorline import OperatorLine as L;"
+        "from auditproxy.app import operatorlog as o;"
+        f"o.configure(verbosity=0, json_lines={json_lines});"
+        "r = o.limited(o.warn, lambda: now[0], 60); now = [0.0];"
+        "[r(L('from 10.0.0.1', peer='10.0.0.1')) for _ in 'ab']; now[0] = 60;"
+        "r(L('from 10.0.0.1', peer='10.0.0.1'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    first, second = done.stderr.splitlines()
+    if json_lines:
+        assert json.loads(first)["peer"] == "10.0.0.1"
+        assert json.loads(second)["peer"] == "10.0.0.1"
+        assert json.loads(second)["event"] == "from 10.0.0.1 (1 more like this)"
+    else:
+        assert "peer" not in done.stderr
+        assert second.endswith("from 10.0.0.1 (1 more like this)")
+
+
 def test_text_lines() -> None:
     """Text for people, one line a fact."""
     code = (
