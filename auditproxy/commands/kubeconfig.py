@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from auditproxy.apis.faults import Unusable
 from auditproxy.flags.pflag import BOOL, HELP, STRING, Flag
 from auditproxy.options import ServingOptions
 
@@ -83,7 +84,7 @@ EXAMPLES = (
 _USER_FILES = ("client-certificate", "client-key")
 
 
-class KubeconfigError(Exception):
+class KubeconfigError(Unusable):
     """Settings or files that cannot be used; the text names the flag or the file, and the fix."""
 
 
