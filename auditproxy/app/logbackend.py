@@ -13,9 +13,9 @@ from auditproxy.backends.log import LogBackend, StandardOutput
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.rotation import MEBIBYTE, RotatingFile
 from auditproxy.backends.writer import LogWriter
+from auditproxy.files.writable import fault_of_writing
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import AuditLogOptions
-from auditproxy.tls.writable import fault_of_writing
 
 _FIX = "name a file in a folder that can be written"
 

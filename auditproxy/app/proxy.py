@@ -14,10 +14,11 @@ import time
 from typing import Any
 
 from auditproxy import __version__
+from auditproxy.apis.faults import Unusable
 from auditproxy.app import descriptors, operatorlog
 from auditproxy.app.backends import AuditSink, open_backends
 from auditproxy.app.composition import NANOSECONDS, Composed, describe_authentication
-from auditproxy.app.logbackend import LogFileError, log_fault
+from auditproxy.app.logbackend import log_fault
 from auditproxy.app.operatorlines import OperatorLines
 from auditproxy.app.process import (
     forbid_core_dumps,
@@ -47,7 +48,6 @@ from auditproxy.server.handler import Handler
 from auditproxy.server.serving import Serving
 from auditproxy.sockets.listener import fault_text, fault_word, shown_address, why_not_bound
 from auditproxy.sockets.transport import tune_tls_buffers
-from auditproxy.tls.selfsigned import CertificateError
 from auditproxy.tls.serving import ServingError
 
 LAST_LINES = 0.5
@@ -92,7 +92,7 @@ def check(options: Options, *, strict: bool = False) -> tuple[str, ...]:
         certificate = serving_certificate(options, make=False)
         if certificate is not None and files is not None:
             listener_context(options, certificate.pair, files)
-    except (ServingError, CertificateError) as error:
+    except Unusable as error:
         faults.append(str(error))
     return tuple(faults)
 
@@ -303,7 +303,7 @@ async def _serve(options: Options, lines: OperatorLines) -> int:
         await proxy.start()
     except FilesError as error:
         raise StartError(error.faults) from None
-    except (ServingError, CertificateError, LogFileError, descriptors.DescriptorError) as error:
+    except Unusable as error:
         raise StartError((str(error),)) from None
     lines.on_dropped = proxy.metrics.operator_line_dropped
     loop = asyncio.get_running_loop()

@@ -5,10 +5,10 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from auditproxy.files.certdir import ensure_self_signed, existing_self_signed
 from auditproxy.files.files import Files
 from auditproxy.options import Options
 from auditproxy.tls.handshake import ServingContext
-from auditproxy.tls.selfsigned import ensure_self_signed, existing_self_signed
 from auditproxy.tls.serving import (
     KeyPair,
     new_serving_context,

@@ -19,9 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from auditproxy.apis.faults import FAILED, Unusable
-from auditproxy.tls.selfsigned import _general as general_name
-from auditproxy.tls.selfsigned import _pem as key_pem
-from auditproxy.tls.selfsigned import _write as write_new
+from auditproxy.tls.keyfiles import general_name, key_pem, write_new
 
 DAYS = 365
 AUTHORITY_DAYS = 3650
