@@ -30,7 +30,7 @@ def general_name(name: str) -> x509.GeneralName:
 
 
 def write_new(path: Path, content: bytes, mode: int) -> None:
-    """Write a new file with its mode from the first byte on; raises OSError, also for an old one."""
+    """Write a new file with its mode from its first byte on; raises OSError, never overwrites."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

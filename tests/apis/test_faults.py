@@ -1,5 +1,9 @@
 """Unusable: its lines, its text and its exit code."""
 
+import ast
+from pathlib import Path
+
+import auditproxy
 from auditproxy.apis.faults import FAILED, MISCONFIGURED, Unusable
 
 
@@ -28,3 +32,17 @@ def test_under() -> None:
     error = OutsideError("a", "b").under("--flag path")
     assert error.faults == ("--flag path: a", "--flag path: b")
     assert error.code == FAILED
+
+
+def test_no_other_error_has_faults() -> None:
+    """An error of several lines is an Unusable: whoever catches that sees all of them."""
+    others = []
+    for path in sorted(Path(auditproxy.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ClassDef) or not node.name.endswith("Error"):
+                continue
+            if any(
+                isinstance(each, ast.Attribute) and each.attr == "faults" for each in ast.walk(node)
+            ):
+                others.append(f"{path.name}: {node.name}")
+    assert others == []
