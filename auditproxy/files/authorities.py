@@ -7,7 +7,7 @@ from auditproxy.files.trustedfile import (
     TrustedFile,
     content_of,
     named,
-    passes_through,
+    passthrough_notes,
 )
 from auditproxy.options import Options
 
@@ -51,30 +51,31 @@ def _read_front_proxies(options: Options, remarks: Remarks) -> CertificateAuthor
 
 
 def _notes_on_clients(options: Options) -> tuple[str, ...]:
-    if not options.authentication.client_ca_file or not passes_through(options):
-        return ()
-    return (
-        f"{_CLIENTS} with --upstream-identity=passthrough: clients known by certificate "
-        "are refused, because their certificate cannot be passed through",
+    return passthrough_notes(
+        options,
+        options.authentication.client_ca_file,
+        _CLIENTS,
+        "clients known by certificate are refused, because their certificate cannot be passed "
+        "through",
     )
 
 
 def _notes_on_front_proxies(options: Options) -> tuple[str, ...]:
-    authentication = options.authentication
-    if not authentication.requestheader_client_ca_file:
-        return ()
-    notes = []
-    if not authentication.requestheader_username_headers:
-        notes.append(
-            f"{_FRONT_PROXIES} without --requestheader-username-headers: no header "
-            "names a user; give X-Remote-User"
-        )
-    if passes_through(options):
-        notes.append(
-            f"{_FRONT_PROXIES} with --upstream-identity=passthrough: clients named by "
-            "a front proxy are refused, because they have no token that could be passed through"
-        )
-    return tuple(notes)
+    path = options.authentication.requestheader_client_ca_file
+    notes = passthrough_notes(
+        options,
+        path,
+        _FRONT_PROXIES,
+        "clients named by a front proxy are refused, because they have no token that could be "
+        "passed through",
+    )
+    if not path or options.authentication.requestheader_username_headers:
+        return notes
+    return (
+        f"{_FRONT_PROXIES} without --requestheader-username-headers: no header "
+        "names a user; give X-Remote-User",
+        *notes,
+    )
 
 
 CLIENT_AUTHORITIES = TrustedFile(

@@ -8,7 +8,7 @@ from auditproxy.files.trustedfile import (
     TrustedFile,
     content_of,
     named,
-    passes_through,
+    passthrough_notes,
 )
 from auditproxy.options import Options
 
@@ -29,11 +29,11 @@ def read_token_file(options: Options, remarks: Remarks) -> TokenFile | None:
 
 
 def _notes(options: Options) -> tuple[str, ...]:
-    if not options.authentication.token_auth_file or not passes_through(options):
-        return ()
-    return (
-        f"{_FLAG} with --upstream-identity=passthrough: its tokens are passed to the "
-        "upstream, which must know them too",
+    return passthrough_notes(
+        options,
+        options.authentication.token_auth_file,
+        _FLAG,
+        "its tokens are passed to the upstream, which must know them too",
     )
 
 

@@ -94,6 +94,16 @@ def passes_through(options: Options) -> bool:
     return options.upstream.upstream_identity == "passthrough"
 
 
+def passthrough_notes(options: Options, path: str, flag: str, means: str) -> tuple[str, ...]:
+    """What passthrough means for whom the file at ``path`` names; nothing without either.
+
+    ``flag`` has its dashes.
+    """
+    if not path or not passes_through(options):
+        return ()
+    return (f"{flag} with --upstream-identity=passthrough: {means}",)
+
+
 def named(*paths: str) -> tuple[str, ...]:
     """Those of the paths that are given."""
     return tuple(filter(None, paths))

@@ -19,7 +19,7 @@ from auditproxy.clients.webhook import (
     WebhookTarget,
     request_url,
 )
-from auditproxy.files.trustedfile import Remarks, TrustedFile, passes_through
+from auditproxy.files.trustedfile import Remarks, TrustedFile, passthrough_notes
 from auditproxy.kubeconfig.credentials import Credential, CredentialError
 from auditproxy.kubeconfig.document import (
     refuse_foreign,
@@ -158,11 +158,11 @@ def _read_token_webhook(options: Options, remarks: Remarks) -> WebhookTarget | N
 
 
 def _notes_on_tokens(options: Options) -> tuple[str, ...]:
-    if not options.authentication.token_webhook_config_file or not passes_through(options):
-        return ()
-    return (
-        f"{_TOKEN_FLAG} with --upstream-identity=passthrough: tokens that the webhook "
-        "knows are passed to the upstream, which must know them too",
+    return passthrough_notes(
+        options,
+        options.authentication.token_webhook_config_file,
+        _TOKEN_FLAG,
+        "tokens that the webhook knows are passed to the upstream, which must know them too",
     )
 
 

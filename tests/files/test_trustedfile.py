@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.files.trustedfile import Remarks, TrustedFile, content_of, named, parsed
+from auditproxy.files.trustedfile import (
+    Remarks,
+    TrustedFile,
+    content_of,
+    named,
+    parsed,
+    passthrough_notes,
+)
 from tests.fakes.options import options
 
 
@@ -38,6 +45,18 @@ def test_parsed(tmp_path: Path) -> None:
         f"--flag {bad}: two",
         "--flag /nowhere cannot be read: No such file or directory",
     )
+
+
+@pytest.mark.parametrize(
+    ("identity", "path", "count"),
+    [("passthrough", "file", 1), ("passthrough", "", 0), ("impersonate", "file", 0)],
+)
+def test_passthrough(identity: str, path: str, count: int) -> None:
+    """A note where a file is given and tokens are passed through."""
+    given = options(upstream_identity=identity)
+    notes = passthrough_notes(given, path, "--flag", "what it means")
+    said = "--flag with --upstream-identity=passthrough: what it means"
+    assert notes == (said,) * count
 
 
 def test_read_again() -> None:
