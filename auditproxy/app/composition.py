@@ -177,8 +177,10 @@ class Composed:
         return self._connected.reviewer, self._connected.lookup
 
     def _keys_of_service_accounts(self) -> KeySource | None:
+        if self._published_keys is not None:
+            return self._published_keys
         keys = self.files.service_account_keys
-        return self._published_keys or (StaticKeys(keys, self._signatures.check) if keys else None)
+        return StaticKeys(keys, self._signatures.check) if keys else None
 
     def _keys_of_issuers(self) -> TrustedKeys:
         ring = self._new_ring()
