@@ -14,17 +14,18 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from auditproxy import __version__
+from auditproxy.apis.faults import FAILED, MISCONFIGURED, Unusable
 from auditproxy.apis.status import go_quote
 from auditproxy.app.standardstreams import nobody_reads, one_line, refusal
 from auditproxy.commands.certs import EXAMPLES as CERTS_EXAMPLES
 from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
-from auditproxy.commands.certs import CertsError, make_certs
+from auditproxy.commands.certs import make_certs
 from auditproxy.commands.kubeconfig import EXAMPLES as KUBECONFIG_EXAMPLES
 from auditproxy.commands.kubeconfig import FLAGS as KUBECONFIG_FLAGS
-from auditproxy.commands.kubeconfig import KubeconfigError, make_kubeconfig
+from auditproxy.commands.kubeconfig import make_kubeconfig
 from auditproxy.flags.command import Command
 from auditproxy.flags.completion import SHELLS, completion
 from auditproxy.flags.configfile import load_configuration
@@ -36,9 +37,10 @@ from auditproxy.flags.serve import FLAGS as SERVE_FLAGS
 from auditproxy.flags.serve import files_only, options_from
 from auditproxy.options import Options, validate
 
+if TYPE_CHECKING:
+    from auditproxy.files.files import Files
+
 OK = 0
-FAILURE = 1
-CONFIGURATION = 2
 
 DEMO_FLAGS = (
     Flag("once", BOOL, False, "Send a fixed set of requests, show their events and exit."),
@@ -55,21 +57,25 @@ DEMO_FLAGS = (
 """Every flag of ``auditproxy demo``."""
 
 
-class Runner(Protocol):
-    """What ``serve`` needs of app/proxy.py; the module itself is one, tests bring their own."""
+class Check(Protocol):
+    """app/proxy.py's ``check``."""
 
-    @property
-    def StartError(self) -> type[Exception]:  # noqa: N802 app/proxy.py has a class of this name
-        """What ``serve`` raises when the proxy cannot start; it has ``faults``."""
-
-    def check(self, options: Options, *, strict: bool = False) -> tuple[str, ...]:
-        """Every fault that shows in the files the options name; ``strict`` has warnings too."""
-
-    def serve(self, options: Options) -> Coroutine[Any, Any, int]:
-        """Run the proxy until a signal; the exit code."""
+    def __call__(self, options: Options, *, strict: bool) -> "Files":
+        """What the files say that the options name; raises Unusable with every fault."""
 
 
-def commands(load_runner: Callable[[], Runner]) -> tuple[Command, ...]:
+class Serve(Protocol):
+    """app/proxy.py's ``serve``."""
+
+    def __call__(self, options: Options, files: "Files") -> Coroutine[Any, Any, int]:
+        """Run the proxy until a signal; the exit code. Raises Unusable at the start."""
+
+
+LoadProxy = Callable[[], tuple[Check, Serve]]
+"""Imports app/proxy.py; tests bring functions of their own."""
+
+
+def commands(load_proxy: LoadProxy) -> tuple[Command, ...]:
     """Every subcommand, in the order of help."""
     table: list[Command] = [
         Command(
@@ -78,7 +84,7 @@ def commands(load_runner: Callable[[], Runner]) -> tuple[Command, ...]:
             "and write its audit trail. Without flags it uses the current kubeconfig context, a "
             "self-signed certificate, a built-in policy and standard output.",
             SERVE_FLAGS,
-            lambda parsed: _serve(parsed, load_runner),
+            lambda parsed: _serve(parsed, load_proxy),
             SERVE_EXAMPLES,
             SERVE_COMMON,
         ),
@@ -133,19 +139,17 @@ def commands(load_runner: Callable[[], Runner]) -> tuple[Command, ...]:
     return tuple(table)
 
 
-def main(
-    argv: Sequence[str] | None = None, *, load_runner: Callable[[], Runner] | None = None
-) -> int:
+def main(argv: Sequence[str] | None = None, *, load_proxy: LoadProxy | None = None) -> int:
     """Run the command line ``argv``, None for the process's own; the exit code.
 
-    ``load_runner`` replaces app/proxy.py in tests.
+    ``load_proxy`` replaces app/proxy.py in tests.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    known = commands(load_runner or _load_runner)
+    known = commands(load_proxy or _load_proxy)
     table = {command.name: command for command in known}
     if not words:
         sys.stderr.write(overview(known))
-        return CONFIGURATION
+        return MISCONFIGURED
     name, *rest = words
     if name == "help" and rest:
         name, rest = rest[0], ["--help", *rest[1:]]
@@ -164,17 +168,20 @@ def main(
     try:
         return command.run(parsed)
     except KeyboardInterrupt:
-        return FAILURE
+        return FAILED
+    except Unusable as error:
+        _refuse(error.faults)
+        return error.code
     except BrokenPipeError:
         nobody_reads()
-        return FAILURE
+        return FAILED
     except OSError as error:
         # Whatever the system refuses, a folder or a port: it names it, and is no fault of ours.
         sys.stderr.write(f"auditproxy: error: {one_line(refusal(error))}\n")
-        return FAILURE
+        return FAILED
 
 
-def _serve(parsed: Parsed, load_runner: Callable[[], Runner]) -> int:
+def _serve(parsed: Parsed, load_proxy: LoadProxy) -> int:
     faults = list(parsed.faults)
     values = dict(parsed.values)
     for warning in parsed.warnings:
@@ -186,19 +193,19 @@ def _serve(parsed: Parsed, load_runner: Callable[[], Runner]) -> int:
         values = {**configuration.values, **values}
     options = options_from(values)
     faults += validate(options)
-    runner = load_runner()
-    # Files are read even so, that all faults are seen at once; what is not sound stays out.
+    check, serve = load_proxy()
     checking = bool(values.get("check-config"))
-    faults += runner.check(options_from(files_only(values)) if faults else options, strict=checking)
     if faults:
-        return _refuse(faults)
+        # Files are read even so, that all faults are seen at once; what is not sound stays out.
+        try:
+            check(options_from(files_only(values)), strict=checking)
+        except Unusable as error:
+            faults += error.faults
+        raise Unusable(*faults)
+    files = check(options, strict=checking)
     if checking:
         return _print("the configuration is sound\n")
-    try:
-        return _run(runner.serve(options))
-    except runner.StartError as error:
-        _refuse(getattr(error, "faults", (str(error),)))
-        return int(getattr(error, "code", CONFIGURATION))
+    return _run(serve(options, files))
 
 
 def _demo(parsed: Parsed) -> int:
@@ -227,24 +234,13 @@ def _demo(parsed: Parsed) -> int:
 def _certs(parsed: Parsed) -> int:
     if parsed.faults:
         return _refuse(parsed.faults)
-    from auditproxy.tls.pki import PkiError
-
-    try:
-        return _print(make_certs(parsed.values))
-    except CertsError as error:
-        return _refuse((str(error),))
-    except PkiError as error:
-        sys.stderr.write(f"auditproxy: error: {one_line(str(error))}\n")
-        return FAILURE
+    return _print(make_certs(parsed.values))
 
 
 def _kubeconfig(parsed: Parsed) -> int:
     if parsed.faults:
         return _refuse(parsed.faults)
-    try:
-        made = make_kubeconfig(parsed.values, os.environ, Path.home())
-    except KubeconfigError as error:
-        return _refuse((str(error),))
+    made = make_kubeconfig(parsed.values, os.environ, Path.home())
     for warning in made.warnings:
         sys.stderr.write(f"auditproxy: warning: {one_line(warning)}\n")
     return _print(made.text)
@@ -275,10 +271,10 @@ def _version(parsed: Parsed) -> int:
     return _print(f"auditproxy {__version__} (Python {python})\n")
 
 
-def _load_runner() -> Runner:
-    from auditproxy.app import proxy as run
+def _load_proxy() -> tuple[Check, Serve]:
+    from auditproxy.app import proxy
 
-    return run
+    return proxy.check, proxy.serve
 
 
 def _run(coroutine: Coroutine[Any, Any, int]) -> int:
@@ -319,7 +315,7 @@ def _print(text: str) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         nobody_reads()
-        return FAILURE
+        return FAILED
     return OK
 
 
@@ -327,4 +323,4 @@ def _refuse(faults: Sequence[str]) -> int:
     """Write each fault on a line of its own; the exit code for unusable settings."""
     for fault in faults:
         sys.stderr.write(f"auditproxy: error: {one_line(fault)}\n")
-    return CONFIGURATION
+    return MISCONFIGURED

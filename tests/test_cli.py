@@ -4,92 +4,66 @@ import base64
 import os
 import subprocess
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from auditproxy import __version__
+from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.cli import main
 from auditproxy.options import Options
+from tests.fakes.commands import FakeProxy
 
 
-class CannotStartError(Exception):
-    """What the fake raises in place of app/proxy.py's error."""
-
-    faults = ("the port is taken", "the disk is full")
-
-
-class FakeRunner:
-    """Stands for app/proxy.py: remembers what it is asked, opens nothing."""
-
-    StartError = CannotStartError
-
-    def __init__(
-        self, faults: tuple[str, ...] = (), code: int = 0, error: BaseException | None = None
-    ) -> None:
-        self.faults = faults
-        self.code = code
-        self.error = error
-        self.checked: list[Options] = []
-        self.served: list[Options] = []
-
-    def check(self, options: Options, *, strict: bool = False) -> tuple[str, ...]:
-        """Remember, and find the faults that the test wants."""
-        self.checked.append(options)
-        return self.faults
-
-    async def _serve(self, options: Options) -> int:
-        self.served.append(options)
-        if self.error is not None:
-            raise self.error
-        return self.code
-
-    def serve(self, options: Options) -> Coroutine[Any, Any, int]:
-        """Remember, and end as the test wants."""
-        return self._serve(options)
-
-
-def run(*words: str, runner: FakeRunner | None = None) -> int:
+def run(*words: str, proxy: FakeProxy | None = None) -> int:
     """The exit code of a command line."""
-    chosen = runner or FakeRunner()
-    return main(words, load_runner=lambda: chosen)
+    chosen = proxy or FakeProxy()
+    return main(words, load_proxy=chosen.load)
 
 
 def test_serve_without_flags(capsys: pytest.CaptureFixture[str]) -> None:
     """The defaults are checked and served; nothing is printed here."""
-    runner = FakeRunner()
-    assert run("serve", runner=runner) == 0
-    assert runner.checked == runner.served == [Options()]
+    proxy = FakeProxy()
+    assert run("serve", proxy=proxy) == 0
+    assert proxy.checked == [Options()]
+    # The files that were checked are served: they are not read again.
+    assert proxy.served == [(Options(), proxy.files)]
     assert capsys.readouterr() == ("", "")
 
 
 def test_the_exit_code_is_the_proxys() -> None:
     """What serve returns is what the process ends with."""
-    assert run("serve", runner=FakeRunner(code=1)) == 1
+    assert run("serve", proxy=FakeProxy(code=1)) == 1
 
 
 def test_faults_of_a_start(capsys: pytest.CaptureFixture[str]) -> None:
     """What shows only at the start is a fault like the others."""
-    assert run("serve", runner=FakeRunner(error=CannotStartError())) == 2
+    assert (
+        run("serve", proxy=FakeProxy(error=Unusable("the port is taken", "the disk is full"))) == 2
+    )
     assert capsys.readouterr().err == (
         "auditproxy: error: the port is taken\nauditproxy: error: the disk is full\n"
     )
 
 
+def test_what_no_setting_mends(capsys: pytest.CaptureFixture[str]) -> None:
+    """An error says itself with which code the process ends."""
+    assert run("serve", proxy=FakeProxy(error=Unusable("no upstream", code=FAILED))) == 1
+    assert capsys.readouterr().err == "auditproxy: error: no upstream\n"
+
+
 def test_an_interrupt_is_no_traceback() -> None:
     """Ctrl-C before the proxy handles signals."""
-    assert run("serve", runner=FakeRunner(error=KeyboardInterrupt())) == 1
+    assert run("serve", proxy=FakeProxy(error=KeyboardInterrupt())) == 1
 
 
 def test_check_config_only_checks(capsys: pytest.CaptureFixture[str]) -> None:
     """Files are read, nothing is served."""
-    runner = FakeRunner()
-    assert run("serve", "--check-config", "--secure-port=8443", runner=runner) == 0
-    assert [options.serving.secure_port for options in runner.checked] == [8443]
-    assert runner.served == []
+    proxy = FakeProxy()
+    assert run("serve", "--check-config", "--secure-port=8443", proxy=proxy) == 0
+    assert [options.serving.secure_port for options in proxy.checked] == [8443]
+    assert proxy.served == []
     assert capsys.readouterr().out == "the configuration is sound\n"
 
 
@@ -101,12 +75,12 @@ def test_every_fault_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         "audit: {auditLogMode: bach, foo: 1, auditPolicyFile: policy.yaml}\n",
         encoding="utf-8",
     )
-    runner = FakeRunner(faults=("the policy is\nbad",))
+    proxy = FakeProxy(faults=("the policy is\nbad",))
     assert (
         run(
             *("serve", "--config", str(path), "--foo"),
             *("--secure-port=0", "--tls-min-version=x", "--anonymous-auth", "false"),
-            runner=runner,
+            proxy=proxy,
         )
         == 2
     )
@@ -124,10 +98,10 @@ def test_every_fault_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     ]
     assert all(line.startswith(prefix) for line in lines)
     # The files are read with settings that are sound.
-    (checked,) = runner.checked
+    (checked,) = proxy.checked
     assert checked.audit.policy_file == str(tmp_path / "policy.yaml")
     assert checked.serving == Options().serving
-    assert runner.served == []
+    assert proxy.served == []
 
 
 def test_flags_win_over_the_file(tmp_path: Path) -> None:
@@ -139,12 +113,11 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
         "authentication: {anonymousAuth: false}\n",
         encoding="utf-8",
     )
-    runner = FakeRunner()
+    proxy = FakeProxy()
     assert (
-        run("serve", f"--config={path}", "--secure-port=6443", "--anonymous-auth", runner=runner)
-        == 0
+        run("serve", f"--config={path}", "--secure-port=6443", "--anonymous-auth", proxy=proxy) == 0
     )
-    (options,) = runner.served
+    ((options, _),) = proxy.served
     assert options.serving.secure_port == 6443
     assert options.serving.tls_min_version == "VersionTLS13"
     assert options.authentication.anonymous_auth is True

@@ -7,21 +7,22 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from auditproxy import cli
-from auditproxy.app.proxy import StartError, build, serving_line
+from auditproxy.apis.faults import Unusable
+from auditproxy.app.proxy import build, serving_line
 from auditproxy.files.files import read_files
 from auditproxy.options import AuditLogOptions, AuditWebhookOptions
 from auditproxy.options.backends import describe_backends
 from auditproxy.sockets.listener import shown_address
+from tests.fakes.commands import FakeProxy
 from tests.fakes.options import options
 from tests.fakes.proxy import EVERYTHING, TOKENS, write_files
-from tests.test_cli import FakeRunner
 
 
 def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -77,7 +78,7 @@ async def test_health_address_of_another_machine(tmp_path: Path) -> None:
     chosen = options(
         **flags, audit_log_path=str(tmp_path / "a"), health_bind_address="[2001:db8::1]:1"
     )
-    proxy = await build(chosen, tls=False)
+    proxy = await build(chosen, listener_tls=False)
     with pytest.raises(
         Exception, match=r"--health-bind-address \[2001:db8::1\]:1 cannot be"
     ) as caught:
@@ -96,7 +97,7 @@ def test_webhook_kubeconfig_that_vanishes(tmp_path: Path) -> None:
     webhook.unlink()
 
     async def start() -> None:
-        proxy = await build(chosen, files=files, tls=False)
+        proxy = await build(chosen, files, listener_tls=False)
         assert "webhook" in str(proxy.backend)
         await proxy.start()
         await proxy.close()
@@ -173,22 +174,15 @@ sys.exit(main(["demo", "--once"]))
             "/x/y cannot be used: Permission denied",
         ),
         (OSError("no\nlines"), "no lines"),
-        (StartError(("a", "b")), "a"),
+        (Unusable("a", "b"), "a"),
     ],
 )
 def test_what_a_start_meets(
     error: Exception, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """C4: an error of the system that nobody foresaw is one line, and code 1; a fault is code 2."""
-
-    class Failing(FakeRunner):
-        def serve(self, options: Any) -> Coroutine[Any, Any, int]:
-            raise error
-
-    runner = Failing()
-    runner.StartError = StartError
-    code = cli.main(["serve"], load_runner=lambda: runner)
-    assert code == (2 if isinstance(error, StartError) else 1)
+    code = cli.main(["serve"], load_proxy=FakeProxy(error=error).load)
+    assert code == (2 if isinstance(error, Unusable) else 1)
     assert capsys.readouterr().err.splitlines()[0] == f"auditproxy: error: {said}"
 
 

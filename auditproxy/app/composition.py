@@ -5,36 +5,50 @@ import ipaddress
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from auditproxy.apis.audit import Stage
 from auditproxy.app import operatorlog
-from auditproxy.app.issuers import KeysOfIssuers
+from auditproxy.app.authenticators import (
+    anonymous_authenticator,
+    front_proxy_headers,
+    request_header_authenticator,
+    x509_authenticator,
+)
+from auditproxy.app.issuers import KeysOfIssuers, TrustedKeys
 from auditproxy.app.tokens import TokenAuthentication, TokenSources
-from auditproxy.app.upstream import connect
+from auditproxy.app.upstream import Connected, connect
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.policy.evaluator import PolicyRuleEvaluator, with_stage
-from auditproxy.authentication.anonymous import AnonymousAuthenticator
 from auditproxy.authentication.factory import new_authenticator
-from auditproxy.authentication.requestheader import (
-    RequestHeaderAuthenticator,
-    RequestHeaderConfig,
-)
 from auditproxy.authentication.tokens.keysource import KeySource, StaticKeys
-from auditproxy.authentication.x509.authenticator import X509Authenticator
+from auditproxy.authentication.tokens.tokenreview import Reviewer
 from auditproxy.capture.copies import CaptureLimits, CaptureRoom
 from auditproxy.capture.decoding import DecodeQueue
-from auditproxy.files.files import Files, is_strict
+from auditproxy.files.files import Files
+from auditproxy.files.policy import is_strict
 from auditproxy.lookups.signatures import SignatureThreads
 from auditproxy.metrics.registry import Metrics
 from auditproxy.monitor.monitor import UpstreamMonitor
 from auditproxy.options import Options
-from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.server.services import Limits, Services, Shared
 
 NANOSECONDS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of the composition: its attribute, what it is made of, and how.
+
+    ``of`` names fields of Files and parts above it in _PARTS.
+    """
+
+    name: str
+    of: frozenset[str]
+    make: Callable[["Composed"], Any]
 
 
 class Composed:
@@ -42,6 +56,13 @@ class Composed:
 
     Requests that are under way keep the services that they began with.
     """
+
+    _connected: Connected
+    _reviewers: tuple[Reviewer | None, Reviewer | None]
+    _service_account_keys: KeySource | None
+    _issuers: TrustedKeys
+    _tokens: TokenAuthentication
+    services: Services
 
     def __init__(
         self,
@@ -56,7 +77,6 @@ class Composed:
         self._options = options
         self._metrics = metrics
         self._report = report
-        self._connected = connect(options, files.upstream)
         self.monitor = UpstreamMonitor(
             lambda: self._connected.questions,
             period=options.upstream.check_period / NANOSECONDS,
@@ -81,36 +101,37 @@ class Composed:
         self._replaced: weakref.WeakSet[Any] = weakref.WeakSet()
         self._retiring: set[asyncio.Task[None]] = set()
         self._signatures = SignatureThreads()
-        self._service_account_ring = self._keys_of_issuers()
-        self._fetched_service_account_keys = self._service_account_ring.of_service_accounts(
+        # Published keys come from no file: they are fetched by whatever connection is in use.
+        self._service_account_ring = self._new_ring()
+        self._published_keys = self._service_account_ring.of_service_accounts(
             options.authentication, lambda: self._connected.own
         )
-        self._service_account_keys = self._keys_of_service_accounts()
-        self._ring = self._keys_of_issuers()
-        self._issuers = self._ring.authenticators(files.trusted)
-        self._tokens = self._token_authentication()
-        self.services = self._services()
+        for part in _PARTS:
+            setattr(self, part.name, part.make(self))
 
-    def replace_files(self, files: Files) -> Services:
-        """The services for other files; what hangs on an unchanged one is kept, caches included."""
-        if files.upstream is not self.files.upstream:
-            for old in (*self._connected.closers, *self._connected.pools):
+    def replace_files(self, changes: Mapping[str, Any]) -> Services:
+        """The services for other values of the fields of Files that ``changes`` names.
+
+        What is made of none of them is kept, caches included.
+        """
+        old_connected, old_issuers, old_tokens = self._connected, self._issuers, self._tokens
+        self.files = replace(self.files, **changes)
+        changed = set(changes)
+        for part in _PARTS:
+            if part.of & changed:
+                before, made = getattr(self, part.name), part.make(self)
+                if made != before:
+                    setattr(self, part.name, made)
+                    changed.add(part.name)
+        if "_connected" in changed:
+            for old in (*old_connected.closers, *old_connected.pools):
                 self._replaced.add(old)
-            self._connected = connect(self._options, files.upstream)
             self.monitor.wake()
-        previous, self.files = self.files, files
-        if files.service_account_keys is not previous.service_account_keys:
-            self._service_account_keys = self._keys_of_service_accounts()
-        ring = self._ring
-        if files.trusted is not previous.trusted:
-            self._ring = self._keys_of_issuers()
-            self._issuers = self._ring.authenticators(files.trusted)
-        if not self._tokens.sources.same(self._token_sources()):
+        if "_tokens" in changed:
             # Requests that are being authenticated have begun to look their tokens up.
-            ending = self._tokens.retire()
-            self._retire(ending if ring is self._ring else ring.close_after(ending))
-            self._tokens = self._token_authentication()
-        self.services = self._services()
+            ending = old_tokens.retire()
+            replaced = "_issuers" in changed
+            self._retire(old_issuers.ring.close_after(ending) if replaced else ending)
         return self.services
 
     def _retire(self, ending: Coroutine[Any, Any, None]) -> None:
@@ -121,21 +142,7 @@ class Composed:
 
     def describe_issuers(self) -> tuple[str, ...]:
         """A line for each issuer whose keys are fetched."""
-        return (*self._service_account_ring.describe(), *self._ring.describe())
-
-    def _keys_of_issuers(self) -> KeysOfIssuers:
-        return KeysOfIssuers(
-            self._signatures.check,
-            metrics=self._metrics.issuers,
-            report=self._report,
-            inform=operatorlog.info,
-        )
-
-    def _keys_of_service_accounts(self) -> KeySource | None:
-        if self._fetched_service_account_keys is not None:
-            return self._fetched_service_account_keys
-        keys = self.files.service_account_keys
-        return StaticKeys(keys, self._signatures.check) if keys else None
+        return (*self._service_account_ring.describe(), *self._issuers.ring.describe())
 
     async def close(self) -> None:
         """Close reviews and upstream connections."""
@@ -144,7 +151,7 @@ class Composed:
         await asyncio.gather(*self._retiring, return_exceptions=True)
         for each in (
             self._tokens,
-            self._ring,
+            self._issuers.ring,
             self._service_account_ring,
             *self._connected.closers,
             *self._connected.pools,
@@ -155,21 +162,42 @@ class Composed:
         self.shared.decoding.close()
         self.shared.room.close()
 
-    def _token_sources(self) -> TokenSources:
-        files, connected = self.files, self._connected
-        return TokenSources(
-            token_file=files.token_file,
-            service_account_keys=self._service_account_keys,
-            issuers=self._issuers,
-            webhook=files.token_webhook,
-            reviewer=connected.reviewer,
-            lookup=connected.lookup,
+    def _new_ring(self) -> KeysOfIssuers:
+        return KeysOfIssuers(
+            self._signatures.check,
+            metrics=self._metrics.issuers,
+            report=self._report,
+            inform=operatorlog.info,
         )
 
+    def _connect(self) -> Connected:
+        return connect(self._options, self.files.upstream)
+
+    def _reviewers_of_tokens(self) -> tuple[Reviewer | None, Reviewer | None]:
+        return self._connected.reviewer, self._connected.lookup
+
+    def _keys_of_service_accounts(self) -> KeySource | None:
+        if self._published_keys is not None:
+            return self._published_keys
+        keys = self.files.service_account_keys
+        return StaticKeys(keys, self._signatures.check) if keys else None
+
+    def _keys_of_issuers(self) -> TrustedKeys:
+        ring = self._new_ring()
+        return TrustedKeys(ring, ring.authenticators(self.files.trusted))
+
     def _token_authentication(self) -> TokenAuthentication:
+        reviewer, lookup = self._reviewers
         return TokenAuthentication(
             self._options.authentication,
-            self._token_sources(),
+            TokenSources(
+                token_file=self.files.token_file,
+                service_account_keys=self._service_account_keys,
+                issuers=self._issuers.authenticators,
+                webhook=self.files.token_webhook,
+                reviewer=reviewer,
+                lookup=lookup,
+            ),
             metrics=self._metrics.token_cache,
             report=self._report,
         )
@@ -205,6 +233,32 @@ class Composed:
         )
 
 
+_PARTS = (
+    _Part("_connected", frozenset({"upstream"}), Composed._connect),
+    _Part("_reviewers", frozenset({"_connected"}), Composed._reviewers_of_tokens),
+    _Part(
+        "_service_account_keys",
+        frozenset({"service_account_keys"}),
+        Composed._keys_of_service_accounts,
+    ),
+    _Part("_issuers", frozenset({"trusted"}), Composed._keys_of_issuers),
+    _Part(
+        "_tokens",
+        frozenset(
+            {"token_file", "token_webhook", "_reviewers", "_service_account_keys", "_issuers"}
+        ),
+        Composed._token_authentication,
+    ),
+    # The services are one value: whatever changes, they are made anew.
+    _Part(
+        "services",
+        frozenset({"_connected", "_tokens", *(each.name for each in fields(Files))}),
+        Composed._services,
+    ),
+)
+"""The parts in the order in which they are made: each after those that it is made of."""
+
+
 def capture_room(
     limits: CaptureLimits, metrics: Metrics, report: Callable[[str], None]
 ) -> CaptureRoom:
@@ -212,76 +266,6 @@ def capture_room(
     room = CaptureRoom(limits, dropped=metrics.captures.dropped, report=report)
     metrics.captures.holding(room.settle, lambda: room.in_files)
     return room
-
-
-def describe_authentication(options: Options, files: Files) -> str:
-    """Which credentials of clients are recognised, in the order in which they are looked at."""
-    authentication = options.authentication
-    ways = (
-        ("front proxies (--requestheader-client-ca-file)", files.front_proxy_authorities),
-        ("client certificates (--client-ca-file)", files.client_authorities),
-        ("static tokens (--token-auth-file)", files.token_file),
-        (
-            "service account tokens (--service-account-issuer)",
-            authentication.service_account_issuer,
-        ),
-        ("tokens of issuers", files.trusted.issuers),
-        ("tokens that the webhook knows", files.token_webhook),
-        ("tokens that the API server knows", authentication.token_review),
-    )
-    known = [name for name, there in ways if there]
-    rest = "anonymous" if anonymous_authenticator(options, files) else "refused"
-    return f"clients are recognised by {', '.join(known) or 'nothing'}; others are {rest}"
-
-
-def anonymous_authenticator(options: Options, files: Files) -> AnonymousAuthenticator | None:
-    """The authenticator of requests without credentials, None where there are none."""
-    anonymous = files.trusted.anonymous
-    if anonymous is not None:
-        return AnonymousAuthenticator(anonymous.paths) if anonymous.enabled else None
-    return AnonymousAuthenticator() if options.authentication.anonymous_auth else None
-
-
-def x509_authenticator(options: Options, files: Files) -> X509Authenticator | None:
-    """The authenticator of client certificates, None without an authority for them."""
-    if files.client_authorities is None:
-        return None
-    allowed = frozenset(options.authentication.client_ca_allowed_system_groups)
-    return X509Authenticator(files.client_authorities, None if "*" in allowed else allowed)
-
-
-def request_header_authenticator(
-    options: Options, files: Files
-) -> RequestHeaderAuthenticator | None:
-    """The authenticator of front proxies, None without an authority for them."""
-    if files.front_proxy_authorities is None:
-        return None
-    authentication = options.authentication
-    return RequestHeaderAuthenticator(
-        files.front_proxy_authorities,
-        RequestHeaderConfig(
-            allowed_names=frozenset(authentication.requestheader_allowed_names),
-            username_headers=authentication.requestheader_username_headers,
-            uid_headers=authentication.requestheader_uid_headers,
-            group_headers=authentication.requestheader_group_headers,
-            extra_prefixes=authentication.requestheader_extra_headers_prefix,
-        ),
-    )
-
-
-def front_proxy_headers(options: Options) -> FrontProxyHeaders:
-    """The headers that only a front proxy may send; they are left behind like X-Remote-*."""
-    authentication = options.authentication
-    if not authentication.requestheader_client_ca_file:
-        return NO_FRONT_PROXY
-    return FrontProxyHeaders.of(
-        (
-            *authentication.requestheader_username_headers,
-            *authentication.requestheader_uid_headers,
-            *authentication.requestheader_group_headers,
-        ),
-        authentication.requestheader_extra_headers_prefix,
-    )
 
 
 def trusted_proxies(options: Options) -> TrustedProxies | None:

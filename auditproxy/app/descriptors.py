@@ -12,6 +12,7 @@ import contextlib
 import resource
 from dataclasses import dataclass, replace
 
+from auditproxy.apis.faults import Unusable
 from auditproxy.options import Options
 
 OWN = 96
@@ -31,7 +32,7 @@ MANY = 1000
 """Connections with which a proxy serves well; fewer are worth a warning."""
 
 
-class DescriptorError(Exception):
+class DescriptorError(Unusable):
     """Nothing is left for clients; the text says what to raise."""
 
 

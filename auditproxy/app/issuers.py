@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from auditproxy.authentication.authenticator import TokenAuthenticator
 from auditproxy.authentication.oidc.authenticator import OidcAuthenticator
@@ -94,3 +95,11 @@ class KeysOfIssuers:
             await keys.close()
         for fetcher in self._fetchers:
             await fetcher.close()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrustedKeys:
+    """Who judges the tokens of the trusted issuers, and the ring that loads their keys."""
+
+    ring: KeysOfIssuers
+    authenticators: tuple[TokenAuthenticator, ...]

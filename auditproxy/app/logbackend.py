@@ -7,19 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from auditproxy.apis.faults import Unusable
 from auditproxy.audit.encode import encoder
 from auditproxy.backends.log import LogBackend, StandardOutput
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.rotation import MEBIBYTE, RotatingFile
 from auditproxy.backends.writer import LogWriter
+from auditproxy.files.writable import fault_of_writing
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import AuditLogOptions
-from auditproxy.tls.writable import fault_of_writing
 
 _FIX = "name a file in a folder that can be written"
 
 
-class LogFileError(Exception):
+class LogFileError(Unusable):
     """The log file cannot be made; the text names the flag and the path."""
 
 

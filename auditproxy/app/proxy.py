@@ -1,9 +1,9 @@
 """Running: starts what composition built, waits for a signal, and stops it in order.
 
-check(options)                   every fault that the files show; nothing is opened
+check(options) -> Files          every file read, every fault of them; nothing is opened
 build(options) -> Proxy          everything made, nothing listens
 Proxy: start -> settle -> close  health port and listener, in this order and back
-serve(options)                   all of it, until SIGTERM or SIGINT
+serve(options, files)            all of it, until SIGTERM or SIGINT
 """
 
 import asyncio
@@ -11,13 +11,16 @@ import platform
 import signal
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 from auditproxy import __version__
+from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.app import descriptors, operatorlog
+from auditproxy.app.authenticators import describe_authentication
 from auditproxy.app.backends import AuditSink, open_backends
-from auditproxy.app.composition import NANOSECONDS, Composed, describe_authentication
-from auditproxy.app.logbackend import LogFileError, log_fault
+from auditproxy.app.composition import NANOSECONDS, Composed
+from auditproxy.app.logbackend import log_fault
 from auditproxy.app.operatorlines import OperatorLines
 from auditproxy.app.process import (
     forbid_core_dumps,
@@ -28,9 +31,10 @@ from auditproxy.app.process import (
 from auditproxy.app.reload import new_reloader
 from auditproxy.audit.backend import Backend
 from auditproxy.downstream.limits import ConnectionLimits
-from auditproxy.files.files import Files, FilesError, read_files
+from auditproxy.files.files import Files, read_files
+from auditproxy.files.listener import listener_context
 from auditproxy.files.reloader import Reloader
-from auditproxy.files.servingcertificate import listener_context, serving_certificate
+from auditproxy.files.servingcertificate import make_certificate
 from auditproxy.health.server import HealthServer
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import (
@@ -47,7 +51,6 @@ from auditproxy.server.handler import Handler
 from auditproxy.server.serving import Serving
 from auditproxy.sockets.listener import fault_text, fault_word, shown_address, why_not_bound
 from auditproxy.sockets.transport import tune_tls_buffers
-from auditproxy.tls.selfsigned import CertificateError
 from auditproxy.tls.serving import ServingError
 
 LAST_LINES = 0.5
@@ -57,44 +60,23 @@ UNDELIVERED = 3
 """The exit code of a process that lost audit events."""
 
 
-FAILED = 1
-"""The exit code of a process that could not start for what is outside of its configuration."""
+def check(options: Options, *, strict: bool = False) -> Files:
+    """What the files say that the options name; raises Unusable with every fault of them.
 
-MISCONFIGURED = 2
-"""The exit code of a process that cannot start until a flag or a file is corrected."""
-
-
-class StartError(Exception):
-    """The proxy cannot start; ``faults`` has a line for each reason, ``code`` ends the process."""
-
-    def __init__(self, faults: tuple[str, ...], code: int = MISCONFIGURED) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
-        self.code = code
-
-
-def check(options: Options, *, strict: bool = False) -> tuple[str, ...]:
-    """Every fault of the files that the options name; none means that ``serve`` would start.
-
-    ``strict`` adds what ``serve`` only warns of: a policy's fields that no policy has.
+    Without one ``serve`` would start. ``strict`` adds what ``serve`` only warns of: a
+    policy's fields that no policy has.
     """
     faults: list[str] = []
-    files = None
     try:
-        files = read_files(options)
-    except FilesError as error:
-        faults += (*error.faults, *(error.misspelt if strict else ()))
-    else:
-        faults += files.misspelt if strict else ()
+        files = read_files(options, strict=strict)
+        listener_context(options, files)
+    except Unusable as error:
+        faults += error.faults
     if fault := log_fault(options.audit_log):
         faults.append(fault)
-    try:
-        certificate = serving_certificate(options, make=False)
-        if certificate is not None and files is not None:
-            listener_context(options, certificate.pair, files)
-    except (ServingError, CertificateError) as error:
-        faults.append(str(error))
-    return tuple(faults)
+    if faults:
+        raise Unusable(*faults)
+    return files
 
 
 class Proxy:
@@ -152,11 +134,11 @@ class Proxy:
         self._background = tuple(asyncio.create_task(each) for each in background)
 
     async def require_upstream(self) -> None:
-        """Ask the upstream before anything listens; raises StartError when it cannot serve."""
+        """Ask the upstream before anything listens; raises Unusable when it cannot serve."""
         standing = await self._composed.monitor.ask()
         if not standing.ready:
             fix = "or remove --require-upstream to start without it"
-            raise StartError((f"{standing.line}; {fix}",), FAILED)
+            raise Unusable(f"{standing.line}; {fix}", code=FAILED)
 
     async def settle(self) -> None:
         """Wait until every finished request has its last event."""
@@ -184,15 +166,22 @@ class Proxy:
 
 
 async def build(
-    options: Options, *, sink: Backend | None = None, tls: bool = False, files: Files | None = None
+    options: Options,
+    files: Files | None = None,
+    *,
+    listener_tls: bool,
+    sink: Backend | None = None,
 ) -> Proxy:
-    """Make the proxy; raises FilesError, ServingError, CertificateError, LogFileError.
+    """Make the proxy; raises Unusable.
 
-    ``sink`` replaces the log backend and ``tls`` False serves plain HTTP on
-    loopback: both are for tests and the demo.
+    ``files`` is what ``check`` has read; without it they are read here. With
+    ``listener_tls`` False clients are served plain HTTP; ``sink`` replaces the
+    backends of the options. Both are for tests.
     """
     tune_tls_buffers()
     files = files or read_files(options)
+    certificate = files.certificate or make_certificate(options) if listener_tls else None
+    files = replace(files, certificate=certificate)
     metrics = Metrics()
     metrics.build_info(__version__, platform.python_version())
     report = operatorlog.limited(operatorlog.warn, time.monotonic)
@@ -203,13 +192,12 @@ async def build(
     )
     composed = Composed(options, files, sink=opened.backend, metrics=metrics, report=report)
     handler = Handler(composed.shared, composed.services)
-    certificate = serving_certificate(options, make=True) if tls else None
     for warning in files.warnings:
         operatorlog.warn(warning)
     operatorlog.info(describe_authentication(options, files))
     for note in (*files.notes, *(certificate.notes if certificate else ())):
         operatorlog.info(note)
-    context = listener_context(options, certificate.pair, files) if certificate else None
+    context = listener_context(options, files)
     serving = Serving(
         handler,
         context,
@@ -230,7 +218,7 @@ async def build(
         accepting_failed=accepting_probes_failed,
         pushed_out=lambda: metrics.connections.refused("health"),
     )
-    reloader = new_reloader(options, composed, serving, certificate, report)
+    reloader = new_reloader(options, composed, serving, report)
     for state in opened.states:
         health.add_check(state.name, state.check, ("readyz",))
         health.add_information(state.describe)
@@ -270,14 +258,17 @@ async def start_proxy_for_demo(files: Any) -> Proxy:
             audit_log=AuditLogOptions(path=str(files.audit_log)),
             health=HealthOptions(bind_address=""),
         ),
-        tls=True,
+        listener_tls=True,
     )
     await proxy.start()
     return proxy
 
 
-async def serve(options: Options) -> int:
-    """Run until SIGTERM or SIGINT; a second signal ends at once. Returns the exit code."""
+async def serve(options: Options, files: Files) -> int:
+    """Run until SIGTERM or SIGINT; a second signal ends at once. Returns the exit code.
+
+    ``files`` is what ``check`` has read. Raises Unusable when the proxy cannot start.
+    """
     lines = OperatorLines()
     operatorlog.configure(
         verbosity=options.logging.verbosity,
@@ -285,26 +276,21 @@ async def serve(options: Options) -> int:
         lines=lines,
     )
     try:
-        return await _serve(options, lines)
+        return await _serve(options, files, lines)
     finally:
         lines.finish(LAST_LINES)
 
 
-async def _serve(options: Options, lines: OperatorLines) -> int:
-    try:
-        fitted = descriptors.fit(options)
-        if fitted.note:
-            few = fitted.options.serving.max_connections < descriptors.MANY
-            (operatorlog.warn if few else operatorlog.info)(fitted.note)
-        options = fitted.options
-        proxy = await build(options, tls=True)
-        if options.upstream.required:
-            await proxy.require_upstream()
-        await proxy.start()
-    except FilesError as error:
-        raise StartError(error.faults) from None
-    except (ServingError, CertificateError, LogFileError, descriptors.DescriptorError) as error:
-        raise StartError((str(error),)) from None
+async def _serve(options: Options, files: Files, lines: OperatorLines) -> int:
+    fitted = descriptors.fit(options)
+    if fitted.note:
+        few = fitted.options.serving.max_connections < descriptors.MANY
+        (operatorlog.warn if few else operatorlog.info)(fitted.note)
+    options = fitted.options
+    proxy = await build(options, files, listener_tls=True)
+    if options.upstream.required:
+        await proxy.require_upstream()
+    await proxy.start()
     lines.on_dropped = proxy.metrics.operator_line_dropped
     loop = asyncio.get_running_loop()
     tell_faults(loop)

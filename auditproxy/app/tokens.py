@@ -50,10 +50,6 @@ class TokenSources:
     reviewer: Reviewer | None = None
     lookup: Reviewer | None = None
 
-    def same(self, other: "TokenSources") -> bool:
-        """Whether all of them are the very same."""
-        return all(getattr(self, name) is getattr(other, name) for name in self.__slots__)
-
 
 class TokenAuthentication:
     """The token authenticators of ``sources``, inside a running event loop.
@@ -69,7 +65,7 @@ class TokenAuthentication:
         metrics: TokenCacheMetrics,
         report: Callable[[str], None],
     ) -> None:
-        self.sources = sources
+        self._sources = sources
         self._options = options
         self._metrics = metrics
         self._report = report
@@ -86,7 +82,7 @@ class TokenAuthentication:
             )
 
     def _authenticators(self) -> list[TokenAuthenticator]:
-        options, sources = self._options, self.sources
+        options, sources = self._options, self._sources
         found: list[TokenAuthenticator] = []
         if sources.token_file is not None:
             found.append(TokenFileAuthenticator(sources.token_file))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from auditproxy.apis.faults import Unusable
 from auditproxy.flags.pflag import HELP, LIST, STRING, Flag
 
 DEFAULT_HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -42,7 +43,7 @@ EXAMPLES = (
 """What help shows first: a comment and a command line."""
 
 
-class CertsError(Exception):
+class CertsError(Unusable):
     """Flags that cannot be used; the text names the flag and the fix."""
 
 

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from auditproxy.apis.faults import Unusable
 from auditproxy.flags.pflag import BOOL, HELP, STRING, Flag
 from auditproxy.options import ServingOptions
 
@@ -83,7 +84,7 @@ EXAMPLES = (
 _USER_FILES = ("client-certificate", "client-key")
 
 
-class KubeconfigError(Exception):
+class KubeconfigError(Unusable):
     """Settings or files that cannot be used; the text names the flag or the file, and the fix."""
 
 
@@ -210,22 +211,26 @@ class _Kubeconfig:
 
 def _merge(paths: Sequence[Path]) -> _Kubeconfig:
     """Of entries with the same name, and of current-contexts, the first one counts."""
-    current = ""
-    contexts: dict[str, _Entry] = {}
-    users: dict[str, _Entry] = {}
+    from kubernetes.config.kube_config import KubeConfigMerger
+
+    merger = KubeConfigMerger("")  # type: ignore[no-untyped-call]
     for path in paths:
-        document = _load(path)
-        current = current or str(document.get("current-context") or "")
-        folder = path.absolute().parent
-        for key, member, entries in (("contexts", "context", contexts), ("users", "user", users)):
-            for name, value in _named(document, key, member, path):
-                entries.setdefault(name, _Entry(value, folder))
-    return _Kubeconfig(current, contexts, users)
+        _load(merger, path)
+    # The package takes the last current-context of several, kubectl the first.
+    currents = (document.get("current-context") for document in merger.config_files.values())
+    return _Kubeconfig(
+        next((str(current) for current in currents if current), ""),
+        _entries(merger, "contexts", "context"),
+        _entries(merger, "users", "user"),
+    )
 
 
-def _load(path: Path) -> Mapping[str, Any]:
+def _load(merger: Any, path: Path) -> None:
+    """Have a file merged; raises KubeconfigError."""
+    from kubernetes.config.config_exception import ConfigException
+
     try:
-        document = yaml.safe_load(path.read_bytes())
+        merger.load_config(str(path))
     except OSError as error:
         raise KubeconfigError(f"{path} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
@@ -233,26 +238,23 @@ def _load(path: Path) -> Mapping[str, Any]:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark is not None else ""
         raise KubeconfigError(f"{path}{line}: not valid YAML; see kubectl config view") from None
-    if not isinstance(document, dict):
-        raise KubeconfigError(f"{path} is not a kubeconfig; see kubectl config view")
-    return document
+    except (ConfigException, AttributeError, KeyError, TypeError):
+        raise KubeconfigError(f"{path} is not a kubeconfig; see kubectl config view") from None
 
 
-def _named(
-    document: Mapping[str, Any], key: str, member: str, path: Path
-) -> list[tuple[str, Mapping[str, Any]]]:
-    """The entries of one list; an entry without content counts as an empty one."""
-    pairs: list[tuple[str, Mapping[str, Any]]] = []
-    entries = document.get(key) or []
-    for entry in entries if isinstance(entries, list) else [None]:
+def _entries(merger: Any, key: str, member: str) -> dict[str, _Entry]:
+    """The merged entries of one list; an entry without content counts as an empty one."""
+    found: dict[str, _Entry] = {}
+    for node in merger.config.value[key]:
+        entry = node.value
         name = entry.get("name") if isinstance(entry, dict) else None
         value = (entry.get(member) or {}) if isinstance(entry, dict) else None
         if not isinstance(name, str) or not isinstance(value, dict):
             raise KubeconfigError(
-                f"{path}: {key} is not a list of name and {member}; see kubectl config view"
+                f"{node.path}: {key} is not a list of name and {member}; see kubectl config view"
             )
-        pairs.append((name, value))
-    return pairs
+        found[name] = _Entry(value, Path(node.path).absolute().parent)
+    return found
 
 
 def _cluster(settings: Mapping[str, Any]) -> tuple[dict[str, str], tuple[str, ...]]:

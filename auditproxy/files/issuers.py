@@ -2,7 +2,6 @@
 
 import ssl
 from dataclasses import dataclass
-from pathlib import Path
 
 from auditproxy.apis.authentication import (
     AnonymousAuthConfiguration,
@@ -13,13 +12,16 @@ from auditproxy.apis.authentication import (
     JWTAuthenticator,
     PrefixedClaimOrExpression,
 )
+from auditproxy.apis.faults import Unusable
 from auditproxy.authentication.oidc.claims import ClaimMapper, ExpressionError
-from auditproxy.authentication.oidc.decoding import ConfigurationError, load_configuration
+from auditproxy.authentication.oidc.decoding import load_configuration
 from auditproxy.authentication.oidc.expressions import cel_compiler
 from auditproxy.authentication.oidc.validation import configuration_faults
-from auditproxy.options import AuthenticationOptions
+from auditproxy.files.trustedfile import Remarks, TrustedFile, content_of, named, parsed
+from auditproxy.options import AuthenticationOptions, Options
 
 CONFIG = "authentication-config"
+CA_FILE = "oidc-ca-file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +45,18 @@ class Trusted:
 NOBODY_TRUSTED = Trusted()
 
 
-def read_authentication(options: AuthenticationOptions, faults: list[str]) -> Trusted:
-    """What the file or the flags say; faults are added with the flag's name."""
+def read_authentication(options: AuthenticationOptions) -> Trusted | None:
+    """What the file or the flags say, None where no issuer is configured.
+
+    Raises Unusable with all faults, which name the flag.
+    """
     if options.authentication_config:
-        flag = f"--{CONFIG}"
-        configuration = _from_file(options, faults)
+        flag, configuration = f"--{CONFIG}", _from_file(options)
     elif options.oidc_issuer_url:
-        flag = "--oidc-issuer-url"
-        configuration = _from_flags(options, faults)
+        flag, configuration = "--oidc-issuer-url", _from_flags(options)
     else:
-        return NOBODY_TRUSTED
-    if configuration is None:
-        return NOBODY_TRUSTED
+        return None
+    faults: list[str] = []
     if configuration.anonymous is not None and not options.anonymous_auth:
         faults.append(
             f"--{CONFIG}: anonymous is set in the file, which excludes --anonymous-auth=false; "
@@ -76,6 +78,8 @@ def read_authentication(options: AuthenticationOptions, faults: list[str]) -> Tr
             )
             continue
         issuers.append(TrustedIssuer(jwt, mapper, context, flag))
+    if faults:
+        raise Unusable(*faults)
     return Trusted(tuple(issuers), configuration.anonymous)
 
 
@@ -90,37 +94,20 @@ def tls_context(authorities: str = "") -> ssl.SSLContext:
     return context
 
 
-def files_of(options: AuthenticationOptions) -> tuple[str, ...]:
-    """The files that are read for it."""
-    if options.authentication_config:
-        return (options.authentication_config,)
-    if options.oidc_issuer_url and options.oidc_ca_file:
-        return (options.oidc_ca_file,)
-    return ()
+def _from_file(options: AuthenticationOptions) -> AuthenticationConfiguration:
+    path, issuers = options.authentication_config, options.service_account_issuer
+    (configuration,) = parsed(
+        (path,),
+        f"--{CONFIG}",
+        lambda text: load_configuration(text, service_account_issuers=issuers),
+    )
+    return configuration
 
 
-def _from_file(
-    options: AuthenticationOptions, faults: list[str]
-) -> AuthenticationConfiguration | None:
-    text = _read(options.authentication_config, f"--{CONFIG}", faults)
-    if text is None:
-        return None
-    try:
-        return load_configuration(text, service_account_issuers=options.service_account_issuer)
-    except ConfigurationError as error:
-        path = options.authentication_config
-        faults += [f"--{CONFIG} {path}: {fault}" for fault in error.faults]
-        return None
-
-
-def _from_flags(
-    options: AuthenticationOptions, faults: list[str]
-) -> AuthenticationConfiguration | None:
-    bundle: bytes | None = b""
+def _from_flags(options: AuthenticationOptions) -> AuthenticationConfiguration:
+    bundle = b""
     if options.oidc_ca_file:
-        bundle = _read(options.oidc_ca_file, "--oidc-ca-file", faults)
-    if bundle is None:
-        return None
+        bundle = content_of(options.oidc_ca_file, f"--{CA_FILE}")
     claim, prefix = options.oidc_username_claim, options.oidc_username_prefix
     if prefix == "-":
         prefix = ""
@@ -151,14 +138,43 @@ def _from_flags(
             ),
         )
     )
-    found = configuration_faults(configuration, options.service_account_issuer)
-    faults += [f"the oidc flags: {fault}" for fault in found]
-    return None if found else configuration
+    faults = configuration_faults(configuration, options.service_account_issuer)
+    if faults:
+        raise Unusable(*(f"the oidc flags: {fault}" for fault in faults))
+    return configuration
 
 
-def _read(path: str, flag: str, faults: list[str]) -> bytes | None:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        faults.append(f"{flag} {path} cannot be read: {error.strerror}")
-        return None
+def _read_again(options: Options, remarks: Remarks, current: Trusted) -> Trusted | None:
+    """The issuers as the file says now; where anonymous requests may go does not change."""
+    trusted = read_authentication(options.authentication)
+    if trusted is not None and trusted.anonymous != current.anonymous:
+        raise Unusable(f"--{CONFIG}: anonymous may not change; restart for it")
+    return trusted
+
+
+def _by_file(options: Options) -> bool:
+    return bool(options.authentication.authentication_config)
+
+
+AUTHENTICATION_CONFIG = TrustedFile(
+    flag=CONFIG,
+    field="trusted",
+    read=lambda options, _: (
+        read_authentication(options.authentication) if _by_file(options) else None
+    ),
+    paths=lambda options, _: named(options.authentication.authentication_config),
+    again=_read_again,
+)
+
+OIDC_FLAGS = TrustedFile(
+    flag=CA_FILE,
+    field="trusted",
+    read=lambda options, _: (
+        None if _by_file(options) else read_authentication(options.authentication)
+    ),
+    paths=lambda options, _: (
+        ()
+        if _by_file(options) or not options.authentication.oidc_issuer_url
+        else named(options.authentication.oidc_ca_file)
+    ),
+)

@@ -1,12 +1,13 @@
-"""Reads --audit-redact and its key: from options to a Redactor, or faults."""
+"""Reads --audit-redact and its key: from options to a Redactor."""
 
 import secrets
 from collections.abc import Callable
-from pathlib import Path
 
-from auditproxy.audit.redaction.decoding import RedactionError, builtin_redactor, load_redactor
+from auditproxy.apis.faults import Unusable
+from auditproxy.audit.redaction.decoding import builtin_redactor, load_redactor
 from auditproxy.audit.redaction.redactor import Redactor
-from auditproxy.options import AuditOptions
+from auditproxy.files.trustedfile import Remarks, TrustedFile, content_of, named, parsed
+from auditproxy.options import AuditOptions, Options
 
 SHORTEST_KEY = 16
 """Bytes below which a key could be guessed, and every marker with it."""
@@ -16,36 +17,43 @@ NONE = "none"
 
 
 def read_redactor(
-    audit: AuditOptions,
-    faults: list[str],
-    notes: list[str],
-    new_key: Callable[[int], bytes] = secrets.token_bytes,
+    audit: AuditOptions, remarks: Remarks, new_key: Callable[[int], bytes] = secrets.token_bytes
 ) -> Redactor | None:
-    """The rules for bodies and request URIs; None when redaction is off or a fault was found."""
+    """The rules for bodies and request URIs; None when redaction is off. Raises Unusable."""
     if audit.redact == NONE:
-        notes.append("--audit-redact=none: secrets and tokens in bodies are recorded as they are")
-        return None
-    key = new_key(32)
-    try:
-        if audit.redact_key_file:
-            key = Path(audit.redact_key_file).read_bytes().strip()
-            if len(key) < SHORTEST_KEY:
-                faults.append(
-                    f"--audit-redact-key-file {audit.redact_key_file} holds fewer than "
-                    f"{SHORTEST_KEY} bytes; write 32 random ones, as from openssl rand -hex 32"
-                )
-                return None
-    except OSError as error:
-        faults.append(
-            f"--audit-redact-key-file {audit.redact_key_file} cannot be read: {error.strerror}"
+        remarks.notes.append(
+            "--audit-redact=none: secrets and tokens in bodies are recorded as they are"
         )
         return None
+    key = new_key(32)
+    if audit.redact_key_file:
+        key = content_of(audit.redact_key_file, "--audit-redact-key-file").strip()
+        if len(key) < SHORTEST_KEY:
+            raise Unusable(
+                f"--audit-redact-key-file {audit.redact_key_file} holds fewer than "
+                f"{SHORTEST_KEY} bytes; write 32 random ones, as from openssl rand -hex 32"
+            )
     if not audit.redact:
         return builtin_redactor(key)
-    try:
-        return load_redactor(Path(audit.redact).read_bytes(), key)
-    except OSError as error:
-        faults.append(f"--audit-redact {audit.redact} cannot be read: {error.strerror}")
-    except RedactionError as error:
-        faults.extend(f"--audit-redact {audit.redact}: {fault}" for fault in error.faults)
-    return None
+    (redactor,) = parsed((audit.redact,), "--audit-redact", lambda text: load_redactor(text, key))
+    return redactor
+
+
+def _read_again(options: Options, remarks: Remarks, current: Redactor) -> Redactor | None:
+    # A key made at random lasts as long as the process, or its digests could not be compared.
+    return read_redactor(options.audit, remarks, lambda _: current.key)
+
+
+def _paths(options: Options, redactor: Redactor | None) -> tuple[str, ...]:
+    if redactor is None:
+        return ()
+    return named(options.audit.redact, options.audit.redact_key_file)
+
+
+REDACTION = TrustedFile(
+    flag="audit-redact",
+    field="redactor",
+    read=lambda options, remarks: read_redactor(options.audit, remarks),
+    paths=_paths,
+    again=_read_again,
+)

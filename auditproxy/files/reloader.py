@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from auditproxy.apis.faults import Unusable
 from auditproxy.metrics.reloads import ReloadMetrics
 
 PERIOD = 60.0
@@ -29,15 +30,11 @@ SETTLE = 1.0
 Fingerprint = tuple[str, ...]
 
 
-class ReloadError(Exception):
-    """A changed file cannot be used; the text names the flag and quotes no secret."""
-
-
 @dataclass(frozen=True, slots=True)
 class Source:
     """One thing that is read from files, named by its flag without the dashes.
 
-    ``load`` reads and validates it, on a thread, and raises ReloadError.
+    ``load`` reads and validates it, on a thread, and raises Unusable.
     """
 
     name: str
@@ -58,7 +55,7 @@ class _State:
 class Reloader:
     """Looks at the sources and gives what changed to ``apply``, by name.
 
-    ``apply`` raises ReloadError before it changes anything, or changes
+    ``apply`` raises Unusable before it changes anything, or changes
     everything. It is called on the event loop.
     """
 
@@ -133,8 +130,8 @@ class Reloader:
                 value = await asyncio.to_thread(source.load)
                 after = await asyncio.to_thread(fingerprint, source.paths())
                 if after != seen[source.name]:
-                    raise ReloadError(f"--{source.name} changed while it was read")
-            except ReloadError as error:
+                    raise Unusable(f"--{source.name} changed while it was read")
+            except Unusable as error:
                 self._refuse(source.name, str(error))
             except Exception as error:
                 # Whatever a file makes of us, the others are still looked at.
@@ -161,7 +158,7 @@ class Reloader:
         paths = {source.name: source.paths() for source in self._sources}
         try:
             self._apply(loaded)
-        except ReloadError as error:
+        except Unusable as error:
             for name in loaded:
                 self._refuse(name, str(error))
             return

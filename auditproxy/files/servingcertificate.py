@@ -1,19 +1,14 @@
-"""Which serving certificate is used: the one that flags name, or one made at the first start."""
+"""Reads the serving certificate: the one that flags name, or the one made at the first start."""
 
 import datetime
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from auditproxy.files.files import Files
+from auditproxy.files.certdir import ensure_self_signed, existing_self_signed
+from auditproxy.files.trustedfile import Remarks, TrustedFile
 from auditproxy.options import Options
-from auditproxy.tls.handshake import ServingContext
-from auditproxy.tls.selfsigned import ensure_self_signed, existing_self_signed
-from auditproxy.tls.serving import (
-    KeyPair,
-    new_serving_context,
-    read_key_pair,
-)
+from auditproxy.tls.serving import KeyPair, read_key_pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,42 +26,44 @@ class ServingCertificate:
         return self.certificate, self.private_key
 
 
-def serving_certificate(options: Options, *, make: bool) -> ServingCertificate | None:
-    """The certificate of the listener; None when it would have to be made and ``make`` is False.
-
-    Raises ServingError and CertificateError.
-    """
+def read_certificate(options: Options, remarks: Remarks) -> ServingCertificate | None:
+    """The certificate of the listener; None when it is still to be made. Raises Unusable."""
     serving = options.serving
     certificate, key = serving.tls_cert_file, serving.tls_private_key_file
-    notes: tuple[str, ...] = ()
-    if not certificate:
-        if not make:
-            found = existing_self_signed(Path(serving.cert_dir))
-            if found is None:
-                return None
-            paths = str(found[0]), str(found[1])
-            return ServingCertificate(*paths, read_key_pair(*paths))
-        names: tuple[str, ...] = ("localhost", socket.gethostname(), "127.0.0.1", "::1")
-        if serving.bind_address not in ("0.0.0.0", "::", "127.0.0.1", "::1"):  # noqa: S104
-            names = (*names, serving.bind_address)
-        made = ensure_self_signed(
-            Path(serving.cert_dir), names, datetime.datetime.now(datetime.UTC)
-        )
-        certificate, key = str(made[0]), str(made[1])
-        how = "made a" if made[2] else "using the"
-        notes = (f"no --tls-cert-file: {how} self-signed certificate {certificate}",)
-    return ServingCertificate(certificate, key, read_key_pair(certificate, key), notes)
+    if certificate:
+        return ServingCertificate(certificate, key, read_key_pair(certificate, key))
+    found = existing_self_signed(Path(serving.cert_dir))
+    return _self_signed(*found, made=False) if found else None
 
 
-def listener_context(options: Options, pair: KeyPair, files: Files) -> ServingContext:
-    """The TLS settings of the listener for these files; raises ServingError."""
-    authorities = [
-        each.pem
-        for each in (files.client_authorities, files.front_proxy_authorities)
-        if each is not None
-    ]
-    return new_serving_context(
-        pair,
-        client_authorities=b"\n".join(authorities),
-        minimum=options.serving.tls_min_version,
-    )
+def make_certificate(options: Options) -> ServingCertificate:
+    """The self-signed certificate of --cert-dir, made if it is not there; raises Unusable."""
+    serving = options.serving
+    names: tuple[str, ...] = ("localhost", socket.gethostname(), "127.0.0.1", "::1")
+    if serving.bind_address not in ("0.0.0.0", "::", "127.0.0.1", "::1"):  # noqa: S104
+        names = (*names, serving.bind_address)
+    now = datetime.datetime.now(datetime.UTC)
+    certificate, key, made = ensure_self_signed(Path(serving.cert_dir), names, now)
+    return _self_signed(certificate, key, made=made)
+
+
+def _self_signed(certificate: Path, key: Path, *, made: bool) -> ServingCertificate:
+    paths = str(certificate), str(key)
+    how = "made a" if made else "using the"
+    note = f"no --tls-cert-file: {how} self-signed certificate {certificate}"
+    return ServingCertificate(*paths, read_key_pair(*paths), (note,))
+
+
+def _read_again(
+    options: Options, remarks: Remarks, current: ServingCertificate
+) -> ServingCertificate:
+    return replace(current, pair=read_key_pair(*current.paths))
+
+
+SERVING_CERTIFICATE = TrustedFile(
+    flag="tls-cert-file",
+    field="certificate",
+    read=read_certificate,
+    paths=lambda _, certificate: certificate.paths if certificate is not None else (),
+    again=_read_again,
+)

@@ -1,8 +1,7 @@
-"""Makes the webhook backend that ``--audit-webhook-config-file`` describes.
+"""Reads the kubeconfigs of both webhooks, and makes the webhook backend of the audit trail's.
 
-The file is a kubeconfig: its server is the receiver, its user how we log in there.
-Every fault of it is found here, without connecting. The file of the token webhook
-is of the same kind and read here too.
+The server is the receiver, the user how we log in there. Every fault is found here,
+without connecting.
 """
 
 import asyncio
@@ -20,6 +19,7 @@ from auditproxy.clients.webhook import (
     WebhookTarget,
     request_url,
 )
+from auditproxy.files.trustedfile import Remarks, TrustedFile, passthrough_notes
 from auditproxy.kubeconfig.credentials import Credential, CredentialError
 from auditproxy.kubeconfig.document import (
     refuse_foreign,
@@ -30,14 +30,12 @@ from auditproxy.kubeconfig.document import (
 )
 from auditproxy.kubeconfig.tls import new_ssl_context
 from auditproxy.kubeconfig.user import check_credential, credential_of
+from auditproxy.options import Options
 
 FLAG = "--audit-webhook-config-file"
+_TOKEN_FLAG = "--authentication-token-webhook-config-file"  # noqa: S105 - a flag
 
 NANOSECONDS = 1_000_000_000
-
-
-class WebhookConfigError(Exception):
-    """The webhook's file cannot be used; the text names the file and the fix, and no secret."""
 
 
 def open_webhook(
@@ -64,12 +62,12 @@ def open_webhook(
 def load_target(path: str, flag: str = FLAG, purpose: str = "audit webhook") -> WebhookTarget:
     """Where the kubeconfig at ``path``, which ``flag`` names, says bodies go.
 
-    Raises WebhookConfigError.
+    Raises Unusable.
     """
     try:
         return _target(path, flag)
     except CredentialError as error:
-        raise WebhookConfigError(f"initializing {purpose}: {error}") from None
+        raise error.under(f"initializing {purpose}") from None
 
 
 class _Credential:
@@ -147,3 +145,38 @@ def _scheme(text: str, what: str) -> str:
     if not good or not re.fullmatch(r"[!-~]+", text):
         raise CredentialError(f"{what} is not a URL with a host; correct it")
     return url.scheme
+
+
+def _read_audit_webhook(options: Options, remarks: Remarks) -> WebhookTarget | None:
+    path = options.audit_webhook.config_file
+    return load_target(path) if path else None
+
+
+def _read_token_webhook(options: Options, remarks: Remarks) -> WebhookTarget | None:
+    path = options.authentication.token_webhook_config_file
+    return load_target(path, _TOKEN_FLAG, "token webhook") if path else None
+
+
+def _notes_on_tokens(options: Options) -> tuple[str, ...]:
+    return passthrough_notes(
+        options,
+        options.authentication.token_webhook_config_file,
+        _TOKEN_FLAG,
+        "tokens that the webhook knows are passed to the upstream, which must know them too",
+    )
+
+
+AUDIT_WEBHOOK = TrustedFile(
+    flag="audit-webhook-config-file",
+    field="audit_webhook",
+    read=_read_audit_webhook,
+    paths=None,
+)
+
+TOKEN_WEBHOOK = TrustedFile(
+    flag="authentication-token-webhook-config-file",
+    field="token_webhook",
+    read=_read_token_webhook,
+    paths=lambda _, webhook: webhook.files if webhook is not None else (),
+    notes=_notes_on_tokens,
+)

@@ -20,6 +20,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from auditproxy.apis.faults import Unusable
+
 TOKEN_FILE_PERIOD = 60.0
 """Seconds for which a token that was read from a file is used, as client-go does."""
 
@@ -30,7 +32,7 @@ EXPIRY_MARGIN = 10.0
 """Seconds before its expiry from which on an exec plugin's credential is renewed."""
 
 
-class CredentialError(Exception):
+class CredentialError(Unusable):
     """The upstream's credential or address cannot be used; the text names no secret."""
 
 

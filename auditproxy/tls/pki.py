@@ -18,9 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from auditproxy.tls.selfsigned import _general as general_name
-from auditproxy.tls.selfsigned import _pem as key_pem
-from auditproxy.tls.selfsigned import _write as write_new
+from auditproxy.apis.faults import FAILED, Unusable
+from auditproxy.tls.keyfiles import general_name, key_pem, write_new
 
 DAYS = 365
 AUTHORITY_DAYS = 3650
@@ -34,8 +33,10 @@ _DNS_NAME = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
 _BACKDATED = datetime.timedelta(hours=1)
 
 
-class PkiError(Exception):
+class PkiError(Unusable):
     """A file cannot be made or read; the text names it and says what to do."""
+
+    code = FAILED
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from auditproxy.apis.faults import Unusable
 from auditproxy.tls.handshake import ServingContext
 from auditproxy.tls.pem import load_pair
 
@@ -17,7 +18,7 @@ TLS_VERSIONS = {
 }
 
 
-class ServingError(Exception):
+class ServingError(Unusable):
     """The listener or its certificates cannot be used; the text names the flag and the fix."""
 
 

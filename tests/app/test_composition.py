@@ -1,28 +1,27 @@
 """Composition: services made anew for other files, and what is kept of the old ones."""
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from auditproxy.app.composition import (
-    NANOSECONDS,
-    Composed,
-    describe_authentication,
-    front_proxy_headers,
-    request_header_authenticator,
-)
+import pytest
+
+from auditproxy.app.composition import NANOSECONDS, Composed
+from auditproxy.authentication.authenticator import AuthenticationRequest
 from auditproxy.authentication.x509.authorities import CertificateAuthorities
 from auditproxy.files.files import read_files
+from auditproxy.files.issuers import Trusted
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
+from auditproxy.request.headers import ClientHeaders
+from auditproxy.request.target import parse_target
 from auditproxy.upstream.identity import Impersonating, PassingThrough
 from tests.fakes.asked import AskedUpstream
 from tests.fakes.authority import Authority
+from tests.fakes.kubeconfigs import kubeconfig
 from tests.fakes.options import options
-from tests.fakes.proxy import EVERYTHING, TOKENS, EventCollector, write_files
+from tests.fakes.proxy import ALICE, EVERYTHING, TOKENS, EventCollector, write_files
 from tests.fakes.upstream import FakeUpstream
-from tests.files.test_files import kubeconfig
 
 
 def composed(folder: Path, **flags: Any) -> Composed:
@@ -42,7 +41,7 @@ async def test_other_files(tmp_path: Path) -> None:
     made = composed(tmp_path)
     before, shared = made.services, made.shared
     authorities = CertificateAuthorities(Authority("root").pem)
-    after = made.replace_files(replace(made.files, client_authorities=authorities))
+    after = made.replace_files({"client_authorities": authorities})
     assert after is made.services
     assert after is not before
     assert after.authenticator is not before.authenticator
@@ -56,7 +55,7 @@ async def test_other_upstream(tmp_path: Path) -> None:
     made = composed(tmp_path)
     before = made.services
     again = read_files(options(kubeconfig=kubeconfig(tmp_path)))
-    after = made.replace_files(replace(made.files, upstream=again.upstream))
+    after = made.replace_files({"upstream": again.upstream})
     assert after.upstream.pool is not before.upstream.pool
     assert after.impersonator is not before.impersonator
     await made.close()
@@ -104,7 +103,7 @@ async def test_another_upstream_is_asked(tmp_path: Path) -> None:
         assert (await made.monitor.ask()).ready
         assert not asked.seen.is_set()
         task = asyncio.create_task(made.monitor.run())
-        made.replace_files(replace(made.files, upstream=read_files(written("renewed")).upstream))
+        made.replace_files({"upstream": read_files(written("renewed")).upstream})
         async with asyncio.timeout(10):
             await asked.seen.wait()
         task.cancel()
@@ -120,36 +119,62 @@ async def test_identities(tmp_path: Path) -> None:
         await made.close()
 
 
-async def test_front_proxy(tmp_path: Path) -> None:
-    """Headers of front proxies are known only where there is an authority for them."""
-    (tmp_path / "front.crt").write_bytes(Authority("front").pem)
-    names = {"requestheader_username_headers": ("X-Who",), "kubeconfig": kubeconfig(tmp_path)}
-    without = options(**names)
-    assert request_header_authenticator(without, read_files(without)) is None
-    assert b"x-who" not in front_proxy_headers(without)
-    given = options(**names, requestheader_client_ca_file=str(tmp_path / "front.crt"))
-    assert request_header_authenticator(given, read_files(given)) is not None
-    assert b"x-who" in front_proxy_headers(given)
+ROWS = {
+    "policy": set(),
+    "client_authorities": set(),
+    "upstream": {"upstream", "impersonator"},
+    "token_file": {"tokens"},
+    "trusted": {"tokens"},
+}
+"""A field of Files, and what is made anew beside the services."""
+
+ALICES = AuthenticationRequest(
+    ClientHeaders(((b"Authorization", f"Bearer {ALICE}".encode()),)),
+    parse_target("GET", b"/"),
+    None,
+    0,
+)
 
 
-def test_authenticators_are_named(tmp_path: Path) -> None:
-    """C1: what is recognised is told in order, and what becomes of the rest."""
-    chosen = options(**write_files(1, tmp_path, policy=EVERYTHING, tokens=TOKENS))
-    assert describe_authentication(chosen, read_files(chosen)) == (
-        "clients are recognised by static tokens (--token-auth-file); others are anonymous"
-    )
+@pytest.mark.parametrize("field", ROWS)
+async def test_what_a_field_replaces(field: str, tmp_path: Path) -> None:
+    """What is made of a field goes with it, and nothing else: other changes forget no token."""
+    (tmp_path / "tokens.csv").write_text(TOKENS)
     (tmp_path / "ca.crt").write_bytes(Authority("root").pem)
-    both = options(
-        kubeconfig=chosen.upstream.kubeconfig,
+    given = options(
+        kubeconfig=kubeconfig(tmp_path),
+        token_auth_file=str(tmp_path / "tokens.csv"),
         client_ca_file=str(tmp_path / "ca.crt"),
-        token_auth_file=chosen.authentication.token_auth_file,
         authentication_token_review=False,
     )
-    assert describe_authentication(both, read_files(both)) == (
-        "clients are recognised by client certificates (--client-ca-file), "
-        "static tokens (--token-auth-file); others are anonymous"
+    metrics = Metrics()
+    made = Composed(
+        given,
+        read_files(given),
+        sink=EventCollector(),
+        metrics=metrics,
+        report=lambda text: None,
     )
-    bare = options(kubeconfig=str(tmp_path / "kubeconfig"), anonymous_auth=False)
-    assert describe_authentication(bare, read_files(bare)) == (
-        "clients are recognised by tokens that the API server knows; others are refused"
-    )
+
+    async def misses() -> float:
+        """How often a token has not been remembered, alice's asked for once more."""
+        identity = await made.services.authenticator.authenticate(ALICES)
+        assert identity is not None
+        assert identity.user.username == "alice"
+        name = "authentication_token_cache_request_total"
+        return metrics.registry.get_sample_value(name, {"status": "miss"}) or 0.0
+
+    before, missed = made.services, await misses()
+    value = Trusted() if field == "trusted" else getattr(read_files(given), field)
+    after = made.replace_files({field: value})
+    assert getattr(made.files, field) is value
+    assert after is not before
+    replaced = {
+        name
+        for name in ("upstream", "impersonator")
+        if getattr(after, name) is not getattr(before, name)
+    }
+    if await misses() > missed:
+        replaced.add("tokens")
+    assert replaced == ROWS[field]
+    await made.close()

@@ -14,13 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from auditproxy.apis.faults import Unusable
 from auditproxy.app.proxy import check
 from tests.conformance.client import Answer, read_answer
 from tests.e2e.cluster import free_ports
 from tests.fakes.options import options
 from tests.fakes.proxy import request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
-from tests.files.test_files import POLICY
+
+POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
 
 
 @dataclass
@@ -360,13 +362,14 @@ async def test_bad_configuration(
 
 def test_check(tmp_path: Path) -> None:
     """--check-config's faults, without making anything."""
-    found = check(
-        options(
-            kubeconfig=str(tmp_path / "no"),
-            cert_dir=str(tmp_path / "certs"),
-            tls_cert_file=str(tmp_path / "x.crt"),
-            tls_private_key_file=str(tmp_path / "x.key"),
+    with pytest.raises(Unusable) as caught:
+        check(
+            options(
+                kubeconfig=str(tmp_path / "no"),
+                cert_dir=str(tmp_path / "certs"),
+                tls_cert_file=str(tmp_path / "x.crt"),
+                tls_private_key_file=str(tmp_path / "x.key"),
+            )
         )
-    )
-    assert len(found) == 2
+    assert len(caught.value.faults) == 2
     assert not (tmp_path / "certs").exists()

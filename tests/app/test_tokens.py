@@ -219,12 +219,3 @@ async def test_retire() -> None:
         receiver.gate.set()
         assert await asking == "w"
         await retiring
-
-
-def test_sources() -> None:
-    """Sources are the same only if each of them is."""
-    reviewer = Reviews()
-    sources = TokenSources(reviewer=reviewer)
-    assert sources.same(TokenSources(reviewer=reviewer))
-    assert not sources.same(TokenSources(reviewer=Reviews()))
-    assert not sources.same(TokenSources(reviewer=reviewer, lookup=reviewer))

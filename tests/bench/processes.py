@@ -92,7 +92,7 @@ async def proxy(port: int, level: str, *, folder: Path | None = None, **flags: A
                 cert_dir=str(folder / "certs"),
                 **flags,
             ),
-            tls=True,
+            listener_tls=True,
         )
         await running.start()
         tune_garbage_collector()

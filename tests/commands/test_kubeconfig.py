@@ -16,7 +16,7 @@ from auditproxy.commands.kubeconfig import (
     ProxyKubeconfig,
     make_kubeconfig,
 )
-from auditproxy.tls.selfsigned import ensure_self_signed
+from auditproxy.files.certdir import ensure_self_signed
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 CA_DATA = base64.b64encode(CERTIFICATE.encode()).decode()

@@ -90,7 +90,7 @@ async def proxy_before(
     port = await upstream.start()
     with tempfile.TemporaryDirectory() as folder:
         prepared = _prepare(Path(folder), port, users)
-        proxy = await build(prepared, sink=collector)
+        proxy = await build(prepared, sink=collector, listener_tls=False)
         try:
             await proxy.start()
             yield proxy, upstream

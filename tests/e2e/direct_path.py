@@ -31,7 +31,7 @@ def proxy_of(cluster: Cluster, upstream: Path, **flags: Any) -> Iterator[tuple[s
                 tls_private_key_file=str(pki / "server.key"),
                 **flags,
             ),
-            tls=True,
+            listener_tls=True,
         )
         await proxy.start()
         kubelet = Kubelet(pki)

@@ -293,7 +293,7 @@ async def test_request_header(stage: Stage, tmp_path: Path) -> None:
             tls_cert_file=str(pki / "server.crt"),
             tls_private_key_file=str(pki / "server.key"),
         ),
-        tls=True,
+        listener_tls=True,
     )
     await proxy.start()
     url = f"https://127.0.0.1:{proxy.port}"
@@ -541,7 +541,7 @@ async def test_same_authentication(stage: Stage, tmp_path: Path) -> None:
             tls_cert_file=str(pki / "server.crt"),
             tls_private_key_file=str(pki / "server.key"),
         ),
-        tls=True,
+        listener_tls=True,
     )
     await proxy.start()
     try:

@@ -54,7 +54,7 @@ async def proxied(
             tls_private_key_file=str(pki / "server.key"),
             **flags,
         ),
-        tls=True,
+        listener_tls=True,
     )
     await proxy.start()
     try:

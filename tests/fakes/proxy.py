@@ -163,7 +163,7 @@ async def proxy_before(
     """
     collector = EventCollector()
     flags = {**write_files(port, folder, policy=policy, tokens=tokens, change=change), **flags}
-    proxy = await build(options(**flags), sink=None if own_backend else collector, tls=tls)
+    proxy = await build(options(**flags), sink=None if own_backend else collector, listener_tls=tls)
     running = RunningProxy(proxy, collector)
     await proxy.start()
     try:

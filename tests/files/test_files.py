@@ -1,44 +1,26 @@
 """Files: every fault of every file at once, and each default said."""
 
-import json
+import dataclasses
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from auditproxy.audit.objects import BUILTIN_TYPES
-from auditproxy.files.files import FilesError, default_kubeconfig, read_files
+from auditproxy.apis.faults import Unusable
+from auditproxy.files.files import SOURCES, Files, read_files
 from tests.fakes.authority import Authority
+from tests.fakes.kubeconfigs import kubeconfig
 from tests.fakes.options import options
-from tests.fakes.tokens import ec_key, public, public_pem, rsa_key
-from tests.fakes.wire import envelope, number_field
 
 ROOT = Authority("root")
 POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
 
 
-def kubeconfig(folder: Path) -> str:
-    """A kubeconfig that can be read."""
-    path = folder / "kubeconfig"
-    path.write_text(
-        json.dumps(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "current-context": "c",
-                "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-                "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
-                "users": [{"name": "u", "user": {"token": "t"}}],
-            }
-        ),
-        encoding="utf-8",
-    )
-    return str(path)
-
-
 def faults(**flags: Any) -> tuple[str, ...]:
     """What is wrong with the files."""
-    with pytest.raises(FilesError) as caught:
+    with pytest.raises(Unusable) as caught:
         read_files(options(**flags))
     return caught.value.faults
 
@@ -87,15 +69,6 @@ def test_unreadable(tmp_path: Path, flag: str, start: str) -> None:
     assert "no such file" in found[0].lower()
 
 
-def test_policy_warnings_are_notes(tmp_path: Path) -> None:
-    """C3: kube-apiserver's lenient fallback, told at start as a warning."""
-    (tmp_path / "policy.yaml").write_text(POLICY.replace("level", "bogus: 1, level"))
-    files = read_files(
-        options(kubeconfig=kubeconfig(tmp_path), audit_policy_file=str(tmp_path / "policy.yaml"))
-    )
-    assert any("falling back to lenient decoding" in text for text in files.warnings)
-
-
 def test_overlapping_authorities(tmp_path: Path) -> None:
     """kube-apiserver's fault: clients could set the headers of a front proxy."""
     (tmp_path / "ca.crt").write_bytes(ROOT.pem)
@@ -112,99 +85,67 @@ def test_overlapping_authorities(tmp_path: Path) -> None:
     assert read.front_proxy_authorities is not None
 
 
-def test_front_proxy_without_headers(tmp_path: Path) -> None:
-    """As in kube-apiserver there is no default header; that is said."""
-    (tmp_path / "front.crt").write_bytes(ROOT.pem)
-    files = read_files(
-        options(
-            kubeconfig=kubeconfig(tmp_path),
-            requestheader_client_ca_file=str(tmp_path / "front.crt"),
-        )
-    )
-    assert any("give X-Remote-User" in note for note in files.notes)
-
-
 def test_passthrough_notes(tmp_path: Path) -> None:
-    """What passthrough cannot do is said at start."""
+    """What passthrough cannot do is said at start, by each file that it concerns."""
     (tmp_path / "tokens.csv").write_text("t,u,1\n")
     (tmp_path / "ca.crt").write_bytes(ROOT.pem)
     (tmp_path / "front.crt").write_bytes(Authority("front").pem)
-    files = read_files(
-        options(
-            kubeconfig=kubeconfig(tmp_path),
-            upstream_identity="passthrough",
-            token_auth_file=str(tmp_path / "tokens.csv"),
-            client_ca_file=str(tmp_path / "ca.crt"),
-            requestheader_client_ca_file=str(tmp_path / "front.crt"),
-            requestheader_username_headers=("X-Remote-User",),
+    flags = {
+        "token_auth_file": str(tmp_path / "tokens.csv"),
+        "client_ca_file": str(tmp_path / "ca.crt"),
+        "requestheader_client_ca_file": str(tmp_path / "front.crt"),
+        "requestheader_username_headers": ("X-Remote-User",),
+        "token_webhook_config_file": kubeconfig(tmp_path),
+    }
+    for identity, count in (("passthrough", 4), ("impersonate", 0)):
+        files = read_files(
+            options(kubeconfig=kubeconfig(tmp_path), upstream_identity=identity, **flags)
         )
+        assert sum("--upstream-identity=passthrough" in note for note in files.notes) == count
+
+
+def test_strict(tmp_path: Path) -> None:
+    """C3: strictly read, what is only warned of is a fault, beside those of other files."""
+    (tmp_path / "policy.yaml").write_text(POLICY.replace("level", "bogus: 1, level"))
+    flags = {"audit_policy_file": str(tmp_path / "policy.yaml")}
+    (warning,) = read_files(options(kubeconfig=kubeconfig(tmp_path), **flags)).warnings
+    assert warning.endswith("; falling back to lenient decoding")
+    for missing in ((), ("missing",)):
+        given = options(
+            kubeconfig=str(tmp_path / "missing") if missing else kubeconfig(tmp_path), **flags
+        )
+        with pytest.raises(Unusable) as caught:
+            read_files(given, strict=True)
+        *others, misspelt = caught.value.faults
+        assert misspelt == warning.removesuffix("; falling back to lenient decoding")
+        assert len(others) == len(missing)
+
+
+def test_each_row_has_its_field() -> None:
+    """Files has a field for every row and no other; no flag has two rows."""
+    values = {field.name for field in dataclasses.fields(Files)} - {"notes", "warnings"}
+    assert {source.field for source in SOURCES} == values
+    assert len({source.flag for source in SOURCES}) == len(SOURCES)
+
+
+def test_each_file_is_read_once(tmp_path: Path) -> None:
+    """A pipe gives its content once: whoever reads a second time would wait for ever."""
+    flags = {
+        "audit_policy_file": POLICY.encode(),
+        "token_auth_file": b"t,u,1\n",
+        "client_ca_file": ROOT.pem,
+        "audit_redact_key_file": b"0123456789abcdef",
+    }
+    writers = []
+    for flag, content in flags.items():
+        os.mkfifo(tmp_path / flag)
+        writers.append(threading.Thread(target=(tmp_path / flag).write_bytes, args=(content,)))
+        writers[-1].start()
+    files = read_files(
+        options(kubeconfig=kubeconfig(tmp_path), **{flag: str(tmp_path / flag) for flag in flags})
     )
-    assert sum("--upstream-identity=passthrough" in note for note in files.notes) == 3
-
-
-@pytest.mark.parametrize(
-    ("environment", "expected"),
-    [
-        ({"KUBECONFIG": "/a:/b"}, "/a"),
-        ({"KUBECONFIG": "/a", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "/a"),
-        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, ""),
-        ({}, str(Path.home() / ".kube" / "config")),
-    ],
-)
-def test_default_kubeconfig(environment: dict[str, str], expected: str) -> None:
-    """$KUBECONFIG, then the pod's account, then the home directory's."""
-    assert default_kubeconfig(environment) == expected
-
-
-def test_no_upstream_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a flag, a kubeconfig or a pod the text says what to give."""
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nothing"))
-    assert faults() == (
-        f"there is no upstream: {tmp_path / 'nothing'} does not exist and this is no pod of a "
-        "cluster; give --kubeconfig",
-    )
-
-
-def test_protobuf_tables(tmp_path: Path) -> None:
-    """Tables of the operator's are merged over the built-in one; all faults are told with the file."""
-    table, broken = tmp_path / "table.json", tmp_path / "broken.json"
-    rows = '[[0, "@typemeta"], [1, "size", "v"]]'
-    table.write_text(f'{{"kinds": {{"x.io/v1/Foo": "foo"}}, "types": {{"foo": {rows}}}}}')
-    broken.write_text('{"kinds": {"Foo": "none"}, "types": {}}')
-    path = kubeconfig(tmp_path)
-    files = read_files(options(kubeconfig=path, protobuf_tables=(str(table),)))
-    body = envelope("x.io/v1", "Foo", number_field(1, 5))
-    assert files.types.decode(body) == b'{"kind":"Foo","apiVersion":"x.io/v1","size":5}'
-    with pytest.raises(FilesError) as raised:
-        read_files(options(kubeconfig=path, protobuf_tables=(str(broken), "/none")))
-    assert len(raised.value.faults) == 3
-    assert f"--audit-protobuf-table {broken}: kinds: Foo: no message 'none'" in raised.value.faults
-    assert read_files(options(kubeconfig=path)).types is BUILTIN_TYPES
-
-
-def test_service_account_keys(tmp_path: Path) -> None:
-    """The keys of all files in order; a file that is missing or without a key is a fault each."""
-    (tmp_path / "a.pub").write_bytes(public_pem(rsa_key()))
-    (tmp_path / "b.pub").write_bytes(public_pem(ec_key()))
-    (tmp_path / "empty").write_bytes(b"")
-
-    def flags(*names: str) -> dict[str, Any]:
-        return {
-            "kubeconfig": kubeconfig(tmp_path),
-            "service_account_issuer": ("i",),
-            "service_account_key_file": tuple(str(tmp_path / name) for name in names),
-        }
-
-    files = read_files(options(**flags("a.pub", "b.pub")))
-    assert files.service_account_keys == (public(rsa_key()), public(ec_key()))
-    missing, empty = faults(**flags("missing", "empty", "a.pub"))
-    assert missing.startswith(f"--service-account-key-file {tmp_path}/missing cannot be read")
-    assert "does not contain any valid RSA or ECDSA public keys" in empty
-
-
-def test_webhook_file(tmp_path: Path) -> None:
-    """A webhook's kubeconfig that cannot be used is found before anything is opened."""
-    (fault,) = faults(
-        kubeconfig=kubeconfig(tmp_path), audit_webhook_config_file=str(tmp_path / "missing")
-    )
-    assert fault.startswith("initializing audit webhook: --audit-webhook-config-file")
+    for writer in writers:
+        writer.join(10)
+    assert files.token_file is not None
+    assert files.redactor is not None
+    assert files.redactor.key == flags["audit_redact_key_file"]

@@ -6,9 +6,17 @@ from typing import Any
 
 import pytest
 
+from auditproxy.apis.faults import Unusable
 from auditproxy.authentication.tokens.jws import ALGORITHMS
-from auditproxy.files.issuers import NOBODY_TRUSTED, Trusted, files_of, read_authentication
-from auditproxy.options import AuthenticationOptions
+from auditproxy.files.issuers import (
+    AUTHENTICATION_CONFIG,
+    NOBODY_TRUSTED,
+    OIDC_FLAGS,
+    Trusted,
+    read_authentication,
+)
+from auditproxy.files.trustedfile import Remarks
+from auditproxy.options import AuthenticationOptions, Options
 from auditproxy.options.authenticationfaults import authentication_faults
 from tests.fakes.webhook import server_context
 
@@ -27,8 +35,10 @@ jwt:
 
 def read(**settings: Any) -> tuple[Trusted, list[str]]:
     """What settings mean, and their faults."""
-    faults: list[str] = []
-    return read_authentication(AuthenticationOptions(**settings), faults), faults
+    try:
+        return read_authentication(AuthenticationOptions(**settings)) or NOBODY_TRUSTED, []
+    except Unusable as error:
+        return NOBODY_TRUSTED, list(error.faults)
 
 
 @pytest.mark.parametrize(
@@ -101,9 +111,40 @@ def test_file(tmp_path: Path) -> None:
     assert faults == []
     assert trusted.issuers[0].mapper.user({"sub": "a"}).username == "a"
     assert read() == (NOBODY_TRUSTED, [])
-    assert files_of(AuthenticationOptions(authentication_config=str(path))) == (str(path),)
-    assert files_of(AuthenticationOptions(**FLAGS, oidc_ca_file="ca")) == ("ca",)
-    assert files_of(AuthenticationOptions(**FLAGS)) == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "by_file", "by_flags"),
+    [
+        ({"authentication_config": "c"}, ("c",), ()),
+        ({**FLAGS, "oidc_ca_file": "ca"}, (), ("ca",)),
+        (FLAGS, (), ()),
+        ({}, (), ()),
+    ],
+)
+def test_rows_exclude_each_other(
+    settings: dict[str, Any], by_file: tuple[str, ...], by_flags: tuple[str, ...]
+) -> None:
+    """A change shows in the file of one row at most, and only that row reads anything."""
+    given = Options(authentication=AuthenticationOptions(**settings))
+    assert AUTHENTICATION_CONFIG.paths is not None
+    assert OIDC_FLAGS.paths is not None
+    assert AUTHENTICATION_CONFIG.paths(given, None) == by_file
+    assert OIDC_FLAGS.paths(given, None) == by_flags
+    idle = OIDC_FLAGS if by_file else AUTHENTICATION_CONFIG
+    assert idle.read(given, Remarks()) is None
+
+
+def test_anonymous_does_not_change(tmp_path: Path) -> None:
+    """Where anonymous requests may go needs a restart; other changes do not."""
+    path = tmp_path / "config"
+    path.write_text(HEAD + ISSUER, encoding="utf-8")
+    given = Options(authentication=AuthenticationOptions(authentication_config=str(path)))
+    current = AUTHENTICATION_CONFIG.read(given, Remarks())
+    assert AUTHENTICATION_CONFIG.read_again(given, Remarks(), current) is not current
+    path.write_text(HEAD + ISSUER + "anonymous: {enabled: true}\n", encoding="utf-8")
+    with pytest.raises(Unusable, match="anonymous may not change; restart for it"):
+        AUTHENTICATION_CONFIG.read_again(given, Remarks(), current)
 
 
 @pytest.mark.parametrize(

@@ -4,20 +4,24 @@ from pathlib import Path
 
 import pytest
 
+from auditproxy.apis.faults import Unusable
 from auditproxy.audit.redaction.decoding import builtin_redactor
 from auditproxy.audit.redaction.redactor import Redactor
-from auditproxy.files.redaction import read_redactor
-from auditproxy.options import AuditOptions
+from auditproxy.files.redaction import REDACTION, read_redactor
+from auditproxy.files.trustedfile import Remarks
+from auditproxy.options import AuditOptions, Options
 
 FILE = "apiVersion: auditproxy.io/v1alpha1\nkind: RedactionConfiguration\nqueryParameters: [password]\n"
 
 
 def read(**fields: str) -> tuple[Redactor | None, list[str], list[str]]:
     """The redactor, the faults and the notes."""
-    faults: list[str] = []
-    notes: list[str] = []
-    redactor = read_redactor(AuditOptions(**fields), faults, notes, lambda size: b"k" * size)  # type: ignore[arg-type]
-    return redactor, faults, notes
+    remarks = Remarks()
+    try:
+        redactor = read_redactor(AuditOptions(**fields), remarks, lambda size: b"k" * size)  # type: ignore[arg-type]
+    except Unusable as error:
+        return None, list(error.faults), remarks.notes
+    return redactor, [], remarks.notes
 
 
 def test_default() -> None:
@@ -75,3 +79,25 @@ def test_a_key_that_is_not_there(tmp_path: Path) -> None:
     assert faults == [
         f"--audit-redact-key-file {tmp_path / 'key'} cannot be read: No such file or directory"
     ]
+
+
+def test_a_random_key_stays(tmp_path: Path) -> None:
+    """Rules that change keep the key, or digests could not be compared; a key of a file changes."""
+    (tmp_path / "rules.yaml").write_text(FILE)
+    rules = Options(audit=AuditOptions(redact=str(tmp_path / "rules.yaml")))
+    first = REDACTION.read(rules, Remarks())
+    assert REDACTION.read_again(rules, Remarks(), first).key == first.key
+    assert REDACTION.read(rules, Remarks()).key != first.key
+    (tmp_path / "key").write_text("0123456789abcdef")
+    keyed = Options(audit=AuditOptions(redact_key_file=str(tmp_path / "key")))
+    assert REDACTION.read_again(keyed, Remarks(), first).key == b"0123456789abcdef"
+
+
+def test_what_is_looked_at() -> None:
+    """Rules and key where they are files; nothing where redaction is off."""
+    assert REDACTION.paths is not None
+    redactor = builtin_redactor(b"k" * 32)
+    both = Options(audit=AuditOptions(redact="rules", redact_key_file="key"))
+    assert REDACTION.paths(both, redactor) == ("rules", "key")
+    assert REDACTION.paths(Options(), redactor) == ()
+    assert REDACTION.paths(Options(audit=AuditOptions(redact="none")), None) == ()

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from auditproxy.files.reloader import Reloader, ReloadError, Source, fingerprint
+from auditproxy.apis.faults import Unusable
+from auditproxy.files.reloader import Reloader, Source, fingerprint
 from auditproxy.metrics.reloads import ReloadMetrics
 
 
@@ -49,17 +50,17 @@ class Harness:
         try:
             text = (self.folder / name).read_text()
         except OSError:
-            raise ReloadError(f"--{name} cannot be read") from None
+            raise Unusable(f"--{name} cannot be read") from None
         if text == "crash":
             raise ZeroDivisionError
         if not text.startswith("good"):
-            raise ReloadError(f"--{name} is not good")
+            raise Unusable(f"--{name} is not good")
         return text
 
     def apply(self, values: Mapping[str, Any]) -> None:
         """Put in use, or refuse all."""
         if self.refuse:
-            raise ReloadError("they do not fit together")
+            raise Unusable("they do not fit together")
         self.applied.append(dict(values))
 
     async def sleep(self, seconds: float) -> None:

@@ -4,21 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.files.files import read_files
-from auditproxy.files.servingcertificate import listener_context, serving_certificate
-from auditproxy.tls.serving import ServingError
+from auditproxy.apis.faults import Unusable
+from auditproxy.files.servingcertificate import (
+    SERVING_CERTIFICATE,
+    make_certificate,
+    read_certificate,
+)
+from auditproxy.files.trustedfile import Remarks
 from tests.fakes.authority import Authority
 from tests.fakes.options import options
-from tests.files.test_files import kubeconfig
 
 
 def test_self_signed(tmp_path: Path) -> None:
-    """Without flags one is made at the first start and used at the next; a check makes none."""
+    """Without flags one is made at the first start and read at the next; reading makes none."""
     flags = options(cert_dir=str(tmp_path / "certs"), bind_address="10.0.0.1")
-    assert serving_certificate(flags, make=False) is None
-    made = serving_certificate(flags, make=True)
-    again = serving_certificate(flags, make=True)
-    assert made is not None
+    assert read_certificate(flags, Remarks()) is None
+    assert not (tmp_path / "certs").exists()
+    made = make_certificate(flags)
+    again = read_certificate(flags, Remarks())
     assert again is not None
     assert made.pair == again.pair
     assert "made a self-signed" in made.notes[0]
@@ -27,21 +30,22 @@ def test_self_signed(tmp_path: Path) -> None:
 
 
 def test_named(tmp_path: Path) -> None:
-    """With flags it is theirs, and the authorities of clients are asked for."""
+    """With flags it is theirs, and a renewed pair is read from the same files."""
     root = Authority("root")
     root.write_leaf(tmp_path / "server", "localhost")
-    (tmp_path / "ca.crt").write_bytes(root.pem)
     flags = options(
         tls_cert_file=str(tmp_path / "server.crt"),
         tls_private_key_file=str(tmp_path / "server.key"),
-        client_ca_file=str(tmp_path / "ca.crt"),
-        kubeconfig=kubeconfig(tmp_path),
     )
-    named = serving_certificate(flags, make=False)
-    assert named is not None
-    assert named.notes == ()
-    context = listener_context(flags, named.pair, read_files(flags))
-    assert len(context.get_ca_certs()) == 1
+    given = read_certificate(flags, Remarks())
+    assert given is not None
+    assert given.notes == ()
+    root.write_leaf(tmp_path / "server", "localhost")
+    renewed = SERVING_CERTIFICATE.read_again(flags, Remarks(), given)
+    assert renewed.paths == given.paths
+    assert renewed.pair != given.pair
     (tmp_path / "server.key").write_text("")
-    with pytest.raises(ServingError):
-        serving_certificate(flags, make=False)
+    with pytest.raises(Unusable, match="--tls-cert-file"):
+        read_certificate(flags, Remarks())
+    with pytest.raises(Unusable, match="--tls-cert-file"):
+        SERVING_CERTIFICATE.read_again(flags, Remarks(), given)

@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from auditproxy.apis.audit import API_VERSION, Event
+from auditproxy.apis.faults import Unusable
 from auditproxy.apis.user import UserInfo
 from auditproxy.clients.webhook import WebhookError, WebhookTarget
-from auditproxy.files.webhook import WebhookConfigError, load_target, open_webhook
+from auditproxy.files.webhook import load_target, open_webhook
 from tests.fakes.webhook import Receiver, answer, server_context
 from tests.kubeconfig.test_upstream import CERTIFICATE, KEY, kubeconfig
 
@@ -118,7 +119,7 @@ def test_tls_and_proxy(tmp_path: Path) -> None:
 )
 def test_faults(tmp_path: Path, cluster: dict[str, Any], user: dict[str, Any], text: str) -> None:
     """Each fault names the flag, the file and the fix, and shows no secret."""
-    with pytest.raises(WebhookConfigError) as caught:
+    with pytest.raises(Unusable) as caught:
         load(tmp_path, cluster, user)
     said = str(caught.value)
     assert said.startswith(
@@ -143,7 +144,7 @@ def test_bad_files(tmp_path: Path, content: str | None, text: str) -> None:
     path = tmp_path / "webhook.yaml"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(WebhookConfigError, match=text):
+    with pytest.raises(Unusable, match=text):
         load_target(str(path))
 
 
@@ -186,7 +187,7 @@ async def test_credentials(
 
 async def test_missing_token_file(tmp_path: Path) -> None:
     """C3: a token file that is not there is found at the start; gone later, it fails the attempt."""
-    with pytest.raises(WebhookConfigError, match="cannot read the token file"):
+    with pytest.raises(Unusable, match="cannot read the token file"):
         load(tmp_path, {}, {"tokenFile": "absent"})
     (tmp_path / "there").write_text("t")
     target = load(tmp_path, {}, {"tokenFile": "there"})

@@ -369,7 +369,7 @@ async def run(count: int, seed: int) -> Oracle:
     upstream_port = server.sockets[0].getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         flags = write_files(upstream_port, Path(folder), policy=POLICY, tokens=TOKENS)
-        proxy = await build(options(**flags), sink=oracle)
+        proxy = await build(options(**flags), sink=oracle, listener_tls=False)
         await proxy.start()
         unparsed = proxy.handler.shared.metrics.registry
         sent = 0

@@ -78,7 +78,7 @@ async def test_client_certificates(tmp_path: Path, pki: Path) -> None:
                 tls_private_key_file=str(pki / "ours" / "server.key"),
             ),
             sink=collector,
-            tls=True,
+            listener_tls=True,
         )
         await proxy.start()
         try:

@@ -214,4 +214,4 @@ async def test_start_needs_a_log(tmp_path: Path, path: str) -> None:
     (tmp_path / "file").write_text("")
     flags = write_files(1, tmp_path, policy=EVERYTHING, tokens=TOKENS)
     with pytest.raises(LogFileError):
-        await build(options(**flags, audit_log_path=str(tmp_path / path)))
+        await build(options(**flags, audit_log_path=str(tmp_path / path)), listener_tls=False)

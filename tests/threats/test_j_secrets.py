@@ -206,7 +206,7 @@ async def test_modes_of_the_log(tmp_path: Path) -> None:
     try:
         async with FakeUpstream(replying(OK)) as upstream:
             flags = write_files(upstream.port, tmp_path, policy=EVERYTHING, tokens=TOKENS)
-            proxy = await build(options(**flags, audit_log_path=str(log)))
+            proxy = await build(options(**flags, audit_log_path=str(log)), listener_tls=False)
             running = RunningProxy(proxy, EventCollector())
             await proxy.start()
             await running.ask(request(token=ALICE))

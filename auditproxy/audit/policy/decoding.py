@@ -14,12 +14,13 @@ from typing import Any, Literal
 import msgspec
 
 from auditproxy.apis.audit import API_VERSION, GroupResources
+from auditproxy.apis.faults import Unusable
 from auditproxy.apis.status import go_quote
 from auditproxy.serializer import json, yaml
 from auditproxy.serializer.errors import JSONError, YAMLError
 
 
-class PolicyError(ValueError):
+class PolicyError(Unusable):
     """The policy cannot be used; the text says where and what."""
 
 

@@ -17,6 +17,7 @@ item. They count from the object; lists and Tables are redacted object by object
 import re
 from typing import Any
 
+from auditproxy.apis.faults import Unusable
 from auditproxy.audit.redaction.paths import LAST_APPLIED, Known, Path, fold
 from auditproxy.audit.redaction.redactor import RedactionRule, Redactor
 from auditproxy.serializer import yaml
@@ -100,12 +101,8 @@ BUILTIN_RULES = (
 BUILTIN_QUERY_PARAMETERS = frozenset({"token", "access_token"})
 
 
-class RedactionError(ValueError):
+class RedactionError(Unusable):
     """A redaction file cannot be used; ``faults`` has a text for each reason."""
-
-    def __init__(self, faults: tuple[str, ...]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
 
 
 def builtin_redactor(key: bytes) -> Redactor:
@@ -121,11 +118,11 @@ def load_redactor(text: bytes, key: bytes) -> Redactor:
     try:
         document, repeated = yaml.load_strict(text)
     except YAMLError as error:
-        raise RedactionError((str(error),)) from None
+        raise RedactionError(str(error)) from None
     reader = _Reader(list(repeated))
     rules, parameters, builtin = reader.document(document)
     if reader.faults:
-        raise RedactionError(tuple(reader.faults))
+        raise RedactionError(*reader.faults)
     if builtin:
         rules = BUILTIN_RULES + rules
         parameters |= BUILTIN_QUERY_PARAMETERS

@@ -22,6 +22,7 @@ from auditproxy.apis.authentication import (
     PrefixedClaimOrExpression,
     UserValidationRule,
 )
+from auditproxy.apis.faults import Unusable
 from auditproxy.authentication.oidc.validation import configuration_faults
 from auditproxy.authentication.tokens.jws import ALGORITHMS
 from auditproxy.serializer import yaml
@@ -30,12 +31,8 @@ from auditproxy.serializer.errors import YAMLError
 VERSIONS = ("v1", "v1beta1", "v1alpha1")
 
 
-class ConfigurationError(ValueError):
+class ConfigurationError(Unusable):
     """The configuration cannot be used; ``faults`` are all that were found, one line each."""
-
-    def __init__(self, faults: tuple[str, ...]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
 
 
 class _Strict(
@@ -118,14 +115,14 @@ def load_configuration(
     try:
         document, strict_errors = yaml.load_strict(text)
     except YAMLError as error:
-        raise ConfigurationError((str(error),)) from None
+        raise ConfigurationError(str(error)) from None
     if strict_errors:
-        raise ConfigurationError(strict_errors)
+        raise ConfigurationError(*strict_errors)
     _check_kind(document)
     try:
         written = msgspec.convert(_without_nulls(document), _File)
     except msgspec.ValidationError as error:
-        raise ConfigurationError((f"strict decoding error: {error}",)) from None
+        raise ConfigurationError(f"strict decoding error: {error}") from None
     configuration = _values(written)
     faults = configuration_faults(configuration, service_account_issuers)
     if written.anonymous and written.anonymous.conditions and not written.anonymous.enabled:
@@ -134,17 +131,17 @@ def load_configuration(
             "are defined"
         )
     if faults:
-        raise ConfigurationError(tuple(faults))
+        raise ConfigurationError(*faults)
     return configuration
 
 
 def _check_kind(document: Any) -> None:
     if not isinstance(document, dict):
-        raise ConfigurationError((f"the file holds no {KIND}",))
+        raise ConfigurationError(f"the file holds no {KIND}")
     api_version, kind = document.get("apiVersion"), document.get("kind")
     if kind != KIND or api_version not in [f"{GROUP}/{version}" for version in VERSIONS]:
         raise ConfigurationError(
-            (f"apiVersion must be {GROUP}/v1 (or v1beta1, v1alpha1) and kind must be {KIND}",)
+            f"apiVersion must be {GROUP}/v1 (or v1beta1, v1alpha1) and kind must be {KIND}"
         )
 
 

@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from auditproxy.apis.faults import Unusable
+
 SMALLEST_RSA = 1024
 LARGEST_RSA = 8192
 """Bits; checking a signature of a larger key would hold up everybody else."""
@@ -35,7 +37,7 @@ class PublicKey:
     key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 
-class PublicKeyError(ValueError):
+class PublicKeyError(Unusable):
     """A file has no key that can be used."""
 
 

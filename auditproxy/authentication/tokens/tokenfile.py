@@ -9,12 +9,13 @@ the table holds no token.
 import hmac
 from dataclasses import dataclass, field
 
+from auditproxy.apis.faults import Unusable
 from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.authenticator import TokenUser
 from auditproxy.authentication.tokens.gocsv import CsvError, read_records
 
 
-class TokenFileError(ValueError):
+class TokenFileError(Unusable):
     """The token file cannot be used; the text names no token."""
 
 

@@ -21,6 +21,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
+from auditproxy.apis.faults import Unusable
 from auditproxy.authentication.x509.peer import PeerCertificate
 
 SIGNATURES = 100
@@ -62,7 +63,7 @@ _HANDLED = frozenset(
 """Extensions that may be critical: those that Go reads."""
 
 
-class BundleError(ValueError):
+class BundleError(Unusable):
     """A bundle of authorities cannot be used; the text says why and quotes nothing of it."""
 
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from auditproxy.serializer.errors import JSONError, SerializationError
+from auditproxy.apis.faults import Unusable
+from auditproxy.serializer.errors import JSONError
 from auditproxy.serializer.json import decode_as
 
 TYPE_META = "@typemeta"
@@ -64,12 +65,8 @@ class WireTable(msgspec.Struct, frozen=True):
     release: str = ""
 
 
-class WireTableError(SerializationError):
+class WireTableError(Unusable):
     """Not a table; ``faults`` lists everything that is wrong with it."""
-
-    def __init__(self, faults: tuple[str, ...]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
 
 
 @lru_cache(maxsize=1)
@@ -77,7 +74,7 @@ def builtin() -> WireTable:
     """The table of the built-in types; read on first use and then kept."""
     raw = pkgutil.get_data(__package__, "kubernetes.json")
     if raw is None:
-        raise WireTableError(("the table of the built-in types is not installed",))
+        raise WireTableError("the table of the built-in types is not installed")
     return decode_as(raw, WireTable)
 
 
@@ -89,7 +86,7 @@ def parse(raw: bytes) -> WireTable:
     try:
         table = decode_as(raw, WireTable)
     except JSONError as error:
-        raise WireTableError((f"not a table of types: {error}",)) from None
+        raise WireTableError(f"not a table of types: {error}") from None
     known = builtin().types
     faults = [
         f"kinds: {kind}: no message {message!r}"
@@ -104,7 +101,7 @@ def parse(raw: bytes) -> WireTable:
     if not faults:
         faults = _cycles({**known, **table.types}, table.types)
     if faults:
-        raise WireTableError(tuple(faults))
+        raise WireTableError(*faults)
     return table
 
 

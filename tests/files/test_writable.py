@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.tls.writable import fault_of_writing
+from auditproxy.files.writable import fault_of_writing
 
 
 def test_what_can_be_written(tmp_path: Path) -> None:

@@ -1,0 +1,27 @@
+"""The one error for settings that cannot be used; cli.py alone catches it for a process."""
+
+MISCONFIGURED = 2
+"""The exit code of a process that cannot go on until a flag or a file is corrected."""
+
+FAILED = 1
+"""The exit code of a process that failed for what is outside of its configuration."""
+
+
+class Unusable(Exception):  # noqa: N818 - the name says what a setting is
+    """A setting, or a file that one names, cannot be used.
+
+    ``faults`` has one line for each reason; a line names the flag or the file and
+    the fix, and quotes no secret. ``code`` is what a process ends with.
+    """
+
+    code = MISCONFIGURED
+
+    def __init__(self, *faults: str, code: int | None = None) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+        if code is not None:
+            self.code = code
+
+    def under(self, name: str) -> "Unusable":
+        """The same faults, each behind the name of what holds it: ``name: fault``."""
+        return Unusable(*(f"{name}: {fault}" for fault in self.faults), code=self.code)

@@ -1,0 +1,54 @@
+"""The upstream: which kubeconfig is read, and what may change in it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from auditproxy.apis.faults import Unusable
+from auditproxy.files.trustedfile import Remarks
+from auditproxy.files.upstream import default_kubeconfig, read_upstream, read_upstream_again
+from tests.fakes.kubeconfigs import kubeconfig
+from tests.fakes.options import options
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"KUBECONFIG": "/a:/b"}, "/a"),
+        ({"KUBECONFIG": "/a", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "/a"),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, ""),
+        ({}, str(Path.home() / ".kube" / "config")),
+    ],
+)
+def test_default_kubeconfig(environment: dict[str, str], expected: str) -> None:
+    """$KUBECONFIG, then the pod's account, then the home directory's."""
+    assert default_kubeconfig(environment) == expected
+
+
+def test_no_upstream_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a flag, a kubeconfig or a pod the text says what to give."""
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nothing"))
+    with pytest.raises(Unusable) as caught:
+        read_upstream(options(), Remarks())
+    assert caught.value.faults == (
+        f"there is no upstream: {tmp_path / 'nothing'} does not exist and this is no pod of a "
+        "cluster; give --kubeconfig",
+    )
+
+
+def test_again(tmp_path: Path) -> None:
+    """Another credential is taken, another server is refused; the start's notes are not said again."""
+    given = options(kubeconfig=kubeconfig(tmp_path))
+    first = Remarks()
+    upstream = read_upstream(given, first)
+    assert first.notes[0] == f"the upstream is {upstream.source}"
+    remarks = Remarks()
+    assert read_upstream_again(given, remarks, upstream).source == upstream.source
+    assert remarks == Remarks()
+    path = tmp_path / "kubeconfig"
+    document = json.loads(path.read_text())
+    document["clusters"][0]["cluster"]["server"] = "http://127.0.0.1:2"
+    path.write_text(json.dumps(document))
+    with pytest.raises(Unusable, match="names another server; restart to turn to it"):
+        read_upstream_again(given, remarks, upstream)
