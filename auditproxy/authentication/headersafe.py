@@ -49,7 +49,7 @@ def _value_fault(text: str) -> str | None:
     for char in text:
         code = ord(char)
         if code < 0x20 or code == 0x7F:
-            return "holds a control character"
+            return "contains a control character"
         if 0xD800 <= code <= 0xDFFF:
             return "is not valid Unicode"
     if text[0] == " " or text[-1] == " ":

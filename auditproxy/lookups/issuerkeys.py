@@ -195,12 +195,12 @@ class IssuerKeys:
             return
         self._told = (fault, self._clock())
         usable = self._usable()
-        consequence = "its tokens are refused until it works"
+        consequence = "its tokens are refused until a load succeeds"
         if usable is not None:
             left = int(KEPT - (self._clock() - self._loaded_at))
-            consequence = f"the keys in use count for {left} more seconds"
+            consequence = f"the current keys remain in use for {left} more seconds"
         self._report(
-            f"{self._flag}: {self.name}: {fault}; {consequence}; tried again every {RETRY:g} s"
+            f"{self._flag}: {self.name}: {fault}; {consequence}; retrying every {RETRY:g} s"
         )
 
     async def _refresh(self) -> None:

@@ -81,7 +81,7 @@ class DiscoveredKeys:
         try:
             found = decode_as(body, _Discovery)
         except JSONError:
-            raise FetchError("discovery: the answer is no discovery document") from None
+            raise FetchError("discovery: the answer is not a valid discovery document") from None
         if found.issuer != self._issuer.url:
             raise FetchError("discovery: the document is another issuer's; `issuer` differs")
         if not found.jwks_uri:

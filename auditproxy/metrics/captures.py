@@ -16,13 +16,13 @@ class CaptureMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._dropped = Counter(
             "auditproxy_captures_dropped",
-            "Copies of bodies that were dropped, by reason; the events are written without them.",
+            "Copies of bodies that were dropped, by reason; their events are written without them.",
             ("reason",),
             registry=registry,
         )
         self._bytes = Gauge(
             "auditproxy_capture_bytes",
-            "What the copies of bodies that wait for their events hold, in memory and in files.",
+            "Bytes held by copies of bodies for pending events, in memory and in files.",
             ("where",),
             registry=registry,
         )

@@ -11,7 +11,7 @@ class ConnectionMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._connections = Gauge(
             "auditproxy_connections",
-            "Open connections of clients, those within their handshake among them.",
+            "Open client connections, including those in their TLS handshake.",
             registry=registry,
         )
         self._refused_connections = Counter(
@@ -28,7 +28,7 @@ class ConnectionMetrics:
         )
         self._proxy_protocol_errors = Counter(
             "auditproxy_proxy_protocol_errors",
-            "Connections of trusted proxies that were closed for want of a PROXY header.",
+            "Connections of trusted proxies that were closed for lack of a PROXY header.",
             registry=registry,
         )
         self._handshake_errors = Counter(
@@ -38,7 +38,7 @@ class ConnectionMetrics:
         )
         self._unparsed = Counter(
             "auditproxy_requests_unparsed",
-            "Bytes of clients that were no request and left no event, by the code answered.",
+            "Client input that was not a request and has no event, by the code answered.",
             ("code",),
             registry=registry,
         )

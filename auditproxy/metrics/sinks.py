@@ -23,7 +23,7 @@ class SinkMetrics:
         )
         self._sink_healthy = Gauge(
             "auditproxy_audit_sink_healthy",
-            "Whether a backend's receiver took the last event and lets none wait, by backend.",
+            "Whether a backend's receiver accepted the last event and none is waiting, by backend.",
             ("plugin",),
             registry=registry,
         )

@@ -172,7 +172,7 @@ class UpstreamConnection(asyncio.Protocol):
             if length is None:
                 transport.write(b"0\r\n\r\n")
             elif sent != length:
-                self.fail(UpstreamRequestError("the body is not as long as promised"))
+                self.fail(UpstreamRequestError("the body is not as long as announced"))
                 return
             self._request_written = True
         except Exception as error:

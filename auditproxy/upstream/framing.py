@@ -63,7 +63,7 @@ def write_head(request: UpstreamRequest) -> bytes:
     head = b"".join((method, b" ", target, b" HTTP/1.1\r\n", *lines, *ours, b"\r\n"))
     breaks = len(lines) + len(ours) + 2
     if head.count(b"\n") != breaks or head.count(b"\r") != breaks or b"\0" in head:
-        raise UpstreamRequestError("the head holds a line break or NUL")
+        raise UpstreamRequestError("the head contains a line break or NUL")
     found = len(_PROMISED_HERE.findall(head.lower()))
     if found != len(ours):
         raise UpstreamRequestError("the head holds a framing header that is not ours to forward")
@@ -76,12 +76,12 @@ def _framing_lines(request: UpstreamRequest) -> list[bytes]:
     lines: list[bytes] = []
     if body is None:
         if length:
-            raise UpstreamRequestError("a length is promised for no body")
+            raise UpstreamRequestError("a length is announced without a body")
         if length == 0 or request.method in _METHODS_WITH_BODY:
             lines.append(b"Content-Length: 0\r\n")
     elif isinstance(body, bytes):
         if length is not None and length != len(body):
-            raise UpstreamRequestError("the body is not as long as promised")
+            raise UpstreamRequestError("the body is not as long as announced")
         lines.append(b"Content-Length: %d\r\n" % len(body))
     elif length is not None:
         if length < 0:
@@ -138,7 +138,7 @@ def read_head(raw: bytes, method: bytes) -> ResponseHead:
     if version is None or not reader.complete or status < 100:
         raise UpstreamProtocolError("the answer's head is invalid")
     if _UNFIT_FOR_REASON.search(reader.reason) is not None:
-        raise UpstreamProtocolError("the answer's reason holds a control character")
+        raise UpstreamProtocolError("the answer's reason contains a control character")
     return _framed(method, status, reader.reason, tuple(reader.headers), version)
 
 

@@ -85,11 +85,11 @@ def passthrough_headers(identity: Identity, wanted: UserInfo | None = None) -> R
         authorization: RawHeaders = ()
     elif not identity.token:
         raise UnforwardableIdentityError(
-            f"a client known by {identity.method} has no bearer token to pass through; "
+            f"a client authenticated by {identity.method} has no bearer token to pass through; "
             "log in with a token"
         )
     elif not sendable(identity.token):
-        raise UnforwardableIdentityError("the bearer token cannot stand in a header")
+        raise UnforwardableIdentityError("the bearer token cannot be sent in a header")
     else:
         token = identity.token.encode("utf-8", "surrogateescape")
         authorization = ((b"Authorization", b"Bearer " + token),)

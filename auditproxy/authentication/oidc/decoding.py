@@ -140,7 +140,7 @@ def load_configuration(
 
 def _check_kind(document: Any) -> None:
     if not isinstance(document, dict):
-        raise ConfigurationError((f"the file holds no {KIND}",))
+        raise ConfigurationError((f"the file does not contain an {KIND}",))
     api_version, kind = document.get("apiVersion"), document.get("kind")
     if kind != KIND or api_version not in [f"{GROUP}/{version}" for version in VERSIONS]:
         raise ConfigurationError(

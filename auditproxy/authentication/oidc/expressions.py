@@ -39,10 +39,10 @@ def cel_compiler() -> Compiler:
                 plain = value.plain_value()
             except Exception:
                 # The library's error message may quote the claims.
-                raise ExpressionError("it has no value for these claims") from None
+                raise ExpressionError("it cannot be evaluated with these claims") from None
             if value.type() in errors:
                 # The library returns evaluation errors as values, which convert to strings.
-                raise ExpressionError("it has no value for these claims")
+                raise ExpressionError("it cannot be evaluated with these claims")
             return plain
 
         return run

@@ -201,7 +201,7 @@ class _Search:
         try:
             digest = child.signature_hash_algorithm
             if digest is not None and digest.name in _BROKEN_HASHES:
-                return "it is signed with a hash that is broken"
+                return "it is signed with a broken hash algorithm"
             child.verify_directly_issued_by(issuer.certificate)
         except (InvalidSignature, *_UNREADABLE):
             return "no authority of the bundle has signed it"
@@ -288,7 +288,7 @@ def _path_length(extensions: _Extensions) -> int | None:
 def _critical_fault(extensions: _Extensions) -> str:
     for oid, extension in extensions.items():
         if extension.critical and oid not in _HANDLED and oid != ExtensionOID.NAME_CONSTRAINTS:
-            return "has a critical extension that is not known"
+            return "has an unknown critical extension"
     return ""
 
 
@@ -297,9 +297,9 @@ def _authority_fault(certificate: x509.Certificate, extensions: _Extensions) -> 
     basic = extensions.get(ExtensionOID.BASIC_CONSTRAINTS)
     if basic is None:
         if certificate.version is x509.Version.v3:
-            return "is no authority"
+            return "is not a certificate authority"
     elif not isinstance(basic.value, x509.BasicConstraints) or not basic.value.ca:
-        return "is no authority"
+        return "is not a certificate authority"
     usage = extensions.get(ExtensionOID.KEY_USAGE)
     if usage is not None and not (
         isinstance(usage.value, x509.KeyUsage) and usage.value.key_cert_sign
