@@ -39,7 +39,7 @@ class _Reference(msgspec.Struct):
 
 
 class _Kubernetes(msgspec.Struct):
-    """The private claims; a token without a service account is not one of ours."""
+    """The private claims; namespace and the service account's name and uid are required."""
 
     namespace: str
     serviceaccount: _Reference
@@ -103,7 +103,7 @@ class ServiceAccountAuthenticator:
 
 
 async def _confirm(lookup: TokenAuthenticator, token: str, user: UserInfo) -> None:
-    """Raise AuthenticationError unless ``lookup`` returns the same user for the token."""
+    """Raise AuthenticationError unless ``lookup`` returns this name and uid for the token."""
     confirmed = await lookup.authenticate_token(token)
     if confirmed is None:
         raise AuthenticationError("service account token has been invalidated")
