@@ -1,1 +1,1 @@
-"""Who asks: credentials in, an Identity out. PURE; what must wait for an answer is in lookups/."""
+"""Client authentication: from credentials to an Identity. PURE; see lookups/ for what does I/O."""

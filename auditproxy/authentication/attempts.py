@@ -1,4 +1,4 @@
-"""What a client that is refused with 401 tried: the text kube-apiserver presets in the event."""
+"""The message preset in the event of a request refused with 401, as kube-apiserver writes it."""
 
 import base64
 import binascii
@@ -8,9 +8,9 @@ from auditproxy.request.target import Target
 
 
 def attempted_methods(headers: ClientHeaders, target: Target, has_certificate: bool) -> str:
-    """The preset message of a failed login's event (apiserver endpoints/filters/authn_audit.go).
+    """Return the preset message of a failed login's event (apiserver filters/authn_audit.go).
 
-    Names the methods that the request shows, never what they carry.
+    Names the methods that the request attempted, never the credentials.
     """
     authorization = headers.get("Authorization")
     methods = []
@@ -29,7 +29,7 @@ def attempted_methods(headers: ClientHeaders, target: Target, has_certificate: b
 
 
 def _is_basic(authorization: str) -> bool:
-    """Whether Go's Request.BasicAuth would find a user and a password."""
+    """Return whether Go's Request.BasicAuth would find a user and a password."""
     if authorization[:6].lower() != "basic ":
         return False
     try:

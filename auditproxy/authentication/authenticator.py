@@ -1,13 +1,13 @@
-"""Authenticators: who asks, in the order and with the rules of kube-apiserver.
+"""Authenticators: identify the client, in the order and by the rules of kube-apiserver.
 
-    AuthenticationError      credentials were shown that nobody vouches for: 401
-        CertificateError     (x509/authenticator.py) the client certificate is not good here and now
-        ReviewError         (lookups/reviews.py) the reviewer could not be asked
+    AuthenticationError      credentials were shown but not accepted: 401
+        CertificateError     (x509/authenticator.py) the client certificate is not valid now
+        ReviewError          (clients/apiserver.py) the review got no usable answer
 
-An authenticator answers with an Identity, with None ("nothing here that I know")
-or with AuthenticationError. In a union an error does not stop the others, but if
-nobody knows the client, any error makes the whole answer an error: anonymous is
-reached only by a client that showed no credentials (apiserver
+An authenticator returns an Identity, returns None (no opinion) or raises
+AuthenticationError. In a union, an error does not stop the remaining authenticators.
+If none of them identifies the client, any error fails the whole union. Only a client
+without credentials therefore becomes anonymous (apiserver
 authentication/request/union/union.go).
 """
 
@@ -28,19 +28,19 @@ _SEAL = object()
 
 
 class AuthenticationError(Exception):
-    """Credentials were shown that are not good; the client sees a plain 401.
+    """Credentials were shown but not accepted; the client gets a plain 401.
 
-    The text is for our own log and holds no credential.
+    The text is for the operator log and contains no credential.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class AuthenticationRequest:
-    """What authenticators look at; ``now`` is nanoseconds since the epoch.
+    """Input of authenticators; ``now`` is nanoseconds since the epoch.
 
-    ``peer_certificate`` is the leaf that the TLS handshake verified, if any.
-    ``warnings`` is the one thing that authenticators write: texts for the answer's
-    ``Warning`` headers, whatever the outcome.
+    ``peer_certificate`` is the leaf verified by the TLS handshake, if any.
+    ``warnings`` is the only output: authenticators append texts for the response's
+    ``Warning`` headers, whether or not authentication succeeds.
     """
 
     headers: ClientHeaders
@@ -52,11 +52,11 @@ class AuthenticationRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who asks, as an authenticator established it.
+    """The client's user, as established by an authenticator.
 
-    Made by ``identify`` and nothing else: forwarding a request takes one, so no
-    path can forward what nobody authenticated. ``token`` is the bearer token
-    that proved it, "" for other methods; it never shows in a repr.
+    Only ``identify`` creates one. Forwarding a request requires an Identity, so an
+    unauthenticated request cannot be forwarded. ``token`` is the bearer token that
+    was accepted, "" for other methods; it is excluded from the repr.
     """
 
     user: UserInfo
@@ -69,7 +69,7 @@ class Identity:
             raise TypeError("an Identity is made by authenticator.identify only")
 
     def with_user(self, user: UserInfo) -> "Identity":
-        """The same proof for a user with more groups; refused as in ``identify``."""
+        """Return the same proof for a user with more groups; raises as ``identify`` does."""
         _refuse_unsafe(user, self.method)
         return replace(self, user=user, seal=_SEAL)
 
@@ -80,10 +80,10 @@ def identify(
     method: Method,
     token: str = "",
 ) -> Identity:
-    """The only maker of an Identity, for authenticators.
+    """Create an Identity; for authenticators only.
 
-    Raises AuthenticationError for a user that would reach the upstream as
-    somebody else, because a header cannot carry the name as it is.
+    Raises AuthenticationError for a user that header values cannot carry unchanged,
+    because the upstream would see a different user.
     """
     _refuse_unsafe(user, method)
     return Identity(user=user, method=method, token=token, seal=_SEAL)
@@ -96,37 +96,37 @@ def _refuse_unsafe(user: UserInfo, method: Method) -> None:
 
 
 class Authenticator(Protocol):
-    """Something that may know who sent a request."""
+    """Identifies the sender of a request."""
 
     async def authenticate(self, request: AuthenticationRequest) -> Identity | None:
-        """The identity, None for no opinion; raises AuthenticationError."""
+        """Return the identity, or None for no opinion; raises AuthenticationError."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TokenUser:
-    """Whom a token stands for, and until when (nanoseconds since the epoch; None: no end known)."""
+    """The user of a token and its expiry (nanoseconds since the epoch; None: not known)."""
 
     user: UserInfo
     expires: int | None = None
 
 
 class TokenAuthenticator(Protocol):
-    """Something that may know whom a token stands for."""
+    """Identifies the user of a token."""
 
     async def authenticate_token(self, token: str) -> TokenUser | None:
-        """The user, None for no opinion; raises AuthenticationError."""
+        """Return the user, or None for no opinion; raises AuthenticationError."""
         ...
 
 
 class Union:
-    """Authenticators asked in order; the first identity wins, errors are gathered."""
+    """Authenticators tried in order; the first identity wins, errors are collected."""
 
     def __init__(self, authenticators: tuple[Authenticator, ...]) -> None:
         self._authenticators = authenticators
 
     async def authenticate(self, request: AuthenticationRequest) -> Identity | None:
-        """The first identity; raises what was gathered when there is none."""
+        """Return the first identity; raises the collected errors when there is none."""
         errors: list[AuthenticationError] = []
         for authenticator in self._authenticators:
             try:
@@ -141,13 +141,13 @@ class Union:
 
 
 class TokenUnion:
-    """Token authenticators asked in order; the first user wins, errors are gathered."""
+    """Token authenticators tried in order; the first user wins, errors are collected."""
 
     def __init__(self, authenticators: tuple[TokenAuthenticator, ...]) -> None:
         self._authenticators = authenticators
 
     async def authenticate_token(self, token: str) -> TokenUser | None:
-        """The first user; raises what was gathered when there is none."""
+        """Return the first user; raises the collected errors when there is none."""
         errors: list[AuthenticationError] = []
         for authenticator in self._authenticators:
             try:
@@ -162,7 +162,7 @@ class TokenUnion:
 
 
 def raise_gathered(errors: list[AuthenticationError]) -> None:
-    """Raise one error for all; several read ``[a, b]`` without repeats, as Go's aggregate."""
+    """Raise one error for all; several read ``[a, b]`` without repeats, like Go's aggregate."""
     if not errors:
         return
     texts = list(dict.fromkeys(str(error) for error in errors))
@@ -172,13 +172,13 @@ def raise_gathered(errors: list[AuthenticationError]) -> None:
 
 
 class AuthenticatedGroupAdder:
-    """Adds the group system:authenticated to whomever the inner authenticator knows."""
+    """Adds the group system:authenticated to users identified by the inner authenticator."""
 
     def __init__(self, inner: Authenticator) -> None:
         self._inner = inner
 
     async def authenticate(self, request: AuthenticationRequest) -> Identity | None:
-        """The inner answer, with the group."""
+        """Return the inner identity with the group added."""
         identity = await self._inner.authenticate(request)
         if identity is None:
             return None
@@ -187,9 +187,9 @@ class AuthenticatedGroupAdder:
 
 
 def with_authenticated_group(user: UserInfo) -> UserInfo:
-    """The user with system:authenticated as its last group, unless it says already what it is.
+    """Return the user with system:authenticated as its last group.
 
-    Left alone: system:anonymous, and members of system:authenticated or
+    Unchanged: system:anonymous, and members of system:authenticated or
     system:unauthenticated (apiserver authentication/group/authenticated_group_adder.go).
     """
     if user.username == ANONYMOUS:
@@ -200,10 +200,10 @@ def with_authenticated_group(user: UserInfo) -> UserInfo:
 
 
 def reserved_name(user: UserInfo, allowed_groups: frozenset[str]) -> str | None:
-    """Why this user may not come from a certificate or claim: a name that is Kubernetes' own.
+    """Return why this user may not come from a certificate or claim, None if it may.
 
-    Names that begin with ``system:`` are; groups may be allowed one by one, usernames
-    never. None when there is no such name.
+    Names that begin with ``system:`` are reserved for Kubernetes. Individual groups can
+    be allowed, usernames cannot.
     """
     if user.username.startswith("system:"):
         return "the username is reserved for Kubernetes"

@@ -1,4 +1,4 @@
-"""The authenticators of one configuration, composed in kube-apiserver's order.
+"""Build the authenticator chain of one configuration, in kube-apiserver's order.
 
     anonymous, when no error:
         group adder:
@@ -31,11 +31,11 @@ def new_authenticator(
     tokens: tuple[TokenAuthenticator, ...],
     anonymous: AnonymousAuthenticator | None,
 ) -> Authenticator:
-    """The whole of authentication: what the chain asks once per request.
+    """Return the whole authenticator chain; it is called once per request.
 
-    ``tokens`` are asked in their order (token file before TokenReview); without
-    any, bearer tokens are not looked at. The answer is None only without
-    credentials and without ``anonymous``: a 401.
+    ``tokens`` are tried in order (token file before TokenReview). Without any, bearer
+    tokens are ignored. The chain returns None (a 401) only for a client without
+    credentials when ``anonymous`` is None.
     """
     requests: list[Authenticator] = []
     if requestheader is not None:
@@ -52,14 +52,14 @@ def new_authenticator(
 
 
 class _RequestAuthenticator:
-    """The outermost authenticator: anonymous when nobody erred."""
+    """The outermost authenticator: falls back to anonymous if there was no error."""
 
     def __init__(self, inner: Authenticator, anonymous: Authenticator | None) -> None:
         self._inner = inner
         self._anonymous = anonymous
 
     async def authenticate(self, request: AuthenticationRequest) -> Identity | None:
-        """Who asks; an error ends here, before anonymous is reached."""
+        """Return the identity; an error propagates, so that it never falls back to anonymous."""
         identity = await self._inner.authenticate(request)
         if identity is None and self._anonymous is not None:
             identity = await self._anonymous.authenticate(request)

@@ -1,17 +1,17 @@
-"""Whether a user survives being written as header values and read again by kube-apiserver.
+"""Check that a user survives being written as header values and parsed by kube-apiserver.
 
-A header value loses white space at its ends, cannot hold control characters, and
-header names keep case only where it is escaped. A user that would come out as somebody else is
-refused instead of forwarded: ``"alice "`` would act as ``alice``.
+Header values lose white space at both ends and cannot contain control characters.
+Header names keep their case only where it is escaped. A user that would arrive as a
+different user is refused, not forwarded: ``"alice "`` would act as ``alice``.
 """
 
 from auditproxy.apis.user import UserInfo
 
 
 def wire_safe(user: UserInfo) -> str | None:
-    """Why this user would not survive the round trip, None when it would.
+    """Return why this user would not survive the round trip, None if it would.
 
-    The text names the part that is at fault and never quotes it.
+    The text names the affected part and never quotes it.
     """
     if not user.username:
         return "the username is empty"
@@ -43,13 +43,13 @@ def _extra_fault(extra: dict[str, tuple[str, ...]]) -> str | None:
 
 
 def _value_fault(text: str) -> str | None:
-    """Why a header value cannot carry this text; an empty text is carried."""
+    """Return why a header value cannot carry this text; an empty text can be carried."""
     if text.isascii() and text.isprintable():
         return "begins or ends with white space" if text != text.strip(" ") else None
     for char in text:
         code = ord(char)
         if code < 0x20 or code == 0x7F:
-            return "holds a control character"
+            return "contains a control character"
         if 0xD800 <= code <= 0xDFFF:
             return "is not valid Unicode"
     if text[0] == " " or text[-1] == " ":
@@ -58,7 +58,7 @@ def _value_fault(text: str) -> str | None:
 
 
 def lower_ascii(text: str) -> str:
-    """The text with A-Z lowered and nothing else, as header names are compared."""
+    """Lower-case A-Z only, as header names are compared."""
     return text if text.islower() and text.isascii() else _lower(text)
 
 

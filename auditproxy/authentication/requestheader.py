@@ -1,9 +1,9 @@
 """RequestHeaderAuthenticator: users that a front proxy names in headers.
 
-The headers count only on a connection whose certificate is one of the front
-proxies' own authorities, with a common name that is allowed. A certificate of
---client-ca-file does not vouch for them, and one of these authorities makes no
-user by itself (apiserver authentication/request/headerrequest/requestheader.go).
+The headers are used only on a connection whose certificate is issued by one of the
+front proxies' own authorities and has an allowed common name. A certificate of
+--client-ca-file does not authorize these headers, and a certificate of these authorities
+is not a user by itself (apiserver authentication/request/headerrequest/requestheader.go).
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from auditproxy.request.headers import ClientHeaders
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestHeaderConfig:
-    """Which common names a front proxy has, () for any, and which headers say what."""
+    """Allowed common names of front proxies, () for any, and the header names they use."""
 
     allowed_names: frozenset[str] = frozenset()
     username_headers: tuple[str, ...] = ()
@@ -27,14 +27,14 @@ class RequestHeaderConfig:
 
 
 class RequestHeaderAuthenticator:
-    """Knows the users that front proxies with a certificate of ``authorities`` vouch for."""
+    """Authenticates users named by front proxies with a certificate of ``authorities``."""
 
     def __init__(self, authorities: Authorities, config: RequestHeaderConfig) -> None:
         self._authorities = authorities
         self._config = config
 
     async def authenticate(self, request: AuthenticationRequest) -> Identity | None:
-        """The user of the headers; None without a certificate or without a name in them."""
+        """Return the headers' user; None without a certificate or without a username header."""
         certificate = request.peer_certificate
         if certificate is None:
             return None
@@ -47,10 +47,10 @@ class RequestHeaderAuthenticator:
 
 
 def user_from(headers: ClientHeaders, config: RequestHeaderConfig) -> UserInfo | None:
-    """The user that the headers name, None when they name nobody.
+    """Return the user named in the headers, None if they name none.
 
-    Of the name's and the uid's headers the first counts whose first value is not
-    empty; of the groups' every value. Nothing is split at commas.
+    Of the username and uid headers, the first one whose first value is not empty
+    applies. Of the group headers, every value applies. Values are not split at commas.
     """
     username = _first(headers, config.username_headers)
     if not username:

@@ -1,1 +1,1 @@
-"""Whom a user may act as, and the reviews that decide it. PURE; asks nobody itself."""
+"""Impersonation, and the access reviews that decide it. PURE; sends no reviews itself."""

@@ -1,7 +1,7 @@
-"""Authorizers: may this user do this?
+"""Authorizers: decide whether a user may perform a request.
 
-An authorizer that cannot tell has no opinion; one that could not be asked has
-no opinion and an error (apiserver authorization/authorizer/interfaces.go).
+An authorizer that cannot decide returns no opinion; one that fails returns no
+opinion and an error (apiserver authorization/authorizer/interfaces.go).
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from auditproxy.apis.user import MASTERS
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """An authorizer's answer; neither allowed nor denied is no opinion.
+    """An authorizer's answer; neither allowed nor denied means no opinion.
 
-    ``reason`` is shown to clients and in events. ``error`` says why the
-    authorizer could not tell, "" when it could; it holds no credential.
+    ``reason`` is shown to clients and in events. ``error`` says why the authorizer
+    could not decide, "" if it could; it contains no credential.
     """
 
     allowed: bool
@@ -30,33 +30,33 @@ ALLOW = Decision(allowed=True)
 
 
 class Authorizer(Protocol):
-    """Something that decides about attributes."""
+    """Decides about attributes."""
 
     async def authorize(self, attributes: Attributes) -> Decision:
-        """The decision; a failure is a Decision with an error, never an exception."""
+        """Return the decision; a failure is a Decision with an error, never an exception."""
         ...
 
 
 @runtime_checkable
 class ParallelAuthorizer(Protocol):
-    """An authorizer that can be asked several things at a time."""
+    """An authorizer that can decide several questions concurrently."""
 
     async def authorize_all(self, questions: Sequence[Attributes]) -> list[Decision]:
-        """The decisions, in the order of the questions."""
+        """Return the decisions, in the order of the questions."""
         ...
 
 
 AT_ONCE = 8
-"""Questions of one request that are under way at the same time."""
+"""Questions of one request that are sent concurrently."""
 
 
 async def first_refusal(
     authorizer: Authorizer, questions: Sequence[Attributes]
 ) -> tuple[Attributes, Decision] | None:
-    """The first of the questions that is not allowed, with its decision; None when all are.
+    """Return the first question that is not allowed, with its decision; None if all are.
 
-    An authorizer that can is asked a few at a time, any other one after the
-    other; no more is asked behind a refusal.
+    A ParallelAuthorizer gets up to AT_ONCE questions at a time, others one at a time.
+    No further questions are sent after a refusal.
     """
     at_once = AT_ONCE if isinstance(authorizer, ParallelAuthorizer) else 1
     for start in range(0, len(questions), at_once):
@@ -72,19 +72,19 @@ async def first_refusal(
 
 
 class PrivilegedGroupAuthorizer:
-    """Lets system:masters do everything without asking; asks ``inner`` for everybody else."""
+    """Allows system:masters everything without a review; delegates all others to ``inner``."""
 
     def __init__(self, inner: Authorizer) -> None:
         self._inner = inner
 
     async def authorize(self, attributes: Attributes) -> Decision:
-        """Allowed for members of system:masters, else what ``inner`` decides."""
+        """Return allowed for members of system:masters, otherwise the decision of ``inner``."""
         if attributes.user is not None and MASTERS in attributes.user.groups:
             return ALLOW
         return await self._inner.authorize(attributes)
 
     async def authorize_all(self, questions: Sequence[Attributes]) -> list[Decision]:
-        """The same for each; all questions of one request are about one user."""
+        """Decide each question; all questions of one request are about the same user."""
         users = [attributes.user for attributes in questions]
         if all(user is not None and MASTERS in user.groups for user in users):
             return [ALLOW] * len(questions)

@@ -1,4 +1,4 @@
-"""Impersonation: whom a client asks to be, and whether it may.
+"""Impersonation: which user a client asks to act as, and whether it may.
 
     Impersonate-* headers --parse--> wanted user
         --modes, the last successful one first--> Impersonated
@@ -30,25 +30,25 @@ from auditproxy.request.extrakeys import unescape_extra_key
 from auditproxy.request.headers import ClientHeaders
 
 MODE_MEMORY = 10_000
-"""Requestors whose last successful mode is remembered."""
+"""Number of requestors whose last successful mode is remembered."""
 
 MAXIMUM_CHECKS = 512
-"""Groups and extra values of one request; each may be a question to the upstream."""
+"""Groups and extra values of one request; each may cost one review by the upstream."""
 
 _EXTRA_PREFIX = "Impersonate-Extra-"
 
 
 class ImpersonationBadRequest(ValueError):  # noqa: N818 - the name of the answer
-    """The Impersonate-* headers make no sense together; the text is the 400's message."""
+    """The Impersonate-* headers are inconsistent; the text is the 400's message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Impersonated:
-    """Whom the request acts as from here on.
+    """The user that the request acts as from now on.
 
-    ``constraint`` is the verb of the constrained mode that allowed it, "" for
-    the legacy mode. ``wanted`` is what the client asked for, before groups were added.
-    ``decided`` is false where the upstream is yet to decide whether the client may.
+    ``constraint`` is the verb of the constrained mode that allowed it, "" for the
+    legacy mode. ``wanted`` is the requested user, before groups were added.
+    ``decided`` is False if the upstream has yet to decide whether it is allowed.
     """
 
     user: UserInfo
@@ -58,11 +58,11 @@ class Impersonated:
 
 
 def parse(headers: ClientHeaders) -> UserInfo | None:
-    """The user that the headers ask to be, exactly as they say it; None when they ask for nobody.
+    """Return the user in the Impersonate-* headers, unchanged; None if they name none.
 
-    Only the first Impersonate-User counts, empty groups are kept, nothing is
-    split at commas. Raises ImpersonationBadRequest with Go's text when a uid,
-    group or extra is asked for without a user.
+    Only the first Impersonate-User applies, empty groups are kept, values are not
+    split at commas. Raises ImpersonationBadRequest with Go's text for a uid, group or
+    extra without a user.
     """
     username = headers.get("Impersonate-User")
     uid = headers.get("Impersonate-Uid")
@@ -82,7 +82,7 @@ def parse(headers: ClientHeaders) -> UserInfo | None:
 
 
 def _go_syntax(user: UserInfo) -> str:
-    """Go's ``%#v`` of a pointer to user.DefaultInfo."""
+    """Return Go's ``%#v`` of a pointer to user.DefaultInfo."""
     extra = ", ".join(
         f"{go_quote(key)}:{_go_slice(values)}" for key, values in sorted(user.extra.items())
     )
@@ -100,10 +100,10 @@ def _go_slice(values: tuple[str, ...]) -> str:
 
 
 class Impersonator:
-    """Lets clients act as others where the authorizer allows it.
+    """Lets clients act as other users if the authorizer allows it.
 
     Remembers per requestor the mode that last succeeded and tries it first, as
-    kube-apiserver does: whom a cluster admin becomes depends on it.
+    kube-apiserver does: the effective user of a cluster admin depends on it.
     """
 
     def __init__(self, authorizer: Authorizer, memory: int = MODE_MEMORY) -> None:
@@ -114,7 +114,7 @@ class Impersonator:
     async def impersonate(
         self, headers: ClientHeaders, requestor: UserInfo, attributes: Attributes
     ) -> Impersonated | None:
-        """Whom the request of ``requestor`` acts as; None when it asks for nobody.
+        """Return the user the request acts as; None without impersonation headers.
 
         Raises ImpersonationBadRequest and ImpersonationForbidden.
         """
@@ -131,10 +131,10 @@ class Impersonator:
     async def authorize(
         self, attributes: Attributes, requestor: UserInfo, wanted: UserInfo
     ) -> Impersonated:
-        """The impersonated user; ``attributes`` are those of the request itself.
+        """Return the impersonated user; ``attributes`` are those of the request itself.
 
-        Raises ImpersonationForbidden with the first refusal met: of the
-        remembered mode if it applied, else in the order of the modes.
+        Raises ImpersonationForbidden with the first refusal: that of the remembered
+        mode if it applied, otherwise the first in the order of the modes.
         """
         remembered = self._last.get(requestor.username)
         modes = list(MODES.values())
@@ -153,7 +153,7 @@ class Impersonator:
                 continue
             self._remember(requestor.username, mode)
             return Impersonated(user, mode.constraint, wanted)
-        # The legacy mode applies always, so somebody has refused.
+        # The legacy mode always applies, so at least one mode has refused.
         raise first or ImpersonationForbidden(_refused_by_all())
 
     def _remember(self, username: str, mode: Mode) -> None:
@@ -166,15 +166,15 @@ class Impersonator:
 class DeferredImpersonator:
     """Leaves the decision to the upstream, which sees the client's own credential.
 
-    Only for --upstream-identity=passthrough: with a credential of ours upstream,
-    everybody could become anybody. The mode that the upstream finds is not
-    known here, so no constraint is recorded.
+    Only for --upstream-identity=passthrough: with our credential upstream, every client
+    could act as any user. The mode that the upstream chooses is not known here, so no
+    constraint is recorded.
     """
 
     async def impersonate(
         self, headers: ClientHeaders, requestor: UserInfo, attributes: Attributes
     ) -> Impersonated | None:
-        """Whom the request acts as if the upstream allows it; raises ImpersonationBadRequest."""
+        """Return the user to act as if the upstream allows it; raises ImpersonationBadRequest."""
         wanted = parse(headers)
         if wanted is None:
             return None

@@ -1,17 +1,17 @@
-"""The ways in which a client may act as somebody else, and the checks that each needs.
+"""The modes of impersonation, and the checks that each requires.
 
     associated-node   a service account becomes the node it runs on
     arbitrary-node    a node
     serviceaccount    a service account
-    user-info         anybody else, with uid, groups and extra
-    legacy            anybody
+    user-info         any other user, with uid, groups and extra
+    legacy            any user
 
-A constrained mode, that is all but the last, asks first whether the requestor may
-``impersonate-on:<mode>:<verb>`` what the request itself is about. Every mode then
-asks about username, uid, groups and extra, in this order, with the verb
+A constrained mode (all but the last) first checks whether the requestor may
+``impersonate-on:<mode>:<verb>`` the object of the request itself. Every mode then
+checks username, uid, groups and extra, in this order, with the verb
 ``impersonate:<mode>``, or ``impersonate`` in the legacy mode.
 
-Facts of apiserver endpoints/filters/impersonation/mode.go (1.36).
+Source: apiserver endpoints/filters/impersonation/mode.go (1.36).
 """
 
 from collections.abc import Callable
@@ -37,14 +37,14 @@ NODE_NAME = "authentication.kubernetes.io/node-name"
 ASSOCIATED_NODE_KEYS = "authentication.kubernetes.io/associated-node-keys"
 
 MANY_CHECKS = 4
-"""Groups or extra values from which on one question about all of them is tried first."""
+"""From this many groups or extra values on, one check of all of them is tried first."""
 
 _AUTHENTICATION_GROUP = "authentication.k8s.io"
 _NODES = "system:nodes"
 
 
 class ImpersonationForbidden(Exception):  # noqa: N818 - the name of the answer
-    """The requestor may not act as this user; ``status`` is the 403 to answer."""
+    """The requestor may not act as this user; ``status`` is the 403 to return."""
 
     def __init__(self, status: Status) -> None:
         super().__init__(status.message)
@@ -53,28 +53,28 @@ class ImpersonationForbidden(Exception):  # noqa: N818 - the name of the answer
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """One way to impersonate; ``applies`` is whether it is for this wanted user and requestor."""
+    """One mode; ``applies`` is whether it can be used for this wanted user and requestor."""
 
     name: ModeName
     applies: Callable[[UserInfo, UserInfo], bool]
 
     @property
     def constrained(self) -> bool:
-        """Whether this is one of the modes that look at what the request does."""
+        """Whether this mode also checks the action of the request."""
         return self.name != "legacy"
 
     @property
     def constraint(self) -> str:
-        """What the event records: the verb of the mode, "" for legacy."""
+        """The value recorded in the event: the verb of the mode, "" for legacy."""
         return f"impersonate:{self.name}" if self.constrained else ""
 
     async def check(
         self, authorizer: Authorizer, request: Attributes, requestor: UserInfo, wanted: UserInfo
     ) -> UserInfo:
-        """The effective user; raises ImpersonationForbidden with the first refusal."""
+        """Return the effective user; raises ImpersonationForbidden with the first refusal."""
         asked_as = requestor
         if self.name == "associated-node":
-            # The answer has to be good for the same service account on every node.
+            # The answer must hold for the same service account on every node.
             keys = tuple(sorted(requestor.extra))
             asked_as = msgspec.structs.replace(requestor, extra={ASSOCIATED_NODE_KEYS: keys})
         checks = _Checks(self, authorizer, asked_as)
@@ -92,10 +92,10 @@ class Mode:
 
 
 class _Checks:
-    """The questions of one mode about each part of the wanted user.
+    """The checks of one mode for each part of the wanted user.
 
-    They are gathered and asked together where nothing depends on an answer; the
-    first refusal in their order counts.
+    Independent checks are collected and sent together. The first refusal, in the order
+    in which they were added, is raised.
     """
 
     def __init__(self, mode: Mode, authorizer: Authorizer, requestor: UserInfo) -> None:
@@ -105,11 +105,11 @@ class _Checks:
         self._gathered: list[Attributes] = []
 
     def ask(self, attributes: Attributes) -> None:
-        """Gather a question."""
+        """Add a check."""
         self._gathered.append(attributes)
 
     async def answered(self) -> None:
-        """Ask what was gathered; raises ImpersonationForbidden with the first refusal."""
+        """Send the collected checks; raises ImpersonationForbidden with the first refusal."""
         questions, self._gathered = self._gathered, []
         refused = await first_refusal(self._authorizer, questions)
         if refused is not None:
@@ -120,7 +120,7 @@ class _Checks:
     def _attributes(
         self, resource: str, name: str, subresource: str = "", namespace: str = ""
     ) -> Attributes:
-        # Legacy asks about users, groups and service accounts in the core group.
+        # Legacy checks users, groups and service accounts in the core group.
         core = not self._mode.constrained and resource not in ("uids", "userextras")
         return Attributes(
             user=self._requestor,
@@ -136,11 +136,11 @@ class _Checks:
         )
 
     def item(self, resource: str, name: str, subresource: str = "") -> None:
-        """Ask about one value."""
+        """Add a check of one value."""
         self.ask(self._attributes(resource, name, subresource))
 
     def username(self, username: str) -> None:
-        """Ask about the name, as the node or service account that it is."""
+        """Add a check of the name, as a node or service account if it is one."""
         account = split_service_account(username)
         if account is not None:
             namespace, name = account
@@ -155,7 +155,7 @@ class _Checks:
             self.item("nodes", node)
 
     async def groups(self, groups: tuple[str, ...]) -> None:
-        """Ask about all groups at once when they are many, else about each."""
+        """Check all groups at once if there are many, otherwise each."""
         if not groups:
             return
         if self._mode.constrained:
@@ -173,7 +173,7 @@ class _Checks:
             self.item("groups", group)
 
     async def extras(self, extra: dict[str, tuple[str, ...]]) -> None:
-        """Ask about all extra values at once when they are many, else about each."""
+        """Check all extra values at once if there are many, otherwise each."""
         if not extra:
             return
         if self._mode.constrained:
@@ -200,7 +200,7 @@ class _Checks:
 
 
 def effective_groups(wanted: UserInfo, *, constrained: bool) -> tuple[str, ...]:
-    """The groups that come with the name: fixed for nodes and for service accounts without any."""
+    """Return the groups implied by the name: for nodes, and service accounts without groups."""
     if constrained and node_name(wanted.username) is not None:
         return (_NODES,)
     account = split_service_account(wanted.username)
@@ -210,7 +210,7 @@ def effective_groups(wanted: UserInfo, *, constrained: bool) -> tuple[str, ...]:
 
 
 def default_groups(username: str, groups: tuple[str, ...]) -> tuple[str, ...]:
-    """The groups, made to say whether this is an authenticated user if they do not say it yet."""
+    """Add system:authenticated or system:unauthenticated unless the groups contain it."""
     if username == ANONYMOUS:
         wanted = UNAUTHENTICATED
     elif UNAUTHENTICATED in groups:
@@ -260,4 +260,4 @@ MODES: dict[ModeName, Mode] = {
         Mode("legacy", _always),
     )
 }
-"""Every mode, in the order in which they are tried."""
+"""All modes, in the order in which they are tried."""

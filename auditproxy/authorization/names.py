@@ -1,6 +1,6 @@
 """Names of nodes, service accounts and extra keys, as kube-apiserver validates them.
 
-Facts of apimachinery util/validation/validation.go and apiserver
+Source: apimachinery util/validation/validation.go and apiserver
 authentication/serviceaccount/util.go.
 """
 
@@ -26,23 +26,23 @@ _SERVICE_ACCOUNT_PREFIX = "system:serviceaccount:"
 
 
 def is_dns_label(text: str) -> bool:
-    """Whether the text is a DNS-1123 label of at most 63 characters."""
+    """Return whether the text is a DNS-1123 label of at most 63 characters."""
     return len(text) <= 63 and _DNS_LABEL.fullmatch(text) is not None
 
 
 def is_dns_subdomain(text: str) -> bool:
-    """Whether the text is a DNS-1123 subdomain of at most 253 characters."""
+    """Return whether the text is a DNS-1123 subdomain of at most 253 characters."""
     return len(text) <= 253 and _DNS_SUBDOMAIN.fullmatch(text) is not None
 
 
 def node_name(username: str) -> str | None:
-    """The node of a ``system:node:<name>`` username, None for other usernames."""
+    """Return the node of a ``system:node:<name>`` username, None for other usernames."""
     name = username.removeprefix(_NODE_PREFIX)
     return name if username.startswith(_NODE_PREFIX) and is_dns_subdomain(name) else None
 
 
 def split_service_account(username: str) -> tuple[str, str] | None:
-    """Namespace and name of a service account's username, None for other usernames."""
+    """Return namespace and name of a service account username, None for other usernames."""
     if not username.startswith(_SERVICE_ACCOUNT_PREFIX):
         return None
     namespace, colon, name = username.removeprefix(_SERVICE_ACCOUNT_PREFIX).partition(":")
@@ -52,12 +52,12 @@ def split_service_account(username: str) -> tuple[str, str] | None:
 
 
 def service_account_groups(namespace: str) -> tuple[str, ...]:
-    """The groups of every service account in a namespace."""
+    """Return the groups of every service account in a namespace."""
     return "system:serviceaccounts", f"system:serviceaccounts:{namespace}"
 
 
 def extra_fault(extra: dict[str, tuple[str, ...]]) -> str | None:
-    """Why constrained impersonation refuses this extra, in kube-apiserver's words, else None."""
+    """Return why constrained impersonation refuses this extra, in kube-apiserver's words."""
     for key, values in extra.items():
         if not key:
             return "impersonating the empty string key in extra is not allowed"
@@ -75,7 +75,7 @@ def extra_fault(extra: dict[str, tuple[str, ...]]) -> str | None:
 
 
 def _prefixed_path_faults(key: str) -> list[str]:
-    """What keeps the key from being a domain-prefixed path such as ``acme.io/foo``."""
+    """Return the faults of a key that must be a domain-prefixed path such as ``acme.io/foo``."""
     host, _, path = key.partition("/")
     if not host or not path:
         return [_invalid(key, 'must be a domain-prefixed path (such as "acme.io/foo")')]

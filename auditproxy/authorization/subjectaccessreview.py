@@ -1,8 +1,8 @@
-"""SubjectAccessReview: what is asked of kube-apiserver's authorizer and what the answer means.
+"""SubjectAccessReview: request bodies for kube-apiserver's authorizer, and their answers.
 
-Asking and remembering are in lookups/reviews.py. Members and their omission are
-those of kubernetes api authorization/v1; the mapping of attributes and answers is
-that of kube's webhook authorizer (apiserver plugin/pkg/authorizer/webhook/webhook.go).
+Sending and caching are in lookups/reviews.py. Members and their omission follow
+kubernetes api authorization/v1. The mapping of attributes and answers follows kube's
+webhook authorizer (apiserver plugin/pkg/authorizer/webhook/webhook.go).
 """
 
 import msgspec
@@ -16,7 +16,7 @@ SUBJECT_ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 SELF_SUBJECT_ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 CACHEABLE_LENGTH = 10_000
-"""Bytes of attributes that a client chose, from which on an answer is not remembered."""
+"""Bytes of client-chosen attributes from which on an answer is not cached."""
 
 _API_VERSION = "authorization.k8s.io/v1"
 
@@ -70,7 +70,7 @@ class _Review(msgspec.Struct):
 
 
 def spec(attributes: Attributes) -> bytes:
-    """The encoded spec of the question; equal questions have equal bytes."""
+    """Return the encoded spec of the review; equal reviews encode to equal bytes."""
     user = attributes.user
     resource = non_resource = None
     if attributes.is_resource_request:
@@ -106,7 +106,7 @@ def _selector(requirements: tuple[SelectorRequirement, ...]) -> _Selector | None
 
 
 def review(encoded_spec: bytes) -> bytes:
-    """The body that asks ``encoded_spec``."""
+    """Return the body of a review with ``encoded_spec``."""
     return (
         b'{"apiVersion":"%s","kind":"SubjectAccessReview","spec":' % _API_VERSION.encode()
         + encoded_spec
@@ -115,7 +115,7 @@ def review(encoded_spec: bytes) -> bytes:
 
 
 def self_review(verb: str, group: str, resource: str) -> bytes:
-    """The body that asks whether the sender may do this to all objects of a resource."""
+    """Return the body that asks whether the sender may do this to all objects of a resource."""
     asked = _ResourceAttributes(verb=verb, group=group, resource=resource)
     return encode(
         {
@@ -127,7 +127,7 @@ def self_review(verb: str, group: str, resource: str) -> bytes:
 
 
 def read_review(body: bytes) -> Decision:
-    """The decision of an answered review; an answer that cannot be right is an error."""
+    """Return the decision of an answered review; an invalid answer is an error."""
     try:
         status = decode_as(body, _Review).status
     except JSONError:
@@ -143,7 +143,7 @@ def read_review(body: bytes) -> Decision:
 
 
 def cacheable(attributes: Attributes) -> bool:
-    """Whether an answer may be remembered: huge attributes would crowd out everybody's."""
+    """Return whether the answer may be cached; huge attributes would evict all others."""
     texts = (
         attributes.namespace,
         attributes.verb,

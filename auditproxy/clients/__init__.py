@@ -1,1 +1,1 @@
-"""What we ask of others over HTTP: reviews, keys, webhooks; every answer read within a bound."""
+"""Our own HTTP clients: reviews, keys, webhooks; the size of every answer is bounded."""

@@ -1,10 +1,11 @@
-"""ApiClient: our own small questions to kube-apiserver, over a pool of upstream/pool.py.
+"""ApiClient: our own small requests to kube-apiserver, over a pool of upstream/pool.py.
 
-    ReviewError              the upstream did not answer as it must: an AuthenticationError,
-                              so that a token nobody could check is not taken for good or bad
+    ReviewError              the upstream did not answer properly: an AuthenticationError,
+                              so that a token that could not be checked is taken neither
+                              as valid nor as invalid
 
-A question is asked up to three times within its deadline when the upstream is
-not to be reached, is overloaded or broken; answers are bounded.
+A request is tried up to three times within its deadline while the upstream is unreachable,
+overloaded or failing. The size of answers is bounded.
 """
 
 import asyncio
@@ -25,23 +26,23 @@ from auditproxy.upstream.messages import (
 )
 
 MAXIMUM_ANSWER = 1024 * 1024
-"""Bytes of an answer's body from which on it is refused."""
+"""Bytes; a larger answer is refused."""
 
 DEADLINE = 10.0
-"""Seconds for one question with all its attempts, as delegated authentication in kube has."""
+"""Seconds for one request with all its attempts, as in kube's delegated authentication."""
 
 ATTEMPTS = 3
 BACKOFF = 0.5
-"""Seconds before the second attempt; each later pause is half as long again."""
+"""Seconds before the second attempt; each later pause is 1.5 times as long."""
 
 CONCURRENCY = 64
-"""Questions under way at once; others wait, within their deadline."""
+"""Concurrent requests; further ones wait, within their deadline."""
 
 
 class ReviewError(AuthenticationError):
-    """A question was not answered; the text holds no credential and nothing of the answer.
+    """A request was not answered; the text contains no credential and nothing of the answer.
 
-    ``failure`` is what kept the answer away, None where the answer itself was not usable.
+    ``failure`` is what prevented an answer, None if the answer itself was unusable.
     """
 
     def __init__(
@@ -52,17 +53,17 @@ class ReviewError(AuthenticationError):
 
 
 class RoundTripper(Protocol):
-    """The part of UpstreamPool that is needed here."""
+    """The part of UpstreamPool that is used here."""
 
     async def round_trip(self, request: UpstreamRequest, sink: ResponseSink) -> object:
-        """Send the request and give its answer to the sink; raises UpstreamError."""
+        """Send the request and pass its answer to the sink; raises UpstreamError."""
         ...
 
 
 class CollectingSink:
-    """Gathers one answer of at most ``limit`` bytes; a longer one raises ReviewError.
+    """Collects one answer of at most ``limit`` bytes; a longer one raises ReviewError.
 
-    An exception out of a sink ends the round trip and its connection.
+    An exception from a sink ends the round trip and its connection.
     """
 
     def __init__(self, limit: int = MAXIMUM_ANSWER) -> None:
@@ -74,7 +75,7 @@ class CollectingSink:
         self.retry_after = False
 
     def head(self, head: ResponseHead, flow: Flow) -> None:
-        """Take the head of the answer."""
+        """Receive the head of the answer."""
         self.status = head.status
         self.headers = head.headers
         self.retry_after = any(name.lower() == b"retry-after" for name, _ in head.headers)
@@ -82,7 +83,7 @@ class CollectingSink:
             self._refuse()
 
     def data(self, chunk: bytes) -> None:
-        """Take a piece of the body."""
+        """Receive a piece of the body."""
         self._size += len(chunk)
         if self._size > self._limit:
             self._refuse()
@@ -93,12 +94,12 @@ class CollectingSink:
 
     @property
     def body(self) -> bytes:
-        """The body, whole after the round trip."""
+        """The body; complete after the round trip."""
         return b"".join(self._pieces)
 
 
 class ApiClient:
-    """Asks kube-apiserver with one credential over one pool."""
+    """Sends requests to kube-apiserver with one credential over one pool."""
 
     def __init__(
         self,
@@ -123,24 +124,23 @@ class ApiClient:
     async def post_json(
         self, path: str, body: bytes, headers: RawHeaders = ()
     ) -> tuple[int, bytes]:
-        """POST ``body`` to ``path`` and give code and body of the answer, whatever the code.
+        """POST ``body`` to ``path`` and return the answer's code and body, for any code.
 
-        ``headers`` come after our own; with an Authorization among them ours is
-        not sent. A 401 for our own credential is tried again once with a fresh one.
-        Raises ReviewError.
+        ``headers`` follow our own; if they contain an Authorization, ours is not sent.
+        A 401 for our own credential is retried once with a new one. Raises ReviewError.
         """
         answer = await self.ask("POST", path, body, headers)
         return answer.status, answer.body
 
     async def get(self, path: str) -> tuple[int, bytes]:
-        """GET ``path`` with our own credential, as ``post_json``."""
+        """GET ``path`` with our own credential, like ``post_json``."""
         answer = await self.ask("GET", path)
         return answer.status, answer.body
 
     async def ask(
         self, method: str, path: str, body: bytes = b"", headers: RawHeaders = ()
     ) -> CollectingSink:
-        """The whole answer to a GET or POST, as ``post_json``."""
+        """Return the complete answer to a GET or POST, like ``post_json``."""
         try:
             async with asyncio.timeout(self._deadline), self._slots:
                 return await self._attempts(method, path, body, headers)
@@ -208,5 +208,5 @@ class ApiClient:
 
 
 def _retryable(sink: CollectingSink) -> bool:
-    """Whether kube's webhook clients would ask again after this answer."""
+    """Return whether kube's webhook clients would retry after this answer."""
     return sink.status in (429, 500, 504) or sink.retry_after

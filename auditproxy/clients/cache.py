@@ -1,7 +1,7 @@
-"""What is remembered for a time, and what is being found out: the two halves of asking once.
+"""Caching of answers: expiring values, and requests shared by concurrent callers.
 
-ExpiringCache    answers that are there
-Flights          answers that are on their way
+ExpiringCache    answers that are known
+Flights          answers that are in progress
 """
 
 import asyncio
@@ -15,7 +15,7 @@ Value = TypeVar("Value")
 
 
 class ExpiringCache(Generic[Value]):
-    """A bounded memory of values, each until its own time; the least used goes first."""
+    """A bounded cache of values that expire individually; evicts the least recently used."""
 
     def __init__(self, size: int, clock: Clock = time.monotonic) -> None:
         self._size = size
@@ -26,7 +26,7 @@ class ExpiringCache(Generic[Value]):
         return len(self._entries)
 
     def get(self, key: bytes) -> tuple[Value] | None:
-        """The value in a tuple of one (it may be None itself), or None when there is none."""
+        """Return the value in a tuple of one (it may be None itself), or None if absent."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -37,7 +37,7 @@ class ExpiringCache(Generic[Value]):
         return (entry[1],)
 
     def put(self, key: bytes, value: Value, time_to_live: float) -> None:
-        """Remember a value for so many seconds; not at all for zero."""
+        """Cache a value for so many seconds; zero does not cache it."""
         if time_to_live <= 0:
             return
         self._entries[key] = (self._clock() + time_to_live, value)
@@ -47,7 +47,7 @@ class ExpiringCache(Generic[Value]):
 
 
 class Flights(Generic[Value]):
-    """One task per key: who comes while it is under way waits for the same answer."""
+    """One task per key: concurrent callers wait for the same result."""
 
     def __init__(self) -> None:
         self._tasks: dict[bytes, asyncio.Task[Value]] = {}
@@ -56,7 +56,7 @@ class Flights(Generic[Value]):
         return len(self._tasks)
 
     async def run(self, key: bytes, start: Callable[[], Coroutine[Any, Any, Value]]) -> Value:
-        """The result of the flight for ``key``; a caller who is cancelled does not end it."""
+        """Return the result of the task for ``key``; a cancelled caller does not cancel it."""
         task = self._tasks.get(key)
         if task is None:
             task = asyncio.get_running_loop().create_task(start())
@@ -67,16 +67,16 @@ class Flights(Generic[Value]):
     def _landed(self, key: bytes, task: "asyncio.Task[Value]") -> None:
         del self._tasks[key]
         if not task.cancelled():
-            # Everybody who waited may have left.
+            # Mark an exception as retrieved, as all waiting callers may have been cancelled.
             task.exception()
 
     async def finish(self) -> None:
-        """Wait for every flight."""
+        """Wait for every task."""
         while self._tasks:
             await asyncio.wait(list(self._tasks.values()))
 
     async def close(self) -> None:
-        """End every flight."""
+        """Cancel every task."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()

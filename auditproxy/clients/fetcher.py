@@ -1,11 +1,11 @@
-"""HttpsFetcher: one small document from an issuer, and nothing that an issuer could do with us.
+"""HttpsFetcher: fetches one small document from an issuer, which is not trusted.
 
-    GET --200, whole, at most 1 MiB, not packed, within the time--> Fetched
+    GET --200, complete, at most 1 MiB, not compressed, in time--> Fetched
      |--anything else--> FetchError
 
-Redirects are not followed, cookies not kept, proxies of the environment not used; only
-https is spoken. The authority is the issuer's own where the configuration names one,
-else the system's. What an issuer answers never shows in an error's text.
+Redirects are not followed, cookies are not kept, proxies of the environment are not used,
+and only https is supported. The certificate authority is the configured one of the issuer,
+otherwise the system's. Error texts contain nothing of the answer.
 """
 
 import asyncio
@@ -21,43 +21,43 @@ from auditproxy import __version__
 from auditproxy.clients.session import new_session, os_fault, tls_fault
 
 TIMEOUT = 10.0
-"""Seconds of one fetch, from resolving the name to the end of the answer."""
+"""Seconds of one fetch, from name resolution to the end of the answer."""
 
 LARGEST_ANSWER = 1024 * 1024
-"""Bytes of an answer from which on it is refused."""
+"""Bytes; a larger answer is refused."""
 
 _DIRECTIVE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?([0-9]{1,9})\"?", re.IGNORECASE)
 _NOT_KEPT = re.compile(r"(?:^|[,\s])no-(?:cache|store)\b", re.IGNORECASE)
 
 
 class FetchError(Exception):
-    """A document could not be had; the text holds nothing of the answer."""
+    """A document could not be fetched; the text contains nothing of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A document, and for how many seconds it may be kept; None: its server does not say."""
+    """A document, and for how many seconds it may be kept; None if its server does not say."""
 
     body: bytes
     max_age: float | None = None
 
 
 def refused_url(url: str) -> str | None:
-    """Why a URL is not fetched, None for one that is."""
+    """Return why a URL must not be fetched, None if it may."""
     try:
         parts = urlsplit(url)
         host, port, user = parts.hostname, parts.port, parts.username
     except ValueError:
-        return "it is no URL"
+        return "it is not a valid URL"
     if parts.scheme != "https":
         return "it is not https"
     if not host or port == 0 or not re.fullmatch(r"[!-~]+", url):
-        return "it is no URL with a host"
-    return None if user is None else "it has a user"
+        return "it is not a valid URL with a host"
+    return None if user is None else "it has user information"
 
 
 class HttpsFetcher:
-    """Fetches over connections that trust ``context``'s authorities, all in one loop."""
+    """Fetches over connections that trust ``context``'s authorities, in one event loop."""
 
     def __init__(self, context: ssl.SSLContext, timeout: float = TIMEOUT) -> None:
         self._context = context
@@ -65,7 +65,7 @@ class HttpsFetcher:
         self._session: aiohttp.ClientSession | None = None
 
     async def get(self, url: str) -> Fetched:
-        """The document at ``url``; raises FetchError."""
+        """Return the document at ``url``; raises FetchError."""
         fault = refused_url(url)
         if fault is not None:
             raise FetchError(f"the URL is not fetched: {fault}")
@@ -95,7 +95,7 @@ class HttpsFetcher:
                 redirect = "; redirects are not followed" if answer.status // 100 == 3 else ""
                 raise FetchError(f"answered {answer.status}{redirect}")
             if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
-                raise FetchError("the answer is packed, which was not asked for")
+                raise FetchError("the answer is compressed, which was not requested")
             if (answer.content_length or 0) > LARGEST_ANSWER:
                 raise FetchError(f"the answer is larger than {LARGEST_ANSWER} bytes")
             body = await _read(answer)
@@ -104,7 +104,7 @@ class HttpsFetcher:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            # A fetch every few minutes: a connection kept open would be gone by then.
+            # Fetches are minutes apart: a connection kept open would be closed by then.
             self._session = new_session(
                 aiohttp.TCPConnector(limit=4, ssl=self._context, force_close=True)
             )
@@ -118,7 +118,7 @@ class HttpsFetcher:
 
 
 def max_age(cache_control: str) -> float | None:
-    """The seconds for which an answer may be kept by its Cache-Control; None if it is silent."""
+    """Return the seconds that Cache-Control allows an answer to be kept; None if unspecified."""
     if _NOT_KEPT.search(cache_control):
         return 0.0
     found = _DIRECTIVE.search(cache_control)
@@ -126,7 +126,7 @@ def max_age(cache_control: str) -> float | None:
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
-    """The whole body; raises FetchError for one that is too large, and leaves the rest unread."""
+    """Return the whole body; raises FetchError if too large, without reading the rest."""
     blocks: list[bytes] = []
     size = 0
     async for block in answer.content.iter_any():

@@ -1,8 +1,8 @@
-"""ClientSession as every request of our own has it: webhooks, discovery, key sets.
+"""ClientSession for all of our own requests: webhooks, discovery, key sets.
 
-Nothing that the other side answers changes what we do next: no cookies are kept, no
-proxy of the environment is used, nothing is unpacked unasked, and whoever asks bounds the
-time. Redirects are refused with each request, since a session has no setting for them.
+Answers cannot influence later requests: cookies are not kept, proxies of the environment are
+not used, and compression is not decoded automatically. The caller bounds the time. Redirects
+are disabled per request, because a session has no setting for them.
 """
 
 import ssl
@@ -11,7 +11,7 @@ import aiohttp
 
 
 def new_session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
-    """A session over the connector's connections, inside a running event loop."""
+    """Return a session on the connector; must be called inside a running event loop."""
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -22,15 +22,15 @@ def new_session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
 
 
 def os_fault(error: Exception) -> str:
-    """An operating system's words for a fault, without addresses that change."""
+    """Return the operating system's text for an error, without addresses that change."""
     inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     text = getattr(inner, "strerror", None)
-    # asyncio writes an address into some texts; the number says the same each time.
+    # asyncio adds an address to some texts; the text for the errno is constant.
     return text.lower() if text and "(" not in text else type(inner).__name__
 
 
 def tls_fault(error: Exception) -> str:
-    """OpenSSL's words for a fault of the handshake."""
+    """Return OpenSSL's text for a failed handshake."""
     inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
     if isinstance(inner, ssl.SSLCertVerificationError):
         return f"certificate verify failed: {inner.verify_message}"

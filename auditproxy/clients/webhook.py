@@ -1,11 +1,11 @@
-"""A webhook's HTTP side: one attempt to hand over a body, as client-go's rest package.
+"""HTTP client of a webhook: one attempt to deliver a body, like client-go's rest package.
 
     POST --429 or 5xx with Retry-After--> wait, POST again, all within the attempt's time
       |--200 to 206, answer read--> done
       |--anything else--> WebhookError
 
-Redirects are not followed: they would carry events and tokens to where nobody
-configured them. Answers are read up to a bound and never shown.
+Redirects are not followed: they would carry events and tokens to a server that is not
+configured. Answers are read up to a limit and never shown.
 """
 
 import asyncio
@@ -28,21 +28,21 @@ ATTEMPT_TIMEOUT = 30.0
 """Seconds of one attempt, from connecting to the end of the answer."""
 
 MAXIMUM_WAITS = 10
-"""How often an answer with Retry-After is obeyed within one attempt."""
+"""Maximum number of waits for Retry-After within one attempt."""
 
 MAXIMUM_ANSWER = 1024 * 1024
-"""Bytes of an answer that are read; a longer one is left unread."""
+"""Bytes of an answer that are read; a longer one is abandoned."""
 
 MAXIMUM_CONNECTIONS = 100
-"""Attempts under way at once; the others wait for their turn outside their time."""
+"""Concurrent attempts; further ones wait their turn, which does not count as their time."""
 
 _SECONDS = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 
 
 class WebhookError(Exception):
-    """An attempt failed; ``reason`` is the metric's word, the text has no secret.
+    """An attempt failed; ``reason`` is the metric's label, the text contains no secret.
 
-    ``passing`` is whether kube-apiserver would ask again what it needs an answer to: a
+    ``passing`` is whether kube-apiserver would retry a request that needs an answer: after a
     broken connection, 429, 500, 504, or any refusal with Retry-After
     (apiserver util/webhook, DefaultShouldRetry).
     """
@@ -54,23 +54,23 @@ class WebhookError(Exception):
 
 
 class Authorization(Protocol):
-    """What goes into the Authorization line."""
+    """Provides the Authorization header."""
 
     async def authorization(self) -> bytes | None:
-        """Its value, None for no line; raises WebhookError."""
+        """Return its value, None for no header; raises WebhookError."""
         ...
 
     def invalidate(self) -> None:
-        """Forget what may be read again: the webhook refused it."""
+        """Discard cached credentials: the webhook refused them."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """Where bodies go; ``url`` is what ``request_url`` made.
+    """Where bodies are sent; ``url`` comes from ``request_url``.
 
-    ``ssl_context`` is None for plain HTTP, ``server_name`` "" for the URL's own
-    host, ``proxy`` "" for none. ``files`` are those that were read for it.
+    ``ssl_context`` is None for plain HTTP, ``server_name`` "" for the URL's own host,
+    ``proxy`` "" for none. ``files`` are the files its settings were read from.
     """
 
     url: str = field(repr=False)
@@ -82,19 +82,19 @@ class WebhookTarget:
 
     @property
     def place(self) -> str:
-        """Scheme, host and port: what may be shown of the URL."""
+        """Scheme, host and port: the part of the URL that may be shown."""
         url = urlsplit(self.url)
         return f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
 
 
 def request_url(server: str) -> str:
-    """The URL to post to: without a slash at its end, without its query (as client-go)."""
+    """Return the URL to post to: no trailing slash, the query replaced (as client-go)."""
     url = urlsplit(server)
     return f"{url.scheme}://{url.netloc}{url.path.rstrip('/') or '/'}?timeout=30s"
 
 
 class WebhookClient:
-    """Posts bodies to one target over a few connections; made and used within one event loop."""
+    """Posts bodies to one target over a few connections; used within one event loop."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class WebhookClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, body: bytes) -> bytes | None:
-        """One attempt; the answer's body, None when it cannot be had. Raises WebhookError."""
+        """Make one attempt; return the answer's body, None if unusable. Raises WebhookError."""
         place = self._target.place
         async with self._slots:
             try:
@@ -167,7 +167,7 @@ class WebhookClient:
             turn += 1
 
     async def _once(self, body: bytes) -> tuple[int, int | None, bytes | None]:
-        """Status, Retry-After and body of one answer."""
+        """Return status, Retry-After and body of one answer."""
         target = self._target
         headers = {
             "User-Agent": "Go-http-client/1.1",
@@ -216,7 +216,7 @@ class WebhookClient:
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes | None:
-    """The answer's body; None past the bound, where we hang up, and when it cannot be unpacked."""
+    """Return the body; None past the limit, where reading stops, or if it cannot be decoded."""
     content = bytearray()
     async for block in answer.content.iter_any():
         content += block

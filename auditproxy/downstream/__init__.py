@@ -1,1 +1,1 @@
-"""The client's wire: bytes in, requests out. Nothing here knows the upstream or the policy."""
+"""The client's wire: bytes in, requests out. Does not depend on the upstream or the policy."""

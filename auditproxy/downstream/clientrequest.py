@@ -1,4 +1,4 @@
-"""A client's request as the chain gets it, and what aiohttp's parser refuses, read once more.
+"""Client requests as passed to the chain; heads that aiohttp's parser refuses are parsed again.
 
 refused head -> respelled, a new parser -> the request, as Go's net/http reads it
              -> still refused           -> Refusal: answered and recorded by the chain
@@ -28,32 +28,32 @@ _METHODS = frozenset(
 )
 _METHOD = re.compile(rb"[!#$%%&'*+.^_`|~0-9A-Za-z-]{1,%d}" % METHOD_LIMIT)
 BodyError = web.RequestPayloadError
-"""A body that is not framed as its head says."""
+"""The framing of a body does not match its head."""
 
 _NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
 
 
 class ClientRequest(web.BaseRequest):
-    """A request with its head as the parser read it (aiohttp's own access to it is deprecated)."""
+    """A request with its head as parsed (aiohttp's own access to it is deprecated)."""
 
     def __init__(self, message: RawRequestMessage, *args: Any) -> None:
         super().__init__(message, *args)
         self.head = message
         self.refusal: Status | None = None
-        """What a request is answered that could not be read."""
+        """The Status to answer with, for a request that could not be parsed."""
 
 
 class Refusal(NamedTuple):
-    """A request that is not read further: what is known of it, and what it is answered."""
+    """A request that is not parsed further: what is known of it, and its answer."""
 
     message: RawRequestMessage
     status: Status
 
 
 def refusal(head: bytes, status: Status | None) -> "Refusal | _ErrInfo":
-    """The message for a head that is not read: a Refusal, or aiohttp's own error without a line.
+    """Return the message for a refused head: a Refusal, or aiohttp's error without a request line.
 
-    ``status`` None stands for what is wrong with the head itself.
+    ``status`` None means that the head itself is invalid; the Status is derived from it.
     """
     line = request_line(head)
     if line is None:
@@ -76,7 +76,7 @@ def refusal(head: bytes, status: Status | None) -> "Refusal | _ErrInfo":
 
 
 def with_known_method(head: bytes) -> tuple[bytes, str]:
-    """A head with a method that the parser knows, and the one to put back, "" for none."""
+    """Return the head with a method the parser knows, and the original one, "" if unchanged."""
     method, _, rest = head.partition(b" ")
     if method in _METHODS or _METHOD.fullmatch(method) is None:
         return head, ""
@@ -84,10 +84,10 @@ def with_known_method(head: bytes) -> tuple[bytes, str]:
 
 
 def asks_upgrade(message: RawRequestMessage) -> bool:
-    """Whether the request might be upgraded: with an Upgrade line, and Connection says so.
+    """Return whether the request may be an upgrade: has Upgrade, and Connection contains upgrade.
 
-    As a part of any word, as kube-apiserver reads it (apimachinery util/httpstream
-    IsUpgradeRequest); the parser itself looks for the whole word.
+    Substrings match too, as in kube-apiserver (apimachinery util/httpstream
+    IsUpgradeRequest); the parser itself compares whole words.
     """
     headers = message.headers
     if "Upgrade" not in headers:
@@ -96,7 +96,7 @@ def asks_upgrade(message: RawRequestMessage) -> bool:
 
 
 def new_parser(protocol: RequestHandler, loop: Any, buffer_size: int) -> Any:
-    """A parser like the one that aiohttp made for this connection: an error ends a parser."""
+    """Return a parser like aiohttp's for this connection; a parser is unusable after an error."""
     return HttpRequestParser(
         protocol,
         loop,
@@ -110,7 +110,7 @@ def new_parser(protocol: RequestHandler, loop: Any, buffer_size: int) -> Any:
 
 
 def put_back(message: RawRequestMessage, again: Respelled) -> RawRequestMessage:
-    """The message with method, target and names as the client sent them."""
+    """Restore the client's method, target and header names in the message."""
     names = iter(again.names)
     headers = tuple(
         (next(names) if name == OTHER_NAME else name, value) for name, value in message.raw_headers

@@ -1,20 +1,17 @@
-"""One client connection: aiohttp's HTTP/1.1 protocol with what a transparent proxy needs besides.
+"""One client connection: aiohttp's HTTP/1.1 protocol, extended for a transparent proxy.
 
-aiohttp parses requests (its C parser, llhttp underneath) and keeps the order of
-pipelined ones; this subclass adds
+aiohttp parses requests (its C parser, llhttp underneath) and orders pipelined ones.
+This subclass adds
 
-- raw access for the relay: the answer's bytes go straight to the transport, and
-  the transport's full buffer pauses the upstream (``flow``),
-- bytes behind a request that asks for an upgrade are held back unparsed until
-  the request is decided: they are the tunnel's or nobody's, never HTTP,
-- what llhttp refuses and Go does not, any method token first of all, is shown to it in
-  another spelling and put back into the message it makes (clientrequest.py); what
-  stays refused is answered and recorded by the chain like other requests,
-- constant answers to what is not HTTP, which repeat no byte of the client's.
+- raw responses for the relay; a full write buffer pauses the upstream (``flow``),
+- bytes after an upgrade request are held unparsed until it is decided: they belong to the
+  tunnel or are dropped, and are never HTTP,
+- heads that llhttp refuses but Go accepts are respelled, parsed again and restored
+  (clientrequest.py); what stays refused is answered and audited by the chain,
+- constant answers to input that is not HTTP; they repeat none of the client's bytes.
 
-It leans on names that aiohttp does not promise (``_messages``, ``_waiter``, ``_parser``,
-``_force_close``, ``_upgraded``); aiohttp is pinned to one minor version and
-tests/downstream/test_connection.py fails when they change.
+It uses private names of aiohttp (``_messages``, ``_waiter``, ``_parser``, ``_force_close``,
+``_upgraded``); the version is pinned, and tests/downstream/test_connection.py checks them.
 """
 
 import asyncio
@@ -36,7 +33,7 @@ from auditproxy.sockets.flow import Flow
 from auditproxy.tunnel.tie import TunnelReceiver
 
 HEAD_TIMEOUT = 10.0
-"""Seconds for a head that began to arrive, and for the first to come (kube-apiserver: 32)."""
+"""Seconds to receive a head, from its first byte or the handshake (kube-apiserver: 32)."""
 
 HELD_LIMIT = 64 * 1024
 """Bytes held behind an undecided upgrade request before reading stops."""
@@ -44,11 +41,11 @@ HELD_LIMIT = 64 * 1024
 WRITE_HIGH_WATER = 64 * 1024
 
 _FIRST_BYTES = 256
-"""Bytes of an incomplete first line that are looked at: what is no HTTP shows in them."""
+"""Bytes of an incomplete first line that are examined; they suffice to recognise non-HTTP."""
 
 
 class ClientConnection(RequestHandler):
-    """The server's side of one connection; see the module for what it adds."""
+    """The server side of one connection; see the module docstring."""
 
     __slots__ = (
         "_after_chunks",
@@ -98,17 +95,18 @@ class ClientConnection(RequestHandler):
     # --- what the client sends -------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Give bytes to the tunnel, to the hold, or piece by piece to the parser.
+        """Pass bytes to the tunnel, to the held bytes, or piece by piece to the parser.
 
-        No piece reaches beyond its head or body: however the bytes are cut, each request
-        is read alike, and one that is no HTTP does not take those before it along.
+        No piece extends beyond one head or body. Parsing therefore does not depend on TCP
+        segmentation, and invalid input does not discard valid requests before it.
         """
         if not data:
-            self._parse_body(data)  # There is room again for what the parser and we hold.
+            self._parse_body(data)  # aiohttp has room again: flush what its parser holds.
         data, self._waiting = self._waiting + data, b""
         start = 0
         while start < len(data) and not self._unreadable and not self._force_close:
             if self._reading_paused or len(self._messages) >= self._max_msg_queue_size:
+                # aiohttp's queue is full or paused: keep the rest unparsed until it asks for more.
                 self._waiting = data[start:]
                 return
             if self._tunnel is not None:
@@ -118,7 +116,7 @@ class ClientConnection(RequestHandler):
                 self._hold(data[start:])
                 return
             if data[start] in b"\r\n" and not self._head and self._last_payload.is_eof():
-                start = len(data) - len(data[start:].lstrip(b"\r\n"))  # Before a head: nothing.
+                start = len(data) - len(data[start:].lstrip(b"\r\n"))  # Skip empty lines.
                 continue
             in_chunks = self._pieces.in_chunks
             end, complete = self._pieces.end(data, start)
@@ -128,21 +126,21 @@ class ClientConnection(RequestHandler):
                 self._parse_body(data[start:end])
             start = end
             if in_chunks and start < len(data):
-                # There may be thousands of chunks: others get their turn in between.
+                # A piece may hold thousands of chunks: yield to other connections in between.
                 self._waiting = data[start:]
                 self._pause_reading_for_buffer()
                 self._loop.call_soon(self._go_on)
                 return
 
     def _go_on(self) -> None:
-        """Read on after others had their turn."""
+        """Continue after yielding to other connections."""
         self._buffer_paused = len(self._messages) >= self._max_msg_queue_size
         self.data_received(b"")
         if not self._buffer_paused and not self._reading_paused:
             self._resume_transport_reading()
 
     def _head_received(self, data: bytes, *, complete: bool) -> None:
-        """Part of a head, or the end of it; the parser gets it whole."""
+        """Collect parts of a head; parse it once complete."""
         head = self._head
         if not head and complete and len(data) <= MAXIMUM_HEAD:
             self._stop_head_timer()
@@ -163,20 +161,23 @@ class ClientConnection(RequestHandler):
             self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._head_late)
 
     def _parse_head(self, head: bytes) -> None:
-        """Let aiohttp read a whole head, and once more in another spelling if it must."""
+        """Parse a whole head; if llhttp refuses it but Go would not, parse it respelled."""
         before = len(self._messages)
         if self._after_chunks:
-            # The parser would take that body's last trailer for this head's first line.
+            # The old parser would take that body's last trailer for this head's first line.
             self._after_chunks = False
             self._parser = clientrequest.new_parser(self, self._loop, self._read_bufsize)
+        # llhttp refuses unknown methods: parse with a known one and restore the original below.
         shown, method = clientrequest.with_known_method(head)
         super().data_received(shown)
         if len(self._messages) == before:
-            return
+            return  # aiohttp discards input while it is closing the connection
+        # The handler wakes up after this callback, so the queued message may be replaced.
         message, payload = self._messages.pop()
         if not isinstance(message, RawRequestMessage):
             again = respelled(head)
             if again is not None:
+                # A parser is unusable after an error.
                 self._parser = clientrequest.new_parser(self, self._loop, self._read_bufsize)
                 super().data_received(again.head)
                 message, payload = self._messages.pop()
@@ -191,11 +192,11 @@ class ClientConnection(RequestHandler):
         self._begin(message, payload)
 
     def _begin(self, message: RawRequestMessage, payload: StreamReader) -> None:
-        """A request was read: what follows it is its body, the tunnel's, nobody's, or the next."""
+        """Determine what follows a request: its body, a tunnel, discarded bytes, or a head."""
         self._last_payload = payload
         self._asks_upgrade = clientrequest.asks_upgrade(message)
         if message.method == "CONNECT":
-            # The parser reads no body of it; others would: what follows is nobody's.
+            # llhttp reads no body here, others would: discard what follows.
             self._unreadable = True
         elif message.chunked:
             self._after_chunks = True
@@ -205,11 +206,11 @@ class ClientConnection(RequestHandler):
         self._hold_if_complete()
 
     def _parse_body(self, data: bytes) -> None:
-        """Let aiohttp read from a body; what breaks it is told to whoever waits for the rest."""
+        """Let aiohttp parse part of a body; report invalid framing to the body's reader."""
         before = len(self._messages)
         super().data_received(data)
         if len(self._messages) > before:
-            # No piece reaches beyond a body, so this is no request but an error.
+            # No piece extends beyond a body, so this message is an error, not a request.
             self._unreadable = True
             if not self._last_payload.is_eof():
                 self._messages.pop()
@@ -218,24 +219,23 @@ class ClientConnection(RequestHandler):
         self._hold_if_complete()
 
     def _hold_if_complete(self) -> None:
-        """Behind the last byte of a request that asks for an upgrade, hold what comes."""
+        """Start holding bytes after the last byte of an upgrade request."""
         if self._asks_upgrade and self._held is None and self._last_payload.is_eof():
             self._held = bytearray()
 
     def _hold(self, data: bytes) -> None:
-        """Keep bytes behind an undecided upgrade request."""
         assert self._held is not None
         self._held += data
         if len(self._held) > HELD_LIMIT:
             self._pause_transport_reading()
 
     def _resume_transport_reading(self) -> None:
-        """Go on reading; whoever asks for it, not while as much is held as may be."""
+        """Resume reading, unless too many bytes are held; applies to every caller."""
         if self._held is None or len(self._held) <= HELD_LIMIT:
             super()._resume_transport_reading()
 
     def _head_late(self) -> None:
-        """A head did not come in time; who said nothing at all is told nothing."""
+        """Time out a head: answer 408 if any byte of it arrived, otherwise close silently."""
         self._head_timer = None
         if self._head:
             late = f"the request's head took longer than {HEAD_TIMEOUT:g} s"
@@ -249,9 +249,9 @@ class ClientConnection(RequestHandler):
             self._head_timer = None
 
     def _refuse(self, status: Status | None) -> None:
-        """Read no further: the head so far is answered and recorded in its turn.
+        """Stop parsing: the head so far is answered and recorded in its turn.
 
-        ``status`` None: whatever is wrong with it. Nothing is recorded without a request line.
+        ``status`` None: derived from the head. Nothing is recorded without a request line.
         """
         head = bytes(self._head)
         self._head = bytearray()
@@ -265,16 +265,16 @@ class ClientConnection(RequestHandler):
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The event loop; asking asyncio for it costs a system call in Python 3.11."""
+        """The event loop; asyncio's own lookup costs a system call in Python 3.11."""
         return self._loop
 
     @property
     def must_close(self) -> bool:
-        """Whether no other request can be read behind the current one."""
+        """Whether no further request can be read after the current one."""
         return (self._asks_upgrade or self.breaks_off) and not self._messages
 
     def start_tunnel(self, receiver: TunnelReceiver) -> bytes:
-        """Hand the connection over: all later bytes go to ``receiver``; returns the held ones."""
+        """Pass all later bytes to ``receiver``; return the bytes held so far."""
         early = bytes(self._held or b"")
         self._held = None
         self._tunnel = receiver
@@ -283,13 +283,13 @@ class ClientConnection(RequestHandler):
         return early
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
-        """Tell the tunnel that the client is done sending."""
+        """Report the client's end of stream to the tunnel."""
         return self._tunnel.eof_received() if self._tunnel is not None else None
 
     # --- flow control ----------------------------------------------------------
 
     def pause_writing(self) -> None:
-        """Stop whoever produces the answer: the client reads too slowly."""
+        """Pause the producer of the answer: the client reads too slowly."""
         super().pause_writing()
         if self._tunnel is not None:
             self._tunnel.pause_writing()
@@ -297,7 +297,7 @@ class ClientConnection(RequestHandler):
             self.flow.pause()
 
     def resume_writing(self) -> None:
-        """Let the producer go on."""
+        """Resume the producer of the answer."""
         super().resume_writing()
         if self._tunnel is not None:
             self._tunnel.resume_writing()
@@ -307,7 +307,7 @@ class ClientConnection(RequestHandler):
     # --- life ------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, with a small write buffer so that back-pressure is felt early."""
+        """Set up, with a small write buffer so that back-pressure takes effect early."""
         assert hasattr(transport, "set_write_buffer_limits")
         transport.set_write_buffer_limits(WRITE_HIGH_WATER)
         super().connection_made(transport)
@@ -315,7 +315,7 @@ class ClientConnection(RequestHandler):
         self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._head_late)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """End; aiohttp cancels the handler, which ends the upstream request and the event."""
+        """Clean up; aiohttp cancels the handler, which ends the upstream request and the event."""
         self._stop_head_timer()
         if self.on_lost is not None:
             self.on_lost()
@@ -334,12 +334,12 @@ class ClientConnection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> Answered:
-        """Answer what is not HTTP: a constant text, nothing of what the client sent."""
+        """Answer input that is not HTTP with a constant text that repeats none of it."""
         if status == 400:
-            # aiohttp's own text repeats what the client sent.
+            # aiohttp's own text repeats the client's bytes.
             message = "not HTTP/1.1"
         elif exc is not None:
-            # The handler itself failed, beyond what it could put into an event.
+            # The handler itself failed and could not record it in an event.
             message = describe(exc)
         self.on_unparsed(status, message or "unknown")
         if self.transport is not None:
@@ -347,4 +347,4 @@ class ClientConnection(RequestHandler):
         return Answered(keep_alive=False)
 
     def log_exception(self, *args: Any, **kwargs: Any) -> None:
-        """Log nothing here: aiohttp's texts repeat bytes of the request (rule R19)."""
+        """Log nothing: aiohttp's texts repeat bytes of the request (rule R19)."""

@@ -1,4 +1,4 @@
-"""What is the same for every request of a client's connection: its peer and its certificate."""
+"""Facts shared by all requests of a client connection: the peer and its certificate."""
 
 import ssl
 from dataclasses import dataclass
@@ -7,28 +7,28 @@ from typing import Any
 from auditproxy.authentication.x509.peer import PeerCertificate
 
 _DER = 2
-"""The encoding's number in OpenSSL's binding of Python before 3.13."""
+"""The encoding's number in the OpenSSL binding of Python before 3.13."""
 
 MAXIMUM_INTERMEDIATES = 16
-"""Certificates besides the leaf that are looked at; no sound client sends as many."""
+"""Certificates besides the leaf that are read; valid clients send fewer."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFacts:
-    """What is the same for every request of one client connection."""
+    """Facts shared by all requests of one client connection."""
 
     remote: str
     peer_certificate: PeerCertificate | None
 
 
 NO_FACTS = ConnectionFacts("", None)
-"""Of a connection that is not made yet."""
+"""Placeholder until the connection is made."""
 
 
 def facts_of(transport: Any, told: str = "") -> ConnectionFacts:
-    """What a connection tells once: the peer's address, its certificate, and those sent with it.
+    """Return the peer's address, its certificate, and the intermediates it sent.
 
-    ``told`` is the client's address where a trusted load balancer told it, else "".
+    ``told`` is the client's address if a trusted load balancer sent it, otherwise "".
     """
     peer = transport.get_extra_info("peername") if transport is not None else None
     remote = told or (str(peer[0]) if isinstance(peer, tuple) and peer else "")
@@ -40,11 +40,11 @@ def facts_of(transport: Any, told: str = "") -> ConnectionFacts:
 
 
 def intermediates(secured: ssl.SSLObject, leaf: bytes) -> tuple[bytes, ...]:
-    """The DER of the certificates that the peer sent besides its own, unverified."""
+    """Return the DER of the certificates that the peer sent besides its own, unverified."""
     if hasattr(secured, "get_unverified_chain"):
         chain = secured.get_unverified_chain()
     else:
-        # Python 3.11 and 3.12 have it, but not in public.
+        # Python 3.11 and 3.12 have the method, but not as public API.
         inner = getattr(secured, "_sslobj", None)
         unverified = getattr(inner, "get_unverified_chain", None)
         chain = [each.public_bytes(_DER) for each in (unverified() if unverified else None) or ()]

@@ -1,10 +1,10 @@
-"""How many connections clients may have, all together and from one address."""
+"""Limits on client connections, in total and per address."""
 
 from collections import Counter
 
 
 class ConnectionLimits:
-    """Counts open connections; 0 is no limit."""
+    """Counts open connections; a limit of 0 means unlimited."""
 
     def __init__(self, maximum: int = 0, per_address: int = 0) -> None:
         self.maximum = maximum
@@ -16,14 +16,14 @@ class ConnectionLimits:
         return self._open
 
     def admit(self) -> "Lease | None":
-        """A place for one connection more, None when all are taken."""
+        """Reserve a place for one more connection, None if all are taken."""
         if self.maximum and self._open >= self.maximum:
             return None
         self._open += 1
         return Lease(self)
 
     def claim(self, lease: "Lease", address: str) -> bool:
-        """Count this connection to its client's address; False when that has too many."""
+        """Assign this connection to its client's address; False if that has too many."""
         if self._per_address and self._by_address[address] >= self._per_address:
             return False
         self._by_address[address] += 1
@@ -31,7 +31,7 @@ class ConnectionLimits:
         return True
 
     def release(self, lease: "Lease") -> None:
-        """Give the places back."""
+        """Release the places of a connection."""
         self._open -= 1
         if lease.address is not None:
             self._by_address[lease.address] -= 1
@@ -40,7 +40,7 @@ class ConnectionLimits:
 
 
 class Lease:
-    """The place of one connection; ``release`` may be called by whoever sees its end first."""
+    """The place of one connection; ``release`` may be called more than once."""
 
     __slots__ = ("_limits", "address")
 
@@ -49,7 +49,7 @@ class Lease:
         self.address: str | None = None
 
     def release(self) -> None:
-        """Give the place back, once."""
+        """Release the place; later calls have no effect."""
         limits, self._limits = self._limits, None
         if limits is not None:
             limits.release(self)

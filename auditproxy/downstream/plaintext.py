@@ -1,7 +1,7 @@
-"""Plain HTTP on the TLS port: told from TLS by its first bytes, and answered as Go's net/http does.
+"""Plain HTTP on the TLS port: detected by its first bytes, and answered like Go's net/http.
 
-first byte of TLS, or of nothing we know -> the handshake (nothing was read)
-"GET /", "POST " ...                     -> Go's hint, drained, the end
+first byte of TLS, or unknown -> the handshake (nothing has been read)
+"GET /", "POST " ...          -> Go's hint, input drained, connection closed
 """
 
 import asyncio
@@ -9,11 +9,11 @@ import contextlib
 import socket
 
 HINT = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
-"""The whole answer (net/http server.go)."""
+"""The complete answer (net/http server.go)."""
 
 DRAIN_TIMEOUT = 1.0
 DRAIN_BYTES = 64 * 1024
-"""What is read of such a request before the end: unread bytes would take the answer along."""
+"""Bytes read before closing: closing with unread input would discard the answer."""
 
 _BEGINNINGS = (b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO")
 _FIRST = frozenset(beginning[:1] for beginning in _BEGINNINGS)
@@ -21,7 +21,7 @@ _LENGTH = 5
 
 
 class PlaintextError(OSError):
-    """The client does not speak TLS; the text says what it does, and repeats nothing of it."""
+    """The client does not speak TLS; the text gives the reason and repeats none of its bytes."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -31,8 +31,8 @@ class PlaintextError(OSError):
 async def refuse_plaintext(accepted: socket.socket) -> None:
     """Return once TLS may begin; answer plain HTTP and raise PlaintextError.
 
-    Waits for the first byte: the caller bounds the time. Raises OSError when the
-    connection breaks.
+    Waits for the first byte, so the caller must bound the time. Raises OSError if the
+    connection fails.
     """
     loop = asyncio.get_running_loop()
     if await _peek(accepted) not in _FIRST:
@@ -44,7 +44,7 @@ async def refuse_plaintext(accepted: socket.socket) -> None:
             break
         beginning += piece
     if beginning not in _BEGINNINGS:
-        raise PlaintextError("the first bytes are no TLS")
+        raise PlaintextError("the first bytes are not TLS")
     with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(DRAIN_TIMEOUT):
             await loop.sock_sendall(accepted, HINT)
@@ -56,7 +56,7 @@ async def refuse_plaintext(accepted: socket.socket) -> None:
 
 
 async def _peek(accepted: socket.socket) -> bytes:
-    """The first byte, which stays to be read; nothing at the end of the stream."""
+    """Return the first byte without consuming it; b"" at the end of the stream."""
     with contextlib.suppress(BlockingIOError):
         return accepted.recv(1, socket.MSG_PEEK)
     loop = asyncio.get_running_loop()

@@ -1,7 +1,7 @@
-"""Our own answers: metav1.Status in the form the client asked for, and constant texts for non-HTTP.
+"""Our own answers: metav1.Status in the negotiated encoding, and constant texts for non-HTTP.
 
-Whatever is answered here has been written to the client's transport already;
-``Answered`` is what aiohttp is given in place of a response of its own.
+These answers are written to the client's transport directly. ``Answered`` is what
+aiohttp receives instead of a response of its own.
 """
 
 from http import HTTPStatus
@@ -27,7 +27,7 @@ NO_SNIFF = (b"X-Content-Type-Options", b"nosniff")
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault
-    """The chain ends here with an answer of ours."""
+    """Ends the chain with an answer of the proxy itself."""
 
     def __init__(
         self, status: Status, *, no_sniff: bool = False, text: bytes | None = None
@@ -39,26 +39,26 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault
 
 
 class Answered(web.StreamResponse):
-    """Says to aiohttp that the answer is on its way and whether the connection may live on."""
+    """Reports to aiohttp that the response is written, and whether to keep the connection."""
 
     def __init__(self, *, keep_alive: bool) -> None:
         super().__init__()
         self._keep_alive = keep_alive
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        """Write nothing: it has been written."""
+        """Do nothing: the response is already written."""
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """End nothing: it has been ended."""
+        """Do nothing: the response has already ended."""
 
     @property
     def keep_alive(self) -> bool | None:
-        """Whether the next request may come on this connection."""
+        """Whether the connection may be used for another request."""
         return self._keep_alive
 
 
 def head_bytes(code: int, reason: bytes, headers: RawHeaders) -> bytes:
-    """A response's head, ready to be written."""
+    """Encode a response head."""
     lines = [b"HTTP/1.1 %d %s\r\n" % (code, reason or REASONS.get(code, b""))]
     lines += [b"%s: %s\r\n" % header for header in headers]
     lines.append(b"\r\n")
@@ -66,10 +66,10 @@ def head_bytes(code: int, reason: bytes, headers: RawHeaders) -> bytes:
 
 
 def status_answer(status: Status, *, acceptable: bool, pretty: bool) -> tuple[bytes, bool]:
-    """The body for a Status, and whether the client's Accept could be met.
+    """Return the body for a Status, and whether the client's Accept was satisfied.
 
-    When it could not, kube-apiserver writes indented JSON and its audit does
-    not see the Status (apiserver endpoints/handlers/responsewriters/writers.go).
+    If not, kube-apiserver writes indented JSON, and its audit event lacks the Status
+    (apiserver endpoints/handlers/responsewriters/writers.go).
     """
     if not acceptable or pretty:
         return status_body_indented(status), acceptable
@@ -77,7 +77,7 @@ def status_answer(status: Status, *, acceptable: bool, pretty: bool) -> tuple[by
 
 
 def plain_answer(code: int) -> bytes:
-    """A whole answer with a constant text, for bytes that were no request; closes."""
+    """Return a complete closing response with a constant text, for input that is not a request."""
     phrase = REASONS.get(code, b"Bad Request")
     text = b"%d %s" % (code, phrase)
     return (
@@ -95,7 +95,7 @@ def plain_answer(code: int) -> bytes:
 
 
 def describe(crash: BaseException) -> str:
-    """Where a crash happened, without values: a text may repeat a secret of the request."""
+    """Return where a crash happened, without values: its text may contain a secret."""
     frame = crash.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
@@ -104,6 +104,6 @@ def describe(crash: BaseException) -> str:
 
 
 def internal_error(uri: str, why: str) -> bytes:
-    """The text of kube-apiserver's InternalError for a request, its target as received."""
+    """Return the text of kube-apiserver's InternalError; ``uri`` is the target as received."""
     text = html_sanitize(f"Internal Server Error: {go_quote(uri)}: {why}\n")
     return text.encode("utf-8", "surrogateescape")

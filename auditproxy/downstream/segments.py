@@ -1,8 +1,8 @@
-"""Where a client's bytes are cut before the parser sees them: at the end of each head and body.
+"""Split a client's byte stream at the end of each head and body, before it is parsed.
 
-The parser reads a segment as a whole and tells neither where in it a request
-ended nor what came before an error. Given one head or body at a time it reads
-each request alike, however the bytes are cut into segments.
+The parser consumes a segment as a whole. It reports neither where in it a request ended
+nor what preceded an error. Given one head or body at a time, parsing does not depend on
+TCP segmentation.
 """
 
 import re
@@ -11,19 +11,19 @@ HEAD_END = b"\r\n\r\n"
 _KEPT = len(HEAD_END) - 1
 
 CHUNKS_AT_ONCE = 8 * 1024
-"""Bytes of a chunked body in one piece: they may be thousands of chunks."""
+"""Bytes of a chunked body passed on in one piece; they may contain thousands of chunks."""
 
 _SIZE_LINE_LIMIT = 4096
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[^\r\n]*)?\r\n")
 
 
 class Pieces:
-    """Finds the ends; what body follows a head is told by ``body_left`` or ``begin_chunks``.
+    """Finds the boundaries; ``body_left`` or ``begin_chunks`` sets which body follows a head.
 
-    Heads and the trailers of a chunked body end with an empty line. Inside chunks
-    none is looked for. A chunk's first line that is not understood here is the
-    parser's to refuse; from there on each empty line is an end, one cut too many
-    at worst, which harms nothing.
+    Heads and the trailers of a chunked body end with an empty line; the content of chunks is
+    not searched for one. A chunk size line that is not understood here is left to the parser
+    to refuse. From there on, every empty line is a boundary: at worst there is one boundary
+    too many, which is harmless.
     """
 
     __slots__ = ("_chunk_left", "_chunked", "_line", "_tail", "body_left")
@@ -41,13 +41,13 @@ class Pieces:
         return self._chunked
 
     def begin_chunks(self) -> None:
-        """A chunked body follows."""
+        """Expect a chunked body next."""
         self._chunked = True
         self._chunk_left = 0
         self._line = b""
 
     def end(self, data: bytes, start: int) -> tuple[int, bool]:
-        """Where the piece that begins at ``start`` ends, and whether with an empty line."""
+        """Return where the piece that starts at ``start`` ends, and whether in an empty line."""
         if self.body_left:
             end = min(len(data), start + self.body_left)
             self.body_left -= end - start
@@ -69,7 +69,7 @@ class Pieces:
         return len(data), False
 
     def _chunks_end(self, data: bytes, start: int) -> tuple[int, bool]:
-        """As many whole or partial chunks as may come at once, or the end of the body."""
+        """Return the end of as many chunks as one piece may have, or the end of the body."""
         position, size = start, min(len(data), start + CHUNKS_AT_ONCE)
         while True:
             if self._chunk_left:

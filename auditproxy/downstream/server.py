@@ -1,4 +1,4 @@
-"""ClientServer: makes a ClientConnection for each connection, with aiohttp's own settings."""
+"""ClientServer: creates a ClientConnection for each connection, with aiohttp's settings."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,11 +11,11 @@ from auditproxy.downstream.connection import ClientConnection
 from auditproxy.request.heads import MAXIMUM_HEAD, MAXIMUM_HEADERS
 
 IDLE_TIMEOUT = 90.0
-"""Seconds a connection may be silent between requests."""
+"""Seconds that a connection may be idle between requests."""
 
 
 class ClientServer(web.Server):
-    """Makes a ClientConnection for each accepted connection."""
+    """Creates a ClientConnection for each accepted connection."""
 
     def __init__(self, handler: Any, *, on_unparsed: Callable[[int, str], None]) -> None:
         super().__init__(
@@ -42,7 +42,7 @@ class ClientServer(web.Server):
     def __call__(
         self, *, on_lost: Callable[[], None] | None = None, told_address: str = ""
     ) -> ClientConnection:
-        """A protocol for one new connection."""
+        """Create the protocol of one new connection."""
         return ClientConnection(
             self,
             loop=self._loop,

@@ -1,1 +1,1 @@
-"""The second port: /livez, /readyz, /metrics. Nothing here knows a request of the first."""
+"""The second port: /livez, /readyz, /metrics. Independent of requests to the first port."""

@@ -1,4 +1,4 @@
-"""HealthConnection: one connection to the health port; none lasts longer than its use.
+"""HealthConnection: one connection to the health port, with a bounded lifetime.
 
 made --HEAD_TIMEOUT without a request--> ended
      --request--> answering --answered--> idle --LAST_USE after the request--> ended
@@ -14,19 +14,19 @@ from typing import Any
 from aiohttp import web
 
 HEAD_TIMEOUT = 10.0
-"""Seconds for the first request of a connection to come."""
+"""Seconds within which the first request of a connection must arrive."""
 
 LAST_USE = 60.0
-"""Seconds that a connection lasts after its last request, however slowly the answer is read."""
+"""Seconds after its last request at which a connection ends, however slow the reader."""
 
 
 _SILENT = logging.Logger("health", logging.CRITICAL + 1)
-"""Outside of logging's tree: aiohttp's own prints the bytes of malformed requests."""
+"""Outside the logging tree: aiohttp's own logger prints the bytes of malformed requests."""
 _SILENT.addHandler(logging.NullHandler())
 
 
 class HealthConnection(web.RequestHandler):
-    """aiohttp's connection with a deadline; ``on_lost`` hears of its end."""
+    """aiohttp's connection with a deadline; ``on_lost`` is called when it ends."""
 
     __slots__ = ("_deadline", "_ended", "_on_lost", "is_answering")
 
@@ -44,12 +44,12 @@ class HealthConnection(web.RequestHandler):
         self.is_answering = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for a request, but not for ever."""
+        """Wait for a request, with a deadline."""
         super().connection_made(transport)
         self._end_in(0.0 if self._ended else HEAD_TIMEOUT)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Tell whoever counts connections."""
+        """Report the end of the connection."""
         if self._deadline is not None:
             self._deadline.cancel()
         self._on_lost(self)
@@ -57,7 +57,7 @@ class HealthConnection(web.RequestHandler):
 
     @contextlib.contextmanager
     def answering(self) -> Iterator[None]:
-        """A request has come and is being answered."""
+        """Mark the connection as answering a request, and restart its deadline."""
         self.is_answering = True
         self._end_in(LAST_USE)
         try:
@@ -66,9 +66,9 @@ class HealthConnection(web.RequestHandler):
             self.is_answering = False
 
     def end(self) -> None:
-        """Drop the connection."""
+        """Abort the connection."""
         self._ended = True
-        # At once: it may be before the connection is made that another takes its place.
+        # At once: its place may be needed before the connection is even established.
         self._on_lost(self)
         if self.transport is not None:
             self.transport.abort()
@@ -85,14 +85,14 @@ class HealthConnection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what is no HTTP with one constant text, where aiohttp would echo it."""
+        """Answer non-HTTP input with one constant text, where aiohttp would echo it."""
         response = text_answer(status, f"{status} {http.HTTPStatus(status).phrase}\n")
         response.force_close()
         return response
 
 
 def text_answer(code: int, body: str) -> web.Response:
-    """An answer in plain text, as kube-apiserver's health endpoints give it."""
+    """Return a plain-text response like those of kube-apiserver's health endpoints."""
     return web.Response(
         status=code,
         text=body,

@@ -1,8 +1,8 @@
-"""MetricsPage: the text of /metrics, whose cost is bounded however often anybody asks.
+"""MetricsPage: the text of /metrics, at a bounded cost regardless of the rate of scrapes.
 
-few    written on the event loop, so that they belong to one moment
-many   written on a thread, one writing for all who ask, and good for REST times as long as it
-       took: nine tenths of the time nothing is written, whoever asks
+few    generated on the event loop, so that the values are consistent
+many   generated on a thread, once for all waiting scrapes; if slow, cached for REST times as
+       long as it took, so that it takes at most about a tenth of the time
 """
 
 import asyncio
@@ -11,14 +11,14 @@ import time
 from prometheus_client import CollectorRegistry, generate_latest
 
 REST = 10
-"""How many times as long as the writing took it is good for."""
+"""How many times the duration of its generation a text is cached."""
 
 AT_ONCE = 0.002
-"""Seconds; what takes no longer is written each time."""
+"""Seconds; a text generated faster is not cached."""
 
 
 class MetricsPage:
-    """Writes down what two registries hold; used on one event loop."""
+    """Renders two registries; used on one event loop."""
 
     def __init__(self, few: CollectorRegistry, many: CollectorRegistry | None = None) -> None:
         self._few = few
@@ -28,7 +28,7 @@ class MetricsPage:
         self._writing: asyncio.Task[bytes] | None = None
 
     async def text(self) -> bytes:
-        """The page in Prometheus' text form."""
+        """Return the page in Prometheus' text format."""
         few = generate_latest(self._few)
         return few if self._many is None else few + await self._requests(self._many)
 
@@ -37,7 +37,7 @@ class MetricsPage:
             return self._text
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write(many))
-        # Whoever asked first may leave before the others have it.
+        # Shielded: the first scraper may disconnect before the others have the text.
         return await asyncio.shield(self._writing)
 
     async def _write(self, many: CollectorRegistry) -> bytes:

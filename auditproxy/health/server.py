@@ -1,11 +1,12 @@
 """Health and metrics, on a port of their own: /livez, /readyz, /healthz and /metrics.
 
-The texts are those of apiserver server/healthz: ``ok``, or with ``?verbose`` and
-on failure one line a check. The proxy's own port forwards these paths like any other.
-Nothing that a client sends here is logged.
+The texts are those of apiserver server/healthz: ``ok``, or with ``?verbose`` and on failure
+one line per check. The proxy's own port forwards these paths like any other. Nothing that a
+client sends here is logged.
 
-Whoever reaches the port may open connections and leave them silent; the one that has
-been so for the longest time makes room for the next, so that probes are always answered.
+Any client that reaches the port can open connections and leave them idle. At the limit, the
+connection that has been idle longest is closed for the next, so that probes are always
+answered.
 """
 
 import asyncio
@@ -22,28 +23,29 @@ from auditproxy.health.metricspage import MetricsPage
 from auditproxy.sockets.listener import Listener, bind
 
 Check = Callable[[], bool | str]
-"""True when something is as it should be; False, or a text that says why not, when it is not.
+"""Returns True if healthy; otherwise False, or a text that gives the reason.
 
-Anybody who reaches the port may read the text, so it tells no secret. A check that raises fails.
+Any client that reaches the port may read the text, so it must not contain secrets. A check
+that raises fails.
 """
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 GROUPS = ("healthz", "livez", "readyz")
 
 MAXIMUM_CONNECTIONS = 32
-"""Connections at once; one more ends the one that has been silent for the longest time."""
+"""Maximum connections; a further one closes the connection that has been idle longest."""
 
 ACCEPTED_AT_ONCE = 8
-"""Connections that may come before those that they push out have given their descriptors back."""
+"""Connections accepted before the descriptors of those they displaced are released."""
 
 RESERVED = 4
-"""Descriptors kept back for probes, for when other connections have taken all the others."""
+"""Descriptors reserved for probes, for when other connections use up all others."""
 
 
 class HealthServer:
     """Answers probes; ``readyz`` fails until ``ready`` and after ``shutting_down``.
 
-    /metrics shows what is in ``registry``, and the many series in ``many``.
+    /metrics shows ``registry``, and the registry with many series, ``many``.
     """
 
     def __init__(
@@ -70,16 +72,16 @@ class HealthServer:
         self._connections: dict[HealthConnection, None] = {}
 
     def add_check(self, name: str, check: Check, groups: tuple[str, ...] = GROUPS) -> None:
-        """Have a check asked in some groups."""
+        """Add a check to some groups."""
         for group in groups:
             self._checks[group][name] = check
 
     def add_information(self, describe: Callable[[], tuple[str, ...]]) -> None:
-        """Have lines shown by /readyz?verbose; anybody may read them, so they tell no secret."""
+        """Add lines to /readyz?verbose; any client may read them, so they contain no secrets."""
         self._information.append(describe)
 
     async def start(self, host: str, port: int) -> int:
-        """Listen on plain HTTP; returns the port. Raises OSError."""
+        """Listen on plain HTTP; return the port. Raises OSError."""
         self._server = web.Server(self._answer)
         for bound in bind(host, port):
             port = bound.getsockname()[1]
@@ -97,7 +99,7 @@ class HealthServer:
     def _accepted(self, accepted: socket.socket) -> Coroutine[Any, Any, None]:
         if len(self._connections) >= MAXIMUM_CONNECTIONS:
             self._pushed_out()
-            # Those who wait for an answer stay, as long as there are others.
+            # Close idle connections first; those being answered only if there are no others.
             idle = (each for each in self._connections if not each.is_answering)
             next(idle, next(iter(self._connections))).end()
         connection = HealthConnection(
@@ -120,7 +122,7 @@ class HealthServer:
             listener.refill_soon()
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
-        """Answer a request to its last byte; its connection is now the youngest."""
+        """Answer a request to its last byte; its connection becomes the most recently used."""
         connection = request.protocol
         assert isinstance(connection, HealthConnection)
         if connection in self._connections:
@@ -132,11 +134,11 @@ class HealthServer:
         return response
 
     def ready(self) -> None:
-        """The proxy serves."""
+        """Report the proxy as ready."""
         self._ready = True
 
     def shutting_down(self) -> None:
-        """The proxy is about to stop."""
+        """Report the proxy as shutting down."""
         self._shutting_down = True
 
     async def close(self) -> None:
@@ -148,7 +150,7 @@ class HealthServer:
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
         if request.method not in ("GET", "HEAD"):
-            return text_answer(405, "only GET and HEAD are answered here\n")
+            return text_answer(405, "only GET and HEAD are supported\n")
         path = request.path
         if path == "/metrics":
             body = await self._page.text()
@@ -162,7 +164,7 @@ class HealthServer:
         return self._all(group, excluded, verbose="verbose" in request.query)
 
     def _one(self, group: str, name: str) -> web.Response:
-        """The answer of a single check."""
+        """Return the answer for a single check."""
         check = self._checks[group].get(name)
         if check is None:
             return text_answer(404, "404 page not found\n")
@@ -172,7 +174,7 @@ class HealthServer:
         return text_answer(500, f"internal server error: {why or 'failed health check'}\n")
 
     def _all(self, group: str, excluded: frozenset[str], *, verbose: bool) -> web.Response:
-        """The answer of all checks of a group."""
+        """Return the answer for all checks of a group."""
         checks = self._checks[group]
         lines = []
         failed = False
@@ -182,7 +184,7 @@ class HealthServer:
             elif (why := _fault(check)) is None:
                 lines.append(f"[+]{name} ok\n")
             else:
-                # Withheld as kube-apiserver withholds it, unless it may be told to anybody.
+                # Withheld as in kube-apiserver, unless the check returns a text that is not secret.
                 lines.append(f"[-]{name} failed: {why or 'reason withheld'}\n")
                 failed = True
         if unknown := excluded - checks.keys():
@@ -197,7 +199,7 @@ class HealthServer:
 
 
 def _fault(check: Check) -> str | None:
-    """None when a check passes, else why it fails: "" where it does not say or raises."""
+    """Return None if a check passes, otherwise the reason; "" if it gives none or raises."""
     try:
         verdict = check()
     except Exception:

@@ -1,1 +1,1 @@
-"""Authenticators and authorizers that wait for a client's answer, and what is remembered of it."""
+"""Authenticators and authorizers that query other servers, and the caches of their answers."""

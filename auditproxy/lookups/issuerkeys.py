@@ -1,13 +1,14 @@
-"""IssuerKeys: the published keys of one issuer, fetched again and again.
+"""IssuerKeys: the published keys of one issuer, fetched periodically.
 
     without keys --load--> current --after `period`, or for an unknown key--> load
         |                     |
         +--fault: again in 10 s, keys stay for an hour-+
 
-Every few minutes, sooner where the issuer's Cache-Control says so: a key that was
-taken back counts no longer than that. A token that no key has signed may be the first
-of a new key; it waits for one more load, at most one in ten seconds however many such
-tokens come, and all who wait share it. Who leaves meanwhile does not end it.
+Keys are fetched every few minutes, or sooner if the issuer's Cache-Control says so, which
+bounds how long a revoked key is accepted. A token that no known key has signed may use a new
+key, so it waits for one additional load. There is at most one such load in ten seconds,
+regardless of the number of such tokens. All waiting requests share a load, and a request
+that is cancelled does not cancel it.
 """
 
 import asyncio
@@ -22,23 +23,23 @@ from auditproxy.metrics.issuers import IssuerMetrics
 
 LONGEST_PERIOD = 240.0
 SHORTEST_PERIOD = 60.0
-"""Seconds between two loads while all goes well; a Cache-Control in between is obeyed."""
+"""Bounds in seconds of the time between successful loads; Cache-Control applies within them."""
 
 RETRY = 10.0
-"""Seconds between two attempts after a fault, and between two loads for unknown keys."""
+"""Seconds between attempts after a failure, and between two loads for unknown keys."""
 
 KEPT = 3600.0
-"""Seconds for which keys count that could not be loaded again."""
+"""Seconds for which keys remain in use if they cannot be loaded again."""
 
 REMINDED = 60.0
-"""Seconds after which a fault that goes on is told again."""
+"""Seconds after which a persisting fault is reported again."""
 
 
 class IssuerKeys:
-    """A KeySource that loads its keys; ``name`` is told to operators, ``flag`` named to them.
+    """A KeySource that loads its keys; log messages contain ``name`` and ``flag``.
 
-    ``clock`` gives monotonic seconds, ``wall_clock`` seconds since the epoch. ``start`` is
-    called within the loop, ``close`` ends all of it.
+    ``clock`` returns monotonic seconds, ``wall_clock`` seconds since the epoch. Call
+    ``start`` inside the event loop; ``close`` stops all loading.
     """
 
     def __init__(
@@ -76,21 +77,21 @@ class IssuerKeys:
         self._first_load = asyncio.Event()
 
     def start(self) -> None:
-        """Begin to load, and go on until ``close``; a second call changes nothing."""
+        """Start periodic loading until ``close``; a second call has no effect."""
         if self._refreshing is None and not self._closed:
             self._refreshing = asyncio.get_running_loop().create_task(self._refresh())
 
     async def until_loaded(self) -> None:
-        """Wait until keys were loaded once."""
+        """Wait until keys have been loaded once."""
         await self._first_load.wait()
 
     @property
     def fault(self) -> str:
-        """Why the last load failed, "" when it did not."""
+        """Why the last load failed, "" if it succeeded."""
         return self._fault
 
     def describe(self) -> str:
-        """A line for operators: whose keys, how many, how old, and what is wrong."""
+        """Return a line for operators: issuer, number and age of the keys, and the last fault."""
         fault = f"; the last attempt failed: {self._fault}" if self._fault else ""
         if self._loaded is None:
             return f"{self._flag}: {self.name}: no keys yet, its tokens are refused{fault}"
@@ -104,9 +105,10 @@ class IssuerKeys:
         )
 
     async def check_signature(self, jws: Jws) -> None:
-        """Return when one of the keys signed the token; raises AuthenticationError."""
+        """Return if one of the keys signed the token; raises AuthenticationError otherwise."""
         if await self._is_signed(jws):
             return
+        # The token may be signed with a key published since: check again after one newer load.
         if await self._load_newer() and await self._is_signed(jws):
             return
         if self._usable() is None:
@@ -126,13 +128,14 @@ class IssuerKeys:
         return self._loaded
 
     async def _load_newer(self) -> bool:
-        """Join the load under way, or begin one if the last is long enough ago."""
+        """Join the load in progress, or start one unless the last one started too recently."""
+        # Limited, because any client can send a token with an unknown key.
         if self._flight is None and self._clock() - self._began_at < RETRY:
             return False
         return await self._load()
 
     async def _load(self) -> bool:
-        """Load once, together with everybody who waits for it; whether there was a load at all."""
+        """Load once, shared by all waiting callers; return False if closed meanwhile."""
         if self._closed:
             return False
         if self._flight is None:
@@ -141,9 +144,11 @@ class IssuerKeys:
             self._flight.add_done_callback(self._landed)
         flight = self._flight
         try:
+            # Shielded: a caller that is cancelled must not cancel the load for all others.
             await asyncio.shield(flight)
         except asyncio.CancelledError:
             if flight.cancelled():
+                # ``close`` cancelled the load; otherwise this caller was cancelled.
                 return False
             raise
         return True
@@ -151,7 +156,7 @@ class IssuerKeys:
     def _landed(self, flight: asyncio.Task[None]) -> None:
         self._flight = None
         if not flight.cancelled():
-            # Everybody who waited may have left.
+            # Mark an exception as retrieved, as all waiting callers may have been cancelled.
             flight.exception()
 
     async def _load_once(self) -> None:
@@ -160,7 +165,7 @@ class IssuerKeys:
         except FetchError as error:
             self._failed(str(error))
         except Exception as error:
-            # Whatever a library makes of an answer, the next attempt comes.
+            # Any error of a library is a failed attempt, so that periodic loading continues.
             self._failed(type(error).__name__)
         else:
             self._succeeded(loaded)
@@ -190,18 +195,18 @@ class IssuerKeys:
             return
         self._told = (fault, self._clock())
         usable = self._usable()
-        consequence = "its tokens are refused until it works"
+        consequence = "its tokens are refused until a load succeeds"
         if usable is not None:
             left = int(KEPT - (self._clock() - self._loaded_at))
-            consequence = f"the keys in use count for {left} more seconds"
+            consequence = f"the current keys remain in use for {left} more seconds"
         self._report(
-            f"{self._flag}: {self.name}: {fault}; {consequence}; tried again every {RETRY:g} s"
+            f"{self._flag}: {self.name}: {fault}; {consequence}; retrying every {RETRY:g} s"
         )
 
     async def _refresh(self) -> None:
         while True:
             await self._load()
-            # A load that ``close`` ended does not end this by itself.
+            # If ``close`` cancels the load, ``_load`` returns False instead of raising.
             if self._closed:
                 return
             await self._sleep(RETRY if self._fault else self._period())
@@ -213,7 +218,7 @@ class IssuerKeys:
         return min(max(said, SHORTEST_PERIOD), LONGEST_PERIOD)
 
     async def close(self) -> None:
-        """Load nothing more; who waits is refused by the keys there are."""
+        """Stop loading; waiting requests are decided with the current keys."""
         self._closed = True
         tasks = [task for task in (self._refreshing, self._flight) if task is not None]
         for task in tasks:

@@ -1,6 +1,6 @@
 """Where key sets are published: an issuer's discovery document, a URL, or the upstream.
 
-Each of these loads a key set anew whenever it is asked, in one attempt.
+Every load fetches the key set again, in a single attempt.
 """
 
 import asyncio
@@ -23,25 +23,25 @@ UPSTREAM_JWKS = "/openid/v1/jwks"
 
 @dataclass(frozen=True, slots=True)
 class LoadedKeys:
-    """A key set, and for how many seconds it may be kept; None: its server does not say."""
+    """A key set, and for how many seconds it may be kept; None if its server does not say."""
 
     key_set: KeySet
     max_age: float | None = None
 
 
 class KeyDocument(Protocol):
-    """A place where a key set can be had."""
+    """A location of a key set."""
 
     async def load(self) -> LoadedKeys:
-        """The key set as it is published now; raises FetchError."""
+        """Return the currently published key set; raises FetchError."""
         ...
 
 
 class Fetcher(Protocol):
-    """The part of HttpsFetcher that is needed here."""
+    """The part of HttpsFetcher that is used here."""
 
     async def get(self, url: str) -> Fetched:
-        """The document at a URL; raises FetchError."""
+        """Return the document at a URL; raises FetchError."""
         ...
 
 
@@ -51,10 +51,10 @@ class _Discovery(msgspec.Struct):
 
 
 class DiscoveredKeys:
-    """The keys of an issuer, found by its discovery document.
+    """The keys of an issuer, located by its discovery document.
 
-    The document is read once and again after every failure: an issuer that moved
-    its keys is found without a restart. It must name the issuer exactly.
+    The document is read once, and again after every failure, so that moved keys are found
+    without a restart. It must name the issuer exactly.
     """
 
     def __init__(self, issuer: Issuer, fetcher: Fetcher) -> None:
@@ -63,7 +63,7 @@ class DiscoveredKeys:
         self._jwks_uri = ""
 
     async def load(self) -> LoadedKeys:
-        """The key set as it is published now; raises FetchError."""
+        """Return the currently published key set; raises FetchError."""
         if not self._jwks_uri:
             self._jwks_uri = await self._discover()
         try:
@@ -81,7 +81,7 @@ class DiscoveredKeys:
         try:
             found = decode_as(body, _Discovery)
         except JSONError:
-            raise FetchError("discovery: the answer is no discovery document") from None
+            raise FetchError("discovery: the answer is not a valid discovery document") from None
         if found.issuer != self._issuer.url:
             raise FetchError("discovery: the document is another issuer's; `issuer` differs")
         if not found.jwks_uri:
@@ -90,28 +90,28 @@ class DiscoveredKeys:
 
 
 class JwksUri:
-    """The keys at a URL that the configuration names."""
+    """The keys at a configured URL."""
 
     def __init__(self, url: str, fetcher: Fetcher) -> None:
         self._url = url
         self._fetcher = fetcher
 
     async def load(self) -> LoadedKeys:
-        """The key set as it is published now; raises FetchError."""
+        """Return the currently published key set; raises FetchError."""
         return await _load(self._fetcher, self._url, "the keys")
 
 
 class UpstreamKeys:
     """The keys of the upstream's own service account issuer, read with our credential.
 
-    ``client`` gives the client of now: another kubeconfig makes another.
+    ``client`` returns the current client: a changed kubeconfig replaces it.
     """
 
     def __init__(self, client: Callable[[], ApiClient]) -> None:
         self._client = client
 
     async def load(self) -> LoadedKeys:
-        """The key set as it is published now; raises FetchError."""
+        """Return the currently published key set; raises FetchError."""
         try:
             code, body = await self._client().get(UPSTREAM_JWKS)
         except ReviewError as error:
@@ -133,7 +133,7 @@ async def _load(fetcher: Fetcher, url: str, what: str) -> LoadedKeys:
 
 
 async def _parsed(body: bytes, what: str) -> KeySet:
-    """Read off the event loop: a hundred keys of a hostile document take a while."""
+    """Parse on a thread: a hundred keys of a hostile document would block the event loop."""
     try:
         return await asyncio.to_thread(read_jwks, body)
     except JwksError as error:

@@ -1,16 +1,15 @@
-"""Reviews: asking kube-apiserver who a token stands for and what a user may do.
+"""Reviews by kube-apiserver: the user of a token, and what a user may do.
 
     TokenReviewer | SelfSubjectReviewer | FallbackReviewer    authentication
     SubjectAccessReviewAuthorizer                             authorization
 
-Decisions are remembered for ten seconds, as delegated authorization in kube does;
-failures to get one are not. Many who ask the same at once share one question, which
-goes on when the one who asked first leaves. What is known of a token is remembered
-in tokencache.py.
+Decisions are cached for ten seconds, like delegated authorization in kube; failures are
+not cached. Concurrent equal reviews share one request, which continues if the first caller
+is cancelled. Token lookups are cached in tokencache.py.
 
-With --upstream-identity=impersonate a TokenReview is asked with our own
-credential, and where that is forbidden a SelfSubjectReview with the client's
-token. With passthrough only the latter: it needs no rights of ours at all.
+With --upstream-identity=impersonate a TokenReview is sent with our own credential. If that
+is forbidden, a SelfSubjectReview is sent with the client's token. With passthrough only the
+latter is used: it requires no permissions of the proxy.
 """
 
 import asyncio
@@ -40,32 +39,32 @@ from auditproxy.clients.apiserver import ApiClient, ReviewError
 from auditproxy.clients.cache import Clock, ExpiringCache, Flights
 
 TIME_TO_LIVE = 10.0
-"""Seconds for which a decision is remembered."""
+"""Seconds for which a decision is cached."""
 
 DECISIONS = 8192
-"""Questions of authorization whose answers are remembered, as kube's webhook authorizer."""
+"""Number of cached authorization decisions, as in kube's webhook authorizer."""
 
 FALLBACK_PERIOD = 300.0
-"""Seconds after which a TokenReview is tried again where it was forbidden."""
+"""Seconds after which a forbidden TokenReview is tried again."""
 
 
 class ReviewForbiddenError(ReviewError):
-    """We may not ask this: a matter of our rights, not of the token."""
+    """The proxy lacks permission for this review; says nothing about the token."""
 
 
 class ReviewUnauthorizedError(ReviewError):
-    """Our own credential was refused, so nothing was said of the token."""
+    """Our own credential was refused; says nothing about the token."""
 
 
 class TokenReviewer:
-    """Asks a TokenReview with our own credential, for the upstream's audiences or given ones."""
+    """Sends TokenReviews with our own credential, for the upstream's or the given audiences."""
 
     def __init__(self, client: ApiClient, audiences: tuple[str, ...] = ()) -> None:
         self._client = client
         self._audiences = audiences
 
     async def review(self, token: str) -> UserInfo | None:
-        """The token's user, None when it is not good; raises ReviewError."""
+        """Return the token's user, None if the token is not valid; raises ReviewError."""
         question = token_review(token, self._audiences)
         code, body = await self._client.post_json(TOKEN_REVIEWS, question)
         if code == 401:
@@ -78,13 +77,13 @@ class TokenReviewer:
 
 
 class SelfSubjectReviewer:
-    """Asks a SelfSubjectReview with the token itself, on connections without a certificate."""
+    """Sends SelfSubjectReviews with the token itself, on connections without a certificate."""
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
 
     async def review(self, token: str) -> UserInfo | None:
-        """The token's user, None when the upstream does not know it; raises ReviewError."""
+        """Return the token's user, None if the upstream does not know it; raises ReviewError."""
         authorization = b"Bearer " + token.encode("utf-8")
         code, body = await self._client.post_json(
             SELF_SUBJECT_REVIEWS, self_subject_review(), ((b"Authorization", authorization),)
@@ -97,11 +96,11 @@ class SelfSubjectReviewer:
 
 
 class FallbackReviewer:
-    """Asks the first reviewer, and the second while the first is forbidden to us.
+    """Uses the first reviewer, and the second one while the first is forbidden.
 
-    That it is forbidden is remembered and tried again after ``period`` seconds,
-    when somebody may have granted it. A refused credential of ours is not remembered:
-    it may be renewed at any moment, and says nothing of the client's token.
+    A forbidden review is remembered and retried after ``period`` seconds, in case the
+    permission was granted. A refused credential of ours is not remembered: it may be
+    renewed at any moment and says nothing about the client's token.
     """
 
     def __init__(
@@ -120,11 +119,11 @@ class FallbackReviewer:
 
     @property
     def fallen_back(self) -> bool:
-        """Whether the second is asked now."""
+        """Whether the second reviewer is used at present."""
         return self._forbidden_until is not None and self._clock() < self._forbidden_until
 
     async def review(self, token: str) -> UserInfo | None:
-        """The answer of whichever may be asked."""
+        """Return the answer of the reviewer that is permitted."""
         if not self.fallen_back:
             try:
                 user = await self._first.review(token)
@@ -139,7 +138,7 @@ class FallbackReviewer:
 
 
 class SubjectAccessReviewAuthorizer:
-    """Asks SubjectAccessReviews with our own credential; never raises, a failure is a Decision."""
+    """Sends SubjectAccessReviews with our credential; a failure is a Decision, not an error."""
 
     def __init__(
         self,
@@ -157,7 +156,7 @@ class SubjectAccessReviewAuthorizer:
         self._flights: Flights[Decision] = Flights()
 
     async def authorize(self, attributes: Attributes) -> Decision:
-        """The remembered decision, or a new one."""
+        """Return the cached decision, or a new one."""
         key = spec(attributes)
         cached = self._cache.get(key)
         if cached is not None:
@@ -166,7 +165,7 @@ class SubjectAccessReviewAuthorizer:
         return await self._flights.run(key, lambda: self._ask(key, remember))
 
     async def authorize_all(self, questions: Sequence[Attributes]) -> list[Decision]:
-        """The decisions on several questions, asked at the same time."""
+        """Return the decisions on several questions, reviewed concurrently."""
         return await asyncio.gather(*map(self.authorize, questions))
 
     async def _ask(self, encoded_spec: bytes, remember: bool) -> Decision:
@@ -183,5 +182,5 @@ class SubjectAccessReviewAuthorizer:
         return decision
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel reviews in progress."""
         await self._flights.close()

@@ -1,8 +1,8 @@
-"""Signatures that are slow to check are checked on threads of their own.
+"""Check slow signatures on dedicated threads.
 
-One signature by P-256 or RSA up to 4096 bits costs less than handing it over, and is
-checked at once. OpenSSL lets other threads run meanwhile, and more than a few
-at once would only take CPU from requests: the others wait in turn.
+Checking a P-256 signature, or an RSA one of up to 4096 bits, costs less than handing it to a
+thread, so it is done inline. OpenSSL releases the GIL meanwhile, but more than a few threads
+would only take CPU from requests: further signatures wait in a queue.
 """
 
 import asyncio
@@ -15,31 +15,31 @@ from auditproxy.authentication.tokens.keysource import signed_by_any
 from auditproxy.authentication.tokens.publickeys import PublicKey
 
 THREADS = 2
-"""Signatures under way at once."""
+"""Signatures checked at the same time."""
 
 _FAST_RSA = 4096
 
 
 class SignatureThreads:
-    """Checks signatures without holding up the event loop."""
+    """Checks signatures without blocking the event loop."""
 
     def __init__(self, threads: int = THREADS) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="signatures")
 
     async def check(self, jws: Jws, keys: tuple[PublicKey, ...]) -> bool:
-        """Whether one of the keys signed the token."""
+        """Return whether one of the keys signed the token."""
         if len(keys) <= 1 and all(map(is_fast, keys)):
             return signed_by_any(jws, keys)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, signed_by_any, jws, keys)
 
     def close(self) -> None:
-        """Let the threads end; what waits is not begun."""
+        """Stop the threads; queued checks are not started."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def is_fast(key: PublicKey) -> bool:
-    """Whether a signature by the key is checked in well under a tenth of a millisecond."""
+    """Return whether checking a signature takes well under a tenth of a millisecond."""
     if isinstance(key.key, rsa.RSAPublicKey):
         return key.key.key_size <= _FAST_RSA
     return isinstance(key.key.curve, ec.SECP256R1)

@@ -1,15 +1,15 @@
-"""TokenCache: remembers whom a token stands for, as kube-apiserver's cached token authenticator.
+"""TokenCache: caches the users of tokens, like kube-apiserver's cached token authenticator.
 
     asked --remembered, not expired--> the user            hit
       |--being looked up--> wait for that look-up          miss
       |--else--> look up, on its own --user--> remember for the success time, never past its end
-                                     |--nobody--> remember for the failure time
+                                     |--no user--> remember for the failure time
                                      |--error--> remember nothing
 
-A look-up belongs to nobody who waits for it: when the request that came first is
-gone, the others still get their answer. What is remembered belongs to one
-configuration: another one has caches of its own, with other keys, so that nothing
-which the old one knew is ever found (apiserver authentication/token/cache).
+A look-up does not depend on the requests that wait for it: if the first one is cancelled,
+the others still get the answer. Each configuration has its own caches with their own keys, so
+that a new configuration never uses answers of an old one (apiserver
+authentication/token/cache).
 """
 
 import asyncio
@@ -26,20 +26,20 @@ from auditproxy.clients.cache import Clock, ExpiringCache, Flights
 from auditproxy.metrics.tokencache import TokenCacheMetrics
 
 LOOKUP_TIMEOUT = 30.0
-"""Seconds that a look-up may take, whoever waits for it."""
+"""Maximum seconds of a look-up, regardless of its callers' deadlines."""
 
 SIZE = 32 * 1024
-"""Tokens that are remembered, as kube-apiserver sizes its cache."""
+"""Number of cached tokens, as in kube-apiserver."""
 
 NANOSECONDS = 1_000_000_000
 
 
 class TokenCache:
-    """Remembers what ``inner`` said of a token, and asks it once for all who want to know.
+    """Caches the answers of ``inner``, and shares one look-up among concurrent callers.
 
-    ``authenticator`` and ``audiences`` say what is asked, ``key`` is random, both for
-    ``cache_key``. Times are seconds, 0 remembers nothing; ``wall_clock`` gives
-    nanoseconds since the epoch, which a user's ``expires`` is compared with.
+    ``authenticator`` and ``audiences`` identify the look-up, ``key`` is random; see
+    ``cache_key``. Times are in seconds, 0 disables caching. ``wall_clock`` returns
+    nanoseconds since the epoch, to compare with a user's ``expires``.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class TokenCache:
         self._flights: Flights[TokenUser | None] = Flights()
 
     async def authenticate_token(self, token: str) -> TokenUser | None:
-        """The remembered answer, or a new one; raises AuthenticationError."""
+        """Return the cached answer, or a new one; raises AuthenticationError."""
         started = self._clock()
         key = cache_key(self._key, self._authenticator, self._audiences, token)
         cached = self._cache.get(key)
@@ -100,7 +100,7 @@ class TokenCache:
                 f"the look-up of a token took more than {self._timeout:g} seconds"
             ) from None
         except Exception as error:
-            # A fault of ours is nobody's credential: a 401 with its event, as in kube-apiserver.
+            # An internal fault: a 401 with its event all the same, as in kube-apiserver.
             self._report(f"authentication failed unexpectedly: {type(error).__name__}")
             raise AuthenticationError("authentication failed unexpectedly") from None
         finally:
@@ -117,15 +117,15 @@ class TokenCache:
         return min(self._success_time_to_live, left)
 
     def _is_over(self, known: TokenUser | None) -> bool:
-        """Whether the token has ended since, by a clock that may have been set."""
+        """Return whether the token has expired by the wall clock, which may have been adjusted."""
         return known is not None and (
             known.expires is not None and self._wall_clock() >= known.expires
         )
 
     async def finish(self) -> None:
-        """Wait until nothing is under way."""
+        """Wait for all look-ups in progress."""
         await self._flights.finish()
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel look-ups in progress."""
         await self._flights.close()

@@ -1,11 +1,11 @@
-"""The token webhook: asks a server of the operator's whom a token stands for.
+"""The token webhook: the user of a token, from a server configured by the operator.
 
-    review --2xx--> TokenReview --> a user, nobody, or a refusal that is an error
+    review --2xx--> TokenReview --> a user, none, or a refusal with an error
       |--connection broken, 429, 500, 504, Retry-After--> wait, review again
       |--anything else--> an error
 
-An error is no opinion: other token authenticators are still asked, but if they do
-not know the token either the client gets a 401 (apiserver util/webhook).
+An error is no opinion: other token authenticators are still tried, but if none of them
+knows the token, the client gets a 401 (apiserver util/webhook).
 """
 
 from collections.abc import Awaitable, Callable
@@ -20,16 +20,16 @@ from auditproxy.clients.webhook import WebhookClient, WebhookError
 
 ATTEMPTS = 5
 BACKOFF = 0.5
-"""Seconds before the second attempt; each later pause is half as long again."""
+"""Seconds before the second attempt; each later pause is 1.5 times as long."""
 
 JITTER = 0.2
-"""By how much of itself a pause may be longer."""
+"""Maximum random extension of a pause, as a fraction of it."""
 
 
 class WebhookTokenAuthenticator:
-    """Knows the tokens that a webhook knows, for one of ``audiences`` if there are any.
+    """Authenticates tokens that a webhook knows, for one of ``audiences`` if any are given.
 
-    ``random`` gives numbers from 0 to 1, for the pauses.
+    ``random`` returns numbers from 0 to 1, to vary the pauses.
     """
 
     def __init__(
@@ -48,9 +48,9 @@ class WebhookTokenAuthenticator:
         self._random = random
 
     async def authenticate_token(self, token: str) -> TokenUser | None:
-        """The webhook's answer; a token that is not valid Unicode is nobody's.
+        """Return the webhook's answer; None for a token that is not valid Unicode.
 
-        Raises AuthenticationError when the webhook gives none.
+        Raises AuthenticationError when the webhook gives no answer.
         """
         try:
             token.encode("utf-8")

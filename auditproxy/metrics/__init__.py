@@ -1,4 +1,4 @@
 """Every series of /metrics, its labels bounded.
 
-Only here and in health/ is prometheus_client imported.
+prometheus_client is imported only here and in health/.
 """

@@ -1,4 +1,4 @@
-"""Metrics of audit events: kube-apiserver's own, and the accounting of what becomes of each.
+"""Metrics of audit events: kube-apiserver's own, and the accounting of every event.
 
     auditproxy_audit_events_generated_total
         = auditproxy_audit_events_written_total{plugin}
@@ -7,7 +7,7 @@
           + auditproxy_audit_events_due{state="decoding"}
 
 holds for each backend, ``log`` and ``webhook``, at every moment at which no
-event is being handed over.
+event is being passed to it.
 """
 
 from prometheus_client import CollectorRegistry, Counter
@@ -53,7 +53,7 @@ class AuditMetrics:
         )
         self._written = Counter(
             "auditproxy_audit_events_written",
-            "Audit events written whole, or taken by the receiver, by backend.",
+            "Audit events written completely, or accepted by the receiver, by backend.",
             ("plugin",),
             registry=registry,
         )
@@ -67,16 +67,16 @@ class AuditMetrics:
         self.sinks = SinkMetrics(registry)
 
     def level(self, level: Level) -> None:
-        """The policy was asked about a request."""
+        """Count a request whose audit level the policy decided."""
         self._levels[level].inc()
 
     def event_due(self) -> None:
-        """An event will go to the backend once its bodies are decoded."""
+        """Count an event that goes to the backend once its bodies are decoded."""
         self._generated.inc()
         self.due.decoding += 1
 
     def event(self, *, was_due: bool = False) -> None:
-        """An event goes to the backend; ``was_due`` where ``event_due`` told so."""
+        """Count an event passed to the backend; ``was_due`` if ``event_due`` counted it before."""
         self._events.inc()
         if was_due:
             self.due.decoding -= 1
@@ -84,24 +84,24 @@ class AuditMetrics:
             self._generated.inc()
 
     def rejected(self) -> None:
-        """A request was refused because its event could not be stored."""
+        """Count a request refused because its event could not be stored."""
         self._rejected.inc()
 
     def written(self, backend: str, count: int = 1) -> None:
-        """Events were written whole by a backend, ``log`` or ``webhook``."""
+        """Count events written completely by a backend, ``log`` or ``webhook``."""
         self._written.labels(backend).inc(count)
 
     def dropped(self, reason: str, backend: str, plugin: str, count: int = 1) -> None:
-        """Events were not delivered; ``reason`` is one of a few fixed words.
+        """Count events that were not delivered; ``reason`` is one of a few fixed words.
 
-        ``plugin`` is what lost them on the way to the backend: ``buffered``,
-        ``truncate``, or the backend itself.
+        ``plugin`` is the stage that lost them: ``buffered``, ``truncate``, or the backend
+        itself.
         """
         self._dropped.labels(backend, reason).inc(count)
         self._errors.labels(plugin).inc(count)
 
     def undelivered(self) -> dict[tuple[str, str], int]:
-        """How many events were dropped, by backend and reason."""
+        """Return the number of dropped events, by backend and reason."""
         return {
             (sample.labels["plugin"], sample.labels["reason"]): int(sample.value)
             for family in self._dropped.collect()

@@ -1,28 +1,28 @@
-"""Metrics of the copies of bodies that wait for their events."""
+"""Metrics of the copies of bodies kept for audit events."""
 
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 REASONS = ("too-large", "no-room", "file-error")
-"""Why there is no copy, from the start, so that a rate of each exists."""
+"""Reasons for a missing copy; all exist from the start, so that each has a rate."""
 UNDECODED = ("nodes", "time", "queue-full", "shutdown")
-"""Why a body that was there is not in its event."""
+"""Reasons why a copied body is not in its event."""
 
 
 class CaptureMetrics:
-    """What copies hold, and how many were dropped: their events have an annotation instead."""
+    """Size of the copies, and number of dropped ones, whose events get an annotation."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._dropped = Counter(
             "auditproxy_captures_dropped",
-            "Copies of bodies that were dropped, by reason; the events are written without them.",
+            "Copies of bodies that were dropped, by reason; their events are written without them.",
             ("reason",),
             registry=registry,
         )
         self._bytes = Gauge(
             "auditproxy_capture_bytes",
-            "What the copies of bodies that wait for their events hold, in memory and in files.",
+            "Bytes held by copies of bodies for pending events, in memory and in files.",
             ("where",),
             registry=registry,
         )
@@ -39,14 +39,14 @@ class CaptureMetrics:
             self._undecoded.labels(reason)
 
     def dropped(self, reason: str) -> None:
-        """A copy was dropped; ``reason`` is one of REASONS."""
+        """Count a dropped copy; ``reason`` is one of REASONS."""
         self._dropped.labels(reason).inc()
 
     def undecoded(self, reason: str) -> None:
-        """A body was not decoded; ``reason`` is one of UNDECODED."""
+        """Count a body that was not decoded; ``reason`` is one of UNDECODED."""
         self._undecoded.labels(reason).inc()
 
     def holding(self, memory: Callable[[], int], files: Callable[[], int]) -> None:
-        """Have the bytes counted by these whenever somebody asks."""
+        """Register the callbacks that return the bytes held in memory and in files."""
         self._bytes.labels("memory").set_function(memory)
         self._bytes.labels("file").set_function(files)

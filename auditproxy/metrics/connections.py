@@ -1,4 +1,4 @@
-"""Metrics of clients' connections: how many there are, and those that were refused or failed."""
+"""Metrics of client connections: open, refused and failed ones."""
 
 from collections.abc import Callable
 
@@ -6,12 +6,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class ConnectionMetrics:
-    """Counts connections, and what came over them that was no request."""
+    """Counts connections, and input on them that was not a request."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._connections = Gauge(
             "auditproxy_connections",
-            "Open connections of clients, those within their handshake among them.",
+            "Open client connections, including those in their TLS handshake.",
             registry=registry,
         )
         self._refused_connections = Counter(
@@ -28,7 +28,7 @@ class ConnectionMetrics:
         )
         self._proxy_protocol_errors = Counter(
             "auditproxy_proxy_protocol_errors",
-            "Connections of trusted proxies that were closed for want of a PROXY header.",
+            "Connections of trusted proxies that were closed for lack of a PROXY header.",
             registry=registry,
         )
         self._handshake_errors = Counter(
@@ -38,7 +38,7 @@ class ConnectionMetrics:
         )
         self._unparsed = Counter(
             "auditproxy_requests_unparsed",
-            "Bytes of clients that were no request and left no event, by the code answered.",
+            "Client input that was not a request and has no event, by the code answered.",
             ("code",),
             registry=registry,
         )
@@ -48,21 +48,21 @@ class ConnectionMetrics:
         self._connections.set_function(count)
 
     def refused(self, limit: str) -> None:
-        """A connection was closed at once; ``limit`` is ``total``, ``address`` or ``health``."""
+        """Count a connection closed at once; ``limit`` is ``total``, ``address`` or ``health``."""
         self._refused_connections.labels(limit).inc()
 
     def accept_error(self, port: str, reason: str) -> None:
-        """Accepting on a port, ``secure`` or ``health``, pauses; ``reason`` is an errno's name."""
+        """Count a pause in accepting on ``secure`` or ``health``; ``reason`` is an errno's name."""
         self._accept_errors.labels(port, reason).inc()
 
     def proxy_protocol_error(self) -> None:
-        """A trusted proxy's connection did not begin with a PROXY header."""
+        """Count a trusted proxy's connection that did not start with a PROXY header."""
         self._proxy_protocol_errors.inc()
 
     def tls_handshake_error(self) -> None:
-        """A client's TLS handshake failed."""
+        """Count a failed TLS handshake of a client."""
         self._handshake_errors.inc()
 
     def rejected_unparsed(self, code: int) -> None:
-        """Bytes that were no request were answered with ``code``."""
+        """Count input that was not a request and was answered with ``code``."""
         self._unparsed.labels(str(code)).inc()

@@ -1,4 +1,4 @@
-"""Metrics of events that are still due: whoever kills the proxy can see what was lost."""
+"""Metrics of events still due: they show what is lost if the proxy is killed."""
 
 from collections.abc import Callable
 
@@ -6,17 +6,17 @@ from prometheus_client import CollectorRegistry, Gauge
 
 
 class DueMetrics:
-    """Last events that no backend has been given yet.
+    """Final events that have not been passed to a backend yet.
 
-    ``decoding``: the request is over and the event counted as generated, but its bodies are
-    not decoded. ``in-flight``: the request is under way, and its last event will come.
+    ``decoding``: the request has ended and the event is counted as generated, but its bodies
+    are not decoded yet. ``in-flight``: the request is in progress and will have a final event.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.decoding = 0
         self._gauge = Gauge(
             "auditproxy_audit_events_due",
-            "Last events of requests that are still to come, by what they wait for.",
+            "Final events of requests that are still due, by what they wait for.",
             ("state",),
             registry=registry,
         )
@@ -24,5 +24,5 @@ class DueMetrics:
         self._gauge.labels("in-flight")
 
     def counting(self, in_flight: Callable[[], int]) -> None:
-        """Have the requests under way counted by this whenever somebody asks."""
+        """Register the callback that returns the number of requests in progress."""
         self._gauge.labels("in-flight").set_function(in_flight)

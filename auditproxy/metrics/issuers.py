@@ -10,11 +10,11 @@ STATES = ("in-use", "ignored")
 
 
 class IssuerMetrics:
-    """What was loaded from whom; an issuer is named as the configuration names it.
+    """Loads of issuers' keys; an issuer is labelled as the configuration names it.
 
-    kube-apiserver's own metric names it by a digest (apiserver
-    plugin/pkg/authenticator/token/oidc/metrics.go); its label ``apiserver_id_hash`` is
-    empty here, as it is there for a server without an identity.
+    kube-apiserver's own metric labels it by a digest (apiserver
+    plugin/pkg/authenticator/token/oidc/metrics.go). Its label ``apiserver_id_hash`` is
+    empty here, as in a server without an identity.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -39,23 +39,23 @@ class IssuerMetrics:
         )
 
     def loaded(self, issuer: str, now: float, *, keys: int, ignored: int) -> None:
-        """Keys were loaded at ``now``, seconds since the epoch."""
+        """Record a successful load at ``now``, seconds since the epoch."""
         self._fetched(issuer, now, "success")
         self._keys.labels(issuer, "in-use").set(keys)
         self._keys.labels(issuer, "ignored").set(ignored)
 
     def failed(self, issuer: str, now: float) -> None:
-        """They could not be loaded."""
+        """Record a failed load at ``now``, seconds since the epoch."""
         self._fetched(issuer, now, "failure")
 
     def _fetched(self, issuer: str, now: float, result: str) -> None:
         for each in RESULTS:
-            # Both series exist from the first attempt, so that a rate of them does.
+            # Create both series at the first attempt, so that both have a rate.
             self._fetches.labels(issuer, each).inc(each == result)
         self._last.labels(result, issuer_hash(issuer), "").set(now)
 
     def forget(self, issuer: str) -> None:
-        """The issuer is not in the configuration any more."""
+        """Remove the series of an issuer that is no longer configured."""
         for result in RESULTS:
             _remove(self._last, result, issuer_hash(issuer), "")
             _remove(self._fetches, issuer, result)
@@ -69,5 +69,5 @@ def _remove(metric: Counter | Gauge, *labels: str) -> None:
 
 
 def issuer_hash(issuer: str) -> str:
-    """kube-apiserver's label for an issuer."""
+    """Return kube-apiserver's label of an issuer."""
     return "sha256:" + hashlib.sha256(issuer.encode("utf-8")).hexdigest()

@@ -1,7 +1,7 @@
 """Metrics: every series of one proxy, in the registries that a scrape reads.
 
-So that a scrape shows one moment of the accounting of events, ``few`` is written down at once; what
-has many series, one for each kind of request, is in ``requests``.
+``few`` is rendered at once, so that a scrape shows a consistent accounting of events. ``requests``
+has the many series that exist once per kind of request.
 """
 
 from prometheus_client import (
@@ -23,7 +23,7 @@ from auditproxy.metrics.upstream import UpstreamMetrics
 
 
 class Metrics:
-    """Every metric of one proxy; ``registry`` has them all."""
+    """All metrics of one proxy; ``registry`` contains every one."""
 
     def __init__(self) -> None:
         # kube-apiserver has no *_created series.
@@ -44,10 +44,10 @@ class Metrics:
         self.upstream = UpstreamMetrics(registry)
         self._operator_lines = Counter(
             "auditproxy_operator_lines_dropped",
-            "Lines for operators that were left out because nobody read standard error.",
+            "Operator log lines dropped because standard error was not read.",
             registry=registry,
         )
-        # Memory, CPU, descriptors and the start of the process, as every Go program exposes them.
+        # Memory, CPU, descriptors and start time of the process, as every Go program exposes them.
         ProcessCollector(registry=registry)
         self._build = Gauge(
             "auditproxy_build_info",
@@ -57,9 +57,9 @@ class Metrics:
         )
 
     def build_info(self, version: str, python: str) -> None:
-        """What is running."""
+        """Set the running versions."""
         self._build.labels(version, python).set(1)
 
     def operator_line_dropped(self) -> None:
-        """A line for operators was left out; any thread may say so."""
+        """Count a dropped operator log line; thread-safe."""
         self._operator_lines.inc()

@@ -25,7 +25,7 @@ OTHER = "other"
 
 
 def clean_scope(info: RequestInfo) -> str:
-    """``resource``, ``namespace`` or ``cluster``; "" for what is no resource request."""
+    """Return ``resource``, ``namespace`` or ``cluster``; "" for a non-resource request."""
     if info.name or info.verb == "create":
         return "resource"
     if info.namespace:
@@ -36,10 +36,10 @@ def clean_scope(info: RequestInfo) -> str:
 def clean_verb(
     info: RequestInfo, method: str, content_type: str = "", watch: tuple[str, ...] = ()
 ) -> str:
-    """The verb label of a request, ``other`` for one that kube-apiserver has no label for.
+    """Return the verb label of a request, ``other`` if kube-apiserver has no label for it.
 
-    ``watch`` are the values of the query parameter of that name: they count
-    whatever the request is for, and a watch by the old paths has none.
+    ``watch`` has the values of the query parameter of that name. They apply to any kind of
+    request; a watch by the old paths has none.
     """
     if info.is_resource_request and info.subresource in _CONNECT_SUBRESOURCES:
         return "CONNECT"
@@ -56,26 +56,26 @@ def clean_verb(
 
 
 def _is_true(values: tuple[str, ...]) -> bool:
-    """A boolean query parameter: the first value counts, and all but two words mean true."""
+    """Parse a boolean query parameter: the first value applies; all but two words mean true."""
     return bool(values) and values[0].lower() not in ("0", "false")
 
 
 def clean_dry_run(values: tuple[str, ...]) -> str:
-    """The dry_run label: "" without the parameter, ``All``, or ``invalid`` for anything else."""
+    """Return the dry_run label: "" without the parameter, ``All``, or else ``invalid``."""
     if not values:
         return ""
     return "All" if set(values) == {"All"} else "invalid"
 
 
 def clean_code(code: int) -> str:
-    """The code label; a switched connection is ``0``, for kube-apiserver sees no code of it."""
+    """Return the code label; ``0`` after a switch, of which kube-apiserver sees no code."""
     return "0" if code == 101 else str(code)
 
 
 def is_served(code: int) -> bool:
-    """Whether an answer proves that the upstream knows the resource it was asked for.
+    """Return whether an answer proves that the upstream knows the requested resource.
 
-    Most refusals come before the resource is looked up: 401, 403 and 429 by
-    filters, 404 for what does not exist, 502 to 504 by the proxy itself.
+    Most refusals come before the resource is looked up: 401, 403 and 429 from filters,
+    404 for objects that do not exist, 502 to 504 from the proxy itself.
     """
     return code in (101, 304, 409, 410, 422) or 200 <= code < 300

@@ -1,10 +1,10 @@
-"""RequestSeries: kube-apiserver's metrics of requests, with a bound on what they can grow to.
+"""RequestSeries: kube-apiserver's metrics of requests, with bounded cardinality.
 
-Labels that a client could choose are bounded: group, version, resource and subresource of a
-request count once the upstream has answered for them as only one that knows them does
-(``is_served``: not 401, 403, 404, 429, nor a 5xx, which anybody can have for an invented
-path). Before that, and past each of the bounds below, they are ``other``: whoever scrapes, and
-anybody may, gets some 2 MB at most.
+Labels that clients could choose are bounded. Group, version, resource and subresource of a
+request are used once the upstream has given an answer that proves that it knows them
+(``is_served``: not 401, 403, 404, 429, nor a 5xx, which any client can get for an invented
+path). Before that, and above each of the limits below, they are ``other``. A scrape, which
+any client may request, is therefore at most some 2 MB.
 """
 
 from typing import Protocol
@@ -34,16 +34,16 @@ DURATION_BUCKETS = (
 """kube-apiserver's buckets of apiserver_request_duration_seconds, in seconds."""
 
 MAXIMUM_RESOURCES = 512
-"""Combinations of group, version, resource and subresource that get labels of their own."""
+"""Combinations of group, version, resource and subresource with labels of their own."""
 
 MAXIMUM_HISTOGRAMS = 256
-"""Kinds of requests whose durations get labels of their own: each is 26 lines of a scrape."""
+"""Kinds of requests whose durations have their own labels: each takes 26 lines of a scrape."""
 
 MAXIMUM_COUNTERS = 2048
-"""Kinds of requests, by code, that are counted under labels of their own."""
+"""Kinds of requests, by code, that are counted under their own labels."""
 
 MAXIMUM_LABEL = 253
-"""Characters of a group, version, resource or subresource that is a label: those of a DNS name."""
+"""Characters of a group, version, resource or subresource label: the limit of a DNS name."""
 
 _REQUEST_LABELS = (
     "verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component",
@@ -53,23 +53,23 @@ _LONG_RUNNING_LABELS = (
 )  # fmt: skip
 
 _RESOURCE = slice(2, 6)
-"""Where group, version, resource and subresource stand among the labels of a request."""
+"""Position of group, version, resource and subresource in the labels of a request."""
 
 Labels = tuple[str, ...]
 
 
 class OpenRequests(Protocol):
-    """How many requests of one kind are open: raised and lowered by who serves them."""
+    """Gauge of open requests of one kind; its user increments and decrements it."""
 
     def inc(self) -> None:
-        """One more."""
+        """Add one."""
 
     def dec(self) -> None:
-        """One less."""
+        """Subtract one."""
 
 
 class RequestSeries:
-    """Counts requests and measures how long they took, in a registry of their own."""
+    """Counts requests and measures their duration, in its own registry."""
 
     def __init__(self) -> None:
         # kube-apiserver has no *_created series.
@@ -115,7 +115,7 @@ class RequestSeries:
         dry_run: tuple[str, ...] = (),
         watch: tuple[str, ...] = (),
     ) -> None:
-        """A request has ended; ``dry_run`` and ``watch`` are the values of dryRun= and watch=."""
+        """Record a finished request; ``dry_run`` and ``watch`` are query parameter values."""
         verb = clean_verb(info, method, content_type, watch)
         labels = self._labels(info, verb, code, clean_dry_run(dry_run))
         key = (*labels, clean_code(code))
@@ -130,13 +130,13 @@ class RequestSeries:
         known[1].observe(seconds)
 
     def long_running(self, info: RequestInfo, method: str, code: int) -> OpenRequests:
-        """The gauge of open requests of one kind, to be raised and lowered by the caller."""
+        """Return the gauge of open requests of one kind; the caller changes it."""
         labels = self._labels(info, clean_verb(info, method), code, "")
         verb, _, *rest = _within(self._opened, MAXIMUM_HISTOGRAMS, labels)
         return self._long_running.labels(verb, *rest)
 
     def _labels(self, info: RequestInfo, verb: str, code: int, dry_run: str) -> tuple[str, ...]:
-        """The labels of a request but for its code, bounded in number."""
+        """Return the labels of a request except its code, bounded in number."""
         resource = (info.api_group, info.api_version, info.resource, info.subresource)
         if not info.is_resource_request:
             resource = ("", "", "", "")
@@ -144,7 +144,7 @@ class RequestSeries:
             if (
                 is_served(code)
                 and len(self._resources) < MAXIMUM_RESOURCES
-                # As names are in Kubernetes; a server may say 200 to whatever it is asked.
+                # Like names in Kubernetes; a server may answer 200 to any path.
                 and all(len(word) <= MAXIMUM_LABEL and word.isascii() for word in resource)
             ):
                 self._resources.add(resource)
@@ -154,7 +154,7 @@ class RequestSeries:
 
 
 def _within(known: set[Labels], maximum: int, labels: Labels) -> Labels:
-    """The labels where they are among the first so many, else those of ``other`` resources."""
+    """Return the labels if among the first ``maximum``, otherwise those of ``other``."""
     if labels in known:
         return labels
     if len(known) < maximum:

@@ -1,4 +1,4 @@
-"""Metrics of the audit backends: their buffers, how their receivers fare, the log file."""
+"""Metrics of the audit backends: buffers, state of the receivers, the log file."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class SinkMetrics:
-    """What is asked of each backend, ``log`` or ``webhook``, whenever somebody scrapes."""
+    """State of each backend, ``log`` or ``webhook``, evaluated at every scrape."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._buffer_events = Gauge(
@@ -23,7 +23,7 @@ class SinkMetrics:
         )
         self._sink_healthy = Gauge(
             "auditproxy_audit_sink_healthy",
-            "Whether a backend's receiver took the last event and lets none wait, by backend.",
+            "Whether a backend's receiver accepted the last event and none is waiting, by backend.",
             ("plugin",),
             registry=registry,
         )
@@ -41,15 +41,15 @@ class SinkMetrics:
         )
 
     def buffer(self, backend: str, capacity: int, waiting: Callable[[], int]) -> None:
-        """A backend has a buffer; ``waiting`` is asked how many events are in it or under way."""
+        """Register a backend's buffer; ``waiting`` returns the events in it or in transit."""
         self._buffer_capacity.labels(backend).set(capacity)
         self._buffer_events.labels(backend).set_function(waiting)
 
     def sink(self, backend: str, is_well: Callable[[], bool], stalled: Callable[[], float]) -> None:
-        """A backend's receiver; both are asked whenever somebody wants to know, on any thread."""
+        """Register a backend's receiver; scrapes call both callbacks, on any thread."""
         self._sink_healthy.labels(backend).set_function(is_well)
         self._sink_stalled.labels(backend).set_function(stalled)
 
     def log_reopened(self, reason: str) -> None:
-        """The log file was opened again."""
+        """Count a reopening of the log file."""
         self._log_reopened.labels(reason).inc()

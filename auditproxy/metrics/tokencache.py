@@ -7,7 +7,7 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class TokenCacheMetrics:
-    """Hits, misses and look-ups of all token caches together, as kube-apiserver counts them."""
+    """Hits, misses and look-ups, summed over all token caches as in kube-apiserver."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         requests = Counter(
@@ -29,8 +29,8 @@ class TokenCacheMetrics:
         }
         fetches = Counter(
             "authentication_token_cache_fetch",
-            "[ALPHA] Look-ups that token caches started, by status (ok, or error: nobody could say "
-            "whom the token stands for).",
+            "[ALPHA] Look-ups that token caches started, by status (ok, or error: the "
+            "user could not be determined).",
             ("status",),
             registry=registry,
         )
@@ -42,16 +42,16 @@ class TokenCacheMetrics:
             registry=registry,
         )
         self.in_flight = active.labels("in_flight")
-        """Raised and lowered around a look-up."""
+        """Incremented during a look-up."""
         self.blocked = active.labels("blocked")
-        """Raised and lowered around the wait for a look-up."""
+        """Incremented while a request waits for a look-up."""
 
     def requested(self, hit: bool, seconds: float) -> None:
-        """A token was asked for."""
+        """Record a request for a token."""
         count, duration = self._requests[hit]
         count.inc()
         duration.observe(seconds)
 
     def fetched(self, ok: bool) -> None:
-        """A look-up has ended; ``ok`` also when it found nobody."""
+        """Count a finished look-up; ``ok`` even if it found no user."""
         self._fetches[ok].inc()

@@ -1,4 +1,4 @@
-"""Metrics of the upstream as a whole: whether it can serve, and why it did not."""
+"""Metrics of the upstream as a whole: whether it can serve, and why it failed."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -18,16 +18,16 @@ CAUSES = (
     "impersonation-refused",
     "unexpected-answer",
 )
-"""Why the upstream did not serve us, each from the start, so that a rate of it exists."""
+"""Causes of upstream failures; all exist from the start, so that each has a rate."""
 
 
 class UpstreamMetrics:
-    """Counts failures by cause, those of requests and of our own questions alike."""
+    """Counts failures by cause, of client requests and of the proxy's own."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._failures = Counter(
             "auditproxy_upstream_failures",
-            "Requests and checks that the upstream failed, by cause: what operators mend.",
+            "Requests and checks that failed because of the upstream, by cause.",
             ("cause",),
             registry=registry,
         )
@@ -38,7 +38,7 @@ class UpstreamMetrics:
         )
         self._errors = Counter(
             "auditproxy_upstream_errors",
-            "Requests whose upstream gave no whole answer, by reason.",
+            "Requests without a complete answer of the upstream, by reason.",
             ("reason",),
             registry=registry,
         )
@@ -47,13 +47,13 @@ class UpstreamMetrics:
         self.ready(ready=True)
 
     def failure(self, cause: str) -> None:
-        """The upstream failed a request or a check; ``cause`` is one of CAUSES."""
+        """Count a failed request or check; ``cause`` is one of CAUSES."""
         self._failures.labels(cause).inc()
 
     def ready(self, *, ready: bool) -> None:
-        """A check has ended."""
+        """Record the result of a check."""
         self._ready.set(ready)
 
     def error(self, reason: str) -> None:
-        """A request had no whole answer; ``reason`` is one of a few fixed words."""
+        """Count a request without a complete answer; ``reason`` is one of a few fixed words."""
         self._errors.labels(reason).inc()

@@ -1,4 +1,4 @@
-"""What is asked: target, RequestInfo, attributes, headers, source addresses.
+"""What the client requests: target, RequestInfo, attributes, headers, source addresses.
 
-PURE; knows no socket.
+PURE; uses no sockets.
 """

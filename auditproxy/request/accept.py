@@ -1,8 +1,8 @@
-"""Accept: in which form a client can read an answer of ours (apiserver negotiation/negotiate.go).
+"""Negotiate the media type of our own answers (apiserver negotiation/negotiate.go).
 
-Whether the header can be met at all decides more than the form: a Status that
-could not be negotiated does not appear in the event. Clauses are read and
-sorted as Go's goautoneg does it, odd cases included.
+The result affects more than the encoding: a Status whose media type could not be
+negotiated is left out of the event. Clauses are parsed and sorted like Go's goautoneg,
+edge cases included.
 """
 
 import re
@@ -18,7 +18,7 @@ JSON, YAML, PROTOBUF = SUPPORTED = (
     "application/yaml",
     "application/vnd.kubernetes.protobuf",
 )
-"""What kube-apiserver writes, in the order in which it offers it."""
+"""The media types kube-apiserver writes, in its order of preference."""
 
 _SPLIT = tuple(tuple(media_type.split("/")) for media_type in SUPPORTED)
 _STREAMABLE = frozenset({JSON, PROTOBUF})
@@ -26,7 +26,7 @@ _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _HUMAN_AGENTS = ("curl", "Wget", "Mozilla/5.0")
 _INSERTION_SORT_MAXIMUM = 12
 _REMEMBERED_LENGTH = 512
-"""Characters of an Accept whose meaning is kept for the next time; clients repeat theirs."""
+"""Longest Accept, in characters, whose result is cached; clients repeat theirs."""
 
 _TOKEN = r"[!#-'*+\-.0-9A-Z^-~]+"  # noqa: S105 - a pattern
 _MEDIA_TYPE = re.compile(rf"\s*({_TOKEN}(?:/{_TOKEN})?)\s*")
@@ -38,7 +38,7 @@ _ESCAPED = re.compile(rf"\\({_SPECIAL})")
 
 
 class Clause(NamedTuple):
-    """One media range of an Accept header; quality as a 32-bit float."""
+    """One media range of an Accept header; the quality is a 32-bit float."""
 
     type: str
     subtype: str
@@ -47,31 +47,31 @@ class Clause(NamedTuple):
 
 
 class Negotiated(NamedTuple):
-    """What an Accept header comes to: one of SUPPORTED, and whether it asks for ``pretty=1``."""
+    """Result of negotiation: one of SUPPORTED, and whether it asks for ``pretty=1``."""
 
     media_type: str
     pretty: bool
 
 
 def negotiate(accept: str) -> str | None:
-    """The media type for an answer, None when the client accepts none of ours.
+    """Return the media type for an answer, None if the client accepts none of ours.
 
-    ``accept`` is the first Accept line. The answer is one of SUPPORTED.
+    ``accept`` is the first Accept line. The result is one of SUPPORTED.
     """
     negotiated = _negotiated(accept)
     return negotiated.media_type if negotiated is not None else None
 
 
 def wants_pretty(target: Target, headers: ClientHeaders) -> bool:
-    """Whether a JSON answer is indented.
+    """Return whether to indent a JSON answer.
 
-    It is for ``;pretty=1`` of the accepted clause, for a true ``?pretty=``, and
-    without that parameter for clients that people read.
+    It is indented for ``;pretty=1`` in the accepted clause, for a true ``?pretty=``, and,
+    without that parameter, for clients used interactively.
     """
     negotiated = _negotiated(headers.get("accept"))
     if negotiated is not None and negotiated.pretty:
         return True
-    # The raw query is looked at first, so an escaped key does not count.
+    # The raw query is checked first, so an escaped key is not recognised.
     if b"pretty" in target.raw_query:
         text = target.query.first("pretty")
         if text:
@@ -84,7 +84,7 @@ def _negotiated(accept: str) -> Negotiated | None:
 
 
 def _negotiate(accept: str) -> Negotiated | None:
-    """The first clause, in Go's order, that one of our types can meet."""
+    """Return the first clause, in Go's order, that one of our types satisfies."""
     if not accept:
         return Negotiated(JSON, pretty=False)
     for clause in _clauses(accept):
@@ -102,7 +102,7 @@ _remembered = lru_cache(maxsize=512)(_negotiate)
 
 
 def _acceptable(media_type: str, parameters: dict[str, str]) -> bool:
-    """Whether an answer with a Status can have these parameters: no transformation, no versions."""
+    """Return whether a Status can have these parameters: no transformation, no versions."""
     if parameters.keys() & {"as", "g", "v"} or parameters.get("sv"):
         return False
     stream = parameters.get("stream")
@@ -110,15 +110,15 @@ def _acceptable(media_type: str, parameters: dict[str, str]) -> bool:
 
 
 def _clauses(accept: str) -> list[Clause]:
-    """The media ranges in the order in which Go's server tries them."""
+    """Return the media ranges in the order in which Go's server tries them."""
     found = []
     for text in accept.split(","):
         clause = _clause(text)
         if clause is not None:
             found.append(clause)
     if len(found) > _INSERTION_SORT_MAXIMUM:
-        # Go leaves insertion sort here; the order is not a consistent one, so
-        # no client can rely on what comes out for so many clauses.
+        # Go switches from insertion sort to another algorithm here. Its comparison is not a
+        # consistent order, so no client can rely on the result for this many clauses.
         return sorted(found, key=cmp_to_key(_compare))
     for index in range(1, len(found)):
         position = index
@@ -141,7 +141,7 @@ def _less(one: Clause, other: Clause) -> bool:
 
 
 def _clause(text: str) -> Clause | None:
-    """One clause, None when it is malformed; only blanks are trimmed, not tabs."""
+    """Parse one clause, None if malformed; only spaces are trimmed, not tabs."""
     media_range, *parameters = text.strip(" ").split(";")
     type_, _, rest = media_range.partition("/")
     type_ = type_.strip(" ")
@@ -166,7 +166,7 @@ def _clause(text: str) -> Clause | None:
 
 
 def _quality(text: str) -> float:
-    """Go's ParseFloat for 32 bits; what is no number is 0."""
+    """Parse like Go's ParseFloat for 32 bits; invalid numbers become 0."""
     if text != text.strip() or not text.isascii():
         return 0.0
     try:
@@ -178,10 +178,10 @@ def _quality(text: str) -> float:
 
 
 def parse_media_type(text: str) -> str | None:
-    """The media type of a Content-Type, lower case; None when Go's mime.ParseMediaType errs.
+    """Return the media type of a Content-Type in lower case; None if Go's parser fails.
 
-    It errs on what is no type and on an invalid parameter, or on one that is
-    given twice with different values; a ``;`` at the end is no error.
+    mime.ParseMediaType fails on an invalid type, on an invalid parameter, and on a
+    parameter given twice with different values. A trailing ``;`` is accepted.
     """
     match = _MEDIA_TYPE.match(text)
     if match is None or (match.end() < len(text) and text[match.end()] != ";"):

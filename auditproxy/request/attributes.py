@@ -13,15 +13,15 @@ from auditproxy.request.selectors import (
 )
 
 _REMEMBERED_LENGTH = 512
-"""Characters of selectors whose requirements are kept for the next time; clients repeat theirs."""
+"""Longest selectors, in characters, whose result is cached; clients repeat theirs."""
 
 
 def attributes(user: UserInfo | None, info: RequestInfo, *, selectors: bool = True) -> Attributes:
-    """What an authorizer and the policy are asked about; ``user`` is None when unknown.
+    """Return the attributes for authorizers and the policy; ``user`` is None when unknown.
 
-    A selector that cannot be parsed counts as none, as in kube-apiserver; so do selectors
-    longer than LONGEST_SELECTORS, for which more is asked and not less. The policy, which looks
-    at none, does without ``selectors``.
+    A selector that cannot be parsed is treated as absent, as in kube-apiserver. So are
+    selectors longer than LONGEST_SELECTORS, which only widens the access to be authorized.
+    The policy does not use selectors and passes ``selectors=False``.
     """
     if not info.is_resource_request:
         return Attributes(user=user, verb=info.verb, is_resource_request=False, path=info.path)
@@ -48,7 +48,7 @@ def attributes(user: UserInfo | None, info: RequestInfo, *, selectors: bool = Tr
 
 
 def _requirements(field_selector: str, label_selector: str) -> tuple[Requirements, Requirements]:
-    """Both selectors' requirements; none for one that is not readable."""
+    """Return both selectors' requirements; none for a selector that cannot be parsed."""
     try:
         fields = field_requirements(field_selector)
     except SelectorError:

@@ -1,12 +1,12 @@
-"""Keys of a user's extra fields as they stand in header names."""
+"""Keys of a user's extra fields, as encoded in header names."""
 
 from urllib.parse import unquote_to_bytes
 
 
 def unescape_extra_key(tail: str) -> str:
-    """The key that the tail of a header name says: lowered, then percent-decoded.
+    """Return the extra key in a header name's tail: lower-cased, then percent-decoded.
 
-    As it is, but lowered, when an escape in it is broken (apiserver
+    If an escape is invalid, the tail is only lower-cased (apiserver
     authentication/request/headerrequest and endpoints/filters/impersonation).
     """
     key = tail.lower()

@@ -1,13 +1,13 @@
-"""Which headers only a front proxy may name users in."""
+"""The headers that are reserved for front proxies."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class FrontProxyHeaders:
-    """Headers in which front proxies name users; never forwarded, whoever sent them.
+    """Headers in which front proxies name users; never forwarded from any client.
 
-    Lower case, ``_`` as ``-``. Behind ``extra_prefixes`` a name may be percent-encoded.
+    Lower case, ``_`` as ``-``. After ``extra_prefixes`` a name may be percent-encoded.
     """
 
     names: frozenset[bytes] = frozenset()
@@ -15,7 +15,7 @@ class FrontProxyHeaders:
 
     @classmethod
     def of(cls, names: tuple[str, ...], extra_prefixes: tuple[str, ...]) -> "FrontProxyHeaders":
-        """The headers with these names, in any spelling."""
+        """Create from names and prefixes in any spelling."""
         lowered = [name.lower().replace("_", "-").encode() for name in (*names, *extra_prefixes)]
         return cls(frozenset(lowered[: len(names)]), tuple(lowered[len(names) :]))
 

@@ -1,9 +1,8 @@
-"""Header lists: what the client sent, what goes upstream, what comes back.
+"""Header lists: from the client, to the upstream, and back.
 
-The upstream's list is built from nothing: a client's header is copied unless
-its name, lower-cased and with ``_`` read as ``-``, is one that could carry an
-identity, change the framing or be meant for us alone. Identity lines are
-written last and then checked.
+The upstream's list is built from scratch. A client's header is copied unless its
+name, lower-cased and with ``_`` read as ``-``, could carry an identity, change the
+framing, or is meant only for us. Identity lines are written last and then verified.
 """
 
 import re
@@ -15,15 +14,15 @@ RawHeaders = tuple[tuple[bytes, bytes], ...]
 """Names and values as on the wire, in order."""
 
 USER_AGENT_LIMIT = 1024
-"""Bytes of a User-Agent that an event shows (apiserver audit/request.go)."""
+"""Bytes of a User-Agent that are shown in an event (apiserver audit/request.go)."""
 
 LONGEST_VALUE = 128 * 1024
-"""Bytes of one header's value; reading a longer one would hold up everybody else."""
+"""Bytes of one header's value; parsing a longer one would block other requests."""
 
 _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,128}")
 _HOST = re.compile(rb"[A-Za-z0-9\-._~!$%&'()*+,;=:\[\]]*")
-"""The bytes that Go takes in a Host (golang.org/x/net/http/httpguts ValidHostHeader)."""
+"""The bytes that Go accepts in a Host (golang.org/x/net/http/httpguts ValidHostHeader)."""
 _IMPERSONATION = frozenset({"impersonate-user", "impersonate-group", "impersonate-uid"})
 _EXTRA = "impersonate-extra-"
 
@@ -70,19 +69,19 @@ _HOP_BY_HOP = frozenset(
 )
 _SPDY = b"SPDY/3.1"
 _SWITCHED_OFF = _HOP_BY_HOP - {b"connection", b"upgrade"}
-"""Hop-by-hop headers but for those that make a 101 what it is."""
+"""Hop-by-hop headers except the two that a 101 needs."""
 _NO_CACHE = (b"Cache-Control", b"no-cache, private")
 _BYTES = ("utf-8", "surrogateescape")
 
 
 class HeaderAssertionError(AssertionError):
-    """The list that would go upstream does not say what it must; a fault of ours."""
+    """The list for the upstream has the wrong identity: an internal error, never forwarded."""
 
 
 class ClientHeaders:
-    """The headers of one request, read by name in any spelling; values are trimmed text.
+    """The headers of one request, looked up by name in any spelling; values are trimmed text.
 
-    Text holds a lone surrogate for each byte that is not UTF-8.
+    Each byte that is not UTF-8 becomes a lone surrogate.
     """
 
     __slots__ = ("_lines", "raw")
@@ -100,16 +99,16 @@ class ClientHeaders:
         self._lines = lines
 
     def get(self, name: str) -> str:
-        """The first value of a header, "" when there is none (Go's Header.Get)."""
+        """Return the first value of a header, "" if absent (Go's Header.Get)."""
         found = self._lines.get(name.lower().encode("ascii"))
         return _text(found[0]) if found is not None else ""
 
     def values(self, name: str) -> tuple[str, ...]:
-        """Every value of a header, line by line."""
+        """Return every value of a header, line by line."""
         return tuple(map(_text, self._lines.get(name.lower().encode("ascii"), ())))
 
     def with_prefix(self, prefix: str) -> tuple[tuple[str, str], ...]:
-        """Names and values, in order, of every line whose name starts so in any spelling."""
+        """Return names and values, in order, of lines whose name starts with ``prefix``."""
         start = prefix.lower().encode("ascii")
         return tuple(
             (name.decode("latin-1"), _text(value))
@@ -118,7 +117,7 @@ class ClientHeaders:
         )
 
     def has_prefix(self, prefix: bytes) -> bool:
-        """Whether a header's name begins so; ``prefix`` in lower case."""
+        """Return whether a header's name starts with ``prefix``, which is lower case."""
         return any(key.startswith(prefix) for key in self._lines)
 
     def __contains__(self, name: str) -> bool:
@@ -126,21 +125,21 @@ class ClientHeaders:
 
     @property
     def content_length(self) -> int | None:
-        """The announced length of the body in bytes, None when none is announced."""
+        """Return the announced body length in bytes, None if none is announced."""
         found = self._lines.get(b"content-length")
         if found is None or not found[0].isdigit():
             return None
-        # Leading zeros go first: int() refuses very long texts with an error of its own.
+        # Strip leading zeros first: int() raises an error of its own for very long strings.
         return int(found[0].lstrip(b"0") or b"0")
 
     def fault(self, front_proxy: FrontProxyHeaders = NO_FRONT_PROXY) -> str | None:
-        """Why these headers must not be forwarded, None when they may.
+        """Return why these headers must not be forwarded, None if they may.
 
-        Refused: names with characters outside letters, digits and ``-`` (other
-        spellings of an identity header hide there), a second Host or one that
-        is none, and Impersonate-* headers that kube-apiserver does not know. Extra keys may
-        be percent-encoded. Of several Authorization lines the first counts, as
-        for kube-apiserver, and none of them goes upstream.
+        Refused: names with characters other than letters, digits and ``-`` (they could
+        hide another spelling of an identity header), a second or invalid Host, and
+        Impersonate-* headers that kube-apiserver does not know. Extra keys may be
+        percent-encoded. Several Authorization lines are accepted: the first one applies,
+        as in kube-apiserver, and none is forwarded.
         """
         escaped = (b"impersonate-extra-", *front_proxy.extra_prefixes)
         for key, values in self._lines.items():
@@ -149,12 +148,12 @@ class ClientHeaders:
             if key.startswith(b"impersonate"):
                 name = key.decode("latin-1")
                 if name not in _IMPERSONATION and not name.startswith(_EXTRA):
-                    return "an Impersonate-* header is none that Kubernetes knows"
+                    return "an Impersonate-* header is not known to Kubernetes"
             if key == b"host":
                 if len(values) > 1:
                     return "more than one Host header"
                 if _HOST.fullmatch(values[0].strip(b" \t")) is None:
-                    return "the Host header names no host"
+                    return "the Host header is not valid"
         return None
 
     def __repr__(self) -> str:
@@ -167,36 +166,36 @@ def _text(value: bytes) -> str:
 
 
 def framing_fault(headers: ClientHeaders, version: tuple[int, int]) -> Status | None:
-    """What is wrong with a request's framing or protocol version, None when nothing is.
+    """Return the Status for an invalid framing or protocol version, None if valid.
 
-    The parser takes more than may be forwarded: only HTTP/1.0 and 1.1, only
-    ``chunked`` as a transfer coding, and none at all with HTTP/1.0.
+    The parser accepts more than may be forwarded. Only HTTP/1.0 and 1.1 are allowed,
+    only ``chunked`` as a transfer coding, and no transfer coding with HTTP/1.0.
     """
     if any(len(value) > LONGEST_VALUE for _, value in headers.raw):
         return failure(431, "", f"a header is longer than {LONGEST_VALUE} bytes")
     if version not in ((1, 0), (1, 1)):
-        return failure(505, "", "only HTTP/1.0 and HTTP/1.1 are spoken here")
+        return failure(505, "", "only HTTP/1.0 and HTTP/1.1 are supported")
     codings = headers.values("transfer-encoding")
     if codings:
         if version == (1, 0):
-            return failure(400, "BadRequest", "HTTP/1.0 knows no Transfer-Encoding")
-        # Bytes: in text, lower() makes a k of the Kelvin sign.
+            return failure(400, "BadRequest", "HTTP/1.0 does not support Transfer-Encoding")
+        # Compare bytes: str.lower() maps the Kelvin sign to k.
         if len(codings) > 1 or codings[0].encode(*_BYTES).lower() != b"chunked":
-            return failure(501, "", "the only transfer coding known here is chunked")
+            return failure(501, "", "the only supported transfer coding is chunked")
     expectation = headers.get("expect")
     if expectation and expectation.lower() != "100-continue":
-        return failure(417, "", "the only expectation known here is 100-continue")
+        return failure(417, "", "the only supported expectation is 100-continue")
     return None
 
 
 def audit_id_from(headers: ClientHeaders) -> str:
-    """The client's Audit-ID, "" when it is not 1 to 128 visible ASCII characters."""
+    """Return the client's Audit-ID, "" unless it is 1 to 128 visible ASCII characters."""
     offered = headers.get("audit-id")
     return offered if _VISIBLE.fullmatch(offered) else ""
 
 
 def user_agent(headers: ClientHeaders) -> str:
-    """The User-Agent as events show it: at most 1024 bytes and a mark where it was cut."""
+    """Return the User-Agent for events: at most 1024 bytes, with a mark where it was cut."""
     agent = headers.get("user-agent")
     if len(agent) * 4 <= USER_AGENT_LIMIT:
         return agent
@@ -207,18 +206,18 @@ def user_agent(headers: ClientHeaders) -> str:
 
 
 def upgrade_token(headers: ClientHeaders) -> bytes | None:
-    """The protocol that a request asks to switch to, None when it does not ask.
+    """Return the protocol that a request asks to switch to, None if none.
 
-    Asking takes an Upgrade header and a Connection line that names it
-    (apimachinery util/httpstream IsUpgradeRequest). A protocol that is none of
-    the two that Kubernetes streams does not count: the request is a plain one. SPDY/3.1
-    may stand in a list, websocket may not (streaming httpstream/spdy/upgrade.go, wsstream).
+    Requires an Upgrade header and a Connection line that contains ``upgrade``
+    (apimachinery util/httpstream IsUpgradeRequest). Protocols other than the two that
+    Kubernetes streams are ignored, and the request is a plain one. SPDY/3.1 may be one
+    item of a list, websocket may not (streaming httpstream/spdy/upgrade.go, wsstream).
     """
     if "upgrade" not in headers:
         return None
     if not any("upgrade" in value.lower() for value in headers.values("connection")):
         return None
-    # Bytes: in text, lower() makes a k of the Kelvin sign.
+    # Compare bytes: str.lower() maps the Kelvin sign to k.
     token = headers.get("upgrade").encode(*_BYTES)
     lowered = token.lower()
     if lowered in (b"websocket", _SPDY.lower()):
@@ -236,11 +235,11 @@ def upstream_headers(
     forwarded_for: str | None = None,
     front_proxy: FrontProxyHeaders = NO_FRONT_PROXY,
 ) -> RawHeaders:
-    """The whole header list for the upstream but for its framing.
+    """Return the header list for the upstream, without framing headers.
 
-    ``subprotocols`` replaces the client's Sec-WebSocket-Protocol lines when a
-    token stood there. Raises HeaderAssertionError when the result does not
-    carry exactly the given identity.
+    ``subprotocols`` replaces the client's Sec-WebSocket-Protocol lines if they
+    contained a token. Raises HeaderAssertionError if the result does not carry
+    exactly the given identity.
     """
     named = _connection_named(client)
     denied = _DENIED | front_proxy.names if front_proxy.names else _DENIED
@@ -265,7 +264,7 @@ def upstream_headers(
 
 
 def _connection_named(client: ClientHeaders) -> frozenset[bytes]:
-    """What the client's Connection header names: left behind, but for WebSocket's own."""
+    """Return the headers named by the client's Connection, except WebSocket's own."""
     if "connection" not in client:
         return frozenset()
     named = set()
@@ -278,9 +277,9 @@ def _connection_named(client: ClientHeaders) -> frozenset[bytes]:
 
 
 def _assert_identity(headers: RawHeaders, identity: RawHeaders) -> None:
-    """The identity lines are there and are the only ones of their kind, for exactly one user.
+    """Verify that exactly the given identity lines are present, for exactly one user.
 
-    X-Remote-* lines stand alone: with a credential beside them two would be named.
+    X-Remote-* lines must be alone: together with a credential there would be two users.
     """
     found = []
     families = dict.fromkeys((b"impersonate", b"x-remote"), 0)
@@ -291,7 +290,7 @@ def _assert_identity(headers: RawHeaders, identity: RawHeaders) -> None:
             found.append(header)
             for family in families:
                 families[family] += key.startswith(family)
-                # Not the normalised name: the upstream knows this one spelling of the user.
+                # Compare the literal name: the upstream recognises only this spelling.
                 users[family] += header[0].lower() == family + b"-user" and bool(header[1])
     if (
         tuple(found) != identity
@@ -305,13 +304,13 @@ def _assert_identity(headers: RawHeaders, identity: RawHeaders) -> None:
 
 
 def response_headers(upstream: RawHeaders, *, audit_id: str, upgrade: bool = False) -> RawHeaders:
-    """The header list for the client but for its framing.
+    """Return the header list for the client, without framing headers.
 
-    Hop-by-hop headers and those that Connection names stay behind, there is
-    exactly one Audit-Id (ours), and Cache-Control is kube-apiserver's default
-    when the upstream's does not pass. With ``upgrade``, for a 101, the lines that
-    switch protocols pass too, whatever Connection names passes, and without
-    ``audit_id`` the upstream's own stays.
+    Hop-by-hop headers and those named by Connection are dropped. There is exactly one
+    Audit-Id (ours). Cache-Control defaults to kube-apiserver's value if the upstream's
+    is absent or dropped. With ``upgrade``, for a 101, the lines that switch protocols
+    and the headers named by Connection are kept, and without ``audit_id`` the
+    upstream's own Audit-Id is kept.
     """
     named = frozenset[bytes]() if upgrade else _response_connection_named(upstream)
     dropped = _SWITCHED_OFF if upgrade else _HOP_BY_HOP
@@ -334,7 +333,7 @@ def response_headers(upstream: RawHeaders, *, audit_id: str, upgrade: bool = Fal
 
 
 def _response_connection_named(upstream: RawHeaders) -> frozenset[bytes]:
-    """What the upstream's Connection header names."""
+    """Return the headers named by the upstream's Connection."""
     lines = [value for name, value in upstream if name.lower() == b"connection"]
     if not lines:
         return frozenset()

@@ -1,13 +1,13 @@
-"""Request heads that the parser refuses, read once more: what may be served, and what is known.
+"""Request heads that the parser refuses: respell them, or determine what to record.
 
-    respelled(head) -> the head in a spelling that the parser takes, and what to put back
-    request_line(head) -> method and target, as far as they can be told
+    respelled(head) -> the head in a spelling that the parser accepts, and what to restore
+    request_line(head) -> method and target, as far as they can be read
     head_fault(head) -> the Status for one that stays refused
 
-Go's net/http takes more than the parser does: bytes over 0x7f in a target, a
-second User-Agent line. Such a head is given to the parser again with these
-places spelled otherwise, so that there is one reader of the grammar and one
-framing; names, target and method are put back into what it read.
+Go's net/http accepts more than the parser does: bytes over 0x7f in a target, a
+second User-Agent line. Such a head is parsed again with these parts respelled, so that
+there is a single implementation of the grammar and the framing. Names, target and
+method are then restored in the parsed message.
 """
 
 import re
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from auditproxy.apis.status import Status, failure, new_bad_request
 
 METHOD_LIMIT = 64
-"""Characters of a method; no API knows one as long."""
+"""Characters of a method; no API uses one this long."""
 
 MAXIMUM_HEAD = 1 << 20
-"""Bytes of request line and headers together, as kube-apiserver allows."""
+"""Bytes of request line and headers together, as in kube-apiserver."""
 
 MAXIMUM_HEADERS = 4096
 """Header lines of one request."""
@@ -41,18 +41,18 @@ _ONCE = frozenset(
         b"user-agent",
     }
 )
-"""Headers that the parser takes once; of several lines the first counts, as in Go's Header.Get."""
+"""Headers that the parser accepts once; the first of several applies, as in Header.Get."""
 
 OTHER_NAME = b"X-Respelled"
-"""What the parser is shown for such a name."""
+"""The name that the parser sees instead."""
 
 _ALWAYS = frozenset({b"sec-websocket-key1", OTHER_NAME.lower()})
-"""Names that are replaced each time: the parser does not take them, or they are the other name."""
+"""Names that are always replaced: refused by the parser, or equal to OTHER_NAME."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLine:
-    """Method and target as sent; ``version`` is empty where there is none."""
+    """Method and target as sent; ``version`` is empty if absent."""
 
     method: str
     target: bytes
@@ -61,9 +61,9 @@ class RequestLine:
 
 @dataclass(frozen=True, slots=True)
 class Respelled:
-    """A head for the parser, and what its reading must be given back.
+    """A head for the parser, and what to restore in the parsed message.
 
-    ``names`` are the header names that were replaced by OTHER_NAME, in their order.
+    ``names`` are the header names that OTHER_NAME replaced, in order.
     """
 
     head: bytes
@@ -72,7 +72,7 @@ class Respelled:
 
 
 def may_begin(data: bytes) -> bool:
-    """Whether an incomplete head may still become one; False for what never will."""
+    """Return whether an incomplete head can still become a valid one."""
     line, feed, _ = data.partition(b"\n")
     if feed:
         return line.endswith(b"\r") and request_line(data) is not None
@@ -80,14 +80,14 @@ def may_begin(data: bytes) -> bool:
 
 
 def has_bare_line_feed(data: bytes) -> bool:
-    """Whether a line ends without a carriage return."""
+    """Return whether a line ends without a carriage return."""
     return _BARE_LINE_FEED.search(data) is not None
 
 
 def request_line(head: bytes) -> RequestLine | None:
-    """The first line's method and target, None when it is no line of HTTP.
+    """Return the first line's method and target, None if it is not a request line.
 
-    ``head`` may be incomplete: a target that is cut counts as far as it came.
+    ``head`` may be incomplete: a truncated target is returned as far as it was received.
     """
     line = head.partition(b"\n")[0].removesuffix(b"\r")
     words = line.split(b" ")
@@ -101,7 +101,7 @@ def request_line(head: bytes) -> RequestLine | None:
 
 
 def respelled(head: bytes) -> Respelled | None:
-    """A whole head in the parser's spelling; None without a request line that may be served."""
+    """Respell a whole head for the parser; None without an acceptable request line."""
     first, _, rest = head.removesuffix(b"\r\n\r\n").partition(b"\r\n")
     line = request_line(first)
     if line is None or line.version not in _SPOKEN or b" " in line.target or not line.target:
@@ -124,10 +124,10 @@ def respelled(head: bytes) -> Respelled | None:
 
 
 def head_fault(head: bytes, line: RequestLine) -> Status:
-    """Why a head that begins with this request line is refused; repeats nothing of it."""
+    """Return why a head with this request line is refused; the text repeats nothing of it."""
     first, _, rest = head.partition(b"\n")
     if line.version and line.version not in _SPOKEN and _VERSION.fullmatch(line.version):
-        return failure(505, "", "only HTTP/1.0 and HTTP/1.1 are spoken here")
+        return failure(505, "", "only HTTP/1.0 and HTTP/1.1 are supported")
     if len(first.partition(b" ")[0]) > METHOD_LIMIT:
         return new_bad_request(f"the method is longer than {METHOD_LIMIT} characters")
     if line.version not in _SPOKEN or b" " in line.target or not line.target:

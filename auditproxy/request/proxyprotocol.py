@@ -1,20 +1,20 @@
-"""The PROXY protocol, versions 1 and 2: the client's address, told by a load balancer before TLS.
+"""The PROXY protocol, versions 1 and 2: a load balancer sends the client's address before TLS.
 
-    missing(data) > 0   so many bytes more may be read without touching what follows the header
+    missing(data) > 0   this many more bytes may be read without reading past the header
     missing(data) == 0  the header is complete: source(data)
 
-(HAProxy's proxy-protocol.txt.) What a header says besides the source is skipped.
+(HAProxy's proxy-protocol.txt.) Everything in a header except the source is skipped.
 """
 
 import ipaddress
 import re
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
-"""The twelve bytes that begin version 2."""
+"""The first twelve bytes of version 2."""
 
 LONGEST_V1 = 107
 LONGEST_V2 = 4096
-"""Bytes of the longest header with its extensions; nobody needs as many."""
+"""Maximum bytes of a version 2 header with its extensions; real headers are shorter."""
 
 VERSIONS = frozenset({"v1", "v2", "any"})
 
@@ -27,19 +27,19 @@ _ADDRESS_BYTES = {0x11: 4, 0x12: 4, 0x21: 16, 0x22: 16}
 
 
 class ProxyProtocolError(ValueError):
-    """The bytes are no such header; the text repeats none of them."""
+    """The bytes are not a valid PROXY header; the text repeats none of them."""
 
 
 def missing(data: bytes, version: str) -> int:
-    """How many bytes more may be read, 0 when the header is complete.
+    """Return how many more bytes may be read, 0 when the header is complete.
 
     ``version`` is one of VERSIONS. Raises ProxyProtocolError as soon as the bytes
-    cannot become a header of it.
+    cannot become a header of that version.
     """
     start = data[: len(SIGNATURE)]
     if version != "v1" and SIGNATURE.startswith(start):
         if len(data) < 16:
-            # Version 1 may end before this many bytes.
+            # Until the signature is complete, this may be version 1, as short as 15 bytes.
             return (16 if start == SIGNATURE else len(SIGNATURE)) - len(data)
         length = 16 + int.from_bytes(data[14:16], "big")
         if length > LONGEST_V2:
@@ -50,13 +50,13 @@ def missing(data: bytes, version: str) -> int:
             return 0
         if len(data) >= LONGEST_V1:
             raise ProxyProtocolError("the PROXY header is too long")
-        # The shortest line has 15 bytes; then its end comes at any byte.
+        # The shortest line has 15 bytes. Beyond them read single bytes: any may be the last.
         return max(1, len(SIGNATURE) - len(data))
     raise ProxyProtocolError("there is no PROXY header")
 
 
 def source(data: bytes) -> str:
-    """The client's address, "" when the header tells none and the peer's own counts.
+    """Return the client's address, "" if the header has none and the peer's address applies.
 
     ``data`` is exactly one header. Raises ProxyProtocolError.
     """
@@ -66,17 +66,17 @@ def source(data: bytes) -> str:
 def _source_v1(data: bytes) -> str:
     match = _V1.fullmatch(data)
     if match is None:
-        raise ProxyProtocolError("the PROXY line is not of its form")
+        raise ProxyProtocolError("the PROXY line is malformed")
     family, *texts = match.groups()
     if family is None:
         return ""
     if int(texts[2]) > 65535 or int(texts[3]) > 65535:
-        raise ProxyProtocolError("the PROXY line has a port that is none")
+        raise ProxyProtocolError("the PROXY line has an invalid port")
     kind = ipaddress.IPv4Address if family == b"TCP4" else ipaddress.IPv6Address
     try:
         client, _ = (kind(text.decode("ascii")) for text in texts[:2])
     except ValueError:
-        raise ProxyProtocolError("the PROXY line has an address that is none") from None
+        raise ProxyProtocolError("the PROXY line has an invalid address") from None
     return str(client)
 
 
@@ -84,7 +84,7 @@ def _source_v2(data: bytes) -> str:
     if data[12] not in (0x20, 0x21):
         raise ProxyProtocolError("the PROXY header has an unknown version or command")
     if data[12] == 0x20:
-        # LOCAL: the load balancer itself, asking whether we are well.
+        # LOCAL: a health check by the load balancer itself.
         return ""
     size = _ADDRESS_BYTES.get(data[13])
     if size is None:

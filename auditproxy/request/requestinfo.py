@@ -1,7 +1,7 @@
-"""RequestInfo: what a method and a path mean (apiserver endpoints/request/requestinfo.go).
+"""RequestInfo: the meaning of method and path (apiserver endpoints/request/requestinfo.go).
 
-The path is split after decoding, so an escaped slash splits too; inner double
-slashes give empty segments. All odd cases are kube-apiserver's own.
+The path is split after decoding, so an escaped slash also splits. Doubled slashes
+inside give empty segments. All edge cases are kube-apiserver's own.
 """
 
 from auditproxy.apis.attributes import RequestInfo
@@ -29,19 +29,19 @@ _LONG_RUNNING_VERBS = frozenset({"watch", "proxy"})
 _LONG_RUNNING_SUBRESOURCES = frozenset({"attach", "exec", "proxy", "log", "portforward"})
 _NAME_FIELD = "metadata.name"
 _INTEGERS = ("timeoutSeconds", "limit")
-"""List options that are numbers; one that is none spoils all the others."""
+"""Numeric list options; a single invalid one invalidates all the others."""
 
 
 class RequestInfoError(ValueError):
-    """The path begins a resource request and ends before its meaning (kube-apiserver's 500)."""
+    """The path starts like a resource request but ends too early (kube-apiserver's 500)."""
 
 
 class LongSelectorsError(ValueError):
-    """The selectors may give the request its name and are too long to be read in time."""
+    """The selectors could set the request's name but are too long to parse in time."""
 
 
 def resolve(method: str, target: Target) -> RequestInfo:
-    """The RequestInfo of a request; raises RequestInfoError with kube-apiserver's text.
+    """Return the RequestInfo of a request; raises RequestInfoError with kube-apiserver's text.
 
     Raises LongSelectorsError.
     """
@@ -107,18 +107,18 @@ def resolve(method: str, target: Target) -> RequestInfo:
 
 
 def _collection(target: Target) -> tuple[str, str]:
-    """Whether a GET without a name lists or watches, and the name its field selector gives."""
+    """Return list or watch for a GET without a name, and the name from its field selector."""
     if not target.raw_query:
         return "list", ""
     query = target.query
     watch = query.first("watch")
-    # Else the options give no name, and whether they can be read makes no difference.
+    # Without metadata.name the options give no name; whether they decode does not matter.
     plain = watch is None or watch.isascii()
     if plain and _NAME_FIELD not in (query.first("fieldSelector") or ""):
         return ("list" if watch is None or watch.lower() in ("0", "false") else "watch"), ""
     name = _selected_name(query)
     if name is None:
-        # kube-apiserver then reads the one parameter by itself, with another folding of letters.
+        # kube-apiserver then reads only this parameter, with a different case folding.
         watches = watch is not None and watch.lower() not in ("0", "false")
         return ("watch" if watches else "list"), ""
     watches = watch is not None and watch != "0" and watch.casefold() != "false"
@@ -126,7 +126,7 @@ def _collection(target: Target) -> tuple[str, str]:
 
 
 def _selected_name(query: Query) -> str | None:
-    """The name of ``metadata.name=X``, "" when none is given, None when an option is unreadable.
+    """Return the name in ``metadata.name=X``, "" if none, None if an option is invalid.
 
     Raises LongSelectorsError.
     """
@@ -152,12 +152,12 @@ def _selected_name(query: Query) -> str | None:
 
 
 def _is_path_segment(name: str) -> bool:
-    """Whether the name could stand in a path (api/validate/content IsPathSegmentName)."""
+    """Return whether the name is a valid path segment (api/validate/content IsPathSegmentName)."""
     return name not in (".", "..") and "/" not in name and "%" not in name
 
 
 def is_long_running(info: RequestInfo) -> bool:
-    """Whether a request may last as long as it likes and gets a ResponseStarted event."""
+    """Return whether a request has no deadline and gets a ResponseStarted event."""
     if info.verb in _LONG_RUNNING_VERBS:
         return True
     if info.is_resource_request:

@@ -1,6 +1,6 @@
-"""What a request asks for, read from its head: target, RequestInfo, or why it must not go on.
+"""Resolve a request's head: its target and RequestInfo, or why it must be refused.
 
-Whatever is refused has as much of a requestURI as its event may show.
+Refused requests also get the part of the requestURI that their event may show.
 """
 
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.target import Target, TargetError, parse_target, refused_uri
 
 LONGEST_TARGET = 128 * 1024
-"""Bytes of a request target; reading a longer one would hold up everybody else."""
+"""Bytes of a request target; parsing a longer one would block other requests."""
 
 LONGEST_REFUSED = 4096
-"""Bytes of a refused target that its event shows: anybody may send one."""
+"""Bytes of a refused target shown in its event, since unauthenticated clients can send one."""
 
 NO_TARGET = parse_target("GET", b"/")
-"""What stands for the target where there is none that may be read."""
+"""Placeholder for a target that must not be parsed."""
 
 
 @dataclass(slots=True)
 class Resolution:
-    """What a head says; ``fault`` is the Status to refuse it with.
+    """The result; ``fault`` is the Status to refuse the request with.
 
-    ``unresolvable`` says why a path has no meaning, for kube-apiserver's plain text.
+    ``unresolvable`` is kube-apiserver's plain text for a path without a RequestInfo.
     """
 
     target: Target
@@ -46,7 +46,7 @@ def resolve(
     fault: Status | None,
     front_proxy: FrontProxyHeaders,
 ) -> Resolution:
-    """Read a request target; ``fault`` is what is wrong with the request's head already."""
+    """Resolve a request target; ``fault`` is the Status if the head was already refused."""
     plain = RequestInfo(is_resource_request=False, path="", verb=method.lower())
     found = Resolution(NO_TARGET, plain)
     if fault is None and len(raw) > LONGEST_TARGET:
@@ -59,7 +59,7 @@ def resolve(
         fault = new_bad_request(f"the request target is refused: {error}")
         return _refused(found, method, raw, fault)
     if raw == b"*" or not (method == "CONNECT" or target.is_for(headers.get("host"))):
-        fault = new_bad_request("the request target is no path of this host")
+        fault = new_bad_request("the request target is not a path of this host")
         return _refused(found, method, raw, fault)
     found.request_uri = target.request_uri
     try:
@@ -78,7 +78,7 @@ def resolve(
 
 
 def _refused(found: Resolution, method: str, raw: bytes, fault: Status) -> Resolution:
-    """Let the event show a target that is not served: no secrets, not all of a long one."""
+    """Set what the event shows of a refused target: no secrets, and a bounded length."""
     shown = refused_uri(method, raw)
     if len(shown) > LONGEST_REFUSED:
         shown = shown[:LONGEST_REFUSED]

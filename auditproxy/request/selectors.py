@@ -1,8 +1,8 @@
 """Field and label selectors (apimachinery pkg/fields/selector.go, pkg/labels/selector.go).
 
-Both give requirements in the words of a SubjectAccessReview: ``=`` is In, ``!=``
-is NotIn; ``>`` and ``<`` of labels have no word there and are left out. Reading
-takes time in proportion to the text: it happens before anybody is authenticated.
+Both are returned as requirements of a SubjectAccessReview: ``=`` is In, ``!=`` is
+NotIn. ``>`` and ``<`` of labels have no equivalent there and are left out. Parsing takes
+time linear in the text, because it happens before authentication.
 """
 
 import re
@@ -41,11 +41,11 @@ _SUBDOMAIN_FAULT = (
 
 _TOKEN = re.compile(
     r"[ \t\r\n]*(!=|==|[=!(),><]|[^ \t\r\n=!(),><\0]+)"
-    # Go's lexer swallows one NUL behind a token; a NUL before a token ends everything.
+    # Go's lexer swallows one NUL after a token; a NUL before a token ends the input.
     r"\0?"
 )
 _SYMBOLS = frozenset(("!=", "==", "=", "!", "(", ")", ",", ">", "<", ""))
-"""Tokens that are no words; the empty one is the end."""
+"""Tokens that are not words; the empty one is the end of input."""
 _OPERATORS = {
     "=": "In",
     "==": "In",
@@ -58,22 +58,22 @@ _OPERATORS = {
 _OPERATOR_NAMES = "in, notin, =, ==, !=, gt, lt"
 
 LONGEST_SELECTORS = 16 * 1024
-"""Characters of a request's two selectors that are read; more would hold up everybody else."""
+"""Characters of a request's two selectors; parsing more would block other requests."""
 
 _FIELD_MARK = re.compile(r"\\.?|,", re.DOTALL)
 _INT64 = range(-(2**63), 2**63)
 
 
 class SelectorError(ValueError):
-    """The text is no selector; the error's text is Go's."""
+    """The text is not a valid selector; the error's text is Go's."""
 
 
 def is_int64(text: str) -> bool:
-    """Whether Go's strconv.ParseInt takes the text in base 10 for 64 bits."""
+    """Return whether Go's strconv.ParseInt accepts the text in base 10 for 64 bits."""
     digits = text[1:] if text[:1] in ("+", "-") else text
     if not (digits.isascii() and digits.isdigit()):
         return False
-    # Leading zeros go first: int() refuses very long texts with an error of its own.
+    # Strip leading zeros first: int() raises an error of its own for very long strings.
     significant = digits.lstrip("0") or "0"
     if len(significant) > 19:
         return False
@@ -82,7 +82,7 @@ def is_int64(text: str) -> bool:
 
 
 def field_requirements(text: str) -> Requirements:
-    """The terms of a field selector, sorted as Go sorts them; raises SelectorError."""
+    """Return the terms of a field selector, sorted like Go's; raises SelectorError."""
     if not text:
         return ()
     terms = _split_unescaped(text)
@@ -93,7 +93,7 @@ def field_requirements(text: str) -> Requirements:
 
 
 def _split_unescaped(text: str) -> list[str]:
-    """Cut at commas that no backslash protects."""
+    """Split at commas that are not escaped by a backslash."""
     if "\\" not in text:
         return text.split(",")
     terms = []
@@ -107,7 +107,7 @@ def _split_unescaped(text: str) -> list[str]:
 
 
 def _field_term(term: str, whole: str) -> SelectorRequirement:
-    """``key=value``, ``key==value`` or ``key!=value``, cut at the first of these operators."""
+    """Parse ``key=value``, ``key==value`` or ``key!=value``, split at the first operator."""
     position = term.find("=")
     if position < 0:
         raise SelectorError(f"invalid selector: '{whole}'; can't understand '{term}'")
@@ -120,7 +120,7 @@ def _field_term(term: str, whole: str) -> SelectorRequirement:
 
 
 def _unescape_field(value: str) -> str:
-    """Take the backslashes off; a bare ``=`` or ``,`` is an error."""
+    """Remove the backslashes; an unescaped ``=`` or ``,`` is an error."""
     if "\\" not in value and "=" not in value:
         return value
     out = []
@@ -141,7 +141,7 @@ def _unescape_field(value: str) -> str:
 
 
 def label_requirements(text: str) -> Requirements:
-    """The requirements of a label selector, sorted by key; raises SelectorError."""
+    """Return the requirements of a label selector, sorted by key; raises SelectorError."""
     if not text:
         return ()
     found = _LabelParser(text).parse()
@@ -150,7 +150,7 @@ def label_requirements(text: str) -> Requirements:
 
 
 class _LabelParser:
-    """Recursive descent over the tokens of one label selector."""
+    """Recursive-descent parser of one label selector's tokens."""
 
     __slots__ = ("_position", "_tokens")
 
@@ -159,7 +159,7 @@ class _LabelParser:
         self._position = 0
 
     def parse(self) -> list[SelectorRequirement]:
-        """All requirements, in the order of the text."""
+        """Return all requirements in source order."""
         found: list[SelectorRequirement] = []
         word = self._peek()
         if word in _SYMBOLS and word not in ("", "!"):
@@ -190,7 +190,7 @@ class _LabelParser:
         return token
 
     def _requirement(self) -> SelectorRequirement | None:
-        """One requirement, None for those that have no word in a review."""
+        """Parse one requirement; None if a review has no equivalent."""
         key = self._next()
         negated = key == "!"
         if negated:
@@ -220,7 +220,7 @@ class _LabelParser:
         return SelectorRequirement(key, operator, values) if operator else None
 
     def _exact_value(self) -> str:
-        """The value of ``=``, ``==``, ``!=``, ``>`` and ``<``; nothing is an empty one."""
+        """Parse the value of ``=``, ``==``, ``!=``, ``>`` and ``<``; a missing one is empty."""
         if self._peek() in ("", ","):
             return ""
         value = self._next()
@@ -229,7 +229,7 @@ class _LabelParser:
         return value
 
     def _values(self) -> tuple[str, ...]:
-        """The values of ``in`` and ``notin``, sorted, each once."""
+        """Parse the values of ``in`` and ``notin``, sorted and without repeats."""
         opening = self._next()
         if opening != "(":
             raise SelectorError(f"found '{opening}' expected: '('")
@@ -258,7 +258,7 @@ class _LabelParser:
 
 
 def _tokens(text: str) -> list[str]:
-    """Words and operators of a label selector."""
+    """Split a label selector into words and operators."""
     if "\0" not in text:
         return _TOKEN.findall(text)
     tokens = []
@@ -270,7 +270,7 @@ def _tokens(text: str) -> list[str]:
 
 
 def _check_key(key: str) -> None:
-    """A label key: an optional DNS subdomain with a slash, then a name; raises SelectorError."""
+    """Raise SelectorError unless valid: an optional DNS subdomain and slash, then a name."""
     if len(key) <= _NAME_LIMIT and _NAME.fullmatch(key) is not None:
         return
     faults = _key_faults(key)
@@ -279,7 +279,7 @@ def _check_key(key: str) -> None:
 
 
 def _key_faults(key: str) -> list[str]:
-    """What is wrong with a label key, in Go's words (api/validate/content IsLabelKey)."""
+    """Return the faults of a label key, in Go's words (api/validate/content IsLabelKey)."""
     prefix, slash, name = key.partition("/")
     if "/" in name:
         return [
@@ -306,7 +306,7 @@ def _key_faults(key: str) -> list[str]:
 
 
 def _value_fault(value: str) -> str:
-    """What is wrong with a label value, in Go's words."""
+    """Return the faults of a label value, in Go's words."""
     faults = []
     if len(value.encode("utf-8", "surrogateescape")) > _NAME_LIMIT:
         faults.append(f"must be no more than {_NAME_LIMIT} bytes")
@@ -316,6 +316,6 @@ def _value_fault(value: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Go's ``%q``, at once for long texts of plain letters."""
+    """Return Go's ``%q``, with a fast path for plain letters."""
     plain = text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
     return f'"{text}"' if plain else go_quote(text)

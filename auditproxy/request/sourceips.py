@@ -1,8 +1,8 @@
-"""sourceIPs: where a request says it came from (apimachinery util/net/http.go SourceIPs).
+"""sourceIPs: where a request claims to come from (apimachinery util/net/http.go SourceIPs).
 
-The headers are taken on trust, as kube-apiserver takes them; only the last
-address is the TCP peer's and cannot be made up. Where the proxies in front of us
-are known (``TrustedProxies``), only what these say counts.
+The headers are trusted, as kube-apiserver trusts them; only the last address, the TCP
+peer's, cannot be forged. If the proxies in front of us are known (``TrustedProxies``),
+only addresses reported by these proxies are used.
 """
 
 import ipaddress
@@ -13,11 +13,11 @@ from auditproxy.request.headers import ClientHeaders
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _REMEMBERED_LENGTH = 64
-"""Characters of an address whose canonical form is kept for the next time."""
+"""Longest address, in characters, whose canonical form is cached."""
 
 
 class TrustedProxies:
-    """Networks of the proxies whose X-Forwarded-For and X-Real-Ip count."""
+    """Networks of the proxies whose X-Forwarded-For and X-Real-Ip are trusted."""
 
     def __init__(self, networks: tuple[Network, ...]) -> None:
         self._networks = networks
@@ -37,12 +37,12 @@ class TrustedProxies:
 def source_ips(
     headers: ClientHeaders, remote: str, trusted: TrustedProxies | None = None
 ) -> tuple[str, ...]:
-    """X-Forwarded-For (first line), X-Real-Ip, then the peer, each in canonical form.
+    """Return X-Forwarded-For (first line), X-Real-Ip, then the peer, each in canonical form.
 
-    What is no address is left out. ``remote`` may carry a port. With ``trusted``
-    the way is followed back from the peer instead, up to the first address that
-    is no trusted proxy's: that one is the client's, and what stands before it is
-    what the client says itself.
+    Invalid addresses are left out. ``remote`` may include a port. With ``trusted`` the
+    chain is instead followed back from the peer to the first address that is not a
+    trusted proxy. That is the client's address. Entries before it are the client's own
+    claims and are dropped.
     """
     peer = canonical(_host(remote)) or canonical(remote)
     if trusted is not None:
@@ -65,10 +65,10 @@ def source_ips(
 
 
 def _way_back(headers: ClientHeaders, peer: str, trusted: TrustedProxies) -> tuple[str, ...]:
-    """The addresses from the client to the peer, as far as trusted proxies tell of them.
+    """Return the client-to-peer address chain, as far as trusted proxies report it.
 
-    All X-Forwarded-For lines count, as one: a proxy may append a line of its own.
-    X-Real-Ip counts without any.
+    All X-Forwarded-For lines are joined: a proxy may append a line of its own.
+    X-Real-Ip is used if there is none.
     """
     way = [peer] if peer else []
     lines = headers.values("x-forwarded-for") or headers.values("x-real-ip")[:1]
@@ -82,7 +82,7 @@ def _way_back(headers: ClientHeaders, peer: str, trusted: TrustedProxies) -> tup
 
 
 def _host(remote: str) -> str:
-    """The host of ``host:port`` or ``[host]:port``, "" when the text is neither (Go's net)."""
+    """Return the host of ``host:port`` or ``[host]:port``, "" for other text (Go's net)."""
     host, colon, port = remote.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     if bracketed:
@@ -95,11 +95,11 @@ def _host(remote: str) -> str:
 
 
 def canonical(text: str) -> str:
-    """An address as Go prints it, "" when Go's sloppy parser does not take it.
+    """Return an address as Go prints it, "" if Go's lenient parser refuses it.
 
-    IPv4 octets may have leading zeros and are decimal; IPv6 groups may have
-    more than four digits while their value fits; zones, ports and brackets are
-    not taken; an IPv4-mapped address prints as IPv4.
+    IPv4 octets may have leading zeros and are decimal. IPv6 groups may have more than
+    four digits if their value fits. Zones, ports and brackets are refused. An
+    IPv4-mapped address prints as IPv4.
     """
     return _remembered(text) if len(text) <= _REMEMBERED_LENGTH else _canonical(text)
 
@@ -132,7 +132,7 @@ _remembered = lru_cache(maxsize=4096)(_canonical)
 
 
 def _octets(text: str) -> tuple[int, ...] | None:
-    """The four numbers of an IPv4 address, leading zeros allowed."""
+    """Return the four numbers of an IPv4 address, leading zeros allowed."""
     parts = text.split(".", 4)
     if len(parts) != 4:
         return None
@@ -140,7 +140,7 @@ def _octets(text: str) -> tuple[int, ...] | None:
     for part in parts:
         if not (part.isascii() and part.isdigit()):
             return None
-        # Leading zeros go first: int() refuses very long texts with an error of its own.
+        # Strip leading zeros first: int() raises an error of its own for very long strings.
         significant = part.lstrip("0") or "0"
         if len(significant) > 3 or int(significant) > 255:
             return None

@@ -1,6 +1,6 @@
-"""The request target, read once with Go's semantics (net/url URL.setPath, RequestURI, Query).
+"""The request target, parsed once with Go's semantics (net/url URL.setPath, RequestURI, Query).
 
-One value, three views: ``path`` and ``query`` for policy and RequestInfo,
+One value has three views: ``path`` and ``query`` for policy and RequestInfo,
 ``request_uri`` for the event, ``raw`` for the upstream. Nothing is normalised:
 dot segments, doubled slashes and escapes stay as the client sent them.
 """
@@ -8,24 +8,24 @@ dot segments, doubled slashes and escapes stay as the client sent them.
 import re
 
 MAXIMUM_QUERY_PAIRS = 10_000
-"""Pairs above which Go's query map stays empty (net/url parseQuery)."""
+"""Number of pairs above which Go's query map stays empty (net/url parseQuery)."""
 
 _PATH_KEPT = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~!$&'()*+,;=:@/[]%"
 )
-"""Bytes of a raw path that Go takes for a valid encoding of the client's own."""
+"""Bytes of a raw path that Go accepts as the client's own valid encoding."""
 
 _PATH_PLAIN = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~$&+,/:;=@"
 )
-"""Bytes that Go leaves alone when it encodes a path itself."""
+"""Bytes that Go leaves unescaped when it encodes a path itself."""
 
 _DELETE_KEPT = bytes(sorted(_PATH_KEPT))
 _REFUSED = bytes([*range(0x21), 0x7F])
-"""Control bytes, which Go refuses, and the blank, which would end the target on a request line."""
+"""Control bytes, which Go refuses, and the space, which would end the target."""
 
 _ESCAPED = tuple(bytes((byte,)) if byte in _PATH_PLAIN else b"%%%02X" % byte for byte in range(256))
-"""For each byte of a decoded path, how Go writes it."""
+"""Go's encoding of each byte of a decoded path."""
 
 _HOST_PORT = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 
@@ -35,11 +35,11 @@ _HEX = {ord(digit): value for value, digit in enumerate("0123456789abcdef")} | {
 
 
 class TargetError(ValueError):
-    """The target must not be forwarded; the text says why and repeats nothing of it."""
+    """The target must not be forwarded; the text gives the reason and repeats nothing of it."""
 
 
 class Query:
-    """Go's query map: no pairs with a ``;`` or a broken escape, values in their order."""
+    """Go's query map: drops pairs with a ``;`` or an invalid escape, keeps order of values."""
 
     __slots__ = ("_values",)
 
@@ -66,11 +66,11 @@ class Query:
         return bool(self._values)
 
     def values(self, name: str) -> tuple[str, ...]:
-        """Every value of a key, in order."""
+        """Return every value of a key, in order."""
         return tuple(self._values.get(name, ()))
 
     def first(self, name: str) -> str | None:
-        """The first value of a key, None when the key is absent."""
+        """Return the first value of a key, None if the key is absent."""
         values = self._values.get(name)
         return values[0] if values is not None else None
 
@@ -80,11 +80,11 @@ class Query:
 
 
 class Target:
-    """A target as Go's server reads it; text has a lone surrogate for each byte not UTF-8.
+    """A target as Go's server reads it; each byte that is not UTF-8 becomes a lone surrogate.
 
-    ``raw`` is what goes upstream byte for byte: in origin form but for ``*`` and
-    CONNECT. ``authority`` is the host of an absolute-form target or of CONNECT,
-    None for all others; whether it may name us is the caller's to decide.
+    ``raw`` is sent upstream byte for byte: in origin form except for ``*`` and CONNECT.
+    ``authority`` is the host of an absolute-form target or of CONNECT, None for all
+    others; the caller decides whether that host is acceptable.
     """
 
     __slots__ = ("_query", "authority", "path", "raw", "raw_path", "raw_query", "request_uri")
@@ -108,14 +108,14 @@ class Target:
 
     @property
     def query(self) -> Query:
-        """The decoded query, read when first asked for."""
+        """The decoded query, parsed on first access."""
         query = self._query
         if query is None:
             query = self._query = Query(self.raw_query)
         return query
 
     def is_for(self, host: str) -> bool:
-        """Whether this is for the host that Host names; only an absolute target may not be."""
+        """Return whether the target matches the Host; only an absolute target may not."""
         if self.authority is None:
             return True
         return self.authority == host.encode("utf-8", "surrogateescape")
@@ -126,11 +126,11 @@ class Target:
 
 
 def parse_target(method: str, raw: bytes) -> Target:
-    """Read a request line's target; raises TargetError for what is refused with 400.
+    """Parse a request line's target; raises TargetError for what is refused with 400.
 
-    Refused: nothing at all, control bytes and blanks, a fragment, a broken
-    escape in the path, and anything that is neither a path, ``*``, ``host:port``
-    of CONNECT, nor an absolute http(s) URL without user information.
+    Refused: an empty target, control bytes and spaces, a fragment, an invalid escape in
+    the path, and anything other than a path, ``*``, ``host:port`` of CONNECT, or an
+    absolute http(s) URL without user information.
     """
     if not raw or raw.translate(None, _REFUSED) != raw:
         raise TargetError("it is empty or has blanks or control characters")
@@ -146,11 +146,11 @@ def parse_target(method: str, raw: bytes) -> Target:
 
 
 def refused_uri(method: str, raw: bytes) -> bytes:
-    """What an event shows of a target that is not served: no fragment, no user information.
+    """Return what an event shows of a refused target: no fragment, no user information.
 
-    Both may hold a password or a token. Of an absolute URL the path and the query are
-    left, as in Go's RequestURI, nothing of one whose host is none, or where an ``@`` further
-    on might end a password that has a slash or a question mark.
+    Both may contain a password or a token. Of an absolute URL, path and query are
+    kept, as in Go's RequestURI. Nothing is kept if its host is invalid, or if a later
+    ``@`` could end a password that contains a slash or a question mark.
     """
     shown, _, _ = raw.partition(b"#")
     if shown.startswith(b"/"):
@@ -167,7 +167,7 @@ def refused_uri(method: str, raw: bytes) -> bytes:
 
 
 def _origin_form(raw: bytes, authority: bytes | None, sent: bytes | None = None) -> Target:
-    """A path and perhaps a query; ``sent`` is what goes upstream when that is not ``raw``."""
+    """Parse a path with an optional query; ``sent`` is what goes upstream if not ``raw``."""
     raw_path, mark, raw_query = raw.partition(b"?")
     path = raw_path
     if b"%" in raw_path:
@@ -178,26 +178,26 @@ def _origin_form(raw: bytes, authority: bytes | None, sent: bytes | None = None)
     escaped = raw_path
     if raw_path.translate(None, _DELETE_KEPT):
         escaped = _path_escape(path)
-    # A lone question mark at the end stays (URL.ForceQuery).
+    # A trailing empty question mark is kept (URL.ForceQuery).
     request_uri = escaped + mark + raw_query
     return Target(sent or raw, path, raw_path, raw_query, request_uri, authority)
 
 
 def _absolute_form(raw: bytes) -> Target:
-    """``http://host/path``: the path counts, the host is for the caller to check."""
+    """Parse ``http://host/path``; the path is used, the caller must check the host."""
     scheme, colon, rest = raw.partition(b":")
     if not colon or scheme.lower() not in (b"http", b"https") or not rest.startswith(b"//"):
         raise TargetError("it is neither a path nor an absolute URL")
     authority, path_and_query = _cut_authority(rest[2:])
     if _HOST_PORT.fullmatch(authority) is None:
-        raise TargetError("its authority is no host")
+        raise TargetError("its authority is not a valid host")
     if not path_and_query.startswith(b"/"):
         path_and_query = b"/" + path_and_query
     return _origin_form(path_and_query, authority)
 
 
 def _connect_form(raw: bytes) -> Target:
-    """``host:port``: mostly no path, which Go shows as ``/``; sent on, it stays as it came."""
+    """Parse ``host:port``; usually no path, which Go shows as ``/``; forwarded unchanged."""
     authority, rest = _cut_authority(raw)
     if rest.startswith(b"/"):
         return _origin_form(rest, authority, sent=raw)
@@ -205,7 +205,7 @@ def _connect_form(raw: bytes) -> Target:
 
 
 def _cut_authority(rest: bytes) -> tuple[bytes, bytes]:
-    """The host before the first ``/`` or ``?``, and what begins there."""
+    """Return the host before the first ``/`` or ``?``, and the rest."""
     authority, rest = _split_authority(rest)
     if not authority or b"@" in authority:
         raise TargetError("its authority is empty or has user information")
@@ -222,7 +222,7 @@ def _split_authority(rest: bytes) -> tuple[bytes, bytes]:
 
 
 def _path_unescape(raw: bytes) -> bytes | None:
-    """Percent-decode; None for a broken escape. ``+`` is a plus."""
+    """Percent-decode, ``+`` unchanged; None for an invalid escape."""
     pieces = raw.split(b"%")
     out = bytearray(pieces[0])
     for piece in pieces[1:]:
@@ -237,12 +237,12 @@ def _path_unescape(raw: bytes) -> bytes | None:
 
 
 def _query_unescape(raw: bytes) -> bytes | None:
-    """As a path, but ``+`` is a space."""
+    """Percent-decode, ``+`` as a space; None for an invalid escape."""
     if b"+" in raw:
         raw = raw.replace(b"+", b" ")
     return _path_unescape(raw) if b"%" in raw else raw
 
 
 def _path_escape(path: bytes) -> bytes:
-    """Go's own encoding of a decoded path."""
+    """Return Go's own encoding of a decoded path."""
     return b"".join(map(_ESCAPED.__getitem__, path))

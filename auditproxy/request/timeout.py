@@ -1,4 +1,4 @@
-"""``?timeout=``: how long a request may take (apiserver endpoints/filters/request_deadline.go)."""
+"""``?timeout=``: the deadline of a request (apiserver endpoints/filters/request_deadline.go)."""
 
 from auditproxy.request.target import Target
 from auditproxy.serializer.duration import parse_duration
@@ -6,14 +6,14 @@ from auditproxy.serializer.errors import GoDurationError
 
 
 class TimeoutParameterError(ValueError):
-    """The parameter is no duration; the text is the message of kube-apiserver's 400."""
+    """The parameter is not a valid duration; the text is kube-apiserver's 400 message."""
 
 
 def request_deadline(target: Target, maximum: int) -> int:
-    """The nanoseconds that a request may take, from its receipt on.
+    """Return the nanoseconds that a request may take, counted from its receipt.
 
-    Nothing, zero, a negative value and more than ``maximum`` mean the maximum.
-    Raises TimeoutParameterError. Not to be asked for long-running requests.
+    A missing, zero or negative value, and one above ``maximum``, give the maximum.
+    Raises TimeoutParameterError. Do not call for long-running requests.
     """
     if not target.raw_query:
         return maximum

@@ -1,1 +1,1 @@
-"""What every socket of ours has, whoever is at the other end: accepting, keepalive, buffers."""
+"""Common to all of our sockets, client or upstream: accepting, keepalive, buffers."""

@@ -1,13 +1,13 @@
-"""Flow: back-pressure from one wire to the other, by whoever reads or writes it."""
+"""Flow: back-pressure from one wire to the other."""
 
 from typing import Protocol
 
 
 class Flow(Protocol):
-    """Stops and starts reading one answer; without effect once the answer has ended."""
+    """Pauses and resumes reading one answer; has no effect after the answer has ended."""
 
     def pause(self) -> None:
-        """Read no more from the upstream."""
+        """Stop reading from the upstream."""
 
     def resume(self) -> None:
-        """Go on reading."""
+        """Resume reading."""

@@ -1,18 +1,18 @@
-"""Keepalive: the kernel asks a silent peer whether it is still there, client or upstream."""
+"""Keepalive: the kernel probes silent peers, client or upstream."""
 
 import socket
 import sys
 
 KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_COUNT = 30, 15, 4
-"""A vanished peer is noticed after 30 s of silence and 4 probes 15 s apart.
+"""A vanished peer is detected after 30 s of silence and 4 probes 15 s apart.
 
-Balancers forget connections that are silent for 4 minutes (Azure) or 350 s (AWS), and a
-watch may be silent for longer; kube-apiserver probes after 3 minutes at the latest.
+Load balancers drop connections that are silent for 4 minutes (Azure) or 350 s (AWS), and a
+watch may be silent for longer. kube-apiserver probes after at most 3 minutes.
 """
 
 
 def keep_alive(connected: socket.socket) -> None:
-    """Have the kernel probe the peer; raises OSError when the connection is gone already.
+    """Let the kernel probe the peer; raises OSError if the connection is already gone.
 
     TCP_USER_TIMEOUT is not set: it would also end a connection whose peer answers
     every probe and lets its window stay closed, as a paused ``kubectl logs`` does.

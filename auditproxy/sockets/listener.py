@@ -1,11 +1,11 @@
-"""Listener: accepts connections for a port, and lives through a lack of descriptors.
+"""Listener: accepts connections on a port, and survives a lack of descriptors.
 
-    listening --accept fails for want of something--> paused --a second--> listening
-              \\--a reserved descriptor is left--> accepts with it, and takes another when it can
+    listening --accept fails for lack of resources--> paused --a second--> listening
+              \\--a reserved descriptor is left--> accepts with it, and replaces it when it can
 
-asyncio's own accept loop logs a traceback for each failed accept and pauses without
-telling; this one says the cause to ``fault`` once each time it pauses, which its owner
-counts and tells.
+asyncio's own accept loop logs a traceback for each failed accept and pauses without further
+notice. This one calls ``fault`` with the cause each time it pauses, and its owner counts and
+reports that.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ from auditproxy.sockets.transport import has_something_to_read
 BACKLOG = 1024
 ACCEPTED_AT_ONCE = 64
 PAUSE = 1.0
-"""Seconds without accepting, after a failure that concerns more than one connection."""
+"""Seconds without accepting, after a failure that affects more than one connection."""
 
 REFILL = 0.01
-"""Seconds after which a closed connection's descriptor is free on every event loop."""
+"""Seconds after which every event loop has released a closed connection's descriptor."""
 
 _OF_ONE_CONNECTION = frozenset(
     {
@@ -42,19 +42,19 @@ _OF_ONE_CONNECTION = frozenset(
         errno.ETIMEDOUT,
     }
 )
-"""What accept(2) passes on from a connection that failed before it was accepted."""
+"""Errors that accept(2) passes on from a connection that failed before it was accepted."""
 
 _OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 
 Serve = Callable[[socket.socket], Coroutine[Any, Any, None] | None]
-"""Takes an accepted socket; what it returns is run as a task of its own."""
+"""Takes an accepted socket; a returned coroutine is run as a task of its own."""
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
-    """Sockets that listen on each address of a host, "" being all interfaces; raises OSError.
+    """Return sockets listening on each address of a host, "" for all interfaces; raises OSError.
 
-    With port 0 all have the same free port. Addresses that this machine does
-    not have are left out as long as one is had.
+    With port 0 all use the same free port. Addresses that this machine does not have are
+    skipped as long as one is available.
     """
     found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     bound: list[socket.socket] = []
@@ -81,12 +81,12 @@ def _closed(sockets: list[socket.socket]) -> list[socket.socket]:
 
 
 def fault_word(error: OSError) -> str:
-    """The name of an error, as ``EMFILE``: one of a few."""
+    """Return the symbolic name of an error, such as ``EMFILE``: one of a few."""
     return errno.errorcode.get(error.errno or 0, "other")
 
 
 def fault_text(error: OSError, flag: str) -> str:
-    """What operators are told when accepting on the port of ``flag`` pauses."""
+    """Return the operator message for a pause in accepting on the port of ``flag``."""
     text = f"accepting connections on {flag} pauses for a second: {error.strerror}"
     if error.errno == errno.EMFILE:
         text += (
@@ -96,11 +96,11 @@ def fault_text(error: OSError, flag: str) -> str:
 
 
 class Listener:
-    """Accepts what comes to a listening socket and gives each connection to ``serve``.
+    """Accepts connections from a listening socket and passes each to ``serve``.
 
-    ``fault`` hears each time why accepting pauses. ``reserve`` descriptors are
-    kept back for connections that come when there are no others any more. ``at_once``
-    connections are accepted before others than this listener have their turn.
+    ``fault`` is called with the cause each time accepting pauses. ``reserve`` descriptors
+    are kept for connections that arrive when no others are left. Up to ``at_once``
+    connections are accepted in a row before the event loop runs other work.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Listener:
         self._loop.add_reader(bound.fileno(), self._accept)
 
     def _accept(self) -> None:
-        """Accept what waits, at most so many at once that others get their turn."""
+        """Accept waiting connections, up to ``at_once``, then yield to other work."""
         for _ in range(self._at_once):
             try:
                 accepted, _ = self._socket.accept()
@@ -138,7 +138,7 @@ class Listener:
                     continue
                 if error.errno in _OUT_OF_DESCRIPTORS:
                     if not has_something_to_read(self._socket.fileno()):
-                        # Descriptors are asked for before connections are.
+                        # accept(2) allocates the descriptor first and fails even if none waits.
                         return
                     if self._reserved:
                         os.close(self._reserved.pop())
@@ -148,7 +148,7 @@ class Listener:
             self._take(accepted)
 
     def _pause(self, error: OSError) -> None:
-        """Let those who wait be served later: the loop would ask again at once, and for ever."""
+        """Stop accepting for a while: the loop would otherwise retry at once, forever."""
         self._fault(error)
         self._loop.remove_reader(self._socket.fileno())
         self._paused = self._loop.call_later(PAUSE, self._resume)
@@ -158,7 +158,7 @@ class Listener:
             accepted.setblocking(False)
             keep_alive(accepted)
         except OSError:
-            # It was reset before we came to it.
+            # The connection was reset before it was accepted.
             accepted.close()
             return
         work = self._serve(accepted)
@@ -170,7 +170,7 @@ class Listener:
     def _made(self, task: "asyncio.Task[None]", accepted: socket.socket) -> None:
         self._tasks.discard(task)
         if task.cancelled():
-            # It may never have begun, and nobody else would close the socket.
+            # The task may never have started, and nothing else would close the socket.
             accepted.close()
 
     def _resume(self) -> None:
@@ -178,18 +178,18 @@ class Listener:
         self._loop.add_reader(self._socket.fileno(), self._accept)
 
     def refill(self) -> None:
-        """Take back what was lent, as far as there are descriptors."""
+        """Replace used reserve descriptors, as far as descriptors are available."""
         with contextlib.suppress(OSError):
             while not self._closed and len(self._reserved) < self._reserve:
                 self._reserved.append(os.dup(self._socket.fileno()))
 
     def refill_soon(self) -> None:
-        """The same once the connection that is being closed has given its descriptor back."""
+        """Call ``refill`` once a connection being closed has released its descriptor."""
         if self._reserve > len(self._reserved):
             self._loop.call_later(REFILL, self.refill)
 
     def close(self) -> None:
-        """Stop accepting and drop connections that are still being made."""
+        """Stop accepting and drop connections that are still being set up."""
         if self._closed:
             return
         self._closed = True
@@ -204,11 +204,11 @@ class Listener:
 
 
 def shown_address(host: str, port: int) -> str:
-    """The address as it is written in a URL."""
+    """Return the address as written in a URL."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def why_not_bound(error: OSError) -> str:
-    """Why an address cannot be listened on, without asyncio's repetition of it."""
+    """Return why an address cannot be bound, without the repetition in asyncio's text."""
     number = error.errno or 0
     return os.strerror(number) if number > 0 else str(error.strerror or error)

@@ -1,4 +1,4 @@
-"""The socket and the buffers under a connection to the upstream, on asyncio and on uvloop."""
+"""Socket options and buffers of a connection to the upstream, on asyncio and on uvloop."""
 
 import asyncio
 import select
@@ -9,26 +9,26 @@ from typing import Any
 from auditproxy.sockets.keepalive import keep_alive
 
 TLS_READ_SIZE = 16 * 1024
-"""The longest TLS record; what ``tune_tls_buffers`` lets asyncio read at once."""
+"""The longest TLS record; ``tune_tls_buffers`` makes it asyncio's read size."""
 
 
 def tune_tls_buffers() -> None:
     """Make asyncio allocate 16 KiB instead of 256 KiB per TLS connection; call once at start.
 
-    asyncio offers no parameter for this: the class attribute that sizes the
-    buffer of connections made from now on is lowered, for the whole process.
-    uvloop has buffers of its own and is not touched.
+    asyncio has no parameter for this. The class attribute that sets the buffer size of
+    new connections is lowered, for the whole process. uvloop has its own buffers and is
+    not affected.
     """
     if sslproto.SSLProtocol.max_size > TLS_READ_SIZE:
         sslproto.SSLProtocol.max_size = TLS_READ_SIZE
 
 
 def prepare_transport(transport: asyncio.Transport, buffer_bytes: int) -> int:
-    """Bound the transport's buffers, set its socket up, and return its descriptor."""
+    """Bound the transport's buffers, set up its socket, and return its descriptor."""
     transport.set_write_buffer_limits(buffer_bytes)
     limit_reading: Any = getattr(transport, "set_read_buffer_limits", None)
     if limit_reading is not None:
-        # TLS only: what may wait undecrypted while reading is paused.
+        # TLS only: limits undecrypted input while reading is paused.
         limit_reading(buffer_bytes)
     connected: socket.socket = transport.get_extra_info("socket")
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -37,9 +37,9 @@ def prepare_transport(transport: asyncio.Transport, buffer_bytes: int) -> int:
 
 
 def has_something_to_read(descriptor: int) -> bool:
-    """Whether bytes or the end of the stream wait in the kernel, unseen by the loop yet.
+    """Return whether the kernel has bytes or the end of the stream that the loop has not read.
 
-    On an idle connection both mean that it must not carry another request.
+    An idle connection with either must not carry another request.
     """
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)

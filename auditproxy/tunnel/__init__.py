@@ -1,1 +1,1 @@
-"""Two connections tied together after a verified 101, and the protocols spoken inside."""
+"""Two connections joined after a verified 101, and the protocols spoken over them."""

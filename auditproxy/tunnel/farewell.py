@@ -1,11 +1,11 @@
-"""Farewell: the last words to a WebSocket client whose session the proxy ends at a shutdown.
+"""Farewell: the final frames for a WebSocket client whose session is ended by a shutdown.
 
     between frames     --> exec, attach: a Status on the error channel, close 1000, as kubelet ends
                            anything else: close 1001 with the reason
-    within a frame, or behind the upstream's own close: nothing, it could not be understood
+    within a frame, or after the upstream's own close: nothing, the client could not parse it
 
-What the upstream sends is followed, never changed. SPDY has no place for such words: its error
-stream has a number that stands in compressed headers.
+The upstream's frames are parsed but never changed. SPDY has no equivalent: the number of its
+error stream is inside compressed headers.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from auditproxy.apis.status import new_service_unavailable
 from auditproxy.serializer.json import status_body
 
 REASON = "auditproxy is shutting down"
-"""What the client reads; kubectl shows it as its error."""
+"""Sent to the client; kubectl shows it as its error."""
 
 _TEXT, _BINARY, _CLOSE = 1, 2, 8
 _CONTROL = 8
@@ -28,7 +28,7 @@ _CHANNELS = frozenset({"exec", "attach"})
 
 
 class Frames:
-    """Follows the frames of one direction (RFC 6455, section 5.2)."""
+    """Parses the frame boundaries of one direction (RFC 6455, section 5.2)."""
 
     __slots__ = ("_head", "_left", "closed", "in_message")
 
@@ -40,11 +40,11 @@ class Frames:
 
     @property
     def between(self) -> bool:
-        """Whether the next byte begins a frame."""
+        """Whether the next byte starts a frame."""
         return not self._left and not self._head
 
     def follow(self, data: bytes) -> None:
-        """These bytes go by."""
+        """Parse the next bytes."""
         at, size = 0, len(data)
         while at < size:
             if self._left:
@@ -75,7 +75,7 @@ class Frames:
 
 
 def _head_length(head: bytes) -> int:
-    """How many bytes the head has that begins so."""
+    """Return the length of a frame head that starts like this."""
     if len(head) < 2:
         return 2
     extended = {126: 2, 127: 8}.get(head[1] & 0x7F, 0)
@@ -83,15 +83,15 @@ def _head_length(head: bytes) -> int:
 
 
 def frame(opcode: int, payload: bytes) -> bytes:
-    """A short frame of a server."""
+    """Encode a short server frame."""
     size = len(payload)
     length = bytes((size,)) if size < 126 else struct.pack(">BH", 126, size)
     return bytes((0x80 | opcode,)) + length + payload
 
 
 class Farewell:
-    """What to say to one client; ``protocol`` is the subprotocol that was agreed on, "" for none,
-    and ``subresource`` what the session is.
+    """Creates the final frames for one client; ``protocol`` is the agreed subprotocol, "" for none,
+    and ``subresource`` the kind of session.
     """
 
     def __init__(self, protocol: str, subresource: str) -> None:
@@ -99,15 +99,15 @@ class Farewell:
         self._protocol = protocol if subresource in _CHANNELS else ""
 
     def say(self, transport: asyncio.Transport | None) -> None:
-        """Send it, if that can be understood, and close behind it."""
+        """Send the final frames, if the client can parse them, and close."""
         if transport is None or transport.is_closing():
             return
         transport.write(self.words())
-        # Nothing of the upstream's may follow; what was said is still flushed.
+        # Nothing of the upstream's may follow; close() still flushes what was written.
         transport.close()
 
     def words(self) -> bytes:
-        """The frames to send now; none where they could not be told from the upstream's."""
+        """Return the frames to send now; none in the middle of the upstream's frame."""
         frames = self.frames
         if frames.closed or not frames.between:
             return b""

@@ -10,11 +10,11 @@ _WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1
 
 
 def is_upgrade_protocol(token: bytes) -> bool:
-    """Whether a single Upgrade token names a protocol that may be tunnelled."""
+    """Return whether a single Upgrade token names a protocol that may be tunnelled."""
     return token.lower() in {WEBSOCKET, SPDY.lower()}
 
 
 def websocket_accept(key: bytes) -> bytes:
-    """The Sec-WebSocket-Accept that answers a Sec-WebSocket-Key (RFC 6455, section 4.2.2)."""
+    """Return the Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455, section 4.2.2)."""
     digest = hashlib.sha1(key.strip(b" \t") + _WEBSOCKET_GUID, usedforsecurity=False).digest()
     return base64.b64encode(digest)

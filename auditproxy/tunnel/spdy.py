@@ -1,7 +1,7 @@
-"""SPDY/3.1 as kubectl speaks it to exec, attach and port-forward: the server's side, without I/O.
+"""SPDY/3.1 as kubectl uses it for exec, attach and port-forward: the server side, without I/O.
 
-Bytes go into ``feed`` and frames come out; the ``write_*`` methods give bytes to
-send. Flow control is not part of it: Kubernetes' own library has none either
+``feed`` takes bytes and returns frames; the ``write_*`` methods return bytes to send. Flow
+control is not implemented, like in Kubernetes' own library
 (draft-mbelshe-httpbis-spdy-00, github.com/moby/spdystream).
 """
 
@@ -36,11 +36,11 @@ _TAIL = (
 )
 _WORDS = [word.replace("_", " ").encode() for word in _LISTED.split()]
 DICTIONARY = b"".join(struct.pack(">I", len(word)) + word for word in _WORDS) + _TAIL.encode()
-"""What header blocks are compressed against; the draft gives its Adler-32 as e3c6a7c2."""
+"""The compression dictionary of header blocks; the draft gives its Adler-32 as e3c6a7c2."""
 
 
 class SpdyError(ValueError):
-    """The bytes are no SPDY that can be read on."""
+    """The bytes are not valid SPDY/3.1; the connection cannot be read further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class StreamOpened:
 
 @dataclass(frozen=True, slots=True)
 class StreamData:
-    """Bytes on a stream; ``finished`` says that the client sends no more there."""
+    """Bytes on a stream; ``finished`` if the client sends no more on it."""
 
     stream: int
     data: bytes
@@ -63,28 +63,28 @@ class StreamData:
 
 @dataclass(frozen=True, slots=True)
 class StreamReset:
-    """The client gave a stream up."""
+    """The client reset a stream."""
 
     stream: int
 
 
 @dataclass(frozen=True, slots=True)
 class Pinged:
-    """The client wants this number back."""
+    """The client sent a ping, to be answered with the same number."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class WentAway:
-    """The client opens no more streams."""
+    """The client will not open more streams."""
 
 
 Frame = StreamOpened | StreamData | StreamReset | Pinged | WentAway
 
 
 class SpdyServer:
-    """One connection; header blocks share a compression state in each direction."""
+    """One connection; header blocks share one compression state per direction."""
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -92,7 +92,7 @@ class SpdyServer:
         self._packer = zlib.compressobj(zdict=DICTIONARY)
 
     def feed(self, data: bytes) -> list[Frame]:
-        """The frames that are complete now; raises SpdyError."""
+        """Return the frames completed by these bytes; raises SpdyError."""
         self._buffer += data
         frames: list[Frame] = []
         while len(self._buffer) >= 8:
@@ -121,7 +121,7 @@ class SpdyServer:
             stream = struct.unpack(">I", payload[:4])[0] & 0x7FFFFFFF
             return StreamOpened(stream, self._headers(payload[10:]), bool(flags & FIN))
         if kind == HEADERS:
-            # Unpacked although unused: the compression state runs through every block.
+            # Unpack even if unused: the compression state spans all blocks.
             self._headers(payload[4:])
         elif kind == RST_STREAM:
             return StreamReset(struct.unpack(">I", payload[:4])[0] & 0x7FFFFFFF)
@@ -143,17 +143,17 @@ class SpdyServer:
         return {name.lower(): value for name, value in zip(texts[::2], texts[1::2], strict=True)}
 
     def write_reply(self, stream: int) -> bytes:
-        """Accept a stream."""
+        """Encode the acceptance of a stream."""
         block = struct.pack(">I", 0)
         packed = self._packer.compress(block) + self._packer.flush(zlib.Z_SYNC_FLUSH)
         return _control_frame(SYN_REPLY, struct.pack(">I", stream) + packed)
 
     def write_data(self, stream: int, data: bytes, *, finished: bool = False) -> bytes:
-        """Bytes on a stream."""
+        """Encode bytes on a stream."""
         return struct.pack(">II", stream, (FIN if finished else 0) << 24 | len(data)) + data
 
     def write_ping(self, number: int) -> bytes:
-        """Give a ping back."""
+        """Encode the answer to a ping."""
         return _control_frame(PING, struct.pack(">I", number))
 
 

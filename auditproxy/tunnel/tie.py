@@ -1,4 +1,4 @@
-"""Two connections tied together (exec, attach, port-forward) after an upgrade was verified.
+"""Join two connections (exec, attach, port-forward) after a verified upgrade.
 
 client  --data--> write   upstream        one Direction each way:
 upstream --data--> write  client          OPEN -(eof)-> HALF_CLOSED -(lost)-> ENDED
@@ -11,22 +11,22 @@ from typing import Protocol
 import msgspec
 
 LINGER = 1.0
-"""Seconds for flushing to one side after the other has ended."""
+"""Seconds to flush one side after the other has ended."""
 
 _WRITE_HIGH_WATER = 64 * 1024
 
 
 class TunnelReceiver(Protocol):
-    """The far end of a tunnel, told everything that happens on one connection."""
+    """The far end of a tunnel; receives every event of one connection."""
 
     def data_received(self, data: bytes) -> None:
-        """Bytes came."""
+        """Receive bytes."""
 
     def eof_received(self) -> bool | None:
-        """No more bytes will come; true keeps the transport open for writing."""
+        """Handle the end of the stream; return True to keep the transport open for writing."""
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """The connection is gone; called once."""
+        """Handle the loss of the connection; called once."""
 
     def pause_writing(self) -> None:
         """The transport's buffer is full."""
@@ -40,14 +40,14 @@ class TunnelSide(Protocol):
 
     @property
     def transport(self) -> asyncio.Transport | None:
-        """The connection's transport; None when it is already gone."""
+        """The connection's transport; None if it is already gone."""
 
     def start_tunnel(self, receiver: TunnelReceiver) -> bytes:
-        """Give all later events to ``receiver``; returns the bytes that came before."""
+        """Pass all later events to ``receiver``; return the bytes received before."""
 
 
 class TunnelCounts(msgspec.Struct, frozen=True, gc=False):
-    """The bytes that went each way."""
+    """The bytes sent in each direction."""
 
     from_client: int
     from_upstream: int
@@ -60,15 +60,15 @@ async def tie(
     linger: float = LINGER,
     follow: Callable[[bytes], None] | None = None,
 ) -> TunnelCounts:
-    """Pump bytes both ways until both connections have ended; returns how many went.
+    """Copy bytes both ways until both connections have ended; return the counts.
 
-    ``follow`` is shown what goes to the client.
+    ``follow`` is called with the bytes sent to the client.
 
-    What came early goes first, in order. A full buffer on one side stops
-    reading the other. The end of one direction is passed on where the
-    transport can (TCP); where it cannot (TLS), and when a connection is lost,
-    the other side gets what was read and is closed within ``linger`` seconds.
-    Cancellation aborts both.
+    Bytes received before joining go first, in order. A full buffer on one side pauses
+    reading on the other. The end of one direction is passed on if the transport supports
+    half-close (TCP). If it does not (TLS), or if a connection is lost, the other side
+    gets what was already read and is closed within ``linger`` seconds. Cancellation
+    aborts both.
     """
     tunnel = _Tunnel(linger)
     tunnel.start(client, upstream, follow)
@@ -80,7 +80,7 @@ async def tie(
 
 
 class _Direction:
-    """Takes what one side sends and writes it to the other."""
+    """Writes the bytes of one side to the other."""
 
     __slots__ = ("count", "destination", "eof", "follow", "lost", "opposite", "source", "tunnel")
 
@@ -96,7 +96,7 @@ class _Direction:
         self.lost = False
 
     def data_received(self, data: bytes) -> None:
-        """Write to the other side; it pauses us when it cannot keep up."""
+        """Write to the other side; it pauses this one when its buffer is full."""
         destination = self.destination
         if destination is not None and not destination.is_closing():
             self.count += len(data)
@@ -105,28 +105,30 @@ class _Direction:
             destination.write(data)
 
     def eof_received(self) -> bool:
-        """Pass the half-close on, or begin the end."""
+        """Pass the half-close on, or start closing the tunnel; true keeps the source open."""
         self.eof = True
         source, destination = self.source, self.destination
         if source is None or not source.can_write_eof():
+            # The source (TLS) closes on return, so an answer could not be sent: end the tunnel.
             self.tunnel.close(destination)
             return False
         if destination is None or destination.is_closing() or self.opposite.eof:
-            # Both directions have ended: flush and close, each on its own side.
+            # Both directions have ended: flush and close both sides.
             self.tunnel.close(destination)
             self.tunnel.close(source)
         elif destination.can_write_eof():
             try:
                 destination.write_eof()
             except OSError:
-                # It was reset a moment ago.
+                # The destination was reset, but its connection_lost is still to come.
                 self.tunnel.close(destination)
         else:
+            # Without half-close only closing the destination can report the end to it.
             self.tunnel.close(destination)
         return True
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """The source is gone: the other side gets what was read, then ends."""
+        """End the other side after flushing what was read, or the tunnel if both are lost."""
         self.lost = True
         if self.opposite.lost:
             self.tunnel.end()
@@ -134,15 +136,15 @@ class _Direction:
             self.tunnel.close(self.destination)
 
     def pause_writing(self) -> None:
-        """The source's write buffer is full: read no more from the other side."""
+        """The source's write buffer is full: stop reading from the other side."""
         self._feed(pause=True)
 
     def resume_writing(self) -> None:
-        """The source's write buffer has room."""
+        """The source's write buffer has room: resume reading from the other side."""
         self._feed(pause=False)
 
     def _feed(self, *, pause: bool) -> None:
-        """Stop or start the side whose bytes are written to this direction's source."""
+        """Pause or resume the side whose bytes are written to this direction's source."""
         feeding = self.destination
         if feeding is None or feeding.is_closing() or self.opposite.eof:
             return
@@ -153,7 +155,7 @@ class _Direction:
 
 
 class _Tunnel:
-    """Two directions and the deadline of their end."""
+    """Two directions, and the deadline for closing."""
 
     __slots__ = ("_deadline", "_linger", "_loop", "ended", "from_client", "from_upstream")
 
@@ -169,7 +171,7 @@ class _Tunnel:
     def start(
         self, client: TunnelSide, upstream: TunnelSide, follow: Callable[[bytes], None] | None
     ) -> None:
-        """Join the two, early bytes first."""
+        """Join the two sides; bytes received before go first."""
         self.from_client = _Direction(self, client, upstream)
         self.from_upstream = _Direction(self, upstream, client)
         self.from_upstream.follow = follow
@@ -183,7 +185,7 @@ class _Tunnel:
                 if not direction.source.is_closing():
                     direction.source.set_write_buffer_limits(_WRITE_HIGH_WATER)
                 early.append((direction, side.start_tunnel(direction)))
-        # Only now, when each side hears that the other's buffer is full.
+        # Only now, because each side must already receive the other's flow control.
         for direction, data in early:
             if data:
                 direction.data_received(data)
@@ -197,14 +199,14 @@ class _Tunnel:
                 source.resume_reading()
 
     def close(self, transport: asyncio.Transport | None) -> None:
-        """Flush and close one side, and give the whole tunnel ``linger`` seconds to end."""
+        """Flush and close one side, and end the whole tunnel within ``linger`` seconds."""
         if transport is not None:
             transport.close()
         if self._deadline is None and not self.ended.done():
             self._deadline = self._loop.call_later(self._linger, self.abort)
 
     def abort(self) -> None:
-        """Drop both sides now."""
+        """Abort both sides now."""
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -213,7 +215,7 @@ class _Tunnel:
                 direction.source.abort()
 
     def end(self) -> None:
-        """Both connections are gone."""
+        """Resolve ``ended``: both connections are gone."""
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

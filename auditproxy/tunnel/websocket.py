@@ -1,4 +1,4 @@
-"""WebSocket as kubectl speaks it: the server's side of RFC 6455, on asyncio streams."""
+"""WebSocket as kubectl uses it: the server side of RFC 6455, on asyncio streams."""
 
 import asyncio
 import struct
@@ -8,11 +8,11 @@ MAXIMUM_MESSAGE = 1 << 24
 
 
 class WebSocketClosed(ConnectionError):  # noqa: N818 - an end, not a fault
-    """The client said goodbye, or what it sent is no WebSocket."""
+    """The client closed the session, or sent invalid frames."""
 
 
 class WebSocket:
-    """Messages both ways over a connection whose handshake is done."""
+    """Messages in both directions, after the handshake."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -20,7 +20,7 @@ class WebSocket:
         self._closing = False
 
     async def receive(self) -> bytes:
-        """The next message; pings are answered. Raises WebSocketClosed."""
+        """Return the next message; answers pings. Raises WebSocketClosed."""
         message = b""
         while True:
             final, opcode, payload = await self._frame()
@@ -45,7 +45,7 @@ class WebSocket:
             elif size == 127:
                 (size,) = struct.unpack(">Q", await self._reader.readexactly(8))
             if not second & 0x80 or size > MAXIMUM_MESSAGE:
-                # A client must mask what it sends.
+                # A client must mask its frames.
                 raise WebSocketClosed
             mask = await self._reader.readexactly(4)
             masked = await self._reader.readexactly(size)
@@ -58,7 +58,7 @@ class WebSocket:
         await self._send(BINARY, message)
 
     async def close(self, code: int = 1000) -> None:
-        """Say goodbye, once."""
+        """Send a close frame, once."""
         if not self._closing:
             self._closing = True
             await self._send(CLOSE, struct.pack(">H", code))
@@ -69,7 +69,7 @@ class WebSocket:
 
 
 def frame(opcode: int, payload: bytes) -> bytes:
-    """A frame as a server sends it: whole and unmasked."""
+    """Encode a server frame: unfragmented and unmasked."""
     size = len(payload)
     if size < 126:
         head = struct.pack(">BB", 0x80 | opcode, size)
@@ -81,7 +81,7 @@ def frame(opcode: int, payload: bytes) -> bytes:
 
 
 def unmask(masked: bytes, mask: bytes) -> bytes:
-    """Take a client's mask off, or put it on."""
+    """Apply or remove a client's mask."""
     if not masked:
         return b""
     whole = (mask * (len(masked) // 4 + 1))[: len(masked)]

@@ -1,1 +1,1 @@
-"""kube-apiserver's wire: requests out, answers in. Nothing here knows a client's connection."""
+"""kube-apiserver's wire: requests out, answers in. Does not depend on client connections."""

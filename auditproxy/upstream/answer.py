@@ -1,12 +1,12 @@
-"""One answer of the upstream, read byte by byte and given to its sink.
+"""One answer of the upstream, parsed incrementally and passed to its sink.
 
     HEAD -(head)-> LENGTH | CHUNKED | UNTIL_CLOSE -(last byte)-> COMPLETE
      |  ^ 1xx       (no body: straight to COMPLETE)
      +-(101 to an upgrade)-> SWITCHED
 
-The sink is called from ``receive``, inside the connection's ``data_received``;
-nothing is copied for it and nothing waits. Bytes behind the end are kept in
-``rest``: after a switch they are the tunnel's, else they belong to no answer.
+The sink is called from ``receive``, inside the connection's ``data_received``. Data is
+passed on without copying or waiting. Bytes after the end are kept in ``rest``: after a
+switch they belong to the tunnel, otherwise to no answer.
 """
 
 import re
@@ -27,7 +27,7 @@ _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 
 
 class AnswerState(Enum):
-    """How far an answer has been read; see the module for the arrows."""
+    """How far an answer has been read; the module docstring shows the transitions."""
 
     HEAD = 0
     LENGTH = 1
@@ -37,7 +37,7 @@ class AnswerState(Enum):
     SWITCHED = 5
 
 
-# Plain names: looking a member up on its class costs more than the rest of ``receive``.
+# Module-level names: looking up an Enum member costs more than the rest of ``receive``.
 _HEAD = AnswerState.HEAD
 _LENGTH = AnswerState.LENGTH
 _CHUNKED = AnswerState.CHUNKED
@@ -47,20 +47,20 @@ _SWITCHED = AnswerState.SWITCHED
 
 
 class ReadingSide(Protocol):
-    """The connection that an answer comes from, as the sink's flow needs it."""
+    """The connection that an answer is read from, as its flow control needs it."""
 
     def pause_reading(self) -> None:
-        """Read no more."""
+        """Stop reading."""
 
     def resume_reading(self) -> None:
-        """Go on reading."""
+        """Resume reading."""
 
 
 class Answer:
-    """Reads the answer to one request; it is the Flow that its sink is given.
+    """Parses the answer to one request; it is also the Flow passed to its sink.
 
-    ``method`` and ``upgrade`` are the request's. ``ended`` is True once no more
-    bytes are wanted, in COMPLETE and SWITCHED.
+    ``method`` and ``upgrade`` are the request's. ``ended`` is True once no more bytes
+    are expected, in COMPLETE and SWITCHED.
     """
 
     __slots__ = (
@@ -111,23 +111,23 @@ class Answer:
         self.rest = b""
 
     def pause(self) -> None:
-        """Read no more from the upstream."""
+        """Stop reading from the upstream."""
         if self._source is not None:
             self._source.pause_reading()
 
     def resume(self) -> None:
-        """Go on reading."""
+        """Resume reading."""
         if self._source is not None:
             self._source.resume_reading()
 
     def detach(self) -> None:
-        """Let go of the connection: pause and resume have no effect from here on."""
+        """Detach from the connection: pause and resume have no effect from now on."""
         self._source = None
 
     def receive(self, data: bytes) -> None:
-        """Take the next bytes, never called after the end.
+        """Process the next bytes; must not be called after the end.
 
-        Raises UpstreamProtocolError, and whatever the sink raises.
+        Raises UpstreamProtocolError, and any exception of the sink.
         """
         state = self.state
         if state is _LENGTH:
@@ -141,14 +141,14 @@ class Answer:
             self._head_received(data)
 
     def end_of_stream(self) -> bool:
-        """The upstream closed; returns whether the answer is complete by that."""
+        """Handle the upstream's close; return whether that completes the answer."""
         if self.state is _UNTIL_CLOSE:
             self._complete(b"")
             self.keep_alive = False
         return self.ended
 
     def _head_received(self, data: bytes) -> None:
-        """Look for the end of the head; read it when it is there."""
+        """Search for the end of the head; parse the head once it is complete."""
         buffer = self._buffer
         if buffer is None:
             end = data.find(_HEAD_END)
@@ -177,7 +177,7 @@ class Answer:
             self._interim_received(head, rest)
 
     def _head_incomplete(self) -> None:
-        """Refuse early what will never be a head, instead of waiting for its end."""
+        """Refuse input that can never become a head, without waiting for its end."""
         buffer = self._buffer or bytearray()
         if not _STATUS_LINE_START.startswith(bytes(buffer[: len(_STATUS_LINE_START)])):
             raise UpstreamProtocolError("the answer is not HTTP/1.1")
@@ -198,9 +198,9 @@ class Answer:
             self._head_received(rest)
 
     def _switched(self, head: ResponseHead, rest: bytes) -> None:
-        """HEAD -> SWITCHED: HTTP ends here, for this connection."""
+        """HEAD -> SWITCHED: the end of HTTP on this connection."""
         if head.status != 101:
-            # kube-apiserver's proxy reads one answer to an upgrade and takes a 1xx as that.
+            # kube-apiserver's proxy reads a single answer to an upgrade, even if it is a 1xx.
             raise UpstreamProtocolError(f"invalid upgrade response: status code {head.status}")
         self.head = head
         self.state = _SWITCHED
@@ -208,7 +208,7 @@ class Answer:
         self.ended = True
 
     def _final_received(self, head: ResponseHead, rest: bytes) -> None:
-        """HEAD -> LENGTH, CHUNKED, UNTIL_CLOSE or COMPLETE: the final answer begins.
+        """HEAD -> LENGTH, CHUNKED, UNTIL_CLOSE or COMPLETE: start the final answer.
 
         Also to an upgrade: a server that does not switch answers the request itself.
         """
@@ -231,7 +231,7 @@ class Answer:
             self._complete(b"")
 
     def _length_received(self, data: bytes) -> None:
-        """Count a body of known length down."""
+        """Pass on a body of known length and count the remaining bytes."""
         wanted = self._remaining
         if len(data) < wanted:
             self._remaining = wanted - len(data)
@@ -243,7 +243,7 @@ class Answer:
         self._complete(rest)
 
     def _chunked_received(self, data: bytes) -> None:
-        """Take chunks off; one call of the sink for all that came together."""
+        """Decode chunks; call the sink once for all payload received together."""
         assert self._chunks is not None
         payload, rest = self._chunks.feed(data)
         if payload:

@@ -1,12 +1,11 @@
-"""One connection to the upstream: one exchange at a time, reused only when nothing is left of it.
+"""One upstream connection: one exchange at a time, reused only when nothing of it is left.
 
     IDLE -(exchange)-> BUSY -(answer complete)-> DONE -(reuse)-> IDLE
                         +----(101, upgrade)----> SWITCHED -(start_tunnel)-> TUNNEL
     any -(connection lost)-> CLOSED
 
-A byte that arrives in IDLE or DONE belongs to no answer and drops the
-connection. One future per exchange tells its end; a task exists only while a
-body of unknown size or pace is sent.
+A byte received in IDLE or DONE belongs to no answer and aborts the connection. One future
+per exchange reports its end; a task exists only while a body iterator is being sent.
 """
 
 import asyncio
@@ -30,11 +29,11 @@ from auditproxy.upstream.messages import (
 )
 
 SMALL_BODY = 64 * 1024
-"""Bytes of a known body that are written together with the head."""
+"""Bytes of a complete body that are written together with the head."""
 
 
 class ConnectionState(Enum):
-    """What a connection is used for; see the module for the arrows."""
+    """What a connection is used for; the module docstring shows the transitions."""
 
     IDLE = 0
     BUSY = 1
@@ -44,12 +43,12 @@ class ConnectionState(Enum):
     CLOSED = 5
 
 
-# Plain names: looking a member up on its class is slow.
+# Module-level names: looking up an Enum member is slow.
 _IDLE, _BUSY, _DONE, _SWITCHED, _TUNNEL, _CLOSED = ConnectionState
 
 
 class UpstreamConnection(asyncio.Protocol):
-    """A connection that a pool made; ``on_lost`` is called once when it is gone."""
+    """A connection created by a pool; ``on_lost`` is called once when it is gone."""
 
     __slots__ = (
         "_answer",
@@ -101,12 +100,10 @@ class UpstreamConnection(asyncio.Protocol):
     async def exchange(
         self, head: bytes, request: UpstreamRequest, sink: ResponseSink
     ) -> ResponseHead:
-        """Write the request (``head`` is its head as bytes) and give the answer to the sink.
+        """Write the request (``head`` is its encoded head) and pass the answer to the sink.
 
-        Returns the answer's head when the answer is complete, or when the
-        upstream switched protocols after an upgrade request. Raises
-        UpstreamError, or what the sink or the body's iterator raised; the
-        connection is aborted then, as by cancellation.
+        Returns the head once the answer is complete, or once an upgrade has switched. Raises
+        UpstreamError, or any error of the sink or body; then, or if cancelled, it aborts.
         """
         if self.is_closing():
             raise UpstreamClosedEarly("the upstream closed the connection before the request")
@@ -123,11 +120,13 @@ class UpstreamConnection(asyncio.Protocol):
         try:
             await ended
         except BaseException:
+            # The rest of this answer must not be read as the next one.
             self.transport.abort()
             raise
         finally:
             answer.detach()
             self._answer = self._ended = None
+            # Wait for the task: the body's iterator is closed before the exchange returns.
             if sending is not None and not sending.done():
                 sending.cancel()
                 await asyncio.wait((sending,))
@@ -135,7 +134,7 @@ class UpstreamConnection(asyncio.Protocol):
         return answer.head
 
     def _send(self, head: bytes, request: UpstreamRequest) -> asyncio.Task[None] | None:
-        """Write what is known at once; a task sends a body that is still to come."""
+        """Write what is available at once; start a task for a body that is still to come."""
         body = request.body
         if body is None:
             self.transport.write(head)
@@ -151,13 +150,14 @@ class UpstreamConnection(asyncio.Protocol):
         return None
 
     async def _send_body(self, body: AsyncIterator[bytes], length: int | None) -> None:
-        """Write the body as it comes and as fast as the upstream takes it."""
+        """Write the body as it arrives, and only as fast as the upstream accepts it."""
         sent = 0
         transport = self.transport
         try:
             async for piece in body:
                 if self._writing_paused:
                     await self._until_drained()
+                # Whatever closed the transport also ends the exchange.
                 if transport.is_closing():
                     return
                 if not piece:
@@ -172,14 +172,14 @@ class UpstreamConnection(asyncio.Protocol):
             if length is None:
                 transport.write(b"0\r\n\r\n")
             elif sent != length:
-                self.fail(UpstreamRequestError("the body is not as long as promised"))
+                self.fail(UpstreamRequestError("the body is not as long as announced"))
                 return
             self._request_written = True
         except Exception as error:
-            # The client's fault or leaving: it comes out of the exchange.
+            # The client failed or disconnected: raise it from the exchange.
             self.fail(error)
         except BaseException:
-            # Stopped inside the body: nothing may follow it on this connection.
+            # Cancelled inside the body: nothing may follow it on this connection.
             transport.abort()
             raise
         finally:
@@ -188,7 +188,7 @@ class UpstreamConnection(asyncio.Protocol):
                 await close()
 
     async def _until_drained(self) -> None:
-        """Wait until the transport takes more, or is gone."""
+        """Wait until the transport accepts more, or is gone."""
         self._drained = self._loop.create_future()
         try:
             await self._drained
@@ -196,7 +196,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._drained = None
 
     def fail(self, error: Exception) -> None:
-        """End the exchange with an error, if one is running, and the connection in any case."""
+        """Abort the connection, and end the exchange, if any, with an error."""
         self.transport.abort()
         if self._ended is not None and not self._ended.done():
             if isinstance(error, UpstreamError) and self._answer is not None:
@@ -212,22 +212,23 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             self._state = _SWITCHED
             self._early = answer.rest
+            # The next bytes belong to the tunnel, which has no receiver yet.
             self.pause_reading()
         else:
             self._state = _DONE
-            # Who reads no more would not notice the upstream closing.
+            # A paused transport would not notice the upstream closing.
             self.resume_reading()
             self._reusable = answer.keep_alive and not answer.rest
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
 
     def reuse(self) -> bool:
-        """DONE -> IDLE if nothing of the exchange is left on the way; closes it otherwise."""
+        """DONE -> IDLE if nothing of the exchange is pending, otherwise close; return which."""
         transport = self.transport
         if transport.is_closing():
             return False
         if not self._request_written or transport.get_write_buffer_size():
-            # Closing would first send what is left of a request nobody waits for.
+            # close() would first send the rest of the abandoned request.
             transport.abort()
             return False
         if self._state is not _DONE or not self._reusable:
@@ -237,7 +238,7 @@ class UpstreamConnection(asyncio.Protocol):
         return True
 
     def data_received(self, data: bytes) -> None:
-        """Give bytes to the answer or to the tunnel; called by the loop."""
+        """Pass bytes to the answer or the tunnel; called by the loop."""
         state = self._state
         if state is _BUSY:
             answer = self._answer
@@ -246,7 +247,7 @@ class UpstreamConnection(asyncio.Protocol):
             try:
                 answer.receive(data)
             except Exception as error:
-                # Not HTTP, or the sink's own: it comes out of the exchange.
+                # Not HTTP, or an error of the sink: raise it from the exchange.
                 self.fail(error)
                 return
             if answer.ended:
@@ -257,10 +258,11 @@ class UpstreamConnection(asyncio.Protocol):
         elif state is _SWITCHED:
             self._early += data
         else:
+            # Unsolicited: kept, these bytes would be read as the answer to the next request.
             self.transport.abort()
 
     def eof_received(self) -> bool:
-        """The end of an unframed body or of a tunnel's half, or too early; called by the loop."""
+        """End an unframed body or a tunnel's half, otherwise fail; called by the loop."""
         if self._state is _TUNNEL:
             assert self._receiver is not None
             return bool(self._receiver.eof_received())
@@ -273,8 +275,8 @@ class UpstreamConnection(asyncio.Protocol):
         return False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Set the socket up; called by the loop, after the TLS handshake if there is one."""
-        # uvloop's transports are no subclasses of asyncio.Transport.
+        """Set up the socket; called by the loop, after the TLS handshake if there is one."""
+        # uvloop's transports are not subclasses of asyncio.Transport.
         self.transport = cast(asyncio.Transport, transport)
         self.descriptor = prepare_transport(self.transport, self._limits.buffer_bytes)
 
@@ -290,7 +292,6 @@ class UpstreamConnection(asyncio.Protocol):
         self._on_lost(self)
 
     def _closed_early(self, answer: Answer, exc: Exception | None) -> UpstreamClosedEarly:
-        """The error for a connection that ended inside an exchange."""
         when = "inside its answer" if answer.any_byte else "before it answered"
         how = f" ({type(exc).__name__})" if exc is not None else ""
         return UpstreamClosedEarly(
@@ -300,17 +301,17 @@ class UpstreamConnection(asyncio.Protocol):
         )
 
     def is_closing(self) -> bool:
-        """Whether the connection is ending or gone."""
+        """Return whether the connection is closing or gone."""
         return self._state is _CLOSED or self.transport.is_closing()
 
     def pause_reading(self) -> None:
-        """Read no more until ``resume_reading``."""
+        """Stop reading until ``resume_reading``."""
         if not self._reading_paused and not self.transport.is_closing():
             self._reading_paused = True
             self.transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Go on reading."""
+        """Resume reading."""
         if self._reading_paused:
             self._reading_paused = False
             if not self.transport.is_closing():
@@ -330,19 +331,18 @@ class UpstreamConnection(asyncio.Protocol):
             self._receiver.resume_writing()
 
     def _wake_sender(self) -> None:
-        """Let a body that waits for room go on."""
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 
     def start_tunnel(self, receiver: TunnelReceiver) -> bytes:
-        """SWITCHED -> TUNNEL: all that happens from now on goes to ``receiver``.
+        """SWITCHED -> TUNNEL: pass all later events to ``receiver``; return bytes after the 101.
 
-        Returns the bytes that came behind the 101. Reading is paused; the
-        receiver's owner resumes it on ``transport``.
+        Reading is paused; the receiver's owner resumes it on ``transport``.
         """
         early, self._early = self._early, b""
         self._reading_paused = False
         if self._state is _CLOSED:
+            # Deferred: the caller has not joined both sides yet.
             self._loop.call_soon(receiver.connection_lost, None)
         else:
             self._receiver = receiver

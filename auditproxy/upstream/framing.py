@@ -1,11 +1,10 @@
-"""HTTP/1.1 framing on the upstream's side: bytes of a request's head, values of an answer's.
+"""HTTP/1.1 framing towards the upstream: encodes request heads, parses answer heads and bodies.
 
-One reading only: what could be framed in two ways is refused, never repaired.
-The grammar of an answer's head is httptools' (llhttp, none of its leniencies);
-what it lets pass is refused here: other versions than 1.0 and 1.1, transfer
-codings other than one ``chunked``, control characters in the reason. Where a
-head ends and where a body ends is counted here, so that no byte after an
-answer's last one can go unnoticed.
+Messages with ambiguous framing are refused, never repaired. httptools (llhttp without its
+leniencies) defines the grammar of an answer's head. What it accepts beyond that is refused
+here: versions other than 1.0 and 1.1, transfer codings other than a single ``chunked``,
+control characters in the reason. The ends of heads and bodies are determined here, so that
+any byte after the end of an answer is noticed.
 
     ChunkedDecoder:  SIZE -> DATA -> DATA_END -> SIZE ...
                      SIZE -(0)-> TRAILER -(empty line)-> ended
@@ -24,7 +23,7 @@ from auditproxy.upstream.messages import (
 )
 
 MAXIMUM_CHUNK_LINE = 4096
-"""Bytes of one chunk's size and extensions."""
+"""Bytes of one chunk's size line, extensions included."""
 
 MAXIMUM_TRAILERS = 64 * 1024
 """Bytes of all trailer lines of one answer."""
@@ -36,7 +35,7 @@ _PROMISED_HERE = re.compile(
 _TOKEN_TEXT = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _QUOTED_TEXT = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
 _TOKEN = re.compile(_TOKEN_TEXT)
-# RFC 9112 section 7.1.1 without its optional spaces, which not every reader takes.
+# RFC 9112 section 7.1.1 without its optional spaces, which some parsers refuse.
 _SIZE_LINE = re.compile(
     rb"([0-9A-Fa-f]{1,15})(?:;%b(?:=(?:%b|%b))?)*" % (_TOKEN_TEXT, _TOKEN_TEXT, _QUOTED_TEXT)
 )
@@ -49,10 +48,10 @@ _METHODS_WITH_BODY = frozenset({b"POST", b"PUT", b"PATCH"})
 
 
 def write_head(request: UpstreamRequest) -> bytes:
-    """The request's head, request line up to and with the empty line.
+    """Return the request's head, including the final empty line.
 
-    Raises UpstreamRequestError for what would not be read as exactly this
-    request: line breaks, NUL, framing headers of the caller's, CONNECT, TRACE.
+    Raises UpstreamRequestError for a request that the upstream could read differently:
+    line breaks, NUL, framing headers from the caller, CONNECT, TRACE.
     """
     method, target, headers = request.method, request.target, request.headers
     if method in _REFUSED_METHODS or _TOKEN.fullmatch(method) is None:
@@ -64,7 +63,7 @@ def write_head(request: UpstreamRequest) -> bytes:
     head = b"".join((method, b" ", target, b" HTTP/1.1\r\n", *lines, *ours, b"\r\n"))
     breaks = len(lines) + len(ours) + 2
     if head.count(b"\n") != breaks or head.count(b"\r") != breaks or b"\0" in head:
-        raise UpstreamRequestError("the head holds a line break or NUL")
+        raise UpstreamRequestError("the head contains a line break or NUL")
     found = len(_PROMISED_HERE.findall(head.lower()))
     if found != len(ours):
         raise UpstreamRequestError("the head holds a framing header that is not ours to forward")
@@ -72,17 +71,17 @@ def write_head(request: UpstreamRequest) -> bytes:
 
 
 def _framing_lines(request: UpstreamRequest) -> list[bytes]:
-    """The framing headers of a request, from its body and length."""
+    """Return the framing headers of a request, from its body and length."""
     body, length = request.body, request.content_length
     lines: list[bytes] = []
     if body is None:
         if length:
-            raise UpstreamRequestError("a length is promised for no body")
+            raise UpstreamRequestError("a length is announced without a body")
         if length == 0 or request.method in _METHODS_WITH_BODY:
             lines.append(b"Content-Length: 0\r\n")
     elif isinstance(body, bytes):
         if length is not None and length != len(body):
-            raise UpstreamRequestError("the body is not as long as promised")
+            raise UpstreamRequestError("the body is not as long as announced")
         lines.append(b"Content-Length: %d\r\n" % len(body))
     elif length is not None:
         if length < 0:
@@ -97,7 +96,7 @@ def _framing_lines(request: UpstreamRequest) -> list[bytes]:
 
 
 class _HeadReader:
-    """Collects what httptools finds in one head."""
+    """Collects httptools' callbacks for one head."""
 
     __slots__ = ("complete", "headers", "reason")
 
@@ -117,9 +116,9 @@ class _HeadReader:
 
 
 def read_head(raw: bytes, method: bytes) -> ResponseHead:
-    """The head that ``raw`` is, status line up to and with the empty line.
+    """Parse a head, from the status line to the final empty line.
 
-    ``method`` is the request's: HEAD has answers without a body. Raises
+    ``method`` is the request's: answers to HEAD have no body. Raises
     UpstreamProtocolError.
     """
     if not raw.startswith(b"HTTP/1."):
@@ -131,7 +130,7 @@ def read_head(raw: bytes, method: bytes) -> ResponseHead:
     except httptools.HttpParserUpgrade:
         pass
     except httptools.HttpParserError as error:
-        # llhttp ends a 101 without an Upgrade header by an error after the whole head.
+        # llhttp reports an error for a 101 without Upgrade, after parsing the whole head.
         if not (reader.complete and parser.get_status_code() == 101):
             raise UpstreamProtocolError(f"the answer's head is invalid: {error}") from None
     version = _VERSIONS.get(parser.get_http_version())
@@ -139,14 +138,14 @@ def read_head(raw: bytes, method: bytes) -> ResponseHead:
     if version is None or not reader.complete or status < 100:
         raise UpstreamProtocolError("the answer's head is invalid")
     if _UNFIT_FOR_REASON.search(reader.reason) is not None:
-        raise UpstreamProtocolError("the answer's reason holds a control character")
+        raise UpstreamProtocolError("the answer's reason contains a control character")
     return _framed(method, status, reader.reason, tuple(reader.headers), version)
 
 
 def _framed(
     method: bytes, status: int, reason: bytes, headers: RawHeaders, version: tuple[int, int]
 ) -> ResponseHead:
-    """The head with its framing decided."""
+    """Return the head with its framing determined."""
     content_length: int | None = None
     chunked = False
     keep_alive = version == (1, 1)
@@ -163,7 +162,7 @@ def _framed(
                 raise UpstreamProtocolError("the answer's transfer coding is not one chunked")
             chunked = True
     if status == 101:
-        # After a switch nothing is framed by HTTP; a length there means nothing.
+        # After a switch HTTP frames nothing, so a length has no meaning.
         content_length, chunked = None, False
     elif chunked and content_length is not None:
         raise UpstreamProtocolError("the answer has a length and a transfer coding")
@@ -180,7 +179,7 @@ def _framed(
 
 
 def _length(earlier: int | None, value: bytes) -> int:
-    """A Content-Length; only the first one, only digits."""
+    """Parse a Content-Length; it must be the only one and consist of digits."""
     digits = value.strip(b" \t")
     if earlier is not None or not digits.isdigit() or len(digits) > 18:
         raise UpstreamProtocolError("the answer's length is not one number")
@@ -188,9 +187,9 @@ def _length(earlier: int | None, value: bytes) -> int:
 
 
 class ChunkedDecoder:
-    """Takes chunks off one body, strictly, however its bytes are cut.
+    """Decodes one chunked body, strictly, independent of how its bytes are segmented.
 
-    Extensions and trailers are bounded, checked and dropped.
+    Extensions and trailers are bounded, validated and dropped.
     """
 
     __slots__ = ("_held", "_remaining", "_state", "_trailers")
@@ -204,7 +203,7 @@ class ChunkedDecoder:
         self._trailers = 0
 
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
-        """The payload in ``data``, and what follows the body once it has ended (else None).
+        """Return the payload in ``data``, and the bytes after the body once it has ended, or None.
 
         Raises UpstreamProtocolError.
         """
@@ -245,7 +244,7 @@ class ChunkedDecoder:
                 self._trailer_line(line)
 
     def _hold(self, line: bytes) -> None:
-        """Keep the beginning of a line until the rest comes."""
+        """Keep the start of a line until the rest arrives."""
         if b"\n" in line:
             raise UpstreamProtocolError("a line in the chunked body has no carriage return")
         limit = MAXIMUM_CHUNK_LINE if self._state == self._SIZE else MAXIMUM_TRAILERS
@@ -254,7 +253,7 @@ class ChunkedDecoder:
         self._held = line
 
     def _size_line(self, line: bytes) -> None:
-        """Begin a chunk, or the trailers after the last one."""
+        """Start a chunk, or the trailers after the last one."""
         match = _SIZE_LINE.fullmatch(line)
         if match is None or len(line) > MAXIMUM_CHUNK_LINE:
             raise UpstreamProtocolError("a chunk's size is invalid")
@@ -262,14 +261,14 @@ class ChunkedDecoder:
         self._state = self._DATA if self._remaining else self._TRAILER
 
     def _trailer_line(self, line: bytes) -> None:
-        """Check and drop a trailer."""
+        """Validate and drop a trailer."""
         self._trailers += len(line) + 2
         if self._trailers > MAXIMUM_TRAILERS or _TRAILER_LINE.fullmatch(line) is None:
             raise UpstreamProtocolError("the chunked body's trailers are invalid")
 
 
 def _joined(pieces: list[bytes]) -> bytes:
-    """One value for the pieces, copied only when there are several."""
+    """Concatenate the pieces; a single piece is returned without a copy."""
     if not pieces:
         return b""
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -1,8 +1,8 @@
-"""How a request goes upstream under its user's name: impersonated, with its own token, or named.
+"""How a request carries its user to the upstream: impersonation, own token, or front proxy.
 
-Each way has a connection pool of its own, made with a TLS context of its own,
-and a handler is given one of them: a socket that carried our credential never
-carries a client's, and neither says who asks in X-Remote-* headers.
+Each way has its own connection pool with its own TLS context, and a handler gets exactly
+one. A socket that carried our credential therefore never carries a client's, and neither
+carries X-Remote-* headers.
 """
 
 from auditproxy.apis.user import UserInfo
@@ -22,8 +22,8 @@ from auditproxy.upstream.pool import UpstreamPool
 class Impersonating:
     """Our own credential and Impersonate-* headers of the user.
 
-    ``marker`` is an extra key and value that every request carries, by which the
-    API server knows that it came through the proxy.
+    ``marker`` is an extra key and value added to every request, by which the API server
+    recognises that it came through the proxy.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class Impersonating:
     async def headers(
         self, identity: Identity, user: UserInfo, wanted: UserInfo | None
     ) -> RawHeaders:
-        """Identity headers for ``user``; ours comes first and exactly once.
+        """Return the identity headers for ``user``; our credential comes first, exactly once.
 
         Raises UnforwardableIdentityError and CredentialError.
         """
         if self._marker is not None:
-            # Whoever brings the mark with a token or certificate, be it that another is acted as.
+            # Also when impersonating: the client's own identity must not carry the marker.
             refuse_marked(identity.user, self._marker)
         original = identity.user if wanted is not None else None
         named = with_original_user(user, original, self._original_user_extra)
@@ -60,7 +60,7 @@ class Impersonating:
 
 
 class PassingThrough:
-    """The client's own bearer token, and what it asks to be."""
+    """The client's own bearer token, and its impersonation headers."""
 
     def __init__(self, pool: UpstreamPool, target: UpstreamTarget) -> None:
         self.pool = pool
@@ -70,12 +70,12 @@ class PassingThrough:
     async def headers(
         self, identity: Identity, user: UserInfo, wanted: UserInfo | None
     ) -> RawHeaders:
-        """The client's own credential again; raises UnforwardableIdentityError."""
+        """Return the client's own credential; raises UnforwardableIdentityError."""
         return passthrough_headers(identity, wanted)
 
 
 class RequestHeader:
-    """X-Remote-* headers of the user, on connections that prove us to be a front proxy."""
+    """X-Remote-* headers of the user, on connections authenticated as a front proxy."""
 
     def __init__(
         self, pool: UpstreamPool, target: UpstreamTarget, original_user_extra: str = ""
@@ -88,6 +88,6 @@ class RequestHeader:
     async def headers(
         self, identity: Identity, user: UserInfo, wanted: UserInfo | None
     ) -> RawHeaders:
-        """The name of ``user`` and nothing else; raises UnforwardableIdentityError."""
+        """Return the X-Remote-* lines of ``user``; raises UnforwardableIdentityError."""
         original = identity.user if wanted is not None else None
         return remote_headers(with_original_user(user, original, self._original_user_extra))

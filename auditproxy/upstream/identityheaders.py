@@ -1,12 +1,12 @@
-"""How the upstream learns who asks: the identity headers of a forwarded request.
+"""Identity headers of forwarded requests: how the upstream learns the user.
 
     impersonation   our own credential and Impersonate-* of the user: ``impersonation_headers``
-    passthrough     the client's own bearer token, and what it asks to be: ``passthrough_headers``
-    request header  X-Remote-* of the user, from a front proxy: ``remote_headers``
+    passthrough     the client's own bearer token and impersonation: ``passthrough_headers``
+    request header  X-Remote-* of the user, as a front proxy: ``remote_headers``
 
-All build the lines from values, never from the client's lines. Names of extra
-keys are escaped as client-go's transport escapes them, and capital letters besides:
-a header name's case is lost, that of an escaped letter is not.
+All lines are built from values, never copied from the client's lines. Extra keys are
+escaped like in client-go's transport. Capital letters are escaped too, because header
+names lose their case and escaped letters do not.
 """
 
 from auditproxy.apis.user import UserInfo
@@ -16,21 +16,21 @@ from auditproxy.authentication.tokens.tokenreview import sendable
 from auditproxy.request.headers import RawHeaders
 
 _KEPT_BYTES = frozenset(b"!#$&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
-"""Bytes that may stand in a header name (RFC 9110 token) and survive, without ``%``."""
+"""Bytes that header names can contain (RFC 9110 token) and preserve, without ``%``."""
 
 
 class UnforwardableIdentityError(ValueError):
-    """Forwarded, this identity would act as somebody else; the text holds no credential."""
+    """If forwarded, this identity would act as another user; the text has no credential."""
 
 
 def impersonation_headers(user: UserInfo, marker: tuple[str, str] | None = None) -> RawHeaders:
-    """The Impersonate-* lines that make kube-apiserver see exactly this user.
+    """Return the Impersonate-* lines that make kube-apiserver see exactly this user.
 
-    One line per value, in the user's order; uid only when there is one. ``marker``
-    is an extra key, in lower case, and its one value, which come last. Raises
-    UnforwardableIdentityError for a user that header values cannot carry, an empty
-    username above all: without one the request would run as ourselves. Also for a
-    user with an extra of the marker's key: only the proxy may set it.
+    One line per value, in the user's order; a uid only if there is one. ``marker`` is an
+    extra key in lower case and its single value, which come last. Raises
+    UnforwardableIdentityError for a user that header values cannot carry, above all an
+    empty username: without one the request would run as the proxy itself. It is also
+    raised for a user with an extra of the marker's key, which only the proxy may set.
     """
     if marker is None:
         return _lines(b"Impersonate-", user)
@@ -41,10 +41,10 @@ def impersonation_headers(user: UserInfo, marker: tuple[str, str] | None = None)
 
 
 def remote_headers(user: UserInfo) -> RawHeaders:
-    """The X-Remote-* lines that make kube-apiserver see this user behind a front proxy.
+    """Return the X-Remote-* lines that make kube-apiserver see this user behind a front proxy.
 
-    As client-go's authenticating proxy transport writes them; kube-apiserver
-    reads no empty group. Raises UnforwardableIdentityError.
+    Like client-go's authenticating proxy transport; kube-apiserver ignores empty groups.
+    Raises UnforwardableIdentityError.
     """
     return _lines(b"X-Remote-", user)
 
@@ -66,7 +66,7 @@ def _lines(prefix: bytes, user: UserInfo) -> RawHeaders:
 def refuse_marked(user: UserInfo, marker: tuple[str, str]) -> None:
     """Raise UnforwardableIdentityError for a user with an extra of the marker's key.
 
-    Keys are compared as kube-apiserver reads them from a header name: A-Z lowered.
+    Keys are compared the way kube-apiserver reads them from header names: A-Z lowered.
     """
     if any(lower_ascii(key) == marker[0] for key in user.extra):
         raise UnforwardableIdentityError(
@@ -75,21 +75,21 @@ def refuse_marked(user: UserInfo, marker: tuple[str, str]) -> None:
 
 
 def passthrough_headers(identity: Identity, wanted: UserInfo | None = None) -> RawHeaders:
-    """The client's own bearer token, and the Impersonate-* lines for the user it asks to be.
+    """Return the client's own bearer token, and Impersonate-* lines for the user it wants.
 
-    ``wanted`` is what the client asked for, before groups are added to it. An
-    anonymous client gets no line. Raises UnforwardableIdentityError for a client
-    that proved itself by anything but a token: there is nothing to hand on.
+    ``wanted`` is the requested user, before groups were added. An anonymous client
+    gets no lines. Raises UnforwardableIdentityError for a client authenticated by
+    anything but a token: there is no credential to pass on.
     """
     if identity.method == "anonymous":
         authorization: RawHeaders = ()
     elif not identity.token:
         raise UnforwardableIdentityError(
-            f"a client known by {identity.method} has no bearer token to pass through; "
+            f"a client authenticated by {identity.method} has no bearer token to pass through; "
             "log in with a token"
         )
     elif not sendable(identity.token):
-        raise UnforwardableIdentityError("the bearer token cannot stand in a header")
+        raise UnforwardableIdentityError("the bearer token cannot be sent in a header")
     else:
         token = identity.token.encode("utf-8", "surrogateescape")
         authorization = ((b"Authorization", b"Bearer " + token),)
@@ -97,7 +97,7 @@ def passthrough_headers(identity: Identity, wanted: UserInfo | None = None) -> R
 
 
 def escape_extra_key(key: str) -> bytes:
-    """The key as the tail of a header name: all but lower-case token bytes as %XX."""
+    """Encode the key as the tail of a header name: %XX for all but lower-case token bytes."""
     return b"".join(
         bytes((byte,)) if byte in _KEPT_BYTES else b"%%%02X" % byte for byte in key.encode()
     )

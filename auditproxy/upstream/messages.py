@@ -1,15 +1,15 @@
-"""What is said to the upstream and heard from it, as values, and the one tree of its errors.
+"""Requests to the upstream and its answers, as values, and the tree of its errors.
 
     UpstreamError
       +-- UpstreamUnreachable     no connection: address, TCP, TLS, deadline; nothing was sent
       +-- UpstreamClosedEarly     the connection ended before the answer did
-      +-- UpstreamProtocolError   the answer is not HTTP that can be framed without doubt
+      +-- UpstreamProtocolError   the answer is not unambiguously framed HTTP
       +-- UpstreamTimeout         an upgrade was not decided in time
       +-- UpstreamRequestError    the request itself cannot be written
       +-- UpstreamCredentialRefused   the answer refuses our own credential, not the client's
 
-Texts and representations name hosts, ports and counts, never a byte of a header
-or body: both carry credentials.
+Texts and representations contain hosts, ports and counts, never a byte of a header or
+body: both carry credentials.
 """
 
 import ssl
@@ -24,11 +24,11 @@ from auditproxy.sockets.flow import Flow
 
 
 class UpstreamError(Exception):
-    """The upstream did not give a whole answer.
+    """The upstream did not return a complete answer.
 
-    ``reason`` is one of a few fixed words, fit for a metric's label;
-    ``response_started`` says whether the answer's head was already handed to
-    the sink, so that the client's stream can only be cut.
+    ``reason`` is one of a few fixed words, suitable as a metric label.
+    ``response_started`` is whether the answer's head was already passed to the sink, so
+    that the client's response can only be cut off.
     """
 
     default_reason: ClassVar[str] = "error"
@@ -42,7 +42,7 @@ class UpstreamError(Exception):
 
 
 class UpstreamUnreachable(UpstreamError):  # noqa: N818 - the name says what happened
-    """There is no connection and nothing was sent.
+    """No connection could be established and nothing was sent.
 
     ``reason`` is ``unreachable``, ``tls`` or ``connect-timeout``.
     """
@@ -53,7 +53,7 @@ class UpstreamUnreachable(UpstreamError):  # noqa: N818 - the name says what hap
 class UpstreamClosedEarly(UpstreamError):  # noqa: N818 - the name says what happened
     """The connection ended before the answer was complete.
 
-    ``any_response_byte`` is False when not a single byte of an answer came.
+    ``any_response_byte`` is False if not a single byte of an answer was received.
     """
 
     default_reason = "closed-early"
@@ -66,7 +66,7 @@ class UpstreamClosedEarly(UpstreamError):  # noqa: N818 - the name says what hap
 
 
 class UpstreamProtocolError(UpstreamError):
-    """The answer is not HTTP/1.1, not framed without doubt, or not what was asked for."""
+    """The answer is not HTTP/1.1, is ambiguously framed, or does not match the request."""
 
     default_reason = "protocol-error"
 
@@ -78,23 +78,23 @@ class UpstreamTimeout(UpstreamError):  # noqa: N818 - the name says what happene
 
 
 class UpstreamRequestError(UpstreamError):
-    """The request cannot be written as one HTTP/1.1 message, or its body broke its promise."""
+    """The request cannot be written as one HTTP/1.1 message, or its body has a wrong length."""
 
     default_reason = "request-error"
 
 
 class UpstreamCredentialRefused(UpstreamError):  # noqa: N818 - the name says what happened
-    """The upstream refused our own credential: nothing about the client was even looked at."""
+    """The upstream refused our own credential, before it considered the client's identity."""
 
     default_reason = "credential-refused"
 
 
 class UpstreamTarget(Protocol):
-    """Where the upstream is; read again for every new connection, so it may rotate credentials."""
+    """Address of the upstream; read for every new connection, so credentials may rotate."""
 
     @property
     def host(self) -> str:
-        """A name or an address, without brackets."""
+        """A host name or address, without brackets."""
 
     @property
     def port(self) -> int:
@@ -102,21 +102,21 @@ class UpstreamTarget(Protocol):
 
     @property
     def server_name(self) -> str | None:
-        """The name the certificate must carry; None for ``host``."""
+        """The name that the certificate must match; None for ``host``."""
 
     @property
     def ssl_context(self) -> ssl.SSLContext | None:
-        """How to speak TLS (ALPN set by its maker); None for plain TCP."""
+        """The TLS configuration (ALPN already set); None for plain TCP."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """One request as it goes up.
+    """One request to the upstream.
 
-    ``headers`` are complete, Host included, but without Content-Length,
-    Transfer-Encoding, Connection, Upgrade and Expect: those are written here.
-    A ``body`` of unknown ``content_length`` goes out in chunks. An iterator is
-    read once, may be cancelled inside ``__anext__``, and is closed at the end.
+    ``headers`` are complete, including Host, but without Content-Length,
+    Transfer-Encoding, Connection, Upgrade and Expect, which are written here.
+    A ``body`` without ``content_length`` is sent in chunks. An iterator is read once,
+    may be cancelled inside ``__anext__``, and is closed at the end.
     """
 
     method: bytes
@@ -133,8 +133,8 @@ class UpstreamRequest:
 class ResponseHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Status line and headers of one answer, headers as received.
 
-    ``content_length`` is what the upstream wrote, also for HEAD and 304 where
-    no body follows; ``has_body`` says whether one does.
+    ``content_length`` is the upstream's value, even for HEAD and 304, where no body
+    follows; ``has_body`` says whether one does.
     """
 
     status: int
@@ -151,7 +151,7 @@ class ResponseHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """How a round trip came about; ``connect_seconds`` is 0 on a reused connection."""
+    """How a round trip was made; ``connect_seconds`` is 0 on a reused connection."""
 
     retried: bool
     reused: bool
@@ -159,35 +159,35 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
 
 
 class UpstreamLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Deadlines in seconds and bounds in bytes of one pool's connections."""
+    """Deadlines in seconds and limits in bytes of one pool's connections."""
 
     connect_timeout: float = 10.0
-    """For the address, TCP and TLS together."""
+    """For name resolution, TCP and TLS together."""
 
     idle_timeout: float = 90.0
-    """How long a connection is kept for the next request (kube-apiserver's IdleTimeout)."""
+    """How long an idle connection is kept (kube-apiserver's IdleTimeout)."""
 
     upgrade_timeout: float = 30.0
-    """From writing an upgrade request to its answer's head."""
+    """From writing an upgrade request to receiving the answer's head."""
 
     header_bytes: int = 1 << 20
-    """The longest section of status line and headers (net/http's default in Go)."""
+    """Maximum length of status line and headers (net/http's default in Go)."""
 
     interim_responses: int = 32
-    """How many 1xx answers may come before the final one."""
+    """Maximum number of 1xx answers before the final one."""
 
     buffer_bytes: int = 64 * 1024
-    """What a transport may hold of either direction before its source is paused."""
+    """Bytes that a transport may buffer per direction before its source is paused."""
 
 
 class ResponseSink(Protocol):
-    """Takes one answer by plain calls while its bytes arrive; it must not block.
+    """Receives one answer through synchronous calls; must not block.
 
-    An exception out of it ends the exchange and comes out of the round trip.
+    An exception raised here ends the exchange and is raised from the round trip.
     """
 
     def head(self, head: ResponseHead, flow: Flow) -> None:
-        """Take the final answer's head; called once."""
+        """Receive the final answer's head; called once."""
 
     def data(self, chunk: bytes) -> None:
-        """Take a piece of the body, freed of chunks; never empty."""
+        """Receive a piece of the body, decoded from chunks; never empty."""

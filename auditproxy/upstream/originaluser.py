@@ -1,7 +1,7 @@
-"""The original user as an extra field of the user that the upstream sees.
+"""Add the original user as an extra field of the user that the upstream sees.
 
-Behind an impersonation the upstream knows only whom the client asked to be. With
---impersonation-original-user-extra it learns who asked, from us and nobody else.
+With impersonation the upstream sees only the impersonated user. With
+--impersonation-original-user-extra it also learns the original one, from the proxy alone.
 """
 
 import msgspec
@@ -12,15 +12,15 @@ from auditproxy.upstream.identityheaders import UnforwardableIdentityError
 
 
 def with_original_user(user: UserInfo, original: UserInfo | None, key: str) -> UserInfo:
-    """The user with ``original``'s name under ``key``; as it is without an original or a key.
+    """Return the user with ``original``'s name under ``key``; unchanged if either is missing.
 
-    Raises UnforwardableIdentityError for a user that has the key already, be it from
-    the client's headers or from its token, with or without an impersonation.
+    Raises UnforwardableIdentityError for a user that already has the key, whether from the
+    client's headers or from its token, with or without impersonation.
     """
     if not key:
         return user
     if any(lower_ascii(each) == key for each in user.extra):
-        raise UnforwardableIdentityError(f"the extra field {key} is set by the proxy alone")
+        raise UnforwardableIdentityError(f"only the proxy may set the extra field {key}")
     if original is None:
         return user
     return msgspec.structs.replace(user, extra={**user.extra, key: (original.username,)})

@@ -1,14 +1,14 @@
-"""The upstream: a pool of connections to kube-apiserver, the only way of a request to it.
+"""A pool of connections to kube-apiserver; every request to the upstream goes through one.
 
     round_trip:  idle connection | new one -> exchange -> idle again | closed
                  reused connection died unanswered -> a new one, once, where that is safe
     upgrade:     new connection -> 101, verified -> Switched
                                 -> any final answer, to the sink -> NotSwitched
 
-One pool carries one kind of identity; its connections were all made with the
-target's credential of that moment and are dropped when that changes. There is
-no cap on idle connections (a small one costs a TLS handshake per request),
-the most recently used one is taken first, and idle ones are closed in time.
+One pool carries one kind of identity. Its connections use the target's credential at the
+time they were opened and are dropped when it changes. The number of idle connections is not
+limited (a low limit costs a TLS handshake per request). The most recently used connection is
+taken first, and idle ones expire.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ _TLS_SHUTDOWN_TIMEOUT = 1.0
 
 
 class PoolStats(msgspec.Struct, frozen=True, gc=False):
-    """Connections now (idle, active) and since the start (opened); requests sent a second time."""
+    """Connections now (idle, active), opened since the start, and requests sent a second time."""
 
     idle: int
     active: int
@@ -55,7 +55,7 @@ class PoolStats(msgspec.Struct, frozen=True, gc=False):
 class UpstreamPool:
     """Connections to one target, for requests of one kind of identity.
 
-    To be made and used inside one running event loop.
+    Must be created and used inside one running event loop.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class UpstreamPool:
         self._limits = limits or UpstreamLimits()
         self._loop = loop or asyncio.get_running_loop()
         self._connections: set[UpstreamConnection] = set()
-        # In the order of their release: the last one is taken, the first one expires.
+        # In order of release: the last one is used next, the first one expires next.
         self._idle: dict[UpstreamConnection, None] = {}
         self._expiry: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Future[None] | None = None
@@ -79,18 +79,18 @@ class UpstreamPool:
 
     @property
     def stats(self) -> PoolStats:
-        """How many connections there are and were."""
+        """Return the numbers of connections."""
         idle = len(self._idle)
         return PoolStats(idle, len(self._connections) - idle, self._opened, self._retried)
 
     async def round_trip(self, request: UpstreamRequest, sink: ResponseSink) -> Outcome:
-        """Send a request and give its answer to ``sink``; returns when the answer is complete.
+        """Send a request and pass its answer to ``sink``; return when the answer is complete.
 
-        Raises UpstreamError, or what the sink or the body's iterator raised.
+        Raises UpstreamError, or any error of the sink or the body's iterator.
         Cancellation drops the connection at once.
         """
         if request.upgrade is not None:
-            raise UpstreamRequestError("an upgrade is no round trip")
+            raise UpstreamRequestError("an upgrade is not a round trip")
         head = write_head(request)
         connection = self._take(request)
         if connection is None:
@@ -109,7 +109,7 @@ class UpstreamPool:
     async def _on_new_connection(
         self, head: bytes, request: UpstreamRequest, sink: ResponseSink, *, retried: bool
     ) -> Outcome:
-        """A round trip on a connection made for it."""
+        """Make a round trip on a new connection."""
         started = time.perf_counter()
         connection = await self._connect()
         connect_seconds = time.perf_counter() - started
@@ -120,14 +120,14 @@ class UpstreamPool:
     async def upgrade(
         self, request: UpstreamRequest, sink: ResponseSink, *, handshake_deadline: bool = True
     ) -> Switched | NotSwitched:
-        """Ask the upstream to switch protocols, on a connection made for it.
+        """Ask the upstream to switch protocols, on a new connection.
 
-        What it does is the upstream's to say: most of kube-apiserver's handlers ignore the
-        question. Any final answer goes to ``sink`` as after a round trip, whole when
-        this returns; the connection is not used again. Raises as ``round_trip``;
-        UpstreamProtocolError for a 101 that is not the switch asked for and for other
-        1xx, UpstreamTimeout when no answer begins within ``upgrade_timeout``. Without
-        ``handshake_deadline`` the caller bounds the request.
+        The upstream decides: most of kube-apiserver's handlers ignore the upgrade. Any final
+        answer goes to ``sink`` as in a round trip and is complete when this returns; the
+        connection is not reused. Raises like ``round_trip``, plus UpstreamProtocolError for
+        a 101 that is not the requested switch and for other 1xx, and UpstreamTimeout if no
+        answer begins within ``upgrade_timeout``. Without ``handshake_deadline`` the caller
+        bounds the request.
         """
         if request.upgrade is None or not is_upgrade_protocol(request.upgrade):
             raise UpstreamRequestError("not a protocol that may be tunnelled")
@@ -150,7 +150,7 @@ class UpstreamPool:
         return Switched(head, connection)
 
     def _take(self, request: UpstreamRequest) -> UpstreamConnection | None:
-        """The idle connection used last that is fit for this request."""
+        """Take the most recently used idle connection that suits this request."""
         idle = self._idle
         if not idle:
             return None
@@ -161,11 +161,11 @@ class UpstreamPool:
             if connection.is_closing():
                 continue
             if connection.ssl_context is not context:
-                # Made with an earlier credential.
+                # Opened with an earlier credential.
                 connection.transport.close()
                 continue
-            # What cannot be sent again must not meet a connection that the upstream
-            # has just closed: look into the kernel before the first byte is written.
+            # A request that cannot be resent must not go to a connection that the upstream
+            # has just closed: check the kernel's buffer before writing the first byte.
             if careful and has_something_to_read(connection.descriptor):
                 connection.transport.abort()
                 continue
@@ -173,7 +173,7 @@ class UpstreamPool:
         return None
 
     def _give_back(self, connection: UpstreamConnection) -> None:
-        """Keep the connection for the next request, or close it."""
+        """Keep the connection for reuse, or close it."""
         if not connection.reuse():
             return
         if self._closed:
@@ -185,7 +185,7 @@ class UpstreamPool:
             self._expiry = self._loop.call_later(self._limits.idle_timeout, self._expire)
 
     def _expire(self) -> None:
-        """Close what has been idle for too long; come back for the next."""
+        """Close connections idle for too long; schedule the next check."""
         self._expiry = None
         latest = self._loop.time() - self._limits.idle_timeout
         while self._idle:
@@ -199,7 +199,7 @@ class UpstreamPool:
             oldest.transport.close()
 
     async def _connect(self) -> UpstreamConnection:
-        """A new connection; raises UpstreamUnreachable."""
+        """Open a connection; raises UpstreamUnreachable."""
         target, limits = self._target, self._limits
         self._refuse_when_closed()
         context = target.ssl_context
@@ -238,23 +238,23 @@ class UpstreamPool:
         return connection
 
     def _refuse_when_closed(self, connection: UpstreamConnection | None = None) -> None:
-        """Make no connection after ``close``, nor keep one that came too late."""
+        """Raise after ``close``, and abort a connection that was opened too late."""
         if self._closed:
             if connection is not None:
                 connection.transport.abort()
             raise UpstreamUnreachable("the pool is closed")
 
     def _lost(self, connection: UpstreamConnection) -> None:
-        """A connection is gone."""
+        """Forget a connection that is gone."""
         self._idle.pop(connection, None)
         self._connections.discard(connection)
         if not self._connections and self._emptied is not None and not self._emptied.done():
             self._emptied.set_result(None)
 
     async def close(self) -> None:
-        """Close every connection, also those still at work and those that were switched.
+        """Close every connection, including active and switched ones.
 
-        Round trips that still run fail with UpstreamClosedEarly.
+        Round trips still in progress fail with UpstreamClosedEarly.
         """
         self._closed = True
         if self._expiry is not None:
@@ -275,12 +275,12 @@ class UpstreamPool:
 
 
 def _may_be_sent_again(request: UpstreamRequest) -> bool:
-    """Whether sending twice does no more than sending once, and is possible."""
+    """Return whether resending the request has no further effect and is possible."""
     return request.method in _RESENDABLE and not isinstance(request.body, AsyncIterator)
 
 
 class _UntilHead:
-    """Passes an answer on, and ends the exchange when its head does not come in time."""
+    """Passes an answer on; fails the exchange if the head does not arrive in time."""
 
     __slots__ = ("_handle", "_sink")
 
@@ -291,21 +291,21 @@ class _UntilHead:
     def start(
         self, connection: UpstreamConnection, loop: asyncio.AbstractEventLoop, seconds: float
     ) -> None:
-        """Begin to count."""
+        """Start the timer."""
         error = UpstreamTimeout(f"the upstream did not answer the upgrade within {seconds:g} s")
         self._handle = loop.call_later(seconds, connection.fail, error)
 
     def cancel(self) -> None:
-        """The answer began, or the exchange ended."""
+        """Stop the timer: the answer began, or the exchange ended."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
 
     def head(self, head: ResponseHead, flow: Flow) -> None:
-        """Take the head in time."""
+        """Stop the timer and pass the head on."""
         self.cancel()
         self._sink.head(head, flow)
 
     def data(self, chunk: bytes) -> None:
-        """Take a piece of the body."""
+        """Pass a piece of the body on."""
         self._sink.data(chunk)

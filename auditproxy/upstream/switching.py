@@ -1,9 +1,9 @@
-"""Upgrades: the check of a 101.
+"""Upgrades: verification of a 101.
 
-Bytes are joined only after a verified 101: the asked protocol, one of the two
-that kube-apiserver streams, confirmed by the upstream (and for WebSocket, the
-right answer to the key). Anything else would leave a connection that is
-authenticated as us in a client's hands (CVE-2018-1002105).
+The two connections are joined only after a verified 101: the upstream must confirm the
+requested protocol, one of the two that kube-apiserver streams (and, for WebSocket, return
+the right accept key). Otherwise the client would control a connection that is
+authenticated as the proxy (CVE-2018-1002105).
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from auditproxy.upstream.messages import ResponseHead, UpstreamRequest
 
 
 class Switched(msgspec.Struct, frozen=True, gc=False):
-    """An upstream that switched protocols, verified; tie it or abort it."""
+    """An upstream that switched, verified; the caller must tie it or abort it."""
 
     head: ResponseHead
     upstream: TunnelSide
@@ -27,21 +27,21 @@ class Switched(msgspec.Struct, frozen=True, gc=False):
         return self.upstream.transport
 
     def abort(self) -> None:
-        """Drop the upstream connection."""
+        """Abort the upstream connection."""
         if self.upstream.transport is not None:
             self.upstream.transport.abort()
 
 
 class NotSwitched(msgspec.Struct, frozen=True, gc=False):
-    """An upstream that answered instead; its answer went to the sink, its connection is closed."""
+    """An upstream that answered instead; the answer is in the sink, the connection closed."""
 
     head: ResponseHead
 
 
 def switch_fault(head: ResponseHead, request: UpstreamRequest) -> str | None:
-    """Why a 101 is not the switch that was asked for; None when it is.
+    """Return why a 101 is not the requested switch, None if it is.
 
-    Content-Length and Transfer-Encoding of a 101 mean nothing and are ignored.
+    Content-Length and Transfer-Encoding of a 101 have no meaning and are ignored.
     """
     asked = (request.upgrade or b"").lower()
     if head.status != 101 or not is_upgrade_protocol(asked):
@@ -60,5 +60,5 @@ def switch_fault(head: ResponseHead, request: UpstreamRequest) -> str | None:
 
 
 def _values(headers: tuple[tuple[bytes, bytes], ...], name: bytes) -> list[bytes]:
-    """All values of one header, its name in lower case."""
+    """Return all values of one header; ``name`` is in lower case."""
     return [value for header, value in headers if header.lower() == name]

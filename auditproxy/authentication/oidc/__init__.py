@@ -1,1 +1,1 @@
-"""Users from the claims of a trusted issuer, by an AuthenticationConfiguration. PURE."""
+"""Users from the claims of issuers trusted by an AuthenticationConfiguration. PURE."""

@@ -1,15 +1,15 @@
-"""OIDC: tokens that an issuer of an AuthenticationConfiguration signed.
+"""OIDC: tokens signed by an issuer of an AuthenticationConfiguration.
 
-    iss is not this issuer's       None: somebody else's token
+    iss is not this issuer's       None: another issuer's token
     claims of the wrong types      error, as go-oidc decodes them
-    aud, exp, nbf                  exp without leeway, nbf with a minute, iat is not looked at
-    algorithm, signature           one that the issuer may use, by a key that it publishes
-    mapper.user(claims)            the user, or why not
+    aud, exp, nbf                  exp without leeway, nbf with one minute, iat is ignored
+    algorithm, signature           an algorithm the issuer may use, a key it publishes
+    mapper.user(claims)            the user, or an error
 
-The order is go-oidc's, cheap checks first: nothing is fetched for a token that could
-not be good anyway (apiserver plugin/pkg/authenticator/token/oidc/oidc.go, go-oidc
-v2 verify.go). Groups that another server would have to be asked for (distributed
-claims) are not fetched: such a token is refused, never its user let in without groups.
+The order is go-oidc's, cheap checks first: no keys are fetched for a token that fails
+the cheap checks (apiserver plugin/pkg/authenticator/token/oidc/oidc.go, go-oidc
+v2 verify.go). Groups that must be fetched from another server (distributed claims)
+are not supported: such a token is refused, not accepted without its groups.
 """
 
 import re
@@ -25,7 +25,7 @@ from auditproxy.authentication.tokens.jws import parse_jws
 from auditproxy.authentication.tokens.keysource import KeySource
 
 LEEWAY = 60
-"""Seconds by which a token may be too early."""
+"""Seconds by which ``nbf`` may lie in the future."""
 
 GOOGLE = "https://accounts.google.com"
 _GOOGLE_WITHOUT_SCHEME = "accounts.google.com"
@@ -37,14 +37,14 @@ _YEAR_9999 = 253_402_300_799
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,32})?(?:[eE][+-]?[0-9]{1,3})?")
 
 Time = int | float | str
-"""Go takes a number in quotes for a number."""
+"""Go accepts a quoted number as a number."""
 
 
 class Mapper(Protocol):
-    """Makes a user of claims, by the rules of one issuer."""
+    """Maps claims to a user, by the rules of one issuer."""
 
     def user(self, claims: Mapping[str, Any]) -> UserInfo:
-        """The user; raises AuthenticationError, whose text quotes no claim's value."""
+        """Return the user; raises AuthenticationError, whose text quotes no claim value."""
         ...
 
 
@@ -54,7 +54,7 @@ class _Source(msgspec.Struct):
 
 
 class _Claims(msgspec.Struct):
-    """What go-oidc decodes of every token, whether it is looked at or not."""
+    """The members that go-oidc decodes in every token, whether it uses them or not."""
 
     aud: str | tuple[str | None, ...] = ()
     exp: Time = 0
@@ -68,7 +68,7 @@ class _Claims(msgspec.Struct):
 
 
 class OidcAuthenticator:
-    """Knows the tokens of one issuer; ``clock`` gives seconds since the epoch."""
+    """Authenticates the tokens of one issuer; ``clock`` returns seconds since the epoch."""
 
     def __init__(
         self,
@@ -86,9 +86,9 @@ class OidcAuthenticator:
         self._clock = clock
 
     async def authenticate_token(self, token: str) -> TokenUser | None:
-        """The user of the claims; None for a token of somebody else.
+        """Return the user of the claims; None for another issuer's token.
 
-        Raises AuthenticationError for a token in the issuer's name that is not good.
+        Raises AuthenticationError for a token in this issuer's name that is not valid.
         """
         jws = parse_jws(token)
         if jws is None or not self._is_ours(jws.claims.get("iss")):
@@ -96,7 +96,7 @@ class OidcAuthenticator:
         claims = _read_claims(jws.claims)
         audiences = (claims.aud,) if isinstance(claims.aud, str) else claims.aud
         if self._audiences.isdisjoint(audiences):
-            raise AuthenticationError("oidc: the audience of the token is none of the issuer's")
+            raise AuthenticationError("oidc: the token's audience is not one of the issuer's")
         expires = _check_times(claims, self._clock())
         if jws.algorithm not in self._algorithms:
             raise AuthenticationError("oidc: id token signed with unsupported algorithm")
@@ -105,7 +105,7 @@ class OidcAuthenticator:
         except AuthenticationError as error:
             raise AuthenticationError(f"oidc: verify token: {error}") from None
         self._refuse_distributed(jws.claims, claims)
-        # Whoever counts down to the end of a token need not handle any number at all.
+        # Bounded, because consumers of the expiry cannot handle arbitrarily large numbers.
         end = min(expires, _YEAR_9999) * NANOSECONDS
         return TokenUser(self._mapper.user(jws.claims), end)
 
@@ -115,7 +115,7 @@ class OidcAuthenticator:
         return isinstance(issuer, str) and issuer == self._issuer
 
     def _refuse_distributed(self, members: Mapping[str, Any], claims: _Claims) -> None:
-        """A claim of groups that is elsewhere; one that is in the token counts as it is."""
+        """Refuse a groups claim that is not in the token itself; one in the token is used."""
         name = self._groups_claim
         if not name or name in members:
             return
@@ -140,7 +140,7 @@ def _read_claims(members: Mapping[str, Any]) -> _Claims:
 
 
 def _check_times(claims: _Claims, now: float) -> int:
-    """The end of the token in seconds; raises AuthenticationError where it is not its time."""
+    """Return the expiry in seconds; raises AuthenticationError if expired or not yet valid."""
     _seconds(claims.iat)
     expires = _seconds(claims.exp)
     if expires < now:
@@ -151,7 +151,7 @@ def _check_times(claims: _Claims, now: float) -> int:
 
 
 def _seconds(time: Time) -> int:
-    """Whole seconds of a date; raises AuthenticationError for what is none."""
+    """Return whole seconds of a NumericDate; raises AuthenticationError if it is not valid."""
     if isinstance(time, str):
         if not _NUMBER.fullmatch(time):
             raise AuthenticationError("oidc: the claims are not valid")

@@ -1,9 +1,9 @@
-"""Claims to a user, by the mappings and rules of one issuer, in kube-apiserver's order.
+"""Map claims to a user, by the mappings and rules of one issuer, in kube-apiserver's order.
 
     username, groups, uid, extra -> required claims and claim rules -> user rules
 
-(apiserver plugin/pkg/authenticator/token/oidc/oidc.go). A name that is Kubernetes' own
-is refused whatever maps to it.
+(apiserver plugin/pkg/authenticator/token/oidc/oidc.go). A name reserved for Kubernetes
+is refused, whichever mapping produced it.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,19 +16,19 @@ from auditproxy.authentication.authenticator import AuthenticationError, reserve
 CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
 
 Program = Callable[[Mapping[str, Any]], Any]
-"""A compiled expression: from its variables to a plain value; raises ExpressionError."""
+"""A compiled expression: maps its variables to a plain value; raises ExpressionError."""
 Compiler = Callable[[str], Program]
 """Compiles an expression; raises ExpressionError."""
 
 
 class ExpressionError(ValueError):
-    """An expression cannot be compiled, or has no value for what it is given."""
+    """An expression cannot be compiled, or cannot be evaluated with the given variables."""
 
 
 class ClaimMapper:
-    """Makes a user of the claims of one issuer's tokens; raises ExpressionError when made.
+    """Maps the claims of one issuer's tokens to a user; the constructor raises ExpressionError.
 
-    ``compile_expression`` is asked only where an expression is configured.
+    ``compile_expression`` is called only if an expression is configured.
     """
 
     def __init__(self, jwt: JWTAuthenticator, compile_expression: Compiler) -> None:
@@ -50,7 +50,7 @@ class ClaimMapper:
                 self._programs[expression] = compile_expression(expression)
 
     def user(self, claims: Mapping[str, Any]) -> UserInfo:
-        """The user; raises AuthenticationError, whose text quotes no claim's value."""
+        """Return the user; raises AuthenticationError, whose text quotes no claim value."""
         user = UserInfo(
             username=self._username(claims),
             groups=self._groups(claims),
@@ -75,15 +75,15 @@ class ClaimMapper:
         if mapping.expression:
             value = self._evaluate(mapping.expression, {"claims": claims})
             if not isinstance(value, str) or not value:
-                raise AuthenticationError("oidc: the username expression gives no text")
+                raise AuthenticationError("oidc: the username expression does not return a string")
             return value
         if mapping.claim not in claims:
             raise AuthenticationError("oidc: the username claim is not present")
         value = claims[mapping.claim]
-        # Go reads null into an empty text.
+        # Go decodes null as an empty string.
         value = "" if value is None else value
         if not isinstance(value, str):
-            raise AuthenticationError("oidc: the username claim is no text")
+            raise AuthenticationError("oidc: the username claim is not a string")
         if mapping.claim == "email" and claims.get("email_verified", True) is not True:
             raise AuthenticationError("oidc: email not verified")
         return f"{mapping.prefix or ''}{value}"
@@ -97,7 +97,9 @@ class ClaimMapper:
             return ()
         groups = [value] if isinstance(value, str) else value
         if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
-            raise AuthenticationError("oidc: the groups claim is no text and no list of texts")
+            raise AuthenticationError(
+                "oidc: the groups claim is neither a string nor a list of strings"
+            )
         return tuple(f"{mapping.prefix or ''}{group}" for group in groups)
 
     def _uid(self, claims: Mapping[str, Any]) -> str:
@@ -112,7 +114,7 @@ class ClaimMapper:
         else:
             return ""
         if not isinstance(value, str):
-            raise AuthenticationError("oidc: the uid is no text")
+            raise AuthenticationError("oidc: the uid is not a string")
         return value
 
     def _extra(self, claims: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -158,8 +160,10 @@ class ClaimMapper:
 
 
 def _texts(value: Any, what: str) -> tuple[str, ...]:
-    """A text, a list of texts or nothing, without the empty ones."""
+    """Return a string or a list of strings (or nothing) as a tuple, without empty ones."""
     values = [] if value is None else [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not all(isinstance(text, str) for text in values):
-        raise AuthenticationError(f"oidc: the {what} expression gives no text and no list of texts")
+        raise AuthenticationError(
+            f"oidc: the {what} expression returns neither a string nor a list of strings"
+        )
     return tuple(text for text in values if text)

@@ -1,6 +1,6 @@
-"""AuthenticationConfiguration: from a file's text to checked values.
+"""Decode an AuthenticationConfiguration file into checked values.
 
-Decoding is strict: unknown and doubled fields are faults, as for kube-apiserver
+Decoding is strict: unknown and duplicate fields are errors, as in kube-apiserver
 (apiserver pkg/apis/apiserver/load).
 """
 
@@ -32,13 +32,13 @@ VERSIONS = ("v1", "v1beta1", "v1alpha1")
 
 
 class ConfigurationError(Unusable):
-    """The configuration cannot be used; ``faults`` are all that were found, one line each."""
+    """The configuration cannot be used; ``faults`` lists every fault found, one line each."""
 
 
 class _Strict(
     msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
 ):
-    """What a file may say; every member may be left out."""
+    """Base of the file's objects; every member is optional."""
 
 
 class _Issuer(_Strict, frozen=True, kw_only=True):
@@ -111,7 +111,7 @@ class _File(_Strict, frozen=True, kw_only=True):
 def load_configuration(
     text: bytes, *, service_account_issuers: tuple[str, ...] = ()
 ) -> AuthenticationConfiguration:
-    """The configuration in a file's text, YAML or JSON; raises ConfigurationError."""
+    """Decode a configuration file, YAML or JSON; raises ConfigurationError."""
     try:
         document, strict_errors = yaml.load_strict(text)
     except YAMLError as error:
@@ -137,7 +137,7 @@ def load_configuration(
 
 def _check_kind(document: Any) -> None:
     if not isinstance(document, dict):
-        raise ConfigurationError(f"the file holds no {KIND}")
+        raise ConfigurationError(f"the file does not contain an {KIND}")
     api_version, kind = document.get("apiVersion"), document.get("kind")
     if kind != KIND or api_version not in [f"{GROUP}/{version}" for version in VERSIONS]:
         raise ConfigurationError(
@@ -146,7 +146,7 @@ def _check_kind(document: Any) -> None:
 
 
 def _without_nulls(value: Any) -> Any:
-    """A member that is null is one that was not given, as Go decodes it."""
+    """Drop null members: Go decodes null as if the member were absent."""
     if isinstance(value, dict):
         return {k: _without_nulls(member) for k, member in value.items() if member is not None}
     if isinstance(value, list):

@@ -1,7 +1,7 @@
-"""Expressions in CEL: the optional library, behind one function.
+"""CEL expressions: the optional library behind one function.
 
-Compiled and type-checked once, at the start. The library is Google's own, with the
-extensions for texts and optional values; of those that only Kubernetes has, none.
+Expressions are compiled and type-checked once, at startup. The library is Google's own,
+with its extensions for strings and optional values. Kubernetes' extensions are missing.
 """
 
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ LONGEST_EXPRESSION = 10_000
 
 
 def cel_compiler() -> Compiler:
-    """What compiles expressions over ``claims`` and ``user``.
+    """Return a compiler of expressions over ``claims`` and ``user``.
 
-    The function raises ExpressionError for what cannot be compiled, and where the library is
-    not installed: it is looked for only when there is an expression.
+    The compiler raises ExpressionError for an expression that does not compile, and if the
+    library is not installed: it is imported only when the first expression is compiled.
     """
     environment: Any = None
     errors: tuple[Any, ...] = ()
@@ -38,11 +38,11 @@ def cel_compiler() -> Compiler:
                 value = compiled.eval(data=dict(variables))
                 plain = value.plain_value()
             except Exception:
-                # The library's text may quote what it was given.
-                raise ExpressionError("it has no value for these claims") from None
+                # The library's error message may quote the claims.
+                raise ExpressionError("it cannot be evaluated with these claims") from None
             if value.type() in errors:
-                # The library gives errors back as values whose plain form is a text.
-                raise ExpressionError("it has no value for these claims")
+                # The library returns evaluation errors as values, which convert to strings.
+                raise ExpressionError("it cannot be evaluated with these claims")
             return plain
 
         return run
@@ -51,7 +51,7 @@ def cel_compiler() -> Compiler:
 
 
 def _environment() -> tuple[Any, tuple[Any, ...]]:
-    """What compiles, and the types of values that are none."""
+    """Return the CEL environment, and the types of results that represent errors."""
     try:
         from cel_expr_python import cel
         from cel_expr_python.ext import ext_optional, ext_strings

@@ -1,6 +1,6 @@
-"""What is wrong with an AuthenticationConfiguration: all of it at once.
+"""Validate an AuthenticationConfiguration and collect every fault.
 
-Rules and words are kube-apiserver's (apiserver pkg/apis/apiserver/validation/validation.go).
+Rules and texts are kube-apiserver's (apiserver pkg/apis/apiserver/validation/validation.go).
 """
 
 import re
@@ -26,7 +26,7 @@ _EMAIL_VERIFIED = re.compile(
 def configuration_faults(
     configuration: AuthenticationConfiguration, service_account_issuers: tuple[str, ...]
 ) -> list[str]:
-    """Every fault of a configuration, with the path of the field it is in; [] when sound."""
+    """Return every fault, prefixed with the path of its field; [] if valid."""
     faults: list[str] = []
     if len(configuration.jwt) > LARGEST_NUMBER_OF_ISSUERS:
         faults.append(f"jwt: Too many: must have at most {LARGEST_NUMBER_OF_ISSUERS} items")
@@ -53,7 +53,7 @@ def configuration_faults(
 def issuer_faults(
     issuer: Issuer, place: str, service_account_issuers: tuple[str, ...]
 ) -> list[str]:
-    """What is wrong with an issuer's URLs and audiences."""
+    """Return the faults of an issuer's URLs and audiences."""
     faults = _url_faults(issuer.url, f"{place}.url")
     if issuer.url in service_account_issuers:
         faults.append(
@@ -94,8 +94,8 @@ def _url_faults(url: str, place: str) -> list[str]:
     try:
         parts = urlsplit(url)
         valid = bool(parts.netloc) and parts.port != 0
-    except ValueError:  # also from the port
-        return [f'{place}: Invalid value: "{url}": it is no URL']
+    except ValueError:  # the port can raise it too
+        return [f'{place}: Invalid value: "{url}": it is not a valid URL']
     shown = url.rpartition("@")[2] if "@" in url else url
     faults = []
     if parts.scheme != "https":

@@ -1,1 +1,1 @@
-"""Bearer tokens: files, service accounts, signatures and reviews. PURE; fetches nothing."""
+"""Bearer tokens: token file, service accounts, signatures, reviews. PURE; does no I/O."""

@@ -1,6 +1,6 @@
 """Bearer tokens: in the Authorization header, or in a WebSocket subprotocol for browsers.
 
-Splitting and refusals are those of kube-apiserver
+Parsing and refusals are those of kube-apiserver
 (apiserver authentication/request/bearertoken, .../websocket/protocol.go).
 """
 
@@ -20,7 +20,7 @@ from auditproxy.authentication.authenticator import (
 from auditproxy.request.headers import ClientHeaders
 
 MAXIMUM_TOKEN_LENGTH = 64 * 1024
-"""Characters; a longer token is refused before anybody hashes or sends it."""
+"""Characters; a longer token is refused before it is hashed or sent."""
 
 PROTOCOL_PREFIX = "base64url.bearer.authorization.k8s.io."
 
@@ -28,13 +28,13 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 
 
 class BearerAuthenticator:
-    """Knows the clients with ``Authorization: Bearer <token>``."""
+    """Authenticates clients that send ``Authorization: Bearer <token>``."""
 
     def __init__(self, tokens: TokenAuthenticator) -> None:
         self._tokens = tokens
 
     async def authenticate(self, request: AuthenticationRequest) -> Identity | None:
-        """The token's user; a token that nobody knows is an error, no token is no opinion."""
+        """Return the token's user; raises for an unknown token, returns None without a token."""
         token, extra_space = bearer_token(request.headers.get("Authorization"))
         if extra_space:
             request.warnings.append(EXTRA_SPACE)
@@ -45,13 +45,13 @@ class BearerAuthenticator:
 
 
 class WebSocketAuthenticator:
-    """Knows the clients whose token stands among the WebSocket subprotocols they offer."""
+    """Authenticates clients that send their token as one of the WebSocket subprotocols."""
 
     def __init__(self, tokens: TokenAuthenticator) -> None:
         self._tokens = tokens
 
     async def authenticate(self, request: AuthenticationRequest) -> Identity | None:
-        """The token's user; None for anything but a WebSocket request that offers one."""
+        """Return the token's user; None unless a WebSocket request offers a token."""
         if not is_websocket_request(request.headers):
             return None
         offer = offered_protocols(request.headers)
@@ -78,9 +78,9 @@ async def _user_for(tokens: TokenAuthenticator, token: str) -> TokenUser:
 
 
 def bearer_token(authorization: str) -> tuple[str, bool]:
-    """The token of an Authorization value ("" for none), and whether a space stood before it.
+    """Return the token of an Authorization value ("" for none), and whether a space preceded it.
 
-    What follows the token is ignored; two spaces after ``Bearer`` make the whole header ignored.
+    Text after the token is ignored; two spaces after ``Bearer`` make the whole header ignored.
     """
     parts = authorization.strip().split(" ", 2)
     if len(parts) < 2 or parts[0].lower() != "bearer":
@@ -89,21 +89,21 @@ def bearer_token(authorization: str) -> tuple[str, bool]:
 
 
 def is_websocket_request(headers: ClientHeaders) -> bool:
-    """Whether ``Upgrade: websocket`` stands there and a Connection line that says upgrade."""
+    """Return whether Upgrade is ``websocket`` and a Connection line contains upgrade."""
     return headers.get("Upgrade").lower() == "websocket" and any(
         "upgrade" in value.lower() for value in headers.values("Connection")
     )
 
 
 class OfferedProtocols(NamedTuple):
-    """WebSocket subprotocols of a request: the tokens among them, still encoded, and the rest."""
+    """WebSocket subprotocols of a request: its tokens, still encoded, and all others."""
 
     tokens: tuple[str, ...]
     protocols: tuple[str, ...]
 
 
 def offered_protocols(headers: ClientHeaders) -> OfferedProtocols:
-    """Every Sec-WebSocket-Protocol line, split; a token's item is never among the protocols."""
+    """Parse every Sec-WebSocket-Protocol line; items that hold a token are kept apart."""
     tokens: list[str] = []
     protocols: list[str] = []
     for line in headers.values("Sec-Websocket-Protocol"):
@@ -117,11 +117,11 @@ def offered_protocols(headers: ClientHeaders) -> OfferedProtocols:
 
 
 def forwarded_protocols(headers: ClientHeaders) -> str | None:
-    """The Sec-WebSocket-Protocol value to send upstream; None to send the client's as it is.
+    """Return the Sec-WebSocket-Protocol value for the upstream; None: keep the client's lines.
 
-    Not None whenever a token stands there, whoever was authenticated by it:
-    a credential of the client never goes upstream this way. Protocols that are
-    not ASCII, which no server knows, are left out.
+    Not None whenever the lines contain a token, even if another method authenticated
+    the client: the client's credential is never forwarded this way. Protocols that are
+    not ASCII, which no server supports, are dropped.
     """
     offer = offered_protocols(headers)
     if not offer.tokens:
@@ -130,7 +130,7 @@ def forwarded_protocols(headers: ClientHeaders) -> str | None:
 
 
 def _decode_token(encoded: str) -> str:
-    """Base64url without padding, UTF-8 inside; raises AuthenticationError."""
+    """Decode unpadded base64url that contains UTF-8; raises AuthenticationError."""
     if _BASE64URL.fullmatch(encoded) is None or len(encoded) % 4 == 1:
         raise AuthenticationError("the token in the websocket protocols is not base64url")
     try:

@@ -1,11 +1,11 @@
-"""CSV as Go's encoding/csv reads it with its default settings and rows of any length.
+"""CSV as Go's encoding/csv reads it with default settings and rows of any length.
 
-    record    fields by ``,``; nothing is trimmed, a space belongs to its field
+    record    fields separated by ``,``; nothing is trimmed, spaces belong to the field
     quoting   ``"a ""b"" c"``; a quoted field may span lines; CR LF reads as LF
     skipped   empty lines
     refused   a ``"`` inside an unquoted field, text after a closing ``"``, no closing ``"``
 
-Works on bytes, because columns of errors count bytes; texts of errors are Go's
+Operates on bytes, because error columns are byte offsets. Error texts are Go's
 and never quote the file.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 
 class CsvError(ValueError):
-    """A row that Go's reader refuses; the text is its ParseError's."""
+    """A row that Go's reader refuses; the text is that of its ParseError."""
 
     def __init__(self, start_line: int, line: int, column: int, problem: str) -> None:
         place = f"parse error on line {line}, column {column}: {problem}"
@@ -25,7 +25,7 @@ _QUOTE = 'extraneous or missing " in quoted-field'
 
 
 def read_records(data: bytes) -> Iterator[tuple[bytes, ...]]:
-    """Every record in order; raises CsvError at the first one that is refused."""
+    """Return every record in order; raises CsvError at the first invalid one."""
     reader = _Reader(data)
     while (line := reader.next_line()) is not None:
         if line != b"\n":
@@ -33,7 +33,7 @@ def read_records(data: bytes) -> Iterator[tuple[bytes, ...]]:
 
 
 class _Reader:
-    """The lines of a file, each with its LF, CR LF already made LF; ``number`` counts from 1."""
+    """The lines of a file, each with its LF (CR LF becomes LF); ``number`` starts at 1."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -41,7 +41,7 @@ class _Reader:
         self.number = 0
 
     def next_line(self) -> bytes | None:
-        """The next line; the last one may have no LF; None at the end."""
+        """Return the next line, None at the end; the last line may lack an LF."""
         if self._position >= len(self._data):
             return None
         end = self._data.find(b"\n", self._position)
@@ -51,7 +51,7 @@ class _Reader:
         self.number += 1
         if line.endswith(b"\r\n"):
             return line[:-2] + b"\n"
-        # Go drops a lone CR in front of the end of the file.
+        # Go drops a lone CR at the end of the file.
         return line[:-1] if end < 0 and line.endswith(b"\r") else line
 
 

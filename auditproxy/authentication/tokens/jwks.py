@@ -1,10 +1,10 @@
 """JSON Web Key Sets: the public keys that an issuer publishes (RFC 7517).
 
-A set is read key by key, as far as it can be used: one key that cannot does not spoil
-the others. Passed over and counted are symmetric and private keys, keys for
-encryption, other curves than P-256, P-384 and P-521, RSA below 1024 or above 8192
-bits or with an exponent that Go refuses, and what comes after the first hundred.
-Keys with one ``kid`` are all kept and all tried, as go-oidc does.
+Every key is read on its own: an unusable key does not invalidate the others. Ignored,
+but counted: symmetric and private keys, encryption keys, curves other than P-256, P-384
+and P-521, RSA keys below 1024 or above 8192 bits or with an exponent that Go refuses,
+and all keys after the first hundred.
+Keys that share a ``kid`` are all kept and all tried, as in go-oidc.
 """
 
 from typing import Annotated
@@ -22,24 +22,24 @@ LARGEST_DOCUMENT = 1024 * 1024
 """Bytes."""
 
 MOST_KEYS = 100
-"""Keys of one set that are used; a token without ``kid`` is tried with all of them."""
+"""Keys of one set that are used; a token without ``kid`` is checked against all of them."""
 
 _CURVES = frozenset({"P-256", "P-384", "P-521"})
 _LARGEST_EXPONENT = 2**31 - 1
 
-# The longest is the modulus of an RSA key of 8192 bits.
+# The longest value is the modulus of an 8192-bit RSA key.
 _Number = Annotated[str, msgspec.Meta(max_length=1400, pattern="^[A-Za-z0-9_-]+$")]
 
 
 class JwksError(ValueError):
-    """A document is no key set; the text quotes nothing of it."""
+    """A document is not a valid key set; the text quotes nothing of it."""
 
 
 class KeySet(msgspec.Struct, frozen=True):
-    """The usable keys in their order, and how many others there were.
+    """The usable keys in document order, and the number of ignored ones.
 
-    A key's id is the ``kid`` of the document, "" where it has none. A set without
-    usable keys is one all the same: that is how an issuer takes back its keys.
+    A key's id is its ``kid``, "" if it has none. A set without usable keys is valid:
+    it is how an issuer revokes its keys.
     """
 
     keys: tuple[PublicKey, ...]
@@ -60,18 +60,18 @@ class _Key(msgspec.Struct):
     e: _Number | None = None
     x: _Number | None = None
     y: _Number | None = None
-    # Only whether it is there counts: who publishes a private key has no secret.
+    # Only its presence matters: a published private key is not secret, so it is ignored.
     d: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 def read_jwks(document: bytes) -> KeySet:
-    """The keys of a document; raises JwksError."""
+    """Return the keys of a document; raises JwksError."""
     if len(document) > LARGEST_DOCUMENT:
         raise JwksError(f"the key set is larger than {LARGEST_DOCUMENT} bytes")
     try:
         raw = decode_as(document, _Document).keys
     except JSONError:
-        raise JwksError("the answer is no JSON Web Key Set") from None
+        raise JwksError("the answer is not a valid JSON Web Key Set") from None
     keys: list[PublicKey] = []
     for each in raw:
         if len(keys) == MOST_KEYS:
@@ -83,7 +83,7 @@ def read_jwks(document: bytes) -> KeySet:
 
 
 def _read_key(raw: msgspec.Raw) -> PublicKey | None:
-    """A key, None for one that is not for checking signatures of tokens."""
+    """Return the key, None if it cannot be used to check token signatures."""
     try:
         key = decode_as(raw, _Key)
     except JSONError:

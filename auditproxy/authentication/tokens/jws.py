@@ -1,9 +1,10 @@
-"""JSON Web Signatures in compact form: the front door of every signed token (RFC 7515).
+"""JSON Web Signatures in compact form: the first checks on every signed token (RFC 7515).
 
-Nothing is parsed of a token that is too long. The algorithm must be one of the
-asymmetric ones and belong to the kind and curve of the key, so a public key is never
-taken for an HMAC secret. Keys come from our own configuration only: ``jku``, ``x5u``,
-``jwk`` and ``x5c`` are not looked at. ``crit`` names extensions that must be
+A token that is too long is refused unparsed. The algorithm must be asymmetric and must
+match the kind and curve of the key, so that a public key is never used as an HMAC
+secret. Keys come only from our configuration: ``jku``, ``x5u``, ``jwk`` and ``x5c`` are
+ignored. ``crit`` lists extensions that must be understood; none is supported, so a
+token with ``crit`` is refused.
 understood; none is, so the token is refused.
 """
 
@@ -40,12 +41,12 @@ _EC: Mapping[str, tuple[ECAlgorithm, type[ec.EllipticCurve]]] = {
 }
 
 ALGORITHMS = frozenset((*_RSA, *_EC))
-"""What a token may be signed with; HMAC and ``none`` are not among them."""
+"""Accepted signature algorithms; HMAC and ``none`` are not among them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Jws:
-    """A token taken apart; nothing of it is true before ``signed_by`` says so."""
+    """A parsed token; do not trust its content before ``signed_by`` returns True."""
 
     algorithm: str
     key_id: str
@@ -55,7 +56,7 @@ class Jws:
 
 
 def parse_jws(token: str) -> Jws | None:
-    """The parts of a compact token; None for everything that is no such token."""
+    """Return the parts of a compact token; None if it is not a valid one."""
     if len(token) > LONGEST_TOKEN:
         return None
     parts = _COMPACT.fullmatch(token)
@@ -73,7 +74,7 @@ def parse_jws(token: str) -> Jws | None:
 
 
 def signed_by(jws: Jws, key: PublicKey) -> bool:
-    """Whether the signature is this key's; False too when the algorithm is not of its kind."""
+    """Return whether this key made the signature; False if the algorithm does not match it."""
     if isinstance(key.key, rsa.RSAPublicKey):
         rsa_algorithm = _RSA.get(jws.algorithm)
         return rsa_algorithm is not None and rsa_algorithm.verify(
@@ -93,7 +94,7 @@ def _decoded(part: str) -> bytes | None:
 
 
 def _members(raw: bytes | None) -> dict[str, Any] | None:
-    """The members of a JSON object; of members with one name the last counts, as in Go."""
+    """Return the members of a JSON object; the last of duplicate names applies, as in Go."""
     if raw is None:
         return None
     try:

@@ -1,8 +1,8 @@
-"""Public keys that signatures of tokens are checked with, read from PEM files.
+"""Public keys for checking token signatures, read from PEM files.
 
-A file holds any number of RSA and EC keys: public keys, certificates, or private keys,
-of which the public half is used (client-go util/keyutil). A key's id is what
-kube-apiserver writes into ``kid``: the SHA-256 of its SubjectPublicKeyInfo.
+A file contains any number of RSA and EC keys: public keys, certificates, or private
+keys, whose public half is used (client-go util/keyutil). The key id is the one that
+kube-apiserver writes into ``kid``: the SHA-256 of the SubjectPublicKeyInfo.
 """
 
 import base64
@@ -24,27 +24,27 @@ from auditproxy.apis.faults import Unusable
 
 SMALLEST_RSA = 1024
 LARGEST_RSA = 8192
-"""Bits; checking a signature of a larger key would hold up everybody else."""
+"""Bits; checking a signature of a larger key would block all other requests."""
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A key for checking signatures, and its id."""
+    """A key for checking signatures, with its id."""
 
     key_id: str
     key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 
 class PublicKeyError(Unusable):
-    """A file has no key that can be used."""
+    """A file contains no usable key."""
 
 
 def read_public_keys(pem: bytes) -> tuple[PublicKey, ...]:
-    """Every usable key of a PEM file in its order, each once; other blocks are passed over.
+    """Return every usable key of a PEM file in order, without repeats; skip other blocks.
 
-    Raises PublicKeyError, in kube-apiserver's words, when there is none.
+    Raises PublicKeyError with kube-apiserver's text when there is none.
     """
     keys: dict[str, PublicKey] = {}
     for block in _BLOCK.finditer(pem):
@@ -57,7 +57,7 @@ def read_public_keys(pem: bytes) -> tuple[PublicKey, ...]:
 
 
 def public_key(key: object) -> PublicKey | None:
-    """The key with its id; None for a kind or size of key that is not used."""
+    """Return the key with its id; None for an unsupported kind or size."""
     if isinstance(key, rsa.RSAPublicKey):
         if not SMALLEST_RSA <= key.key_size <= LARGEST_RSA:
             return None

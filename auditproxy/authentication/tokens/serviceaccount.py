@@ -1,12 +1,12 @@
-"""Service account tokens, checked with the cluster's public keys.
+"""Service account tokens, verified with the cluster's public keys.
 
 Claims, users and refusals are those of kube-apiserver (kubernetes
-pkg/serviceaccount/jwt.go and claims.go), as far as a token tells them. Whether the
-service account and the pod, node or secret that a token is bound to still exist
-cannot be seen from outside: with ``lookup`` the upstream confirms it, without such a
-token is good until it expires. For the same reason these are left to others: legacy
-tokens of Secrets, which never expire, and tokens without ``exp`` or ``aud``, which no
-TokenRequest makes.
+pkg/serviceaccount/jwt.go and claims.go), as far as the token alone determines them.
+Whether the service account and the pod, node or secret that the token is bound to
+still exist is not visible here. With ``lookup`` the upstream confirms it; without,
+such a token is accepted until it expires. For the same reason two kinds of token are
+left to other authenticators: legacy tokens of Secrets, which never expire, and tokens
+without ``exp`` or ``aud``, which no TokenRequest issues.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from auditproxy.authentication.tokens.jws import parse_jws
 from auditproxy.authentication.tokens.keysource import KeySource
 
 LEEWAY = 60
-"""Seconds by which clocks may differ."""
+"""Tolerated clock skew in seconds."""
 
 NANOSECONDS = 1_000_000_000
 
@@ -39,7 +39,7 @@ class _Reference(msgspec.Struct):
 
 
 class _Kubernetes(msgspec.Struct):
-    """The private claims; a token without a service account is nobody's."""
+    """The private claims; namespace and the service account's name and uid are required."""
 
     namespace: str
     serviceaccount: _Reference
@@ -57,10 +57,10 @@ class _Claims(msgspec.Struct):
 
 
 class ServiceAccountAuthenticator:
-    """Knows the tokens that ``issuers`` signed with one of ``keys`` for one of ``audiences``.
+    """Authenticates tokens of ``issuers``, signed by one of ``keys`` for one of ``audiences``.
 
-    ``clock`` gives seconds since the epoch. ``lookup`` knows the tokens whose objects
-    still exist; None leaves that unchecked.
+    ``clock`` returns seconds since the epoch. ``lookup`` confirms that the objects a token
+    is bound to still exist; None skips that check.
     """
 
     def __init__(
@@ -79,9 +79,9 @@ class ServiceAccountAuthenticator:
         self._lookup = lookup
 
     async def authenticate_token(self, token: str) -> TokenUser | None:
-        """The service account until ``exp``; None for a token of somebody else.
+        """Return the service account, valid until ``exp``; None for another issuer's token.
 
-        Raises AuthenticationError for a token in an issuer's name that is not good.
+        Raises AuthenticationError for a token of one of the issuers that is not valid.
         """
         jws = parse_jws(token)
         if jws is None:
@@ -103,12 +103,12 @@ class ServiceAccountAuthenticator:
 
 
 async def _confirm(lookup: TokenAuthenticator, token: str, user: UserInfo) -> None:
-    """Raise AuthenticationError unless ``lookup`` says that the token is still this user's."""
+    """Raise AuthenticationError unless ``lookup`` returns this name and uid for the token."""
     confirmed = await lookup.authenticate_token(token)
     if confirmed is None:
         raise AuthenticationError("service account token has been invalidated")
     if (confirmed.user.username, confirmed.user.uid) != (user.username, user.uid):
-        raise AuthenticationError("the service account token is somebody else's for the upstream")
+        raise AuthenticationError("the upstream knows the service account token as another user's")
 
 
 def _read_claims(claims: dict[str, Any]) -> _Claims:
@@ -123,7 +123,7 @@ def _read_claims(claims: dict[str, Any]) -> _Claims:
 
 
 def _check_times(claims: _Claims, now: float) -> None:
-    # The dates may be fractions; Go keeps their whole seconds.
+    # Dates may have fractions; Go truncates them to whole seconds.
     if claims.nbf is not None and now + LEEWAY < int(claims.nbf):
         raise AuthenticationError("service account token is not valid yet")
     if now - LEEWAY > int(claims.exp):

@@ -1,15 +1,15 @@
-"""The key under which it is remembered whom a token stands for: it tells nothing of the token."""
+"""The cache key of a token lookup; it reveals nothing about the token."""
 
 import hmac
 
 
 def cache_key(key: bytes, authenticator: str, audiences: tuple[str, ...], token: str) -> bytes:
-    """A digest of the question that was asked about a token.
+    """Return a digest that identifies a lookup of a token.
 
-    ``authenticator`` and the ordered ``audiences`` tell one question from another.
-    Parts are length-prefixed and counted, so no two questions give the same bytes.
-    ``key`` is random and new with each cache, so digests of one process, or of one
-    configuration, mean nothing in another.
+    ``authenticator`` and the ordered ``audiences`` distinguish lookups of the same token.
+    Parts are length-prefixed and counted, so that different lookups never encode alike.
+    ``key`` is random and new for each cache, so that digests of one process or
+    configuration are meaningless in another.
     """
     digest = hmac.new(key, digestmod="sha256")
     digest.update(len(audiences).to_bytes(8, "big"))

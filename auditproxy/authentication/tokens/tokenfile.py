@@ -1,9 +1,8 @@
-"""The static token file: ``token,user,uid[,"group1,group2"]`` a line, read once.
+"""The static token file: ``token,user,uid[,"group1,group2"]`` per line, read once.
 
 Rows, refusals and warnings are those of kube-apiserver (apiserver
-authentication/token/tokenfile/tokenfile.go). A token is looked up by its keyed
-digest, so the time of a look-up tells nothing about the tokens that exist, and
-the table holds no token.
+authentication/token/tokenfile/tokenfile.go). Tokens are looked up by keyed digest, so
+that timing reveals nothing about existing tokens and the table contains no token.
 """
 
 import hmac
@@ -16,12 +15,12 @@ from auditproxy.authentication.tokens.gocsv import CsvError, read_records
 
 
 class TokenFileError(Unusable):
-    """The token file cannot be used; the text names no token."""
+    """The token file cannot be used; the text contains no token."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenFile:
-    """The rows of a token file: digest of the token to its user, and what is odd about the file."""
+    """The rows of a token file, as a map from token digest to user, and its warnings."""
 
     key: bytes = field(repr=False)
     users: dict[bytes, UserInfo] = field(repr=False)
@@ -32,23 +31,23 @@ class TokenFile:
 
 
 class TokenFileAuthenticator:
-    """Knows the tokens of one TokenFile; a new file is a new authenticator."""
+    """Authenticates the tokens of one TokenFile; a new file needs a new authenticator."""
 
     def __init__(self, token_file: TokenFile) -> None:
         self._key = token_file.key
         self._users = token_file.users
 
     async def authenticate_token(self, token: str) -> TokenUser | None:
-        """The user of the row with exactly this token, else None."""
+        """Return the user of the row with exactly this token, or None."""
         user = self._users.get(_digest(self._key, token))
         return None if user is None else TokenUser(user)
 
 
 def parse_token_file(data: bytes, path: str, key: bytes) -> TokenFile:
-    """Read the rows of the file at ``path``; ``key`` is random and at least 32 bytes.
+    """Parse the file read from ``path``; ``key`` is random and at least 32 bytes.
 
-    An empty token's row is skipped and of several rows with one token the last
-    counts, each with a warning. Raises TokenFileError with kube-apiserver's text.
+    A row with an empty token is skipped. Of rows with the same token the last one
+    applies. Both add a warning. Raises TokenFileError with kube-apiserver's text.
     """
     users: dict[bytes, UserInfo] = {}
     warnings: list[str] = []
@@ -78,7 +77,7 @@ def parse_token_file(data: bytes, path: str, key: bytes) -> TokenFile:
 
 
 def _user_from(members: list[str]) -> UserInfo:
-    """Name, uid and the groups that the next column lists; Go splits "" into one empty group."""
+    """Return name, uid and the groups of the next column; Go splits "" into one empty group."""
     groups = tuple(members[2].split(",")) if len(members) > 2 else ()
     return UserInfo(username=members[0], uid=members[1], groups=groups)
 

@@ -1,11 +1,11 @@
-"""TokenReview and SelfSubjectReview: what is asked about a token and what the answer means.
+"""TokenReview and SelfSubjectReview: request bodies, and what the responses mean.
 
-Two questions can be put to kube-apiserver about a bearer token:
+kube-apiserver offers two reviews of a bearer token:
 
     TokenReview        with our own credential; needs the right to create tokenreviews
-    SelfSubjectReview  with the token itself; every authenticated user may ask who it is
+    SelfSubjectReview  with the token itself; open to every authenticated user
 
-Asking, waiting and remembering are in lookups/reviews.py; here are the values
+Sending, waiting and caching are in lookups/reviews.py. This module has the values
 (kubernetes api authentication/v1) and the decision.
 """
 
@@ -25,36 +25,36 @@ SELF_SUBJECT_REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _API_VERSION = "authentication.k8s.io/v1"
 
 _UNSENDABLE = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]|\s")
-"""White space and controls, and what stands for bytes that are no UTF-8."""
+"""White space, control characters, and surrogates that represent bytes outside UTF-8."""
 
 
 class Reviewer(Protocol):
-    """Somebody who can be asked whom a token stands for."""
+    """Looks up the user of a token."""
 
     async def review(self, token: str) -> UserInfo | None:
-        """The user, None for a token that is not good; raises AuthenticationError for no answer."""
+        """Return the user, None for an invalid token; raises AuthenticationError if unanswered."""
         ...
 
 
 class TokenReviewAuthenticator:
-    """Knows the tokens that a reviewer knows."""
+    """Authenticates the tokens that a reviewer accepts."""
 
     def __init__(self, reviewer: Reviewer) -> None:
         self._reviewer = reviewer
 
     async def authenticate_token(self, token: str) -> TokenUser | None:
-        """The reviewer's answer; a token that no header can carry is nobody's."""
+        """Return the reviewer's answer; None for a token that a header cannot carry."""
         user = await self._reviewer.review(token) if sendable(token) else None
         return None if user is None else TokenUser(user)
 
 
 def sendable(token: str) -> bool:
-    """Whether ``Authorization: Bearer <token>`` says exactly this token, whoever reads it."""
+    """Return whether every server reads ``Authorization: Bearer <token>`` as this token."""
     return bool(token) and _UNSENDABLE.search(token) is None
 
 
 class _UserInfo(msgspec.Struct):
-    """UserInfo as it comes, where a member may be null."""
+    """UserInfo as received; any member may be null."""
 
     username: str | None = None
     uid: str | None = None
@@ -82,9 +82,9 @@ class _SelfSubjectReview(msgspec.Struct):
 
 
 def token_review(token: str, audiences: tuple[str, ...] = ()) -> bytes:
-    """The body that asks about a token; it holds the token, so it is never logged.
+    """Return the body of a TokenReview; it contains the token, so it is never logged.
 
-    ``audiences`` () are the upstream's own.
+    ``audiences`` () means the upstream's own.
     """
     spec: dict[str, object] = {"token": token}
     if audiences:
@@ -93,16 +93,16 @@ def token_review(token: str, audiences: tuple[str, ...] = ()) -> bytes:
 
 
 def self_subject_review() -> bytes:
-    """The body that asks who the sender is."""
+    """Return the body of a SelfSubjectReview, which returns the sender's own user."""
     return msgspec.json.encode({"apiVersion": _API_VERSION, "kind": "SelfSubjectReview"})
 
 
 def read_token_review(body: bytes, audiences: tuple[str, ...] = ()) -> UserInfo | None:
-    """The user of an answered TokenReview; None when the token is not authenticated.
+    """Return the user of an answered TokenReview; None if the token is not authenticated.
 
-    An error in the status, a user without a name, or a token that is for none of the
-    ``audiences`` asked for is not authenticated either.
-    Raises AuthenticationError when the body is no TokenReview.
+    An error in the status, a user without a name, or a token for none of the
+    requested ``audiences`` also means that it is not authenticated.
+    Raises AuthenticationError when the body is not a valid TokenReview.
     """
     try:
         status = decode_as(body, _TokenReview).status
@@ -116,9 +116,9 @@ def read_token_review(body: bytes, audiences: tuple[str, ...] = ()) -> UserInfo 
 
 
 def read_self_subject_review(body: bytes) -> UserInfo | None:
-    """The user of an answered SelfSubjectReview; None when the sender passed for anonymous.
+    """Return the user of an answered SelfSubjectReview; None if the sender is anonymous.
 
-    Raises AuthenticationError when the body is no SelfSubjectReview.
+    Raises AuthenticationError when the body is not a valid SelfSubjectReview.
     """
     try:
         status = decode_as(body, _SelfSubjectReview).status

@@ -1,8 +1,8 @@
-"""A token webhook's TokenReview: what it is asked about a token and what its answer means.
+"""The TokenReview of a token webhook: its request body, and what the response means.
 
-In kube-apiserver's flavour (apiserver plugin/pkg/authenticator/token/webhook): two
-versions, audiences, and users taken as they are. Asking, waiting and trying again
-are in auditproxy/lookups/tokenwebhook.py.
+Like kube-apiserver's (apiserver plugin/pkg/authenticator/token/webhook): two versions,
+audiences, and users returned unchanged. Sending, waiting and retrying are in
+auditproxy/lookups/tokenwebhook.py.
 """
 
 from typing import Literal
@@ -20,7 +20,7 @@ _KIND = "TokenReview"
 
 
 class _UserInfo(msgspec.Struct):
-    """UserInfo as it comes, where anything may be null."""
+    """UserInfo as received; any member may be null."""
 
     username: str | None = None
     uid: str | None = None
@@ -42,7 +42,7 @@ class _TokenReview(msgspec.Struct, rename="camel"):
 
 
 def webhook_review(token: str, version: Version, audiences: tuple[str, ...]) -> bytes:
-    """The body that asks about a token, as kube-apiserver spells it; it is never logged."""
+    """Return the request body, encoded as kube-apiserver does; it is never logged."""
     spec: dict[str, object] = {"token": token}
     if audiences:
         spec["audiences"] = audiences
@@ -59,18 +59,18 @@ def webhook_review(token: str, version: Version, audiences: tuple[str, ...]) -> 
 def read_webhook_review(
     body: bytes, version: Version, audiences: tuple[str, ...]
 ) -> UserInfo | None:
-    """The user of an answered review, exactly as the webhook names it; None for nobody's token.
+    """Return the user of an answered review, exactly as the webhook names it; None if unknown.
 
-    ``audiences`` are ours and were asked for: a webhook that names audiences must
-    name one of them, one that names none is taken to mean them all. Raises
-    AuthenticationError for a refusal that the webhook calls an error, and for a body
-    that is no review of this version.
+    ``audiences`` are ours, as sent in the request. A webhook that returns audiences must
+    return one of them; one that returns none is taken to mean all of them. Raises
+    AuthenticationError for a refusal with an error text, and for a body that is not a
+    valid review of this version.
     """
     try:
         review = decode_as(body, _TokenReview)
     except JSONError:
         raise AuthenticationError("the token webhook's answer is not a TokenReview") from None
-    # A body that does not say what it is is taken for what was asked for.
+    # A body without kind or apiVersion is taken to be what was requested.
     if (review.kind or _KIND) != _KIND or (
         review.api_version or f"authentication.k8s.io/{version}"
     ) != f"authentication.k8s.io/{version}":
@@ -80,7 +80,7 @@ def read_webhook_review(
         return None
     if not status.authenticated:
         if status.error:
-            # Its text may hold the token.
+            # The error text may contain the token.
             raise AuthenticationError("the token webhook refused the token with an error")
         return None
     user = status.user or _UserInfo()

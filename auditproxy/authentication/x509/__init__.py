@@ -1,1 +1,1 @@
-"""Users from client certificates, verified by Go's rules. PURE; opens no file."""
+"""Users from client certificates, verified by Go's rules. PURE; reads no files."""

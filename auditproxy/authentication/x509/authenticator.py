@@ -1,7 +1,7 @@
 """X509Authenticator: the user of a client certificate, as kube-apiserver converts it.
 
-Every request asks the authorities in use now, and whether the certificate is
-valid now: a connection may outlive both (apiserver
+Every request is checked against the current authorities and the current time, because a
+connection may outlive the validity of either (apiserver
 authentication/request/x509/x509.go).
 """
 
@@ -21,23 +21,23 @@ CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
 
 
 class CertificateError(AuthenticationError):
-    """The client certificate is not good, here and now."""
+    """The client certificate is not valid at this time or for these authorities."""
 
 
 class Authorities(Protocol):
     """A set of certificate authorities: authorities.py's CertificateAuthorities."""
 
     def fault(self, peer: PeerCertificate, now: int) -> str:
-        """Why they do not vouch for this certificate at ``now``, "" when they do."""
+        """Return why the certificate is not accepted at ``now``, "" if it is."""
         ...
 
 
 class X509Authenticator:
-    """Knows the clients that showed a certificate of ``authorities``.
+    """Authenticates clients that presented a certificate of ``authorities``.
 
-    ``allowed_system_groups`` turns the guard of reserved names on: a certificate
-    for a ``system:`` user, or for a ``system:`` group not listed, is refused.
-    None leaves it to the CA, as kube-apiserver does.
+    ``allowed_system_groups`` enables the check of reserved names: a certificate for a
+    ``system:`` user, or for a ``system:`` group not listed, is refused. None trusts the
+    CA with these names, as kube-apiserver does.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class X509Authenticator:
         self._allowed_system_groups = allowed_system_groups
 
     async def authenticate(self, request: AuthenticationRequest) -> Identity | None:
-        """The certificate's user; None without a certificate or without a CN in it."""
+        """Return the certificate's user; None without a certificate or a CN in it."""
         certificate = request.peer_certificate
         if certificate is None:
             return None
@@ -65,7 +65,7 @@ class X509Authenticator:
 
 
 def verify(certificate: PeerCertificate, authorities: Authorities, now: int) -> None:
-    """Raise CertificateError unless ``authorities`` vouch for this client at ``now``."""
+    """Raise CertificateError unless ``authorities`` accept this client at ``now``."""
     if certificate.fault:
         raise CertificateError(f"{_name(certificate)}: {certificate.fault}")
     if not certificate.client_auth:
@@ -80,7 +80,7 @@ def verify(certificate: PeerCertificate, authorities: Authorities, now: int) -> 
 
 
 def user_from(certificate: PeerCertificate) -> UserInfo:
-    """CN as username, O as groups, the uid attribute as uid; raises CertificateError."""
+    """Return CN as username, O as groups, the uid attribute as uid; raises CertificateError."""
     uid = ""
     if certificate.uids:
         if len(certificate.uids) > 1:

@@ -1,15 +1,15 @@
-"""CertificateAuthorities: whether a certificate is one of theirs, by the rules of Go's crypto/x509.
+"""CertificateAuthorities: verifies client certificates by the rules of Go's crypto/x509.
 
     leaf -> [intermediates that the client sent] -> one of the authorities
 
-The handshake has verified a chain too, but against the authorities of that
-moment and by OpenSSL's rules. Here the current set counts. As in Go every
-certificate of the bundle is an anchor, be it self-signed or not, a leaf that is
-itself in the bundle passes, and each certificate of the chain, the anchor
-included, must be valid at that time and allow client authentication.
+The handshake has also verified a chain, but against the authorities at that time and by
+OpenSSL's rules. Here the current set applies. As in Go, every certificate of the bundle is
+a trust anchor, self-signed or not; a leaf that is itself in the bundle is accepted; and
+each certificate of the chain, including the anchor, must be valid at that time and allow
+client authentication.
 
-Stricter than Go: an authority with name constraints vouches for nobody (Go
-compares them with the names of the leaf), and texts are compared as encoded.
+Stricter than Go: an authority with name constraints is not accepted (Go compares them
+with the names of the leaf), and names are compared as encoded.
 """
 
 from collections import OrderedDict
@@ -25,13 +25,13 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.authentication.x509.peer import PeerCertificate
 
 SIGNATURES = 100
-"""Signatures that are checked for one certificate, as in Go: bounds what a chain can cost."""
+"""Signatures checked per certificate, as in Go; bounds the cost of a chain."""
 
 REMEMBERED = 1024
-"""Certificates whose verdict is kept."""
+"""Number of certificates whose result is cached."""
 
 REFUSAL_REMEMBERED = 10_000_000_000
-"""Nanoseconds for which a refusal is kept."""
+"""Nanoseconds for which a refusal is cached."""
 
 _USAGES = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
 _BROKEN_HASHES = frozenset({"md5", "sha1"})
@@ -43,7 +43,7 @@ _UNREADABLE = (
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
 )
-"""What cryptography raises for bytes that are no certificate, or none that it knows."""
+"""What cryptography raises for bytes that are not a certificate, or not a supported one."""
 _HANDLED = frozenset(
     {
         ExtensionOID.KEY_USAGE,
@@ -60,19 +60,19 @@ _HANDLED = frozenset(
         ExtensionOID.AUTHORITY_INFORMATION_ACCESS,
     }
 )
-"""Extensions that may be critical: those that Go reads."""
+"""Extensions that may be critical: those that Go handles."""
 
 
 class BundleError(Unusable):
-    """A bundle of authorities cannot be used; the text says why and quotes nothing of it."""
+    """A bundle of authorities cannot be used; the text gives the reason and quotes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """A certificate that can stand in a chain; ``fault`` says why it cannot.
+    """A certificate that may be part of a chain; ``fault`` is the reason if it may not.
 
-    ``authority_fault`` says why it cannot vouch for others. Times are nanoseconds
-    since the epoch, ends included.
+    ``authority_fault`` is the reason if it may not issue others. Times are nanoseconds
+    since the epoch, both ends inclusive.
     """
 
     certificate: x509.Certificate
@@ -90,7 +90,7 @@ class _Member:
 
 @dataclass(slots=True)
 class _Verdict:
-    """What was found out: good within a period, or refused until a time."""
+    """A cached result: valid within a period, or refused until a time."""
 
     fault: str
     not_before: int
@@ -98,10 +98,10 @@ class _Verdict:
 
 
 class CertificateAuthorities:
-    """One set of authorities; another set is another object, so no verdict outlives its set."""
+    """An immutable set of authorities; results are cached per set and never outlive it."""
 
     def __init__(self, pem: bytes) -> None:
-        """Read a PEM bundle; raises BundleError unless all of it can be used."""
+        """Read a PEM bundle; raises BundleError unless every certificate can be used."""
         self.pem = pem
         self._anchors = tuple(_member(each) for each in _read_bundle(pem))
         self._verdicts: OrderedDict[tuple[bytes, tuple[bytes, ...]], _Verdict] = OrderedDict()
@@ -110,14 +110,14 @@ class CertificateAuthorities:
         return len(self._anchors)
 
     def overlaps(self, other: "CertificateAuthorities") -> bool:
-        """Whether a certificate is in both bundles."""
+        """Return whether the bundles have a certificate in common."""
         theirs = {anchor.der for anchor in other._anchors}
         return any(anchor.der in theirs for anchor in self._anchors)
 
     def fault(self, peer: PeerCertificate, now: int) -> str:
-        """Why this is no certificate of a client of ours at ``now`` (nanoseconds), "" when it is.
+        """Return why the client certificate is not valid at ``now`` (nanoseconds), "" if it is.
 
-        A chain is looked for once; after that only the period is compared.
+        The chain is searched once; later calls only compare the cached period.
         """
         key = (peer.der, peer.intermediates)
         verdict = self._verdicts.get(key)
@@ -145,7 +145,7 @@ class CertificateAuthorities:
 
 
 class _Search:
-    """The search for one chain; ``why`` is the first reason met for which there is none."""
+    """The search for one chain; ``why`` is the first reason found if there is none."""
 
     def __init__(
         self, anchors: tuple[_Member, ...], intermediates: tuple[_Member, ...], now: int
@@ -157,7 +157,7 @@ class _Search:
         self.why = ""
 
     def find(self, leaf: _Member) -> tuple[_Member, ...] | None:
-        """A chain from the leaf to an anchor, None when there is none."""
+        """Return a chain from the leaf to an anchor, None if there is none."""
         fault = self._own_fault(leaf)
         if fault:
             self.why = fault
@@ -187,7 +187,7 @@ class _Search:
         return None
 
     def _step_fault(self, chain: tuple[_Member, ...], issuer: _Member) -> str:
-        """Why this issuer does not continue the chain."""
+        """Return why this issuer cannot continue the chain."""
         if issuer.authority_fault:
             return f"its authority {issuer.authority_fault}"
         fault = self._own_fault(issuer)
@@ -202,7 +202,7 @@ class _Search:
         try:
             digest = child.signature_hash_algorithm
             if digest is not None and digest.name in _BROKEN_HASHES:
-                return "it is signed with a hash that is broken"
+                return "it is signed with a broken hash algorithm"
             child.verify_directly_issued_by(issuer.certificate)
         except (InvalidSignature, *_UNREADABLE):
             return "no authority of the bundle has signed it"
@@ -221,7 +221,7 @@ class _Search:
 
 
 def _read_bundle(pem: bytes) -> tuple[x509.Certificate, ...]:
-    """Every certificate of a PEM bundle; texts and other blocks between them are skipped."""
+    """Return every certificate of a PEM bundle; skip text and other blocks."""
     begin, end = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
     found = []
     position = pem.find(begin)
@@ -247,7 +247,7 @@ def _load(der: bytes) -> x509.Certificate:
 
 
 def _member(certificate: x509.Certificate) -> _Member:
-    """What a chain needs to know of a certificate; one that makes no sense has a fault."""
+    """Return what a chain needs of a certificate; an inconsistent one gets a fault."""
     try:
         subject = certificate.subject.public_bytes()
         key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -289,18 +289,18 @@ def _path_length(extensions: _Extensions) -> int | None:
 def _critical_fault(extensions: _Extensions) -> str:
     for oid, extension in extensions.items():
         if extension.critical and oid not in _HANDLED and oid != ExtensionOID.NAME_CONSTRAINTS:
-            return "has a critical extension that is not known"
+            return "has an unknown critical extension"
     return ""
 
 
 def _authority_fault(certificate: x509.Certificate, extensions: _Extensions) -> str:
-    """Why this certificate may not sign others (Go's Certificate.CheckSignatureFrom)."""
+    """Return why this certificate may not sign others (Go's Certificate.CheckSignatureFrom)."""
     basic = extensions.get(ExtensionOID.BASIC_CONSTRAINTS)
     if basic is None:
         if certificate.version is x509.Version.v3:
-            return "is no authority"
+            return "is not a certificate authority"
     elif not isinstance(basic.value, x509.BasicConstraints) or not basic.value.ca:
-        return "is no authority"
+        return "is not a certificate authority"
     usage = extensions.get(ExtensionOID.KEY_USAGE)
     if usage is not None and not (
         isinstance(usage.value, x509.KeyUsage) and usage.value.key_cert_sign

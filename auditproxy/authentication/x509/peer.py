@@ -1,11 +1,10 @@
-"""PeerCertificate: the parts of a client certificate that say who it is, read from its DER once.
+"""PeerCertificate: the identity in a client certificate, read from its DER once.
 
-The TLS handshake verifies the chain, and authorities.py does again. What is
-read here is what Go's crypto/x509 and pkix.Name would show kube-apiserver: the
-last CN, every O in order, the uid attribute. Only the encodings of text that
-mean the same to everybody are read (UTF8String, PrintableString, IA5String,
-NumericString); a CN or O in T61String or BMPString is a fault, although Go
-reads those.
+The TLS handshake verifies the chain, and authorities.py verifies it again. This module
+reads what Go's crypto/x509 and pkix.Name would give kube-apiserver: the last CN, every O in
+order, the uid attribute. Only string types that all implementations decode alike are
+supported (UTF8String, PrintableString, IA5String, NumericString). A CN or O in T61String
+or BMPString is a fault, although Go accepts those.
 """
 
 import hashlib
@@ -16,7 +15,7 @@ from datetime import UTC, datetime
 _COMMON_NAME = bytes.fromhex("550403")
 _ORGANIZATION = bytes.fromhex("55040a")
 _UID = bytes.fromhex("2b0601040183c25302")
-"""1.3.6.1.4.1.57683.2, the attribute that holds a Kubernetes uid."""
+"""1.3.6.1.4.1.57683.2, the attribute that contains a Kubernetes uid."""
 _EXTENDED_KEY_USAGE = bytes.fromhex("551d25")
 _USAGES = (bytes.fromhex("2b06010505070302"), bytes.fromhex("551d2500"))
 """clientAuth and anyExtendedKeyUsage."""
@@ -33,10 +32,10 @@ _TIME = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2}
 class PeerCertificate:
     """A leaf certificate; times are nanoseconds since the epoch.
 
-    ``fault`` says why no identity can be taken from it, "" when one can.
-    ``client_auth`` is whether its usages allow to be a client. ``der`` and the
-    ``intermediates`` that the client sent are kept, because the set of authorities
-    can change under an open connection.
+    ``fault`` says why it provides no identity, "" if it does. ``client_auth`` is
+    whether its usages include client authentication. ``der`` and the ``intermediates``
+    sent by the client are kept, because the set of authorities may change while the
+    connection is open.
     """
 
     der: bytes = field(repr=False)
@@ -52,7 +51,7 @@ class PeerCertificate:
 
     @classmethod
     def from_der(cls, der: bytes, intermediates: tuple[bytes, ...] = ()) -> "PeerCertificate":
-        """Read a certificate; never raises, a certificate that makes no sense has a fault."""
+        """Read a certificate; never raises, a malformed one gets a fault."""
         fingerprint = hashlib.sha256(der).hexdigest()
         try:
             read = _read_certificate(der, fingerprint)
@@ -62,19 +61,19 @@ class PeerCertificate:
 
 
 class _DerError(ValueError):
-    """The bytes are not the DER that was expected here."""
+    """The bytes are not the expected DER."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """One TLV: its tag and its content."""
+    """One TLV: tag and content."""
 
     tag: int
     content: bytes
 
 
 def _values(data: bytes) -> list[_Value]:
-    """The TLVs that fill ``data`` exactly; single-byte tags, definite minimal lengths."""
+    """Parse the TLVs that fill ``data`` exactly; single-byte tags, definite minimal lengths."""
     values = []
     position = 0
     while position < len(data):
@@ -130,7 +129,7 @@ def _read_certificate(der: bytes, fingerprint: str) -> PeerCertificate:
 
 
 def _read_subject(content: bytes) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """The last CN, every O, every uid, in the order of the certificate."""
+    """Return the last CN, every O and every uid, in the order of the certificate."""
     common_name = ""
     organizations: list[str] = []
     uids: list[str] = []
@@ -159,7 +158,7 @@ def _read_text(value: _Value) -> str:
             return value.content.decode("ascii")
     except UnicodeDecodeError:
         raise _DerError("a name of the subject is not valid text") from None
-    raise _DerError("a name of the subject is in an encoding that is not read")
+    raise _DerError("a name of the subject has an unsupported encoding")
 
 
 def _read_time(value: _Value) -> int:
@@ -181,7 +180,7 @@ def _read_time(value: _Value) -> int:
 
 
 def _allows_client(tail: list[_Value]) -> bool:
-    """Whether no extended key usage stands there, or one that includes clientAuth."""
+    """Return whether extended key usage is absent or includes clientAuth."""
     for part in tail:
         if part.tag != _EXTENSIONS:
             continue
@@ -190,7 +189,7 @@ def _allows_client(tail: list[_Value]) -> bool:
             if not members or members[0].content != _EXTENDED_KEY_USAGE:
                 continue
             if members[-1].tag != _OCTET_STRING:
-                raise _DerError("the extended key usage is not read")
+                raise _DerError("the extended key usage cannot be read")
             usages = _values(_only(_values(members[-1].content), _SEQUENCE))
             return any(usage.content in _USAGES for usage in usages)
     return True

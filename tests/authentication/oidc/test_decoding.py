@@ -88,8 +88,8 @@ def test_nothing() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (b"", "holds no"),
-        (b"[]", "holds no"),
+        (b"", "does not contain"),
+        (b"[]", "does not contain"),
         (b"kind: Policy\napiVersion: audit.k8s.io/v1\n", "kind must be"),
         (b"a: [", "yaml"),
         (written(jwt(), surprise=1), "surprise"),
