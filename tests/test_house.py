@@ -21,12 +21,12 @@ WITHOUT_A_TEST_FILE = {
     "sockets/flow.py",
     # The REST side of the embedded API server is one thing, asked over HTTP in
     # tests/embedded/test_apiserver.py and by real kubectl in test_kubectl.py.
-    "embedded/rest/answers.py",
+    "embedded/answers.py",
     "embedded/authorizer.py",
     "embedded/rest/bodies.py",
     "embedded/rest/defaults.py",
     "embedded/rest/discovery.py",
-    "embedded/rest/kinds.py",
+    "embedded/kinds.py",
     "embedded/rest/reads.py",
     "embedded/rest/resources.py",
     "embedded/reviews.py",

@@ -16,11 +16,11 @@ from typing import Any
 
 from auditproxy.apis.status import new_internal_error
 from auditproxy.apis.user import UserInfo
+from auditproxy.embedded.answers import ApiError, answer_status, answer_text
 from auditproxy.embedded.authorizer import Authenticator, Authorizer, impersonated
 from auditproxy.embedded.http1 import HttpServer, RawConnection, Request, Response
 from auditproxy.embedded.pods.requests import PodSessions, Streams
 from auditproxy.embedded.rest import seed
-from auditproxy.embedded.rest.answers import ApiError, answer_status, answer_text
 from auditproxy.embedded.rest.discovery import non_resource
 from auditproxy.embedded.rest.resources import Resources
 from auditproxy.embedded.rest.storage import HISTORY, Storage

@@ -18,14 +18,15 @@ from auditproxy.apis.user import (
     UNAUTHENTICATED,
     UserInfo,
 )
+from auditproxy.embedded.answers import ApiError, bad_request
 from auditproxy.embedded.http1 import Request
-from auditproxy.embedded.rest.answers import ApiError, bad_request
-from auditproxy.embedded.rest.discovery import PUBLIC
 
 SERVICE_ACCOUNT = "system:serviceaccount:"
 _SELF_REVIEWS = frozenset(
     {"selfsubjectreviews", "selfsubjectaccessreviews", "selfsubjectrulesreviews"}
 )
+PUBLIC = frozenset({"/healthz", "/livez", "/readyz", "/version"})
+"""Paths that need no credentials."""
 _DISCOVERY = ("/api", "/apis", "/openapi", "/healthz", "/livez", "/readyz", "/version")
 _SESSIONS = frozenset({"exec", "attach", "portforward"})
 EVERYTHING = "*"

@@ -5,9 +5,9 @@ from typing import Any
 
 from auditproxy.apis.attributes import Attributes
 from auditproxy.apis.user import MASTERS, UserInfo
+from auditproxy.embedded.answers import Object, bad_request, invalid, required
 from auditproxy.embedded.authorizer import EVERYTHING, SERVICE_ACCOUNT, Authenticator, Authorizer
-from auditproxy.embedded.rest.answers import Object, bad_request, invalid, required
-from auditproxy.embedded.rest.kinds import ResourceType
+from auditproxy.embedded.kinds import ResourceType
 from auditproxy.serializer.times import rfc3339
 
 DEFAULT_AUDIENCE = "https://kubernetes.default.svc"

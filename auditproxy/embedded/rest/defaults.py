@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from auditproxy.embedded.rest.answers import FieldError, Object, invalid_value, required
-from auditproxy.embedded.rest.kinds import ResourceType
+from auditproxy.embedded.answers import FieldError, Object, invalid_value, required
+from auditproxy.embedded.kinds import ResourceType
 
 NODE = "embedded"
 NODE_ADDRESS = "127.0.0.1"

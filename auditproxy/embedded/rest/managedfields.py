@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditproxy.apis.status import StatusCause, StatusDetails, failure, go_quote
-from auditproxy.embedded.rest.answers import ApiError, Object
+from auditproxy.embedded.answers import ApiError, Object
 from auditproxy.embedded.rest.patches import merge_key, strategic_merge_patch
 from auditproxy.serializer.json import decode, encode
 

@@ -11,8 +11,7 @@ import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.status import failure, go_quote
-from auditproxy.embedded.http1 import Request, Response
-from auditproxy.embedded.rest.answers import (
+from auditproxy.embedded.answers import (
     ApiError,
     Object,
     Wanted,
@@ -21,7 +20,8 @@ from auditproxy.embedded.rest.answers import (
     expired,
     wanted,
 )
-from auditproxy.embedded.rest.kinds import ResourceType
+from auditproxy.embedded.http1 import Request, Response
+from auditproxy.embedded.kinds import ResourceType
 from auditproxy.embedded.rest.storage import Change, Selection, Storage, TooOld, check_fields
 from auditproxy.embedded.rest.tables import partial, table
 from auditproxy.request.selectors import SelectorError, field_requirements, label_requirements

@@ -4,11 +4,8 @@ from collections.abc import Callable
 
 from auditproxy.apis.attributes import Attributes, RequestInfo
 from auditproxy.apis.status import StatusDetails, failure
-from auditproxy.embedded.authorizer import Authorizer
-from auditproxy.embedded.http1 import RawConnection, Request, Response
-from auditproxy.embedded.pods.requests import PodSessions
-from auditproxy.embedded.rest import bodies, kinds
-from auditproxy.embedded.rest.answers import (
+from auditproxy.embedded import kinds
+from auditproxy.embedded.answers import (
     ApiError,
     Object,
     answer,
@@ -17,7 +14,11 @@ from auditproxy.embedded.rest.answers import (
     no_such_path,
     success,
 )
-from auditproxy.embedded.rest.kinds import ResourceType, Subresource
+from auditproxy.embedded.authorizer import Authorizer
+from auditproxy.embedded.http1 import RawConnection, Request, Response
+from auditproxy.embedded.kinds import ResourceType, Subresource
+from auditproxy.embedded.pods.requests import PodSessions
+from auditproxy.embedded.rest import bodies
 from auditproxy.embedded.rest.managedfields import apply
 from auditproxy.embedded.rest.patches import (
     PatchError,

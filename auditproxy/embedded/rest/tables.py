@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from auditproxy.embedded.rest.answers import Object
-from auditproxy.embedded.rest.kinds import ResourceType
+from auditproxy.embedded.answers import Object
+from auditproxy.embedded.kinds import ResourceType
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.times import parse_time
 
