@@ -204,8 +204,14 @@ def _serve(parsed: Parsed, load_runner: Callable[[], Runner]) -> int:
 def _demo(parsed: Parsed) -> int:
     if parsed.faults:
         return _refuse(parsed.faults)
-    from auditproxy.app import proxy as run
-    from auditproxy.commands.demo.command import DemoError, run_demo
+    try:
+        from auditproxy.commands.demo.command import DemoError, run_demo
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("auditproxy.embedded"):
+            raise
+        # An image may leave it out.
+        sys.stderr.write("auditproxy: error: the demo is not part of this installation\n")
+        return FAILURE
 
     directory = parsed.values.get("dir", "")
     try:
@@ -214,7 +220,6 @@ def _demo(parsed: Parsed) -> int:
                 once=parsed.values.get("once", False),
                 raw_json=parsed.values.get("raw-json", False),
                 directory=Path(directory) if directory else None,
-                start_proxy=run.start_proxy_for_demo,
             )
         )
     except KeyboardInterrupt:

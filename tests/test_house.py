@@ -23,7 +23,6 @@ WITHOUT_A_TEST_FILE = {
     # tests/embedded/test_apiserver.py and by real kubectl in test_kubectl.py.
     "embedded/answers.py",
     "embedded/authorizer.py",
-    "embedded/rest/bodies.py",
     "embedded/rest/defaults.py",
     "embedded/rest/discovery.py",
     "embedded/kinds.py",

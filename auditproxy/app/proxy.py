@@ -11,7 +11,6 @@ import platform
 import signal
 import sys
 import time
-from typing import Any
 
 from auditproxy import __version__
 from auditproxy.app import descriptors, operatorlog
@@ -33,15 +32,7 @@ from auditproxy.files.reloader import Reloader
 from auditproxy.files.servingcertificate import listener_context, serving_certificate
 from auditproxy.health.server import HealthServer
 from auditproxy.metrics.registry import Metrics
-from auditproxy.options import (
-    AuditLogOptions,
-    AuditOptions,
-    AuthenticationOptions,
-    HealthOptions,
-    Options,
-    ServingOptions,
-    UpstreamOptions,
-)
+from auditproxy.options import Options
 from auditproxy.options.backends import describe_backends
 from auditproxy.server.handler import Handler
 from auditproxy.server.serving import Serving
@@ -241,38 +232,6 @@ async def build(
         health.add_information(composed.monitor.describe)
     proxy = Proxy(options, composed, serving, health, opened, metrics, reloader)
     proxy.certificate = certificate.certificate if certificate else ""
-    return proxy
-
-
-async def start_proxy_for_demo(files: Any) -> Proxy:
-    """A proxy on a free port of 127.0.0.1, started; ``files`` are the demo's DemoFiles.
-
-    This floor knows nothing of the demo beside it, so the files come untyped.
-    """
-    operatorlog.configure(verbosity=-1, json_lines=False)
-    proxy = await build(
-        Options(
-            serving=ServingOptions(
-                bind_address="127.0.0.1",
-                secure_port=0,
-                tls_cert_file=str(files.certificate),
-                tls_private_key_file=str(files.private_key),
-            ),
-            upstream=UpstreamOptions(kubeconfig=str(files.upstream_kubeconfig), check_period=0),
-            authentication=AuthenticationOptions(
-                client_ca_file=str(files.client_ca),
-                token_auth_file=str(files.tokens),
-            ),
-            audit=AuditOptions(
-                policy_file=str(files.policy),
-                authorization_annotations="review",
-            ),
-            audit_log=AuditLogOptions(path=str(files.audit_log)),
-            health=HealthOptions(bind_address=""),
-        ),
-        tls=True,
-    )
-    await proxy.start()
     return proxy
 
 
