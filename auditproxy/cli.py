@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from auditproxy import __version__
-from auditproxy.apis.status import go_quote
+from auditproxy.apis.gotext import go_quote
 from auditproxy.app.standardstreams import nobody_reads, one_line, refusal
 from auditproxy.commands.certs import EXAMPLES as CERTS_EXAMPLES
 from auditproxy.commands.certs import FLAGS as CERTS_FLAGS

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from auditproxy.apis.units import SECOND
 from auditproxy.audit import bodies, objects, record
 from auditproxy.audit.costs import cost
 from auditproxy.audit.submitted import PROTOBUF, YAML
@@ -26,7 +27,6 @@ from auditproxy.health import connection as healthconnection
 from auditproxy.health import server as health
 from auditproxy.lookups import issuerkeys, tokencache
 from auditproxy.options import Options
-from auditproxy.options.values import SECOND
 from auditproxy.request import headers, heads, resolution, selectors
 from auditproxy.serializer import cbor, json
 from auditproxy.serializer.protobuf import decoder as wiredecoder

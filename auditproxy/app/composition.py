@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from auditproxy.apis.audit import Stage
+from auditproxy.apis.units import SECOND
 from auditproxy.app import operatorlog
 from auditproxy.app.issuers import KeysOfIssuers
 from auditproxy.app.tokens import TokenAuthentication, TokenSources
@@ -34,8 +35,6 @@ from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeade
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.server.services import Limits, Services, Shared
 
-NANOSECONDS = 1_000_000_000
-
 
 class Composed:
     """The services, made anew as a whole when files change, and what must be closed after them.
@@ -59,7 +58,7 @@ class Composed:
         self._connected = connect(options, files.upstream)
         self.monitor = UpstreamMonitor(
             lambda: self._connected.questions,
-            period=options.upstream.check_period / NANOSECONDS,
+            period=options.upstream.check_period / SECOND,
             metrics=metrics.upstream,
             report=report,
             inform=operatorlog.info,

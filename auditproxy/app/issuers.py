@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable
 
+from auditproxy.app.operatorlog import Report
 from auditproxy.authentication.authenticator import TokenAuthenticator
 from auditproxy.authentication.oidc.authenticator import OidcAuthenticator
 from auditproxy.authentication.tokens.keysource import Check, KeySource
@@ -13,8 +14,6 @@ from auditproxy.lookups.issuerkeys import IssuerKeys
 from auditproxy.lookups.keydocuments import DiscoveredKeys, JwksUri, KeyDocument, UpstreamKeys
 from auditproxy.metrics.issuers import IssuerMetrics
 from auditproxy.options import AuthenticationOptions
-
-Report = Callable[[str], None]
 
 
 class KeysOfIssuers:

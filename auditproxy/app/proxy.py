@@ -13,9 +13,10 @@ import sys
 import time
 
 from auditproxy import __version__
+from auditproxy.apis.units import SECOND
 from auditproxy.app import descriptors, operatorlog
 from auditproxy.app.backends import AuditSink, open_backends
-from auditproxy.app.composition import NANOSECONDS, Composed, describe_authentication
+from auditproxy.app.composition import Composed, describe_authentication
 from auditproxy.app.logbackend import LogFileError, log_fault
 from auditproxy.app.operatorlines import OperatorLines
 from auditproxy.app.process import (
@@ -165,8 +166,8 @@ class Proxy:
             task.cancel()
         if delay:
             await asyncio.sleep(delay)
-        grace = self._options.serving.request_timeout / NANOSECONDS
-        audit_grace = self._options.serving.audit_grace / NANOSECONDS
+        grace = self._options.serving.request_timeout / SECOND
+        audit_grace = self._options.serving.audit_grace / SECOND
         # Half is for delivering, at the least: what is decoded and then lost is worth nothing.
         decoding = await self._serving.close(grace, audit_grace, audit_grace / 2)
         await self.backend.shutdown(max(audit_grace - decoding, audit_grace / 2))
@@ -285,7 +286,7 @@ async def _serve(options: Options, lines: OperatorLines) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end_at_once)
-    await proxy.close(delay=options.serving.shutdown_delay_duration / NANOSECONDS)
+    await proxy.close(delay=options.serving.shutdown_delay_duration / SECOND)
     return ending(proxy.metrics)
 
 

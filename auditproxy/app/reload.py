@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 
 from auditproxy.app import operatorlog
 from auditproxy.app.composition import Composed
+from auditproxy.app.operatorlog import Report
 from auditproxy.files import files as readers
 from auditproxy.files.issuers import CONFIG, Trusted, files_of, read_authentication
 from auditproxy.files.redaction import read_redactor
@@ -59,7 +60,6 @@ _FIELDS = {
 """The field of Files that each source is."""
 
 Value = TypeVar("Value")
-Report = Callable[[str], None]
 
 
 def new_reloader(

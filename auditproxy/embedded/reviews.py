@@ -4,6 +4,7 @@ import secrets
 from typing import Any
 
 from auditproxy.apis.attributes import Attributes
+from auditproxy.apis.units import SECOND
 from auditproxy.apis.user import MASTERS, UserInfo
 from auditproxy.embedded.answers import Object, bad_request, invalid, required
 from auditproxy.embedded.authorizer import EVERYTHING, SERVICE_ACCOUNT, Authenticator, Authorizer
@@ -11,7 +12,6 @@ from auditproxy.embedded.kinds import ResourceType
 from auditproxy.serializer.times import rfc3339
 
 DEFAULT_AUDIENCE = "https://kubernetes.default.svc"
-_SECOND = 1_000_000_000
 
 
 class Reviewer:
@@ -145,7 +145,7 @@ class Reviewer:
             "spec": {**spec, "expirationSeconds": seconds, "boundObjectRef": None},
             "status": {
                 "token": token,
-                "expirationTimestamp": rfc3339(now + seconds * _SECOND),
+                "expirationTimestamp": rfc3339(now + seconds * SECOND),
             },
         }
 

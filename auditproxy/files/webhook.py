@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
+from auditproxy.apis.units import SECOND
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.webhook import WebhookBackend
 from auditproxy.clients.webhook import (
@@ -33,8 +34,6 @@ from auditproxy.kubeconfig.user import check_credential, credential_of
 
 FLAG = "--audit-webhook-config-file"
 
-NANOSECONDS = 1_000_000_000
-
 
 class WebhookConfigError(Exception):
     """The webhook's file cannot be used; the text names the file and the fix, and no secret."""
@@ -54,7 +53,7 @@ def open_webhook(
     client = WebhookClient(target, clock=time.monotonic, sleep=sleep)
     return WebhookBackend(
         client,
-        initial_backoff=initial_backoff / NANOSECONDS,
+        initial_backoff=initial_backoff / SECOND,
         losses=losses,
         sleep=sleep,
         random=random.SystemRandom().random,

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from auditproxy.apis.status import go_quote
-from auditproxy.options.values import SECOND
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.units import SECOND
 
 WEBHOOK_VERSIONS = ("v1", "v1beta1")
 

@@ -7,8 +7,9 @@ one backend's batch settings only the first fault is told.
 
 from dataclasses import dataclass
 
-from auditproxy.apis.status import go_quote
-from auditproxy.options.values import MEBIBYTE, SECOND
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.units import SECOND
+from auditproxy.options.values import MEBIBYTE
 
 STRICT = "blocking-strict"
 AUDIT_MODES = ("batch", "blocking", STRICT)

@@ -3,7 +3,7 @@
 import ipaddress
 from dataclasses import dataclass
 
-from auditproxy.apis.status import go_quote
+from auditproxy.apis.gotext import go_quote
 from auditproxy.options.serving import ServingOptions
 
 

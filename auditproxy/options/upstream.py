@@ -3,8 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from auditproxy.apis.status import go_quote
-from auditproxy.options.values import SECOND, choice
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.units import SECOND
+from auditproxy.options.values import choice
 
 _EXTRA_KEY = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 

@@ -1,9 +1,6 @@
 """Values: what every group of options needs to tell a fault, and the units of its fields."""
 
-from auditproxy.apis.status import go_quote
-
-SECOND = 1_000_000_000
-"""Nanoseconds."""
+from auditproxy.apis.gotext import go_quote
 
 MEBIBYTE = 1024 * 1024
 """Bytes."""

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from auditproxy.apis.status import go_quote
+from auditproxy.apis.gotext import go_quote
 from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import YAMLError
 from auditproxy.serializer.json import encode, go_text

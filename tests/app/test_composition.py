@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from auditproxy.apis.units import SECOND
 from auditproxy.app.composition import (
-    NANOSECONDS,
     Composed,
     describe_authentication,
     front_proxy_headers,
@@ -91,7 +91,7 @@ async def test_another_upstream_is_asked(tmp_path: Path) -> None:
                 tokens=TOKENS,
                 change=lambda config: config["users"][0]["user"].update(token=token),
             )
-            return options(**flags, check_period=3600 * NANOSECONDS)
+            return options(**flags, check_period=3600 * SECOND)
 
         given = written("old")
         made = Composed(

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from auditproxy.apis.audit import API_VERSION, GroupResources
-from auditproxy.apis.status import go_quote
+from auditproxy.apis.gotext import go_quote
 from auditproxy.serializer import json, yaml
 from auditproxy.serializer.errors import JSONError, YAMLError
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from auditproxy.apis.units import SECOND
 from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.authenticator import (
     AuthenticationError,
@@ -26,7 +27,6 @@ from auditproxy.authentication.tokens.keysource import KeySource
 LEEWAY = 60
 """Seconds by which clocks may differ."""
 
-NANOSECONDS = 1_000_000_000
 
 LEGACY_ISSUER = "kubernetes/serviceaccount"
 
@@ -99,7 +99,7 @@ class ServiceAccountAuthenticator:
         user = _user(claims)
         if self._lookup is not None:
             await _confirm(self._lookup, token, user)
-        return TokenUser(user, expires=int(claims.exp) * NANOSECONDS)
+        return TokenUser(user, expires=int(claims.exp) * SECOND)
 
 
 async def _confirm(lookup: TokenAuthenticator, token: str, user: UserInfo) -> None:

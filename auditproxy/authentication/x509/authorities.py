@@ -21,6 +21,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
+from auditproxy.apis.units import SECOND
 from auditproxy.authentication.x509.peer import PeerCertificate
 
 SIGNATURES = 100
@@ -311,4 +312,4 @@ def _authority_fault(certificate: x509.Certificate, extensions: _Extensions) -> 
 
 
 def _nanoseconds(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1_000_000_000
+    return int(moment.timestamp()) * SECOND

@@ -13,6 +13,8 @@ import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from auditproxy.apis.units import SECOND
+
 _COMMON_NAME = bytes.fromhex("550403")
 _ORGANIZATION = bytes.fromhex("55040a")
 _UID = bytes.fromhex("2b0601040183c25302")
@@ -177,7 +179,7 @@ def _read_time(value: _Value) -> int:
         moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         raise _DerError("the validity period is not a time") from None
-    return int(moment.timestamp()) * 1_000_000_000
+    return int(moment.timestamp()) * SECOND
 
 
 def _allows_client(tail: list[_Value]) -> bool:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from auditproxy.apis.status import failure, go_quote
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.status import failure
 from auditproxy.embedded.answers import (
     ApiError,
     Object,

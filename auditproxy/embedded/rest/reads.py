@@ -10,7 +10,8 @@ from itertools import islice
 import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.apis.status import failure, go_quote
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.status import failure
 from auditproxy.embedded.answers import (
     ApiError,
     Object,

@@ -5,7 +5,9 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from auditproxy.apis.status import StatusDetails, failure, go_quote
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.status import StatusDetails, failure
+from auditproxy.apis.units import SECOND
 from auditproxy.embedded import kinds
 from auditproxy.embedded.answers import ApiError, Object, bad_request, conflict, invalid
 from auditproxy.embedded.kinds import ResourceType
@@ -196,7 +198,7 @@ class Writer:
             return before
         metadata: dict[str, Any] = {
             **before["metadata"],
-            "deletionTimestamp": rfc3339(self._clock() + grace * 1_000_000_000),
+            "deletionTimestamp": rfc3339(self._clock() + grace * SECOND),
             "deletionGracePeriodSeconds": grace,
         }
         leaving = {**before, "metadata": metadata}

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
+from auditproxy.apis.units import SECOND
 from auditproxy.serializer import json
 from auditproxy.serializer.duration import format_duration
 from auditproxy.serializer.errors import JSONError, ProtobufError
@@ -45,7 +46,7 @@ def time(raw: bytes) -> bytes:
 def micro_time(raw: bytes) -> bytes:
     """metav1.MicroTime: six digits, cut and not rounded; the zero time is null."""
     seconds, nanoseconds = _timestamp(raw)
-    carry, nanoseconds = divmod(nanoseconds, 1_000_000_000)
+    carry, nanoseconds = divmod(nanoseconds, SECOND)
     seconds += carry
     if not raw or (seconds == _SECONDS_OF_YEAR_1 and nanoseconds == 0):
         return NULL

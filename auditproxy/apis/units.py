@@ -1,0 +1,4 @@
+"""Units of whole numbers."""
+
+SECOND = 1_000_000_000
+"""Nanoseconds: durations and instants are whole nanoseconds, as Go's are."""
