@@ -18,6 +18,7 @@ from auditproxy.authentication.oidc.decoding import ConfigurationError, load_con
 from auditproxy.authentication.oidc.expressions import cel_compiler
 from auditproxy.authentication.oidc.validation import configuration_faults
 from auditproxy.options import AuthenticationOptions
+from auditproxy.tls.client import client_context
 
 CONFIG = "authentication-config"
 
@@ -68,7 +69,8 @@ def read_authentication(options: AuthenticationOptions, faults: list[str]) -> Tr
             faults.append(f"{flag}: {jwt.issuer.url}: {error}")
             continue
         try:
-            context = tls_context(jwt.issuer.certificate_authority)
+            authorities = jwt.issuer.certificate_authority.encode("utf-8", "replace")
+            context = client_context(authorities)
         except (ssl.SSLError, ValueError):
             faults.append(
                 f"{flag}: {jwt.issuer.url}: the certificate authority is no PEM bundle of "
@@ -77,17 +79,6 @@ def read_authentication(options: AuthenticationOptions, faults: list[str]) -> Tr
             continue
         issuers.append(TrustedIssuer(jwt, mapper, context, flag))
     return Trusted(tuple(issuers), configuration.anonymous)
-
-
-def tls_context(authorities: str = "") -> ssl.SSLContext:
-    """TLS settings for an issuer's server, by a PEM bundle or the system's authorities.
-
-    Raises ssl.SSLError or ValueError for what is no bundle.
-    """
-    context = ssl.create_default_context(cadata=authorities or None)
-    # Like kube-apiserver: an authority without a key identifier is one all the same.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return context
 
 
 def files_of(options: AuthenticationOptions) -> tuple[str, ...]:

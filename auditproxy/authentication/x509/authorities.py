@@ -23,6 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from auditproxy.apis.units import SECOND
 from auditproxy.authentication.x509.peer import PeerCertificate
+from auditproxy.serializer.pem import certificates, is_cut_off
 
 SIGNATURES = 100
 """Signatures that are checked for one certificate, as in Go: bounds what a chain can cost."""
@@ -222,18 +223,14 @@ class _Search:
 
 def _read_bundle(pem: bytes) -> tuple[x509.Certificate, ...]:
     """Every certificate of a PEM bundle; texts and other blocks between them are skipped."""
-    begin, end = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
     found = []
-    position = pem.find(begin)
-    while position >= 0:
-        stop = pem.find(end, position)
-        if stop < 0:
-            raise BundleError("its last certificate is cut off")
+    for number, block in enumerate(certificates(pem), 1):
         try:
-            found.append(x509.load_pem_x509_certificate(pem[position : stop + len(end)] + b"\n"))
+            found.append(x509.load_pem_x509_certificate(block + b"\n"))
         except _UNREADABLE:
-            raise BundleError(f"its certificate number {len(found) + 1} cannot be read") from None
-        position = pem.find(begin, stop)
+            raise BundleError(f"its certificate number {number} cannot be read") from None
+    if is_cut_off(pem):
+        raise BundleError("its last certificate is cut off")
     if not found:
         raise BundleError("it holds no PEM certificate")
     return tuple(found)
