@@ -1,4 +1,4 @@
-"""ClientSession as every request of our own has it: webhooks, discovery, key sets.
+"""LazySession: an HTTP session as every request of our own has it: webhooks, discovery, key sets.
 
 Nothing that the other side answers changes what we do next: no cookies are kept, no
 proxy of the environment is used, nothing is unpacked unasked, and whoever asks bounds the
@@ -6,19 +6,46 @@ time. Redirects are refused with each request, since a session has no setting fo
 """
 
 import ssl
+from collections.abc import Callable
 
 import aiohttp
 
 
-def new_session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
-    """A session over the connector's connections, inside a running event loop."""
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-        auto_decompress=False,
-        trust_env=False,
-    )
+class LazySession:
+    """A session that is made in the loop that first asks; ``connector`` makes its connections."""
+
+    def __init__(self, connector: Callable[[], aiohttp.TCPConnector]) -> None:
+        self._connector = connector
+        self._session: aiohttp.ClientSession | None = None
+
+    def open(self) -> aiohttp.ClientSession:
+        """The session, within a running event loop."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=self._connector(),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+                auto_decompress=False,
+                trust_env=False,
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Close all connections; the next ``open`` makes new ones."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+async def read_bounded(answer: aiohttp.ClientResponse, limit: int) -> bytes | None:
+    """The body as it was sent; None for one of more than ``limit`` bytes, where we hang up."""
+    content = bytearray()
+    async for block in answer.content.iter_any():
+        content += block
+        if len(content) > limit:
+            answer.close()
+            return None
+    return bytes(content)
 
 
 def os_fault(error: Exception) -> str:
