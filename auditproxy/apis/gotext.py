@@ -1,4 +1,6 @@
-"""Text as Go prints it: quoted by ``%q``, and escaped where a browser might show it."""
+"""Text as Go prints it: quoted, escaped where a browser might show it, and numbers."""
+
+from decimal import Decimal
 
 
 def html_sanitize(text: str) -> str:
@@ -37,3 +39,12 @@ def go_quote(text: str) -> str:
             out.append(f"\\U{ord(char):08x}")
     out.append('"')
     return "".join(out)
+
+
+def go_float(value: float) -> str:
+    """A finite float64 as encoding/json writes it: no exponent from 1e-6 up to 1e21."""
+    # repr gives the shortest digits, as Go does; only the places of the point differ.
+    number = Decimal(repr(value))
+    if value == 0 or 1e-6 <= abs(value) < 1e21:
+        return f"{number:f}".removesuffix(".0")
+    return f"{number.normalize():e}"

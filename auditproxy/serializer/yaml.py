@@ -9,13 +9,12 @@ unfold to more than ALIAS_LIMIT.
 
 import math
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 import yaml
 
-from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.gotext import go_float, go_quote
 from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import YAMLError
 from auditproxy.serializer.json import encode, go_text
@@ -268,23 +267,15 @@ def _for_json(value: Any) -> Any:
     if isinstance(value, list):
         return [_for_json(item) for item in value]
     if isinstance(value, float):
-        return msgspec.Raw(_go_float(value))
+        if not math.isfinite(value):
+            raise YAMLError("unsupported value: infinite, or not a number")
+        return msgspec.Raw(go_float(value).encode())
     return value
 
 
 def _bytes_order(key: str) -> str:
     """What sorts keys as Go sorts their bytes: code points do, once they are valid."""
     return go_text(key)
-
-
-def _go_float(value: float) -> bytes:
-    """A float as encoding/json writes it: no exponent from 1e-6 up to 1e21."""
-    if math.isnan(value) or math.isinf(value):
-        raise YAMLError("unsupported value: infinite, or not a number")
-    if value == 0 or 1e-6 <= abs(value) < 1e21:
-        return f"{Decimal(repr(value)):f}".removesuffix(".0").encode()
-    mantissa, _, exponent = f"{Decimal(repr(value)).normalize():e}".partition("e")
-    return f"{mantissa}e{exponent}".encode()
 
 
 def _go_error(error: yaml.MarkedYAMLError) -> str:
