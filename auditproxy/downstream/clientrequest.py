@@ -1,7 +1,7 @@
 """A client's request as the chain gets it, and what aiohttp's parser refuses, read once more.
 
 refused head -> respelled, a new parser -> the request, as Go's net/http reads it
-             -> still refused           -> Refusal: answered and recorded by the chain
+             -> still refused           -> RefusedHead: answered and recorded by the chain
 """
 
 import re
@@ -43,15 +43,15 @@ class ClientRequest(web.BaseRequest):
         """What a request is answered that could not be read."""
 
 
-class Refusal(NamedTuple):
+class RefusedHead(NamedTuple):
     """A request that is not read further: what is known of it, and what it is answered."""
 
     message: RawRequestMessage
     status: Status
 
 
-def refusal(head: bytes, status: Status | None) -> "Refusal | _ErrInfo":
-    """The message for a head that is not read: a Refusal, or aiohttp's own error without a line.
+def refusal(head: bytes, status: Status | None) -> "RefusedHead | _ErrInfo":
+    """The message for a head that is not read: RefusedHead, or aiohttp's own error without a line.
 
     ``status`` None stands for what is wrong with the head itself.
     """
@@ -72,7 +72,7 @@ def refusal(head: bytes, status: Status | None) -> "Refusal | _ErrInfo":
         False,
         URL("/"),
     )
-    return Refusal(message, status or head_fault(head, line))
+    return RefusedHead(message, status or head_fault(head, line))
 
 
 def with_known_method(head: bytes) -> tuple[bytes, str]:

@@ -32,7 +32,7 @@ _SESSIONS = frozenset({"exec", "attach", "portforward"})
 EVERYTHING = "*"
 
 
-class Authenticator:
+class EmbeddedAuthenticator:
     """Knows client certificates and tokens; ``add`` makes it know a new token."""
 
     def __init__(self, tokens: Mapping[str, UserInfo]) -> None:
@@ -78,7 +78,7 @@ def _authenticated(user: UserInfo) -> UserInfo:
     )
 
 
-class Authorizer:
+class EmbeddedAuthorizer:
     """Decides; ``permissions`` maps a username to the verbs it has.
 
     The verbs hold for every resource but secrets; ``*`` means everything.
@@ -124,7 +124,7 @@ class Authorizer:
         return known and AUTHENTICATED in user.groups
 
 
-def impersonated(request: Request, caller: UserInfo, authorizer: Authorizer) -> UserInfo:
+def impersonated(request: Request, caller: UserInfo, authorizer: EmbeddedAuthorizer) -> UserInfo:
     """The user that the request's Impersonate headers ask for, else the caller.
 
     Raises ApiError: 403 unless the caller may do everything, 400 when the

@@ -73,16 +73,11 @@ class IssuerKeys:
         self._flight: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
         self._closed = False
-        self._first_load = asyncio.Event()
 
     def start(self) -> None:
         """Begin to load, and go on until ``close``; a second call changes nothing."""
         if self._refreshing is None and not self._closed:
             self._refreshing = asyncio.get_running_loop().create_task(self._refresh())
-
-    async def until_loaded(self) -> None:
-        """Wait until keys were loaded once."""
-        await self._first_load.wait()
 
     @property
     def fault(self) -> str:
@@ -180,7 +175,6 @@ class IssuerKeys:
                 f"({key_set.ignored} ignored); its tokens are refused"
             )
         self._fault, self._told = "", ("", 0.0)
-        self._first_load.set()
 
     def _failed(self, fault: str) -> None:
         self._fault = fault

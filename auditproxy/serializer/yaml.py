@@ -75,13 +75,13 @@ class Node:
     line: int
     value: Any = None
     weight: int = 1
-    entries: "dict[object, Entry]" = field(default_factory=dict)
+    entries: "dict[object, MapEntry]" = field(default_factory=dict)
     is_mapping: bool = False
     complete: bool = False
 
 
 @dataclass(slots=True)
-class Entry:
+class MapEntry:
     """A key of a mapping as JSON spells it, the way errors show it, and its value."""
 
     name: str
@@ -183,7 +183,7 @@ class Composer:
             node.weight += key.weight + value.weight
             name, shown = key_of(key)
             # Keys of different types differ, as 1 and true do in Go though not in Python.
-            self._set(node, (type(key.value), key.value), Entry(name, shown, value))
+            self._set(node, (type(key.value), key.value), MapEntry(name, shown, value))
         self.events.get_event()
         node.value = {entry.name: entry.node.value for entry in node.entries.values()}
 
@@ -207,7 +207,7 @@ class Composer:
             for key, entry in source.entries.items():
                 self._set(node, key, entry)
 
-    def _set(self, node: Node, key: object, entry: Entry) -> None:
+    def _set(self, node: Node, key: object, entry: MapEntry) -> None:
         """Set one key; that it was set already is what strict reading refuses."""
         if key in node.entries and len(self._errors) < ERRORS_LIMIT:
             self._errors.append(f"line {entry.node.line}: key {entry.shown} already set in map")

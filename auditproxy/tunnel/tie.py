@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-import msgspec
-
 LINGER = 1.0
 """Seconds for flushing to one side after the other has ended."""
 
@@ -46,21 +44,14 @@ class TunnelSide(Protocol):
         """Give all later events to ``receiver``; returns the bytes that came before."""
 
 
-class TunnelCounts(msgspec.Struct, frozen=True, gc=False):
-    """The bytes that went each way."""
-
-    from_client: int
-    from_upstream: int
-
-
 async def tie(
     client: TunnelSide,
     upstream: TunnelSide,
     *,
     linger: float = LINGER,
     follow: Callable[[bytes], None] | None = None,
-) -> TunnelCounts:
-    """Pump bytes both ways until both connections have ended; returns how many went.
+) -> None:
+    """Pump bytes both ways until both connections have ended.
 
     ``follow`` is shown what goes to the client.
 
@@ -76,13 +67,12 @@ async def tie(
         await tunnel.ended
     finally:
         tunnel.abort()
-    return TunnelCounts(tunnel.from_client.count, tunnel.from_upstream.count)
 
 
 class _Direction:
     """Takes what one side sends and writes it to the other."""
 
-    __slots__ = ("count", "destination", "eof", "follow", "lost", "opposite", "source", "tunnel")
+    __slots__ = ("destination", "eof", "follow", "lost", "opposite", "source", "tunnel")
 
     opposite: "_Direction"
 
@@ -90,7 +80,6 @@ class _Direction:
         self.tunnel = tunnel
         self.source = source.transport
         self.destination = destination.transport
-        self.count = 0
         self.follow: Callable[[bytes], None] | None = None
         self.eof = False
         self.lost = False
@@ -99,7 +88,6 @@ class _Direction:
         """Write to the other side; it pauses us when it cannot keep up."""
         destination = self.destination
         if destination is not None and not destination.is_closing():
-            self.count += len(data)
             if self.follow is not None:
                 self.follow(data)
             destination.write(data)

@@ -22,7 +22,6 @@ from auditproxy.upstream.messages import (
     ResponseHead,
     ResponseSink,
     UpstreamClosedEarly,
-    UpstreamError,
     UpstreamLimits,
     UpstreamProtocolError,
     UpstreamRequest,
@@ -199,8 +198,6 @@ class UpstreamConnection(asyncio.Protocol):
         """End the exchange with an error, if one is running, and the connection in any case."""
         self.transport.abort()
         if self._ended is not None and not self._ended.done():
-            if isinstance(error, UpstreamError) and self._answer is not None:
-                error.response_started = self._answer.started
             self._ended.set_exception(error)
 
     def _answer_ended(self, answer: Answer) -> None:
@@ -295,7 +292,6 @@ class UpstreamConnection(asyncio.Protocol):
         how = f" ({type(exc).__name__})" if exc is not None else ""
         return UpstreamClosedEarly(
             f"the upstream closed the connection {when}{how}",
-            response_started=answer.started,
             any_response_byte=answer.any_byte,
         )
 

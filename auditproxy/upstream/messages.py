@@ -26,19 +26,14 @@ from auditproxy.sockets.flow import Flow
 class UpstreamError(Exception):
     """The upstream did not give a whole answer.
 
-    ``reason`` is one of a few fixed words, fit for a metric's label;
-    ``response_started`` says whether the answer's head was already handed to
-    the sink, so that the client's stream can only be cut.
+    ``reason`` is one of a few fixed words, fit for a metric's label.
     """
 
     default_reason: ClassVar[str] = "error"
 
-    def __init__(
-        self, message: str, *, reason: str | None = None, response_started: bool = False
-    ) -> None:
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
         super().__init__(message)
         self.reason = reason or self.default_reason
-        self.response_started = response_started
 
 
 class UpstreamUnreachable(UpstreamError):  # noqa: N818 - the name says what happened
@@ -58,10 +53,8 @@ class UpstreamClosedEarly(UpstreamError):  # noqa: N818 - the name says what hap
 
     default_reason = "closed-early"
 
-    def __init__(
-        self, message: str, *, response_started: bool = False, any_response_byte: bool = False
-    ) -> None:
-        super().__init__(message, response_started=response_started)
+    def __init__(self, message: str, *, any_response_byte: bool = False) -> None:
+        super().__init__(message)
         self.any_response_byte = any_response_byte
 
 
@@ -89,7 +82,7 @@ class UpstreamCredentialRefused(UpstreamError):  # noqa: N818 - the name says wh
     default_reason = "credential-refused"
 
 
-class UpstreamTarget(Protocol):
+class Endpoint(Protocol):
     """Where the upstream is; read again for every new connection, so it may rotate credentials."""
 
     @property
@@ -150,12 +143,10 @@ class ResponseHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return f"ResponseHead({self.status}, {len(self.headers)} headers)"
 
 
-class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """How a round trip came about; ``connect_seconds`` is 0 on a reused connection."""
+class RoundTrip(msgspec.Struct, frozen=True, gc=False):
+    """How a round trip came about; ``retried`` is whether the request was sent twice."""
 
     retried: bool
-    reused: bool
-    connect_seconds: float
 
 
 class UpstreamLimits(msgspec.Struct, frozen=True, kw_only=True):

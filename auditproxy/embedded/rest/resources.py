@@ -14,7 +14,7 @@ from auditproxy.embedded.answers import (
     no_such_path,
     success,
 )
-from auditproxy.embedded.authorizer import Authorizer
+from auditproxy.embedded.authorizer import EmbeddedAuthorizer
 from auditproxy.embedded.http1 import RawConnection, Request, Response
 from auditproxy.embedded.kinds import ResourceType, Subresource
 from auditproxy.embedded.pods.requests import PodSessions
@@ -31,7 +31,7 @@ from auditproxy.embedded.rest.reads import Form, Reader, selection
 from auditproxy.embedded.rest.scale import scale_of, scaled
 from auditproxy.embedded.rest.storage import Storage
 from auditproxy.embedded.rest.writes import Writer
-from auditproxy.embedded.reviews import Reviewer
+from auditproxy.embedded.reviews import EmbeddedReviewer
 
 _PATCHERS = {
     bodies.JSON_PATCH: json_patch,
@@ -46,8 +46,8 @@ class Resources:
     def __init__(
         self,
         storage: Storage,
-        authorizer: Authorizer,
-        reviewer: Reviewer,
+        authorizer: EmbeddedAuthorizer,
+        reviewer: EmbeddedReviewer,
         sessions: PodSessions,
         clock: Callable[[], int],
     ) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from auditproxy.apis.audit import Event
-from auditproxy.audit.backend import Backend, Outcome
+from auditproxy.audit.backend import Backend, Delivery
 from auditproxy.commands.demo.cluster import demo_cluster
 from auditproxy.commands.demo.command import DemoError, run_demo, screen_for, show
 from auditproxy.commands.demo.folder import demo_folder
@@ -149,7 +149,7 @@ class Losing:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
-    def process_events(self, events: tuple[Event, ...]) -> Outcome:
+    def process_events(self, events: tuple[Event, ...]) -> Delivery:
         """Hand on what is no ResponseStarted."""
         kept = tuple(event for event in events if event.stage != "ResponseStarted")
         return self._backend.process_events(kept)
