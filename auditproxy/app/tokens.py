@@ -25,8 +25,7 @@ from auditproxy.authentication.authenticator import TokenAuthenticator, TokenUni
 from auditproxy.authentication.tokens.keysource import KeySource
 from auditproxy.authentication.tokens.serviceaccount import ServiceAccountAuthenticator
 from auditproxy.authentication.tokens.tokenfile import TokenFile, TokenFileAuthenticator
-from auditproxy.authentication.tokens.tokenreview import Reviewer, TokenReviewAuthenticator
-from auditproxy.authentication.tokens.webhookreview import Version
+from auditproxy.authentication.tokens.tokenreview import Reviewer, TokenReviewAuthenticator, Version
 from auditproxy.clients.webhook import WebhookClient, WebhookTarget
 from auditproxy.lookups.tokencache import TokenCache
 from auditproxy.lookups.tokenwebhook import WebhookTokenAuthenticator

@@ -11,7 +11,7 @@ not know the token either the client gets a 401 (apiserver util/webhook).
 from collections.abc import Awaitable, Callable
 
 from auditproxy.authentication.authenticator import AuthenticationError, TokenUser
-from auditproxy.authentication.tokens.webhookreview import (
+from auditproxy.authentication.tokens.tokenreview import (
     Version,
     read_webhook_review,
     webhook_review,
