@@ -2,3 +2,6 @@
 
 SECOND = 1_000_000_000
 """Nanoseconds: durations and instants are whole nanoseconds, as Go's are."""
+
+MEBIBYTE = 1024 * 1024
+"""Bytes."""

@@ -9,8 +9,9 @@ Mode ``batch`` is buffered.py.
 import asyncio
 
 from auditproxy.apis.audit import Event
+from auditproxy.apis.units import MEBIBYTE
 from auditproxy.audit.backend import Backend, Deliverer, Delivery
-from auditproxy.backends.buffered import MAXIMUM_BYTES, MEBIBYTE, weight
+from auditproxy.backends.buffered import MAXIMUM_BYTES, weight
 from auditproxy.backends.ending import finish
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.outcomes import whatever

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from auditproxy.options.values import MEBIBYTE, choice
+from auditproxy.apis.units import MEBIBYTE
+from auditproxy.options.values import choice
 
 AUTHORIZATION_ANNOTATIONS = ("infer", "review", "off")
 

@@ -8,8 +8,7 @@ one backend's batch settings only the first fault is told.
 from dataclasses import dataclass
 
 from auditproxy.apis.gotext import go_quote
-from auditproxy.apis.units import SECOND
-from auditproxy.options.values import MEBIBYTE
+from auditproxy.apis.units import MEBIBYTE, SECOND
 
 STRICT = "blocking-strict"
 AUDIT_MODES = ("batch", "blocking", STRICT)

@@ -2,9 +2,6 @@
 
 from auditproxy.apis.gotext import go_quote
 
-MEBIBYTE = 1024 * 1024
-"""Bytes."""
-
 
 def choice(flag: str, value: str, allowed: tuple[str, ...]) -> list[str]:
     """The fault of a flag whose value is none of the allowed ones."""

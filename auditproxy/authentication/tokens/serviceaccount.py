@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from auditproxy.apis.units import SECOND
-from auditproxy.apis.user import UserInfo
+from auditproxy.apis.user import CREDENTIAL_ID, UserInfo
 from auditproxy.authentication.authenticator import (
     AuthenticationError,
     TokenAuthenticator,
@@ -136,7 +136,7 @@ def _user(claims: _Claims) -> UserInfo:
     private = claims.kubernetes
     extra: dict[str, tuple[str, ...]] = {}
     if claims.jti:
-        extra[f"{_EXTRA}credential-id"] = (f"JTI={claims.jti}",)
+        extra[CREDENTIAL_ID] = (f"JTI={claims.jti}",)
     if private.node is not None and private.node.name:
         extra[f"{_EXTRA}node-name"] = (private.node.name,)
         if private.node.uid:

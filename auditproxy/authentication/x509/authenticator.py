@@ -7,7 +7,7 @@ authentication/request/x509/x509.go).
 
 from typing import Protocol
 
-from auditproxy.apis.user import UserInfo
+from auditproxy.apis.user import CREDENTIAL_ID, UserInfo
 from auditproxy.authentication.authenticator import (
     AuthenticationError,
     AuthenticationRequest,
@@ -16,8 +16,6 @@ from auditproxy.authentication.authenticator import (
     reserved_name,
 )
 from auditproxy.authentication.x509.peer import PeerCertificate
-
-CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
 
 
 class CertificateError(AuthenticationError):

@@ -31,7 +31,7 @@ SIGNATURES = 100
 REMEMBERED = 1024
 """Certificates whose verdict is kept."""
 
-REFUSAL_REMEMBERED = 10_000_000_000
+REFUSAL_REMEMBERED = 10 * SECOND
 """Nanoseconds for which a refusal is kept."""
 
 _USAGES = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)

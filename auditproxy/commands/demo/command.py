@@ -14,11 +14,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from auditproxy.commands.demo.cluster import VIEWER_TOKEN, DemoCluster, demo_cluster
+from auditproxy.commands.demo.cluster import (
+    ADMIN,
+    VIEWER_TOKEN,
+    DemoCluster,
+    DemoFiles,
+    demo_cluster,
+)
 from auditproxy.commands.demo.events import EventLog
 from auditproxy.commands.demo.folder import FolderError, demo_folder
 from auditproxy.commands.demo.requests import drive
 from auditproxy.commands.demo.screen import JsonScreen, PlainScreen, Screen, ScreenGoneError
+from auditproxy.tls.client import client_context
 
 
 class DemoError(Exception):
@@ -58,10 +65,9 @@ async def show(folder: Path, cluster: DemoCluster, screen: Screen, *, once: bool
     files, proxy = cluster.files, cluster.proxy
     log = EventLog(files.audit_log)
     if once:
-        context = ssl.create_default_context(cafile=str(files.client_ca))
-        context.load_cert_chain(folder / "pki" / "admin.crt", folder / "pki" / "admin.key")
+        by_certificate, by_token = client_contexts(files)
         count, faults = await drive(
-            proxy.port, context, files.client_ca, VIEWER_TOKEN, log, screen.take
+            proxy.port, by_certificate, by_token, VIEWER_TOKEN, log, screen.take
         )
         for fault in faults:
             screen.say(f"missing or wrong: {fault}")
@@ -71,6 +77,15 @@ async def show(folder: Path, cluster: DemoCluster, screen: Screen, *, once: bool
     screen.introduce(folder / "kubeconfig")
     await log.follow(screen.take, screen.tick)
     return 0
+
+
+def client_contexts(files: DemoFiles) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """TLS of the clients: of the administrator with its certificate, of others without one."""
+    authorities = files.client_ca.read_bytes()
+    by_certificate, by_token = client_context(authorities), client_context(authorities)
+    pki = files.client_ca.parent
+    by_certificate.load_cert_chain(pki / f"{ADMIN}.crt", pki / f"{ADMIN}.key")
+    return by_certificate, by_token
 
 
 @contextlib.contextmanager
