@@ -66,12 +66,6 @@ def verify(certificate: PeerCertificate, authorities: Authorities, now: int) -> 
     """Raise CertificateError unless ``authorities`` vouch for this client at ``now``."""
     if certificate.fault:
         raise CertificateError(f"{_name(certificate)}: {certificate.fault}")
-    if not certificate.client_auth:
-        raise CertificateError(f"{_name(certificate)}: its usages do not include client auth")
-    if now < certificate.not_before:
-        raise CertificateError(f"{_name(certificate)} is not valid yet")
-    if now > certificate.not_after:
-        raise CertificateError(f"{_name(certificate)} has expired")
     fault = authorities.fault(certificate, now)
     if fault:
         raise CertificateError(f"{_name(certificate)}: {fault}")

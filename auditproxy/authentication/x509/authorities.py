@@ -139,7 +139,11 @@ class CertificateAuthorities:
         search = _Search(self._anchors, others, now)
         chain = search.find(leaf)
         if chain is None:
-            return _Verdict(search.why, now, now + REFUSAL_REMEMBERED)
+            until = now + REFUSAL_REMEMBERED
+            if leaf.not_before > now:
+                # It is accepted from the moment on from which it is valid.
+                until = min(until, leaf.not_before - 1)
+            return _Verdict(search.why, now, until)
         return _Verdict(
             "", max(each.not_before for each in chain), min(each.not_after for each in chain)
         )
@@ -161,7 +165,7 @@ class _Search:
         """A chain from the leaf to an anchor, None when there is none."""
         fault = self._own_fault(leaf)
         if fault:
-            self.why = fault
+            self.why = f"it {fault}"
             return None
         if any(anchor.der == leaf.der for anchor in self._anchors):
             return (leaf,)
