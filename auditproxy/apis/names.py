@@ -12,10 +12,10 @@ _LABEL = re.compile(_LABEL_PATTERN)
 SUBDOMAIN = re.compile(_SUBDOMAIN_PATTERN)
 """The form of a DNS-1123 subdomain, whatever its length; reading takes linear time."""
 
-LONGEST_SUBDOMAIN = 253
+SUBDOMAIN_LENGTH = 253
 """Characters of a DNS-1123 subdomain."""
 
-LONGEST_LABEL = 63
+LABEL_LENGTH = 63
 """Characters of a DNS-1123 label."""
 
 NOT_A_SUBDOMAIN = (
@@ -33,9 +33,9 @@ STREAMING_SUBRESOURCES = frozenset({"attach", "exec", "proxy", "log", "portforwa
 
 def is_dns_label(text: str) -> bool:
     """Whether the text is a DNS-1123 label of at most 63 characters."""
-    return len(text) <= LONGEST_LABEL and _LABEL.fullmatch(text) is not None
+    return len(text) <= LABEL_LENGTH and _LABEL.fullmatch(text) is not None
 
 
 def is_dns_subdomain(text: str) -> bool:
     """Whether the text is a DNS-1123 subdomain of at most 253 characters."""
-    return len(text) <= LONGEST_SUBDOMAIN and SUBDOMAIN.fullmatch(text) is not None
+    return len(text) <= SUBDOMAIN_LENGTH and SUBDOMAIN.fullmatch(text) is not None

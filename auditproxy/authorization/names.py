@@ -7,9 +7,9 @@ authentication/serviceaccount/util.go.
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.names import (
     HTTP_PATH,
-    LONGEST_SUBDOMAIN,
     NOT_A_SUBDOMAIN,
     SUBDOMAIN,
+    SUBDOMAIN_LENGTH,
     is_dns_label,
     is_dns_subdomain,
 )
@@ -65,8 +65,8 @@ def _prefixed_path_faults(key: str) -> list[str]:
     if not host or not path:
         return [_invalid(key, 'must be a domain-prefixed path (such as "acme.io/foo")')]
     faults = []
-    if len(host) > LONGEST_SUBDOMAIN:
-        faults.append(_invalid(host, f"must be no more than {LONGEST_SUBDOMAIN} bytes"))
+    if len(host) > SUBDOMAIN_LENGTH:
+        faults.append(_invalid(host, f"must be no more than {SUBDOMAIN_LENGTH} bytes"))
     if SUBDOMAIN.fullmatch(host) is None:
         faults.append(_invalid(host, NOT_A_SUBDOMAIN))
     if HTTP_PATH.fullmatch(path) is None:

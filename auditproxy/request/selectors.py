@@ -9,7 +9,7 @@ import re
 
 from auditproxy.apis.attributes import SelectorRequirement
 from auditproxy.apis.gotext import go_quote
-from auditproxy.apis.names import LONGEST_SUBDOMAIN, NOT_A_SUBDOMAIN, SUBDOMAIN
+from auditproxy.apis.names import NOT_A_SUBDOMAIN, SUBDOMAIN, SUBDOMAIN_LENGTH
 
 Requirements = tuple[SelectorRequirement, ...]
 
@@ -284,8 +284,8 @@ def _key_faults(key: str) -> list[str]:
     elif not prefix:
         faults.append("prefix part must be non-empty")
     else:
-        if len(prefix.encode("utf-8", "surrogateescape")) > LONGEST_SUBDOMAIN:
-            faults.append(f"prefix part must be no more than {LONGEST_SUBDOMAIN} bytes")
+        if len(prefix.encode("utf-8", "surrogateescape")) > SUBDOMAIN_LENGTH:
+            faults.append(f"prefix part must be no more than {SUBDOMAIN_LENGTH} bytes")
         if SUBDOMAIN.fullmatch(prefix) is None:
             faults.append(f"prefix part {NOT_A_SUBDOMAIN}")
     if not name:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditproxy.apis.names import LONGEST_SUBDOMAIN, SUBDOMAIN
+from auditproxy.apis.names import SUBDOMAIN, SUBDOMAIN_LENGTH
 from auditproxy.authorization.names import (
     extra_fault,
     node_name,
@@ -112,5 +112,5 @@ def test_extra(extra: dict[str, tuple[str, ...]], fault: str | None) -> None:
 @given(st.from_regex(SUBDOMAIN, fullmatch=True))
 def test_any_subdomain_names_a_node(text: str) -> None:
     """A node may have every name that is a DNS-1123 subdomain."""
-    expected = text if len(text) <= LONGEST_SUBDOMAIN else None
+    expected = text if len(text) <= SUBDOMAIN_LENGTH else None
     assert node_name(f"system:node:{text}") == expected

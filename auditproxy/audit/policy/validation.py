@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from auditproxy.apis.audit import LEVEL_WORDS, GroupResources, Stage
 from auditproxy.apis.gotext import go_quote
-from auditproxy.apis.names import LONGEST_SUBDOMAIN, NOT_A_SUBDOMAIN, SUBDOMAIN
+from auditproxy.apis.names import NOT_A_SUBDOMAIN, SUBDOMAIN, SUBDOMAIN_LENGTH
 from auditproxy.audit.policy.decoding import WrittenPolicy, WrittenRule
 from auditproxy.serializer.json import encode
 
@@ -84,8 +84,8 @@ def _resource_faults(entry: GroupResources, path: str) -> Iterator[str]:
     """What is wrong with one group's resources."""
     if entry.group and entry.group != "*":
         reasons = []
-        if len(entry.group.encode()) > LONGEST_SUBDOMAIN:
-            reasons.append(f"must be no more than {LONGEST_SUBDOMAIN} characters")
+        if len(entry.group.encode()) > SUBDOMAIN_LENGTH:
+            reasons.append(f"must be no more than {SUBDOMAIN_LENGTH} characters")
         if SUBDOMAIN.fullmatch(entry.group) is None:
             reasons.append(NOT_A_SUBDOMAIN)
         if reasons:
