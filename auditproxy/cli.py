@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from auditproxy import __version__
 from auditproxy.apis.faults import FAILED, MISCONFIGURED, Unusable
-from auditproxy.apis.status import go_quote
+from auditproxy.apis.gotext import go_quote
 from auditproxy.app.standardstreams import nobody_reads, one_line, refusal
 from auditproxy.commands.certs import EXAMPLES as CERTS_EXAMPLES
 from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
@@ -211,8 +211,14 @@ def _serve(parsed: Parsed, load_proxy: LoadProxy) -> int:
 def _demo(parsed: Parsed) -> int:
     if parsed.faults:
         return _refuse(parsed.faults)
-    from auditproxy.app import proxy as run
-    from auditproxy.commands.demo.command import DemoError, run_demo
+    try:
+        from auditproxy.commands.demo.command import DemoError, run_demo
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("auditproxy.embedded"):
+            raise
+        # An image may leave it out.
+        sys.stderr.write("auditproxy: error: the demo is not part of this installation\n")
+        return FAILED
 
     directory = parsed.values.get("dir", "")
     try:
@@ -221,7 +227,6 @@ def _demo(parsed: Parsed) -> int:
                 once=parsed.values.get("once", False),
                 raw_json=parsed.values.get("raw-json", False),
                 directory=Path(directory) if directory else None,
-                start_proxy=run.start_proxy_for_demo,
             )
         )
     except KeyboardInterrupt:

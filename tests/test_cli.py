@@ -188,6 +188,21 @@ def test_completion_of_no_shell(words: list[str], capsys: pytest.CaptureFixture[
     )
 
 
+def test_demo_left_out() -> None:
+    """Where the embedded API server is not installed, only the demo is missing, with a line."""
+    code = (
+        "import sys; sys.modules['auditproxy.embedded'] = None; import auditproxy.app.proxy; "
+        "from auditproxy.cli import main; "
+        "assert main(['certs', '--help']) == main(['kubeconfig', '--help']) == 0; "
+        "sys.exit(main(['demo', '--once']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == "auditproxy: error: the demo is not part of this installation\n"
+
+
 @pytest.mark.parametrize("command", ["demo", "certs", "kubeconfig", "version"])
 def test_every_command_has_help_and_strict_flags(
     command: str, capsys: pytest.CaptureFixture[str]

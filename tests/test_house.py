@@ -15,6 +15,7 @@ LIMIT = 350
 
 WITHOUT_A_TEST_FILE = {
     # Protocols and values only: nothing happens in them.
+    "apis/units.py",
     "audit/backend.py",
     "audit/captured.py",
     "flags/command.py",
@@ -22,12 +23,11 @@ WITHOUT_A_TEST_FILE = {
     "sockets/flow.py",
     # The REST side of the embedded API server is one thing, asked over HTTP in
     # tests/embedded/test_apiserver.py and by real kubectl in test_kubectl.py.
-    "embedded/rest/answers.py",
+    "embedded/answers.py",
     "embedded/authorizer.py",
-    "embedded/rest/bodies.py",
     "embedded/rest/defaults.py",
     "embedded/rest/discovery.py",
-    "embedded/rest/kinds.py",
+    "embedded/kinds.py",
     "embedded/rest/reads.py",
     "embedded/rest/resources.py",
     "embedded/reviews.py",
@@ -37,6 +37,42 @@ WITHOUT_A_TEST_FILE = {
     # Runs main and nothing else; tests/test_cli.py starts it as a process.
     "__main__.py",
 }
+
+ONE_HOME = {
+    # How kube-apiserver and Go spell things.
+    "RFC 1123": "apis/names.py",
+    "[-a-z0-9]*[a-z0-9]": "apis/names.py",
+    "%!$&'()*+,;=:]+": "apis/names.py",
+    "&lt;": "apis/gotext.py",
+    "\\\\U{": "apis/gotext.py",
+    "1e21": "apis/gotext.py",
+    "1_000_000_000": "apis/units.py",
+    "MEBIBYTE = 1024": "apis/units.py",
+    "authentication.kubernetes.io/credential-id": "apis/user.py",
+    "orphanDependents:": "audit/deleteoptions.py",
+    "class _TokenReview(": "authentication/tokens/tokenreview.py",
+    "RawHeaders = tuple": "request/headers.py",
+    "Report = Callable": "app/operatorlog.py",
+    # How PEM is cut, and whom TLS trusts.
+    "-----BEGIN": "serializer/pem.py",
+    "VERIFY_X509_STRICT": "tls/trust.py",
+    "VERIFY_X509_PARTIAL_CHAIN": "tls/trust.py",
+    "PROTOCOL_TLS_CLIENT": "tls/client.py",
+    # How others are asked over HTTP.
+    "FACTOR = ": "clients/retry.py",
+    "JITTER = ": "clients/retry.py",
+    "DummyCookieJar": "clients/session.py",
+    "iter_any()": "clients/session.py",
+}
+"""Literals that stand for a rule, and the one file where each may stand."""
+
+STREAMING = frozenset({"attach", "exec", "log", "portforward", "proxy"})
+
+DOUBLED = {
+    # tls/selfsigned.py has one too.
+    "CertificateError",
+}
+"""Names of two classes, for the time being."""
 
 
 def relative(path: Path) -> str:
@@ -88,6 +124,35 @@ def test_exceptions_are_needed() -> None:
         assert path.exists(), name
         test = ROOT / "tests" / path.parent.relative_to(PACKAGE) / f"test_{path.name}"
         assert not test.exists(), name
+
+
+@pytest.mark.parametrize("literal", ONE_HOME)
+def test_one_home(literal: str) -> None:
+    """A rule stands in one file; others import it from there."""
+    found = {relative(path) for path in SOURCES if literal in path.read_text(encoding="utf-8")}
+    assert found == {ONE_HOME[literal]}
+
+
+def test_streaming_subresources() -> None:
+    """The subresources that stream are listed once; another one is one more word there."""
+    found = []
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Set | ast.List | ast.Tuple):
+                words = {each.value for each in node.elts if isinstance(each, ast.Constant)}
+                found += [relative(path)] if words >= STREAMING else []
+    assert found == ["apis/names.py"]
+
+
+def test_no_two_classes_of_one_name() -> None:
+    """A public class is one thing: its name stands for no other anywhere in the package."""
+    names = [
+        node.name
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert {name for name in names if names.count(name) > 1} <= DOUBLED
 
 
 def test_floors() -> None:

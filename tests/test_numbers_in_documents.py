@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from auditproxy.apis.units import SECOND
 from auditproxy.audit import bodies, objects, record
 from auditproxy.audit.costs import cost
 from auditproxy.audit.submitted import PROTOBUF, YAML
@@ -20,13 +21,13 @@ from auditproxy.capture import decoding
 from auditproxy.clients import apiserver as apiclient
 from auditproxy.clients import fetcher as keyfetching
 from auditproxy.clients import webhook as webhook_client
+from auditproxy.clients.retry import pauses
 from auditproxy.downstream import connection
 from auditproxy.downstream import server as clientserver
 from auditproxy.health import connection as healthconnection
 from auditproxy.health import server as health
 from auditproxy.lookups import issuerkeys, tokencache
 from auditproxy.options import Options
-from auditproxy.options.values import SECOND
 from auditproxy.request import headers, heads, resolution, selectors
 from auditproxy.serializer import cbor, json
 from auditproxy.serializer.protobuf import decoder as wiredecoder
@@ -69,7 +70,7 @@ def inline(media_type: str) -> int:
 def waits() -> str:
     """The pauses between a webhook's attempts, as the document spells them."""
     first = DEFAULTS.audit_webhook.initial_backoff / SECOND
-    *others, last = [first * webhook.FACTOR**number for number in range(webhook.ATTEMPTS - 1)]
+    *others, last = pauses(first, webhook.ATTEMPTS)
     return f"{', '.join(f'{one:g}' for one in others)} and {last:g} seconds"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from auditproxy.apis.attributes import Attributes
+from auditproxy.apis.gotext import go_quote, html_sanitize
 
 
 class StatusCause(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -129,41 +130,3 @@ def forbidden_message(attributes: Attributes, reason: str) -> str:
         core += f"path {go_quote(attributes.path)}"
     core = html_sanitize(core)
     return f"{core}: {reason}" if reason else core
-
-
-def html_sanitize(text: str) -> str:
-    """Escape ``& < >`` as kube does in texts that a browser might show."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-_ESCAPES = {
-    "\a": "\\a",
-    "\b": "\\b",
-    "\f": "\\f",
-    "\n": "\\n",
-    "\r": "\\r",
-    "\t": "\\t",
-    "\v": "\\v",
-    '"': '\\"',
-    "\\": "\\\\",
-}
-
-
-def go_quote(text: str) -> str:
-    """Go's ``%q`` (strconv Quote); a lone surrogate stands for one invalid byte."""
-    out = ['"']
-    for char in text:
-        if char in _ESCAPES:
-            out.append(_ESCAPES[char])
-        elif 0xDC80 <= ord(char) <= 0xDCFF:
-            out.append(f"\\x{ord(char) - 0xDC00:02x}")
-        elif ord(char) < 0x20 or ord(char) == 0x7F:
-            out.append(f"\\x{ord(char):02x}")
-        elif char.isprintable():
-            out.append(char)
-        elif ord(char) < 0x10000:
-            out.append(f"\\u{ord(char):04x}")
-        else:
-            out.append(f"\\U{ord(char):08x}")
-    out.append('"')
-    return "".join(out)

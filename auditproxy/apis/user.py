@@ -7,6 +7,9 @@ UNAUTHENTICATED = "system:unauthenticated"
 AUTHENTICATED = "system:authenticated"
 MASTERS = "system:masters"
 
+CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
+"""The key in ``extra`` that names the credential a user showed."""
+
 
 class UserInfo(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A user as events and reviews show it; every empty member is omitted.

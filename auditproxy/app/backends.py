@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from auditproxy.apis.units import SECOND
 from auditproxy.app import operatorlog
 from auditproxy.app.logbackend import OpenLog, open_log
+from auditproxy.app.operatorlog import Report
 from auditproxy.audit.backend import Backend, Deliverer
 from auditproxy.backends.buffered import BatchConfig, BufferedBackend
 from auditproxy.backends.losses import Losses
@@ -29,12 +31,9 @@ from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
 from auditproxy.options.backends import BackendOptions
 
-NANOSECONDS = 1_000_000_000
-
 LOG_ALONG = 256
 """Events that the log takes in one go when they wait already."""
 
-Report = Callable[[str], None]
 Waiting = Callable[[], int]
 
 
@@ -177,7 +176,7 @@ def _buffered(
     config = BatchConfig(
         buffer_size=options.batch_buffer_size,
         max_size=options.batch_max_size,
-        max_wait=max(0, options.batch_max_wait) / NANOSECONDS,
+        max_wait=max(0, options.batch_max_wait) / SECOND,
         bucket=bucket,
         in_order=in_order,
         # With a throttle the number of batches means something, even for a file.

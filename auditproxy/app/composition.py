@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from auditproxy.apis.audit import Stage
+from auditproxy.apis.units import SECOND
 from auditproxy.app import operatorlog
 from auditproxy.app.authenticators import (
     anonymous_authenticator,
@@ -35,8 +36,6 @@ from auditproxy.monitor.monitor import UpstreamMonitor
 from auditproxy.options import Options
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.server.services import Limits, Services, Shared
-
-NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ class Composed:
         self._report = report
         self.monitor = UpstreamMonitor(
             lambda: self._connected.questions,
-            period=options.upstream.check_period / NANOSECONDS,
+            period=options.upstream.check_period / SECOND,
             metrics=metrics.upstream,
             report=report,
             inform=operatorlog.info,

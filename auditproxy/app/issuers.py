@@ -4,18 +4,18 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from auditproxy.app.operatorlog import Report
 from auditproxy.authentication.authenticator import TokenAuthenticator
 from auditproxy.authentication.oidc.authenticator import OidcAuthenticator
 from auditproxy.authentication.tokens.keysource import Check, KeySource
 from auditproxy.clients.apiserver import ApiClient
 from auditproxy.clients.fetcher import HttpsFetcher
-from auditproxy.files.issuers import Trusted, tls_context
+from auditproxy.files.issuers import Trusted
 from auditproxy.lookups.issuerkeys import IssuerKeys
 from auditproxy.lookups.keydocuments import DiscoveredKeys, JwksUri, KeyDocument, UpstreamKeys
 from auditproxy.metrics.issuers import IssuerMetrics
 from auditproxy.options import AuthenticationOptions
-
-Report = Callable[[str], None]
+from auditproxy.tls.client import client_context
 
 
 class KeysOfIssuers:
@@ -75,7 +75,7 @@ class KeysOfIssuers:
         name, uri = options.service_account_issuer[0], options.service_account_jwks_uri
         if not uri:
             return self.fetched(name, "--service-account-issuer", UpstreamKeys(client))
-        fetcher = self.fetcher(HttpsFetcher(tls_context()))
+        fetcher = self.fetcher(HttpsFetcher(client_context()))
         return self.fetched(name, "--service-account-jwks-uri", JwksUri(uri, fetcher))
 
     def describe(self) -> tuple[str, ...]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.apis.units import MEBIBYTE
 from auditproxy.audit.encode import encoder
 from auditproxy.backends.log import LogBackend, StandardOutput
 from auditproxy.backends.losses import Losses
-from auditproxy.backends.rotation import MEBIBYTE, RotatingFile
+from auditproxy.backends.rotation import RotatingFile
 from auditproxy.backends.writer import LogWriter
 from auditproxy.files.writable import fault_of_writing
 from auditproxy.metrics.registry import Metrics

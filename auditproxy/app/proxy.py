@@ -12,14 +12,14 @@ import signal
 import sys
 import time
 from dataclasses import replace
-from typing import Any
 
 from auditproxy import __version__
 from auditproxy.apis.faults import FAILED, Unusable
+from auditproxy.apis.units import SECOND
 from auditproxy.app import descriptors, operatorlog
 from auditproxy.app.authenticators import describe_authentication
 from auditproxy.app.backends import AuditSink, open_backends
-from auditproxy.app.composition import NANOSECONDS, Composed
+from auditproxy.app.composition import Composed
 from auditproxy.app.logbackend import log_fault
 from auditproxy.app.operatorlines import OperatorLines
 from auditproxy.app.process import (
@@ -37,15 +37,7 @@ from auditproxy.files.reloader import Reloader
 from auditproxy.files.servingcertificate import make_certificate
 from auditproxy.health.server import HealthServer
 from auditproxy.metrics.registry import Metrics
-from auditproxy.options import (
-    AuditLogOptions,
-    AuditOptions,
-    AuthenticationOptions,
-    HealthOptions,
-    Options,
-    ServingOptions,
-    UpstreamOptions,
-)
+from auditproxy.options import Options
 from auditproxy.options.backends import describe_backends
 from auditproxy.server.handler import Handler
 from auditproxy.server.serving import Serving
@@ -156,8 +148,8 @@ class Proxy:
             task.cancel()
         if delay:
             await asyncio.sleep(delay)
-        grace = self._options.serving.request_timeout / NANOSECONDS
-        audit_grace = self._options.serving.audit_grace / NANOSECONDS
+        grace = self._options.serving.request_timeout / SECOND
+        audit_grace = self._options.serving.audit_grace / SECOND
         # Half is for delivering, at the least: what is decoded and then lost is worth nothing.
         decoding = await self._serving.close(grace, audit_grace, audit_grace / 2)
         await self.backend.shutdown(max(audit_grace - decoding, audit_grace / 2))
@@ -232,38 +224,6 @@ async def build(
     return proxy
 
 
-async def start_proxy_for_demo(files: Any) -> Proxy:
-    """A proxy on a free port of 127.0.0.1, started; ``files`` are the demo's DemoFiles.
-
-    This floor knows nothing of the demo beside it, so the files come untyped.
-    """
-    operatorlog.configure(verbosity=-1, json_lines=False)
-    proxy = await build(
-        Options(
-            serving=ServingOptions(
-                bind_address="127.0.0.1",
-                secure_port=0,
-                tls_cert_file=str(files.certificate),
-                tls_private_key_file=str(files.private_key),
-            ),
-            upstream=UpstreamOptions(kubeconfig=str(files.upstream_kubeconfig), check_period=0),
-            authentication=AuthenticationOptions(
-                client_ca_file=str(files.client_ca),
-                token_auth_file=str(files.tokens),
-            ),
-            audit=AuditOptions(
-                policy_file=str(files.policy),
-                authorization_annotations="review",
-            ),
-            audit_log=AuditLogOptions(path=str(files.audit_log)),
-            health=HealthOptions(bind_address=""),
-        ),
-        listener_tls=True,
-    )
-    await proxy.start()
-    return proxy
-
-
 async def serve(options: Options, files: Files) -> int:
     """Run until SIGTERM or SIGINT; a second signal ends at once. Returns the exit code.
 
@@ -312,7 +272,7 @@ async def _serve(options: Options, files: Files, lines: OperatorLines) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end_at_once)
-    await proxy.close(delay=options.serving.shutdown_delay_duration / NANOSECONDS)
+    await proxy.close(delay=options.serving.shutdown_delay_duration / SECOND)
     return ending(proxy.metrics)
 
 

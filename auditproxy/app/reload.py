@@ -9,12 +9,13 @@ clients hold for handshakes that begin from now on.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from auditproxy.app import operatorlog
 from auditproxy.app.composition import Composed
+from auditproxy.app.operatorlog import Report
 from auditproxy.files.authorities import (
     CLIENT_AUTHORITIES,
     FRONT_PROXY_AUTHORITIES,
@@ -35,8 +36,6 @@ _HANDSHAKE = {
     source.field for source in (SERVING_CERTIFICATE, CLIENT_AUTHORITIES, FRONT_PROXY_AUTHORITIES)
 }
 """The fields that the listener's TLS settings are made of."""
-
-Report = Callable[[str], None]
 
 
 def new_reloader(

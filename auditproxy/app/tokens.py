@@ -20,14 +20,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from auditproxy.apis.units import SECOND
 from auditproxy.authentication.authenticator import TokenAuthenticator, TokenUnion
 from auditproxy.authentication.tokens.keysource import KeySource
 from auditproxy.authentication.tokens.serviceaccount import ServiceAccountAuthenticator
 from auditproxy.authentication.tokens.tokenfile import TokenFile, TokenFileAuthenticator
-from auditproxy.authentication.tokens.tokenreview import Reviewer, TokenReviewAuthenticator
-from auditproxy.authentication.tokens.webhookreview import Version
+from auditproxy.authentication.tokens.tokenreview import Reviewer, TokenReviewAuthenticator, Version
 from auditproxy.clients.webhook import WebhookClient, WebhookTarget
-from auditproxy.lookups.tokencache import NANOSECONDS, TokenCache
+from auditproxy.lookups.tokencache import TokenCache
 from auditproxy.lookups.tokenwebhook import WebhookTokenAuthenticator
 from auditproxy.metrics.tokencache import TokenCacheMetrics
 from auditproxy.options import AuthenticationOptions
@@ -169,4 +169,4 @@ class TokenAuthentication:
 
 
 def _s(nanoseconds: int) -> float:
-    return nanoseconds / NANOSECONDS
+    return nanoseconds / SECOND

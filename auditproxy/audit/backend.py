@@ -5,7 +5,7 @@ from typing import Protocol
 
 from auditproxy.apis.audit import Event
 
-Outcome = bool | Awaitable[bool]
+Delivery = bool | Awaitable[bool]
 """What became of events: false when one was lost and the request must know. An awaitable tells
 it later; the delivery goes on whether anybody awaits it or not."""
 
@@ -13,7 +13,7 @@ it later; the delivery goes on whether anybody awaits it or not."""
 class Backend(Protocol):
     """Takes events; prints itself as kube-apiserver does, ``ignoreErrors<log>`` and the like."""
 
-    def process_events(self, events: tuple[Event, ...]) -> Outcome:
+    def process_events(self, events: tuple[Event, ...]) -> Delivery:
         """Take events; a plain call, so that a client which leaves cannot cancel its own."""
         ...
 

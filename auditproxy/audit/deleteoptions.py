@@ -13,21 +13,34 @@ OPTION_SIZE = 4096
 OPTION_VALUE = 4
 """Nodes that each list or object in a larger one costs."""
 
-_DELETE_OPTIONS = (
-    "gracePeriodSeconds",
-    "preconditions",
-    "orphanDependents",
-    "propagationPolicy",
-    "dryRun",
-    "ignoreStoreReadErrorWithClusterBreakingPotential",
-)
+
+class _Preconditions(msgspec.Struct):
+    uid: str | None = None
+    resourceVersion: str | None = None  # noqa: N815 - the name on the wire
+
+
+class DeleteOptions(msgspec.Struct):
+    """The members in Go's order, with their types (apimachinery meta/v1 types.go)."""
+
+    kind: str | None = None
+    apiVersion: str | None = None  # noqa: N815
+    gracePeriodSeconds: int | None = None  # noqa: N815
+    preconditions: _Preconditions | None = None
+    orphanDependents: bool | None = None  # noqa: N815
+    propagationPolicy: str | None = None  # noqa: N815
+    dryRun: list[str | None] | None = None  # noqa: N815
+    ignoreStoreReadErrorWithClusterBreakingPotential: bool | None = None  # noqa: N815
+
+
+_MEMBERS = DeleteOptions.__struct_fields__[2:]
+"""Without kind and apiVersion."""
 _FALSE_OMITTED = frozenset({"ignoreStoreReadErrorWithClusterBreakingPotential"})
 
 
 def from_members(members: Members, budget: Budget | None) -> dict[str, Any]:
     """The members of DeleteOptions, decoded; raises SerializationError."""
     options = {}
-    for name in ("kind", *_DELETE_OPTIONS):
+    for name in ("kind", *_MEMBERS):
         if name in members:
             raw = bytes(members[name])
             if budget is not None and len(raw) > OPTION_SIZE:
@@ -45,7 +58,7 @@ def recorded(options: dict[str, Any]) -> msgspec.Raw | None:
     if options.get("kind", "DeleteOptions") != "DeleteOptions":
         return None
     found = {"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/__internal"}
-    for name in _DELETE_OPTIONS:
+    for name in _MEMBERS:
         value = options.get(name)
         if value is not None and value != [] and (name not in _FALSE_OMITTED or value is not False):
             found[name] = value

@@ -7,7 +7,7 @@ for events that it lost (apiserver audit/format.go).
 from datetime import tzinfo
 
 from auditproxy.apis.audit import Event
-from auditproxy.apis.status import go_quote
+from auditproxy.apis.gotext import go_quote
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.times import ZERO_TIME, parse_time, rfc3339_nano
 

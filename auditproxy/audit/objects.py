@@ -13,6 +13,7 @@ import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
+from auditproxy.apis.names import STREAMING_SUBRESOURCES
 from auditproxy.apis.status import Status
 from auditproxy.audit import bodies, deleteoptions
 from auditproxy.audit.doubledmembers import REQUEST_OBJECT_DOUBLED, each_once
@@ -44,7 +45,6 @@ RESPONSE_OBJECT_OMITTED = "auditproxy.io/response-object-omitted"
 BUILTIN_TYPES = Decoder()
 """Protobuf by the table of the built-in types, which is read when the first body comes."""
 
-_STREAMING_SUBRESOURCES = frozenset({"attach", "exec", "proxy", "log", "portforward"})
 _DISCOVERY_PATH = re.compile(r"/(api|apis)(/[^/]+){0,2}/?")
 
 
@@ -65,7 +65,7 @@ def records_request(info: RequestInfo) -> bool:
     return (
         info.is_resource_request
         and info.verb in ("create", "update", "patch", "delete", "deletecollection")
-        and info.subresource not in _STREAMING_SUBRESOURCES
+        and info.subresource not in STREAMING_SUBRESOURCES
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from auditproxy.audit import bodies
+from auditproxy.audit.deleteoptions import DeleteOptions
 from auditproxy.serializer import cbor, json, yaml
 from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import SerializationError
@@ -14,24 +15,6 @@ JSON = "application/json"
 YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 CBOR = "application/cbor"
-
-
-class _Preconditions(msgspec.Struct):
-    uid: str | None = None
-    resourceVersion: str | None = None  # noqa: N815 - the name on the wire
-
-
-class _DeleteOptions(msgspec.Struct):
-    """The types of the members (apimachinery meta/v1 types.go)."""
-
-    kind: str | None = None
-    apiVersion: str | None = None  # noqa: N815
-    gracePeriodSeconds: int | None = None  # noqa: N815
-    preconditions: _Preconditions | None = None
-    orphanDependents: bool | None = None  # noqa: N815
-    propagationPolicy: str | None = None  # noqa: N815
-    dryRun: list[str | None] | None = None  # noqa: N815
-    ignoreStoreReadErrorWithClusterBreakingPotential: bool | None = None  # noqa: N815
 
 
 def as_json(media_type: str, body: bytes, budget: Budget | None = None) -> bytes:
@@ -63,7 +46,7 @@ def is_delete_options(content_type: str, body: bytes) -> bool:
             envelope = protobuf.envelope(body)
             protobuf.delete_options(envelope.raw)
             return envelope.kind in ("", "DeleteOptions")
-        found = msgspec.convert(json.decode(as_json(media_type, body)), _DeleteOptions)
+        found = msgspec.convert(json.decode(as_json(media_type, body)), DeleteOptions)
     except (SerializationError, msgspec.ValidationError):
         return False
     return not found.kind or found.kind == "DeleteOptions"

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import msgspec
 
 from auditproxy.apis.attributes import Attributes
-from auditproxy.apis.status import Status, go_quote
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.status import Status
 from auditproxy.apis.user import UserInfo
 from auditproxy.authorization.authorizer import Authorizer
 from auditproxy.authorization.impersonation_modes import (

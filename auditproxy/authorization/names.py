@@ -4,35 +4,20 @@ Source: apimachinery util/validation/validation.go and apiserver
 authentication/serviceaccount/util.go.
 """
 
-import re
-
-from auditproxy.apis.status import go_quote
-
-_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_DNS_LABEL = re.compile(_LABEL)
-_DNS_SUBDOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
-_PATH = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
-_HTTP_PATH = re.compile(_PATH)
-
-_SUBDOMAIN_FAULT = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
-    "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used "
-    f"for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.{_LABEL})*')"
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.names import (
+    HTTP_PATH,
+    NOT_A_SUBDOMAIN,
+    SUBDOMAIN,
+    SUBDOMAIN_LENGTH,
+    is_dns_label,
+    is_dns_subdomain,
 )
-_PATH_FAULT = f"Invalid path (regex used for validation is '{_PATH}')"
+
+_PATH_FAULT = f"Invalid path (regex used for validation is '{HTTP_PATH.pattern}')"
 
 _NODE_PREFIX = "system:node:"
 _SERVICE_ACCOUNT_PREFIX = "system:serviceaccount:"
-
-
-def is_dns_label(text: str) -> bool:
-    """Return whether the text is a DNS-1123 label of at most 63 characters."""
-    return len(text) <= 63 and _DNS_LABEL.fullmatch(text) is not None
-
-
-def is_dns_subdomain(text: str) -> bool:
-    """Return whether the text is a DNS-1123 subdomain of at most 253 characters."""
-    return len(text) <= 253 and _DNS_SUBDOMAIN.fullmatch(text) is not None
 
 
 def node_name(username: str) -> str | None:
@@ -80,11 +65,11 @@ def _prefixed_path_faults(key: str) -> list[str]:
     if not host or not path:
         return [_invalid(key, 'must be a domain-prefixed path (such as "acme.io/foo")')]
     faults = []
-    if len(host) > 253:
-        faults.append(_invalid(host, "must be no more than 253 bytes"))
-    if _DNS_SUBDOMAIN.fullmatch(host) is None:
-        faults.append(_invalid(host, _SUBDOMAIN_FAULT))
-    if _HTTP_PATH.fullmatch(path) is None:
+    if len(host) > SUBDOMAIN_LENGTH:
+        faults.append(_invalid(host, f"must be no more than {SUBDOMAIN_LENGTH} bytes"))
+    if SUBDOMAIN.fullmatch(host) is None:
+        faults.append(_invalid(host, NOT_A_SUBDOMAIN))
+    if HTTP_PATH.fullmatch(path) is None:
         faults.append(_invalid(path, _PATH_FAULT))
     return faults
 

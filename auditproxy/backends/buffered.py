@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from auditproxy.apis.audit import Event
+from auditproxy.apis.units import MEBIBYTE
 from auditproxy.audit.backend import Deliverer
 from auditproxy.backends.ending import finish
 from auditproxy.backends.losses import Losses
@@ -22,7 +23,6 @@ from auditproxy.backends.throttle import TokenBucket
 
 PLUGIN = "buffered"
 
-MEBIBYTE = 1024 * 1024
 
 MAXIMUM_BYTES = 256 * MEBIBYTE
 """Bytes of the events in one buffer; kube-apiserver bounds their number alone."""

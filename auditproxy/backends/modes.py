@@ -9,8 +9,9 @@ Mode ``batch`` is buffered.py.
 import asyncio
 
 from auditproxy.apis.audit import Event
-from auditproxy.audit.backend import Backend, Deliverer, Outcome
-from auditproxy.backends.buffered import MAXIMUM_BYTES, MEBIBYTE, weight
+from auditproxy.apis.units import MEBIBYTE
+from auditproxy.audit.backend import Backend, Deliverer, Delivery
+from auditproxy.backends.buffered import MAXIMUM_BYTES, weight
 from auditproxy.backends.ending import finish
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.outcomes import whatever
@@ -26,7 +27,7 @@ class IgnoreErrors:
     def __init__(self, inner: Backend) -> None:
         self._inner = inner
 
-    def process_events(self, events: tuple[Event, ...]) -> Outcome:
+    def process_events(self, events: tuple[Event, ...]) -> Delivery:
         """Hand the events on; true in the end."""
         return whatever(self._inner.process_events(events))
 
@@ -55,7 +56,7 @@ class Awaited:
         self.waiting = 0
         self._is_shut = False
 
-    def process_events(self, events: tuple[Event, ...]) -> Outcome:
+    def process_events(self, events: tuple[Event, ...]) -> Delivery:
         """Begin to deliver the events."""
         if self._is_shut:
             return self._refuse(events, "shutdown", "audit backend shut down")

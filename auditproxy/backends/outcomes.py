@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Generator, Iterable
 
-from auditproxy.audit.backend import Outcome
+from auditproxy.audit.backend import Delivery
 
 
-def all_of(outcomes: Iterable[Outcome]) -> Outcome:
+def all_of(outcomes: Iterable[Delivery]) -> Delivery:
     """True when all are, told when the last is known."""
     known = True
     awaited: list[Awaitable[bool]] = []
@@ -17,7 +17,7 @@ def all_of(outcomes: Iterable[Outcome]) -> Outcome:
     return _Later(tuple(awaited), known=known) if awaited else known
 
 
-def whatever(outcome: Outcome) -> Outcome:
+def whatever(outcome: Delivery) -> Delivery:
     """True, told when the outcome is known."""
     return True if isinstance(outcome, bool) else _Later((outcome,), ignored=True)
 

@@ -24,7 +24,6 @@ from pathlib import Path
 from auditproxy.backends.oldfiles import OldFiles, Work
 from auditproxy.backends.stream import Stream
 
-MEBIBYTE = 1024 * 1024
 CHECK_INTERVAL = 1.0
 """Seconds between two looks at whether the file is still the one at its path, and between two
 attempts to rotate a file that would not be renamed."""

@@ -1,7 +1,7 @@
 """The truncate backend: stands before another and keeps events and batches small."""
 
 from auditproxy.apis.audit import Event
-from auditproxy.audit.backend import Backend, Outcome
+from auditproxy.audit.backend import Backend, Delivery
 from auditproxy.audit.fitting import truncate
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.outcomes import all_of
@@ -25,7 +25,7 @@ class TruncateBackend:
         self._maximum_event_size = maximum_event_size
         self._maximum_batch_size = maximum_batch_size
 
-    def process_events(self, events: tuple[Event, ...]) -> Outcome:
+    def process_events(self, events: tuple[Event, ...]) -> Delivery:
         """Hand on what fits; what is dropped here does not make the outcome false, as in kube."""
         truncated = truncate(
             events,

@@ -1,19 +1,19 @@
-"""Union: every event to every backend, in order (apiserver audit/union.go)."""
+"""UnionBackend: every event to every backend, in order (apiserver audit/union.go)."""
 
 import asyncio
 
 from auditproxy.apis.audit import Event
-from auditproxy.audit.backend import Backend, Outcome
+from auditproxy.audit.backend import Backend, Delivery
 from auditproxy.backends.outcomes import all_of
 
 
-class Union:
+class UnionBackend:
     """Hands events to each backend; a failure of one keeps no other from them."""
 
     def __init__(self, backends: tuple[Backend, ...]) -> None:
         self._backends = backends
 
-    def process_events(self, events: tuple[Event, ...]) -> Outcome:
+    def process_events(self, events: tuple[Event, ...]) -> Delivery:
         """True when every backend took them."""
         return all_of([backend.process_events(events) for backend in self._backends])
 
@@ -27,4 +27,4 @@ class Union:
 
 def union(backends: tuple[Backend, ...]) -> Backend:
     """One backend of several; a single one stays itself."""
-    return backends[0] if len(backends) == 1 else Union(backends)
+    return backends[0] if len(backends) == 1 else UnionBackend(backends)

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from auditproxy.apis.audit import API_VERSION, Event
 from auditproxy.audit.encode import Encoder, json_line
 from auditproxy.backends.losses import Losses
+from auditproxy.clients.retry import pauses
 from auditproxy.clients.webhook import WebhookClient, WebhookError
 
 PLUGIN = "webhook"
@@ -24,12 +25,6 @@ PLUGIN = "webhook"
 
 ATTEMPTS = 5
 """How often a batch is tried."""
-
-FACTOR = 1.5
-"""How much longer each wait is than the one before."""
-
-JITTER = 0.2
-"""The largest part of a wait that is added to it at random."""
 
 _EVENT_HEAD = f'{{"kind":"Event","apiVersion":"{API_VERSION}",'.encode()
 _LIST_HEAD = f'{{"kind":"EventList","apiVersion":"{API_VERSION}","metadata":{{}},"items":['.encode()
@@ -40,11 +35,6 @@ def event_list(lines: list[bytes]) -> bytes:
     """The body for events that are lines: Go's EventList, whose items carry no kind and version."""
     items = [b"{" + line[len(_EVENT_HEAD) : -1] for line in lines]
     return _LIST_HEAD + b",".join(items) + _LIST_TAIL
-
-
-def waits(initial: float, random: Callable[[], float]) -> list[float]:
-    """Seconds between the attempts; ``random`` gives numbers from 0 to 1."""
-    return [initial * FACTOR**i * (1 + JITTER * random()) for i in range(ATTEMPTS - 1)]
 
 
 class WebhookBackend:
@@ -97,7 +87,7 @@ class WebhookBackend:
         return lines, len(events) - len(lines)
 
     async def _attempts(self, body: bytes) -> None:
-        for wait in waits(self._initial_backoff, self._random):
+        for wait in pauses(self._initial_backoff, ATTEMPTS, self._random):
             try:
                 await self._client.post(body)
             except WebhookError as error:

@@ -121,7 +121,7 @@ class CaptureRoom:
 class Copy:
     """A bounded copy of one body: all of it, or nothing but its size and why.
 
-    Filled on the event loop. ``take`` may wait for a disk where ``in_file`` is true.
+    Filled on the event loop. ``take`` may wait for a disk where some of it is in a file.
     """
 
     __slots__ = ("_file", "_file_size", "_kept", "_parts", "_room", "_writing", "dropped",
@@ -137,11 +137,6 @@ class Copy:
         self._file: CaptureFile | None = None
         self._file_size = 0
         self._writing: Future[None] | None = None
-
-    @property
-    def in_file(self) -> bool:
-        """Whether some of it is in a file."""
-        return self._file is not None
 
     def add(self, chunk: bytes) -> None:
         """Keep a chunk if there is room for it."""

@@ -13,6 +13,7 @@ from typing import NoReturn, Protocol
 
 from auditproxy import __version__
 from auditproxy.authentication.authenticator import AuthenticationError
+from auditproxy.clients.retry import pauses
 from auditproxy.kubeconfig.credentials import Credential, CredentialError, NoCredential
 from auditproxy.request.headers import RawHeaders
 from auditproxy.sockets.flow import Flow
@@ -33,7 +34,7 @@ DEADLINE = 10.0
 
 ATTEMPTS = 3
 BACKOFF = 0.5
-"""Seconds before the second attempt; each later pause is 1.5 times as long."""
+"""Seconds before the second attempt."""
 
 CONCURRENCY = 64
 """Concurrent requests; further ones wait, within their deadline."""
@@ -153,7 +154,7 @@ class ApiClient:
     ) -> CollectingSink:
         own = not any(name.lower() == b"authorization" for name, _ in headers)
         renewed = False
-        pause = self._backoff
+        waiting = pauses(self._backoff, ATTEMPTS)
         for attempt in range(1, ATTEMPTS + 1):
             last = attempt == ATTEMPTS
             try:
@@ -171,8 +172,7 @@ class ApiClient:
                         continue
                 if last or not _retryable(sink):
                     return sink
-            await asyncio.sleep(pause)
-            pause *= 1.5
+            await asyncio.sleep(next(waiting))
         raise AssertionError("the last attempt returns or raises")
 
     async def _once(

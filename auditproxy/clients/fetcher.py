@@ -18,7 +18,7 @@ import aiohttp
 import yarl
 
 from auditproxy import __version__
-from auditproxy.clients.session import new_session, os_fault, tls_fault
+from auditproxy.clients.session import LazySession, os_fault, read_bounded, tls_fault
 
 TIMEOUT = 10.0
 """Seconds of one fetch, from name resolution to the end of the answer."""
@@ -60,9 +60,11 @@ class HttpsFetcher:
     """Fetches over connections that trust ``context``'s authorities, in one event loop."""
 
     def __init__(self, context: ssl.SSLContext, timeout: float = TIMEOUT) -> None:
-        self._context = context
         self._timeout = timeout
-        self._session: aiohttp.ClientSession | None = None
+        # A fetch every few minutes: a connection kept open would be gone by then.
+        self._session = LazySession(
+            lambda: aiohttp.TCPConnector(limit=4, ssl=context, force_close=True)
+        )
 
     async def get(self, url: str) -> Fetched:
         """Return the document at ``url``; raises FetchError."""
@@ -82,7 +84,7 @@ class HttpsFetcher:
             raise FetchError(f"no HTTP answer ({type(error).__name__})") from None
 
     async def _get(self, url: str) -> Fetched:
-        async with self._open().get(
+        async with self._session.open().get(
             yarl.URL(url, encoded=True),
             headers={
                 "Accept": "application/json",
@@ -98,23 +100,15 @@ class HttpsFetcher:
                 raise FetchError("the answer is compressed, which was not requested")
             if (answer.content_length or 0) > LARGEST_ANSWER:
                 raise FetchError(f"the answer is larger than {LARGEST_ANSWER} bytes")
-            body = await _read(answer)
+            body = await read_bounded(answer, LARGEST_ANSWER)
+            if body is None:
+                raise FetchError(f"the answer is larger than {LARGEST_ANSWER} bytes")
             cache_control = ",".join(answer.headers.getall("Cache-Control", ()))
             return Fetched(body, max_age(cache_control))
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            # Fetches are minutes apart: a connection kept open would be closed by then.
-            self._session = new_session(
-                aiohttp.TCPConnector(limit=4, ssl=self._context, force_close=True)
-            )
-        return self._session
-
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._session.close()
 
 
 def max_age(cache_control: str) -> float | None:
@@ -123,16 +117,3 @@ def max_age(cache_control: str) -> float | None:
         return 0.0
     found = _DIRECTIVE.search(cache_control)
     return float(found.group(1)) if found is not None else None
-
-
-async def _read(answer: aiohttp.ClientResponse) -> bytes:
-    """Return the whole body; raises FetchError if too large, without reading the rest."""
-    blocks: list[bytes] = []
-    size = 0
-    async for block in answer.content.iter_any():
-        size += len(block)
-        if size > LARGEST_ANSWER:
-            answer.close()
-            raise FetchError(f"the answer is larger than {LARGEST_ANSWER} bytes")
-        blocks.append(block)
-    return b"".join(blocks)

@@ -1,4 +1,4 @@
-"""ClientSession for all of our own requests: webhooks, discovery, key sets.
+"""LazySession: the HTTP session of all of our own requests: webhooks, discovery, key sets.
 
 Answers cannot influence later requests: cookies are not kept, proxies of the environment are
 not used, and compression is not decoded automatically. The caller bounds the time. Redirects
@@ -6,19 +6,46 @@ are disabled per request, because a session has no setting for them.
 """
 
 import ssl
+from collections.abc import Callable
 
 import aiohttp
 
 
-def new_session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
-    """Return a session on the connector; must be called inside a running event loop."""
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-        auto_decompress=False,
-        trust_env=False,
-    )
+class LazySession:
+    """A session made in the loop that first asks for it; ``connector`` makes its connections."""
+
+    def __init__(self, connector: Callable[[], aiohttp.TCPConnector]) -> None:
+        self._connector = connector
+        self._session: aiohttp.ClientSession | None = None
+
+    def open(self) -> aiohttp.ClientSession:
+        """Return the session; must be called inside a running event loop."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=self._connector(),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+                auto_decompress=False,
+                trust_env=False,
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Close all connections; the next ``open`` makes new ones."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+async def read_bounded(answer: aiohttp.ClientResponse, limit: int) -> bytes | None:
+    """Return the body as sent; None past ``limit`` bytes, where the connection is closed."""
+    content = bytearray()
+    async for block in answer.content.iter_any():
+        content += block
+        if len(content) > limit:
+            answer.close()
+            return None
+    return bytes(content)
 
 
 def os_fault(error: Exception) -> str:

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import yarl
 
-from auditproxy.clients.session import new_session, os_fault, tls_fault
+from auditproxy.clients.session import LazySession, os_fault, read_bounded, tls_fault
 from auditproxy.request.accept import parse_media_type
 
 ATTEMPT_TIMEOUT = 30.0
@@ -109,9 +109,13 @@ class WebhookClient:
         self._clock = clock
         self._sleep = sleep
         self._timeout = timeout
-        self._connections = connections
         self._slots = asyncio.Semaphore(connections)
-        self._session: aiohttp.ClientSession | None = None
+        context = target.ssl_context
+        self._session = LazySession(
+            lambda: aiohttp.TCPConnector(
+                limit=connections, ssl=context if context is not None else True
+            )
+        )
 
     async def post(self, body: bytes) -> bytes | None:
         """Make one attempt; return the answer's body, None if unusable. Raises WebhookError."""
@@ -178,7 +182,7 @@ class WebhookClient:
         value = await target.credential.authorization()
         if value is not None:
             headers["Authorization"] = value.decode("utf-8", "surrogateescape")
-        async with self._open().post(
+        async with self._session.open().post(
             yarl.URL(target.url, encoded=True),
             # Not bytes: aiohttp warns about large ones.
             data=io.BytesIO(body),
@@ -198,33 +202,16 @@ class WebhookClient:
             wait = int(seconds) if _SECONDS.fullmatch(seconds) else None
             return answer.status, wait, content
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            context = self._target.ssl_context
-            self._session = new_session(
-                aiohttp.TCPConnector(
-                    limit=self._connections, ssl=context if context is not None else True
-                )
-            )
-        return self._session
-
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._session.close()
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes | None:
     """Return the body; None past the limit, where reading stops, or if it cannot be decoded."""
-    content = bytearray()
-    async for block in answer.content.iter_any():
-        content += block
-        if len(content) > MAXIMUM_ANSWER:
-            answer.close()
-            return None
-    if answer.headers.get("Content-Encoding", "").lower() != "gzip":
-        return bytes(content)
+    content = await read_bounded(answer, MAXIMUM_ANSWER)
+    if content is None or answer.headers.get("Content-Encoding", "").lower() != "gzip":
+        return content
     unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
         unpacked = unpacking.decompress(content, MAXIMUM_ANSWER)

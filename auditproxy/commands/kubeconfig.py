@@ -21,6 +21,7 @@ import yaml
 from auditproxy.apis.faults import Unusable
 from auditproxy.flags.pflag import BOOL, HELP, STRING, Flag
 from auditproxy.options import ServingOptions
+from auditproxy.serializer.pem import certificates
 
 CERTIFICATE_NAME = "auditproxy.crt"
 """The self-signed certificate's name in ``--cert-dir``."""
@@ -281,7 +282,7 @@ def _cluster(settings: Mapping[str, Any]) -> tuple[dict[str, str], tuple[str, ..
             f"--certificate-authority {authority} has a private key; "
             "give a file with certificates only"
         )
-    if b"-----BEGIN CERTIFICATE-----" not in content:
+    if not certificates(content):
         raise KubeconfigError(f"--certificate-authority {authority} has no PEM certificate")
     if settings["embed-certs"]:
         data = base64.b64encode(content).decode("ascii")

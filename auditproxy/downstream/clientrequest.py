@@ -1,7 +1,7 @@
 """Client requests as passed to the chain; heads that aiohttp's parser refuses are parsed again.
 
 refused head -> respelled, a new parser -> the request, as Go's net/http reads it
-             -> still refused           -> Refusal: answered and recorded by the chain
+             -> still refused           -> RefusedHead: answered and recorded by the chain
 """
 
 import re
@@ -43,15 +43,15 @@ class ClientRequest(web.BaseRequest):
         """The Status to answer with, for a request that could not be parsed."""
 
 
-class Refusal(NamedTuple):
+class RefusedHead(NamedTuple):
     """A request that is not parsed further: what is known of it, and its answer."""
 
     message: RawRequestMessage
     status: Status
 
 
-def refusal(head: bytes, status: Status | None) -> "Refusal | _ErrInfo":
-    """Return the message for a refused head: a Refusal, or aiohttp's error without a request line.
+def refusal(head: bytes, status: Status | None) -> "RefusedHead | _ErrInfo":
+    """Return what a refused head is: RefusedHead, or aiohttp's error without a request line.
 
     ``status`` None means that the head itself is invalid; the Status is derived from it.
     """
@@ -72,7 +72,7 @@ def refusal(head: bytes, status: Status | None) -> "Refusal | _ErrInfo":
         False,
         URL("/"),
     )
-    return Refusal(message, status or head_fault(head, line))
+    return RefusedHead(message, status or head_fault(head, line))
 
 
 def with_known_method(head: bytes) -> tuple[bytes, str]:

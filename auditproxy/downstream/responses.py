@@ -8,7 +8,9 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from auditproxy.apis.status import Status, go_quote, html_sanitize
+from auditproxy.apis.gotext import go_quote, html_sanitize
+from auditproxy.apis.status import Status
+from auditproxy.request.headers import RawHeaders
 from auditproxy.serializer.json import status_body, status_body_indented
 
 REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
@@ -18,8 +20,6 @@ REASONS[413] = b"Request Entity Too Large"
 REASONS[414] = b"Request URI Too Long"
 REASONS[416] = b"Requested Range Not Satisfiable"
 REASONS[422] = b"Unprocessable Entity"
-
-RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 JSON_TYPE = (b"Content-Type", b"application/json")
 TEXT_TYPE = (b"Content-Type", b"text/plain; charset=utf-8")

@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
 
-from auditproxy.downstream.clientrequest import ClientRequest, Refusal
+from auditproxy.downstream.clientrequest import ClientRequest, RefusedHead
 from auditproxy.downstream.connection import ClientConnection
 from auditproxy.request.heads import MAXIMUM_HEAD, MAXIMUM_HEADERS
 
@@ -32,8 +32,8 @@ class ClientServer(web.Server):
         )
         self.on_unparsed = on_unparsed
 
-    def _make_request(self, message: RawRequestMessage | Refusal, *args: Any) -> ClientRequest:
-        if isinstance(message, Refusal):
+    def _make_request(self, message: RawRequestMessage | RefusedHead, *args: Any) -> ClientRequest:
+        if isinstance(message, RefusedHead):
             request = ClientRequest(message.message, *args, self._loop)
             request.refusal = message.status
             return request

@@ -16,15 +16,15 @@ from typing import Any
 
 from auditproxy.apis.status import new_internal_error
 from auditproxy.apis.user import UserInfo
-from auditproxy.embedded.authorizer import Authenticator, Authorizer, impersonated
+from auditproxy.embedded.answers import ApiError, answer_status, answer_text
+from auditproxy.embedded.authorizer import EmbeddedAuthenticator, EmbeddedAuthorizer, impersonated
 from auditproxy.embedded.http1 import HttpServer, RawConnection, Request, Response
 from auditproxy.embedded.pods.requests import PodSessions, Streams
 from auditproxy.embedded.rest import seed
-from auditproxy.embedded.rest.answers import ApiError, answer_status, answer_text
 from auditproxy.embedded.rest.discovery import non_resource
 from auditproxy.embedded.rest.resources import Resources
 from auditproxy.embedded.rest.storage import HISTORY, Storage
-from auditproxy.embedded.reviews import Reviewer
+from auditproxy.embedded.reviews import EmbeddedReviewer
 from auditproxy.request.attributes import attributes
 from auditproxy.request.requestinfo import RequestInfoError, resolve
 
@@ -52,12 +52,12 @@ class EmbeddedApiServer:
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._ssl_context = ssl_context
-        self._authenticator = Authenticator(tokens or {})
-        self._authorizer = Authorizer(permissions or {})
+        self._authenticator = EmbeddedAuthenticator(tokens or {})
+        self._authorizer = EmbeddedAuthorizer(permissions or {})
         self._resources = Resources(
             Storage(history),
             self._authorizer,
-            Reviewer(self._authenticator, self._authorizer),
+            EmbeddedReviewer(self._authenticator, self._authorizer),
             PodSessions(streams),
             clock,
         )

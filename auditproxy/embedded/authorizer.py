@@ -18,20 +18,21 @@ from auditproxy.apis.user import (
     UNAUTHENTICATED,
     UserInfo,
 )
+from auditproxy.embedded.answers import ApiError, bad_request
 from auditproxy.embedded.http1 import Request
-from auditproxy.embedded.rest.answers import ApiError, bad_request
-from auditproxy.embedded.rest.discovery import PUBLIC
 
 SERVICE_ACCOUNT = "system:serviceaccount:"
 _SELF_REVIEWS = frozenset(
     {"selfsubjectreviews", "selfsubjectaccessreviews", "selfsubjectrulesreviews"}
 )
+PUBLIC = frozenset({"/healthz", "/livez", "/readyz", "/version"})
+"""Paths that need no credentials."""
 _DISCOVERY = ("/api", "/apis", "/openapi", "/healthz", "/livez", "/readyz", "/version")
 _SESSIONS = frozenset({"exec", "attach", "portforward"})
 EVERYTHING = "*"
 
 
-class Authenticator:
+class EmbeddedAuthenticator:
     """Knows client certificates and tokens; ``add`` makes it know a new token."""
 
     def __init__(self, tokens: Mapping[str, UserInfo]) -> None:
@@ -77,7 +78,7 @@ def _authenticated(user: UserInfo) -> UserInfo:
     )
 
 
-class Authorizer:
+class EmbeddedAuthorizer:
     """Decides; ``permissions`` maps a username to the verbs it has.
 
     The verbs hold for every resource but secrets; ``*`` means everything.
@@ -123,7 +124,7 @@ class Authorizer:
         return known and AUTHENTICATED in user.groups
 
 
-def impersonated(request: Request, caller: UserInfo, authorizer: Authorizer) -> UserInfo:
+def impersonated(request: Request, caller: UserInfo, authorizer: EmbeddedAuthorizer) -> UserInfo:
     """The user that the request's Impersonate headers ask for, else the caller.
 
     Raises ApiError: 403 unless the caller may do everything, 400 when the

@@ -4,20 +4,27 @@ import secrets
 from typing import Any
 
 from auditproxy.apis.attributes import Attributes
+from auditproxy.apis.units import SECOND
 from auditproxy.apis.user import MASTERS, UserInfo
-from auditproxy.embedded.authorizer import EVERYTHING, SERVICE_ACCOUNT, Authenticator, Authorizer
-from auditproxy.embedded.rest.answers import Object, bad_request, invalid, required
-from auditproxy.embedded.rest.kinds import ResourceType
+from auditproxy.embedded.answers import Object, bad_request, invalid, required
+from auditproxy.embedded.authorizer import (
+    EVERYTHING,
+    SERVICE_ACCOUNT,
+    EmbeddedAuthenticator,
+    EmbeddedAuthorizer,
+)
+from auditproxy.embedded.kinds import ResourceType
 from auditproxy.serializer.times import rfc3339
 
 DEFAULT_AUDIENCE = "https://kubernetes.default.svc"
-_SECOND = 1_000_000_000
 
 
-class Reviewer:
+class EmbeddedReviewer:
     """Answers reviews and token requests."""
 
-    def __init__(self, authenticator: Authenticator, authorizer: Authorizer) -> None:
+    def __init__(
+        self, authenticator: EmbeddedAuthenticator, authorizer: EmbeddedAuthorizer
+    ) -> None:
         self._authenticator = authenticator
         self._authorizer = authorizer
 
@@ -145,7 +152,7 @@ class Reviewer:
             "spec": {**spec, "expirationSeconds": seconds, "boundObjectRef": None},
             "status": {
                 "token": token,
-                "expirationTimestamp": rfc3339(now + seconds * _SECOND),
+                "expirationTimestamp": rfc3339(now + seconds * SECOND),
             },
         }
 

@@ -19,6 +19,7 @@ from auditproxy.authentication.oidc.expressions import cel_compiler
 from auditproxy.authentication.oidc.validation import configuration_faults
 from auditproxy.files.trustedfile import Remarks, TrustedFile, content_of, named, parsed
 from auditproxy.options import AuthenticationOptions, Options
+from auditproxy.tls.client import client_context
 
 CONFIG = "authentication-config"
 CA_FILE = "oidc-ca-file"
@@ -70,7 +71,8 @@ def read_authentication(options: AuthenticationOptions) -> Trusted | None:
             faults.append(f"{flag}: {jwt.issuer.url}: {error}")
             continue
         try:
-            context = tls_context(jwt.issuer.certificate_authority)
+            authorities = jwt.issuer.certificate_authority.encode("utf-8", "replace")
+            context = client_context(authorities)
         except (ssl.SSLError, ValueError):
             faults.append(
                 f"{flag}: {jwt.issuer.url}: the certificate authority is no PEM bundle of "
@@ -81,17 +83,6 @@ def read_authentication(options: AuthenticationOptions) -> Trusted | None:
     if faults:
         raise Unusable(*faults)
     return Trusted(tuple(issuers), configuration.anonymous)
-
-
-def tls_context(authorities: str = "") -> ssl.SSLContext:
-    """TLS settings for an issuer's server, by a PEM bundle or the system's authorities.
-
-    Raises ssl.SSLError or ValueError for what is no bundle.
-    """
-    context = ssl.create_default_context(cadata=authorities or None)
-    # Like kube-apiserver: an authority without a key identifier is one all the same.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return context
 
 
 def _from_file(options: AuthenticationOptions) -> AuthenticationConfiguration:

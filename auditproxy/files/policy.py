@@ -6,7 +6,8 @@ from auditproxy.apis.audit import Policy
 from auditproxy.apis.faults import Unusable
 from auditproxy.audit.policy.advice import advice, spelling
 from auditproxy.audit.policy.builtin import BUILTIN_POLICY
-from auditproxy.audit.policy.evaluator import LENIENT, load_policy, unreadable_policy
+from auditproxy.audit.policy.decoding import PolicyError
+from auditproxy.audit.policy.evaluator import LENIENT, load_policy
 from auditproxy.files.trustedfile import Remarks, TrustedFile, named
 from auditproxy.options import Options
 from auditproxy.options.backends import STRICT
@@ -36,7 +37,9 @@ def _content(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise unreadable_policy(path, error.strerror or "") from None
+        # kube-apiserver's words (apiserver audit/policy/reader.go).
+        why = (error.strerror or "").lower()
+        raise PolicyError(f'failed to read file path "{path}": open {path}: {why}') from None
 
 
 def is_strict(options: Options) -> bool:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
+from auditproxy.apis.units import SECOND
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.webhook import WebhookBackend
 from auditproxy.clients.webhook import (
@@ -35,8 +36,6 @@ from auditproxy.options import Options
 FLAG = "--audit-webhook-config-file"
 _TOKEN_FLAG = "--authentication-token-webhook-config-file"  # noqa: S105 - a flag
 
-NANOSECONDS = 1_000_000_000
-
 
 def open_webhook(
     target: WebhookTarget,
@@ -52,7 +51,7 @@ def open_webhook(
     client = WebhookClient(target, clock=time.monotonic, sleep=sleep)
     return WebhookBackend(
         client,
-        initial_backoff=initial_backoff / NANOSECONDS,
+        initial_backoff=initial_backoff / SECOND,
         losses=losses,
         sleep=sleep,
         random=random.SystemRandom().random,

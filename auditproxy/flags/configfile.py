@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from auditproxy.apis.status import go_quote
+from auditproxy.apis.gotext import go_quote
 from auditproxy.flags.pflag import BOOL, BYTES, FLOAT, INT, LIST, closest
 from auditproxy.flags.settings import SETTINGS, Setting
 

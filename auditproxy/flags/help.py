@@ -8,7 +8,7 @@ auditproxy serve --help=all     every flag
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from auditproxy.apis.status import go_quote
+from auditproxy.apis.gotext import go_quote
 from auditproxy.flags.command import Command
 from auditproxy.flags.pflag import Flag, closest, help_text
 from auditproxy.flags.settings import (

@@ -17,7 +17,7 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from auditproxy.apis.status import go_quote
+from auditproxy.apis.gotext import go_quote
 from auditproxy.health.connection import HealthConnection, text_answer
 from auditproxy.health.metricspage import MetricsPage
 from auditproxy.sockets.listener import Listener, bind

@@ -74,16 +74,11 @@ class IssuerKeys:
         self._flight: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
         self._closed = False
-        self._first_load = asyncio.Event()
 
     def start(self) -> None:
         """Start periodic loading until ``close``; a second call has no effect."""
         if self._refreshing is None and not self._closed:
             self._refreshing = asyncio.get_running_loop().create_task(self._refresh())
-
-    async def until_loaded(self) -> None:
-        """Wait until keys have been loaded once."""
-        await self._first_load.wait()
 
     @property
     def fault(self) -> str:
@@ -185,7 +180,6 @@ class IssuerKeys:
                 f"({key_set.ignored} ignored); its tokens are refused"
             )
         self._fault, self._told = "", ("", 0.0)
-        self._first_load.set()
 
     def _failed(self, fault: str) -> None:
         self._fault = fault

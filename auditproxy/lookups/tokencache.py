@@ -16,6 +16,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from auditproxy.apis.units import SECOND
 from auditproxy.authentication.authenticator import (
     AuthenticationError,
     TokenAuthenticator,
@@ -30,8 +31,6 @@ LOOKUP_TIMEOUT = 30.0
 
 SIZE = 32 * 1024
 """Number of cached tokens, as in kube-apiserver."""
-
-NANOSECONDS = 1_000_000_000
 
 
 class TokenCache:
@@ -113,7 +112,7 @@ class TokenCache:
             return self._failure_time_to_live
         if known.expires is None:
             return self._success_time_to_live
-        left = (known.expires - self._wall_clock()) / NANOSECONDS
+        left = (known.expires - self._wall_clock()) / SECOND
         return min(self._success_time_to_live, left)
 
     def _is_over(self, known: TokenUser | None) -> bool:

@@ -11,19 +11,17 @@ knows the token, the client gets a 401 (apiserver util/webhook).
 from collections.abc import Awaitable, Callable
 
 from auditproxy.authentication.authenticator import AuthenticationError, TokenUser
-from auditproxy.authentication.tokens.webhookreview import (
+from auditproxy.authentication.tokens.tokenreview import (
     Version,
     read_webhook_review,
     webhook_review,
 )
+from auditproxy.clients.retry import pauses
 from auditproxy.clients.webhook import WebhookClient, WebhookError
 
 ATTEMPTS = 5
 BACKOFF = 0.5
-"""Seconds before the second attempt; each later pause is 1.5 times as long."""
-
-JITTER = 0.2
-"""Maximum random extension of a pause, as a fraction of it."""
+"""Seconds before the second attempt."""
 
 
 class WebhookTokenAuthenticator:
@@ -61,7 +59,7 @@ class WebhookTokenAuthenticator:
         return None if user is None else TokenUser(user)
 
     async def _post(self, body: bytes) -> bytes:
-        pause = BACKOFF
+        waiting = pauses(BACKOFF, ATTEMPTS, self._random)
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 content = await self._client.post(body)
@@ -72,8 +70,7 @@ class WebhookTokenAuthenticator:
                 if content is None:
                     raise AuthenticationError("the token webhook's answer cannot be read whole")
                 return content
-            await self._sleep(pause * (1 + JITTER * self._random()))
-            pause *= 1.5
+            await self._sleep(next(waiting))
         raise AssertionError("the last attempt returns or raises")
 
     async def close(self) -> None:

@@ -1,8 +1,8 @@
 """kube-apiserver's labels of a request: verb, scope, dry_run (apiserver endpoints/metrics)."""
 
 from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.names import STREAMING_SUBRESOURCES
 
-_CONNECT_SUBRESOURCES = frozenset({"log", "exec", "portforward", "attach", "proxy"})
 _VERBS = frozenset(
     {
         "APPLY",
@@ -41,7 +41,7 @@ def clean_verb(
     ``watch`` has the values of the query parameter of that name. They apply to any kind of
     request; a watch by the old paths has none.
     """
-    if info.is_resource_request and info.subresource in _CONNECT_SUBRESOURCES:
+    if info.is_resource_request and info.subresource in STREAMING_SUBRESOURCES:
         return "CONNECT"
     verb = method.upper()
     if verb == "GET" and (info.verb in ("watch", "watchlist") or _is_true(watch)):

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.names import STREAMING_SUBRESOURCES
 from auditproxy.apis.user import ANONYMOUS, UserInfo
 from auditproxy.metrics.upstream import UpstreamMetrics
 from auditproxy.monitor.faults import UpstreamFault, fault_of
@@ -29,9 +30,6 @@ SHORTEST_PAUSE = 1.0
 
 ONE_LINE = 60.0
 """Seconds in which a cause is told in one way only, though requests and checks meet it."""
-
-_STREAMED = frozenset({"proxy", "exec", "attach", "portforward", "log"})
-"""Subresources whose answers are a node's or a pod's own, whatever code they have."""
 
 
 class UpstreamWatch(Protocol):
@@ -206,7 +204,7 @@ class UpstreamMonitor:
 
     def _shows_admission(self, info: RequestInfo) -> bool:
         """Whether an answer to this would show that the request was admitted, had it been."""
-        return self._marks is not False and info.subresource not in _STREAMED
+        return self._marks is not False and info.subresource not in STREAMING_SUBRESOURCES
 
 
 class Unwatched:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from auditproxy.apis.units import MEBIBYTE
 from auditproxy.options.declared import Declared
-from auditproxy.options.values import MEBIBYTE, choice
+from auditproxy.options.values import choice
 
 AUTHORIZATION_ANNOTATIONS = ("infer", "review", "off")
 

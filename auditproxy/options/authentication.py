@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from auditproxy.apis.units import SECOND
 from auditproxy.options.declared import Declared
-from auditproxy.options.values import SECOND
 
 WEBHOOK_VERSIONS = ("v1", "v1beta1")
 

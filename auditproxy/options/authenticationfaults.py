@@ -3,7 +3,7 @@
 import re
 from urllib.parse import urlsplit
 
-from auditproxy.apis.status import go_quote
+from auditproxy.apis.gotext import go_quote
 from auditproxy.options.authentication import WEBHOOK_VERSIONS, AuthenticationOptions
 
 _SIGNING_ALGORITHMS = tuple(

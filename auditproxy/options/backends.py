@@ -8,9 +8,9 @@ one backend's batch settings only the first fault is told.
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from auditproxy.apis.status import go_quote
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.units import MEBIBYTE, SECOND
 from auditproxy.options.declared import Declared
-from auditproxy.options.values import MEBIBYTE, SECOND
 
 STRICT = "blocking-strict"
 AUDIT_MODES = ("batch", "blocking", STRICT)

@@ -4,9 +4,10 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Annotated
 
-from auditproxy.apis.status import go_quote
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.units import SECOND
 from auditproxy.options.declared import Declared
-from auditproxy.options.values import SECOND, choice
+from auditproxy.options.values import choice
 
 PROXY_PROTOCOLS = ("off", "v1", "v2", "any")
 TLS_VERSIONS = ("VersionTLS10", "VersionTLS11", "VersionTLS12", "VersionTLS13")

@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Annotated
 
-from auditproxy.apis.status import go_quote
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.units import SECOND
 from auditproxy.options.declared import Declared
-from auditproxy.options.values import SECOND, choice
+from auditproxy.options.values import choice
 
 _EXTRA_KEY = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 

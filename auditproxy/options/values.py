@@ -1,12 +1,6 @@
 """Values: what every group of options needs to tell a fault, and the units of its fields."""
 
-from auditproxy.apis.status import go_quote
-
-SECOND = 1_000_000_000
-"""Nanoseconds."""
-
-MEBIBYTE = 1024 * 1024
-"""Bytes."""
+from auditproxy.apis.gotext import go_quote
 
 
 def choice(flag: str, value: str, allowed: tuple[str, ...]) -> list[str]:

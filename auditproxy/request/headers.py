@@ -232,7 +232,6 @@ def upstream_headers(
     identity_headers: RawHeaders,
     audit_id: str,
     subprotocols: str | None = None,
-    forwarded_for: str | None = None,
     front_proxy: FrontProxyHeaders = NO_FRONT_PROXY,
 ) -> RawHeaders:
     """Return the header list for the upstream, without framing headers.
@@ -254,8 +253,6 @@ def upstream_headers(
         kept.append((name, value))
     if subprotocols:
         kept.append((b"Sec-WebSocket-Protocol", subprotocols.encode("latin-1")))
-    if forwarded_for is not None:
-        kept.append((b"X-Forwarded-For", forwarded_for.encode("latin-1")))
     kept.append((b"Audit-ID", audit_id.encode("ascii")))
     kept += identity_headers
     result = tuple(kept)

@@ -5,6 +5,7 @@ inside give empty segments. All edge cases are kube-apiserver's own.
 """
 
 from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.names import STREAMING_SUBRESOURCES
 from auditproxy.request.selectors import (
     LONGEST_SELECTORS,
     SelectorError,
@@ -26,7 +27,6 @@ _VERBS = {
     "DELETE": "delete",
 }
 _LONG_RUNNING_VERBS = frozenset({"watch", "proxy"})
-_LONG_RUNNING_SUBRESOURCES = frozenset({"attach", "exec", "proxy", "log", "portforward"})
 _NAME_FIELD = "metadata.name"
 _INTEGERS = ("timeoutSeconds", "limit")
 """Numeric list options; a single invalid one invalidates all the others."""
@@ -161,5 +161,5 @@ def is_long_running(info: RequestInfo) -> bool:
     if info.verb in _LONG_RUNNING_VERBS:
         return True
     if info.is_resource_request:
-        return info.subresource in _LONG_RUNNING_SUBRESOURCES
+        return info.subresource in STREAMING_SUBRESOURCES
     return info.path.startswith("/debug/pprof/")

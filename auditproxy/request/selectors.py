@@ -8,17 +8,14 @@ time linear in the text, because it happens before authentication.
 import re
 
 from auditproxy.apis.attributes import SelectorRequirement
-from auditproxy.apis.status import go_quote
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.names import NOT_A_SUBDOMAIN, SUBDOMAIN, SUBDOMAIN_LENGTH
 
 Requirements = tuple[SelectorRequirement, ...]
 
 _NAME_PATTERN = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
-_LABEL_PATTERN = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_SUBDOMAIN_PATTERN = rf"{_LABEL_PATTERN}(\.{_LABEL_PATTERN})*"
 _NAME = re.compile(_NAME_PATTERN)
-_SUBDOMAIN = re.compile(_SUBDOMAIN_PATTERN)
 _NAME_LIMIT = 63
-_SUBDOMAIN_LIMIT = 253
 
 _NAME_FAULT = (
     "must consist of alphanumeric characters, '-', '_' or '.', "
@@ -32,11 +29,6 @@ _VALUE_FAULT = (
     f"a valid label must be an empty string or {_NAME_FAULT.removeprefix('must ')} "
     f"(e.g. 'MyValue',  or 'my_value',  or '12345', "
     f"regex used for validation is '({_NAME_PATTERN})?')"
-)
-_SUBDOMAIN_FAULT = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
-    "'.', and must start and end with an alphanumeric character (e.g. 'example.com', "
-    f"regex used for validation is '{_SUBDOMAIN_PATTERN}')"
 )
 
 _TOKEN = re.compile(
@@ -292,10 +284,10 @@ def _key_faults(key: str) -> list[str]:
     elif not prefix:
         faults.append("prefix part must be non-empty")
     else:
-        if len(prefix.encode("utf-8", "surrogateescape")) > _SUBDOMAIN_LIMIT:
-            faults.append(f"prefix part must be no more than {_SUBDOMAIN_LIMIT} bytes")
-        if _SUBDOMAIN.fullmatch(prefix) is None:
-            faults.append(f"prefix part {_SUBDOMAIN_FAULT}")
+        if len(prefix.encode("utf-8", "surrogateescape")) > SUBDOMAIN_LENGTH:
+            faults.append(f"prefix part must be no more than {SUBDOMAIN_LENGTH} bytes")
+        if SUBDOMAIN.fullmatch(prefix) is None:
+            faults.append(f"prefix part {NOT_A_SUBDOMAIN}")
     if not name:
         faults.append("name part must be non-empty")
     elif len(name.encode("utf-8", "surrogateescape")) > _NAME_LIMIT:

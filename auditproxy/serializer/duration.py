@@ -3,12 +3,12 @@
 A duration is a number of nanoseconds, as an int of 64 bits with a sign.
 """
 
+from auditproxy.apis.units import SECOND
 from auditproxy.serializer.errors import GoDurationError
 
 NANOSECOND = 1
 MICROSECOND = 1_000
 MILLISECOND = 1_000_000
-SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 

@@ -9,13 +9,12 @@ unfold to more than ALIAS_LIMIT.
 
 import math
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 import yaml
 
-from auditproxy.apis.status import go_quote
+from auditproxy.apis.gotext import go_float, go_quote
 from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import YAMLError
 from auditproxy.serializer.json import encode, go_text
@@ -76,13 +75,13 @@ class Node:
     line: int
     value: Any = None
     weight: int = 1
-    entries: "dict[object, Entry]" = field(default_factory=dict)
+    entries: "dict[object, MapEntry]" = field(default_factory=dict)
     is_mapping: bool = False
     complete: bool = False
 
 
 @dataclass(slots=True)
-class Entry:
+class MapEntry:
     """A key of a mapping as JSON spells it, the way errors show it, and its value."""
 
     name: str
@@ -184,7 +183,7 @@ class Composer:
             node.weight += key.weight + value.weight
             name, shown = key_of(key)
             # Keys of different types differ, as 1 and true do in Go though not in Python.
-            self._set(node, (type(key.value), key.value), Entry(name, shown, value))
+            self._set(node, (type(key.value), key.value), MapEntry(name, shown, value))
         self.events.get_event()
         node.value = {entry.name: entry.node.value for entry in node.entries.values()}
 
@@ -208,7 +207,7 @@ class Composer:
             for key, entry in source.entries.items():
                 self._set(node, key, entry)
 
-    def _set(self, node: Node, key: object, entry: Entry) -> None:
+    def _set(self, node: Node, key: object, entry: MapEntry) -> None:
         """Set one key; that it was set already is what strict reading refuses."""
         if key in node.entries and len(self._errors) < ERRORS_LIMIT:
             self._errors.append(f"line {entry.node.line}: key {entry.shown} already set in map")
@@ -268,23 +267,15 @@ def _for_json(value: Any) -> Any:
     if isinstance(value, list):
         return [_for_json(item) for item in value]
     if isinstance(value, float):
-        return msgspec.Raw(_go_float(value))
+        if not math.isfinite(value):
+            raise YAMLError("unsupported value: infinite, or not a number")
+        return msgspec.Raw(go_float(value).encode())
     return value
 
 
 def _bytes_order(key: str) -> str:
     """What sorts keys as Go sorts their bytes: code points do, once they are valid."""
     return go_text(key)
-
-
-def _go_float(value: float) -> bytes:
-    """A float as encoding/json writes it: no exponent from 1e-6 up to 1e21."""
-    if math.isnan(value) or math.isinf(value):
-        raise YAMLError("unsupported value: infinite, or not a number")
-    if value == 0 or 1e-6 <= abs(value) < 1e21:
-        return f"{Decimal(repr(value)):f}".removesuffix(".0").encode()
-    mantissa, _, exponent = f"{Decimal(repr(value)).normalize():e}".partition("e")
-    return f"{mantissa}e{exponent}".encode()
 
 
 def _go_error(error: yaml.MarkedYAMLError) -> str:

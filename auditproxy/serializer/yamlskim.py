@@ -11,7 +11,15 @@ import yaml
 
 from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import YAMLError
-from auditproxy.serializer.yaml import DEPTH_LIMIT, Composer, Entry, Node, is_merge, json_of, key_of
+from auditproxy.serializer.yaml import (
+    DEPTH_LIMIT,
+    Composer,
+    MapEntry,
+    Node,
+    is_merge,
+    json_of,
+    key_of,
+)
 
 _METADATA = frozenset({"name", "namespace", "uid", "resourceVersion"})
 _OBJECT = frozenset({"kind", "apiVersion", "metadata"})
@@ -68,7 +76,7 @@ class _Skimmer(Composer):
                     self._wanted = _METADATA
                 value = self._node(depth + 1)
                 self._wanted = None
-            self._set(node, (type(key.value), key.value), Entry(name, shown, value))
+            self._set(node, (type(key.value), key.value), MapEntry(name, shown, value))
         events.get_event()
         node.value = {entry.name: entry.node.value for entry in node.entries.values()}
 

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Awaitable
 
 from auditproxy.apis.audit import Stage
-from auditproxy.audit.backend import Outcome
+from auditproxy.audit.backend import Delivery
 from auditproxy.audit.context import AuditContext
 from auditproxy.server.services import Shared
 
@@ -27,7 +27,7 @@ class Emitter:
         self.owed = True
         self._shared.metrics.audit.event_due()
 
-    def emit(self, stage: Stage, now: int, *, last: bool = False) -> Outcome:
+    def emit(self, stage: Stage, now: int, *, last: bool = False) -> Delivery:
         """Give the event of a stage to the sink, if it is wanted; a plain call, no await.
 
         ``last`` is ResponseComplete or Panic.

@@ -9,6 +9,7 @@ import sys
 import time
 
 from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.units import MEBIBYTE
 from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.costs import REDACTED_WEIGHT, cost
@@ -32,7 +33,6 @@ from auditproxy.upstream.messages import ResponseHead
 DECODE_INLINE = 64 * 1024
 """Cost (audit/costs.py) of bodies that are decoded on the event loop; more goes to a thread."""
 
-MEBIBYTE = 1024 * 1024
 
 REQUEST_NODES = 250_000
 """Values of one request's body; etcd takes no object of half as many."""

@@ -9,6 +9,7 @@ from cryptography import x509
 from auditproxy.apis.faults import Unusable
 from auditproxy.tls.handshake import ServingContext
 from auditproxy.tls.pem import load_pair
+from auditproxy.tls.trust import trust
 
 TLS_VERSIONS = {
     "VersionTLS10": ssl.TLSVersion.TLSv1,
@@ -82,24 +83,13 @@ def new_serving_context(
     context.set_alpn_protocols(["http/1.1"])
     context.num_tickets = 0
     context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    # kube-apiserver takes certificates without an Authority Key Identifier, Python 3.13 not.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     try:
         load_pair(context, pair.certificate, pair.private_key)
         if client_authorities:
-            _load_authorities(context, client_authorities)
+            trust(context, client_authorities)
+            context.verify_mode = ssl.CERT_OPTIONAL
             context.name_authorities()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise ServingError(f"the serving TLS settings cannot be used: {why}") from None
     return context
-
-
-def _load_authorities(context: ssl.SSLContext, pem: bytes) -> None:
-    begin, end = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
-    blocks = [begin + part.partition(end)[0] + end for part in pem.split(begin)[1:]]
-    # Bundles have comments in any encoding between the certificates.
-    context.load_verify_locations(cadata=b"\n".join((*blocks, b"")).decode("ascii"))
-    # As in Go each certificate of the bundle is an anchor, self-signed or not.
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    context.verify_mode = ssl.CERT_OPTIONAL

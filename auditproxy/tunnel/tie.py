@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-import msgspec
-
 LINGER = 1.0
 """Seconds to flush one side after the other has ended."""
 
@@ -46,21 +44,14 @@ class TunnelSide(Protocol):
         """Pass all later events to ``receiver``; return the bytes received before."""
 
 
-class TunnelCounts(msgspec.Struct, frozen=True, gc=False):
-    """The bytes sent in each direction."""
-
-    from_client: int
-    from_upstream: int
-
-
 async def tie(
     client: TunnelSide,
     upstream: TunnelSide,
     *,
     linger: float = LINGER,
     follow: Callable[[bytes], None] | None = None,
-) -> TunnelCounts:
-    """Copy bytes both ways until both connections have ended; return the counts.
+) -> None:
+    """Copy bytes both ways until both connections have ended.
 
     ``follow`` is called with the bytes sent to the client.
 
@@ -76,13 +67,12 @@ async def tie(
         await tunnel.ended
     finally:
         tunnel.abort()
-    return TunnelCounts(tunnel.from_client.count, tunnel.from_upstream.count)
 
 
 class _Direction:
     """Writes the bytes of one side to the other."""
 
-    __slots__ = ("count", "destination", "eof", "follow", "lost", "opposite", "source", "tunnel")
+    __slots__ = ("destination", "eof", "follow", "lost", "opposite", "source", "tunnel")
 
     opposite: "_Direction"
 
@@ -90,7 +80,6 @@ class _Direction:
         self.tunnel = tunnel
         self.source = source.transport
         self.destination = destination.transport
-        self.count = 0
         self.follow: Callable[[bytes], None] | None = None
         self.eof = False
         self.lost = False
@@ -99,7 +88,6 @@ class _Direction:
         """Write to the other side; it pauses this one when its buffer is full."""
         destination = self.destination
         if destination is not None and not destination.is_closing():
-            self.count += len(data)
             if self.follow is not None:
                 self.follow(data)
             destination.write(data)

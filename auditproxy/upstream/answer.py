@@ -79,7 +79,6 @@ class Answer:
         "head",
         "keep_alive",
         "rest",
-        "started",
         "state",
     )
 
@@ -105,7 +104,6 @@ class Answer:
         self.state = _HEAD
         self.head: ResponseHead | None = None
         self.any_byte = False
-        self.started = False
         self.ended = False
         self.keep_alive = False
         self.rest = b""
@@ -223,7 +221,6 @@ class Answer:
         else:
             self.state = _LENGTH
             self._remaining = length
-        self.started = True
         self._sink.head(head, self)
         if rest:
             self.receive(rest)

@@ -21,7 +21,6 @@ from auditproxy.upstream.messages import (
     ResponseHead,
     ResponseSink,
     UpstreamClosedEarly,
-    UpstreamError,
     UpstreamLimits,
     UpstreamProtocolError,
     UpstreamRequest,
@@ -199,8 +198,6 @@ class UpstreamConnection(asyncio.Protocol):
         """Abort the connection, and end the exchange, if any, with an error."""
         self.transport.abort()
         if self._ended is not None and not self._ended.done():
-            if isinstance(error, UpstreamError) and self._answer is not None:
-                error.response_started = self._answer.started
             self._ended.set_exception(error)
 
     def _answer_ended(self, answer: Answer) -> None:
@@ -296,7 +293,6 @@ class UpstreamConnection(asyncio.Protocol):
         how = f" ({type(exc).__name__})" if exc is not None else ""
         return UpstreamClosedEarly(
             f"the upstream closed the connection {when}{how}",
-            response_started=answer.started,
             any_response_byte=answer.any_byte,
         )
 

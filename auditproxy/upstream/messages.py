@@ -27,18 +27,13 @@ class UpstreamError(Exception):
     """The upstream did not return a complete answer.
 
     ``reason`` is one of a few fixed words, suitable as a metric label.
-    ``response_started`` is whether the answer's head was already passed to the sink, so
-    that the client's response can only be cut off.
     """
 
     default_reason: ClassVar[str] = "error"
 
-    def __init__(
-        self, message: str, *, reason: str | None = None, response_started: bool = False
-    ) -> None:
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
         super().__init__(message)
         self.reason = reason or self.default_reason
-        self.response_started = response_started
 
 
 class UpstreamUnreachable(UpstreamError):  # noqa: N818 - the name says what happened
@@ -58,10 +53,8 @@ class UpstreamClosedEarly(UpstreamError):  # noqa: N818 - the name says what hap
 
     default_reason = "closed-early"
 
-    def __init__(
-        self, message: str, *, response_started: bool = False, any_response_byte: bool = False
-    ) -> None:
-        super().__init__(message, response_started=response_started)
+    def __init__(self, message: str, *, any_response_byte: bool = False) -> None:
+        super().__init__(message)
         self.any_response_byte = any_response_byte
 
 
@@ -89,7 +82,7 @@ class UpstreamCredentialRefused(UpstreamError):  # noqa: N818 - the name says wh
     default_reason = "credential-refused"
 
 
-class UpstreamTarget(Protocol):
+class Endpoint(Protocol):
     """Address of the upstream; read for every new connection, so credentials may rotate."""
 
     @property
@@ -150,12 +143,10 @@ class ResponseHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return f"ResponseHead({self.status}, {len(self.headers)} headers)"
 
 
-class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """How a round trip was made; ``connect_seconds`` is 0 on a reused connection."""
+class RoundTrip(msgspec.Struct, frozen=True, gc=False):
+    """How a round trip was made; ``retried`` is whether the request was sent twice."""
 
     retried: bool
-    reused: bool
-    connect_seconds: float
 
 
 class UpstreamLimits(msgspec.Struct, frozen=True, kw_only=True):

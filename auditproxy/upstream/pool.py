@@ -13,7 +13,6 @@ taken first, and idle ones expire.
 
 import asyncio
 import ssl
-import time
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -24,15 +23,15 @@ from auditproxy.tunnel.protocols import is_upgrade_protocol
 from auditproxy.upstream.connection import UpstreamConnection
 from auditproxy.upstream.framing import write_head
 from auditproxy.upstream.messages import (
-    Outcome,
+    Endpoint,
     ResponseHead,
     ResponseSink,
+    RoundTrip,
     UpstreamClosedEarly,
     UpstreamLimits,
     UpstreamProtocolError,
     UpstreamRequest,
     UpstreamRequestError,
-    UpstreamTarget,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
@@ -60,7 +59,7 @@ class UpstreamPool:
 
     def __init__(
         self,
-        target: UpstreamTarget,
+        target: Endpoint,
         *,
         limits: UpstreamLimits | None = None,
         loop: asyncio.AbstractEventLoop | None = None,
@@ -83,7 +82,7 @@ class UpstreamPool:
         idle = len(self._idle)
         return PoolStats(idle, len(self._connections) - idle, self._opened, self._retried)
 
-    async def round_trip(self, request: UpstreamRequest, sink: ResponseSink) -> Outcome:
+    async def round_trip(self, request: UpstreamRequest, sink: ResponseSink) -> RoundTrip:
         """Send a request and pass its answer to ``sink``; return when the answer is complete.
 
         Raises UpstreamError, or any error of the sink or the body's iterator.
@@ -102,20 +101,18 @@ class UpstreamPool:
                 raise
         else:
             self._give_back(connection)
-            return Outcome(False, True, 0.0)
+            return RoundTrip(retried=False)
         self._retried += 1
         return await self._on_new_connection(head, request, sink, retried=True)
 
     async def _on_new_connection(
         self, head: bytes, request: UpstreamRequest, sink: ResponseSink, *, retried: bool
-    ) -> Outcome:
+    ) -> RoundTrip:
         """Make a round trip on a new connection."""
-        started = time.perf_counter()
         connection = await self._connect()
-        connect_seconds = time.perf_counter() - started
         await connection.exchange(head, request, sink)
         self._give_back(connection)
-        return Outcome(retried, False, connect_seconds)
+        return RoundTrip(retried)
 
     async def upgrade(
         self, request: UpstreamRequest, sink: ResponseSink, *, handshake_deadline: bool = True

@@ -1,17 +1,13 @@
-"""Status: kube-apiserver's texts, and Go's quoting."""
+"""Status: kube-apiserver's texts."""
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from auditproxy.apis.attributes import Attributes
 from auditproxy.apis.status import (
     Status,
     StatusDetails,
     forbidden_message,
-    go_quote,
-    html_sanitize,
     new_bad_gateway,
     new_bad_request,
     new_forbidden,
@@ -104,35 +100,3 @@ def test_json() -> None:
     assert msgspec.json.encode(only_code(200)) == b'{"metadata":{},"code":200}'
     assert msgspec.json.encode(new_timeout()).endswith(b'"details":{},"code":504}')
     assert b"details" not in msgspec.json.encode(new_unauthorized())
-
-
-@pytest.mark.parametrize(
-    ("text", "quoted"),
-    [
-        ("plain", '"plain"'),
-        ('a"b\\c', '"a\\"b\\\\c"'),
-        ("\a\b\f\n\r\t\v", '"\\a\\b\\f\\n\\r\\t\\v"'),
-        ("\x00\x1f\x7f", '"\\x00\\x1f\\x7f"'),
-        ("é世", '"é世"'),
-        ("\u200b", '"\\u200b"'),
-        ("\U000e0001", '"\\U000e0001"'),
-        ("\udc80", '"\\x80"'),
-    ],
-)
-def test_go_quote(text: str, quoted: str) -> None:
-    """Go's %q: printable text as it is, everything else escaped."""
-    assert go_quote(text) == quoted
-
-
-@given(st.text(max_size=20))
-def test_quoted_is_one_line(text: str) -> None:
-    """Whatever is quoted is one line between quotes."""
-    quoted = go_quote(text)
-    assert quoted.startswith('"')
-    assert quoted.endswith('"')
-    assert quoted.isprintable()
-
-
-def test_html_sanitize() -> None:
-    """Only the three characters that a browser would read."""
-    assert html_sanitize('<a> & "b"') == '&lt;a&gt; &amp; "b"'

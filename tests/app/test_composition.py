@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from auditproxy.app.composition import NANOSECONDS, Composed
+from auditproxy.apis.units import SECOND
+from auditproxy.app.composition import Composed
 from auditproxy.authentication.authenticator import AuthenticationRequest
 from auditproxy.authentication.x509.authorities import CertificateAuthorities
 from auditproxy.files.files import read_files
@@ -90,7 +91,7 @@ async def test_another_upstream_is_asked(tmp_path: Path) -> None:
                 tokens=TOKENS,
                 change=lambda config: config["users"][0]["user"].update(token=token),
             )
-            return options(**flags, check_period=3600 * NANOSECONDS)
+            return options(**flags, check_period=3600 * SECOND)
 
         given = written("old")
         made = Composed(

@@ -29,6 +29,21 @@ def test_recorded(options: dict[str, Any], expected: dict[str, Any]) -> None:
     assert json.loads(bytes(found)) == {**head, **expected}
 
 
+def test_order() -> None:
+    """The members stand in Go's order, whatever order the body has."""
+    options = {"dryRun": ["All"], "propagationPolicy": "Orphan", "gracePeriodSeconds": 0}
+    options |= {"preconditions": {"uid": "u"}, "orphanDependents": True}
+    found = deleteoptions.recorded(options)
+    assert found is not None
+    assert list(json.loads(bytes(found)))[2:] == [
+        "gracePeriodSeconds",
+        "preconditions",
+        "orphanDependents",
+        "propagationPolicy",
+        "dryRun",
+    ]
+
+
 def test_other_kinds() -> None:
     """An object of another kind is not recorded."""
     assert deleteoptions.recorded({"kind": "Pod"}) is None

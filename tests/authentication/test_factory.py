@@ -26,20 +26,18 @@ GOOD = PeerCertificate(
     fingerprint="ab",
     common_name="carol",
     organizations=("dev",),
-    not_after=10,
-    client_auth=True,
 )
-EXPIRED = PeerCertificate(der=b"", fingerprint="ab", common_name="carol", client_auth=True)
-NAMELESS = PeerCertificate(der=b"", fingerprint="ab", not_after=10, client_auth=True)
+EXPIRED = PeerCertificate(der=b"expired", fingerprint="ab", common_name="carol")
+NAMELESS = PeerCertificate(der=b"", fingerprint="ab")
 BOB = PROTOCOL_PREFIX + "Ym9i"
 
 
 class Trusting:
-    """Authorities that vouch for everybody."""
+    """Authorities that vouch for all but the expired."""
 
     def fault(self, peer: PeerCertificate, now: int) -> str:
-        """Nothing."""
-        return ""
+        """Nothing, or that it has expired."""
+        return "it has expired" if peer is EXPIRED else ""
 
 
 class Table:

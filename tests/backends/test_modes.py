@@ -3,7 +3,7 @@
 import asyncio
 
 from auditproxy.apis.audit import Event
-from auditproxy.audit.backend import Outcome
+from auditproxy.audit.backend import Delivery
 from auditproxy.backends.buffered import MAXIMUM_BYTES
 from auditproxy.backends.modes import Awaited, IgnoreErrors
 from tests.fakes.backends import Recorder, Told, dropped, event, events
@@ -12,11 +12,11 @@ from tests.fakes.backends import Recorder, Told, dropped, event, events
 class Failing:
     """A backend that loses everything, at once or later."""
 
-    def __init__(self, outcome: Outcome = False) -> None:
+    def __init__(self, outcome: Delivery = False) -> None:
         self.outcome = outcome
         self.grace = -1.0
 
-    def process_events(self, events: tuple[Event, ...]) -> Outcome:
+    def process_events(self, events: tuple[Event, ...]) -> Delivery:
         """Lose the events."""
         return self.outcome
 

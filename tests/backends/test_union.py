@@ -3,7 +3,7 @@
 import asyncio
 
 from auditproxy.apis.audit import Event
-from auditproxy.audit.backend import Outcome
+from auditproxy.audit.backend import Delivery
 from auditproxy.backends.union import union
 from tests.fakes.backends import events
 
@@ -11,13 +11,13 @@ from tests.fakes.backends import events
 class Backend:
     """A backend that keeps ids."""
 
-    def __init__(self, name: str, outcome: Outcome = True) -> None:
+    def __init__(self, name: str, outcome: Delivery = True) -> None:
         self.name = name
         self.outcome = outcome
         self.ids: list[str] = []
         self.shut = asyncio.Event()
 
-    def process_events(self, batch: tuple[Event, ...]) -> Outcome:
+    def process_events(self, batch: tuple[Event, ...]) -> Delivery:
         """Keep ids."""
         self.ids += [one.audit_id for one in batch]
         return self.outcome

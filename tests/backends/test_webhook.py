@@ -8,7 +8,7 @@ import pytest
 from auditproxy.apis.audit import API_VERSION, Event
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.encode import Encoder, json_line
-from auditproxy.backends.webhook import WebhookBackend, event_list, waits
+from auditproxy.backends.webhook import WebhookBackend, event_list
 from auditproxy.clients.webhook import WebhookClient, WebhookTarget, request_url
 from tests.fakes.webhook import HANG, RESET, Receiver, answer
 
@@ -94,15 +94,6 @@ def test_event_list() -> None:
     for item, audit_id in zip(json.loads(body)["items"], "ab", strict=True):
         line = json.loads(json_line(event(audit_id)))
         assert {"kind": "Event", "apiVersion": API_VERSION, **item} == line
-
-
-@pytest.mark.parametrize(
-    ("random", "expected"),
-    [(0.0, [10, 15, 22.5, 33.75]), (1.0, [12, 18, 27, 40.5])],
-)
-def test_waits(random: float, expected: list[float]) -> None:
-    """Each wait is half as long again, with up to a fifth more."""
-    assert waits(10, lambda: random) == pytest.approx(expected)
 
 
 async def test_delivers() -> None:

@@ -5,19 +5,22 @@ import ssl
 
 import aiohttp
 
-from auditproxy.clients.session import new_session, os_fault, tls_fault
+from auditproxy.clients.session import LazySession, os_fault, tls_fault
 
 
 async def test_what_the_other_side_cannot_do() -> None:
     """No cookies, no proxies of the environment, nothing unpacked."""
-    session = new_session(aiohttp.TCPConnector(limit=1))
+    lazy = LazySession(lambda: aiohttp.TCPConnector(limit=1))
+    session = lazy.open()
     try:
         assert isinstance(session.cookie_jar, aiohttp.DummyCookieJar)
         assert not session.trust_env
         assert not session.auto_decompress
         assert session.timeout.total is None
+        assert lazy.open() is session
     finally:
-        await session.close()
+        await lazy.close()
+    assert session.closed
 
 
 def test_faults_without_addresses() -> None:
@@ -34,3 +37,8 @@ def test_faults_of_handshakes() -> None:
     error.reason = "WRONG_VERSION_NUMBER"
     assert tls_fault(error) == "WRONG_VERSION_NUMBER"
     assert tls_fault(ValueError("canary")) == "ValueError"
+
+
+async def test_never_opened() -> None:
+    """What never asked has nothing to close."""
+    await LazySession(lambda: aiohttp.TCPConnector(limit=1)).close()

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from auditproxy.commands.demo.command import server_context
+from auditproxy.commands.demo.cluster import server_context
 from auditproxy.embedded.http1 import HttpServer, RawConnection, Request, Response
 from auditproxy.embedded.pods.streams import log_lines, serve
 

@@ -10,18 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.apis.user import UserInfo
-from auditproxy.app.proxy import start_proxy_for_demo
-from auditproxy.commands.demo.command import (
-    ADMIN,
-    VIEWER,
-    VIEWER_TOKEN,
-    make_files,
-    server_context,
-    write_kubeconfig,
-)
+from auditproxy.commands.demo.cluster import demo_cluster
 from auditproxy.commands.demo.events import Event, EventLog
-from auditproxy.embedded.apiserver import EmbeddedApiServer
 from tests.e2e.cluster import free_ports
 from tests.kubectl import kubectl_binaries, minor_version
 
@@ -112,21 +102,8 @@ class Demo:
 @contextlib.asynccontextmanager
 async def demo(folder: Path, binary: Path) -> AsyncIterator[Demo]:
     """The demo's server and proxy, with a kubeconfig for kubectl."""
-    files = make_files(folder)
-    server = EmbeddedApiServer(
-        tokens={VIEWER_TOKEN: UserInfo(username=VIEWER, groups=("viewers",))},
-        permissions={VIEWER: frozenset({"get", "list", "watch"})},
-        ssl_context=server_context(folder / "pki"),
-    )
-    port = await server.start("127.0.0.1", 0)
-    write_kubeconfig(files.upstream_kubeconfig, folder / "pki", port, {"proxy": "auditproxy"})
-    proxy = await start_proxy_for_demo(files)
-    write_kubeconfig(folder / "kubeconfig", folder / "pki", proxy.port, {ADMIN: ADMIN, VIEWER: ""})
-    try:
-        yield Demo(folder, binary, EventLog(files.audit_log))
-    finally:
-        await proxy.close()
-        await server.close()
+    async with demo_cluster(folder) as cluster:
+        yield Demo(folder, binary, EventLog(cluster.files.audit_log))
 
 
 async def test_reading_and_writing(tmp_path: Path, binary: Path) -> None:

@@ -206,7 +206,7 @@ Script = Callable[[FakeConnection], Awaitable[None]]
 
 
 class FakeUpstream:
-    """The server; it satisfies UpstreamTarget of upstream/pool.py by its attributes.
+    """The server; it satisfies Endpoint of upstream/messages.py by its attributes.
 
     ``connections`` lists all accepted ones in order, ``failures`` what scripts
     raised (``close`` raises the first of them). ``ssl_context`` is what a

@@ -8,23 +8,6 @@ from auditproxy.kubeconfig.credentials import CredentialError
 from auditproxy.kubeconfig.tls import TlsMaterial, load_chain, new_ssl_context
 
 
-def hello(context: ssl.SSLContext) -> bytes:
-    """The first bytes a client with this context sends."""
-    outgoing = ssl.MemoryBIO()
-    client = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="api.example.com")
-    with pytest.raises(ssl.SSLWantReadError):
-        client.do_handshake()
-    return outgoing.read()
-
-
-def test_client_hello() -> None:
-    """The name is asked for and only HTTP/1.1 is offered."""
-    sent = hello(new_ssl_context(TlsMaterial(), "the test"))
-    assert b"api.example.com" in sent
-    assert b"\x08http/1.1" in sent
-    assert b"\x02h2" not in sent
-
-
 def test_no_secret_shows() -> None:
     """T301: keys are in no repr and in no error."""
     material = TlsMaterial(ca=b"canary", certificate=b"canary", key=b"canary")

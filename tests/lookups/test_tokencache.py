@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from auditproxy.apis.units import SECOND
 from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.authenticator import AuthenticationError, TokenUser
-from auditproxy.lookups.tokencache import NANOSECONDS, TokenCache
+from auditproxy.lookups.tokencache import TokenCache
 from auditproxy.metrics.registry import Metrics
 from tests.fakes.clocks import Clock
 
@@ -45,7 +46,7 @@ class Cached:
         self.metrics = Metrics()
         self.reports: list[str] = []
         parameters: dict[str, Any] = {
-            "wall_clock": lambda: int(self.clock.now * NANOSECONDS),
+            "wall_clock": lambda: int(self.clock.now * SECOND),
             "authenticator": "tokens",
             "key": b"k" * 32,
             "success_time_to_live": 10.0,
@@ -101,15 +102,15 @@ class TestTimes:
     async def test_end_of_the_token(self) -> None:
         """T078: a user is remembered no longer than the token is good."""
         cached = Cached()
-        cached.inner.expires = 107 * NANOSECONDS
-        assert (await cached.ask("good")) == TokenUser(ALICE.user, 107 * NANOSECONDS)
+        cached.inner.expires = 107 * SECOND
+        assert (await cached.ask("good")) == TokenUser(ALICE.user, 107 * SECOND)
         cached.clock.now = 106.9
         await cached.ask("good")
         assert len(cached.inner.asked) == 1
         cached.clock.now = 107.0
         cached.inner.good = ""
         assert await cached.ask("good") is None
-        cached.inner.good, cached.inner.expires = "late", 100 * NANOSECONDS
+        cached.inner.good, cached.inner.expires = "late", 100 * SECOND
         for count in (3, 4):
             assert await cached.ask("late") is not None
             assert len(cached.inner.asked) == count
@@ -117,8 +118,8 @@ class TestTimes:
     async def test_the_clock_is_set(self) -> None:
         """T078: a clock that jumps past the end of a token ends what is remembered of it."""
         wall = Clock()
-        cached = Cached(wall_clock=lambda: int(wall.now * NANOSECONDS))
-        cached.inner.expires = 105 * NANOSECONDS
+        cached = Cached(wall_clock=lambda: int(wall.now * SECOND))
+        cached.inner.expires = 105 * SECOND
         assert await cached.ask("good") is not None
         wall.now = 200.0
         cached.inner.good = ""

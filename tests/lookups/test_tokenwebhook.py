@@ -9,7 +9,7 @@ import pytest
 
 from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.authenticator import AuthenticationError, TokenUser
-from auditproxy.authentication.tokens.webhookreview import Version, webhook_review
+from auditproxy.authentication.tokens.tokenreview import Version, webhook_review
 from auditproxy.clients.webhook import WebhookClient, WebhookTarget, request_url
 from auditproxy.kubeconfig.credentials import NoCredential
 from auditproxy.lookups.tokenwebhook import WebhookTokenAuthenticator

@@ -2,7 +2,7 @@
 
 import pytest
 
-from auditproxy.apis.status import go_quote
+from auditproxy.apis.gotext import go_quote
 from auditproxy.options import validate
 from auditproxy.options.values import choice
 from tests.fakes.options import options

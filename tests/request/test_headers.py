@@ -481,22 +481,6 @@ def test_no_subprotocol_left() -> None:
     assert upstream_of("Sec-WebSocket-Protocol: token", subprotocols="") == OURS
 
 
-def test_forwarded_for() -> None:
-    """Source addresses go upstream only when they are given, and only ours."""
-    found = upstream_headers(
-        headers_of("X-Forwarded-For: 6.6.6.6"),
-        host=b"h",
-        identity_headers=(),
-        audit_id="id-1",
-        forwarded_for="5.5.5.5, 9.9.9.9",
-    )
-    assert found == (
-        (b"Host", b"h"),
-        (b"X-Forwarded-For", b"5.5.5.5, 9.9.9.9"),
-        (b"Audit-ID", b"id-1"),
-    )
-
-
 @pytest.mark.parametrize(
     "identity",
     [

@@ -7,7 +7,7 @@ import pytest
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Event, Level, RequestAuditConfig, Stage
-from auditproxy.audit.backend import Outcome
+from auditproxy.audit.backend import Delivery
 from auditproxy.audit.context import AuditContext
 from auditproxy.metrics.registry import Metrics
 from auditproxy.server.emitter import Emitter
@@ -21,7 +21,7 @@ class Sink:
         self.events: list[Event] = []
         self._deliveries = list(deliveries)
 
-    def process_events(self, events: tuple[Event, ...]) -> Outcome:
+    def process_events(self, events: tuple[Event, ...]) -> Delivery:
         """Take the events."""
         self.events += events
         return self._deliveries.pop(0) if self._deliveries else True

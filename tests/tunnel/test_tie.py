@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from auditproxy.tunnel.tie import TunnelCounts, tie
+from auditproxy.tunnel.tie import tie
 from tests.fakes.certificates import localhost_contexts
 from tests.fakes.pools import request, upstream_and_pool
 from tests.fakes.upstream import RecordingSink, dial
@@ -131,8 +131,7 @@ class TestTie:
             assert digest(client.received) == digest(down)
             assert digest(upstream.received[begin:]) == digest(up)
             client.close()
-            counts = await asyncio.wait_for(tying, 3)
-            assert counts == TunnelCounts(from_client=len(up), from_upstream=len(down))
+            await asyncio.wait_for(tying, 3)
             await upstream.wait_closed(1)
 
     @BOTH_TRANSPORTS
@@ -217,8 +216,7 @@ class TestEnd:
             other.write_eof()
             await one.wait_eof()
             assert bytes(one.received[begin:]) == b"output"
-            counts = await asyncio.wait_for(tying, 2)
-            assert counts.from_client + counts.from_upstream == 16
+            await asyncio.wait_for(tying, 2)
             one.close()
             other.close()
 
@@ -246,7 +244,7 @@ class TestEnd:
             tying = asyncio.create_task(tie(end, switched.upstream))
             client.close()
             upstream.close()
-            assert await asyncio.wait_for(tying, 2) == TunnelCounts(0, 0)
+            await asyncio.wait_for(tying, 2)
 
     async def test_a_side_that_reads_no_more_cannot_hold_the_end(self):
         """T201: after one side ended, a stalled other side is dropped within the second."""

@@ -26,16 +26,14 @@ from auditproxy.upstream.messages import (
     ],
 )
 def test_each_error_has_a_word_for_metrics(error, reason):
-    """One tree, one fixed word each, and by default nothing had reached the client."""
+    """One tree, one fixed word each."""
     assert isinstance(error, UpstreamError)
     assert error.reason == reason
-    assert error.response_started is False
 
 
 def test_closed_early_tells_how_far_it_got():
-    """What the retry rule and the handler need to know."""
-    error = UpstreamClosedEarly("x", response_started=True, any_response_byte=True)
-    assert error.response_started
+    """What the retry rule needs to know."""
+    error = UpstreamClosedEarly("x", any_response_byte=True)
     assert error.any_response_byte
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from auditproxy.apis.audit import API_VERSION, GroupResources
 from auditproxy.apis.faults import Unusable
-from auditproxy.apis.status import go_quote
+from auditproxy.apis.gotext import go_quote
 from auditproxy.serializer import json, yaml
 from auditproxy.serializer.errors import JSONError, YAMLError
 

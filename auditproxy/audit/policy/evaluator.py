@@ -42,17 +42,6 @@ def load_policy(text: bytes, path: str = "") -> tuple[Policy, tuple[str, ...]]:
         raise PolicyError(f"{error}: from file {path}") from None
 
 
-def unreadable_policy(path: str, reason: str) -> PolicyError:
-    """The error for a policy file that cannot be opened.
-
-    ``reason`` is the system's text for it, such as "No such file or directory";
-    an empty path means that none was given.
-    """
-    if not path:
-        return PolicyError("file path not specified")
-    return PolicyError(f'failed to read file path "{path}": open {path}: {reason.lower()}')
-
-
 def _load(text: bytes) -> tuple[Policy, tuple[str, ...]]:
     """Decode, validate, and turn words into levels and stages."""
     written, strict_errors = decode_policy(text)

@@ -7,7 +7,8 @@ kube-apiserver does not check them (apiserver apis/audit/validation/validation.g
 from collections.abc import Iterator
 
 from auditproxy.apis.audit import LEVEL_WORDS, GroupResources, Stage
-from auditproxy.apis.status import go_quote
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.names import NOT_A_SUBDOMAIN, SUBDOMAIN, SUBDOMAIN_LENGTH
 from auditproxy.audit.policy.decoding import WrittenPolicy, WrittenRule
 from auditproxy.serializer.json import encode
 
@@ -15,14 +16,6 @@ _LEVELS = frozenset(LEVEL_WORDS.values())
 _STAGES = frozenset(stage.value for stage in Stage)
 _SUPPORTED_LEVELS = ", ".join(go_quote(word) for word in LEVEL_WORDS.values())
 _ALLOWED_STAGES = ",".join(stage.value for stage in Stage)
-_NAME_LIMIT = 253
-_LABEL_ENDS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
-_LABEL_LETTERS = _LABEL_ENDS | {"-"}
-_NOT_A_SUBDOMAIN = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or"
-    " '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used"
-    r" for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-)
 
 
 def validate_policy(policy: WrittenPolicy) -> tuple[str, ...]:
@@ -91,10 +84,10 @@ def _resource_faults(entry: GroupResources, path: str) -> Iterator[str]:
     """What is wrong with one group's resources."""
     if entry.group and entry.group != "*":
         reasons = []
-        if len(entry.group.encode()) > _NAME_LIMIT:
-            reasons.append(f"must be no more than {_NAME_LIMIT} characters")
-        if not all(_is_label(label) for label in entry.group.split(".")):
-            reasons.append(_NOT_A_SUBDOMAIN)
+        if len(entry.group.encode()) > SUBDOMAIN_LENGTH:
+            reasons.append(f"must be no more than {SUBDOMAIN_LENGTH} characters")
+        if SUBDOMAIN.fullmatch(entry.group) is None:
+            reasons.append(NOT_A_SUBDOMAIN)
         if reasons:
             yield _invalid(f"{path}.group", go_quote(entry.group), ",".join(reasons))
     if entry.resource_names and not entry.resources:
@@ -103,13 +96,6 @@ def _resource_faults(entry: GroupResources, path: str) -> Iterator[str]:
             _list(entry.resource_names),
             "using resourceNames requires at least one resource",
         )
-
-
-def _is_label(label: str) -> bool:
-    """Whether a text may stand between the dots of a subdomain."""
-    return (
-        label[:1] in _LABEL_ENDS and label[-1:] in _LABEL_ENDS and _LABEL_LETTERS.issuperset(label)
-    )
 
 
 def _invalid(path: str, value: str, why: str) -> str:

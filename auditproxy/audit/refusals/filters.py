@@ -6,7 +6,8 @@ Each function takes a refusal of a code that the filter gives and says whether i
 import re
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.apis.status import forbidden_message, go_quote, html_sanitize, new_forbidden
+from auditproxy.apis.gotext import go_quote, html_sanitize
+from auditproxy.apis.status import forbidden_message, new_forbidden
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.refusals.refusal import Refusal
 from auditproxy.request.attributes import attributes

@@ -6,7 +6,8 @@ Each function takes a refusal of a code that the check gives and says whether it
 import re
 from collections.abc import Callable
 
-from auditproxy.apis.status import StatusDetails, go_quote
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.status import StatusDetails
 from auditproxy.audit import bodies, submitted
 from auditproxy.audit.refusals.queryoptions import (
     list_options_refused,

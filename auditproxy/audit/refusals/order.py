@@ -36,7 +36,7 @@ from auditproxy.audit.refusals.handlers import (
 from auditproxy.audit.refusals.refusal import Refusal, Stop
 
 
-class Row(NamedTuple):
+class StopRow(NamedTuple):
     """One check: where it stops a request, the source that does it, and how it is known."""
 
     stop: Stop
@@ -51,35 +51,35 @@ _UNKNOWN_FORMAT = (
     "the body of the request was in an unknown format - accepted media types include: "
 )
 
-TABLE: tuple[Row, ...] = (
-    Row(Stop.AUTHENTICATION, "server/filters/waitgroup.go", (503,), shutting_down),
-    Row(Stop.AUTHENTICATION, "endpoints/filters/authentication.go", (401,), unauthorized),
-    Row(Stop.IMPERSONATION, "endpoints/filters/impersonation/mode.go", (403,), impersonation),
-    Row(Stop.FLOW_CONTROL, "server/filters/priority-and-fairness.go", (429,), plain()),
-    Row(
+TABLE: tuple[StopRow, ...] = (
+    StopRow(Stop.AUTHENTICATION, "server/filters/waitgroup.go", (503,), shutting_down),
+    StopRow(Stop.AUTHENTICATION, "endpoints/filters/authentication.go", (401,), unauthorized),
+    StopRow(Stop.IMPERSONATION, "endpoints/filters/impersonation/mode.go", (403,), impersonation),
+    StopRow(Stop.FLOW_CONTROL, "server/filters/priority-and-fairness.go", (429,), plain()),
+    StopRow(
         Stop.AUTHORIZER_ERROR,
         "endpoints/filters/authorization.go, handlers/responsewriters/errors.go",
         (500,),
         plain(b'Internal Server Error: "'),
     ),
-    Row(Stop.AUTHORIZATION, "endpoints/filters/authorization.go", (403,), authorizer),
-    Row(Stop.HANDLED, "admission/plugin/webhook/errors/statuserror.go", (), webhook),
-    Row(Stop.ROUTE, "server/mux; kube-aggregator handler_proxy.go", (404, 503), plain()),
-    Row(Stop.ROUTE, "server/handler.go serviceErrorHandler", (404, 405, 406, 415), generic),
-    Row(Stop.ROUTE, "apiextensions customresource_handler.go ServeHTTP", (404,), not_served),
-    Row(Stop.ROUTE, "apiextensions customresource_handler.go serve*", (405,), not_supported),
-    Row(Stop.ROUTE, "endpoints/handlers/namer.go", (400,), nameless),
-    Row(Stop.NEGOTIATION, "handlers/negotiation/errors.go", (406,), says(_NOT_ACCEPTABLE)),
-    Row(Stop.NEGOTIATION, "handlers/negotiation/errors.go", (415,), says(_UNKNOWN_FORMAT)),
-    Row(Stop.BODY_LIMIT, "endpoints/handlers/rest.go limitedReadBody", (413,), too_large),
-    Row(
+    StopRow(Stop.AUTHORIZATION, "endpoints/filters/authorization.go", (403,), authorizer),
+    StopRow(Stop.HANDLED, "admission/plugin/webhook/errors/statuserror.go", (), webhook),
+    StopRow(Stop.ROUTE, "server/mux; kube-aggregator handler_proxy.go", (404, 503), plain()),
+    StopRow(Stop.ROUTE, "server/handler.go serviceErrorHandler", (404, 405, 406, 415), generic),
+    StopRow(Stop.ROUTE, "apiextensions customresource_handler.go ServeHTTP", (404,), not_served),
+    StopRow(Stop.ROUTE, "apiextensions customresource_handler.go serve*", (405,), not_supported),
+    StopRow(Stop.ROUTE, "endpoints/handlers/namer.go", (400,), nameless),
+    StopRow(Stop.NEGOTIATION, "handlers/negotiation/errors.go", (406,), says(_NOT_ACCEPTABLE)),
+    StopRow(Stop.NEGOTIATION, "handlers/negotiation/errors.go", (415,), says(_UNKNOWN_FORMAT)),
+    StopRow(Stop.BODY_LIMIT, "endpoints/handlers/rest.go limitedReadBody", (413,), too_large),
+    StopRow(
         Stop.QUERY_OPTIONS,
         "apimachinery meta/v1/validation; handlers/{create,update,patch,delete}.go",
         (422,),
         invalid_options,
     ),
-    Row(Stop.QUERY_OPTIONS, "endpoints/handlers/delete.go", (400,), unreadable_options),
-    Row(
+    StopRow(Stop.QUERY_OPTIONS, "endpoints/handlers/delete.go", (400,), unreadable_options),
+    StopRow(
         Stop.DECODING,
         "endpoints/handlers/{create,update,delete}.go, rest.go transformDecodeError",
         (400,),

@@ -3,7 +3,7 @@
 (apimachinery meta/v1/validation/validation.go; apiserver endpoints/handlers/delete.go.)
 """
 
-from auditproxy.apis.status import go_quote
+from auditproxy.apis.gotext import go_quote
 from auditproxy.request.selectors import (
     SelectorError,
     field_requirements,

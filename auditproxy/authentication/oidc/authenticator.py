@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import msgspec
 
 from auditproxy.apis.authentication import JWTAuthenticator
+from auditproxy.apis.units import SECOND
 from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.authenticator import AuthenticationError, TokenUser
 from auditproxy.authentication.tokens.jws import parse_jws
@@ -30,7 +31,6 @@ LEEWAY = 60
 GOOGLE = "https://accounts.google.com"
 _GOOGLE_WITHOUT_SCHEME = "accounts.google.com"
 
-NANOSECONDS = 1_000_000_000
 
 _LARGEST_TIME = 2**62
 _YEAR_9999 = 253_402_300_799
@@ -106,7 +106,7 @@ class OidcAuthenticator:
             raise AuthenticationError(f"oidc: verify token: {error}") from None
         self._refuse_distributed(jws.claims, claims)
         # Bounded, because consumers of the expiry cannot handle arbitrarily large numbers.
-        end = min(expires, _YEAR_9999) * NANOSECONDS
+        end = min(expires, _YEAR_9999) * SECOND
         return TokenUser(self._mapper.user(jws.claims), end)
 
     def _is_ours(self, issuer: object) -> bool:

@@ -10,10 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from auditproxy.apis.authentication import JWTAuthenticator, PrefixedClaimOrExpression
-from auditproxy.apis.user import UserInfo
+from auditproxy.apis.user import CREDENTIAL_ID, UserInfo
 from auditproxy.authentication.authenticator import AuthenticationError, reserved_name
-
-CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
 
 Program = Callable[[Mapping[str, Any]], Any]
 """A compiled expression: maps its variables to a plain value; raises ExpressionError."""

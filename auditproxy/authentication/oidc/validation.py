@@ -11,12 +11,11 @@ from auditproxy.apis.authentication import (
     Issuer,
     JWTAuthenticator,
 )
+from auditproxy.apis.names import HTTP_PATH, SUBDOMAIN
 
 MATCH_ANY = "MatchAny"
 LARGEST_NUMBER_OF_ISSUERS = 64
 
-_DOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_EXTRA_PATH = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
 _EMAIL = re.compile(r"\bclaims\s*(?:\.\s*\??\s*email\b|\[\s*\??\s*[\"']email[\"']\s*\])")
 _EMAIL_VERIFIED = re.compile(
     r"\bclaims\s*(?:\.\s*\??\s*email_verified\b|\[\s*\??\s*[\"']email_verified[\"']\s*\])"
@@ -184,7 +183,7 @@ def _extra_key_faults(key: str, place: str) -> list[str]:
     domain, slash, path = key.partition("/")
     if not key:
         return [f"{place}: Required value: key is required"]
-    if not slash or not _DOMAIN.fullmatch(domain.lower()) or not _EXTRA_PATH.fullmatch(path):
+    if not slash or not SUBDOMAIN.fullmatch(domain.lower()) or not HTTP_PATH.fullmatch(path):
         return [f'{place}: Invalid value: "{key}": give a domain-prefixed path, as example.com/key']
     if key != key.lower():
         return [f'{place}: Invalid value: "{key}": key must be lowercase']

@@ -7,7 +7,6 @@ kube-apiserver writes into ``kid``: the SHA-256 of the SubjectPublicKeyInfo.
 
 import base64
 import hashlib
-import re
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -21,12 +20,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.serializer.pem import CERTIFICATE, blocks
 
 SMALLEST_RSA = 1024
 LARGEST_RSA = 8192
 """Bits; checking a signature of a larger key would block all other requests."""
-
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +45,8 @@ def read_public_keys(pem: bytes) -> tuple[PublicKey, ...]:
     Raises PublicKeyError with kube-apiserver's text when there is none.
     """
     keys: dict[str, PublicKey] = {}
-    for block in _BLOCK.finditer(pem):
-        key = _read_block(block.group(1), block.group(0))
+    for kind, block in blocks(pem):
+        key = _read_block(kind, block)
         if key is not None:
             keys.setdefault(key.key_id, key)
     if not keys:
@@ -70,7 +68,7 @@ def public_key(key: object) -> PublicKey | None:
 
 def _read_block(kind: bytes, block: bytes) -> PublicKey | None:
     try:
-        if kind == b"CERTIFICATE":
+        if kind == CERTIFICATE:
             return public_key(x509.load_pem_x509_certificate(block).public_key())
         if kind.endswith(b"PUBLIC KEY"):
             return public_key(load_pem_public_key(block))

@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from auditproxy.apis.user import UserInfo
+from auditproxy.apis.units import SECOND
+from auditproxy.apis.user import CREDENTIAL_ID, UserInfo
 from auditproxy.authentication.authenticator import (
     AuthenticationError,
     TokenAuthenticator,
@@ -26,7 +27,6 @@ from auditproxy.authentication.tokens.keysource import KeySource
 LEEWAY = 60
 """Tolerated clock skew in seconds."""
 
-NANOSECONDS = 1_000_000_000
 
 LEGACY_ISSUER = "kubernetes/serviceaccount"
 
@@ -99,7 +99,7 @@ class ServiceAccountAuthenticator:
         user = _user(claims)
         if self._lookup is not None:
             await _confirm(self._lookup, token, user)
-        return TokenUser(user, expires=int(claims.exp) * NANOSECONDS)
+        return TokenUser(user, expires=int(claims.exp) * SECOND)
 
 
 async def _confirm(lookup: TokenAuthenticator, token: str, user: UserInfo) -> None:
@@ -136,7 +136,7 @@ def _user(claims: _Claims) -> UserInfo:
     private = claims.kubernetes
     extra: dict[str, tuple[str, ...]] = {}
     if claims.jti:
-        extra[f"{_EXTRA}credential-id"] = (f"JTI={claims.jti}",)
+        extra[CREDENTIAL_ID] = (f"JTI={claims.jti}",)
     if private.node is not None and private.node.name:
         extra[f"{_EXTRA}node-name"] = (private.node.name,)
         if private.node.uid:

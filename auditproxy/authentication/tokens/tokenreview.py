@@ -1,28 +1,35 @@
 """TokenReview and SelfSubjectReview: request bodies, and what the responses mean.
 
-kube-apiserver offers two reviews of a bearer token:
+Three questions can be asked about a bearer token:
 
-    TokenReview        with our own credential; needs the right to create tokenreviews
-    SelfSubjectReview  with the token itself; open to every authenticated user
+    TokenReview        of kube-apiserver with our own credential; needs the right to create
+                       tokenreviews
+    SelfSubjectReview  of kube-apiserver with the token; open to every authenticated user
+    TokenReview        of a webhook, as kube-apiserver asks one: in two versions, its users taken
+                       as they are (apiserver plugin/pkg/authenticator/token/webhook)
 
-Sending, waiting and caching are in lookups/reviews.py. This module has the values
-(kubernetes api authentication/v1) and the decision.
+Sending, waiting and caching are in lookups/reviews.py and lookups/tokenwebhook.py. This module
+has the values (kubernetes api authentication/v1) and the decisions.
 """
 
 import re
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
 from auditproxy.apis.user import ANONYMOUS, UNAUTHENTICATED, UserInfo
 from auditproxy.authentication.authenticator import AuthenticationError, TokenUser
 from auditproxy.serializer.errors import JSONError
-from auditproxy.serializer.json import decode_as
+from auditproxy.serializer.json import decode_as, encode
 
 TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path
 SELF_SUBJECT_REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 
-_API_VERSION = "authentication.k8s.io/v1"
+Version = Literal["v1", "v1beta1"]
+"""Of a webhook's TokenReview."""
+
+_GROUP = "authentication.k8s.io"
+_KIND = "TokenReview"
 
 _UNSENDABLE = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]|\s")
 """White space, control characters, and surrogates that represent bytes outside UTF-8."""
@@ -54,23 +61,39 @@ def sendable(token: str) -> bool:
 
 
 class _UserInfo(msgspec.Struct):
-    """UserInfo as received; any member may be null."""
+    """UserInfo as received; a webhook may send null for any member."""
 
     username: str | None = None
     uid: str | None = None
-    groups: tuple[str, ...] | None = None
-    extra: dict[str, tuple[str, ...] | None] | None = None
+    groups: tuple[str | None, ...] | None = None
+    extra: dict[str, tuple[str | None, ...] | None] | None = None
+
+    def value(self) -> UserInfo:
+        """The user; null is empty, as in Go."""
+        return UserInfo(
+            username=self.username or "",
+            uid=self.uid or "",
+            groups=_texts(self.groups),
+            extra={key: _texts(values) for key, values in (self.extra or {}).items()},
+        )
+
+    def has_null(self) -> bool:
+        """Whether null stands where kube-apiserver never writes it."""
+        lists = (self.groups, *(self.extra or {}).values())
+        return any(None in (values or ()) for values in lists)
 
 
 class _TokenReviewStatus(msgspec.Struct):
-    authenticated: bool = False
+    authenticated: bool | None = False
     user: _UserInfo | None = None
-    audiences: tuple[str, ...] | None = None
-    error: str = ""
+    audiences: tuple[str | None, ...] | None = None
+    error: str | None = ""
 
 
-class _TokenReview(msgspec.Struct):
-    status: _TokenReviewStatus
+class _TokenReview(msgspec.Struct, rename="camel"):
+    kind: str | None = None
+    api_version: str | None = None
+    status: _TokenReviewStatus | None = None
 
 
 class _SelfSubjectReviewStatus(msgspec.Struct, rename="camel"):
@@ -89,12 +112,12 @@ def token_review(token: str, audiences: tuple[str, ...] = ()) -> bytes:
     spec: dict[str, object] = {"token": token}
     if audiences:
         spec["audiences"] = audiences
-    return msgspec.json.encode({"apiVersion": _API_VERSION, "kind": "TokenReview", "spec": spec})
+    return msgspec.json.encode({"apiVersion": f"{_GROUP}/v1", "kind": _KIND, "spec": spec})
 
 
 def self_subject_review() -> bytes:
     """Return the body of a SelfSubjectReview, which returns the sender's own user."""
-    return msgspec.json.encode({"apiVersion": _API_VERSION, "kind": "SelfSubjectReview"})
+    return msgspec.json.encode({"apiVersion": f"{_GROUP}/v1", "kind": "SelfSubjectReview"})
 
 
 def read_token_review(body: bytes, audiences: tuple[str, ...] = ()) -> UserInfo | None:
@@ -107,7 +130,9 @@ def read_token_review(body: bytes, audiences: tuple[str, ...] = ()) -> UserInfo 
     try:
         status = decode_as(body, _TokenReview).status
     except JSONError:
-        raise AuthenticationError("the answer is not a TokenReview") from None
+        status = None
+    if status is None or _has_null(status):
+        raise AuthenticationError("the answer is not a TokenReview")
     if not status.authenticated or status.error:
         return None
     if audiences and set(audiences).isdisjoint(status.audiences or ()):
@@ -124,18 +149,70 @@ def read_self_subject_review(body: bytes) -> UserInfo | None:
         status = decode_as(body, _SelfSubjectReview).status
     except JSONError:
         raise AuthenticationError("the answer is not a SelfSubjectReview") from None
+    if status.user_info is not None and status.user_info.has_null():
+        raise AuthenticationError("the answer is not a SelfSubjectReview")
     user = _named(status.user_info)
     if user is None or user.username == ANONYMOUS or UNAUTHENTICATED in user.groups:
         return None
     return user
 
 
-def _named(user: _UserInfo | None) -> UserInfo | None:
-    if user is None or not user.username:
+def webhook_review(token: str, version: Version, audiences: tuple[str, ...]) -> bytes:
+    """The body that asks a webhook, as kube-apiserver spells it; it is never logged."""
+    spec: dict[str, object] = {"token": token}
+    if audiences:
+        spec["audiences"] = audiences
+    review = {
+        "kind": _KIND,
+        "apiVersion": f"{_GROUP}/{version}",
+        "metadata": {},
+        "spec": spec,
+        "status": {"user": {}},
+    }
+    return encode(review) + b"\n"
+
+
+def read_webhook_review(
+    body: bytes, version: Version, audiences: tuple[str, ...]
+) -> UserInfo | None:
+    """The user of a webhook's answer, exactly as it names it; None for nobody's token.
+
+    ``audiences`` are ours and were asked for: a webhook that names audiences must
+    name one of them, one that names none is taken to mean them all. Raises
+    AuthenticationError for a refusal that the webhook calls an error, and for a body
+    that is no review of this version.
+    """
+    try:
+        review = decode_as(body, _TokenReview)
+    except JSONError:
+        raise AuthenticationError("the token webhook's answer is not a TokenReview") from None
+    # A body that does not say what it is is taken for what was asked for.
+    expected = f"{_GROUP}/{version}"
+    if (review.kind or _KIND) != _KIND or (review.api_version or expected) != expected:
+        raise AuthenticationError(f"the token webhook's answer is not a TokenReview of {version}")
+    status = review.status or _TokenReviewStatus()
+    if audiences and status.audiences and set(audiences).isdisjoint(status.audiences):
         return None
-    return UserInfo(
-        username=user.username,
-        uid=user.uid or "",
-        groups=user.groups or (),
-        extra={key: values or () for key, values in (user.extra or {}).items()},
+    if not status.authenticated:
+        if status.error:
+            # Its text may hold the token.
+            raise AuthenticationError("the token webhook refused the token with an error")
+        return None
+    return (status.user or _UserInfo()).value()
+
+
+def _has_null(status: _TokenReviewStatus) -> bool:
+    return (
+        status.authenticated is None
+        or status.error is None
+        or None in (status.audiences or ())
+        or (status.user is not None and status.user.has_null())
     )
+
+
+def _named(user: _UserInfo | None) -> UserInfo | None:
+    return user.value() if user is not None and user.username else None
+
+
+def _texts(values: tuple[str | None, ...] | None) -> tuple[str, ...]:
+    return tuple(value or "" for value in values or ())

@@ -7,7 +7,7 @@ authentication/request/x509/x509.go).
 
 from typing import Protocol
 
-from auditproxy.apis.user import UserInfo
+from auditproxy.apis.user import CREDENTIAL_ID, UserInfo
 from auditproxy.authentication.authenticator import (
     AuthenticationError,
     AuthenticationRequest,
@@ -16,8 +16,6 @@ from auditproxy.authentication.authenticator import (
     reserved_name,
 )
 from auditproxy.authentication.x509.peer import PeerCertificate
-
-CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
 
 
 class CertificateError(AuthenticationError):
@@ -68,12 +66,6 @@ def verify(certificate: PeerCertificate, authorities: Authorities, now: int) -> 
     """Raise CertificateError unless ``authorities`` accept this client at ``now``."""
     if certificate.fault:
         raise CertificateError(f"{_name(certificate)}: {certificate.fault}")
-    if not certificate.client_auth:
-        raise CertificateError(f"{_name(certificate)}: its usages do not include client auth")
-    if now < certificate.not_before:
-        raise CertificateError(f"{_name(certificate)} is not valid yet")
-    if now > certificate.not_after:
-        raise CertificateError(f"{_name(certificate)} has expired")
     fault = authorities.fault(certificate, now)
     if fault:
         raise CertificateError(f"{_name(certificate)}: {fault}")

@@ -22,7 +22,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.apis.units import SECOND
 from auditproxy.authentication.x509.peer import PeerCertificate
+from auditproxy.serializer.pem import certificates, is_cut_off
 
 SIGNATURES = 100
 """Signatures checked per certificate, as in Go; bounds the cost of a chain."""
@@ -30,7 +32,7 @@ SIGNATURES = 100
 REMEMBERED = 1024
 """Number of certificates whose result is cached."""
 
-REFUSAL_REMEMBERED = 10_000_000_000
+REFUSAL_REMEMBERED = 10 * SECOND
 """Nanoseconds for which a refusal is cached."""
 
 _USAGES = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
@@ -138,7 +140,11 @@ class CertificateAuthorities:
         search = _Search(self._anchors, others, now)
         chain = search.find(leaf)
         if chain is None:
-            return _Verdict(search.why, now, now + REFUSAL_REMEMBERED)
+            until = now + REFUSAL_REMEMBERED
+            if leaf.not_before > now:
+                # It is accepted from the moment on from which it is valid.
+                until = min(until, leaf.not_before - 1)
+            return _Verdict(search.why, now, until)
         return _Verdict(
             "", max(each.not_before for each in chain), min(each.not_after for each in chain)
         )
@@ -160,7 +166,7 @@ class _Search:
         """Return a chain from the leaf to an anchor, None if there is none."""
         fault = self._own_fault(leaf)
         if fault:
-            self.why = fault
+            self.why = f"it {fault}"
             return None
         if any(anchor.der == leaf.der for anchor in self._anchors):
             return (leaf,)
@@ -222,18 +228,14 @@ class _Search:
 
 def _read_bundle(pem: bytes) -> tuple[x509.Certificate, ...]:
     """Return every certificate of a PEM bundle; skip text and other blocks."""
-    begin, end = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
     found = []
-    position = pem.find(begin)
-    while position >= 0:
-        stop = pem.find(end, position)
-        if stop < 0:
-            raise BundleError("its last certificate is cut off")
+    for number, block in enumerate(certificates(pem), 1):
         try:
-            found.append(x509.load_pem_x509_certificate(pem[position : stop + len(end)] + b"\n"))
+            found.append(x509.load_pem_x509_certificate(block + b"\n"))
         except _UNREADABLE:
-            raise BundleError(f"its certificate number {len(found) + 1} cannot be read") from None
-        position = pem.find(begin, stop)
+            raise BundleError(f"its certificate number {number} cannot be read") from None
+    if is_cut_off(pem):
+        raise BundleError("its last certificate is cut off")
     if not found:
         raise BundleError("it holds no PEM certificate")
     return tuple(found)
@@ -312,4 +314,4 @@ def _authority_fault(certificate: x509.Certificate, extensions: _Extensions) -> 
 
 
 def _nanoseconds(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1_000_000_000
+    return int(moment.timestamp()) * SECOND

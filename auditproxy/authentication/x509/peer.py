@@ -1,39 +1,31 @@
 """PeerCertificate: the identity in a client certificate, read from its DER once.
 
-The TLS handshake verifies the chain, and authorities.py verifies it again. This module
-reads what Go's crypto/x509 and pkix.Name would give kube-apiserver: the last CN, every O in
-order, the uid attribute. Only string types that all implementations decode alike are
-supported (UTF8String, PrintableString, IA5String, NumericString). A CN or O in T61String
-or BMPString is a fault, although Go accepts those.
+The TLS handshake verifies the chain, and authorities.py verifies it again, periods and usages
+included: this module reads none of these. It reads what Go's crypto/x509 and pkix.Name would
+give kube-apiserver: the last CN, every O in order, the uid attribute. Only string types that all
+implementations decode alike are supported (UTF8String, PrintableString, IA5String,
+NumericString). A CN or O in T61String or BMPString is a fault, although Go accepts those.
 """
 
 import hashlib
-import re
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 _COMMON_NAME = bytes.fromhex("550403")
 _ORGANIZATION = bytes.fromhex("55040a")
 _UID = bytes.fromhex("2b0601040183c25302")
 """1.3.6.1.4.1.57683.2, the attribute that contains a Kubernetes uid."""
-_EXTENDED_KEY_USAGE = bytes.fromhex("551d25")
-_USAGES = (bytes.fromhex("2b06010505070302"), bytes.fromhex("551d2500"))
-"""clientAuth and anyExtendedKeyUsage."""
 
-_INTEGER, _OCTET_STRING, _OID, _SEQUENCE, _SET = 0x02, 0x04, 0x06, 0x30, 0x31
-_UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
-_VERSION, _EXTENSIONS = 0xA0, 0xA3
+_INTEGER, _OID, _SEQUENCE, _SET = 0x02, 0x06, 0x30, 0x31
+_VERSION = 0xA0
 _UTF8_STRING = 0x0C
 _ASCII_STRINGS = frozenset({0x12, 0x13, 0x16})
-_TIME = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})Z")
 
 
 @dataclass(frozen=True, slots=True)
 class PeerCertificate:
-    """A leaf certificate; times are nanoseconds since the epoch.
+    """A leaf certificate: who it says it is, not whether that is so.
 
-    ``fault`` says why it provides no identity, "" if it does. ``client_auth`` is
-    whether its usages include client authentication. ``der`` and the ``intermediates``
+    ``fault`` says why it provides no identity, "" if it does. ``der`` and the ``intermediates``
     sent by the client are kept, because the set of authorities may change while the
     connection is open.
     """
@@ -43,9 +35,6 @@ class PeerCertificate:
     common_name: str = ""
     organizations: tuple[str, ...] = ()
     uids: tuple[str, ...] = ()
-    not_before: int = 0
-    not_after: int = 0
-    client_auth: bool = False
     fault: str = ""
     intermediates: tuple[bytes, ...] = field(default=(), repr=False)
 
@@ -112,9 +101,6 @@ def _read_certificate(der: bytes, fingerprint: str) -> PeerCertificate:
     tags = [part.tag for part in parts[:6]]
     if tags != [_INTEGER, _SEQUENCE, _SEQUENCE, _SEQUENCE, _SEQUENCE, _SEQUENCE]:
         raise _DerError("the certificate is not DER of the expected form")
-    period = _values(parts[3].content)
-    if len(period) != 2:
-        raise _DerError("the certificate has no validity period")
     common_name, organizations, uids = _read_subject(parts[4].content)
     return PeerCertificate(
         der=der,
@@ -122,9 +108,6 @@ def _read_certificate(der: bytes, fingerprint: str) -> PeerCertificate:
         common_name=common_name,
         organizations=organizations,
         uids=uids,
-        not_before=_read_time(period[0]),
-        not_after=_read_time(period[1]),
-        client_auth=_allows_client(parts[6:]),
     )
 
 
@@ -159,37 +142,3 @@ def _read_text(value: _Value) -> str:
     except UnicodeDecodeError:
         raise _DerError("a name of the subject is not valid text") from None
     raise _DerError("a name of the subject has an unsupported encoding")
-
-
-def _read_time(value: _Value) -> int:
-    text = value.content.decode("latin-1")
-    if value.tag == _UTC_TIME:
-        # RFC 5280: two-digit years are 1950 to 2049.
-        text = ("20" if text[:2] < "50" else "19") + text
-    elif value.tag != _GENERALIZED_TIME:
-        raise _DerError("the validity period is not a time")
-    match = _TIME.fullmatch(text)
-    if match is None:
-        raise _DerError("the validity period is not a time")
-    year, month, day, hour, minute, second = map(int, match.groups())
-    try:
-        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-    except ValueError:
-        raise _DerError("the validity period is not a time") from None
-    return int(moment.timestamp()) * 1_000_000_000
-
-
-def _allows_client(tail: list[_Value]) -> bool:
-    """Return whether extended key usage is absent or includes clientAuth."""
-    for part in tail:
-        if part.tag != _EXTENSIONS:
-            continue
-        for extension in _values(_only(_values(part.content), _SEQUENCE)):
-            members = _values(extension.content)
-            if not members or members[0].content != _EXTENDED_KEY_USAGE:
-                continue
-            if members[-1].tag != _OCTET_STRING:
-                raise _DerError("the extended key usage cannot be read")
-            usages = _values(_only(_values(members[-1].content), _SEQUENCE))
-            return any(usage.content in _USAGES for usage in usages)
-    return True

@@ -6,7 +6,6 @@ import json
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from auditproxy.commands.demo.events import POLL, Event, EventLog
 
@@ -109,14 +108,13 @@ def steps(viewer_token: str) -> tuple[Step, ...]:
 async def drive(
     port: int,
     admin: ssl.SSLContext,
-    ca: Path,
+    by_token: ssl.SSLContext,
     viewer_token: str,
     log: EventLog,
     show: Callable[[str, Event], None],
 ) -> tuple[int, list[str]]:
     """Send every request and show the events; how many there were, and what is missing or wrong."""
     faults = []
-    by_token = ssl.create_default_context(cafile=str(ca))
     expected: dict[str, Step] = {}
     events: list[Event] = []
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from auditproxy.embedded.rest.kinds import RESOURCES
+from auditproxy.embedded.kinds import RESOURCES
 
 _TYPES = {(known.group, known.resource): known for known in RESOURCES}
 _SESSIONS = {

@@ -1,12 +1,11 @@
 """Subresources of pods that need a container: log, exec, attach, port-forward."""
 
-import importlib
 from collections.abc import AsyncIterator, Awaitable
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
-from auditproxy.apis.status import failure
+from auditproxy.embedded.answers import Object, bad_request
 from auditproxy.embedded.http1 import RawConnection, Request, Response
-from auditproxy.embedded.rest.answers import ApiError, Object, bad_request
+from auditproxy.embedded.pods import streams as playing
 
 
 class Streams(Protocol):
@@ -22,27 +21,27 @@ class Streams(Protocol):
 
 
 class PodSessions:
-    """Hands requests to ``streams``, which is loaded when first needed unless it is given."""
+    """Hands requests to ``streams``, streams.py if None."""
 
     def __init__(self, streams: Streams | None = None) -> None:
-        self._streams = streams
+        self._streams: Streams = streams or playing
 
     async def serve(
         self, request: Request, subresource: str, pod: Object, connection: RawConnection
     ) -> Response | None:
-        """The answer; None when the connection was taken over. Raises ApiError (400, 501)."""
+        """The answer; None when the connection was taken over. Raises ApiError (400)."""
         if subresource != "portforward":
             _check_container(request, pod)
         if subresource == "log":
             return await self._log(request, pod)
         if not request.wants_upgrade:
             raise bad_request("Upgrade request required")
-        await self._loaded().serve(request, pod, connection)
+        await self._streams.serve(request, pod, connection)
         return None
 
     async def _log(self, request: Request, pod: Object) -> Response:
         follow = request.first("follow") in ("true", "1")
-        lines = self._loaded().log_lines(pod, follow)
+        lines = self._streams.log_lines(pod, follow)
         if follow:
             return Response(200, content_type="text/plain", stream=lines)
         found = [line async for line in lines]
@@ -54,16 +53,6 @@ class PodSessions:
         if limit.isascii() and limit.isdigit():
             body = body[: int(limit)]
         return Response(200, body, "text/plain")
-
-    def _loaded(self) -> Streams:
-        if self._streams is None:
-            try:
-                module = importlib.import_module("auditproxy.embedded.pods.streams")
-            except ModuleNotFoundError:
-                message = "this embedded API server has no containers to speak to"
-                raise ApiError(failure(501, "NotImplemented", message)) from None
-            self._streams = cast(Streams, module)
-        return self._streams
 
 
 def _check_container(request: Request, pod: Object) -> None:

@@ -3,21 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
-from auditproxy.apis.status import failure, go_quote
-from auditproxy.embedded.http1 import Request
-from auditproxy.embedded.rest import protobuf
-from auditproxy.embedded.rest.answers import (
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.status import failure
+from auditproxy.embedded.answers import (
     ApiError,
     Object,
     bad_request,
     conflict,
     unsupported_media_type,
 )
-from auditproxy.embedded.rest.kinds import ResourceType
+from auditproxy.embedded.http1 import Request
+from auditproxy.embedded.kinds import ResourceType
 from auditproxy.embedded.rest.managedfields import APPLY, UPDATE, Manager
 from auditproxy.serializer import yaml
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.json import decode
+from auditproxy.serializer.protobuf.decoder import Decoder
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -27,6 +28,8 @@ MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 PATCHES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
+
+_DECODER = Decoder()
 
 
 def media_type(request: Request) -> str:
@@ -49,9 +52,10 @@ def read_object(request: Request) -> Object:
 
 def _read_protobuf(request: Request) -> Object:
     try:
-        return protobuf.read_object(request.body)
+        found: Object = decode(_DECODER.decode(request.body))
     except SerializationError as error:
         raise bad_request(f"the object provided is unrecognized: {error}") from None
+    return found
 
 
 def _read_json(request: Request) -> Any:

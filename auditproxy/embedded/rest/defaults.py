@@ -5,23 +5,17 @@ deployment has its replicas at once. Only what kubectl shows or needs is here.
 """
 
 import base64
-import re
 from collections.abc import Callable
 from typing import Any
 
-from auditproxy.embedded.rest.answers import FieldError, Object, invalid_value, required
-from auditproxy.embedded.rest.kinds import ResourceType
+from auditproxy.apis.names import NOT_A_SUBDOMAIN, is_dns_subdomain
+from auditproxy.embedded.answers import FieldError, Object, invalid_value, required
+from auditproxy.embedded.kinds import ResourceType
 
 NODE = "embedded"
 NODE_ADDRESS = "127.0.0.1"
 
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _PATH_NAMES = frozenset({"roles", "rolebindings", "clusterroles", "clusterrolebindings"})
-_SUBDOMAIN_RULE = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
-    "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used "
-    "for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-)
 
 
 def with_defaults(kind: ResourceType, item: Object, now: str, number: int) -> Object:
@@ -50,8 +44,8 @@ def _name_faults(kind: ResourceType, metadata: Object) -> list[FieldError]:
         if name in (".", "..") or "/" in name or "%" in name:
             return [invalid_value("metadata.name", name, "may not be '.', '..' or contain '/%'")]
         return []
-    if len(name) > 253 or not _SUBDOMAIN.fullmatch(name):
-        return [invalid_value("metadata.name", name, _SUBDOMAIN_RULE)]
+    if not is_dns_subdomain(name):
+        return [invalid_value("metadata.name", name, NOT_A_SUBDOMAIN)]
     return []
 
 

@@ -2,9 +2,8 @@
 
 import sys
 
-from auditproxy.embedded.http1 import Request, Response
-from auditproxy.embedded.rest import kinds
-from auditproxy.embedded.rest.answers import (
+from auditproxy.embedded import kinds
+from auditproxy.embedded.answers import (
     JSON_TYPE,
     Object,
     Wanted,
@@ -13,7 +12,9 @@ from auditproxy.embedded.rest.answers import (
     no_such_path,
     wanted,
 )
-from auditproxy.embedded.rest.kinds import ResourceType
+from auditproxy.embedded.authorizer import PUBLIC
+from auditproxy.embedded.http1 import Request, Response
+from auditproxy.embedded.kinds import ResourceType
 
 VERSION = "v1.36.2"
 """The Kubernetes version that the embedded API server passes for."""
@@ -23,8 +24,6 @@ _AGGREGATED = tuple(
 )
 _HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
 _CHECKS = ("ping", "log", "etcd")
-PUBLIC = frozenset({*_HEALTH, "/version"})
-"""Paths that are answered to everybody."""
 
 _STANDARD_PATCHES = ("application/json-patch+json", "application/merge-patch+json")
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from auditproxy.apis.status import StatusCause, StatusDetails, failure, go_quote
-from auditproxy.embedded.rest.answers import ApiError, Object
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.status import StatusCause, StatusDetails, failure
+from auditproxy.embedded.answers import ApiError, Object
 from auditproxy.embedded.rest.patches import merge_key, strategic_merge_patch
 from auditproxy.serializer.json import decode, encode
 

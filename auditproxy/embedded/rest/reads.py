@@ -10,9 +10,9 @@ from itertools import islice
 import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.apis.status import failure, go_quote
-from auditproxy.embedded.http1 import Request, Response
-from auditproxy.embedded.rest.answers import (
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.status import failure
+from auditproxy.embedded.answers import (
     ApiError,
     Object,
     Wanted,
@@ -21,7 +21,8 @@ from auditproxy.embedded.rest.answers import (
     expired,
     wanted,
 )
-from auditproxy.embedded.rest.kinds import ResourceType
+from auditproxy.embedded.http1 import Request, Response
+from auditproxy.embedded.kinds import ResourceType
 from auditproxy.embedded.rest.storage import Change, Selection, Storage, TooOld, check_fields
 from auditproxy.embedded.rest.tables import partial, table
 from auditproxy.request.selectors import SelectorError, field_requirements, label_requirements

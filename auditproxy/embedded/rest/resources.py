@@ -4,11 +4,8 @@ from collections.abc import Callable
 
 from auditproxy.apis.attributes import Attributes, RequestInfo
 from auditproxy.apis.status import StatusDetails, failure
-from auditproxy.embedded.authorizer import Authorizer
-from auditproxy.embedded.http1 import RawConnection, Request, Response
-from auditproxy.embedded.pods.requests import PodSessions
-from auditproxy.embedded.rest import bodies, kinds
-from auditproxy.embedded.rest.answers import (
+from auditproxy.embedded import kinds
+from auditproxy.embedded.answers import (
     ApiError,
     Object,
     answer,
@@ -17,7 +14,11 @@ from auditproxy.embedded.rest.answers import (
     no_such_path,
     success,
 )
-from auditproxy.embedded.rest.kinds import ResourceType, Subresource
+from auditproxy.embedded.authorizer import EmbeddedAuthorizer
+from auditproxy.embedded.http1 import RawConnection, Request, Response
+from auditproxy.embedded.kinds import ResourceType, Subresource
+from auditproxy.embedded.pods.requests import PodSessions
+from auditproxy.embedded.rest import bodies
 from auditproxy.embedded.rest.managedfields import apply
 from auditproxy.embedded.rest.patches import (
     PatchError,
@@ -30,7 +31,7 @@ from auditproxy.embedded.rest.reads import Form, Reader, selection
 from auditproxy.embedded.rest.scale import scale_of, scaled
 from auditproxy.embedded.rest.storage import Storage
 from auditproxy.embedded.rest.writes import Writer
-from auditproxy.embedded.reviews import Reviewer
+from auditproxy.embedded.reviews import EmbeddedReviewer
 
 _PATCHERS = {
     bodies.JSON_PATCH: json_patch,
@@ -45,8 +46,8 @@ class Resources:
     def __init__(
         self,
         storage: Storage,
-        authorizer: Authorizer,
-        reviewer: Reviewer,
+        authorizer: EmbeddedAuthorizer,
+        reviewer: EmbeddedReviewer,
         sessions: PodSessions,
         clock: Callable[[], int],
     ) -> None:

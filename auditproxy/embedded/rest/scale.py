@@ -1,6 +1,6 @@
 """autoscaling/v1 Scale: the number of replicas of a workload, as an object of its own."""
 
-from auditproxy.embedded.rest.answers import (
+from auditproxy.embedded.answers import (
     MODIFIED,
     Object,
     bad_request,
@@ -8,7 +8,7 @@ from auditproxy.embedded.rest.answers import (
     invalid,
     invalid_value,
 )
-from auditproxy.embedded.rest.kinds import ResourceType
+from auditproxy.embedded.kinds import ResourceType
 
 _KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 

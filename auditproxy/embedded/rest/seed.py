@@ -1,10 +1,10 @@
 """What the embedded API server holds when it starts."""
 
-from auditproxy.embedded.rest import kinds
-from auditproxy.embedded.rest.answers import Object
+from auditproxy.embedded import kinds
+from auditproxy.embedded.answers import Object
+from auditproxy.embedded.kinds import ResourceType
 from auditproxy.embedded.rest.defaults import NODE, NODE_ADDRESS
 from auditproxy.embedded.rest.discovery import VERSION
-from auditproxy.embedded.rest.kinds import ResourceType
 from auditproxy.embedded.rest.managedfields import UPDATE, Manager
 from auditproxy.embedded.rest.writes import Writer
 

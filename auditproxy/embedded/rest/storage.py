@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from auditproxy.apis.attributes import SelectorRequirement
-from auditproxy.embedded.rest.answers import (
+from auditproxy.embedded.answers import (
     MODIFIED,
     Object,
     already_exists,
@@ -18,7 +18,7 @@ from auditproxy.embedded.rest.answers import (
     conflict,
     not_found,
 )
-from auditproxy.embedded.rest.kinds import ResourceType
+from auditproxy.embedded.kinds import ResourceType
 
 HISTORY = 4096
 """Changes kept for watches that start in the past."""

@@ -3,15 +3,14 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from auditproxy.embedded.rest.answers import Object
-from auditproxy.embedded.rest.kinds import ResourceType
+from auditproxy.apis.units import SECOND
+from auditproxy.embedded.answers import Object
+from auditproxy.embedded.kinds import ResourceType
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.times import parse_time
 
 Cells = Callable[[Object, int], list[Any]]
 """The cells of an object at a time in nanoseconds."""
-
-_SECOND = 1_000_000_000
 
 
 def age(text: str | None, now: int) -> str:
@@ -19,7 +18,7 @@ def age(text: str | None, now: int) -> str:
     if not text:
         return "<unknown>"
     try:
-        seconds = max(0, (now - parse_time(text)) // _SECOND)
+        seconds = max(0, (now - parse_time(text)) // SECOND)
     except SerializationError:
         return "<invalid>"
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400

@@ -5,11 +5,13 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from auditproxy.apis.status import StatusDetails, failure, go_quote
-from auditproxy.embedded.rest import kinds
-from auditproxy.embedded.rest.answers import ApiError, Object, bad_request, conflict, invalid
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.status import StatusDetails, failure
+from auditproxy.apis.units import SECOND
+from auditproxy.embedded import kinds
+from auditproxy.embedded.answers import ApiError, Object, bad_request, conflict, invalid
+from auditproxy.embedded.kinds import ResourceType
 from auditproxy.embedded.rest.defaults import faults, with_defaults
-from auditproxy.embedded.rest.kinds import ResourceType
 from auditproxy.embedded.rest.managedfields import APPLY, Manager, with_manager
 from auditproxy.embedded.rest.storage import Storage
 from auditproxy.serializer.times import rfc3339
@@ -196,7 +198,7 @@ class Writer:
             return before
         metadata: dict[str, Any] = {
             **before["metadata"],
-            "deletionTimestamp": rfc3339(self._clock() + grace * 1_000_000_000),
+            "deletionTimestamp": rfc3339(self._clock() + grace * SECOND),
             "deletionGracePeriodSeconds": grace,
         }
         leaving = {**before, "metadata": metadata}

@@ -158,7 +158,7 @@ def _status_cause(raw: bytes, span: tuple[int, int]) -> StatusCause:
 
 
 def delete_options(raw: bytes, budget: Budget | None = None) -> dict[str, Any]:
-    """DeleteOptions (Envelope.raw) by JSON names in Go's order, without kind and apiVersion.
+    """DeleteOptions (Envelope.raw) by JSON names in any order, without kind and apiVersion.
 
     Only what was sent is there, zeros included; an empty list was not sent.
     Raises ProtobufError and BudgetExceededError.
@@ -182,7 +182,8 @@ def delete_options(raw: bytes, budget: Budget | None = None) -> dict[str, Any]:
         elif number == 5:
             dry_run.append(text(raw, entry))
         elif number == 6:
-            found[_IGNORE_STORE_READ_ERROR] = bool(integer(entry))
+            name = "ignoreStoreReadErrorWithClusterBreakingPotential"
+            found[name] = bool(integer(entry))
     if preconditions is not None:
         names = ("uid", "resourceVersion")
         found["preconditions"] = {
@@ -190,18 +191,7 @@ def delete_options(raw: bytes, budget: Budget | None = None) -> dict[str, Any]:
         }
     if dry_run:
         found["dryRun"] = dry_run
-    return {name: found[name] for name in _DELETE_OPTIONS if name in found}
-
-
-_IGNORE_STORE_READ_ERROR = "ignoreStoreReadErrorWithClusterBreakingPotential"
-_DELETE_OPTIONS = (
-    "gracePeriodSeconds",
-    "preconditions",
-    "orphanDependents",
-    "propagationPolicy",
-    "dryRun",
-    _IGNORE_STORE_READ_ERROR,
-)
+    return found
 
 
 def string_at(raw: bytes, path: tuple[int, ...]) -> str:

@@ -12,6 +12,8 @@ from functools import lru_cache
 
 import msgspec
 
+from auditproxy.apis.gotext import go_float
+from auditproxy.apis.units import SECOND
 from auditproxy.serializer import json
 from auditproxy.serializer.duration import format_duration
 from auditproxy.serializer.errors import JSONError, ProtobufError
@@ -45,7 +47,7 @@ def time(raw: bytes) -> bytes:
 def micro_time(raw: bytes) -> bytes:
     """metav1.MicroTime: six digits, cut and not rounded; the zero time is null."""
     seconds, nanoseconds = _timestamp(raw)
-    carry, nanoseconds = divmod(nanoseconds, 1_000_000_000)
+    carry, nanoseconds = divmod(nanoseconds, SECOND)
     seconds += carry
     if not raw or (seconds == _SECONDS_OF_YEAR_1 and nanoseconds == 0):
         return NULL
@@ -153,27 +155,7 @@ def double(raw: bytes) -> bytes:
     value: float = struct.unpack("<d", raw)[0]
     if not math.isfinite(value):
         raise ProtobufError("a number that JSON has not")
-    if value == 0:
-        return b"-0" if math.copysign(1, value) < 0 else b"0"
-    # repr gives the shortest digits, as Go does; only the places of the point differ.
-    digits, _, exponent = f"{value!r}e".partition("e")
-    power = int(exponent.rstrip("e") or "0")
-    sign = "-" if digits.startswith("-") else ""
-    whole, _, fraction = digits.lstrip("-").partition(".")
-    fraction = "" if fraction == "0" else fraction
-    power += len(whole) - 1
-    all_digits = whole + fraction
-    stripped = all_digits.lstrip("0")
-    power -= len(all_digits) - len(stripped)
-    significant = stripped.rstrip("0")
-    if power < -6 or power >= 21:
-        mantissa = significant[0] + ("." + significant[1:] if len(significant) > 1 else "")
-        return f"{sign}{mantissa}e{'-' if power < 0 else '+'}{abs(power)}".encode()
-    if power < 0:
-        return f"{sign}0.{'0' * (-power - 1)}{significant}".encode()
-    if len(significant) <= power + 1:
-        return f"{sign}{significant}{'0' * (power + 1 - len(significant))}".encode()
-    return f"{sign}{significant[: power + 1]}.{significant[power + 1 :]}".encode()
+    return go_float(value).encode()
 
 
 def _bytes_at(raw: bytes, wanted: int) -> bytes:

@@ -13,7 +13,7 @@ from auditproxy.apis.audit import (
 )
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.policy.decoding import PolicyError
-from auditproxy.audit.policy.evaluator import PolicyRuleEvaluator, load_policy, unreadable_policy
+from auditproxy.audit.policy.evaluator import PolicyRuleEvaluator, load_policy
 
 V1 = b"apiVersion: audit.k8s.io/v1\nkind: Policy\n"
 
@@ -103,21 +103,6 @@ class TestLoad:
         with pytest.raises(PolicyError) as raised:
             load_policy(text, "/etc/policy.yaml")
         assert str(raised.value) == f"{message}: from file /etc/policy.yaml"
-
-    @pytest.mark.parametrize(
-        ("path", "reason", "message"),
-        [
-            ("", "", "file path not specified"),
-            (
-                "/x",
-                "No such file or directory",
-                'failed to read file path "/x": open /x: no such file or directory',
-            ),
-        ],
-    )
-    def test_unreadable(self, path: str, reason: str, message: str) -> None:
-        """No file, in kube-apiserver's words."""
-        assert str(unreadable_policy(path, reason)) == message
 
 
 TIM = UserInfo(username="tim@k8s.io", groups=("humans", "developers"))

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.apis.audit import Level, RequestAuditConfig
-from auditproxy.apis.status import StatusDetails, go_quote
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.status import StatusDetails
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.annotations import DECISION, REASON
 from auditproxy.audit.captured import Captured

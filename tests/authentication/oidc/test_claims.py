@@ -16,10 +16,9 @@ from auditproxy.apis.authentication import (
     PrefixedClaimOrExpression,
     UserValidationRule,
 )
-from auditproxy.apis.user import UserInfo
+from auditproxy.apis.user import CREDENTIAL_ID, UserInfo
 from auditproxy.authentication.authenticator import AuthenticationError
 from auditproxy.authentication.oidc.claims import (
-    CREDENTIAL_ID,
     ClaimMapper,
     ExpressionError,
     Program,

@@ -196,6 +196,15 @@ def test_refusals_are_not_kept_for_long() -> None:
     assert authorities.fault(client, nanoseconds(NOW + HOUR / 2)) == ""
 
 
+def test_a_certificate_is_good_from_its_first_moment_on() -> None:
+    """A refusal just before is not remembered beyond it."""
+    authorities = CertificateAuthorities(ROOT.pem)
+    client = peer(ROOT.leaf("alice", not_before=NOW + HOUR / 4))
+    begin = nanoseconds(NOW + HOUR / 4)
+    assert "not valid yet" in authorities.fault(client, begin - 1)
+    assert authorities.fault(client, begin) == ""
+
+
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The least used verdict goes first."""
     monkeypatch.setattr("auditproxy.authentication.x509.authorities.REMEMBERED", 2)

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.app.proxy import start_proxy_for_demo
-from auditproxy.commands.demo.command import DemoError, run_demo
+from auditproxy.apis.audit import Event
+from auditproxy.audit.backend import Backend, Delivery
+from auditproxy.commands.demo.cluster import demo_cluster
+from auditproxy.commands.demo.command import DemoError, run_demo, screen_for, show
 from auditproxy.commands.demo.folder import demo_folder
 
 
@@ -27,7 +29,6 @@ async def test_once(tmp_path: Path) -> None:
         once=True,
         raw_json=True,
         directory=folder,
-        start_proxy=start_proxy_for_demo,
         out=out,
         err=err,
     )
@@ -138,41 +139,33 @@ async def test_a_folder_in_use(tmp_path: Path) -> None:
                 once=True,
                 raw_json=False,
                 directory=tmp_path / "demo",
-                start_proxy=start_proxy_for_demo,
                 out=io.StringIO(),
             )
 
 
+class Losing:
+    """A backend that loses every ResponseStarted."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def process_events(self, events: tuple[Event, ...]) -> Delivery:
+        """Hand on what is no ResponseStarted."""
+        kept = tuple(event for event in events if event.stage != "ResponseStarted")
+        return self._backend.process_events(kept)
+
+    async def shutdown(self, grace: float) -> None:
+        """Nothing of its own."""
+
+
 async def test_missing_events_are_found(tmp_path: Path) -> None:
     """A proxy that loses events fails the demo: the verdict is not a formality."""
-
-    async def start_losing(files: object) -> object:
-        proxy = await start_proxy_for_demo(files)
-        shared = proxy.handler.shared
-        sink = shared.sink
-
-        class Losing:
-            """Loses every ResponseStarted."""
-
-            def process_events(self, events: tuple[object, ...]) -> bool:
-                """Hand on what is no ResponseStarted."""
-                kept = tuple(e for e in events if e.stage != "ResponseStarted")  # type: ignore[attr-defined]
-                return sink.process_events(kept)  # type: ignore[arg-type]
-
-            async def shutdown(self, grace: float) -> None:
-                """Nothing of its own."""
-
-        shared.sink = Losing()  # type: ignore[assignment]
-        return proxy
-
     out = io.StringIO()
-    async with asyncio.timeout(50):
-        code = await run_demo(
-            once=True,
-            raw_json=False,
-            directory=tmp_path / "demo",
-            start_proxy=start_losing,  # type: ignore[arg-type]
-            out=out,
-        )
+    screen = screen_for(out, out, raw_json=False, pinned=False)
+    async with asyncio.timeout(50), demo_cluster(tmp_path) as cluster:
+        shared = cluster.proxy.handler.shared
+        shared.sink = Losing(shared.sink)
+        with screen:
+            code = await show(tmp_path, cluster, screen, once=True)
     assert code == 1
     assert "watch: no ResponseStarted" in out.getvalue()

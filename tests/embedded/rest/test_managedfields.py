@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from auditproxy.embedded.rest.answers import ApiError
+from auditproxy.embedded.answers import ApiError
 from auditproxy.embedded.rest.managedfields import APPLY, UPDATE, Manager, apply, with_manager
 
 NOW = "2026-01-01T00:00:00Z"

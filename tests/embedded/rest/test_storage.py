@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from auditproxy.embedded.rest import kinds
-from auditproxy.embedded.rest.answers import ApiError
+from auditproxy.embedded import kinds
+from auditproxy.embedded.answers import ApiError
 from auditproxy.embedded.rest.storage import Selection, Storage, TooOld, check_fields
 from auditproxy.request.selectors import field_requirements, label_requirements
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from auditproxy.embedded.rest import kinds
+from auditproxy.embedded import kinds
 from auditproxy.embedded.rest.tables import age, table
 
 NOW = 1_767_225_600_000_000_000

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from auditproxy.apis.status import Status, StatusCause, StatusDetails, failure, go_quote
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.status import Status, StatusCause, StatusDetails, failure
 from auditproxy.embedded.http1 import Response
-from auditproxy.embedded.rest.kinds import ResourceType
+from auditproxy.embedded.kinds import ResourceType
 from auditproxy.serializer.json import encode, status_body
 
 Object = dict[str, Any]

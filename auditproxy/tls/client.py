@@ -1,0 +1,25 @@
+"""TLS contexts of our own requests, as a Go client's would be."""
+
+import ssl
+
+from auditproxy.tls.trust import trust, trust_as_go
+
+
+def client_context(bundle: bytes = b"", *, verify: bool = True) -> ssl.SSLContext:
+    """TLS 1.2 or later, only HTTP/1.1 offered; the server's name and certificate are verified.
+
+    ``bundle`` are the authorities as PEM, b"" for the system's. Without ``verify`` any
+    certificate will do. Raises ssl.SSLError and ValueError for what is no bundle.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif bundle:
+        trust(context, bundle)
+    else:
+        trust_as_go(context)
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    return context
