@@ -69,6 +69,18 @@ def test_has_its_test_file(path: Path) -> None:
     assert (ROOT / "tests" / path.parent.relative_to(PACKAGE) / f"test_{path.name}").exists()
 
 
+def test_tasks_start_in_one_place() -> None:
+    """Every task has a name: no file but sockets/tasks.py creates one, by whatever loop."""
+    makers = {"create_task", "ensure_future"}
+    creating = {
+        relative(path)
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in makers
+    }
+    assert creating == {"sockets/tasks.py"}
+
+
 def test_every_test_is_collected() -> None:
     """A test stands in a module or a class of tests; within a function it would never run."""
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -33,6 +33,7 @@ from auditproxy.options import Options
 from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.server.services import Limits, Services, Shared
+from auditproxy.sockets.tasks import spawn
 
 NANOSECONDS = 1_000_000_000
 
@@ -115,7 +116,7 @@ class Composed:
 
     def _retire(self, ending: Coroutine[Any, Any, None]) -> None:
         """Let something replaced end in its own time."""
-        retiring = asyncio.create_task(ending)
+        retiring = spawn(ending, "retire what was replaced")
         self._retiring.add(retiring)
         retiring.add_done_callback(self._retiring.discard)
 

@@ -10,6 +10,8 @@ import time
 
 from prometheus_client import CollectorRegistry, generate_latest
 
+from auditproxy.sockets.tasks import spawn
+
 REST = 10
 """How many times as long as the writing took it is good for."""
 
@@ -36,7 +38,7 @@ class MetricsPage:
         if time.monotonic() < self._good_until:
             return self._text
         if self._writing is None:
-            self._writing = asyncio.get_running_loop().create_task(self._write(many))
+            self._writing = spawn(self._write(many), "write the metrics page")
         # Whoever asked first may leave before the others have it.
         return await asyncio.shield(self._writing)
 

@@ -19,6 +19,7 @@ from auditproxy.authentication.tokens.keysource import Check, candidates
 from auditproxy.clients.fetcher import FetchError
 from auditproxy.lookups.keydocuments import KeyDocument, LoadedKeys
 from auditproxy.metrics.issuers import IssuerMetrics
+from auditproxy.sockets.tasks import spawn
 
 LONGEST_PERIOD = 240.0
 SHORTEST_PERIOD = 60.0
@@ -78,7 +79,7 @@ class IssuerKeys:
     def start(self) -> None:
         """Begin to load, and go on until ``close``; a second call changes nothing."""
         if self._refreshing is None and not self._closed:
-            self._refreshing = asyncio.get_running_loop().create_task(self._refresh())
+            self._refreshing = spawn(self._refresh(), "refresh keys of an issuer")
 
     async def until_loaded(self) -> None:
         """Wait until keys were loaded once."""
@@ -137,7 +138,7 @@ class IssuerKeys:
             return False
         if self._flight is None:
             self._began_at = self._clock()
-            self._flight = asyncio.get_running_loop().create_task(self._load_once())
+            self._flight = spawn(self._load_once(), "load keys of an issuer")
             self._flight.add_done_callback(self._landed)
         flight = self._flight
         try:

@@ -4,9 +4,8 @@
                         +----(101, upgrade)----> SWITCHED -(start_tunnel)-> TUNNEL
     any -(connection lost)-> CLOSED
 
-A byte that arrives in IDLE or DONE belongs to no answer and drops the
-connection. One future per exchange tells its end; a task exists only while a
-body of unknown size or pace is sent.
+A byte that arrives in IDLE or DONE belongs to no answer and drops the connection. One future
+per exchange tells its end; a task exists only while a body of unknown size or pace is sent.
 """
 
 import asyncio
@@ -15,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from enum import Enum
 from typing import cast
 
+from auditproxy.sockets.tasks import spawn
 from auditproxy.sockets.transport import prepare_transport
 from auditproxy.tunnel.tie import TunnelReceiver
 from auditproxy.upstream.answer import Answer, AnswerState
@@ -147,7 +147,7 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             self._request_written = False
             self.transport.write(head)
-            return self._loop.create_task(self._send_body(body, request.content_length))
+            return spawn(self._send_body(body, request.content_length), "send a request body")
         return None
 
     async def _send_body(self, body: AsyncIterator[bytes], length: int | None) -> None:
