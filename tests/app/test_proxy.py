@@ -20,6 +20,7 @@ from tests.e2e.cluster import free_ports
 from tests.fakes.options import options
 from tests.fakes.proxy import request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
+from tests.fakes.waiting import until
 from tests.files.test_files import POLICY
 
 
@@ -53,11 +54,26 @@ class Started:
 
     async def until_ready(self) -> None:
         """Wait until it serves, without hearing it say so."""
-        async with asyncio.timeout(45):
-            while True:
-                with contextlib.suppress(OSError):
-                    if (await self.health("/readyz")).status == 200:
-                        return
+
+        async def ready() -> bool:
+            try:
+                return (await self.health("/readyz")).status == 200
+            except OSError:
+                return False
+
+        await until(ready, "/readyz succeeds", seconds=45)
+
+    async def until_shown(self, target: str, text: bytes, *, seconds: float = 10.0) -> bytes:
+        """Wait until a page of the health port has a text; the page."""
+        body = b""
+
+        async def shown() -> bool:
+            nonlocal body
+            body = (await self.health(target)).body
+            return text in body
+
+        await until(shown, f"{target} has {text!r}", seconds=seconds)
+        return body
 
     async def ended(self, seconds: float = 10.0) -> int:
         """Wait for its end; the exit code. What it says meanwhile is kept."""
@@ -69,9 +85,7 @@ class Started:
     async def until_written(self, count: int) -> None:
         """Wait until so many events have been written since the start."""
         expected = f'auditproxy_audit_events_written_total{{plugin="log"}} {count}.0'.encode()
-        async with asyncio.timeout(10):
-            while expected not in (await self.health("/metrics")).body:
-                pass
+        await self.until_shown("/metrics", expected)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection over TLS, whose certificate is the self-signed one."""
@@ -263,9 +277,7 @@ async def test_sighup_reopens_the_log(tmp_path: Path) -> None:
         await proxy.until_written(2)
         proxy.log.rename(tmp_path / "moved")
         proxy.process.send_signal(signal.SIGHUP)
-        async with asyncio.timeout(10):
-            while b'reopened_total{reason="signal"}' not in (await proxy.health("/metrics")).body:
-                pass
+        await proxy.until_shown("/metrics", b'reopened_total{reason="signal"}')
         await proxy.ask(request())
         await proxy.until_written(4)
         assert len(proxy.events()) == 2
@@ -282,9 +294,7 @@ async def test_full_disk(tmp_path: Path) -> None:
             assert (await proxy.ask(request())).status == 200
         # A device is written on a thread, and the last event after its answer.
         lost = b'auditproxy_audit_events_dropped_total{plugin="log",reason="disk-full"} 6.0'
-        async with asyncio.timeout(10):
-            while lost not in (metrics := (await proxy.health("/metrics")).body):
-                pass
+        metrics = await proxy.until_shown("/metrics", lost)
         assert b'apiserver_audit_error_total{plugin="log"} 6.0' in metrics
         await proxy.until_said("Error in audit plugin 'log' affecting 1 audit events")
         proxy.process.send_signal(signal.SIGTERM)

@@ -192,9 +192,7 @@ async def test_cut_off() -> None:
     async with Receiver(HANG) as receiver:
         webhook = backend(receiver, account)
         delivery = asyncio.create_task(webhook.deliver((event(), event())))
-        async with asyncio.timeout(20):
-            while not receiver.received:
-                await asyncio.sleep(0)
+        await receiver.until_received(1)
         delivery.cancel()
         with pytest.raises(asyncio.CancelledError):
             await delivery

@@ -15,6 +15,7 @@ from pathlib import Path
 from auditproxy.serializer.protobuf import envelope as protobuf
 from tests.bench.processes import Process
 from tests.conformance import corpus
+from tests.fakes.waiting import pause
 
 MEBIBYTE = 1 << 20
 SIZE = 100 * MEBIBYTE
@@ -112,7 +113,7 @@ async def measure(level: str, upstream_port: int, items: int) -> None:
                     small_writer.write(request("/api/v1/namespaces/d/configmaps/a"))
                     await small_reader.readuntil(b"}\n")
                     waits.append(time.perf_counter() - started)
-                    await asyncio.sleep(0.002)
+                    await pause(0.002)
 
             log = Path(folder) / "audit.log"
             before = process.memory
@@ -127,7 +128,7 @@ async def measure(level: str, upstream_port: int, items: int) -> None:
             others = asyncio.create_task(small())
             event = None
             while event is None and time.perf_counter() - started < 60:
-                await asyncio.sleep(0.1)
+                await pause(0.1)
                 event = listed(log)
             took = time.perf_counter() - started
             others.cancel()

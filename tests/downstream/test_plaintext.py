@@ -12,6 +12,7 @@ from auditproxy.downstream.plaintext import HINT
 from auditproxy.tls.pki import create_pki
 from tests.fakes.proxy import RunningProxy, proxy_before, request
 from tests.fakes.upstream import FakeUpstream, answer, replying
+from tests.fakes.waiting import turns, until
 from tests.server.test_serving import ask, client_tls
 
 BOTH_LOOPS = True
@@ -67,7 +68,7 @@ async def test_no_tls(
         reader, writer = await proxy.connect()
         for start in range(0, min(len(sent), 1000), step):
             writer.write(sent[start : start + step])
-            await asyncio.sleep(0)
+            await turns()
             if writer.is_closing():
                 break
         else:
@@ -78,8 +79,9 @@ async def test_no_tls(
             except ConnectionError:
                 got = b""
             writer.close()
-            while not proxy.metric("apiserver_tls_handshake_errors_total"):
-                await asyncio.sleep(0.01)
+        await until(
+            lambda: proxy.metric("apiserver_tls_handshake_errors_total"), "the error is counted"
+        )
         if told is not None:
             assert got == told
         output = "".join(capsys.readouterr())
@@ -107,8 +109,7 @@ async def test_who_stays(
             assert await reader.readexactly(len(HINT)) == HINT
             if bound == "DRAIN_BYTES":
                 writer.write(b"x" * 1000)
-            while len(proxy.proxy._serving.limits):
-                await asyncio.sleep(0.01)
+        await until(lambda: not len(proxy.proxy._serving.limits), "the connection is given up")
 
 
 async def test_silence(tmp_path: Path, pki: Path, monkeypatch: pytest.MonkeyPatch) -> None:

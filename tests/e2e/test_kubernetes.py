@@ -24,6 +24,7 @@ from tests.e2e.cluster import ADMIN_TOKEN, VIEWER_TOKEN, Cluster, assets, runnin
 from tests.e2e.direct_path import proxy_of
 from tests.e2e.kubelet import NODE, NODE_OBJECT, RUNNING, node_status
 from tests.fakes.options import options
+from tests.fakes.waiting import until
 from tests.kubectl import kubectl_binaries, minor_version
 
 pytestmark = [
@@ -444,9 +445,11 @@ async def test_same_impersonation(stage: Stage, tmp_path: Path) -> None:
     code, _, err = kubectl(binary, stage.direct, "apply -f -", IMPERSONATION, tmp_path)
     assert code == 0, err
     review = "create -o jsonpath={.status.allowed} -f -"
-    async with asyncio.timeout(30):
-        while kubectl(binary, stage.direct, review, REVIEW, tmp_path)[1] != "true":
-            await asyncio.sleep(0.1)
+    await until(
+        lambda: kubectl(binary, stage.direct, review, REVIEW, tmp_path)[1] == "true",
+        "the rules of impersonation are in force",
+        seconds=30,
+    )
     context = ssl.create_default_context(cafile=str(stage.cluster.ca))
 
     asked = []

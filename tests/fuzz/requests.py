@@ -40,6 +40,7 @@ from auditproxy.app.proxy import build
 from tests.fakes.gohttp import GoRequest, MalformedError, read_request, request_info, request_uri
 from tests.fakes.options import options
 from tests.fakes.proxy import TOKENS, write_files
+from tests.fakes.waiting import until
 from tests.fuzz.mutations import DOUBLED, stream
 
 PER_CONNECTION = 8
@@ -412,8 +413,7 @@ async def run(count: int, seed: int) -> Oracle:
 
 async def idle(proxy: Any) -> None:
     """Wait until the proxy has no request under way and every event is written."""
-    while proxy.handler._active:
-        await asyncio.sleep(0.001)
+    await until(lambda: not proxy.handler._active, "no request is under way", seconds=60)
     await proxy.settle()
 
 

@@ -13,6 +13,7 @@ from auditproxy.sockets.transport import (
     tune_tls_buffers,
 )
 from tests.fakes.upstream import FakeUpstream
+from tests.fakes.waiting import turns
 
 BOTH_LOOPS = True
 
@@ -59,7 +60,7 @@ async def test_socket_options_and_buffers():
             connected.close()
         assert transport.get_write_buffer_limits()[1] == 65536
         transport.abort()
-        await asyncio.sleep(0)
+        await turns()
 
 
 @pytest.mark.parametrize("what", ["nothing", "bytes", "end"])

@@ -11,6 +11,7 @@ from auditproxy.tunnel.tie import TunnelCounts, tie
 from tests.fakes.certificates import localhost_contexts
 from tests.fakes.pools import request, upstream_and_pool
 from tests.fakes.upstream import RecordingSink, dial
+from tests.fakes.waiting import pause, steady, until
 
 BOTH_LOOPS = True
 SWITCH_SPDY = (
@@ -258,7 +259,7 @@ class TestEnd:
                 # pause the upstream, so that its end is noticed, but it cannot be flushed.
                 while not (stuck := end.transport and end.transport.get_write_buffer_size()):
                     upstream.send(b"x" * 16384)
-                    await asyncio.sleep(0.001)
+                    await pause(0.001)
             assert stuck <= 65536
             upstream.reset()
             await asyncio.wait_for(tying, 2)
@@ -284,8 +285,7 @@ class TestEnd:
         async with ends(over(contexts, transport)) as (client, end, switched, upstream):
             client.reset()
             await client.wait_closed()
-            while end.transport is not None:
-                await asyncio.sleep(0)
+            await until(lambda: end.transport is None, "the client's end is noticed")
             await asyncio.wait_for(tie(end, switched.upstream), 2)
             await upstream.wait_closed(1)
 
@@ -306,9 +306,6 @@ def digest(data):
 
 async def until_full(transport, seconds=10):
     """Wait until the transport's write buffer is over its limit and has stopped growing."""
-    async with asyncio.timeout(seconds):
-        same, last = 0, -1
-        while same < 50 or not last:
-            await asyncio.sleep(0.002)
-            size = transport.get_write_buffer_size()
-            same, last = (same + 1, last) if size == last else (0, size)
+    size = transport.get_write_buffer_size
+    await until(lambda: size() > 0, "the write buffer fills", seconds=seconds)
+    await steady(size, "the write buffer", looks=100, seconds=seconds)

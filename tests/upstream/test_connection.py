@@ -12,6 +12,7 @@ from auditproxy.upstream.messages import (
 from tests.fakes.certificates import localhost_contexts
 from tests.fakes.pools import request, upstream_and_pool
 from tests.fakes.upstream import RecordingSink, answer, replying
+from tests.fakes.waiting import steady, turns, until
 
 BOTH_LOOPS = True
 OK = answer(200, b"ok")
@@ -54,7 +55,7 @@ class Counted:
         if self.taken == self.limit:
             raise StopAsyncIteration
         self.taken += 1
-        await asyncio.sleep(0)
+        await turns()
         return self.piece
 
     async def aclose(self):
@@ -232,7 +233,7 @@ class TestRequestBody:
         ):
             asking = asyncio.create_task(ask(pool, method=b"POST", body=body))
             await upstream.until(lambda: bool(upstream.connections))
-            await settled(lambda: body.taken)
+            await steady(lambda: body.taken, "pieces taken from the body")
             # Whatever the kernel takes (some MB), it does not go on.
             assert body.taken * 65536 < 64 * MEGABYTE
             active = next(iter(pool._connections))
@@ -256,14 +257,6 @@ class TestRequestBody:
             assert pool.stats.idle == 1
 
 
-async def settled(value, turns=200):
-    """Return once a value has not changed for some turns of the loop with I/O in between."""
-    same, last = 0, value()
-    while same < turns:
-        await asyncio.sleep(0.001)
-        same, last = (same + 1, last) if value() == last else (0, value())
-
-
 class TestResponseBody:
     """Bodies on their way down."""
 
@@ -281,7 +274,7 @@ class TestResponseBody:
         async with upstream_and_pool(script, contexts=over(contexts, transport)) as (_, pool):
             asking = asyncio.create_task(ask(pool, sink))
             await asyncio.wait_for(sink.started.wait(), 5)
-            await settled(lambda: len(sink.body))
+            await steady(lambda: len(sink.body), "bytes of the answer")
             assert len(sink.body) <= 512 * 1024
             sink.flow.resume()
             await asyncio.wait_for(asking, 30)
@@ -299,8 +292,7 @@ class TestResponseBody:
             first.flow.pause()
             upstream.connections[0].close()
             await upstream.connections[0].wait_closed()
-            await settled(lambda: pool.stats.idle, 5)
-            assert pool.stats.idle == 0
+            await until(lambda: pool.stats.idle == 0, "the pool drops its connection")
 
     @BOTH_TRANSPORTS
     @pytest.mark.parametrize(
@@ -433,8 +425,8 @@ class TestCancellation:
             await asyncio.wait((asking,))
             assert asking.cancelled()
             await upstream.connections[0].wait_closed(1)
-            await settled(lambda: pool.stats.active, 5)
-            assert (pool.stats.active, pool.stats.idle) == (0, 0)
+            await until(lambda: pool.stats.active == 0, "no connection is in use")
+            assert pool.stats.idle == 0
             assert body is None or body.closed
 
     async def test_at_the_very_end(self):
@@ -446,6 +438,5 @@ class TestCancellation:
                 await asyncio.wait_for(sink.received.wait(), 5)
                 asking.cancel()
                 await asyncio.wait((asking,))
-            await settled(lambda: pool.stats.active, 5)
-            assert pool.stats.active == 0
+            await until(lambda: pool.stats.active == 0, "no connection is in use")
             assert (await ask(pool)).body == b"ok"
