@@ -25,7 +25,7 @@ class CannotStartError(Exception):
 class FakeRunner:
     """Stands for app/proxy.py: remembers what it is asked, opens nothing."""
 
-    StartError = CannotStartError
+    StartError: type[Exception] = CannotStartError
 
     def __init__(
         self, faults: tuple[str, ...] = (), code: int = 0, error: BaseException | None = None

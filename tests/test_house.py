@@ -87,7 +87,8 @@ def test_every_test_is_collected() -> None:
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-        scopes = (tree, *(one for one in classes if one.name.startswith("Test")))
+        tests = [one for one in classes if one.name.startswith("Test")]
+        scopes: tuple[ast.Module | ast.ClassDef, ...] = (tree, *tests)
         collected = {node for scope in scopes for node in scope.body if isinstance(node, functions)}
         written = {
             node

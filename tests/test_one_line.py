@@ -182,11 +182,12 @@ def test_what_a_start_meets(
     """C4: an error of the system that nobody foresaw is one line, and code 1; a fault is code 2."""
 
     class Failing(FakeRunner):
+        StartError = StartError
+
         def serve(self, options: Any) -> Coroutine[Any, Any, int]:
             raise error
 
     runner = Failing()
-    runner.StartError = StartError
     code = cli.main(["serve"], load_runner=lambda: runner)
     assert code == (2 if isinstance(error, StartError) else 1)
     assert capsys.readouterr().err.splitlines()[0] == f"auditproxy: error: {said}"

@@ -32,6 +32,10 @@ class Lines:
         """Nothing to tell."""
         return ""
 
+    def probe(self) -> str:
+        """Nothing speaks against a line."""
+        return ""
+
     def close(self) -> None:
         """Remember it."""
         self.closed = True

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from auditproxy.serializer.protobuf import envelope as protobuf
 from tests.bench.processes import Process
@@ -148,7 +149,7 @@ async def measure(level: str, upstream_port: int, items: int) -> None:
             await process.stop()
 
 
-def listed(log: Path) -> dict[str, object] | None:
+def listed(log: Path) -> dict[str, Any] | None:
     """The event of the list, once it is there."""
     with log.open("rb") as lines:
         for line in lines:

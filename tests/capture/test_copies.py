@@ -80,7 +80,8 @@ def test_file_above_a_quarter_of_the_memory(small: Room) -> None:
     """A large body moves to a file and comes back whole."""
     copy = small.room.new(8 * MEBIBYTE)
     body = fill(copy, MEBIBYTE // 2)
-    assert not copy.in_file
+    was_in_file = copy.in_file
+    assert not was_in_file
     body += fill(copy, 4 * MEBIBYTE) + fill(copy, 100, b"t" * 100)
     assert copy.in_file
     in_memory, in_files = small.settled()

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextlib.asynccontextmanager
 async def serving(pki: Path, folder: Path) -> AsyncIterator[RunningProxy]:
     """A proxy with TLS."""
-    flags = {
+    flags: dict[str, Any] = {
         "tls_cert_file": str(pki / "ours" / "server.crt"),
         "tls_private_key_file": str(pki / "ours" / "server.key"),
     }

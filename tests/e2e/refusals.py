@@ -300,12 +300,12 @@ def prepare(client: Client, url: str, ca: str) -> None:
             "clusterScope": True,
         }
     ]
-    spec = {
+    schema: dict[str, Any] = {
         "matchingPrecedence": 2,
         "priorityLevelConfiguration": {"name": "none"},
         "rules": [{"subjects": users, "resourceRules": everything}],
     }
-    client.make(f"/apis/{flows}/flowschemas", _kind("FlowSchema", flows, "throttled", spec=spec))
+    client.make(f"/apis/{flows}/flowschemas", _kind("FlowSchema", flows, "throttled", spec=schema))
     deadline = time.monotonic() + 60
     for target, kind, name in ((WIDGETS, "Widget", "w"), (GADGETS, "Gadget", "g")):
         body = json.dumps(custom(kind, name, spec={})).encode()
@@ -422,7 +422,7 @@ def throttling(client: Client) -> Iterator[None]:
     codes: queue.SimpleQueue[int] = queue.SimpleQueue()
     Webhook.released.clear()
     Webhook.held = codes
-    threads = []
+    threads: list[threading.Thread] = []
     try:
         code = 0
         while code != 429:

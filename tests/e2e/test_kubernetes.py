@@ -452,7 +452,7 @@ async def test_same_impersonation(stage: Stage, tmp_path: Path) -> None:
     )
     context = ssl.create_default_context(cafile=str(stage.cluster.ca))
 
-    asked = []
+    asked: list[tuple[object, ...]] = []
     for token in (VIEWER_TOKEN, ADMIN_TOKEN):
         for target in TARGETS:
             for wanted in WANTED:

@@ -249,7 +249,7 @@ def test_bootstrap_token(stage: Stage) -> None:
 
 def test_lookup(stage: Stage) -> None:
     """T077: a token good by its key dies with its service account, and no namesake revives it."""
-    admin = {"token": ADMIN_TOKEN, "proxied": False}
+    admin: dict[str, Any] = {"token": ADMIN_TOKEN, "proxied": False}
     stage.run("-n default create serviceaccount robot", **admin)
     code, output, err = stage.run("-n default create token robot", **admin)
     assert code == 0, err

@@ -67,7 +67,11 @@ def write_localhost_certificate(folder: Path) -> tuple[Path, Path, Path]:
     return ca_path, certificate_path, key_path
 
 
-def localhost_contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
+"""A server's and a client's."""
+
+
+def localhost_contexts(folder: Path) -> Contexts:
     """A server's context for localhost and a client's that trusts it, both HTTP/1.1 by ALPN."""
     ca_path, certificate_path, key_path = write_localhost_certificate(folder)
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -28,6 +28,7 @@ import re
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -387,7 +388,7 @@ async def run(count: int, seed: int) -> Oracle:
                     client = Client(raw, cuts, oracle)
                     with contextlib.suppress(ConnectionError):
                         await loop.create_connection(
-                            lambda client=client: client,
+                            partial(itself, client),
                             "127.0.0.1",
                             proxy.port,
                             local_addr=(address, 0),
@@ -409,6 +410,11 @@ async def run(count: int, seed: int) -> Oracle:
     server.close()
     await server.wait_closed()
     return oracle
+
+
+def itself(client: Client) -> Client:
+    """A factory of one client, for the loop that connects it."""
+    return client
 
 
 async def idle(proxy: Any) -> None:

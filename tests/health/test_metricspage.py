@@ -8,7 +8,6 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.metrics_core import Metric
 
-from auditproxy.health import metricspage
 from auditproxy.health.metricspage import REST, MetricsPage
 
 DEADLINE = 10.0
@@ -39,7 +38,7 @@ class Many:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time, which a test moves."""
     now = [100.0]
-    monkeypatch.setattr(metricspage.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("auditproxy.health.metricspage.time.monotonic", lambda: now[0])
     return now
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
-from auditproxy.health import metricspage
 from auditproxy.health.server import MAXIMUM_CONNECTIONS, HealthServer
 from auditproxy.metrics.registry import Metrics
 from tests.conformance.client import Answer, read_answer
@@ -275,14 +274,13 @@ async def test_series_of_requests_are_written_beside_the_loop(
 ) -> None:
     """B4: in a whole proxy no series of requests is written on the event loop's thread."""
     written: list[tuple[bool, bytes]] = []
-    generate = metricspage.generate_latest
 
     def watched(registry: CollectorRegistry) -> bytes:
-        text = generate(registry)
+        text: bytes = generate_latest(registry)
         written.append((threading.current_thread() is threading.main_thread(), text))
         return text
 
-    monkeypatch.setattr(metricspage, "generate_latest", watched)
+    monkeypatch.setattr("auditproxy.health.metricspage.generate_latest", watched)
     async with (
         FakeUpstream(replying(upstream_answer(200, b"ok"))) as upstream,
         proxy_before(upstream.port, tmp_path, health_bind_address="127.0.0.1:0") as proxy,

@@ -144,5 +144,6 @@ def test_secrets_among_countless_values() -> None:
         assert event.object_ref is not None
         assert event.object_ref.name == "s"
         assert (event.request_object is not None) == kept
+        assert captured.request_budget is not None
         assert (captured.request_budget.reason == "nodes") != kept
         assert ("auditproxy.io/request-object-omitted" in event.annotations) != kept

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.app.proxy import start_proxy_for_demo
-from auditproxy.commands.demo.command import DemoError, run_demo
+from auditproxy.apis.audit import Event
+from auditproxy.app.proxy import Proxy, start_proxy_for_demo
+from auditproxy.audit.backend import Outcome
+from auditproxy.commands.demo.command import DemoError, DemoFiles, run_demo
 from auditproxy.commands.demo.folder import demo_folder
 
 
@@ -146,7 +148,7 @@ async def test_a_folder_in_use(tmp_path: Path) -> None:
 async def test_missing_events_are_found(tmp_path: Path) -> None:
     """A proxy that loses events fails the demo: the verdict is not a formality."""
 
-    async def start_losing(files: object) -> object:
+    async def start_losing(files: DemoFiles) -> Proxy:
         proxy = await start_proxy_for_demo(files)
         shared = proxy.handler.shared
         sink = shared.sink
@@ -154,15 +156,15 @@ async def test_missing_events_are_found(tmp_path: Path) -> None:
         class Losing:
             """Loses every ResponseStarted."""
 
-            def process_events(self, events: tuple[object, ...]) -> bool:
+            def process_events(self, events: tuple[Event, ...]) -> Outcome:
                 """Hand on what is no ResponseStarted."""
-                kept = tuple(e for e in events if e.stage != "ResponseStarted")  # type: ignore[attr-defined]
-                return sink.process_events(kept)  # type: ignore[arg-type]
+                kept = tuple(e for e in events if e.stage != "ResponseStarted")
+                return sink.process_events(kept)
 
             async def shutdown(self, grace: float) -> None:
                 """Nothing of its own."""
 
-        shared.sink = Losing()  # type: ignore[assignment]
+        shared.sink = Losing()
         return proxy
 
     out = io.StringIO()
@@ -171,7 +173,7 @@ async def test_missing_events_are_found(tmp_path: Path) -> None:
             once=True,
             raw_json=False,
             directory=tmp_path / "demo",
-            start_proxy=start_losing,  # type: ignore[arg-type]
+            start_proxy=start_losing,
             out=out,
         )
     assert code == 1
