@@ -21,7 +21,7 @@ from auditproxy.options.backends import describe_backends
 from auditproxy.sockets.listener import shown_address
 from tests.fakes.options import options
 from tests.fakes.proxy import EVERYTHING, TOKENS, write_files
-from tests.test_cli import FakeRunner
+from tests.fakes.runner import FakeRunner
 
 
 def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":

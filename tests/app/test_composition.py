@@ -19,15 +19,15 @@ from auditproxy.options import Options
 from auditproxy.upstream.identity import Impersonating, PassingThrough
 from tests.fakes.asked import AskedUpstream
 from tests.fakes.authority import Authority
+from tests.fakes.kubeconfigs import kubeconfig_file
 from tests.fakes.options import options
 from tests.fakes.proxy import EVERYTHING, TOKENS, EventCollector, write_files
 from tests.fakes.upstream import FakeUpstream
-from tests.files.test_files import kubeconfig
 
 
 def composed(folder: Path, **flags: Any) -> Composed:
     """Services in front of nothing."""
-    given = options(kubeconfig=kubeconfig(folder), **flags)
+    given = options(kubeconfig=kubeconfig_file(folder), **flags)
     return Composed(
         given,
         read_files(given),
@@ -55,7 +55,7 @@ async def test_other_upstream(tmp_path: Path) -> None:
     """Another kubeconfig is another pool and other caches; both are closed at the end."""
     made = composed(tmp_path)
     before = made.services
-    again = read_files(options(kubeconfig=kubeconfig(tmp_path)))
+    again = read_files(options(kubeconfig=kubeconfig_file(tmp_path)))
     after = made.replace_files(replace(made.files, upstream=again.upstream))
     assert after.upstream.pool is not before.upstream.pool
     assert after.impersonator is not before.impersonator
@@ -123,7 +123,10 @@ async def test_identities(tmp_path: Path) -> None:
 async def test_front_proxy(tmp_path: Path) -> None:
     """Headers of front proxies are known only where there is an authority for them."""
     (tmp_path / "front.crt").write_bytes(Authority("front").pem)
-    names = {"requestheader_username_headers": ("X-Who",), "kubeconfig": kubeconfig(tmp_path)}
+    names = {
+        "requestheader_username_headers": ("X-Who",),
+        "kubeconfig": kubeconfig_file(tmp_path),
+    }
     without = options(**names)
     assert request_header_authenticator(without, read_files(without)) is None
     assert b"x-who" not in front_proxy_headers(without)

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.app.test_proxy import started
+from tests.fakes.certificates import CERTIFICATE, KEY
+from tests.fakes.kubeconfigs import kubeconfig
+from tests.fakes.processes import started
 from tests.fakes.proxy import request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
 from tests.fakes.waiting import until
 from tests.fakes.webhook import Receiver, server_context
 from tests.fakes.webhook import answer as reply
-from tests.kubeconfig.test_upstream import CERTIFICATE, KEY, kubeconfig
 
 
 def webhook_flag(folder: Path, cluster: dict[str, Any], user: dict[str, Any] | None = None) -> str:

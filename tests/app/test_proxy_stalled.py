@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from auditproxy.app.operatorlines import MAXIMUM_LINES
-from tests.app.test_proxy import Started, started
+from tests.fakes.processes import Started, started
 from tests.fakes.proxy import request
 from tests.fakes.upstream import FakeUpstream, answer, replying
 from tests.fakes.waiting import until

@@ -20,9 +20,9 @@ import pytest
 from cryptography import x509
 
 from auditproxy import __version__
-from tests.app.test_proxy import started
 from tests.conformance.client import Answer, read_answer
 from tests.fakes.authority import Authority
+from tests.fakes.processes import started
 from tests.fakes.proxy import ADMIN, ALICE, EVERYTHING, RunningProxy, proxy_before, request
 from tests.fakes.tokens import ISSUER, account_claims, ec_key, public_pem, rsa_key, signed
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying

@@ -12,9 +12,9 @@ from auditproxy.downstream import plaintext
 from auditproxy.downstream.plaintext import HINT
 from auditproxy.tls.pki import create_pki
 from tests.fakes.proxy import RunningProxy, proxy_before, request
+from tests.fakes.tlsclients import ask, client_tls
 from tests.fakes.upstream import FakeUpstream, answer, replying
 from tests.fakes.waiting import turns, until
-from tests.server.test_serving import ask, client_tls
 
 BOTH_LOOPS = True
 

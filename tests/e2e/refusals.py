@@ -35,7 +35,7 @@ from tests.e2e.refusal_rows import (
     map_of,
 )
 from tests.fakes.certificates import write_localhost_certificate
-from tests.kubeconfig.test_upstream import kubeconfig
+from tests.fakes.kubeconfigs import kubeconfig
 
 DATA = Path(__file__).parents[1] / "audit" / "refusals" / "data" / "refusals.jsonl.gz"
 RBAC = "rbac.authorization.k8s.io"

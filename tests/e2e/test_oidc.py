@@ -14,9 +14,9 @@ import pytest
 
 from tests.conformance.compare import differences
 from tests.e2e.cluster import ADMIN_TOKEN, assets, running
+from tests.e2e.comparing import as_seen_here
 from tests.e2e.direct_path import proxy_of
-from tests.e2e.test_kubernetes import as_seen_here
-from tests.e2e.test_tokens import ISSUER, SETUP, Stage, events
+from tests.e2e.tokenstage import ISSUER, SETUP, Stage, events
 from tests.fakes.issuer import FakeIssuer
 from tests.fakes.tokens import rsa_key
 

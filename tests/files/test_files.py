@@ -1,6 +1,5 @@
 """Files: every fault of every file at once, and each default said."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,31 +8,13 @@ import pytest
 from auditproxy.audit.objects import BUILTIN_TYPES
 from auditproxy.files.files import FilesError, default_kubeconfig, read_files
 from tests.fakes.authority import Authority
+from tests.fakes.kubeconfigs import kubeconfig_file
 from tests.fakes.options import options
+from tests.fakes.proxy import POLICY
 from tests.fakes.tokens import ec_key, public, public_pem, rsa_key
 from tests.fakes.wire import envelope, number_field
 
 ROOT = Authority("root")
-POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
-
-
-def kubeconfig(folder: Path) -> str:
-    """A kubeconfig that can be read."""
-    path = folder / "kubeconfig"
-    path.write_text(
-        json.dumps(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "current-context": "c",
-                "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-                "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
-                "users": [{"name": "u", "user": {"token": "t"}}],
-            }
-        ),
-        encoding="utf-8",
-    )
-    return str(path)
 
 
 def faults(**flags: Any) -> tuple[str, ...]:
@@ -45,7 +26,7 @@ def faults(**flags: Any) -> tuple[str, ...]:
 
 def test_sound(tmp_path: Path) -> None:
     """Without files but the kubeconfig there are notes of what is assumed."""
-    files = read_files(options(kubeconfig=kubeconfig(tmp_path)))
+    files = read_files(options(kubeconfig=kubeconfig_file(tmp_path)))
     assert any("the built-in policy" in note for note in files.notes)
     assert any("context 'c'" in note for note in files.notes)
     assert files.token_file is None
@@ -81,7 +62,7 @@ def test_all_faults_at_once(tmp_path: Path) -> None:
 def test_unreadable(tmp_path: Path, flag: str, start: str) -> None:
     """A file that is not there is one line and no more."""
     flags = {flag: str(tmp_path / "missing")}
-    found = faults(kubeconfig=kubeconfig(tmp_path), **flags)
+    found = faults(kubeconfig=kubeconfig_file(tmp_path), **flags)
     assert len(found) == 1
     assert found[0].startswith(start)
     assert "no such file" in found[0].lower()
@@ -91,7 +72,9 @@ def test_policy_warnings_are_notes(tmp_path: Path) -> None:
     """C3: kube-apiserver's lenient fallback, told at start as a warning."""
     (tmp_path / "policy.yaml").write_text(POLICY.replace("level", "bogus: 1, level"))
     files = read_files(
-        options(kubeconfig=kubeconfig(tmp_path), audit_policy_file=str(tmp_path / "policy.yaml"))
+        options(
+            kubeconfig=kubeconfig_file(tmp_path), audit_policy_file=str(tmp_path / "policy.yaml")
+        )
     )
     assert any("falling back to lenient decoding" in text for text in files.warnings)
 
@@ -101,7 +84,7 @@ def test_overlapping_authorities(tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_bytes(ROOT.pem)
     (tmp_path / "front.crt").write_bytes(Authority("front").pem + ROOT.pem)
     flags: dict[str, Any] = {
-        "kubeconfig": kubeconfig(tmp_path),
+        "kubeconfig": kubeconfig_file(tmp_path),
         "client_ca_file": str(tmp_path / "ca.crt"),
         "requestheader_client_ca_file": str(tmp_path / "front.crt"),
         "requestheader_username_headers": ("X-Remote-User",),
@@ -117,7 +100,7 @@ def test_front_proxy_without_headers(tmp_path: Path) -> None:
     (tmp_path / "front.crt").write_bytes(ROOT.pem)
     files = read_files(
         options(
-            kubeconfig=kubeconfig(tmp_path),
+            kubeconfig=kubeconfig_file(tmp_path),
             requestheader_client_ca_file=str(tmp_path / "front.crt"),
         )
     )
@@ -131,7 +114,7 @@ def test_passthrough_notes(tmp_path: Path) -> None:
     (tmp_path / "front.crt").write_bytes(Authority("front").pem)
     files = read_files(
         options(
-            kubeconfig=kubeconfig(tmp_path),
+            kubeconfig=kubeconfig_file(tmp_path),
             upstream_identity="passthrough",
             token_auth_file=str(tmp_path / "tokens.csv"),
             client_ca_file=str(tmp_path / "ca.crt"),
@@ -171,7 +154,7 @@ def test_protobuf_tables(tmp_path: Path) -> None:
     rows = '[[0, "@typemeta"], [1, "size", "v"]]'
     table.write_text(f'{{"kinds": {{"x.io/v1/Foo": "foo"}}, "types": {{"foo": {rows}}}}}')
     broken.write_text('{"kinds": {"Foo": "none"}, "types": {}}')
-    path = kubeconfig(tmp_path)
+    path = kubeconfig_file(tmp_path)
     files = read_files(options(kubeconfig=path, protobuf_tables=(str(table),)))
     body = envelope("x.io/v1", "Foo", number_field(1, 5))
     assert files.types.decode(body) == b'{"kind":"Foo","apiVersion":"x.io/v1","size":5}'
@@ -190,7 +173,7 @@ def test_service_account_keys(tmp_path: Path) -> None:
 
     def flags(*names: str) -> dict[str, Any]:
         return {
-            "kubeconfig": kubeconfig(tmp_path),
+            "kubeconfig": kubeconfig_file(tmp_path),
             "service_account_issuer": ("i",),
             "service_account_key_file": tuple(str(tmp_path / name) for name in names),
         }
@@ -205,6 +188,6 @@ def test_service_account_keys(tmp_path: Path) -> None:
 def test_webhook_file(tmp_path: Path) -> None:
     """A webhook's kubeconfig that cannot be used is found before anything is opened."""
     (fault,) = faults(
-        kubeconfig=kubeconfig(tmp_path), audit_webhook_config_file=str(tmp_path / "missing")
+        kubeconfig=kubeconfig_file(tmp_path), audit_webhook_config_file=str(tmp_path / "missing")
     )
     assert fault.startswith("initializing audit webhook: --audit-webhook-config-file")

@@ -8,8 +8,8 @@ from auditproxy.files.files import read_files
 from auditproxy.files.servingcertificate import listener_context, serving_certificate
 from auditproxy.tls.serving import ServingError
 from tests.fakes.authority import Authority
+from tests.fakes.kubeconfigs import kubeconfig_file
 from tests.fakes.options import options
-from tests.files.test_files import kubeconfig
 
 
 def test_self_signed(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_named(tmp_path: Path) -> None:
         tls_cert_file=str(tmp_path / "server.crt"),
         tls_private_key_file=str(tmp_path / "server.key"),
         client_ca_file=str(tmp_path / "ca.crt"),
-        kubeconfig=kubeconfig(tmp_path),
+        kubeconfig=kubeconfig_file(tmp_path),
     )
     named = serving_certificate(flags, make=False)
     assert named is not None

@@ -13,8 +13,9 @@ from auditproxy.apis.user import UserInfo
 from auditproxy.backends.losses import Losses
 from auditproxy.clients.webhook import WebhookError, WebhookTarget
 from auditproxy.files.webhook import WebhookConfigError, load_target, open_webhook
+from tests.fakes.certificates import CERTIFICATE, KEY
+from tests.fakes.kubeconfigs import kubeconfig
 from tests.fakes.webhook import Receiver, answer, server_context
-from tests.kubeconfig.test_upstream import CERTIFICATE, KEY, kubeconfig
 
 
 def write(

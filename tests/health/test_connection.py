@@ -8,8 +8,8 @@ import pytest
 from auditproxy.health import connection as healthconnection
 from auditproxy.metrics.registry import Metrics
 from tests.conformance.client import read_answer
+from tests.fakes.health import serving
 from tests.fakes.waiting import until
-from tests.health.test_server import serving
 
 BOTH_LOOPS = True
 

@@ -14,9 +14,10 @@ from auditproxy.server.serving import Serving
 from auditproxy.tls.handshake import ServingContext
 from auditproxy.tls.pki import create_client, create_pki
 from auditproxy.tls.serving import ServingError, new_serving_context, read_key_pair
-from tests.conformance.client import Answer, read_answer
+from tests.conformance.client import read_answer
 from tests.fakes.options import options
 from tests.fakes.proxy import EventCollector, proxy_before, request
+from tests.fakes.tlsclients import ask, client_tls
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
 from tests.fakes.waiting import pause, until
 
@@ -33,27 +34,6 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     create_pki(folder / "theirs", server_names=("localhost",))
     create_client(folder / "theirs", "mallory", ("system:masters",))
     return folder
-
-
-def client_tls(pki: Path, certificate: str = "") -> ssl.SSLContext:
-    """A client's TLS, with a certificate or without."""
-    context = ssl.create_default_context(cafile=str(pki / "ours" / "ca.crt"))
-    if certificate:
-        context.load_cert_chain(f"{pki}/{certificate}.crt", f"{pki}/{certificate}.key")
-    return context
-
-
-async def ask(port: int, tls: ssl.SSLContext, token: str = "") -> Answer:
-    """One request over TLS."""
-    reader, writer = await asyncio.open_connection(
-        "127.0.0.1", port, ssl=tls, server_hostname="localhost"
-    )
-    try:
-        writer.write(request("GET", "/api/v1/pods", token=token))
-        async with asyncio.timeout(5):
-            return await read_answer(reader, "GET")
-    finally:
-        writer.close()
 
 
 async def test_client_certificates(tmp_path: Path, pki: Path) -> None:

@@ -14,8 +14,8 @@ import pytest
 from auditproxy.health.server import RESERVED
 from auditproxy.sockets.listener import Listener, bind, fault_text, fault_word
 from tests.conformance.client import read_answer
+from tests.fakes.health import serving
 from tests.fakes.waiting import until
-from tests.health.test_server import serving
 
 BOTH_LOOPS = True
 

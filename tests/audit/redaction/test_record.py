@@ -10,7 +10,7 @@ from auditproxy.audit.context import AuditContext
 from auditproxy.audit.record import record_request
 from auditproxy.audit.redaction.decoding import builtin_redactor
 from auditproxy.serializer.budget import Budget
-from tests.audit.test_record import answered, context
+from tests.fakes.auditcontexts import answered, context
 
 SECRET = RequestInfo(
     is_resource_request=True, path="/", verb="create", resource="secrets", namespace="n"
