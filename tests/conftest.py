@@ -1,9 +1,10 @@
 """Settings of every test, and the event loops it runs on: see tests/fakes/loops.py."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.fakes.loops import loop_factories
@@ -19,3 +20,10 @@ def pytest_asyncio_loop_factories(
 ) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Both loops for a module that asks for them, asyncio's otherwise."""
     return loop_factories(item)
+
+
+@pytest.fixture(autouse=True)
+def log_of_its_own() -> Iterator[None]:
+    """What one test makes of the operator's log, as starting a demo does, is over for the next."""
+    yield
+    structlog.reset_defaults()

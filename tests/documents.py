@@ -71,7 +71,7 @@ def _is_open(command: str) -> bool:
 def blocks(path: Path, text: str | None = None) -> tuple[Block, ...]:
     """The blocks of shell commands of one document, in order."""
     name = str(path.relative_to(ROOT)) if text is None else str(path)
-    found = []
+    found: list[Block] = []
     for match in _BLOCK.finditer(path.read_text(encoding="utf-8") if text is None else text):
         if match["language"] in SHELLS:
             commands = _commands(match["text"], match["language"])

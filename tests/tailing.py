@@ -29,7 +29,7 @@ class Tail:
         """Look for new files, and read what is there to the last whole line."""
         for path in sorted(self._folder.glob(self._pattern)):
             try:
-                file = path.open("rb")
+                file: BinaryIO = path.open("rb")
             except FileNotFoundError:
                 continue
             inode = os.fstat(file.fileno()).st_ino
@@ -38,8 +38,8 @@ class Tail:
             else:
                 self._open[inode] = file
                 self._partial[inode] = b""
-        for inode, file in self._open.items():
-            *lines, self._partial[inode] = (self._partial[inode] + file.read()).split(b"\n")
+        for inode, opened in self._open.items():
+            *lines, self._partial[inode] = (self._partial[inode] + opened.read()).split(b"\n")
             for line in lines:
                 self.longest = max(self.longest, len(line))
                 self.events.append(json.loads(line))

@@ -101,13 +101,49 @@ def test_has_its_test_file(path: Path) -> None:
     assert (ROOT / "tests" / path.parent.relative_to(PACKAGE) / f"test_{path.name}").exists()
 
 
+def test_tasks_start_in_one_place() -> None:
+    """Every task has a name: no file but sockets/tasks.py creates one, by whatever loop."""
+    makers = {"create_task", "ensure_future"}
+    creating = {
+        relative(path)
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in makers
+    }
+    assert creating == {"sockets/tasks.py"}
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Every module and every name of a module that a file imports, with dots."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{one.name}" for one in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {one.name for one in node.names}
+    return found
+
+
+def test_no_test_module_is_imported() -> None:
+    """What two test modules need stands in tests/fakes/ or beside them, in no test module."""
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        names = imported(ast.parse(path.read_text(encoding="utf-8")))
+        wrong = {
+            name
+            for name in names
+            if name.startswith("tests.") and any(p.startswith("test_") for p in name.split("."))
+        }
+        assert wrong == set(), f"{path.relative_to(ROOT)} imports from a test module"
+
+
 def test_every_test_is_collected() -> None:
     """A test stands in a module or a class of tests; within a function it would never run."""
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-        scopes = (tree, *(one for one in classes if one.name.startswith("Test")))
+        tests = [one for one in classes if one.name.startswith("Test")]
+        scopes: tuple[ast.Module | ast.ClassDef, ...] = (tree, *tests)
         collected = {node for scope in scopes for node in scope.body if isinstance(node, functions)}
         written = {
             node

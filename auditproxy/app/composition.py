@@ -36,6 +36,7 @@ from auditproxy.monitor.monitor import UpstreamMonitor
 from auditproxy.options import Options
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.server.services import Limits, Services, Shared
+from auditproxy.sockets.tasks import spawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class Composed:
 
     def _retire(self, ending: Coroutine[Any, Any, None]) -> None:
         """Let something replaced end in its own time."""
-        retiring = asyncio.create_task(ending)
+        retiring = spawn(ending, "retire what was replaced")
         self._retiring.add(retiring)
         retiring.add_done_callback(self._retiring.discard)
 

@@ -42,6 +42,7 @@ from auditproxy.options.backends import describe_backends
 from auditproxy.server.handler import Handler
 from auditproxy.server.serving import Serving
 from auditproxy.sockets.listener import fault_text, fault_word, shown_address, why_not_bound
+from auditproxy.sockets.tasks import spawn
 from auditproxy.sockets.transport import tune_tls_buffers
 from auditproxy.tls.serving import ServingError
 
@@ -120,10 +121,10 @@ class Proxy:
         serving = self._options.serving
         self.port = await self._serving.start(serving.bind_address, serving.secure_port)
         self._health.ready()
-        background = [self.reloader.run()]
+        background = [spawn(self.reloader.run(), "reload files")]
         if self._options.upstream.check_period:
-            background.append(self._composed.monitor.run())
-        self._background = tuple(asyncio.create_task(each) for each in background)
+            background.append(spawn(self._composed.monitor.run(), "check the upstream"))
+        self._background = tuple(background)
 
     async def require_upstream(self) -> None:
         """Ask the upstream before anything listens; raises Unusable when it cannot serve."""

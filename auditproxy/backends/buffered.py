@@ -20,6 +20,7 @@ from auditproxy.audit.backend import Deliverer
 from auditproxy.backends.ending import finish
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.throttle import TokenBucket
+from auditproxy.sockets.tasks import spawn
 
 PLUGIN = "buffered"
 
@@ -110,7 +111,7 @@ class BufferedBackend:
             self._bytes += size
             self.waiting += 1
         if self._worker is None and self._queue:
-            self._worker = asyncio.get_running_loop().create_task(self._work())
+            self._worker = spawn(self._work(), "batch events")
         self._wake()
         return True
 
@@ -189,7 +190,7 @@ class BufferedBackend:
         if self._config.in_order:
             await self._deliver(batch)
             return
-        task = asyncio.get_running_loop().create_task(self._deliver(batch))
+        task = spawn(self._deliver(batch), "deliver a batch of events")
         self._sends.add(task)
         task.add_done_callback(self._sent)
 

@@ -15,6 +15,7 @@ from auditproxy.backends.buffered import MAXIMUM_BYTES, weight
 from auditproxy.backends.ending import finish
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.outcomes import whatever
+from auditproxy.sockets.tasks import spawn
 
 MAXIMUM_DELIVERIES = 10_000
 """Deliveries under way at once. Clients that do not wait for their answers could start any
@@ -69,10 +70,9 @@ class Awaited:
             return self._refuse(events, "buffer-full", text)
         self._bytes += size
         self.waiting += len(events)
-        loop = asyncio.get_running_loop()
-        task = loop.create_task(self._deliverer.deliver(events))
+        task = spawn(self._deliverer.deliver(events), "deliver events")
         # A future of its own: a request that gives up waiting must not end the delivery.
-        outcome: asyncio.Future[bool] = loop.create_future()
+        outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._under_way[task] = len(events)
         task.add_done_callback(lambda done: self._ended(done, size, outcome))
         return outcome

@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
+from auditproxy.sockets.tasks import spawn
+
 Clock = Callable[[], float]
 Value = TypeVar("Value")
 
@@ -59,7 +61,7 @@ class Flights(Generic[Value]):
         """Return the result of the task for ``key``; a cancelled caller does not cancel it."""
         task = self._tasks.get(key)
         if task is None:
-            task = asyncio.get_running_loop().create_task(start())
+            task = spawn(start(), "look up once for all who ask")
             self._tasks[key] = task
             task.add_done_callback(lambda done: self._landed(key, done))
         return await asyncio.shield(task)

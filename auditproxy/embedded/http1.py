@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 
 from auditproxy.apis.user import NOBODY, UserInfo
 from auditproxy.request.target import Target, TargetError, parse_target
+from auditproxy.sockets.tasks import spawn
 
 MAXIMUM_HEAD = 64 * 1024
 MAXIMUM_BODY = 3 * 1024 * 1024
@@ -249,9 +250,9 @@ async def _write(
             writer.write(response.body)
         await writer.drain()
         return not close
-    sending = asyncio.ensure_future(_write_chunks(response.stream, writer))
+    sending = spawn(_write_chunks(response.stream, writer), "write a stream")
     # Nothing but the end of the connection is to be read while a stream is sent.
-    leaving = asyncio.ensure_future(connection.reader.read(1))
+    leaving = spawn(connection.reader.read(1), "wait for the client to leave")
     try:
         await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
         if not sending.done() and leaving.result() == b"":

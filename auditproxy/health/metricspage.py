@@ -10,6 +10,8 @@ import time
 
 from prometheus_client import CollectorRegistry, generate_latest
 
+from auditproxy.sockets.tasks import spawn
+
 REST = 10
 """How many times the duration of its generation a text is cached."""
 
@@ -36,7 +38,7 @@ class MetricsPage:
         if time.monotonic() < self._good_until:
             return self._text
         if self._writing is None:
-            self._writing = asyncio.get_running_loop().create_task(self._write(many))
+            self._writing = spawn(self._write(many), "write the metrics page")
         # Shielded: the first scraper may disconnect before the others have the text.
         return await asyncio.shield(self._writing)
 

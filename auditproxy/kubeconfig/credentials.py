@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Protocol
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.sockets.tasks import spawn
 
 TOKEN_FILE_PERIOD = 60.0
 """Seconds for which a token that was read from a file is used, as client-go does."""
@@ -207,7 +208,7 @@ class ExecCredential:
 
     async def _renew(self) -> ExecResult:
         if self._running is None or self._running.done():
-            self._running = asyncio.ensure_future(asyncio.to_thread(self._run))
+            self._running = spawn(asyncio.to_thread(self._run), "run an exec plugin")
             # Whoever waits may have left; a failure is told to who comes next.
             self._running.add_done_callback(_look)
         try:

@@ -20,6 +20,7 @@ from auditproxy.authentication.tokens.keysource import Check, candidates
 from auditproxy.clients.fetcher import FetchError
 from auditproxy.lookups.keydocuments import KeyDocument, LoadedKeys
 from auditproxy.metrics.issuers import IssuerMetrics
+from auditproxy.sockets.tasks import spawn
 
 LONGEST_PERIOD = 240.0
 SHORTEST_PERIOD = 60.0
@@ -78,7 +79,7 @@ class IssuerKeys:
     def start(self) -> None:
         """Start periodic loading until ``close``; a second call has no effect."""
         if self._refreshing is None and not self._closed:
-            self._refreshing = asyncio.get_running_loop().create_task(self._refresh())
+            self._refreshing = spawn(self._refresh(), "refresh keys of an issuer")
 
     @property
     def fault(self) -> str:
@@ -135,7 +136,7 @@ class IssuerKeys:
             return False
         if self._flight is None:
             self._began_at = self._clock()
-            self._flight = asyncio.get_running_loop().create_task(self._load_once())
+            self._flight = spawn(self._load_once(), "load keys of an issuer")
             self._flight.add_done_callback(self._landed)
         flight = self._flight
         try:

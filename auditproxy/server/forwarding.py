@@ -30,6 +30,7 @@ from auditproxy.request.headers import (
 )
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.tee import Tee
+from auditproxy.sockets.tasks import spawn
 from auditproxy.tunnel.farewell import Farewell
 from auditproxy.tunnel.protocols import WEBSOCKET
 from auditproxy.tunnel.tie import tie
@@ -202,9 +203,8 @@ async def tunnel(exchange: Exchange, switched: Switched) -> Answered:
             response_headers(switched.head.headers, audit_id="", upgrade=True),
         )
     )
-    tying = asyncio.ensure_future(
-        tie(connection, switched.upstream, follow=farewell.frames.follow if farewell else None)
-    )
+    follow = farewell.frames.follow if farewell else None
+    tying = spawn(tie(connection, switched.upstream, follow=follow), "tie a tunnel")
     try:
         await asyncio.shield(tying)
     except asyncio.CancelledError:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from auditproxy.sockets.keepalive import keep_alive
+from auditproxy.sockets.tasks import spawn
 from auditproxy.sockets.transport import has_something_to_read
 
 BACKLOG = 1024
@@ -163,7 +164,7 @@ class Listener:
             return
         work = self._serve(accepted)
         if work is not None:
-            task = self._loop.create_task(work)
+            task = spawn(work, "take a connection")
             self._tasks.add(task)
             task.add_done_callback(lambda done: self._made(done, accepted))
 

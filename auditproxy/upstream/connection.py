@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from enum import Enum
 from typing import cast
 
+from auditproxy.sockets.tasks import spawn
 from auditproxy.sockets.transport import prepare_transport
 from auditproxy.tunnel.tie import TunnelReceiver
 from auditproxy.upstream.answer import Answer, AnswerState
@@ -145,7 +146,7 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             self._request_written = False
             self.transport.write(head)
-            return self._loop.create_task(self._send_body(body, request.content_length))
+            return spawn(self._send_body(body, request.content_length), "send a request body")
         return None
 
     async def _send_body(self, body: AsyncIterator[bytes], length: int | None) -> None:

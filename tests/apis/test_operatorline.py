@@ -7,7 +7,7 @@ def test_a_line_is_its_text() -> None:
     """What compares, cuts or prints lines sees the sentence alone."""
     line = OperatorLine("TLS handshake error from 10.0.0.1: EOF", peer="10.0.0.1", count=2)
     assert line == "TLS handshake error from 10.0.0.1: EOF"
-    assert {line: 1}["TLS handshake error from 10.0.0.1: EOF"] == 1
+    assert line in {"TLS handshake error from 10.0.0.1: EOF"}
     assert f"{line}!" == "TLS handshake error from 10.0.0.1: EOF!"
     assert fields_of(line) == {"peer": "10.0.0.1", "count": 2}
 

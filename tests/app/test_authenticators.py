@@ -9,7 +9,7 @@ from auditproxy.app.authenticators import (
 )
 from auditproxy.files.files import read_files
 from tests.fakes.authority import Authority
-from tests.fakes.kubeconfigs import kubeconfig
+from tests.fakes.kubeconfigs import kubeconfig_file
 from tests.fakes.options import options
 from tests.fakes.proxy import EVERYTHING, TOKENS, write_files
 
@@ -17,7 +17,7 @@ from tests.fakes.proxy import EVERYTHING, TOKENS, write_files
 def test_front_proxy(tmp_path: Path) -> None:
     """Headers of front proxies are known only where there is an authority for them."""
     (tmp_path / "front.crt").write_bytes(Authority("front").pem)
-    names = {"requestheader_username_headers": ("X-Who",), "kubeconfig": kubeconfig(tmp_path)}
+    names = {"requestheader_username_headers": ("X-Who",), "kubeconfig": kubeconfig_file(tmp_path)}
     without = options(**names)
     assert request_header_authenticator(without, read_files(without)) is None
     assert b"x-who" not in front_proxy_headers(without)

@@ -14,9 +14,9 @@ from auditproxy.app import operatorlog
 from auditproxy.app.proxy import build, check
 from auditproxy.files.files import read_files
 from auditproxy.options import Options
+from tests.fakes.certificates import CERTIFICATE, KEY
 from tests.fakes.options import options
 from tests.fakes.proxy import EVERYTHING, TOKENS, EventCollector, write_files
-from tests.kubeconfig.test_upstream import CERTIFICATE, KEY
 
 
 def flags(folder: Path, **user: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from auditproxy.request.target import parse_target
 from auditproxy.upstream.identity import Impersonating, PassingThrough
 from tests.fakes.asked import AskedUpstream
 from tests.fakes.authority import Authority
-from tests.fakes.kubeconfigs import kubeconfig
+from tests.fakes.kubeconfigs import kubeconfig_file
 from tests.fakes.options import options
 from tests.fakes.proxy import ALICE, EVERYTHING, TOKENS, EventCollector, write_files
 from tests.fakes.upstream import FakeUpstream
@@ -27,7 +27,7 @@ from tests.fakes.upstream import FakeUpstream
 
 def composed(folder: Path, **flags: Any) -> Composed:
     """Services in front of nothing."""
-    given = options(kubeconfig=kubeconfig(folder), **flags)
+    given = options(kubeconfig=kubeconfig_file(folder), **flags)
     return Composed(
         given,
         read_files(given),
@@ -55,7 +55,7 @@ async def test_other_upstream(tmp_path: Path) -> None:
     """Another kubeconfig is another pool and other caches; both are closed at the end."""
     made = composed(tmp_path)
     before = made.services
-    again = read_files(options(kubeconfig=kubeconfig(tmp_path)))
+    again = read_files(options(kubeconfig=kubeconfig_file(tmp_path)))
     after = made.replace_files({"upstream": again.upstream})
     assert after.upstream.pool is not before.upstream.pool
     assert after.impersonator is not before.impersonator
@@ -143,7 +143,7 @@ async def test_what_a_field_replaces(field: str, tmp_path: Path) -> None:
     (tmp_path / "tokens.csv").write_text(TOKENS)
     (tmp_path / "ca.crt").write_bytes(Authority("root").pem)
     given = options(
-        kubeconfig=kubeconfig(tmp_path),
+        kubeconfig=kubeconfig_file(tmp_path),
         token_auth_file=str(tmp_path / "tokens.csv"),
         client_ca_file=str(tmp_path / "ca.crt"),
         authentication_token_review=False,

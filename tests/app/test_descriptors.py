@@ -21,8 +21,8 @@ from auditproxy.app.descriptors import (
     needed,
     raise_limit,
 )
-from tests.app.test_proxy import Started, started
 from tests.fakes.options import options
+from tests.fakes.processes import Started, started
 from tests.fakes.proxy import request
 from tests.fakes.upstream import FakeUpstream, answer, replying
 

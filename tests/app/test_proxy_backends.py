@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.app.test_proxy import started
+from tests.fakes.certificates import CERTIFICATE, KEY
+from tests.fakes.kubeconfigs import kubeconfig
+from tests.fakes.processes import started
 from tests.fakes.proxy import request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
+from tests.fakes.waiting import until
 from tests.fakes.webhook import Receiver, server_context
 from tests.fakes.webhook import answer as reply
-from tests.kubeconfig.test_upstream import CERTIFICATE, KEY, kubeconfig
 
 
 def webhook_flag(folder: Path, cluster: dict[str, Any], user: dict[str, Any] | None = None) -> str:
@@ -189,9 +191,11 @@ async def test_strict_on_a_full_disk(tmp_path: Path) -> None:
                 assert (await proxy.health("/livez")).status == 200
             log.unlink()
             log.touch()
-            async with asyncio.timeout(20):
-                while (await proxy.ask(request())).status != 200 or not proxy.events():
-                    await asyncio.sleep(0.2)
+
+            async def written() -> bool:
+                return (await proxy.ask(request())).status == 200 and bool(proxy.events())
+
+            await until(written, "a request is recorded again", seconds=20)
             ready = await proxy.health("/readyz?verbose")
             assert ready.status == 200
             assert b"info: audit-log: taking events" in ready.body

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from auditproxy.app.operatorlines import MAXIMUM_LINES
-from tests.app.test_proxy import Started, started
+from tests.fakes.processes import Started, started
 from tests.fakes.proxy import request
 from tests.fakes.upstream import FakeUpstream, answer, replying
+from tests.fakes.waiting import until
 
 GET = request("GET", "/api/v1/pods")
 STALLED = b"[-]audit-log failed: a write has taken "
@@ -84,18 +85,22 @@ async def stalled(folder: Path, pipe: Pipe, *flags: str) -> AsyncIterator[Starte
 
 async def until_unready(proxy: Started) -> bytes:
     """What /readyz says once it fails."""
-    async with asyncio.timeout(20):
-        while (answer := await proxy.health("/readyz")).status == 200:
-            await asyncio.sleep(0.05)
-    return answer.body
+    body = b""
+
+    async def unready() -> bool:
+        nonlocal body
+        answer = await proxy.health("/readyz")
+        body = answer.body
+        return answer.status != 200
+
+    await until(unready, "/readyz fails", seconds=20)
+    return body
 
 
 async def until_waiting(proxy: Started, count: int) -> None:
     """Wait until so many events are stuck."""
     expected = f'auditproxy_audit_buffer_events{{plugin="log"}} {count}.0'.encode()
-    async with asyncio.timeout(30):
-        while expected not in (await proxy.health("/metrics")).body:
-            await asyncio.sleep(0.05)
+    await proxy.until_shown("/metrics", expected, seconds=30)
 
 
 @pytest.mark.parametrize("mode", ["blocking", "blocking-strict"])
@@ -115,10 +120,13 @@ async def test_requests_wait(tmp_path: Path, mode: str, fifo: bool) -> None:
         assert b'auditproxy_audit_buffer_events{plugin="log"} 1.0' in metrics
         assert not asked.done()
         lines = b""
-        async with asyncio.timeout(10):
-            while not asked.done():
-                lines += pipe.drain()
-                await asyncio.sleep(0.01)
+
+        def answered() -> bool:
+            nonlocal lines
+            lines += pipe.drain()
+            return asked.done()
+
+        await until(answered, "the request ends once its event is read")
         assert (await asked).status == 200
         await proxy.until_ready()
         await proxy.until_written(2)
@@ -157,12 +165,9 @@ async def test_batch_goes_on(tmp_path: Path, pipe: Pipe) -> None:
             b'auditproxy_audit_events_dropped_total{plugin="log",reason="buffer-full"}' in metrics
         )
         assert (await proxy.health("/readyz")).status == 200
-        async with asyncio.timeout(10):
-            while (
-                b"info: audit-log: not taking events: a write has taken "
-                not in (await proxy.health("/readyz?verbose")).body
-            ):
-                await asyncio.sleep(0.05)
+        await proxy.until_shown(
+            "/readyz?verbose", b"info: audit-log: not taking events: a write has taken "
+        )
         assert b"[+]audit-log ok" in (await proxy.health("/readyz?verbose")).body
 
 
@@ -214,7 +219,12 @@ async def test_lines_that_nobody_reads_are_counted(tmp_path: Path, pipe: Pipe) -
             with contextlib.suppress(ConnectionError):
                 await reader.read()
             writer.close()
-        async with asyncio.timeout(10):
-            while lost + b"0.0\n" in (metrics := (await proxy.health("/metrics")).body):
-                await asyncio.sleep(0.05)
+        metrics = b""
+
+        async def counted() -> bool:
+            nonlocal metrics
+            metrics = (await proxy.health("/metrics")).body
+            return lost + b"0.0\n" not in metrics
+
+        await until(counted, "lost lines are counted")
         assert lost in metrics

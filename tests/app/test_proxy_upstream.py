@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.app.test_proxy import Started, started
 from tests.e2e.cluster import free_ports
 from tests.fakes.asked import ADMITTED, JSON, UNAUTHORIZED, AskedUpstream
+from tests.fakes.processes import Started, started
 from tests.fakes.proxy import RunningProxy, proxy_before, request
 from tests.fakes.upstream import FakeUpstream, answer
 

@@ -20,12 +20,13 @@ import pytest
 from cryptography import x509
 
 from auditproxy import __version__
-from tests.app.test_proxy import started
 from tests.conformance.client import Answer, read_answer
 from tests.fakes.authority import Authority
+from tests.fakes.processes import started
 from tests.fakes.proxy import ADMIN, ALICE, EVERYTHING, RunningProxy, proxy_before, request
 from tests.fakes.tokens import ISSUER, account_claims, ec_key, public_pem, rsa_key, signed
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
+from tests.fakes.waiting import turns
 from tests.fakes.webhook import Receiver
 from tests.fakes.webhook import answer as webhook_answer
 
@@ -568,7 +569,7 @@ async def test_signal_storm(tmp_path: Path) -> None:
             (tmp_path / "policy.yaml").write_text(EVERYTHING)
             for _ in range(100):
                 proxy.process.send_signal(signal.SIGHUP)
-                await asyncio.sleep(0)
+                await turns()
             await proxy.until_said("--audit-policy-file was read again: version 2 is in use")
             told = (await proxy.health("/readyz?verbose")).body
             assert b"info: --audit-policy-file: version 2, in use since 20" in told

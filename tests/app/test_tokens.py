@@ -18,6 +18,7 @@ from auditproxy.kubeconfig.credentials import NoCredential
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import AuthenticationOptions
 from tests.fakes.tokens import ISSUER, account_claims, public, rsa_key, signed
+from tests.fakes.waiting import turns
 from tests.fakes.webhook import Receiver, answer
 
 
@@ -215,7 +216,7 @@ async def test_retire() -> None:
         async with asyncio.timeout(10):
             await receiver.until_received(1)
         retiring = asyncio.create_task(authentication.retire())
-        await asyncio.sleep(0)
+        await turns()
         receiver.gate.set()
         assert await asking == "w"
         await retiring

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from auditproxy.audit.encode import encoder, json_line
 
 def event(**members: str) -> Event:
     """A small event."""
-    values = {"request_uri": "/", "verb": "get", "user_agent": "", **members}
+    values: dict[str, Any] = {"request_uri": "/", "verb": "get", "user_agent": "", **members}
     return Event(
         kind="Event",
         api_version=API_VERSION,

@@ -66,7 +66,8 @@ def test_custom_resources() -> None:
     bare = {"metadata": {"name": "a", "creationTimestamp": PYTHONS}}
     found = recorded("create", json.dumps(bare).encode(), "application/json")
     assert found["metadata"]["creationTimestamp"] == WRITTEN
-    for odd in (None, [], "x", {"managedFields": [None]}):
+    odds: tuple[object, ...] = (None, [], "x", {"managedFields": [None]})
+    for odd in odds:
         assert recorded("create", json.dumps({"metadata": odd}).encode(), "application/json") == {
             "metadata": odd
         }
@@ -81,7 +82,9 @@ def test_patches_stay() -> None:
 
 def test_tables_of_other_types() -> None:
     """The kinds of --audit-protobuf-table count too."""
-    types = {"m": (Field(1, "", "@typemeta"), Field(2, "at", "time", "o"))}
+    types: dict[str, tuple[Field, ...]] = {
+        "m": (Field(1, "", "@typemeta"), Field(2, "at", "time", "o"))
+    }
     decoder = Decoder(merged((WireTable(kinds={"d.example.com/v1/Thing": "m"}, types=types),)))
     obj = {"apiVersion": "d.example.com/v1", "kind": "Thing", "at": PYTHONS}
     body = json.dumps(obj).encode()

@@ -5,46 +5,22 @@ import msgspec
 import pytest
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.apis.audit import Level, RequestAuditConfig
+from auditproxy.apis.audit import Level
 from auditproxy.audit.captured import Captured
-from auditproxy.audit.context import AuditContext
 from auditproxy.audit.record import (
     STATUS_LIMIT,
     record_answer,
     record_end,
-    record_request,
     request_copy_limit,
     response_copy_limit,
 )
+from tests.fakes.auditcontexts import answered, context
 
 CREATE = RequestInfo(is_resource_request=True, path="/", verb="create", resource="pods")
 GET = RequestInfo(is_resource_request=True, path="/", verb="get", resource="pods", name="p")
 PATCH = RequestInfo(is_resource_request=True, path="/", verb="patch", resource="pods", name="p")
 WATCH = RequestInfo(is_resource_request=True, path="/", verb="watch", resource="pods")
 PLAIN = RequestInfo(is_resource_request=False, path="/version", verb="get")
-
-
-def context(info: RequestInfo, level: Level = Level.REQUEST_RESPONSE) -> AuditContext:
-    """A context that has begun."""
-    begun = AuditContext("id", 0)
-    begun.begin(
-        RequestAuditConfig(level),
-        info=info,
-        request_uri="/",
-        user=None,
-        source_ips=(),
-        user_agent="",
-    )
-    return begun
-
-
-def answered(begun: AuditContext, info: RequestInfo, captured: Captured) -> None:
-    """Record an answer and what follows from it."""
-    record_answer(
-        begun, info, captured, long_running=False, infer_decision=True, decoded_limit=1000
-    )
-    record_request(begun, info, captured)
-    record_end(begun, info, captured)
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,12 @@ import pytest
 from auditproxy.backends.buffered import EVENT_WEIGHT, BatchConfig, BufferedBackend, weight
 from auditproxy.backends.throttle import TokenBucket
 from tests.fakes.backends import Recorder, Told, dropped, event, events, value
+from tests.fakes.waiting import pause, turns
 
 HOUR = 3600.0
 
 
-def buffered(
-    recorder: Recorder, told: Told, sleep: Any = asyncio.sleep, **config: Any
-) -> BufferedBackend:
+def buffered(recorder: Recorder, told: Told, sleep: Any = pause, **config: Any) -> BufferedBackend:
     """A buffer of ten batches of four, that wait for an hour."""
     settings = {"buffer_size": 40, "max_size": 4, "max_wait": HOUR, **config}
     return BufferedBackend(
@@ -130,8 +129,7 @@ async def test_shutdown_waits_for_deliveries(in_order: bool) -> None:
     backend = buffered(recorder, told, in_order=in_order)
     backend.process_events(events(20))
     stopping = asyncio.create_task(backend.shutdown(10.0))
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await turns(10)
     assert not stopping.done()
     assert recorder.under_way == (1 if in_order else 5)
     recorder.gate.set()
@@ -146,8 +144,7 @@ async def test_deliveries_at_once_are_bounded() -> None:
     recorder.gate.clear()
     backend = buffered(recorder, told, maximum_sends=2)
     backend.process_events(events(40))
-    for _ in range(20):
-        await asyncio.sleep(0)
+    await turns(20)
     assert recorder.under_way == 2
     recorder.gate.set()
     await backend.shutdown(10.0)
@@ -161,8 +158,7 @@ async def test_shutdown_is_bounded() -> None:
     recorder.gate.clear()
     backend = buffered(recorder, told, in_order=True)
     backend.process_events(events(10))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await turns(2)
     await backend.shutdown(0.0)
     # The batch under way is its deliverer's to count.
     assert dropped(told.metrics, "shutdown", "webhook") == 6
@@ -209,16 +205,15 @@ async def test_events_that_wait_go_along() -> None:
     await backend.shutdown(10.0)
 
 
-@pytest.mark.parametrize("turns", range(6))
+@pytest.mark.parametrize("rounds", range(6))
 @pytest.mark.parametrize("in_order", [True, False])
-async def test_no_event_is_forgotten_at_a_sudden_end(turns: int, in_order: bool) -> None:
+async def test_no_event_is_forgotten_at_a_sudden_end(rounds: int, in_order: bool) -> None:
     """R16: wherever the worker is when there is no time left, each event is delivered or dropped."""
     recorder, told = Recorder(), told_webhook()
     backend = buffered(recorder, told, in_order=in_order, maximum_sends=2)
     recorder.gate.clear()
     backend.process_events(events(22))
-    for _ in range(turns):
-        await asyncio.sleep(0)
+    await turns(rounds)
     under_way = recorder.under_way
     await backend.shutdown(0.0)
     # What had begun is its deliverer's to count; this one counts nothing.
@@ -233,8 +228,7 @@ async def test_sudden_end_while_a_batch_forms() -> None:
     recorder, told = Recorder(), told_webhook()
     backend = buffered(recorder, told)
     backend.process_events(events(2))
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await turns(5)
     recorder.gate.clear()
     await backend.shutdown(0.0)
     counted = dropped(told.metrics, "shutdown", "webhook") + 2 * recorder.most_under_way

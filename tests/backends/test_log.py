@@ -13,7 +13,7 @@ import pytest
 
 from auditproxy.apis.audit import Event
 from auditproxy.audit.encode import Encoder, json_line
-from auditproxy.backends.log import LogBackend, StandardOutput, describe, drop_reason
+from auditproxy.backends.log import LineWriter, LogBackend, StandardOutput, describe, drop_reason
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.rotation import LineTooLongError, RotatingFile, ShortWriteError
 from auditproxy.metrics.registry import Metrics
@@ -49,12 +49,16 @@ class Lines:
         fault, self.fault = self.fault, ""
         return fault
 
+    def probe(self) -> str:
+        """Nothing speaks against a line."""
+        return ""
+
     def close(self) -> None:
         """Remember that it was closed."""
         self.closed = True
 
 
-def backend(writer: Lines) -> tuple[LogBackend, Metrics, list[str]]:
+def backend(writer: LineWriter) -> tuple[LogBackend, Metrics, list[str]]:
     """A backend, its metrics and what it told."""
     metrics = Metrics()
     told: list[str] = []

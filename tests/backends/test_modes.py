@@ -7,6 +7,7 @@ from auditproxy.audit.backend import Delivery
 from auditproxy.backends.buffered import MAXIMUM_BYTES
 from auditproxy.backends.modes import Awaited, IgnoreErrors
 from tests.fakes.backends import Recorder, Told, dropped, event, events
+from tests.fakes.waiting import turns
 
 
 class Failing:
@@ -77,7 +78,7 @@ async def test_request_that_gives_up_does_not_end_the_delivery() -> None:
         await outcome
 
     waiting = asyncio.create_task(request())
-    await asyncio.sleep(0)
+    await turns()
     waiting.cancel()
     await asyncio.wait({waiting})
     recorder.gate.set()
@@ -120,7 +121,7 @@ async def test_late_deliveries_are_cancelled() -> None:
     recorder.gate.clear()
     backend = Awaited(recorder, told.losses)
     outcome = backend.process_events(events(1))
-    await asyncio.sleep(0)
+    await turns()
     await backend.shutdown(0.0)
     assert not isinstance(outcome, bool)
     assert await outcome is False

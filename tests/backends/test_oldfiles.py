@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from auditproxy.backends.oldfiles import OldFiles, compress_file
 from auditproxy.backends.rotation import RotatingFile
-from tests.backends.test_rotation import START, Clocks, names, rotating
+from tests.fakes.rotating import START, Clocks, names, rotating
 
 
 @pytest.fixture

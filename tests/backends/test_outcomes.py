@@ -6,6 +6,7 @@ from itertools import product
 import pytest
 
 from auditproxy.backends.outcomes import all_of, whatever
+from tests.fakes.waiting import turns
 
 
 @pytest.mark.parametrize("known", list(product([True, False], repeat=2)))
@@ -38,7 +39,7 @@ async def test_whatever_waits() -> None:
         return await outcome
 
     waiting = asyncio.create_task(wait())
-    await asyncio.sleep(0)
+    await turns()
     assert not waiting.done()
     future.set_result(False)
     assert await waiting is True

@@ -1,7 +1,6 @@
 """The rotating file: names, limits, old files, torn lines, and files that vanish."""
 
 import contextlib
-import datetime
 import errno
 import os
 import stat
@@ -19,60 +18,15 @@ from hypothesis import strategies as st
 
 from auditproxy.backends.rotation import (
     LineTooLongError,
-    RotatingFile,
     ShortWriteError,
 )
-
-START = datetime.datetime(2026, 11, 23, 13, 16, 39, 368_000, tzinfo=datetime.UTC)
-
-
-class Clocks:
-    """A wall clock and a monotonic one that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = START
-        self.monotonic = 0.0
-        self.reopened: list[str] = []
-
-    def pass_by(self, seconds: float) -> None:
-        """Let time pass on both."""
-        self.now += datetime.timedelta(seconds=seconds)
-        self.monotonic += seconds
+from tests.fakes.rotating import Clocks, names, rotating
 
 
 @pytest.fixture
 def clocks() -> Clocks:
     """Clocks that stand still."""
     return Clocks()
-
-
-def rotating(
-    path: Path,
-    clocks: Clocks,
-    *,
-    size: int = 0,
-    backups: int = 0,
-    age: int = 0,
-    compress: bool = False,
-    in_background: Callable[[Callable[[], None]], None] = lambda work: work(),
-) -> RotatingFile:
-    """A file with some limits."""
-    return RotatingFile(
-        path,
-        maximum_size=size,
-        maximum_backups=backups,
-        maximum_age=age,
-        compress=compress,
-        now=lambda: clocks.now,
-        monotonic=lambda: clocks.monotonic,
-        in_background=in_background,
-        on_reopened=clocks.reopened.append,
-    )
-
-
-def names(folder: Path) -> list[str]:
-    """What is in the folder, sorted."""
-    return sorted(entry.name for entry in folder.iterdir())
 
 
 def test_ensure(tmp_path: Path, clocks: Clocks) -> None:
@@ -242,7 +196,7 @@ def test_truncated_from_outside(tmp_path: Path, clocks: Clocks) -> None:
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from tests.backends.test_rotation import Clocks, rotating
+from tests.fakes.rotating import Clocks, rotating
 from auditproxy.backends.rotation import ShortWriteError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 path = Path(sys.argv[1])

@@ -40,7 +40,12 @@ def test_reader_gone() -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     stream = Stream(writing)
-    closing = threading.Thread(target=lambda: (os.read(reading, 1), os.close(reading)))
+
+    def read_and_leave() -> None:
+        os.read(reading, 1)
+        os.close(reading)
+
+    closing = threading.Thread(target=read_and_leave)
     closing.start()
     with pytest.raises(BrokenPipeError):
         stream.write(b"x" * 300_000 + b"\n")

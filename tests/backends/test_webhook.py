@@ -8,6 +8,7 @@ import pytest
 from auditproxy.apis.audit import API_VERSION, Event
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.encode import Encoder, json_line
+from auditproxy.backends.losses import Losses
 from auditproxy.backends.webhook import WebhookBackend, event_list
 from auditproxy.clients.webhook import WebhookClient, WebhookTarget, request_url
 from tests.fakes.webhook import HANG, RESET, Receiver, answer
@@ -29,7 +30,7 @@ def event(audit_id: str = "a") -> Event:
     )
 
 
-class Account:
+class Account(Losses):
     """Keeps losses and sleeps."""
 
     def __init__(self) -> None:
@@ -42,11 +43,11 @@ class Account:
         """Keep how many were taken."""
         self.written += count
 
-    def failing(self, text: str) -> None:
+    def failing(self, public: str) -> None:
         """Keep why an attempt failed."""
-        self.failures.append(text)
+        self.failures.append(public)
 
-    def lost(self, count: int, *, plugin: str, reason: str, text: str) -> None:
+    def lost(self, count: int, *, plugin: str, reason: str, text: str, public: str = "") -> None:
         """Keep a loss."""
         self.losses.append((count, plugin, reason, text))
 
@@ -183,9 +184,7 @@ async def test_cut_off() -> None:
     async with Receiver(HANG) as receiver:
         webhook = backend(receiver, account)
         delivery = asyncio.create_task(webhook.deliver((event(), event())))
-        async with asyncio.timeout(20):
-            while not receiver.received:
-                await asyncio.sleep(0)
+        await receiver.until_received(1)
         delivery.cancel()
         with pytest.raises(asyncio.CancelledError):
             await delivery

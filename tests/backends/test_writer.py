@@ -7,6 +7,7 @@ from auditproxy.audit.encode import json_line
 from auditproxy.backends.log import LogBackend
 from auditproxy.backends.writer import LogWriter
 from tests.fakes.backends import Told, dropped, events, value
+from tests.fakes.waiting import turns
 
 
 class Lines:
@@ -29,6 +30,10 @@ class Lines:
 
     def take_fault(self) -> str:
         """Nothing to tell."""
+        return ""
+
+    def probe(self) -> str:
+        """Nothing speaks against a line."""
         return ""
 
     def close(self) -> None:
@@ -108,7 +113,7 @@ async def test_work_is_done_in_turn() -> None:
     writer = writer_of(lines, told)
     seen: list[int] = []
     deliveries = asyncio.create_task(writer.deliver(events(3)))
-    await asyncio.sleep(0)
+    await turns()
     writer.run(lambda: seen.append(len(lines.lines)))
     await deliveries
     await writer.shutdown()

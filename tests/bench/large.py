@@ -11,10 +11,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from auditproxy.serializer.protobuf import envelope as protobuf
 from tests.bench.processes import Process
 from tests.conformance import corpus
+from tests.fakes.waiting import pause
 
 MEBIBYTE = 1 << 20
 SIZE = 100 * MEBIBYTE
@@ -112,7 +114,7 @@ async def measure(level: str, upstream_port: int, items: int) -> None:
                     small_writer.write(request("/api/v1/namespaces/d/configmaps/a"))
                     await small_reader.readuntil(b"}\n")
                     waits.append(time.perf_counter() - started)
-                    await asyncio.sleep(0.002)
+                    await pause(0.002)
 
             log = Path(folder) / "audit.log"
             before = process.memory
@@ -127,7 +129,7 @@ async def measure(level: str, upstream_port: int, items: int) -> None:
             others = asyncio.create_task(small())
             event = None
             while event is None and time.perf_counter() - started < 60:
-                await asyncio.sleep(0.1)
+                await pause(0.1)
                 event = listed(log)
             took = time.perf_counter() - started
             others.cancel()
@@ -147,7 +149,7 @@ async def measure(level: str, upstream_port: int, items: int) -> None:
             await process.stop()
 
 
-def listed(log: Path) -> dict[str, object] | None:
+def listed(log: Path) -> dict[str, Any] | None:
     """The event of the list, once it is there."""
     with log.open("rb") as lines:
         for line in lines:

@@ -250,12 +250,15 @@ class Bench:
         self.gate = threading.Event()
         self.ended: list[tuple[str, Skipped]] = []
 
+    def _decode(self) -> None:
+        self.gate.wait(DEADLINE)
+
     def job(self, owner: str, name: str, size: int = 1) -> Job:
         """A job that is decoded when the gate is open."""
         return Job(
             owner,
             size,
-            lambda: self.gate.wait(DEADLINE) and None,
+            self._decode,
             lambda skipped: self.ended.append((name, skipped)),
         )
 

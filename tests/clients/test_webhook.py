@@ -266,9 +266,7 @@ async def test_connections_are_bounded() -> None:
         receiver.gate = asyncio.Event()
         webhook = client(receiver, connections=3)
         posts = [asyncio.create_task(webhook.post(b"{}\n")) for _ in range(12)]
-        async with asyncio.timeout(20):
-            while len(receiver.received) < 3:
-                await asyncio.sleep(0)
+        await receiver.until_received(3)
         receiver.gate.set()
         await asyncio.gather(*posts)
         await webhook.close()

@@ -242,9 +242,9 @@ def test_warnings(folder: Path) -> None:
 def test_faults_of_flags(folder: Path, flags: dict[str, str], text: str) -> None:
     """Each names the flag and the fix."""
     (folder / "key").write_text(f"{CERTIFICATE}-----BEGIN EC PRIVATE KEY-----\n", encoding="utf-8")
-    flags = {name: value.replace("HOME", str(folder)) for name, value in flags.items()}
+    given: dict[str, Any] = {k: v.replace("HOME", str(folder)) for k, v in flags.items()}
     with pytest.raises(KubeconfigError) as caught:
-        make(folder, **flags)
+        make(folder, **given)
     assert str(caught.value) == text.replace("HOME", str(folder))
 
 

@@ -328,7 +328,7 @@ def _policies() -> list[tuple[str, Any]]:
         found.append(
             (path + "ies", _object(ADMISSION, "ValidatingAdmissionPolicy", name, spec=spec))
         )
-        binding = {"policyName": name, "validationActions": actions}
+        binding: dict[str, Any] = {"policyName": name, "validationActions": actions}
         if name == "d-warn":
             # Each of its events carries an annotation of the policy; few will do.
             binding["matchResources"] = {
@@ -409,11 +409,11 @@ def objects(hooks: str, ca: Path, namespaces: list[str]) -> list[tuple[str, Any]
             _object("policy/v1", "PodDisruptionBudget", "p", spec=_BUDGET),
         ),
     ]
-    spec = {"containers": [{"name": "c", "image": "i"}]}
+    containers = {"containers": [{"name": "c", "image": "i"}]}
     found += [
         (
             f"/api/v1/namespaces/{GUARDED}/pods",
-            _object("v1", "Pod", name, metadata={"labels": {"app": "web"}}, spec=spec),
+            _object("v1", "Pod", name, metadata={"labels": {"app": "web"}}, spec=containers),
         )
         for name in GUARDED_PODS
     ]

@@ -196,7 +196,7 @@ def large(w: Worker) -> Request:
 
 def stranger(w: Worker) -> Request:
     """Somebody who may not, or does not say who it is."""
-    request = w.pick(create, update, patch, delete, get, list_)(w)
+    request: Request = w.pick(create, update, patch, delete, get, list_)(w)
     request.about += " by a stranger"
     request.user = w.pick(VIEWER, NOBODY, NOBODY, "alice", EDITOR)
     return request
@@ -204,7 +204,7 @@ def stranger(w: Worker) -> Request:
 
 def unauthenticated(w: Worker) -> Request:
     """A credential that is nobody's: the proxy must say so by itself."""
-    request = w.pick(create, get, list_, patch, plain)(w)
+    request: Request = w.pick(create, get, list_, patch, plain)(w)
     request.about += " with a bad credential"
     request.user = "unknown"
     request.refused = True
@@ -219,7 +219,7 @@ _EXTRA = [("Impersonate-Extra-scopes", "view"), ("Impersonate-Extra-Scopes", "a 
 
 def impersonation(w: Worker) -> Request:
     """Act as somebody else, whom one may act as."""
-    request = w.pick(create, get, list_, patch, update, delete)(w)
+    request: Request = w.pick(create, get, list_, patch, update, delete)(w)
     request.about += " as somebody else"
     request.user = w.pick(ADMIN, IMPERSONATOR)
     named = w.pick("jane", "jane", "system:node:n1", f"system:serviceaccount:{w.namespace}:robot")
@@ -237,7 +237,7 @@ def impersonation(w: Worker) -> Request:
 
 def refused_impersonation(w: Worker) -> Request:
     """Act as somebody whom one may not act as, or without saying whom."""
-    request = w.pick(create, get, list_, patch)(w)
+    request: Request = w.pick(create, get, list_, patch)(w)
     request.about += " as whom one may not be"
     request.user = w.pick(NOBODY, VIEWER, HALF, EDITOR)
     headers: list[tuple[str, str]] = w.pick(

@@ -15,6 +15,7 @@ from tests.differential import fixtures, parts, reads, refusals, webhooks, write
 from tests.differential.client import Client, Endpoint, Request
 from tests.differential.compare import Report, compare, lost_events, read_log
 from tests.differential.generator import Worker
+from tests.differential.resources import CUSTOM
 from tests.e2e.cluster import ADMIN_TOKEN, Cluster, free_ports, running
 from tests.e2e.controllers import proxied
 
@@ -205,8 +206,8 @@ def prepare(cluster: Cluster, hooks: str, workers: int) -> None:
         _send(cluster, "PATCH", path, obj)
     _send(cluster, "DELETE", f"/api/v1/namespaces/{fixtures.ENDING}", None)
     for plural in ("widgets", "gadgets"):
-        _eventually(cluster, f"/apis/{fixtures.CUSTOM}/v1/namespaces/w0/{plural}")
-    _eventually(cluster, f"/apis/{fixtures.CUSTOM}/v1/planets")
+        _eventually(cluster, f"/apis/{CUSTOM}/v1/namespaces/w0/{plural}")
+    _eventually(cluster, f"/apis/{CUSTOM}/v1/planets")
 
 
 def _send(cluster: Cluster, method: str, path: str, obj: Any) -> int:

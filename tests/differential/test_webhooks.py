@@ -21,10 +21,8 @@ def test_validate() -> None:
 
 def test_mutate() -> None:
     """A JSON patch, at times one that cannot be applied."""
-    paths = [
-        json.loads(b64decode(mutate(request)["patch"]))[0]["path"]
-        for request in ({"object": {}}, asking("broken"))
-    ]
+    requests: tuple[dict[str, Any], ...] = ({"object": {}}, asking("broken"))
+    paths = [json.loads(b64decode(mutate(one)["patch"]))[0]["path"] for one in requests]
     assert paths == ["/metadata/labels/mutated", "/nowhere/x"]
 
 

@@ -11,6 +11,7 @@ from auditproxy.downstream.segments import CHUNKS_AT_ONCE
 from tests.conformance.client import read_answer
 from tests.fakes.proxy import proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
+from tests.fakes.waiting import steady, turns, until
 
 BOTH_LOOPS = True
 
@@ -34,7 +35,7 @@ async def test_head_cut_anywhere(tmp_path: Path) -> None:
         for cut in range(1, len(raw), 7):
             reader, writer = await proxy.connect()
             writer.write(raw[:cut])
-            await asyncio.sleep(0)
+            await turns()
             await writer.drain()
             writer.write(raw[cut:])
             async with asyncio.timeout(5):
@@ -56,7 +57,7 @@ async def test_any_method_token(tmp_path: Path, method: str, cut: int) -> None:
         reader, writer = await proxy.connect()
         writer.write(raw[:cut])
         await writer.drain()
-        await asyncio.sleep(0)
+        await turns()
         writer.write(raw[cut:])
         async with asyncio.timeout(5):
             got = await read_answer(reader, method)
@@ -305,13 +306,14 @@ async def test_nothing_is_read_behind_an_upgrade(
         reader, writer = await proxy.connect()
         for start in range(0, len(raw), step):
             writer.write(raw[start : start + step])
-            await asyncio.sleep(0)
+            await turns()
         await proxy.until_events(1)
         (exchange,) = proxy.proxy.handler._active
+        await until(
+            lambda: len(exchange.connection._held or b"") >= len(smuggled), "all bytes are held"
+        )
+        all_sent.set()
         async with asyncio.timeout(5):
-            while len(exchange.connection._held or b"") < len(smuggled):
-                await asyncio.sleep(0)
-            all_sent.set()
             got = await read_answer(reader, "POST")
             assert (got.status, got.body, got.header("connection")) == (code, b"no", "close")
             assert await reader.read() == b""
@@ -447,11 +449,8 @@ async def test_slow_reader_pauses_the_upstream(tmp_path: Path) -> None:
         writer.write(request("GET", "/api/v1/namespaces/d/pods/p/log"))
         async with asyncio.timeout(20):
             await reader.readuntil(b"\r\n\r\n")
-            before = -1
             # The upstream comes to rest although the answer is far from complete.
-            while sent != before:
-                before = sent
-                await asyncio.sleep(0.2)
+            await steady(lambda: sent, "what the upstream could send")
             assert sent < size // 2
             left = size
             while left:
@@ -478,7 +477,7 @@ async def test_requests_behind_bodies(tmp_path: Path, step: int) -> None:
         reader, writer = await proxy.connect()
         for start in range(0, len(BODY_THEN_GET), step):
             writer.write(BODY_THEN_GET[start : start + step])
-            await asyncio.sleep(0)
+            await turns()
         async with asyncio.timeout(5):
             for _ in range(4):
                 await reader.readuntil(b"ok")
@@ -509,7 +508,7 @@ async def test_trailers_are_nobodys_headers(tmp_path: Path, step: int, behind: b
         reader, writer = await proxy.connect()
         for start in range(0, len(raw), step):
             writer.write(raw[start : start + step])
-            await asyncio.sleep(0)
+            await turns()
         async with asyncio.timeout(5):
             for method in ("POST", "GET"):
                 assert (await read_answer(reader, method)).status == 200

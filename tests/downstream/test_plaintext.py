@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,9 @@ from auditproxy.downstream import plaintext
 from auditproxy.downstream.plaintext import HINT
 from auditproxy.tls.pki import create_pki
 from tests.fakes.proxy import RunningProxy, proxy_before, request
+from tests.fakes.tlsclients import ask, client_tls
 from tests.fakes.upstream import FakeUpstream, answer, replying
-from tests.server.test_serving import ask, client_tls
+from tests.fakes.waiting import turns, until
 
 BOTH_LOOPS = True
 
@@ -28,7 +30,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextlib.asynccontextmanager
 async def serving(pki: Path, folder: Path) -> AsyncIterator[RunningProxy]:
     """A proxy with TLS."""
-    flags = {
+    flags: dict[str, Any] = {
         "tls_cert_file": str(pki / "ours" / "server.crt"),
         "tls_private_key_file": str(pki / "ours" / "server.key"),
     }
@@ -67,7 +69,7 @@ async def test_no_tls(
         reader, writer = await proxy.connect()
         for start in range(0, min(len(sent), 1000), step):
             writer.write(sent[start : start + step])
-            await asyncio.sleep(0)
+            await turns()
             if writer.is_closing():
                 break
         else:
@@ -78,8 +80,9 @@ async def test_no_tls(
             except ConnectionError:
                 got = b""
             writer.close()
-            while not proxy.metric("apiserver_tls_handshake_errors_total"):
-                await asyncio.sleep(0.01)
+        await until(
+            lambda: proxy.metric("apiserver_tls_handshake_errors_total"), "the error is counted"
+        )
         if told is not None:
             assert got == told
         output = "".join(capsys.readouterr())
@@ -107,8 +110,7 @@ async def test_who_stays(
             assert await reader.readexactly(len(HINT)) == HINT
             if bound == "DRAIN_BYTES":
                 writer.write(b"x" * 1000)
-            while len(proxy.proxy._serving.limits):
-                await asyncio.sleep(0.01)
+        await until(lambda: not len(proxy.proxy._serving.limits), "the connection is given up")
 
 
 async def test_silence(tmp_path: Path, pki: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from auditproxy.downstream.server import ClientServer
 from tests.conformance.client import read_answer
 from tests.fakes.proxy import proxy_before, request
 from tests.fakes.upstream import FakeUpstream, answer, replying
+from tests.fakes.waiting import pause
 
 BOTH_LOOPS = True
 
@@ -81,7 +82,7 @@ async def test_drip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         async def drip() -> None:
             while True:
                 writer.write(b"a")
-                await asyncio.sleep(0.01)
+                await pause(0.01)
 
         writer.write(b"GET / HTTP/1.1\r\nX-A: ")
         dripping = asyncio.create_task(drip())

@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from auditproxy.tls.pki import create_client, create_pki
 
@@ -98,7 +99,7 @@ class Cluster:
         path.chmod(0o600)
         return path
 
-    def events(self) -> dict[tuple[str, str], dict[str, object]]:
+    def events(self) -> dict[tuple[str, str], dict[str, Any]]:
         """kube-apiserver's own events by Audit-ID and stage."""
         found = {}
         with (self.folder / "audit.log").open(encoding="utf-8") as lines:

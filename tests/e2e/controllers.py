@@ -237,7 +237,7 @@ def work(folder: Path, seconds: float) -> Report:
             ticks = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii")
             used = ticks.rpartition(")")[2].split()
     # Both have ended, so their last events are written.
-    report = compare(folder / "proxy-audit.log", cluster.events())  # type: ignore[arg-type]
+    report = compare(folder / "proxy-audit.log", cluster.events())
     report.memory = int(peak.split()[1]) / 1024
     report.cpu = (int(used[11]) + int(used[12])) / os.sysconf("SC_CLK_TCK")
     return report

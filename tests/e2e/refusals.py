@@ -35,7 +35,7 @@ from tests.e2e.refusal_rows import (
     map_of,
 )
 from tests.fakes.certificates import write_localhost_certificate
-from tests.kubeconfig.test_upstream import kubeconfig
+from tests.fakes.kubeconfigs import kubeconfig
 
 DATA = Path(__file__).parents[1] / "audit" / "refusals" / "data" / "refusals.jsonl.gz"
 RBAC = "rbac.authorization.k8s.io"
@@ -300,12 +300,12 @@ def prepare(client: Client, url: str, ca: str) -> None:
             "clusterScope": True,
         }
     ]
-    spec = {
+    schema: dict[str, Any] = {
         "matchingPrecedence": 2,
         "priorityLevelConfiguration": {"name": "none"},
         "rules": [{"subjects": users, "resourceRules": everything}],
     }
-    client.make(f"/apis/{flows}/flowschemas", _kind("FlowSchema", flows, "throttled", spec=spec))
+    client.make(f"/apis/{flows}/flowschemas", _kind("FlowSchema", flows, "throttled", spec=schema))
     deadline = time.monotonic() + 60
     for target, kind, name in ((WIDGETS, "Widget", "w"), (GADGETS, "Gadget", "g")):
         body = json.dumps(custom(kind, name, spec={})).encode()
@@ -422,7 +422,7 @@ def throttling(client: Client) -> Iterator[None]:
     codes: queue.SimpleQueue[int] = queue.SimpleQueue()
     Webhook.released.clear()
     Webhook.held = codes
-    threads = []
+    threads: list[threading.Thread] = []
     try:
         code = 0
         while code != 429:

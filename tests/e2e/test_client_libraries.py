@@ -44,7 +44,7 @@ def through(folder: Path, session: Callable[[Path], None]) -> Report:
         with proxied(cluster, folder) as (url, _):
             session(cluster.kubeconfig("through", url=url, token=ADMIN_TOKEN))
     # Both have ended, so their last events are written.
-    return compare(folder / "proxy-audit.log", cluster.events())  # type: ignore[arg-type]
+    return compare(folder / "proxy-audit.log", cluster.events())
 
 
 def held(report: Report, at_least: int) -> None:
@@ -70,14 +70,14 @@ def refused(code: int, call: Callable[..., Any], *arguments: Any, **more: Any) -
 def python_session(kubeconfig: Path) -> None:
     """What a program does with the library."""
     with config.new_client_from_config(str(kubeconfig)) as api:
-        core = client.CoreV1Api(api)
+        core: Any = client.CoreV1Api(api)
         core.create_namespace({"metadata": {"name": NAMESPACE}})
         _objects(core)
         _workloads(api, core)
         _custom(api)
 
 
-def _objects(core: client.CoreV1Api) -> None:
+def _objects(core: Any) -> None:
     """Create, read, change in every way, list and watch."""
     made = {
         "metadata": {"name": "settings", "labels": LABELS},
@@ -106,9 +106,9 @@ def _objects(core: client.CoreV1Api) -> None:
     core.delete_collection_namespaced_config_map(NAMESPACE, label_selector="app=web")
 
 
-def _workloads(api: client.ApiClient, core: client.CoreV1Api) -> None:
+def _workloads(api: client.ApiClient, core: Any) -> None:
     """Deployments with their scale; a pod, into which nobody can exec for want of a node."""
-    apps = client.AppsV1Api(api)
+    apps: Any = client.AppsV1Api(api)
     template = {"metadata": {"labels": LABELS}, "spec": POD_SPEC}
     spec = {"selector": {"matchLabels": LABELS}, "template": template}
     apps.create_namespaced_deployment(NAMESPACE, {"metadata": {"name": "web"}, "spec": spec})

@@ -5,10 +5,7 @@ Runs where KUBEBUILDER_ASSETS names a folder with kube-apiserver and etcd.
 
 import asyncio
 import json
-import os
-import re
 import ssl
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +14,14 @@ from typing import Any
 import pytest
 
 from auditproxy.app.proxy import build
-from auditproxy.audit.annotations import REASON
 from tests.conformance.client import read_answer
 from tests.conformance.compare import differences
 from tests.e2e.cluster import ADMIN_TOKEN, VIEWER_TOKEN, Cluster, assets, running
+from tests.e2e.comparing import as_seen_here, kubectl, normal
 from tests.e2e.direct_path import proxy_of
 from tests.e2e.kubelet import NODE, NODE_OBJECT, RUNNING, node_status
 from tests.fakes.options import options
+from tests.fakes.waiting import until
 from tests.kubectl import kubectl_binaries, minor_version
 
 pytestmark = [
@@ -120,14 +118,6 @@ SCRIPT: tuple[tuple[str, str], ...] = (
     ("-n NS delete configmap settings", ""),
 )
 
-VARIABLE = (
-    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "UUID"),
-    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "TIME"),
-    (re.compile(r'("?resourceVersion"?: "?)\d+'), r"\1N"),
-    (re.compile(r"\b\d+(s|ms)\b"), "AGE"),
-    (re.compile(r"^[EIW]\d{4} .*$", re.MULTILINE), "KLOG"),
-)
-
 
 @dataclass(frozen=True)
 class Stage:
@@ -172,43 +162,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
                 folder / "proxy-audit.log",
                 url,
             )
-
-
-def kubectl(
-    binary: Path,
-    kubeconfig: Path,
-    command: str,
-    stdin: str,
-    folder: Path,
-    more: dict[str, str] | None = None,
-) -> tuple[int, str, str]:
-    """Run one command; returns exit code, output and error output."""
-    done = subprocess.run(
-        [
-            str(binary),
-            f"--kubeconfig={kubeconfig}",
-            *(word.replace("\u00a0", " ") for word in command.split(" ")),
-        ],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={
-            **os.environ,
-            "HOME": str(folder),
-            "KUBECACHEDIR": str(folder / "cache"),
-            **(more or {}),
-        },
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
-def normal(text: str, namespace: str, url: str) -> str:
-    """The text without what differs between any two runs."""
-    text = text.replace(namespace, "NS").replace(url, "URL")
-    for pattern, replacement in VARIABLE:
-        text = pattern.sub(replacement, text)
-    return text
 
 
 @pytest.mark.parametrize("binary", kubectl_binaries(), ids=lambda path: path.parent.name)
@@ -257,24 +210,6 @@ def test_same_events(stage: Stage, tmp_path: Path) -> None:
                 faults.append(f"{ours['verb']} {ours['requestURI']} {ours['stage']}: {found}")
     assert not faults, "\n".join(faults)
     assert compared > 2 * len(SCRIPT)
-
-
-def as_seen_here(recorded: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
-    """The server's event as it would be without a proxy before it: docs/parity.md, "Who asks".
-
-    To the server the proxy is the user who impersonates; the client's own
-    user, address and impersonation are known here only.
-    """
-    seen = dict(recorded)
-    for key in ("user", "impersonatedUser", "authenticationMetadata", "sourceIPs"):
-        seen.pop(key, None)
-        if key in ours:
-            seen[key] = ours[key]
-    reasons = [event.get("annotations", {}).get(REASON, "") for event in (recorded, ours)]
-    if all(reason.startswith("RBAC: allowed by ") for reason in reasons):
-        # Where several bindings allow, RBAC names any of them, each time anew.
-        seen["annotations"] = {**recorded["annotations"], REASON: reasons[1]}
-    return seen
 
 
 async def test_request_header(stage: Stage, tmp_path: Path) -> None:
@@ -444,12 +379,14 @@ async def test_same_impersonation(stage: Stage, tmp_path: Path) -> None:
     code, _, err = kubectl(binary, stage.direct, "apply -f -", IMPERSONATION, tmp_path)
     assert code == 0, err
     review = "create -o jsonpath={.status.allowed} -f -"
-    async with asyncio.timeout(30):
-        while kubectl(binary, stage.direct, review, REVIEW, tmp_path)[1] != "true":
-            await asyncio.sleep(0.1)
+    await until(
+        lambda: kubectl(binary, stage.direct, review, REVIEW, tmp_path)[1] == "true",
+        "the rules of impersonation are in force",
+        seconds=30,
+    )
     context = ssl.create_default_context(cafile=str(stage.cluster.ca))
 
-    asked = []
+    asked: list[tuple[object, ...]] = []
     for token in (VIEWER_TOKEN, ADMIN_TOKEN):
         for target in TARGETS:
             for wanted in WANTED:

@@ -14,9 +14,9 @@ import pytest
 
 from tests.conformance.compare import differences
 from tests.e2e.cluster import ADMIN_TOKEN, assets, running
+from tests.e2e.comparing import as_seen_here
 from tests.e2e.direct_path import proxy_of
-from tests.e2e.test_kubernetes import as_seen_here
-from tests.e2e.test_tokens import ISSUER, SETUP, Stage, events
+from tests.e2e.tokenstage import ISSUER, SETUP, Stage, events
 from tests.fakes.issuer import FakeIssuer
 from tests.fakes.tokens import rsa_key
 
@@ -161,7 +161,7 @@ def test_answers_and_events(stage: Stage, issuer: FakeIssuer) -> None:
 
 def test_service_account(stage: Stage) -> None:
     """A service account's token, checked with the keys that kube-apiserver publishes."""
-    admin = {"token": ADMIN_TOKEN, "proxied": False}
+    admin: dict[str, Any] = {"token": ADMIN_TOKEN, "proxied": False}
     stage.run("-n default create serviceaccount dev", **admin)
     stage.run(
         "create clusterrolebinding sa-dev --clusterrole=dev --serviceaccount=default:dev", **admin
@@ -177,7 +177,7 @@ def test_service_account(stage: Stage) -> None:
 def compare(stage: Stage, username: str) -> None:
     """Each event of a user equals kube-apiserver's own of the same request."""
     theirs = stage.cluster.events()
-    users = [e["user"] for e in theirs.values() if e["user"].get("username") == username]  # type: ignore[index]
+    users = [e["user"] for e in theirs.values() if e["user"].get("username") == username]
     assert users
     compared = 0
     for ours in events(stage):

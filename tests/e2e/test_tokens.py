@@ -6,21 +6,19 @@ KUBEBUILDER_ASSETS names a folder with kube-apiserver and etcd.
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conformance.compare import differences
-from tests.e2e.cluster import ADMIN_TOKEN, Cluster, assets, running
+from tests.e2e.cluster import ADMIN_TOKEN, assets, running
+from tests.e2e.comparing import as_seen_here
 from tests.e2e.direct_path import proxy_of
-from tests.e2e.test_kubernetes import as_seen_here, kubectl, normal
-from tests.kubeconfig.test_upstream import kubeconfig
-from tests.kubectl import kubectl_binaries
+from tests.e2e.tokenstage import ISSUER, SETUP, Stage, events
+from tests.fakes.kubeconfigs import kubeconfig
 
 pytestmark = [
     pytest.mark.skipif(
@@ -29,7 +27,6 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
-ISSUER = "https://kubernetes.default.svc"
 CAROL = {
     "username": "carol",
     "uid": "c-1",
@@ -50,29 +47,6 @@ COMMANDS = (
     "-n default create configmap c-NS",
     "-n default delete configmap c-NS",
 )
-SETUP = """\
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: dev}
-rules:
-- {apiGroups: [""], resources: [secrets, configmaps], verbs: [get, list, create, delete]}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: dev}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: dev}
-subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: dev}]
----
-apiVersion: v1
-kind: Secret
-metadata: {name: bootstrap-token-abcdef, namespace: kube-system}
-type: bootstrap.kubernetes.io/token
-stringData:
-  token-id: abcdef
-  token-secret: 0123456789abcdef
-  usage-bootstrap-authentication: "true"
-  auth-extra-groups: "system:bootstrappers:z,system:bootstrappers:a"
-"""
 BOOTSTRAP = "abcdef.0123456789abcdef"
 
 
@@ -119,34 +93,6 @@ def webhook() -> Iterator[TokenWebhook]:
         thread.join(10)
 
 
-@dataclass(frozen=True)
-class Stage:
-    """The API server, the proxy before it, and kubectl's folder."""
-
-    cluster: Cluster
-    url: str
-    folder: Path
-
-    def run(
-        self, command: str, token: str, stdin: str = "", *, proxied: bool
-    ) -> tuple[int, str, str]:
-        """One command with a token; the texts without what differs anyway."""
-        url = self.url if proxied else self.cluster.url
-        name = f"{'proxied' if proxied else 'direct'}-{token.partition('.')[0][:20]}"
-        config = self.cluster.kubeconfig(name, token=token, url=url)
-        word = "proxied" if proxied else "direct"
-        code, out, err = kubectl(
-            kubectl_binaries()[0], config, command.replace("NS", word), stdin, self.folder
-        )
-        return code, normal(out, word, url), normal(err, word, url)
-
-    def until_refused(self, token: str) -> None:
-        """Ask through the proxy until the token is refused."""
-        deadline = time.monotonic() + 60
-        while self.run("get --raw /api", token, proxied=True)[0] == 0:
-            assert time.monotonic() < deadline, "the token is still good"
-
-
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, webhook: TokenWebhook) -> Iterator[Stage]:
     """One control plane and one proxy for all tests of this file."""
@@ -176,12 +122,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory, webhook: TokenWebhook) -> It
             code, _, err = made.run("apply -f -", ADMIN_TOKEN, SETUP, proxied=False)
             assert code == 0, err
             yield made
-
-
-def events(stage: Stage) -> list[dict[str, Any]]:
-    """The proxy's events so far."""
-    text = (stage.cluster.folder / "proxy-audit.log").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def test_webhook(stage: Stage, webhook: TokenWebhook) -> None:
@@ -249,7 +189,7 @@ def test_bootstrap_token(stage: Stage) -> None:
 
 def test_lookup(stage: Stage) -> None:
     """T077: a token good by its key dies with its service account, and no namesake revives it."""
-    admin = {"token": ADMIN_TOKEN, "proxied": False}
+    admin: dict[str, Any] = {"token": ADMIN_TOKEN, "proxied": False}
     stage.run("-n default create serviceaccount robot", **admin)
     code, output, err = stage.run("-n default create token robot", **admin)
     assert code == 0, err

@@ -12,8 +12,8 @@ from auditproxy.backends.webhook import event_list
 from auditproxy.files.webhook import load_target, open_webhook
 from tests.e2e.cluster import assets, running
 from tests.fakes.backends import Told, event
+from tests.fakes.kubeconfigs import kubeconfig
 from tests.fakes.webhook import Received, Receiver
-from tests.kubeconfig.test_upstream import kubeconfig
 
 EVENT_HEAD = b'{"kind":"Event","apiVersion":"audit.k8s.io/v1",'
 

@@ -13,6 +13,7 @@ import pytest
 from auditproxy.commands.demo.cluster import demo_cluster
 from auditproxy.commands.demo.events import Event, EventLog
 from tests.e2e.cluster import free_ports
+from tests.fakes.waiting import until
 from tests.kubectl import kubectl_binaries, minor_version
 
 BINARIES = kubectl_binaries()
@@ -87,16 +88,18 @@ class Demo:
 
     async def events(self, subresource: str, count: int) -> list[dict[str, object]]:
         """Every event of one subresource, once there are so many."""
-        async with asyncio.timeout(10):
-            while True:
-                found = [
-                    event
-                    for event in self.all_events()
-                    if event.get("objectRef", {}).get("subresource", "") == subresource
-                ]
-                if len(found) >= count:
-                    return found
-                await asyncio.sleep(0.05)
+        found: list[dict[str, object]] = []
+
+        def recorded() -> bool:
+            found[:] = [
+                event
+                for event in self.all_events()
+                if event.get("objectRef", {}).get("subresource", "") == subresource
+            ]
+            return len(found) >= count
+
+        await until(recorded, f"{count} events of {subresource!r}")
+        return found
 
 
 @contextlib.asynccontextmanager

@@ -57,7 +57,7 @@ class Authority:
         not_after: datetime.datetime | None = None,
         extensions: tuple[tuple[x509.ExtensionType, bool], ...] = (),
         names: tuple[str, ...] = (),
-        digest: hashes.HashAlgorithm | None = None,
+        digest: hashes.SHA256 | hashes.SHA512 | None = None,
     ) -> x509.Certificate:
         """A certificate; ``ca`` None leaves its basic constraints out."""
         now = datetime.datetime.now(datetime.UTC)

@@ -67,7 +67,11 @@ def write_localhost_certificate(folder: Path) -> tuple[Path, Path, Path]:
     return ca_path, certificate_path, key_path
 
 
-def localhost_contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
+"""A server's and a client's."""
+
+
+def localhost_contexts(folder: Path) -> Contexts:
     """A server's context for localhost and a client's that trusts it, both HTTP/1.1 by ALPN."""
     ca_path, certificate_path, key_path = write_localhost_certificate(folder)
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -76,3 +80,29 @@ def localhost_contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     for context in (server, client):
         context.set_alpn_protocols(["http/1.1"])
     return server, client
+
+
+def self_signed_pair() -> tuple[bytes, bytes]:
+    """A self-signed certificate and its key, PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    start = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(start)
+        .not_valid_after(start + datetime.timedelta(days=2))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM), key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+CERTIFICATE, KEY = self_signed_pair()

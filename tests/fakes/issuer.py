@@ -22,6 +22,7 @@ from auditproxy.apis.authentication import (
 )
 from auditproxy.authentication.tokens.jws import ALGORITHMS
 from tests.fakes.tokens import Private, jwk, rsa_key, signed
+from tests.fakes.waiting import pause
 from tests.fakes.webhook import answer, server_context
 
 HANG = "hang"
@@ -170,11 +171,11 @@ class FakeIssuer:
             await self._pour(writer, head, b"10000\r\n" + b" " * 65536 + b"\r\n", 0)
 
     async def _pour(
-        self, writer: asyncio.StreamWriter, head: bytes, piece: bytes, pause: float
+        self, writer: asyncio.StreamWriter, head: bytes, piece: bytes, seconds: float
     ) -> None:
         writer.write(head)
         while self.sent < 50_000_000:
             writer.write(piece)
             self.sent += len(piece)
             await writer.drain()
-            await asyncio.sleep(pause)
+            await pause(seconds)

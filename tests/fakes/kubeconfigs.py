@@ -1,11 +1,26 @@
-"""A kubeconfig that can be read, for tests that connect to nothing."""
+"""Kubeconfigs of one context."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 
-def kubeconfig(folder: Path) -> str:
-    """Write one into the folder; its path."""
+def kubeconfig(
+    cluster: dict[str, Any] | None = None, user: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """A kubeconfig with one context ``test``."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "test",
+        "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": "https://api:6443"} | (cluster or {})}],
+        "users": [{"name": "u", "user": user or {}}],
+    }
+
+
+def kubeconfig_file(folder: Path) -> str:
+    """A kubeconfig that can be read."""
     path = folder / "kubeconfig"
     path.write_text(
         json.dumps(

@@ -1,19 +1,21 @@
 """A fake upstream and a pool of real connections to it, checked for leftovers at the end."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from auditproxy.upstream.messages import UpstreamLimits, UpstreamRequest
 from auditproxy.upstream.pool import UpstreamPool
+from tests.fakes.certificates import Contexts
 from tests.fakes.upstream import FakeUpstream, Script
 
 HOST = (b"Host", b"kubernetes")
 
 
-def request(method: bytes = b"GET", target: bytes = b"/api/v1/pods", **fields: Any) -> Any:
+def request(
+    method: bytes = b"GET", target: bytes = b"/api/v1/pods", **fields: Any
+) -> UpstreamRequest:
     """A request without surprises."""
     return UpstreamRequest(method=method, target=target, **{"headers": (HOST,), **fields})
 
@@ -22,7 +24,7 @@ def request(method: bytes = b"GET", target: bytes = b"/api/v1/pods", **fields: A
 async def upstream_and_pool(
     script: Script,
     *,
-    contexts: tuple[ssl.SSLContext, ssl.SSLContext] | None = None,
+    contexts: Contexts | None = None,
     **limits: Any,
 ) -> AsyncIterator[tuple[FakeUpstream, UpstreamPool]]:
     """Both, running; at the end the pool must leave no connection and no task behind."""

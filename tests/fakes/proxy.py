@@ -173,3 +173,6 @@ async def proxy_before(
             writer.transport.abort()
         async with asyncio.timeout(10):
             await proxy.close()
+
+
+POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from auditproxy.request.requestinfo import RequestInfoError, resolve
 from auditproxy.request.target import TargetError, parse_target
 from tests.fakes.gohttp import MalformedError, read_request, request_info, request_uri
-from tests.request.test_requestinfo import SEEN_ON_A_SERVER, UPSTREAM, empty_if_dash
+from tests.fakes.requestinfos import SEEN_ON_A_SERVER, UPSTREAM, empty_if_dash
 
 HEAD = b"Host: a\r\n"
 

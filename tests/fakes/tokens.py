@@ -60,8 +60,10 @@ def private_pem(key: Private) -> bytes:
 
 def jwk(key: Private, **members: Any) -> dict[str, Any]:
     """The public half as a key set has it, with other or further members."""
-    algorithm = RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else ECAlgorithm
-    written = algorithm.to_jwk(key.public_key(), as_dict=True)  # type: ignore[arg-type]
+    if isinstance(key, rsa.RSAPrivateKey):
+        written = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    else:
+        written = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
     return {**{name: written[name] for name in written if name != "key_ops"}, **members}
 
 

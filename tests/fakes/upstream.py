@@ -21,6 +21,8 @@ import struct
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from tests.fakes.waiting import turns
+
 DEADLINE = 5.0
 """Seconds that any wait of a test may take."""
 
@@ -131,7 +133,7 @@ class FakeConnection(asyncio.Protocol):
             if self.closed.is_set():
                 return
             self.transport.write(data[start : start + size])
-            await asyncio.sleep(0)
+            await turns()
 
     def pause_reading(self) -> None:
         """Read no more from the peer."""

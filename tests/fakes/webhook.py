@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fakes.certificates import write_localhost_certificate
+from tests.fakes.waiting import pause
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 HANG = "hang"
@@ -72,9 +73,10 @@ class Receiver:
 
     async def until_received(self, count: int) -> None:
         """Wait until so many requests came."""
-        while len(self.received) < count:
-            self._arrived.clear()
-            await self._arrived.wait()
+        async with asyncio.timeout(20):
+            while len(self.received) < count:
+                self._arrived.clear()
+                await self._arrived.wait()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -126,7 +128,7 @@ class Receiver:
             while True:
                 writer.write(b"x")
                 await writer.drain()
-                await asyncio.sleep(0.01)
+                await pause(0.01)
         return False
 
 

@@ -11,11 +11,11 @@ import pytest
 from auditproxy.apis.faults import Unusable
 from auditproxy.files.files import SOURCES, Files, read_files
 from tests.fakes.authority import Authority
-from tests.fakes.kubeconfigs import kubeconfig
+from tests.fakes.kubeconfigs import kubeconfig_file
 from tests.fakes.options import options
+from tests.fakes.proxy import POLICY
 
 ROOT = Authority("root")
-POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
 
 
 def faults(**flags: Any) -> tuple[str, ...]:
@@ -27,7 +27,7 @@ def faults(**flags: Any) -> tuple[str, ...]:
 
 def test_sound(tmp_path: Path) -> None:
     """Without files but the kubeconfig there are notes of what is assumed."""
-    files = read_files(options(kubeconfig=kubeconfig(tmp_path)))
+    files = read_files(options(kubeconfig=kubeconfig_file(tmp_path)))
     assert any("the built-in policy" in note for note in files.notes)
     assert any("context 'c'" in note for note in files.notes)
     assert files.token_file is None
@@ -63,7 +63,7 @@ def test_all_faults_at_once(tmp_path: Path) -> None:
 def test_unreadable(tmp_path: Path, flag: str, start: str) -> None:
     """A file that is not there is one line and no more."""
     flags = {flag: str(tmp_path / "missing")}
-    found = faults(kubeconfig=kubeconfig(tmp_path), **flags)
+    found = faults(kubeconfig=kubeconfig_file(tmp_path), **flags)
     assert len(found) == 1
     assert found[0].startswith(start)
     assert "no such file" in found[0].lower()
@@ -74,7 +74,7 @@ def test_overlapping_authorities(tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_bytes(ROOT.pem)
     (tmp_path / "front.crt").write_bytes(Authority("front").pem + ROOT.pem)
     flags: dict[str, Any] = {
-        "kubeconfig": kubeconfig(tmp_path),
+        "kubeconfig": kubeconfig_file(tmp_path),
         "client_ca_file": str(tmp_path / "ca.crt"),
         "requestheader_client_ca_file": str(tmp_path / "front.crt"),
         "requestheader_username_headers": ("X-Remote-User",),
@@ -95,11 +95,11 @@ def test_passthrough_notes(tmp_path: Path) -> None:
         "client_ca_file": str(tmp_path / "ca.crt"),
         "requestheader_client_ca_file": str(tmp_path / "front.crt"),
         "requestheader_username_headers": ("X-Remote-User",),
-        "token_webhook_config_file": kubeconfig(tmp_path),
+        "token_webhook_config_file": kubeconfig_file(tmp_path),
     }
     for identity, count in (("passthrough", 4), ("impersonate", 0)):
         files = read_files(
-            options(kubeconfig=kubeconfig(tmp_path), upstream_identity=identity, **flags)
+            options(kubeconfig=kubeconfig_file(tmp_path), upstream_identity=identity, **flags)
         )
         assert sum("--upstream-identity=passthrough" in note for note in files.notes) == count
 
@@ -108,11 +108,11 @@ def test_strict(tmp_path: Path) -> None:
     """C3: strictly read, what is only warned of is a fault, beside those of other files."""
     (tmp_path / "policy.yaml").write_text(POLICY.replace("level", "bogus: 1, level"))
     flags = {"audit_policy_file": str(tmp_path / "policy.yaml")}
-    (warning,) = read_files(options(kubeconfig=kubeconfig(tmp_path), **flags)).warnings
+    (warning,) = read_files(options(kubeconfig=kubeconfig_file(tmp_path), **flags)).warnings
     assert warning.endswith("; falling back to lenient decoding")
     for missing in ((), ("missing",)):
         given = options(
-            kubeconfig=str(tmp_path / "missing") if missing else kubeconfig(tmp_path), **flags
+            kubeconfig=str(tmp_path / "missing") if missing else kubeconfig_file(tmp_path), **flags
         )
         with pytest.raises(Unusable) as caught:
             read_files(given, strict=True)
@@ -142,7 +142,9 @@ def test_each_file_is_read_once(tmp_path: Path) -> None:
         writers.append(threading.Thread(target=(tmp_path / flag).write_bytes, args=(content,)))
         writers[-1].start()
     files = read_files(
-        options(kubeconfig=kubeconfig(tmp_path), **{flag: str(tmp_path / flag) for flag in flags})
+        options(
+            kubeconfig=kubeconfig_file(tmp_path), **{flag: str(tmp_path / flag) for flag in flags}
+        )
     )
     for writer in writers:
         writer.join(10)

@@ -10,7 +10,7 @@ from auditproxy.files.files import read_files
 from auditproxy.files.listener import listener_context
 from auditproxy.tls.serving import KeyPair
 from tests.fakes.authority import Authority
-from tests.fakes.kubeconfigs import kubeconfig
+from tests.fakes.kubeconfigs import kubeconfig_file
 from tests.fakes.options import options
 
 
@@ -23,7 +23,7 @@ def test_context(tmp_path: Path) -> None:
         tls_cert_file=str(tmp_path / "server.crt"),
         tls_private_key_file=str(tmp_path / "server.key"),
         client_ca_file=str(tmp_path / "ca.crt"),
-        kubeconfig=kubeconfig(tmp_path),
+        kubeconfig=kubeconfig_file(tmp_path),
     )
     files = read_files(flags)
     context = listener_context(flags, files)

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from auditproxy.apis.faults import Unusable
 from auditproxy.files.reloader import Reloader, Source, fingerprint
 from auditproxy.metrics.reloads import ReloadMetrics
+from tests.fakes.waiting import until
 
 
 class Harness:
@@ -268,12 +269,10 @@ async def test_goes_on_whatever_happens(tmp_path: Path) -> None:
         async with asyncio.timeout(10):
             harness.reloader.wake()
             await seen.wait()
-            while not harness.reported:
-                await asyncio.sleep(0)
-            harness.reloader._apply = original
-            harness.reloader.wake()
-            while not harness.applied:
-                await asyncio.sleep(0.01)
+        await until(lambda: harness.reported, "the crash is reported")
+        harness.reloader._apply = original
+        harness.reloader.wake()
+        await until(lambda: harness.applied, "the next round is applied")
         assert harness.reported == ["files could not be looked at: ZeroDivisionError"]
     finally:
         task.cancel()

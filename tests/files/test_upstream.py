@@ -8,7 +8,7 @@ import pytest
 from auditproxy.apis.faults import Unusable
 from auditproxy.files.trustedfile import Remarks
 from auditproxy.files.upstream import default_kubeconfig, read_upstream, read_upstream_again
-from tests.fakes.kubeconfigs import kubeconfig
+from tests.fakes.kubeconfigs import kubeconfig_file
 from tests.fakes.options import options
 
 
@@ -39,7 +39,7 @@ def test_no_upstream_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_again(tmp_path: Path) -> None:
     """Another credential is taken, another server is refused; the start's notes are not said again."""
-    given = options(kubeconfig=kubeconfig(tmp_path))
+    given = options(kubeconfig=kubeconfig_file(tmp_path))
     first = Remarks()
     upstream = read_upstream(given, first)
     assert first.notes[0] == f"the upstream is {upstream.source}"

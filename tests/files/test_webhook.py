@@ -11,10 +11,12 @@ import yaml
 from auditproxy.apis.audit import API_VERSION, Event
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.user import UserInfo
+from auditproxy.backends.losses import Losses
 from auditproxy.clients.webhook import WebhookError, WebhookTarget
 from auditproxy.files.webhook import load_target, open_webhook
+from tests.fakes.certificates import CERTIFICATE, KEY
+from tests.fakes.kubeconfigs import kubeconfig
 from tests.fakes.webhook import Receiver, answer, server_context
-from tests.kubeconfig.test_upstream import CERTIFICATE, KEY, kubeconfig
 
 
 def write(
@@ -33,20 +35,20 @@ def load(
     return load_target(str(write(folder, cluster, user)))
 
 
-class Losses:
+class KeptLosses(Losses):
     """Keeps losses."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def lost(self, count: int, *, plugin: str, reason: str, text: str) -> None:
+    def lost(self, count: int, *, plugin: str, reason: str, text: str, public: str = "") -> None:
         """Keep one."""
         self.texts.append(f"{count} {plugin} {reason} {text}")
 
     def delivered(self, count: int = 1) -> None:
         """Nothing to keep."""
 
-    def failing(self, text: str) -> None:
+    def failing(self, public: str) -> None:
         """Nothing to keep: losses are told."""
 
 
@@ -204,7 +206,7 @@ async def test_mutual_tls(tmp_path: Path, with_certificate: bool) -> None:
         (tmp_path / name).write_bytes(data)
     context, _ = server_context(tmp_path, tmp_path / "client.crt")
     user = {"client-certificate": "client.crt", "client-key": "client.key"}
-    losses = Losses()
+    losses = KeptLosses()
 
     async def sleep(seconds: float) -> None:
         assert seconds > 0
@@ -231,7 +233,7 @@ async def test_mutual_tls(tmp_path: Path, with_certificate: bool) -> None:
 
 async def test_token_goes_to_no_other_host(tmp_path: Path) -> None:
     """T309: a receiver that redirects gets our token; where it points to gets nothing at all."""
-    losses = Losses()
+    losses = KeptLosses()
 
     async def sleep(seconds: float) -> None:
         assert seconds > 0

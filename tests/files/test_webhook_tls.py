@@ -13,8 +13,9 @@ import uvloop
 
 from auditproxy.files.webhook import load_target, open_webhook
 from tests.fakes.backends import Told, event
+from tests.fakes.certificates import CERTIFICATE, KEY
+from tests.fakes.kubeconfigs import kubeconfig
 from tests.fakes.webhook import OK, Receiver, server_context
-from tests.kubeconfig.test_upstream import CERTIFICATE, KEY, kubeconfig
 
 CLOSING = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
 

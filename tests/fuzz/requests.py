@@ -28,6 +28,7 @@ import re
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -40,6 +41,7 @@ from auditproxy.app.proxy import build
 from tests.fakes.gohttp import GoRequest, MalformedError, read_request, request_info, request_uri
 from tests.fakes.options import options
 from tests.fakes.proxy import TOKENS, write_files
+from tests.fakes.waiting import until
 from tests.fuzz.mutations import DOUBLED, stream
 
 PER_CONNECTION = 8
@@ -386,7 +388,7 @@ async def run(count: int, seed: int) -> Oracle:
                     client = Client(raw, cuts, oracle)
                     with contextlib.suppress(ConnectionError):
                         await loop.create_connection(
-                            lambda client=client: client,
+                            partial(itself, client),
                             "127.0.0.1",
                             proxy.port,
                             local_addr=(address, 0),
@@ -410,10 +412,14 @@ async def run(count: int, seed: int) -> Oracle:
     return oracle
 
 
+def itself(client: Client) -> Client:
+    """A factory of one client, for the loop that connects it."""
+    return client
+
+
 async def idle(proxy: Any) -> None:
     """Wait until the proxy has no request under way and every event is written."""
-    while proxy.handler._active:
-        await asyncio.sleep(0.001)
+    await until(lambda: not proxy.handler._active, "no request is under way", seconds=60)
     await proxy.settle()
 
 

@@ -8,7 +8,8 @@ import pytest
 from auditproxy.health import connection as healthconnection
 from auditproxy.metrics.registry import Metrics
 from tests.conformance.client import read_answer
-from tests.health.test_server import serving
+from tests.fakes.health import serving
+from tests.fakes.waiting import until
 
 BOTH_LOOPS = True
 
@@ -41,7 +42,6 @@ async def test_an_answer_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> N
         async with asyncio.timeout(5):
             assert (await read_answer(idle, "GET")).body == b"ok"
             assert await idle.read() == b""
-            while health._connections:
-                await asyncio.sleep(0.01)
+        await until(lambda: not health._connections, "the health port drops both")
         for writer in (slow_writer, idle_writer):
             writer.transport.abort()

@@ -1,45 +1,19 @@
 """B4: /metrics costs little, however much there is and however often anybody asks."""
 
 import asyncio
-import threading
-from collections.abc import Iterator
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter
-from prometheus_client.metrics_core import Metric
 
-from auditproxy.health import metricspage
 from auditproxy.health.metricspage import REST, MetricsPage
-
-DEADLINE = 10.0
-
-
-class Many:
-    """A registry that takes as long as a test lets it."""
-
-    def __init__(self) -> None:
-        self.gate = threading.Event()
-        self.began = threading.Event()
-        self.collected = 0
-        self.fails = False
-
-    def collect(self) -> Iterator[Metric]:
-        """One metric, when the gate is open."""
-        self.began.set()
-        self.gate.wait(DEADLINE)
-        if self.fails:
-            raise RuntimeError
-        self.collected += 1
-        metric = Metric("collected", "How often.", "gauge")
-        metric.add_sample("collected", {}, self.collected)
-        yield metric
+from tests.fakes.health import DEADLINE, Many
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time, which a test moves."""
     now = [100.0]
-    monkeypatch.setattr(metricspage.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("auditproxy.health.metricspage.time.monotonic", lambda: now[0])
     return now
 
 

@@ -1,38 +1,20 @@
 """The health port, read over a socket: kube-apiserver's texts, and the metrics."""
 
 import asyncio
-import contextlib
 import threading
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
-from auditproxy.health import metricspage
-from auditproxy.health.server import MAXIMUM_CONNECTIONS, HealthServer
-from auditproxy.metrics.registry import Metrics
+from auditproxy.health.server import MAXIMUM_CONNECTIONS
 from tests.conformance.client import Answer, read_answer
+from tests.fakes.health import Many, serving
 from tests.fakes.proxy import proxy_before, request
 from tests.fakes.upstream import FakeUpstream, replying
 from tests.fakes.upstream import answer as upstream_answer
-from tests.health.test_metricspage import Many
 
 BOTH_LOOPS = True
-
-
-@contextlib.asynccontextmanager
-async def serving(
-    registry: CollectorRegistry | None = None, **settings: Any
-) -> AsyncIterator[tuple[HealthServer, int]]:
-    """A health server on a free port."""
-    health = HealthServer(registry or Metrics().registry, **settings)
-    port = await health.start("127.0.0.1", 0)
-    try:
-        yield health, port
-    finally:
-        await health.close()
 
 
 async def get(port: int, target: str, method: str = "GET") -> Answer:
@@ -275,14 +257,13 @@ async def test_series_of_requests_are_written_beside_the_loop(
 ) -> None:
     """B4: in a whole proxy no series of requests is written on the event loop's thread."""
     written: list[tuple[bool, bytes]] = []
-    generate = metricspage.generate_latest
 
     def watched(registry: CollectorRegistry) -> bytes:
-        text = generate(registry)
+        text: bytes = generate_latest(registry)
         written.append((threading.current_thread() is threading.main_thread(), text))
         return text
 
-    monkeypatch.setattr(metricspage, "generate_latest", watched)
+    monkeypatch.setattr("auditproxy.health.metricspage.generate_latest", watched)
     async with (
         FakeUpstream(replying(upstream_answer(200, b"ok"))) as upstream,
         proxy_before(upstream.port, tmp_path, health_bind_address="127.0.0.1:0") as proxy,

@@ -19,6 +19,7 @@ from auditproxy.kubeconfig.credentials import (
     bearer,
     expiry,
 )
+from tests.fakes.waiting import turns
 
 
 class Clock:
@@ -144,7 +145,7 @@ class TestExec:
 
         credential = ExecCredential("plugin", run, self.no_certificate)
         waiting = [asyncio.ensure_future(credential.authorization()) for _ in range(5)]
-        await asyncio.sleep(0)
+        await turns()
         waiting[0].cancel()
         release.set()
         results = await asyncio.gather(*waiting, return_exceptions=True)

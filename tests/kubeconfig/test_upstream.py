@@ -5,15 +5,11 @@ import json
 import ssl
 import sys
 import tempfile
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,51 +21,13 @@ from auditproxy.kubeconfig.credentials import (
     StaticCredential,
 )
 from auditproxy.kubeconfig.upstream import Upstream, load_upstream
-
-
-def pair() -> tuple[bytes, bytes]:
-    """A self-signed certificate and its key, PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    start = datetime.now(UTC) - timedelta(days=1)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(start)
-        .not_valid_after(start + timedelta(days=2))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    return certificate.public_bytes(serialization.Encoding.PEM), key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-
-
-CERTIFICATE, KEY = pair()
+from tests.fakes.certificates import CERTIFICATE, KEY, self_signed_pair
+from tests.fakes.kubeconfigs import kubeconfig
 
 
 def base64_of(data: bytes) -> str:
     """Base64 as a kubeconfig holds it."""
     return base64.b64encode(data).decode()
-
-
-def kubeconfig(
-    cluster: dict[str, Any] | None = None, user: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    """A kubeconfig with one context ``test``."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "test",
-        "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": {"server": "https://api:6443"} | (cluster or {})}],
-        "users": [{"name": "u", "user": user or {}}],
-    }
 
 
 def load(
@@ -231,7 +189,7 @@ class TestTls:
             {"client-key-data": base64_of(KEY)},
             {
                 "client-certificate-data": base64_of(CERTIFICATE),
-                "client-key-data": base64_of(pair()[1]),
+                "client-key-data": base64_of(self_signed_pair()[1]),
             },
             {
                 "client-certificate-data": base64_of(CERTIFICATE),

@@ -20,6 +20,7 @@ from auditproxy.lookups.keydocuments import DiscoveredKeys
 from auditproxy.metrics.issuers import IssuerMetrics
 from tests.fakes.issuer import BOMB, DRIP, HANG, HTML, HUGE, KEYS, RESET, FakeIssuer, Step
 from tests.fakes.tokens import ec_key, rsa_key
+from tests.fakes.waiting import until
 from tests.fakes.webhook import answer
 
 
@@ -70,9 +71,7 @@ class Keys:
 
     async def until_asleep(self, times: int) -> None:
         """Until the refreshing sleeps for the n-th time."""
-        async with asyncio.timeout(5):
-            while len(self.clock.slept) < times:
-                await asyncio.sleep(0)
+        await until(lambda: len(self.clock.slept) >= times, f"sleep number {times}")
 
     async def accepts(self, token: str) -> bool:
         """Whether one of the keys signed a token."""

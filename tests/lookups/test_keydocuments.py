@@ -1,11 +1,12 @@
 """Where key sets are published."""
 
 import json
+from functools import partial
 
 import pytest
 
 from auditproxy.apis.authentication import Issuer
-from auditproxy.clients.apiserver import ReviewError
+from auditproxy.clients.apiserver import ApiClient, ReviewError
 from auditproxy.clients.fetcher import Fetched, FetchError
 from auditproxy.lookups.keydocuments import DiscoveredKeys, JwksUri, UpstreamKeys
 from tests.fakes.tokens import jwk, rsa_key
@@ -88,7 +89,7 @@ async def test_url_of_the_keys() -> None:
     assert "canary" not in str(caught.value)
 
 
-class Client:
+class Client(ApiClient):
     """An upstream's answer."""
 
     def __init__(self, code: int, body: bytes = b"") -> None:
@@ -105,8 +106,8 @@ class Client:
 
 async def test_upstream() -> None:
     """The upstream's own keys; a 403 says which role is missing."""
-    good = UpstreamKeys(lambda: Client(200, KEYS))  # type: ignore[arg-type,return-value]
+    good = UpstreamKeys(lambda: Client(200, KEYS))
     assert (await good.load()).key_set.keys
     for code, says in ((403, "system:service-account-issuer-discovery"), (404, "404"), (0, "no")):
         with pytest.raises(FetchError, match=says):
-            await UpstreamKeys(lambda code=code: Client(code)).load()  # type: ignore[misc]
+            await UpstreamKeys(partial(Client, code)).load()

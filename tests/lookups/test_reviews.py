@@ -11,7 +11,7 @@ from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.authenticator import AuthenticationError
 from auditproxy.authorization.authorizer import Decision, PrivilegedGroupAuthorizer
 from auditproxy.authorization.impersonation import Impersonator
-from auditproxy.clients.apiserver import ReviewError
+from auditproxy.clients.apiserver import ApiClient, ReviewError
 from auditproxy.lookups.reviews import (
     FallbackReviewer,
     ReviewForbiddenError,
@@ -25,7 +25,7 @@ from tests.fakes.clocks import Clock
 ALICE = UserInfo(username="alice", groups=("dev",))
 
 
-class FakeClient:
+class FakeClient(ApiClient):
     """Answers questions with a function of path, body and headers."""
 
     def __init__(self, answer: Callable[[str, dict[str, object]], tuple[int, bytes]]) -> None:
@@ -144,7 +144,8 @@ class TestFallback:
         first.forbidden = True
         assert await reviewer.review("good") == ALICE
         assert await reviewer.review("good") == ALICE
-        assert reviewer.fallen_back
+        fallen_back = reviewer.fallen_back
+        assert fallen_back
         assert (len(first.asked), len(second.asked)) == (2, 2)
         clock.now += 300
         first.forbidden = False

@@ -11,6 +11,7 @@ from auditproxy.authentication.tokens.jws import Jws, parse_jws
 from auditproxy.authentication.tokens.publickeys import PublicKey
 from auditproxy.lookups.signatures import SignatureThreads, is_fast
 from tests.fakes.tokens import Private, ec_key, public, rsa_key, signed
+from tests.fakes.waiting import turns
 
 
 def token(key: Private, algorithm: str) -> Jws:
@@ -56,7 +57,7 @@ async def test_flood() -> None:
     lags = []
     while not flood.done():
         began = loop.time()
-        await asyncio.sleep(0)
+        await turns()
         lags.append(loop.time() - began)
     assert all(await flood)
     assert threading.active_count() - before <= 2
@@ -87,7 +88,7 @@ async def test_close() -> None:
     first = asyncio.ensure_future(threads.check(jws, keys))
     assert await asyncio.to_thread(keys.reached.wait, 5)
     second = asyncio.ensure_future(threads.check(jws, (own, own)))
-    await asyncio.sleep(0)
+    await turns()
     threads.close()
     keys.gate.set()
     assert await first

@@ -12,6 +12,7 @@ from auditproxy.authentication.authenticator import AuthenticationError, TokenUs
 from auditproxy.lookups.tokencache import TokenCache
 from auditproxy.metrics.registry import Metrics
 from tests.fakes.clocks import Clock
+from tests.fakes.waiting import turns, until
 
 ALICE = TokenUser(UserInfo(username="alice", groups=("dev",)))
 DEADLINE = 10
@@ -70,9 +71,7 @@ class Cached:
 
     async def until_asked(self, count: int) -> None:
         """Return when the inner authenticator was asked so often."""
-        async with asyncio.timeout(DEADLINE):
-            while len(self.inner.asked) < count:
-                await asyncio.sleep(0)
+        await until(lambda: len(self.inner.asked) >= count, f"{count} questions")
 
     def metric(self, name: str, status: str) -> float | None:
         """One of the cache's metrics."""
@@ -195,7 +194,7 @@ class TestSharing:
         leader = cached.asking("good")
         await cached.until_asked(1)
         follower = cached.asking("good")
-        await asyncio.sleep(0)
+        await turns()
         leader.cancel()
         with pytest.raises(asyncio.CancelledError):
             await leader
@@ -214,9 +213,7 @@ class TestSharing:
         with pytest.raises(asyncio.CancelledError):
             await task
         cached.inner.gate.set()
-        async with asyncio.timeout(DEADLINE):
-            while len(cached.cache._flights):
-                await asyncio.sleep(0)
+        await until(lambda: not len(cached.cache._flights), "nothing is under way")
 
     async def test_failure_is_shared(self) -> None:
         """All who wait get the error, and the next one asks again."""

@@ -74,9 +74,8 @@ def test_authentication_faults(fields: dict[str, Any], fault: str) -> None:
 )
 def test_one_way_to_log_in_is_enough(given_file: str) -> None:
     """Anonymous access and reviews may both be off when there is another way."""
-    sound = AuthenticationOptions(
-        anonymous_auth=False, token_review=False, **{given_file: "some-file"}
-    )
+    given: dict[str, Any] = {given_file: "some-file"}
+    sound = AuthenticationOptions(anonymous_auth=False, token_review=False, **given)
     assert authentication_faults(sound) == []
 
 

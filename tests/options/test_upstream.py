@@ -1,5 +1,7 @@
 """The settings of the upstream."""
 
+from typing import Any
+
 import pytest
 
 from auditproxy.options.upstream import UpstreamOptions, upstream_faults
@@ -15,7 +17,7 @@ def test_upstream_identity() -> None:
 
 def test_request_header() -> None:
     """A front proxy needs its certificate and key; nobody else has a use for them."""
-    pair = {"proxy_client_cert_file": "a", "proxy_client_key_file": "b"}
+    pair: dict[str, Any] = {"proxy_client_cert_file": "a", "proxy_client_key_file": "b"}
     sound = UpstreamOptions(upstream_identity="request-header", **pair)
     assert upstream_faults(sound) == []
     half = UpstreamOptions(upstream_identity="request-header", proxy_client_cert_file="a")
@@ -97,7 +99,7 @@ def test_marker_with_passthrough() -> None:
 
 def test_marker_and_original_user() -> None:
     """Two extras of one key would refuse whoever impersonates; that is a fault at start."""
-    marked = {"impersonation_marker_extra": "a.io/b=c"}
+    marked: dict[str, Any] = {"impersonation_marker_extra": "a.io/b=c"}
     same = UpstreamOptions(**marked, impersonation_original_user_extra="a.io/b")
     (fault,) = upstream_faults(same)
     assert "have the same key" in fault

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditproxy.apis.units import SECOND
 from auditproxy.serializer.duration import (
     HOUR,
     MICROSECOND,
     MILLISECOND,
     MINUTE,
-    SECOND,
     format_duration,
     parse_duration,
 )

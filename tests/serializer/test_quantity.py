@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from auditproxy.serializer.quantity import MILLI, NANO, QuantityError, canonical_quantity
 
-SUFFIXES = {
+SUFFIXES: dict[str, int | Fraction] = {
     "": 1,
     "k": 10**3,
     "M": 10**6,

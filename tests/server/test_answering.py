@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,7 +100,7 @@ EXTRA_SPACE = (
         ("/api/v1/pods?impersonate", {}, 400),
     ],
 )
-async def test_warning(tmp_path: Path, target: str, flags: dict[str, bool], code: int) -> None:
+async def test_warning(tmp_path: Path, target: str, flags: dict[str, Any], code: int) -> None:
     """C6, HD4, T026: who writes two blanks before the token is told so, whatever the answer is."""
     extra = ("Impersonate-Group: ops",) if "impersonate" in target else ()
     own = answer(200, b"{}", b"Content-Type: application/json", b'Warning: 299 - "from upstream"')

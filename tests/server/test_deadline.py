@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from auditproxy.server.deadline import Deadline
+from tests.fakes.waiting import turns
 
 
 async def waiting(deadline: Deadline, when: float | None) -> str:
@@ -18,7 +19,7 @@ async def waiting(deadline: Deadline, when: float | None) -> str:
             raise
         deadline.recover()
         # It can wait again, as for the delivery of its events.
-        await asyncio.sleep(0)
+        await turns()
         return "late"
     return "in time"
 

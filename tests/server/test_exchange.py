@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from auditproxy.request import attributes
-from auditproxy.request.selectors import label_requirements
+from auditproxy.request.selectors import Requirements, label_requirements
 from tests.fakes.proxy import proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
 
@@ -144,7 +144,7 @@ async def test_selectors_are_read_for_reviews_only(
     """B8: the selectors of a request are taken apart where somebody is asked with them."""
     read: list[str] = []
 
-    def watched(text: str) -> attributes.Requirements:
+    def watched(text: str) -> Requirements:
         read.append(text)
         return label_requirements(text)
 

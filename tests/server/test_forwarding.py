@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -177,7 +178,7 @@ async def test_review_annotations(tmp_path: Path) -> None:
             else:
                 connection.send(answer(404, b"{}"))
 
-    flags = {"audit_authorization_annotations": "review"}
+    flags: dict[str, Any] = {"audit_authorization_annotations": "review"}
     async with (
         FakeUpstream(script) as upstream,
         proxy_before(upstream.port, tmp_path, **flags) as proxy,

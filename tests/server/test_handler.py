@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
@@ -28,7 +29,7 @@ FORBIDDEN = (
 )
 
 
-def header_lines(received: bytes) -> list[bytes]:
+def header_lines(received: bytes | bytearray) -> list[bytes]:
     """The header lines of the first request that an upstream received."""
     return bytes(received).split(b"\r\n\r\n")[0].split(b"\r\n")[1:]
 
@@ -504,7 +505,7 @@ async def test_authorizer_without_an_answer(tmp_path: Path) -> None:
             reviews = b"subjectaccessreviews" in head
             connection.send(answer(500, b"{}", JSON) if reviews else answer(200, POD, JSON))
 
-    flags = {"audit_authorization_annotations": "review"}
+    flags: dict[str, Any] = {"audit_authorization_annotations": "review"}
     async with (
         FakeUpstream(script) as upstream,
         proxy_before(upstream.port, tmp_path, **flags) as proxy,
@@ -532,7 +533,7 @@ async def test_level_none(tmp_path: Path) -> None:
 async def test_crash(tmp_path: Path) -> None:
     """T157: a crash of our own is kube-apiserver's Panic event and its text; no value leaks."""
 
-    async def crashing(*args: object) -> None:
+    async def crashing(*args: object, **more: object) -> NoReturn:
         raise RuntimeError("secret value")
 
     async with (

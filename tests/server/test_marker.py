@@ -14,7 +14,7 @@ JSON = b"Content-Type: application/json"
 POD = b'{"kind":"Pod","apiVersion":"v1","metadata":{"name":"box"}}'
 
 
-def marks(received: bytes) -> list[bytes]:
+def marks(received: bytes | bytearray) -> list[bytes]:
     """The values of the marker in what an upstream received."""
     lines = bytes(received).split(b"\r\n")
     pairs = [line.partition(b": ") for line in lines]

@@ -5,7 +5,6 @@ import contextlib
 import resource
 import socket
 import ssl
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,12 @@ from auditproxy.server.serving import Serving
 from auditproxy.tls.handshake import ServingContext
 from auditproxy.tls.pki import create_client, create_pki
 from auditproxy.tls.serving import ServingError, new_serving_context, read_key_pair
-from tests.conformance.client import Answer, read_answer
+from tests.conformance.client import read_answer
 from tests.fakes.options import options
 from tests.fakes.proxy import EventCollector, proxy_before, request
+from tests.fakes.tlsclients import ask, client_tls
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
+from tests.fakes.waiting import pause, until
 
 BOTH_LOOPS = True
 DEADLINE = 10.0
@@ -33,27 +34,6 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     create_pki(folder / "theirs", server_names=("localhost",))
     create_client(folder / "theirs", "mallory", ("system:masters",))
     return folder
-
-
-def client_tls(pki: Path, certificate: str = "") -> ssl.SSLContext:
-    """A client's TLS, with a certificate or without."""
-    context = ssl.create_default_context(cafile=str(pki / "ours" / "ca.crt"))
-    if certificate:
-        context.load_cert_chain(f"{pki}/{certificate}.crt", f"{pki}/{certificate}.key")
-    return context
-
-
-async def ask(port: int, tls: ssl.SSLContext, token: str = "") -> Answer:
-    """One request over TLS."""
-    reader, writer = await asyncio.open_connection(
-        "127.0.0.1", port, ssl=tls, server_hostname="localhost"
-    )
-    try:
-        writer.write(request("GET", "/api/v1/pods", token=token))
-        async with asyncio.timeout(5):
-            return await read_answer(reader, "GET")
-    finally:
-        writer.close()
 
 
 async def test_client_certificates(tmp_path: Path, pki: Path) -> None:
@@ -95,9 +75,9 @@ async def test_client_certificates(tmp_path: Path, pki: Path) -> None:
                 await ask(proxy.port, client_tls(pki, "theirs/mallory"))
             assert len(collector.events) == seen
             value = proxy.handler.shared.metrics.registry.get_sample_value
-            async with asyncio.timeout(5):
-                while value("apiserver_tls_handshake_errors_total") != 1:
-                    await asyncio.sleep(0.01)
+            await until(
+                lambda: value("apiserver_tls_handshake_errors_total") == 1, "the error is counted"
+            )
         finally:
             await proxy.close()
 
@@ -145,9 +125,15 @@ async def test_shutdown_order(tmp_path: Path) -> None:
         await upstream.until(lambda: len(upstream.connections) == 2)
         await proxy.until_events(3)
         closing = asyncio.create_task(proxy.proxy._serving.close(5.0))
-        await asyncio.sleep(0.05)
-        with pytest.raises(OSError):
-            await proxy.connect()
+
+        async def refused() -> bool:
+            try:
+                await proxy.connect()
+            except OSError:
+                return True
+            return False
+
+        await until(refused, "the proxy stops to listen")
         assert not closing.done()
         release.set()
         async with asyncio.timeout(5):
@@ -185,7 +171,9 @@ async def test_silent_handshake(tmp_path: Path, pki: Path, monkeypatch: pytest.M
             writer.write(start)
             await closed_unanswered(reader)
             writer.close()
-        await until(lambda: proxy.metric("apiserver_tls_handshake_errors_total") == 2)
+        await until(
+            lambda: proxy.metric("apiserver_tls_handshake_errors_total") == 2, "both are counted"
+        )
         assert len(serving.limits) == 0
         await serving.close(1.0)
 
@@ -206,7 +194,7 @@ async def test_no_descriptors_left(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
         try:
             await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", port))
-            await until(lambda: bool(told))
+            await until(lambda: told, "an operator's line")
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert told[0].startswith(
@@ -276,7 +264,10 @@ async def test_no_proxy_header(tmp_path: Path, first: bytes) -> None:
         writer.write(first)
         writer.write_eof()
         await closed_unanswered(reader)
-        await until(lambda: proxy.metric("auditproxy_proxy_protocol_errors_total") == 1)
+        await until(
+            lambda: proxy.metric("auditproxy_proxy_protocol_errors_total") == 1,
+            "the error is counted",
+        )
         assert len(proxy.proxy._serving.limits) == 0
 
 
@@ -292,7 +283,10 @@ async def test_no_proxy_header_in_time(tmp_path: Path, monkeypatch: pytest.Monke
         reader, writer = await proxy.connect()
         writer.write(b"PROXY TCP4 ")
         await closed_unanswered(reader)
-        await until(lambda: proxy.metric("auditproxy_proxy_protocol_errors_total") == 1)
+        await until(
+            lambda: proxy.metric("auditproxy_proxy_protocol_errors_total") == 1,
+            "the error is counted",
+        )
 
 
 async def test_others_send_no_proxy_header(tmp_path: Path) -> None:
@@ -317,21 +311,14 @@ async def test_limits(tmp_path: Path) -> None:
         limits = proxy.proxy._serving.limits
         _, first_writer = await proxy.connect()
         await proxy.connect()
-        await until(lambda: len(limits) == 2)
+        await until(lambda: len(limits) == 2, "two connections are counted")
         assert proxy.metric("auditproxy_connections") == 2
         third, _ = await proxy.connect()
         await closed_unanswered(third)
         assert proxy.metric("auditproxy_connections_refused_total", limit="total") == 1
         first_writer.close()
-        await until(lambda: len(limits) == 1)
+        await until(lambda: len(limits) == 1, "one connection is left")
         assert (await proxy.ask(request())).status == 200
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that only the proxy's own tasks can bring about."""
-    async with asyncio.timeout(DEADLINE):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def resuming_client(pki: Path, version: ssl.TLSVersion) -> ssl.SSLContext:
@@ -400,7 +387,7 @@ async def test_only_who_needs_one_has_a_context(tmp_path: Path, pki: Path) -> No
         serving = Serving(proxy.proxy.handler, context, report=told.append)
         port = await serving.start("127.0.0.1", 0)
         socket.create_connection(("127.0.0.1", port)).close()
-        await until(lambda: bool(told))
+        await until(lambda: told, "an operator's line")
         assert (await ask(port, client_tls(pki), "admin-token")).status == 200
         assert made == 0
         old = client_tls(pki)
@@ -433,7 +420,7 @@ async def test_a_hello_in_pieces(tmp_path: Path, pki: Path, cut: int) -> None:
         for piece in (hello[:cut], hello[cut : cut + 7], hello[cut + 7 :]):
             writer.write(piece)
             await writer.drain()
-            await asyncio.sleep(0.02)
+            await pause(0.02)
         async with asyncio.timeout(DEADLINE):
             while True:
                 incoming.write(await reader.read(1 << 16))

@@ -7,13 +7,15 @@ import os
 import resource
 import socket
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from auditproxy.health.server import RESERVED
 from auditproxy.sockets.listener import Listener, bind, fault_text, fault_word
 from tests.conformance.client import read_answer
-from tests.health.test_server import serving
+from tests.fakes.health import serving
+from tests.fakes.waiting import until
 
 BOTH_LOOPS = True
 
@@ -41,6 +43,11 @@ def open_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
+def given_back(client: socket.socket, before: int) -> bool:
+    """Whether the client's descriptor is closed and as many are open as before."""
+    return client.fileno() < 0 and open_descriptors() == before
+
+
 async def test_probes_when_no_descriptor_is_left() -> None:
     """B2: the descriptors that are kept back serve probes when others have taken all there are,
     and are taken back once a probe has gone."""
@@ -60,9 +67,7 @@ async def test_probes_when_no_descriptor_is_left() -> None:
                     assert await reader.read() == b""
             writer.close()
             # The client's descriptor, closed later, would serve the next probe instead of ours.
-            async with asyncio.timeout(5):
-                while client.fileno() >= 0 or open_descriptors() != before:
-                    await asyncio.sleep(0.01)
+            await until(partial(given_back, client, before), "the descriptors are given back")
             assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)
         assert not faults
 

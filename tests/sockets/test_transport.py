@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from asyncio import sslproto
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,17 +13,18 @@ from auditproxy.sockets.transport import (
     prepare_transport,
     tune_tls_buffers,
 )
-from tests.fakes.upstream import FakeUpstream
+from tests.fakes.upstream import FakeConnection, FakeUpstream
+from tests.fakes.waiting import turns
 
 BOTH_LOOPS = True
 
 
-async def silent(connection):
+async def silent(connection: FakeConnection) -> None:
     """Say nothing."""
 
 
 @pytest.fixture
-def untuned():
+def untuned() -> Iterator[None]:
     """asyncio's own buffer size, put back afterwards."""
     before = sslproto.SSLProtocol.max_size
     sslproto.SSLProtocol.max_size = 256 * 1024
@@ -30,7 +32,7 @@ def untuned():
     sslproto.SSLProtocol.max_size = before
 
 
-def test_tls_buffers_shrink_and_never_grow(untuned):
+def test_tls_buffers_shrink_and_never_grow(untuned: None) -> None:
     """16 KiB instead of 256 KiB per TLS connection; a smaller choice of somebody else's stays."""
     tune_tls_buffers()
     assert sslproto.SSLProtocol.max_size == TLS_READ_SIZE == 16384
@@ -39,7 +41,7 @@ def test_tls_buffers_shrink_and_never_grow(untuned):
     assert sslproto.SSLProtocol.max_size == 4096
 
 
-async def test_socket_options_and_buffers():
+async def test_socket_options_and_buffers() -> None:
     """T206, T207: no delay, keep-alive probes that notice a vanished peer, a bounded buffer."""
     async with FakeUpstream(silent) as upstream:
         transport, _ = await asyncio.get_running_loop().create_connection(
@@ -59,11 +61,11 @@ async def test_socket_options_and_buffers():
             connected.close()
         assert transport.get_write_buffer_limits()[1] == 65536
         transport.abort()
-        await asyncio.sleep(0)
+        await turns()
 
 
 @pytest.mark.parametrize("what", ["nothing", "bytes", "end"])
-def test_what_waits_in_the_kernel(what):
+def test_what_waits_in_the_kernel(what: str) -> None:
     """T232: bytes and the end of the stream are seen without reading them."""
     near, far = socket.socketpair()
     with near, far:

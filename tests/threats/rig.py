@@ -28,6 +28,7 @@ from tests.conformance.client import Answer, read_answer
 from tests.fakes.gohttp import GoRequest, read_request, request_uri
 from tests.fakes.proxy import EVERYTHING, RunningProxy, proxy_before
 from tests.fakes.upstream import FakeConnection, FakeUpstream, Script, answer
+from tests.fakes.waiting import turns, until
 
 DEADLINE = 5.0
 WHOLE, HALVES, BYTES = "whole", "halves", "bytes"
@@ -122,7 +123,7 @@ async def send(writer: asyncio.StreamWriter, raw: bytes, cut: str) -> None:
         if writer.transport.is_closing():
             return
         writer.write(raw[start : start + step])
-        await asyncio.sleep(0)
+        await turns()
 
 
 async def read_refusal(rig: Rig, reader: asyncio.StreamReader, method: str, cut: str) -> int:
@@ -163,18 +164,18 @@ async def new_rig(
         assert canary not in place
         assert "proxy-credential" not in place
     assert all(canary.encode() not in body for body in rig.answers)
-    async with asyncio.timeout(DEADLINE):  # O4
-        while len(asyncio.all_tasks()) > tasks or open_descriptors() > descriptors:
-            await asyncio.sleep(0.005)
+    await until(  # O4
+        lambda: len(asyncio.all_tasks()) <= tasks and open_descriptors() <= descriptors,
+        "no task and no descriptor is left",
+    )
 
 
 async def quiet(rig: Rig) -> None:
     """End the client's connections and wait until no request is under way."""
     for writer in rig.proxy.writers:
         writer.transport.abort()
+    await until(lambda: not rig.proxy.proxy.handler._active, "no request is under way")
     async with asyncio.timeout(DEADLINE):
-        while rig.proxy.proxy.handler._active:
-            await asyncio.sleep(0.002)
         await rig.proxy.proxy.settle()
 
 

@@ -12,6 +12,7 @@ from auditproxy.app.proxy import build
 from tests.fakes.options import options
 from tests.fakes.proxy import EVERYTHING, TOKENS, write_files
 from tests.fakes.upstream import FakeConnection, answer
+from tests.fakes.waiting import turns
 from tests.threats.rig import OK, POD, RigFactory, each_way
 
 JSON = b"Content-Type: application/json"
@@ -33,8 +34,7 @@ async def test_reset_with_the_answer(rigged: RigFactory, round_: int) -> None:
         _, writer = await rig.connect()
         writer.write(rig.request("DELETE", "/api/v1/namespaces/n/pods/p"))
         await answered.wait()
-        for _ in range(round_):
-            await asyncio.sleep(0)
+        await turns(round_)
         writer.transport.abort()
         await rig.proxy.until_events(2)
         status = rig.events[-1]["responseStatus"]
@@ -198,7 +198,7 @@ async def test_shutdown(rigged: RigFactory) -> None:
         writer.write(rig.request("GET", "/first"))
         await rig.proxy.until_events(1)
         closing = asyncio.ensure_future(rig.proxy.proxy._serving.close(5.0))
-        await asyncio.sleep(0)
+        await turns()
         writer.write(rig.request("GET", "/second"))
         release.set()
         assert (await rig.read(reader)).status == 200

@@ -8,7 +8,7 @@ KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 
-def test_accept_is_that_of_the_rfc():
+def test_accept_is_that_of_the_rfc() -> None:
     """The example of RFC 6455, section 1.3."""
     assert websocket_accept(KEY) == ACCEPT
 
@@ -28,6 +28,6 @@ def test_accept_is_that_of_the_rfc():
         (b"", False),
     ],
 )
-def test_allow_list(token, allowed):
+def test_allow_list(token: bytes, allowed: bool) -> None:
     """T195: WebSocket and SPDY/3.1, nothing else."""
     assert is_upgrade_protocol(token) is allowed

@@ -3,14 +3,19 @@
 import asyncio
 import hashlib
 import random
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
-from auditproxy.tunnel.tie import tie
-from tests.fakes.certificates import localhost_contexts
+from auditproxy.tunnel.tie import TunnelReceiver, tie
+from auditproxy.upstream.messages import UpstreamRequest
+from auditproxy.upstream.switching import Switched
+from tests.fakes.certificates import Contexts, localhost_contexts
 from tests.fakes.pools import request, upstream_and_pool
-from tests.fakes.upstream import RecordingSink, dial
+from tests.fakes.upstream import FakeConnection, RecordingSink, Script, dial
+from tests.fakes.waiting import pause, steady, until
 
 BOTH_LOOPS = True
 SWITCH_SPDY = (
@@ -20,25 +25,25 @@ BOTH_TRANSPORTS = pytest.mark.parametrize("transport", ["tcp", "tls"])
 
 
 @pytest.fixture(scope="session")
-def contexts(tmp_path_factory):
+def contexts(tmp_path_factory: pytest.TempPathFactory) -> Contexts:
     """A server's and a client's TLS context."""
     return localhost_contexts(tmp_path_factory.mktemp("tls"))
 
 
-def over(contexts, transport):
+def over(contexts: Contexts, transport: str) -> Contexts | None:
     """The contexts when the test runs over TLS."""
     return contexts if transport == "tls" else None
 
 
-def spdy(**fields):
+def spdy(**fields: Any) -> UpstreamRequest:
     """An exec by SPDY."""
     return request(**{"method": b"POST", "upgrade": b"SPDY/3.1", **fields})
 
 
-def switching(reply=SWITCH_SPDY):
+def switching(reply: bytes = SWITCH_SPDY) -> Script:
     """An upstream that answers every upgrade so."""
 
-    async def script(connection):
+    async def script(connection: FakeConnection) -> None:
         await connection.read_request()
         connection.send(reply)
 
@@ -48,50 +53,53 @@ def switching(reply=SWITCH_SPDY):
 class ClientEnd(asyncio.Protocol):
     """The proxy's side of a client's connection, holding what comes before the tunnel."""
 
-    def __init__(self, arrived):
-        self.transport = None
+    def __init__(self, arrived: "asyncio.Future[ClientEnd]") -> None:
+        self.transport: asyncio.Transport | None = None
         self.held = b""
-        self.receiver = None
+        self.receiver: TunnelReceiver | None = None
         self.arrived = arrived
 
-    def start_tunnel(self, receiver):
+    def start_tunnel(self, receiver: TunnelReceiver) -> bytes:
         self.receiver = receiver
         held, self.held = self.held, b""
         return held
 
-    def connection_made(self, transport):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.arrived.set_result(self)
 
-    def data_received(self, data):
+    def data_received(self, data: bytes) -> None:
         if self.receiver is None:
             self.held += data
         else:
             self.receiver.data_received(data)
 
-    def eof_received(self):
+    def eof_received(self) -> bool | None:
         return self.receiver.eof_received() if self.receiver else False
 
-    def connection_lost(self, exc):
+    def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
         if self.receiver is not None:
             self.receiver.connection_lost(exc)
 
-    def pause_writing(self):
+    def pause_writing(self) -> None:
         if self.receiver is not None:
             self.receiver.pause_writing()
 
-    def resume_writing(self):
+    def resume_writing(self) -> None:
         if self.receiver is not None:
             self.receiver.resume_writing()
 
 
 @asynccontextmanager
-async def ends(contexts, script=None, client_early=b""):
+async def ends(
+    contexts: Contexts | None, script: Script | None = None, client_early: bytes = b""
+) -> AsyncIterator[tuple[FakeConnection, "ClientEnd", Switched, FakeConnection]]:
     """A raw client, its end at the proxy, a switched upstream, and the upstream's raw end."""
     loop = asyncio.get_running_loop()
     server_context, client_context = contexts or (None, None)
-    arrived = loop.create_future()
+    arrived: asyncio.Future[ClientEnd] = loop.create_future()
     listening = await loop.create_server(
         lambda: ClientEnd(arrived), "127.0.0.1", 0, ssl=server_context
     )
@@ -102,6 +110,7 @@ async def ends(contexts, script=None, client_early=b""):
             client.send(client_early)
         end = await arrived
         switched = await pool.upgrade(spdy(), RecordingSink())
+        assert isinstance(switched, Switched)
         try:
             yield client, end, switched, upstream.connections[0]
         finally:
@@ -115,7 +124,7 @@ class TestTie:
     """Bytes through the tunnel."""
 
     @BOTH_TRANSPORTS
-    async def test_ten_megabytes_each_way(self, contexts, transport):
+    async def test_ten_megabytes_each_way(self, contexts: Contexts, transport: str) -> None:
         """T188, T189: 10 MB each way at once arrive byte for byte and are counted."""
         up, down = random.Random(1).randbytes(10 << 20), random.Random(2).randbytes(10 << 20)
 
@@ -135,10 +144,12 @@ class TestTie:
             await upstream.wait_closed(1)
 
     @BOTH_TRANSPORTS
-    async def test_early_bytes_of_both_sides_come_first(self, contexts, transport):
+    async def test_early_bytes_of_both_sides_come_first(
+        self, contexts: Contexts, transport: str
+    ) -> None:
         """T193, T194: what came with the request and with the 101 is delivered, in order."""
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             await connection.read_request()
             connection.send(SWITCH_SPDY + b"early down,")
 
@@ -157,7 +168,7 @@ class TestTie:
             await asyncio.wait((tying,))
 
     @BOTH_TRANSPORTS
-    async def test_small_frames_keep_their_order(self, contexts, transport):
+    async def test_small_frames_keep_their_order(self, contexts: Contexts, transport: str) -> None:
         """T204: 10 000 tiny frames each way, none lost, none reordered."""
         frames = [b"%05d" % i for i in range(10_000)]
 
@@ -173,7 +184,9 @@ class TestTie:
 
     @BOTH_TRANSPORTS
     @pytest.mark.parametrize("slow", ["client", "upstream"])
-    async def test_a_side_that_does_not_read_stops_the_other(self, contexts, transport, slow):
+    async def test_a_side_that_does_not_read_stops_the_other(
+        self, contexts: Contexts, transport: str, slow: str
+    ) -> None:
         """T203: memory stays bounded, the fast side is not read, and all arrives in the end."""
         data = bytes(range(256)) * (32 << 12)
 
@@ -184,6 +197,7 @@ class TestTie:
             stopped.pause_reading()
             sending = asyncio.create_task(feeding.send_all(data))
             buffered = end.transport if slow == "client" else switched.transport
+            assert buffered is not None
             await until_full(buffered)
             assert buffered.get_write_buffer_size() <= 512 * 1024
             assert not sending.done()
@@ -199,7 +213,7 @@ class TestEnd:
     """How a tunnel ends."""
 
     @pytest.mark.parametrize("first", ["client", "upstream"])
-    async def test_half_close_is_passed_on(self, first):
+    async def test_half_close_is_passed_on(self, first: str) -> None:
         """T202: end of stdin reaches the far side and its output still comes back."""
         async with ends(None) as (client, end, switched, upstream):
             client.keep_open_after_eof = upstream.keep_open_after_eof = True
@@ -223,7 +237,9 @@ class TestEnd:
     @BOTH_TRANSPORTS
     @pytest.mark.parametrize("first", ["client", "upstream"])
     @pytest.mark.parametrize("how", ["close", "reset"])
-    async def test_one_side_ends(self, contexts, transport, first, how):
+    async def test_one_side_ends(
+        self, contexts: Contexts, transport: str, first: str, how: str
+    ) -> None:
         """T201: the other side gets what was sent and is closed within a second, once."""
         async with ends(over(contexts, transport)) as (client, end, switched, upstream):
             tying = asyncio.create_task(tie(end, switched.upstream))
@@ -238,7 +254,7 @@ class TestEnd:
             await asyncio.wait_for(tying, 2)
 
     @BOTH_TRANSPORTS
-    async def test_both_end_at_once(self, contexts, transport):
+    async def test_both_end_at_once(self, contexts: Contexts, transport: str) -> None:
         """T201: both sides closing in the same moment is one end."""
         async with ends(over(contexts, transport)) as (client, end, switched, upstream):
             tying = asyncio.create_task(tie(end, switched.upstream))
@@ -246,7 +262,7 @@ class TestEnd:
             upstream.close()
             await asyncio.wait_for(tying, 2)
 
-    async def test_a_side_that_reads_no_more_cannot_hold_the_end(self):
+    async def test_a_side_that_reads_no_more_cannot_hold_the_end(self) -> None:
         """T201: after one side ended, a stalled other side is dropped within the second."""
         async with ends(None) as (client, end, switched, upstream):
             tying = asyncio.create_task(tie(end, switched.upstream, linger=0.2))
@@ -256,7 +272,7 @@ class TestEnd:
                 # pause the upstream, so that its end is noticed, but it cannot be flushed.
                 while not (stuck := end.transport and end.transport.get_write_buffer_size()):
                     upstream.send(b"x" * 16384)
-                    await asyncio.sleep(0.001)
+                    await pause(0.001)
             assert stuck <= 65536
             upstream.reset()
             await asyncio.wait_for(tying, 2)
@@ -264,7 +280,7 @@ class TestEnd:
             await client.wait_closed(1)
 
     @BOTH_TRANSPORTS
-    async def test_cancelled(self, contexts, transport):
+    async def test_cancelled(self, contexts: Contexts, transport: str) -> None:
         """Cancelling a tunnel drops both connections at once."""
         async with ends(over(contexts, transport)) as (client, end, switched, upstream):
             tying = asyncio.create_task(tie(end, switched.upstream))
@@ -277,18 +293,17 @@ class TestEnd:
             await upstream.wait_closed(1)
 
     @BOTH_TRANSPORTS
-    async def test_the_client_left_before(self, contexts, transport):
+    async def test_the_client_left_before(self, contexts: Contexts, transport: str) -> None:
         """A client that is gone when the upstream switches: the upstream is closed."""
         async with ends(over(contexts, transport)) as (client, end, switched, upstream):
             client.reset()
             await client.wait_closed()
-            while end.transport is not None:
-                await asyncio.sleep(0)
+            await until(lambda: end.transport is None, "the client's end is noticed")
             await asyncio.wait_for(tie(end, switched.upstream), 2)
             await upstream.wait_closed(1)
 
     @BOTH_TRANSPORTS
-    async def test_the_upstream_left_before(self, contexts, transport):
+    async def test_the_upstream_left_before(self, contexts: Contexts, transport: str) -> None:
         """An upstream that is gone when the tunnel starts: the client is closed."""
         async with ends(over(contexts, transport)) as (client, end, switched, upstream):
             switched.abort()
@@ -297,16 +312,13 @@ class TestEnd:
             await client.wait_closed(1)
 
 
-def digest(data):
+def digest(data: bytes | bytearray) -> str:
     """Equal for equal bytes; pytest need not print megabytes."""
     return hashlib.sha256(data).hexdigest()
 
 
-async def until_full(transport, seconds=10):
+async def until_full(transport: asyncio.WriteTransport, seconds: float = 10) -> None:
     """Wait until the transport's write buffer is over its limit and has stopped growing."""
-    async with asyncio.timeout(seconds):
-        same, last = 0, -1
-        while same < 50 or not last:
-            await asyncio.sleep(0.002)
-            size = transport.get_write_buffer_size()
-            same, last = (same + 1, last) if size == last else (0, size)
+    size = transport.get_write_buffer_size
+    await until(lambda: size() > 0, "the write buffer fills", seconds=seconds)
+    await steady(size, "the write buffer", looks=100, seconds=seconds)

@@ -1,5 +1,7 @@
 """upstream/answer.py: answers as they arrive, however their bytes are cut."""
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,17 +16,27 @@ OK = b"HTTP/1.1 200 OK\r\n"
 class Source:
     """A connection that only notes whether it is read."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.reading = True
 
-    def pause_reading(self):
+    def is_read(self) -> bool:
+        """Whether it is read now."""
+        return self.reading
+
+    def pause_reading(self) -> None:
         self.reading = False
 
-    def resume_reading(self):
+    def resume_reading(self) -> None:
         self.reading = True
 
 
-def read(segments, *, method=b"GET", upgrade=False, limits=None):
+def read(
+    segments: Iterable[bytes],
+    *,
+    method: bytes = b"GET",
+    upgrade: bool = False,
+    limits: UpstreamLimits | None = None,
+) -> tuple[Answer, RecordingSink, bytes]:
     """Feed an Answer until it has ended; returns it and its sink, bytes behind it in ``rest``."""
     sink = RecordingSink()
     reading = Answer(
@@ -59,7 +71,7 @@ class TestBodies:
 
     @pytest.mark.parametrize(("method", "raw", "body"), ROWS, ids=repr)
     @pytest.mark.parametrize("following", [b"", b"HTTP/1.1 200 OK\r\n\r\n", b"\r\n"], ids=repr)
-    def test_at_every_cut(self, method, raw, body, following):
+    def test_at_every_cut(self, method: bytes, raw: bytes, body: bytes, following: bytes) -> None:
         """T115, T116: one answer is read, and every byte behind it is noticed, at any cut."""
         whole = raw + following
         cuts = [[whole[:cut], whole[cut:]] for cut in range(len(whole) + 1)]
@@ -68,9 +80,10 @@ class TestBodies:
             assert reading.state is AnswerState.COMPLETE
             assert (sink.body, rest) == (body, following)
             assert reading.keep_alive
+            assert reading.head is not None
             assert sink.response.status == reading.head.status
 
-    def test_without_length_it_ends_with_the_stream(self):
+    def test_without_length_it_ends_with_the_stream(self) -> None:
         """A body that promised no length is complete when the upstream closes, and only then."""
         reading, sink, _ = read([OK + b"X: y\r\n\r\n", b"abc", b"def"])
         assert not reading.ended
@@ -91,13 +104,13 @@ class TestBodies:
         ],
         ids=repr,
     )
-    def test_a_promise_is_not_kept_by_closing(self, raw):
+    def test_a_promise_is_not_kept_by_closing(self, raw: bytes) -> None:
         """T226, T227: a length or chunks promised and not delivered is no complete answer."""
         reading, _, _ = read([raw])
         assert not reading.end_of_stream()
 
     @given(st.binary(max_size=200), st.lists(st.integers(1, 50), max_size=40))
-    def test_any_body_any_cuts(self, body, sizes):
+    def test_any_body_any_cuts(self, body: bytes, sizes: list[int]) -> None:
         """What the upstream sent is what the sink got."""
         whole = answer(200, body) + b"more"
         segments, position = [], 0
@@ -124,19 +137,19 @@ class TestRefused:
         ],
         ids=repr,
     )
-    def test_at_once(self, raw):
+    def test_at_once(self, raw: bytes) -> None:
         """T114: what can never become a head is refused without waiting for its end."""
         with pytest.raises(UpstreamProtocolError):
             read([raw])
         with pytest.raises(UpstreamProtocolError):
             read([raw[i : i + 1] for i in range(len(raw))])
 
-    def test_unsolicited_switch(self):
+    def test_unsolicited_switch(self) -> None:
         """T117: a 101 that nobody asked for is an error."""
         with pytest.raises(UpstreamProtocolError, match="unasked"):
             read([b"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"])
 
-    def test_interim_answers_are_bounded(self):
+    def test_interim_answers_are_bounded(self) -> None:
         """T118: some 1xx are skipped, thousands are not."""
         interim = b"HTTP/1.1 100 Continue\r\n\r\n"
         _, sink, _ = read([interim * 32 + answer(200, b"a")])
@@ -145,13 +158,13 @@ class TestRefused:
             read([interim * 5000 + answer(200, b"a")])
 
     @pytest.mark.parametrize("piece", [1 << 20, 1000])
-    def test_head_is_bounded(self, piece):
+    def test_head_is_bounded(self, piece: int) -> None:
         """T119, T324: a head up to the limit passes, one byte more does not, cut or not."""
         limits = UpstreamLimits(header_bytes=200_000)
         start = OK + b"Content-Length: 0\r\n" + b"Warning: %b\r\n" % (b"w" * 9000) * 20
         filled = b"X: " + b"x" * (200_000 - len(start) - 7) + b"\r\n\r\n"
 
-        def cut(raw):
+        def cut(raw: bytes) -> list[bytes]:
             return [raw[i : i + piece] for i in range(0, len(raw), piece)]
 
         assert len(start + filled) == 200_000
@@ -166,7 +179,7 @@ class TestRefused:
 class TestUpgrade:
     """Answers to an upgrade request."""
 
-    def test_switch_keeps_what_follows(self):
+    def test_switch_keeps_what_follows(self) -> None:
         """T194: bytes in the segment of the 101 are the tunnel's."""
         raw = b"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nHTTP/1.1 early"
         for cut in range(len(raw)):
@@ -176,14 +189,14 @@ class TestUpgrade:
             assert sink.response is None
 
     @pytest.mark.parametrize("status", [100, 103])
-    def test_other_answers_are_no_answers(self, status):
+    def test_other_answers_are_no_answers(self, status: int) -> None:
         """T190: another 1xx to an upgrade is an invalid upgrade response."""
         raw = b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status
         with pytest.raises(UpstreamProtocolError, match=f"status code {status}"):
             read([raw], upgrade=True)
 
     @pytest.mark.parametrize("status", [200, 302, 403])
-    def test_final_answer_ends_the_connection(self, status):
+    def test_final_answer_ends_the_connection(self, status: int) -> None:
         """T191, A1: a final answer is given to the sink; no other request may follow it."""
         reading, sink, _ = read([answer(status, b"no")], upgrade=True)
         assert (sink.status, sink.body) == (status, b"no")
@@ -193,24 +206,24 @@ class TestUpgrade:
 class TestFlow:
     """The sink's way to stop the upstream."""
 
-    def test_pause_and_resume_reach_the_connection(self):
+    def test_pause_and_resume_reach_the_connection(self) -> None:
         """The flow is the connection's reading, until the answer lets go of it."""
         source = Source()
         sink = RecordingSink(pause_at_head=True)
         reading = Answer(sink, source, method=b"GET", upgrade=False, limits=UpstreamLimits())
         reading.receive(OK + b"Content-Length: 3\r\n\r\n")
-        assert not source.reading
+        assert not source.is_read()
         sink.flow.resume()
-        assert source.reading
+        assert source.is_read()
         reading.detach()
         sink.flow.pause()
-        assert source.reading
+        assert source.is_read()
 
-    def test_errors_of_the_sink_come_out(self):
+    def test_errors_of_the_sink_come_out(self) -> None:
         """What the sink raises is not swallowed."""
 
         class Broken(RecordingSink):
-            def data(self, chunk):
+            def data(self, chunk: bytes) -> None:
                 raise ValueError("client gone")
 
         reading = Answer(Broken(), Source(), method=b"GET", upgrade=False, limits=UpstreamLimits())

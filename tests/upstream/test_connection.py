@@ -1,6 +1,8 @@
 """upstream/connection.py: bodies both ways at once, back-pressure, and being left alone."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -9,9 +11,11 @@ from auditproxy.upstream.messages import (
     UpstreamProtocolError,
     UpstreamRequestError,
 )
-from tests.fakes.certificates import localhost_contexts
+from auditproxy.upstream.pool import UpstreamPool
+from tests.fakes.certificates import Contexts, localhost_contexts
 from tests.fakes.pools import request, upstream_and_pool
-from tests.fakes.upstream import RecordingSink, answer, replying
+from tests.fakes.upstream import FakeConnection, RecordingSink, answer, replying
+from tests.fakes.waiting import steady, turns, until
 
 BOTH_LOOPS = True
 OK = answer(200, b"ok")
@@ -19,12 +23,12 @@ MEGABYTE = 1 << 20
 
 
 @pytest.fixture(scope="session")
-def contexts(tmp_path_factory):
+def contexts(tmp_path_factory: pytest.TempPathFactory) -> Contexts:
     """A server's and a client's TLS context."""
     return localhost_contexts(tmp_path_factory.mktemp("tls"))
 
 
-def over(contexts, transport):
+def over(contexts: Contexts, transport: str) -> Contexts | None:
     """The contexts when the test runs over TLS."""
     return contexts if transport == "tls" else None
 
@@ -32,7 +36,7 @@ def over(contexts, transport):
 BOTH_TRANSPORTS = pytest.mark.parametrize("transport", ["tcp", "tls"])
 
 
-async def pieces(*parts):
+async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
     """A body in parts."""
     for part in parts:
         yield part
@@ -41,35 +45,38 @@ async def pieces(*parts):
 class Counted:
     """A body without end, or of ``limit`` pieces, that counts what was taken from it."""
 
-    def __init__(self, piece, limit=None):
+    def __init__(self, piece: bytes, limit: int | None = None) -> None:
         self.piece = piece
         self.limit = limit
         self.taken = 0
         self.closed = False
 
-    def __aiter__(self):
+    def __aiter__(self) -> "Counted":
         return self
 
-    async def __anext__(self):
+    async def __anext__(self) -> bytes:
         if self.taken == self.limit:
             raise StopAsyncIteration
         self.taken += 1
-        await asyncio.sleep(0)
+        await turns()
         return self.piece
 
-    async def aclose(self):
+    async def aclose(self) -> None:
         self.closed = True
 
 
 class Blocked(Counted):
     """A body whose client sends nothing more."""
 
-    async def __anext__(self):
+    async def __anext__(self) -> bytes:
         self.taken += 1
         await asyncio.Event().wait()
+        return b""
 
 
-async def ask(pool, sink=None, **fields):
+async def ask(
+    pool: UpstreamPool, sink: RecordingSink | None = None, **fields: Any
+) -> RecordingSink:
     """One round trip; its sink."""
     sink = sink or RecordingSink()
     await pool.round_trip(request(**fields), sink)
@@ -91,7 +98,7 @@ class TestRequestBody:
         ],
         ids=["bytes", "length", "chunked", "empty-chunked", "empty", "large-bytes"],
     )
-    async def test_framing_on_the_wire(self, fields, wire):
+    async def test_framing_on_the_wire(self, fields: dict[str, Any], wire: bytes) -> None:
         """A body goes up byte for byte in the framing its head announces."""
         if not isinstance(fields["body"], bytes):
             # Each loop needs an iterator of its own.
@@ -103,11 +110,11 @@ class TestRequestBody:
             received = bytes(upstream.connections[0].received)
             assert received.split(b"\r\n\r\n", 1)[1].startswith(wire + b"GET ")
 
-    async def test_small_body_and_head_are_one_segment(self):
+    async def test_small_body_and_head_are_one_segment(self) -> None:
         """A known small body costs no second write."""
         sizes = []
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             await connection.until(lambda: bool(connection.received))
             sizes.append(len(connection.received))
             connection.send(OK)
@@ -117,7 +124,7 @@ class TestRequestBody:
             assert sizes == [len(upstream.connections[0].received)]
 
     @pytest.mark.parametrize("parts", [(b"abc",), (b"a", b"bcdef"), ()], ids=repr)
-    async def test_a_broken_promise_ends_the_connection(self, parts):
+    async def test_a_broken_promise_ends_the_connection(self, parts: tuple[bytes, ...]) -> None:
         """T218: a body longer or shorter than its Content-Length never passes for a request."""
         async with upstream_and_pool(replying(OK)) as (upstream, pool):
             with pytest.raises(UpstreamRequestError):
@@ -125,10 +132,10 @@ class TestRequestBody:
             await upstream.connections[0].wait_closed(1)
             assert len(upstream.connections[0].received.split(b"\r\n\r\n", 1)[1]) < 4
 
-    async def test_errors_of_the_body_come_out(self):
+    async def test_errors_of_the_body_come_out(self) -> None:
         """What the client's side raises ends the round trip, with that very error."""
 
-        async def body():
+        async def body() -> AsyncIterator[bytes]:
             yield b"a"
             raise ConnectionResetError("client gone")
 
@@ -137,10 +144,10 @@ class TestRequestBody:
                 await ask(pool, method=b"POST", body=body())
             await upstream.connections[0].wait_closed(1)
 
-    async def test_a_body_cancelled_from_elsewhere(self):
+    async def test_a_body_cancelled_from_elsewhere(self) -> None:
         """A body that is cancelled by its own side ends the exchange instead of hanging it."""
 
-        async def body():
+        async def body() -> AsyncIterator[bytes]:
             yield b"a"
             raise asyncio.CancelledError
 
@@ -149,10 +156,10 @@ class TestRequestBody:
                 await asyncio.wait_for(ask(pool, method=b"POST", body=body()), 2)
             await upstream.connections[0].wait_closed(1)
 
-    async def test_an_early_answer_stops_the_body(self):
+    async def test_an_early_answer_stops_the_body(self) -> None:
         """T217: an answer complete before the body ends it; the connection is not reused."""
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             await connection.read_head()
             connection.send(answer(413, b"too large"))
             await connection.wait_eof()
@@ -165,10 +172,10 @@ class TestRequestBody:
             await upstream.connections[0].wait_closed(1)
             assert pool.stats.idle == 0
 
-    async def test_an_early_answer_to_a_known_large_body(self):
+    async def test_an_early_answer_to_a_known_large_body(self) -> None:
         """T217: a connection with bytes of an answered request left to send is not reused."""
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             await connection.read_head()
             connection.pause_reading()
             connection.send(answer(413, b"too large"))
@@ -180,10 +187,10 @@ class TestRequestBody:
             upstream.connections[0].resume_reading()
             await upstream.connections[0].wait_closed(1)
 
-    async def test_an_early_answer_while_the_client_is_silent(self):
+    async def test_an_early_answer_while_the_client_is_silent(self) -> None:
         """T217: nobody waits for a client's next byte once the answer is complete."""
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             await connection.read_head()
             connection.send(answer(401, b""))
 
@@ -193,11 +200,11 @@ class TestRequestBody:
             assert sink.status == 401
             assert body.closed
 
-    async def test_answer_begins_while_the_body_goes_on(self):
+    async def test_answer_begins_while_the_body_goes_on(self) -> None:
         """Both directions run at once: an answer's head does not stop the body."""
         began = asyncio.Event()
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             await connection.read_until(b"begin\r\n")
             connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n")
             await connection.read_until(b"0\r\n\r\n")
@@ -205,7 +212,7 @@ class TestRequestBody:
 
         sink = RecordingSink()
 
-        async def body():
+        async def body() -> AsyncIterator[bytes]:
             yield b"begin"
             await sink.received.wait()
             began.set()
@@ -218,10 +225,12 @@ class TestRequestBody:
             assert pool.stats.idle == 1
 
     @BOTH_TRANSPORTS
-    async def test_an_upstream_that_does_not_read_stops_the_body(self, contexts, transport):
+    async def test_an_upstream_that_does_not_read_stops_the_body(
+        self, contexts: Contexts, transport: str
+    ) -> None:
         """T203, T214: an endless body against a full upstream costs bounded memory."""
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             await connection.read_head()
             connection.pause_reading()
 
@@ -232,7 +241,7 @@ class TestRequestBody:
         ):
             asking = asyncio.create_task(ask(pool, method=b"POST", body=body))
             await upstream.until(lambda: bool(upstream.connections))
-            await settled(lambda: body.taken)
+            await steady(lambda: body.taken, "pieces taken from the body")
             # Whatever the kernel takes (some MB), it does not go on.
             assert body.taken * 65536 < 64 * MEGABYTE
             active = next(iter(pool._connections))
@@ -243,7 +252,7 @@ class TestRequestBody:
             assert body.closed
 
     @BOTH_TRANSPORTS
-    async def test_a_large_body_arrives(self, contexts, transport):
+    async def test_a_large_body_arrives(self, contexts: Contexts, transport: str) -> None:
         """A body of 8 MB goes through the paused and resumed transport unharmed."""
         body = Counted(bytes(range(256)) * 512, 64)
         async with upstream_and_pool(replying(OK), contexts=over(contexts, transport)) as (
@@ -256,23 +265,17 @@ class TestRequestBody:
             assert pool.stats.idle == 1
 
 
-async def settled(value, turns=200):
-    """Return once a value has not changed for some turns of the loop with I/O in between."""
-    same, last = 0, value()
-    while same < turns:
-        await asyncio.sleep(0.001)
-        same, last = (same + 1, last) if value() == last else (0, value())
-
-
 class TestResponseBody:
     """Bodies on their way down."""
 
     @BOTH_TRANSPORTS
-    async def test_a_paused_sink_stops_the_upstream(self, contexts, transport):
+    async def test_a_paused_sink_stops_the_upstream(
+        self, contexts: Contexts, transport: str
+    ) -> None:
         """T225: a large answer to a slow client: the upstream is not read, memory stays flat."""
         body = bytes(range(256)) * (32 * MEGABYTE // 256)
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             await connection.read_head()
             connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
             await connection.send_all(body)
@@ -281,14 +284,14 @@ class TestResponseBody:
         async with upstream_and_pool(script, contexts=over(contexts, transport)) as (_, pool):
             asking = asyncio.create_task(ask(pool, sink))
             await asyncio.wait_for(sink.started.wait(), 5)
-            await settled(lambda: len(sink.body))
+            await steady(lambda: len(sink.body), "bytes of the answer")
             assert len(sink.body) <= 512 * 1024
             sink.flow.resume()
             await asyncio.wait_for(asking, 30)
             assert sink.body == body
             assert pool.stats.idle == 1
 
-    async def test_a_sink_left_paused_does_not_hurt_the_next_request(self):
+    async def test_a_sink_left_paused_does_not_hurt_the_next_request(self) -> None:
         """An answer that ends while paused gives back a connection that is read again."""
         async with upstream_and_pool(replying(OK)) as (upstream, pool):
             first = await ask(pool, RecordingSink(pause_at_head=True))
@@ -299,8 +302,7 @@ class TestResponseBody:
             first.flow.pause()
             upstream.connections[0].close()
             await upstream.connections[0].wait_closed()
-            await settled(lambda: pool.stats.idle, 5)
-            assert pool.stats.idle == 0
+            await until(lambda: pool.stats.idle == 0, "the pool drops its connection")
 
     @BOTH_TRANSPORTS
     @pytest.mark.parametrize(
@@ -313,11 +315,13 @@ class TestResponseBody:
         ids=["length", "chunks", "last-chunk"],
     )
     @pytest.mark.parametrize("end", ["close", "reset"])
-    async def test_truncated(self, contexts, transport, reply, body, end):
+    async def test_truncated(
+        self, contexts: Contexts, transport: str, reply: bytes, body: bytes, end: str
+    ) -> None:
         """T226, T227, T233: a body that breaks off is an error, never a clean end."""
         sink = RecordingSink()
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             await connection.read_head()
             connection.send(reply)
             await sink.received.wait()
@@ -335,10 +339,12 @@ class TestResponseBody:
             assert len(upstream.connections) == 1
 
     @BOTH_TRANSPORTS
-    async def test_unframed_body_ends_with_the_connection(self, contexts, transport):
+    async def test_unframed_body_ends_with_the_connection(
+        self, contexts: Contexts, transport: str
+    ) -> None:
         """A body without promised length is complete at the end of the stream."""
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             await connection.read_head()
             connection.send(b"HTTP/1.1 200 OK\r\n\r\nabc")
             connection.close()
@@ -348,11 +354,11 @@ class TestResponseBody:
             assert sink.body == b"abc"
             assert pool.stats.idle == 0
 
-    async def test_an_unframed_body_cut_by_a_reset_is_truncated(self):
+    async def test_an_unframed_body_cut_by_a_reset_is_truncated(self) -> None:
         """T233: RST is not an end of stream."""
         sink = RecordingSink()
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             await connection.read_head()
             connection.send(b"HTTP/1.1 200 OK\r\n\r\nabc")
             await sink.received.wait()
@@ -364,7 +370,7 @@ class TestResponseBody:
             assert sink.started.is_set()
 
     @pytest.mark.parametrize("size", [1, 2, 3, 7])
-    async def test_dripped(self, size):
+    async def test_dripped(self, size: int) -> None:
         """However the upstream's segments are cut, the answers are the same."""
         reply = (
             b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
@@ -372,7 +378,7 @@ class TestResponseBody:
             b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"
         )
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             for _ in range(2):
                 await connection.read_head()
                 await connection.drip(reply, size)
@@ -383,11 +389,11 @@ class TestResponseBody:
                 assert sink.body == b"abcde"
             assert len(upstream.connections) == 1
 
-    async def test_errors_of_the_sink_come_out(self):
+    async def test_errors_of_the_sink_come_out(self) -> None:
         """What the sink raises ends the round trip and drops the connection."""
 
         class Broken(RecordingSink):
-            def data(self, chunk):
+            def data(self, chunk: bytes) -> None:
                 raise ValueError("client gone")
 
         async with upstream_and_pool(replying(OK)) as (upstream, pool):
@@ -395,7 +401,7 @@ class TestResponseBody:
                 await ask(pool, Broken())
             await upstream.connections[0].wait_closed(1)
 
-    async def test_protocol_error_inside_a_body(self):
+    async def test_protocol_error_inside_a_body(self) -> None:
         """T114: a broken chunk after a good head: the client's stream can only be cut."""
         reply = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n"
         sink = RecordingSink()
@@ -411,13 +417,15 @@ class TestCancellation:
 
     @BOTH_TRANSPORTS
     @pytest.mark.parametrize("when", ["unanswered", "watching", "paused", "sending"])
-    async def test_closes_the_upstream_within_a_second(self, contexts, transport, when):
+    async def test_closes_the_upstream_within_a_second(
+        self, contexts: Contexts, transport: str, when: str
+    ) -> None:
         """T207: cancelling a round trip drops its connection at once and leaves no task."""
         asked = asyncio.Event()
         sink = RecordingSink(pause_at_head=when == "paused")
         body = Blocked(b"") if when == "sending" else None
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             await connection.read_head()
             if when in ("watching", "paused"):
                 connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -434,11 +442,11 @@ class TestCancellation:
             await asyncio.wait((asking,))
             assert asking.cancelled()
             await upstream.connections[0].wait_closed(1)
-            await settled(lambda: pool.stats.active, 5)
-            assert (pool.stats.active, pool.stats.idle) == (0, 0)
+            await until(lambda: pool.stats.active == 0, "no connection is in use")
+            assert pool.stats.idle == 0
             assert body is None or body.closed
 
-    async def test_at_the_very_end(self):
+    async def test_at_the_very_end(self) -> None:
         """Cancelled in the turn in which the answer completes: aborted or reused, never lost."""
         async with upstream_and_pool(replying(OK)) as (_, pool):
             for _ in range(20):
@@ -447,6 +455,5 @@ class TestCancellation:
                 await asyncio.wait_for(sink.received.wait(), 5)
                 asking.cancel()
                 await asyncio.wait((asking,))
-            await settled(lambda: pool.stats.active, 5)
-            assert pool.stats.active == 0
+            await until(lambda: pool.stats.active == 0, "no connection is in use")
             assert (await ask(pool)).body == b"ok"

@@ -1,5 +1,8 @@
 """upstream/framing.py: heads and chunks, nothing of which can be read in two ways."""
 
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
 import httptools
 import pytest
 from hypothesis import given, settings
@@ -22,12 +25,12 @@ OK = b"HTTP/1.1 200 OK\r\n"
 HOST = (b"Host", b"kubernetes")
 
 
-async def no_body():
+async def no_body() -> AsyncIterator[bytes]:
     """An iterator that is never read."""
     yield b""
 
 
-def request(**changes):
+def request(**changes: Any) -> UpstreamRequest:
     """A GET with changes."""
     fields = {"method": b"GET", "target": b"/api", "headers": (HOST,)}
     return UpstreamRequest(**{**fields, **changes})
@@ -54,13 +57,15 @@ class TestWriteHead:
             ),
         ],
     )
-    def test_framing_comes_from_body_and_length(self, changes, framing):
+    def test_framing_comes_from_body_and_length(
+        self, changes: dict[str, Any], framing: bytes
+    ) -> None:
         """Content-Length, chunks and the upgrade are written here and only here."""
         head = write_head(request(**changes))
         method = changes.get("method", b"GET")
         assert head == method + b" /api HTTP/1.1\r\nHost: kubernetes\r\n" + framing + b"\r\n"
 
-    def test_bytes_pass_unchanged(self):
+    def test_bytes_pass_unchanged(self) -> None:
         """T113: target and header values go up byte for byte."""
         head = write_head(request(target=b"/a%2f?x=\xe9", headers=(HOST, (b"X", b"\xc3\xa9\xff"))))
         assert head == b"GET /a%2f?x=\xe9 HTTP/1.1\r\nHost: kubernetes\r\nX: \xc3\xa9\xff\r\n\r\n"
@@ -98,13 +103,13 @@ class TestWriteHead:
         ],
         ids="-".join,
     )
-    def test_what_could_be_read_otherwise_is_refused(self, changes):
+    def test_what_could_be_read_otherwise_is_refused(self, changes: dict[str, Any]) -> None:
         """No CONNECT, no TRACE, no line break, no framing header that is not ours."""
         with pytest.raises(UpstreamRequestError):
             write_head(request(**changes))
 
     @given(st.binary(max_size=12), st.binary(max_size=12), st.binary(max_size=12))
-    def test_never_another_request(self, target, name, value):
+    def test_never_another_request(self, target: bytes, name: bytes, value: bytes) -> None:
         """Whatever is written is read back as this one request with these headers, or refused."""
         wanted = request(target=b"/" + target, headers=(HOST, (b"X" + name, value)))
         try:
@@ -119,7 +124,7 @@ class TestWriteHead:
 class TestReadHead:
     """Answers' heads."""
 
-    def test_plain(self):
+    def test_plain(self) -> None:
         """Names and values come as received."""
         head = read_head(OK + b"content-LENGTH: 3\r\nX: \xe9 b\r\nX: c\r\n\r\n", b"GET")
         assert (head.status, head.reason, head.version) == (200, b"OK", (1, 1))
@@ -141,7 +146,7 @@ class TestReadHead:
         ],
         ids=repr,
     )
-    def test_framing(self, raw, expected):
+    def test_framing(self, raw: bytes, expected: tuple[object, ...]) -> None:
         """Length, chunks, and whether another answer may follow."""
         head = read_head(raw, b"GET")
         assert (head.content_length, head.chunked, head.keep_alive) == expected
@@ -149,7 +154,7 @@ class TestReadHead:
     @pytest.mark.parametrize(
         ("method", "status"), [(b"HEAD", 200), (b"GET", 204), (b"GET", 304), (b"GET", 103)]
     )
-    def test_answers_without_body(self, method, status):
+    def test_answers_without_body(self, method: bytes, status: int) -> None:
         """T116: what has no body has none whatever its headers promise; the length stays known."""
         head = read_head(b"HTTP/1.1 %d X\r\nContent-Length: 5\r\n\r\n" % status, method)
         assert not head.has_body
@@ -158,7 +163,7 @@ class TestReadHead:
     @pytest.mark.parametrize(
         "extra", [b"Content-Length: 2\r\n", b"Transfer-Encoding: chunked\r\n", b""]
     )
-    def test_framing_of_a_101_means_nothing(self, extra):
+    def test_framing_of_a_101_means_nothing(self, extra: bytes) -> None:
         """T211: a 101 with a length or a transfer coding is a 101."""
         for upgrade in (b"Upgrade: websocket\r\nConnection: Upgrade\r\n", b""):
             head = read_head(b"HTTP/1.1 101 S\r\n" + upgrade + extra + b"\r\n", b"GET")
@@ -211,12 +216,12 @@ class TestReadHead:
         ],
         ids=repr,
     )
-    def test_refused(self, raw):
+    def test_refused(self, raw: bytes) -> None:
         """T114: what could be framed in two ways, or is not HTTP/1.1, is an error."""
         with pytest.raises(UpstreamProtocolError):
             read_head(raw, b"GET")
 
-    def test_errors_repeat_nothing_of_the_answer(self):
+    def test_errors_repeat_nothing_of_the_answer(self) -> None:
         """An error's text may be logged; an answer's headers may not."""
         with pytest.raises(UpstreamProtocolError) as caught:
             read_head(OK + b"Set-Cookie: canary\0\r\nX: canary\r\n\r\n", b"GET")
@@ -224,7 +229,7 @@ class TestReadHead:
         assert caught.value.__cause__ is None
 
     @given(st.binary(max_size=80))
-    def test_any_bytes(self, raw):
+    def test_any_bytes(self, raw: bytes) -> None:
         """Nothing but a head or UpstreamProtocolError comes out."""
         for head in (OK + raw + b"\r\n\r\n", b"HTTP/1.1 " + raw + b"\r\n\r\n", raw):
             try:
@@ -234,13 +239,13 @@ class TestReadHead:
             assert 100 <= read.status <= 999
 
 
-def chunks(*pieces, trailers=b""):
+def chunks(*pieces: bytes, trailers: bytes = b"") -> bytes:
     """A chunked body."""
     parts = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece]
     return b"".join(parts) + b"0\r\n" + trailers + b"\r\n"
 
 
-def decode(segments):
+def decode(segments: Iterable[bytes]) -> tuple[bytes, bytes | None]:
     """Feed segments until the body ends; payload, and what follows (None: not ended)."""
     decoder = ChunkedDecoder()
     payload, segments = b"", list(segments)
@@ -273,7 +278,7 @@ class TestChunkedDecoder:
         ],
         ids=repr,
     )
-    def test_at_every_cut(self, raw, expected):
+    def test_at_every_cut(self, raw: bytes, expected: tuple[object, ...]) -> None:
         """However the bytes are cut, payload and rest are the same."""
         assert decode([raw]) == expected
         assert decode([raw[i : i + 1] for i in range(len(raw))]) == expected
@@ -314,7 +319,7 @@ class TestChunkedDecoder:
         ],
         ids=lambda raw: repr(raw[:30]),
     )
-    def test_refused(self, raw):
+    def test_refused(self, raw: bytes) -> None:
         """T114: bare LF, odd sizes, endless extensions and trailers are errors."""
         with pytest.raises(UpstreamProtocolError):
             decode([raw])
@@ -322,7 +327,7 @@ class TestChunkedDecoder:
             with pytest.raises(UpstreamProtocolError):
                 decode([raw[i : i + 1] for i in range(len(raw))])
 
-    def test_many_small_chunks_come_as_one_piece(self):
+    def test_many_small_chunks_come_as_one_piece(self) -> None:
         """T329: what arrives together is handed on together."""
         payload, rest = ChunkedDecoder().feed(chunks(*[b"x"] * 10_000))
         assert (payload, rest) == (b"x" * 10_000, b"")
@@ -332,7 +337,9 @@ class TestChunkedDecoder:
         st.binary(max_size=10),
         st.lists(st.integers(1, 30), max_size=60),
     )
-    def test_any_pieces_any_cuts(self, pieces, following, sizes):
+    def test_any_pieces_any_cuts(
+        self, pieces: list[bytes], following: bytes, sizes: list[int]
+    ) -> None:
         """What was put in comes out, and what follows is found."""
         raw = chunks(*pieces) + following
         segments, position = [], 0
@@ -344,7 +351,7 @@ class TestChunkedDecoder:
 
     @settings(max_examples=300)
     @given(st.data())
-    def test_agrees_with_llhttp(self, data):
+    def test_agrees_with_llhttp(self, data: st.DataObject) -> None:
         """A mutated body that we read as complete is read the same by llhttp."""
         raw = bytearray(b'3;x="y;z"\r\nabc\r\n')
         raw += chunks(b"0123456789abcdef", trailers=b"X: y\r\n")
@@ -368,12 +375,12 @@ class TestChunkedDecoder:
 class _Body:
     """What llhttp reads."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.payload = b""
         self.complete = False
 
-    def on_body(self, data):
+    def on_body(self, data: bytes) -> None:
         self.payload += data
 
-    def on_message_complete(self):
+    def on_message_complete(self) -> None:
         self.complete = True

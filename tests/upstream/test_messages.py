@@ -25,19 +25,19 @@ from auditproxy.upstream.messages import (
         (UpstreamRequestError("x"), "request-error"),
     ],
 )
-def test_each_error_has_a_word_for_metrics(error, reason):
+def test_each_error_has_a_word_for_metrics(error: UpstreamError, reason: str) -> None:
     """One tree, one fixed word each."""
     assert isinstance(error, UpstreamError)
     assert error.reason == reason
 
 
-def test_closed_early_tells_how_far_it_got():
+def test_closed_early_tells_how_far_it_got() -> None:
     """What the retry rule needs to know."""
     error = UpstreamClosedEarly("x", any_response_byte=True)
     assert error.any_response_byte
 
 
-def test_representations_show_no_header_and_no_target():
+def test_representations_show_no_header_and_no_target() -> None:
     """Headers, bodies and targets carry credentials: no repr repeats them."""
     headers = ((b"Authorization", b"Bearer canary"), (b"Set-Cookie", b"canary"))
     request = UpstreamRequest(

@@ -5,6 +5,8 @@ import gc
 import socket
 import ssl
 import weakref
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -16,21 +18,30 @@ from auditproxy.upstream.messages import (
     UpstreamUnreachable,
 )
 from auditproxy.upstream.pool import UpstreamPool
-from tests.fakes.certificates import localhost_contexts
+from tests.fakes.certificates import Contexts, localhost_contexts
 from tests.fakes.pools import request, upstream_and_pool
-from tests.fakes.upstream import FakeUpstream, RecordingSink, answer, replying
+from tests.fakes.upstream import (
+    FakeConnection,
+    FakeUpstream,
+    RecordingSink,
+    Script,
+    answer,
+    replying,
+)
 
 BOTH_LOOPS = True
 OK = answer(200, b"ok")
 
 
 @pytest.fixture(scope="session")
-def contexts(tmp_path_factory):
+def contexts(tmp_path_factory: pytest.TempPathFactory) -> Contexts:
     """A server's and a client's TLS context."""
     return localhost_contexts(tmp_path_factory.mktemp("tls"))
 
 
-async def ask(pool, sink=None, **fields):
+async def ask(
+    pool: UpstreamPool, sink: RecordingSink | None = None, **fields: Any
+) -> tuple[RecordingSink, RoundTrip]:
     """One round trip; its sink and outcome."""
     sink = sink or RecordingSink()
     return sink, await pool.round_trip(request(**fields), sink)
@@ -40,7 +51,7 @@ class TestReuse:
     """A connection carries another request only when nothing is left of the one before."""
 
     @pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
-    async def test_keep_alive(self, contexts, tls):
+    async def test_keep_alive(self, contexts: Contexts, tls: bool) -> None:
         """Requests one after another share a connection; the bytes are exactly ours."""
         async with upstream_and_pool(replying(OK), contexts=contexts if tls else None) as (
             upstream,
@@ -57,11 +68,11 @@ class TestReuse:
             )
             assert (pool.stats.idle, pool.stats.active, pool.stats.opened) == (1, 0, 1)
 
-    async def test_parallel_requests_have_connections_of_their_own(self):
+    async def test_parallel_requests_have_connections_of_their_own(self) -> None:
         """T212: no cap and no queue; the connection used last is taken first."""
         gate = asyncio.Event()
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             while True:
                 head = await connection.read_head()
                 await gate.wait()
@@ -95,7 +106,7 @@ class TestReuse:
         ],
         ids=repr,
     )
-    async def test_extra_bytes_or_close_end_it(self, method, reply):
+    async def test_extra_bytes_or_close_end_it(self, method: bytes, reply: bytes) -> None:
         """T115, T116: what follows an answer is nobody's; the next answer is the next one's."""
         async with upstream_and_pool(replying(reply, OK)) as (upstream, pool):
             await ask(pool, method=method)
@@ -104,7 +115,7 @@ class TestReuse:
             assert sink.body == b"ok"
             assert len(upstream.connections) == 2
 
-    async def test_bytes_on_an_idle_connection_close_it(self):
+    async def test_bytes_on_an_idle_connection_close_it(self) -> None:
         """T115: a late second answer is never taken for the answer to the next request."""
         async with upstream_and_pool(replying(OK)) as (upstream, pool):
             await ask(pool)
@@ -114,7 +125,7 @@ class TestReuse:
             sink, _ = await ask(pool)
             assert (sink.body, pool.stats.opened) == (b"ok", 2)
 
-    async def test_idle_connections_expire(self):
+    async def test_idle_connections_expire(self) -> None:
         """An idle connection is closed in time, the one idle longest first."""
         async with upstream_and_pool(replying(OK), idle_timeout=0.2) as (upstream, pool):
             await asyncio.gather(ask(pool), ask(pool), ask(pool))
@@ -122,7 +133,7 @@ class TestReuse:
             await asyncio.gather(*(c.wait_closed() for c in upstream.connections))
             assert pool.stats.idle == 0
 
-    async def test_an_earlier_credential_is_not_used_again(self, contexts):
+    async def test_an_earlier_credential_is_not_used_again(self, contexts: Contexts) -> None:
         """T021, T234: connections made with another TLS context are dropped, not reused."""
         async with upstream_and_pool(replying(OK), contexts=contexts) as (upstream, pool):
             await ask(pool)
@@ -134,7 +145,7 @@ class TestReuse:
             assert pool.stats.opened == 2
             await upstream.connections[0].wait_closed()
 
-    async def test_cookies_and_redirects_are_just_headers(self):
+    async def test_cookies_and_redirects_are_just_headers(self) -> None:
         """T237, T238: a redirect is not followed and a cookie is not kept."""
         moved = answer(302, b"", b"Location: http://127.0.0.1:1/", b"Set-Cookie: a=b")
         async with upstream_and_pool(replying(moved, OK)) as (upstream, pool):
@@ -147,11 +158,11 @@ class TestReuse:
 class TestRetry:
     """A request is sent again once, where no harm can come of it."""
 
-    def dying(self, at=1):
+    def dying(self, at: int = 1) -> Script:
         """A script that answers ``at`` requests and reads one more before it closes."""
         served = []
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             served.append(connection)
             first = len(served) == 1
             for _ in range(at if first else 100):
@@ -163,10 +174,10 @@ class TestRetry:
         return script
 
     @pytest.mark.parametrize("method", [b"GET", b"HEAD", b"OPTIONS"])
-    async def test_reused_and_unanswered_is_sent_again(self, method):
+    async def test_reused_and_unanswered_is_sent_again(self, method: bytes) -> None:
         """T230: upstream closes a kept connection as we write: one retry, on a new connection."""
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             await connection.read_request()
             connection.send(OK)
             await connection.read_request()
@@ -181,7 +192,7 @@ class TestRetry:
             assert pool.stats.retried == 1
 
     @pytest.mark.parametrize("method", [b"POST", b"PUT", b"PATCH", b"DELETE"])
-    async def test_what_changes_things_is_sent_once(self, method):
+    async def test_what_changes_things_is_sent_once(self, method: bytes) -> None:
         """T231: once a byte was written, POST, PUT, PATCH and DELETE are never sent again."""
         async with upstream_and_pool(self.dying()) as (upstream, pool):
             await ask(pool)
@@ -191,7 +202,7 @@ class TestRetry:
             assert len(upstream.connections) == 1
             assert upstream.connections[0].received.count(method + b" /") == 1
 
-    async def test_post_finds_that_the_connection_is_closed_before_it_writes(self):
+    async def test_post_finds_that_the_connection_is_closed_before_it_writes(self) -> None:
         """T232: a close that already lies in the kernel moves a POST to a new connection."""
         async with upstream_and_pool(replying(OK)) as (upstream, pool):
             await ask(pool)
@@ -205,10 +216,10 @@ class TestRetry:
             assert kept.received.count(b"POST") == 0
             assert upstream.connections[1].received.count(b"POST") == 1
 
-    async def test_a_new_connection_is_not_tried_twice(self):
+    async def test_a_new_connection_is_not_tried_twice(self) -> None:
         """A connection made for this request that dies is an error, also for GET."""
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             await connection.read_request()
             connection.close()
 
@@ -217,10 +228,10 @@ class TestRetry:
                 await ask(pool)
             assert len(upstream.connections) == 1
 
-    async def test_retried_only_once(self):
+    async def test_retried_only_once(self) -> None:
         """The retry that dies as well is an error."""
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             await connection.read_request()
             if connection is upstream.connections[0]:
                 connection.send(OK)
@@ -234,10 +245,10 @@ class TestRetry:
             assert len(upstream.connections) == 2
 
     @pytest.mark.parametrize("first", [b"H", b"HTTP/1.1 100 Continue\r\n\r\n"], ids=repr)
-    async def test_not_after_the_first_byte_of_an_answer(self, first):
+    async def test_not_after_the_first_byte_of_an_answer(self, first: bytes) -> None:
         """A GET whose answer had begun is not sent again."""
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             await connection.read_request()
             connection.send(OK)
             await connection.read_request()
@@ -251,10 +262,10 @@ class TestRetry:
             assert caught.value.any_response_byte
             assert len(upstream.connections) == 1
 
-    async def test_a_body_that_was_read_cannot_be_sent_again(self):
+    async def test_a_body_that_was_read_cannot_be_sent_again(self) -> None:
         """A GET whose body comes from an iterator is sent once."""
 
-        async def body():
+        async def body() -> AsyncIterator[bytes]:
             yield b"x"
 
         async with upstream_and_pool(self.dying()) as (upstream, pool):
@@ -267,7 +278,7 @@ class TestRetry:
 class TestUnreachable:
     """No connection, nothing sent."""
 
-    async def test_refused(self):
+    async def test_refused(self) -> None:
         """T228: nobody listens."""
         async with upstream_and_pool(replying(OK)) as (upstream, pool):
             upstream.stop_listening()
@@ -276,7 +287,9 @@ class TestUnreachable:
             assert caught.value.reason == "unreachable"
 
     @pytest.mark.parametrize(("change", "value"), [("server_name", "other.test"), ("trust", None)])
-    async def test_wrong_certificate(self, contexts, change, value):
+    async def test_wrong_certificate(
+        self, contexts: Contexts, change: str, value: str | None
+    ) -> None:
         """T228: wrong name or unknown CA: no request, no fallback to plain TCP."""
         async with upstream_and_pool(replying(OK), contexts=contexts) as (upstream, pool):
             if change == "trust":
@@ -288,10 +301,10 @@ class TestUnreachable:
             assert caught.value.reason == "tls"
             assert not any(c.received for c in upstream.connections)
 
-    async def test_plain_upstream_behind_tls_target(self, contexts):
+    async def test_plain_upstream_behind_tls_target(self, contexts: Contexts) -> None:
         """An upstream that speaks no TLS is unreachable with a TLS context."""
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             await connection.until(lambda: bool(connection.received))
             connection.send(OK)
             connection.close()
@@ -301,10 +314,10 @@ class TestUnreachable:
             with pytest.raises(UpstreamUnreachable):
                 await ask(pool)
 
-    async def test_connect_timeout_covers_tls(self, contexts):
+    async def test_connect_timeout_covers_tls(self, contexts: Contexts) -> None:
         """T228: an upstream that accepts and says nothing costs the connect timeout, no more."""
 
-        async def silent(connection):
+        async def silent(connection: FakeConnection) -> None:
             await connection.wait_closed()
 
         async with upstream_and_pool(silent, connect_timeout=0.2) as (upstream, pool):
@@ -314,10 +327,10 @@ class TestUnreachable:
             assert caught.value.reason == "connect-timeout"
             await upstream.connections[0].wait_closed()
 
-    async def test_cancelled_while_connecting(self, contexts):
+    async def test_cancelled_while_connecting(self, contexts: Contexts) -> None:
         """Who leaves during the TLS handshake leaves no socket behind."""
 
-        async def silent(connection):
+        async def silent(connection: FakeConnection) -> None:
             await connection.wait_closed()
 
         async with upstream_and_pool(silent) as (upstream, pool):
@@ -329,7 +342,9 @@ class TestUnreachable:
             assert asking.cancelled()
             await upstream.connections[0].wait_closed(1)
 
-    async def test_proxies_of_the_environment_are_ignored(self, monkeypatch):
+    async def test_proxies_of_the_environment_are_ignored(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """T239: HTTP_PROXY and its like change nothing."""
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"):
             monkeypatch.setenv(name, "http://127.0.0.1:1")
@@ -341,11 +356,11 @@ class TestUnreachable:
 class TestClose:
     """The end of a pool."""
 
-    async def test_ends_idle_and_active(self):
+    async def test_ends_idle_and_active(self) -> None:
         """Idle connections close, running round trips fail, and no new one begins."""
         asked = asyncio.Event()
 
-        async def script(connection):
+        async def script(connection: FakeConnection) -> None:
             await connection.read_request()
             connection.send(OK)
             await connection.read_request()
@@ -363,14 +378,14 @@ class TestClose:
                 await ask(pool)
             assert len(upstream.connections) == 2
 
-    async def test_upgrade_is_no_round_trip(self):
+    async def test_upgrade_is_no_round_trip(self) -> None:
         """T197: a request that asks for an upgrade does not slip through round_trip."""
         async with upstream_and_pool(replying(OK)) as (upstream, pool):
             with pytest.raises(UpstreamRequestError):
                 await ask(pool, upgrade=b"websocket")
             assert not upstream.connections
 
-    async def test_the_pool_can_be_collected(self):
+    async def test_the_pool_can_be_collected(self) -> None:
         """Nothing keeps a closed pool and its connections in memory."""
         async with FakeUpstream(replying(OK)) as upstream:
             pool = UpstreamPool(upstream)
@@ -382,7 +397,7 @@ class TestClose:
             gc.collect()
             assert gone() is None
 
-    async def test_protocol_errors_close_the_connection(self):
+    async def test_protocol_errors_close_the_connection(self) -> None:
         """T114: an answer with two framings is an error and the end of its connection."""
         bad = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\nok"
         async with upstream_and_pool(replying(bad)) as (upstream, pool):

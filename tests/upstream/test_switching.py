@@ -1,20 +1,25 @@
 """upstream/switching.py: which 101 is one, and asking for it."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from auditproxy.sockets.flow import Flow
 from auditproxy.upstream.framing import read_head
 from auditproxy.upstream.messages import (
+    ResponseHead,
     UpstreamClosedEarly,
     UpstreamProtocolError,
+    UpstreamRequest,
     UpstreamRequestError,
     UpstreamTimeout,
 )
 from auditproxy.upstream.switching import NotSwitched, Switched, switch_fault
-from tests.fakes.certificates import localhost_contexts
+from tests.fakes.certificates import Contexts, localhost_contexts
 from tests.fakes.pools import HOST, request, upstream_and_pool
-from tests.fakes.upstream import RecordingSink, answer
+from tests.fakes.upstream import FakeConnection, RecordingSink, Script, answer
 
 BOTH_LOOPS = True
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
@@ -30,31 +35,31 @@ BOTH_TRANSPORTS = pytest.mark.parametrize("transport", ["tcp", "tls"])
 
 
 @pytest.fixture(scope="session")
-def contexts(tmp_path_factory):
+def contexts(tmp_path_factory: pytest.TempPathFactory) -> Contexts:
     """A server's and a client's TLS context."""
     return localhost_contexts(tmp_path_factory.mktemp("tls"))
 
 
-def over(contexts, transport):
+def over(contexts: Contexts, transport: str) -> Contexts | None:
     """The contexts when the test runs over TLS."""
     return contexts if transport == "tls" else None
 
 
-def websocket(**fields):
+def websocket(**fields: Any) -> UpstreamRequest:
     """An exec by WebSocket."""
     headers = (HOST, (b"Sec-WebSocket-Key", KEY), (b"Sec-WebSocket-Version", b"13"))
     return request(**{"headers": headers, "upgrade": b"websocket", **fields})
 
 
-def spdy(**fields):
+def spdy(**fields: Any) -> UpstreamRequest:
     """An exec by SPDY."""
     return request(**{"method": b"POST", "upgrade": b"SPDY/3.1", **fields})
 
 
-def switching(reply=SWITCH_SPDY):
+def switching(reply: bytes = SWITCH_SPDY) -> Script:
     """An upstream that answers every upgrade so."""
 
-    async def script(connection):
+    async def script(connection: FakeConnection) -> None:
         await connection.read_request()
         connection.send(reply)
 
@@ -92,7 +97,7 @@ class TestVerification:
         ],
         ids=lambda value: repr(value)[:40],
     )
-    def test_rows(self, asked, reply, fault):
+    def test_rows(self, asked: UpstreamRequest, reply: bytes, fault: str | None) -> None:
         """T190, T211: the asked protocol, confirmed; framing headers of a 101 mean nothing."""
         found = switch_fault(read_head(reply, asked.method), asked)
         if fault is None:
@@ -126,7 +131,9 @@ class TestUpgrade:
         ],
         ids=["websocket", "spdy"],
     )
-    async def test_switched(self, contexts, transport, asked, reply, wire):
+    async def test_switched(
+        self, contexts: Contexts, transport: str, asked: UpstreamRequest, reply: bytes, wire: bytes
+    ) -> None:
         """T188, T189: a verified 101 gives the connection over; the sink hears nothing."""
         sink = RecordingSink()
         async with upstream_and_pool(switching(reply), contexts=over(contexts, transport)) as (
@@ -142,7 +149,7 @@ class TestUpgrade:
             switched.abort()
 
     @pytest.mark.parametrize("token", [b"h2c", b"TLS/1.0", b"foo", b"websocket, h2c", None])
-    async def test_other_protocols_never_leave(self, token):
+    async def test_other_protocols_never_leave(self, token: bytes | None) -> None:
         """T195: nothing is sent for a protocol outside the allow list."""
         async with upstream_and_pool(switching()) as (upstream, pool):
             with pytest.raises(UpstreamRequestError):
@@ -160,7 +167,7 @@ class TestUpgrade:
         ],
         ids=lambda raw: repr(raw)[:30],
     )
-    async def test_invalid_answers(self, reply):
+    async def test_invalid_answers(self, reply: bytes) -> None:
         """T190: what is neither a switch nor a final answer is an error; nothing of it is passed on."""
         sink = RecordingSink()
         async with upstream_and_pool(switching(reply)) as (upstream, pool):
@@ -171,7 +178,7 @@ class TestUpgrade:
 
     @BOTH_TRANSPORTS
     @pytest.mark.parametrize("status", [200, 201, 302, 400, 403, 404, 500, 503])
-    async def test_not_switched(self, contexts, transport, status):
+    async def test_not_switched(self, contexts: Contexts, transport: str, status: int) -> None:
         """T191, A1: a final answer is passed on as one and its connection is closed, not reused."""
         sink = RecordingSink()
         reply = answer(status, b"forbidden") + answer(200, b"second")
@@ -185,18 +192,18 @@ class TestUpgrade:
             await upstream.connections[0].wait_closed(1)
             assert pool.stats.idle == 0
 
-    async def test_an_answer_takes_its_time(self):
+    async def test_an_answer_takes_its_time(self) -> None:
         """A1: once an answer has begun it is one like any other, however long and slow."""
         go_on = asyncio.Event()
 
-        async def slow(connection):
+        async def slow(connection: FakeConnection) -> None:
             await connection.read_request()
             connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2000001\r\n\r\nx")
             await go_on.wait()
             await connection.send_all(b"x" * 2_000_000)
 
         class Sink(RecordingSink):
-            def head(self, head, flow):
+            def head(self, head: ResponseHead, flow: Flow) -> None:
                 super().head(head, flow)
                 # Beyond the handshake's deadline.
                 asyncio.get_running_loop().call_later(0.3, go_on.set)
@@ -206,11 +213,11 @@ class TestUpgrade:
             assert isinstance(await pool.upgrade(spdy(), sink), NotSwitched)
             assert len(sink.body) == 2_000_001
 
-    async def test_without_a_deadline(self):
+    async def test_without_a_deadline(self) -> None:
         """A1: the caller of a short request bounds it itself."""
         go_on = asyncio.Event()
 
-        async def slow(connection):
+        async def slow(connection: FakeConnection) -> None:
             await connection.read_request()
             await go_on.wait()
             connection.send(answer(200, b"late"))
@@ -221,10 +228,10 @@ class TestUpgrade:
             got = await pool.upgrade(spdy(), sink, handshake_deadline=False)
             assert (got.head.status, sink.body) == (200, b"late")
 
-    async def test_the_handshake_has_a_deadline(self):
+    async def test_the_handshake_has_a_deadline(self) -> None:
         """T205: an upstream that does not answer is a timeout, and its socket is freed."""
 
-        async def silent(connection):
+        async def silent(connection: FakeConnection) -> None:
             await connection.read_request()
 
         async with upstream_and_pool(silent, upgrade_timeout=0.1) as (upstream, pool):
@@ -234,10 +241,10 @@ class TestUpgrade:
             assert not sink.started.is_set()
             await upstream.connections[0].wait_closed(1)
 
-    async def test_never_sent_again(self):
+    async def test_never_sent_again(self) -> None:
         """T231: an upgrade whose connection dies is an error, also for GET."""
 
-        async def dying(connection):
+        async def dying(connection: FakeConnection) -> None:
             await connection.read_request()
             connection.close()
 
@@ -246,21 +253,22 @@ class TestUpgrade:
                 await pool.upgrade(websocket(), RecordingSink())
             assert len(upstream.connections) == 1
 
-    async def test_the_body_goes_before_the_switch(self):
+    async def test_the_body_goes_before_the_switch(self) -> None:
         """T198: an upgrade by POST with a body: all of it arrives, then the switch counts."""
         async with upstream_and_pool(switching()) as (upstream, pool):
             switched = await pool.upgrade(spdy(body=b"stdin"), RecordingSink())
             assert bytes(upstream.connections[0].received).endswith(b"\r\n\r\nstdin")
+            assert isinstance(switched, Switched)
             switched.abort()
 
-    async def test_a_switch_inside_the_body_is_an_error(self):
+    async def test_a_switch_inside_the_body_is_an_error(self) -> None:
         """A 101 that comes before the request is complete would mix body and tunnel."""
 
-        async def hasty(connection):
+        async def hasty(connection: FakeConnection) -> None:
             await connection.read_head()
             connection.send(SWITCH_SPDY)
 
-        async def body():
+        async def body() -> AsyncIterator[bytes]:
             yield b"x"
             await asyncio.Event().wait()
 
@@ -269,10 +277,10 @@ class TestUpgrade:
                 await pool.upgrade(spdy(body=body()), RecordingSink())
             await upstream.connections[0].wait_closed(1)
 
-    async def test_cancelled(self):
+    async def test_cancelled(self) -> None:
         """Who leaves during the handshake takes the connection along."""
 
-        async def silent(connection):
+        async def silent(connection: FakeConnection) -> None:
             await connection.read_request()
             asked.set()
 

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from auditproxy.sockets.tasks import spawn
 from auditproxy.tunnel.spdy import (
     Frame,
     Pinged,
@@ -71,7 +72,7 @@ class _Reading:
                 await feed()
             self.end_of_input()
 
-        self._feeding = asyncio.get_running_loop().create_task(until_closed())
+        self._feeding = spawn(until_closed(), "feed the standard input")
 
     def end_of_input(self) -> None:
         """The client types no more, or nobody wants what it types."""

@@ -15,6 +15,7 @@ from auditproxy.embedded.pods.channels import Channels, open_spdy_channels, open
 from auditproxy.embedded.pods.containers import Container, Process, new_container
 from auditproxy.embedded.pods.portforward import forward_ports
 from auditproxy.embedded.pods.terminal import Terminal
+from auditproxy.sockets.tasks import spawn
 from auditproxy.tunnel.protocols import websocket_accept
 from auditproxy.tunnel.spdy import SpdyError
 from auditproxy.tunnel.websocket import WebSocket
@@ -140,7 +141,7 @@ async def _converse(
     try:
         if request.first("tty") in _TRUE:
             terminal = Terminal(channels.stdin, channels.out)
-            editing = asyncio.get_running_loop().create_task(_edit(terminal))
+            editing = spawn(_edit(terminal), "edit lines of a terminal")
             process = Process(process.container, terminal.stdin, terminal.out, terminal.out, PROMPT)
         if subresource == "attach":
             code = await _attached(pod, process, with_input=with_input)

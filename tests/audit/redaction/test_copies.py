@@ -53,7 +53,7 @@ def test_copies(body: Any, expected: Any) -> None:
 def test_names_of_the_secrets() -> None:
     """A14: the name of a member whose value is secret is no copy, even of a value that equals it."""
     names = frozenset({"password"})
-    body = {"data": {"password": "marker:"}, "f:password": {}, "annotations": {}}
+    body: Any = {"data": {"password": "marker:"}, "f:password": {}, "annotations": {}}
     assert done(body, "password", "annotations", names=names) is None
     body = [{"op": "add", "path": "/data/password"}]
     assert done(body, "password", names=names) is None

@@ -76,7 +76,8 @@ def event(
     record_end(context, info, captured)
     made = context.event(Stage.RESPONSE_COMPLETE, 0)
     assert made is not None
-    return json.loads(json_line(made))
+    event: dict[str, Any] = json.loads(json_line(made))
+    return event
 
 
 def shows(found: Any, token: str = TOKEN) -> bool:

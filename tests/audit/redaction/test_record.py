@@ -10,7 +10,7 @@ from auditproxy.audit.context import AuditContext
 from auditproxy.audit.record import record_request
 from auditproxy.audit.redaction.decoding import builtin_redactor
 from auditproxy.serializer.budget import Budget
-from tests.audit.test_record import answered, context
+from tests.fakes.auditcontexts import answered, context
 
 SECRET = RequestInfo(
     is_resource_request=True, path="/", verb="create", resource="secrets", namespace="n"
@@ -144,5 +144,6 @@ def test_secrets_among_countless_values() -> None:
         assert event.object_ref is not None
         assert event.object_ref.name == "s"
         assert (event.request_object is not None) == kept
+        assert captured.request_budget is not None
         assert (captured.request_budget.reason == "nodes") != kept
         assert ("auditproxy.io/request-object-omitted" in event.annotations) != kept

@@ -1,6 +1,7 @@
 """Who refused: the authorizer's and the impersonation filter's own words, and imitations of them."""
 
 import urllib.parse
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -80,7 +81,7 @@ def test_whatever_is_asked_and_said(method: str, name: str, message: str, no_sni
     path = f"{MAPS}/{urllib.parse.quote(name, safe='')}" if method in ("PUT", "PATCH") else MAPS
     info = info_of(method, path)
     said = new_forbidden(attributes(UserInfo(username=name), info), "")
-    members = {"username": name, "no_sniff": no_sniff}
+    members: dict[str, Any] = {"username": name, "no_sniff": no_sniff}
     assert authorizer(refusal(403, said.message, method, path, details=said.details, **members))
     told = refusal(403, message, method, path, **members)
     assert authorizer(told) in (True, False)

@@ -1,8 +1,6 @@
 """AuthenticationConfiguration files: strict."""
 
 import contextlib
-import json
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,10 +8,7 @@ from hypothesis import strategies as st
 
 from auditproxy.apis.authentication import AnonymousAuthConfiguration
 from auditproxy.authentication.oidc.decoding import ConfigurationError, load_configuration
-
-HEAD = {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthenticationConfiguration"}
-ISSUER = {"url": "https://issuer.example", "audiences": ["a"]}
-USERNAME = {"username": {"claim": "sub", "prefix": ""}}
+from tests.fakes.authenticationfiles import faults, jwt, written
 
 FULL = """\
 apiVersion: apiserver.config.k8s.io/v1beta1
@@ -41,23 +36,6 @@ anonymous:
   enabled: true
   conditions: [{path: /livez}, {path: /readyz}]
 """
-
-
-def written(*jwts: dict[str, Any], **members: Any) -> bytes:
-    """A file with some issuers."""
-    return json.dumps({**HEAD, "jwt": list(jwts), **members}).encode()
-
-
-def jwt(issuer: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
-    """An issuer with its mappings; members override."""
-    return {"issuer": {**ISSUER, **(issuer or {})}, "claimMappings": USERNAME, **members}
-
-
-def faults(text: bytes, **options: Any) -> tuple[str, ...]:
-    """The faults of a file."""
-    with pytest.raises(ConfigurationError) as caught:
-        load_configuration(text, **options)
-    return caught.value.faults
 
 
 def test_everything() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from auditproxy.authentication.oidc.decoding import load_configuration
-from tests.authentication.oidc.test_decoding import USERNAME, faults, jwt, written
+from tests.fakes.authenticationfiles import USERNAME, faults, jwt, written
 
 
 @pytest.mark.parametrize(

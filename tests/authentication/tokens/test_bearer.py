@@ -194,7 +194,9 @@ async def test_any_token_in_a_protocol(token: str) -> None:
     assert tokens.asked == [token]
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), max_size=40))
+@given(
+    st.text(st.characters(codec="utf-8", categories=None, exclude_categories=["Cc"]), max_size=40)
+)
 def test_any_authorization(value: str) -> None:
     """Splitting never fails, and a token never holds a space."""
     token, warned = bearer_token(value)

@@ -20,7 +20,7 @@ from auditproxy.authentication.tokens.jwks import (
 )
 from auditproxy.authentication.tokens.jws import parse_jws
 from auditproxy.authentication.tokens.keysource import candidates, signed_by_any
-from tests.fakes.tokens import ec_key, jwk, public, rsa_key, signed
+from tests.fakes.tokens import Private, ec_key, jwk, public, rsa_key, signed
 
 
 def document(*keys: Any, **members: Any) -> bytes:
@@ -36,7 +36,12 @@ def number(value: int) -> str:
 
 def test_usable_keys() -> None:
     """RSA and the three curves, under their names, in order; unknown members do not matter."""
-    keys = (rsa_key(), ec_key(), ec_key(ec.SECP384R1), ec_key(ec.SECP521R1))
+    keys: tuple[Private, ...] = (
+        rsa_key(),
+        ec_key(),
+        ec_key(ec.SECP384R1),
+        ec_key(ec.SECP521R1),
+    )
     written = [{**jwk(key, kid=f"k{i}"), "x5t": "?", "use": "sig"} for i, key in enumerate(keys)]
     found = read_jwks(document(*written, other=1))
     assert found.ignored == 0

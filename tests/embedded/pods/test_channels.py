@@ -16,8 +16,8 @@ from auditproxy.embedded.pods.channels import (
     open_websocket_channels,
 )
 from auditproxy.tunnel.websocket import BINARY, CLOSE, frame
-from tests.tunnel.test_spdy import Client
-from tests.tunnel.test_websocket import masked, pair
+from tests.fakes.spdy import Client
+from tests.fakes.websocket import masked, pair
 
 
 async def test_websocket_channels() -> None:

@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from auditproxy.embedded.pods.portforward import forward_ports
-from tests.tunnel.test_spdy import Client
+from tests.fakes.spdy import Client
 
 POD = {"metadata": {"name": "hello"}}
 
