@@ -92,6 +92,12 @@ def ended() -> Budget:
     return Budget(0, seconds=1, clock=lambda: next(now))
 
 
+def schema(raw: bytes) -> bytes:
+    """A CustomResourceDefinition with this schema."""
+    definition = block(2, block(7, block(4, block(1, raw))))
+    return envelope("apiextensions.k8s.io/v1", "CustomResourceDefinition", definition)
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -99,8 +105,27 @@ def ended() -> Budget:
         envelope("v1", "PodList", block(2, b"") * 5000),
         envelope("v1", "ConfigMap", block(2, block(1, b"k") + block(2, b"v")) * 5000),
         envelope("v1", "Pod", b"") + block(1, block(7, b"x") * 5000),
+        envelope("v1", "Pod", block(2, block(14, block(4, b"\x01" * 5000)))),
+        envelope("v1", "ConfigMap", block(2, block(1, b"k") * 5000)),
+        envelope("v1", "ConfigMap", block(1, block(8, b"\x18\x01" * 5000))),
+        envelope("v1", "Pod", b"\x9b\x06" + b"\x08\x01" * 5000 + b"\x9c\x06"),
+        schema(block(32, block(2, block(2, b"x") * 5000))),
+        schema(block(30, b"\x18\x01" * 5000)),
+        envelope("v1", "APIResourceList", block(2, block(4, block(1, b"x") * 5000))),
     ],
-    ids=["unknown fields", "messages", "map entries", "envelope"],
+    ids=[
+        "unknown fields",
+        "messages",
+        "map entries",
+        "envelope",
+        "packed numbers",
+        "one map entry",
+        "one time",
+        "one group",
+        "strings or a schema",
+        "unknown fields beside a schema",
+        "one list of strings",
+    ],
 )
 def test_protobuf_looks_at_the_clock(raw: bytes) -> None:
     """B1: in a message of countless fields as well as between messages."""
