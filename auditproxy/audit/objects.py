@@ -337,7 +337,7 @@ def _answered_protobuf(
         except ProtobufError as error:
             return _omitted(RESPONSE_OBJECT_OMITTED, f"protobuf: {error}")
         return Recorded(object=msgspec.Raw(raw))
-    status = protobuf.status(envelope.raw)
+    status = protobuf.status(envelope.raw, budget)
     # The event's responseStatus never shows the list metadata that a Status may carry.
     bare = msgspec.structs.replace(status, metadata={})
     return Recorded(status=bare, object=msgspec.Raw(json.status_object(status)))

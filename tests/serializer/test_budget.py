@@ -1,6 +1,7 @@
 """What reading one body may cost."""
 
 import json
+import time
 
 import pytest
 
@@ -9,7 +10,7 @@ from auditproxy.serializer import cbor
 from auditproxy.serializer.budget import CHECKED, Budget, BudgetExceededError
 from auditproxy.serializer.errors import YAMLError
 from auditproxy.serializer.protobuf import envelope as protobuf
-from auditproxy.serializer.yaml import TAG_DIRECTIVES_LIMIT, to_json
+from auditproxy.serializer.yaml import TAG_DIRECTIVES_LIMIT, json_of, load_strict, to_json
 from tests.fakes.wire import block, envelope
 
 
@@ -141,6 +142,36 @@ def test_protobuf_metadata_looks_at_the_clock() -> None:
         protobuf.object_meta(raw, ended())
     with pytest.raises(BudgetExceededError):
         protobuf.delete_options(raw, ended())
+    for status in (raw, block(1, raw), block(5, raw), block(5, block(4, raw))):
+        with pytest.raises(BudgetExceededError):
+            protobuf.status(status, ended())
+
+
+def test_yaml_made_ready_once() -> None:
+    """B1: what aliases stand for costs its own values, and many values look at the clock."""
+    levels = "a: &a [" + ",".join(["[]"] * 30) + "]\n"
+    for name, before in ("ba", "cb", "dc"):
+        levels += f"{name}: &{name} [{','.join(['*' + before] * 30)}]\n"
+    plain = "a: [" + ",".join(["[]"] * 30) + "]\n"
+    for name in "bcd":
+        plain += f"{name}: [{','.join(['[]'] * 30)}]\n"
+
+    def cpu_seconds(text: str) -> float:
+        value, _ = load_strict(text)
+        found = []
+        for _ in range(3):
+            before = time.thread_time()
+            json_of(value)
+            found.append(time.thread_time() - before)
+        return min(found)
+
+    assert len(to_json(levels.encode())) > 1_000_000
+    # 837,930 lists more, written in C; making each ready would take ten thousand times as long.
+    assert cpu_seconds(levels) < 1000 * cpu_seconds(plain)
+    with pytest.raises(BudgetExceededError):
+        json_of(
+            [[]] * CHECKED * 4 + [[[]] * CHECKED] * 4 + [[[]] for _ in range(CHECKED * 4)], ended()
+        )
 
 
 def test_yaml_text() -> None:
