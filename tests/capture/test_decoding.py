@@ -201,7 +201,7 @@ async def test_looking_for_secrets_costs_too(
     """B8: a body that secrets are looked for in goes to the thread before others of its size."""
     async with FakeUpstream(created) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
         queue = Watched()
-        proxy.proxy.handler.services.decoding = queue
+        proxy.proxy.handler.shared.decoding = queue
         body = json.dumps({"data": {"x": "eA==" * (size // 4)}}).encode()
         target = f"/api/v1/namespaces/d/{resource}"
         await proxy.ask(request("POST", target, "Content-Type: application/json", body=body))

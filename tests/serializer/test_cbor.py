@@ -4,8 +4,6 @@ import contextlib
 import json
 import random
 import sys
-import time
-from collections.abc import Callable
 from typing import Any
 
 import cbor2
@@ -15,6 +13,7 @@ from hypothesis import strategies as st
 
 from auditproxy.serializer import cbor
 from auditproxy.serializer.errors import CBORError
+from tests.fakes.cpu import fastest
 
 
 @pytest.mark.parametrize(
@@ -92,16 +91,6 @@ def number(seed: int) -> bytes:
     return b"\x59\x75\x30" + random.Random(seed).randbytes(30_000)
 
 
-def cpu_seconds(work: Callable[[], object]) -> float:
-    """CPU time that work takes, the best of three."""
-    found = []
-    for _ in range(3):
-        before = time.thread_time()
-        work()
-        found.append(time.thread_time() - before)
-    return min(found)
-
-
 @pytest.mark.parametrize(
     "raw",
     [
@@ -121,7 +110,7 @@ def test_no_decoder_of_the_librarys_runs(raw: bytes) -> None:
 
     honest = b"\x81\x59\x75\x30" + b"a" * 30_000
     # The same bytes in a text take a fraction of a millisecond, the library some seconds.
-    assert cpu_seconds(refused) < 20 * cpu_seconds(lambda: cbor.to_json(honest)) + 0.01
+    assert fastest(refused) < 20 * fastest(lambda: cbor.to_json(honest)) + 0.01
 
 
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -295,7 +295,10 @@ def _add_packed(
     while start < stop:
         numbers: list[bytes] = []
         while start < stop and len(numbers) < CHECKED:
-            value, start = varint(raw, start, stop)
+            value = raw[start]
+            start += 1
+            if value >= 0x80:
+                value, start = varint(raw, start - 1, stop)
             numbers.append(convert(value))
         held.append(b",".join(numbers))
         charge(account, len(held[-1]) + 1)
