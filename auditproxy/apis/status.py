@@ -34,7 +34,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A result of the API; ``metadata`` is always emitted, as Go's struct is.
 
     kind and apiVersion are not members: responseStatus never shows them, and
-    ``body`` in serializer/json.py writes them in front for an answer.
+    ``status_object`` in serializer/json.py writes them in front for an answer.
     """
 
     metadata: dict[str, Any]

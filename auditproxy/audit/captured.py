@@ -13,7 +13,7 @@ class Captured:
     """What was copied of one request and its answer; a body is None where ``missing`` says why.
 
     ``request_limit`` is what the request's body may unfold to when it is compressed; the
-    budgets are what reading each body may cost, None for bodies that are cheap.
+    budgets are what reading each body may cost, None for one of which there is no copy.
     ``content_length`` is what the header of a HEAD's answer says, -1 without one. ``accept`` is
     the client's Accept header, ``stop`` how far the server got with the request.
     """

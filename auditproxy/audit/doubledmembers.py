@@ -8,18 +8,19 @@ from auditproxy.serializer.budget import Budget
 REQUEST_OBJECT_DOUBLED = "auditproxy.io/request-object-doubled-members"
 MERGED = "merged as kube-apiserver decodes them"
 LAST = "the last of each is shown"
-TOO_MANY = f"too many values to merge: {LAST}"
+TOO_MANY = "too many values to merge: recorded as it was sent, as a string"
 
 
-def each_once(info: RequestInfo, body: bytes, budget: Budget | None) -> tuple[bytes, str]:
+def each_once(info: RequestInfo, body: bytes, budget: Budget | None) -> tuple[bytes | None, str]:
     """A JSON body as the server decodes it, and a note when that is not what everybody reads.
 
     Objects that have a type are merged, custom resources keep the last of doubled members.
-    Raises the budget's error.
+    None for one that has too many values to be merged: the last of each alone would hide
+    what the server makes of it. Raises the budget's error.
     """
     if not doubled.is_doubled(body, budget):
         return body, ""
     deleting = info.verb in ("delete", "deletecollection")
     if deleting or info.subresource == "scale" or info.api_group in BUILTIN_GROUPS:
-        return (body, TOO_MANY) if doubled.is_countless(body) else (doubled.merged(body), MERGED)
+        return (None, TOO_MANY) if doubled.is_countless(body) else (doubled.merged(body), MERGED)
     return body, LAST

@@ -17,7 +17,7 @@ from auditproxy.apis.names import STREAMING_SUBRESOURCES
 from auditproxy.apis.status import Status
 from auditproxy.audit import bodies, deleteoptions
 from auditproxy.audit.doubledmembers import REQUEST_OBJECT_DOUBLED, each_once
-from auditproxy.audit.submitted import CBOR, JSON, PROTOBUF, YAML, as_json
+from auditproxy.audit.submitted import CBOR, JSON, PROTOBUF, YAML, as_json, as_text
 from auditproxy.serializer import cbor, json, yaml, yamlskim
 from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import ProtobufError, SerializationError
@@ -166,8 +166,7 @@ def _patch(
     if strict:
         raise SerializationError("the patch cannot be read")
     note = ((REQUEST_OBJECT_OMITTED, "the patch is not JSON: recorded as a string"),)
-    text = json.encode(json.text_from_bytes(body))
-    return Recorded(object=msgspec.Raw(text), annotations=note)
+    return Recorded(object=as_text(body), annotations=note)
 
 
 def _submitted(
@@ -188,8 +187,12 @@ def _submitted(
         return NOTHING
     notes: tuple[tuple[str, str], ...] = ()
     if media_type == JSON:
-        body, note = each_once(info, body, budget)
+        decoded, note = each_once(info, body, budget)
         notes = ((REQUEST_OBJECT_DOUBLED, note),) if note else ()
+        if decoded is None:
+            sent = as_text(body) if level >= Level.REQUEST else None
+            return Recorded(object=sent, annotations=notes)
+        body = decoded
     if level < Level.REQUEST:
         return Recorded(metadata=_skimmed(media_type, body, budget), annotations=notes)
     if media_type == PROTOBUF:
@@ -334,7 +337,7 @@ def _answered_protobuf(
         except ProtobufError as error:
             return _omitted(RESPONSE_OBJECT_OMITTED, f"protobuf: {error}")
         return Recorded(object=msgspec.Raw(raw))
-    status = protobuf.status(envelope.raw)
+    status = protobuf.status(envelope.raw, budget)
     # The event's responseStatus never shows the list metadata that a Status may carry.
     bare = msgspec.structs.replace(status, metadata={})
     return Recorded(status=bare, object=msgspec.Raw(json.status_object(status)))

@@ -127,6 +127,7 @@ def _refusal(
         no_sniff=captured.no_sniff,
         status=status,
         text=captured.response_body or b"",
+        budget=captured.request_budget,
     )
 
 

@@ -7,7 +7,7 @@ import msgspec
 from auditproxy.audit import bodies
 from auditproxy.audit.deleteoptions import DeleteOptions
 from auditproxy.serializer import cbor, json, yaml
-from auditproxy.serializer.budget import Budget
+from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.protobuf import envelope as protobuf
 
@@ -26,27 +26,40 @@ def as_json(media_type: str, body: bytes, budget: Budget | None = None) -> bytes
     return body
 
 
-def type_of(content_type: str, body: bytes) -> tuple[str, str]:
-    """The kind and the apiVersion of a submitted object; raises SerializationError."""
+def as_text(body: bytes) -> msgspec.Raw:
+    """A body as it was sent, as a JSON string."""
+    return msgspec.Raw(json.encode(json.text_from_bytes(body)))
+
+
+def type_of(content_type: str, body: bytes, budget: Budget | None = None) -> tuple[str, str]:
+    """The kind and the apiVersion of a submitted object.
+
+    Raises SerializationError, and its BudgetExceededError for a body that costs too much.
+    """
     media_type = bodies.base_type(content_type) or JSON
     if media_type == PROTOBUF:
-        envelope = protobuf.envelope(body)
+        envelope = protobuf.envelope(body, budget)
         return envelope.kind, envelope.api_version
-    found: Any = json.decode(as_json(media_type, body))
+    found: Any = json.decode(as_json(media_type, body, budget))
     if not isinstance(found, dict):
         raise SerializationError("the body is not a JSON object")
     return bodies.text(found, "kind"), bodies.text(found, "apiVersion")
 
 
-def is_delete_options(content_type: str, body: bytes) -> bool:
-    """Whether kube-apiserver takes a body for DeleteOptions; their version does not count."""
+def is_delete_options(content_type: str, body: bytes, budget: Budget | None = None) -> bool:
+    """Whether kube-apiserver takes a body for DeleteOptions; their version does not count.
+
+    Raises BudgetExceededError.
+    """
     media_type = bodies.base_type(content_type) or JSON
     try:
         if media_type == PROTOBUF:
-            envelope = protobuf.envelope(body)
-            protobuf.delete_options(envelope.raw)
+            envelope = protobuf.envelope(body, budget)
+            protobuf.delete_options(envelope.raw, budget)
             return envelope.kind in ("", "DeleteOptions")
-        found = msgspec.convert(json.decode(as_json(media_type, body)), DeleteOptions)
+        found = msgspec.convert(json.decode(as_json(media_type, body, budget)), DeleteOptions)
+    except BudgetExceededError:
+        raise
     except (SerializationError, msgspec.ValidationError):
         return False
     return not found.kind or found.kind == "DeleteOptions"

@@ -4,12 +4,18 @@ Kubernetes writes texts and names as byte strings, and bytes as byte strings
 under tag 22, to become base64 in JSON (apimachinery
 runtime/serializer/cbor/internal/modes). Needs the extra ``cbor``; without it
 every body is an error whose text names the extra.
+
+Tags decide what a decoder makes of a value, so only those of Kubernetes' CBOR are
+read, each by a function of ours: the library's own decoders compile expressions and
+divide numbers of any size.
 """
 
 import base64
 import math
-from datetime import datetime
-from typing import Any
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NoReturn
 
 from auditproxy.serializer.budget import CHECKED, Budget
 from auditproxy.serializer.errors import CBORError
@@ -22,8 +28,13 @@ NODES = 4
 NEEDS_EXTRA = "CBOR is not decoded: install the extra auditproxy[cbor]"
 
 _SELF_DESCRIBED = b"\xd9\xd9\xf7"
-_BASE64, _BASE64_URL, _BASE16 = 22, 21, 23
-_SHARED, _REFERENCE, _NAMESPACE, _SHORTENED = 28, 29, 256, 25
+_TIME, _EPOCH, _BASE64_URL, _BASE64, _BASE16, _CBOR = 0, 1, 21, 22, 23, 55799
+_INTEGERS = range(-(1 << 63), 1 << 64)
+"""What Go's int64 and uint64 hold."""
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+)
+"""RFC 3339; of its digits Python keeps six behind the point."""
 
 
 def to_json(raw: bytes, budget: Budget | None = None) -> bytes:
@@ -38,10 +49,7 @@ def to_json(raw: bytes, budget: Budget | None = None) -> bytes:
     try:
         value = cbor2.loads(
             raw.removeprefix(_SELF_DESCRIBED),
-            # References would let few bytes unfold without end, or into themselves.
-            semantic_decoders=dict.fromkeys(
-                (_SHARED, _REFERENCE, _NAMESPACE, _SHORTENED), _refuse_reference
-            ),
+            semantic_decoders=_DECODERS,
             max_depth=DEPTH_LIMIT,
             allow_duplicate_keys=False,
             strict_hashable_types=True,
@@ -75,14 +83,72 @@ def _spend(raw: bytes, budget: Budget) -> None:
     budget.spend(items)
 
 
-def _refuse_reference(_: object) -> Any:
-    raise CBORError("CBOR references are not decoded")
+def _refuse(*_: object) -> NoReturn:
+    raise CBORError("a CBOR tag that Kubernetes does not use")
+
+
+def _content(value: object, _: object) -> object:
+    return value
+
+
+def _time(value: object, _: object) -> str:
+    """A time in RFC 3339, of which nothing but its spelling is looked at."""
+    text = value.decode("ascii") if isinstance(value, bytes) else value
+    if not isinstance(text, str) or _MOMENT.fullmatch(text) is None:
+        raise CBORError("a time that is not RFC 3339")
+    return _moment(datetime.fromisoformat(text))
+
+
+def _epoch(value: object, _: object) -> str:
+    """A time in seconds since 1970."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise CBORError("a time that is no number")
+    return _moment(datetime.fromtimestamp(value, UTC))
+
+
+def _moment(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _text_of(encode_bytes: Callable[[bytes], str]) -> Callable[[object, object], str]:
+    """What reads bytes that become text in JSON in one of the ways that tags name."""
+
+    def read(value: object, _: object) -> str:
+        if not isinstance(value, bytes):
+            raise CBORError("a tag for bytes on something else")
+        return encode_bytes(value)
+
+    return read
+
+
+class _Decoders(dict[int, Callable[[Any, bool], Any]]):
+    """Readers of tags; what is not among them is refused, whatever the library knows of it."""
+
+    def __missing__(self, tag: int) -> Callable[..., NoReturn]:
+        return _refuse
+
+
+_DECODERS = _Decoders(
+    {
+        _TIME: _time,
+        _EPOCH: _epoch,
+        _BASE64: _text_of(lambda raw: base64.b64encode(raw).decode()),
+        _BASE64_URL: _text_of(lambda raw: base64.urlsafe_b64encode(raw).decode().rstrip("=")),
+        _BASE16: _text_of(bytes.hex),
+        _CBOR: _content,
+    }
+)
+"""The tags of Kubernetes' CBOR (fxamacker/cbor; bignums are forbidden there, too)."""
 
 
 def _for_json(value: Any) -> Any:
     """The value as JSON has it."""
-    if value is None or isinstance(value, str | bool | int):
+    if value is None or isinstance(value, str | bool):
         return value
+    if isinstance(value, int):
+        if value in _INTEGERS:
+            return value
+        raise CBORError("an integer of more than 64 bits")
     if isinstance(value, bytes):
         return text_from_bytes(value)
     if isinstance(value, float):
@@ -93,17 +159,6 @@ def _for_json(value: Any) -> Any:
         return {_name(key): _for_json(member) for key, member in value.items()}
     if isinstance(value, list):
         return [_for_json(item) for item in value]
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    content = getattr(value, "value", None)
-    if isinstance(content, bytes):
-        tag = getattr(value, "tag", None)
-        if tag == _BASE64:
-            return base64.b64encode(content).decode()
-        if tag == _BASE64_URL:
-            return base64.urlsafe_b64encode(content).decode().rstrip("=")
-        if tag == _BASE16:
-            return content.hex()
     raise CBORError("a CBOR type that JSON does not have")
 
 

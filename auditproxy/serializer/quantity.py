@@ -14,9 +14,11 @@ DIGITS_LIMIT = 100
 """Digits and size of an exponent of the quantities that are read; real ones have few."""
 
 _QUANTITY = re.compile(
-    r"(?P<sign>[+-]?)0*(?P<whole>[0-9]*)(?:\.(?P<part>[0-9]*))?(?P<suffix>[eEinumkKMGTP]*[+-]?[0-9]*)",
+    r"(?P<sign>[+-]?)0*+(?P<whole>[0-9]*+)(?:\.(?P<part>[0-9]*+))?"
+    r"(?P<suffix>(?:[eEinumkKMGTP]++[+-]?[0-9]*+)?)",
     re.ASCII,
 )
+"""Nothing in it is tried twice: no character can belong to two neighbours."""
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _DECIMAL_SUFFIX = {exponent: suffix for suffix, exponent in _DECIMAL.items()}
@@ -42,8 +44,8 @@ def canonical_quantity(text: str, smallest: int = NANO) -> str:
     size: NANO, or MILLI where a default of kube-apiserver does that.
     """
     text = text.strip()
-    found = _QUANTITY.fullmatch(text)
-    if not text or found is None or len(text) > DIGITS_LIMIT:
+    found = _QUANTITY.fullmatch(text) if 0 < len(text) <= DIGITS_LIMIT else None
+    if found is None:
         raise QuantityError("not a quantity")
     whole, part, suffix = found["whole"], found["part"] or "", found["suffix"]
     exponent, form = _interpret(suffix)

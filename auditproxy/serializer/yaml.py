@@ -15,7 +15,7 @@ import msgspec
 import yaml
 
 from auditproxy.apis.gotext import go_float, go_quote
-from auditproxy.serializer.budget import Budget, BudgetExceededError
+from auditproxy.serializer.budget import CHECKED, Budget, BudgetExceededError
 from auditproxy.serializer.errors import YAMLError
 from auditproxy.serializer.json import encode, go_text
 from auditproxy.serializer.yamlscalars import TAG, scalar
@@ -60,12 +60,15 @@ def to_json(raw: bytes, budget: Budget | None = None) -> bytes:
     Raises YAMLError and BudgetExceededError.
     """
     value, _ = load_strict(raw, budget)
-    return json_of(value)
+    return json_of(value, budget)
 
 
-def json_of(value: Any) -> bytes:
-    """What ``load_strict`` gave as one line of JSON with sorted keys; raises YAMLError."""
-    return encode(_for_json(value))
+def json_of(value: Any, budget: Budget | None = None) -> bytes:
+    """What ``load_strict`` gave as one line of JSON with sorted keys.
+
+    Raises YAMLError; of a budget only the time counts.
+    """
+    return encode(_JSONValues(budget).ready(value))
 
 
 @dataclass(slots=True)
@@ -257,20 +260,43 @@ def _float_key(value: float) -> str:
     return repr(value).removesuffix(".0")
 
 
-def _for_json(value: Any) -> Any:
-    """The value ready for encoding: keys sorted, numbers as Go spells them."""
-    if isinstance(value, dict):
-        return {
-            key: _for_json(member)
-            for key, member in sorted(value.items(), key=lambda item: _bytes_order(item[0]))
-        }
-    if isinstance(value, list):
-        return [_for_json(item) for item in value]
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise YAMLError("unsupported value: infinite, or not a number")
-        return msgspec.Raw(go_float(value).encode())
-    return value
+class _JSONValues:
+    """Makes values ready for encoding: keys sorted, numbers as Go spells them.
+
+    What several aliases stand for is one value, and made ready once.
+    """
+
+    def __init__(self, budget: Budget | None) -> None:
+        self._budget = budget
+        self._ready: dict[int, Any] = {}
+        self._left = CHECKED
+
+    def ready(self, value: Any) -> Any:
+        """The value ready for encoding."""
+        if isinstance(value, float):
+            if not math.isfinite(value):
+                raise YAMLError("unsupported value: infinite, or not a number")
+            return msgspec.Raw(go_float(value).encode())
+        if not isinstance(value, dict | list):
+            return value
+        # All of them are alive until the end, so that no two have one id.
+        found = self._ready.get(id(value))
+        if found is not None:
+            return found
+        self._left -= 1 + len(value)
+        if self._left < 0:
+            self._left = CHECKED
+            if self._budget is not None:
+                self._budget.check()
+        if isinstance(value, dict):
+            found = {
+                key: self.ready(member)
+                for key, member in sorted(value.items(), key=lambda item: _bytes_order(item[0]))
+            }
+        else:
+            found = [self.ready(item) for item in value]
+        self._ready[id(value)] = found
+        return found
 
 
 def _bytes_order(key: str) -> str:

@@ -34,11 +34,11 @@ def skim(raw: bytes, budget: Budget | None = None) -> bytes:
     node, _ = _Skimmer(raw, budget).compose()
     value = None if node is None else node.value
     if not isinstance(value, dict):
-        return json_of(value)
+        return json_of(value, budget)
     found = _only(value, _OBJECT)
     if isinstance(found.get("metadata"), dict):
         found["metadata"] = _only(found["metadata"], _METADATA)
-    return json_of(found)
+    return json_of(found, budget)
 
 
 def _only(members: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:

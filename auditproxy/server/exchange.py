@@ -280,7 +280,7 @@ class Exchange:
             self.context.wrote_nothing()
         if not self.recorder.is_costly(self.info):
             self._record()
-            self._emit_last()
+            self._recorded("")
             return
         if self.context.wants(self._last_stage):
             self._events.owe()

@@ -12,7 +12,7 @@ from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.units import MEBIBYTE
 from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext
-from auditproxy.audit.costs import REDACTED_WEIGHT, cost
+from auditproxy.audit.costs import REDACTED_WEIGHT, cost, may_unfold, unfolded_cost
 from auditproxy.audit.objects import REQUEST_OBJECT_OMITTED, RESPONSE_OBJECT_OMITTED
 from auditproxy.audit.record import (
     record_answer,
@@ -32,6 +32,8 @@ from auditproxy.upstream.messages import ResponseHead
 
 DECODE_INLINE = 64 * 1024
 """Cost (audit/costs.py) of bodies that are decoded on the event loop; more goes to a thread."""
+INLINE_SECONDS = 0.1
+"""What decoding one body may take there, of the CPU; the costliest take half of it."""
 
 
 REQUEST_NODES = 250_000
@@ -85,6 +87,8 @@ class Recorder:
     ) -> int:
         size = _size(copy)
         found = cost(content_type, coding, size, limit=limit)
+        if copy is not None and 0 < found <= DECODE_INLINE and may_unfold(content_type):
+            found += unfolded_cost(copy.take() or b"")
         redactor = self._context.redactor
         if size * REDACTED_WEIGHT > DECODE_INLINE and redactor is not None and redactor.paths(info):
             found += size * REDACTED_WEIGHT
@@ -198,7 +202,8 @@ class Recorder:
         if self._response is not None:
             taken = self._take(
                 self._response,
-                self._cost_of_response(info),
+                # Of long-running requests it is read before the client has it.
+                0 if long_running else self._cost_of_response(info),
                 RESPONSE_NODES,
                 RESPONSE_OBJECT_OMITTED,
             )
@@ -217,9 +222,12 @@ class Recorder:
     def _take(
         self, copy: Copy, spent: int, nodes: int, omitted: str
     ) -> tuple[bytes | None, str, Budget | None]:
-        """A body or why there is none, and what reading it may cost where that is much."""
+        """A body or why there is none, and what reading it may cost."""
         if spent <= DECODE_INLINE:
-            return copy.take(), copy.missing(), None
+            inline = Budget(
+                nodes, text=DECODE_INLINE, seconds=INLINE_SECONDS, clock=time.thread_time
+            )
+            return copy.take(), copy.missing(), inline
         if self._skipped:
             self._context.annotate(omitted, WHY[self._skipped])
             return None, WHY[self._skipped], None

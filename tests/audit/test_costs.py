@@ -2,7 +2,8 @@
 
 import pytest
 
-from auditproxy.audit.costs import cost
+from auditproxy.audit.costs import cost, may_unfold, unfolded_cost
+from auditproxy.serializer.yaml import ALIAS_LIMIT
 
 LIMIT = 8 * 1024 * 1024
 
@@ -26,3 +27,13 @@ LIMIT = 8 * 1024 * 1024
 def test_rows(content_type: str, coding: str, size: int, expected: int) -> None:
     """B8: by the format, and by what a compressed body may unfold to."""
     assert cost(content_type, coding, size, limit=LIMIT) == expected
+
+
+def test_aliases() -> None:
+    """B1: a few bytes of YAML cost what their aliases may unfold to."""
+    assert may_unfold("application/yaml; charset=utf-8")
+    assert may_unfold("application/apply-patch+yaml")
+    assert not may_unfold("application/json")
+    assert unfolded_cost(b"a: &a 1\nb: *a\n") == ALIAS_LIMIT
+    assert unfolded_cost("b: *a".encode("utf-16")) == ALIAS_LIMIT
+    assert unfolded_cost(b"a: 1\n") == 0

@@ -75,10 +75,44 @@ def test_delete_options(group: str) -> None:
     }
 
 
-def test_too_many_values() -> None:
-    """What is not merged says so: nobody hides something behind many values."""
-    many = b'{"kind":"Pod","spec":{"x":[%s]},"spec":{}}' % b",".join([b"1"] * (VALUES_LIMIT + 1))
-    assert request(many).annotations == ((REQUEST_OBJECT_DOUBLED, TOO_MANY),)
+COMMAS = b",,," * VALUES_LIMIT
+HIDING = (
+    b'{"kind":"Pod","apiVersion":"v1","spec":{"hostPID":true},"spec":{},'
+    b'"metadata":{"name":"p"},"metadata":{"annotations":{"x":"%s"}}}' % COMMAS
+)
+
+
+@pytest.mark.parametrize("level", [Level.METADATA, Level.REQUEST])
+def test_commas_in_a_text(level: Level) -> None:
+    """A10: a client cannot choose that nothing is merged, in the object nor in objectRef."""
+    recorded = request(HIDING, level=level)
+    assert recorded.annotations == ((REQUEST_OBJECT_DOUBLED, MERGED),)
+    assert recorded.metadata is not None
+    assert recorded.metadata.name == "p"
+    if level is Level.REQUEST:
+        assert recorded.object is not None
+        assert json.loads(bytes(recorded.object))["spec"] == {"hostPID": True}
+
+
+MANY = (
+    b'{"kind":"Pod","metadata":{"name":"p"},"spec":{"x":[%s]},"spec":{},"metadata":{"name":"q"}}'
+    % (b",".join([b"1"] * (VALUES_LIMIT + 1)))
+)
+
+
+@pytest.mark.parametrize("verb", ["create", "update", "delete"])
+def test_too_many_values(verb: str) -> None:
+    """A10: what is not merged is shown as it was sent: nothing hides behind many values."""
+    recorded = request(MANY, verb=verb)
+    assert recorded.annotations == ((REQUEST_OBJECT_DOUBLED, TOO_MANY),)
+    assert recorded.object is not None
+    assert json.loads(bytes(recorded.object)) == MANY.decode()
+
+
+def test_too_many_values_at_metadata() -> None:
+    """A10: objectRef has no name rather than one that the object may not get."""
+    recorded = request(MANY, level=Level.METADATA)
+    assert recorded == Recorded(annotations=((REQUEST_OBJECT_DOUBLED, TOO_MANY),))
 
 
 def test_others() -> None:

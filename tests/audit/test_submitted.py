@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.audit.submitted import is_delete_options, type_of
+from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import SerializationError
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
@@ -64,3 +65,23 @@ def test_nothing_else_is_raised(body: bytes, content_type: str) -> None:
     assert is_delete_options(content_type, body) in (True, False)
     with contextlib.suppress(SerializationError):
         type_of(content_type, body)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/yaml", b"[" + b"1," * 5000 + b"1]"),
+        ("application/cbor", b"\x9f" + b"\1" * 5000 + b"\xff"),
+        (PROTOBUF, b"k8s\0" + b"\x18\1" * 5000),
+        (PROTOBUF, OPTIONS[:-2] + b"\x88\x27" + b"\x78\1" * 2500),
+    ],
+)
+def test_budget(content_type: str, body: bytes) -> None:
+    """B1: what a body says it is has a budget like everything that is read of it."""
+    now = iter(range(0, 1_000_000, 10))
+    for read in (type_of, is_delete_options):
+        if body.startswith(OPTIONS[:-2]) and read is type_of:
+            continue
+        budget = Budget(1000, seconds=1, clock=lambda: next(now))
+        with pytest.raises(BudgetExceededError):
+            read(content_type, body, budget)

@@ -9,7 +9,8 @@ from auditproxy.serializer import cbor
 from auditproxy.serializer.budget import CHECKED, Budget, BudgetExceededError
 from auditproxy.serializer.errors import YAMLError
 from auditproxy.serializer.protobuf import envelope as protobuf
-from auditproxy.serializer.yaml import TAG_DIRECTIVES_LIMIT, to_json
+from auditproxy.serializer.yaml import TAG_DIRECTIVES_LIMIT, json_of, load_strict, to_json
+from tests.fakes.cpu import fastest
 from tests.fakes.wire import block, envelope
 
 
@@ -92,6 +93,12 @@ def ended() -> Budget:
     return Budget(0, seconds=1, clock=lambda: next(now))
 
 
+def schema(raw: bytes) -> bytes:
+    """A CustomResourceDefinition with this schema."""
+    definition = block(2, block(7, block(4, block(1, raw))))
+    return envelope("apiextensions.k8s.io/v1", "CustomResourceDefinition", definition)
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -99,8 +106,27 @@ def ended() -> Budget:
         envelope("v1", "PodList", block(2, b"") * 5000),
         envelope("v1", "ConfigMap", block(2, block(1, b"k") + block(2, b"v")) * 5000),
         envelope("v1", "Pod", b"") + block(1, block(7, b"x") * 5000),
+        envelope("v1", "Pod", block(2, block(14, block(4, b"\x01" * 5000)))),
+        envelope("v1", "ConfigMap", block(2, block(1, b"k") * 5000)),
+        envelope("v1", "ConfigMap", block(1, block(8, b"\x18\x01" * 5000))),
+        envelope("v1", "Pod", b"\x9b\x06" + b"\x08\x01" * 5000 + b"\x9c\x06"),
+        schema(block(32, block(2, block(2, b"x") * 5000))),
+        schema(block(30, b"\x18\x01" * 5000)),
+        envelope("v1", "APIResourceList", block(2, block(4, block(1, b"x") * 5000))),
     ],
-    ids=["unknown fields", "messages", "map entries", "envelope"],
+    ids=[
+        "unknown fields",
+        "messages",
+        "map entries",
+        "envelope",
+        "packed numbers",
+        "one map entry",
+        "one time",
+        "one group",
+        "strings or a schema",
+        "unknown fields beside a schema",
+        "one list of strings",
+    ],
 )
 def test_protobuf_looks_at_the_clock(raw: bytes) -> None:
     """B1: in a message of countless fields as well as between messages."""
@@ -116,6 +142,28 @@ def test_protobuf_metadata_looks_at_the_clock() -> None:
         protobuf.object_meta(raw, ended())
     with pytest.raises(BudgetExceededError):
         protobuf.delete_options(raw, ended())
+    for status in (raw, block(1, raw), block(5, raw), block(5, block(4, raw))):
+        with pytest.raises(BudgetExceededError):
+            protobuf.status(status, ended())
+
+
+def test_yaml_made_ready_once() -> None:
+    """B1: what aliases stand for costs its own values, and many values look at the clock."""
+    levels = "a: &a [" + ",".join(["[]"] * 30) + "]\n"
+    for name, before in ("ba", "cb", "dc"):
+        levels += f"{name}: &{name} [{','.join(['*' + before] * 30)}]\n"
+    plain = "a: [" + ",".join(["[]"] * 30) + "]\n"
+    for name in "bcd":
+        plain += f"{name}: [{','.join(['[]'] * 30)}]\n"
+
+    few, many = (load_strict(text)[0] for text in (plain, levels))
+    assert len(to_json(levels.encode())) > 1_000_000
+    # 837,930 lists more, written in C; making each ready would take ten thousand times as long.
+    assert fastest(lambda: json_of(many)) < 1000 * fastest(lambda: json_of(few))
+    with pytest.raises(BudgetExceededError):
+        json_of(
+            [[]] * CHECKED * 4 + [[[]] * CHECKED] * 4 + [[[]] for _ in range(CHECKED * 4)], ended()
+        )
 
 
 def test_yaml_text() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from auditproxy.serializer.budget import CHECKED, Budget, BudgetExceededError
 from auditproxy.serializer.doubled import VALUES_LIMIT, is_countless, is_doubled, merged
+from tests.fakes.cpu import fastest
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,8 @@ def test_each_doubled_member_is_found(members: dict[str, object], other: object)
         # Go reads each of these as U+FFFD.
         (b"a\xff", b"a\xfe"),
         (rb"\ud800", rb"\udfff"),
+        (b"a<b", rb"a\u003cb"),
+        (b"&>", rb"\u0026\u003e"),
     ],
 )
 def test_names_that_are_one(names: tuple[bytes, bytes]) -> None:
@@ -87,6 +90,44 @@ def test_any_bytes(raw: bytes) -> None:
     """What is no JSON is left to its reader."""
     is_doubled(raw)
     assert merged(raw) == raw or json.loads(merged(raw)) is not None
+
+
+def test_string_that_does_not_end() -> None:
+    """B1: each quote behind it is looked at once: four times the text takes four times as long."""
+
+    def read(quotes: int) -> float:
+        raw = b'{"a":"' + b"," * (VALUES_LIMIT + 1) + b'\\"' * quotes
+        assert not is_doubled(raw)
+        return fastest(lambda: is_doubled(raw))
+
+    assert read(8000) < 8 * read(1000) + 0.005
+
+
+@pytest.mark.parametrize(
+    ("raw", "countless"),
+    [
+        (b'{"a":"%s"}' % (b"," * 2 * VALUES_LIMIT), False),
+        (rb'{"a":"\"%s\\","b":[{}]}' % (b"[{," * VALUES_LIMIT), False),
+        (b'["",%s"%s"]' % (b'"",' * (VALUES_LIMIT - 2), b"," * 400_000), False),
+        (b'["%s",%s""]' % (b"," * 400_000, b'"a",' * VALUES_LIMIT), True),
+        (rb'["\\",%s""]' % (rb'"\",",' * (VALUES_LIMIT // 2 + 10)), False),
+        (b"[%s]" % (b"{}," * VALUES_LIMIT), True),
+        # As many escapes take as long as values do.
+        (b'["%s"]' % (b"\\n" * (VALUES_LIMIT + 1)), True),
+    ],
+)
+def test_what_strings_hold_does_not_count(raw: bytes, countless: bool) -> None:
+    """A10: a client cannot choose by the text of an annotation that nothing is merged."""
+    assert is_countless(raw) is countless
+
+
+@given(st.lists(st.text('ab,{["\\', max_size=9), max_size=40))
+def test_values_are_counted(texts: list[str]) -> None:
+    """A10: commas and brackets count outside of strings alone, whatever strings hold."""
+    filler = b",".join([b"1"] * (VALUES_LIMIT - len(texts) - 4))
+    raw = b"[%s,%s" % (json.dumps([*texts, ",[{" * 9]).encode(), filler)
+    assert not is_countless(raw)
+    assert is_countless(raw + b"," * 10)
 
 
 def test_bounds() -> None:

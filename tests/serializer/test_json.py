@@ -3,7 +3,6 @@
 import json as standard_json
 import re
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +28,7 @@ from auditproxy.serializer.json import (
     status_body_indented,
     text_from_bytes,
 )
+from tests.fakes.cpu import fastest
 
 
 def event(**members: object) -> Event:
@@ -376,16 +376,6 @@ def test_no_stall(work: Callable[[Any], object], given: Any) -> None:
     finally:
         sys.setprofile(None)
     assert calls.count("c_call") > len(given) // (100 * 1024)
-
-
-def fastest(work: Callable[[], object]) -> float:
-    """Seconds of this thread's CPU that something takes when nothing comes between."""
-    taken = []
-    for _ in range(5):
-        started = time.thread_time()
-        work()
-        taken.append(time.thread_time() - started)
-    return min(taken)
 
 
 @pytest.mark.parametrize(

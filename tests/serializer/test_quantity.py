@@ -9,6 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from auditproxy.serializer.quantity import MILLI, NANO, QuantityError, canonical_quantity
+from tests.fakes.cpu import fastest
 
 SUFFIXES: dict[str, int | Fraction] = {
     "": 1,
@@ -80,6 +81,22 @@ def test_none(text: str) -> None:
     """A10: what is no quantity, or has more digits than any, is an error."""
     with pytest.raises(QuantityError):
         canonical_quantity(text)
+
+
+@pytest.mark.parametrize("end", ["x", "-x", ".x", "e-x"])
+def test_long_text_is_not_read(end: str) -> None:
+    """B1: a text that is longer than any quantity costs no more than a short one does."""
+
+    def read(text: str) -> None:
+        for _ in range(20):
+            with pytest.raises(QuantityError):
+                canonical_quantity(text)
+
+    short = fastest(lambda: read("0" * 20 + end))
+    longest = "0" * (100 - len(end)) + end
+    # Twenty times as much for five times the length: backtracking would take a hundred.
+    assert fastest(lambda: read(longest)) < 20 * short
+    assert fastest(lambda: read("0" * 800 + end)) < 20 * short
 
 
 QUANTITIES = st.builds(

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from auditproxy.serializer.govalues import Members
 from auditproxy.serializer.protobuf.decoder import Decoder
 from auditproxy.serializer.protobuf.envelope import Envelope
 from tests.fakes.proxy import proxy_before, request
@@ -189,3 +191,53 @@ async def test_fault_of_our_own(tmp_path: Path, size: int) -> None:
         assert "ZeroDivisionError" in told[0]
         assert "secret" not in told[0]
         assert proxy.metric("auditproxy_capture_bytes", where="memory") == 0
+
+
+class Watched(Decoder):
+    """A decoder that remembers the thread of its last object."""
+
+    thread = ""
+
+    def spell(self, object_members: Members, *arguments: Any, **named: Any) -> None:
+        """Note the thread."""
+        self.thread = threading.current_thread().name
+        super().spell(object_members, *arguments, **named)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_beside"),
+    [(b"kind: Pod\na: [&a {b: c}, *a]\n", True), (b"kind: Pod\na: [{b: c}, {b: c}]\n", False)],
+)
+async def test_aliases_are_read_beside_the_event_loop(
+    tmp_path: Path, text: bytes, is_beside: bool
+) -> None:
+    """B1: a few bytes of YAML may unfold to a megabyte; others are too short to wait for a turn."""
+
+    async def create(connection: FakeConnection) -> None:
+        await connection.read_request()
+        connection.send(answer(201, b'{"kind":"Pod"}', b"Content-Type: application/json"))
+
+    async with FakeUpstream(create) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        watched = proxy.proxy.handler.services.types = Watched()
+        target = "/api/v1/namespaces/d/pods"
+        await proxy.ask(request("POST", target, "Content-Type: application/yaml", body=text))
+        await proxy.proxy.settle()
+        assert proxy.events[-1]["requestObject"]["a"] == [{"b": "c"}, {"b": "c"}]
+        assert watched.thread.startswith("decode-bodies") is is_beside
+
+
+async def test_error_of_a_pod(tmp_path: Path) -> None:
+    """B1: an error that is read before its client has it has a budget, too."""
+    body = b"kind: Status\nx: [" + b"1," * 50_000 + b"1]\n"
+
+    async def refuse(connection: FakeConnection) -> None:
+        await connection.read_request()
+        connection.send(answer(400, body, b"Content-Type: application/yaml"))
+
+    async with FakeUpstream(refuse) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        target = "/api/v1/namespaces/d/pods/p/proxy/"
+        assert (await proxy.ask(request("GET", target))).body == body
+        await proxy.proxy.settle()
+        note = proxy.events[-1]["annotations"]["auditproxy.io/response-object-omitted"]
+        assert note == "not decoded: more than 65536 bytes of YAML"
+        assert proxy.metric("auditproxy_bodies_undecoded_total", reason="nodes") == 1

@@ -15,6 +15,7 @@ from auditproxy.audit.refusals.queryoptions import (
     options_refused,
 )
 from auditproxy.audit.refusals.refusal import Refusal
+from auditproxy.serializer.budget import BudgetExceededError
 from auditproxy.serializer.errors import SerializationError
 
 BUILTIN_GROUPS = frozenset(
@@ -158,12 +159,22 @@ def unreadable_options(refusal: Refusal) -> bool:
 
 
 def undecodable(refusal: Refusal) -> bool:
-    """What the decoder says about this very body: its kind, its version, its first bytes."""
+    """What the decoder says about this very body: its kind, its version, its first bytes.
+
+    Not of one that costs too much to be read: the event says that it is missing.
+    """
+    try:
+        return _undecodable(refusal)
+    except BudgetExceededError:
+        return False
+
+
+def _undecodable(refusal: Refusal) -> bool:
     verb, message = refusal.info.verb, refusal.message
     if verb in ("delete", "deletecollection"):
         body = refusal.body or b""
         return 0 < len(body) <= TYPE_LIMIT and not submitted.is_delete_options(
-            refusal.content_type, body
+            refusal.content_type, body, refusal.budget
         )
     if verb not in ("create", "update"):
         return False
@@ -207,7 +218,9 @@ def _is_packed(refusal: Refusal) -> bool:
     if len(body) > TYPE_LIMIT:
         return False
     try:
-        submitted.type_of(refusal.content_type, body)
+        submitted.type_of(refusal.content_type, body, refusal.budget)
+    except BudgetExceededError:
+        raise
     except SerializationError:
         return True
     return False
@@ -219,7 +232,9 @@ def _type_of(refusal: Refusal) -> tuple[str, str]:
     if not body or len(body) > TYPE_LIMIT:
         return "", ""
     try:
-        return submitted.type_of(refusal.content_type, body)
+        return submitted.type_of(refusal.content_type, body, refusal.budget)
+    except BudgetExceededError:
+        raise
     except SerializationError:
         return "", ""
 

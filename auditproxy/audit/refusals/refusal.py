@@ -7,6 +7,7 @@ from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.status import Status
 from auditproxy.audit import bodies
 from auditproxy.request.target import Query
+from auditproxy.serializer.budget import Budget
 
 
 class Stop(IntEnum):
@@ -31,6 +32,7 @@ class Refusal:
 
     ``username`` is whom the request acts as. ``body`` is None when no copy of it is there,
     ``status`` when the answer holds none that can be read; ``text`` is then its first bytes.
+    ``budget`` is what reading the body may cost.
     """
 
     info: RequestInfo
@@ -44,6 +46,7 @@ class Refusal:
     no_sniff: bool
     status: Status | None
     text: bytes = b""
+    budget: Budget | None = None
 
     @property
     def message(self) -> str:

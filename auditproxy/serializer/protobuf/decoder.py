@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from auditproxy.serializer.budget import Budget
+from auditproxy.serializer.budget import CHECKED, Budget
 from auditproxy.serializer.errors import ProtobufError
 from auditproxy.serializer.govalues import GoValues, Members
 from auditproxy.serializer.json import escape_html
@@ -36,17 +36,10 @@ from auditproxy.serializer.protobuf.plan import (
     Plan,
     Plans,
     Rule,
+    charge,
 )
 from auditproxy.serializer.protobuf.table import WireTable, builtin
-from auditproxy.serializer.protobuf.wire import (
-    START_GROUP,
-    VARINT,
-    fields,
-    group_end,
-    message,
-    skip,
-    varint,
-)
+from auditproxy.serializer.protobuf.wire import VARINT, fields, message, passed, varint
 
 OUTPUT_LIMIT = 64 * 1024 * 1024
 """Bytes of JSON that any body may become unless the caller says otherwise."""
@@ -173,7 +166,7 @@ def members(plan: Plan, raw: bytes, start: int, end: int, depth: int, account: A
         if rule is None:
             rule = plan.unusual(key)
             if rule is None:
-                position = _passed(raw, key & 7, position, end)
+                position = passed(raw, key & 7, position, end, clock)
                 continue
         how, slot, name, extra, absent = rule
         if how <= PACKED:
@@ -195,7 +188,7 @@ def members(plan: Plan, raw: bytes, start: int, end: int, depth: int, account: A
                 else:
                     slots[slot] = absent
             elif how == WHOLE:
-                slots[slot] = extra(raw[position:stop])
+                slots[slot] = extra(raw[position:stop], clock)
             else:
                 held = slots[slot]
                 if type(held) is bytes:
@@ -210,7 +203,7 @@ def members(plan: Plan, raw: bytes, start: int, end: int, depth: int, account: A
                 elif how == TEXT_LIST:
                     held.append(wirevalues.quoted(raw[position:stop]))
                 else:
-                    _add_packed(held, extra, raw, position, stop)
+                    _add_packed(held, extra, raw, position, stop, account)
             position = stop
         elif how <= NUMBERS:
             if position >= end:
@@ -252,24 +245,14 @@ def members(plan: Plan, raw: bytes, start: int, end: int, depth: int, account: A
 
 def _charged(written: bytes, before: int, account: Account) -> bytes:
     """Count what a message became; its parts were counted one by one until now."""
-    account[0] = before + len(written) + 2
-    if account[0] > account[1]:
-        raise ProtobufError(f"larger than {account[1]} bytes as JSON")
+    account[0] = before
+    charge(account, len(written) + 2)
     account[3] += 1
     if account[3] == MESSAGES:
         account[3] = 0
         if account[2] is not None:
             account[2].check()
     return written
-
-
-def _passed(raw: bytes, wire: int, position: int, end: int) -> int:
-    """Where the value of an unknown field ends."""
-    if wire == VARINT:
-        return varint(raw, position, end)[1]
-    if wire == START_GROUP:
-        return group_end(raw, position, end)
-    return skip(raw, wire, position, end)[1]
 
 
 def _finish(slots: list[Any], rule: Rule, raw: bytes, depth: int, account: Account) -> None:
@@ -300,12 +283,27 @@ def _finish(slots: list[Any], rule: Rule, raw: bytes, depth: int, account: Accou
 
 
 def _add_packed(
-    held: list[bytes], convert: Callable[[int], bytes], raw: bytes, start: int, stop: int
+    held: list[bytes],
+    convert: Callable[[int], bytes],
+    raw: bytes,
+    start: int,
+    stop: int,
+    account: Account,
 ) -> None:
-    """Add the numbers that stand without keys."""
+    """Add the numbers that stand without keys, many of them as one piece of the list."""
+    budget = account[2]
     while start < stop:
-        value, start = varint(raw, start, stop)
-        held.append(convert(value))
+        numbers: list[bytes] = []
+        while start < stop and len(numbers) < CHECKED:
+            value = raw[start]
+            start += 1
+            if value >= 0x80:
+                value, start = varint(raw, start - 1, stop)
+            numbers.append(convert(value))
+        held.append(b",".join(numbers))
+        charge(account, len(held[-1]) + 1)
+        if budget is not None and len(numbers) == CHECKED:
+            budget.check()
 
 
 def _add_entry(
@@ -321,7 +319,8 @@ def _add_entry(
     wanted, convert, text = values
     key = b""
     value: tuple[int, int] | None = None
-    for number, wire, first, last in fields(raw, start, stop):
+    before = account[0]
+    for number, wire, first, last in fields(raw, start, stop, account[2]):
         if number == 1:
             message(wire, first, last)
             key = raw[first:last]
@@ -336,3 +335,5 @@ def _add_entry(
     else:
         first, last = value or (0, 0)
         held[key] = convert(raw, first, last, depth + 1, account)
+    account[0] = before
+    charge(account, len(key) + len(held[key]) + 4)

@@ -80,20 +80,20 @@ def object_meta(raw: bytes, budget: Budget | None = None) -> ObjectMeta:
     return ObjectMeta(name=found[1], namespace=found[3], uid=found[5], resource_version=found[6])
 
 
-def status(raw: bytes) -> Status:
+def status(raw: bytes, budget: Budget | None = None) -> Status:
     """The Status of an answer (Envelope.raw), its ListMeta in ``metadata`` as JSON spells it.
 
     An event's responseStatus has an empty metadata whatever the answer had.
-    Raises ProtobufError.
+    Raises ProtobufError and BudgetExceededError.
     """
     texts = {2: "", 3: "", 4: ""}
     metadata: dict[str, Any] = {}
     details: list[tuple[int, int]] = []
     code = 0
-    for entry in fields(raw, 0, len(raw)):
+    for entry in fields(raw, 0, len(raw), budget):
         number, wire, first, last = entry
         if number == 1:
-            _list_meta(raw, message(wire, first, last), metadata)
+            _list_meta(raw, message(wire, first, last), metadata, budget)
         elif number in texts:
             texts[number] = text(raw, entry)
         elif number == 5:
@@ -107,7 +107,7 @@ def status(raw: bytes) -> Status:
         status=texts[2],
         message=texts[3],
         reason=texts[4],
-        details=_status_details(raw, details) if details else None,
+        details=_status_details(raw, details, budget) if details else None,
         code=code,
     )
 
@@ -115,27 +115,31 @@ def status(raw: bytes) -> Status:
 _LIST_META = {1: "selfLink", 2: "resourceVersion", 3: "continue", 4: "remainingItemCount"}
 
 
-def _list_meta(raw: bytes, span: tuple[int, int], metadata: dict[str, Any]) -> None:
+def _list_meta(
+    raw: bytes, span: tuple[int, int], metadata: dict[str, Any], budget: Budget | None
+) -> None:
     """Add the members of a ListMeta; remainingItemCount is a pointer and shows a zero."""
-    for entry in fields(raw, *span):
+    for entry in fields(raw, *span, budget):
         if entry[0] == 4:
             metadata[_LIST_META[4]] = signed(integer(entry), 64)
         elif entry[0] in _LIST_META:
             metadata[_LIST_META[entry[0]]] = text(raw, entry)
 
 
-def _status_details(raw: bytes, spans: list[tuple[int, int]]) -> StatusDetails:
+def _status_details(
+    raw: bytes, spans: list[tuple[int, int]], budget: Budget | None
+) -> StatusDetails:
     """StatusDetails from all its occurrences."""
     texts = {1: "", 2: "", 3: "", 6: ""}
     causes: list[StatusCause] = []
     retry_after_seconds = 0
     for span in spans:
-        for entry in fields(raw, *span):
+        for entry in fields(raw, *span, budget):
             number, wire, first, last = entry
             if number in texts:
                 texts[number] = text(raw, entry)
             elif number == 4:
-                causes.append(_status_cause(raw, message(wire, first, last)))
+                causes.append(_status_cause(raw, message(wire, first, last), budget))
             elif number == 5:
                 retry_after_seconds = signed(integer(entry), 32)
     return StatusDetails(
@@ -148,10 +152,10 @@ def _status_details(raw: bytes, spans: list[tuple[int, int]]) -> StatusDetails:
     )
 
 
-def _status_cause(raw: bytes, span: tuple[int, int]) -> StatusCause:
+def _status_cause(raw: bytes, span: tuple[int, int], budget: Budget | None) -> StatusCause:
     """One StatusCause."""
     texts = {1: "", 2: "", 3: ""}
-    for entry in fields(raw, *span):
+    for entry in fields(raw, *span, budget):
         if entry[0] in texts:
             texts[entry[0]] = text(raw, entry)
     return StatusCause(texts[1], texts[2], texts[3])

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from auditproxy.serializer import json
+from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import ProtobufError
 from auditproxy.serializer.protobuf import values as wirevalues
 from auditproxy.serializer.protobuf.table import MESSAGE, TYPE_META, Field, WireTable
@@ -33,8 +34,8 @@ Account = list[Any]
 """Bytes written, how many there may be, the Budget of time or None, messages since a look at it."""
 Element = Callable[[bytes, int, int, int, Account], bytes]
 """Turns ``raw[start:end]`` into JSON; takes the depth and the account."""
-Value = Callable[[bytes], bytes]
-"""Turns the bytes of one value into JSON."""
+Value = Callable[[bytes, Budget | None], bytes]
+"""Turns the bytes of one value into JSON; of a budget only the time counts."""
 Rule = tuple[int, int, bytes, Any, bytes]
 """What to do, the slot, the member's name with its colon, how, and the member when it is empty."""
 Members = Callable[["Plan", bytes, int, int, int, Account], bytes]
@@ -161,7 +162,7 @@ class Plan:
             return b"" if "z" in flags else name + b"{" + empty + b"}"
         if field.kind in _ZERO:
             return b"" if "o" in flags else name + _ZERO[field.kind]
-        empty = self._element(field, None)(b"", 0, 0, 0, [0, 0])
+        empty = self._element(field, None)(b"", 0, 0, 0, [0, 0, None, 0])
         if "z" in flags or ("o" in flags and field.kind == "strlist"):
             return b""
         return name + empty
@@ -176,7 +177,8 @@ class Plan:
             return _element_of(_base64)
         if field.kind in ("jspoa", "jspob", "jspos"):
             return self._plans.schema(field.kind)
-        return _element_of(_SPECIAL[field.kind])
+        value = _SPECIAL[field.kind]
+        return lambda raw, start, end, depth, account: value(raw[start:end], account[2])
 
     def _add(
         self, rules: dict[int, Rule], slot: int, field: Field, plan: "Plan | None", absent: bytes
@@ -220,11 +222,13 @@ class Plan:
         """The member of a value whose occurrences are not merged: the last one counts."""
         flags, name = field.flags, _name(field)
         if field.kind == "y":
-            return lambda raw: name + _base64(raw) if raw or "o" not in flags else b""
+            return lambda raw, _: name + _base64(raw) if raw or "o" not in flags else b""
         value = _SPECIAL[field.kind]
         if "z" in flags and "p" not in flags:
-            return lambda raw: b"" if (text := value(raw)) == wirevalues.NULL else name + text
-        return lambda raw: name + value(raw)
+            return lambda raw, budget: (
+                b"" if (text := value(raw, budget)) == wirevalues.NULL else name + text
+            )
+        return lambda raw, budget: name + value(raw, budget)
 
     def _value(self, field: Field, plan: "Plan | None") -> tuple[int, Any, bytes | None]:
         """Of a map's values: their wire type, how one becomes JSON, and what an absent one is."""
@@ -267,7 +271,7 @@ class Plans:
             one: list[bytes] = []
             many: list[bytes] = []
             allows = False
-            for entry in fields(raw, start, end):
+            for entry in fields(raw, start, end, account[2]):
                 number, wire, first, last = entry
                 if number == schema_number:
                     message(wire, first, last)
@@ -278,6 +282,7 @@ class Plans:
                 elif number == 2:
                     message(wire, first, last)
                     many.append(wirevalues.quoted(raw[first:last]))
+                    charge(account, len(many[-1]) + 1)
                 elif number == 1:
                     allows = integer(entry) != 0
             if many:
@@ -297,7 +302,14 @@ def _name(field: Field) -> bytes:
     return b"" if "i" in field.flags else json.encode(field.name) + b":"
 
 
-def _element_of(value: Value) -> Element:
+def charge(account: Account, written: int) -> None:
+    """Count bytes that were written; raises ProtobufError when they are more than there may be."""
+    account[0] += written
+    if account[0] > account[1]:
+        raise ProtobufError(f"larger than {account[1]} bytes as JSON")
+
+
+def _element_of(value: Callable[[bytes], bytes]) -> Element:
     """A value that neither nests nor counts, as an Element."""
     return lambda raw, start, end, depth, account: value(raw[start:end])
 

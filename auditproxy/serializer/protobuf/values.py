@@ -1,7 +1,8 @@
 """Kubernetes' own values in protobuf and the JSON that Go writes for each.
 
 Every function takes the bytes of one message and gives finished JSON. An empty
-message is the type's zero value. Raises ProtobufError and nothing else
+message is the type's zero value. Of a budget only the time counts. Raises
+ProtobufError and BudgetExceededError
 (apimachinery pkg/apis/meta/v1 time_proto.go and micro_time.go, pkg/util/intstr,
 pkg/runtime/extension.go, pkg/api/resource/quantity_proto.go).
 """
@@ -15,12 +16,15 @@ import msgspec
 from auditproxy.apis.gotext import go_float
 from auditproxy.apis.units import SECOND
 from auditproxy.serializer import json
+from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.duration import format_duration
 from auditproxy.serializer.errors import JSONError, ProtobufError
 from auditproxy.serializer.protobuf.wire import BYTES, fields, integer, message, signed
 from auditproxy.serializer.quantity import QuantityError, canonical_quantity
 
 NULL = b"null"
+CACHED = 64
+"""Bytes of a message whose JSON is kept, by its bytes; those that writers make are shorter."""
 _SECONDS_OF_YEAR_1 = -62135596800
 _DAY = 86400
 _ENCODE = msgspec.json.Encoder().encode
@@ -34,19 +38,25 @@ def quoted(raw: bytes) -> bytes:
         return json.encode(json.text_from_bytes(raw))
 
 
-@lru_cache(maxsize=4096)
-def time(raw: bytes) -> bytes:
+def time(raw: bytes, budget: Budget | None = None) -> bytes:
     """metav1.Time: whole seconds UTC; the zero time is null."""
-    seconds, _ = _timestamp(raw)
+    return _short_time(raw) if len(raw) <= CACHED else _time(raw, budget)
+
+
+def _time(raw: bytes, budget: Budget | None = None) -> bytes:
+    seconds, _ = _timestamp(raw, budget)
     if not raw or seconds == _SECONDS_OF_YEAR_1:
         return NULL
     return b'"' + _date_and_time(seconds) + b'Z"'
 
 
-@lru_cache(maxsize=1024)
-def micro_time(raw: bytes) -> bytes:
+def micro_time(raw: bytes, budget: Budget | None = None) -> bytes:
     """metav1.MicroTime: six digits, cut and not rounded; the zero time is null."""
-    seconds, nanoseconds = _timestamp(raw)
+    return _short_micro_time(raw) if len(raw) <= CACHED else _micro_time(raw, budget)
+
+
+def _micro_time(raw: bytes, budget: Budget | None = None) -> bytes:
+    seconds, nanoseconds = _timestamp(raw, budget)
     carry, nanoseconds = divmod(nanoseconds, SECOND)
     seconds += carry
     if not raw or (seconds == _SECONDS_OF_YEAR_1 and nanoseconds == 0):
@@ -54,10 +64,10 @@ def micro_time(raw: bytes) -> bytes:
     return b'"%b.%06dZ"' % (_date_and_time(seconds), nanoseconds // 1000)
 
 
-def _timestamp(raw: bytes) -> tuple[int, int]:
+def _timestamp(raw: bytes, budget: Budget | None) -> tuple[int, int]:
     """Seconds and nanoseconds of a Timestamp message."""
     seconds = nanoseconds = 0
-    for entry in fields(raw, 0, len(raw)):
+    for entry in fields(raw, 0, len(raw), budget):
         if entry[0] == 1:
             seconds = signed(integer(entry), 64)
         elif entry[0] == 2:
@@ -91,10 +101,13 @@ def _date_and_time(seconds: int) -> bytes:
     )
 
 
-@lru_cache(maxsize=1024)
-def quantity(raw: bytes) -> bytes:
+def quantity(raw: bytes, budget: Budget | None = None) -> bytes:
     """A Quantity in its canonical spelling, in which Go's clients send it; zero is "0"."""
-    text = _bytes_at(raw, 1)
+    return _short_quantity(raw) if len(raw) <= CACHED else _quantity(raw, budget)
+
+
+def _quantity(raw: bytes, budget: Budget | None = None) -> bytes:
+    text = _bytes_at(raw, 1, budget)
     try:
         return b'"' + canonical_quantity(str(text or b"0", "ascii")).encode() + b'"'
     except (QuantityError, UnicodeDecodeError):
@@ -102,11 +115,16 @@ def quantity(raw: bytes) -> bytes:
         return quoted(text)
 
 
-def int_or_string(raw: bytes) -> bytes:
+_short_time = lru_cache(maxsize=4096)(_time)
+_short_micro_time = lru_cache(maxsize=1024)(_micro_time)
+_short_quantity = lru_cache(maxsize=1024)(_quantity)
+
+
+def int_or_string(raw: bytes, budget: Budget | None = None) -> bytes:
     """A number for type 0, a string for type 1; Go can write no other type."""
     kind = number = 0
     text = b""
-    for entry in fields(raw, 0, len(raw)):
+    for entry in fields(raw, 0, len(raw), budget):
         if entry[0] == 1:
             kind = signed(integer(entry), 64)
         elif entry[0] == 2:
@@ -121,29 +139,29 @@ def int_or_string(raw: bytes) -> bytes:
     raise ProtobufError("an IntOrString of an unknown type")
 
 
-def raw_json(raw: bytes) -> bytes:
+def raw_json(raw: bytes, budget: Budget | None = None) -> bytes:
     """RawExtension, FieldsV1 and apiextensions' JSON: the JSON inside, or null."""
-    return _spliced(_bytes_at(raw, 1))
+    return _spliced(_bytes_at(raw, 1, budget))
 
 
-def unknown(raw: bytes) -> bytes:
+def unknown(raw: bytes, budget: Budget | None = None) -> bytes:
     """runtime.Unknown: the JSON inside, or null."""
-    return _spliced(_bytes_at(raw, 2))
+    return _spliced(_bytes_at(raw, 2, budget))
 
 
-def duration(raw: bytes) -> bytes:
+def duration(raw: bytes, budget: Budget | None = None) -> bytes:
     """metav1.Duration: nanoseconds in Go's spelling."""
     nanoseconds = 0
-    for entry in fields(raw, 0, len(raw)):
+    for entry in fields(raw, 0, len(raw), budget):
         if entry[0] == 1:
             nanoseconds = signed(integer(entry), 64)
     return b'"' + format_duration(nanoseconds).encode() + b'"'
 
 
-def string_list(raw: bytes) -> bytes:
+def string_list(raw: bytes, budget: Budget | None = None) -> bytes:
     """A list that is wrapped in a message of its own; without elements it is null, as nil is."""
     items = []
-    for number, wire, first, last in fields(raw, 0, len(raw)):
+    for number, wire, first, last in fields(raw, 0, len(raw), budget):
         if number == 1:
             message(wire, first, last)
             items.append(quoted(raw[first:last]))
@@ -158,10 +176,10 @@ def double(raw: bytes) -> bytes:
     return go_float(value).encode()
 
 
-def _bytes_at(raw: bytes, wanted: int) -> bytes:
+def _bytes_at(raw: bytes, wanted: int, budget: Budget | None) -> bytes:
     """The bytes of one field, the last one's; empty when it is absent."""
     found = b""
-    for number, wire, first, last in fields(raw, 0, len(raw)):
+    for number, wire, first, last in fields(raw, 0, len(raw), budget):
         if number == wanted:
             if wire != BYTES:
                 raise ProtobufError("a field has the wrong wire type")

@@ -41,7 +41,7 @@ def fields(raw: bytes, start: int, end: int, budget: Budget | None = None) -> It
             yield number, wire, value, 0
             continue
         if wire == START_GROUP:
-            position = group_end(raw, position, end)
+            position = group_end(raw, position, end, budget)
             yield number, wire, position, position
             continue
         first, position = skip(raw, wire, position, end)
@@ -63,10 +63,24 @@ def skip(raw: bytes, wire: int, position: int, end: int) -> tuple[int, int]:
     return position, position + length
 
 
-def group_end(raw: bytes, position: int, end: int) -> int:
+def passed(raw: bytes, wire: int, position: int, end: int, budget: Budget | None) -> int:
+    """Where the value of an unknown field ends."""
+    if wire == VARINT:
+        return varint(raw, position, end)[1]
+    if wire == START_GROUP:
+        return group_end(raw, position, end, budget)
+    return skip(raw, wire, position, end)[1]
+
+
+def group_end(raw: bytes, position: int, end: int, budget: Budget | None = None) -> int:
     """Where a group, and all groups inside it, end; Kubernetes uses none."""
     depth = 1
+    count = 0
     while depth:
+        count += 1
+        if count == CHECKED and budget is not None:
+            budget.check()
+            count = 0
         key, position = varint(raw, position, end)
         wire = key & 7
         if wire == START_GROUP:

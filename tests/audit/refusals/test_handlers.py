@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from auditproxy.apis.status import StatusDetails
 from auditproxy.audit.refusals import handlers as handlerrefusals
 from auditproxy.audit.refusals.handlers import TYPE_LIMIT, summary
+from auditproxy.serializer.budget import Budget
 from tests.audit.refusals.refusing import MAPS, refusal
 
 WIDGET = "/apis/acme.io/v1/namespaces/n/widgets/w"
@@ -220,3 +221,30 @@ def test_undecodable_never_raises(body: bytes, message: str, method: str) -> Non
             True,
             False,
         )
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "coding"),
+    [("DELETE", MAPS + "/m", ""), ("POST", MAPS, ""), ("POST", MAPS, "gzip")],
+)
+@pytest.mark.parametrize("content_type", ["application/yaml", "application/cbor"])
+def test_body_that_costs_too_much(method: str, target: str, coding: str, content_type: str) -> None:
+    """B1: A4: its budget ends the reading, and it may have been decoded."""
+    body = (
+        b"[" + b"1," * 5000 + b"1]"
+        if content_type.endswith("yaml")
+        else b"\x9f" + b"\1" * 5000 + b"\xff"
+    )
+    budget = Budget(1000)
+    told = refusal(
+        400,
+        'A in version "v1" cannot be handled as a B',
+        method,
+        target,
+        body=body,
+        content_type=content_type,
+        content_encoding=coding,
+        budget=budget,
+    )
+    assert not handlerrefusals.undecodable(told)
+    assert budget.reason == "nodes"

@@ -233,6 +233,29 @@ def test_output_is_bounded() -> None:
     assert len(DECODER.decode(body)) > 5_000_000
 
 
+@pytest.mark.parametrize(
+    ("kind", "raw"),
+    [
+        (("v1", "Pod"), block(2, block(14, block(4, b"\x01" * 5000) + b"\x07"))),
+        (CONFIG_MAP, b"".join(block(2, block(1, b"%d" % n)) for n in range(1000)) + b"\x07"),
+    ],
+    ids=["packed numbers", "map entries"],
+)
+def test_output_is_counted_as_it_comes(kind: tuple[str, str], raw: bytes) -> None:
+    """B1: the limit ends the reading: what stands behind it, which is broken, is not looked at."""
+    with pytest.raises(ProtobufError, match="larger than 1000 bytes"):
+        DECODER.decode(envelope(*kind, raw), limit=1000)
+
+
+def test_packed_numbers() -> None:
+    """Any number of them is one list, in as many fields as it comes."""
+    numbers = list(range(5000))
+    packed = b"".join(varint(number) for number in numbers)
+    raw = block(2, block(14, block(4, packed) + block(4, b"\x07")))
+    spec = json.loads(DECODER.decode(envelope("v1", "Pod", raw)))["spec"]
+    assert spec["securityContext"]["supplementalGroups"] == [*numbers, 7]
+
+
 def test_doubled_messages_cost_no_more_than_their_bytes() -> None:
     """Messages doubled on every level are merged once: twice the levels are not the square of time."""
     raw = b""

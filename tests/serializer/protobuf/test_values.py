@@ -3,6 +3,8 @@
 import json
 import math
 import struct
+import tracemalloc
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -60,6 +62,18 @@ def test_time_is_the_calendar(seconds: int) -> None:
 def test_micro_time(raw: bytes, expected: bytes) -> None:
     """Six digits, cut; nanoseconds carry into the seconds, as time.Unix does."""
     assert wirevalues.micro_time(raw) == expected
+
+
+@pytest.mark.parametrize("read", [wirevalues.time, wirevalues.micro_time, wirevalues.quantity])
+def test_long_messages_are_not_kept(read: Callable[[bytes], bytes]) -> None:
+    """B2: what is remembered of values is bounded in bytes, too, whatever stands beside them."""
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for number in range(20):
+        assert read(block(9, b"%06d" % number * 10_000))
+    kept = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert kept < 60_000
 
 
 @pytest.mark.parametrize(("value", "expected"), [(1.25e-7, b"1.25e-7"), (-0.0, b"-0")])
