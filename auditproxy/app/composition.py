@@ -97,7 +97,7 @@ class Composed:
             for old in (*self._connected.closers, *self._connected.pools):
                 self._replaced.add(old)
             self._connected = connect(self._options, files.upstream)
-            self.monitor.wake()
+            self.monitor.replaced()
         previous, self.files = self.files, files
         if files.service_account_keys is not previous.service_account_keys:
             self._service_account_keys = self._keys_of_service_accounts()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from auditproxy.app.proxy import StartError
 from tests.app.test_proxy import Started, started
 from tests.e2e.cluster import free_ports
 from tests.fakes.asked import ADMITTED, JSON, UNAUTHORIZED, AskedUpstream
@@ -113,6 +114,36 @@ async def test_required_upstream(tmp_path: Path) -> None:
     assert b"canary" not in said
 
 
+async def test_a_balancer_with_nothing_behind_it(tmp_path: Path) -> None:
+    """A 503 to the first question is not an upstream that can serve: --require-upstream ends."""
+    asked = AskedUpstream()
+    async with FakeUpstream(asked.script) as upstream:
+        asked.code = 503
+        async with proxy_before(upstream.port, tmp_path) as proxy:
+            with pytest.raises(StartError, match="was answered with 503"):
+                await proxy.proxy.require_upstream()
+            asked.code = 0
+            await proxy.proxy.require_upstream()
+            asked.code = 503
+            await proxy.proxy.require_upstream()
+
+
+async def test_a_changed_kubeconfig(tmp_path: Path) -> None:
+    """Of another upstream nothing is known until it is asked: its 503 is not ready."""
+    asked = AskedUpstream()
+    async with (
+        FakeUpstream(asked.script) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        await proxy.proxy.require_upstream()
+        asked.code = 503
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(kubeconfig.read_text() + "\n")
+        await proxy.proxy.reloader.poll(settle=False)
+        with pytest.raises(StartError, match="was answered with 503"):
+            await proxy.proxy.require_upstream()
+
+
 @contextlib.asynccontextmanager
 async def refusing(
     code: int, headers: tuple[bytes, ...], folder: Path
@@ -121,6 +152,7 @@ async def refusing(
     asked = AskedUpstream()
     asked.others = lambda head: answer(code, UNAUTHORIZED, JSON, *headers)
     async with FakeUpstream(asked.script) as upstream, proxy_before(upstream.port, folder) as proxy:
+        await proxy.proxy.require_upstream()
         yield proxy
 
 
@@ -167,6 +199,8 @@ async def test_token_users_while_our_credential_is_refused(tmp_path: Path) -> No
     asked.refuse_ours = True
     async with FakeUpstream(asked.script) as upstream:
         async with proxy_before(upstream.port, tmp_path, authentication_token_review=True) as proxy:
+            with pytest.raises(StartError):
+                await proxy.proxy.require_upstream()
             answered = await proxy.ask(request(token="known-to-the-upstream-only"))
             assert answered.status == 503
             assert b"credential of the proxy itself" in answered.body
