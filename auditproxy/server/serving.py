@@ -22,6 +22,7 @@ from auditproxy.sockets.listener import BACKLOG, Listener, fault_text, fault_wor
 from auditproxy.tls import clienthello
 from auditproxy.tls.handshake import ACCEPTED, ServingContext, handshake_fault
 from auditproxy.tls.serving import ServingError
+from auditproxy.tls.turns import ContextTurns
 
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds for a TLS handshake."""
@@ -44,6 +45,7 @@ class Serving:
     ) -> None:
         self.handler = handler
         self.tls = tls
+        self._turns = ContextTurns()
         self.limits = ConnectionLimits() if limits is None else limits
         self._proxy_protocol = proxy_protocol
         handler.shared.metrics.connections.counting(self.limits.__len__)
@@ -144,12 +146,14 @@ class Serving:
                 deadline = loop.time() + HANDSHAKE_TIMEOUT
                 async with asyncio.timeout_at(deadline):
                     await refuse_plaintext(accepted)
-                    speaks_tls13 = await _speaks_tls13(accepted)
+                    context = self.tls
+                    if not await _speaks_tls13(accepted):
+                        # Older sessions could be resumed in a context that they share.
+                        context = await self._turns.make(self.tls)
                 await loop.connect_accepted_socket(
                     connection,
                     accepted,
-                    # Older sessions could be resumed in a context that they share.
-                    ssl=self.tls if speaks_tls13 else self.tls.make_again(),
+                    ssl=context,
                     ssl_handshake_timeout=max(deadline - loop.time(), 0.1),
                     ssl_shutdown_timeout=TLS_SHUTDOWN_TIMEOUT,
                 )

@@ -49,12 +49,13 @@ class ServingContext(ssl.SSLContext):
     ``authorities`` are the names that operators know the CAs by. OpenSSL remembers the sessions
     of TLS 1.2 in their context and lets clients resume them by their ids; Python cannot turn
     that off. A context that serves one connection has nothing to resume. TLS 1.3 resumes by
-    tickets only, and those are off.
+    tickets only, and those are off. ``make_again`` may be called on any thread; it is None where
+    no client certificate is asked for, so that a session carries none.
     """
 
     sslobject_class = _Telling
     authorities: tuple[str, ...] = ()
-    make_again: Callable[[], "ServingContext"]
+    make_again: Callable[[], "ServingContext"] | None = None
 
     def wrap_bio(
         self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *rest: Any, **named: Any

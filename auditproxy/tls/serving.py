@@ -73,10 +73,21 @@ def new_serving_context(
     off: a resumed session would carry a client certificate past a change of the
     authorities, and client-go does not resume anyway.
     """
+    context = _context(pair, client_authorities, minimum)
+    if client_authorities:
+        context.name_authorities()
+
+        def make_again() -> ServingContext:
+            again = _context(pair, client_authorities, minimum)
+            again.authorities = context.authorities
+            return again
+
+        context.make_again = make_again
+    return context
+
+
+def _context(pair: KeyPair, client_authorities: bytes, minimum: str) -> ServingContext:
     context = ServingContext(ssl.PROTOCOL_TLS_SERVER)
-    context.make_again = lambda: new_serving_context(
-        pair, client_authorities=client_authorities, minimum=minimum
-    )
     context.minimum_version = TLS_VERSIONS[minimum]
     context.set_alpn_protocols(["http/1.1"])
     context.num_tickets = 0
@@ -87,7 +98,6 @@ def new_serving_context(
         load_pair(context, pair.certificate, pair.private_key)
         if client_authorities:
             _load_authorities(context, client_authorities)
-            context.name_authorities()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise ServingError(f"the serving TLS settings cannot be used: {why}") from None
@@ -97,8 +107,12 @@ def new_serving_context(
 def _load_authorities(context: ssl.SSLContext, pem: bytes) -> None:
     begin, end = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
     blocks = [begin + part.partition(end)[0] + end for part in pem.split(begin)[1:]]
-    # Bundles have comments in any encoding between the certificates.
-    context.load_verify_locations(cadata=b"\n".join((*blocks, b"")).decode("ascii"))
+    if not blocks:
+        raise ValueError("no PEM certificate among the authorities")
+    # Bundles have comments in any encoding between the certificates. One by one: reading all of
+    # a large bundle in one call would keep the interpreter's lock for tens of milliseconds.
+    for block in blocks:
+        context.load_verify_locations(cadata=(block + b"\n").decode("ascii"))
     # As in Go each certificate of the bundle is an anchor, self-signed or not.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_mode = ssl.CERT_OPTIONAL
