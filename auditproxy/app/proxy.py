@@ -7,6 +7,7 @@ serve(options)                   all of it, until SIGTERM or SIGINT
 """
 
 import asyncio
+import contextlib
 import platform
 import signal
 import sys
@@ -55,7 +56,6 @@ LAST_LINES = 0.5
 
 UNDELIVERED = 3
 """The exit code of a process that lost audit events."""
-
 
 FAILED = 1
 """The exit code of a process that could not start for what is outside of its configuration."""
@@ -172,15 +172,19 @@ class Proxy:
         self._health.shutting_down()
         for task in self._background:
             task.cancel()
-        if delay:
-            await asyncio.sleep(delay)
+        await asyncio.sleep(delay)
         grace = self._options.serving.request_timeout / NANOSECONDS
         audit_grace = self._options.serving.audit_grace / NANOSECONDS
         # Half is for delivering, at the least: what is decoded and then lost is worth nothing.
-        decoding = await self._serving.close(grace, audit_grace, audit_grace / 2)
-        await self.backend.shutdown(max(audit_grace - decoding, audit_grace / 2))
-        await self._composed.close()
-        await self._health.close()
+        decoding = half = audit_grace / 2
+        async with contextlib.AsyncExitStack() as end:
+            # From the last one up, whatever one of them raises.
+            end.push_async_callback(self._health.close)
+            end.push_async_callback(self._composed.close)
+            end.push_async_callback(
+                lambda: self.backend.shutdown(max(audit_grace - decoding, half))
+            )
+            decoding = await self._serving.close(grace, audit_grace, half)
 
 
 async def build(
@@ -245,10 +249,7 @@ async def build(
 
 
 async def start_proxy_for_demo(files: Any) -> Proxy:
-    """A proxy on a free port of 127.0.0.1, started; ``files`` are the demo's DemoFiles.
-
-    This floor knows nothing of the demo beside it, so the files come untyped.
-    """
+    """A started proxy on a free port; ``files`` are DemoFiles, unknown on this floor."""
     operatorlog.configure(verbosity=-1, json_lines=False)
     proxy = await build(
         Options(
