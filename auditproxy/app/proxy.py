@@ -7,11 +7,11 @@ serve(options)                   all of it, until SIGTERM or SIGINT
 """
 
 import asyncio
-import contextlib
 import platform
 import signal
 import sys
 import time
+from collections.abc import Awaitable
 from typing import Any
 
 from auditproxy import __version__
@@ -20,12 +20,7 @@ from auditproxy.app.backends import AuditSink, open_backends
 from auditproxy.app.composition import NANOSECONDS, Composed, describe_authentication
 from auditproxy.app.logbackend import LogFileError, log_fault
 from auditproxy.app.operatorlines import OperatorLines
-from auditproxy.app.process import (
-    forbid_core_dumps,
-    share_interpreter,
-    tell_faults,
-    tune_garbage_collector,
-)
+from auditproxy.app.process import one_after_the_other, tell_faults, tune
 from auditproxy.app.reload import new_reloader
 from auditproxy.audit.backend import Backend
 from auditproxy.downstream.limits import ConnectionLimits
@@ -177,14 +172,15 @@ class Proxy:
         audit_grace = self._options.serving.audit_grace / NANOSECONDS
         # Half is for delivering, at the least: what is decoded and then lost is worth nothing.
         decoding = half = audit_grace / 2
-        async with contextlib.AsyncExitStack() as end:
-            # From the last one up, whatever one of them raises.
-            end.push_async_callback(self._health.close)
-            end.push_async_callback(self._composed.close)
-            end.push_async_callback(
-                lambda: self.backend.shutdown(max(audit_grace - decoding, half))
-            )
+
+        async def serving() -> None:
+            nonlocal decoding
             decoding = await self._serving.close(grace, audit_grace, half)
+
+        def shutdown() -> Awaitable[None]:
+            return self.backend.shutdown(max(audit_grace - decoding, half))
+
+        await one_after_the_other(serving, shutdown, self._composed.close, self._health.close)
 
 
 async def build(
@@ -299,6 +295,7 @@ async def _serve(options: Options, lines: OperatorLines) -> int:
             (operatorlog.warn if few else operatorlog.info)(fitted.note)
         options = fitted.options
         proxy = await build(options, tls=True)
+        lines.count(proxy.metrics.operator_line_dropped)
         if options.upstream.required:
             await proxy.require_upstream()
         await proxy.start()
@@ -306,7 +303,6 @@ async def _serve(options: Options, lines: OperatorLines) -> int:
         raise StartError(error.faults) from None
     except (ServingError, CertificateError, LogFileError, descriptors.DescriptorError) as error:
         raise StartError((str(error),)) from None
-    lines.on_dropped = proxy.metrics.operator_line_dropped
     loop = asyncio.get_running_loop()
     tell_faults(loop)
     stop = asyncio.Event()
@@ -315,9 +311,7 @@ async def _serve(options: Options, lines: OperatorLines) -> int:
         loop.add_signal_handler(number, stop.set)
     # Whoever waits for this line may send signals from now on.
     operatorlog.info(serving_line(options, proxy.port))
-    tune_garbage_collector()
-    share_interpreter()
-    forbid_core_dumps()
+    tune()
     await stop.wait()
     operatorlog.info("shutting down; a second signal ends at once")
 

@@ -21,8 +21,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from auditproxy.apis.audit import Policy
 from auditproxy.app import operatorlog
 from auditproxy.app.composition import Composed
+from auditproxy.audit.policy.evaluator import FALLING_BACK
 from auditproxy.files import files as readers
 from auditproxy.files.issuers import CONFIG, Trusted, files_of, read_authentication
 from auditproxy.files.redaction import read_redactor
@@ -122,7 +124,6 @@ def _sources(
     certificate: ServingCertificate | None,
     inform: Report,
 ) -> tuple[Source, ...]:
-    policy = options.audit.policy_file
     authentication = options.authentication
     found = [
         Source(
@@ -136,7 +137,11 @@ def _sources(
         if path:
             found.append(Source(name, lambda: (path,), lambda: _load(read, inform)))
 
-    add(POLICY, policy, lambda faults, notes: readers.read_policy(options, faults, notes, notes))
+    add(
+        POLICY,
+        options.audit.policy_file,
+        lambda faults, notes: _read_policy(options, faults, notes),
+    )
     add(
         TOKENS,
         authentication.token_auth_file,
@@ -211,6 +216,14 @@ def _load(read: Callable[[list[str], list[str]], Value | None], inform: Report) 
     for note in notes:
         inform(note)
     return value
+
+
+def _read_policy(options: Options, faults: list[str], notes: list[str]) -> Policy | None:
+    """The policy, with the same notes as at the start."""
+    misspelt: list[str] = []
+    policy = readers.read_policy(options, faults, notes, misspelt)
+    notes += (fault + FALLING_BACK for fault in misspelt)
+    return policy
 
 
 def _load_trusted(options: Options, current: readers.Files) -> Trusted:

@@ -11,7 +11,7 @@ from auditproxy.audit.objects import BUILTIN_TYPES
 from auditproxy.audit.policy.advice import advice, spelling
 from auditproxy.audit.policy.builtin import BUILTIN_POLICY
 from auditproxy.audit.policy.decoding import PolicyError
-from auditproxy.audit.policy.evaluator import LENIENT, load_policy
+from auditproxy.audit.policy.evaluator import FALLING_BACK, LENIENT, load_policy
 from auditproxy.audit.redaction.redactor import Redactor
 from auditproxy.authentication.tokens.publickeys import PublicKey, PublicKeyError, read_public_keys
 from auditproxy.authentication.tokens.tokenfile import TokenFile, TokenFileError, parse_token_file
@@ -140,7 +140,7 @@ def read_files(options: Options) -> Files:
         trusted,
         captures,
         audit_webhook,
-        (*(f"{fault}; falling back to lenient decoding" for fault in misspelt), *warnings),
+        (*(fault + FALLING_BACK for fault in misspelt), *warnings),
         tuple(misspelt),
     )
 

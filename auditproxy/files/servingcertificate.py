@@ -7,7 +7,7 @@ from pathlib import Path
 
 from auditproxy.files.files import Files
 from auditproxy.options import Options
-from auditproxy.tls.handshake import ServingContext
+from auditproxy.tls.handshake import CLIENT_CA, ServingContext
 from auditproxy.tls.selfsigned import ensure_self_signed, existing_self_signed
 from auditproxy.tls.serving import (
     KeyPair,
@@ -60,13 +60,18 @@ def serving_certificate(options: Options, *, make: bool) -> ServingCertificate |
 
 def listener_context(options: Options, pair: KeyPair, files: Files) -> ServingContext:
     """The TLS settings of the listener for these files; raises ServingError."""
-    authorities = [
-        each.pem
-        for each in (files.client_authorities, files.front_proxy_authorities)
+    authorities = {
+        flag: each.pem
+        for flag, each in (
+            (CLIENT_CA, files.client_authorities),
+            ("--requestheader-client-ca-file", files.front_proxy_authorities),
+        )
         if each is not None
-    ]
-    return new_serving_context(
+    }
+    context = new_serving_context(
         pair,
-        client_authorities=b"\n".join(authorities),
+        client_authorities=b"\n".join(authorities.values()),
         minimum=options.serving.tls_min_version,
     )
+    context.authority_flags = " or ".join(authorities)
+    return context

@@ -1,7 +1,7 @@
 """HealthConnection: one connection to the health port; none lasts longer than its use.
 
 made --HEAD_TIMEOUT without a request--> ended
-     --request--> answering --answered--> idle --LAST_USE after the request--> ended
+     --request--> answering --answered--> idle --LAST_USE_TIMEOUT after the request--> ended
 """
 
 import asyncio
@@ -16,8 +16,9 @@ from aiohttp import web
 HEAD_TIMEOUT = 10.0
 """Seconds for the first request of a connection to come."""
 
-LAST_USE = 60.0
-"""Seconds that a connection lasts after its last request, however slowly the answer is read."""
+LAST_USE_TIMEOUT = 75.0
+"""Seconds that a connection lasts after its last request, however slowly the answer is read. More
+than a minute: who asks once a minute must not meet a connection that is just being closed."""
 
 
 _SILENT = logging.Logger("health", logging.CRITICAL + 1)
@@ -59,7 +60,7 @@ class HealthConnection(web.RequestHandler):
     def answering(self) -> Iterator[None]:
         """A request has come and is being answered."""
         self.is_answering = True
-        self._end_in(LAST_USE)
+        self._end_in(LAST_USE_TIMEOUT)
         try:
             yield
         finally:

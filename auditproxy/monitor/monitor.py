@@ -91,7 +91,7 @@ class UpstreamMonitor:
             questions = self._questions()
             standing = await questions.ask()
         previous = self._standing
-        if standing.busy and previous is not None and previous.ready:
+        if standing.busy and self.is_ready:
             standing = replace(standing, ready=True)
         if previous is None or previous.ready != standing.ready:
             self._since = self._clock()

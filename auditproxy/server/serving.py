@@ -178,16 +178,18 @@ class Serving:
         Every request that was begun has its last event when this returns, which decoding
         bodies holds up for little more than ``events_grace`` seconds. Returns how long it did.
         """
-        loop = asyncio.get_running_loop()
         try:
             self.stop_accepting()
             await self.handler.finish_short(grace, audit_grace)
             await self.handler.end_long_running()
             await self.server.shutdown(1.0)
-        finally:
-            # Whatever went wrong before, requests that have ended get their events.
-            started = loop.time()
+        except Exception:
+            # Requests that have ended get their events all the same.
             await self.handler.finish_events(events_grace)
+            raise
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await self.handler.finish_events(events_grace)
         return loop.time() - started
 
     def stop_accepting(self) -> None:

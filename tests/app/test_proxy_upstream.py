@@ -128,22 +128,6 @@ async def test_a_balancer_with_nothing_behind_it(tmp_path: Path) -> None:
             await proxy.proxy.require_upstream()
 
 
-async def test_a_changed_kubeconfig(tmp_path: Path) -> None:
-    """Of another upstream nothing is known until it is asked: its 503 is not ready."""
-    asked = AskedUpstream()
-    async with (
-        FakeUpstream(asked.script) as upstream,
-        proxy_before(upstream.port, tmp_path) as proxy,
-    ):
-        await proxy.proxy.require_upstream()
-        asked.code = 503
-        kubeconfig = tmp_path / "kubeconfig"
-        kubeconfig.write_text(kubeconfig.read_text() + "\n")
-        await proxy.proxy.reloader.poll(settle=False)
-        with pytest.raises(StartError, match="was answered with 503"):
-            await proxy.proxy.require_upstream()
-
-
 @contextlib.asynccontextmanager
 async def refusing(
     code: int, headers: tuple[bytes, ...], folder: Path

@@ -267,6 +267,14 @@ async def test_another_kubeconfig(known: Standing) -> None:
     assert monitor.describe() == ("upstream: not asked yet",)
 
 
+async def test_another_kubeconfig_for_a_busy_upstream() -> None:
+    """It was ready with the old credential, and says nothing of the new one."""
+    monitor = watched(Script([GOOD, BUSY])).monitor
+    await monitor.ask()
+    monitor.replaced()
+    assert (await monitor.ask()).ready
+
+
 async def test_another_kubeconfig_while_asking() -> None:
     """An answer of the upstream that is not in use any more says nothing."""
 
