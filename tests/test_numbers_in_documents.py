@@ -99,7 +99,7 @@ OURS: dict[str, tuple[str, ...]] = {
     "docs/behaviour.md": (
         f"is slower than {connection.HEAD_TIMEOUT:g} s, over {size(heads.MAXIMUM_HEAD)}",
         f"{health.MAXIMUM_CONNECTIONS} connections, each with {healthconnection.HEAD_TIMEOUT:g} s "
-        f"for its first request and {healthconnection.LAST_USE:g} s from its last one",
+        f"for its first request and {healthconnection.LAST_USE_TIMEOUT:g} s from its last one",
         f"probes a silent client after {keepalive.KEEPALIVE_IDLE} s",
         f"A TLS handshake has {serving.HANDSHAKE_TIMEOUT:g} s",
         f"a head has {connection.HEAD_TIMEOUT:g} s from its first byte",

@@ -126,7 +126,7 @@ class Composed:
         if "_connected" in changed:
             for old in (*old_connected.closers, *old_connected.pools):
                 self._replaced.add(old)
-            self.monitor.wake()
+            self.monitor.replaced()
         if "_tokens" in changed:
             # Requests that are being authenticated have begun to look their tokens up.
             ending = old_tokens.retire()

@@ -43,6 +43,13 @@ class OperatorLines:
         except queue.Full:
             self._drop(told=False)
 
+    def count(self, on_dropped: Callable[[], None]) -> None:
+        """Have ``on_dropped`` hear of each line that is left out, those so far among them."""
+        with self._lock:
+            before, self.on_dropped = self.dropped, on_dropped
+        for _ in range(before):
+            on_dropped()
+
     def flush(self) -> None:
         """Files have it; nothing waits here."""
 
@@ -59,7 +66,8 @@ class OperatorLines:
         with self._lock:
             self.dropped += 1
             self._told += told
-        self.on_dropped()
+            on_dropped = self.on_dropped
+        on_dropped()
 
     def _run(self) -> None:
         while True:
@@ -78,7 +86,7 @@ class OperatorLines:
     def _tell_gap(self) -> None:
         with self._lock:
             count, self._told = self.dropped - self._told, self.dropped
-        self.on_gap(f"{count} lines are missing here: standard error was not read")
+        self.on_gap(f"{count} lines before this one were left out: standard error was not read")
 
     def _write(self, rest: memoryview) -> None:
         while rest:

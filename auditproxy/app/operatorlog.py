@@ -76,8 +76,12 @@ def limited(report: Report, clock: Callable[[], float], seconds: float = 60.0) -
         if now - said < seconds:
             last[text] = (said, left_out + 1)
             return
+        last.pop(text, None)
         if len(last) >= 1024:
-            last.clear()
+            oldest, (_, more) = next(iter(last.items()))
+            del last[oldest]
+            if more:
+                report(f"{oldest} ({more} more like this)")
         last[text] = (now, 0)
         if left_out:
             text = OperatorLine(f"{text} ({left_out} more like this)", **fields_of(text))

@@ -1,4 +1,4 @@
-"""What is set once for the process: garbage collection, turns of threads, core dumps, faults."""
+"""What the process needs: garbage collection, turns of threads, core dumps, faults, its end."""
 
 import asyncio
 import gc
@@ -6,10 +6,18 @@ import logging
 import resource
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from auditproxy.app import operatorlog
 from auditproxy.downstream.responses import describe
+
+
+def tune() -> None:
+    """Set all that is set once the proxy serves."""
+    tune_garbage_collector()
+    share_interpreter()
+    forbid_core_dumps()
 
 
 def forbid_core_dumps() -> None:
@@ -48,3 +56,18 @@ def tell_faults(loop: asyncio.AbstractEventLoop) -> None:
 
     loop.set_exception_handler(fault)
     logging.getLogger().addHandler(operatorlog.LibraryWarnings(report))
+
+
+async def one_after_the_other(*steps: Callable[[], Awaitable[None]]) -> None:
+    """Take every step, whatever those before raise; raises the first of it at the end.
+
+    A cancellation ends it at once: somebody does not want to wait any longer.
+    """
+    crashes = []
+    for step in steps:
+        try:
+            await step()
+        except Exception as crash:
+            crashes.append(crash)
+    if crashes:
+        raise crashes[0]

@@ -11,6 +11,7 @@ import platform
 import signal
 import sys
 import time
+from collections.abc import Awaitable
 from dataclasses import replace
 
 from auditproxy import __version__
@@ -22,12 +23,7 @@ from auditproxy.app.backends import AuditSink, open_backends
 from auditproxy.app.composition import Composed
 from auditproxy.app.logbackend import log_fault
 from auditproxy.app.operatorlines import OperatorLines
-from auditproxy.app.process import (
-    forbid_core_dumps,
-    share_interpreter,
-    tell_faults,
-    tune_garbage_collector,
-)
+from auditproxy.app.process import one_after_the_other, tell_faults, tune
 from auditproxy.app.reload import new_reloader
 from auditproxy.audit.backend import Backend
 from auditproxy.downstream.limits import ConnectionLimits
@@ -147,15 +143,20 @@ class Proxy:
         self._health.shutting_down()
         for task in self._background:
             task.cancel()
-        if delay:
-            await asyncio.sleep(delay)
+        await asyncio.sleep(delay)
         grace = self._options.serving.request_timeout / SECOND
         audit_grace = self._options.serving.audit_grace / SECOND
         # Half is for delivering, at the least: what is decoded and then lost is worth nothing.
-        decoding = await self._serving.close(grace, audit_grace, audit_grace / 2)
-        await self.backend.shutdown(max(audit_grace - decoding, audit_grace / 2))
-        await self._composed.close()
-        await self._health.close()
+        decoding = half = audit_grace / 2
+
+        async def serving() -> None:
+            nonlocal decoding
+            decoding = await self._serving.close(grace, audit_grace, half)
+
+        def shutdown() -> Awaitable[None]:
+            return self.backend.shutdown(max(audit_grace - decoding, half))
+
+        await one_after_the_other(serving, shutdown, self._composed.close, self._health.close)
 
 
 async def build(
@@ -249,10 +250,10 @@ async def _serve(options: Options, files: Files, lines: OperatorLines) -> int:
         (operatorlog.warn if few else operatorlog.info)(fitted.note)
     options = fitted.options
     proxy = await build(options, files, listener_tls=True)
+    lines.count(proxy.metrics.operator_line_dropped)
     if options.upstream.required:
         await proxy.require_upstream()
     await proxy.start()
-    lines.on_dropped = proxy.metrics.operator_line_dropped
     loop = asyncio.get_running_loop()
     tell_faults(loop)
     stop = asyncio.Event()
@@ -261,9 +262,7 @@ async def _serve(options: Options, files: Files, lines: OperatorLines) -> int:
         loop.add_signal_handler(number, stop.set)
     # Whoever waits for this line may send signals from now on.
     operatorlog.info(serving_line(options, proxy.port))
-    tune_garbage_collector()
-    share_interpreter()
-    forbid_core_dumps()
+    tune()
     await stop.wait()
     operatorlog.info("shutting down; a second signal ends at once")
 

@@ -16,6 +16,7 @@ from typing import Any
 from auditproxy.app import operatorlog
 from auditproxy.app.composition import Composed
 from auditproxy.app.operatorlog import Report
+from auditproxy.audit.policy.evaluator import FALLING_BACK
 from auditproxy.files.authorities import (
     CLIENT_AUTHORITIES,
     FRONT_PROXY_AUTHORITIES,
@@ -102,7 +103,7 @@ def _source(
     def load() -> Any:
         remarks = Remarks()
         value = row.read_again(options, remarks, current())
-        for text in (*remarks.misspelt, *remarks.notes):
+        for text in (*(fault + FALLING_BACK for fault in remarks.misspelt), *remarks.notes):
             inform(text)
         return value
 

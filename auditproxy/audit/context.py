@@ -9,6 +9,8 @@ those of kube-apiserver's WithAudit and WithFailedAuthenticationAudit
 (apiserver endpoints/filters/audit.go, authn_audit.go, audit/context.go).
 """
 
+import copy
+
 import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
@@ -40,6 +42,17 @@ REDACTED = "auditproxy.io/redacted"
 
 _LATENCY_PREFIX = "apiserver.latency.k8s.io/"
 _NO_CONFIG = RequestAuditConfig(Level.NONE)
+
+_RECORDED = (
+    "_object_ref",
+    "_redaction",
+    "annotations",
+    "impersonated_user",
+    "request_object",
+    "response_object",
+    "response_status",
+)
+"""What audit/record.py writes."""
 
 
 class AuditContext:
@@ -153,6 +166,17 @@ class AuditContext:
             if scope is not None:
                 self._redaction = ExchangeRedactor(self.redactor, scope, info)
         return self._redaction
+
+    def fork(self) -> "AuditContext":
+        """One that stands where this one does, for a thread to record into."""
+        forked = copy.copy(self)
+        forked.annotations = dict(self.annotations)
+        return forked
+
+    def adopt(self, recorded: "AuditContext") -> None:
+        """Take over what was recorded into a fork."""
+        for name in _RECORDED:
+            setattr(self, name, getattr(recorded, name))
 
     def impersonate(self, user: UserInfo, constraint: str, *, decided: bool = True) -> None:
         """Record whom the client acts as from here on, and the constrained mode that allowed it.

@@ -3,7 +3,7 @@
     closed --write--> open --size + line > maximum--> renamed aside, made anew --> open
                       open --rename fails--> open, grows on, tried again in a second
                       open --deleted or replaced from outside--> closed, opened again
-                      open --reopen (SIGHUP)--> closed
+                      open --reopen (SIGHUP), unless a FIFO or device--> closed
 
 A line is written by one call to the kernel and stands whole or not at all: a
 short write is cut back. Where it cannot be, because another process has
@@ -17,18 +17,16 @@ import errno
 import fcntl
 import os
 import stat
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from auditproxy.backends.oldfiles import OldFiles, Work
+from auditproxy.backends.room import fault_of_room
 from auditproxy.backends.stream import Stream
 
 CHECK_INTERVAL = 1.0
 """Seconds between two looks at whether the file is still the one at its path, and between two
 attempts to rotate a file that would not be renamed."""
-
-_PROBE = bytes(64 * 1024)
 
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
@@ -136,8 +134,7 @@ class RotatingFile:
     def probe(self, *, may_open: bool = True) -> str:
         """Why a line could not be written now; "" when nothing speaks against it.
 
-        As much as a large line has is written beside the file, namelessly. Without
-        ``may_open`` any thread may ask, and only a reader is looked at.
+        Without ``may_open`` any thread may ask, and only a reader is looked at.
         """
         stream = self._stream
         if stream is not None:
@@ -149,18 +146,15 @@ class RotatingFile:
                 self._open()
         except OSError as error:
             return (error.strerror or type(error).__name__).lower()
-        try:
-            with tempfile.TemporaryFile(dir=self.path.parent, buffering=0) as file:
-                file.write(_PROBE)
-        except PermissionError:
-            # Only the file itself is ours to write to.
-            return ""
-        except OSError as error:
-            return (error.strerror or type(error).__name__).lower()
-        return ""
+        return fault_of_room(self._descriptor, self.path.parent)
 
     def reopen(self) -> None:
-        """Close the file, so that the next line opens whatever is at the path then."""
+        """Close the file, so that the next line opens whatever is at the path then.
+
+        A FIFO or device that is still at the path stays open: its reader would leave at its end.
+        """
+        if self._stream is not None and self._is_in_place():
+            return
         self.close()
         self._on_reopened("signal")
 
@@ -234,6 +228,14 @@ class RotatingFile:
         self._size = facts.st_size if regular else 0
         self._identity = (facts.st_dev, facts.st_ino)
         self._checked = self._monotonic()
+
+    def _is_in_place(self) -> bool:
+        """Whether the path leads to what is open."""
+        try:
+            facts = os.stat(self.path)
+        except OSError:
+            return False
+        return (facts.st_dev, facts.st_ino) == self._identity
 
     def _check(self) -> None:
         """Open again when the path no longer leads to the file that is written to."""

@@ -60,9 +60,7 @@ class LogWriter:
         def write() -> None:
             success = True
             while (event := batch.next()) is not None:
-                self._writing_since = self._clock()
-                success = self._backend.process_events((event,)) and success
-                self._writing_since = None
+                success = self._write(event) and success
             loop.call_soon_threadsafe(_set, batch.done, success)
 
         self.run(write)
@@ -71,6 +69,22 @@ class LogWriter:
         except asyncio.CancelledError:
             self._lost(batch.abandon())
             raise
+
+    def _write(self, event: Event) -> bool:
+        """Write one event; a fault of ours loses it, and not the thread with all that follow."""
+        self._writing_since = self._clock()
+        try:
+            return self._backend.process_events((event,))
+        except Exception as crash:
+            self._backend.losses.lost(
+                1,
+                plugin=str(self._backend),
+                reason="crash",
+                text=f"writing crashed: {type(crash).__name__}",
+            )
+            return False
+        finally:
+            self._writing_since = None
 
     @property
     def stalled(self) -> float:
@@ -107,8 +121,10 @@ class LogWriter:
         closed: asyncio.Future[bool] = loop.create_future()
 
         def close() -> None:
-            self._backend.close()
-            loop.call_soon_threadsafe(_set, closed, True)
+            try:
+                self._backend.close()
+            finally:
+                loop.call_soon_threadsafe(_set, closed, True)
 
         self._work.put(close)
         self._work.put(None)

@@ -125,10 +125,10 @@ class DecodeQueue:
         self._queues.clear()
         given_up = len(self)
         for job in rest:
-            job.finish("shutdown")
+            _give_up(job)
         if not await self._settled(LAST) and self._running is not None:
             job, self._running = self._running, None
-            job.finish("shutdown")
+            _give_up(job)
         return len(rest) + given_up
 
     async def _settled(self, seconds: float) -> bool:
@@ -142,3 +142,13 @@ class DecodeQueue:
     def close(self) -> None:
         """Let go of the thread."""
         self._thread.shutdown(wait=False)
+
+
+def _give_up(job: Job) -> None:
+    """Finish a job undecoded; whatever that raises, the others are still to be finished."""
+    try:
+        job.finish("shutdown")
+    except Exception as crash:
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": "an event could not be finished", "exception": crash}
+        )

@@ -13,6 +13,7 @@ from typing import Any
 from auditproxy.apis.audit import Policy
 from auditproxy.apis.faults import Unusable
 from auditproxy.audit.objects import BUILTIN_TYPES
+from auditproxy.audit.policy.evaluator import FALLING_BACK
 from auditproxy.audit.redaction.redactor import Redactor
 from auditproxy.authentication.tokens.publickeys import PublicKey
 from auditproxy.authentication.tokens.tokenfile import TokenFile
@@ -113,5 +114,5 @@ def read_files(options: Options, *, strict: bool = False) -> Files:
         faults += remarks.misspelt
     if faults:
         raise Unusable(*faults)
-    lenient = (f"{fault}; falling back to lenient decoding" for fault in remarks.misspelt)
+    lenient = (fault + FALLING_BACK for fault in remarks.misspelt)
     return Files(**values, notes=tuple(remarks.notes), warnings=(*lenient, *remarks.warnings))

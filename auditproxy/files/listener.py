@@ -2,7 +2,7 @@
 
 from auditproxy.files.files import Files
 from auditproxy.options import Options
-from auditproxy.tls.handshake import ServingContext
+from auditproxy.tls.handshake import CLIENT_CA, ServingContext
 from auditproxy.tls.serving import new_serving_context
 
 
@@ -10,13 +10,18 @@ def listener_context(options: Options, files: Files) -> ServingContext | None:
     """The TLS settings of the listener; None without a certificate. Raises ServingError."""
     if files.certificate is None:
         return None
-    authorities = [
-        each.pem
-        for each in (files.client_authorities, files.front_proxy_authorities)
+    authorities = {
+        flag: each.pem
+        for flag, each in (
+            (CLIENT_CA, files.client_authorities),
+            ("--requestheader-client-ca-file", files.front_proxy_authorities),
+        )
         if each is not None
-    ]
-    return new_serving_context(
+    }
+    context = new_serving_context(
         files.certificate.pair,
-        client_authorities=b"\n".join(authorities),
+        client_authorities=b"\n".join(authorities.values()),
         minimum=options.serving.tls_min_version,
     )
+    context.authority_flags = " or ".join(authorities)
+    return context

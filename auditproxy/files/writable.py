@@ -10,12 +10,13 @@ from pathlib import Path
 def fault_of_writing(path: Path) -> str:
     """Why ``path`` cannot be appended to or made, folders included; "" when it can.
 
-    Nothing is left behind: a file that exists is opened and closed, for one that does not
-    a nameless file is made in the nearest folder that exists.
+    Nothing is left behind: a regular file that exists is opened and closed, for one that does
+    not exist a nameless file is made in the nearest folder that does. Of a FIFO or a device only
+    the permissions are looked at.
     """
     try:
         if path.exists():
-            _open(path)
+            _look_at(path)
         else:
             # mkdir(parents=True) begins at the first ancestor that is there.
             folder = next(each for each in path.absolute().parents if os.path.lexists(each))
@@ -26,8 +27,13 @@ def fault_of_writing(path: Path) -> str:
     return ""
 
 
-def _open(path: Path) -> None:
-    if stat.S_ISDIR(path.stat().st_mode):
+def _look_at(path: Path) -> None:
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    # O_NONBLOCK: a FIFO that nobody reads is an error, not a wait without end.
-    os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK))
+    if stat.S_ISREG(mode):
+        # O_NONBLOCK: what took the file's place meanwhile is an error, not a wait without end.
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK))
+    elif not os.access(path, os.W_OK):
+        # Not opened: the reader of a FIFO leaves when its writer does.
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))

@@ -1,7 +1,7 @@
 """HealthConnection: one connection to the health port, with a bounded lifetime.
 
 made --HEAD_TIMEOUT without a request--> ended
-     --request--> answering --answered--> idle --LAST_USE after the request--> ended
+     --request--> answering --answered--> idle --LAST_USE_TIMEOUT after the request--> ended
 """
 
 import asyncio
@@ -16,8 +16,9 @@ from aiohttp import web
 HEAD_TIMEOUT = 10.0
 """Seconds within which the first request of a connection must arrive."""
 
-LAST_USE = 60.0
-"""Seconds after its last request at which a connection ends, however slow the reader."""
+LAST_USE_TIMEOUT = 75.0
+"""Seconds that a connection lasts after its last request, however slowly the answer is read. More
+than a minute: who asks once a minute must not meet a connection that is just being closed."""
 
 
 _SILENT = logging.Logger("health", logging.CRITICAL + 1)
@@ -59,7 +60,7 @@ class HealthConnection(web.RequestHandler):
     def answering(self) -> Iterator[None]:
         """Mark the connection as answering a request, and restart its deadline."""
         self.is_answering = True
-        self._end_in(LAST_USE)
+        self._end_in(LAST_USE_TIMEOUT)
         try:
             yield
         finally:

@@ -11,6 +11,7 @@ last: a broken upstream meets no storm.
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from auditproxy.apis.attributes import RequestInfo
@@ -70,6 +71,8 @@ class UpstreamMonitor:
         self._report = report
         self._inform = inform
         self._clock = clock
+        self.is_ready = False
+        """Whether requests can be served, by the last round of questions."""
         self._wake = asyncio.Event()
         self._standing: Standing | None = None
         self._marks: bool | None = None
@@ -80,10 +83,17 @@ class UpstreamMonitor:
 
     async def ask(self) -> Standing:
         """Ask once, tell what changed, and remember it."""
-        standing = await self._questions().ask()
-        previous, self._standing = self._standing, standing
+        questions, standing = None, None
+        while standing is None or questions is not self._questions():
+            # Again when the kubeconfig changed meanwhile: that answer is about another upstream.
+            questions = self._questions()
+            standing = await questions.ask()
+        previous = self._standing
+        if standing.busy and self.is_ready:
+            standing = replace(standing, ready=True)
         if previous is None or previous.ready != standing.ready:
             self._since = self._clock()
+        self._standing, self.is_ready = standing, standing.ready
         if standing.marks is not None and standing.ready:
             self._marks = standing.marks
         self._metrics.ready(ready=standing.ready)
@@ -121,15 +131,18 @@ class UpstreamMonitor:
                 pause, backoff = min(backoff, self._period), min(backoff * 2, self._period)
 
     def wake(self) -> None:
-        """Have the upstream asked now: something about it has changed."""
+        """Have the upstream asked now: a request met a fault."""
         self._wake.set()
 
-    # --- what is known -----------------------------------------------------------
+    def replaced(self) -> None:
+        """Forget what is known of the upstream and our credential: ``questions`` gives another.
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether requests can be served, by the last round of questions."""
-        return self._standing is not None and self._standing.ready
+        Readiness stays what it was until that one has answered.
+        """
+        self._standing = self._marks = None
+        self.wake()
+
+    # --- what is known -----------------------------------------------------------
 
     def describe(self) -> tuple[str, ...]:
         """A line without addresses and names, for anybody who asks /readyz?verbose."""
@@ -165,10 +178,12 @@ class UpstreamMonitor:
         # (apimachinery util/proxy/upgradeaware.go): nothing on it is the API server's own.
         shown = not upgrade and self._shows_admission(info)
         if head.status == 401:
-            if self._refuses_us() or (not admitted and shown):
+            if admitted:
+                # An aggregated server's: our own credential was accepted before.
+                return
+            if self._refuses_us() or shown:
                 raise UpstreamCredentialRefused("401 for our own credential")
-            if not admitted:
-                self.wake()
+            self.wake()
             return
         if user.username == ANONYMOUS:
             self._report(
@@ -176,7 +191,7 @@ class UpstreamMonitor:
                 "they are system:anonymous; for clients with a certificate give --client-ca-file, "
                 "for other tokens see the Authentication flags"
             )
-        elif questions.identity == "impersonate" and not admitted and self._marks and shown:
+        elif questions.identity == "impersonate" and not admitted and shown:
             self._tell(
                 UpstreamFault(
                     "impersonation-refused",
@@ -203,8 +218,11 @@ class UpstreamMonitor:
         return fault is not None and fault.cause == "credential-refused"
 
     def _shows_admission(self, info: RequestInfo) -> bool:
-        """Whether an answer to this would show that the request was admitted, had it been."""
-        return self._marks is not False and info.subresource not in STREAMING_SUBRESOURCES
+        """Whether an answer to this would show that the request was admitted, had it been.
+
+        False as long as nothing was asked: the upstream may have no priority and fairness.
+        """
+        return self._marks is True and info.subresource not in STREAMING_SUBRESOURCES
 
 
 class Unwatched:

@@ -54,7 +54,8 @@ LONGEST_SHOWN = 200
 class Standing:
     """What a round of questions found.
 
-    ``ready`` says whether requests can be served. ``marks`` tells whether the upstream
+    ``ready`` says whether requests can be served. ``busy``: nothing was learnt of that, so what
+    was known before holds on; ``ready`` is False then. ``marks`` tells whether the upstream
     shows that a request was admitted, None when that could not be seen.
     """
 
@@ -63,6 +64,7 @@ class Standing:
     fault: UpstreamFault | None = None
     version: str = ""
     marks: bool | None = None
+    busy: bool = False
 
 
 class UpstreamQuestions:
@@ -181,13 +183,16 @@ class UpstreamQuestions:
         return Standing(ready=False, line=fault.text, fault=fault, marks=marks)
 
     def _unexpected(self, what: str, code: int) -> Standing:
-        """An answer that tells nothing of us: it is busy, or no API server."""
+        """An answer that tells nothing of us: it is busy, nothing is behind a balancer, or it is
+        no API server.
+        """
         fault = UpstreamFault(
             "unexpected-answer",
             f"upstream {self.place.address}: {what} was answered with {code}; is it overloaded, or "
             f"is the server in {self.place.source} no API server?",
         )
-        return Standing(ready=code in (429, 500, 503, 504), line=fault.text, fault=fault)
+        busy = code in (429, 500, 503, 504)
+        return Standing(ready=False, line=fault.text, fault=fault, busy=busy)
 
 
 class _Version(msgspec.Struct, rename="camel"):

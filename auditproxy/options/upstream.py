@@ -92,7 +92,7 @@ class UpstreamOptions:
             "duration",
             "How often the proxy checks that the kube-apiserver answers, accepts its credential "
             "and allows impersonation; /readyz follows the result. Checked sooner after "
-            "failures. 0 disables the check.",
+            "failures. At least 1s; 0 disables the check.",
         ),
     ] = 30 * SECOND
     required: Annotated[
@@ -143,6 +143,11 @@ def upstream_faults(upstream: UpstreamOptions) -> list[str]:
         )
     if upstream.check_period < 0:
         faults.append("--upstream-check-period can not be negative value; 0 asks nothing")
+    elif 0 < upstream.check_period < SECOND:
+        faults.append(
+            "--upstream-check-period must be at least 1s, or 0 for no checks: a check asks the "
+            "kube-apiserver seven questions"
+        )
     key = upstream.impersonation_original_user_extra
     if key and not _EXTRA_KEY.fullmatch(key):
         faults.append(

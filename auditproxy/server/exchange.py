@@ -11,6 +11,7 @@ event; decoding a large body for it happens on a thread, after the client has it
 
 import asyncio
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from auditproxy.apis.attributes import RequestInfo
@@ -279,24 +280,36 @@ class Exchange:
         if self.context.response_status is None and not self.recorder.captured.code:
             self.context.wrote_nothing()
         if not self.recorder.is_costly(self.info):
-            self._record()
-            self._recorded("")
+            self._record(self.recorder)
+            self._recorded_at_last()
             return
         if self.context.wants(self._last_stage):
             self._events.owe()
+        aside = self.recorder.fork()
         self.shared.decoding.submit(
-            Job(self._owner, self.recorder.size, self._record, self._recorded)
+            Job(
+                self._owner,
+                self.recorder.size,
+                partial(self._record, aside),
+                partial(self._recorded, aside),
+            )
         )
 
-    def _record(self) -> None:
+    def _record(self, recorder: Recorder) -> None:
         if self._last_stage is not Stage.PANIC:
-            self.recorder.record(self.info, long_running=self.long_running)
+            recorder.record(self.info, long_running=self.long_running)
 
-    def _recorded(self, skipped: Skipped) -> None:
+    def _recorded(self, aside: Recorder, skipped: Skipped) -> None:
         """The bodies are decoded, or ``skipped`` says why they will not be: the event goes out."""
         if skipped:
             self.recorder.skip(skipped)
-            self._record()
+            self._record(self.recorder)
+        else:
+            self.recorder.adopt(aside)
+        self._recorded_at_last()
+
+    def _recorded_at_last(self) -> None:
+        """Count what was not decoded, and emit the last event."""
         for reason in self.recorder.undecoded():
             self.shared.metrics.captures.undecoded(reason)
         self._emit_last()

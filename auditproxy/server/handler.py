@@ -94,8 +94,9 @@ class Handler:
         except Exception as crash:
             answered = self.crashed(exchange, crash)
         finally:
-            exchange.finish()
+            # First: what finishing raises must not leave the request under way for ever.
             self._active.discard(exchange)
+            exchange.finish()
         await exchange.delivered()
         return answered
 

@@ -7,6 +7,7 @@ record, or skip and record                     when both have passed
 
 import sys
 import time
+from dataclasses import replace
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.units import MEBIBYTE
@@ -62,6 +63,7 @@ class Recorder:
         self._request: Copy | None = None
         self._response: Copy | None = None
         self._skipped: Skipped = ""
+        self._left_out = False
 
     def is_costly(self, info: RequestInfo) -> bool:
         """Whether recording would hold up the event loop."""
@@ -169,7 +171,22 @@ class Recorder:
         """Why bodies were not decoded, for each."""
         budgets = (self.captured.request_budget, self.captured.response_budget)
         found = [budget.reason for budget in budgets if budget is not None and budget.reason]
-        return [*found, self._skipped] if self._skipped else found
+        return [*found, self._skipped] if self._left_out else found
+
+    def fork(self) -> "Recorder":
+        """One that records the same bodies aside, on a thread, until they are adopted.
+
+        A thread that is given up goes on for a while, and must not write into an event.
+        """
+        forked = Recorder(self._shared, self._services, self._context.fork())
+        forked.captured = replace(self.captured)
+        forked._request, forked._response = self._request, self._response
+        return forked
+
+    def adopt(self, recorded: "Recorder") -> None:
+        """Take over what a fork has recorded."""
+        self.captured = recorded.captured
+        self._context.adopt(recorded._context)
 
     def record(self, info: RequestInfo, *, long_running: bool) -> None:
         """Decode what was captured; whatever that meets, the event can go out."""
@@ -229,6 +246,7 @@ class Recorder:
             )
             return copy.take(), copy.missing(), inline
         if self._skipped:
+            self._left_out = True
             self._context.annotate(omitted, WHY[self._skipped])
             return None, WHY[self._skipped], None
         decoding = self._shared.decoding

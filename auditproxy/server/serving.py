@@ -23,6 +23,7 @@ from auditproxy.sockets.listener import BACKLOG, Listener, fault_text, fault_wor
 from auditproxy.tls import clienthello
 from auditproxy.tls.handshake import ACCEPTED, ServingContext, handshake_fault
 from auditproxy.tls.serving import ServingError
+from auditproxy.tls.turns import ContextTurns
 
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds for a TLS handshake."""
@@ -45,6 +46,7 @@ class Serving:
     ) -> None:
         self.handler = handler
         self.tls = tls
+        self._turns = ContextTurns()
         self.limits = ConnectionLimits() if limits is None else limits
         self._proxy_protocol = proxy_protocol
         handler.shared.metrics.connections.counting(self.limits.__len__)
@@ -148,12 +150,14 @@ class Serving:
                 deadline = loop.time() + HANDSHAKE_TIMEOUT
                 async with asyncio.timeout_at(deadline):
                     await refuse_plaintext(accepted)
-                    speaks_tls13 = await _speaks_tls13(accepted)
+                    context = self.tls
+                    if not await _speaks_tls13(accepted):
+                        # Older sessions could be resumed in a context that they share.
+                        context = await self._turns.make(self.tls)
                 await loop.connect_accepted_socket(
                     connection,
                     accepted,
-                    # Older sessions could be resumed in a context that they share.
-                    ssl=self.tls if speaks_tls13 else self.tls.make_again(),
+                    ssl=context,
                     ssl_handshake_timeout=max(deadline - loop.time(), 0.1),
                     ssl_shutdown_timeout=TLS_SHUTDOWN_TIMEOUT,
                 )
@@ -179,10 +183,15 @@ class Serving:
         Every request that was begun has its last event when this returns, which decoding
         bodies holds up for little more than ``events_grace`` seconds. Returns how long it did.
         """
-        self.stop_accepting()
-        await self.handler.finish_short(grace, audit_grace)
-        await self.handler.end_long_running()
-        await self.server.shutdown(1.0)
+        try:
+            self.stop_accepting()
+            await self.handler.finish_short(grace, audit_grace)
+            await self.handler.end_long_running()
+            await self.server.shutdown(1.0)
+        except Exception:
+            # Requests that have ended get their events all the same.
+            await self.handler.finish_events(events_grace)
+            raise
         loop = asyncio.get_running_loop()
         started = loop.time()
         await self.handler.finish_events(events_grace)

@@ -19,6 +19,8 @@ from cryptography import x509
 ACCEPTED: ContextVar[socket.socket | None] = ContextVar("accepted", default=None)
 """The socket of the connection that the current task secures; its callbacks inherit it."""
 
+CLIENT_CA = "--client-ca-file"
+
 NAMES = 4
 """Authorities that are named in a line."""
 
@@ -46,15 +48,18 @@ class _Telling(ssl.SSLObject):
 class ServingContext(ssl.SSLContext):
     """A server's TLS settings, which can be made once more.
 
-    ``authorities`` are the names that operators know the CAs by. OpenSSL remembers the sessions
+    ``authorities`` are the names that operators know the CAs by, ``authority_flags`` the flags that
+    name their files. OpenSSL remembers the sessions
     of TLS 1.2 in their context and lets clients resume them by their ids; Python cannot turn
     that off. A context that serves one connection has nothing to resume. TLS 1.3 resumes by
-    tickets only, and those are off.
+    tickets only, and those are off. ``make_again`` may be called on any thread; it is None where
+    no client certificate is asked for, so that a session carries none.
     """
 
     sslobject_class = _Telling
     authorities: tuple[str, ...] = ()
-    make_again: Callable[[], "ServingContext"]
+    authority_flags: str = CLIENT_CA
+    make_again: Callable[[], "ServingContext"] | None = None
 
     def wrap_bio(
         self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *rest: Any, **named: Any
@@ -94,16 +99,23 @@ def handshake_fault(error: Exception, context: ssl.SSLContext | None) -> str:
             f"the client ended it ({alert}); if it does not trust our certificate, its kubeconfig "
             "needs the authority of --tls-cert-file"
         )
+    if isinstance(error, TimeoutError | ConnectionAbortedError):
+        return "it took too long"
+    if isinstance(error, ConnectionError):
+        return "the client broke it off"
     return str(reason or type(error).__name__)
 
 
 def _why(error: ssl.SSLCertVerificationError, context: ssl.SSLContext | None) -> str:
-    known = context.authorities if isinstance(context, ServingContext) else ()
+    known: tuple[str, ...] = ()
+    flags = CLIENT_CA
+    if isinstance(context, ServingContext):
+        known, flags = context.authorities, context.authority_flags
     shown = "; ".join(known[:NAMES]) + ("; ..." if len(known) > NAMES else "")
     message = error.verify_message
     if error.verify_code in _UNKNOWN_AUTHORITY:
         return (
-            f"no authority of --client-ca-file has signed it ({message}); known are {shown}; "
+            f"no authority of {flags} has signed it ({message}); known are {shown}; "
             "add the client's, or let it log in with another certificate"
         )
     return f"{message}; the client needs a new one"

@@ -75,10 +75,22 @@ def new_serving_context(
     off: a resumed session would carry a client certificate past a change of the
     authorities, and client-go does not resume anyway.
     """
+    context = _context(pair, client_authorities, minimum)
+    if client_authorities:
+        context.name_authorities()
+
+        def make_again() -> ServingContext:
+            again = _context(pair, client_authorities, minimum)
+            again.authorities = context.authorities
+            again.authority_flags = context.authority_flags
+            return again
+
+        context.make_again = make_again
+    return context
+
+
+def _context(pair: KeyPair, client_authorities: bytes, minimum: str) -> ServingContext:
     context = ServingContext(ssl.PROTOCOL_TLS_SERVER)
-    context.make_again = lambda: new_serving_context(
-        pair, client_authorities=client_authorities, minimum=minimum
-    )
     context.minimum_version = TLS_VERSIONS[minimum]
     context.set_alpn_protocols(["http/1.1"])
     context.num_tickets = 0
@@ -88,7 +100,6 @@ def new_serving_context(
         if client_authorities:
             trust(context, client_authorities)
             context.verify_mode = ssl.CERT_OPTIONAL
-            context.name_authorities()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise ServingError(f"the serving TLS settings cannot be used: {why}") from None

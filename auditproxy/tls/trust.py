@@ -12,8 +12,13 @@ def trust(context: ssl.SSLContext, bundle: bytes) -> None:
     that has no certificate or one that cannot be read.
     """
     trust_as_go(context)
-    text = b"\n".join((*certificates(bundle), b""))
-    context.load_verify_locations(cadata=text.decode("ascii"))
+    found = certificates(bundle)
+    if not found:
+        raise ValueError("no PEM certificate among the authorities")
+    # One by one: loading a large bundle in one call would keep the interpreter's lock for tens of
+    # milliseconds.
+    for certificate in found:
+        context.load_verify_locations(cadata=(certificate + b"\n").decode("ascii"))
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
 
 

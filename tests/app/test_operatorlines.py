@@ -72,7 +72,9 @@ def test_nobody_reads(pipe: tuple[int, int], blocking: bool) -> None:
     while taken:
         taken -= len(os.read(reading, taken))
     assert told.wait(DEADLINE)
-    assert gaps == [f"{lines.dropped} lines are missing here: standard error was not read"]
+    assert gaps == [
+        f"{lines.dropped} lines before this one were left out: standard error was not read"
+    ]
     assert lines.finish(DEADLINE)
     left = os.read(reading, 1 << 16).split()
     assert left == [str(number).encode() for number in range(100 - lines.dropped)]
@@ -89,6 +91,11 @@ def test_the_reader_is_gone(pipe: tuple[int, int]) -> None:
     for _ in range(2):
         assert lines.finish(DEADLINE)
     assert lines.dropped == 3
+    counted: list[int] = []
+    lines.count(lambda: counted.append(1))
+    lines.write("lost\n")
+    assert lines.finish(DEADLINE)
+    assert len(counted) == lines.dropped
 
 
 def test_long_lines(pipe: tuple[int, int]) -> None:

@@ -89,6 +89,18 @@ def test_limited_is_bounded() -> None:
     assert len(told) == 5000
 
 
+def test_limited_forgets_no_count() -> None:
+    """What was left out of a text is told when the text has to make room."""
+    told: list[str] = []
+    report = limited(told.append, lambda: 0.0)
+    for _ in range(3):
+        report("full disk")
+    for number in range(1024):
+        report(str(number))
+    assert told[-2:] == ["full disk (2 more like this)", "1023"]
+    assert len(told) == 1026
+
+
 def test_warnings_of_libraries() -> None:
     """B3: a library's warning is one line, without what it was filled with and no traceback."""
     told: list[str] = []

@@ -1,13 +1,14 @@
 """What is set once for the process."""
 
+import asyncio
 import gc
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
-from auditproxy.app.process import share_interpreter, tune_garbage_collector
+from auditproxy.app.process import one_after_the_other, share_interpreter, tune_garbage_collector
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +61,23 @@ def test_faults_outside_of_requests() -> None:
     assert "outside of requests: ValueError" in crash
     assert "a message" in message
     assert "it is late" in library
+
+
+async def test_one_after_the_other() -> None:
+    """A step that crashes keeps none of the others back; a cancellation does."""
+    taken: list[str] = []
+
+    def step(name: str, error: BaseException | None = None) -> Callable[[], Awaitable[None]]:
+        async def take() -> None:
+            taken.append(name)
+            if error is not None:
+                raise error
+
+        return take
+
+    with pytest.raises(ValueError, match="first"):
+        await one_after_the_other(step("a", ValueError("first")), step("b", OSError()), step("c"))
+    assert taken == ["a", "b", "c"]
+    with pytest.raises(asyncio.CancelledError):
+        await one_after_the_other(step("d", asyncio.CancelledError()), step("e"))
+    assert taken == ["a", "b", "c", "d"]

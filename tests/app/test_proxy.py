@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.app.proxy import check
+from auditproxy.app.proxy import build, check
+from auditproxy.capture.decoding import DecodeQueue
 from tests.fakes.options import options
 from tests.fakes.processes import started
-from tests.fakes.proxy import request
+from tests.fakes.proxy import EVERYTHING, TOKENS, EventCollector, request, write_files
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
 
 
@@ -160,6 +161,30 @@ async def test_full_disk_strict(tmp_path: Path) -> None:
         assert got.status == 500
         assert b"failed to store audit event" in got.body
         assert upstream.connections == []
+
+
+async def test_a_crash_while_stopping(tmp_path: Path) -> None:
+    """What a step of the stop raises does not keep the backend from delivering what it has."""
+
+    class Closing(EventCollector):
+        closed = False
+
+        async def shutdown(self, grace: float) -> None:
+            self.closed = True
+
+    class Crashing(DecodeQueue):
+        async def stop(self, grace: float) -> int:
+            raise MemoryError
+
+    async with FakeUpstream(replying(answer(200, b"ok"))) as upstream:
+        flags = write_files(upstream.port, tmp_path, policy=EVERYTHING, tokens=TOKENS)
+        backend = Closing()
+        proxy = await build(options(**flags), listener_tls=False, sink=backend)
+        await proxy.start()
+        proxy.handler.shared.decoding = Crashing()
+        with pytest.raises(MemoryError):
+            await proxy.close()
+        assert backend.closed
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from auditproxy.apis.faults import Unusable
 from tests.e2e.cluster import free_ports
 from tests.fakes.asked import ADMITTED, JSON, UNAUTHORIZED, AskedUpstream
 from tests.fakes.processes import Started, started
@@ -113,6 +114,20 @@ async def test_required_upstream(tmp_path: Path) -> None:
     assert b"canary" not in said
 
 
+async def test_a_balancer_with_nothing_behind_it(tmp_path: Path) -> None:
+    """A 503 to the first question is not an upstream that can serve: --require-upstream ends."""
+    asked = AskedUpstream()
+    async with FakeUpstream(asked.script) as upstream:
+        asked.code = 503
+        async with proxy_before(upstream.port, tmp_path) as proxy:
+            with pytest.raises(Unusable, match="was answered with 503"):
+                await proxy.proxy.require_upstream()
+            asked.code = 0
+            await proxy.proxy.require_upstream()
+            asked.code = 503
+            await proxy.proxy.require_upstream()
+
+
 @contextlib.asynccontextmanager
 async def refusing(
     code: int, headers: tuple[bytes, ...], folder: Path
@@ -121,6 +136,7 @@ async def refusing(
     asked = AskedUpstream()
     asked.others = lambda head: answer(code, UNAUTHORIZED, JSON, *headers)
     async with FakeUpstream(asked.script) as upstream, proxy_before(upstream.port, folder) as proxy:
+        await proxy.proxy.require_upstream()
         yield proxy
 
 
@@ -167,6 +183,8 @@ async def test_token_users_while_our_credential_is_refused(tmp_path: Path) -> No
     asked.refuse_ours = True
     async with FakeUpstream(asked.script) as upstream:
         async with proxy_before(upstream.port, tmp_path, authentication_token_review=True) as proxy:
+            with pytest.raises(Unusable):
+                await proxy.proxy.require_upstream()
             answered = await proxy.ask(request(token="known-to-the-upstream-only"))
             assert answered.status == 503
             assert b"credential of the proxy itself" in answered.body

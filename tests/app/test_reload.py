@@ -128,6 +128,17 @@ async def test_policy(tmp_path: Path) -> None:
             assert proxy.metric("auditproxy_config_generation", file="audit-policy-file") == 2
 
 
+async def test_a_misspelt_policy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A field that no policy has is told with what is made of it, as at the start."""
+    async with FakeUpstream(replying(answer(200, b"{}"))) as upstream:
+        async with proxy_before(upstream.port, tmp_path, policy=METADATA) as proxy:
+            (tmp_path / "policy.yaml").write_text(METADATA.replace("level", "levle: x, level"))
+            capsys.readouterr()
+            await reload(proxy)
+            (line,) = [each for each in capsys.readouterr().out.splitlines() if "levle" in each]
+            assert line.endswith("; falling back to lenient decoding")
+
+
 async def test_policy_under_load(tmp_path: Path) -> None:
     """T278: however often the policy changes, both events of a request have one level."""
     async with FakeUpstream(replying(answer(200, b"{}"))) as upstream:

@@ -1,5 +1,6 @@
 """AuditContext: which stages give an event, and what each one says."""
 
+import msgspec
 import pytest
 
 from auditproxy.apis.attributes import RequestInfo
@@ -221,3 +222,20 @@ def test_not_authorized(decided: bool, impersonated: bool, stays: bool) -> None:
     assert last.annotations == {"other": "kept"}
     assert (last.impersonated_user is not None) is stays
     assert context.effective_user.username == ("jane" if stays else "u")
+
+
+def test_recorded_aside() -> None:
+    """What is recorded into a fork is seen once it is adopted, and not before."""
+    context = begun(level=Level.REQUEST_RESPONSE)
+    context.annotate("a", "1")
+    aside = context.fork()
+    aside.annotate("b", "2")
+    aside.complete_reference(ObjectMeta(name="aside"))
+    aside.request_object = aside.response_object = msgspec.Raw(b"{}")
+    aside.wrote_code(201)
+    before = event(context, Stage.RESPONSE_COMPLETE)
+    assert before.annotations == {"a": "1"}
+    assert (before.request_object, before.response_object, before.response_status) == (None,) * 3
+    context.adopt(aside)
+    assert event(context, Stage.RESPONSE_COMPLETE) == event(aside, Stage.RESPONSE_COMPLETE)
+    assert event(context, Stage.RESPONSE_COMPLETE) != before

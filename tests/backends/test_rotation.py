@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import select
 import stat
 import subprocess
 import sys
@@ -518,6 +519,33 @@ class TestOtherThanFiles:
         assert file.probe() == "nobody reads it"
         file.close()
 
+    def test_fifo_stays_open(self, tmp_path: Path, clocks: Clocks) -> None:
+        """SIGHUP does not end what a reader reads, unless there is another FIFO at the path."""
+        path = tmp_path / "fifo"
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        hung_up = select.poll()
+        hung_up.register(reader, select.POLLIN)
+        file = rotating(path, clocks)
+        file.ensure()
+        file.reopen()
+        assert hung_up.poll(0) == []
+        assert clocks.reopened == []
+        for move in (path.unlink, lambda: path.rename(tmp_path / "moved")):
+            move()
+            file.reopen()
+            assert hung_up.poll(0) == [(reader, select.POLLHUP)]
+            os.close(reader)
+            os.mkfifo(path)
+            reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            hung_up = select.poll()
+            hung_up.register(reader, select.POLLIN)
+            file.write(b"123\n")
+            assert os.read(reader, 100) == b"123\n"
+        assert clocks.reopened == ["signal", "signal"]
+        os.close(reader)
+        file.close()
+
 
 class TestOneWriter:
     """T260: two processes that rotate one file would lose lines."""
@@ -600,10 +628,16 @@ class TestProbe:
         file.close()
 
     def test_no_room(self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A full disk is found; a folder that only is not ours to write to says nothing."""
+        """A full disk is found; a folder that is not ours to write to, or mounted read-only around
+        the file, says nothing.
+        """
         file = rotating(tmp_path / "audit.log", clocks)
         file.ensure()
-        for number, fault in ((errno.ENOSPC, "no space left on device"), (errno.EACCES, "")):
+        for number, fault in (
+            (errno.ENOSPC, "no space left on device"),
+            (errno.EACCES, ""),
+            (errno.EROFS, ""),
+        ):
 
             def fail(number: int = number, **settings: object) -> BinaryIO:
                 raise OSError(number, os.strerror(number))

@@ -118,3 +118,27 @@ async def test_work_is_done_in_turn() -> None:
     await deliveries
     await writer.shutdown()
     assert seen == [3]
+
+
+async def test_a_crash_loses_one_event() -> None:
+    """Whatever writing raises, the event is counted, and the next ones are written."""
+
+    class Crashing(Lines):
+        def write(self, line: bytes) -> None:
+            super().write(line)
+            if len(self.lines) == 2:
+                raise MemoryError
+
+    lines, told = Crashing(), Told()
+    writer = writer_of(lines, told)
+    batch = events(3)
+    async with asyncio.timeout(10):
+        assert await writer.deliver(batch) is False
+        assert await writer.deliver(batch) is True
+        await writer.shutdown()
+    assert lines.lines == [json_line(one) for one in (*batch, *batch)]
+    assert lines.closed
+    assert dropped(told.metrics, "crash") == 1
+    assert told.lines == [
+        "Error in audit plugin 'log' affecting 1 audit events: writing crashed: MemoryError"
+    ]

@@ -161,6 +161,59 @@ class Watched(DecodeQueue):
         super().submit(job)
 
 
+class GivingUp(DecodeQueue):
+    """Gives every job up once its thread has done all the same."""
+
+    def submit(self, job: Job) -> None:
+        """Decode it, and finish it undecoded."""
+        job.decode()
+        job.finish("shutdown")
+
+
+async def test_a_thread_that_is_given_up(tmp_path: Path) -> None:
+    """What it still finds is not in the event, which says that nothing was decoded."""
+    async with (
+        FakeUpstream(created) as upstream,
+        proxy_before(upstream.port, tmp_path, policy=REQUEST) as proxy,
+    ):
+        queue = GivingUp()
+        proxy.proxy.handler.shared.decoding = queue
+        await post(proxy, HONEST, ALICE)
+        await until(proxy, lambda: bool(last_events(proxy, "alice")))
+        (event,) = last_events(proxy, "alice")
+        assert event["annotations"][OMITTED] == "not decoded: the proxy was stopping"
+        assert "requestObject" not in event
+        assert "name" not in event["objectRef"]
+        assert event["responseStatus"]["code"] == 201
+        queue.close()
+
+
+async def test_cheap_bodies_are_decoded_all_the_same(tmp_path: Path) -> None:
+    """Two bodies that are costly only together are decoded, and not counted as undecoded."""
+    body = json.dumps({"kind": "SelfSubjectAccessReview", "x": "y" * 40_000}).encode()
+
+    async def both(connection: FakeConnection) -> None:
+        await connection.read_request()
+        head = b"Content-Type: application/json", b"Connection: close"
+        connection.send(answer(201, body, *head))
+
+    async with (
+        FakeUpstream(both) as upstream,
+        proxy_before(
+            upstream.port, tmp_path, policy=METADATA.replace("Metadata", "RequestResponse")
+        ) as proxy,
+    ):
+        queue = GivingUp()
+        proxy.proxy.handler.shared.decoding = queue
+        await post(proxy, body, ALICE, "Content-Type: application/json")
+        await until(proxy, lambda: bool(last_events(proxy, "alice")))
+        (event,) = last_events(proxy, "alice")
+        assert OMITTED not in event["annotations"]
+        assert event["requestObject"] == event["responseObject"] == json.loads(body)
+        assert proxy.metric("auditproxy_bodies_undecoded_total", reason="shutdown") == 0
+        queue.close()
+
+
 @pytest.mark.parametrize(
     ("content_type", "size", "on_thread"),
     [
@@ -306,5 +359,29 @@ async def test_stop_does_not_wait_for_what_hangs(monkeypatch: pytest.MonkeyPatch
     assert bench.ended == [("waits", "shutdown"), ("hangs", "shutdown")]
     queue.submit(bench.job("a", "late"))
     assert bench.ended[2:] == [("late", "shutdown")]
+    bench.gate.set()
+    queue.close()
+
+
+async def test_a_crash_while_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever finishing one job raises, the others are finished; the crash is reported."""
+    monkeypatch.setattr("auditproxy.capture.decoding.LAST", 0.05)
+    bench, queue = Bench(), DecodeQueue()
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, fault: told.append(fault))
+
+    def crash(skipped: Skipped) -> None:
+        raise ValueError("no")
+
+    def wait() -> None:
+        bench.gate.wait(DEADLINE)
+
+    queue.submit(Job("a", 1, wait, crash))
+    queue.submit(Job("a", 1, lambda: None, crash))
+    queue.submit(bench.job("a", "waits"))
+    async with asyncio.timeout(DEADLINE):
+        assert await queue.stop(0.05) == 3
+    assert bench.ended == [("waits", "shutdown")]
+    assert [type(fault["exception"]) for fault in told] == [ValueError, ValueError]
     bench.gate.set()
     queue.close()

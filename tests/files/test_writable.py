@@ -1,6 +1,7 @@
 """Whether a file could be written, without making it."""
 
 import os
+import select
 from pathlib import Path
 
 import pytest
@@ -24,14 +25,12 @@ def test_what_can_be_written(tmp_path: Path) -> None:
         (".", "is a directory"),
         ("file/below", "not a directory"),
         ("file/below/that", "not a directory"),
-        ("pipe", "no such device or address"),
         ("dangling/new", "no such file or directory"),
     ],
 )
 def test_what_cannot(path: str, why: str, tmp_path: Path) -> None:
-    """C3: folders, what is below a file, a FIFO that nobody reads, a link to nowhere."""
+    """C3: folders, what is below a file, a link to nowhere."""
     (tmp_path / "file").write_text("x")
-    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere" / "deep")
     assert fault_of_writing(tmp_path / path) == why
 
@@ -39,3 +38,23 @@ def test_what_cannot(path: str, why: str, tmp_path: Path) -> None:
 def test_read_only(tmp_path: Path) -> None:
     """C3: a file system or kernel folder that takes no file."""
     assert fault_of_writing(Path("/proc/audit.log")) != ""
+
+
+def test_a_fifo_is_not_opened(tmp_path: Path) -> None:
+    """Its reader would come to the end of it and leave before it is written to."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    assert fault_of_writing(path) == ""
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    hung_up = select.poll()
+    hung_up.register(reader, select.POLLIN)
+    assert fault_of_writing(path) == ""
+    assert hung_up.poll(0) == []
+    os.close(reader)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to everything")
+def test_a_fifo_of_another(tmp_path: Path) -> None:
+    """Its permissions are looked at."""
+    os.mkfifo(tmp_path / "pipe", 0o400)
+    assert fault_of_writing(tmp_path / "pipe") == "permission denied"

@@ -30,7 +30,7 @@ async def test_no_request_in_time(sent: bytes, monkeypatch: pytest.MonkeyPatch) 
 
 async def test_an_answer_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     """B2: who asks for much and reads nothing of it is closed, and so is who falls silent."""
-    monkeypatch.setattr(healthconnection, "LAST_USE", 0.2)
+    monkeypatch.setattr(healthconnection, "LAST_USE_TIMEOUT", 0.2)
     metrics = Metrics()
     for number in range(20_000):
         metrics.audit.dropped(f"reason-{number}", "log", "log")

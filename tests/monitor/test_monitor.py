@@ -34,6 +34,8 @@ DOWN = Standing(ready=False, line="down", fault=UpstreamFault("dns", "down"))
 PARTLY = Standing(
     ready=True, line="partly", marks=True, fault=UpstreamFault("impersonation-refused", "partly")
 )
+REFUSED = Standing(ready=False, line="x", fault=UpstreamFault("credential-refused", "x"))
+BUSY = Standing(ready=False, busy=True, line="busy", fault=UpstreamFault("unexpected-answer", "b"))
 ALICE, ANONYMOUS = UserInfo(username="alice"), UserInfo(username="system:anonymous")
 PODS = RequestInfo(is_resource_request=True, path="/api/v1/pods", verb="get", resource="pods")
 EXEC = RequestInfo(
@@ -84,13 +86,15 @@ class Watched:
 
 
 def watched(
-    script: Script, period: float = 30.0, clock: Callable[[], float] = monotonic
+    script: Script | Callable[[], Script],
+    period: float = 30.0,
+    clock: Callable[[], float] = monotonic,
 ) -> Watched:
-    """A monitor of a scripted upstream."""
+    """A monitor of a scripted upstream, or of what is called to have it."""
     registry, told, informed = CollectorRegistry(), list[str](), list[str]()
-    questions: Any = script
+    questions: Any = (lambda: script) if isinstance(script, Script) else script
     monitor = UpstreamMonitor(
-        lambda: questions,
+        questions,
         period=period,
         metrics=UpstreamMetrics(registry),
         report=told.append,
@@ -229,14 +233,12 @@ async def test_failures_of_requests() -> None:
         ("passthrough", GOOD, PODS, False, False),
         # Priority and fairness is off: the header never comes.
         ("impersonate", Standing(ready=True, line="x", marks=False), PODS, False, False),
+        # Of a server that has priority and fairness nothing is known yet.
+        ("impersonate", Standing(ready=True, line="x"), PODS, False, False),
+        # It refused us a moment ago, but this one it admitted.
+        ("impersonate", REFUSED, PODS, True, False),
         # It refused us a moment ago as well.
-        (
-            "impersonate",
-            Standing(ready=False, line="x", fault=UpstreamFault("credential-refused", "x")),
-            EXEC,
-            False,
-            True,
-        ),
+        ("impersonate", REFUSED, EXEC, False, True),
     ],
 )
 async def test_whose_fault_a_401_is(
@@ -247,6 +249,54 @@ async def test_whose_fault_a_401_is(
     await with_monitor.monitor.ask()
     with pytest.raises(UpstreamCredentialRefused) if ours else contextlib.nullcontext():
         with_monitor.monitor.refused(ALICE, info, head(401, admitted=admitted))
+
+
+def test_before_anything_is_asked() -> None:
+    """A 401 is passed on: whether the upstream shows what it admitted is not known."""
+    watched(Script([GOOD])).monitor.refused(ALICE, PODS, head(401, admitted=False))
+
+
+@pytest.mark.parametrize("known", [GOOD, REFUSED])
+async def test_another_kubeconfig(known: Standing) -> None:
+    """What was known of the upstream and of our credential is not held against another."""
+    monitor = watched(Script([known])).monitor
+    await monitor.ask()
+    monitor.replaced()
+    monitor.refused(ALICE, PODS, head(401, admitted=False))
+    assert monitor.is_ready is known.ready
+    assert monitor.describe() == ("upstream: not asked yet",)
+
+
+async def test_another_kubeconfig_for_a_busy_upstream() -> None:
+    """It was ready with the old credential, and says nothing of the new one."""
+    monitor = watched(Script([GOOD, BUSY])).monitor
+    await monitor.ask()
+    monitor.replaced()
+    assert (await monitor.ask()).ready
+
+
+async def test_another_kubeconfig_while_asking() -> None:
+    """An answer of the upstream that is not in use any more says nothing."""
+
+    class Replacing(Script):
+        async def ask(self) -> Standing:
+            current.append(Script([GOOD]))
+            with_monitor.monitor.replaced()
+            return await super().ask()
+
+    current: list[Script] = [Replacing([REFUSED])]
+    with_monitor = watched(lambda: current[-1])
+    assert await with_monitor.monitor.ask() is GOOD
+    assert with_monitor.told == []
+
+
+async def test_a_busy_upstream() -> None:
+    """What says nothing is not ready at first, and later what was known before."""
+    with_monitor = watched(Script([BUSY, GOOD, BUSY, BUSY, DOWN, BUSY]))
+    states = [(await with_monitor.monitor.ask()).ready for _ in range(6)]
+    assert states == [False, True, True, True, False, False]
+    assert not with_monitor.monitor.is_ready
+    assert with_monitor.count("unexpected-answer") == 3
 
 
 @pytest.mark.parametrize("code", [401, 403])

@@ -84,7 +84,7 @@ async def test_missing_rights(denied: set[str], ready: bool, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "ready", "cause"),
+    ("code", "busy", "cause"),
     [
         (401, False, "credential-refused"),
         (503, True, "unexpected-answer"),
@@ -92,13 +92,14 @@ async def test_missing_rights(denied: set[str], ready: bool, text: str) -> None:
         (302, False, "unexpected-answer"),
     ],
 )
-async def test_refused(code: int, ready: bool, cause: str) -> None:
-    """C2: a refused credential is ours; an overloaded upstream is still there."""
+async def test_refused(code: int, busy: bool, cause: str) -> None:
+    """C2: a refused credential is ours; an overloaded upstream says nothing of us."""
     upstream = AskedUpstream()
     upstream.code = code
     async with questions(upstream.script) as ours:
         standing = await ours.ask()
-    assert standing.ready is ready
+    assert not standing.ready
+    assert standing.busy is busy
     assert standing.fault is not None
     assert standing.fault.cause == cause
 

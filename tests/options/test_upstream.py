@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from auditproxy.apis.units import SECOND
 from auditproxy.options.upstream import UpstreamOptions, upstream_faults
 
 
@@ -26,6 +27,23 @@ def test_request_header() -> None:
         "with --upstream-identity=request-header only"
         in upstream_faults(UpstreamOptions(**pair))[0]
     )
+
+
+@pytest.mark.parametrize(
+    ("period", "fault"),
+    [
+        (-1, "can not be negative"),
+        (0, ""),
+        (1, "must be at least 1s, or 0"),
+        (SECOND - 1, "must be at least 1s, or 0"),
+        (SECOND, ""),
+    ],
+)
+def test_check_period(period: int, fault: str) -> None:
+    """No check, or one a second at most."""
+    faults = upstream_faults(UpstreamOptions(check_period=period))
+    assert len(faults) == bool(fault)
+    assert all(fault in each for each in faults)
 
 
 def test_original_user() -> None:

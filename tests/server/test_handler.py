@@ -1,6 +1,7 @@
 """The chain, over real sockets: which events each way through it leaves, and what the client gets."""
 
 import asyncio
+import gc
 import json
 from pathlib import Path
 from typing import Any, NoReturn
@@ -8,8 +9,10 @@ from typing import Any, NoReturn
 import pytest
 
 from auditproxy.apis.attributes import Attributes
+from auditproxy.apis.audit import Event
 from auditproxy.authorization.authorizer import Decision
-from tests.fakes.proxy import ALICE, BOB, EVERYTHING, proxy_before, request
+from auditproxy.server.exchange import Exchange
+from tests.fakes.proxy import ALICE, BOB, EVERYTHING, EventCollector, proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
 
 BOTH_LOOPS = True
@@ -547,6 +550,31 @@ async def test_crash(tmp_path: Path) -> None:
         assert proxy.stages() == [("RequestReceived", None), ("Panic", 500)]
         message = proxy.events[-1]["responseStatus"]["message"]
         assert message == "APIServer panic'd: RuntimeError"
+
+
+async def test_a_crash_of_the_last_event(tmp_path: Path) -> None:
+    """A request whose last event cannot be emitted is not under way for ever."""
+
+    class Crashing(EventCollector):
+        def process_events(self, events: tuple[Event, ...]) -> bool:
+            if events[0].stage == "ResponseComplete":
+                raise MemoryError
+            return super().process_events(events)
+
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        shared = proxy.proxy.handler.shared
+        shared.sink = Crashing()
+        reader, writer = await proxy.connect()
+        writer.write(request())
+        async with asyncio.timeout(10):
+            await reader.read()
+        writer.close()
+        gc.collect()
+        exchanges = [each for each in gc.get_objects() if isinstance(each, Exchange)]
+        assert not any(each.shared is shared for each in exchanges)
 
 
 @pytest.mark.parametrize("method", ["CONNECT", "TRACE"])

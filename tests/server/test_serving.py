@@ -374,8 +374,10 @@ async def test_only_who_needs_one_has_a_context(tmp_path: Path, pki: Path) -> No
         proxy_before(upstream.port, tmp_path) as proxy,
     ):
         pair = read_key_pair(f"{pki}/ours/server.crt", f"{pki}/ours/server.key")
-        context = new_serving_context(pair, client_authorities=b"", minimum="VersionTLS12")
+        authorities = (pki / "ours" / "ca.crt").read_bytes()
+        context = new_serving_context(pair, client_authorities=authorities, minimum="VersionTLS12")
         again = context.make_again
+        assert again is not None
 
         def count() -> ServingContext:
             nonlocal made

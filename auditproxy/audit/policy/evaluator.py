@@ -27,6 +27,9 @@ _LEVELS = {word: level for level, word in LEVEL_WORDS.items()}
 LENIENT = "Audit policy contains errors, falling back to lenient decoding: "
 """kube-apiserver's words before what strict decoding would refuse (audit/policy/reader.go)."""
 
+FALLING_BACK = "; falling back to lenient decoding"
+"""What our own lines about the same end with."""
+
 
 def load_policy(text: bytes, path: str = "") -> tuple[Policy, tuple[str, ...]]:
     """The policy in a file's text, JSON or YAML, and kube-apiserver's warnings about it.

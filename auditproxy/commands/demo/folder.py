@@ -1,11 +1,14 @@
 """The demo's folder: empty or an earlier demo's, in use by one demo at a time.
 
 A file of a name of its own marks a folder of ours. It is locked while the demo
-runs, and the lock ends with the process, however that ends.
+runs, and the lock ends with the process, however that ends. Only files that a
+demo makes are ever removed.
 """
 
+import contextlib
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +17,17 @@ from pathlib import Path
 
 MARK = ".auditproxy-demo"
 """The file that tells a folder of ours from others."""
+
+PKI = "pki"
+"""The folder of certificates and keys in it."""
+
+_FILES = re.compile(
+    r"kubeconfig|upstream\.kubeconfig|policy\.yaml|tokens\.csv|audit(-\d{4}-\d\d-\d\dT[\d.-]+)?\.log"
+)
+
+_KEY_PAIRS = re.compile(
+    r"(ca|server|front-proxy-ca|front-proxy-client|auditproxy|admin)\.(crt|key)"
+)
 
 
 class FolderError(Exception):
@@ -63,9 +77,9 @@ def _locked(directory: Path) -> Iterator[Path]:
                 f"--dir {directory} is in use by another demo; end that one, or give another folder"
             ) from None
         try:
+            _empty(folder, directory)
             # A folder that was there before now holds keys.
             folder.chmod(0o700)
-            _empty(folder)
         except OSError as error:
             raise _unusable(directory, error) from None
         yield folder
@@ -73,15 +87,30 @@ def _locked(directory: Path) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def _empty(folder: Path) -> None:
-    """Remove what an earlier demo left, but for the mark that is locked."""
+def _empty(folder: Path, directory: Path) -> None:
+    """Remove what an earlier demo left, but for the mark that is locked; raises FolderError, and
+    removes nothing, where there is anything else.
+    """
+    ours: list[Path] = []
     for entry in folder.iterdir():
-        if entry.name == MARK:
-            continue
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
+        if entry.name == PKI and entry.is_dir() and not entry.is_symlink():
+            ours += (_ours(pair, _KEY_PAIRS, directory) for pair in entry.iterdir())
+        elif entry.name != MARK:
+            ours.append(_ours(entry, _FILES, directory))
+    for file in ours:
+        file.unlink()
+    with contextlib.suppress(FileNotFoundError):
+        (folder / PKI).rmdir()
+
+
+def _ours(entry: Path, names: re.Pattern[str], directory: Path) -> Path:
+    """The entry, if a demo makes a file of its name; raises FolderError."""
+    if names.fullmatch(entry.name) and (entry.is_symlink() or not entry.is_dir()):
+        return entry
+    raise FolderError(
+        f"--dir {directory} has a file that is not a demo's, {entry.name!r}; "
+        "move it away, or give an empty or a new folder"
+    )
 
 
 def _unusable(directory: Path, error: Exception) -> FolderError:

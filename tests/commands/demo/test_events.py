@@ -38,6 +38,13 @@ def test_rotation(tmp_path: Path) -> None:
     assert numbers(log) == [3]
 
 
+def test_empty_lines(tmp_path: Path) -> None:
+    """A line without an event is passed over."""
+    path = tmp_path / "audit.log"
+    path.write_text('{"n":1}\n\n \n{"n":2}\n')
+    assert numbers(EventLog(path)) == [1, 2]
+
+
 def test_separators_that_json_keeps(tmp_path: Path) -> None:
     """U+0085 and its like in a name end no line."""
     path = tmp_path / "audit.log"

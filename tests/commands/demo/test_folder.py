@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from auditproxy.commands.demo.cluster import make_files
 from auditproxy.commands.demo.folder import MARK, FolderError, demo_folder
 
 
@@ -37,13 +38,34 @@ def test_an_empty_folder(tmp_path: Path) -> None:
 
 def test_an_earlier_demo(tmp_path: Path) -> None:
     """What an earlier demo left is removed."""
+    (tmp_path / "policy").write_text("mine")
     with demo_folder(tmp_path / "demo") as folder:
-        (folder / "pki").mkdir()
-        (folder / "pki" / "old").touch()
-        (folder / "link").symlink_to(tmp_path)
+        make_files(folder)
+        (folder / "audit.log").touch()
+        (folder / "audit-2026-11-23T13-16-39.368.log").touch()
+        (folder / "policy.yaml").unlink()
+        (folder / "policy.yaml").symlink_to(tmp_path / "policy")
     with demo_folder(tmp_path / "demo") as folder:
         assert [entry.name for entry in folder.iterdir()] == [MARK]
-    assert tmp_path.exists()
+    assert (tmp_path / "policy").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "name", ["notes.txt", "audit-old.log", "pki/bob.key", "audit.log/mine", "pki/ca.crt/mine"]
+)
+def test_files_of_the_user(tmp_path: Path, name: str) -> None:
+    """What no demo makes is refused, and nothing is removed."""
+    with demo_folder(tmp_path / "demo") as folder:
+        (folder / "tokens.csv").touch()
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("mine")
+    with (
+        pytest.raises(FolderError, match="has a file that is not a demo's, .*; move it away"),
+        demo_folder(tmp_path / "demo"),
+    ):
+        pass
+    assert (folder / name).read_text() == "mine"
+    assert (folder / "tokens.csv").exists()
 
 
 def test_a_folder_in_use(tmp_path: Path) -> None:
