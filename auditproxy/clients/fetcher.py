@@ -48,12 +48,12 @@ def refused_url(url: str) -> str | None:
         parts = urlsplit(url)
         host, port, user = parts.hostname, parts.port, parts.username
     except ValueError:
-        return "it is no URL"
+        return "it is not a valid URL"
     if parts.scheme != "https":
         return "it is not https"
     if not host or port == 0 or not re.fullmatch(r"[!-~]+", url):
-        return "it is no URL with a host"
-    return None if user is None else "it has a user"
+        return "it is not a URL with a host"
+    return None if user is None else "it has user information"
 
 
 class HttpsFetcher:
@@ -73,13 +73,13 @@ class HttpsFetcher:
             async with asyncio.timeout(self._timeout):
                 return await self._get(url)
         except TimeoutError:
-            raise FetchError(f"no whole answer within {self._timeout:g} seconds") from None
+            raise FetchError(f"no complete answer within {self._timeout:g} seconds") from None
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError) as error:
             raise FetchError(f"TLS: {tls_fault(error)}") from None
         except aiohttp.ClientConnectorError as error:
             raise FetchError(f"not reachable: {os_fault(error)}") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise FetchError(f"no HTTP answer ({type(error).__name__})") from None
+            raise FetchError(f"not an HTTP answer ({type(error).__name__})") from None
 
     async def _get(self, url: str) -> Fetched:
         async with self._open().get(
@@ -95,7 +95,7 @@ class HttpsFetcher:
                 redirect = "; redirects are not followed" if answer.status // 100 == 3 else ""
                 raise FetchError(f"answered {answer.status}{redirect}")
             if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
-                raise FetchError("the answer is packed, which was not asked for")
+                raise FetchError("the answer is compressed, which was not requested")
             if (answer.content_length or 0) > LARGEST_ANSWER:
                 raise FetchError(f"the answer is larger than {LARGEST_ANSWER} bytes")
             body = await _read(answer)

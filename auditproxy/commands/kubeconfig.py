@@ -35,7 +35,7 @@ FLAGS = (
         "context",
         STRING,
         "",
-        "Context whose user and namespace are taken. Empty means the current-context.",
+        "Context whose user and namespace to use. Empty means the current-context.",
     ),
     Flag(
         "server",

@@ -44,7 +44,7 @@ async def refuse_plaintext(accepted: socket.socket) -> None:
             break
         beginning += piece
     if beginning not in _BEGINNINGS:
-        raise PlaintextError("the first bytes are no TLS")
+        raise PlaintextError("the first bytes are not TLS")
     with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(DRAIN_TIMEOUT):
             await loop.sock_sendall(accepted, HINT)

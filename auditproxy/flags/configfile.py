@@ -59,7 +59,7 @@ def load_configuration(path: str) -> Configuration:
         with Path(path).open("rb") as file:
             raw = file.read(MAXIMUM_SIZE + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "no path can have a zero byte"
+        reason = getattr(error, "strerror", None) or "a path cannot contain a zero byte"
         return Configuration({}, (f"--config {path} cannot be read: {reason}; correct the path",))
     if len(raw) > MAXIMUM_SIZE:
         fault = f"--config {path} is larger than 1 MiB, so not a configuration of auditproxy"
@@ -84,7 +84,7 @@ def parse_configuration(text: str, path: str) -> Configuration:
         # PyYAML lets escapes for characters beyond Unicode fail in chr().
         return Configuration({}, (f"{path}: not YAML: it has characters that YAML does not allow",))
     except RecursionError:
-        return Configuration({}, (f"{path}: nested too deeply; settings stand two levels deep",))
+        return Configuration({}, (f"{path}: nested too deeply; settings are two levels deep",))
     reader = _Reader(path)
     reader.read(root)
     return Configuration(reader.values, tuple(reader.faults))
@@ -199,7 +199,7 @@ def _read_value(setting: Setting, node: yaml.Node) -> Any:
         if tag != "tag:yaml.org,2002:int" or not _DECIMAL.fullmatch(node.value):
             raise ValueError(
                 f"{_description(node)} is not a whole number; "
-                f"write one without quotes, as {setting.flag.default}"
+                f"write one without quotes, such as {setting.flag.default}"
             )
         return kind.parse(node.value)
     if kind is FLOAT and tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):

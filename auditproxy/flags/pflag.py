@@ -103,7 +103,9 @@ def parse_length(text: str) -> int:
     try:
         return parse_duration(text)
     except GoDurationError:
-        raise ValueError("not a duration; give one with its unit, as 300ms, 1m30s or 1h") from None
+        raise ValueError(
+            "not a duration; give a number with its unit, such as 300ms, 1m30s or 1h"
+        ) from None
 
 
 def parse_ip(text: str) -> str:
@@ -177,7 +179,8 @@ HELP = Flag(
     "help",
     BOOL,
     False,
-    "Print this help and exit. --help=all has every flag, --help=WORD those with it in their name.",
+    "Print this help and exit. --help=all shows every flag, --help=WORD the flags whose names "
+    "contain it.",
     shorthand="h",
 )
 

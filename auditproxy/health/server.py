@@ -148,7 +148,7 @@ class HealthServer:
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
         if request.method not in ("GET", "HEAD"):
-            return text_answer(405, "only GET and HEAD are answered here\n")
+            return text_answer(405, "only GET and HEAD are supported\n")
         path = request.path
         if path == "/metrics":
             body = await self._page.text()

@@ -193,7 +193,7 @@ class IssuerKeys:
         consequence = "its tokens are refused until it works"
         if usable is not None:
             left = int(KEPT - (self._clock() - self._loaded_at))
-            consequence = f"the keys in use count for {left} more seconds"
+            consequence = f"the keys in use remain valid for {left} more seconds"
         self._report(
             f"{self._flag}: {self.name}: {fault}; {consequence}; tried again every {RETRY:g} s"
         )

@@ -70,7 +70,9 @@ class WebhookTokenAuthenticator:
                     raise AuthenticationError(f"the token webhook {error}") from None
             else:
                 if content is None:
-                    raise AuthenticationError("the token webhook's answer cannot be read whole")
+                    raise AuthenticationError(
+                        "the token webhook's answer cannot be read completely"
+                    )
                 return content
             await self._sleep(pause * (1 + JITTER * self._random()))
             pause *= 1.5

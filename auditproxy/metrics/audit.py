@@ -53,7 +53,7 @@ class AuditMetrics:
         )
         self._written = Counter(
             "auditproxy_audit_events_written",
-            "Audit events written whole, or taken by the receiver, by backend.",
+            "Audit events written completely, or accepted by the receiver, by backend.",
             ("plugin",),
             registry=registry,
         )

@@ -22,7 +22,7 @@ class CaptureMetrics:
         )
         self._bytes = Gauge(
             "auditproxy_capture_bytes",
-            "What the copies of bodies that wait for their events hold, in memory and in files.",
+            "Size of the copies of bodies that wait for their events, in memory and in files.",
             ("where",),
             registry=registry,
         )

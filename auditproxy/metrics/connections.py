@@ -28,7 +28,8 @@ class ConnectionMetrics:
         )
         self._proxy_protocol_errors = Counter(
             "auditproxy_proxy_protocol_errors",
-            "Connections of trusted proxies that were closed for want of a PROXY header.",
+            "Connections of trusted proxies that were closed because they sent no valid PROXY "
+            "header.",
             registry=registry,
         )
         self._handshake_errors = Counter(
@@ -38,7 +39,8 @@ class ConnectionMetrics:
         )
         self._unparsed = Counter(
             "auditproxy_requests_unparsed",
-            "Bytes of clients that were no request and left no event, by the code answered.",
+            "Times that client input could not be parsed as a request and left no event, by "
+            "response code.",
             ("code",),
             registry=registry,
         )

@@ -16,7 +16,7 @@ class DueMetrics:
         self.decoding = 0
         self._gauge = Gauge(
             "auditproxy_audit_events_due",
-            "Last events of requests that are still to come, by what they wait for.",
+            "Final events of requests that are not written yet, by what they wait for.",
             ("state",),
             registry=registry,
         )

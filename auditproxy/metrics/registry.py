@@ -44,7 +44,7 @@ class Metrics:
         self.upstream = UpstreamMetrics(registry)
         self._operator_lines = Counter(
             "auditproxy_operator_lines_dropped",
-            "Lines for operators that were left out because nobody read standard error.",
+            "Log lines that were dropped because standard error was not read.",
             registry=registry,
         )
         # Memory, CPU, descriptors and the start of the process, as every Go program exposes them.

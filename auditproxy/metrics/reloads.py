@@ -9,27 +9,27 @@ class ReloadMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._reloads = Counter(
             "auditproxy_config_reloads",
-            "Attempts to put a changed file in use, by the flag that names the file and by result "
-            "(success, or error: the old one stays in use).",
+            "Attempts to activate a changed file, by the flag that names the file and by result "
+            "(success, or error: the old version stays in use).",
             ("file", "result"),
             registry=registry,
         )
         self._generation = Gauge(
             "auditproxy_config_generation",
-            "How many versions of a file have been in use since the start.",
+            "Number of versions of a file that have been in use since the start.",
             ("file",),
             registry=registry,
         )
         self._since = Gauge(
             "auditproxy_config_in_use_since_timestamp_seconds",
-            "When the version of a file that is in use was put in use.",
+            "When the version of a file that is in use was activated.",
             ("file",),
             registry=registry,
         )
 
         self._expiry = Gauge(
             "auditproxy_serving_certificate_expiry_timestamp_seconds",
-            "When the serving certificate that is in use ends.",
+            "When the serving certificate that is in use expires.",
             ("file",),
             registry=registry,
         )

@@ -29,8 +29,8 @@ class TokenCacheMetrics:
         }
         fetches = Counter(
             "authentication_token_cache_fetch",
-            "[ALPHA] Look-ups that token caches started, by status (ok, or error: nobody could say "
-            "whom the token stands for).",
+            "[ALPHA] Look-ups that token caches started, by status (ok, or error: no "
+            "authenticator could answer).",
             ("status",),
             registry=registry,
         )

@@ -27,7 +27,7 @@ class UpstreamMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._failures = Counter(
             "auditproxy_upstream_failures",
-            "Requests and checks that the upstream failed, by cause: what operators mend.",
+            "Requests and checks that the upstream failed, by cause that operators can fix.",
             ("cause",),
             registry=registry,
         )
@@ -38,7 +38,7 @@ class UpstreamMetrics:
         )
         self._errors = Counter(
             "auditproxy_upstream_errors",
-            "Requests whose upstream gave no whole answer, by reason.",
+            "Requests whose upstream gave no complete answer, by reason.",
             ("reason",),
             registry=registry,
         )

@@ -149,12 +149,12 @@ class ClientHeaders:
             if key.startswith(b"impersonate"):
                 name = key.decode("latin-1")
                 if name not in _IMPERSONATION and not name.startswith(_EXTRA):
-                    return "an Impersonate-* header is none that Kubernetes knows"
+                    return "an Impersonate-* header is unknown to Kubernetes"
             if key == b"host":
                 if len(values) > 1:
                     return "more than one Host header"
                 if _HOST.fullmatch(values[0].strip(b" \t")) is None:
-                    return "the Host header names no host"
+                    return "the Host header is not a valid host"
         return None
 
     def __repr__(self) -> str:
@@ -175,17 +175,17 @@ def framing_fault(headers: ClientHeaders, version: tuple[int, int]) -> Status | 
     if any(len(value) > LONGEST_VALUE for _, value in headers.raw):
         return failure(431, "", f"a header is longer than {LONGEST_VALUE} bytes")
     if version not in ((1, 0), (1, 1)):
-        return failure(505, "", "only HTTP/1.0 and HTTP/1.1 are spoken here")
+        return failure(505, "", "only HTTP/1.0 and HTTP/1.1 are supported")
     codings = headers.values("transfer-encoding")
     if codings:
         if version == (1, 0):
-            return failure(400, "BadRequest", "HTTP/1.0 knows no Transfer-Encoding")
+            return failure(400, "BadRequest", "HTTP/1.0 does not support Transfer-Encoding")
         # Bytes: in text, lower() makes a k of the Kelvin sign.
         if len(codings) > 1 or codings[0].encode(*_BYTES).lower() != b"chunked":
-            return failure(501, "", "the only transfer coding known here is chunked")
+            return failure(501, "", "the only supported transfer coding is chunked")
     expectation = headers.get("expect")
     if expectation and expectation.lower() != "100-continue":
-        return failure(417, "", "the only expectation known here is 100-continue")
+        return failure(417, "", "the only supported expectation is 100-continue")
     return None
 
 

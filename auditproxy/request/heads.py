@@ -127,7 +127,7 @@ def head_fault(head: bytes, line: RequestLine) -> Status:
     """Why a head that begins with this request line is refused; repeats nothing of it."""
     first, _, rest = head.partition(b"\n")
     if line.version and line.version not in _SPOKEN and _VERSION.fullmatch(line.version):
-        return failure(505, "", "only HTTP/1.0 and HTTP/1.1 are spoken here")
+        return failure(505, "", "only HTTP/1.0 and HTTP/1.1 are supported")
     if len(first.partition(b" ")[0]) > METHOD_LIMIT:
         return new_bad_request(f"the method is longer than {METHOD_LIMIT} characters")
     if line.version not in _SPOKEN or b" " in line.target or not line.target:

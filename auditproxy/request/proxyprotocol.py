@@ -66,17 +66,17 @@ def source(data: bytes) -> str:
 def _source_v1(data: bytes) -> str:
     match = _V1.fullmatch(data)
     if match is None:
-        raise ProxyProtocolError("the PROXY line is not of its form")
+        raise ProxyProtocolError("the PROXY line is malformed")
     family, *texts = match.groups()
     if family is None:
         return ""
     if int(texts[2]) > 65535 or int(texts[3]) > 65535:
-        raise ProxyProtocolError("the PROXY line has a port that is none")
+        raise ProxyProtocolError("the PROXY line has an invalid port")
     kind = ipaddress.IPv4Address if family == b"TCP4" else ipaddress.IPv6Address
     try:
         client, _ = (kind(text.decode("ascii")) for text in texts[:2])
     except ValueError:
-        raise ProxyProtocolError("the PROXY line has an address that is none") from None
+        raise ProxyProtocolError("the PROXY line has an invalid address") from None
     return str(client)
 
 

@@ -59,7 +59,7 @@ def resolve(
         fault = new_bad_request(f"the request target is refused: {error}")
         return _refused(found, method, raw, fault)
     if raw == b"*" or not (method == "CONNECT" or target.is_for(headers.get("host"))):
-        fault = new_bad_request("the request target is no path of this host")
+        fault = new_bad_request("the request target is not a path of this host")
         return _refused(found, method, raw, fault)
     found.request_uri = target.request_uri
     try:

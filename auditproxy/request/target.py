@@ -190,7 +190,7 @@ def _absolute_form(raw: bytes) -> Target:
         raise TargetError("it is neither a path nor an absolute URL")
     authority, path_and_query = _cut_authority(rest[2:])
     if _HOST_PORT.fullmatch(authority) is None:
-        raise TargetError("its authority is no host")
+        raise TargetError("its authority is not a valid host")
     if not path_and_query.startswith(b"/"):
         path_and_query = b"/" + path_and_query
     return _origin_form(path_and_query, authority)

@@ -172,7 +172,7 @@ class UpstreamConnection(asyncio.Protocol):
             if length is None:
                 transport.write(b"0\r\n\r\n")
             elif sent != length:
-                self.fail(UpstreamRequestError("the body is not as long as promised"))
+                self.fail(UpstreamRequestError("the body is not as long as declared"))
                 return
             self._request_written = True
         except Exception as error:
@@ -208,7 +208,11 @@ class UpstreamConnection(asyncio.Protocol):
         answer.detach()
         if answer.state is AnswerState.SWITCHED:
             if not self._request_written:
-                self.fail(UpstreamProtocolError("the upstream switched within the request"))
+                self.fail(
+                    UpstreamProtocolError(
+                        "the upstream switched protocols before the request had ended"
+                    )
+                )
                 return
             self._state = _SWITCHED
             self._early = answer.rest

@@ -77,12 +77,12 @@ def _framing_lines(request: UpstreamRequest) -> list[bytes]:
     lines: list[bytes] = []
     if body is None:
         if length:
-            raise UpstreamRequestError("a length is promised for no body")
+            raise UpstreamRequestError("a length is declared without a body")
         if length == 0 or request.method in _METHODS_WITH_BODY:
             lines.append(b"Content-Length: 0\r\n")
     elif isinstance(body, bytes):
         if length is not None and length != len(body):
-            raise UpstreamRequestError("the body is not as long as promised")
+            raise UpstreamRequestError("the body is not as long as declared")
         lines.append(b"Content-Length: %d\r\n" % len(body))
     elif length is not None:
         if length < 0:
@@ -160,7 +160,7 @@ def _framed(
                 keep_alive = False
         elif size == 17 and name.lower() == b"transfer-encoding":
             if chunked or version != (1, 1) or value.strip(b" \t").lower() != b"chunked":
-                raise UpstreamProtocolError("the answer's transfer coding is not one chunked")
+                raise UpstreamProtocolError("the answer's transfer coding is not a single chunked")
             chunked = True
     if status == 101:
         # After a switch nothing is framed by HTTP; a length there means nothing.

@@ -70,7 +70,7 @@ def refuse_marked(user: UserInfo, marker: tuple[str, str]) -> None:
     """
     if any(lower_ascii(key) == marker[0] for key in user.extra):
         raise UnforwardableIdentityError(
-            "the user cannot be forwarded: an extra key is the mark of the proxy itself"
+            "the user cannot be forwarded: an extra key is the proxy's own marker"
         )
 
 
@@ -89,7 +89,7 @@ def passthrough_headers(identity: Identity, wanted: UserInfo | None = None) -> R
             "log in with a token"
         )
     elif not sendable(identity.token):
-        raise UnforwardableIdentityError("the bearer token cannot stand in a header")
+        raise UnforwardableIdentityError("the bearer token is not valid in a header")
     else:
         token = identity.token.encode("utf-8", "surrogateescape")
         authorization = ((b"Authorization", b"Bearer " + token),)

@@ -20,7 +20,7 @@ def with_original_user(user: UserInfo, original: UserInfo | None, key: str) -> U
     if not key:
         return user
     if any(lower_ascii(each) == key for each in user.extra):
-        raise UnforwardableIdentityError(f"the extra field {key} is set by the proxy alone")
+        raise UnforwardableIdentityError(f"the extra field {key} may be set by the proxy only")
     if original is None:
         return user
     return msgspec.structs.replace(user, extra={**user.extra, key: (original.username,)})

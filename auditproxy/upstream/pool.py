@@ -90,7 +90,7 @@ class UpstreamPool:
         Cancellation drops the connection at once.
         """
         if request.upgrade is not None:
-            raise UpstreamRequestError("an upgrade is no round trip")
+            raise UpstreamRequestError("an upgrade is not a round trip")
         head = write_head(request)
         connection = self._take(request)
         if connection is None:

@@ -47,7 +47,7 @@ async def serving(pki: Path, folder: Path) -> AsyncIterator[RunningProxy]:
         (b"HEAD /", HINT, "client sent an HTTP request"),
         (b"PUT /x HTTP/1.1\r\n", HINT, "client sent an HTTP request"),
         (b"OPTIONS * HTTP/1.1\r\n", HINT, "client sent an HTTP request"),
-        (b"GETTY /secret", b"", "the first bytes are no TLS"),
+        (b"GETTY /secret", b"", "the first bytes are not TLS"),
         (b"\0\0\0\0\0\0\0\0", None, ""),
         (b"SSH-2.0-x\r\n", None, ""),
     ],

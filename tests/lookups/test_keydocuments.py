@@ -69,8 +69,8 @@ async def test_moved_keys() -> None:
         (discovery(issuer="https://issuer.example"), "another issuer"),
         (discovery(issuer=""), "another issuer"),
         (discovery(jwks_uri=""), "no jwks_uri"),
-        (b"<html>canary</html>", "no discovery document"),
-        (b"[" * 100_000, "no discovery document"),
+        (b"<html>canary</html>", "not a discovery document"),
+        (b"[" * 100_000, "not a discovery document"),
     ],
 )
 async def test_discovery_that_is_not_good(document: bytes, says: str) -> None:

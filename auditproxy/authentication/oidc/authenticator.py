@@ -96,7 +96,7 @@ class OidcAuthenticator:
         claims = _read_claims(jws.claims)
         audiences = (claims.aud,) if isinstance(claims.aud, str) else claims.aud
         if self._audiences.isdisjoint(audiences):
-            raise AuthenticationError("oidc: the audience of the token is none of the issuer's")
+            raise AuthenticationError("oidc: the audience of the token is not one of the issuer's")
         expires = _check_times(claims, self._clock())
         if jws.algorithm not in self._algorithms:
             raise AuthenticationError("oidc: id token signed with unsupported algorithm")

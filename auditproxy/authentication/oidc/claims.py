@@ -75,7 +75,7 @@ class ClaimMapper:
         if mapping.expression:
             value = self._evaluate(mapping.expression, {"claims": claims})
             if not isinstance(value, str) or not value:
-                raise AuthenticationError("oidc: the username expression gives no text")
+                raise AuthenticationError("oidc: the username expression does not return a string")
             return value
         if mapping.claim not in claims:
             raise AuthenticationError("oidc: the username claim is not present")
@@ -83,7 +83,7 @@ class ClaimMapper:
         # Go reads null into an empty text.
         value = "" if value is None else value
         if not isinstance(value, str):
-            raise AuthenticationError("oidc: the username claim is no text")
+            raise AuthenticationError("oidc: the username claim is not a string")
         if mapping.claim == "email" and claims.get("email_verified", True) is not True:
             raise AuthenticationError("oidc: email not verified")
         return f"{mapping.prefix or ''}{value}"
@@ -97,7 +97,9 @@ class ClaimMapper:
             return ()
         groups = [value] if isinstance(value, str) else value
         if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
-            raise AuthenticationError("oidc: the groups claim is no text and no list of texts")
+            raise AuthenticationError(
+                "oidc: the groups claim is neither a string nor a list of strings"
+            )
         return tuple(f"{mapping.prefix or ''}{group}" for group in groups)
 
     def _uid(self, claims: Mapping[str, Any]) -> str:
@@ -112,7 +114,7 @@ class ClaimMapper:
         else:
             return ""
         if not isinstance(value, str):
-            raise AuthenticationError("oidc: the uid is no text")
+            raise AuthenticationError("oidc: the uid is not a string")
         return value
 
     def _extra(self, claims: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -161,5 +163,7 @@ def _texts(value: Any, what: str) -> tuple[str, ...]:
     """A text, a list of texts or nothing, without the empty ones."""
     values = [] if value is None else [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not all(isinstance(text, str) for text in values):
-        raise AuthenticationError(f"oidc: the {what} expression gives no text and no list of texts")
+        raise AuthenticationError(
+            f"oidc: the {what} expression returns neither a string nor a list of strings"
+        )
     return tuple(text for text in values if text)

@@ -95,7 +95,7 @@ def _url_faults(url: str, place: str) -> list[str]:
         parts = urlsplit(url)
         valid = bool(parts.netloc) and parts.port != 0
     except ValueError:  # also from the port
-        return [f'{place}: Invalid value: "{url}": it is no URL']
+        return [f'{place}: Invalid value: "{url}": it is not a valid URL']
     shown = url.rpartition("@")[2] if "@" in url else url
     faults = []
     if parts.scheme != "https":

@@ -71,7 +71,7 @@ def read_jwks(document: bytes) -> KeySet:
     try:
         raw = decode_as(document, _Document).keys
     except JSONError:
-        raise JwksError("the answer is no JSON Web Key Set") from None
+        raise JwksError("the answer is not a JSON Web Key Set") from None
     keys: list[PublicKey] = []
     for each in raw:
         if len(keys) == MOST_KEYS:

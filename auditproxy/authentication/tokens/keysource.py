@@ -36,7 +36,7 @@ class StaticKeys:
         if not keys:
             raise AuthenticationError("invalid signature, no keys found")
         if not await self._check(jws, keys):
-            raise AuthenticationError("the signature of the token is not good")
+            raise AuthenticationError("the signature of the token is not valid")
 
 
 def candidates(jws: Jws, keys: tuple[PublicKey, ...]) -> tuple[PublicKey, ...]:

@@ -108,7 +108,9 @@ async def _confirm(lookup: TokenAuthenticator, token: str, user: UserInfo) -> No
     if confirmed is None:
         raise AuthenticationError("service account token has been invalidated")
     if (confirmed.user.username, confirmed.user.uid) != (user.username, user.uid):
-        raise AuthenticationError("the service account token is somebody else's for the upstream")
+        raise AuthenticationError(
+            "the upstream authenticates the service account token as another user"
+        )
 
 
 def _read_claims(claims: dict[str, Any]) -> _Claims:

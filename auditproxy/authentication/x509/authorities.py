@@ -297,9 +297,9 @@ def _authority_fault(certificate: x509.Certificate, extensions: _Extensions) -> 
     basic = extensions.get(ExtensionOID.BASIC_CONSTRAINTS)
     if basic is None:
         if certificate.version is x509.Version.v3:
-            return "is no authority"
+            return "is not an authority"
     elif not isinstance(basic.value, x509.BasicConstraints) or not basic.value.ca:
-        return "is no authority"
+        return "is not an authority"
     usage = extensions.get(ExtensionOID.KEY_USAGE)
     if usage is not None and not (
         isinstance(usage.value, x509.KeyUsage) and usage.value.key_cert_sign

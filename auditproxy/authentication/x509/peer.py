@@ -159,7 +159,7 @@ def _read_text(value: _Value) -> str:
             return value.content.decode("ascii")
     except UnicodeDecodeError:
         raise _DerError("a name of the subject is not valid text") from None
-    raise _DerError("a name of the subject is in an encoding that is not read")
+    raise _DerError("a name of the subject is in an encoding that is not supported")
 
 
 def _read_time(value: _Value) -> int:
@@ -190,7 +190,7 @@ def _allows_client(tail: list[_Value]) -> bool:
             if not members or members[0].content != _EXTENDED_KEY_USAGE:
                 continue
             if members[-1].tag != _OCTET_STRING:
-                raise _DerError("the extended key usage is not read")
+                raise _DerError("the extended key usage cannot be read")
             usages = _values(_only(_values(members[-1].content), _SEQUENCE))
             return any(usage.content in _USAGES for usage in usages)
     return True

@@ -152,7 +152,7 @@ def double(raw: bytes) -> bytes:
     """A number of eight bytes as Go writes float64; no JSON exists for NaN and infinities."""
     value: float = struct.unpack("<d", raw)[0]
     if not math.isfinite(value):
-        raise ProtobufError("a number that JSON has not")
+        raise ProtobufError("a number that JSON cannot represent")
     if value == 0:
         return b"-0" if math.copysign(1, value) < 0 else b"0"
     # repr gives the shortest digits, as Go does; only the places of the point differ.

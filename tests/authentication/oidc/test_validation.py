@@ -17,7 +17,7 @@ from tests.authentication.oidc.test_decoding import USERNAME, faults, jwt, writt
         (jwt({"url": "https://i?a=b"}), "URL must not contain a query"),
         (jwt({"url": "https://i#a"}), "URL must not contain a fragment"),
         (jwt({"url": "https://"}), "URL must have a host"),
-        (jwt({"url": "https://[i"}), "it is no URL"),
+        (jwt({"url": "https://[i"}), "it is not a valid URL"),
         (jwt({"discoveryURL": "https://issuer.example/"}), "discoveryURL must be different"),
         (jwt({"discoveryURL": "http://i"}), "jwt[0].issuer.discoveryURL"),
         (jwt({"audiences": []}), "jwt[0].issuer.audiences: Required value"),

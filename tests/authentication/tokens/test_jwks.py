@@ -115,7 +115,7 @@ def test_taken_back() -> None:
 )
 def test_no_key_set(text: bytes) -> None:
     """T069: anything else is none, and the error does not quote it."""
-    with pytest.raises(JwksError, match="^the answer is no JSON Web Key Set$"):
+    with pytest.raises(JwksError, match="^the answer is not a JSON Web Key Set$"):
         read_jwks(text)
 
 

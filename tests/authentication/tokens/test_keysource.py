@@ -35,7 +35,7 @@ async def test_static_keys() -> None:
     await StaticKeys((public(ec_key()), named("b"))).check_signature(jws())
     with pytest.raises(AuthenticationError, match="no keys found"):
         await StaticKeys((named("b"),)).check_signature(jws(kid="a"))
-    with pytest.raises(AuthenticationError, match="signature of the token is not good"):
+    with pytest.raises(AuthenticationError, match="signature of the token is not valid"):
         await StaticKeys((named("a", 1),)).check_signature(jws(kid="a"))
 
 

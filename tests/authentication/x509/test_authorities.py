@@ -98,8 +98,8 @@ def test_intermediates() -> None:
 @pytest.mark.parametrize(
     ("shape", "text"),
     [
-        ({"ca": False}, "is no authority"),
-        ({"ca": None}, "is no authority"),
+        ({"ca": False}, "is not an authority"),
+        ({"ca": None}, "is not an authority"),
         ({"usages": SERVER}, "client auth"),
         ({"not_after": NOW - HOUR / 2}, "its authority has expired"),
         (
