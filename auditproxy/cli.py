@@ -175,7 +175,7 @@ def main(
         nobody_reads()
         return FAILURE
     except OSError as error:
-        # Whatever the system refuses, a folder or a port: it names it, and is no fault of ours.
+        # The system refused something, a folder or a port: name it, without a traceback.
         sys.stderr.write(f"auditproxy: error: {one_line(refusal(error))}\n")
         return FAILURE
 
@@ -319,7 +319,7 @@ def _unknown_command(name: str, table: Mapping[str, Command]) -> str:
 
 
 def _print(text: str) -> int:
-    """Write to standard output; a reader that has gone away is no failure of ours."""
+    """Write to standard output; ignore a reader that has gone away."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

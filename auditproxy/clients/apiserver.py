@@ -1,7 +1,7 @@
 """ApiClient: our own small questions to kube-apiserver, over a pool of upstream/pool.py.
 
     ReviewError              the upstream did not answer as it must: an AuthenticationError,
-                              so that a token nobody could check is not taken for good or bad
+                              so that a token that could not be checked is not taken for good or bad
 
 A question is asked up to three times within its deadline when the upstream is
 not to be reached, is overloaded or broken; answers are bounded.

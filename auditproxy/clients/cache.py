@@ -67,7 +67,7 @@ class Flights(Generic[Value]):
     def _landed(self, key: bytes, task: "asyncio.Task[Value]") -> None:
         del self._tasks[key]
         if not task.cancelled():
-            # Everybody who waited may have left.
+            # All waiting callers may have left.
             task.exception()
 
     async def finish(self) -> None:

@@ -4,8 +4,8 @@
      |--anything else--> FetchError
 
 Redirects are not followed, cookies not kept, proxies of the environment not used; only
-https is spoken. The authority is the issuer's own where the configuration names one,
-else the system's. What an issuer answers never shows in an error's text.
+https is used. The authority is the issuer's own where the configuration names one, else
+the system's. What an issuer answers never shows in an error's text.
 """
 
 import asyncio

@@ -1,8 +1,9 @@
 """ClientSession as every request of our own has it: webhooks, discovery, key sets.
 
 Nothing that the other side answers changes what we do next: no cookies are kept, no
-proxy of the environment is used, nothing is unpacked unasked, and whoever asks bounds the
-time. Redirects are refused with each request, since a session has no setting for them.
+proxy of the environment is used, nothing is decompressed automatically, and callers set
+the time limit. Redirects are refused with each request, since a session has no setting
+for them.
 """
 
 import ssl

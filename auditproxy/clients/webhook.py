@@ -4,8 +4,8 @@
       |--200 to 206, answer read--> done
       |--anything else--> WebhookError
 
-Redirects are not followed: they would carry events and tokens to where nobody
-configured them. Answers are read up to a bound and never shown.
+Redirects are not followed: they would carry events and tokens to a server that is not
+configured. Answers are read up to a bound and never shown.
 """
 
 import asyncio

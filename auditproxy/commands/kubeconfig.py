@@ -89,7 +89,7 @@ class KubeconfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ProxyKubeconfig:
-    """The kubeconfig as YAML, and what its reader should be told beside it."""
+    """The kubeconfig as YAML, and warnings to print beside it."""
 
     text: str
     warnings: tuple[str, ...]
@@ -297,7 +297,7 @@ def _user(entry: _Entry, embed: bool) -> dict[str, Any]:
     if embed:
         for key in _USER_FILES:
             path = user.pop(key, None)
-            # The contents win over the path, as in kubectl.
+            # The contents take precedence over the path, as in kubectl.
             if path and not user.get(f"{key}-data"):
                 content = _read(Path(path), f"the user's {key}")
                 user[f"{key}-data"] = base64.b64encode(content).decode("ascii")

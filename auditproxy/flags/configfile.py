@@ -138,7 +138,7 @@ class _Reader:
             self._fault(node, key, f"{_description(node)} is not known; write {_HEADER[key]}")
 
     def _group(self, group: str, node: yaml.Node) -> None:
-        # A group whose members are all commented out is no mistake.
+        # A group whose members are all commented out is not a mistake.
         if node.tag == "tag:yaml.org,2002:null":
             return
         if not isinstance(node, yaml.MappingNode):
@@ -188,7 +188,7 @@ class _Reader:
 
 
 def _read_value(setting: Setting, node: yaml.Node) -> Any:
-    """The value of a setting; ValueError says what stands there and what should."""
+    """The value of a setting; ValueError describes the actual and the expected value."""
     kind = setting.flag.kind
     tag = node.tag if isinstance(node, yaml.ScalarNode) else ""
     if kind is BOOL:

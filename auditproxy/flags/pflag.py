@@ -5,9 +5,9 @@
     --list=a,b      --list c                      (lists: commas, repeated)
 
 Underscores in names are read as dashes, the last value of a repeated flag
-counts, and abbreviations are not known. Unlike pflag, and unlike argparse,
-which guesses at negative numbers and stops at the first fault, ``parse`` goes
-on and returns every fault, in pflag's words with a hint where one helps.
+is used, and abbreviations are not accepted. Unlike pflag, and unlike argparse,
+which guesses at negative numbers and stops at the first fault, ``parse``
+continues and returns every fault, in pflag's words with a hint where one helps.
 """
 
 import csv
@@ -117,7 +117,7 @@ def parse_ip(text: str) -> str:
 
 
 def parse_list(text: str) -> tuple[str, ...]:
-    """One comma separated list; a value with a comma stands in double quotes."""
+    """One comma separated list; a value with a comma needs double quotes."""
     if not text:
         return ()
     try:
@@ -291,7 +291,7 @@ class _Parser:
         self.values[flag.name] = value
 
     def _skip_value(self) -> None:
-        """Pass over what is probably an unknown flag's value, so that it is no second fault."""
+        """Skip the probable value of an unknown flag, so that it does not cause a second fault."""
         if self.position < len(self.words) and not self.words[self.position].startswith("-"):
             self.position += 1
 

@@ -49,7 +49,7 @@ class HealthConnection(web.RequestHandler):
         self._end_in(0.0 if self._ended else HEAD_TIMEOUT)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Tell whoever counts connections."""
+        """Report the end of the connection to the counter of connections."""
         if self._deadline is not None:
             self._deadline.cancel()
         self._on_lost(self)
@@ -85,7 +85,7 @@ class HealthConnection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what is no HTTP with one constant text, where aiohttp would echo it."""
+        """Answer input that is not HTTP with one constant text, where aiohttp would echo it."""
         response = text_answer(status, f"{status} {http.HTTPStatus(status).phrase}\n")
         response.force_close()
         return response

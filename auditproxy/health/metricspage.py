@@ -1,8 +1,8 @@
-"""MetricsPage: the text of /metrics, whose cost is bounded however often anybody asks.
+"""MetricsPage: the text of /metrics, whose cost is bounded no matter how often it is scraped.
 
 few    written on the event loop, so that they belong to one moment
 many   written on a thread, one writing for all who ask, and good for REST times as long as it
-       took: nine tenths of the time nothing is written, whoever asks
+       took: nine tenths of the time nothing is written, for any rate of scrapes
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class MetricsPage:
             return self._text
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write(many))
-        # Whoever asked first may leave before the others have it.
+        # The first client may disconnect before the others have the page.
         return await asyncio.shield(self._writing)
 
     async def _write(self, many: CollectorRegistry) -> bytes:

@@ -4,7 +4,7 @@ The texts are those of apiserver server/healthz: ``ok``, or with ``?verbose`` an
 on failure one line a check. The proxy's own port forwards these paths like any other.
 Nothing that a client sends here is logged.
 
-Whoever reaches the port may open connections and leave them silent; the one that has
+Any client of the port may open connections and leave them silent; the one that has
 been so for the longest time makes room for the next, so that probes are always answered.
 """
 
@@ -24,7 +24,7 @@ from auditproxy.sockets.listener import Listener, bind
 Check = Callable[[], bool | str]
 """True when something is as it should be; False, or a text that says why not, when it is not.
 
-Anybody who reaches the port may read the text, so it tells no secret. A check that raises fails.
+Any client of the port may read the text, so it contains no secret. A check that raises fails.
 """
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -75,7 +75,7 @@ class HealthServer:
             self._checks[group][name] = check
 
     def add_information(self, describe: Callable[[], tuple[str, ...]]) -> None:
-        """Have lines shown by /readyz?verbose; anybody may read them, so they tell no secret."""
+        """Add lines to /readyz?verbose; they are public, so they contain no secret."""
         self._information.append(describe)
 
     async def start(self, host: str, port: int) -> int:
@@ -182,7 +182,7 @@ class HealthServer:
             elif (why := _fault(check)) is None:
                 lines.append(f"[+]{name} ok\n")
             else:
-                # Withheld as kube-apiserver withholds it, unless it may be told to anybody.
+                # Withheld as kube-apiserver withholds it, unless it may be public.
                 lines.append(f"[-]{name} failed: {why or 'reason withheld'}\n")
                 failed = True
         if unknown := excluded - checks.keys():

@@ -76,7 +76,7 @@ class AuditMetrics:
         self.due.decoding += 1
 
     def event(self, *, was_due: bool = False) -> None:
-        """An event goes to the backend; ``was_due`` where ``event_due`` told so."""
+        """An event goes to the backend; ``was_due`` if ``event_due`` returned so."""
         self._events.inc()
         if was_due:
             self.due.decoding -= 1

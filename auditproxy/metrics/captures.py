@@ -47,6 +47,6 @@ class CaptureMetrics:
         self._undecoded.labels(reason).inc()
 
     def holding(self, memory: Callable[[], int], files: Callable[[], int]) -> None:
-        """Have the bytes counted by these whenever somebody asks."""
+        """Register the callbacks that return the bytes at each scrape."""
         self._bytes.labels("memory").set_function(memory)
         self._bytes.labels("file").set_function(files)

@@ -1,4 +1,4 @@
-"""Metrics of events that are still due: whoever kills the proxy can see what was lost."""
+"""Metrics of events that are still due: they show what a killed proxy has lost."""
 
 from collections.abc import Callable
 
@@ -24,5 +24,5 @@ class DueMetrics:
         self._gauge.labels("in-flight")
 
     def counting(self, in_flight: Callable[[], int]) -> None:
-        """Have the requests under way counted by this whenever somebody asks."""
+        """Register the callback that returns the number of running requests at each scrape."""
         self._gauge.labels("in-flight").set_function(in_flight)

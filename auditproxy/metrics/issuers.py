@@ -10,7 +10,7 @@ STATES = ("in-use", "ignored")
 
 
 class IssuerMetrics:
-    """What was loaded from whom; an issuer is named as the configuration names it.
+    """Keys loaded from each issuer; an issuer is named as the configuration names it.
 
     kube-apiserver's own metric names it by a digest (apiserver
     plugin/pkg/authenticator/token/oidc/metrics.go); its label ``apiserver_id_hash`` is

@@ -50,5 +50,5 @@ class ReloadMetrics:
         self._since.labels(file).set(since)
 
     def failed(self, file: str) -> None:
-        """A changed file could not be put in use."""
+        """A changed file could not be activated."""
         self._reloads.labels(file, "error").inc()

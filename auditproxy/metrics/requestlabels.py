@@ -25,7 +25,7 @@ OTHER = "other"
 
 
 def clean_scope(info: RequestInfo) -> str:
-    """``resource``, ``namespace`` or ``cluster``; "" for what is no resource request."""
+    """``resource``, ``namespace`` or ``cluster``; "" for a request that is not for a resource."""
     if info.name or info.verb == "create":
         return "resource"
     if info.namespace:

@@ -2,9 +2,9 @@
 
 Labels that a client could choose are bounded: group, version, resource and subresource of a
 request count once the upstream has answered for them as only one that knows them does
-(``is_served``: not 401, 403, 404, 429, nor a 5xx, which anybody can have for an invented
-path). Before that, and past each of the bounds below, they are ``other``: whoever scrapes, and
-anybody may, gets some 2 MB at most.
+(``is_served``: not 401, 403, 404, 429, nor a 5xx, which any client can cause with an invented
+path). Before that, and past each of the bounds below, they are ``other``: a scrape, which any
+client may do, returns some 2 MB at most.
 """
 
 from typing import Protocol

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class SinkMetrics:
-    """What is asked of each backend, ``log`` or ``webhook``, whenever somebody scrapes."""
+    """Values read from each backend, ``log`` or ``webhook``, at each scrape."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._buffer_events = Gauge(
@@ -46,7 +46,7 @@ class SinkMetrics:
         self._buffer_events.labels(backend).set_function(waiting)
 
     def sink(self, backend: str, is_well: Callable[[], bool], stalled: Callable[[], float]) -> None:
-        """A backend's receiver; both are asked whenever somebody wants to know, on any thread."""
+        """A backend's receiver; both callbacks run at each scrape or check, on any thread."""
         self._sink_healthy.labels(backend).set_function(is_well)
         self._sink_stalled.labels(backend).set_function(stalled)
 

@@ -53,5 +53,5 @@ class TokenCacheMetrics:
         duration.observe(seconds)
 
     def fetched(self, ok: bool) -> None:
-        """A look-up has ended; ``ok`` also when it found nobody."""
+        """A look-up has ended; ``ok`` also when it found no user."""
         self._fetches[ok].inc()

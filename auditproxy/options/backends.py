@@ -2,7 +2,7 @@
 
 Defaults, validation and its texts are kube-apiserver's (apiserver
 server/options/audit.go): a backend that is not in use is not validated, and of
-one backend's batch settings only the first fault is told.
+one backend's batch settings only the first fault is reported.
 """
 
 from dataclasses import dataclass

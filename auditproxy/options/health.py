@@ -27,7 +27,7 @@ class HealthOptions:
     def address(self) -> tuple[str, int] | None:
         """Host and port to listen on, None for no listener; host "" is all interfaces.
 
-        Raises ValueError when the text is no address.
+        Raises ValueError when the text is not a valid address.
         """
         return parse_address(self.bind_address)
 

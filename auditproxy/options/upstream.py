@@ -118,7 +118,7 @@ _MARKER = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)/[a-z0-9._-]+=[!-~]+"
 """A key as of an annotation, with its domain: header names keep no case, so it has no capitals."""
 
 _RESERVED = re.compile(r"(?:[^/]*\.)?(?:k8s|kubernetes)\.io/")
-"""Domains whose extra keys kube-apiserver itself sets and believes."""
+"""Domains whose extra keys kube-apiserver itself sets and trusts."""
 
 
 def upstream_faults(upstream: UpstreamOptions) -> list[str]:

@@ -1,1 +1,1 @@
-"""What every socket of ours has, whoever is at the other end: accepting, keepalive, buffers."""
+"""What every socket of the proxy has, for any peer: accepting, keepalive, buffers."""

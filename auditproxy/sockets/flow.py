@@ -1,4 +1,4 @@
-"""Flow: back-pressure from one wire to the other, by whoever reads or writes it."""
+"""Flow: back-pressure from one wire to the other, applied by its readers and writers."""
 
 from typing import Protocol
 
@@ -10,4 +10,4 @@ class Flow(Protocol):
         """Read no more from the upstream."""
 
     def resume(self) -> None:
-        """Go on reading."""
+        """Continue reading."""

@@ -4,8 +4,8 @@
               \\--a reserved descriptor is left--> accepts with it, and takes another when it can
 
 asyncio's own accept loop logs a traceback for each failed accept and pauses without
-telling; this one says the cause to ``fault`` once each time it pauses, which its owner
-counts and tells.
+a message; this one passes the cause to ``fault`` once each time it pauses, which its owner
+counts and logs.
 """
 
 import asyncio
@@ -86,7 +86,7 @@ def fault_word(error: OSError) -> str:
 
 
 def fault_text(error: OSError, flag: str) -> str:
-    """What operators are told when accepting on the port of ``flag`` pauses."""
+    """The log line when accepting on the port of ``flag`` pauses."""
     text = f"accepting connections on {flag} pauses for a second: {error.strerror}"
     if error.errno == errno.EMFILE:
         text += (
@@ -170,7 +170,7 @@ class Listener:
     def _made(self, task: "asyncio.Task[None]", accepted: socket.socket) -> None:
         self._tasks.discard(task)
         if task.cancelled():
-            # It may never have begun, and nobody else would close the socket.
+            # It may never have begun, and no other code would close the socket.
             accepted.close()
 
     def _resume(self) -> None:

@@ -1,1 +1,1 @@
-"""Two connections tied together after a verified 101, and the protocols spoken inside."""
+"""Two connections tied together after a verified 101, and the protocols used inside."""

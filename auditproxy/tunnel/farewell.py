@@ -5,7 +5,7 @@
     within a frame, or behind the upstream's own close: nothing, it could not be understood
 
 What the upstream sends is followed, never changed. SPDY has no place for such words: its error
-stream has a number that stands in compressed headers.
+stream has a number that is in compressed headers.
 """
 
 import asyncio
@@ -107,7 +107,7 @@ class Farewell:
         transport.close()
 
     def words(self) -> bytes:
-        """The frames to send now; none where they could not be told from the upstream's."""
+        """The frames to send now; none if they cannot be distinguished from the upstream's."""
         frames = self.frames
         if frames.closed or not frames.between:
             return b""

@@ -40,7 +40,7 @@ DICTIONARY = b"".join(struct.pack(">I", len(word)) + word for word in _WORDS) + 
 
 
 class SpdyError(ValueError):
-    """The bytes are no SPDY that can be read on."""
+    """The bytes are not valid SPDY, so reading stops."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ _WRITE_HIGH_WATER = 64 * 1024
 
 
 class TunnelReceiver(Protocol):
-    """The far end of a tunnel, told everything that happens on one connection."""
+    """The far end of a tunnel, called for everything that happens on one connection."""
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""

@@ -8,7 +8,7 @@ MAXIMUM_MESSAGE = 1 << 24
 
 
 class WebSocketClosed(ConnectionError):  # noqa: N818 - an end, not a fault
-    """The client said goodbye, or what it sent is no WebSocket."""
+    """The client closed the session, or its bytes are not valid WebSocket."""
 
 
 class WebSocket:

@@ -53,7 +53,7 @@ class ReadingSide(Protocol):
         """Read no more."""
 
     def resume_reading(self) -> None:
-        """Go on reading."""
+        """Continue reading."""
 
 
 class Answer:
@@ -116,7 +116,7 @@ class Answer:
             self._source.pause_reading()
 
     def resume(self) -> None:
-        """Go on reading."""
+        """Continue reading."""
         if self._source is not None:
             self._source.resume_reading()
 

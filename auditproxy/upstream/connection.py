@@ -5,7 +5,7 @@
     any -(connection lost)-> CLOSED
 
 A byte that arrives in IDLE or DONE belongs to no answer and drops the
-connection. One future per exchange tells its end; a task exists only while a
+connection. One future per exchange resolves at its end; a task exists only while a
 body of unknown size or pace is sent.
 """
 
@@ -208,11 +208,7 @@ class UpstreamConnection(asyncio.Protocol):
         answer.detach()
         if answer.state is AnswerState.SWITCHED:
             if not self._request_written:
-                self.fail(
-                    UpstreamProtocolError(
-                        "the upstream switched protocols before the request had ended"
-                    )
-                )
+                self.fail(UpstreamProtocolError("the upstream switched during the request"))
                 return
             self._state = _SWITCHED
             self._early = answer.rest
@@ -231,7 +227,7 @@ class UpstreamConnection(asyncio.Protocol):
         if transport.is_closing():
             return False
         if not self._request_written or transport.get_write_buffer_size():
-            # Closing would first send what is left of a request nobody waits for.
+            # Closing would first send what is left of an abandoned request.
             transport.abort()
             return False
         if self._state is not _DONE or not self._reusable:
@@ -278,7 +274,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Set the socket up; called by the loop, after the TLS handshake if there is one."""
-        # uvloop's transports are no subclasses of asyncio.Transport.
+        # uvloop's transports are not subclasses of asyncio.Transport.
         self.transport = cast(asyncio.Transport, transport)
         self.descriptor = prepare_transport(self.transport, self._limits.buffer_bytes)
 
@@ -314,7 +310,7 @@ class UpstreamConnection(asyncio.Protocol):
             self.transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Go on reading."""
+        """Continue reading."""
         if self._reading_paused:
             self._reading_paused = False
             if not self.transport.is_closing():
@@ -334,7 +330,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._receiver.resume_writing()
 
     def _wake_sender(self) -> None:
-        """Let a body that waits for room go on."""
+        """Resume a body that waits for buffer space."""
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 

@@ -188,7 +188,7 @@ def _length(earlier: int | None, value: bytes) -> int:
 
 
 class ChunkedDecoder:
-    """Takes chunks off one body, strictly, however its bytes are cut.
+    """Takes chunks off one body, strictly, no matter how its bytes are segmented.
 
     Extensions and trailers are bounded, checked and dropped.
     """

@@ -50,7 +50,7 @@ class Impersonating:
         Raises UnforwardableIdentityError and CredentialError.
         """
         if self._marker is not None:
-            # Whoever brings the mark with a token or certificate, be it that another is acted as.
+            # A user that has the mark with a token or certificate, be it that another is acted as.
             refuse_marked(identity.user, self._marker)
         original = identity.user if wanted is not None else None
         named = with_original_user(user, original, self._original_user_extra)

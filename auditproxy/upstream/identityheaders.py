@@ -16,11 +16,11 @@ from auditproxy.authentication.tokens.tokenreview import sendable
 from auditproxy.request.headers import RawHeaders
 
 _KEPT_BYTES = frozenset(b"!#$&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
-"""Bytes that may stand in a header name (RFC 9110 token) and survive, without ``%``."""
+"""Bytes that are valid in a header name (RFC 9110 token) and survive, without ``%``."""
 
 
 class UnforwardableIdentityError(ValueError):
-    """Forwarded, this identity would act as somebody else; the text holds no credential."""
+    """Forwarded, this identity would act as another user; the text holds no credential."""
 
 
 def impersonation_headers(user: UserInfo, marker: tuple[str, str] | None = None) -> RawHeaders:

@@ -84,7 +84,7 @@ class UpstreamRequestError(UpstreamError):
 
 
 class UpstreamCredentialRefused(UpstreamError):  # noqa: N818 - the name says what happened
-    """The upstream refused our own credential: nothing about the client was even looked at."""
+    """The upstream refused our own credential: nothing about the client was even read."""
 
     default_reason = "credential-refused"
 

@@ -1,7 +1,7 @@
 """The original user as an extra field of the user that the upstream sees.
 
-Behind an impersonation the upstream knows only whom the client asked to be. With
---impersonation-original-user-extra it learns who asked, from us and nobody else.
+Behind an impersonation the upstream knows only the impersonated user. With
+--impersonation-original-user-extra it learns who asked, from the proxy only.
 """
 
 import msgspec
