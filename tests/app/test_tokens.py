@@ -148,8 +148,8 @@ CART = "system:serviceaccount:shop:cart"
     [
         (UserInfo(username=CART, uid="u1", groups=("more",)), ""),
         (None, "has been invalidated"),
-        (UserInfo(username=CART, uid="u2"), "somebody else's"),
-        (UserInfo(username="system:serviceaccount:shop:till", uid="u1"), "somebody else's"),
+        (UserInfo(username=CART, uid="u2"), "as another user"),
+        (UserInfo(username="system:serviceaccount:shop:till", uid="u1"), "as another user"),
         (ReviewError("away"), "away"),
     ],
 )

@@ -53,7 +53,7 @@ from auditproxy.options.authenticationfaults import authentication_faults
         ),
         (
             {"requestheader_group_headers": ("X_Remote_Group",)},
-            '--requestheader-group-headers "X_Remote_Group" is no name of a header; '
+            '--requestheader-group-headers "X_Remote_Group" is not a valid header name; '
             "give letters, digits and dashes, as in X-Remote-User",
         ),
     ],
