@@ -44,7 +44,12 @@ OK = 0
 
 DEMO_FLAGS = (
     Flag("once", BOOL, False, "Send a fixed set of requests, show their events and exit."),
-    Flag("raw-json", BOOL, False, "Print events as written, one JSON object a line, and no more."),
+    Flag(
+        "raw-json",
+        BOOL,
+        False,
+        "Print events as written, one JSON object per line, and nothing else.",
+    ),
     Flag(
         "dir",
         STRING,
@@ -90,12 +95,13 @@ def commands(load_proxy: LoadProxy) -> tuple[Command, ...]:
         ),
         Command(
             "demo",
-            "Run the proxy before an embedded API server, with generated certificates, and show "
+            "Run the proxy in front of an embedded API server, with generated certificates, and "
+            "show "
             "each request that you make with kubectl.",
             DEMO_FLAGS,
             _demo,
             (
-                ("Until Ctrl-C; it shows what to type in another terminal.", "auditproxy demo"),
+                ("Run until Ctrl-C; it shows what to type in another terminal.", "auditproxy demo"),
                 ("The events themselves.", "auditproxy demo --raw-json | jq ."),
                 ("A self-test that exits.", "auditproxy demo --once"),
             ),
@@ -103,15 +109,15 @@ def commands(load_proxy: LoadProxy) -> tuple[Command, ...]:
         Command(
             "certs",
             "Make certificates for development: an authority, a serving certificate and client "
-            "certificates. In a folder that has them, add host names or clients.",
+            "certificates. In a folder that already has them, add host names or clients.",
             CERTS_FLAGS,
             _certs,
             CERTS_EXAMPLES,
         ),
         Command(
             "kubeconfig",
-            "Print a kubeconfig that sends the user of an existing context to the proxy. It holds "
-            "the secrets of that user: keep it to yourself.",
+            "Print a kubeconfig that sends the user of an existing context to the proxy. It "
+            "contains the secrets of that user: do not share it.",
             KUBECONFIG_FLAGS,
             _kubeconfig,
             KUBECONFIG_EXAMPLES,
@@ -176,7 +182,7 @@ def main(argv: Sequence[str] | None = None, *, load_proxy: LoadProxy | None = No
         nobody_reads()
         return FAILED
     except OSError as error:
-        # Whatever the system refuses, a folder or a port: it names it, and is no fault of ours.
+        # The system refused something, a folder or a port: name it, without a traceback.
         sys.stderr.write(f"auditproxy: error: {one_line(refusal(error))}\n")
         return FAILED
 
@@ -301,20 +307,20 @@ def _unwanted_arguments(command: Command, arguments: tuple[str, ...]) -> str:
     shown = " ".join(go_quote(argument) for argument in arguments)
     fault = f"auditproxy {command.name} does not take any arguments, got [{shown}]"
     if any(argument.lower() in ("true", "false") for argument in arguments):
-        fault += "; a boolean flag's value follows an equals sign, as --anonymous-auth=false"
+        fault += "; a boolean flag's value follows an equals sign, such as --anonymous-auth=false"
     return fault
 
 
 def _unknown_command(name: str, table: Mapping[str, Command]) -> str:
     if name.startswith("-"):
-        return f"{go_quote(name)} stands before the command; try auditproxy serve {name}"
+        return f"{go_quote(name)} comes before the command; try auditproxy serve {name}"
     hint = closest(name, tuple(table))
     fix = f"did you mean {hint}?" if hint else f"give one of {', '.join(table)}"
     return f'unknown command {go_quote(name)} for "auditproxy"; {fix}'
 
 
 def _print(text: str) -> int:
-    """Write to standard output; a reader that has gone away is no failure of ours."""
+    """Write to standard output; ignore a reader that has gone away."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -229,7 +229,7 @@ def test_every_command_has_help_and_strict_flags(
         ),
         (
             ["--secure-port=1"],
-            '"--secure-port=1" stands before the command; try auditproxy serve --secure-port=1',
+            '"--secure-port=1" comes before the command; try auditproxy serve --secure-port=1',
         ),
     ],
 )

@@ -89,22 +89,22 @@ OURS: dict[str, tuple[str, ...]] = {
     "docs/authentication.md": (
         f"at most {size(keyfetching.LARGEST_ANSWER)} in {keyfetching.TIMEOUT:g} seconds",
         "algorithms of 256, 384 and 512 bits",
-        f"One attempt has {webhook_client.ATTEMPT_TIMEOUT:g} seconds",
-        f"one look-up has {tokencache.LOOKUP_TIMEOUT:g} seconds altogether",
-        f"an answer at most {ANSWER} is read",
+        f"One attempt may take {webhook_client.ATTEMPT_TIMEOUT:g} seconds",
+        f"the whole look-up may take {tokencache.LOOKUP_TIMEOUT:g} seconds",
+        f"at most {ANSWER} of an answer is read",
         "`--authentication-token-review-cache-success-ttl` "
         f"({plain(AUTHENTICATION.token_review_cache_success_ttl)},",
-        f"which has {tokencache.LOOKUP_TIMEOUT:g} seconds and goes on",
+        f"which may take {tokencache.LOOKUP_TIMEOUT:g} seconds and continues",
     ),
     "docs/behaviour.md": (
-        f"is slower than {connection.HEAD_TIMEOUT:g} s, over {size(heads.MAXIMUM_HEAD)}",
+        f"takes longer than {connection.HEAD_TIMEOUT:g} s, is over {size(heads.MAXIMUM_HEAD)}",
         f"{health.MAXIMUM_CONNECTIONS} connections, each with {healthconnection.HEAD_TIMEOUT:g} s "
         f"for its first request and {healthconnection.LAST_USE_TIMEOUT:g} s from its last one",
         f"probes a silent client after {keepalive.KEEPALIVE_IDLE} s",
         f"A TLS handshake has {serving.HANDSHAKE_TIMEOUT:g} s",
         f"a head has {connection.HEAD_TIMEOUT:g} s from its first byte",
         f"the first head {connection.HEAD_TIMEOUT:g} s from the end",
-        f"silent for {clientserver.IDLE_TIMEOUT:g} s between requests",
+        f"idle for {clientserver.IDLE_TIMEOUT:g} s between requests",
         f"at most {size(upgrade._WRITE_HIGH_WATER)} per direction",
         f"(JSON over {size(recorder.DECODE_INLINE)}, protobuf and CBOR over "
         f"{size(inline(PROTOBUF))}, YAML over {inline(YAML) // 1024} KiB",
@@ -112,16 +112,16 @@ OURS: dict[str, tuple[str, ...]] = {
         f"CBOR {cbor.DEPTH_LIMIT}, protobuf {wiredecoder.DEPTH_LIMIT} messages)",
         f"a YAML request of more than {size(recorder.REQUEST_TEXT)} or "
         f"{recorder.REQUEST_NODES:,} values, an answer of more than {recorder.RESPONSE_NODES:,}",
-        f"a JSON object of more than {bodies.MEMBERS_AT_ONCE:,} members, and whatever takes more "
-        f"than {recorder.SECONDS:g} seconds of CPU and a quarter of a second more for each MiB",
+        f"a JSON object of more than {bodies.MEMBERS_AT_ONCE:,} members, and any body that takes "
+        f"more than {recorder.SECONDS:g} seconds of CPU plus a quarter of a second for each MiB",
         f"At most {decoding.JOBS} requests of one user wait",
         f"beyond {size(bodies.RATIO_FREE)} up to {bodies.RATIO_LIMIT} times its size",
         f"`--audit-capture-request-limit` ({size(AUDIT.capture_request_limit)})",
         f"`--audit-capture-response-limit` ({size(AUDIT.capture_response_limit)})",
         f"`--audit-capture-memory-limit` ({size(AUDIT.capture_memory_limit)})",
-        f"copies of more than {size(captures.SMALL)}",
+        f"copies larger than {size(captures.SMALL)}",
         f"`--audit-capture-spill-limit` ({size(AUDIT.capture_spill_limit)})",
-        f"{size(buffered.MAXIMUM_BYTES)} bound the events that wait",
+        f"waiting events are limited to {size(buffered.MAXIMUM_BYTES)}",
         "`?timeout=30s`",
         f"within {webhook_client.ATTEMPT_TIMEOUT:g} seconds of connecting",
         f"with waits of {waits()}",
@@ -130,7 +130,7 @@ OURS: dict[str, tuple[str, ...]] = {
         "`--audit-log-truncate-max-event-size` "
         f"({size(DEFAULTS.audit_log.truncate_max_event_size)},",
         f"kube-apiserver's {size(DEFAULTS.audit_log.truncate_max_event_size)}",
-        f"the default of {DEFAULTS.audit_log.maxsize} MB a file",
+        f"the default of {DEFAULTS.audit_log.maxsize} MB per file",
         f"up to {DEFAULTS.audit_webhook.batch_max_wait // SECOND} seconds late at the defaults",
         f"`--audit-webhook-batch-max-wait={DEFAULTS.audit_webhook.batch_max_wait // SECOND}s`. For",
         f"(event {size(DEFAULTS.audit_webhook.truncate_max_event_size)}, "
@@ -139,7 +139,7 @@ OURS: dict[str, tuple[str, ...]] = {
     "docs/operating.md": (
         f"`--upstream-check-period` ({DEFAULTS.upstream.check_period // SECOND} s)",
         "after 1, 2, 4 ... seconds up to the period",
-        f"{apiclient.DEADLINE:g} seconds for each at most",
+        f"each with a timeout of {apiclient.DEADLINE:g} seconds",
     ),
     "docs/managed-clusters.md": (
         "`--authentication-token-review-cache-success-ttl`, "
@@ -158,7 +158,7 @@ OURS: dict[str, tuple[str, ...]] = {
         f"targets and header lines over {size(headers.LONGEST_VALUE)}",
         f"answers over {size(keyfetching.LARGEST_ANSWER)}",
         f"every {issuerkeys.SHORTEST_PERIOD:g} to {issuerkeys.LONGEST_PERIOD:g} s",
-        f"at most each {issuerkeys.RETRY:g} s",
+        f"at most every {issuerkeys.RETRY:g} s",
         f"less than {forwarding.SLOWEST_BODY} bytes a second, after 20 s",
         f"| 32 s | {connection.HEAD_TIMEOUT:g} s |",
         "`--authentication-token-review-cache-failure-ttl` "
@@ -170,17 +170,17 @@ OURS: dict[str, tuple[str, ...]] = {
         f"a webhook's answer over {ANSWER}",
         f"read to {ANSWER}",
     ),
-    "docs/threat-model.md": (f"more than {size(resolution.LONGEST_REFUSED)} of their own bytes",),
+    "docs/threat-model.md": (f"at most {size(resolution.LONGEST_REFUSED)} of its own bytes",),
     "docs/protobuf.md": (f"more than {size(wiredecoder.OUTPUT_LIMIT)} of JSON",),
     "manifests/README.md": (f"`--shutdown-audit-grace-period` ({GRACE})",),
 }
 """Phrases that the code says too."""
 
 MEASURED: dict[str, tuple[str, ...]] = {
-    "README.md": ("| 85 MiB, and", "some 220 MiB at most"),
-    "docs/design.md": ("costs 45 MB for each container", "keeps the lock for 50 ms"),
+    "README.md": ("| 85 MiB plus", "about 220 MiB at most"),
+    "docs/design.md": ("costs 45 MB for each container", "holds the lock for 50 ms"),
     "docs/metrics.md": ("a page has some 2 MB at most",),
-    "docs/behaviour.md": ("its own 85 MiB", "some 220 MiB", "a LIST of 100 MiB", "3 ms a MiB"),
+    "docs/behaviour.md": ("its own 85 MiB", "some 220 MiB", "a LIST of 100 MiB", "3 ms per MiB"),
     "docs/collecting.md": (
         "files of 1 MB",
         "4 of 20 events",
@@ -210,7 +210,7 @@ THEIRS: dict[str, tuple[str, ...]] = {
         "| 16 KiB |",
         "event 256 KiB, POST 12 MiB",
         "So at 256 KiB",
-        "At 1 MiB: only Filebeat",
+        "At 1 MiB only Filebeat",
         "8 KiB default cuts",
         "once it has 1024 bytes",
         "`max_line_size` (256 KB)",
@@ -232,8 +232,8 @@ THEIRS: dict[str, tuple[str, ...]] = {
 """Limits and habits of other programs and of formats."""
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
-    "README.md": ("a token of 24 hours",),
-    "docs/design.md": ("Limits of 100 MiB and more for one answer",),
+    "README.md": ("a token valid for 24 hours",),
+    "docs/design.md": ("limits of 100 MiB and more for one answer",),
     "docs/collecting.md": ("`--audit-webhook-batch-max-wait=1s`",),
     "docs/runbook.md": (
         "has taken 42 s so far",

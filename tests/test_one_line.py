@@ -240,7 +240,7 @@ def test_where_events_go(log: dict[str, Any], webhook: dict[str, Any], said: str
     ("host", "shown"), [("::", "[::]:1"), ("127.0.0.1", "127.0.0.1:1"), ("", ":1")]
 )
 def test_addresses(host: str, shown: str) -> None:
-    """C9: an IPv6 address stands in brackets."""
+    """C9: put an IPv6 address in brackets."""
     assert shown_address(host, 1) == shown
     line = serving_line(options(bind_address=host, audit_log_path="/a.log"), 1)
     assert line == f"serving on {shown}, audit events go to /a.log (blocking)"

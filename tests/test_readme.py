@@ -26,7 +26,7 @@ def test_what_to_order() -> None:
     """D: the figures for a replica are those of the manifests."""
     text = (ROOT / "manifests" / "base" / "deployment.yaml").read_text(encoding="utf-8")
     (container,) = yaml.safe_load(text)["spec"]["template"]["spec"]["containers"]
-    (row,) = (line for line in README.splitlines() if line.startswith("| what to order"))
+    (row,) = (line for line in README.splitlines() if line.startswith("| resources of a replica"))
     cpu, memory = re.findall(r"(\d+m) CPU|(\d+Mi)", row)
     assert cpu[0] == container["resources"]["requests"]["cpu"]
     assert memory[1] == container["resources"]["limits"]["memory"]

@@ -1,6 +1,6 @@
 """audit.k8s.io/v1: Level, Stage, Event, Policy.
 
-Event's members stand in Go's order and are omitted when Go omits them
+Event's members are in Go's order and are omitted when Go omits them
 (apiserver apis/audit/v1/types.go), so that encoding the value gives
 kube-apiserver's line.
 """

@@ -1,4 +1,4 @@
-"""apiserver.config.k8s.io/v1 AuthenticationConfiguration: which issuers' tokens are believed.
+"""apiserver.config.k8s.io/v1 AuthenticationConfiguration: which issuers' tokens are accepted.
 
 Frozen values, as the file has them; decoding and validation are elsewhere
 (apiserver pkg/apis/apiserver/v1/types.go). And the one warning of authentication.
@@ -16,7 +16,7 @@ GROUP = "apiserver.config.k8s.io"
 
 
 class Issuer(msgspec.Struct, frozen=True, kw_only=True):
-    """Who signs the tokens, and whom they are for."""
+    """The issuer that signs the tokens, and their audiences."""
 
     url: str
     discovery_url: str = ""

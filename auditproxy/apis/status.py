@@ -94,7 +94,7 @@ def new_timeout() -> Status:
 
 def new_request_timeout() -> Status:
     """408 for a body that comes too slowly; kube-apiserver has none and waits for its 504."""
-    return failure(408, "Timeout", "the request body comes too slowly", StatusDetails())
+    return failure(408, "Timeout", "the request body arrives too slowly", StatusDetails())
 
 
 def new_forbidden(attributes: Attributes, reason: str) -> Status:

@@ -1,4 +1,4 @@
-"""authentication.k8s.io UserInfo: who somebody is."""
+"""authentication.k8s.io UserInfo: a user's name, uid, groups and extra fields."""
 
 import msgspec
 

@@ -75,13 +75,13 @@ class HttpsFetcher:
             async with asyncio.timeout(self._timeout):
                 return await self._get(url)
         except TimeoutError:
-            raise FetchError(f"no whole answer within {self._timeout:g} seconds") from None
+            raise FetchError(f"no complete answer within {self._timeout:g} seconds") from None
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError) as error:
             raise FetchError(f"TLS: {tls_fault(error)}") from None
         except aiohttp.ClientConnectorError as error:
             raise FetchError(f"not reachable: {os_fault(error)}") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise FetchError(f"no HTTP answer ({type(error).__name__})") from None
+            raise FetchError(f"not an HTTP answer ({type(error).__name__})") from None
 
     async def _get(self, url: str) -> Fetched:
         async with self._session.open().get(

@@ -146,7 +146,7 @@ class WebhookClient:
                 ) from None
             except aiohttp.ClientError as error:
                 raise WebhookError(
-                    "bad-answer", f"{place}: not a whole HTTP answer ({type(error).__name__})"
+                    "bad-answer", f"{place}: not a complete HTTP answer ({type(error).__name__})"
                 ) from None
 
     async def _exchange(self, body: bytes) -> bytes | None:

@@ -23,7 +23,7 @@ FLAGS = (
         LIST,
         DEFAULT_HOSTS,
         "Names and IP addresses of the proxy, for its serving certificate. In a folder that has "
-        "one, it is made again with these names beside its own.",
+        "one, it is made again with these names added.",
     ),
     Flag(
         "client",

@@ -37,7 +37,7 @@ FLAGS = (
         "context",
         STRING,
         "",
-        "Context whose user and namespace are taken. Empty means the current-context.",
+        "Context whose user and namespace to use. Empty means the current-context.",
     ),
     Flag(
         "server",
@@ -91,7 +91,7 @@ class KubeconfigError(Unusable):
 
 @dataclass(frozen=True, slots=True)
 class ProxyKubeconfig:
-    """The kubeconfig as YAML, and what its reader should be told beside it."""
+    """The kubeconfig as YAML, and warnings to print beside it."""
 
     text: str
     warnings: tuple[str, ...]
@@ -300,7 +300,7 @@ def _user(entry: _Entry, embed: bool) -> dict[str, Any]:
     if embed:
         for key in _USER_FILES:
             path = user.pop(key, None)
-            # The contents win over the path, as in kubectl.
+            # The contents take precedence over the path, as in kubectl.
             if path and not user.get(f"{key}-data"):
                 content = _read(Path(path), f"the user's {key}")
                 user[f"{key}-data"] = base64.b64encode(content).decode("ascii")

@@ -59,7 +59,7 @@ def load_configuration(path: str) -> Configuration:
         with Path(path).open("rb") as file:
             raw = file.read(MAXIMUM_SIZE + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "no path can have a zero byte"
+        reason = getattr(error, "strerror", None) or "a path cannot contain a zero byte"
         return Configuration({}, (f"--config {path} cannot be read: {reason}; correct the path",))
     if len(raw) > MAXIMUM_SIZE:
         fault = f"--config {path} is larger than 1 MiB, so not a configuration of auditproxy"
@@ -84,7 +84,7 @@ def parse_configuration(text: str, path: str) -> Configuration:
         # PyYAML lets escapes for characters beyond Unicode fail in chr().
         return Configuration({}, (f"{path}: not YAML: it has characters that YAML does not allow",))
     except RecursionError:
-        return Configuration({}, (f"{path}: nested too deeply; settings stand two levels deep",))
+        return Configuration({}, (f"{path}: nested too deeply; settings are two levels deep",))
     reader = _Reader(path)
     reader.read(root)
     return Configuration(reader.values, tuple(reader.faults))
@@ -138,7 +138,7 @@ class _Reader:
             self._fault(node, key, f"{_description(node)} is not known; write {_HEADER[key]}")
 
     def _group(self, group: str, node: yaml.Node) -> None:
-        # A group whose members are all commented out is no mistake.
+        # A group whose members are all commented out is not a mistake.
         if node.tag == "tag:yaml.org,2002:null":
             return
         if not isinstance(node, yaml.MappingNode):
@@ -188,7 +188,7 @@ class _Reader:
 
 
 def _read_value(setting: Setting, node: yaml.Node) -> Any:
-    """The value of a setting; ValueError says what stands there and what should."""
+    """The value of a setting; ValueError describes the actual and the expected value."""
     kind = setting.flag.kind
     tag = node.tag if isinstance(node, yaml.ScalarNode) else ""
     if kind is BOOL:
@@ -199,7 +199,7 @@ def _read_value(setting: Setting, node: yaml.Node) -> Any:
         if tag != "tag:yaml.org,2002:int" or not _DECIMAL.fullmatch(node.value):
             raise ValueError(
                 f"{_description(node)} is not a whole number; "
-                f"write one without quotes, as {setting.flag.default}"
+                f"write one without quotes, such as {setting.flag.default}"
             )
         return kind.parse(node.value)
     if kind is FLOAT and tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):

@@ -24,7 +24,7 @@ WIDTH = 80
 ALL = "all"
 GROUPS = {
     "serving": (SERVING, "address, certificate, connections, timeouts, shutdown"),
-    "upstream": (UPSTREAM, "the kube-apiserver, and how it learns who the user is"),
+    "upstream": (UPSTREAM, "the kube-apiserver, and how the user is passed to it"),
     "authentication": (AUTHENTICATION, "client certificates, tokens, OIDC, front proxies"),
     "audit": (AUDITING, "policy, redaction, log file, webhook"),
     "health": (HEALTH, "/livez, /readyz and /metrics"),
@@ -111,7 +111,7 @@ def _groups(name: str, flags: Sequence[Flag]) -> str:
         f"  --help={ALL:<15} every flag",
         "  --help=WORD            the flags whose names contain it, as in --help=oidc",
         "",
-        f"docs/flags.md has all of auditproxy {name}, and the configuration file.",
+        f"docs/flags.md documents all flags of auditproxy {name}, and the configuration file.",
         "",
     ]
     return "\n".join(lines)

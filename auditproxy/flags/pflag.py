@@ -5,9 +5,9 @@
     --list=a,b      --list c                      (lists: commas, repeated)
 
 Underscores in names are read as dashes, the last value of a repeated flag
-counts, and abbreviations are not known. Unlike pflag, and unlike argparse,
-which guesses at negative numbers and stops at the first fault, ``parse`` goes
-on and returns every fault, in pflag's words with a hint where one helps.
+is used, and abbreviations are not accepted. Unlike pflag, and unlike argparse,
+which guesses at negative numbers and stops at the first fault, ``parse``
+continues and returns every fault, in pflag's words with a hint where one helps.
 """
 
 import csv
@@ -103,7 +103,9 @@ def parse_length(text: str) -> int:
     try:
         return parse_duration(text)
     except GoDurationError:
-        raise ValueError("not a duration; give one with its unit, as 300ms, 1m30s or 1h") from None
+        raise ValueError(
+            "not a duration; give a number with its unit, such as 300ms, 1m30s or 1h"
+        ) from None
 
 
 def parse_ip(text: str) -> str:
@@ -115,7 +117,7 @@ def parse_ip(text: str) -> str:
 
 
 def parse_list(text: str) -> tuple[str, ...]:
-    """One comma separated list; a value with a comma stands in double quotes."""
+    """One comma separated list; a value with a comma needs double quotes."""
     if not text:
         return ()
     try:
@@ -177,7 +179,8 @@ HELP = Flag(
     "help",
     BOOL,
     False,
-    "Print this help and exit. --help=all has every flag, --help=WORD those with it in their name.",
+    "Print this help and exit. --help=all shows every flag, --help=WORD the flags whose names "
+    "contain it.",
     shorthand="h",
 )
 
@@ -288,7 +291,7 @@ class _Parser:
         self.values[flag.name] = value
 
     def _skip_value(self) -> None:
-        """Pass over what is probably an unknown flag's value, so that it is no second fault."""
+        """Skip the probable value of an unknown flag, so that it does not cause a second fault."""
         if self.position < len(self.words) and not self.words[self.position].startswith("-"):
             self.position += 1
 

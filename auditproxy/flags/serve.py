@@ -16,14 +16,16 @@ CONFIG = Flag(
     "config",
     STRING,
     "",
-    "File with the same settings, an auditproxy.io/v1alpha1 ProxyConfiguration. Flags win over it.",
+    "File with the same settings, an auditproxy.io/v1alpha1 ProxyConfiguration. Flags take "
+    "precedence.",
     MISC,
 )
 CHECK_CONFIG = Flag(
     "check-config",
     BOOL,
     False,
-    "Check the flags and every file they name, print all faults and exit: 0 is sound, 2 is not.",
+    "Check the flags and every file they name, print all faults and exit: code 0 if there are "
+    "none, 2 otherwise.",
     MISC,
 )
 
@@ -51,7 +53,7 @@ COMMON = (
 
 EXAMPLES = (
     (
-        "Before the cluster of the current context; events on standard output.",
+        "In front of the cluster of the current context; events on standard output.",
         "auditproxy serve",
     ),
     (
@@ -59,7 +61,7 @@ EXAMPLES = (
         "auditproxy serve --client-ca-file=ca.crt --audit-log-path=audit.log",
     ),
     (
-        "Users log in with tokens, which go on to the kube-apiserver as they are.",
+        "Users log in with tokens, which are passed to the kube-apiserver unchanged.",
         "auditproxy serve --upstream-identity=passthrough",
     ),
     (

@@ -75,7 +75,7 @@ class Setting:
 
     @property
     def section(self) -> str:
-        """The group in the configuration file; those of the audit backends stand in ``audit``."""
+        """The group in the configuration file; those of the audit backends are in ``audit``."""
         return self.group.partition("_")[0]
 
     @property

@@ -83,7 +83,7 @@ class DiscoveredKeys:
         except JSONError:
             raise FetchError("discovery: the answer is not a valid discovery document") from None
         if found.issuer != self._issuer.url:
-            raise FetchError("discovery: the document is another issuer's; `issuer` differs")
+            raise FetchError("discovery: the document is for another issuer; `issuer` differs")
         if not found.jwks_uri:
             raise FetchError("discovery: the document has no jwks_uri")
         return found.jwks_uri
@@ -119,7 +119,10 @@ class UpstreamKeys:
         if code != 200:
             hint = ""
             if code == 403:
-                hint = "; bind our user to the ClusterRole system:service-account-issuer-discovery"
+                hint = (
+                    "; bind the proxy's user to the ClusterRole "
+                    "system:service-account-issuer-discovery"
+                )
             raise FetchError(f"GET {UPSTREAM_JWKS}: answered {code}{hint}")
         return LoadedKeys(await _parsed(body, f"GET {UPSTREAM_JWKS}"))
 

@@ -68,7 +68,9 @@ class WebhookTokenAuthenticator:
                     raise AuthenticationError(f"the token webhook {error}") from None
             else:
                 if content is None:
-                    raise AuthenticationError("the token webhook's answer cannot be read whole")
+                    raise AuthenticationError(
+                        "the token webhook's answer cannot be read completely"
+                    )
                 return content
             await self._sleep(next(waiting))
         raise AssertionError("the last attempt returns or raises")

@@ -29,13 +29,13 @@ class SinkMetrics:
         )
         self._sink_stalled = Gauge(
             "auditproxy_audit_sink_stalled_seconds",
-            "How long the write under way has taken, by backend; 0 without one.",
+            "How long the write in progress has taken, by backend; 0 without one.",
             ("plugin",),
             registry=registry,
         )
         self._log_reopened = Counter(
             "auditproxy_audit_log_reopened",
-            "How often the log file was opened again, by reason.",
+            "How often the log file was reopened, by reason.",
             ("reason",),
             registry=registry,
         )

@@ -10,7 +10,7 @@
     |-- health           the listener of /livez, /readyz and /metrics
     +-- logging          what operators read
 
-A group and its faults stand in one file; the faults of authentication have
+A group and its faults are in one file; the faults of authentication have
 their own. A field declares its setting: flag, type, default and help
 (``declared.Declared``). Its docstring says only what help does not. Paths are
 text; "" means that the setting is not given. Durations are nanoseconds, sizes

@@ -128,7 +128,7 @@ def audit_faults(audit: AuditOptions) -> list[str]:
         if limit < 1:
             faults.append(f"--audit-capture-{name}-limit {limit} must be a positive number")
     if audit.capture_spill_limit < 0:
-        faults.append("--audit-capture-spill-limit can't be negative; 0 makes no files")
+        faults.append("--audit-capture-spill-limit can't be negative; 0 disables temporary files")
     if audit.capture_spill_dir and not audit.capture_spill_limit:
-        faults.append("--audit-capture-spill-dir does nothing with --audit-capture-spill-limit=0")
+        faults.append("--audit-capture-spill-dir has no effect with --audit-capture-spill-limit=0")
     return faults

@@ -283,5 +283,5 @@ class AuthenticationOptions:
     ] = ()
 
     def audiences(self) -> tuple[str, ...]:
-        """Whom a token must be for: --api-audiences, else the issuers."""
+        """The audiences of which a token must have one: --api-audiences, else the issuers."""
         return self.api_audiences or self.service_account_issuer

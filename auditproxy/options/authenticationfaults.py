@@ -27,7 +27,7 @@ def authentication_faults(authentication: AuthenticationOptions) -> list[str]:
         or authentication.anonymous_auth
     ):
         faults.append(
-            "nobody could log in: --anonymous-auth and --authentication-token-review are false "
+            "no client could log in: --anonymous-auth and --authentication-token-review are false "
             "and none of --client-ca-file, --token-auth-file, --service-account-key-file and "
             "--authentication-token-webhook-config-file is given; allow one of them"
         )
@@ -36,8 +36,8 @@ def authentication_faults(authentication: AuthenticationOptions) -> list[str]:
     for group in authentication.client_ca_allowed_system_groups:
         if group != "*" and not group.startswith("system:"):
             faults.append(
-                f"--client-ca-allowed-system-groups {go_quote(group)} is no group of Kubernetes' "
-                'own; give groups that begin with "system:", or * for all'
+                f"--client-ca-allowed-system-groups {go_quote(group)} is not one of Kubernetes' "
+                'own groups; give groups that begin with "system:", or * for all'
             )
     faults += _requestheader_faults(authentication)
     if authentication.token_webhook_version not in WEBHOOK_VERSIONS:
@@ -53,7 +53,7 @@ def authentication_faults(authentication: AuthenticationOptions) -> list[str]:
     ):
         if ttl < 0:
             faults.append(
-                f"--authentication-token-{kind}-ttl can't be negative; 0s turns this cache off"
+                f"--authentication-token-{kind}-ttl can't be negative; 0s disables this cache"
             )
     return faults
 
@@ -69,12 +69,12 @@ def _service_account_faults(authentication: AuthenticationOptions) -> list[str]:
     if authentication.service_account_jwks_uri:
         if key_files:
             faults.append(
-                "--service-account-jwks-uri and --service-account-key-file both say where the keys "
-                "are; give one of them"
+                "--service-account-jwks-uri and --service-account-key-file both set the source of "
+                "the keys; give only one"
             )
         if not issuers:
             faults.append(
-                "--service-account-jwks-uri does nothing without --service-account-issuer"
+                "--service-account-jwks-uri has no effect without --service-account-issuer"
             )
         if not authentication.service_account_jwks_uri.startswith("https://"):
             faults.append("service-account-jwks-uri requires https scheme")
@@ -86,7 +86,7 @@ def _service_account_faults(authentication: AuthenticationOptions) -> list[str]:
         )
     if authentication.api_audiences and not (issuers or authentication.token_webhook_config_file):
         faults.append(
-            "--api-audiences does nothing without --service-account-issuer or "
+            "--api-audiences has no effect without --service-account-issuer or "
             "--authentication-token-webhook-config-file"
         )
     for index, issuer in enumerate(issuers):
@@ -149,8 +149,8 @@ def _requestheader_faults(authentication: AuthenticationOptions) -> list[str]:
             faults.append(f"empty value in {go_quote(name)}")
         elif name != "requestheader-allowed-names":
             faults += [
-                f"--{name} {go_quote(value)} is no name of a header; "
-                "give letters, digits and dashes, as in X-Remote-User"
+                f"--{name} {go_quote(value)} is not a valid header name; give letters, digits and "
+                f"dashes, as in X-Remote-User"
                 for value in values
                 if not _HEADER_NAME.fullmatch(value)
             ]

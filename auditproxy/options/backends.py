@@ -2,7 +2,7 @@
 
 Defaults, validation and its texts are kube-apiserver's (apiserver
 server/options/audit.go): a backend that is not in use is not validated, and of
-one backend's batch settings only the first fault is told.
+one backend's batch settings only the first fault is reported.
 """
 
 from dataclasses import dataclass
@@ -46,8 +46,8 @@ class BackendOptions:
         Declared(
             "audit-{plugin}-batch-buffer-size",
             "int",
-            "How many events may wait for delivery; what comes beyond is dropped and counted. "
-            + _BATCH,
+            "Maximum number of events waiting for delivery; further events are dropped and "
+            "counted. " + _BATCH,
         ),
     ] = 10000
     batch_max_size: Annotated[
@@ -55,7 +55,7 @@ class BackendOptions:
         Declared(
             "audit-{plugin}-batch-max-size",
             "int",
-            f"How many events one delivery has at most. {_BATCH}",
+            f"Maximum number of events in one delivery. {_BATCH}",
         ),
     ] = 1
     batch_max_wait: Annotated[
@@ -63,7 +63,7 @@ class BackendOptions:
         Declared(
             "audit-{plugin}-batch-max-wait",
             "duration",
-            f"How long to wait for a delivery to become full. {_BATCH}",
+            f"How long to wait for a delivery to fill up. {_BATCH}",
         ),
     ] = 0
     batch_throttle_enable: Annotated[
@@ -71,7 +71,7 @@ class BackendOptions:
         Declared(
             "audit-{plugin}-batch-throttle-enable",
             "bool",
-            f"Bound the number of deliveries a second. {_BATCH}",
+            f"Limit the number of deliveries per second. {_BATCH}",
         ),
     ] = False
     batch_throttle_qps: Annotated[
@@ -79,7 +79,7 @@ class BackendOptions:
         Declared(
             "audit-{plugin}-batch-throttle-qps",
             "float",
-            f"Deliveries a second on the long average. {_BATCH}",
+            f"Average number of deliveries per second. {_BATCH}",
         ),
     ] = 0.0
     batch_throttle_burst: Annotated[
@@ -87,7 +87,7 @@ class BackendOptions:
         Declared(
             "audit-{plugin}-batch-throttle-burst",
             "int",
-            f"Deliveries at once when the average was not used up before. {_BATCH}",
+            f"Deliveries allowed at once if the average was not used up before. {_BATCH}",
         ),
     ] = 0
     truncate_enabled: Annotated[
@@ -95,8 +95,8 @@ class BackendOptions:
         Declared(
             "audit-{plugin}-truncate-enabled",
             "bool",
-            "Drop the bodies of events that are too large, the event itself when that is not "
-            "enough, and split batches that are too large.",
+            "Drop the bodies of an event that is too large, or the event itself if that is not "
+            "enough; split batches that are too large.",
         ),
     ] = False
     truncate_max_batch_size: Annotated[
@@ -104,8 +104,8 @@ class BackendOptions:
         Declared(
             "audit-{plugin}-truncate-max-batch-size",
             "int",
-            "Bytes of the events of one batch; a larger batch is split. It may get some hundred "
-            "bytes larger by what surrounds the events.",
+            "Maximum size of the events of one batch, in bytes; a larger batch is split. The "
+            "envelope may add some hundred bytes.",
         ),
     ] = 10 * MEBIBYTE
     truncate_max_event_size: Annotated[
@@ -113,8 +113,8 @@ class BackendOptions:
         Declared(
             "audit-{plugin}-truncate-max-event-size",
             "int",
-            "Bytes of one event; a larger one loses request and response object first, then is "
-            "dropped.",
+            "Maximum size of one event, in bytes; a larger one loses its request and response "
+            "objects, and is dropped if that is not enough.",
         ),
     ] = 100 * 1024
 
@@ -130,8 +130,8 @@ class AuditLogOptions(BackendOptions):
         Declared(
             "audit-log-path",
             "path",
-            "File that events are appended to; - is standard output. Empty means standard output "
-            "as long as no other backend is named.",
+            "File to append events to; - is standard output. Empty means standard output unless "
+            "another backend is configured.",
         ),
     ] = ""
     format: Annotated[
@@ -139,7 +139,7 @@ class AuditLogOptions(BackendOptions):
         Declared(
             "audit-log-format",
             "string",
-            "How an event is written: json (one object a line) or legacy (one line of key=value).",
+            "Format of the events: json (one object per line) or legacy (one line of key=value).",
         ),
     ] = "json"
     """One of AUDIT_FORMATS."""
@@ -148,7 +148,7 @@ class AuditLogOptions(BackendOptions):
         Declared(
             "audit-log-maxsize",
             "int",
-            "Size in MiB at which the log file is rotated. 0 turns rotation off.",
+            "Size in MiB at which the log file is rotated. 0 disables rotation.",
         ),
     ] = 100
     maxage: Annotated[
@@ -156,12 +156,12 @@ class AuditLogOptions(BackendOptions):
         Declared(
             "audit-log-maxage",
             "int",
-            "Days for which rotated files are kept, by the time in their names. 0 keeps them.",
+            "Number of days to keep rotated files, by the time in their names. 0 keeps all.",
         ),
     ] = 366
     maxbackup: Annotated[
         int,
-        Declared("audit-log-maxbackup", "int", "How many rotated files are kept. 0 keeps all."),
+        Declared("audit-log-maxbackup", "int", "Number of rotated files to keep. 0 keeps all."),
     ] = 100
     compress: Annotated[
         bool, Declared("audit-log-compress", "bool", "Compress rotated files with gzip.")
@@ -171,8 +171,8 @@ class AuditLogOptions(BackendOptions):
         Declared(
             "audit-log-mode",
             "string",
-            "How the log backend works: blocking (events are written while the request waits; a "
-            "failed write is counted), blocking-strict (and a request whose arrival cannot be "
+            "How the log backend works: blocking (the request waits for the write; a failed write "
+            "is counted), blocking-strict (as blocking, and a request whose arrival cannot be "
             "recorded is refused) or batch (written later, from a buffer).",
         ),
     ] = "blocking"
@@ -189,8 +189,8 @@ class AuditWebhookOptions(BackendOptions):
         Declared(
             "audit-webhook-config-file",
             "path",
-            "Kubeconfig that names the receiver of events, its CA and our credential there. Empty "
-            "means no webhook.",
+            "Kubeconfig with the receiver of events, its CA and the proxy's credential for it. "
+            "Empty disables the webhook.",
         ),
     ] = ""
     initial_backoff: Annotated[
@@ -198,8 +198,8 @@ class AuditWebhookOptions(BackendOptions):
         Declared(
             "audit-webhook-initial-backoff",
             "duration",
-            "How long to wait before a failed delivery is tried again for the first time; each "
-            "later pause is half as long again.",
+            "How long to wait before the first retry of a failed delivery; each later wait is 1.5 "
+            "times as long.",
             alias="audit-webhook-batch-initial-backoff",
         ),
     ] = 10 * SECOND
@@ -208,8 +208,8 @@ class AuditWebhookOptions(BackendOptions):
         Declared(
             "audit-webhook-mode",
             "string",
-            "How the webhook works: batch (events are sent later, from a buffer), blocking (each "
-            "event is sent while its request waits) or blocking-strict (and a request whose "
+            "How the webhook works: batch (events are sent later, from a buffer), blocking (the "
+            "request waits for each delivery) or blocking-strict (as blocking, and a request whose "
             "arrival cannot be recorded is refused).",
         ),
     ] = "batch"
@@ -255,7 +255,9 @@ def backend_faults(log: AuditLogOptions, webhook: AuditWebhookOptions) -> list[s
         faults += _common_faults(webhook)
         if webhook.initial_backoff < 0:
             # kube-apiserver takes it and then retries at once, for ever as fast as it can.
-            faults.append("--audit-webhook-initial-backoff can't be negative; give a time, as 10s")
+            faults.append(
+                "--audit-webhook-initial-backoff can't be negative; give a time such as 10s"
+            )
     return faults
 
 

@@ -27,7 +27,7 @@ class HealthOptions:
     def address(self) -> tuple[str, int] | None:
         """Host and port to listen on, None for no listener; host "" is all interfaces.
 
-        Raises ValueError when the text is no address.
+        Raises ValueError when the text is not a valid address.
         """
         return parse_address(self.bind_address)
 
@@ -49,11 +49,11 @@ def parse_address(text: str) -> tuple[str, int] | None:
         try:
             ipaddress.IPv6Address(host)
         except ValueError:
-            raise ValueError("no IPv6 address stands in the brackets") from None
+            raise ValueError("the brackets do not hold a valid IPv6 address") from None
     elif ":" in host:
-        raise ValueError("too many colons in address; an IPv6 address stands in brackets")
+        raise ValueError("too many colons in address; put an IPv6 address in brackets")
     elif any(char.isspace() or char in "/@[]" for char in host):
-        raise ValueError("the host is no name and no IP address")
+        raise ValueError("the host is not a valid name or IP address")
     return host, int(port_text)
 
 

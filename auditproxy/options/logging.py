@@ -18,7 +18,7 @@ class LoggingOptions:
         Declared(
             "v",
             "int",
-            "Verbosity of the log on standard error: 0 is information, 2 and more is debugging.",
+            "Verbosity of the log on standard error: 0 is informational, 2 and above is debugging.",
             shorthand="v",
         ),
     ] = 0

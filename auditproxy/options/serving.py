@@ -22,7 +22,7 @@ class ServingOptions:
         Declared(
             "bind-address",
             "ip",
-            "IP address on which clients are served; 0.0.0.0 or :: is all interfaces.",
+            "IP address to serve clients on; 0.0.0.0 or :: means all interfaces.",
         ),
     ] = "0.0.0.0"  # noqa: S104 kube-apiserver's default
     secure_port: Annotated[
@@ -30,7 +30,7 @@ class ServingOptions:
         Declared(
             "secure-port",
             "int",
-            "Port on which clients are served with HTTPS. It cannot be turned off with 0.",
+            "Port to serve clients on with HTTPS. It cannot be turned off with 0.",
         ),
     ] = 6443
     cert_dir: Annotated[
@@ -38,7 +38,7 @@ class ServingOptions:
         Declared(
             "cert-dir",
             "path",
-            "Folder of the self-signed serving certificate, which is made there at the first "
+            "Folder of the self-signed serving certificate, which is generated there at the first "
             "start. Ignored when --tls-cert-file and --tls-private-key-file are given.",
         ),
     ] = "auditproxy.local.config/certificates"
@@ -82,9 +82,9 @@ class ServingOptions:
         Declared(
             "shutdown-audit-grace-period",
             "duration",
-            "How long the audit backends have, after the last request has ended at a stop, to "
-            "deliver what they hold. Undelivered events are dropped, counted and logged, and the "
-            "exit code is 3.",
+            "How long the audit backends may take at shutdown, after the last request has ended, "
+            "to deliver the events they hold. Undelivered events are dropped, counted and logged, "
+            "and the exit code is 3.",
         ),
     ] = 30 * SECOND
     shutdown_delay_duration: Annotated[
@@ -145,7 +145,7 @@ def serving_faults(serving: ServingOptions) -> list[str]:
         ipaddress.ip_address(serving.bind_address)
     except ValueError:
         faults.append(
-            f"--bind-address {go_quote(serving.bind_address)} is no IP address; "
+            f"--bind-address {go_quote(serving.bind_address)} is not a valid IP address; "
             "give one of this machine, or 0.0.0.0 for all interfaces"
         )
     if not 1 <= serving.secure_port <= 65535:
@@ -171,7 +171,9 @@ def serving_faults(serving: ServingOptions) -> list[str]:
     if serving.request_timeout < 0:
         faults.append("--request-timeout can not be negative value")
     elif serving.request_timeout == 0:
-        faults.append("--request-timeout 0s would end every request at once; give more, as 1m0s")
+        faults.append(
+            "--request-timeout 0s would end every request at once; give a longer time such as 1m0s"
+        )
     if serving.audit_grace < 0:
         faults.append("--shutdown-audit-grace-period can not be negative value")
     if serving.shutdown_delay_duration < 0:
@@ -187,19 +189,19 @@ def _connection_faults(serving: ServingOptions) -> list[str]:
             ipaddress.ip_network(cidr)
         except ValueError:
             faults.append(
-                f"--trusted-proxy-cidrs {go_quote(cidr)} is no network; "
-                "give its address and length, as 10.0.0.0/8 or 10.1.2.3/32"
+                f"--trusted-proxy-cidrs {go_quote(cidr)} is not a valid network; give an address "
+                f"and prefix length such as 10.0.0.0/8 or 10.1.2.3/32"
             )
     faults += choice("proxy-protocol", serving.proxy_protocol, PROXY_PROTOCOLS)
     if serving.proxy_protocol != "off" and not serving.trusted_proxy_cidrs:
         faults.append(
             f"--proxy-protocol={serving.proxy_protocol} needs --trusted-proxy-cidrs: "
-            "whoever may send the header says who the client is"
+            "a peer that sends the header can claim any client address"
         )
     for name, number in (
         ("max-connections", serving.max_connections),
         ("max-connections-per-address", serving.max_connections_per_address),
     ):
         if number < 0:
-            faults.append(f"--{name} {number} can't be a negative number; 0 is no limit")
+            faults.append(f"--{name} {number} can't be a negative number; 0 means no limit")
     return faults

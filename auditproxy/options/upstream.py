@@ -119,7 +119,7 @@ _MARKER = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)/[a-z0-9._-]+=[!-~]+"
 """A key as of an annotation, with its domain: header names keep no case, so it has no capitals."""
 
 _RESERVED = re.compile(r"(?:[^/]*\.)?(?:k8s|kubernetes)\.io/")
-"""Domains whose extra keys kube-apiserver itself sets and believes."""
+"""Domains whose extra keys kube-apiserver itself sets and trusts."""
 
 
 def upstream_faults(upstream: UpstreamOptions) -> list[str]:
@@ -133,8 +133,8 @@ def upstream_faults(upstream: UpstreamOptions) -> list[str]:
         if not all(files):
             faults.append(
                 "--upstream-identity=request-header needs --proxy-client-cert-file and "
-                "--proxy-client-key-file, a certificate of the authority that the kube-apiserver "
-                "has as --requestheader-client-ca-file"
+                "--proxy-client-key-file, a certificate from the authority in the "
+                "kube-apiserver's --requestheader-client-ca-file"
             )
     elif any(files):
         faults.append(
@@ -142,22 +142,19 @@ def upstream_faults(upstream: UpstreamOptions) -> list[str]:
             "--upstream-identity=request-header only; remove them, or give it"
         )
     if upstream.check_period < 0:
-        faults.append("--upstream-check-period can not be negative value; 0 asks nothing")
+        faults.append("--upstream-check-period can not be negative value; 0 disables the check")
     elif 0 < upstream.check_period < SECOND:
-        faults.append(
-            "--upstream-check-period must be at least 1s, or 0 for no checks: a check asks the "
-            "kube-apiserver seven questions"
-        )
+        faults.append("--upstream-check-period must be at least 1s, or 0 to disable the check")
     key = upstream.impersonation_original_user_extra
     if key and not _EXTRA_KEY.fullmatch(key):
         faults.append(
-            f"--impersonation-original-user-extra {go_quote(key)} is no key of an extra field; "
-            "give a name of yours below a domain, in lower case, as example.com/original-user"
+            f"--impersonation-original-user-extra {go_quote(key)} is not a valid key of an extra "
+            f"field; give a lower-case name below your domain, such as example.com/original-user"
         )
     elif key and upstream.upstream_identity == "passthrough":
         faults.append(
             "--impersonation-original-user-extra: with --upstream-identity=passthrough the "
-            "kube-apiserver itself knows who impersonates; remove it"
+            "kube-apiserver itself knows the impersonating user; remove it"
         )
     return faults
 
@@ -187,6 +184,6 @@ def _marker_faults(upstream: UpstreamOptions) -> list[str]:
     if upstream.upstream_identity != "impersonate":
         faults.append(
             "--impersonation-marker-extra needs --upstream-identity=impersonate: otherwise the API "
-            "server takes no extra of an impersonation from the proxy"
+            "server accepts no extra fields from the proxy"
         )
     return faults

@@ -168,4 +168,4 @@ def _name(key: object) -> str:
         return text_from_bytes(key)
     if isinstance(key, str):
         return key
-    raise CBORError("a name that is no text")
+    raise CBORError("a name that is not text")

@@ -188,7 +188,7 @@ class Answer:
     def _interim_received(self, head: ResponseHead, rest: bytes) -> None:
         """HEAD -> HEAD: skip a 1xx."""
         if head.status == 101:
-            raise UpstreamProtocolError("the upstream switches protocols unasked")
+            raise UpstreamProtocolError("the upstream switches protocols without being asked")
         self._interim += 1
         if self._interim > self._limits.interim_responses:
             raise UpstreamProtocolError("the upstream sends too many 1xx answers")

@@ -206,7 +206,7 @@ class UpstreamConnection(asyncio.Protocol):
         answer.detach()
         if answer.state is AnswerState.SWITCHED:
             if not self._request_written:
-                self.fail(UpstreamProtocolError("the upstream switched within the request"))
+                self.fail(UpstreamProtocolError("the upstream switched during the request"))
                 return
             self._state = _SWITCHED
             self._early = answer.rest

@@ -159,7 +159,7 @@ def _framed(
                 keep_alive = False
         elif size == 17 and name.lower() == b"transfer-encoding":
             if chunked or version != (1, 1) or value.strip(b" \t").lower() != b"chunked":
-                raise UpstreamProtocolError("the answer's transfer coding is not one chunked")
+                raise UpstreamProtocolError("the answer's transfer coding is not a single chunked")
             chunked = True
     if status == 101:
         # After a switch HTTP frames nothing, so a length has no meaning.

@@ -70,7 +70,7 @@ def refuse_marked(user: UserInfo, marker: tuple[str, str]) -> None:
     """
     if any(lower_ascii(key) == marker[0] for key in user.extra):
         raise UnforwardableIdentityError(
-            "the user cannot be forwarded: an extra key is the mark of the proxy itself"
+            "the user cannot be forwarded: an extra key is the proxy's own marker"
         )
 
 

@@ -177,7 +177,7 @@ async def test_success(step: Step) -> None:
         (answer(503, "Retry-After: soon"), "status-5xx", "answered 503"),
         (answer(403, "Retry-After: 1"), "status-4xx", "answered 403"),
         (answer(200, "Content-Type: text/"), "bad-answer", "malformed Content-Type"),
-        (b"garbage\r\n\r\n", "bad-answer", "not a whole HTTP answer (ClientResponseError)"),
+        (b"garbage\r\n\r\n", "bad-answer", "not a complete HTTP answer (ClientResponseError)"),
         (RESET, "disconnected", "the connection broke: ServerDisconnectedError"),
     ],
 )

@@ -138,22 +138,22 @@ FAULTS = [
     (
         'serving:\n  securePort: "6443"\n',
         '4: serving.securePort: "6443" (text) is not a whole number; '
-        "write one without quotes, as 6443",
+        "write one without quotes, such as 6443",
     ),
     (
         "serving:\n  securePort: 0o17\n",
         '4: serving.securePort: "0o17" (text) is not a whole number; '
-        "write one without quotes, as 6443",
+        "write one without quotes, such as 6443",
     ),
     (
         "serving:\n  securePort: 017\n",
         '4: serving.securePort: "017" (a number) is not a whole number; '
-        "write one without quotes, as 6443",
+        "write one without quotes, such as 6443",
     ),
     (
         "serving:\n  securePort: 1.5\n",
         '4: serving.securePort: "1.5" (a number with a fraction) is not a whole number; '
-        "write one without quotes, as 6443",
+        "write one without quotes, such as 6443",
     ),
     (
         "serving:\n  requestTimeout: 60\n",
@@ -161,7 +161,7 @@ FAULTS = [
     ),
     (
         'serving:\n  requestTimeout: "60"\n',
-        '4: serving.requestTimeout: "60" is not a duration; give one with its unit, as 300ms, 1m30s or 1h',
+        '4: serving.requestTimeout: "60" is not a duration; give a number with its unit, such as 300ms, 1m30s or 1h',
     ),
     (
         "serving:\n  bindAddress: localhost\n",
@@ -214,7 +214,7 @@ def test_every_fault_at_once() -> None:
     assert read.faults == (
         f'{PATH}:1: apiVersion: "v1" (text) is not known; write auditproxy.io/v1alpha1',
         f'{PATH}:3: serving.securePort: "x" (text) is not a whole number; '
-        "write one without quotes, as 6443",
+        "write one without quotes, such as 6443",
         f"{PATH}:4: serving.foo: unknown field; remove it, or write one of bindAddress, "
         "securePort, certDir, tlsCertFile, tlsPrivateKeyFile, tlsMinVersion, requestTimeout, "
         "shutdownAuditGracePeriod, shutdownDelayDuration, trustedProxyCidrs, proxyProtocol, "

@@ -111,7 +111,7 @@ def test_values(words: list[str], values: dict[str, object]) -> None:
         (
             ["--request-timeout=60"],
             'invalid argument "60" for "--request-timeout" flag: '
-            "not a duration; give one with its unit, as 300ms, 1m30s or 1h",
+            "not a duration; give a number with its unit, such as 300ms, 1m30s or 1h",
         ),
         (
             ["--bind-address=localhost"],

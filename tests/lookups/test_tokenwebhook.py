@@ -79,7 +79,7 @@ async def test_packed_answer() -> None:
     async with Receiver(packed, broken, bomb) as receiver:
         assert await Webhook(receiver).ask() == KNOWN
         for _ in range(2):
-            with pytest.raises(AuthenticationError, match="cannot be read whole"):
+            with pytest.raises(AuthenticationError, match="cannot be read completely"):
                 await Webhook(receiver).ask()
 
 
@@ -117,8 +117,8 @@ async def test_asked_again(step: Step) -> None:
         (answer(302, "Location: http://127.0.0.1:1/"), "answered 302"),
         (answer(200, body=b"<html>"), "not a TokenReview"),
         (answer(204), "not a TokenReview"),
-        (HUGE, "cannot be read whole"),
-        (b"HTP/1.1 nonsense\r\n\r\n", "not a whole HTTP answer"),
+        (HUGE, "cannot be read completely"),
+        (b"HTP/1.1 nonsense\r\n\r\n", "not a complete HTTP answer"),
     ],
 )
 async def test_not_asked_again(step: Step, text: str) -> None:

@@ -24,7 +24,7 @@ def test_they_follow_what_they_are_told_to_ask() -> None:
 
 
 def test_reopening() -> None:
-    """How often the log file was opened again, by reason."""
+    """How often the log file was reopened, by reason."""
     registry = CollectorRegistry()
     SinkMetrics(registry).log_reopened("deleted")
     labels = {"reason": "deleted"}

@@ -13,23 +13,23 @@ from auditproxy.options.authenticationfaults import authentication_faults
     [
         (
             {"anonymous_auth": False, "token_review": False},
-            "nobody could log in: --anonymous-auth and --authentication-token-review are false "
+            "no client could log in: --anonymous-auth and --authentication-token-review are false "
             "and none of --client-ca-file, --token-auth-file, --service-account-key-file and "
             "--authentication-token-webhook-config-file is given; allow one of them",
         ),
         (
             {"token_review_cache_success_ttl": -1},
             "--authentication-token-review-cache-success-ttl can't be negative; "
-            "0s turns this cache off",
+            "0s disables this cache",
         ),
         (
             {"token_review_cache_failure_ttl": -1},
             "--authentication-token-review-cache-failure-ttl can't be negative; "
-            "0s turns this cache off",
+            "0s disables this cache",
         ),
         (
             {"token_webhook_cache_ttl": -1},
-            "--authentication-token-webhook-cache-ttl can't be negative; 0s turns this cache off",
+            "--authentication-token-webhook-cache-ttl can't be negative; 0s disables this cache",
         ),
         (
             {"token_webhook_version": "v2"},
@@ -38,7 +38,7 @@ from auditproxy.options.authenticationfaults import authentication_faults
         ),
         (
             {"client_ca_allowed_system_groups": ("system:nodes", "masters")},
-            '--client-ca-allowed-system-groups "masters" is no group of Kubernetes\' own; '
+            '--client-ca-allowed-system-groups "masters" is not one of Kubernetes\' own groups; '
             'give groups that begin with "system:", or * for all',
         ),
         (
@@ -53,7 +53,7 @@ from auditproxy.options.authenticationfaults import authentication_faults
         ),
         (
             {"requestheader_group_headers": ("X_Remote_Group",)},
-            '--requestheader-group-headers "X_Remote_Group" is no name of a header; '
+            '--requestheader-group-headers "X_Remote_Group" is not a valid header name; '
             "give letters, digits and dashes, as in X-Remote-User",
         ),
     ],
@@ -88,7 +88,7 @@ def test_one_way_to_log_in_is_enough(given_file: str) -> None:
         ),
         (
             {"service_account_jwks_uri": "https://i/keys"},
-            "--service-account-jwks-uri does nothing without --service-account-issuer",
+            "--service-account-jwks-uri has no effect without --service-account-issuer",
         ),
         (
             {"service_account_issuer": ("https://i",), "service_account_jwks_uri": "http://i/k"},
@@ -100,12 +100,12 @@ def test_one_way_to_log_in_is_enough(given_file: str) -> None:
                 "service_account_jwks_uri": "https://i/k",
                 "service_account_key_file": ("k",),
             },
-            "--service-account-jwks-uri and --service-account-key-file both say where the keys are; "
-            "give one of them",
+            "--service-account-jwks-uri and --service-account-key-file both set the source of the "
+            "keys; give only one",
         ),
         (
             {"api_audiences": ("a",)},
-            "--api-audiences does nothing without --service-account-issuer or "
+            "--api-audiences has no effect without --service-account-issuer or "
             "--authentication-token-webhook-config-file",
         ),
         (

@@ -102,7 +102,7 @@ def test_backoff() -> None:
     """A negative pause would be a flood."""
     webhook = AuditWebhookOptions(config_file="webhook.yaml", initial_backoff=-1)
     assert backend_faults(AuditLogOptions(), webhook) == [
-        "--audit-webhook-initial-backoff can't be negative; give a time, as 10s"
+        "--audit-webhook-initial-backoff can't be negative; give a time such as 10s"
     ]
 
 

@@ -9,7 +9,7 @@ from auditproxy.options.serving import ServingOptions, serving_faults
 SERVING_ROWS = [
     (
         {"bind_address": "localhost"},
-        '--bind-address "localhost" is no IP address; '
+        '--bind-address "localhost" is not a valid IP address; '
         "give one of this machine, or 0.0.0.0 for all interfaces",
     ),
     (
@@ -44,12 +44,12 @@ SERVING_ROWS = [
     ({"request_timeout": -1}, "--request-timeout can not be negative value"),
     (
         {"request_timeout": 0},
-        "--request-timeout 0s would end every request at once; give more, as 1m0s",
+        "--request-timeout 0s would end every request at once; give a longer time such as 1m0s",
     ),
     (
         {"trusted_proxy_cidrs": ("10.0.0.1/8",)},
-        '--trusted-proxy-cidrs "10.0.0.1/8" is no network; '
-        "give its address and length, as 10.0.0.0/8 or 10.1.2.3/32",
+        '--trusted-proxy-cidrs "10.0.0.1/8" is not a valid network; '
+        "give an address and prefix length such as 10.0.0.0/8 or 10.1.2.3/32",
     ),
     (
         {"proxy_protocol": "v3", "trusted_proxy_cidrs": ("10.0.0.0/8", "::1/128")},
@@ -58,15 +58,15 @@ SERVING_ROWS = [
     (
         {"proxy_protocol": "any"},
         "--proxy-protocol=any needs --trusted-proxy-cidrs: "
-        "whoever may send the header says who the client is",
+        "a peer that sends the header can claim any client address",
     ),
     (
         {"max_connections": -1},
-        "--max-connections -1 can't be a negative number; 0 is no limit",
+        "--max-connections -1 can't be a negative number; 0 means no limit",
     ),
     (
         {"max_connections_per_address": -1},
-        "--max-connections-per-address -1 can't be a negative number; 0 is no limit",
+        "--max-connections-per-address -1 can't be a negative number; 0 means no limit",
     ),
     ({"shutdown_delay_duration": -1}, "--shutdown-delay-duration can not be negative value"),
 ]

@@ -75,7 +75,7 @@ async def test_slow_body(tmp_path: Path, size: int) -> None:
             if upstream.connections:
                 await cut.wait()
         assert got.status == 408
-        assert json.loads(got.body)["message"] == "the request body comes too slowly"
+        assert json.loads(got.body)["message"] == "the request body arrives too slowly"
         await proxy.until_events(2)
         assert proxy.stages()[-1] == ("ResponseComplete", 408)
         assert len(upstream.connections) == (size > SMALL_BODY)

@@ -118,5 +118,5 @@ async def test_a_token_cannot_bring_it(tmp_path: Path) -> None:
     ):
         got = await proxy.ask(request("GET", token="a-token-of-eve"))
         assert got.status == 400
-        assert b"mark of the proxy" in got.body
+        assert b"the proxy's own marker" in got.body
         assert proxy.events[-1]["user"]["username"] == "eve"

@@ -143,7 +143,7 @@ RULES = (
     ),
     Rule(
         "R13",
-        "a policy that is none is refused at start",
+        "an invalid policy is refused at the start",
         "audit/policy/evaluator.py",
         "load_policy",
         "    if faults:\n",
@@ -152,7 +152,7 @@ RULES = (
     ),
     Rule(
         "R10 pieces",
-        "a head or body is parsed by itself, however its bytes arrive",
+        "a head or body is parsed by itself, no matter how its bytes arrive",
         "downstream/connection.py",
         "ClientConnection.data_received",
         "            end, complete = self._pieces.end(data, start)\n",
@@ -161,7 +161,7 @@ RULES = (
     ),
     Rule(
         "R10 trailers",
-        "a trailer is nobody's header",
+        "a trailer is not a header of any request",
         "downstream/connection.py",
         "ClientConnection._parse_head",
         "        if self._after_chunks:\n",
@@ -215,7 +215,7 @@ RULES = (
     ),
     Rule(
         "R20 issuers",
-        "an issuer's tokens are for us, or nobody's",
+        "an issuer's tokens must be for this proxy's audience",
         "authentication/oidc/authenticator.py",
         "OidcAuthenticator.authenticate_token",
         "        if self._audiences.isdisjoint(audiences):\n",

@@ -146,7 +146,7 @@ class TestRefused:
 
     def test_unsolicited_switch(self) -> None:
         """T117: a 101 that nobody asked for is an error."""
-        with pytest.raises(UpstreamProtocolError, match="unasked"):
+        with pytest.raises(UpstreamProtocolError, match="without being asked"):
             read([b"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"])
 
     def test_interim_answers_are_bounded(self) -> None:

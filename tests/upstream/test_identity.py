@@ -61,7 +61,7 @@ async def test_nobody_brings_the_marker(key: str, values: tuple[str, ...], metho
     token = "secret" if method == "bearer" else ""
     mallory = identify(marked, method=method, token=token)  # type: ignore[arg-type]
     for identity, user in ((mallory, marked), (mallory, JANE), (known(), marked)):
-        with pytest.raises(UnforwardableIdentityError, match="mark of the proxy"):
+        with pytest.raises(UnforwardableIdentityError, match="the proxy's own marker"):
             await way.headers(identity, user, None)
 
 

@@ -273,7 +273,7 @@ class TestUpgrade:
             await asyncio.Event().wait()
 
         async with upstream_and_pool(hasty) as (upstream, pool):
-            with pytest.raises(UpstreamProtocolError, match="within the request"):
+            with pytest.raises(UpstreamProtocolError, match="during the request"):
                 await pool.upgrade(spdy(body=body()), RecordingSink())
             await upstream.connections[0].wait_closed(1)
 

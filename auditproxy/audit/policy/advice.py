@@ -20,16 +20,17 @@ def advice(policy: Policy, *, strict: bool) -> tuple[str, ...]:
             continue
         if rule.level is Level.REQUEST_RESPONSE and _reads(rule) - reads_decided:
             found.append(
-                f"the policy's rules[{index}] records the answers of reads of every resource "
-                "(level RequestResponse): events are as large as lists are; name resources, or put "
+                f"the policy's rules[{index}] records the responses to reads of every resource "
+                f"(level RequestResponse), so events are as large as the lists; name resources, "
+                f"or put "
                 "a rule with level Metadata for the verbs get, list and watch before it"
             )
         reads_decided |= _reads(rule)
     omitting = [policy.omit_stages, *(rule.omit_stages for rule in policy.rules)]
     if strict and any(Stage.REQUEST_RECEIVED in stages for stages in omitting):
         found.append(
-            "the policy omits RequestReceived, which the mode blocking-strict writes all the same: "
-            "it forwards nothing before that is stored"
+            "the policy omits RequestReceived, but the mode blocking-strict writes it anyway: it "
+            "forwards a request only after this event is stored"
         )
     return tuple(found)
 

@@ -123,7 +123,9 @@ def _check_group_version_kind(document: Any) -> None:
         found[name] = value
     api_version, kind = found["apiVersion"], found["kind"] or "Policy"
     if api_version.count("/") > 1:
-        raise PolicyError(f"failed decoding: apiVersion {go_quote(api_version)} is not one; {_HOW}")
+        raise PolicyError(
+            f"failed decoding: apiVersion {go_quote(api_version)} is not valid; {_HOW}"
+        )
     if api_version in ("", "/", "audit.k8s.io/"):
         api_version = _INTERNAL
     if api_version not in (API_VERSION, _INTERNAL) or kind not in _KINDS:

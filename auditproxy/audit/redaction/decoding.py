@@ -140,7 +140,7 @@ def parse_field(text: str) -> Path:
         found = _STEP.match(rest, position)
         if found is None:
             raise ValueError(
-                "is no path of members and wildcards; write it as .spec.password, "
+                "is not a valid path of members and wildcards; write it as .spec.password, "
                 ".metadata.annotations['example.com/key'] or .data[*]"
             )
         name = found["name"] or _ESCAPED.sub(r"\1", found["quoted"] or "")
@@ -202,7 +202,7 @@ class _Reader:
         for name in value:
             if name not in known:
                 path = f"{where}.{name}" if where else name
-                self.faults.append(f"{path}: unknown field; known are {', '.join(known)}")
+                self.faults.append(f"{path}: unknown field; known fields are {', '.join(known)}")
         return value
 
     def _texts(self, value: Any, where: str, *, required: bool = False) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 POLL = 0.1
-"""Seconds between two looks at the log."""
+"""Seconds between two polls of the log."""
 
 Event = dict[str, Any]
 

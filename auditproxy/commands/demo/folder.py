@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MARK = ".auditproxy-demo"
-"""The file that tells a folder of ours from others."""
+"""The file that marks a folder as a demo's."""
 
 PKI = "pki"
 """The folder of certificates and keys in it."""

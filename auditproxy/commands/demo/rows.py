@@ -29,7 +29,7 @@ _FIXED = (
 )
 """Which columns there is room for from which width on, and theirs; the request has the rest."""
 _LONGEST = 2000
-"""Characters of one field that are looked at; no terminal shows more of it in one line."""
+"""Characters of one field that are read; no terminal shows more of it in one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def row_of(event: Mapping[str, Any], *, is_open: bool = False) -> Row:
 
 
 def user_of(event: Mapping[str, Any]) -> str:
-    """``admin``, ``admin as viewer``, or a dash where nobody was authenticated."""
+    """``admin``, ``admin as viewer``, or a dash if no user was authenticated."""
     user = event["user"].get("username") or "-"
     if "impersonatedUser" in event:
         user += f" as {event['impersonatedUser'].get('username') or '-'}"

@@ -4,7 +4,7 @@
     PlainScreen      the same rows as text, for pipes and where rich is not installed
     JsonScreen       events as they were written; everything else goes to standard error
 
-All of them raise ScreenGoneError when nobody reads any more.
+All of them raise ScreenGoneError when the terminal or reader has gone away.
 """
 
 import os

@@ -26,7 +26,7 @@ class Trail:
     _under_way: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
 
     def take(self, event: Mapping[str, Any]) -> Row | None:
-        """The row of a request that ends with this event; None when it goes on or is folded."""
+        """The row of a request that ends with this event; None when it continues or is folded."""
         audit_id, stage = event["auditID"], event["stage"]
         if stage == "RequestReceived":
             self._under_way[audit_id] = None
@@ -43,7 +43,7 @@ class Trail:
         return row_of(event)
 
     def open_rows(self) -> list[Row]:
-        """The requests that have been answered and go on, oldest first."""
+        """The requests that have been answered and are still open, oldest first."""
         return [
             row_of(event, is_open=True) for event in self._under_way.values() if event is not None
         ]

@@ -89,7 +89,8 @@ def test_a_rule_of_a_file_works() -> None:
         (
             HEADER + "rules: []\n",
             (
-                "rules: unknown field; known are apiVersion, kind, builtinRules, resources, queryParameters",
+                "rules: unknown field; known fields are apiVersion, kind, builtinRules, "
+                "resources, queryParameters",
             ),
         ),
         (HEADER + "builtinRules: 1\n", ("builtinRules: must be true or false",)),
@@ -101,7 +102,7 @@ def test_a_rule_of_a_file_works() -> None:
         (
             HEADER + "resources: [{group: 1, resources: [], path: x}]\n",
             (
-                "resources[0].path: unknown field; known are group, resources, fields",
+                "resources[0].path: unknown field; known fields are group, resources, fields",
                 'resources[0].group: must be text, "" for the core group',
                 "resources[0].resources: must be a list of texts, none of them empty",
                 "resources[0].fields: must be a list of texts, none of them empty",
@@ -122,7 +123,7 @@ def test_a_rule_of_a_file_works() -> None:
         (
             HEADER + "resources: [{resources: [a], fields: ['.a[0]', '$']}]\n",
             (
-                "resources[0].fields[0]: is no path of members and wildcards; write it as "
+                "resources[0].fields[0]: is not a valid path of members and wildcards; write it as "
                 ".spec.password, .metadata.annotations['example.com/key'] or .data[*]",
                 "resources[0].fields[1]: must have 1 to 32 steps",
             ),
