@@ -18,6 +18,8 @@ from auditproxy.serializer.budget import Budget
         ({}, {}),
         ({"dryRun": [], "gracePeriodSeconds": 0}, {"gracePeriodSeconds": 0}),
         ({"kind": "DeleteOptions", "apiVersion": "v1", "x": 1}, {}),
+        ({"kind": "", "propagationPolicy": "Orphan"}, {"propagationPolicy": "Orphan"}),
+        ({"kind": None, "propagationPolicy": "Orphan"}, {"propagationPolicy": "Orphan"}),
         ({"ignoreStoreReadErrorWithClusterBreakingPotential": False}, {}),
     ],
 )
