@@ -120,7 +120,6 @@ def _refusal(
         username=context.effective_user.username,
         query=captured.target.query,
         content_type=captured.request_content_type,
-        content_encoding=captured.request_content_encoding,
         body=captured.request_body if captured.request_complete else None,
         code=captured.code,
         answer_type=captured.content_type,

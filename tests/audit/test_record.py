@@ -6,6 +6,7 @@ import pytest
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level, RequestAuditConfig
+from auditproxy.apis.user import UserInfo
 from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.record import (
@@ -195,12 +196,13 @@ def test_level_none() -> None:
 
 def test_deprecation_at_the_end() -> None:
     """Deprecation comes with the end of the request, after the decision."""
-    begun = context(GET)
+    info = msgspec.structs.replace(GET, api_version="v1")
+    begun = context(info)
     warning = '299 - "v1 Endpoints is deprecated in v1.33+"'
     captured = Captured(code=200, warnings=(warning,))
-    record_answer(begun, GET, captured, long_running=False, infer_decision=False, decoded_limit=10)
+    record_answer(begun, info, captured, long_running=False, infer_decision=False, decoded_limit=10)
     assert begun.annotations == {}
-    record_end(begun, GET, captured)
+    record_end(begun, info, captured)
     assert begun.annotations == {"k8s.io/deprecated": "true"}
 
 
@@ -226,3 +228,27 @@ def test_cbor_is_served_where_it_is_answered(served: bool) -> None:
     assert begun.response_status is not None
     assert (begun.response_status.message == "m") is served
     assert (begun.response_object is not None) is served
+
+
+@pytest.mark.parametrize(("subresource", "hidden"), [("proxy", False), ("", True)])
+@pytest.mark.parametrize(
+    ("code", "message", "reason"),
+    [(401, "Unauthorized", "Unauthorized"), (503, "apiserver is shutting down", "")],
+)
+def test_backends_hide_nobody(
+    code: int, message: str, reason: str, subresource: str, hidden: bool
+) -> None:
+    """What is behind a proxy takes neither the impersonated user nor the decision away."""
+    info = msgspec.structs.replace(CREATE, name="p", subresource=subresource)
+    begun = context(info)
+    begun.impersonate(UserInfo(username="bob"), "", decided=False)
+    said = {"kind": "Status", "message": message, "reason": reason, "code": code}
+    captured = Captured(
+        code=code,
+        content_type="application/json",
+        response_body=msgspec.json.encode(said),
+        response_complete=True,
+    )
+    answered(begun, info, captured)
+    assert (begun.impersonated_user is None) is hidden
+    assert ("authorization.k8s.io/decision" not in begun.annotations) is hidden

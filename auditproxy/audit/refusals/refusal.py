@@ -37,7 +37,6 @@ class Refusal:
     username: str
     query: Query
     content_type: str
-    content_encoding: str
     body: bytes | None
     code: int
     answer_type: str
@@ -57,5 +56,6 @@ class Refusal:
 
     @property
     def is_proxied(self) -> bool:
-        """Whether the answer may be that of a pod, a service or a node, who choose all of it."""
-        return self.info.verb == "proxy" or self.info.subresource == "proxy"
+        """Whether the answer may be that of a pod, a service or a node, which choose all of it."""
+        info = self.info
+        return info.is_resource_request and "proxy" in (info.verb, info.subresource)

@@ -153,8 +153,9 @@ TEXT = st.text(max_size=60) | st.sampled_from(IMITATIONS)
     group=st.sampled_from(["", "meta.k8s.io"]),
     method=st.sampled_from(["POST", "PUT", "PATCH", "DELETE"]),
     query=st.sampled_from(["", "?dryRun=bad", "?fieldManager=m", "?limit=x"]),
-    body=st.sampled_from([b'{"kind":"ConfigMap","apiVersion":"v1"}', b"{bad", b""]),
-    coding=st.sampled_from(["", "gzip"]),
+    body=st.sampled_from(
+        [b'{"kind":"ConfigMap","apiVersion":"v1"}', b"{bad", b"", gzip.compress(b"{}", mtime=0)]
+    ),
 )
 def test_no_webhook_hides_a_body(
     code: int,
@@ -166,15 +167,12 @@ def test_no_webhook_hides_a_body(
     method: str,
     query: str,
     body: bytes,
-    coding: str,
 ) -> None:
     """A5: whatever code, reason, message and details a webhook chooses, its denial is admission's."""
     target = f"{MAPS}{query}" if method in ("POST", "DELETE") else f"{MAPS}/a{query}"
     message = f'admission webhook "w.io" denied the request: {said}'
     details = StatusDetails(name=name, group=group, kind=kind)
-    told = refusal(
-        code, message, method, target, details=details, body=body, content_encoding=coding
-    )
+    told = refusal(code, message, method, target, details=details, body=body)
     assert told.status is not None
     told = dataclasses.replace(told, status=msgspec.structs.replace(told.status, reason=reason))
     assert stopped_at(told) is Stop.HANDLED
@@ -185,7 +183,6 @@ def test_no_webhook_hides_a_body(
     [
         ("DELETE", f"{MAPS}/a", {"body": b"{bad"}),
         ("DELETE", f"{MAPS}?limit=x", {"body": b"{}"}),
-        ("POST", MAPS, {"content_encoding": "gzip", "body": gzip.compress(b"{}", mtime=0)}),
     ],
 )
 def test_a_webhook_has_seen_the_body(method: str, target: str, members: dict[str, Any]) -> None:
