@@ -189,3 +189,31 @@ async def test_fault_of_our_own(tmp_path: Path, size: int) -> None:
         assert "ZeroDivisionError" in told[0]
         assert "secret" not in told[0]
         assert proxy.metric("auditproxy_capture_bytes", where="memory") == 0
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+async def test_fault_of_our_own_in_an_answer(tmp_path: Path, size: int) -> None:
+    """HD7: an answer that cannot be recorded keeps its code, the decision and the request's body."""
+    packed = envelope("v1", "Pod", block(1, block(1, b"n" * size)))
+
+    async def create(connection: FakeConnection) -> None:
+        await connection.read_request()
+        connection.send(answer(201, packed, b"Content-Type: application/vnd.kubernetes.protobuf"))
+
+    body = json.dumps({"kind": "Pod", "metadata": {"name": "given"}}).encode()
+    async with FakeUpstream(create) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        told: list[str] = []
+        proxy.proxy.handler.services.types = Broken()
+        proxy.proxy.handler.shared.report = told.append
+        kind = "Content-Type: application/json"
+        target = "/api/v1/namespaces/d/pods"
+        assert (await proxy.ask(request("POST", target, kind, body=body))).status == 201
+        event = proxy.events[-1]
+        assert event["requestObject"] == json.loads(body)
+        assert event["objectRef"]["name"] == "given"
+        assert event["responseStatus"]["code"] == 201
+        notes = event["annotations"]
+        assert notes["authorization.k8s.io/decision"] == "allow"
+        assert notes["auditproxy.io/response-object-omitted"] == "recording it failed"
+        assert len(told) == 1
+        assert "secret" not in told[0]
