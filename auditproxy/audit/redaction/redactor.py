@@ -98,14 +98,6 @@ class Redactor:
         first, semicolon, rest = setting.partition(";")
         return f"{first};{self._setting(rest)}" if semicolon else setting
 
-    def object(self, raw: bytes, paths: Paths, *, patch: bool) -> tuple[bytes, bool]:
-        """The object, list, Table or patch with secret values marked, and whether any was.
-
-        ``patch`` lets an array be a JSON patch. Raises SerializationError.
-        """
-        work = self.body(Scope((*paths, LAST_APPLIED)))
-        return work.redact(raw, patch=patch), work.marked
-
 
 def _unquoted(text: str) -> bytes:
     """A query's name or value as bytes."""
