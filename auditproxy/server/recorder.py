@@ -174,7 +174,13 @@ class Recorder:
         """Decode what was captured; whatever that meets, the event can go out."""
         try:
             self._record(info, long_running=long_running)
-            record_end(self._context, info, self.captured, self._shared.deprecations)
+            record_end(
+                self._context,
+                info,
+                self.captured,
+                self._shared.deprecations,
+                decoded_limit=self._services.limits.response_copy,
+            )
         except Exception as crash:
             self._report(crash)
         finally:

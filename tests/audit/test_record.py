@@ -1,5 +1,7 @@
 """From captured bodies to the context: limits, order, and what is noted."""
 
+from typing import Any
+
 import cbor2
 import msgspec
 import pytest
@@ -20,6 +22,14 @@ from auditproxy.audit.record import (
 
 CREATE = RequestInfo(is_resource_request=True, path="/", verb="create", resource="pods")
 GET = RequestInfo(is_resource_request=True, path="/", verb="get", resource="pods", name="p")
+TOKEN = RequestInfo(
+    is_resource_request=True,
+    path="/",
+    verb="create",
+    resource="serviceaccounts",
+    subresource="token",
+    name="s",
+)
 PATCH = RequestInfo(is_resource_request=True, path="/", verb="patch", resource="pods", name="p")
 WATCH = RequestInfo(is_resource_request=True, path="/", verb="watch", resource="pods")
 PLAIN = RequestInfo(is_resource_request=False, path="/version", verb="get")
@@ -45,7 +55,7 @@ def answered(begun: AuditContext, info: RequestInfo, captured: Captured) -> None
         begun, info, captured, long_running=False, infer_decision=True, decoded_limit=1000
     )
     record_request(begun, info, captured)
-    record_end(begun, info, captured)
+    record_end(begun, info, captured, decoded_limit=1000)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +82,8 @@ def test_request_copy_limit(info: RequestInfo, level: Level, limit: int) -> None
         (GET, Level.METADATA, 200, False, 0),
         (GET, Level.METADATA, 404, False, STATUS_LIMIT),
         (CREATE, Level.METADATA, 201, False, STATUS_LIMIT),
+        (TOKEN, Level.METADATA, 201, False, 1 << 30),
+        (TOKEN, Level.METADATA, 403, False, STATUS_LIMIT),
         (GET, Level.REQUEST_RESPONSE, 200, False, 1 << 30),
         (WATCH, Level.REQUEST_RESPONSE, 200, True, 0),
         (WATCH, Level.REQUEST_RESPONSE, 403, True, 1 << 30),
@@ -202,7 +214,7 @@ def test_deprecation_at_the_end() -> None:
     captured = Captured(code=200, warnings=(warning,))
     record_answer(begun, info, captured, long_running=False, infer_decision=False, decoded_limit=10)
     assert begun.annotations == {}
-    record_end(begun, info, captured)
+    record_end(begun, info, captured, decoded_limit=1000)
     assert begun.annotations == {"k8s.io/deprecated": "true"}
 
 
@@ -252,3 +264,17 @@ def test_backends_hide_nobody(
     answered(begun, info, captured)
     assert (begun.impersonated_user is None) is hidden
     assert ("authorization.k8s.io/decision" not in begun.annotations) is hidden
+
+
+@pytest.mark.parametrize(
+    ("members", "why"),
+    [
+        ({"response_body": None, "response_missing": "too large: 9 bytes"}, "too large: 9 bytes"),
+        ({"response_body": b"{", "response_complete": False}, "the answer was cut off"),
+    ],
+)
+def test_token_that_was_not_seen(members: dict[str, Any], why: str) -> None:
+    """An issued token whose answer was not kept leaves a note."""
+    begun = context(TOKEN, Level.METADATA)
+    answered(begun, TOKEN, Captured(code=201, **{"response_complete": True, **members}))
+    assert begun.annotations["auditproxy.io/issued-credential-id-omitted"] == why

@@ -73,7 +73,7 @@ def event(
         context, info, captured, long_running=False, infer_decision=True, decoded_limit=1 << 20
     )
     record_request(context, info, captured)
-    record_end(context, info, captured)
+    record_end(context, info, captured, decoded_limit=1 << 20)
     made = context.event(Stage.RESPONSE_COMPLETE, 0)
     assert made is not None
     return json.loads(json_line(made))

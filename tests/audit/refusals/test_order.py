@@ -112,7 +112,7 @@ def record(fact: dict[str, Any], level: Level = Level.REQUEST_RESPONSE) -> Audit
         context, info, captured, long_running=False, infer_decision=True, decoded_limit=1 << 22
     )
     record_request(context, info, captured)
-    record_end(context, info, captured)
+    record_end(context, info, captured, decoded_limit=1 << 20)
     return context
 
 
