@@ -57,6 +57,12 @@ class Budget:
         if self._unchecked >= CHECKED:
             self.check()
 
+    def tick(self, steps: int = 1) -> None:
+        """Take steps that cost time and no nodes; raises BudgetExceededError when it is over."""
+        self._unchecked += steps
+        if self._unchecked >= CHECKED:
+            self.check()
+
     def check(self) -> None:
         """Look at the clock; raises BudgetExceededError."""
         self._unchecked = 0

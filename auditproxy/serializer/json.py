@@ -101,6 +101,25 @@ def check_depth(raw: bytes) -> None:
             raise JSONError("JSON is nested too deeply")
 
 
+def marks_outside(raw: bytes, marks: bytes, enough: int) -> int:
+    """How many of some ASCII bytes stand outside of the strings of a JSON text.
+
+    At once where all of them together are no more than ``enough``; then those in strings count.
+    """
+    found = sum(raw.count(mark) for mark in (bytes((byte,)) for byte in marks))
+    if found <= enough:
+        return found
+    if b"\\" in raw:
+        raw = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
+    others = bytes(byte for byte in range(256) if byte not in marks + b'"')
+    found, inside = 0, 0
+    for start in range(0, len(raw), _PIECE):
+        parts = raw[start : start + _PIECE].translate(None, others).split(b'"')
+        found += sum(map(len, parts[inside::2]))
+        inside ^= (len(parts) - 1) & 1
+    return found
+
+
 def compact(raw: bytes, *, depth_checked: bool = False) -> bytes:
     """The same JSON without its spaces, ``< > &`` and U+2028/9 escaped, nothing else changed.
 

@@ -175,7 +175,9 @@ def test_words_of_what_is_behind_a_proxy(method: str, what: str) -> None:
     core = f'User "jane" cannot impersonate-on:user-info:{verb} resource "{what}" in API group ""'
     assert not unauthorized(refusal(401, "Unauthorized", *asked))
     assert not shutting_down(refusal(503, "apiserver is shutting down", *asked))
-    assert not impersonation(refusal(403, f'{what} "p" is forbidden: {core}', *asked, details=about))
+    assert not impersonation(
+        refusal(403, f'{what} "p" is forbidden: {core}', *asked, details=about)
+    )
     told = f'users "joe" is forbidden: {LEGACY}'
     assert not impersonation(refusal(403, told, *asked, details=USERS))
 
