@@ -1,9 +1,10 @@
-"""What a request's body says it is: its kind, and whether it is DeleteOptions."""
+"""What a request submits: whether a body is looked at, and what that says it is."""
 
 from typing import Any
 
 import msgspec
 
+from auditproxy.apis.attributes import RequestInfo
 from auditproxy.audit import bodies
 from auditproxy.serializer import cbor, json, yaml
 from auditproxy.serializer.budget import Budget
@@ -14,6 +15,8 @@ JSON = "application/json"
 YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 CBOR = "application/cbor"
+
+_STREAMING_SUBRESOURCES = frozenset({"attach", "exec", "proxy", "log", "portforward"})
 
 
 class _Preconditions(msgspec.Struct):
@@ -32,6 +35,15 @@ class _DeleteOptions(msgspec.Struct):
     propagationPolicy: str | None = None  # noqa: N815
     dryRun: list[str | None] | None = None  # noqa: N815
     ignoreStoreReadErrorWithClusterBreakingPotential: bool | None = None  # noqa: N815
+
+
+def records_request(info: RequestInfo) -> bool:
+    """Whether kube-apiserver would look at this request's body for its audit at all."""
+    return (
+        info.is_resource_request
+        and info.verb in ("create", "update", "patch", "delete", "deletecollection")
+        and info.subresource not in _STREAMING_SUBRESOURCES
+    )
 
 
 def as_json(media_type: str, body: bytes, budget: Budget | None = None) -> bytes:

@@ -76,6 +76,21 @@ class Budget:
         elif now > self._until:
             raise self.exceeded("time", f"reading it takes more than {self._seconds:.3g} s")
 
+    def to_skim(self) -> "Budget":
+        """What skimming the same body may cost once it was too much to read: time, any values.
+
+        As much time as reading had; of YAML twice the bytes, which is more than kube-apiserver
+        takes of any body.
+        """
+        text = min(2 * self.text, sys.maxsize)
+        return Budget(
+            sys.maxsize,
+            text=text,
+            seconds=self._seconds,
+            clock=self._clock,
+            stopped=self._stopped,
+        )
+
     def exceeded(self, reason: str, why: str) -> BudgetExceededError:
         """The error for a bound that was met, to be raised."""
         self.reason = reason

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from auditproxy.apis.status import Status
+from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import JSONError
 
 T = TypeVar("T")
@@ -49,6 +50,8 @@ _ESCAPE = re.compile(
 """One escape of a JSON string, or a pair of surrogates; ``lone`` is half a pair."""
 
 _STRING_OR_SPACE = re.compile(rb'("(?:[^"\\]++|\\.)*+")|[ \t\r\n]+', re.DOTALL)
+
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"|([\[{])|([\]}])', re.DOTALL)
 
 _PIECE = 128 * 1024
 """Bytes that are worked on at once, so that no other thread waits long."""
@@ -118,6 +121,28 @@ def marks_outside(raw: bytes, marks: bytes, enough: int) -> int:
         found += sum(map(len, parts[inside::2]))
         inside ^= (len(parts) - 1) & 1
     return found
+
+
+def cut(raw: bytes, levels: int, budget: Budget | None = None) -> bytes:
+    """JSON with null for each object and array that is nested deeper than so many levels.
+
+    Takes any depth, and does not check that it is JSON. Raises BudgetExceededError.
+    """
+    kept: list[bytes] = []
+    start = depth = 0
+    for found in _STRING_OR_BRACKET.finditer(raw):
+        if budget is not None:
+            budget.tick()
+        if found[1]:
+            depth += 1
+            if depth == levels + 1:
+                kept += (raw[start : found.start()], b"null")
+                start = len(raw)
+        elif found[2]:
+            if depth == levels + 1:
+                start = found.end()
+            depth -= 1
+    return b"".join((*kept, raw[start:]))
 
 
 def compact(raw: bytes, *, depth_checked: bool = False) -> bytes:
@@ -200,6 +225,11 @@ def status_body(status: Status) -> bytes:
 def status_body_indented(status: Status) -> bytes:
     """A Status as kube-apiserver writes it for eyes: two spaces a level, no newline at the end."""
     return msgspec.json.format(status_body(status), indent=2)
+
+
+def string(raw: bytes) -> bytes:
+    """Any bytes as a JSON string."""
+    return encode(text_from_bytes(raw))
 
 
 def text_from_bytes(raw: bytes) -> str:

@@ -14,11 +14,11 @@ from auditproxy.audit.objects import (
     REQUEST_OBJECT_OMITTED,
     RESPONSE_OBJECT_OMITTED,
     Recorded,
-    records_request,
     request_object,
 )
 from auditproxy.audit.redaction.exchange import ExchangeRedactor
 from auditproxy.audit.refusals.refusal import Stop
+from auditproxy.audit.submitted import records_request
 from auditproxy.serializer import json
 from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import SerializationError
