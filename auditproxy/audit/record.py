@@ -124,6 +124,7 @@ def _refusal(
         answer_type=captured.content_type,
         no_sniff=captured.no_sniff,
         status=status,
+        is_relayed=captured.is_relayed,
         text=captured.response_body or b"",
     )
 

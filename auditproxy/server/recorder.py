@@ -123,8 +123,12 @@ class Recorder:
         captured.code = code
         captured.head_request = is_head
         warnings = []
+        audit_ids = 0
         for name, value in head.headers:
             lower = name.lower()
+            if lower == b"audit-id":
+                # kube-apiserver sets it on every answer, before those of a server that it relays.
+                audit_ids += 1
             if lower == b"content-type":
                 captured.content_type = value.decode("latin-1")
             elif lower == b"content-encoding":
@@ -136,6 +140,7 @@ class Recorder:
             elif lower == b"warning":
                 warnings.append(value.decode("utf-8", "replace"))
         captured.warnings = tuple(warnings)
+        captured.is_relayed = audit_ids > 1
         limit = response_copy_limit(
             info,
             self._context.level,

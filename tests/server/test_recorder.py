@@ -217,3 +217,36 @@ async def test_fault_of_our_own_in_an_answer(tmp_path: Path, size: int) -> None:
         assert notes["auditproxy.io/response-object-omitted"] == "recording it failed"
         assert len(told) == 1
         assert "secret" not in told[0]
+
+
+@pytest.mark.parametrize(
+    ("headers", "relayed"),
+    [
+        ((), False),
+        ((b"Audit-Id: 1", b"Cache-Control: no-cache, private"), False),
+        ((b"Audit-Id: 1", b"audit-id: 1"), True),
+        ((b"Cache-Control: no-cache, private", b"Cache-Control: no-store"), False),
+    ],
+)
+async def test_answers_of_aggregated_servers(
+    tmp_path: Path, headers: tuple[bytes, ...], relayed: bool
+) -> None:
+    """An answer with an Audit-Id of two servers is the second one's: the body was read."""
+    status = {
+        "kind": "Status",
+        "message": 'widgets.agg.io "w" not found',
+        "reason": "NotFound",
+        "details": {"name": "w", "group": "agg.io", "kind": "widgets"},
+        "code": 404,
+    }
+
+    async def refuse(connection: FakeConnection) -> None:
+        await connection.read_request()
+        body = json.dumps(status).encode()
+        connection.send(answer(404, body, b"Content-Type: application/json", *headers))
+
+    async with FakeUpstream(refuse) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        kind = "Content-Type: application/json"
+        target = "/apis/agg.io/v1/namespaces/n/widgets/w/approve"
+        await proxy.ask(request("POST", target, kind, body=b'{"kind":"Approval"}'))
+        assert ("requestObject" in proxy.events[-1]) is relayed

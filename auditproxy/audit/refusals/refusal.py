@@ -31,6 +31,7 @@ class Refusal:
 
     ``username`` is whom the request acts as. ``body`` is None when no copy of it is there,
     ``status`` when the answer holds none that can be read; ``text`` is then its first bytes.
+    ``is_relayed``: the answer is that of another server, behind kube-apiserver.
     """
 
     info: RequestInfo
@@ -42,6 +43,7 @@ class Refusal:
     answer_type: str
     no_sniff: bool
     status: Status | None
+    is_relayed: bool = False
     text: bytes = b""
 
     @property

@@ -192,6 +192,15 @@ def test_a_webhook_has_seen_the_body(method: str, target: str, members: dict[str
     assert stopped_at(refusal(400, "no", method, target, **members)) < Stop.HANDLED
 
 
+def test_another_server_refuses() -> None:
+    """What an aggregated server says, it says behind all checks, whatever its words are."""
+    target = "/apis/agg.io/v1/namespaces/n/widgets/w/approve"
+    said = 'widgets.agg.io "w" not found'
+    for code, message in ((404, said), (401, "Unauthorized"), (415, None)):
+        assert stopped_at(refusal(code, message, target=target, is_relayed=True)) is Stop.HANDLED
+    assert stopped_at(refusal(404, said, target=target)) is Stop.ROUTE
+
+
 @given(name=TEXT, method=st.sampled_from(["POST", "PUT"]))
 def test_no_name_hides_a_body(name: str, method: str) -> None:
     """A5: names that clients choose are quoted in admission's refusals, and forge nothing there."""
