@@ -13,6 +13,9 @@ from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import YAMLError
 from auditproxy.serializer.yaml import DEPTH_LIMIT, Composer, Entry, Node, is_merge, json_of, key_of
 
+PASSED_LIMIT = 10_000
+"""Levels that are passed over, as many as go-yaml reads; libyaml takes the square of them."""
+
 _METADATA = frozenset({"name", "namespace", "uid", "resourceVersion"})
 _OBJECT = frozenset({"kind", "apiVersion", "metadata"})
 
@@ -130,6 +133,9 @@ class _Skimmer(Composer):
                     budget.spend(1)
                 events.get_event()
                 if kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
+                    if depth + inside >= PASSED_LIMIT:
+                        line = event.start_mark.line + 1
+                        raise YAMLError(f"yaml: line {line}: nested too deeply")
                     inside += 1
             if inside == 0:
                 return passed

@@ -21,7 +21,7 @@ POD = envelope("v1", "Pod", block(1, block(1, b"a")) + block(9, b"") * 1_000)
         ("application/json", b'{"metadata":{"x":%b,"name":"a"}}' % DEEP),
         ("application/json", b'{"x":%b,"metadata":{"uid":"u"},"metadata":{"name":"a"}}' % DEEP),
         ("application/json", b'{"metadata":{"name":"a"},"metadata":{"labels":{"x":%b}}}' % DEEP),
-        ("application/yaml", b"x: %b\nmetadata: {name: a}\n" % DEEP),
+        ("application/yaml", b"x: %b\nmetadata: {name: a}\n" % (b"[" * 900 + b"]" * 900)),
         (PROTOBUF, POD),
         ("application/cbor", cbor2.dumps({"metadata": {"name": "a"}})),
     ],
