@@ -99,10 +99,10 @@ OURS: dict[str, tuple[str, ...]] = {
     "docs/behaviour.md": (
         f"takes longer than {connection.HEAD_TIMEOUT:g} s, is over {size(heads.MAXIMUM_HEAD)}",
         f"{health.MAXIMUM_CONNECTIONS} connections, each with {healthconnection.HEAD_TIMEOUT:g} s "
-        f"for its first request and {healthconnection.LAST_USE_TIMEOUT:g} s from its last one",
-        f"probes a silent client after {keepalive.KEEPALIVE_IDLE} s",
-        f"A TLS handshake has {serving.HANDSHAKE_TIMEOUT:g} s",
-        f"a head has {connection.HEAD_TIMEOUT:g} s from its first byte",
+        f"for its first request and {healthconnection.LAST_USE_TIMEOUT:g} s after its last one",
+        f"probes to a silent client after {keepalive.KEEPALIVE_IDLE} s",
+        f"A TLS handshake may take {serving.HANDSHAKE_TIMEOUT:g} s",
+        f"a request head {connection.HEAD_TIMEOUT:g} s from its first byte",
         f"the first head {connection.HEAD_TIMEOUT:g} s from the end",
         f"idle for {clientserver.IDLE_TIMEOUT:g} s between requests",
         f"at most {size(upgrade._WRITE_HIGH_WATER)} per direction",
@@ -148,7 +148,8 @@ OURS: dict[str, tuple[str, ...]] = {
     "docs/parity.md": (
         f"a YAML request of more than {size(recorder.REQUEST_TEXT)} or {recorder.REQUEST_NODES:,} values",
         f"JSON beyond {size(wiredecoder.OUTPUT_LIMIT)} (in requests {size(objects.SUBMITTED_LIMIT)}",
-        f"JSON nested deeper than {json.DEPTH_LIMIT} levels",
+        f"JSON and YAML nested deeper than {json.DEPTH_LIMIT} levels",
+        f"YAML of more than {size(2 * recorder.REQUEST_TEXT)}",
         f"the target's first {size(resolution.LONGEST_REFUSED)}",
         f"selectors of more than {size(selectors.LONGEST_SELECTORS)} together",
         f"heads that are refused: over {size(heads.MAXIMUM_HEAD)}, slower than "
@@ -178,7 +179,7 @@ OURS: dict[str, tuple[str, ...]] = {
 
 MEASURED: dict[str, tuple[str, ...]] = {
     "README.md": ("| 85 MiB plus", "about 220 MiB at most"),
-    "docs/design.md": ("costs 45 MB for each container", "holds the lock for 50 ms"),
+    "docs/design.md": ("costs 45 MB for each container", "keep the lock for less than 50 ms"),
     "docs/metrics.md": ("a page has some 2 MB at most",),
     "docs/behaviour.md": ("its own 85 MiB", "some 220 MiB", "a LIST of 100 MiB", "3 ms per MiB"),
     "docs/collecting.md": (
@@ -233,7 +234,7 @@ THEIRS: dict[str, tuple[str, ...]] = {
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "README.md": ("a token valid for 24 hours",),
-    "docs/design.md": ("limits of 100 MiB and more for one answer",),
+    "docs/design.md": ("Limits of 100 MiB and more for one answer",),
     "docs/collecting.md": ("`--audit-webhook-batch-max-wait=1s`",),
     "docs/runbook.md": (
         "has taken 42 s so far",

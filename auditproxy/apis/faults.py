@@ -1,7 +1,7 @@
 """The one error for settings that cannot be used; cli.py alone catches it for a process."""
 
 MISCONFIGURED = 2
-"""The exit code of a process that cannot go on until a flag or a file is corrected."""
+"""The exit code of a process that cannot continue until a flag or a file is corrected."""
 
 FAILED = 1
 """The exit code of a process that failed for what is outside of its configuration."""

@@ -25,7 +25,7 @@ NOT_A_SUBDOMAIN = (
 )
 
 HTTP_PATH = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
-"""What stands behind the domain of a domain-prefixed path such as ``example.com/key``."""
+"""What follows the domain of a domain-prefixed path such as ``example.com/key``."""
 
 STREAMING_SUBRESOURCES = frozenset({"attach", "exec", "proxy", "log", "portforward"})
 """Subresources that a node or a pod answers, for as long as it likes: they are long-running."""

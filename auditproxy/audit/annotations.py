@@ -5,9 +5,10 @@ import base64
 import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.audit.bodies import base_type
+from auditproxy.audit.bodies import base_type, inflate
 from auditproxy.audit.refusals.refusal import Stop
 from auditproxy.audit.submitted import PROTOBUF, as_json
+from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.json import decode_as
 from auditproxy.serializer.protobuf import envelope as protobuf
@@ -15,6 +16,7 @@ from auditproxy.serializer.protobuf import envelope as protobuf
 DECISION = "authorization.k8s.io/decision"
 REASON = "authorization.k8s.io/reason"
 ISSUED_CREDENTIAL = "authentication.kubernetes.io/issued-credential-id"
+ISSUED_CREDENTIAL_OMITTED = "auditproxy.io/issued-credential-id-omitted"
 UPSTREAM_ERROR = "auditproxy.io/upstream-error"
 RETRIED = "auditproxy.io/retried"
 ENDED = "auditproxy.io/ended"
@@ -60,18 +62,39 @@ def issues_credential(info: RequestInfo) -> bool:
     )
 
 
-def issued_credential(content_type: str, body: bytes) -> Annotations:
-    """The id of the token that a TokenRequest's answer holds; the token itself goes nowhere."""
+def issued_credential(
+    content_type: str,
+    content_encoding: str,
+    body: bytes,
+    *,
+    decoded_limit: int,
+    budget: Budget | None = None,
+) -> Annotations:
+    """The id of the token that a TokenRequest's answer holds; the token itself goes nowhere.
+
+    ``decoded_limit`` bounds in bytes what a compressed body may unfold to, ``budget`` what
+    reading it may cost. An answer of which no token can be read has an annotation that says why,
+    a token without an id has none, as older servers issue them.
+    """
     try:
+        plain = inflate(body, content_encoding, decoded_limit)
         media_type = base_type(content_type)
         if media_type == PROTOBUF:
             # TokenRequest: 3 status, TokenRequestStatus: 1 token.
-            token = protobuf.string_at(protobuf.envelope(body).raw, (3, 1))
+            token = protobuf.string_at(protobuf.envelope(plain, budget).raw, (3, 1))
         else:
-            token = decode_as(as_json(media_type, body), _TokenRequest).status.token
+            token = decode_as(as_json(media_type, plain, budget), _TokenRequest).status.token
+    except SerializationError as error:
+        return unread_credential(str(error))
+    try:
         payload = token.split(".")[1]
         claims = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
         jti = decode_as(claims, _Claims).jti
     except (SerializationError, ValueError, IndexError):
-        return ()
+        return unread_credential("the answer shows no token that can be read")
     return ((ISSUED_CREDENTIAL, f"JTI={jti}"),) if jti else ()
+
+
+def unread_credential(why: str) -> Annotations:
+    """That a token was issued whose id is not known."""
+    return ((ISSUED_CREDENTIAL_OMITTED, why),)

@@ -157,7 +157,7 @@ def members(raw: bytes, budget: Budget | None = None) -> Members:
 
 def _most_members(raw: bytes) -> int:
     """How many members an object may have at the most, found without looking at each."""
-    names = raw.count(b":")
+    names = json.marks_outside(raw, b":", MEMBERS_AT_ONCE)
     if names <= MEMBERS_AT_ONCE:
         return names
     try:

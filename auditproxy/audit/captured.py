@@ -15,7 +15,8 @@ class Captured:
     ``request_limit`` is what the request's body may unfold to when it is compressed; the
     budgets are what reading each body may cost, None for one of which there is no copy.
     ``content_length`` is what the header of a HEAD's answer says, -1 without one. ``accept`` is
-    the client's Accept header, ``stop`` how far the server got with the request.
+    the client's Accept header, ``is_relayed`` that kube-apiserver has the answer from another
+    server, ``stop`` how far the server got with the request.
     """
 
     request_content_type: str = ""
@@ -33,6 +34,7 @@ class Captured:
     response_missing: str = ""
     response_complete: bool = False
     no_sniff: bool = False
+    is_relayed: bool = False
     head_request: bool = False
     request_budget: Budget | None = None
     response_budget: Budget | None = None

@@ -53,9 +53,10 @@ def from_members(members: Members, budget: Budget | None) -> dict[str, Any]:
 def recorded(options: dict[str, Any]) -> msgspec.Raw | None:
     """DeleteOptions in Go's order, under the internal version that kube-apiserver records.
 
-    None for an object of another kind.
+    None for an object of another kind. No kind, an empty one and null are DeleteOptions
+    (apimachinery runtime/serializer/json gvkWithDefaults).
     """
-    if options.get("kind", "DeleteOptions") != "DeleteOptions":
+    if (options.get("kind") or "DeleteOptions") != "DeleteOptions":
         return None
     found = {"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/__internal"}
     for name in _MEMBERS:

@@ -19,7 +19,7 @@ LONGEST_TEXT = 1024
 """Characters of them; a longer text is noted of reads alone."""
 
 _WARNING = re.compile(
-    r'299 [^ ]+ "(?:[a-z0-9.-]+/)?v\d[a-z0-9]* [A-Z][A-Za-z0-9]* is deprecated'
+    r'299 [^ ]+ "(?P<version>(?:[a-z0-9.-]+/)?v\d[a-z0-9]*) [A-Z][A-Za-z0-9]* is deprecated'
     r"(?: in v\d+\.\d+\+(?:, unavailable in v(?P<removed>\d+\.\d+)\+)?)?"
     r'(?:; use [^"]+)?"'
 )
@@ -44,13 +44,15 @@ class Deprecations:
 
         Of a custom resource the server warns before it looks whether there is such a
         subresource or method, and annotates only what there is (apiextensions
-        apiserver/customresource_handler.go).
+        apiserver/customresource_handler.go). A warning of another version than the request's
+        is a webhook's.
         """
         if code == 405 or (code == 404 and info.subresource not in _CUSTOM_SUBRESOURCES):
             return ()
+        asked = f"{info.api_group}/{info.api_version}" if info.api_group else info.api_version
         for warning in warnings:
             found = _WARNING.fullmatch(warning)
-            if found is not None:
+            if found is not None and found["version"] == asked:
                 removed = found["removed"]
                 return (*_NOTE, (REMOVED_RELEASE, removed)) if removed else _NOTE
         # Groups of kube-apiserver's own that have a dot warn in its form alone.

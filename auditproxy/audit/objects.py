@@ -13,11 +13,10 @@ import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
-from auditproxy.apis.names import STREAMING_SUBRESOURCES
 from auditproxy.apis.status import Status
-from auditproxy.audit import bodies, deleteoptions
+from auditproxy.audit import bodies, deleteoptions, skimming
 from auditproxy.audit.doubledmembers import REQUEST_OBJECT_DOUBLED, each_once
-from auditproxy.audit.submitted import CBOR, JSON, PROTOBUF, YAML, as_json, as_text
+from auditproxy.audit.submitted import CBOR, JSON, PROTOBUF, YAML, as_json, records_request
 from auditproxy.serializer import cbor, json, yaml, yamlskim
 from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import ProtobufError, SerializationError
@@ -58,15 +57,6 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 NOTHING = Recorded()
-
-
-def records_request(info: RequestInfo) -> bool:
-    """Whether kube-apiserver would look at this request's body for its audit at all."""
-    return (
-        info.is_resource_request
-        and info.verb in ("create", "update", "patch", "delete", "deletecollection")
-        and info.subresource not in STREAMING_SUBRESOURCES
-    )
 
 
 def records_response(info: RequestInfo, code: int, *, long_running: bool) -> bool:
@@ -116,7 +106,29 @@ def request_object(
         body = bodies.inflate(body, coding, decoded_limit)
         return _requested(info, content_type, body, *how)
     except SerializationError as error:
-        return _omitted(REQUEST_OBJECT_OMITTED, str(error))
+        return _unreadable(info, content_type, body, level, str(error), budget)
+
+
+def _unreadable(
+    info: RequestInfo,
+    content_type: str,
+    body: bytes,
+    level: Level,
+    why: str,
+    budget: Budget | None,
+) -> Recorded:
+    """What a body adds that cannot be read, although the server may have: objectRef, a string."""
+    media_type = bodies.base_type(content_type) or JSON
+    metadata = None
+    if info.verb in ("create", "update"):
+        metadata = skimming.metadata_at_any_cost(info, media_type, body, budget)
+    if level < Level.REQUEST and metadata is not None:
+        return Recorded(metadata=metadata)
+    is_text = media_type in (JSON, YAML) and body != b"" and not body.startswith(bodies.GZIP)
+    if level < Level.REQUEST or info.verb == "patch" or not is_text:
+        return Recorded(metadata=metadata, annotations=((REQUEST_OBJECT_OMITTED, why),))
+    note = ((REQUEST_OBJECT_OMITTED, f"{why}: recorded as a string"),)
+    return Recorded(object=msgspec.Raw(json.string(body)), metadata=metadata, annotations=note)
 
 
 def _requested(
@@ -166,7 +178,7 @@ def _patch(
     if strict:
         raise SerializationError("the patch cannot be read")
     note = ((REQUEST_OBJECT_OMITTED, "the patch is not JSON: recorded as a string"),)
-    return Recorded(object=as_text(body), annotations=note)
+    return Recorded(object=msgspec.Raw(json.string(body)), annotations=note)
 
 
 def _submitted(
@@ -190,11 +202,14 @@ def _submitted(
         decoded, note = each_once(info, body, budget)
         notes = ((REQUEST_OBJECT_DOUBLED, note),) if note else ()
         if decoded is None:
-            sent = as_text(body) if level >= Level.REQUEST else None
-            return Recorded(object=sent, annotations=notes)
+            sent = msgspec.Raw(json.string(body)) if level >= Level.REQUEST else None
+            named = not deleting and skimming.metadata_at_any_cost(info, media_type, body, budget)
+            return Recorded(object=sent, metadata=named or None, annotations=notes)
         body = decoded
     if level < Level.REQUEST:
-        return Recorded(metadata=_skimmed(media_type, body, budget), annotations=notes)
+        if media_type == JSON:
+            return Recorded(metadata=bodies.object_metadata(body), annotations=notes)
+        return Recorded(metadata=skimming.metadata(info, media_type, body, budget))
     if media_type == PROTOBUF:
         return _submitted_protobuf(body, deleting, omit_managed_fields, types, budget)
     members = bodies.members(as_json(media_type, body, budget), budget)
@@ -218,15 +233,6 @@ def _submitted(
     first = {key: members.pop(key) for key in ("kind", "apiVersion") if key in members}
     raw = json.compact(msgspec.json.encode({**first, **members}), depth_checked=True)
     return Recorded(object=msgspec.Raw(raw), metadata=metadata, annotations=notes)
-
-
-def _skimmed(media_type: str, body: bytes, budget: Budget | None) -> ObjectMetadata:
-    """What objectRef takes from an object; the rest of it is passed over where that is cheaper."""
-    if media_type == PROTOBUF:
-        return protobuf.object_meta(protobuf.envelope(body, budget).raw, budget)
-    if media_type == YAML:
-        return bodies.object_metadata(yamlskim.skim(body, budget))
-    return bodies.object_metadata(as_json(media_type, body, budget))
 
 
 def _submitted_protobuf(
@@ -278,7 +284,8 @@ def response_object(
         media_type = bodies.base_type(content_type)
         if media_type == PROTOBUF:
             return _answered_protobuf(plain, level, omit_managed_fields, types, budget)
-        if media_type == YAML and level < Level.REQUEST_RESPONSE and not _is_status(plain, budget):
+        wants_status = level < Level.REQUEST_RESPONSE
+        if media_type == YAML and wants_status and yamlskim.kind(plain, budget) != "Status":
             return NOTHING
         if media_type in (YAML, CBOR):
             plain = as_json(media_type, plain, budget)
@@ -291,11 +298,6 @@ def response_object(
         if level < Level.REQUEST_RESPONSE:
             return NOTHING
         return _omitted(RESPONSE_OBJECT_OMITTED, str(error))
-
-
-def _is_status(text: bytes, budget: Budget | None) -> bool:
-    """Whether YAML is a Status, without reading the rest of it."""
-    return bodies.kind(yamlskim.skim(text, budget)) == "Status"
 
 
 def _answered(

@@ -21,7 +21,6 @@ from auditproxy.audit.objects import (
     REQUEST_OBJECT_OMITTED,
     RESPONSE_OBJECT_OMITTED,
     Recorded,
-    records_request,
     records_response,
     request_object,
     response_object,
@@ -29,7 +28,7 @@ from auditproxy.audit.objects import (
 from auditproxy.audit.redaction.record import redacted_answer, redacted_request
 from auditproxy.audit.refusals.order import stopped_at
 from auditproxy.audit.refusals.refusal import Refusal, Stop
-from auditproxy.audit.submitted import CBOR, JSON
+from auditproxy.audit.submitted import CBOR, JSON, records_request
 from auditproxy.request.accept import negotiate
 from auditproxy.request.attributes import attributes
 from auditproxy.serializer.json import status_object
@@ -66,7 +65,7 @@ def response_copy_limit(
     """How many bytes of an answer's body may be needed; 0 when none is."""
     if level is Level.NONE or not records_response(info, code, long_running=long_running):
         return 0
-    if level >= Level.REQUEST_RESPONSE:
+    if level >= Level.REQUEST_RESPONSE or (code < 400 and annotations.issues_credential(info)):
         return limit
     if code >= 400 or info.verb in ("create", "delete", "deletecollection"):
         return min(limit, STATUS_LIMIT)
@@ -120,12 +119,12 @@ def _refusal(
         username=context.effective_user.username,
         query=captured.target.query,
         content_type=captured.request_content_type,
-        content_encoding=captured.request_content_encoding,
         body=captured.request_body if captured.request_complete else None,
         code=captured.code,
         answer_type=captured.content_type,
         no_sniff=captured.no_sniff,
         status=status,
+        is_relayed=captured.is_relayed,
         text=captured.response_body or b"",
         budget=captured.request_budget,
     )
@@ -218,18 +217,35 @@ def record_end(
     info: RequestInfo,
     captured: Captured,
     deprecations: Deprecations | None = None,
+    *,
+    decoded_limit: int,
 ) -> None:
-    """Take the annotations that appear only when the request is over."""
+    """Take the annotations that appear only when the request is over.
+
+    ``decoded_limit`` bounds in bytes what a compressed answer may unfold to.
+    """
     if context.level is Level.NONE:
         return
     if captured.warnings:
         known = deprecations or Deprecations()
         _annotate(context, known.annotations(info, captured.code, captured.warnings))
-    if captured.code == 201 and captured.response_body and annotations.issues_credential(info):
-        _annotate(
-            context,
-            annotations.issued_credential(captured.content_type, captured.response_body),
-        )
+    if captured.code == 201 and annotations.issues_credential(info):
+        _annotate(context, _issued_credential(captured, decoded_limit))
+
+
+def _issued_credential(captured: Captured, decoded_limit: int) -> annotations.Annotations:
+    """The id of the token that was issued, or why it is not known."""
+    if captured.response_body is None:
+        return annotations.unread_credential(captured.response_missing)
+    if not captured.response_complete:
+        return annotations.unread_credential("the answer was cut off")
+    return annotations.issued_credential(
+        captured.content_type,
+        captured.content_encoding,
+        captured.response_body,
+        decoded_limit=decoded_limit,
+        budget=captured.response_budget,
+    )
 
 
 def _annotate(context: AuditContext, pairs: tuple[tuple[str, str], ...]) -> None:

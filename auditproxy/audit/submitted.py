@@ -1,9 +1,11 @@
-"""What a request's body says it is: its kind, and whether it is DeleteOptions."""
+"""What a request submits: whether a body is looked at, and what that says it is."""
 
 from typing import Any
 
 import msgspec
 
+from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.names import STREAMING_SUBRESOURCES
 from auditproxy.audit import bodies
 from auditproxy.audit.deleteoptions import DeleteOptions
 from auditproxy.serializer import cbor, json, yaml
@@ -15,6 +17,15 @@ JSON = "application/json"
 YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 CBOR = "application/cbor"
+
+
+def records_request(info: RequestInfo) -> bool:
+    """Whether kube-apiserver would look at this request's body for its audit at all."""
+    return (
+        info.is_resource_request
+        and info.verb in ("create", "update", "patch", "delete", "deletecollection")
+        and info.subresource not in STREAMING_SUBRESOURCES
+    )
 
 
 def as_json(media_type: str, body: bytes, budget: Budget | None = None) -> bytes:

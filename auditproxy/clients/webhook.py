@@ -34,7 +34,7 @@ MAXIMUM_ANSWER = 1024 * 1024
 """Bytes of an answer that are read; a longer one is abandoned."""
 
 MAXIMUM_CONNECTIONS = 100
-"""Concurrent attempts; further ones wait their turn, which does not count as their time."""
+"""Concurrent attempts; further ones wait their turn, which is not part of their time."""
 
 _SECONDS = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 

@@ -37,7 +37,16 @@ class RequestInfoError(ValueError):
 
 
 class LongSelectorsError(ValueError):
-    """The selectors could set the request's name but are too long to parse in time."""
+    """The selectors could set the request's name but are too long to parse in time.
+
+    ``verb`` is that of the request, which depends on its query too.
+    """
+
+    def __init__(self, verb: str) -> None:
+        super().__init__(
+            f"selectors with {_NAME_FIELD} are longer than {LONGEST_SELECTORS} characters"
+        )
+        self.verb = verb
 
 
 def resolve(method: str, target: Target) -> RequestInfo:
@@ -107,7 +116,10 @@ def resolve(method: str, target: Target) -> RequestInfo:
 
 
 def _collection(target: Target) -> tuple[str, str]:
-    """Return list or watch for a GET without a name, and the name from its field selector."""
+    """Return list or watch for a GET without a name, and the name from its field selector.
+
+    Raises LongSelectorsError.
+    """
     if not target.raw_query:
         return "list", ""
     query = target.query
@@ -116,25 +128,20 @@ def _collection(target: Target) -> tuple[str, str]:
     plain = watch is None or watch.isascii()
     if plain and _NAME_FIELD not in (query.first("fieldSelector") or ""):
         return ("list" if watch is None or watch.lower() in ("0", "false") else "watch"), ""
-    name = _selected_name(query)
+    watches = watch is not None and watch != "0" and watch.casefold() != "false"
+    labels, fields = query.first("labelSelector") or "", query.first("fieldSelector") or ""
+    if len(labels) + len(fields) > LONGEST_SELECTORS:
+        raise LongSelectorsError("watch" if watches else "list")
+    name = _selected_name(query, labels, fields)
     if name is None:
         # kube-apiserver then reads only this parameter, with a different case folding.
-        watches = watch is not None and watch.lower() not in ("0", "false")
-        return ("watch" if watches else "list"), ""
-    watches = watch is not None and watch != "0" and watch.casefold() != "false"
+        alone = watch is not None and watch.lower() not in ("0", "false")
+        return ("watch" if alone else "list"), ""
     return ("watch" if watches else "list"), name
 
 
-def _selected_name(query: Query) -> str | None:
-    """Return the name in ``metadata.name=X``, "" if none, None if an option is invalid.
-
-    Raises LongSelectorsError.
-    """
-    labels, fields = query.first("labelSelector") or "", query.first("fieldSelector") or ""
-    if len(labels) + len(fields) > LONGEST_SELECTORS:
-        raise LongSelectorsError(
-            f"selectors with {_NAME_FIELD} are longer than {LONGEST_SELECTORS} characters"
-        )
+def _selected_name(query: Query, labels: str, fields: str) -> str | None:
+    """Return the name in ``metadata.name=X``, "" if none, None if an option is invalid."""
     for parameter in _INTEGERS:
         text = query.first(parameter)
         if text is not None and not is_int64(text):

@@ -5,6 +5,8 @@ Refused requests also get the part of the requestURI that their event may show.
 
 from dataclasses import dataclass
 
+import msgspec
+
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.status import Status, failure, new_bad_request
 from auditproxy.request import requestinfo
@@ -69,6 +71,9 @@ def resolve(
         found.unresolvable = f"failed to create RequestInfo: {error}"
         return found
     except requestinfo.LongSelectorsError as error:
+        # All but the name is in the path: the policy and the event need it.
+        path = requestinfo.resolve(method, parse_target(method, raw.partition(b"?")[0]))
+        found.info = msgspec.structs.replace(path, verb=error.verb)
         found.fault = failure(414, "", str(error))
         return found
     found.long_running = requestinfo.is_long_running(found.info)

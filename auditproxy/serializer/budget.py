@@ -57,6 +57,12 @@ class Budget:
         if self._unchecked >= CHECKED:
             self.check()
 
+    def tick(self, steps: int = 1) -> None:
+        """Take steps that cost time and no nodes; raises BudgetExceededError when it is over."""
+        self._unchecked += steps
+        if self._unchecked >= CHECKED:
+            self.check()
+
     def check(self) -> None:
         """Look at the clock; raises BudgetExceededError."""
         self._unchecked = 0
@@ -69,6 +75,21 @@ class Budget:
             self._until = now + self._seconds
         elif now > self._until:
             raise self.exceeded("time", f"reading it takes more than {self._seconds:.3g} s")
+
+    def to_skim(self) -> "Budget":
+        """What skimming the same body may cost once it was too much to read: time, any values.
+
+        As much time as reading had; of YAML twice the bytes, which is more than kube-apiserver
+        takes of any body.
+        """
+        text = min(2 * self.text, sys.maxsize)
+        return Budget(
+            sys.maxsize,
+            text=text,
+            seconds=self._seconds,
+            clock=self._clock,
+            stopped=self._stopped,
+        )
 
     def exceeded(self, reason: str, why: str) -> BudgetExceededError:
         """The error for a bound that was met, to be raised."""

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from auditproxy.apis.status import Status
+from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import JSONError
 
 T = TypeVar("T")
@@ -49,6 +50,8 @@ _ESCAPE = re.compile(
 """One escape of a JSON string, or a pair of surrogates; ``lone`` is half a pair."""
 
 _STRING_OR_SPACE = re.compile(rb'("(?:[^"\\]++|\\.)*+")|[ \t\r\n]+', re.DOTALL)
+
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"|([\[{])|([\]}])', re.DOTALL)
 
 _PIECE = 128 * 1024
 """Bytes that are worked on at once, so that no other thread waits long."""
@@ -99,6 +102,47 @@ def check_depth(raw: bytes) -> None:
         depth = depths[-1]
         if max(depths) > DEPTH_LIMIT:
             raise JSONError("JSON is nested too deeply")
+
+
+def marks_outside(raw: bytes, marks: bytes, enough: int) -> int:
+    """How many of some ASCII bytes stand outside of the strings of a JSON text.
+
+    At once where all of them together are no more than ``enough``; then those in strings count.
+    """
+    found = sum(raw.count(mark) for mark in (bytes((byte,)) for byte in marks))
+    if found <= enough:
+        return found
+    if b"\\" in raw:
+        raw = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
+    others = bytes(byte for byte in range(256) if byte not in marks + b'"')
+    found, inside = 0, 0
+    for start in range(0, len(raw), _PIECE):
+        parts = raw[start : start + _PIECE].translate(None, others).split(b'"')
+        found += sum(map(len, parts[inside::2]))
+        inside ^= (len(parts) - 1) & 1
+    return found
+
+
+def cut(raw: bytes, levels: int, budget: Budget | None = None) -> bytes:
+    """JSON with null for each object and array that is nested deeper than so many levels.
+
+    Takes any depth, and does not check that it is JSON. Raises BudgetExceededError.
+    """
+    kept: list[bytes] = []
+    start = depth = 0
+    for found in _STRING_OR_BRACKET.finditer(raw):
+        if budget is not None:
+            budget.tick()
+        if found[1]:
+            depth += 1
+            if depth == levels + 1:
+                kept += (raw[start : found.start()], b"null")
+                start = len(raw)
+        elif found[2]:
+            if depth == levels + 1:
+                start = found.end()
+            depth -= 1
+    return b"".join((*kept, raw[start:]))
 
 
 def compact(raw: bytes, *, depth_checked: bool = False) -> bytes:
@@ -181,6 +225,11 @@ def status_body(status: Status) -> bytes:
 def status_body_indented(status: Status) -> bytes:
     """A Status as kube-apiserver writes it for eyes: two spaces a level, no newline at the end."""
     return msgspec.json.format(status_body(status), indent=2)
+
+
+def string(raw: bytes) -> bytes:
+    """Any bytes as a JSON string."""
+    return encode(text_from_bytes(raw))
 
 
 def text_from_bytes(raw: bytes) -> str:

@@ -159,17 +159,22 @@ class Composer:
 
     def _alias(self, anchor: str, line: int) -> Node:
         """Give the value an alias stands for, with the alias's own line."""
-        target = self._anchors.get(anchor)
-        if target is None:
-            raise YAMLError(f"yaml: line {line}: unknown anchor referenced")
-        if not target.complete:
-            raise YAMLError(f"yaml: line {line}: anchor's value contains itself")
+        target = self._anchor(anchor, line)
         self._unfolded += target.weight
         if self._unfolded > ALIAS_LIMIT:
             raise YAMLError("yaml: document contains excessive aliasing")
         if self._budget is not None:
             self._budget.spend(target.weight // UNFOLDED_TO_A_NODE)
         return Node(line, target.value, target.weight + 1, target.entries, target.is_mapping, True)
+
+    def _anchor(self, anchor: str, line: int) -> Node:
+        """What stands behind an anchor; raises YAMLError where there is nothing yet."""
+        target = self._anchors.get(anchor)
+        if target is None:
+            raise YAMLError(f"yaml: line {line}: unknown anchor referenced")
+        if not target.complete:
+            raise YAMLError(f"yaml: line {line}: anchor's value contains itself")
+        return target
 
     def _mapping(self, node: Node, depth: int) -> None:
         """Read the keys and values of a mapping in the order in which they take effect."""

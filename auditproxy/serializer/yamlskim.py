@@ -21,6 +21,9 @@ from auditproxy.serializer.yaml import (
     key_of,
 )
 
+PASSED_LIMIT = 10_000
+"""Levels that are passed over, as many as go-yaml reads; libyaml takes the square of them."""
+
 _METADATA = frozenset({"name", "namespace", "uid", "resourceVersion"})
 _OBJECT = frozenset({"kind", "apiVersion", "metadata"})
 
@@ -28,21 +31,35 @@ _OBJECT = frozenset({"kind", "apiVersion", "metadata"})
 def skim(raw: bytes, budget: Budget | None = None) -> bytes:
     """The first document as JSON, of which only the members named above are there.
 
-    A document that ``yaml.to_json`` reads has the same values here; one that it refuses
-    may be read. Raises YAMLError and BudgetExceededError.
+    A document that ``yaml.to_json`` reads has the same values here, null for lists and objects;
+    one that it refuses may be read: what is nested too deeply is null, and aliases may unfold to
+    anything, since nothing is made of them. Raises YAMLError and BudgetExceededError.
     """
     node, _ = _Skimmer(raw, budget).compose()
     value = None if node is None else node.value
     if not isinstance(value, dict):
-        return json_of(value, budget)
+        return json_of(_scalar(value), budget)
     found = _only(value, _OBJECT)
-    if isinstance(found.get("metadata"), dict):
-        found["metadata"] = _only(found["metadata"], _METADATA)
+    if isinstance(value.get("metadata"), dict):
+        found["metadata"] = _only(value["metadata"], _METADATA)
     return json_of(found, budget)
 
 
+def kind(raw: bytes, budget: Budget | None = None) -> str:
+    """The kind of the first document, empty when it has none; raises as ``skim`` does."""
+    node, _ = _Skimmer(raw, budget).compose()
+    value = None if node is None else node.value
+    found = value.get("kind") if isinstance(value, dict) else None
+    return found if isinstance(found, str) else ""
+
+
 def _only(members: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
-    return {name: members[name] for name in names if name in members}
+    return {name: _scalar(members[name]) for name in names if name in members}
+
+
+def _scalar(value: Any) -> Any:
+    """A scalar; null for what may unfold."""
+    return None if isinstance(value, dict | list) else value
 
 
 class _Skimmer(Composer):
@@ -51,6 +68,23 @@ class _Skimmer(Composer):
     def __init__(self, text: bytes, budget: Budget | None) -> None:
         super().__init__(text, budget)
         self._wanted: frozenset[str] | None = _OBJECT
+
+    def _node(self, depth: int) -> Node:
+        """Read one value, but of what is nested too deeply nothing."""
+        if depth >= DEPTH_LIMIT:
+            return self._passed(depth)
+        return super()._node(depth)
+
+    def _alias(self, anchor: str, line: int) -> Node:
+        """The value itself: it is not copied, whatever it unfolds to."""
+        target = self._anchor(anchor, line)
+        return Node(line, target.value, 1, target.entries, target.is_mapping, True)
+
+    def _set(self, node: Node, key: object, entry: MapEntry) -> None:
+        """Set one key; merging may do so more often than there are values."""
+        if self._budget is not None:
+            self._budget.tick()
+        super()._set(node, key, entry)
 
     def _mapping(self, node: Node, depth: int) -> None:
         """Read the wanted values of a mapping; of one inside them, all."""
@@ -96,14 +130,18 @@ class _Skimmer(Composer):
             if kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
                 events.get_event()
                 inside -= 1
-            elif kind is not yaml.AliasEvent and event.anchor is not None:
+            elif (
+                kind is not yaml.AliasEvent
+                and event.anchor is not None
+                and depth + inside < DEPTH_LIMIT
+            ):
                 self._node(depth + inside)
             else:
                 if budget is not None:
                     budget.spend(1)
                 events.get_event()
                 if kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
-                    if depth + inside >= DEPTH_LIMIT:
+                    if depth + inside >= PASSED_LIMIT:
                         line = event.start_mark.line + 1
                         raise YAMLError(f"yaml: line {line}: nested too deeply")
                     inside += 1

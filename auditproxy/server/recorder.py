@@ -51,6 +51,9 @@ WHY: dict[Skipped, str] = {
     "shutdown": "not decoded: the proxy was stopping",
 }
 
+FAILED = "recording it failed"
+"""Why a body is left out that a fault of ours kept from being recorded."""
+
 
 class Recorder:
     """Keeps what was copied of one request and its answer, and decodes it when asked."""
@@ -126,8 +129,12 @@ class Recorder:
         captured.code = code
         captured.head_request = is_head
         warnings = []
+        audit_ids = 0
         for name, value in head.headers:
             lower = name.lower()
+            if lower == b"audit-id":
+                # kube-apiserver sets it on every answer, before those of a server that it relays.
+                audit_ids += 1
             if lower == b"content-type":
                 captured.content_type = value.decode("latin-1")
             elif lower == b"content-encoding":
@@ -139,6 +146,7 @@ class Recorder:
             elif lower == b"warning":
                 warnings.append(value.decode("utf-8", "replace"))
         captured.warnings = tuple(warnings)
+        captured.is_relayed = audit_ids > 1
         limit = response_copy_limit(
             info,
             self._context.level,
@@ -191,41 +199,70 @@ class Recorder:
     def record(self, info: RequestInfo, *, long_running: bool) -> None:
         """Decode what was captured; whatever that meets, the event can go out."""
         try:
-            # The request first: what the answer may show depends on what was asked.
-            if self._request is not None:
-                taken = self._take(
-                    self._request,
-                    self._cost_of_request(info),
-                    REQUEST_NODES,
-                    REQUEST_OBJECT_OMITTED,
-                )
-                self.captured.request_body, self.captured.request_missing = taken[:2]
-                self.captured.request_budget = taken[2]
-            if self.captured.code and not long_running:
-                self.record_answer(info, long_running=False)
-            record_request(self._context, info, self.captured, types=self._services.types)
-            record_end(self._context, info, self.captured, self._shared.deprecations)
+            self._record(info, long_running=long_running)
+            record_end(
+                self._context,
+                info,
+                self.captured,
+                self._shared.deprecations,
+                decoded_limit=self._services.limits.response_copy,
+            )
         except Exception as crash:
-            where = f"request {self._context.audit_id} failed: {describe(crash)}"
-            self._shared.report(f"recording bodies of {where}")
-            if self._request is not None and self._context.request_object is None:
-                self._context.annotate(REQUEST_OBJECT_OMITTED, "recording it failed")
+            self._report(crash)
         finally:
             # A waiting event must not hold on to what it was made from.
             self.captured.request_body = self.captured.response_body = b""
 
+    def _record(self, info: RequestInfo, *, long_running: bool) -> None:
+        try:
+            # The request first: what the answer may show depends on what was asked.
+            self._take_request(info)
+            if self.captured.code and not long_running:
+                self.record_answer(info, long_running=False)
+            record_request(self._context, info, self.captured, types=self._services.types)
+        except Exception as crash:
+            self._report(crash)
+            if self._request is not None and self._context.request_object is None:
+                self._context.annotate(REQUEST_OBJECT_OMITTED, FAILED)
+
     def record_answer(self, info: RequestInfo, *, long_running: bool) -> None:
-        """Take over what the upstream's answer says."""
-        if self._response is not None:
-            taken = self._take(
-                self._response,
-                # Of long-running requests it is read before the client has it.
-                0 if long_running else self._cost_of_response(info),
-                RESPONSE_NODES,
-                RESPONSE_OBJECT_OMITTED,
-            )
-            self.captured.response_body, self.captured.response_missing = taken[:2]
-            self.captured.response_budget = taken[2]
+        """Take over what the upstream's answer says; its code and the decision in any case."""
+        try:
+            self._take_response(info, long_running=long_running)
+            self._record_answer(info, long_running=long_running)
+        except Exception as crash:
+            self._report(crash)
+            self.captured.response_body, self.captured.response_missing = None, FAILED
+            self._record_answer(info, long_running=long_running)
+
+    def _report(self, crash: Exception) -> None:
+        """Let operators know of a fault of ours, without content."""
+        where = f"request {self._context.audit_id} failed: {describe(crash)}"
+        self._shared.report(f"recording bodies of {where}")
+
+    def _take_request(self, info: RequestInfo) -> None:
+        if self._request is None:
+            return
+        taken = self._take(
+            self._request, self._cost_of_request(info), REQUEST_NODES, REQUEST_OBJECT_OMITTED
+        )
+        self.captured.request_body, self.captured.request_missing = taken[:2]
+        self.captured.request_budget = taken[2]
+
+    def _take_response(self, info: RequestInfo, *, long_running: bool) -> None:
+        if self._response is None:
+            return
+        taken = self._take(
+            self._response,
+            # Of long-running requests it is read before the client has it.
+            0 if long_running else self._cost_of_response(info),
+            RESPONSE_NODES,
+            RESPONSE_OBJECT_OMITTED,
+        )
+        self.captured.response_body, self.captured.response_missing = taken[:2]
+        self.captured.response_budget = taken[2]
+
+    def _record_answer(self, info: RequestInfo, *, long_running: bool) -> None:
         record_answer(
             self._context,
             info,

@@ -1,1 +1,1 @@
-"""Two connections joined after a verified 101, and the protocols spoken over them."""
+"""Two connections joined after a verified 101, and the protocols used over them."""

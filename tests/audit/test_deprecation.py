@@ -15,6 +15,7 @@ from auditproxy.audit.deprecation import (
 
 GET = RequestInfo(is_resource_request=True, path="/", verb="get", resource="widgets", name="w")
 CUSTOM = msgspec.structs.replace(GET, api_group="example.com", api_version="v1")
+PODS = msgspec.structs.replace(GET, verb="create", api_version="v1", resource="pods", name="")
 CREATE = msgspec.structs.replace(CUSTOM, verb="create")
 CARE = '299 - "be careful with widgets"'
 
@@ -49,7 +50,26 @@ CARE = '299 - "be careful with widgets"'
 )
 def test_deprecation(warning: str, expected: dict[str, str]) -> None:
     """Warnings of deprecated API versions, and nothing that looks like them."""
-    assert dict(Deprecations().annotations(GET, 200, ('299 - "other"', warning))) == expected
+    group, _, version = warning.partition('"')[2].partition(" ")[0].rpartition("/")
+    info = msgspec.structs.replace(GET, api_group=group, api_version=version)
+    if not expected:
+        info = GET
+    assert dict(Deprecations().annotations(info, 200, ('299 - "other"', warning))) == expected
+
+
+@pytest.mark.parametrize(
+    ("warning", "noted"),
+    [
+        ("v1 Pod is deprecated in v1.1+", True),
+        ("apps/v9 Foo is deprecated in v1.1+, unavailable in v9.9+", False),
+        ("v2 Pod is deprecated in v1.1+", False),
+        ("apps/v1 Pod is deprecated in v1.1+", False),
+    ],
+)
+def test_another_version(warning: str, noted: bool) -> None:
+    """A webhook that names another version says nothing of the request's own."""
+    told = (f'299 - "{warning}"',)
+    assert bool(Deprecations().annotations(PODS, 201, told)) is noted
 
 
 @pytest.mark.parametrize(
@@ -67,7 +87,7 @@ def test_deprecation(warning: str, expected: dict[str, str]) -> None:
 )
 def test_deprecation_of_what_is_there(code: int, subresource: str, annotated: bool) -> None:
     """A custom resource's warning comes with a subresource or method that it has not, too."""
-    info = msgspec.structs.replace(GET, subresource=subresource)
+    info = msgspec.structs.replace(CUSTOM, subresource=subresource)
     warning = '299 - "example.com/v1 Widget is deprecated"'
     assert bool(Deprecations().annotations(info, code, (warning,))) is annotated
 

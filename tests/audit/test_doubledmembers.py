@@ -110,8 +110,19 @@ def test_too_many_values(verb: str) -> None:
 
 
 def test_too_many_values_at_metadata() -> None:
-    """A10: objectRef has no name rather than one that the object may not get."""
+    """A10: objectRef has the name that the object gets, of the metadata merged as by Go."""
     recorded = request(MANY, level=Level.METADATA)
+    assert recorded.annotations == ((REQUEST_OBJECT_DOUBLED, TOO_MANY),)
+    assert recorded.object is None
+    assert recorded.metadata is not None
+    assert recorded.metadata.name == "q"
+
+
+def test_too_many_metadata() -> None:
+    """A10: where even the metadata cannot be merged, objectRef has no name rather than a wrong one."""
+    labels = b",".join(b'"a%d":"b"' % number for number in range(VALUES_LIMIT + 1))
+    body = b'{"metadata":{"name":"p"},"metadata":{%s},"metadata":{"name":"q"}}' % labels
+    recorded = request(body, level=Level.METADATA)
     assert recorded == Recorded(annotations=((REQUEST_OBJECT_DOUBLED, TOO_MANY),))
 
 

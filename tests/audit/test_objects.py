@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,13 +15,15 @@ from auditproxy.audit.objects import (
     REQUEST_OBJECT_OMITTED,
     RESPONSE_OBJECT_OMITTED,
     Recorded,
-    records_request,
     records_response,
     request_object,
     response_object,
 )
+from auditproxy.audit.submitted import records_request
+from auditproxy.serializer.budget import Budget
 
 LIMIT = 1 << 20
+JSON = "application/json"
 
 
 def info(verb: str, subresource: str = "", resource: str = "pods") -> RequestInfo:
@@ -38,6 +41,8 @@ def request(
     level: Level = Level.REQUEST,
     omit: bool = False,
     decoded: bool = True,
+    encoding: str = "",
+    budget: Budget | None = None,
 ) -> Recorded:
     """What a request's body adds."""
     return request_object(
@@ -47,6 +52,9 @@ def request(
         level=level,
         omit_managed_fields=omit,
         decoded=decoded,
+        content_encoding=encoding,
+        decoded_limit=LIMIT,
+        budget=budget,
     )
 
 
@@ -71,7 +79,7 @@ def response(
     )
 
 
-def shown(recorded: Recorded) -> object:
+def shown(recorded: Recorded) -> Any:
     """The recorded object, decoded."""
     return None if recorded.object is None else json.loads(bytes(recorded.object))
 
@@ -162,11 +170,91 @@ def test_unknown_type(content_type: str) -> None:
 
 @pytest.mark.parametrize("body", [b"{not json", b"[1,2]", b'"text"', b"\xff"])
 def test_unreadable_create(body: bytes) -> None:
-    """What cannot be read is noted when the server took it, and silent when it refused it."""
+    """What cannot be read is a string when the server took it, and silent when it refused it."""
     accepted = request("create", body)
-    assert accepted.object is None
+    assert shown(accepted) == body.decode("utf-8", "replace")
     assert accepted.annotations[0][0] == REQUEST_OBJECT_OMITTED
+    assert accepted.annotations[0][1].endswith(": recorded as a string")
     assert request("create", body, decoded=False) == NOTHING
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff"])
+def test_unreadable_bytes(body: bytes) -> None:
+    """Nothing, and what is no text, is no string either."""
+    kind = JSON if not body else "application/cbor"
+    assert request("create", body, kind).object is None
+
+
+DEEP = b'{"kind":"Pod","metadata":{"name":"a"},"spec":{"hostPID":true},"x":%b}' % (
+    b"[" * 251 + b"]" * 251
+)
+COLONS = b'{"kind":"Pod","metadata":{"name":"a"},"spec":{"hostPID":true},"x":"%b"}' % (
+    b":" * 60_000
+)
+MEMBERS = b'{"kind":"Pod","metadata":{"name":"a"},"spec":{"hostPID":true},%b}' % b",".join(
+    b'"%d":0' % number for number in range(60_000)
+)
+DOUBLED = (
+    b'{"kind":"Pod","metadata":{"name":"a"},"spec":{"hostPID":true},"metadata":{"x":[%b0]}}'
+    % (b"0," * 11_000)
+)
+ALIASES = b'kind: Pod\nspec: {hostPID: true}\nmetadata: {name: a}\nx: &a "%b"\ny: [%b]\n' % (
+    b"A" * 30_000,
+    b"*a," * 40,
+)
+BOMB = (
+    b"kind: Pod\nspec: {hostPID: true}\nx: &a [[],[],[],[],[],[],[],[]]\n%bmetadata: {name: a}\n"
+    % (
+        b"".join(
+            b"%c: &%c [%b]\n" % (n, n, b",".join([b"*%c" % (n - 1)] * 8)) for n in b"bcdefghij"
+        )
+    )
+)
+DEEP_YAML = b"kind: Pod\nspec: {hostPID: true}\nx: &x %b\nmetadata: {name: a}\n" % (
+    b"[" * 300 + b"]" * 300
+)
+MANY = b"kind: Pod\nspec: {hostPID: true}\nmetadata: {name: a}\nx: [%b]\n" % (b"0," * 260_000)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "whole"),
+    [
+        (JSON, DEEP, False),
+        (JSON, COLONS, True),
+        (JSON, MEMBERS, False),
+        (JSON, DOUBLED, False),
+        ("application/yaml", ALIASES, False),
+        ("application/yaml", BOMB, False),
+        ("application/yaml", DEEP_YAML, False),
+        ("application/yaml", MANY, False),
+    ],
+)
+@pytest.mark.parametrize("level", [Level.METADATA, Level.REQUEST])
+@pytest.mark.parametrize("verb", ["create", "update"])
+def test_no_member_hides_the_object(
+    verb: str, level: Level, content_type: str, body: bytes, whole: bool
+) -> None:
+    """The server passes over members that it does not know: they hide neither name nor body."""
+    recorded = request(verb, body, content_type, level=level, budget=Budget(250_000))
+    assert recorded.metadata is not None
+    assert recorded.metadata.name == "a"
+    if level is Level.METADATA:
+        assert recorded.object is None
+        assert REQUEST_OBJECT_OMITTED not in dict(recorded.annotations)
+    elif whole:
+        assert shown(recorded)["spec"] == {"hostPID": True}
+    else:
+        assert shown(recorded) == body.decode()
+        (note,) = dict(recorded.annotations).values()
+        assert note.endswith("as a string")
+
+
+def test_a_header_hides_no_object() -> None:
+    """A coding that the server does not look at makes no difference."""
+    recorded = request("create", DEEP, encoding="gzip")
+    assert recorded.metadata is not None
+    assert recorded.metadata.name == "a"
+    assert shown(recorded) == DEEP.decode()
 
 
 def test_null_is_an_empty_object() -> None:

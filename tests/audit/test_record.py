@@ -1,11 +1,14 @@
 """From captured bodies to the context: limits, order, and what is noted."""
 
+from typing import Any
+
 import cbor2
 import msgspec
 import pytest
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
+from auditproxy.apis.user import UserInfo
 from auditproxy.audit.captured import Captured
 from auditproxy.audit.record import (
     STATUS_LIMIT,
@@ -18,6 +21,14 @@ from tests.fakes.auditcontexts import answered, context
 
 CREATE = RequestInfo(is_resource_request=True, path="/", verb="create", resource="pods")
 GET = RequestInfo(is_resource_request=True, path="/", verb="get", resource="pods", name="p")
+TOKEN = RequestInfo(
+    is_resource_request=True,
+    path="/",
+    verb="create",
+    resource="serviceaccounts",
+    subresource="token",
+    name="s",
+)
 PATCH = RequestInfo(is_resource_request=True, path="/", verb="patch", resource="pods", name="p")
 WATCH = RequestInfo(is_resource_request=True, path="/", verb="watch", resource="pods")
 PLAIN = RequestInfo(is_resource_request=False, path="/version", verb="get")
@@ -47,6 +58,8 @@ def test_request_copy_limit(info: RequestInfo, level: Level, limit: int) -> None
         (GET, Level.METADATA, 200, False, 0),
         (GET, Level.METADATA, 404, False, STATUS_LIMIT),
         (CREATE, Level.METADATA, 201, False, STATUS_LIMIT),
+        (TOKEN, Level.METADATA, 201, False, 1 << 30),
+        (TOKEN, Level.METADATA, 403, False, STATUS_LIMIT),
         (GET, Level.REQUEST_RESPONSE, 200, False, 1 << 30),
         (WATCH, Level.REQUEST_RESPONSE, 200, True, 0),
         (WATCH, Level.REQUEST_RESPONSE, 403, True, 1 << 30),
@@ -171,12 +184,13 @@ def test_level_none() -> None:
 
 def test_deprecation_at_the_end() -> None:
     """Deprecation comes with the end of the request, after the decision."""
-    begun = context(GET)
+    info = msgspec.structs.replace(GET, api_version="v1")
+    begun = context(info)
     warning = '299 - "v1 Endpoints is deprecated in v1.33+"'
     captured = Captured(code=200, warnings=(warning,))
-    record_answer(begun, GET, captured, long_running=False, infer_decision=False, decoded_limit=10)
+    record_answer(begun, info, captured, long_running=False, infer_decision=False, decoded_limit=10)
     assert begun.annotations == {}
-    record_end(begun, GET, captured)
+    record_end(begun, info, captured, decoded_limit=1000)
     assert begun.annotations == {"k8s.io/deprecated": "true"}
 
 
@@ -202,3 +216,41 @@ def test_cbor_is_served_where_it_is_answered(served: bool) -> None:
     assert begun.response_status is not None
     assert (begun.response_status.message == "m") is served
     assert (begun.response_object is not None) is served
+
+
+@pytest.mark.parametrize(("subresource", "hidden"), [("proxy", False), ("", True)])
+@pytest.mark.parametrize(
+    ("code", "message", "reason"),
+    [(401, "Unauthorized", "Unauthorized"), (503, "apiserver is shutting down", "")],
+)
+def test_backends_hide_nobody(
+    code: int, message: str, reason: str, subresource: str, hidden: bool
+) -> None:
+    """What is behind a proxy takes neither the impersonated user nor the decision away."""
+    info = msgspec.structs.replace(CREATE, name="p", subresource=subresource)
+    begun = context(info)
+    begun.impersonate(UserInfo(username="bob"), "", decided=False)
+    said = {"kind": "Status", "message": message, "reason": reason, "code": code}
+    captured = Captured(
+        code=code,
+        content_type="application/json",
+        response_body=msgspec.json.encode(said),
+        response_complete=True,
+    )
+    answered(begun, info, captured)
+    assert (begun.impersonated_user is None) is hidden
+    assert ("authorization.k8s.io/decision" not in begun.annotations) is hidden
+
+
+@pytest.mark.parametrize(
+    ("members", "why"),
+    [
+        ({"response_body": None, "response_missing": "too large: 9 bytes"}, "too large: 9 bytes"),
+        ({"response_body": b"{", "response_complete": False}, "the answer was cut off"),
+    ],
+)
+def test_token_that_was_not_seen(members: dict[str, Any], why: str) -> None:
+    """An issued token whose answer was not kept leaves a note."""
+    begun = context(TOKEN, Level.METADATA)
+    answered(begun, TOKEN, Captured(code=201, **{"response_complete": True, **members}))
+    assert begun.annotations["auditproxy.io/issued-credential-id-omitted"] == why

@@ -27,4 +27,4 @@ def answered(begun: AuditContext, info: RequestInfo, captured: Captured) -> None
         begun, info, captured, long_running=False, infer_decision=True, decoded_limit=1000
     )
     record_request(begun, info, captured)
-    record_end(begun, info, captured)
+    record_end(begun, info, captured, decoded_limit=1000)

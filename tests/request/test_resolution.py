@@ -6,6 +6,7 @@ from auditproxy.apis.status import failure
 from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.resolution import LONGEST_REFUSED, LONGEST_TARGET, Resolution, resolve
+from auditproxy.request.selectors import LONGEST_SELECTORS
 
 
 def resolved(method: str, raw: bytes, *lines: tuple[bytes, bytes], fault: int = 0) -> Resolution:
@@ -55,6 +56,20 @@ def test_a_path_without_meaning() -> None:
     assert found.fault.code == 500
     assert found.unresolvable.startswith("failed to create RequestInfo: ")
     assert found.request_uri == "/api/v1/watch"
+
+
+@pytest.mark.parametrize(
+    ("query", "verb"), [(b"", "list"), (b"&watch=0", "list"), (b"&watch=true", "watch")]
+)
+def test_long_selectors(query: bytes, verb: str) -> None:
+    """A name that is not looked for leaves all that the path says to the policy and the event."""
+    long = b"?fieldSelector=metadata.name%3Dp&labelSelector=" + b"a" * LONGEST_SELECTORS + query
+    found = resolved("GET", b"/apis/apps/v1/namespaces/n/deployments" + long)
+    assert found.fault is not None
+    assert found.fault.code == 414
+    info = found.info
+    assert (info.api_group, info.namespace, info.resource) == ("apps", "n", "deployments")
+    assert (info.verb, info.name, info.path) == (verb, "", "/apis/apps/v1/namespaces/n/deployments")
 
 
 def test_headers_that_must_not_go_on() -> None:

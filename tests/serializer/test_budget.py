@@ -171,3 +171,30 @@ def test_yaml_text() -> None:
     assert to_json(b"a: " + b"x" * 100, Budget(9, text=200))
     with pytest.raises(BudgetExceededError, match="more than 200 bytes of YAML"):
         to_json(b"a: " + b"x" * 200, Budget(9, text=200))
+
+
+def test_ticks() -> None:
+    """Steps take time and no nodes."""
+    now = [0.0]
+    budget = Budget(0, seconds=1, clock=lambda: now[0])
+    budget.tick(CHECKED)
+    now[0] = 2.0
+    budget.tick(CHECKED - 1)
+    with pytest.raises(BudgetExceededError, match="takes more than 1 s"):
+        budget.tick()
+    assert budget.nodes == 0
+
+
+def test_skimming_what_was_too_much() -> None:
+    """A body that is too much to read is skimmed in as much time, whatever it holds."""
+    now = [0.0]
+    budget = Budget(1, text=10, seconds=1, clock=lambda: now[0])
+    with pytest.raises(BudgetExceededError):
+        budget.spend(2)
+    skimming = budget.to_skim()
+    assert skimming.text == 20
+    skimming.spend(1_000_000)
+    now[0] = 2.0
+    with pytest.raises(BudgetExceededError):
+        skimming.spend(CHECKED)
+    assert Budget(1).to_skim().text > 1 << 30

@@ -19,10 +19,12 @@ from auditproxy.serializer.json import (
     DEPTH_LIMIT,
     check_depth,
     compact,
+    cut,
     decode,
     decode_as,
     encode,
     go_text,
+    marks_outside,
     normalize,
     status_body,
     status_body_indented,
@@ -463,3 +465,37 @@ class TestText:
     def test_bytes_come_back(self, raw: bytes) -> None:
         """The text keeps every byte."""
         assert text_from_bytes(raw).encode("utf-8", "surrogateescape") == raw
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        (b'{"a":1,"b":[2,3]}', 4),
+        (b'{"a:,:,":"[{,:\\",:","b":":\\\\"}', 3),
+        (b'["","","a:",":"]', 0),
+        (b'["' + b":" * 400_000 + b'",{"a":1}]', 1),
+        (b"[" + b'":",' * 100_000 + b'{"a":1}]', 1),
+    ],
+)
+def test_marks_outside(raw: bytes, found: int) -> None:
+    """What stands in strings is not counted, however long the text is."""
+    marks = b":" if raw[:1] == b"[" else b":,"
+    assert marks_outside(raw, marks, 0) == found
+    assert marks_outside(raw, marks, len(raw)) == sum(raw.count(bytes((m,))) for m in marks)
+
+
+@pytest.mark.parametrize(
+    ("raw", "levels", "left"),
+    [
+        (b'{"a":{"b":[1,{"c":2}]},"d":[]}', 2, b'{"a":{"b":null},"d":[]}'),
+        (b'{"a":{"b":[1]},"d":[]}', 1, b'{"a":null,"d":null}'),
+        (b'{"a":"{[\\"{[","b":{"c":"]}"}}', 1, b'{"a":"{[\\"{[","b":null}'),
+        (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b',"b":1}', 1, b'{"a":null,"b":1}'),
+        (b'{"a":[', 1, b'{"a":null'),
+        (b"]]{}", 1, b"]]{}"),
+        (b"", 1, b""),
+    ],
+)
+def test_cut(raw: bytes, levels: int, left: bytes) -> None:
+    """What is nested deeper is null; brackets in strings are none."""
+    assert cut(raw, levels) == left

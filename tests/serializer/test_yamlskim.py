@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import YAMLError
 from auditproxy.serializer.yaml import DEPTH_LIMIT, to_json
-from auditproxy.serializer.yamlskim import skim
+from auditproxy.serializer.yamlskim import kind, skim
 
 METADATA = ("name", "namespace", "uid", "resourceVersion")
 OBJECT = ("kind", "apiVersion", "metadata")
@@ -21,11 +21,17 @@ def wanted(document: bytes) -> Any:
     """What of a document is wanted, by reading all of it."""
     value = json.loads(to_json(document))
     if not isinstance(value, dict):
-        return value
-    found = {name: value[name] for name in OBJECT if name in value}
-    if isinstance(found.get("metadata"), dict):
-        found["metadata"] = {n: found["metadata"][n] for n in METADATA if n in found["metadata"]}
+        return scalar(value)
+    found = {name: scalar(value[name]) for name in OBJECT if name in value}
+    metadata = value.get("metadata")
+    if isinstance(metadata, dict):
+        found["metadata"] = {n: scalar(metadata[n]) for n in METADATA if n in metadata}
     return found
+
+
+def scalar(value: Any) -> Any:
+    """A value of which nothing is left when it is a list or an object."""
+    return None if isinstance(value, list | dict) else value
 
 
 @pytest.mark.parametrize(
@@ -106,7 +112,50 @@ def test_what_is_passed_over_is_counted() -> None:
     assert json.loads(skim(document, Budget(1100))) == {"metadata": {"name": "a"}}
     with pytest.raises(BudgetExceededError):
         skim(document, Budget(900))
-    deep = b"a: " + b"[" * (DEPTH_LIMIT - 1) + b"]" * (DEPTH_LIMIT - 1)
-    assert skim(deep) == b"{}"
+
+
+@pytest.mark.parametrize("anchor", [b"", b"&a "])
+@pytest.mark.parametrize("depth", [DEPTH_LIMIT, 5_000])
+def test_depth(anchor: bytes, depth: int) -> None:
+    """What is passed over may be nested as deeply as it likes, and have an anchor."""
+    text = b"x: " + anchor + b"[" * depth + b"]" * depth + b"\nmetadata: {name: a}\n"
+    assert json.loads(skim(text)) == {"metadata": {"name": "a"}}
+
+
+def test_too_deep() -> None:
+    """What go-yaml does not read either is given up at once, however much there is of it."""
     with pytest.raises(YAMLError, match="nested too deeply"):
-        skim(b"a: " + b"[" * DEPTH_LIMIT + b"]" * DEPTH_LIMIT)
+        skim(b"x: " + b"[" * 100_000 + b"]" * 100_000)
+
+
+def test_aliases() -> None:
+    """Aliases may stand for billions of values, of which none is made."""
+    lines = ["a: &a {x: [x, x], y: z}"]
+    lines += [
+        f"{b}: &{b} [{','.join([f'*{a}'] * 9)}]"
+        for a, b in zip("abcdefghijkl", "bcdefghijklm", strict=True)
+    ]
+    text = "\n".join([*lines, "metadata: {name: *m, uid: a}", "kind: *m", "<<: *a", ""]).encode()
+    assert json.loads(skim(text, Budget(10_000))) == {
+        "metadata": {"name": None, "uid": "a"},
+        "kind": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [(b"kind: Status", "Status"), (b"kind: [a]", ""), (b"kind: 1", ""), (b"[1]", ""), (b"", "")],
+)
+def test_kind(text: bytes, found: str) -> None:
+    """The kind alone, where it is a text."""
+    assert kind(text) == found
+
+
+def test_merges_take_time() -> None:
+    """Merging mappings sets more keys than there are values, which the budget counts."""
+    times = iter([0.0, *[9.0] * 99])
+    many = ", ".join(f"k{number}: 1" for number in range(500))
+    text = f"x: &x {{{many}}}\ny: [" + "{<<: *x}, " * 500 + "]\n"
+    anchored = text.replace("y: [", "y: &y [").encode()
+    with pytest.raises(BudgetExceededError):
+        skim(anchored, Budget(1 << 20, seconds=1, clock=lambda: next(times)))

@@ -45,7 +45,9 @@ async def test_bombs_and_garbage(tmp_path: Path, content_type: str, body: bytes)
         last = proxy.events[-1]
         assert last["stage"] == "ResponseComplete"
         assert last["responseObject"] == {"kind": "Pod"}
-        assert "requestObject" not in last
+        is_text = content_type in ("application/json", "application/yaml")
+        expected = body.decode("utf-8", "replace") if is_text else None
+        assert last.get("requestObject") == expected
         assert OMITTED in last["annotations"]
 
 

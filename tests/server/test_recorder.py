@@ -241,3 +241,64 @@ async def test_error_of_a_pod(tmp_path: Path) -> None:
         note = proxy.events[-1]["annotations"]["auditproxy.io/response-object-omitted"]
         assert note == "not decoded: more than 65536 bytes of YAML"
         assert proxy.metric("auditproxy_bodies_undecoded_total", reason="nodes") == 1
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+async def test_fault_of_our_own_in_an_answer(tmp_path: Path, size: int) -> None:
+    """HD7: an answer that cannot be recorded keeps its code, the decision and the request's body."""
+    packed = envelope("v1", "Pod", block(1, block(1, b"n" * size)))
+
+    async def create(connection: FakeConnection) -> None:
+        await connection.read_request()
+        connection.send(answer(201, packed, b"Content-Type: application/vnd.kubernetes.protobuf"))
+
+    body = json.dumps({"kind": "Pod", "metadata": {"name": "given"}}).encode()
+    async with FakeUpstream(create) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        told: list[str] = []
+        proxy.proxy.handler.services.types = Broken()
+        proxy.proxy.handler.shared.report = told.append
+        kind = "Content-Type: application/json"
+        target = "/api/v1/namespaces/d/pods"
+        assert (await proxy.ask(request("POST", target, kind, body=body))).status == 201
+        event = proxy.events[-1]
+        assert event["requestObject"] == json.loads(body)
+        assert event["objectRef"]["name"] == "given"
+        assert event["responseStatus"]["code"] == 201
+        notes = event["annotations"]
+        assert notes["authorization.k8s.io/decision"] == "allow"
+        assert notes["auditproxy.io/response-object-omitted"] == "recording it failed"
+        assert len(told) == 1
+        assert "secret" not in told[0]
+
+
+@pytest.mark.parametrize(
+    ("headers", "relayed"),
+    [
+        ((), False),
+        ((b"Audit-Id: 1", b"Cache-Control: no-cache, private"), False),
+        ((b"Audit-Id: 1", b"audit-id: 1"), True),
+        ((b"Cache-Control: no-cache, private", b"Cache-Control: no-store"), False),
+    ],
+)
+async def test_answers_of_aggregated_servers(
+    tmp_path: Path, headers: tuple[bytes, ...], relayed: bool
+) -> None:
+    """An answer with an Audit-Id of two servers is the second one's: the body was read."""
+    status = {
+        "kind": "Status",
+        "message": 'widgets.agg.io "w" not found',
+        "reason": "NotFound",
+        "details": {"name": "w", "group": "agg.io", "kind": "widgets"},
+        "code": 404,
+    }
+
+    async def refuse(connection: FakeConnection) -> None:
+        await connection.read_request()
+        body = json.dumps(status).encode()
+        connection.send(answer(404, body, b"Content-Type: application/json", *headers))
+
+    async with FakeUpstream(refuse) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        kind = "Content-Type: application/json"
+        target = "/apis/agg.io/v1/namespaces/n/widgets/w/approve"
+        await proxy.ask(request("POST", target, kind, body=b'{"kind":"Approval"}'))
+        assert ("requestObject" in proxy.events[-1]) is relayed

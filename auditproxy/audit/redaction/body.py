@@ -30,6 +30,7 @@ from auditproxy.audit.redaction.paths import (
 )
 from auditproxy.audit.redaction.values import SecretValues
 from auditproxy.serializer import json
+from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import SerializationError
 
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
@@ -45,7 +46,14 @@ _LISTS = frozenset({"items", "rows"})
 class BodyRedactor:
     """One body on its way; remembers whether anything was marked, and which values were."""
 
-    def __init__(self, marker: Callable[[bytes], str], prefix: str, scope: Scope) -> None:
+    def __init__(
+        self,
+        marker: Callable[[bytes], str],
+        prefix: str,
+        scope: Scope,
+        budget: Budget | None = None,
+    ) -> None:
+        self._budget = budget
         self._marker = marker
         self._prefix = prefix
         self._scope = scope
@@ -60,7 +68,8 @@ class BodyRedactor:
     def redact(self, raw: bytes, *, patch: bool) -> bytes:
         """The body with its secrets marked; ``patch`` lets an array be a JSON patch.
 
-        Raises SerializationError for what cannot be read, and when all of it is secret.
+        Raises SerializationError for what cannot be read, when all of it is secret, and when
+        it takes more than the budget.
         """
         try:
             if patch and raw[:1] == b"[":
@@ -75,7 +84,7 @@ class BodyRedactor:
         """What is shown instead of a value; the value is remembered."""
         self.marked = True
         decoded = json.decode(plain)
-        self._inside.add(decoded)
+        self._inside.add(decoded, self._budget)
         shown = self._shown.get(plain)
         if shown is None:
             value = json.go_text(decoded).encode() if isinstance(decoded, str) else plain
@@ -170,7 +179,7 @@ class BodyRedactor:
 
     def _search(self, raw: bytes, values: SecretValues) -> bytes:
         """An object without copies of values that were marked in it or in another."""
-        done = without_copies(raw, values, self._marker, self._prefix)
+        done = without_copies(raw, values, self._marker, self._prefix, self._budget)
         if done is None:
             return raw
         self.marked = True

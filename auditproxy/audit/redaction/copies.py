@@ -6,6 +6,7 @@ from typing import Any
 from auditproxy.audit.redaction.paths import fold
 from auditproxy.audit.redaction.values import HITS_LIMIT, PART, SecretValues, holds
 from auditproxy.serializer import json
+from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import SerializationError
 
 _OBJECT, _METADATA, _OPERATION = "object", "metadata", "operation"
@@ -54,7 +55,11 @@ Replace = Callable[[str], str]
 
 
 def without_copies(
-    raw: bytes, values: SecretValues, marker: Callable[[bytes], str], prefix: str
+    raw: bytes,
+    values: SecretValues,
+    marker: Callable[[bytes], str],
+    prefix: str,
+    budget: Budget | None = None,
 ) -> bytes | None:
     """The body with each text marked that holds one of the values; None when none does.
 
@@ -72,15 +77,18 @@ def without_copies(
         return text
 
     _Walk(values, prefix, gather).value(value, where)
-    needles = values.held_by(texts)
+    needles = values.held_by(texts, budget)
     if not needles:
         return None
     if len(needles) * len(texts) > HITS_LIMIT:
         raise SerializationError("too many copies of secret values")
     changed = False
+    steps = 1 + len(needles)
 
     def replace(text: str) -> str:
         nonlocal changed
+        if budget is not None:
+            budget.tick(steps)
         if not holds(text, needles):
             return text
         changed = True

@@ -17,6 +17,7 @@ from auditproxy.audit.redaction.paths import EVERYWHERE, Scope
 from auditproxy.audit.redaction.redactor import Redactor
 from auditproxy.audit.redaction.values import SecretValues
 from auditproxy.serializer import json
+from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import SerializationError
 
 _STATUS = frozenset(
@@ -38,10 +39,10 @@ class ExchangeRedactor:
         self._unread = False
         self._paths = scope.paths
 
-    def survey(self, raw: bytes | None) -> None:
+    def survey(self, raw: bytes | None, budget: Budget | None = None) -> None:
         """Look at what a request's body says; None is a body that nobody can read."""
         if raw is not None:
-            body = self._redactor.body(self._scope)
+            body = self._redactor.body(self._scope, budget)
             try:
                 body.redact(raw, patch=self._info.verb == "patch")
             except SerializationError:
@@ -54,33 +55,43 @@ class ExchangeRedactor:
         if self._info.verb == "patch":
             self._paths = EVERYWHERE
 
-    def request(self, raw: bytes) -> tuple[bytes, bool]:
-        """The request's object with its secrets marked, and whether there were any."""
-        body = self._redactor.body(self._scope)
+    def request(self, raw: bytes, budget: Budget | None = None) -> tuple[bytes, bool]:
+        """The request's object with its secrets marked, and whether there were any.
+
+        Raises SerializationError, as ``answer`` does.
+        """
+        body = self._redactor.body(self._scope, budget)
         body.values.update(self._values)
         return body.redact(raw, patch=self._info.verb == "patch"), body.marked
 
-    def answer(self, raw: bytes) -> tuple[bytes, bool]:
+    def answer(self, raw: bytes, budget: Budget | None = None) -> tuple[bytes, bool]:
         """The answer's object with its secrets marked, and whether there were any."""
-        body = self._redactor.body(replace(self._scope, paths=self._paths))
+        body = self._redactor.body(replace(self._scope, paths=self._paths), budget)
         body.values.update(self._values)
         done = body.redact(raw, patch=False)
         self._values.update(body.values)
         return done, body.marked
 
-    def status(self, status: Status) -> Status:
-        """A Status whose texts quote no secret; the same one when they did not."""
+    def status(self, status: Status, budget: Budget | None = None) -> Status:
+        """A Status whose texts quote no secret; the same one when they did not.
+
+        Where that takes more than the budget all of them are marked.
+        """
         details = status.details
+        causes = () if details is None else details.causes
+        texts = {status.message, "" if details is None else details.name}
+        texts.update(text for cause in causes for text in (cause.message, cause.field))
+        shown = self._shown(texts, budget)
         if details is not None:
             causes = tuple(
                 msgspec.structs.replace(
-                    cause, message=self._text(cause.message), field=self._text(cause.field)
+                    cause, message=shown[cause.message], field=shown[cause.field]
                 )
-                for cause in details.causes
+                for cause in causes
             )
-            name = details.name if details.name == self._info.name else self._text(details.name)
+            name = details.name if details.name == self._info.name else shown[details.name]
             details = msgspec.structs.replace(details, name=name, causes=causes)
-        done = msgspec.structs.replace(status, message=self._text(status.message), details=details)
+        done = msgspec.structs.replace(status, message=shown[status.message], details=details)
         return status if done == status else done
 
     def status_object(self, raw: bytes, before: Status, after: Status) -> bytes:
@@ -92,13 +103,18 @@ class ExchangeRedactor:
             extra |= bodies.members(bytes(details)).keys() - _DETAILS
         return raw if before is after and not extra else json.status_object(after)
 
-    def _text(self, text: str) -> str:
-        """A text of the server's; its own name of the object in it says nothing."""
-        plain = text.replace(f'"{self._info.name}"', '""') if self._info.name else text
-        hidden = bool(plain) and (
-            self._unread
-            or self._paths != self._scope.paths
-            or _EXCERPT in plain
-            or self._values.quoted_by(plain)
-        )
-        return self._redactor.marker(json.go_text(text).encode()) if hidden else text
+    def _shown(self, texts: set[str], budget: Budget | None) -> dict[str, str]:
+        """What is shown of each text of the server's.
+
+        Its own name of the object in it says nothing.
+        """
+        name = f'"{self._info.name}"' if self._info.name else ""
+        plain = {text: text.replace(name, '""') if name else text for text in texts}
+        hides_all = self._unread or self._paths != self._scope.paths
+        quoting = set() if hides_all else self._values.quoted_by(set(plain.values()), budget)
+        return {
+            text: self._redactor.marker(json.go_text(text).encode())
+            if bare and (hides_all or _EXCERPT in bare or bare in quoting)
+            else text
+            for text, bare in plain.items()
+        }

@@ -1,6 +1,7 @@
 """What is recorded of a request and its answer once their secrets are marked."""
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -13,17 +14,18 @@ from auditproxy.audit.objects import (
     REQUEST_OBJECT_OMITTED,
     RESPONSE_OBJECT_OMITTED,
     Recorded,
-    records_request,
     request_object,
 )
 from auditproxy.audit.redaction.exchange import ExchangeRedactor
 from auditproxy.audit.refusals.refusal import Stop
-from auditproxy.serializer.budget import Budget
+from auditproxy.audit.submitted import records_request
+from auditproxy.serializer import json
+from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.protobuf.decoder import Decoder
 
 REDACTED_VALUES = 50_000
-"""Members, lists and objects of a request in which secrets are looked for; a Secret has hundreds.
+"""Values of a request in which secrets are looked for; a Secret has hundreds.
 
 All of one object's are made in one piece, and nothing else runs meanwhile.
 """
@@ -49,7 +51,7 @@ def redacted_answer(
     if before is None or before.message or before.details is not None:
         _survey(redaction, info, captured, before, types)
     if before is not None:
-        after = redaction.status(before)
+        after = redaction.status(before, captured.response_budget)
         if after is not before:
             context.redacted("responseStatus")
         if raw is not None:
@@ -58,7 +60,8 @@ def redacted_answer(
                 context.redacted("responseObject")
             raw = msgspec.Raw(done)
         return msgspec.structs.replace(recorded, status=after, object=raw)
-    return _marked(context, recorded, redaction.answer, "responseObject", RESPONSE_OBJECT_OMITTED)
+    redact = partial(redaction.answer, budget=captured.response_budget)
+    return _marked(context, recorded, redact, "responseObject", RESPONSE_OBJECT_OMITTED)
 
 
 def redacted_request(
@@ -75,7 +78,8 @@ def redacted_request(
         return Recorded(
             metadata=recorded.metadata, annotations=((REQUEST_OBJECT_OMITTED, str(error)),)
         )
-    return _marked(context, recorded, redaction.request, "requestObject", REQUEST_OBJECT_OMITTED)
+    redact = partial(redaction.request, budget=budget)
+    return _marked(context, recorded, redact, "requestObject", REQUEST_OBJECT_OMITTED)
 
 
 def _marked(
@@ -90,8 +94,10 @@ def _marked(
         return recorded
     try:
         raw, marked = redact(bytes(recorded.object))
-    except SerializationError:
+    except SerializationError as error:
         why = "redacted as a whole: it cannot be read to find its secrets"
+        if isinstance(error, BudgetExceededError):
+            why = str(error)
         context.redacted(member)
         return Recorded(metadata=recorded.metadata, annotations=((omitted, why),))
     if marked:
@@ -101,7 +107,7 @@ def _marked(
 
 def _has_countless_values(raw: bytes) -> bool:
     """Whether an object has more values than are looked at, found without making any."""
-    return raw.count(b":") + raw.count(b"[") + raw.count(b"{") > REDACTED_VALUES
+    return json.marks_outside(raw, b",[{", REDACTED_VALUES) > REDACTED_VALUES
 
 
 def _survey(
@@ -134,6 +140,6 @@ def _survey(
     )
     if found.object is not None:
         raw = bytes(found.object)
-        redaction.survey(None if _has_countless_values(raw) else raw)
+        redaction.survey(None if _has_countless_values(raw) else raw, captured.request_budget)
     elif found.annotations:
         redaction.survey(None)

@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.audit.redaction.body import BodyRedactor
 from auditproxy.audit.redaction.paths import LAST_APPLIED, Known, Paths, Scope
+from auditproxy.serializer.budget import Budget
 
 MARKER = "auditproxy.io/redacted:hmac-sha256:"
 """What stands before the digest."""
@@ -66,9 +67,9 @@ class Redactor:
         known = next((rule.known for rule in rules if rule.known is not None), None)
         return Scope(paths, known, frozenset.intersection(*(rule.columns for rule in rules)))
 
-    def body(self, scope: Scope) -> BodyRedactor:
-        """What marks the secrets of one body."""
-        return BodyRedactor(self.marker, MARKER, scope)
+    def body(self, scope: Scope, budget: Budget | None = None) -> BodyRedactor:
+        """What marks the secrets of one body; ``budget`` is what that may cost."""
+        return BodyRedactor(self.marker, MARKER, scope, budget)
 
     def marker(self, value: bytes) -> str:
         """What is shown instead of a value."""
@@ -97,14 +98,6 @@ class Redactor:
             return f"{name}={self.marker(_unquoted(value))}"
         first, semicolon, rest = setting.partition(";")
         return f"{first};{self._setting(rest)}" if semicolon else setting
-
-    def object(self, raw: bytes, paths: Paths, *, patch: bool) -> tuple[bytes, bool]:
-        """The object, list, Table or patch with secret values marked, and whether any was.
-
-        ``patch`` lets an array be a JSON patch. Raises SerializationError.
-        """
-        work = self.body(Scope((*paths, LAST_APPLIED)))
-        return work.redact(raw, patch=patch), work.marked
 
 
 def _unquoted(text: str) -> bytes:

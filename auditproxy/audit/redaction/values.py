@@ -9,10 +9,11 @@ value is looked for as it is, decoded and encoded.
 import base64
 import binascii
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from auditproxy.audit.redaction.paths import fold
+from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import SerializationError
 
 PART = 6
@@ -23,55 +24,73 @@ SEARCH_LIMIT = 1 << 27
 """Characters that one search may compare; beyond, a body is left out."""
 HITS_LIMIT = 1 << 20
 """Comparisons for finding the texts that hold values."""
+FEW = 256
+"""Values that are looked for one by one."""
 
 _END = "\0"
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "a": "\a", "v": "\v"}
-_WORD = r"(?<![A-Za-z0-9]){}(?![A-Za-z0-9])"
+_WORDS = {
+    length: re.compile(rf"(?<![A-Za-z0-9])(?=(.{{{length}}})(?![A-Za-z0-9]))", re.DOTALL)
+    for length in range(1, PART)
+}
+"""What stands at each place of a text, so many characters long, when that is a word of it."""
+_PIECE = 16 * 1024
+"""Characters of a text whose beginnings are looked at together."""
 
 
 class SecretValues:
-    """The secret values of one object, or of one request and its answer."""
+    """The secret values of one object, or of one request and its answer.
+
+    Whatever takes long looks at a budget; its error is a SerializationError too.
+    """
 
     def __init__(self) -> None:
-        self._needles: set[str] = set()
+        self._long: set[str] = set()
+        self._short: set[str] = set()
         self.names: set[str] = set()
         """Names of members whose values are secret; they are not secret themselves."""
         self.odd = False
         """Whether a value was no text: servers quote those when they complain."""
 
     def __bool__(self) -> bool:
-        return bool(self._needles)
+        return bool(self._long or self._short)
 
     def update(self, other: "SecretValues") -> None:
         """Take over what another found."""
-        self._needles |= other._needles
+        self._long |= other._long
+        self._short |= other._short
         self.names |= other.names
         self.odd |= other.odd
 
-    def add(self, value: Any) -> None:
-        """Note a value from decoded JSON, with everything inside it."""
+    def add(self, value: Any, budget: Budget | None = None) -> None:
+        """Note a value from decoded JSON, with everything inside it; raises the budget's error."""
+        if budget is not None:
+            budget.tick()
         if isinstance(value, str):
             self._text(value)
         elif isinstance(value, dict):
             self.odd = True
             for name, member in value.items():
                 self.names.add(fold(name))
-                self.add(member)
+                self.add(member, budget)
         elif isinstance(value, list):
             self.odd = True
             for item in value:
-                self.add(item)
+                self.add(item, budget)
         elif value is not None:
             self.odd = True
             spelled = str(value)
             if not isinstance(value, bool) and len(spelled) >= DIGITS:
-                self._needles.add(spelled)
+                self._note(spelled)
+
+    def _note(self, needle: str) -> None:
+        (self._long if len(needle) >= PART else self._short).add(needle)
 
     def _text(self, value: str) -> None:
-        if value in self._needles:
+        if value in self._long or value in self._short:
             return
         forms = {value, *_decoded(value, whole=True)}
         for form in forms:
@@ -79,54 +98,100 @@ class SecretValues:
             if not bare:
                 continue
             raw = form.encode("utf-8", "surrogateescape" if form.isascii() else "replace")
-            encoded = base64.b64encode(raw).decode()
-            self._needles.update((bare, encoded, encoded.rstrip("=")))
-            stripped = base64.b64encode(raw.strip()).decode()
-            self._needles.update((stripped, stripped.rstrip("=")))
+            for plain in (raw, raw.strip()):
+                encoded = base64.b64encode(plain).decode()
+                self._note(encoded)
+                self._note(encoded.rstrip("="))
+            self._note(bare)
 
-    def held_by(self, texts: list[str]) -> list[str]:
+    def held_by(self, texts: Iterable[str], budget: Budget | None = None) -> list[str]:
         """Those of the values that some of the texts hold.
 
         Raises SerializationError when looking would take too long.
         """
-        if not self._needles or not texts:
+        if not self:
             return []
-        forms = [form.strip() for text in texts for form in _forms(text)]
-        hay = _END + _END.join(forms) + _END
-        if len(hay) * len(self._needles) > SEARCH_LIMIT:
-            raise SerializationError("too many secret values to look for")
-        return [needle for needle in self._needles if _pattern(needle) in hay]
+        return self._held([form for text in texts for form in _forms(text, budget)], budget)
 
-    def quoted_by(self, message: str) -> bool:
-        """Whether a sentence holds a value; short ones count as words of it."""
+    def _held(self, forms: list[str], budget: Budget | None) -> list[str]:
+        """Those of the values that are in some of the texts: a short one as all of it."""
+        bare = [form.strip() for form in forms]
+        found = list(self._short.intersection(bare))
+        hay = _END.join(bare)
+        candidates = self._candidates(hay, budget)
+        if len(hay) * len(candidates) > SEARCH_LIMIT:
+            raise SerializationError("too many secret values to look for")
+        steps = 1 + len(hay) // _PIECE
+        for needle in candidates:
+            if budget is not None:
+                budget.tick(steps)
+            if needle in hay:
+                found.append(needle)
+        return found
+
+    def _candidates(self, hay: str, budget: Budget | None) -> Collection[str]:
+        """The longer values that a text may hold: of many, those whose beginning it has."""
+        if len(self._long) <= FEW:
+            return self._long
+        starts: dict[str, list[str]] = {}
+        for needle in self._long:
+            starts.setdefault(needle[:PART], []).append(needle)
+        met: set[str] = set()
+        for position in range(0, len(hay), _PIECE):
+            if budget is not None:
+                budget.check()
+            piece = hay[position : position + _PIECE + PART - 1]
+            met |= starts.keys() & {piece[i : i + PART] for i in range(len(piece) - PART + 1)}
+        return [needle for start in met for needle in starts[start]]
+
+    def quoted_by(self, messages: Collection[str], budget: Budget | None = None) -> set[str]:
+        """Those of some sentences that hold a value; short ones count as words of it.
+
+        All of them where that takes too long to tell.
+        """
         if self.odd:
-            return True
+            return set(messages)
+        if not self:
+            return set()
         try:
-            if self.held_by([message]):
-                return True
+            forms = {message: _forms(message, budget) for message in set(messages)}
+            held = self._held([form for found in forms.values() for form in found], budget)
+            held = [needle for needle in held if len(needle) >= PART]
+            lengths = {len(needle) for needle in self._short}
+            return {
+                message
+                for message, found in forms.items()
+                if any(needle in form for form in found for needle in held)
+                or any(self._has_word(form, lengths, budget) for form in found)
+            }
         except SerializationError:
-            return True
-        forms = _forms(message)
-        return any(
-            re.search(_WORD.format(re.escape(needle)), form)
-            for needle in self._needles
-            if len(needle) < PART
-            for form in forms
-        )
+            return set(messages)
+
+    def _has_word(self, form: str, lengths: set[int], budget: Budget | None) -> bool:
+        """Whether a short value stands in a text without a letter or digit on either side."""
+        for length in lengths:
+            for word in _WORDS[length].finditer(form):
+                if word[1] in self._short:
+                    return True
+                if budget is not None:
+                    budget.tick()
+        return False
 
 
 def holds(text: str, needles: list[str]) -> bool:
     """Whether one text holds one of the values that ``held_by`` found."""
-    forms = [_END + form.strip() + _END for form in _forms(text)]
-    return any(_pattern(needle) in form for needle in needles for form in forms)
+    forms = [form.strip() for form in _forms(text)]
+    return any(
+        needle in form if len(needle) >= PART else needle == form
+        for needle in needles
+        for form in forms
+    )
 
 
-def _pattern(needle: str) -> str:
-    return needle if len(needle) >= PART else _END + needle + _END
-
-
-def _forms(text: str) -> list[str]:
-    """A text in the ways in which it may be read."""
+def _forms(text: str, budget: Budget | None = None) -> list[str]:
+    """A text in the ways in which it may be read; raises the budget's error."""
+    if budget is not None:
+        budget.tick()
     forms = _plain(text)
     for form in tuple(forms):
         for inside in _decoded(form, whole=False):

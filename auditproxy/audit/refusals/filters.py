@@ -24,11 +24,13 @@ _IMPERSONATED_GROUPS = frozenset({"", "authentication.k8s.io"})
 
 def shutting_down(refusal: Refusal) -> bool:
     """Its one text, given before anybody is authenticated."""
-    return refusal.message == "apiserver is shutting down"
+    return not refusal.is_proxied and refusal.message == "apiserver is shutting down"
 
 
 def unauthorized(refusal: Refusal) -> bool:
-    """The one text of it; an answer without a Status may be that of what is behind a proxy."""
+    """The one text of it, which what is behind a proxy may write as well."""
+    if refusal.is_proxied:
+        return False
     status = refusal.status
     if status is None:
         return not _chosen_elsewhere(refusal.info)
@@ -111,7 +113,9 @@ def _begins(message: str, sentence: str) -> bool:
 def impersonation(refusal: Refusal) -> bool:
     """The authorizer's sentence about impersonating, whatever it is that may not be asked for."""
     status = refusal.status
-    if status is None or status.details is None or status.reason != "Forbidden":
+    if refusal.is_proxied or status is None or status.details is None:
+        return False
+    if status.reason != "Forbidden":
         return False
     details, info = status.details, refusal.info
     asked = (info.api_group, info.resource, info.name)

@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.status import StatusDetails
-from auditproxy.audit import bodies, submitted
+from auditproxy.audit import submitted
 from auditproxy.audit.refusals.queryoptions import (
     list_options_refused,
     options_kind,
     options_refused,
 )
 from auditproxy.audit.refusals.refusal import Refusal
+from auditproxy.serializer import json
 from auditproxy.serializer.budget import BudgetExceededError
 from auditproxy.serializer.errors import SerializationError
 
@@ -161,7 +162,9 @@ def unreadable_options(refusal: Refusal) -> bool:
 def undecodable(refusal: Refusal) -> bool:
     """What the decoder says about this very body: its kind, its version, its first bytes.
 
-    Not of one that costs too much to be read: the event says that it is missing.
+    These are the bytes as they were sent: kube-apiserver unpacks no body, and quotes a packed
+    one that it cannot read. A server that unpacks it quotes other bytes. Of a body that costs too
+    much to be read, False: the event says that it is missing.
     """
     try:
         return _undecodable(refusal)
@@ -178,13 +181,13 @@ def _undecodable(refusal: Refusal) -> bool:
         )
     if verb not in ("create", "update"):
         return False
-    if _is_packed(refusal):
-        # kube-apiserver unpacks no body: to its decoder a packed one is malformed.
-        return True
     if message.startswith(_NO_SCALE):
         return refusal.info.subresource == "scale"
     if message.startswith(_UNRECOGNIZED):
-        return refusal.body is None or message.endswith(f" ({summary(refusal.body)})")
+        if refusal.body is None:
+            return True
+        # Protobuf has the bytes as they were sent, JSON what stands for those that are not UTF-8.
+        return json.go_text(message).endswith(f" ({summary(refusal.body)})")
     other_version = message.startswith(_OTHER_VERSION)
     if not other_version and _CANNOT not in message:
         return False
@@ -203,27 +206,6 @@ def _undecodable(refusal: Refusal) -> bool:
         return message.startswith(f"{go_quote(version)}{_CANNOT}", len(start))
     found = _VERSION.match(message, len(start))
     return found is not None and message.startswith(_CANNOT, found.end())
-
-
-def _is_packed(refusal: Refusal) -> bool:
-    """Whether a body has a content coding, and cannot be read without undoing it.
-
-    The header alone says nothing: kube-apiserver does not look at it.
-    """
-    body = refusal.body
-    if not body or refusal.content_encoding.strip().lower() in ("", "identity"):
-        return False
-    if body.startswith(bodies.GZIP):
-        return True
-    if len(body) > TYPE_LIMIT:
-        return False
-    try:
-        submitted.type_of(refusal.content_type, body, refusal.budget)
-    except BudgetExceededError:
-        raise
-    except SerializationError:
-        return True
-    return False
 
 
 def _type_of(refusal: Refusal) -> tuple[str, str]:
@@ -245,5 +227,7 @@ def summary(body: bytes) -> str:
         return "<empty>"
     more = " ..." if len(body) > _SUMMARY else ""
     shown = body[:_SUMMARY]
-    text = shown.decode("utf-8", "replace") if body.startswith(b"{") else shown.hex()
-    return text + more
+    if not body.startswith(b"{"):
+        return shown.hex() + more
+    # Go replaces byte by byte, Python a sequence that is cut off as a whole.
+    return json.go_text(json.text_from_bytes(shown)) + more

@@ -95,7 +95,12 @@ A PATCH is recorded before it is decoded (patch.go), so nothing about its body i
 
 
 def stopped_at(refusal: Refusal) -> Stop:
-    """Where the request was refused; HANDLED for whatever the table does not know."""
+    """Where the request was refused; HANDLED for whatever the table does not know.
+
+    What another server has refused came past all of kube-apiserver's checks.
+    """
+    if refusal.is_relayed:
+        return Stop.HANDLED
     for row in TABLE:
         if (not row.codes or refusal.code in row.codes) and row.matches(refusal):
             return row.stop

@@ -33,18 +33,19 @@ class Refusal:
     ``username`` is whom the request acts as. ``body`` is None when no copy of it is there,
     ``status`` when the answer holds none that can be read; ``text`` is then its first bytes.
     ``budget`` is what reading the body may cost.
+    ``is_relayed``: the answer is that of another server, behind kube-apiserver.
     """
 
     info: RequestInfo
     username: str
     query: Query
     content_type: str
-    content_encoding: str
     body: bytes | None
     code: int
     answer_type: str
     no_sniff: bool
     status: Status | None
+    is_relayed: bool = False
     text: bytes = b""
     budget: Budget | None = None
 
@@ -60,5 +61,6 @@ class Refusal:
 
     @property
     def is_proxied(self) -> bool:
-        """Whether the answer may be that of a pod, a service or a node, who choose all of it."""
-        return self.info.verb == "proxy" or self.info.subresource == "proxy"
+        """Whether the answer may be that of a pod, a service or a node, which choose all of it."""
+        info = self.info
+        return info.is_resource_request and "proxy" in (info.verb, info.subresource)

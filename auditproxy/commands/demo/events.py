@@ -35,7 +35,7 @@ class EventLog:
         self._position += len(whole) + len(newline)
         # Not splitlines(): that would also split at U+0085, which JSON leaves as it is.
         lines = whole.decode("utf-8").split("\n") if newline else []
-        # An empty line: somebody looked into the log with an editor, or ended a torn one.
+        # An empty line: a user opened the log with an editor, or ended a torn one.
         return [(line, json.loads(line)) for line in lines if line.strip()]
 
     async def follow(self, show: Callable[[str, Event], None], tick: Callable[[], None]) -> None:

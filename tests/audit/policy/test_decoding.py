@@ -145,7 +145,7 @@ def test_the_last_value_counts() -> None:
         (b"apiVersion: audit.k8s.io/", NO_VERSION),
         (b"apiVersion: audit.k8s.io/v1beta1", not_registered("Policy", "audit.k8s.io/v1beta1")),
         (b"apiVersion: v1\nkind: Policy", not_registered("Policy", "v1")),
-        (b"apiVersion: a/b/c", f'failed decoding: apiVersion "a/b/c" is not one{HOW}'),
+        (b"apiVersion: a/b/c", f'failed decoding: apiVersion "a/b/c" is not valid{HOW}'),
         (V1 + b"kind: Event", f"failed decoding: kind is Event{HOW}"),
         (
             V1 + b"kind: PolicyList",

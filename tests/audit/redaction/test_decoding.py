@@ -64,7 +64,10 @@ def test_a_rule_of_a_file_works() -> None:
         resource="databases",
     )
     raw = b'{"spec":{"password":"canary","users":[{"name":"a","token":"canary"}],"a.b/c":{"x":1}}}'
-    done, marked = redactor.object(raw, redactor.paths(info), patch=False)
+    scope = redactor.scope(info)
+    assert scope is not None
+    body = redactor.body(scope)
+    done, marked = body.redact(raw, patch=False), body.marked
     mark = redactor.marker(b"canary").encode()
     one = redactor.marker(b"1").encode()
     assert marked

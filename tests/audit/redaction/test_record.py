@@ -1,5 +1,7 @@
 """What is recorded of a request and its answer once their secrets are marked."""
 
+import time
+
 import msgspec
 import pytest
 
@@ -7,7 +9,7 @@ from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Stage
 from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext
-from auditproxy.audit.record import record_request
+from auditproxy.audit.record import record_answer, record_request
 from auditproxy.audit.redaction.decoding import builtin_redactor
 from auditproxy.serializer.budget import Budget
 from tests.fakes.auditcontexts import answered, context
@@ -147,3 +149,67 @@ def test_secrets_among_countless_values() -> None:
         assert captured.request_budget is not None
         assert (captured.request_budget.reason == "nodes") != kept
         assert ("auditproxy.io/request-object-omitted" in event.annotations) != kept
+
+
+def test_a_list_of_countless_values() -> None:
+    """B8: the items of a list are values as well; texts that look like many are not."""
+    values = ",".join(f'"{number:06x}"' for number in range(60_000))
+    commas = '"' + ',\\"{[:' * 30_000 + '"'
+    for data, kept in ((f'{{"k":[{values}]}}', False), (f'{{"k":{commas}}}', True)):
+        begun = context(SECRET)
+        begun.redactor = builtin_redactor(b"k" * 16)
+        body = b'{"kind":"Secret","metadata":{"name":"s"},"data":%b}' % data.encode()
+        captured = Captured(
+            code=201,
+            request_body=body,
+            request_complete=True,
+            request_budget=Budget(1_000_000),
+        )
+        record_request(begun, SECRET, captured)
+        assert (begun.request_object is not None) is kept
+
+
+def invalid(count: int) -> bytes:
+    """A 422 that complains of so many values."""
+    said = 'Invalid value: "!{}": a valid config key must consist of alphanumeric characters'
+    causes = [
+        {"reason": "FieldValueInvalid", "message": said.format(n), "field": f"data[!{n}]"}
+        for n in range(count)
+    ]
+    details = {"name": "a", "kind": "Secret", "causes": causes}
+    status = {"kind": "Status", "message": "no", "reason": "Invalid", "details": details}
+    return msgspec.json.encode({**status, "code": 422})
+
+
+@pytest.mark.parametrize("seconds", [2.0, 0.0])
+def test_time_for_secrets(seconds: float) -> None:
+    """B8: where the time is over before all secrets are found, texts and bodies are left out."""
+    begun = context(SECRET)
+    begun.redactor = builtin_redactor(b"k" * 16)
+    data = ",".join(f'"{number:x}":"q{number:04x}"' for number in range(4_000))
+    captured = Captured(
+        code=422,
+        content_type="application/json",
+        request_body=b'{"kind":"Secret","metadata":{"name":"s"},"stringData":{%b}}' % data.encode(),
+        request_complete=True,
+        request_budget=Budget(250_000, seconds=seconds, clock=time.thread_time),
+        response_body=invalid(60),
+        response_complete=True,
+        response_budget=Budget(1_000_000, seconds=seconds, clock=time.thread_time),
+    )
+    record_answer(
+        begun, SECRET, captured, long_running=False, infer_decision=True, decoded_limit=1 << 20
+    )
+    record_request(begun, SECRET, captured)
+    assert begun.response_status is not None
+    assert begun.response_status.message.startswith("auditproxy.io/") is (seconds == 0)
+    assert (begun.request_object is None) is (seconds == 0)
+    if not seconds:
+        assert captured.request_budget is not None
+        assert captured.request_budget.reason == "time"
+        note = begun.annotations["auditproxy.io/request-object-omitted"]
+        assert note.startswith("not decoded: reading it takes more than")
+        assert (
+            begun.annotations["auditproxy.io/redacted"]
+            == "requestObject,responseObject,responseStatus"
+        )

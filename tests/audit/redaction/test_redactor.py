@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.audit.redaction.decoding import BUILTIN_RULES, builtin_redactor
+from auditproxy.audit.redaction.paths import Scope
 from auditproxy.audit.redaction.redactor import RedactionRule, Redactor
 from auditproxy.serializer.errors import SerializationError
 
@@ -36,10 +37,16 @@ def info(
 SECRETS = REDACTOR.paths(info("secrets"))
 
 
+def marked_object(raw: bytes, *, patch: bool = False) -> tuple[bytes, bool]:
+    """An object with its secrets marked, and whether there were any."""
+    work = REDACTOR.body(Scope(SECRETS))
+    return work.redact(raw, patch=patch), work.marked
+
+
 def redacted(body: Any, *, patch: bool = False) -> Any:
     """A secret's body after redaction."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    done, _ = REDACTOR.object(raw, SECRETS, patch=patch)
+    done, _ = marked_object(raw, patch=patch)
     return json.loads(done)
 
 
@@ -145,7 +152,7 @@ def test_a_doubled_member_does_not_hide_a_secret() -> None:
             CANARY.encode(),
         )
     )
-    done, marked = REDACTOR.object(raw, SECRETS, patch=False)
+    done, marked = marked_object(raw)
     assert CANARY.encode() not in done
     assert not marked
 
@@ -207,13 +214,13 @@ def test_json_patch(operation: Any, expected: Any) -> None:
 def test_what_is_no_object(raw: bytes) -> None:
     """What cannot be looked into is an error, so that nobody writes it as it is."""
     with pytest.raises(SerializationError):
-        REDACTOR.object(raw, SECRETS, patch=False)
+        marked_object(raw)
 
 
 def test_what_was_not_marked_keeps_its_spelling() -> None:
     """Numbers, escapes and order beside the secrets stay as they were sent."""
     raw = b'{"z":1.0e2,"data":{"a":"%s"},"x":"\\u00e9\\u003c"}' % CANARY.encode()
-    done, marked = REDACTOR.object(raw, SECRETS, patch=False)
+    done, marked = marked_object(raw)
     assert done == b'{"z":1.0e2,"data":{"a":"%s"},"x":"\\u00e9\\u003c"}' % MARK.encode()
     assert marked
 
@@ -221,7 +228,7 @@ def test_what_was_not_marked_keeps_its_spelling() -> None:
 def test_text_that_is_not_utf_8() -> None:
     """Bytes that are not UTF-8 and halves of surrogate pairs are no way around either."""
     for text in (b"canary\xff", b"canary\\ud800"):
-        done, marked = REDACTOR.object(b'{"data":{"a":"%s"}}' % text, SECRETS, patch=False)
+        done, marked = marked_object(b'{"data":{"a":"%s"}}' % text)
         assert marked
         assert b"canary" not in done.replace(b"auditproxy", b"")
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from auditproxy.audit.redaction.values import PART, SEARCH_LIMIT, SecretValues, holds
+from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import SerializationError
 
 
@@ -60,14 +62,93 @@ def test_held(value: Any, text: str, found: bool) -> None:
     assert not holds("other", needles)
 
 
-def test_quoted() -> None:
+@pytest.mark.parametrize(
+    ("value", "message", "quoted"),
+    [
+        ("abc", "got abc, no", True),
+        ("abc", "abc", True),
+        ("abc", "got abcd", False),
+        ("abc", "got xabc", False),
+        ("a-b", "got a-b.", True),
+        ("-", "got - or -", True),
+        ("a b", "got 'a b'", True),
+        ("a\n", "got a or b", True),
+        ("\u00e9t", "got \u00e9t!", True),
+        ("abc", f"got {encoded('is abc!')}", True),
+        ("abc", "got \\u0061bc", True),
+        ("secret-1", 'got "xsecret-1x"', True),
+        ("secret-1", "anything", False),
+        ({"x": True}, "anything", True),
+    ],
+)
+def test_quoted(value: Any, message: str, quoted: bool) -> None:
     """A14: in a sentence a short value counts as a word, and what is no text hides all of it."""
-    assert values("abc").quoted_by("got abc, no")
-    assert not values("abc").quoted_by("got abcd")
-    assert values("secret-1").quoted_by('got "xsecret-1x"')
-    assert values({"x": True}).quoted_by("anything")
-    assert not values("secret-1").quoted_by("anything")
-    assert not SecretValues().quoted_by("anything")
+    assert values(value).quoted_by(["other:", message]) - {"other:"} == (
+        {message} if quoted else set()
+    )
+
+
+def test_nothing_is_quoted() -> None:
+    """Without values, or without sentences, none is hidden."""
+    assert SecretValues().quoted_by(["anything"]) == set()
+    assert values("abc").quoted_by([]) == set()
+
+
+@given(
+    st.lists(st.text("ab-. \u00e9", max_size=7), max_size=5), st.text("ab-. \u00e9", max_size=30)
+)
+def test_words(short: list[str], message: str) -> None:
+    """A14: looking all words up at once finds what looking for each value does."""
+    made = values(*short)
+    found = any(
+        bare in message
+        if len(bare) >= PART
+        else re.search(rf"(?<![A-Za-z0-9]){re.escape(bare)}(?![A-Za-z0-9])", message)
+        for bare in (value.strip() for value in short)
+        if bare
+    )
+    if found:
+        assert made.quoted_by([message]) == {message}
+    elif not re.search("[A-Za-z0-9]{4}", message):
+        # Nothing that might be base64.
+        assert made.quoted_by([message]) == set()
+
+
+def test_many_short_values() -> None:
+    """B8: forty thousand short values and a thousand sentences are looked up, not searched for."""
+    many = values(*(f"{number:05x}" for number in range(40_000)))
+    messages = [f"Invalid value: !{number}: must be valid" for number in range(1_000)]
+    steps = Budget(1)
+    assert many.quoted_by([*messages, "got 00abc"], steps) == {"got 00abc"}
+
+
+def spent() -> Budget:
+    """A budget whose time is over at its second look at the clock."""
+    times = iter([0.0, *[9.0] * 99])
+    return Budget(1, seconds=1, clock=lambda: next(times))
+
+
+def test_what_it_may_cost() -> None:
+    """B8: marking, searching and quoting end when the time is over; a message is then hidden."""
+    many = [f"value-{number}" for number in range(10_000)]
+    with pytest.raises(BudgetExceededError):
+        SecretValues().add(many, spent())
+    made = values(*many)
+    texts = ["value- " * 2000, *(f"text {number}" for number in range(3000))]
+    with pytest.raises(BudgetExceededError):
+        made.held_by(texts, spent())
+    budget = spent()
+    assert values("value-1").quoted_by(texts, budget) == set(texts)
+    assert budget.reason == "time"
+
+
+@pytest.mark.parametrize("place", [0, 16 * 1024 - 3, 40_000])
+def test_one_of_many(place: int) -> None:
+    """A14: of many values those that a long text holds are found, wherever they stand."""
+    made = values(*(f"{number:05}-secret" for number in range(1_000)))
+    text = "x" * place + "00123-secret" + "y" * 20_000
+    assert made.held_by([text, "00321-secret"]) != []
+    assert set(made.held_by([text, "00321-secret"])) == {"00123-secret", "00321-secret"}
 
 
 def test_update() -> None:
@@ -82,10 +163,10 @@ def test_update() -> None:
 def test_bound() -> None:
     """A14: a search that would take too long is an error, and then a message is hidden."""
     many = values(*(f"secret-{n:06}" for n in range(5_000)))
-    text = "x " * (SEARCH_LIMIT // 10_000)
+    text = "secret " * (SEARCH_LIMIT // 30_000)
     with pytest.raises(SerializationError):
         many.held_by([text])
-    assert many.quoted_by(text)
+    assert many.quoted_by([text]) == {text}
 
 
 TEXT = st.text(min_size=PART, max_size=20)

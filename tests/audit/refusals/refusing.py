@@ -43,7 +43,6 @@ def refusal(
     given = {
         "username": "jane",
         "content_type": "application/json",
-        "content_encoding": "",
         "answer_type": "application/json",
         "no_sniff": False,
         **members,

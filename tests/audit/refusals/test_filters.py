@@ -166,6 +166,23 @@ def test_impersonation(message: str, details: StatusDetails | None, own: bool) -
     assert impersonation(refusal(403, message, details=details)) is own
 
 
+@pytest.mark.parametrize("what", ["pods", "services", "nodes"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+def test_words_of_what_is_behind_a_proxy(method: str, what: str) -> None:
+    """A backend cannot speak as the checks that come before the authorizer."""
+    asked = (method, f"/api/v1/namespaces/n/{what}/p/proxy/x")
+    about = StatusDetails(name="p", kind=what)
+    verb = info_of(*asked).verb
+    core = f'User "jane" cannot impersonate-on:user-info:{verb} resource "{what}" in API group ""'
+    assert not unauthorized(refusal(401, "Unauthorized", *asked))
+    assert not shutting_down(refusal(503, "apiserver is shutting down", *asked))
+    assert not impersonation(
+        refusal(403, f'{what} "p" is forbidden: {core}', *asked, details=about)
+    )
+    told = f'users "joe" is forbidden: {LEGACY}'
+    assert not impersonation(refusal(403, told, *asked, details=USERS))
+
+
 def test_a_method_named_impersonate() -> None:
     """A client that makes up a method of that name is refused by the authorizer."""
     asked = ("IMPERSONATE", "/version")
