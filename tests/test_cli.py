@@ -267,7 +267,7 @@ def test_kubeconfig(
     out, err = capsys.readouterr()
     assert yaml.safe_load(out)["users"] == [{"name": "u", "user": {"token": "t"}}]
     assert err.startswith("auditproxy: warning: no --certificate-authority is given")
-    (tmp_path / "ca.crt").write_bytes(b"-----BEGIN CERTIFICATE-----")
+    (tmp_path / "ca.crt").write_bytes(b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n")
     assert run("kubeconfig", "--certificate-authority", str(tmp_path / "ca.crt")) == 0
     out, err = capsys.readouterr()
     assert base64.b64encode(b"-----BEGIN CERTIFICATE-----").decode() in out

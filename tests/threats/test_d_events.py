@@ -9,6 +9,7 @@ import pytest
 
 from auditproxy.app.logbackend import LogFileError
 from auditproxy.app.proxy import build
+from auditproxy.audit.refusals.handlers import summary
 from tests.fakes.options import options
 from tests.fakes.proxy import EVERYTHING, TOKENS, write_files
 from tests.fakes.upstream import FakeConnection, answer
@@ -48,7 +49,8 @@ async def test_reset_with_the_answer(rigged: RigFactory, round_: int) -> None:
         ("application/json", CREATED, json.loads(CREATED)),
         ("application/yaml", b"kind: Pod\napiVersion: v1\nmetadata: {name: new}\n",
          {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "new"}}),
-        ("application/json", b'{"kind":"Pod",', None),
+        # The server took it: it is shown as it was sent.
+        ("application/json", b'{"kind":"Pod",', '{"kind":"Pod",'),
         ("text/plain", b"hello", None),
     ],
 )  # fmt: skip
@@ -150,14 +152,20 @@ async def test_compressed_requests(rigged: RigFactory, cut: str) -> None:
 @each_way
 async def test_compressed_requests_refused(rigged: RigFactory, cut: str) -> None:
     """T172: kube-apiserver reads no content coding; what it refused is not in the event."""
+    packed = gzip.compress(CREATED)
+    why = (
+        "the object provided is unrecognized (must be of type Pod): couldn't get version/kind; "
+        f"json parse error: invalid character '\\x1f' ({summary(packed)})"
+    )
+    status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": why}
+    refused = json.dumps({**status, "reason": "BadRequest", "code": 400}).encode()
 
     async def script(connection: FakeConnection) -> None:
         await connection.read_head()
-        connection.send(answer(400, b"{}", JSON))
+        connection.send(answer(400, refused, JSON))
 
     async with rigged(script) as rig:
         headers = ("Content-Type: application/json", "Content-Encoding: gzip")
-        packed = gzip.compress(CREATED)
         raw = rig.request("POST", "/api/v1/namespaces/n/pods", *headers, body=packed)
         assert (await rig.ask(raw, cut)).status == 400
         assert "requestObject" not in rig.events[-1]
