@@ -27,7 +27,7 @@ _METHOD = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ-_abcdefghijklmnopqrstuvwxyz")
 
 @dataclass(slots=True)
 class Request:
-    """One request; ``user`` is filled in by whoever authenticates.
+    """One request; ``user`` is set by authentication.
 
     ``headers`` has lower-case names, doubled ones joined by a comma;
     ``raw_headers`` has them as received. ``peer`` is the client certificate as
@@ -76,11 +76,11 @@ class Response:
 
 
 Handler = Callable[[Request, RawConnection], Awaitable[Response | None]]
-"""Who answers requests; None says that the connection was taken over and is done with."""
+"""Answers a request; None if the connection was taken over and has ended."""
 
 
 class BadRequest(Exception):  # noqa: N818 - an answer, not a fault
-    """What came is no request that can be answered but by ``status`` and closing."""
+    """Unusable input: the only answer is ``status``, then the connection is closed."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"{status} {HTTPStatus(status).phrase}")

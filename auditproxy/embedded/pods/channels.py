@@ -26,7 +26,7 @@ STDIN, STDOUT, STDERR, ERROR, RESIZE = range(5)
 CLOSE_CHANNEL = 255
 PIECE = 32 * 1024
 LEAVING_SECONDS = 2.0
-"""How long a client has to leave once it was told how its session ended."""
+"""Time for a client to disconnect after it received the result of its session."""
 
 STARTING_SECONDS = 0.1
 """How long a command takes to start, as in a real container."""
@@ -47,7 +47,7 @@ class Channels(Protocol):
         """Write to standard error."""
 
     async def finish(self, status: bytes) -> None:
-        """Tell how it ended, and end."""
+        """Send the result, and end the session."""
 
     def end_of_input(self) -> None:
         """Take nothing more from the client."""
@@ -75,7 +75,7 @@ class _Reading:
         self._feeding = spawn(until_closed(), "feed the standard input")
 
     def end_of_input(self) -> None:
-        """The client types no more, or nobody wants what it types."""
+        """End the input: the client sends no more, or the command reads no more."""
         if not self._ended:
             self._ended = True
             self.stdin.feed_eof()
@@ -131,7 +131,7 @@ class WebSocketChannels(_Reading):
             await self._socket.send(bytes((channel,)) + data[start : start + PIECE])
 
     async def finish(self, status: bytes) -> None:
-        """Tell how it ended, and end."""
+        """Send the result, and end the session."""
         await self._socket.send(bytes((ERROR,)) + status)
         await self._socket.close()
         await self.left()
@@ -223,7 +223,7 @@ class SpdyChannels(_Reading):
             await self._send(self._spdy.write_data(stream, data[start : start + PIECE]))
 
     async def finish(self, status: bytes) -> None:
-        """Tell how it ended, and end every stream."""
+        """Send the result, and end every stream."""
         error = self._streams.get("error")
         if error is not None:
             await self._send(self._spdy.write_data(error, status, finished=True))

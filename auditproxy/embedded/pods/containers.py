@@ -1,6 +1,6 @@
-"""Make-believe containers: a file system in memory and a handful of commands.
+"""Simulated containers: a file system in memory and a handful of commands.
 
-Enough for ``kubectl exec``, ``cp`` and ``attach`` to have somebody to speak to.
+Enough for ``kubectl exec``, ``cp`` and ``attach`` to work against.
 Nothing is ever executed on the machine.
 """
 
@@ -234,5 +234,5 @@ class Process:
 
 def _number(words: list[str], otherwise: int) -> int:
     digits = words[0] if words else ""
-    # More digits than these are no exit code, and slow to read.
+    # A longer number is not a valid exit code, and slow to convert.
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else otherwise

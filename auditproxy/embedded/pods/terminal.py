@@ -45,7 +45,7 @@ class Terminal:
             self.stdin.feed_eof()
 
     def _press(self, key: int, echo: bytearray) -> bool:
-        """One key; whether the input goes on."""
+        """Handle one key; return whether the input continues."""
         if key in (_RETURN, _LINE_FEED):
             self.stdin.feed_data(bytes(self._line) + b"\n")
             self._line.clear()

@@ -46,7 +46,7 @@ def read_object(request: Request) -> Object:
         raise unsupported_media_type(f"{JSON}, {YAML}, {PROTOBUF}")
     value = read_yaml(request) if form == YAML else _read_json(request)
     if not isinstance(value, dict):
-        raise bad_request("the request body is no object")
+        raise bad_request("the request body is not an object")
     return value
 
 
@@ -90,7 +90,7 @@ def read_delete_options(request: Request) -> Object:
     if "gracePeriodSeconds" in request.query:
         text = request.first("gracePeriodSeconds")
         if not (text.isascii() and text.isdigit() and len(text) < 10):
-            raise bad_request(f"gracePeriodSeconds is no number: {go_quote(text)}")
+            raise bad_request(f"gracePeriodSeconds is not a number: {go_quote(text)}")
         options = {**options, "gracePeriodSeconds": int(text)}
     return options
 
@@ -116,7 +116,7 @@ def check_type(kind: ResourceType, item: Object) -> Object:
         )
     metadata = item.get("metadata") or {}
     if not isinstance(metadata, dict):
-        raise bad_request(f"{kind.kind}.metadata is no object")
+        raise bad_request(f"{kind.kind}.metadata is not an object")
     return {**item, "kind": kind.kind, "apiVersion": kind.api_version, "metadata": metadata}
 
 

@@ -167,7 +167,7 @@ def apply(live: Object, configuration: Object, manager: Manager, *, force: bool)
     if conflicts and not force:
         raise _conflicts(conflicts)
     merged = strategic_merge_patch(live, configuration)
-    # An item of a list goes before its members: those that nobody set go with it.
+    # Remove an item of a list before its members: members without an owner go with it.
     for path in sorted(before - set(wanted) - others, key=len):
         merged = _without(merged, path)
     merged["metadata"] = {

@@ -164,7 +164,7 @@ class Storage:
     ) -> Object:
         """Replace an object; its resourceVersion, if it has one, must be the current one.
 
-        A change of nothing is no write. Raises ApiError (404, 409).
+        An update that changes nothing does not write. Raises ApiError (404, 409).
         """
         name = item["metadata"]["name"]
         before = self.get(kind, namespace, name)
@@ -224,7 +224,7 @@ class Storage:
     ) -> None:
         self._version += 1
         self._history.append(Change(self._version, kind, namespace, before, after, last))
-        # Whoever waits now is woken; whoever comes later waits for the next write.
+        # Wake the current waiters; later ones wait for the next write.
         self._changed.set()
         self._changed = asyncio.Event()
 
