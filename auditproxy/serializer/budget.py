@@ -11,7 +11,7 @@ from collections.abc import Callable
 from auditproxy.serializer.errors import SerializationError
 
 CHECKED = 1024
-"""Nodes, or JSON's own steps, between two looks at the clock; a fraction of a millisecond each."""
+"""Nodes, or steps of the JSON reader, between two clock readings: a fraction of a millisecond."""
 
 
 class BudgetExceededError(SerializationError):
@@ -19,9 +19,9 @@ class BudgetExceededError(SerializationError):
 
 
 class Budget:
-    """What is left for one body. ``seconds`` are on ``clock``, counted from the first node.
+    """The remaining budget of one body: ``seconds`` of ``clock`` from the first node.
 
-    ``stopped`` is asked as often as the clock: whether nobody waits for the body any more.
+    ``stopped`` is called whenever the clock is read; it returns true once the body is not needed.
     """
 
     __slots__ = ("_clock", "_limit", "_seconds", "_stopped", "_unchecked", "_until", "nodes",
@@ -64,7 +64,7 @@ class Budget:
             self.check()
 
     def check(self) -> None:
-        """Look at the clock; raises BudgetExceededError."""
+        """Check the clock; raises BudgetExceededError."""
         self._unchecked = 0
         if self._stopped():
             raise self.exceeded("shutdown", "the proxy was stopping")

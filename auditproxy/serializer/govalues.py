@@ -31,7 +31,7 @@ _Rule = tuple[Any, bool, bool, bool]
 """A function or the name of a message; whether it is for every item, for every member, optional."""
 
 AT_ONCE = 4
-"""Values that are made in one piece and cost as much as one that is looked at."""
+"""Values that are built at once and together cost as much as one that is inspected."""
 
 _MEMBERS = msgspec.json.Decoder(Members)
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])

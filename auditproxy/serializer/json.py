@@ -146,12 +146,12 @@ def cut(raw: bytes, levels: int, budget: Budget | None = None) -> bytes:
 
 
 def compact(raw: bytes, *, depth_checked: bool = False) -> bytes:
-    """The same JSON without its spaces, ``< > &`` and U+2028/9 escaped, nothing else changed.
+    """Return the JSON without its spaces, ``< > &`` and U+2028/9 escaped, nothing else changed.
 
-    Numbers, escapes, the order of members and doubled names stay as they were
-    sent. A byte that is not UTF-8 becomes U+FFFD, so that a line of the log
-    stays valid UTF-8; Go would keep it. Raises JSONError when it is not JSON or
-    nested too deeply, which ``depth_checked`` says has been looked at.
+    Numbers, escapes, the order of members and duplicate names stay as sent. A byte
+    that is not UTF-8 becomes U+FFFD, so that a line of the log stays valid UTF-8;
+    Go would keep it. Raises JSONError if the text is not JSON or is nested too
+    deeply; ``depth_checked``: the caller has checked the depth.
     """
     if not depth_checked:
         check_depth(raw)
@@ -304,7 +304,7 @@ def _placeholder(found: re.Match[str]) -> str:
 
 
 def _placeholder_meaning(found: re.Match[bytes]) -> bytes:
-    """What stands in the JSON for a placeholder."""
+    """Return the JSON that replaces a placeholder."""
     return _MARK_BYTES if found[0] == _MARK_BYTES * 2 else b"\\ufffd"
 
 

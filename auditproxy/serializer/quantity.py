@@ -1,9 +1,9 @@
 """Quantities in the spelling that kube-apiserver gives them (apimachinery api/resource).
 
 A quantity is a number with a suffix: decimal (``100m``, ``1k``), binary (``1Gi``)
-or with an exponent (``1e3``). Read and written again it is canonical: no
-fraction, the largest suffix that fits, never less than it was. Some that are
-not canonical keep their spelling all the same, because Go keeps it.
+or with an exponent (``1e3``). Reading and writing it makes it canonical:
+no fraction, the largest suffix that fits, rounded up. Some quantities that are not
+canonical keep their spelling, because Go keeps it.
 """
 
 import re
@@ -34,7 +34,7 @@ _DECIMAL_SI, _DECIMAL_EXPONENT, _BINARY_SI = range(3)
 
 
 class QuantityError(SerializationError):
-    """Not a quantity, or one beyond what anybody means."""
+    """Not a quantity, or one outside any sensible range."""
 
 
 def canonical_quantity(text: str, smallest: int = NANO) -> str:

@@ -116,7 +116,7 @@ class Composer:
                 return None, []
             self.events.get_event()
             node = self._node(0)
-            # The end of the document is part of it: text may stand in its way.
+            # Read up to the end of the document: unexpected text may follow the value.
             self.events.get_event()
         except yaml.MarkedYAMLError as error:
             raise YAMLError(_go_error(error)) from None
@@ -168,7 +168,7 @@ class Composer:
         return Node(line, target.value, target.weight + 1, target.entries, target.is_mapping, True)
 
     def _anchor(self, anchor: str, line: int) -> Node:
-        """What stands behind an anchor; raises YAMLError where there is nothing yet."""
+        """Return the value of an anchor; raises YAMLError if unknown or incomplete."""
         target = self._anchors.get(anchor)
         if target is None:
             raise YAMLError(f"yaml: line {line}: unknown anchor referenced")

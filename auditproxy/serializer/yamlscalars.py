@@ -77,7 +77,7 @@ def _resolve(text: str) -> Any:
             return integer
     if _FLOAT.fullmatch(number):
         value = float(number)
-        # Out of range is no number for Go.
+        # Go does not accept a number out of range.
         return text if math.isinf(value) else value
     return text
 

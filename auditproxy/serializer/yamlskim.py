@@ -1,8 +1,8 @@
-"""Skimming YAML: an object's kind, apiVersion and the metadata that objectRef takes.
+"""Skim YAML: read an object's kind, apiVersion and the metadata that objectRef needs.
 
-What else the document holds is passed over event by event, without making values of it,
-which takes a quarter of the time. Only what has an anchor is read all the same, because
-an alias may stand where something is wanted.
+The rest of the document is skipped event by event without building values, which takes
+a quarter of the time. Nodes with an anchor are always read, because a needed value may
+be an alias of one.
 """
 
 from typing import Any

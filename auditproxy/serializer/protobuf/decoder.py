@@ -49,9 +49,9 @@ DEPTH_LIMIT = 100
 """Messages inside messages; the deepest that people write, schemas of schemas, are far less."""
 
 STRIDE = 8 * 1024
-"""Bytes of one message, at the most, between two looks at the clock."""
+"""Maximum bytes of one message between two clock readings."""
 MESSAGES = 256
-"""Messages, at the most, between two looks at the clock."""
+"""Maximum messages between two clock readings."""
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9./-]{1,253}")
 _ENCODE = msgspec.json.Encoder().encode
@@ -110,7 +110,7 @@ class Decoder:
         try:
             body = members(plan, found.raw, 0, len(found.raw), 0, [0, limit, budget, 0])
         except RecursionError:
-            # Somebody called from deep inside; the depth limit alone is far from Python's.
+            # The caller's stack is already deep; the depth limit alone is far from Python's.
             raise ProtobufError("the message is nested too deeply") from None
         written = escape_html(b"{" + body + b"}")
         if len(written) > limit:

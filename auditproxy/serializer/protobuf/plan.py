@@ -1,9 +1,9 @@
-"""Messages of the table of types made ready to be decoded: rules by the key on the wire.
+"""Decoding plans: the rules of each message of the type table, by the key on the wire.
 
-A Plan holds, for each key that may stand on the wire (number and wire type), what
-to do with the value and in which slot its member goes; and a template of the
-slots with the finished JSON of every member that shows even when it is absent.
-Slots stand in the order of the Go struct, which is JSON's order.
+A Plan holds, for each key that may occur on the wire (number and wire type), how to
+decode the value and the slot of its member; and a template of the slots with the
+finished JSON of every member that is shown even if absent. Slots are in the order
+of the Go struct, which is JSON's order.
 """
 
 import base64
@@ -31,7 +31,7 @@ TEXT, TEXT_POINTER, SINGLE, TEXT_LIST, LIST, MAP, WHOLE, PACKED = range(8)
 INT, INT_POINTER, BOOL, BOOL_POINTER, NUMBERS, DOUBLE, DOUBLES = range(8, 15)
 
 Account = list[Any]
-"""Bytes written, how many there may be, the Budget of time or None, messages since a look at it."""
+"""Bytes written, their limit, the Budget of time or None, messages since it was last checked."""
 Element = Callable[[bytes, int, int, int, Account], bytes]
 """Turns ``raw[start:end]`` into JSON; takes the depth and the account."""
 Value = Callable[[bytes, Budget | None], bytes]
@@ -144,7 +144,7 @@ class Plan:
         return self._plans.plan(field.message, omit_managed_fields=omit, head=head)
 
     def _absent(self, field: Field, plan: "Plan | None", is_list: bool) -> bytes:
-        """What stands in the JSON for a field that is not on the wire."""
+        """Return the JSON of a field that is not on the wire."""
         flags, name = field.flags, _name(field)
         if set(flags) & set("rm"):
             if is_list and field.name == "items" and field.message != PARTIAL_METADATA:
