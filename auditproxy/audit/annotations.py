@@ -28,10 +28,10 @@ Annotations = tuple[tuple[str, str], ...]
 
 
 def inferred_decision(stop: Stop, message: str) -> Annotations:
-    """What is known of the authorizer's decision from where the request was refused, if it was.
+    """Return the authorizer's decision as inferred from where the request was refused, if it was.
 
     The reason of a forbid is the Status ``message``; that of an allow is not known
-    and is written empty, as kube-apiserver writes it for system:masters. Whoever was
+    and is written empty, as kube-apiserver writes it for system:masters. A request
     refused before the authorizer was asked has no decision.
     """
     if stop < Stop.AUTHORIZER_ERROR:

@@ -6,8 +6,8 @@ from typing import Protocol
 from auditproxy.apis.audit import Event
 
 Delivery = bool | Awaitable[bool]
-"""What became of events: false when one was lost and the request must know. An awaitable tells
-it later; the delivery goes on whether anybody awaits it or not."""
+"""The outcome of a delivery: False if one was lost and the request has to learn it. An awaitable
+resolves to it later; the delivery continues whether or not it is awaited."""
 
 
 class Backend(Protocol):

@@ -19,7 +19,7 @@ from auditproxy.serializer.protobuf.envelope import ObjectMeta as ObjectMetadata
 GZIP = b"\x1f\x8b"
 """How every gzip body begins."""
 CODING_SHOWN = 40
-"""Characters of an unknown content coding that are told."""
+"""Characters of an unknown content coding that are shown."""
 MEMBERS_LIMIT = 64
 """Members of one gzip body; reading each costs a copy of what follows it."""
 RATIO_FREE = 1024 * 1024
@@ -31,7 +31,7 @@ Members = dict[str, msgspec.Raw]
 Decoded = TypeVar("Decoded")
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
-"""What msgspec raises for bytes that are no JSON; depth is checked before."""
+"""What msgspec raises for bytes that are not JSON; the depth is checked before."""
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -137,9 +137,9 @@ def zlib_header(body: bytes) -> bool:
 
 
 def members(raw: bytes, budget: Budget | None = None) -> Members:
-    """The members of a JSON object, values still raw; the last of a doubled name counts.
+    """Return the members of a JSON object, values still raw; a duplicate replaces earlier ones.
 
-    With a budget, raises its error for more members than objects of the API have.
+    With a budget, raises its error for more members than any API object has.
     """
     json.check_depth(raw)
     if budget is not None and _most_members(raw) > MEMBERS_AT_ONCE:
@@ -151,12 +151,12 @@ def members(raw: bytes, budget: Budget | None = None) -> Members:
     if raw.strip(b" \t\r\n") == b"null":
         # Go decodes null into an empty object.
         return {}
-    # Valid for Go all the same, perhaps: bytes that are not UTF-8, for one.
+    # Go may still accept it, for example bytes that are not UTF-8.
     return _decode(_MEMBERS, json.normalize(raw))
 
 
 def _most_members(raw: bytes) -> int:
-    """How many members an object may have at the most, found without looking at each."""
+    """Return an upper bound of an object's members, without inspecting each."""
     names = json.marks_outside(raw, b":", MEMBERS_AT_ONCE)
     if names <= MEMBERS_AT_ONCE:
         return names

@@ -35,10 +35,10 @@ from auditproxy.serializer.protobuf.envelope import ObjectMeta
 from auditproxy.serializer.times import micro_time
 
 LATENCY_THRESHOLD = 500_000_000
-"""Nanoseconds above which ResponseComplete tells where the time went, as kube-apiserver does."""
+"""Nanoseconds above which ResponseComplete has latency annotations, as in kube-apiserver."""
 
 REDACTED = "auditproxy.io/redacted"
-"""Tells which members of the event hold markers in place of secret values."""
+"""Names the members of the event that hold markers in place of secret values."""
 
 _LATENCY_PREFIX = "apiserver.latency.k8s.io/"
 _NO_CONFIG = RequestAuditConfig(Level.NONE)
@@ -179,9 +179,9 @@ class AuditContext:
             setattr(self, name, getattr(recorded, name))
 
     def impersonate(self, user: UserInfo, constraint: str, *, decided: bool = True) -> None:
-        """Record whom the client acts as from here on, and the constrained mode that allowed it.
+        """Record the impersonated user, and the constrained mode that allowed it.
 
-        ``decided`` is false where it is left to the upstream whether the client may.
+        ``decided`` is false if the upstream decides whether the client may impersonate.
         """
         self.impersonated_user = user
         self._impersonation_decided = decided
@@ -192,13 +192,14 @@ class AuditContext:
 
     @property
     def effective_user(self) -> UserInfo:
-        """Whom the request acts as: the impersonated user, else who asks."""
+        """The user of the request: the impersonated user, otherwise the authenticated one."""
         return self.impersonated_user or self._user
 
     def not_authorized(self, *, impersonated: bool) -> None:
-        """Take back what was noted ahead of an upstream that never asked its authorizer.
+        """Remove the decision recorded in advance: the upstream never asked its authorizer.
 
-        Unless it let the client be ``impersonated``, that goes too where it was for it to decide.
+        ``impersonated``: the upstream allowed the impersonation. If not, and if the decision
+        was the upstream's, remove the impersonated user too.
         """
         for key in (DECISION, REASON):
             self.annotations.pop(key, None)

@@ -153,9 +153,9 @@ def _requested(
 def _patch(
     content_type: str, body: bytes, level: Level, budget: Budget | None, *, strict: bool
 ) -> Recorded:
-    """A patch is recorded as sent if it is JSON; if not, kube-apiserver loses the event.
+    """Record a patch as sent if it is JSON; if not, kube-apiserver loses the event.
 
-    With ``strict`` what nobody can read raises SerializationError.
+    With ``strict``, an unreadable patch raises SerializationError.
     """
     if level < Level.REQUEST or content_type.partition(";")[0] not in PATCH_TYPES:
         return NOTHING

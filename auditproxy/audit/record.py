@@ -35,7 +35,7 @@ from auditproxy.serializer.json import status_object
 from auditproxy.serializer.protobuf.decoder import Decoder
 
 STATUS_LIMIT = 256 * 1024
-"""Bytes of an answer that are looked at when only a Status is wanted of it."""
+"""Maximum bytes of an answer to read when only its Status is needed."""
 
 METHOD_NOT_ALLOWED = failure(
     405,
@@ -95,7 +95,7 @@ def record_answer(
             context.not_authorized(impersonated=captured.stop > Stop.IMPERSONATION)
         served_cbor = base_type(captured.content_type) == CBOR
         if negotiate(captured.accept) is None and not served_cbor:
-            # Written all the same, indented, and not seen by the server's own audit.
+            # The server still writes it, indented, but its own audit does not see it.
             told = NOTHING
     told = redacted_answer(context, info, captured, told, types)
     if told.status is not None:
@@ -113,7 +113,7 @@ def record_answer(
 def _refusal(
     context: AuditContext, info: RequestInfo, captured: Captured, status: Status | None
 ) -> Refusal:
-    """What tells where the server refused the request."""
+    """Return the facts from which to infer where the server refused the request."""
     return Refusal(
         info=info,
         username=context.effective_user.username,

@@ -1,9 +1,9 @@
-"""A policy file's text to the values written in it, with kube-apiserver's strictness.
+"""Decode a policy file with kube-apiserver's strictness.
 
-JSON or YAML is told apart by the first character. What strict decoding would
-refuse, unknown fields and doubled keys, is returned as texts; a wrong type, bad
-syntax or another version or kind raises PolicyError (apiserver
-audit/policy/reader.go, apimachinery runtime/serializer/json).
+The first character distinguishes JSON from YAML. Faults of strict decoding only
+(unknown fields and duplicate keys) are returned as texts; a wrong type, bad syntax
+or another version or kind raises PolicyError (apiserver audit/policy/reader.go,
+apimachinery runtime/serializer/json).
 """
 
 import json as standard_json

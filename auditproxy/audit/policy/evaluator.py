@@ -1,10 +1,10 @@
-"""The audit policy: read once at the start, asked once for every request.
+"""The audit policy: read once at the start, evaluated once for every request.
 
     text --decode_policy--> WrittenPolicy --validate_policy--> Policy --> PolicyRuleEvaluator
 
-Whatever kube-apiserver refuses is refused with its words; what it accepts with
-a warning (unknown fields, doubled keys) comes back with that warning, and
-whether to go on is the caller's decision (apiserver audit/policy/{reader,checker}.go).
+A policy that kube-apiserver refuses is refused with its error texts. Its warnings
+(unknown fields, duplicate keys) are returned, and the caller decides whether to
+continue (apiserver audit/policy/{reader,checker}.go).
 """
 
 import msgspec

@@ -60,7 +60,7 @@ class BodyRedactor:
         self._inside = SecretValues()
         self._shown: dict[bytes, msgspec.Raw] = {}
         self.paths = scope.paths
-        """The rules' paths and, after a JSON patch, wherever it carries what stands there."""
+        """The rules' paths and, after a JSON patch, those to which it carries their values."""
         self.values = SecretValues()
         """What was marked, but for a list's items, each of which is alone with its own."""
         self.marked = False
@@ -262,7 +262,7 @@ class BodyRedactor:
                 if pointer is None or not bytes(value).startswith(b'"'):
                     members[name] = self._value(value, EVERYWHERE, None)
             elif not (name == "op" and operation in _OPERATIONS):
-                # No member that RFC 6902 knows: nobody can say what it holds.
+                # Not a member of RFC 6902: it may hold anything.
                 members[name] = self._value(value, EVERYWHERE, None)
         return members
 
@@ -276,7 +276,7 @@ class BodyRedactor:
 
 
 def _directive(folded: str) -> str:
-    """Which directive of a strategic merge patch a name is; "" when it is none."""
+    """Return the directive of a strategic merge patch that a name is; "" for any other name."""
     return next((word for word in _DIRECTIVES if folded.startswith(word)), "")
 
 

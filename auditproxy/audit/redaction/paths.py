@@ -57,14 +57,14 @@ def below(name: str, paths: Paths) -> Paths:
 
 
 def every_item(paths: Paths) -> Paths:
-    """What is left of the paths in each item of a list."""
+    """Return the paths relative to each item of a list."""
     return _step(None, paths)
 
 
 def place(pointer: str | None) -> Path | None:
-    """A JSON pointer (RFC 6901) as a path; None when it is none.
+    """Return a JSON pointer (RFC 6901) as a path; None if it is not valid.
 
-    What may be an index stands for every item, since items move.
+    A token that may be an index becomes every item, because items move.
     """
     if pointer is None or (pointer and not pointer.startswith("/")):
         return None
@@ -75,7 +75,7 @@ def place(pointer: str | None) -> Path | None:
 
 
 def at(found: Path | None, paths: Paths) -> Paths:
-    """What is left of the paths at a place; everything when nobody knows where it is."""
+    """Return the paths relative to a place; EVERYWHERE if the place is unknown."""
     if found is None:
         return EVERYWHERE
     for step in found:
@@ -86,7 +86,7 @@ def at(found: Path | None, paths: Paths) -> Paths:
 
 
 def is_known(found: Path | None, known: Known) -> bool:
-    """Whether a type has the member at a place, as far as its members are told."""
+    """Whether a type has the member at a place, as far as its members are known."""
     for step in found or ():
         if known is None:
             return True
@@ -97,9 +97,9 @@ def is_known(found: Path | None, known: Known) -> bool:
 
 
 def spread(paths: Paths, copies: Iterable[tuple[Path | None, Path | None]]) -> Paths:
-    """The paths and wherever copying from one place to another can put what stands there.
+    """Return the paths and every place to which the copies can carry their values.
 
-    Order does not count, and a copy relates its places both ways: what goes into
+    Order is ignored, and a copy relates its two places both ways: a value copied into
     a secret's place was secret where it came from.
     """
     pairs = {pair for source, target in copies for pair in ((source, target), (target, source))}

@@ -89,7 +89,7 @@ def _marked(
     member: str,
     omitted: str,
 ) -> Recorded:
-    """An object with its secrets marked; left out, with an annotation, when they cannot be told."""
+    """Mark an object's secrets; if they cannot be found, omit it with an annotation."""
     if recorded.object is None:
         return recorded
     try:
@@ -106,7 +106,7 @@ def _marked(
 
 
 def _has_countless_values(raw: bytes) -> bool:
-    """Whether an object has more values than are looked at, found without making any."""
+    """Whether an object has too many values to inspect, found without building any."""
     return json.marks_outside(raw, b",[{", REDACTED_VALUES) > REDACTED_VALUES
 
 
@@ -117,11 +117,11 @@ def _survey(
     status: Status | None,
     types: Decoder,
 ) -> None:
-    """Have the request's body looked at, if it has one that the server may have read."""
+    """Survey the request's body, if it has one that the server may have read."""
     if not records_request(info) or captured.request_body == b"":
         return
     if captured.stop < Stop.DECODING:
-        # Refused before it was read: nothing of it can be quoted.
+        # Refused before the body was read: the answer cannot quote it.
         return
     if captured.request_body is None or not captured.request_complete:
         redaction.survey(None)

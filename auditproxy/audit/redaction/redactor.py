@@ -15,7 +15,7 @@ from auditproxy.audit.redaction.paths import LAST_APPLIED, Known, Paths, Scope
 from auditproxy.serializer.budget import Budget
 
 MARKER = "auditproxy.io/redacted:hmac-sha256:"
-"""What stands before the digest."""
+"""The prefix of the digest."""
 DIGEST_LENGTH = 16
 """Hexadecimal characters of the digest that are shown."""
 
@@ -68,18 +68,18 @@ class Redactor:
         return Scope(paths, known, frozenset.intersection(*(rule.columns for rule in rules)))
 
     def body(self, scope: Scope, budget: Budget | None = None) -> BodyRedactor:
-        """What marks the secrets of one body; ``budget`` is what that may cost."""
+        """Return a redactor for one body; ``budget`` limits its cost."""
         return BodyRedactor(self.marker, MARKER, scope, budget)
 
     def marker(self, value: bytes) -> str:
-        """What is shown instead of a value."""
+        """Return the marker that replaces a value."""
         return MARKER + hmac.digest(self.key, value, "sha256").hex()[:DIGEST_LENGTH]
 
     def request_uri(self, uri: str) -> str:
-        """The URI with the values of secret query parameters marked.
+        """Return the URI with the values of secret query parameters marked.
 
-        Parameters are also told apart at ``;``, as servers behind a proxy
-        subresource may; a value then ends at ``&`` all the same.
+        Parameters are also split at ``;``, as servers behind a proxy subresource may
+        do; the value of a secret one still extends to the ``&``.
         """
         path, mark, query = uri.partition("?")
         if not mark or not self.query_parameters:

@@ -97,9 +97,9 @@ def generic(refusal: Refusal) -> bool:
 
 
 def not_served(refusal: Refusal) -> bool:
-    """A subresource that a custom resource has not is told in the words for a missing object.
+    """Whether a custom resource lacks the subresource: the text is that for a missing object.
 
-    ``status`` and ``scale`` may be there: only their other verbs tell.
+    ``status`` and ``scale`` may exist: for them only the other verbs are conclusive.
     """
     info = refusal.info
     if not info.subresource or info.api_group in BUILTIN_GROUPS:
@@ -110,7 +110,7 @@ def not_served(refusal: Refusal) -> bool:
 
 
 def not_supported(refusal: Refusal) -> bool:
-    """A verb that a custom resource has not."""
+    """Whether a custom resource lacks the verb."""
     info = refusal.info
     kind = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
     return refusal.message == f"{info.verb} is not supported on resources of kind {go_quote(kind)}"

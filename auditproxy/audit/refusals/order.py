@@ -88,14 +88,14 @@ TABLE: tuple[StopRow, ...] = (
 )
 """Every refusal before the body is decoded; paths are those of k8s.io/apiserver/pkg.
 
-One row is none of these: it sets aside whose text is a webhook's. It stands behind those that
-compare a message with the request from its first character, which clients choose the resource of.
-A PATCH is recorded before it is decoded (patch.go), so nothing about its body is here.
+One row is different: it excludes refusals with a webhook's text. It follows the rows that
+compare a message with the request from its first character, because clients choose the resource.
+A PATCH is recorded before it is decoded (patch.go), so no row is about its body.
 """
 
 
 def stopped_at(refusal: Refusal) -> Stop:
-    """Where the request was refused; HANDLED for whatever the table does not know.
+    """Where the request was refused; HANDLED if no row matches.
 
     What another server has refused came past all of kube-apiserver's checks.
     """
