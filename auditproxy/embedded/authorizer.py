@@ -33,7 +33,7 @@ EVERYTHING = "*"
 
 
 class EmbeddedAuthenticator:
-    """Knows client certificates and tokens; ``add`` makes it know a new token."""
+    """Authenticates client certificates and tokens; ``add`` registers a new token."""
 
     def __init__(self, tokens: Mapping[str, UserInfo]) -> None:
         self._tokens = dict(tokens)
@@ -43,7 +43,7 @@ class EmbeddedAuthenticator:
         self._tokens[token] = user
 
     def user_of_token(self, token: str) -> UserInfo | None:
-        """Whose token it is, with system:authenticated among the groups."""
+        """Return the token's user, with system:authenticated among the groups."""
         user = self._tokens.get(token)
         return None if user is None else _authenticated(user)
 

@@ -53,7 +53,7 @@ class Channels(Protocol):
         """Take nothing more from the client."""
 
     async def stop(self) -> None:
-        """Let go of the connection."""
+        """Release the connection."""
 
 
 class _Reading:
@@ -88,8 +88,8 @@ class _Reading:
     async def left(self) -> None:
         """Wait a while for the client to leave.
 
-        Closing on what was not read resets the connection, and takes away from the
-        client what it has not read either.
+        Closing with unread input resets the connection, and the client then loses the
+        output that it has not read yet.
         """
         self.end_of_input()
         if self._feeding is not None:
@@ -141,9 +141,9 @@ class WebSocketChannels(_Reading):
 async def open_websocket_channels(socket: WebSocket) -> WebSocketChannels:
     """The channels of a WebSocket whose handshake is done, once its client may be written to.
 
-    Over WebSocket a client does not say when its channels are there, and some kubectl
-    discard what comes before ("Unknown stream id 1"): they rely on how long a container
-    takes to start a command.
+    Over WebSocket a client does not report when its channels are ready, and some kubectl
+    versions discard earlier output ("Unknown stream id 1"): they rely on the time that a
+    container takes to start a command.
     """
     channels = WebSocketChannels(socket)
     channels.start(channels.feed)
@@ -168,7 +168,7 @@ class SpdyChannels(_Reading):
         self._wanted: set[str] = set()
 
     async def open(self, wanted: set[str]) -> None:
-        """Wait until the client has opened what it said it would."""
+        """Wait until the client has opened all the streams it announced."""
         self._wanted = wanted
         self.start(self.feed)
         try:

@@ -34,7 +34,7 @@ class Container:
         return sorted({p[len(prefix) :].split("/")[0] for p in self.files if p.startswith(prefix)})
 
     def is_folder(self, path: str) -> bool:
-        """Whether something lies below a path."""
+        """Whether there are files below a path."""
         return path == "/" or path == "/tmp" or bool(self.listing(path))  # noqa: S108
 
     def below(self, path: str) -> list[str]:
@@ -44,7 +44,7 @@ class Container:
 
 
 def new_container(pod: str, name: str) -> Container:
-    """A container as every pod's starts."""
+    """Return a container in the initial state of every pod."""
     return Container(
         name,
         {"/etc/hostname": f"{pod}\n".encode(), "/data/hello.txt": b"hello\n"},

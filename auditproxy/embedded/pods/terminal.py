@@ -1,7 +1,7 @@
-"""The terminal of ``exec -it``: what a kernel does between the keys and a program.
+"""The terminal of ``exec -it``: the kernel's part between the keyboard and a program.
 
 kubectl puts the user's own terminal into raw mode, so that echo, line editing and
-line ends are the container's side's to do.
+line ends are left to the container's side.
 """
 
 import asyncio

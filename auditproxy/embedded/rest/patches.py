@@ -1,8 +1,8 @@
 """The patches of the Kubernetes API: JSON patch, merge patch and strategic merge patch.
 
 Values are JSON as Python has it. Nothing is changed in place. Strategic merging
-needs to know which lists are keyed; the API's types say so for kube-apiserver,
-a table by field name does here.
+needs to know which lists are keyed: kube-apiserver knows it from the API's types,
+this module from a table by field name.
 """
 
 import copy
@@ -35,7 +35,7 @@ _MISSING = object()
 
 
 class PatchError(ValueError):
-    """The patch is not one; the text says why."""
+    """The patch is not valid; the text has the reason."""
 
 
 class PatchMismatchError(PatchError):
