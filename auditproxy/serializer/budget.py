@@ -1,8 +1,8 @@
 """Budget: what reading one body may cost, so that no body can keep the others waiting.
 
-A reader spends nodes (values, names, fields) as it goes; nothing that runs can be
-stopped from outside, so it is the readers that stop. Nodes make the outcome the same
-on every machine; time is for what they do not foresee.
+A reader spends nodes (values, names, fields) as it runs, and stops itself when none are
+left, because it cannot be stopped from outside. Nodes make the outcome the same on every
+machine; the time limit is for costs that nodes do not cover.
 """
 
 import sys
@@ -77,10 +77,10 @@ class Budget:
             raise self.exceeded("time", f"reading it takes more than {self._seconds:.3g} s")
 
     def to_skim(self) -> "Budget":
-        """What skimming the same body may cost once it was too much to read: time, any values.
+        """Return the budget for skimming a body that was too expensive to read: time only.
 
-        As much time as reading had; of YAML twice the bytes, which is more than kube-apiserver
-        takes of any body.
+        The same time as for reading; of YAML twice the bytes, which is more than
+        kube-apiserver accepts.
         """
         text = min(2 * self.text, sys.maxsize)
         return Budget(

@@ -5,9 +5,9 @@ under tag 22, to become base64 in JSON (apimachinery
 runtime/serializer/cbor/internal/modes). Needs the extra ``cbor``; without it
 every body is an error whose text names the extra.
 
-Tags decide what a decoder makes of a value, so only those of Kubernetes' CBOR are
-read, each by a function of ours: the library's own decoders compile expressions and
-divide numbers of any size.
+Tags select how a value is decoded. Only those of Kubernetes' CBOR are accepted, each with
+a function defined here: the library's own decoders compile expressions and divide numbers
+of any size.
 """
 
 import base64
@@ -44,7 +44,7 @@ def to_json(raw: bytes, budget: Budget | None = None) -> bytes:
     except ImportError:
         raise CBORError(NEEDS_EXTRA) from None
     if budget is not None and NODES * len(raw) > budget.nodes:
-        # The library makes everything at once; it cannot be asked to stop.
+        # The library builds everything in one step and cannot be stopped.
         _spend(raw, budget)
     try:
         value = cbor2.loads(

@@ -18,7 +18,7 @@ _QUANTITY = re.compile(
     r"(?P<suffix>(?:[eEinumkKMGTP]++[+-]?[0-9]*+)?)",
     re.ASCII,
 )
-"""Nothing in it is tried twice: no character can belong to two neighbours."""
+"""Matches without backtracking: no character can belong to two neighbours."""
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _DECIMAL_SUFFIX = {exponent: suffix for suffix, exponent in _DECIMAL.items()}

@@ -84,10 +84,10 @@ class Plan:
         self.rules: dict[int, Rule] | None = None
         self.template: list[Any] = []
         self.empty = b""
-        """The members of a message that has none on the wire; right once compiled."""
+        """The members of a message with no field on the wire; valid once compiled."""
 
     def compile(self) -> "Plan":
-        """Make rules and template, unless that is done; gives the plan itself."""
+        """Build rules and template unless done already; return the plan itself."""
         if self.rules is not None:
             return self
         is_list = any(
@@ -116,9 +116,9 @@ class Plan:
         return self._plans.members(self, raw, start, end, depth, account)
 
     def unusual(self, key: int) -> Rule | None:
-        """The rule of a key that is not spelled as writers spell it; None: skip the field.
+        """Return the rule of a key in an unusual encoding; None: skip the field.
 
-        Raises ProtobufError where the key is none, or the number a known one of another type.
+        Raises ProtobufError if the key is not valid, or has another type than its field.
         """
         # Go keeps 32 bits of a field's number.
         number, wire = signed(key >> 3, 32), key & 7
@@ -303,14 +303,14 @@ def _name(field: Field) -> bytes:
 
 
 def charge(account: Account, written: int) -> None:
-    """Count bytes that were written; raises ProtobufError when they are more than there may be."""
+    """Count bytes written; raises ProtobufError if they exceed the limit."""
     account[0] += written
     if account[0] > account[1]:
         raise ProtobufError(f"larger than {account[1]} bytes as JSON")
 
 
 def _element_of(value: Callable[[bytes], bytes]) -> Element:
-    """A value that neither nests nor counts, as an Element."""
+    """Wrap a function for values without nesting or accounting as an Element."""
     return lambda raw, start, end, depth, account: value(raw[start:end])
 
 
