@@ -42,7 +42,7 @@ MEMBERS_AT_ONCE = 50_000
 
 
 class _Kind(msgspec.Struct):
-    """Just the kind of an object; as its bytes, so that nothing is made of what it holds."""
+    """Just the kind of an object, as raw bytes, so that its value is not decoded."""
 
     kind: msgspec.Raw = _NO_VALUE
 
@@ -54,7 +54,7 @@ class _Object(msgspec.Struct):
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
-    """What objectRef takes from metadata."""
+    """The metadata that objectRef needs."""
 
     name: msgspec.Raw = _NO_VALUE
     namespace: msgspec.Raw = _NO_VALUE
@@ -170,7 +170,7 @@ def _most_members(raw: bytes) -> int:
 
 
 def _decode(decoder: msgspec.json.Decoder[Decoded], raw: bytes) -> Decoded:
-    """The value of a JSON object, of which only what the decoder wants is made."""
+    """Decode a JSON object; only the members that the decoder wants are built."""
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError:
@@ -195,7 +195,7 @@ def kind(raw: bytes) -> str:
 
 
 def object_metadata(raw: bytes) -> ObjectMetadata:
-    """What objectRef takes from an object, and nothing made of the rest of it.
+    """Return what objectRef needs of an object, without decoding the rest.
 
     Raises SerializationError where ``members`` does.
     """
@@ -208,7 +208,7 @@ def object_metadata(raw: bytes) -> ObjectMetadata:
 
 
 def metadata(object_members: Members) -> ObjectMetadata:
-    """What objectRef takes from an object's metadata; absent members are empty."""
+    """Return what objectRef needs of an object's metadata; absent members are empty."""
     return _metadata(object_members.get("metadata", _NO_VALUE))
 
 
@@ -229,7 +229,7 @@ def _metadata(raw: msgspec.Raw) -> ObjectMetadata:
 
 
 def text_of(raw: msgspec.Raw) -> str | None:
-    """A raw member as text; None when it is something else, of which nothing is made."""
+    """Return a raw member as text; None, without decoding it, if it is something else."""
     plain = bytes(raw)
     if not plain.startswith(b'"'):
         return None
@@ -298,7 +298,7 @@ def _drop_from_items(object_members: Members, name: str, *, inner: str | None) -
 
 
 def status_from_json(raw: bytes) -> Status:
-    """The Status that a JSON body holds; members of a wrong type count as absent."""
+    """Return the Status of a JSON body; members of a wrong type are treated as absent."""
     body = json.decode(raw)
     if not isinstance(body, dict):
         raise SerializationError("the Status is not a JSON object")

@@ -14,9 +14,9 @@ DEPRECATED = "k8s.io/deprecated"
 REMOVED_RELEASE = "k8s.io/removed-release"
 
 MOST_TEXTS = 1024
-"""Resources whose own words are remembered."""
+"""Maximum number of resources whose texts are remembered."""
 LONGEST_TEXT = 1024
-"""Characters of them; a longer text is noted of reads alone."""
+"""Maximum characters of a text; a longer one is recognized in answers to reads only."""
 
 _WARNING = re.compile(
     r'299 [^ ]+ "(?P<version>(?:[a-z0-9.-]+/)?v\d[a-z0-9]*) [A-Z][A-Za-z0-9]* is deprecated'
@@ -32,7 +32,7 @@ _NOTE = ((DEPRECATED, "true"),)
 
 
 class Deprecations:
-    """Knows the words of deprecated custom resources that were seen; bounded."""
+    """Remembers the warning texts of deprecated custom resources; bounded."""
 
     def __init__(self) -> None:
         self._texts: dict[tuple[str, str, str], str] = {}

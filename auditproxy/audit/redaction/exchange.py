@@ -73,9 +73,9 @@ class ExchangeRedactor:
         return done, body.marked
 
     def status(self, status: Status, budget: Budget | None = None) -> Status:
-        """A Status whose texts quote no secret; the same one when they did not.
+        """Return a Status whose texts quote no secret; the same one if they did not.
 
-        Where that takes more than the budget all of them are marked.
+        All texts are marked if the search exceeds the budget.
         """
         details = status.details
         causes = () if details is None else details.causes

@@ -1,8 +1,8 @@
-"""Where secrets stand: paths of members, JSON pointers, and where a JSON patch carries them.
+"""Where secrets are: paths of members, JSON pointers, and where a JSON patch carries them.
 
 A path is a tuple of steps from an object's root. Names are folded, because some
-readers take a member in any case. All of it errs on one side: a path too many is
-possible, one too few is not.
+readers take a member in any case. All of it errs on the safe side: there may be a
+path too many, never one too few.
 """
 
 import re
@@ -15,7 +15,7 @@ Path = tuple[str | None, ...]
 Paths = tuple[Path, ...]
 
 EVERYWHERE: Paths = ((),)
-"""Nothing can be said to be free of secrets."""
+"""Any place may hold a secret."""
 
 COPIES_LIMIT = 32
 """Different copies and moves of one patch that are followed."""
@@ -47,12 +47,12 @@ class Scope:
 
 
 def fold(name: str) -> str:
-    """A name as names are compared."""
+    """Return a name folded for comparison."""
     return name.casefold()
 
 
 def below(name: str, paths: Paths) -> Paths:
-    """What is left of the paths one member further down."""
+    """Return the paths relative to a member."""
     return _step(fold(name), paths)
 
 
@@ -133,7 +133,7 @@ def _carried(path: Path, source: Path, target: Path) -> Path | None:
 
 
 def _covers(path: Path, other: Path) -> bool:
-    """Whether whatever is at or below the other path is so at the path too."""
+    """Whether everything at or below the other path is also at or below the path."""
     return len(path) <= len(other) and all(
         step is None or step == theirs for step, theirs in zip(path, other, strict=False)
     )

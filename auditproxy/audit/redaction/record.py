@@ -27,7 +27,7 @@ from auditproxy.serializer.protobuf.decoder import Decoder
 REDACTED_VALUES = 50_000
 """Values of a request in which secrets are looked for; a Secret has hundreds.
 
-All of one object's are made in one piece, and nothing else runs meanwhile.
+All values of an object are built in one step, during which nothing else runs.
 """
 
 
@@ -40,9 +40,8 @@ def redacted_answer(
 ) -> Recorded:
     """What is recorded of an answer once its secrets are marked.
 
-    Costs nothing where no rule names the resource; a body that cannot be read
-    for it is left out, with an annotation. A Status is the server's own words,
-    in which it may quote the request's.
+    Free if no rule names the resource. An unreadable body is omitted, with an
+    annotation. A Status is the server's own text, which may quote the request.
     """
     before, raw = recorded.status, recorded.object
     redaction = None if before is None and raw is None else context.redaction(info)

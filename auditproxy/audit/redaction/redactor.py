@@ -1,8 +1,8 @@
 """Redaction: secret values of bodies and request URIs become markers before any backend sees them.
 
 A marker holds a keyed digest (HMAC-SHA-256), so that equal values stay
-comparable without being shown. Which values are secret is said by rules; how a
-body is gone through, and what else in it must be marked, is in body.py.
+comparable without being shown. Rules define which values are secret; body.py walks
+a body and finds what else in it must be marked.
 """
 
 import hmac
@@ -59,7 +59,7 @@ class Redactor:
         return tuple(path for rule in self.rules if rule.matches(info) for path in rule.paths)
 
     def scope(self, info: RequestInfo) -> Scope | None:
-        """All that the matching rules say; None when no rule matches the request."""
+        """Return the scope of the matching rules; None if no rule matches the request."""
         rules = [rule for rule in self.rules if rule.matches(info)]
         if not rules:
             return None

@@ -105,16 +105,16 @@ class SecretValues:
             self._note(bare)
 
     def held_by(self, texts: Iterable[str], budget: Budget | None = None) -> list[str]:
-        """Those of the values that some of the texts hold.
+        """Return the values that some of the texts contain.
 
-        Raises SerializationError when looking would take too long.
+        Raises SerializationError if the search would take too long.
         """
         if not self:
             return []
         return self._held([form for text in texts for form in _forms(text, budget)], budget)
 
     def _held(self, forms: list[str], budget: Budget | None) -> list[str]:
-        """Those of the values that are in some of the texts: a short one as all of it."""
+        """Return the values found in some of the texts; a short one must be the whole text."""
         bare = [form.strip() for form in forms]
         found = list(self._short.intersection(bare))
         hay = _END.join(bare)
@@ -130,7 +130,7 @@ class SecretValues:
         return found
 
     def _candidates(self, hay: str, budget: Budget | None) -> Collection[str]:
-        """The longer values that a text may hold: of many, those whose beginning it has."""
+        """Return the long values a text may contain: of many, those whose beginning occurs."""
         if len(self._long) <= FEW:
             return self._long
         starts: dict[str, list[str]] = {}
@@ -189,7 +189,7 @@ def holds(text: str, needles: list[str]) -> bool:
 
 
 def _forms(text: str, budget: Budget | None = None) -> list[str]:
-    """A text in the ways in which it may be read; raises the budget's error."""
+    """Return a text in every form it may be read in; raises the budget's error."""
     if budget is not None:
         budget.tick()
     forms = _plain(text)
@@ -200,7 +200,7 @@ def _forms(text: str, budget: Budget | None = None) -> list[str]:
 
 
 def _plain(text: str) -> list[str]:
-    """A text, and with its escapes undone, as of JSON inside JSON."""
+    """Return a text as it is and with its escapes undone, as in JSON inside JSON."""
     forms = [text]
     for _ in range(2):
         if "\\" not in text:

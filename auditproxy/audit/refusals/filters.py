@@ -1,6 +1,6 @@
-"""What only the filters of kube-apiserver write: authentication, impersonation, authorization.
+"""Texts only kube-apiserver's filters write: authentication, impersonation, authorization.
 
-Each function takes a refusal of a code that the filter gives and says whether it is its own.
+Each function takes a refusal with a code of the filter and returns whether the filter sent it.
 """
 
 import re
@@ -28,7 +28,7 @@ def shutting_down(refusal: Refusal) -> bool:
 
 
 def unauthorized(refusal: Refusal) -> bool:
-    """The one text of it, which what is behind a proxy may write as well."""
+    """Whether it is the filter's one text; a server behind a proxy may send the same."""
     if refusal.is_proxied:
         return False
     status = refusal.status
