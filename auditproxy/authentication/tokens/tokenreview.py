@@ -78,7 +78,7 @@ class _UserInfo(msgspec.Struct):
         )
 
     def has_null(self) -> bool:
-        """Whether null stands where kube-apiserver never writes it."""
+        """Whether a member is null that kube-apiserver never writes as null."""
         lists = (self.groups, *(self.extra or {}).values())
         return any(None in (values or ()) for values in lists)
 
@@ -158,7 +158,7 @@ def read_self_subject_review(body: bytes) -> UserInfo | None:
 
 
 def webhook_review(token: str, version: Version, audiences: tuple[str, ...]) -> bytes:
-    """The body that asks a webhook, as kube-apiserver spells it; it is never logged."""
+    """Return the body of a review for a webhook, as kube-apiserver encodes it; never logged."""
     spec: dict[str, object] = {"token": token}
     if audiences:
         spec["audiences"] = audiences
