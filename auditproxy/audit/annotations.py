@@ -28,10 +28,10 @@ Annotations = tuple[tuple[str, str], ...]
 
 
 def inferred_decision(stop: Stop, message: str) -> Annotations:
-    """What is known of the authorizer's decision from where the request was refused, if it was.
+    """Return the authorizer's decision as inferred from where the request was refused, if it was.
 
     The reason of a forbid is the Status ``message``; that of an allow is not known
-    and is written empty, as kube-apiserver writes it for system:masters. Whoever was
+    and is written empty, as kube-apiserver writes it for system:masters. A request
     refused before the authorizer was asked has no decision.
     """
     if stop < Stop.AUTHORIZER_ERROR:
@@ -70,11 +70,11 @@ def issued_credential(
     decoded_limit: int,
     budget: Budget | None = None,
 ) -> Annotations:
-    """The id of the token that a TokenRequest's answer holds; the token itself goes nowhere.
+    """Return the id of the token in a TokenRequest's answer; the token itself is not recorded.
 
     ``decoded_limit`` bounds in bytes what a compressed body may unfold to, ``budget`` what
-    reading it may cost. An answer of which no token can be read has an annotation that says why,
-    a token without an id has none, as older servers issue them.
+    reading it may cost. If no token can be read, the annotation gives the reason. A token without
+    an id, as older servers issue, has no annotation.
     """
     try:
         plain = inflate(body, content_encoding, decoded_limit)
@@ -96,5 +96,5 @@ def issued_credential(
 
 
 def unread_credential(why: str) -> Annotations:
-    """That a token was issued whose id is not known."""
+    """Return the annotation of an issued token with an unknown id."""
     return ((ISSUED_CREDENTIAL_OMITTED, why),)

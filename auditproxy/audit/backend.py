@@ -6,24 +6,24 @@ from typing import Protocol
 from auditproxy.apis.audit import Event
 
 Delivery = bool | Awaitable[bool]
-"""What became of events: false when one was lost and the request must know. An awaitable tells
-it later; the delivery goes on whether anybody awaits it or not."""
+"""The outcome of a delivery: False if one was lost and the request has to learn it. An awaitable
+resolves to it later; the delivery continues whether or not it is awaited."""
 
 
 class Backend(Protocol):
     """Takes events; prints itself as kube-apiserver does, ``ignoreErrors<log>`` and the like."""
 
     def process_events(self, events: tuple[Event, ...]) -> Delivery:
-        """Take events; a plain call, so that a client which leaves cannot cancel its own."""
+        """Take events; not a coroutine, so that a disconnecting client cannot cancel its own."""
         ...
 
     async def shutdown(self, grace: float) -> None:
-        """Deliver what is left within ``grace`` seconds, drop and count the rest, and close."""
+        """Deliver queued events within ``grace`` seconds, drop and count the rest, and close."""
         ...
 
 
 class Deliverer(Protocol):
-    """Delivers batches, each to its end; what a batching or blocking backend stands on."""
+    """Delivers batches, each to its end; the base of a batching or blocking backend."""
 
     async def deliver(self, events: tuple[Event, ...]) -> bool:
         """Deliver events and count each as written or dropped; false when one was dropped.

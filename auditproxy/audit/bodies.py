@@ -19,7 +19,7 @@ from auditproxy.serializer.protobuf.envelope import ObjectMeta as ObjectMetadata
 GZIP = b"\x1f\x8b"
 """How every gzip body begins."""
 CODING_SHOWN = 40
-"""Characters of an unknown content coding that are told."""
+"""Characters of an unknown content coding that are shown."""
 MEMBERS_LIMIT = 64
 """Members of one gzip body; reading each costs a copy of what follows it."""
 RATIO_FREE = 1024 * 1024
@@ -31,7 +31,7 @@ Members = dict[str, msgspec.Raw]
 Decoded = TypeVar("Decoded")
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
-"""What msgspec raises for bytes that are no JSON; depth is checked before."""
+"""What msgspec raises for bytes that are not JSON; the depth is checked before."""
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -42,7 +42,7 @@ MEMBERS_AT_ONCE = 50_000
 
 
 class _Kind(msgspec.Struct):
-    """Just the kind of an object; as its bytes, so that nothing is made of what it holds."""
+    """Just the kind of an object, as raw bytes, so that its value is not decoded."""
 
     kind: msgspec.Raw = _NO_VALUE
 
@@ -54,7 +54,7 @@ class _Object(msgspec.Struct):
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
-    """What objectRef takes from metadata."""
+    """The metadata that objectRef needs."""
 
     name: msgspec.Raw = _NO_VALUE
     namespace: msgspec.Raw = _NO_VALUE
@@ -137,9 +137,9 @@ def zlib_header(body: bytes) -> bool:
 
 
 def members(raw: bytes, budget: Budget | None = None) -> Members:
-    """The members of a JSON object, values still raw; the last of a doubled name counts.
+    """Return the members of a JSON object, values still raw; a duplicate replaces earlier ones.
 
-    With a budget, raises its error for more members than objects of the API have.
+    With a budget, raises its error for more members than any API object has.
     """
     json.check_depth(raw)
     if budget is not None and _most_members(raw) > MEMBERS_AT_ONCE:
@@ -151,12 +151,12 @@ def members(raw: bytes, budget: Budget | None = None) -> Members:
     if raw.strip(b" \t\r\n") == b"null":
         # Go decodes null into an empty object.
         return {}
-    # Valid for Go all the same, perhaps: bytes that are not UTF-8, for one.
+    # Go may still accept it, for example bytes that are not UTF-8.
     return _decode(_MEMBERS, json.normalize(raw))
 
 
 def _most_members(raw: bytes) -> int:
-    """How many members an object may have at the most, found without looking at each."""
+    """Return an upper bound of an object's members, without inspecting each."""
     names = json.marks_outside(raw, b":", MEMBERS_AT_ONCE)
     if names <= MEMBERS_AT_ONCE:
         return names
@@ -170,7 +170,7 @@ def _most_members(raw: bytes) -> int:
 
 
 def _decode(decoder: msgspec.json.Decoder[Decoded], raw: bytes) -> Decoded:
-    """The value of a JSON object, of which only what the decoder wants is made."""
+    """Decode a JSON object; only the members that the decoder wants are built."""
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError:
@@ -195,7 +195,7 @@ def kind(raw: bytes) -> str:
 
 
 def object_metadata(raw: bytes) -> ObjectMetadata:
-    """What objectRef takes from an object, and nothing made of the rest of it.
+    """Return what objectRef needs of an object, without decoding the rest.
 
     Raises SerializationError where ``members`` does.
     """
@@ -208,7 +208,7 @@ def object_metadata(raw: bytes) -> ObjectMetadata:
 
 
 def metadata(object_members: Members) -> ObjectMetadata:
-    """What objectRef takes from an object's metadata; absent members are empty."""
+    """Return what objectRef needs of an object's metadata; absent members are empty."""
     return _metadata(object_members.get("metadata", _NO_VALUE))
 
 
@@ -229,7 +229,7 @@ def _metadata(raw: msgspec.Raw) -> ObjectMetadata:
 
 
 def text_of(raw: msgspec.Raw) -> str | None:
-    """A raw member as text; None when it is something else, of which nothing is made."""
+    """Return a raw member as text; None, without decoding it, if it is something else."""
     plain = bytes(raw)
     if not plain.startswith(b'"'):
         return None
@@ -298,7 +298,7 @@ def _drop_from_items(object_members: Members, name: str, *, inner: str | None) -
 
 
 def status_from_json(raw: bytes) -> Status:
-    """The Status that a JSON body holds; members of a wrong type count as absent."""
+    """Return the Status of a JSON body; members of a wrong type are treated as absent."""
     body = json.decode(raw)
     if not isinstance(body, dict):
         raise SerializationError("the Status is not a JSON object")

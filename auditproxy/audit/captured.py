@@ -1,4 +1,4 @@
-"""What was copied of one request and its answer: the ground on which its events are made."""
+"""What was copied of one request and its answer; the events are made from it."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ from auditproxy.serializer.budget import Budget
 
 @dataclass(slots=True)
 class Captured:
-    """What was copied of one request and its answer; a body is None where ``missing`` says why.
+    """What was copied of one request and its answer; a body is None if ``missing`` has the reason.
 
-    ``request_limit`` is what the request's body may unfold to when it is compressed; the
-    budgets are what reading each body may cost, None for one of which there is no copy.
-    ``content_length`` is what the header of a HEAD's answer says, -1 without one. ``accept`` is
-    the client's Accept header, ``is_relayed`` that kube-apiserver has the answer from another
-    server, ``stop`` how far the server got with the request.
+    ``request_limit`` is the maximum size of the request's body when decompressed; the budgets
+    limit the cost of reading each body, None for a body without a copy. ``content_length`` is
+    the Content-Length of a HEAD's answer, -1 without one. ``accept`` is the client's Accept
+    header. ``is_relayed``: kube-apiserver received the answer from another server. ``stop`` is
+    how far the server got with the request.
     """
 
     request_content_type: str = ""

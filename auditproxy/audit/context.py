@@ -1,10 +1,10 @@
-"""AuditContext: everything the events of one request will say, gathered as it becomes known.
+"""AuditContext: the contents of one request's events, collected as they become known.
 
     created --begin--> begun --event(RequestReceived)--> .. --event(ResponseComplete|Panic)--> done
        \\--begin(failed=True)--> one event(ResponseStarted) and nothing else
 
-The context is filled by plain calls and never waits; ``event`` gives the frozen
-value for one stage, or None when the policy does not want it. The rules are
+The context is filled by plain calls and never waits; ``event`` returns the frozen
+value for one stage, or None if the policy omits it. The rules are
 those of kube-apiserver's WithAudit and WithFailedAuthenticationAudit
 (apiserver endpoints/filters/audit.go, authn_audit.go, audit/context.go).
 """
@@ -35,10 +35,10 @@ from auditproxy.serializer.protobuf.envelope import ObjectMeta
 from auditproxy.serializer.times import micro_time
 
 LATENCY_THRESHOLD = 500_000_000
-"""Nanoseconds above which ResponseComplete tells where the time went, as kube-apiserver does."""
+"""Nanoseconds above which ResponseComplete has latency annotations, as in kube-apiserver."""
 
 REDACTED = "auditproxy.io/redacted"
-"""Tells which members of the event hold markers in place of secret values."""
+"""Names the members of the event that hold markers in place of secret values."""
 
 _LATENCY_PREFIX = "apiserver.latency.k8s.io/"
 _NO_CONFIG = RequestAuditConfig(Level.NONE)
@@ -114,7 +114,7 @@ class AuditContext:
         failed: bool = False,
         redactor: Redactor | None = None,
     ) -> None:
-        """Take what the policy decided and what every event of this request shares.
+        """Set the policy's decision and the members that all events of this request share.
 
         ``failed`` marks a request refused before authentication was done: its
         only event is ResponseStarted. Annotations made earlier are dropped when
@@ -160,7 +160,7 @@ class AuditContext:
         self.annotations[REDACTED] = ",".join(sorted(members))
 
     def redaction(self, info: RequestInfo) -> ExchangeRedactor | None:
-        """What marks the secrets of this request; None where no rule names its resource."""
+        """Return the redactor of this request; None if no rule names its resource."""
         if self._redaction is None and self.redactor is not None:
             scope = self.redactor.scope(info)
             if scope is not None:
@@ -168,20 +168,20 @@ class AuditContext:
         return self._redaction
 
     def fork(self) -> "AuditContext":
-        """One that stands where this one does, for a thread to record into."""
+        """Return a copy in the same state, for a thread to record into."""
         forked = copy.copy(self)
         forked.annotations = dict(self.annotations)
         return forked
 
     def adopt(self, recorded: "AuditContext") -> None:
-        """Take over what was recorded into a fork."""
+        """Copy back what was recorded into a fork."""
         for name in _RECORDED:
             setattr(self, name, getattr(recorded, name))
 
     def impersonate(self, user: UserInfo, constraint: str, *, decided: bool = True) -> None:
-        """Record whom the client acts as from here on, and the constrained mode that allowed it.
+        """Record the impersonated user, and the constrained mode that allowed it.
 
-        ``decided`` is false where it is left to the upstream whether the client may.
+        ``decided`` is false if the upstream decides whether the client may impersonate.
         """
         self.impersonated_user = user
         self._impersonation_decided = decided
@@ -192,13 +192,14 @@ class AuditContext:
 
     @property
     def effective_user(self) -> UserInfo:
-        """Whom the request acts as: the impersonated user, else who asks."""
+        """The user of the request: the impersonated user, otherwise the authenticated one."""
         return self.impersonated_user or self._user
 
     def not_authorized(self, *, impersonated: bool) -> None:
-        """Take back what was noted ahead of an upstream that never asked its authorizer.
+        """Remove the decision recorded in advance: the upstream never asked its authorizer.
 
-        Unless it let the client be ``impersonated``, that goes too where it was for it to decide.
+        ``impersonated``: the upstream allowed the impersonation. If not, and if the decision
+        was the upstream's, remove the impersonated user too.
         """
         for key in (DECISION, REASON):
             self.annotations.pop(key, None)
@@ -206,7 +207,7 @@ class AuditContext:
             self.impersonated_user = None
 
     def complete_reference(self, metadata: ObjectMeta) -> None:
-        """Fill what the URL left open of objectRef from the request's own object."""
+        """Fill the members of objectRef that the URL lacks from the request's object."""
         reference = self._object_ref
         if reference is None:
             return
@@ -219,13 +220,13 @@ class AuditContext:
         )
 
     def answered(self, status: Status) -> None:
-        """Take the Status of an answer of ours, as the client reads it."""
+        """Set the Status of an answer generated by the proxy, as the client receives it."""
         self.response_status = status
         if self.level >= Level.REQUEST_RESPONSE:
             self.response_object = msgspec.Raw(status_object(status))
 
     def wrote_code(self, code: int) -> None:
-        """Note the code that goes to the client; a Status noted before keeps its other members."""
+        """Record the code sent to the client; a Status already recorded keeps its other members."""
         if self.response_status is None:
             self.response_status = only_code(code)
         elif self.response_status.code != code:
@@ -238,7 +239,7 @@ class AuditContext:
         )
 
     def panicked(self, value: str) -> None:
-        """Note that our own handler crashed; replaces whatever status stood there."""
+        """Record a crash of the proxy's handler; replaces any status recorded before."""
         self.response_status = failure(500, "InternalError", f"APIServer panic'd: {value}")
 
     def track(self, layer: str, nanoseconds: int) -> None:
@@ -253,7 +254,7 @@ class AuditContext:
         return not self.failed or stage is Stage.RESPONSE_STARTED
 
     def event(self, stage: Stage, now: int) -> Event | None:
-        """The event of one stage at ``now``, or None when the policy does not want it."""
+        """Return the event of one stage at ``now``, or None if the policy omits it."""
         if not self.wants(stage):
             return None
         early = stage is Stage.REQUEST_RECEIVED

@@ -1,8 +1,8 @@
-"""Which API versions are deprecated, as the answers' Warning headers tell.
+"""Deprecated API versions, inferred from the Warning headers of answers.
 
-kube-apiserver warns of its own in one form. A custom resource may have any text for it
-(deprecationWarning), and a webhook may warn of a write in the same words; reads pass no
-webhook. So a text that came with a read of a resource is known when it comes with a write.
+kube-apiserver's warnings about its own versions have one form. A custom resource may define
+any text (deprecationWarning), and a webhook may add the same text to the answer of a write.
+Reads pass no webhook: a text learned from a read of a resource is recognized in later writes.
 """
 
 import re
@@ -14,9 +14,9 @@ DEPRECATED = "k8s.io/deprecated"
 REMOVED_RELEASE = "k8s.io/removed-release"
 
 MOST_TEXTS = 1024
-"""Resources whose own words are remembered."""
+"""Maximum number of resources whose texts are remembered."""
 LONGEST_TEXT = 1024
-"""Characters of them; a longer text is noted of reads alone."""
+"""Maximum characters of a text; a longer one is recognized in answers to reads only."""
 
 _WARNING = re.compile(
     r'299 [^ ]+ "(?P<version>(?:[a-z0-9.-]+/)?v\d[a-z0-9]*) [A-Z][A-Za-z0-9]* is deprecated'
@@ -32,7 +32,7 @@ _NOTE = ((DEPRECATED, "true"),)
 
 
 class Deprecations:
-    """Knows the words of deprecated custom resources that were seen; bounded."""
+    """Remembers the warning texts of deprecated custom resources; bounded."""
 
     def __init__(self) -> None:
         self._texts: dict[tuple[str, str, str], str] = {}
@@ -40,12 +40,12 @@ class Deprecations:
     def annotations(
         self, info: RequestInfo, code: int, warnings: tuple[str, ...]
     ) -> tuple[tuple[str, str], ...]:
-        """What an answer's warnings tell about a deprecated API version.
+        """Return the annotations for a deprecated API version, from an answer's warnings.
 
-        Of a custom resource the server warns before it looks whether there is such a
-        subresource or method, and annotates only what there is (apiextensions
-        apiserver/customresource_handler.go). A warning of another version than the request's
-        is a webhook's.
+        For a custom resource the server sends the warning before it checks that the
+        subresource or method exists, and annotates only if it does (apiextensions
+        apiserver/customresource_handler.go). A warning about another version than the
+        request's comes from a webhook.
         """
         if code == 405 or (code == 404 and info.subresource not in _CUSTOM_SUBRESOURCES):
             return ()
@@ -55,7 +55,7 @@ class Deprecations:
             if found is not None and found["version"] == asked:
                 removed = found["removed"]
                 return (*_NOTE, (REMOVED_RELEASE, removed)) if removed else _NOTE
-        # Groups of kube-apiserver's own that have a dot warn in its form alone.
+        # kube-apiserver's own groups with a dot use only its form.
         if "." not in info.api_group:
             return ()
         resource = (info.api_group, info.api_version, info.resource)

@@ -12,11 +12,11 @@ TOO_MANY = "too many values to merge: recorded as it was sent, as a string"
 
 
 def each_once(info: RequestInfo, body: bytes, budget: Budget | None) -> tuple[bytes | None, str]:
-    """A JSON body as the server decodes it, and a note when that is not what everybody reads.
+    """Return a JSON body as the server decodes it, and a note if other readers see another object.
 
-    Objects that have a type are merged, custom resources keep the last of doubled members.
-    None for one that has too many values to be merged: the last of each alone would hide
-    what the server makes of it. Raises the budget's error.
+    Duplicate members are merged in objects of a Go type; custom resources keep the last one.
+    The body is None if it has too many values to merge: showing the last of each would hide
+    what the server decodes. Raises the budget's error.
     """
     if not doubled.is_doubled(body, budget):
         return body, ""

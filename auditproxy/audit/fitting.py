@@ -38,7 +38,7 @@ _WITH_BODIES = (LEVEL_WORDS[Level.REQUEST], LEVEL_WORDS[Level.REQUEST_RESPONSE])
 
 @dataclass(frozen=True, slots=True)
 class Truncated:
-    """What is left of some events: batches to deliver, and how many were too large even so."""
+    """The result of cutting: batches to deliver, and how many events were still too large."""
 
     batches: tuple[tuple[Event, ...], ...]
     dropped: int

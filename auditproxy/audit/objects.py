@@ -92,7 +92,7 @@ def request_object(
     how = (level, omit_managed_fields, types, budget)
     try:
         if coding and body.startswith(bodies.GZIP):
-            # No language of the API begins so.
+            # No format of the API begins like this.
             body, coding = bodies.inflate(body, coding, decoded_limit), ""
         try:
             return _requested(info, content_type, body, *how, strict=bool(coding))
@@ -101,8 +101,8 @@ def request_object(
         except SerializationError:
             if not coding:
                 raise
-        # kube-apiserver reads no content coding: what it can read as it was sent is that, whatever
-        # the header says. Only the rest may be another server's, which unpacks it.
+        # kube-apiserver ignores Content-Encoding: a body readable as sent is read as sent. Only an
+        # unreadable one may be for another server, which decompresses it.
         body = bodies.inflate(body, coding, decoded_limit)
         return _requested(info, content_type, body, *how)
     except SerializationError as error:
@@ -117,7 +117,7 @@ def _unreadable(
     why: str,
     budget: Budget | None,
 ) -> Recorded:
-    """What a body adds that cannot be read, although the server may have: objectRef, a string."""
+    """Record a body the server may have read but the proxy cannot: objectRef, and a string."""
     media_type = bodies.base_type(content_type) or JSON
     metadata = None
     if info.verb in ("create", "update"):
@@ -142,7 +142,7 @@ def _requested(
     *,
     strict: bool = False,
 ) -> Recorded:
-    """What a body without a content coding adds; ``strict``: a patch must be readable too."""
+    """Record a body without a content coding; ``strict``: a patch must be readable too."""
     if info.verb == "patch":
         return _patch(content_type, body, level, budget, strict=strict)
     if not body and info.verb in ("delete", "deletecollection"):
@@ -153,9 +153,9 @@ def _requested(
 def _patch(
     content_type: str, body: bytes, level: Level, budget: Budget | None, *, strict: bool
 ) -> Recorded:
-    """A patch is recorded as sent if it is JSON; if not, kube-apiserver loses the event.
+    """Record a patch as sent if it is JSON; if not, kube-apiserver loses the event.
 
-    With ``strict`` what nobody can read raises SerializationError.
+    With ``strict``, an unreadable patch raises SerializationError.
     """
     if level < Level.REQUEST or content_type.partition(";")[0] not in PATCH_TYPES:
         return NOTHING
@@ -190,7 +190,7 @@ def _submitted(
     types: Decoder,
     budget: Budget | None,
 ) -> Recorded:
-    """The object of a create or update, or the DeleteOptions of a delete."""
+    """Return the object of a create or update, or the DeleteOptions of a delete."""
     media_type = bodies.base_type(content_type) or JSON
     if media_type not in OBJECT_TYPES:
         return NOTHING
@@ -242,7 +242,7 @@ def _submitted_protobuf(
     types: Decoder,
     budget: Budget | None,
 ) -> Recorded:
-    """A protobuf body as its JSON; of kinds that the table has not, only the metadata."""
+    """Record a protobuf body as its JSON; of a kind not in the table only the metadata."""
     envelope = protobuf.envelope(body, budget)
     if deleting:
         options = protobuf.delete_options(envelope.raw, budget)
@@ -303,7 +303,7 @@ def response_object(
 def _answered(
     plain: bytes, level: Level, omit_managed_fields: bool, budget: Budget | None
 ) -> Recorded:
-    """Record a JSON answer if it is an API object, which is to say if it has a kind."""
+    """Record a JSON answer if it is an API object, that is, if it has a kind."""
     if level < Level.REQUEST_RESPONSE:
         if bodies.kind(plain) != "Status":
             return NOTHING
@@ -346,5 +346,5 @@ def _answered_protobuf(
 
 
 def _omitted(key: str, why: str) -> Recorded:
-    """Nothing but a note of what is missing and why."""
+    """Return only an annotation: what is missing and why."""
     return Recorded(annotations=((key, why),))

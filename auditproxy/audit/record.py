@@ -1,4 +1,4 @@
-"""From captured bodies to the context: what an upstream's answer and the request's body add.
+"""Fill the context from captured bodies: the upstream's answer and the request's body.
 
 The order is fixed: the answer first (its Status says how far the server got),
 then the authorization decision that follows from it, then the request's body.
@@ -35,7 +35,7 @@ from auditproxy.serializer.json import status_object
 from auditproxy.serializer.protobuf.decoder import Decoder
 
 STATUS_LIMIT = 256 * 1024
-"""Bytes of an answer that are looked at when only a Status is wanted of it."""
+"""Maximum bytes of an answer to read when only its Status is needed."""
 
 METHOD_NOT_ALLOWED = failure(
     405,
@@ -47,7 +47,7 @@ METHOD_NOT_ALLOWED = failure(
 
 
 def request_copy_limit(context: AuditContext, info: RequestInfo, limit: int) -> int:
-    """How many bytes of a request's body may be needed; 0 when none is.
+    """Return how many bytes of a request's body may be needed; 0 for none.
 
     At Metadata too: those of creates and updates fill objectRef, and a Status may quote the
     secrets of any.
@@ -62,7 +62,7 @@ def request_copy_limit(context: AuditContext, info: RequestInfo, limit: int) -> 
 def response_copy_limit(
     info: RequestInfo, level: Level, code: int, *, long_running: bool, limit: int
 ) -> int:
-    """How many bytes of an answer's body may be needed; 0 when none is."""
+    """Return how many bytes of an answer's body may be needed; 0 for none."""
     if level is Level.NONE or not records_response(info, code, long_running=long_running):
         return 0
     if level >= Level.REQUEST_RESPONSE or (code < 400 and annotations.issues_credential(info)):
@@ -95,11 +95,11 @@ def record_answer(
             context.not_authorized(impersonated=captured.stop > Stop.IMPERSONATION)
         served_cbor = base_type(captured.content_type) == CBOR
         if negotiate(captured.accept) is None and not served_cbor:
-            # Written all the same, indented, and not seen by the server's own audit.
+            # The server still writes it, indented, but its own audit does not see it.
             told = NOTHING
     told = redacted_answer(context, info, captured, told, types)
     if told.status is not None:
-        # The reason of a forbid may show no more than the Status does.
+        # The reason of a forbid must not reveal more than the Status.
         said = context.response_status = told.status
     if told.object is not None:
         context.response_object = told.object
@@ -113,7 +113,7 @@ def record_answer(
 def _refusal(
     context: AuditContext, info: RequestInfo, captured: Captured, status: Status | None
 ) -> Refusal:
-    """What tells where the server refused the request."""
+    """Return the facts from which to infer where the server refused the request."""
     return Refusal(
         info=info,
         username=context.effective_user.username,
@@ -163,9 +163,9 @@ def _answer(
 
 
 def _unsent_status(context: AuditContext, info: RequestInfo, captured: Captured) -> Status | None:
-    """The Status that a HEAD was answered with, although it was not sent, where it is known.
+    """Return the Status of the answer to a HEAD, which was not sent, if it can be inferred.
 
-    A 405 has one text. The authorizer's sentence is known where it is as long as the answer.
+    A 405 has one text. The authorizer's text is assumed if its length is the Content-Length.
     """
     media_type = base_type(captured.content_type)
     if captured.code == 405 and media_type in OBJECT_TYPES:

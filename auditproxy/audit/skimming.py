@@ -1,7 +1,7 @@
-"""What objectRef takes from a request's body, without making anything of the rest of it.
+"""Read what objectRef needs from a request's body, without decoding the rest.
 
-kube-apiserver only warns of members that a type has not, so a client can put there what no
-reader gets through: the object's name must be found all the same.
+kube-apiserver only warns of unknown members, so a client can put values there that are too
+expensive to read: the object's name must be found nevertheless.
 """
 
 from auditproxy.apis.attributes import RequestInfo

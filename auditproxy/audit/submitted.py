@@ -1,4 +1,4 @@
-"""What a request submits: whether a body is looked at, and what that says it is."""
+"""What a request submits: whether its body is audited, and the type that it states."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ CBOR = "application/cbor"
 
 
 def records_request(info: RequestInfo) -> bool:
-    """Whether kube-apiserver would look at this request's body for its audit at all."""
+    """Whether kube-apiserver's audit would read this request's body at all."""
     return (
         info.is_resource_request
         and info.verb in ("create", "update", "patch", "delete", "deletecollection")
@@ -58,7 +58,7 @@ def type_of(content_type: str, body: bytes, budget: Budget | None = None) -> tup
 
 
 def is_delete_options(content_type: str, body: bytes, budget: Budget | None = None) -> bool:
-    """Whether kube-apiserver takes a body for DeleteOptions; their version does not count.
+    """Whether kube-apiserver takes a body for DeleteOptions; their version is ignored.
 
     Raises BudgetExceededError.
     """

@@ -120,7 +120,7 @@ class TokenAuthenticator(Protocol):
 
 
 class Union:
-    """Authenticators tried in order; the first identity wins, errors are collected."""
+    """Authenticators tried in order; the first identity is returned, errors are collected."""
 
     def __init__(self, authenticators: tuple[Authenticator, ...]) -> None:
         self._authenticators = authenticators
@@ -141,7 +141,7 @@ class Union:
 
 
 class TokenUnion:
-    """Token authenticators tried in order; the first user wins, errors are collected."""
+    """Token authenticators tried in order; the first user is returned, errors are collected."""
 
     def __init__(self, authenticators: tuple[TokenAuthenticator, ...]) -> None:
         self._authenticators = authenticators

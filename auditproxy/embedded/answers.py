@@ -1,4 +1,4 @@
-"""The embedded API server's answers: errors in kube-apiserver's words and which form is wanted."""
+"""Answers of the embedded API server: errors with kube-apiserver's texts, and negotiated forms."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from auditproxy.embedded.kinds import ResourceType
 from auditproxy.serializer.json import encode, status_body
 
 Object = dict[str, Any]
-"""An API object as JSON has it."""
+"""An API object as decoded JSON."""
 
 JSON_TYPE = "application/json"
 
@@ -33,7 +33,7 @@ class Wanted:
 
 
 def wanted(accept: str, offered: tuple[Wanted, ...] = ()) -> Wanted:
-    """The first form of an Accept header that can be given; raises ApiError (406).
+    """Return the first supported form of an Accept header; raises ApiError (406).
 
     ``offered`` are the forms beside the object's own one, which is always offered.
     """
@@ -70,13 +70,13 @@ def answer_status(status: Status) -> Response:
 
 
 def answer_text(status: int, text: str) -> Response:
-    """A constant text, as the mux around the API answers."""
+    """Return a constant text, like the answers of the mux around the API."""
     headers = (("X-Content-Type-Options", "nosniff"),)
     return Response(status, text.encode(), "text/plain; charset=utf-8", headers)
 
 
 def success(kind: ResourceType, name: str, uid: str) -> Object:
-    """The Status of a deletion that is over at once."""
+    """Return the Status of a deletion that completes at once."""
     details = {"name": name, "kind": kind.resource, "uid": uid}
     if kind.group:
         details["group"] = kind.group
@@ -123,7 +123,7 @@ def already_exists(kind: ResourceType, name: str) -> ApiError:
 
 
 def conflict(kind: ResourceType, name: str, why: str) -> ApiError:
-    """409 for a change of what has changed meanwhile."""
+    """409 for an update of an object that has changed since it was read."""
     message = f"Operation cannot be fulfilled on {kind.group_resource} {go_quote(name)}: {why}"
     return ApiError(failure(409, "Conflict", message, _details(kind, name)))
 
@@ -139,7 +139,7 @@ def bad_request(message: str) -> ApiError:
 
 
 def unsupported_media_type(accepted: str) -> ApiError:
-    """415 for a body in a form that is not read."""
+    """415 for a body of an unsupported media type."""
     return ApiError(
         failure(
             415,
@@ -157,7 +157,7 @@ def expired(message: str) -> Status:
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One field that cannot be as it is; ``reason`` is a CauseType of metav1."""
+    """Return the cause for an invalid field; ``reason`` is a CauseType of metav1."""
 
     field: str
     reason: str
@@ -165,14 +165,14 @@ class FieldError:
 
 
 def required(field: str, detail: str = "") -> FieldError:
-    """A field that is missing."""
+    """Return the cause for a missing field."""
     return FieldError(
         field, "FieldValueRequired", f"Required value: {detail}" if detail else "Required value"
     )
 
 
 def invalid_value(field: str, value: object, detail: str) -> FieldError:
-    """A field with a value that it may not have."""
+    """Return the cause for a field with an unsupported value."""
     shown = go_quote(value) if isinstance(value, str) else encode(value).decode()
     return FieldError(field, "FieldValueInvalid", f"Invalid value: {shown}: {detail}")
 

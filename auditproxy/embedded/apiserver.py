@@ -1,8 +1,8 @@
 """EmbeddedApiServer: a Kubernetes API server in memory, for the demo and the tests.
 
 Good enough for kubectl, not for a cluster: no controllers, no kubelet, no
-schemas, nothing on disk. What it answers is shaped and worded as kube-apiserver
-would, because auditproxy records it.
+schemas, nothing on disk. Its answers have the form and the texts of kube-apiserver's,
+because auditproxy records them.
 """
 
 import re
@@ -37,8 +37,8 @@ class EmbeddedApiServer:
     ``tokens`` are bearer tokens and their users; client certificates are taken
     when ``ssl_context`` asks for them. ``permissions`` maps usernames to the
     verbs they have on everything but secrets, ``*`` for all; system:masters
-    needs none. ``streams`` plays the containers, streams.py if None. A watch may
-    start as many changes ago as ``history`` says.
+    needs none. ``streams`` simulates the containers, streams.py if None. ``history`` is
+    the number of past changes from which a watch may start.
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class EmbeddedApiServer:
 
     @property
     def url(self) -> str:
-        """Where it listens, once it was started."""
+        """The address it listens on, once started."""
         return self._url
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
-        """Listen; the port, which the system chose if it was 0."""
+        """Listen; return the port, chosen by the system if it was 0."""
         listening = await self._server.start(host, port, self._ssl_context)
         scheme = "http" if self._ssl_context is None else "https"
         named = f"[{host}]" if ":" in host else host
@@ -88,11 +88,11 @@ class EmbeddedApiServer:
         namespace: str = "default",
         containers: tuple[str, ...] = (seed.CONTAINER,),
     ) -> dict[str, Any]:
-        """Make another running pod; the object."""
+        """Create another running pod; return the object."""
         return seed.add_pod(self._resources.writer, name, namespace, containers)
 
     async def _serve(self, request: Request, connection: RawConnection) -> Response | None:
-        """One request, from authentication to the answer, whatever happens on the way."""
+        """Handle one request, from authentication to the answer; every fault becomes an answer."""
         try:
             response = await self._answer(request, connection)
         except ApiError as error:

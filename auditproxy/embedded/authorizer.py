@@ -1,7 +1,7 @@
-"""Who may do what in the embedded API server: credentials, impersonation, permissions.
+"""Access control of the embedded API server: credentials, impersonation, permissions.
 
-Small on purpose: members of system:masters may do everything; others what their
-name is permitted; whoever is known may read discovery and review themselves.
+Small on purpose: members of system:masters may do everything, other users what is
+permitted to their name. Every authenticated user may read discovery and send self reviews.
 """
 
 from collections.abc import Collection, Mapping
@@ -33,7 +33,7 @@ EVERYTHING = "*"
 
 
 class EmbeddedAuthenticator:
-    """Knows client certificates and tokens; ``add`` makes it know a new token."""
+    """Authenticates client certificates and tokens; ``add`` registers a new token."""
 
     def __init__(self, tokens: Mapping[str, UserInfo]) -> None:
         self._tokens = dict(tokens)
@@ -43,14 +43,14 @@ class EmbeddedAuthenticator:
         self._tokens[token] = user
 
     def user_of_token(self, token: str) -> UserInfo | None:
-        """Whose token it is, with system:authenticated among the groups."""
+        """Return the token's user, with system:authenticated among the groups."""
         user = self._tokens.get(token)
         return None if user is None else _authenticated(user)
 
     def authenticate(self, request: Request) -> UserInfo:
-        """The caller, before impersonation; raises ApiError (401).
+        """Return the caller, before impersonation; raises ApiError (401).
 
-        Nobody is NOBODY on the public paths only.
+        A caller without credentials is anonymous on the public paths and an error elsewhere.
         """
         subject = [pair for part in (request.peer or {}).get("subject", ()) for pair in part]
         names = [value for name, value in subject if name == "commonName"]
@@ -162,7 +162,7 @@ def impersonated(request: Request, caller: UserInfo, authorizer: EmbeddedAuthori
 def _questions(
     caller: UserInfo, username: str, groups: tuple[str, ...], extra: Mapping[str, Any]
 ) -> tuple[Attributes, ...]:
-    """What an authorizer is asked before somebody becomes somebody else."""
+    """Return the access reviews required before a user may impersonate another."""
 
     def question(
         resource: str, name: str, namespace: str = "", group: str = "", subresource: str = ""

@@ -27,7 +27,7 @@ _METHOD = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ-_abcdefghijklmnopqrstuvwxyz")
 
 @dataclass(slots=True)
 class Request:
-    """One request; ``user`` is filled in by whoever authenticates.
+    """One request; ``user`` is set by authentication.
 
     ``headers`` has lower-case names, doubled ones joined by a comma;
     ``raw_headers`` has them as received. ``peer`` is the client certificate as
@@ -51,14 +51,14 @@ class Request:
 
     @property
     def wants_upgrade(self) -> bool:
-        """Whether the client asks to speak another protocol on this connection."""
+        """Whether the client requests an upgrade of this connection."""
         tokens = self.headers.get("connection", "").lower().split(",")
         return "upgrade" in self.headers and "upgrade" in (token.strip() for token in tokens)
 
 
 @dataclass(frozen=True, slots=True)
 class RawConnection:
-    """A connection that is no longer ours; the reader stands after the request's head."""
+    """A connection taken over from the server; its reader is just after the request's head."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -76,11 +76,11 @@ class Response:
 
 
 Handler = Callable[[Request, RawConnection], Awaitable[Response | None]]
-"""Who answers requests; None says that the connection was taken over and is done with."""
+"""Answers a request; None if the connection was taken over and has ended."""
 
 
 class BadRequest(Exception):  # noqa: N818 - an answer, not a fault
-    """What came is no request that can be answered but by ``status`` and closing."""
+    """Unusable input: the only answer is ``status``, then the connection is closed."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"{status} {HTTPStatus(status).phrase}")
@@ -96,7 +96,7 @@ class HttpServer:
         self._connections: set[asyncio.Task[None]] = set()
 
     async def start(self, host: str, port: int, context: ssl.SSLContext | None) -> int:
-        """Listen; the port, which the system chose if it was 0."""
+        """Listen; return the port, chosen by the system if it was 0."""
         self._server = await asyncio.start_server(
             self._accept, host, port, ssl=context, limit=MAXIMUM_HEAD
         )
@@ -155,7 +155,7 @@ class HttpServer:
 
 
 async def read_head(reader: asyncio.StreamReader) -> Request | None:
-    """A request up to its empty line; None when the client has nothing more to ask."""
+    """Read a request up to its empty line; None if the client has closed the connection."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError as error:
@@ -242,7 +242,7 @@ def _head(response: Response, *, close: bool) -> bytes:
 async def _write(
     response: Response, method: str, connection: RawConnection, *, close: bool
 ) -> bool:
-    """Send an answer; whether another request may follow."""
+    """Send an answer; return whether another request may follow."""
     writer = connection.writer
     writer.write(_head(response, close=close))
     if response.stream is None:
@@ -251,7 +251,7 @@ async def _write(
         await writer.drain()
         return not close
     sending = spawn(_write_chunks(response.stream, writer), "write a stream")
-    # Nothing but the end of the connection is to be read while a stream is sent.
+    # While a stream is sent, only the end of the connection is expected from the client.
     leaving = spawn(connection.reader.read(1), "wait for the client to leave")
     try:
         await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Reviews: objects that are questions, answered at once and never kept."""
+"""Reviews: objects that are answered at once and never stored."""
 
 import secrets
 from typing import Any
@@ -31,7 +31,7 @@ class EmbeddedReviewer:
     def review(
         self, kind: ResourceType, user: UserInfo, namespace: str, item: Object, now: str
     ) -> Object:
-        """The review with its status; raises ApiError when it asks nothing."""
+        """Return the review with its status; raises ApiError if it has nothing to review."""
         spec = item.get("spec") or {}
         metadata: Object = {**(item.get("metadata") or {}), "creationTimestamp": None}
         result: Object = {

@@ -99,7 +99,7 @@ class TokenCache:
                 f"the look-up of a token took more than {self._timeout:g} seconds"
             ) from None
         except Exception as error:
-            # An internal fault: a 401 with its event all the same, as in kube-apiserver.
+            # An internal fault: still a 401 with its event, as in kube-apiserver.
             self._report(f"authentication failed unexpectedly: {type(error).__name__}")
             raise AuthenticationError("authentication failed unexpectedly") from None
         finally:

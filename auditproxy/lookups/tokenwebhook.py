@@ -4,8 +4,8 @@
       |--connection broken, 429, 500, 504, Retry-After--> wait, review again
       |--anything else--> an error
 
-An error is no opinion: other token authenticators are still tried, but if none of them
-knows the token, the client gets a 401 (apiserver util/webhook).
+An error decides nothing: the other token authenticators are still tried, but if none of
+them knows the token, the client gets a 401 (apiserver util/webhook).
 """
 
 from collections.abc import Awaitable, Callable

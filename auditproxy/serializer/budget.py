@@ -1,8 +1,8 @@
 """Budget: what reading one body may cost, so that no body can keep the others waiting.
 
-A reader spends nodes (values, names, fields) as it goes; nothing that runs can be
-stopped from outside, so it is the readers that stop. Nodes make the outcome the same
-on every machine; time is for what they do not foresee.
+A reader spends nodes (values, names, fields) as it runs, and stops itself when none are
+left, because it cannot be stopped from outside. Nodes make the outcome the same on every
+machine; the time limit is for costs that nodes do not cover.
 """
 
 import sys
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from auditproxy.serializer.errors import SerializationError
 
 CHECKED = 1024
-"""Nodes, or JSON's own steps, between two looks at the clock; a fraction of a millisecond each."""
+"""Nodes, or steps of the JSON reader, between two clock readings: a fraction of a millisecond."""
 
 
 class BudgetExceededError(SerializationError):
@@ -19,9 +19,9 @@ class BudgetExceededError(SerializationError):
 
 
 class Budget:
-    """What is left for one body. ``seconds`` are on ``clock``, counted from the first node.
+    """The remaining budget of one body: ``seconds`` of ``clock`` from the first node.
 
-    ``stopped`` is asked as often as the clock: whether nobody waits for the body any more.
+    ``stopped`` is called whenever the clock is read; it returns true once the body is not needed.
     """
 
     __slots__ = ("_clock", "_limit", "_seconds", "_stopped", "_unchecked", "_until", "nodes",
@@ -64,7 +64,7 @@ class Budget:
             self.check()
 
     def check(self) -> None:
-        """Look at the clock; raises BudgetExceededError."""
+        """Check the clock; raises BudgetExceededError."""
         self._unchecked = 0
         if self._stopped():
             raise self.exceeded("shutdown", "the proxy was stopping")
@@ -77,10 +77,10 @@ class Budget:
             raise self.exceeded("time", f"reading it takes more than {self._seconds:.3g} s")
 
     def to_skim(self) -> "Budget":
-        """What skimming the same body may cost once it was too much to read: time, any values.
+        """Return the budget for skimming a body that was too expensive to read: time only.
 
-        As much time as reading had; of YAML twice the bytes, which is more than kube-apiserver
-        takes of any body.
+        The same time as for reading; of YAML twice the bytes, which is more than
+        kube-apiserver accepts.
         """
         text = min(2 * self.text, sys.maxsize)
         return Budget(

@@ -5,9 +5,9 @@ under tag 22, to become base64 in JSON (apimachinery
 runtime/serializer/cbor/internal/modes). Needs the extra ``cbor``; without it
 every body is an error whose text names the extra.
 
-Tags decide what a decoder makes of a value, so only those of Kubernetes' CBOR are
-read, each by a function of ours: the library's own decoders compile expressions and
-divide numbers of any size.
+Tags select how a value is decoded. Only those of Kubernetes' CBOR are accepted, each with
+a function defined here: the library's own decoders compile expressions and divide numbers
+of any size.
 """
 
 import base64
@@ -44,7 +44,7 @@ def to_json(raw: bytes, budget: Budget | None = None) -> bytes:
     except ImportError:
         raise CBORError(NEEDS_EXTRA) from None
     if budget is not None and NODES * len(raw) > budget.nodes:
-        # The library makes everything at once; it cannot be asked to stop.
+        # The library builds everything in one step and cannot be stopped.
         _spend(raw, budget)
     try:
         value = cbor2.loads(
@@ -57,13 +57,13 @@ def to_json(raw: bytes, budget: Budget | None = None) -> bytes:
     except CBORError:
         raise
     except Exception:
-        # The library tells a broken body by several classes, with content in their texts.
+        # The library raises several classes for a broken body, with content in their texts.
         raise CBORError("the body is not CBOR, or not as Kubernetes writes it") from None
     return encode(_for_json(value))
 
 
 def _spend(raw: bytes, budget: Budget) -> None:
-    """Spend a node for each item; what is no CBOR is left for the library to tell."""
+    """Spend a node for each item; invalid CBOR is left for the library to report."""
     position, end, items = 0, len(raw), 0
     while position < end:
         major, argument = raw[position] >> 5, raw[position] & 31
@@ -92,7 +92,7 @@ def _content(value: object, _: object) -> object:
 
 
 def _time(value: object, _: object) -> str:
-    """A time in RFC 3339, of which nothing but its spelling is looked at."""
+    """Return a time in RFC 3339; only its spelling is checked."""
     text = value.decode("ascii") if isinstance(value, bytes) else value
     if not isinstance(text, str) or _MOMENT.fullmatch(text) is None:
         raise CBORError("a time that is not RFC 3339")
@@ -102,7 +102,7 @@ def _time(value: object, _: object) -> str:
 def _epoch(value: object, _: object) -> str:
     """A time in seconds since 1970."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise CBORError("a time that is no number")
+        raise CBORError("a time that is not a number")
     return _moment(datetime.fromtimestamp(value, UTC))
 
 

@@ -1,9 +1,9 @@
-"""Members that stand twice in one JSON object, as Go's decoder reads them into a type's fields.
+"""Duplicate members of a JSON object, as Go's decoder reads them into a type's fields.
 
-Other readers take the last of them. Go decodes each into what is there already:
-the members of both objects count, lists are decoded item by item into the items
-that were there, and null changes nothing. So a Pod may be privileged by a ``spec``
-that stands before the one which everybody sees.
+Other readers use the last one. Go decodes each into the value already there: objects
+are merged, lists are decoded item by item into the existing items, and null changes
+nothing. A Pod may therefore be privileged by a ``spec`` that precedes the one other
+readers see.
 """
 
 import re
@@ -51,9 +51,9 @@ _LOOKING = JSONDecoder(object_pairs_hook=_look, parse_int=len, parse_float=len)
 
 
 def is_doubled(raw: bytes, budget: Budget | None = None) -> bool:
-    """Whether a member of some object in a JSON text stands twice, as Go reads its name.
+    """Whether any object in a JSON text has a duplicate member, comparing names as Go does.
 
-    Makes nothing of the values. Of what is no JSON it may say anything. Raises the
+    Does not build the values. The result for invalid JSON is undefined. Raises the
     budget's error for a text that takes too long.
     """
     if _most_values(raw) <= VALUES_LIMIT and raw.count(b"\\") <= VALUES_LIMIT:
@@ -70,7 +70,7 @@ def is_doubled(raw: bytes, budget: Budget | None = None) -> bool:
     left = CHECKED
     for found in _NAME_OR_BRACE.finditer(raw):
         if found.end() == found.start():
-            # A string that does not end. Behind it each quote would be looked at like this one.
+            # An unterminated string. The search would start again at each later quote.
             return False
         name: bytes | str | None = found[1]
         if name is not None:
@@ -93,9 +93,9 @@ def is_doubled(raw: bytes, budget: Budget | None = None) -> bool:
 
 
 def is_countless(raw: bytes) -> bool:
-    """Whether a text has more values, or escapes in its strings, than are merged.
+    """Whether a text has too many values, or escapes in its strings, to be merged.
 
-    What strings hold besides escapes does not count. Linear, and next to nothing for few.
+    Other contents of strings are ignored. Linear; very cheap for small texts.
     """
     escapes = raw.count(b"\\")
     if escapes > VALUES_LIMIT:
@@ -117,16 +117,16 @@ def is_countless(raw: bytes) -> bool:
 
 
 def _most_values(raw: bytes) -> int:
-    """How many values a text may have at the most, its strings not told from the rest."""
+    """Return an upper bound of a text's values; strings are not distinguished from the rest."""
     return raw.count(b",") + raw.count(b"{") + raw.count(b"[")
 
 
 def merged(raw: bytes) -> bytes:
-    """The text with doubled members merged as Go merges them.
+    """Return the text with duplicate members merged as Go merges them.
 
-    Where Go's types decide, more is kept: values of maps are merged like fields, null
-    clears nothing. Texts are spelled anew, numbers are not; what is no JSON stays as
-    it is. Raises JSONError for a text nested too deeply.
+    Where Go's result depends on the type, keep more: values of maps are merged like
+    fields, and null clears nothing. Strings may be escaped differently, numbers are
+    unchanged; invalid JSON is returned unchanged. Raises JSONError if nested too deeply.
     """
     json.check_depth(raw)
 
@@ -145,7 +145,7 @@ def merged(raw: bytes) -> bytes:
 
 
 def _spelled(name: bytes) -> bytes | str:
-    """A name as Go reads it, where its bytes alone do not tell; plain ones stay bytes."""
+    """Return a name as Go reads it if that differs from its bytes; a plain one stays bytes."""
     try:
         text = json.decode(name)
     except JSONError:

@@ -31,13 +31,13 @@ _Rule = tuple[Any, bool, bool, bool]
 """A function or the name of a message; whether it is for every item, for every member, optional."""
 
 AT_ONCE = 4
-"""Values that are made in one piece and cost as much as one that is looked at."""
+"""Values that are built at once and together cost as much as one that is inspected."""
 
 _MEMBERS = msgspec.json.Decoder(Members)
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _PLAIN = re.compile(rb'"[1-9][0-9]{0,2}(?:[mkMGTPE]|[KMGTPE]i)?"')
-"""Most quantities: canonical at sight."""
+"""Most quantities: recognizably canonical."""
 _MICROSECONDS = 6
 _EXACT = frozenset({"api/core/v1.NodeAllocatableResourceClaimStatus"})
 """Messages whose ResourceLists are not rounded."""
@@ -51,7 +51,7 @@ _EMPTY = (b'""', b"null")
 
 
 class GoValues:
-    """The spelling of values by one table of types; what it has looked up it keeps."""
+    """Spells values by one table of types; caches what it has looked up."""
 
     def __init__(self, table: WireTable) -> None:
         self._table = table
@@ -157,7 +157,7 @@ class GoValues:
         return raw if written is None or written == bytes(raw) else msgspec.Raw(written)
 
     def _rules_of(self, message: str) -> dict[str, _Rule]:
-        """What is to be done with the members of a message that hold such values."""
+        """Return the rules for the members of a message that hold such values."""
         rules = self._rules.get(message)
         if rules is None:
             rules = {}

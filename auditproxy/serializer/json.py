@@ -22,8 +22,8 @@ T = TypeVar("T")
 DEPTH_LIMIT = 250
 """Levels of objects and arrays that are read, as in YAML; Go reads 10000.
 
-No Python that we run on fails at so few, neither in C nor in functions that call
-themselves; where one would begin to is different in each version.
+No supported Python fails at this depth, neither in C nor in recursive functions; the
+depth at which one would fail differs between versions.
 """
 
 _ENCODER = msgspec.json.Encoder()
@@ -66,9 +66,9 @@ _STAND_INS = "\0\1\2\3\4\5\6\7\b"
 def encode(value: object) -> bytes:
     """Write a Struct, dict, list or scalar on one line, without spaces.
 
-    ``msgspec.Raw`` members are taken as they are but for ``< > &``. Text never
-    makes it fail; a value nested beyond the interpreter's own limit, which no text
-    that was read here is, raises JSONError.
+    ``msgspec.Raw`` members are copied, except that ``< > &`` are escaped. No text makes
+    it fail. A value nested beyond the interpreter's limit raises JSONError; no value
+    read by this module is.
     """
     try:
         try:
@@ -83,9 +83,9 @@ def encode(value: object) -> bytes:
 
 
 def check_depth(raw: bytes) -> None:
-    """Raise JSONError for a text that nests deeper than DEPTH_LIMIT; is not otherwise JSON's judge.
+    """Raise JSONError for a text nested deeper than DEPTH_LIMIT; checks nothing else.
 
-    Linear, and for a text with few brackets next to nothing.
+    Linear; very cheap for a text with few brackets.
     """
     if raw.count(b"[") + raw.count(b"{") <= DEPTH_LIMIT:
         return
@@ -105,9 +105,9 @@ def check_depth(raw: bytes) -> None:
 
 
 def marks_outside(raw: bytes, marks: bytes, enough: int) -> int:
-    """How many of some ASCII bytes stand outside of the strings of a JSON text.
+    """Return how many of some ASCII bytes are outside the strings of a JSON text.
 
-    At once where all of them together are no more than ``enough``; then those in strings count.
+    If the whole text has at most ``enough``, returns that number at once, strings included.
     """
     found = sum(raw.count(mark) for mark in (bytes((byte,)) for byte in marks))
     if found <= enough:
@@ -146,12 +146,12 @@ def cut(raw: bytes, levels: int, budget: Budget | None = None) -> bytes:
 
 
 def compact(raw: bytes, *, depth_checked: bool = False) -> bytes:
-    """The same JSON without its spaces, ``< > &`` and U+2028/9 escaped, nothing else changed.
+    """Return the JSON without its spaces, ``< > &`` and U+2028/9 escaped, nothing else changed.
 
-    Numbers, escapes, the order of members and doubled names stay as they were
-    sent. A byte that is not UTF-8 becomes U+FFFD, so that a line of the log
-    stays valid UTF-8; Go would keep it. Raises JSONError when it is not JSON or
-    nested too deeply, which ``depth_checked`` says has been looked at.
+    Numbers, escapes, the order of members and duplicate names stay as sent. A byte
+    that is not UTF-8 becomes U+FFFD, so that a line of the log stays valid UTF-8;
+    Go would keep it. Raises JSONError if the text is not JSON or is nested too
+    deeply; ``depth_checked``: the caller has checked the depth.
     """
     if not depth_checked:
         check_depth(raw)
@@ -172,7 +172,7 @@ def compact(raw: bytes, *, depth_checked: bool = False) -> bytes:
 
 
 def decode(raw: bytes) -> Any:
-    """The value of one JSON text; the last of a doubled name counts, integers stay exact.
+    """Return the value of one JSON text; the last of duplicate names is kept, integers are exact.
 
     Bytes that are not UTF-8 and halves of surrogate pairs become U+FFFD, as
     they do in Go. Raises JSONError.
@@ -191,9 +191,9 @@ def decode(raw: bytes) -> Any:
 
 
 def decode_as(raw: bytes | msgspec.Raw, kind: type[T]) -> T:
-    """The value of one JSON text as a type of msgspec's, unlike ``decode`` in valid UTF-8 only.
+    """Return one JSON text as a type of msgspec's; unlike ``decode``, requires valid UTF-8.
 
-    Raises JSONError, which shows nothing but a place and a type.
+    Raises JSONError, whose text shows only a place and a type.
     """
     check_depth(bytes(raw))
     try:
@@ -304,7 +304,7 @@ def _placeholder(found: re.Match[str]) -> str:
 
 
 def _placeholder_meaning(found: re.Match[bytes]) -> bytes:
-    """What stands in the JSON for a placeholder."""
+    """Return the JSON that replaces a placeholder."""
     return _MARK_BYTES if found[0] == _MARK_BYTES * 2 else b"\\ufffd"
 
 

@@ -1,4 +1,4 @@
-"""How PEM texts are cut into blocks, whatever stands between them.
+"""Cut PEM texts into blocks, whatever is between them.
 
 Bundles have comments in any encoding between their certificates. Cutting raises nothing.
 """

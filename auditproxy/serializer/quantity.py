@@ -1,9 +1,9 @@
 """Quantities in the spelling that kube-apiserver gives them (apimachinery api/resource).
 
 A quantity is a number with a suffix: decimal (``100m``, ``1k``), binary (``1Gi``)
-or with an exponent (``1e3``). Read and written again it is canonical: no
-fraction, the largest suffix that fits, never less than it was. Some that are
-not canonical keep their spelling all the same, because Go keeps it.
+or with an exponent (``1e3``). Reading and writing it makes it canonical:
+no fraction, the largest suffix that fits, rounded up. Some quantities that are not
+canonical keep their spelling, because Go keeps it.
 """
 
 import re
@@ -18,7 +18,7 @@ _QUANTITY = re.compile(
     r"(?P<suffix>(?:[eEinumkKMGTP]++[+-]?[0-9]*+)?)",
     re.ASCII,
 )
-"""Nothing in it is tried twice: no character can belong to two neighbours."""
+"""Matches without backtracking: no character can belong to two neighbours."""
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _DECIMAL_SUFFIX = {exponent: suffix for suffix, exponent in _DECIMAL.items()}
@@ -34,7 +34,7 @@ _DECIMAL_SI, _DECIMAL_EXPONENT, _BINARY_SI = range(3)
 
 
 class QuantityError(SerializationError):
-    """Not a quantity, or one beyond what anybody means."""
+    """Not a quantity, or one outside any sensible range."""
 
 
 def canonical_quantity(text: str, smallest: int = NANO) -> str:

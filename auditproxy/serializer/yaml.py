@@ -1,7 +1,7 @@
 """YAML as sigs.k8s.io/yaml reads it: YAML 1.1 by go-yaml's rules, made into JSON.
 
 ``yes`` and ``on`` are true, timestamps and ``1:30`` stay text, ``017`` is 15,
-the last of a doubled key counts, a later ``<<`` overrides earlier keys, and only
+the last of duplicate keys is kept, a later ``<<`` overrides earlier keys, and only
 the first document is read. libyaml gives the events; the rules on top are here,
 because PyYAML's own differ. Reading takes linear time, and aliases cannot
 unfold to more than ALIAS_LIMIT.
@@ -43,9 +43,9 @@ def load_strict(text: bytes | str, budget: Budget | None = None) -> tuple[Any, t
     """The first document as JSON-like values, and what strict reading would refuse.
 
     Mappings become dicts with text keys in the order of the document, the last
-    value of a doubled key counting. The second part is empty or holds one text
-    that lists each doubled key, in go-yaml's words. Raises YAMLError, and
-    BudgetExceededError where the document has more than the budget.
+    value of a duplicate key is kept. The second part is empty or holds one text that
+    lists each duplicate key, as go-yaml reports it. Raises YAMLError, and
+    BudgetExceededError if the document exceeds the budget.
     """
     node, errors = Composer(text, budget).compose()
     value = None if node is None else node.value
@@ -116,7 +116,7 @@ class Composer:
                 return None, []
             self.events.get_event()
             node = self._node(0)
-            # The end of the document is part of it: text may stand in its way.
+            # Read up to the end of the document: unexpected text may follow the value.
             self.events.get_event()
         except yaml.MarkedYAMLError as error:
             raise YAMLError(_go_error(error)) from None
@@ -168,7 +168,7 @@ class Composer:
         return Node(line, target.value, target.weight + 1, target.entries, target.is_mapping, True)
 
     def _anchor(self, anchor: str, line: int) -> Node:
-        """What stands behind an anchor; raises YAMLError where there is nothing yet."""
+        """Return the value of an anchor; raises YAMLError if unknown or incomplete."""
         target = self._anchors.get(anchor)
         if target is None:
             raise YAMLError(f"yaml: line {line}: unknown anchor referenced")
@@ -209,14 +209,14 @@ class Composer:
             self.events.get_event()
         if not all(source.is_mapping for source in sources):
             raise YAMLError("yaml: map merge requires map or sequence of maps as the value")
-        # Backwards, so that the first of a sequence counts.
+        # Backwards, so that the first of a sequence takes precedence.
         for source in reversed(sources):
             node.weight += source.weight
             for key, entry in source.entries.items():
                 self._set(node, key, entry)
 
     def _set(self, node: Node, key: object, entry: MapEntry) -> None:
-        """Set one key; that it was set already is what strict reading refuses."""
+        """Set one key; strict reading refuses a key that is already set."""
         if key in node.entries and len(self._errors) < ERRORS_LIMIT:
             self._errors.append(f"line {entry.node.line}: key {entry.shown} already set in map")
         node.entries[key] = entry
@@ -225,7 +225,7 @@ class Composer:
 def _refuse_directives(text: bytes | str) -> None:
     """Raise YAMLError for more %TAG directives than can be read in good time.
 
-    A text that goes over several lines may look like many of them, and is refused as well.
+    A text of several lines may look like many directives, and is refused as well.
     """
     if isinstance(text, bytes):
         found = max(sum(map(text.count, lines)) for lines in _ENCODED_TAG_LINES)
@@ -268,7 +268,7 @@ def _float_key(value: float) -> str:
 class _JSONValues:
     """Makes values ready for encoding: keys sorted, numbers as Go spells them.
 
-    What several aliases stand for is one value, and made ready once.
+    The target of several aliases is one value, prepared once.
     """
 
     def __init__(self, budget: Budget | None) -> None:
@@ -284,7 +284,7 @@ class _JSONValues:
             return msgspec.Raw(go_float(value).encode())
         if not isinstance(value, dict | list):
             return value
-        # All of them are alive until the end, so that no two have one id.
+        # All values are kept alive until the end, so that no two have the same id.
         found = self._ready.get(id(value))
         if found is not None:
             return found
@@ -305,7 +305,7 @@ class _JSONValues:
 
 
 def _bytes_order(key: str) -> str:
-    """What sorts keys as Go sorts their bytes: code points do, once they are valid."""
+    """Sort key equal to Go's order of bytes: for valid Unicode that is the order of code points."""
     return go_text(key)
 
 

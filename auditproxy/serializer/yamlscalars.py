@@ -1,4 +1,4 @@
-"""YAML's scalars as go-yaml v2 resolves them: what a piece of plain text means."""
+"""YAML's scalars as go-yaml v2 resolves them: the types of plain text."""
 
 import base64
 import binascii
@@ -34,7 +34,7 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 
 
 def scalar(tag: str | None, text: str, line: int, *, plain: bool) -> Any:
-    """The value of a scalar by its tag, or by its looks when it is plain and has none."""
+    """Return the value of a scalar by its tag; of a plain one without a tag, by its text."""
     if tag is None:
         return _resolve(text) if plain else text
     if tag == TAG + "binary":
@@ -77,7 +77,7 @@ def _resolve(text: str) -> Any:
             return integer
     if _FLOAT.fullmatch(number):
         value = float(number)
-        # Out of range is no number for Go.
+        # Go does not accept a number out of range.
         return text if math.isinf(value) else value
     return text
 

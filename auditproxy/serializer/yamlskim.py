@@ -1,8 +1,8 @@
-"""Skimming YAML: an object's kind, apiVersion and the metadata that objectRef takes.
+"""Skim YAML: read an object's kind, apiVersion and the metadata that objectRef needs.
 
-What else the document holds is passed over event by event, without making values of it,
-which takes a quarter of the time. Only what has an anchor is read all the same, because
-an alias may stand where something is wanted.
+The rest of the document is skipped event by event without building values, which takes
+a quarter of the time. Nodes with an anchor are always read, because a needed value may
+be an alias of one.
 """
 
 from typing import Any
@@ -22,18 +22,18 @@ from auditproxy.serializer.yaml import (
 )
 
 PASSED_LIMIT = 10_000
-"""Levels that are passed over, as many as go-yaml reads; libyaml takes the square of them."""
+"""Levels that are skipped, as many as go-yaml reads; libyaml's time grows with their square."""
 
 _METADATA = frozenset({"name", "namespace", "uid", "resourceVersion"})
 _OBJECT = frozenset({"kind", "apiVersion", "metadata"})
 
 
 def skim(raw: bytes, budget: Budget | None = None) -> bytes:
-    """The first document as JSON, of which only the members named above are there.
+    """Return the first document as JSON that has only the members named above.
 
-    A document that ``yaml.to_json`` reads has the same values here, null for lists and objects;
-    one that it refuses may be read: what is nested too deeply is null, and aliases may unfold to
-    anything, since nothing is made of them. Raises YAMLError and BudgetExceededError.
+    The values are those of ``yaml.to_json``, null for lists and objects. A document that it
+    refuses may be accepted here: values nested too deeply are null, and aliases may unfold to
+    any size, because they are not built. Raises YAMLError and BudgetExceededError.
     """
     node, _ = _Skimmer(raw, budget).compose()
     value = None if node is None else node.value
@@ -63,14 +63,14 @@ def _scalar(value: Any) -> Any:
 
 
 class _Skimmer(Composer):
-    """Makes values of what is wanted."""
+    """Builds the wanted values only."""
 
     def __init__(self, text: bytes, budget: Budget | None) -> None:
         super().__init__(text, budget)
         self._wanted: frozenset[str] | None = _OBJECT
 
     def _node(self, depth: int) -> Node:
-        """Read one value, but of what is nested too deeply nothing."""
+        """Read one value; one nested too deeply is skipped."""
         if depth >= DEPTH_LIMIT:
             return self._passed(depth)
         return super()._node(depth)
@@ -115,12 +115,12 @@ class _Skimmer(Composer):
         node.value = {entry.name: entry.node.value for entry in node.entries.values()}
 
     def _is_plain_mapping(self) -> bool:
-        """Whether a mapping comes that no alias can stand for."""
+        """Whether the next event starts a mapping without an anchor."""
         event = self.events.peek_event()
         return type(event) is yaml.MappingStartEvent and event.anchor is None
 
     def _passed(self, depth: int) -> Node:
-        """Pass over one value; what stands for it is null."""
+        """Skip one value; null takes its place."""
         passed = Node(0)
         events, budget = self.events, self._budget
         inside = 0

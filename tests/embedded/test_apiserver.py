@@ -174,7 +174,7 @@ async def test_created_objects(cluster: Cluster) -> None:
         ("GET", f"{PODS}?fieldSelector=spec.x=y", None, 400, "field label not supported: spec.x"),
         ("POST", f"{MAPS}?dryRun=x", config_map("a"), 400, None),
         ("POST", MAPS, {"kind": "Pod", "metadata": {}}, 400, None),
-        ("POST", MAPS, [], 400, "the request body is no object"),
+        ("POST", MAPS, [], 400, "the request body is not an object"),
         ("POST", MAPS, b"{", 400, None),
         ("GET", f"{PODS}?watch=1&resourceVersion=x", None, 400, None),
         ("GET", f"{PODS}?limit=1&continue=x", None, 400, "continue key is not valid"),

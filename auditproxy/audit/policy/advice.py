@@ -1,4 +1,4 @@
-"""What an operator should know of a policy that is legal: told at the start, never a fault."""
+"""Advice on a valid policy: logged for the operator at the start, never a fault."""
 
 import difflib
 import re
@@ -47,7 +47,7 @@ def spelling(warning: str) -> str:
 
 
 def _means_every_resource(rule: PolicyRule) -> bool:
-    """Whether a rule is for everybody and for every resource of the core group."""
+    """Whether a rule applies to all users and to every resource of the core group."""
     if rule.users or rule.user_groups or rule.namespaces:
         return False
     if not rule.resources:

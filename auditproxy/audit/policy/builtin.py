@@ -5,14 +5,14 @@ apiVersion: audit.k8s.io/v1
 kind: Policy
 omitManagedFields: true
 rules:
-# Nothing for what only says that somebody is alive.
+# No events for health checks and leases, which only show that a component is alive.
 - level: None
   nonResourceURLs: ["/healthz*", "/livez*", "/readyz*"]
 - level: None
   resources:
   - group: coordination.k8s.io
     resources: ["leases"]
-# Everything else by its metadata: no body is recorded, so no secret and no token is either.
+# Metadata for everything else: no body is recorded, hence no secret and no token.
 - level: Metadata
 """
 """Metadata for all, nothing for health and leases; secrets and tokens never above Metadata."""

@@ -1,9 +1,9 @@
-"""A policy file's text to the values written in it, with kube-apiserver's strictness.
+"""Decode a policy file with kube-apiserver's strictness.
 
-JSON or YAML is told apart by the first character. What strict decoding would
-refuse, unknown fields and doubled keys, is returned as texts; a wrong type, bad
-syntax or another version or kind raises PolicyError (apiserver
-audit/policy/reader.go, apimachinery runtime/serializer/json).
+The first character distinguishes JSON from YAML. Faults of strict decoding only
+(unknown fields and duplicate keys) are returned as texts; a wrong type, bad syntax
+or another version or kind raises PolicyError (apiserver audit/policy/reader.go,
+apimachinery runtime/serializer/json).
 """
 
 import json as standard_json
@@ -54,12 +54,12 @@ def decode_policy(text: bytes) -> tuple[WrittenPolicy, tuple[str, ...]]:
     members = reader.read(_POLICY, document if document is not None else {}, "")
     if reader.fault:
         raise PolicyError(f"failed decoding: {reader.fault}")
-    # Doubled texts say nothing new.
+    # Repeated texts are redundant.
     return _written_policy(members), tuple(dict.fromkeys(reader.strict_errors))
 
 
 class _Members(dict[str, Any]):
-    """A JSON object that remembers which names were doubled."""
+    """A JSON object that remembers its duplicate names."""
 
     doubled: frozenset[str] = frozenset()
 
@@ -90,7 +90,7 @@ def _sorted(value: Any) -> Any:
 
 
 def _members(pairs: list[tuple[str, Any]]) -> _Members:
-    """Make one JSON object, the last value of a doubled name counting."""
+    """Build one JSON object; the last value of a duplicate name is kept."""
     members = _Members(pairs)
     if len(members) < len(pairs):
         counts = Counter(name for name, _ in pairs)
@@ -99,7 +99,7 @@ def _members(pairs: list[tuple[str, Any]]) -> _Members:
 
 
 def _zero(_: str) -> int:
-    """Stand for any number: no field of a policy takes one, and long ones are slow to read."""
+    """Replace any number: no field of a policy takes one, and long ones are slow to parse."""
     return 0
 
 
@@ -252,7 +252,7 @@ _WANTED = {"text": "text", "flag": "true or false", "list": "a list", "struct": 
 
 
 def _kind_of(value: object) -> str:
-    """What a value is, for who wrote it."""
+    """Describe the type of a value for the author of the policy."""
     if isinstance(value, bool):
         return "true or false"
     if isinstance(value, str):

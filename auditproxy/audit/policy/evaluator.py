@@ -1,10 +1,10 @@
-"""The audit policy: read once at the start, asked once for every request.
+"""The audit policy: read once at the start, evaluated once for every request.
 
     text --decode_policy--> WrittenPolicy --validate_policy--> Policy --> PolicyRuleEvaluator
 
-Whatever kube-apiserver refuses is refused with its words; what it accepts with
-a warning (unknown fields, doubled keys) comes back with that warning, and
-whether to go on is the caller's decision (apiserver audit/policy/{reader,checker}.go).
+A policy that kube-apiserver refuses is refused with its error texts. Its warnings
+(unknown fields, duplicate keys) are returned, and the caller decides whether to
+continue (apiserver audit/policy/{reader,checker}.go).
 """
 
 import msgspec
@@ -46,7 +46,7 @@ def load_policy(text: bytes, path: str = "") -> tuple[Policy, tuple[str, ...]]:
 
 
 def _load(text: bytes) -> tuple[Policy, tuple[str, ...]]:
-    """Decode, validate, and turn words into levels and stages."""
+    """Decode, validate, and convert texts to levels and stages."""
     written, strict_errors = decode_policy(text)
     faults = validate_policy(written)
     if faults:
@@ -70,7 +70,7 @@ def _plain(error: str) -> str:
 
 
 def _rule(rule: WrittenRule) -> PolicyRule:
-    """A rule whose words have been found legal."""
+    """Return a rule whose texts have been validated."""
     return PolicyRule(
         level=_LEVELS[rule.level],
         users=rule.users,
@@ -132,7 +132,7 @@ _URLRule = tuple[_Users, _Users, _Users, tuple[str, ...], RequestAuditConfig]
 
 
 class PolicyRuleEvaluator:
-    """Says of each request how much is recorded; the first rule that matches decides.
+    """Decides how much of each request is recorded; the first matching rule applies.
 
     The rules are sorted by kind of request and by verb beforehand, so that a
     request meets only those that can match it. Nothing grows with requests.
@@ -252,7 +252,7 @@ def _url_rule(policy: Policy, rule: PolicyRule) -> _URLRule:
 
 
 def _restriction(values: tuple[str, ...]) -> frozenset[str] | None:
-    """A set to look in; an empty list restricts nothing."""
+    """Return the list as a set; None, without restriction, for an empty one."""
     return frozenset(values) if values else None
 
 

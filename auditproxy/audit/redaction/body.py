@@ -1,11 +1,11 @@
 """One body with its secret values marked: an object, a list, a Table or a patch.
 
-Bodies are unfolded along the rules' paths only; what else they hold keeps its
-spelling. It fails closed: a scalar or a list where a path expects an object is
-itself marked, names match in any case, doubled members lose all but the last,
-members that the type does not have are marked, and so is every text that holds
-a value marked elsewhere. A JSON patch is read as the program it is: what is
-copied into a secret's place, or out of it, is marked wherever it stands.
+Bodies are decoded along the rules' paths only; the rest keeps its spelling. It
+fails closed: a scalar or a list where a path expects an object is itself marked,
+names match in any case, only the last of duplicate members is kept, members that
+the type does not have are marked, and so is every text that contains a value marked
+elsewhere. A JSON patch is followed operation by operation: a value copied into a
+secret's place, or out of it, is marked wherever it occurs.
 """
 
 from collections.abc import Callable
@@ -60,9 +60,9 @@ class BodyRedactor:
         self._inside = SecretValues()
         self._shown: dict[bytes, msgspec.Raw] = {}
         self.paths = scope.paths
-        """The rules' paths and, after a JSON patch, wherever it carries what stands there."""
+        """The rules' paths and, after a JSON patch, those to which it carries their values."""
         self.values = SecretValues()
-        """What was marked, but for a list's items, each of which is alone with its own."""
+        """The marked values; those of a list's items are kept per item."""
         self.marked = False
 
     def redact(self, raw: bytes, *, patch: bool) -> bytes:
@@ -110,11 +110,11 @@ class BodyRedactor:
             one = self._item if fold(name) == "items" else partial(self._row, shown=columns)
             lists[name] = self._each(value, one)
         found = {**bodies.members(done), **lists}
-        # A name that was a copy of a secret is no longer what it was.
+        # A name that was a copy of a secret has been replaced.
         return json.encode({name: found.pop(name) for name in order if name in found} | found)
 
     def _each(self, raw: msgspec.Raw, one: Callable[[bytes], bytes]) -> msgspec.Raw:
-        """A list with each object of it redacted for itself."""
+        """Redact each object of a list separately."""
         plain = bytes(raw)
         if plain == b"null":
             return raw
@@ -262,7 +262,7 @@ class BodyRedactor:
                 if pointer is None or not bytes(value).startswith(b'"'):
                     members[name] = self._value(value, EVERYWHERE, None)
             elif not (name == "op" and operation in _OPERATIONS):
-                # No member that RFC 6902 knows: nobody can say what it holds.
+                # Not a member of RFC 6902: it may hold anything.
                 members[name] = self._value(value, EVERYWHERE, None)
         return members
 
@@ -276,7 +276,7 @@ class BodyRedactor:
 
 
 def _directive(folded: str) -> str:
-    """Which directive of a strategic merge patch a name is; "" when it is none."""
+    """Return the directive of a strategic merge patch that a name is; "" for any other name."""
     return next((word for word in _DIRECTIVES if folded.startswith(word)), "")
 
 

@@ -15,7 +15,7 @@ _NAMES_IT = {
     _METADATA: frozenset({"name", "namespace", "uid"}),
     _OPERATION: frozenset({"op"}),
 }
-"""Members that tell which object it is: the event's objectRef and requestURI show the same."""
+"""Members that identify the object; the event's objectRef and requestURI show them anyway."""
 _METADATA_OF_IT = (_METADATA, _OBJECT)
 _POINTERS = frozenset({"path", "from"})
 _STRUCTURE = frozenset(
@@ -49,7 +49,7 @@ _STRUCTURE = frozenset(
         "subresource",
     }
 )
-"""Folded names that every object may have: they are nobody's secret."""
+"""Folded names that every object may have; never secret."""
 
 Replace = Callable[[str], str]
 
@@ -107,7 +107,7 @@ class _Walk:
         self._replace = replace
 
     def value(self, value: Any, where: str = "") -> Any:
-        """A value; ``where`` tells what it is, "" when it is nothing in particular."""
+        """Return a value redacted; ``where`` is its role in the object, "" for any other value."""
         if isinstance(value, str):
             return value if value.startswith(self._prefix) else self._replace(value)
         # Plain loops: a call for each level and no more, however deep a body is.

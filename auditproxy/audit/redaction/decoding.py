@@ -1,4 +1,4 @@
-"""A redaction file's text to rules, read strictly; and the rules that are built in.
+"""Decode a redaction file strictly into rules; and the built-in rules.
 
     apiVersion: auditproxy.io/v1alpha1
     kind: RedactionConfiguration
@@ -9,9 +9,9 @@
       fields: [".spec.password", ".spec.users[*].token"]
     queryParameters: ["password"]
 
-Fields are JSONPaths of names and wildcards: ``$`` and a leading dot may stand in
-front, ``.name`` or ``['na.me']`` is a member, ``[*]`` or ``.*`` is every member or
-item. They count from the object; lists and Tables are redacted object by object.
+Fields are JSONPaths of names and wildcards: ``$`` and a leading dot are optional,
+``.name`` or ``['na.me']`` is a member, ``[*]`` or ``.*`` is every member or item.
+They are relative to the object; lists and Tables are redacted object by object.
 """
 
 import re

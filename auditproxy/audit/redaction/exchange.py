@@ -1,9 +1,9 @@
-"""A request and its answer redacted together: what one shows to be secret, the other may repeat.
+"""Redact a request and its answer together: a secret found in one may be repeated in the other.
 
-The request's body says where a patch carries secrets, which the answer's object
-then shows and an error may quote; the answer's object says which values are
-secret that a patch may test for elsewhere. Therefore the request is looked at
-before its answer is written, and written after it.
+The request's body shows where a patch puts secrets; the answer's object then holds
+them, and an error may quote them. The answer's object shows which values are secret;
+a patch may test for them elsewhere. Therefore the request is surveyed before its
+answer is written, and written after it.
 """
 
 from dataclasses import replace
@@ -40,7 +40,7 @@ class ExchangeRedactor:
         self._paths = scope.paths
 
     def survey(self, raw: bytes | None, budget: Budget | None = None) -> None:
-        """Look at what a request's body says; None is a body that nobody can read."""
+        """Collect the secret values and paths of a request's body; None is an unreadable body."""
         if raw is not None:
             body = self._redactor.body(self._scope, budget)
             try:
@@ -73,9 +73,9 @@ class ExchangeRedactor:
         return done, body.marked
 
     def status(self, status: Status, budget: Budget | None = None) -> Status:
-        """A Status whose texts quote no secret; the same one when they did not.
+        """Return a Status whose texts quote no secret; the same one if they did not.
 
-        Where that takes more than the budget all of them are marked.
+        All texts are marked if the search exceeds the budget.
         """
         details = status.details
         causes = () if details is None else details.causes
@@ -95,7 +95,7 @@ class ExchangeRedactor:
         return status if done == status else done
 
     def status_object(self, raw: bytes, before: Status, after: Status) -> bytes:
-        """The answer that a Status was read from; made anew when it shows more than it may."""
+        """Return the answer a Status was read from; rebuilt if it shows more than allowed."""
         members = bodies.members(raw)
         details = members.get("details")
         extra = members.keys() - _STATUS
@@ -104,9 +104,9 @@ class ExchangeRedactor:
         return raw if before is after and not extra else json.status_object(after)
 
     def _shown(self, texts: set[str], budget: Budget | None) -> dict[str, str]:
-        """What is shown of each text of the server's.
+        """Return each text of the server as it is shown.
 
-        Its own name of the object in it says nothing.
+        The name of the object, added by the server, reveals nothing.
         """
         name = f'"{self._info.name}"' if self._info.name else ""
         plain = {text: text.replace(name, '""') if name else text for text in texts}

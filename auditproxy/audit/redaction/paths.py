@@ -1,8 +1,8 @@
-"""Where secrets stand: paths of members, JSON pointers, and where a JSON patch carries them.
+"""Where secrets are: paths of members, JSON pointers, and where a JSON patch carries them.
 
 A path is a tuple of steps from an object's root. Names are folded, because some
-readers take a member in any case. All of it errs on one side: a path too many is
-possible, one too few is not.
+readers take a member in any case. All of it errs on the safe side: there may be a
+path too many, never one too few.
 """
 
 import re
@@ -15,7 +15,7 @@ Path = tuple[str | None, ...]
 Paths = tuple[Path, ...]
 
 EVERYWHERE: Paths = ((),)
-"""Nothing can be said to be free of secrets."""
+"""Any place may hold a secret."""
 
 COPIES_LIMIT = 32
 """Different copies and moves of one patch that are followed."""
@@ -47,24 +47,24 @@ class Scope:
 
 
 def fold(name: str) -> str:
-    """A name as names are compared."""
+    """Return a name folded for comparison."""
     return name.casefold()
 
 
 def below(name: str, paths: Paths) -> Paths:
-    """What is left of the paths one member further down."""
+    """Return the paths relative to a member."""
     return _step(fold(name), paths)
 
 
 def every_item(paths: Paths) -> Paths:
-    """What is left of the paths in each item of a list."""
+    """Return the paths relative to each item of a list."""
     return _step(None, paths)
 
 
 def place(pointer: str | None) -> Path | None:
-    """A JSON pointer (RFC 6901) as a path; None when it is none.
+    """Return a JSON pointer (RFC 6901) as a path; None if it is not valid.
 
-    What may be an index stands for every item, since items move.
+    A token that may be an index becomes every item, because items move.
     """
     if pointer is None or (pointer and not pointer.startswith("/")):
         return None
@@ -75,7 +75,7 @@ def place(pointer: str | None) -> Path | None:
 
 
 def at(found: Path | None, paths: Paths) -> Paths:
-    """What is left of the paths at a place; everything when nobody knows where it is."""
+    """Return the paths relative to a place; EVERYWHERE if the place is unknown."""
     if found is None:
         return EVERYWHERE
     for step in found:
@@ -86,7 +86,7 @@ def at(found: Path | None, paths: Paths) -> Paths:
 
 
 def is_known(found: Path | None, known: Known) -> bool:
-    """Whether a type has the member at a place, as far as its members are told."""
+    """Whether a type has the member at a place, as far as its members are known."""
     for step in found or ():
         if known is None:
             return True
@@ -97,9 +97,9 @@ def is_known(found: Path | None, known: Known) -> bool:
 
 
 def spread(paths: Paths, copies: Iterable[tuple[Path | None, Path | None]]) -> Paths:
-    """The paths and wherever copying from one place to another can put what stands there.
+    """Return the paths and every place to which the copies can carry their values.
 
-    Order does not count, and a copy relates its places both ways: what goes into
+    Order is ignored, and a copy relates its two places both ways: a value copied into
     a secret's place was secret where it came from.
     """
     pairs = {pair for source, target in copies for pair in ((source, target), (target, source))}
@@ -133,7 +133,7 @@ def _carried(path: Path, source: Path, target: Path) -> Path | None:
 
 
 def _covers(path: Path, other: Path) -> bool:
-    """Whether whatever is at or below the other path is so at the path too."""
+    """Whether everything at or below the other path is also at or below the path."""
     return len(path) <= len(other) and all(
         step is None or step == theirs for step, theirs in zip(path, other, strict=False)
     )

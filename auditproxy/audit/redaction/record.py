@@ -27,7 +27,7 @@ from auditproxy.serializer.protobuf.decoder import Decoder
 REDACTED_VALUES = 50_000
 """Values of a request in which secrets are looked for; a Secret has hundreds.
 
-All of one object's are made in one piece, and nothing else runs meanwhile.
+All values of an object are built in one step, during which nothing else runs.
 """
 
 
@@ -40,9 +40,8 @@ def redacted_answer(
 ) -> Recorded:
     """What is recorded of an answer once its secrets are marked.
 
-    Costs nothing where no rule names the resource; a body that cannot be read
-    for it is left out, with an annotation. A Status is the server's own words,
-    in which it may quote the request's.
+    Free if no rule names the resource. An unreadable body is omitted, with an
+    annotation. A Status is the server's own text, which may quote the request.
     """
     before, raw = recorded.status, recorded.object
     redaction = None if before is None and raw is None else context.redaction(info)
@@ -89,7 +88,7 @@ def _marked(
     member: str,
     omitted: str,
 ) -> Recorded:
-    """An object with its secrets marked; left out, with an annotation, when they cannot be told."""
+    """Mark an object's secrets; if they cannot be found, omit it with an annotation."""
     if recorded.object is None:
         return recorded
     try:
@@ -106,7 +105,7 @@ def _marked(
 
 
 def _has_countless_values(raw: bytes) -> bool:
-    """Whether an object has more values than are looked at, found without making any."""
+    """Whether an object has too many values to inspect, found without building any."""
     return json.marks_outside(raw, b",[{", REDACTED_VALUES) > REDACTED_VALUES
 
 
@@ -117,11 +116,11 @@ def _survey(
     status: Status | None,
     types: Decoder,
 ) -> None:
-    """Have the request's body looked at, if it has one that the server may have read."""
+    """Survey the request's body, if it has one that the server may have read."""
     if not records_request(info) or captured.request_body == b"":
         return
     if captured.stop < Stop.DECODING:
-        # Refused before it was read: nothing of it can be quoted.
+        # Refused before the body was read: the answer cannot quote it.
         return
     if captured.request_body is None or not captured.request_complete:
         redaction.survey(None)

@@ -1,8 +1,8 @@
 """Redaction: secret values of bodies and request URIs become markers before any backend sees them.
 
 A marker holds a keyed digest (HMAC-SHA-256), so that equal values stay
-comparable without being shown. Which values are secret is said by rules; how a
-body is gone through, and what else in it must be marked, is in body.py.
+comparable without being shown. Rules define which values are secret; body.py walks
+a body and finds what else in it must be marked.
 """
 
 import hmac
@@ -15,7 +15,7 @@ from auditproxy.audit.redaction.paths import LAST_APPLIED, Known, Paths, Scope
 from auditproxy.serializer.budget import Budget
 
 MARKER = "auditproxy.io/redacted:hmac-sha256:"
-"""What stands before the digest."""
+"""The prefix of the digest."""
 DIGEST_LENGTH = 16
 """Hexadecimal characters of the digest that are shown."""
 
@@ -59,7 +59,7 @@ class Redactor:
         return tuple(path for rule in self.rules if rule.matches(info) for path in rule.paths)
 
     def scope(self, info: RequestInfo) -> Scope | None:
-        """All that the matching rules say; None when no rule matches the request."""
+        """Return the scope of the matching rules; None if no rule matches the request."""
         rules = [rule for rule in self.rules if rule.matches(info)]
         if not rules:
             return None
@@ -68,18 +68,18 @@ class Redactor:
         return Scope(paths, known, frozenset.intersection(*(rule.columns for rule in rules)))
 
     def body(self, scope: Scope, budget: Budget | None = None) -> BodyRedactor:
-        """What marks the secrets of one body; ``budget`` is what that may cost."""
+        """Return a redactor for one body; ``budget`` limits its cost."""
         return BodyRedactor(self.marker, MARKER, scope, budget)
 
     def marker(self, value: bytes) -> str:
-        """What is shown instead of a value."""
+        """Return the marker that replaces a value."""
         return MARKER + hmac.digest(self.key, value, "sha256").hex()[:DIGEST_LENGTH]
 
     def request_uri(self, uri: str) -> str:
-        """The URI with the values of secret query parameters marked.
+        """Return the URI with the values of secret query parameters marked.
 
-        Parameters are also told apart at ``;``, as servers behind a proxy
-        subresource may; a value then ends at ``&`` all the same.
+        Parameters are also split at ``;``, as servers behind a proxy subresource may
+        do; the value of a secret one still extends to the ``&``.
         """
         path, mark, query = uri.partition("?")
         if not mark or not self.query_parameters:

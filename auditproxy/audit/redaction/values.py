@@ -1,9 +1,9 @@
-"""Secret values that were met, and whether a text holds one of them in some form.
+"""Secret values that were found, and whether a text contains one of them in some form.
 
-What was marked in one place may stand in another: in an annotation, in the name
-of a set's item in managedFields, in a message that quotes it. A text is looked at
-as it is, with its escapes undone, and with what looks like base64 decoded; a
-value is looked for as it is, decoded and encoded.
+A value marked in one place may occur in another: in an annotation, in the name of
+a set's item in managedFields, in a message that quotes it. A text is searched as it
+is, with its escapes undone, and with anything like base64 decoded; values are
+searched for as they are, decoded and encoded.
 """
 
 import base64
@@ -36,15 +36,15 @@ _WORDS = {
     length: re.compile(rf"(?<![A-Za-z0-9])(?=(.{{{length}}})(?![A-Za-z0-9]))", re.DOTALL)
     for length in range(1, PART)
 }
-"""What stands at each place of a text, so many characters long, when that is a word of it."""
+"""Finds the words of a text that have so many characters."""
 _PIECE = 16 * 1024
-"""Characters of a text whose beginnings are looked at together."""
+"""Characters of a text that are searched together."""
 
 
 class SecretValues:
     """The secret values of one object, or of one request and its answer.
 
-    Whatever takes long looks at a budget; its error is a SerializationError too.
+    Long searches check a budget; its error is a SerializationError too.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class SecretValues:
         self.names: set[str] = set()
         """Names of members whose values are secret; they are not secret themselves."""
         self.odd = False
-        """Whether a value was no text: servers quote those when they complain."""
+        """Whether a value was not a string: servers quote those in their errors."""
 
     def __bool__(self) -> bool:
         return bool(self._long or self._short)
@@ -105,16 +105,16 @@ class SecretValues:
             self._note(bare)
 
     def held_by(self, texts: Iterable[str], budget: Budget | None = None) -> list[str]:
-        """Those of the values that some of the texts hold.
+        """Return the values that some of the texts contain.
 
-        Raises SerializationError when looking would take too long.
+        Raises SerializationError if the search would take too long.
         """
         if not self:
             return []
         return self._held([form for text in texts for form in _forms(text, budget)], budget)
 
     def _held(self, forms: list[str], budget: Budget | None) -> list[str]:
-        """Those of the values that are in some of the texts: a short one as all of it."""
+        """Return the values found in some of the texts; a short one must be the whole text."""
         bare = [form.strip() for form in forms]
         found = list(self._short.intersection(bare))
         hay = _END.join(bare)
@@ -130,7 +130,7 @@ class SecretValues:
         return found
 
     def _candidates(self, hay: str, budget: Budget | None) -> Collection[str]:
-        """The longer values that a text may hold: of many, those whose beginning it has."""
+        """Return the long values a text may contain: of many, those whose beginning occurs."""
         if len(self._long) <= FEW:
             return self._long
         starts: dict[str, list[str]] = {}
@@ -145,9 +145,9 @@ class SecretValues:
         return [needle for start in met for needle in starts[start]]
 
     def quoted_by(self, messages: Collection[str], budget: Budget | None = None) -> set[str]:
-        """Those of some sentences that hold a value; short ones count as words of it.
+        """Return the messages that contain a value; a short value must be a whole word.
 
-        All of them where that takes too long to tell.
+        Returns all of them if the search exceeds the budget.
         """
         if self.odd:
             return set(messages)
@@ -168,7 +168,7 @@ class SecretValues:
             return set(messages)
 
     def _has_word(self, form: str, lengths: set[int], budget: Budget | None) -> bool:
-        """Whether a short value stands in a text without a letter or digit on either side."""
+        """Whether a text contains a short value without a letter or digit on either side."""
         for length in lengths:
             for word in _WORDS[length].finditer(form):
                 if word[1] in self._short:
@@ -189,7 +189,7 @@ def holds(text: str, needles: list[str]) -> bool:
 
 
 def _forms(text: str, budget: Budget | None = None) -> list[str]:
-    """A text in the ways in which it may be read; raises the budget's error."""
+    """Return a text in every form it may be read in; raises the budget's error."""
     if budget is not None:
         budget.tick()
     forms = _plain(text)
@@ -200,7 +200,7 @@ def _forms(text: str, budget: Budget | None = None) -> list[str]:
 
 
 def _plain(text: str) -> list[str]:
-    """A text, and with its escapes undone, as of JSON inside JSON."""
+    """Return a text as it is and with its escapes undone, as in JSON inside JSON."""
     forms = [text]
     for _ in range(2):
         if "\\" not in text:
@@ -214,7 +214,7 @@ def _plain(text: str) -> list[str]:
 
 
 def _decoded(text: str, *, whole: bool) -> Iterable[str]:
-    """What stands behind base64, of the whole text or of each stretch of it."""
+    """Decode base64: the whole text, or each stretch of it."""
     if whole:
         found = ["".join(text.split())]
         if _BASE64.fullmatch(found[0]) is None:

@@ -1,6 +1,6 @@
-"""What only the filters of kube-apiserver write: authentication, impersonation, authorization.
+"""Texts only kube-apiserver's filters write: authentication, impersonation, authorization.
 
-Each function takes a refusal of a code that the filter gives and says whether it is its own.
+Each function takes a refusal with a code of the filter and returns whether the filter sent it.
 """
 
 import re
@@ -23,12 +23,12 @@ _IMPERSONATED_GROUPS = frozenset({"", "authentication.k8s.io"})
 
 
 def shutting_down(refusal: Refusal) -> bool:
-    """Its one text, given before anybody is authenticated."""
+    """Whether the server is shutting down: one text, sent before authentication."""
     return not refusal.is_proxied and refusal.message == "apiserver is shutting down"
 
 
 def unauthorized(refusal: Refusal) -> bool:
-    """The one text of it, which what is behind a proxy may write as well."""
+    """Whether it is the filter's one text; a server behind a proxy may send the same."""
     if refusal.is_proxied:
         return False
     status = refusal.status
@@ -61,8 +61,8 @@ def authorizer(refusal: Refusal) -> bool:
     if _begins(status.message, expected.message):
         return True
     if not _chosen_elsewhere(refusal.info):
-        # Reads pass no admission: nobody else refuses them in words about this user, so those up
-        # to the verb are enough. Other releases may say the rest in another way.
+        # Reads pass no admission: only the authorizer refuses them with a text about this user,
+        # so the text up to the verb is enough. The rest differs between releases.
         core = forbidden_message(asked, "")
         said = html_sanitize(f"User {go_quote(refusal.username)} cannot {refusal.info.verb} ")
         start = expected.message.removesuffix(core) + said

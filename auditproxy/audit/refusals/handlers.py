@@ -1,6 +1,6 @@
-"""What only the routes and handlers of kube-apiserver write before they have decoded a body.
+"""Texts only kube-apiserver's routes and handlers write, before they have decoded a body.
 
-Each function takes a refusal of a code that the check gives and says whether it is its own.
+Each function takes a refusal with a code of the check and returns whether the check sent it.
 """
 
 import re
@@ -70,7 +70,7 @@ TYPE_LIMIT = 64 * 1024
 
 
 def webhook(refusal: Refusal) -> bool:
-    """Whatever a webhook says, the server puts these words before it."""
+    """What the server puts before the text of a webhook."""
     return refusal.message.startswith(_WEBHOOK)
 
 
@@ -97,9 +97,9 @@ def generic(refusal: Refusal) -> bool:
 
 
 def not_served(refusal: Refusal) -> bool:
-    """A subresource that a custom resource has not is told in the words for a missing object.
+    """Whether a custom resource lacks the subresource: the text is that for a missing object.
 
-    ``status`` and ``scale`` may be there: only their other verbs tell.
+    ``status`` and ``scale`` may exist: for them only the other verbs are conclusive.
     """
     info = refusal.info
     if not info.subresource or info.api_group in BUILTIN_GROUPS:
@@ -110,14 +110,14 @@ def not_served(refusal: Refusal) -> bool:
 
 
 def not_supported(refusal: Refusal) -> bool:
-    """A verb that a custom resource has not."""
+    """Whether a custom resource lacks the verb."""
     info = refusal.info
     kind = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
     return refusal.message == f"{info.verb} is not supported on resources of kind {go_quote(kind)}"
 
 
 def nameless(refusal: Refusal) -> bool:
-    """PUT or PATCH of a whole collection of custom resources."""
+    """Whether it was a PUT or PATCH of a whole collection of custom resources."""
     info = refusal.info
     return (
         not info.name
@@ -132,7 +132,7 @@ def says(beginning: str) -> Callable[[Refusal], bool]:
 
 
 def too_large(refusal: Refusal) -> bool:
-    """The limit that the server names is one that the body is over."""
+    """Whether the body exceeds the limit that the server names."""
     found = _TOO_LARGE.fullmatch(refusal.message)
     if found is None:
         return False

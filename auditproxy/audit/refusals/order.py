@@ -1,14 +1,14 @@
-"""Where kube-apiserver stopped with a request that it refused: a table, in its checks' order.
+"""Which check of kube-apiserver refused a request: a table, in the order of the checks.
 
-From the place follows what the event holds: the decision of the authorizer, who is
-impersonated, and whether the body was decoded, which is to say whether requestObject and the
-open members of objectRef are there.
+The check determines the contents of the event: the decision of the authorizer, the
+impersonated user, and whether the body was decoded, that is, whether requestObject and the
+open members of objectRef are present.
 
-Texts of an answer can be chosen: clients choose the names that are quoted in it, webhooks and
-policies its code, reason, details and the end of its message. So a row needs what only that
-check writes, compared from the first character with what the request itself says: its user,
-verb, resource, query, media types, size and kind. What no row knows was decoded and allowed:
-a body too many in the log is better than one too few.
+Texts of an answer can be chosen: clients choose the names quoted in it, webhooks and
+policies its code, reason, details and the end of its message. A row therefore needs a text
+that only its check writes, compared from the first character with the request itself: its
+user, verb, resource, query, media types, size and kind. A refusal without a matching row is
+taken as decoded and allowed: one body too many in the log is better than one too few.
 """
 
 from collections.abc import Callable
@@ -88,16 +88,16 @@ TABLE: tuple[StopRow, ...] = (
 )
 """Every refusal before the body is decoded; paths are those of k8s.io/apiserver/pkg.
 
-One row is none of these: it sets aside whose text is a webhook's. It stands behind those that
-compare a message with the request from its first character, which clients choose the resource of.
-A PATCH is recorded before it is decoded (patch.go), so nothing about its body is here.
+One row is different: it excludes refusals with a webhook's text. It follows the rows that
+compare a message with the request from its first character, because clients choose the resource.
+A PATCH is recorded before it is decoded (patch.go), so no row is about its body.
 """
 
 
 def stopped_at(refusal: Refusal) -> Stop:
-    """Where the request was refused; HANDLED for whatever the table does not know.
+    """Where the request was refused; HANDLED if no row matches.
 
-    What another server has refused came past all of kube-apiserver's checks.
+    A refusal by another server has passed all of kube-apiserver's checks.
     """
     if refusal.is_relayed:
         return Stop.HANDLED

@@ -35,7 +35,7 @@ _LIST_OPTIONS = (
 
 
 def options_kind(verb: str) -> str:
-    """The kind of the options that a verb takes from the query before its body counts."""
+    """Return the kind of the options that a verb reads from the query before the body."""
     return _KINDS.get(verb, "")
 
 

@@ -30,9 +30,9 @@ class Stop(IntEnum):
 class Refusal:
     """An answer of 400 and above, and the request that it answers.
 
-    ``username`` is whom the request acts as. ``body`` is None when no copy of it is there,
-    ``status`` when the answer holds none that can be read; ``text`` is then its first bytes.
-    ``budget`` is what reading the body may cost.
+    ``username`` is the effective user's. ``body`` is None if there is no copy of it,
+    ``status`` if the answer has none that is readable; ``text`` is then its first bytes.
+    ``budget`` limits the cost of reading the body.
     ``is_relayed``: the answer is that of another server, behind kube-apiserver.
     """
 

@@ -5,7 +5,6 @@ match the kind and curve of the key, so that a public key is never used as an HM
 secret. Keys come only from our configuration: ``jku``, ``x5u``, ``jwk`` and ``x5c`` are
 ignored. ``crit`` lists extensions that must be understood; none is supported, so a
 token with ``crit`` is refused.
-understood; none is, so the token is refused.
 """
 
 import base64

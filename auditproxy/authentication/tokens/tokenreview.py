@@ -78,7 +78,7 @@ class _UserInfo(msgspec.Struct):
         )
 
     def has_null(self) -> bool:
-        """Whether null stands where kube-apiserver never writes it."""
+        """Whether a member is null that kube-apiserver never writes as null."""
         lists = (self.groups, *(self.extra or {}).values())
         return any(None in (values or ()) for values in lists)
 
@@ -158,7 +158,7 @@ def read_self_subject_review(body: bytes) -> UserInfo | None:
 
 
 def webhook_review(token: str, version: Version, audiences: tuple[str, ...]) -> bytes:
-    """The body that asks a webhook, as kube-apiserver spells it; it is never logged."""
+    """Return the body of a review for a webhook, as kube-apiserver encodes it; never logged."""
     spec: dict[str, object] = {"token": token}
     if audiences:
         spec["audiences"] = audiences
@@ -175,18 +175,18 @@ def webhook_review(token: str, version: Version, audiences: tuple[str, ...]) -> 
 def read_webhook_review(
     body: bytes, version: Version, audiences: tuple[str, ...]
 ) -> UserInfo | None:
-    """The user of a webhook's answer, exactly as it names it; None for nobody's token.
+    """Return the user exactly as the webhook's answer names it; None for an unknown token.
 
-    ``audiences`` are ours and were asked for: a webhook that names audiences must
-    name one of them, one that names none is taken to mean them all. Raises
-    AuthenticationError for a refusal that the webhook calls an error, and for a body
-    that is no review of this version.
+    ``audiences`` are the proxy's, as sent in the review: if the answer names audiences,
+    one of these must be among them; if it names none, it applies to all of them. Raises
+    AuthenticationError if the webhook reports an error, and if the body is not a review
+    of this version.
     """
     try:
         review = decode_as(body, _TokenReview)
     except JSONError:
         raise AuthenticationError("the token webhook's answer is not a TokenReview") from None
-    # A body that does not say what it is is taken for what was asked for.
+    # A body without kind or apiVersion is assumed to be the review requested.
     expected = f"{_GROUP}/{version}"
     if (review.kind or _KIND) != _KIND or (review.api_version or expected) != expected:
         raise AuthenticationError(f"the token webhook's answer is not a TokenReview of {version}")

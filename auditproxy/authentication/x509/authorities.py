@@ -142,7 +142,7 @@ class CertificateAuthorities:
         if chain is None:
             until = now + REFUSAL_REMEMBERED
             if leaf.not_before > now:
-                # It is accepted from the moment on from which it is valid.
+                # It is accepted as soon as it becomes valid.
                 until = min(until, leaf.not_before - 1)
             return _Verdict(search.why, now, until)
         return _Verdict(

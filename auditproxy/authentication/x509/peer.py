@@ -23,7 +23,7 @@ _ASCII_STRINGS = frozenset({0x12, 0x13, 0x16})
 
 @dataclass(frozen=True, slots=True)
 class PeerCertificate:
-    """A leaf certificate: who it says it is, not whether that is so.
+    """A leaf certificate: the identity that it claims, not verified.
 
     ``fault`` says why it provides no identity, "" if it does. ``der`` and the ``intermediates``
     sent by the client are kept, because the set of authorities may change while the

@@ -26,7 +26,7 @@ STDIN, STDOUT, STDERR, ERROR, RESIZE = range(5)
 CLOSE_CHANNEL = 255
 PIECE = 32 * 1024
 LEAVING_SECONDS = 2.0
-"""How long a client has to leave once it was told how its session ended."""
+"""Time for a client to disconnect after it received the result of its session."""
 
 STARTING_SECONDS = 0.1
 """How long a command takes to start, as in a real container."""
@@ -47,13 +47,13 @@ class Channels(Protocol):
         """Write to standard error."""
 
     async def finish(self, status: bytes) -> None:
-        """Tell how it ended, and end."""
+        """Send the result, and end the session."""
 
     def end_of_input(self) -> None:
         """Take nothing more from the client."""
 
     async def stop(self) -> None:
-        """Let go of the connection."""
+        """Release the connection."""
 
 
 class _Reading:
@@ -75,7 +75,7 @@ class _Reading:
         self._feeding = spawn(until_closed(), "feed the standard input")
 
     def end_of_input(self) -> None:
-        """The client types no more, or nobody wants what it types."""
+        """End the input: the client sends no more, or the command reads no more."""
         if not self._ended:
             self._ended = True
             self.stdin.feed_eof()
@@ -88,8 +88,8 @@ class _Reading:
     async def left(self) -> None:
         """Wait a while for the client to leave.
 
-        Closing on what was not read resets the connection, and takes away from the
-        client what it has not read either.
+        Closing with unread input resets the connection, and the client then loses the
+        output that it has not read yet.
         """
         self.end_of_input()
         if self._feeding is not None:
@@ -131,7 +131,7 @@ class WebSocketChannels(_Reading):
             await self._socket.send(bytes((channel,)) + data[start : start + PIECE])
 
     async def finish(self, status: bytes) -> None:
-        """Tell how it ended, and end."""
+        """Send the result, and end the session."""
         await self._socket.send(bytes((ERROR,)) + status)
         await self._socket.close()
         await self.left()
@@ -141,9 +141,9 @@ class WebSocketChannels(_Reading):
 async def open_websocket_channels(socket: WebSocket) -> WebSocketChannels:
     """The channels of a WebSocket whose handshake is done, once its client may be written to.
 
-    Over WebSocket a client does not say when its channels are there, and some kubectl
-    discard what comes before ("Unknown stream id 1"): they rely on how long a container
-    takes to start a command.
+    Over WebSocket a client does not report when its channels are ready, and some kubectl
+    versions discard earlier output ("Unknown stream id 1"): they rely on the time that a
+    container takes to start a command.
     """
     channels = WebSocketChannels(socket)
     channels.start(channels.feed)
@@ -168,7 +168,7 @@ class SpdyChannels(_Reading):
         self._wanted: set[str] = set()
 
     async def open(self, wanted: set[str]) -> None:
-        """Wait until the client has opened what it said it would."""
+        """Wait until the client has opened all the streams it announced."""
         self._wanted = wanted
         self.start(self.feed)
         try:
@@ -223,7 +223,7 @@ class SpdyChannels(_Reading):
             await self._send(self._spdy.write_data(stream, data[start : start + PIECE]))
 
     async def finish(self, status: bytes) -> None:
-        """Tell how it ended, and end every stream."""
+        """Send the result, and end every stream."""
         error = self._streams.get("error")
         if error is not None:
             await self._send(self._spdy.write_data(error, status, finished=True))

@@ -1,6 +1,6 @@
-"""Make-believe containers: a file system in memory and a handful of commands.
+"""Simulated containers: a file system in memory and a handful of commands.
 
-Enough for ``kubectl exec``, ``cp`` and ``attach`` to have somebody to speak to.
+Enough for ``kubectl exec``, ``cp`` and ``attach`` to work against.
 Nothing is ever executed on the machine.
 """
 
@@ -34,7 +34,7 @@ class Container:
         return sorted({p[len(prefix) :].split("/")[0] for p in self.files if p.startswith(prefix)})
 
     def is_folder(self, path: str) -> bool:
-        """Whether something lies below a path."""
+        """Whether there are files below a path."""
         return path == "/" or path == "/tmp" or bool(self.listing(path))  # noqa: S108
 
     def below(self, path: str) -> list[str]:
@@ -44,7 +44,7 @@ class Container:
 
 
 def new_container(pod: str, name: str) -> Container:
-    """A container as every pod's starts."""
+    """Return a container in the initial state of every pod."""
     return Container(
         name,
         {"/etc/hostname": f"{pod}\n".encode(), "/data/hello.txt": b"hello\n"},
@@ -234,5 +234,5 @@ class Process:
 
 def _number(words: list[str], otherwise: int) -> int:
     digits = words[0] if words else ""
-    # More digits than these are no exit code, and slow to read.
+    # A longer number is not a valid exit code, and slow to convert.
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else otherwise

@@ -1,7 +1,7 @@
 """Port-forward: pairs of SPDY streams (error and data), each pair one connection to a pod's port.
 
-A pod's every port answers an HTTP request with a greeting and echoes anything else;
-what may still become a request is held back until that is told or the input ends.
+Every port of a pod answers an HTTP request with a greeting and echoes anything else.
+Input that may still become a request is held back until that is decided or the input ends.
 """
 
 from collections.abc import Awaitable, Callable

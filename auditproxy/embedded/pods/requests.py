@@ -9,7 +9,7 @@ from auditproxy.embedded.pods import streams as playing
 
 
 class Streams(Protocol):
-    """What plays the containers' part; the module streams.py is one."""
+    """Simulates the containers; the module streams.py is an implementation."""
 
     def serve(
         self, request: Request, pod: dict[str, Any], connection: RawConnection

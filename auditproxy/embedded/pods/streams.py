@@ -170,7 +170,7 @@ async def _attached(pod: dict[str, Any], process: Process, *, with_input: bool) 
 
 
 def exit_status(code: int) -> bytes:
-    """The Status that tells kubectl how a command ended."""
+    """Return the Status from which kubectl learns the result of a command."""
     if code == 0:
         return json.dumps({"metadata": {}, "status": "Success"}).encode()
     return json.dumps(

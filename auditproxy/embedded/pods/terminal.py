@@ -1,7 +1,7 @@
-"""The terminal of ``exec -it``: what a kernel does between the keys and a program.
+"""The terminal of ``exec -it``: the kernel's part between the keyboard and a program.
 
 kubectl puts the user's own terminal into raw mode, so that echo, line editing and
-line ends are the container's side's to do.
+line ends are left to the container's side.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class Terminal:
             self.stdin.feed_eof()
 
     def _press(self, key: int, echo: bytearray) -> bool:
-        """One key; whether the input goes on."""
+        """Handle one key; return whether the input continues."""
         if key in (_RETURN, _LINE_FEED):
             self.stdin.feed_data(bytes(self._line) + b"\n")
             self._line.clear()

@@ -1,4 +1,4 @@
-"""Request bodies of the embedded API server: what they hold and what the query says of them."""
+"""Request bodies of the embedded API server, and the query options that apply to them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -46,7 +46,7 @@ def read_object(request: Request) -> Object:
         raise unsupported_media_type(f"{JSON}, {YAML}, {PROTOBUF}")
     value = read_yaml(request) if form == YAML else _read_json(request)
     if not isinstance(value, dict):
-        raise bad_request("the request body is no object")
+        raise bad_request("the request body is not an object")
     return value
 
 
@@ -90,13 +90,13 @@ def read_delete_options(request: Request) -> Object:
     if "gracePeriodSeconds" in request.query:
         text = request.first("gracePeriodSeconds")
         if not (text.isascii() and text.isdigit() and len(text) < 10):
-            raise bad_request(f"gracePeriodSeconds is no number: {go_quote(text)}")
+            raise bad_request(f"gracePeriodSeconds is not a number: {go_quote(text)}")
         options = {**options, "gracePeriodSeconds": int(text)}
     return options
 
 
 def is_dry_run(request: Request, options: Mapping[str, Any] | None = None) -> bool:
-    """Whether nothing is to be kept; raises ApiError (400) for what is not ``All``."""
+    """Whether it is a dry run; raises ApiError (400) for a value other than ``All``."""
     asked = [*request.query.get("dryRun", ()), *((options or {}).get("dryRun") or ())]
     for value in asked:
         if value != "All":
@@ -107,7 +107,7 @@ def is_dry_run(request: Request, options: Mapping[str, Any] | None = None) -> bo
 
 
 def check_type(kind: ResourceType, item: Object) -> Object:
-    """The object with kind and apiVersion in front; raises ApiError (400) if it is another's."""
+    """Return the object, kind and apiVersion first; raises ApiError (400) if they do not match."""
     named, version = item.get("kind") or kind.kind, item.get("apiVersion") or kind.api_version
     if (named, version) != (kind.kind, kind.api_version):
         raise bad_request(
@@ -116,14 +116,14 @@ def check_type(kind: ResourceType, item: Object) -> Object:
         )
     metadata = item.get("metadata") or {}
     if not isinstance(metadata, dict):
-        raise bad_request(f"{kind.kind}.metadata is no object")
+        raise bad_request(f"{kind.kind}.metadata is not an object")
     return {**item, "kind": kind.kind, "apiVersion": kind.api_version, "metadata": metadata}
 
 
 def check_place(kind: ResourceType, item: Object, namespace: str, name: str) -> Object:
     """The object with the namespace and name of the path; raises ApiError (400).
 
-    An empty name is not compared; without one the object may bring its own.
+    An empty name is not compared: the object may then have any name.
     """
     metadata = dict(item["metadata"])
     if kind.namespaced:
@@ -146,7 +146,7 @@ def check_place(kind: ResourceType, item: Object, namespace: str, name: str) -> 
 
 
 def check_preconditions(kind: ResourceType, item: Object, options: Object) -> None:
-    """Raise ApiError (409) unless the object is the one that DeleteOptions mean."""
+    """Raise ApiError (409) unless the object meets the preconditions of DeleteOptions."""
     metadata, wanted = item["metadata"], options.get("preconditions") or {}
     name = metadata["name"]
     for key, label, field in (("uid", "UID", "UID"), ("resourceVersion", "ResourceVersion", "")):
@@ -163,7 +163,7 @@ def check_preconditions(kind: ResourceType, item: Object, options: Object) -> No
 def manager(
     request: Request, now: str, *, is_apply: bool = False, subresource: str = ""
 ) -> Manager:
-    """Who writes: ``fieldManager``, else the user agent up to its slash."""
+    """Return the field manager: ``fieldManager``, else the user agent up to its slash."""
     name = request.first("fieldManager")
     if is_apply and not name:
         raise ApiError(

@@ -19,7 +19,7 @@ _PATH_NAMES = frozenset({"roles", "rolebindings", "clusterroles", "clusterrolebi
 
 
 def with_defaults(kind: ResourceType, item: Object, now: str, number: int) -> Object:
-    """The object as its type's defaults and the missing controllers would make it.
+    """Return the object completed as by its type's defaults and the missing controllers.
 
     ``number`` is different for each object; addresses are made from it.
     """
@@ -28,7 +28,7 @@ def with_defaults(kind: ResourceType, item: Object, now: str, number: int) -> Ob
 
 
 def faults(kind: ResourceType, item: Object) -> tuple[FieldError, ...]:
-    """What makes an object invalid."""
+    """Return the causes that make an object invalid."""
     found = list(_name_faults(kind, item["metadata"]))
     check = _CHECKS.get(kind.resource)
     if check is not None:

@@ -1,4 +1,4 @@
-"""What an API server says of itself: versions, resources, health and a minimal OpenAPI."""
+"""Discovery: versions, resources, health and a minimal OpenAPI."""
 
 import sys
 
@@ -17,7 +17,7 @@ from auditproxy.embedded.http1 import Request, Response
 from auditproxy.embedded.kinds import ResourceType
 
 VERSION = "v1.36.2"
-"""The Kubernetes version that the embedded API server passes for."""
+"""The Kubernetes version that the embedded API server reports."""
 
 _AGGREGATED = tuple(
     Wanted("APIGroupDiscoveryList", "apidiscovery.k8s.io", version) for version in ("v2", "v2beta1")
@@ -217,7 +217,7 @@ def _root(group: str, version: str) -> str:
 
 OPENAPI_V2_TYPE = "application/octet-stream"
 OPENAPI_V2 = b"\x0a\x032.0\x12\x0c\x0a\x04demo\x12\x04v1.0"
-"""A document without types, for kubectl before 1.27: what it does not know it does not validate."""
+"""Return a document without types, for kubectl before 1.27, which validates known types only."""
 
 
 def _openapi_index() -> Object:

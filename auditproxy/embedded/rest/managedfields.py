@@ -1,4 +1,4 @@
-"""Who set which field: metadata.managedFields, and server-side apply over it.
+"""Owners of fields: metadata.managedFields, and server-side apply based on it.
 
 Fields are paths of elements as FieldsV1 spells them: ``f:name`` for a member,
 ``k:{"name":"app"}`` for an item of a keyed list, which is a field too. Other
@@ -31,7 +31,7 @@ _SYSTEM_METADATA = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Manager:
-    """Who writes, how and when; ``time`` is RFC 3339."""
+    """The manager, operation and time of a write; ``time`` is RFC 3339."""
 
     name: str
     operation: str
@@ -105,7 +105,7 @@ def with_manager(before: Object | None, after: Object, manager: Manager) -> Obje
 def _with_entries(
     item: Object, manager: Manager, present: set[Path], owned: set[Path], taken: set[Path]
 ) -> Object:
-    """Replace the manager's entry; what it took leaves the others' entries."""
+    """Replace the manager's entry; remove the fields it took over from the others' entries."""
     own = set(owned)
     entries = []
     for entry in item["metadata"].get("managedFields") or ():
@@ -142,7 +142,7 @@ def _is_of(entry: Object, manager: Manager) -> bool:
 
 
 def apply(live: Object, configuration: Object, manager: Manager, *, force: bool) -> Object:
-    """Server-side apply: merge, take back what was applied before and is no longer.
+    """Server-side apply: merge, and remove what was applied before but not this time.
 
     Raises ApiError (409) when another manager owns a field that would change.
     """
@@ -167,7 +167,7 @@ def apply(live: Object, configuration: Object, manager: Manager, *, force: bool)
     if conflicts and not force:
         raise _conflicts(conflicts)
     merged = strategic_merge_patch(live, configuration)
-    # An item of a list goes before its members: those that nobody set go with it.
+    # Remove an item of a list before its members: members without an owner go with it.
     for path in sorted(before - set(wanted) - others, key=len):
         merged = _without(merged, path)
     merged["metadata"] = {

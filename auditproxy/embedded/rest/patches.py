@@ -1,8 +1,8 @@
 """The patches of the Kubernetes API: JSON patch, merge patch and strategic merge patch.
 
 Values are JSON as Python has it. Nothing is changed in place. Strategic merging
-needs to know which lists are keyed; the API's types say so for kube-apiserver,
-a table by field name does here.
+needs to know which lists are keyed: kube-apiserver knows it from the API's types,
+this module from a table by field name.
 """
 
 import copy
@@ -35,7 +35,7 @@ _MISSING = object()
 
 
 class PatchError(ValueError):
-    """The patch is not one; the text says why."""
+    """The patch is not valid; the text has the reason."""
 
 
 class PatchMismatchError(PatchError):
@@ -78,7 +78,7 @@ def _pointer(text: str) -> tuple[str, ...]:
     if not text:
         return ()
     if not text.startswith("/"):
-        raise PatchError(f"{text} is no JSON pointer")
+        raise PatchError(f"{text} is not a JSON pointer")
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/"))
 
 
@@ -86,7 +86,7 @@ def _index(items: list[Any], part: str, *, beyond: bool = False) -> int:
     if beyond and part == "-":
         return len(items)
     if not (part.isascii() and part.isdigit() and len(part) < 10):
-        raise PatchMismatchError(f"{part} is no index")
+        raise PatchMismatchError(f"{part} is not an index")
     if int(part) >= len(items) + beyond:
         raise PatchMismatchError(f"index {part} is out of range")
     return int(part)
@@ -167,7 +167,7 @@ def _merge_objects(target: dict[str, Any], patch: dict[str, Any]) -> dict[str, A
         raise PatchError(f"Unknown patch type: {directive}")
     for name, value in patch.items():
         if name.startswith("$") and name != "$patch" and not isinstance(value, list):
-            raise PatchError(f"{name} is no list")
+            raise PatchError(f"{name} is not a list")
     result = dict(target)
     if "$retainKeys" in patch:
         retained = patch["$retainKeys"]
@@ -249,7 +249,7 @@ def _ordered(field: str, items: list[Any], order: list[Any], server: list[Any]) 
 
 
 def merge_key(field: str, items: Iterable[Any]) -> str | None:
-    """The name of the member that tells the items of a list apart; None for a whole list."""
+    """Return the member that identifies a list's items; None if the list is atomic."""
     listed = tuple(items)
     for key in _MERGE_KEYS.get(field, ()):
         if listed and all(isinstance(item, dict) and key in item for item in listed):

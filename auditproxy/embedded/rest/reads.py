@@ -173,7 +173,7 @@ class Reader:
 
 
 class Watch:
-    """One watch: who asks for what, in which form."""
+    """One watch: the user, the selection and the form."""
 
     def __init__(self, storage: Storage, kind: ResourceType, form: Form, chosen: Selection) -> None:
         self._storage = storage
@@ -215,7 +215,7 @@ class Watch:
         return change.kind is self._kind
 
     def _lines(self, change: Change) -> Iterator[bytes]:
-        """A change as the selection sees it: what comes to fit is added, what ceases to is gone."""
+        """Show a change to the selection: an object that starts or stops matching comes or goes."""
         before = change.before is not None and self._chosen.matches(change.before)
         after = change.after is not None and self._chosen.matches(change.after)
         if after:

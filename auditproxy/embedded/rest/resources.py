@@ -174,7 +174,7 @@ class Resources:
         return answer(form.one(self.writer.update(kind, changed, manager, dry_run=dry_run)))
 
     def _authorize_creation(self, request: Request, info: RequestInfo) -> None:
-        """An apply patch of what is not there is a creation, and needs its permission."""
+        """An apply patch of a missing object creates it, which needs the permission to create."""
         self._authorizer.check(
             Attributes(
                 user=request.user,
@@ -242,7 +242,7 @@ class Resources:
             return answer(self._reviewer.token_request(account, item, self._clock()), 201)
         if request.method == "GET":
             return self._reader.get(request, kind, namespace, name)
-        # What finalize would do has been done by the deletion already.
+        # The deletion has already done the work of finalize.
         part = "status" if subresource.name == "status" else ""
         if request.method == "PUT":
             return self._update(request, info, kind, name, part)

@@ -37,7 +37,7 @@ def scaled(kind: ResourceType, item: Object, scale: Object) -> Object:
         raise conflict(kind, name, MODIFIED)
     replicas = (scale.get("spec") or {}).get("replicas", 0)
     if type(replicas) is not int:
-        raise bad_request("Scale.spec.replicas is no number")
+        raise bad_request("Scale.spec.replicas is not a number")
     if replicas < 0:
         fault = invalid_value("spec.replicas", replicas, "must be greater than or equal to 0")
         raise invalid(kind, name, (fault,))

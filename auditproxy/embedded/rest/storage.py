@@ -98,7 +98,7 @@ _FIELDS = {
 
 
 def check_fields(kind: ResourceType, fields: tuple[SelectorRequirement, ...]) -> None:
-    """Raise ApiError (400) when a field cannot be selected by."""
+    """Raise ApiError (400) for a field that selectors do not support."""
     for term in fields:
         if term.key not in _FIELDS[""] and term.key not in _FIELDS.get(kind.resource, ()):
             raise bad_request(f"field label not supported: {term.key}")
@@ -147,7 +147,7 @@ class Storage:
     def create(
         self, kind: ResourceType, namespace: str, item: Object, *, dry_run: bool = False
     ) -> Object:
-        """Keep a new object; the object as kept. Raises ApiError (409)."""
+        """Store a new object; return it as stored. Raises ApiError (409)."""
         name = item["metadata"]["name"]
         key = _key(kind, namespace, name)
         if key in self._objects:
@@ -164,7 +164,7 @@ class Storage:
     ) -> Object:
         """Replace an object; its resourceVersion, if it has one, must be the current one.
 
-        A change of nothing is no write. Raises ApiError (404, 409).
+        An update that changes nothing does not write. Raises ApiError (404, 409).
         """
         name = item["metadata"]["name"]
         before = self.get(kind, namespace, name)
@@ -182,7 +182,7 @@ class Storage:
     def delete(
         self, kind: ResourceType, namespace: str, name: str, *, dry_run: bool = False
     ) -> Object:
-        """Forget an object; its last state. Raises ApiError (404)."""
+        """Remove an object; return its last state. Raises ApiError (404)."""
         before = self.get(kind, namespace, name)
         if dry_run:
             return before
@@ -224,7 +224,7 @@ class Storage:
     ) -> None:
         self._version += 1
         self._history.append(Change(self._version, kind, namespace, before, after, last))
-        # Whoever waits now is woken; whoever comes later waits for the next write.
+        # Wake the current waiters; later ones wait for the next write.
         self._changed.set()
         self._changed = asyncio.Event()
 

@@ -79,7 +79,7 @@ class Writer:
         return stored
 
     def _furnish(self, namespace: str, manager: Manager) -> None:
-        """What controllers put into each namespace."""
+        """Create the objects that controllers put into each namespace."""
         for resource, name, more in (
             ("serviceaccounts", "default", {}),
             ("configmaps", "kube-root-ca.crt", {"data": {"ca.crt": ""}}),
@@ -135,7 +135,7 @@ class Writer:
         if fields is None:
             metadata["managedFields"] = old.get("managedFields", [])
         elif [entry for entry in fields if entry] != fields:
-            # A list with one empty entry is how a client asks to forget them all.
+            # A client clears managedFields by sending a list with one empty entry.
             metadata["managedFields"] = []
         result = {**item, "metadata": metadata}
         if kind.subresource("status"):
@@ -165,9 +165,9 @@ class Writer:
         grace_seconds: int | None = None,
         dry_run: bool = False,
     ) -> tuple[Object, bool]:
-        """Delete an object; its last state, and whether that is what is answered.
+        """Delete an object; return its last state, and whether the answer is that state.
 
-        Pods and namespaces are seen to be terminating; what has finalizers stays.
+        Pods and namespaces are shown as terminating; objects with finalizers stay.
         Raises ApiError (403, 404).
         """
         before = self._storage.get(kind, namespace, name)
@@ -213,7 +213,7 @@ class Writer:
 
 
 def _with_immutable(kind: ResourceType, before: Object, item: Object) -> Object:
-    """The object with what the server once chose and a client did not repeat."""
+    """Return the object with the values the server assigned and the client left out."""
     if kind.resource == "services":
         kept = {
             name: before["spec"][name]

@@ -4,8 +4,8 @@ Decoding a message fills a copy of its Plan's template and joins it, so that the
 order is the Go struct's whatever the order on the wire, and members that Go shows
 even when they are empty are there.
 
-Bodies are fed by strangers: time and memory grow with the body and the limit
-alone, nesting is bounded, and ProtobufError is the only error.
+Bodies are untrusted: time and memory are bounded by the size of the body and the
+limit, nesting is bounded, and ProtobufError is the only error.
 """
 
 import re
@@ -46,12 +46,12 @@ OUTPUT_LIMIT = 64 * 1024 * 1024
 OUTPUT_RATIO = 3
 """Times its own size that a larger one may; lists of pods become one and a half times theirs."""
 DEPTH_LIMIT = 100
-"""Messages inside messages; the deepest that people write, schemas of schemas, are far less."""
+"""Maximum nesting of messages; the deepest in practice, schemas of schemas, are far below it."""
 
 STRIDE = 8 * 1024
-"""Bytes of one message, at the most, between two looks at the clock."""
+"""Maximum bytes of one message between two clock readings."""
 MESSAGES = 256
-"""Messages, at the most, between two looks at the clock."""
+"""Maximum messages between two clock readings."""
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9./-]{1,253}")
 _ENCODE = msgspec.json.Encoder().encode
@@ -110,7 +110,7 @@ class Decoder:
         try:
             body = members(plan, found.raw, 0, len(found.raw), 0, [0, limit, budget, 0])
         except RecursionError:
-            # Somebody called from deep inside; the depth limit alone is far from Python's.
+            # The caller's stack is already deep; the depth limit alone is far from Python's.
             raise ProtobufError("the message is nested too deeply") from None
         written = escape_html(b"{" + body + b"}")
         if len(written) > limit:
@@ -263,7 +263,7 @@ def _finish(slots: list[Any], rule: Rule, raw: bytes, depth: int, account: Accou
         element, zero = extra
         start, stop = held[0]
         if len(held) > 1:
-            # Messages that stand twice are one, and so is the sequence of their bytes.
+            # Repeated occurrences of a message are one message: their bytes concatenated.
             raw = b"".join([raw[first:last] for first, last in held])
             start, stop = 0, len(raw)
         text = element(raw, start, stop, depth + 1, account)

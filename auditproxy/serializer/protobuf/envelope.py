@@ -4,10 +4,10 @@ A body is the four bytes ``k8s\\0`` and a runtime.Unknown message: 1 typeMeta
 {1 apiVersion, 2 kind}, 2 raw, where raw is the object's own message without
 kind and apiVersion. Nearly every object has its ObjectMeta as field 1.
 
-Everything here is fed by strangers: reading takes linear time, copies nothing
-but what it returns, does not recurse with the input, and raises ProtobufError
-and nothing else. Fields with unknown numbers are skipped, the last of a
-doubled scalar counts and doubled messages are merged, as generated Go code does.
+The input is untrusted: reading takes linear time, copies only what it returns,
+does not recurse with the input, and raises only ProtobufError. Fields with unknown
+numbers are skipped, the last of a repeated scalar is kept and repeated messages are
+merged, as in generated Go code.
 """
 
 from typing import Any
@@ -67,7 +67,7 @@ def envelope(raw: bytes, budget: Budget | None = None) -> Envelope:
 
 
 def object_meta(raw: bytes, budget: Budget | None = None) -> ObjectMeta:
-    """The metadata of an object's message (Envelope.raw), skimmed: nothing else is looked into.
+    """Return the metadata of an object's message (Envelope.raw); the rest is not decoded.
 
     Raises ProtobufError and BudgetExceededError.
     """

@@ -1,9 +1,9 @@
-"""Messages of the table of types made ready to be decoded: rules by the key on the wire.
+"""Decoding plans: the rules of each message of the type table, by the key on the wire.
 
-A Plan holds, for each key that may stand on the wire (number and wire type), what
-to do with the value and in which slot its member goes; and a template of the
-slots with the finished JSON of every member that shows even when it is absent.
-Slots stand in the order of the Go struct, which is JSON's order.
+A Plan holds, for each key that may occur on the wire (number and wire type), how to
+decode the value and the slot of its member; and a template of the slots with the
+finished JSON of every member that is shown even if absent. Slots are in the order
+of the Go struct, which is JSON's order.
 """
 
 import base64
@@ -31,7 +31,7 @@ TEXT, TEXT_POINTER, SINGLE, TEXT_LIST, LIST, MAP, WHOLE, PACKED = range(8)
 INT, INT_POINTER, BOOL, BOOL_POINTER, NUMBERS, DOUBLE, DOUBLES = range(8, 15)
 
 Account = list[Any]
-"""Bytes written, how many there may be, the Budget of time or None, messages since a look at it."""
+"""Bytes written, their limit, the Budget of time or None, messages since it was last checked."""
 Element = Callable[[bytes, int, int, int, Account], bytes]
 """Turns ``raw[start:end]`` into JSON; takes the depth and the account."""
 Value = Callable[[bytes, Budget | None], bytes]
@@ -84,10 +84,10 @@ class Plan:
         self.rules: dict[int, Rule] | None = None
         self.template: list[Any] = []
         self.empty = b""
-        """The members of a message that has none on the wire; right once compiled."""
+        """The members of a message with no field on the wire; valid once compiled."""
 
     def compile(self) -> "Plan":
-        """Make rules and template, unless that is done; gives the plan itself."""
+        """Build rules and template unless done already; return the plan itself."""
         if self.rules is not None:
             return self
         is_list = any(
@@ -116,9 +116,9 @@ class Plan:
         return self._plans.members(self, raw, start, end, depth, account)
 
     def unusual(self, key: int) -> Rule | None:
-        """The rule of a key that is not spelled as writers spell it; None: skip the field.
+        """Return the rule of a key in an unusual encoding; None: skip the field.
 
-        Raises ProtobufError where the key is none, or the number a known one of another type.
+        Raises ProtobufError if the key is not valid, or has another type than its field.
         """
         # Go keeps 32 bits of a field's number.
         number, wire = signed(key >> 3, 32), key & 7
@@ -144,7 +144,7 @@ class Plan:
         return self._plans.plan(field.message, omit_managed_fields=omit, head=head)
 
     def _absent(self, field: Field, plan: "Plan | None", is_list: bool) -> bytes:
-        """What stands in the JSON for a field that is not on the wire."""
+        """Return the JSON of a field that is not on the wire."""
         flags, name = field.flags, _name(field)
         if set(flags) & set("rm"):
             if is_list and field.name == "items" and field.message != PARTIAL_METADATA:
@@ -303,14 +303,14 @@ def _name(field: Field) -> bytes:
 
 
 def charge(account: Account, written: int) -> None:
-    """Count bytes that were written; raises ProtobufError when they are more than there may be."""
+    """Count bytes written; raises ProtobufError if they exceed the limit."""
     account[0] += written
     if account[0] > account[1]:
         raise ProtobufError(f"larger than {account[1]} bytes as JSON")
 
 
 def _element_of(value: Callable[[bytes], bytes]) -> Element:
-    """A value that neither nests nor counts, as an Element."""
+    """Wrap a function for values without nesting or accounting as an Element."""
     return lambda raw, start, end, depth, account: value(raw[start:end])
 
 

@@ -19,7 +19,7 @@ from auditproxy.serializer.errors import JSONError
 from auditproxy.serializer.json import decode_as
 
 TYPE_META = "@typemeta"
-"""The name that marks where kind and apiVersion stand; such a row has no number."""
+"""The name that marks the place of kind and apiVersion; such a row has no number."""
 
 MESSAGE = "m"
 SCALARS = frozenset("sbviudy")
@@ -185,7 +185,7 @@ def _is_json(text: str) -> bool:
 
 
 def _cycles(types: dict[str, tuple[Field, ...]], names: dict[str, tuple[Field, ...]]) -> list[str]:
-    """Messages that contain themselves as plain values: an object of theirs would have no end."""
+    """Return messages that contain themselves as plain values: their JSON would be infinite."""
     done: set[str] = set()
     faults = []
     for first in names:

@@ -24,7 +24,7 @@ from auditproxy.serializer.quantity import QuantityError, canonical_quantity
 
 NULL = b"null"
 CACHED = 64
-"""Bytes of a message whose JSON is kept, by its bytes; those that writers make are shorter."""
+"""Maximum bytes of a message whose JSON is cached; real ones are shorter."""
 _SECONDS_OF_YEAR_1 = -62135596800
 _DAY = 86400
 _ENCODE = msgspec.json.Encoder().encode

@@ -1,7 +1,7 @@
 """The outermost layer of protobuf: keys, lengths and numbers, without any meaning.
 
-Everything here is fed by strangers: reading takes linear time, copies nothing,
-does not recurse with the input, and raises ProtobufError and nothing else.
+The input is untrusted: reading takes linear time, copies nothing, does not recurse
+with the input, and raises only ProtobufError.
 """
 
 from collections.abc import Iterator
