@@ -83,9 +83,8 @@ async def test_one_user_keeps_nobody_else_waiting(tmp_path: Path) -> None:
             await proxy.proxy.settle()
         events = last_events(proxy, "bob")
         assert len(events) == 6
-        assert {event["annotations"][OMITTED] for event in events} == {
-            "not decoded: more than 250000 values to read"
-        }
+        # What Metadata shows is found by passing over the body: nothing is missing.
+        assert all(OMITTED not in event["annotations"] for event in events)
         assert proxy.metric("auditproxy_bodies_undecoded_total", reason="nodes") == 6
         assert accounted(proxy) == 0
 
@@ -270,7 +269,7 @@ async def test_a_text_of_one_value(tmp_path: Path) -> None:
     ):
         for size, told in (
             (REQUEST_TEXT // 2, None),
-            (REQUEST_TEXT, f"not decoded: more than {REQUEST_TEXT} bytes of YAML"),
+            (REQUEST_TEXT, f"not decoded: more than {REQUEST_TEXT} bytes of YAML: recorded as a string"),
         ):
             await post(proxy, b"a: " + b"x" * size, ALICE)
             await proxy.proxy.settle()
