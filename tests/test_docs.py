@@ -72,7 +72,6 @@ PENDING = frozenset(
         "monitor",
         "request",
         "serializer",
-        "server",
         "tls",
     }
 )
