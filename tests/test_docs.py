@@ -58,7 +58,6 @@ ALLOWED: dict[str, tuple[str, ...]] = {}
 """Quotations and terms that contain a phrase, by document or package."""
 PENDING = frozenset(
     {
-        "app",
         "audit",
         "authentication",
         "authorization",
