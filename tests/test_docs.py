@@ -65,7 +65,6 @@ PENDING = frozenset(
         "capture",
         "downstream",
         "embedded",
-        "files",
         "kubeconfig",
         "lookups",
         "monitor",
