@@ -61,7 +61,6 @@ PENDING = frozenset(
         "audit",
         "authentication",
         "authorization",
-        "backends",
         "capture",
         "downstream",
         "embedded",
