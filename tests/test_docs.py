@@ -66,7 +66,6 @@ PENDING = frozenset(
         "embedded",
         "kubeconfig",
         "lookups",
-        "monitor",
         "request",
         "serializer",
         "tls",
