@@ -64,7 +64,6 @@ PENDING = frozenset(
         "capture",
         "downstream",
         "embedded",
-        "kubeconfig",
         "lookups",
         "request",
         "serializer",

@@ -58,10 +58,8 @@ def fault_of(error: Exception, place: Place) -> UpstreamFault:
         error = error.failure
     match error:
         case CredentialError():
-            cause, what = (
-                "credential-missing",
-                f"the proxy's own credential is not available: {error}",
-            )
+            cause = "credential-missing"
+            what = f"the proxy's own credential is not available: {error}"
         case UpstreamCredentialRefused():
             return credential_refused(place)
         case UpstreamUnreachable():
