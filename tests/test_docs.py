@@ -61,13 +61,11 @@ PENDING = frozenset(
         "audit",
         "authentication",
         "authorization",
-        "capture",
         "downstream",
         "embedded",
         "lookups",
         "request",
         "serializer",
-        "tls",
     }
 )
 """Packages of auditproxy/ whose source is not rewritten yet; "" are the modules at the top."""
