@@ -56,19 +56,6 @@ PHRASES = (
 """Phrases of a foreign idiom, and what to write instead; runs of white space are one blank."""
 ALLOWED: dict[str, tuple[str, ...]] = {"downstream": ("``told``",)}
 """Quotations and terms that contain a phrase, by document or package."""
-PENDING = frozenset(
-    {
-        "app",
-        "backends",
-        "capture",
-        "files",
-        "kubeconfig",
-        "monitor",
-        "server",
-        "tls",
-    }
-)
-"""Packages of auditproxy/ whose source is not rewritten yet; "" are the modules at the top."""
 
 
 def faults_of(text: str, allowed: tuple[str, ...] = ()) -> list[str]:
@@ -165,7 +152,7 @@ def test_help_is_plain_english() -> None:
     assert not [fault for flag in FLAGS for fault in faults_of(flag.usage)]
 
 
-@pytest.mark.parametrize("package", [name for name in PACKAGES if name not in PENDING])
+@pytest.mark.parametrize("package", PACKAGES)
 def test_source_is_plain_english(package: str) -> None:
     """No docstring, comment or message of a package has a phrase of the list."""
     paths = (SOURCE / package).rglob("*.py") if package else SOURCE.glob("*.py")
@@ -177,11 +164,6 @@ def test_source_is_plain_english(package: str) -> None:
         for fault in faults_of(words, allowed)
     ]
     assert not found, "\n".join(found)
-
-
-def test_pending_packages_exist() -> None:
-    """PENDING names packages only, so that a name does not stay there after its package."""
-    assert set(PACKAGES) >= PENDING
 
 
 def test_faults_are_found() -> None:

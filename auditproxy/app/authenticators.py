@@ -12,7 +12,7 @@ from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeade
 
 
 def describe_authentication(options: Options, files: Files) -> str:
-    """Which credentials of clients are recognised, in the order in which they are looked at."""
+    """The credentials that the proxy recognises, in the order in which they are checked."""
     authentication = options.authentication
     ways = (
         ("front proxies (--requestheader-client-ca-file)", files.front_proxy_authorities),
@@ -23,8 +23,8 @@ def describe_authentication(options: Options, files: Files) -> str:
             authentication.service_account_issuer,
         ),
         ("tokens of issuers", files.trusted.issuers),
-        ("tokens that the webhook knows", files.token_webhook),
-        ("tokens that the API server knows", authentication.token_review),
+        ("tokens accepted by the webhook", files.token_webhook),
+        ("tokens accepted by the API server", authentication.token_review),
     )
     known = [name for name, there in ways if there]
     rest = "anonymous" if anonymous_authenticator(options, files) else "refused"

@@ -57,8 +57,8 @@ def open_backends(
     """The backend that the options describe; raises LogFileError.
 
     ``target`` is what the webhook's file says; no file but the log is opened here.
-    ``report`` tells operators one fact; losses are told at most once a minute
-    for each cause. Without a path and without a webhook the log goes to standard
+    ``report`` logs one fact for operators; losses are logged at most once a
+    minute for each cause. Without a path and without a webhook the log goes to standard
     output. ``webhook`` replaces the one of the options, for tests.
     """
     backends: list[Backend] = []
@@ -113,7 +113,7 @@ def _nothing() -> None:
 
 
 def _none() -> int:
-    """Nothing waits: each event is written before its request goes on."""
+    """No queue: each event is written before its request continues."""
     return 0
 
 

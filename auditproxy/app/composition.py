@@ -52,9 +52,9 @@ class _Part:
 
 
 class Composed:
-    """The services, made anew as a whole when files change, and what must be closed after them.
+    """The services, rebuilt as a whole when files change, and what must be closed after them.
 
-    Requests that are under way keep the services that they began with.
+    Requests in progress keep the services that they began with.
     """
 
     _connected: Connected
@@ -93,7 +93,7 @@ class Composed:
             new_audit_id=lambda: str(uuid.uuid4()),
             report=report,
             room=capture_room(captures, metrics, report),
-            # A quarter of all room: what one user sends cannot crowd out everybody's copies.
+            # A quarter of all space: one user's bodies cannot crowd out the copies of all others.
             decoding=DecodeQueue((captures.memory + captures.files) // 4),
             watch=self.monitor,
         )
@@ -249,7 +249,7 @@ _PARTS = (
         ),
         Composed._token_authentication,
     ),
-    # The services are one value: whatever changes, they are made anew.
+    # The services are one value: any change rebuilds them.
     _Part(
         "services",
         frozenset({"_connected", "_tokens", *(each.name for each in fields(Files))}),
@@ -269,6 +269,6 @@ def capture_room(
 
 
 def trusted_proxies(options: Options) -> TrustedProxies | None:
-    """The proxies in front of us, None where everybody is believed."""
+    """The trusted proxies in front of this one, None where any peer is trusted."""
     cidrs = options.serving.trusted_proxy_cidrs
     return TrustedProxies(tuple(map(ipaddress.ip_network, cidrs))) if cidrs else None

@@ -63,9 +63,9 @@ def needed(options: Options) -> int:
 
 
 def raise_limit(wanted: int) -> int:
-    """Raise the soft limit to ``wanted``, or as near as the hard one lets it; the limit now.
+    """Raise the soft limit to ``wanted``, or as near as the hard one allows; returns the limit.
 
-    Less than it is is never asked for; RLIM_INFINITY is no limit.
+    The limit is never lowered; RLIM_INFINITY means unlimited.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
@@ -97,12 +97,12 @@ def fitting(options: Options, limit: int) -> Fitted:
         return Fitted(options, "")
     fitted = replace(options, serving=replace(options.serving, max_connections=connections))
     if not promised:
-        note = f"the limit of open files, {limit}, allows for {connections} connections of clients"
+        note = f"the limit of open files, {limit}, allows {connections} client connections"
     else:
         note = (
-            f"the limit of open files is {limit} and allows for {connections} connections of "
-            f"clients instead of --max-connections {promised}; raise it (ulimit -n, LimitNOFILE=) "
-            f"to {needed(options)} for all of them"
+            f"the limit of open files is {limit} and allows {connections} client connections "
+            f"instead of --max-connections {promised}; raise it (ulimit -n, LimitNOFILE=) "
+            f"to {needed(options)} to allow all of them"
         )
     return Fitted(fitted, note)
 

@@ -38,7 +38,7 @@ class OpenLog:
 
     @property
     def on_thread(self) -> bool:
-        """Whether nobody but the writer's thread touches the file."""
+        """Whether only the writer's thread touches the file."""
         return self.may_stall or self.mode == "batch"
 
     def probe(self) -> str:
@@ -113,7 +113,7 @@ def rotating_file(
     def reopened(reason: str) -> None:
         metrics.audit.sinks.log_reopened(reason)
         if reason != "signal":
-            report(f"--audit-log-path {options.path} was {reason} from outside: opened it again")
+            report(f"--audit-log-path {options.path} was {reason} by another process: reopened it")
 
     def in_background(work: Callable[[], None]) -> None:
         threading.Thread(target=work, name="audit-log-mill", daemon=True).start()

@@ -1,7 +1,7 @@
-"""OperatorLines: standard error on a thread of its own, so that nobody waits for who reads it.
+"""OperatorLines: standard error on a thread of its own, so that its reader holds up nothing.
 
 write --> queue --thread--> standard error
-       |full: left out, counted, told once there is room again
+       |full: left out, counted, reported once there is room again
 """
 
 import os
@@ -76,7 +76,7 @@ class OperatorLines:
                 try:
                     self._write(memoryview(line))
                 except OSError:
-                    # Nobody reads any more, and there is nowhere else to say so.
+                    # The reader is gone, and there is nowhere else to report it.
                     self._drop(told=True)
             if self.dropped > self._told and self._queue.empty():
                 self._tell_gap()
@@ -93,15 +93,15 @@ class OperatorLines:
             try:
                 rest = rest[os.write(self._descriptor, rest) :]
             except BlockingIOError:
-                # Whoever shares it with us has made it non-blocking.
+                # A process that shares it has made it non-blocking.
                 writable = select.poll()
                 writable.register(self._descriptor, select.POLLOUT)
                 writable.poll()
 
 
 def _nothing() -> None:
-    """Nobody counts."""
+    """Count nothing."""
 
 
 def _nothing_told(text: str) -> None:
-    """Nobody is told."""
+    """Report nothing."""

@@ -11,17 +11,17 @@ from auditproxy.apis.operatorline import OperatorLine, fields_of
 from auditproxy.app.operatorlines import OperatorLines
 
 Report = Callable[[str], None]
-"""Tells operators one fact."""
+"""Logs one fact for operators."""
 
 LONGEST = 200
-"""Characters that are told of a text which is not ours."""
+"""Characters shown of a text from outside the proxy."""
 
 
 def configure(*, verbosity: int, json_lines: bool, lines: OperatorLines | None = None) -> None:
     """Set up the lines once, at start; ``verbosity`` 2 and more shows debugging lines, a
     negative one only warnings.
 
-    ``lines`` writes them without making anybody wait; else they are written at once.
+    ``lines`` writes them without blocking the caller; else they are written at once.
     """
     renderer: Any = (
         structlog.processors.JSONRenderer()
@@ -57,12 +57,12 @@ def _level(verbosity: int) -> int:
 
 
 def info(text: str) -> None:
-    """Tell something that is as it should be."""
+    """Log something that is as it should be."""
     structlog.get_logger().info(str(text), **fields_of(text))
 
 
 def warn(text: str) -> None:
-    """Tell something that an operator may want to change."""
+    """Log something that an operator may want to change."""
     structlog.get_logger().warning(str(text), **fields_of(text))
 
 
@@ -93,8 +93,8 @@ def limited(report: Report, clock: Callable[[], float], seconds: float = 60.0) -
 class LibraryWarnings(logging.Handler):
     """Warnings of libraries as lines for operators, where Python would print tracebacks.
 
-    Only the text as it stands in the library's source: what it would be filled with
-    could hold anything, and a traceback is many lines for one fact.
+    Only the format string of the library's source: its arguments could hold anything,
+    and a traceback is many lines for one fact.
     """
 
     def __init__(self, report: Report) -> None:
@@ -102,7 +102,7 @@ class LibraryWarnings(logging.Handler):
         self._report = report
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tell one record."""
+        """Log one record."""
         self._report(f"{record.name}: {first_line(str(record.msg))}")
 
 

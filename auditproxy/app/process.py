@@ -26,7 +26,7 @@ def forbid_core_dumps() -> None:
 
 
 def tune_garbage_collector() -> None:
-    """Let the collector look at new objects only, and seldom: requests leave no cycles behind.
+    """Have the collector check new objects only, and seldom: requests leave no cycles behind.
 
     With its defaults it takes a seventh of the CPU of a busy proxy.
     """
@@ -44,13 +44,13 @@ def share_interpreter() -> None:
 
 
 def tell_faults(loop: asyncio.AbstractEventLoop) -> None:
-    """Have faults that no request has, the loop's and libraries', told once a minute each."""
+    """Log faults outside of requests, the loop's and libraries', at most once a minute each."""
     report = operatorlog.limited(operatorlog.warn, time.monotonic)
 
     def fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         crash = context.get("exception")
         if crash is not None:
-            report(f"something went wrong outside of requests: {describe(crash)}")
+            report(f"unexpected error outside of requests: {describe(crash)}")
         else:
             report(operatorlog.first_line(str(context.get("message"))))
 
@@ -61,7 +61,7 @@ def tell_faults(loop: asyncio.AbstractEventLoop) -> None:
 async def one_after_the_other(*steps: Callable[[], Awaitable[None]]) -> None:
     """Take every step, whatever those before raise; raises the first of it at the end.
 
-    A cancellation ends it at once: somebody does not want to wait any longer.
+    A cancellation ends it at once: the caller does not want to wait any longer.
     """
     crashes = []
     for step in steps:

@@ -100,7 +100,7 @@ class Proxy:
 
     @property
     def handler(self) -> Handler:
-        """The chain, for what wants to look at its services."""
+        """The chain, for callers that read its services."""
         return self._serving.handler
 
     async def start(self) -> None:
@@ -112,7 +112,8 @@ class Proxy:
             except OSError as error:
                 raise ServingError(
                     f"--health-bind-address {shown_address(*address)} cannot be used: "
-                    f"{why_not_bound(error)}; choose another or stop what listens there"
+                    f"{why_not_bound(error)}; choose another, or stop the process that "
+                    "listens there"
                 ) from None
         serving = self._options.serving
         self.port = await self._serving.start(serving.bind_address, serving.secure_port)
@@ -134,7 +135,7 @@ class Proxy:
         await self._serving.handler.settle()
 
     def reopen(self) -> None:
-        """Open the log file again, after somebody moved it away, and read changed files again."""
+        """Reopen the log file, in case it was moved away, and reload changed files."""
         self.reloader.wake()
         self._sink.reopen()
 
@@ -227,7 +228,7 @@ async def build(
 
 
 async def serve(options: Options, files: Files) -> int:
-    """Run until SIGTERM or SIGINT; a second signal ends at once. Returns the exit code.
+    """Run until SIGTERM or SIGINT; a second signal exits at once. Returns the exit code.
 
     ``files`` is what ``check`` has read. Raises Unusable when the proxy cannot start.
     """
@@ -260,11 +261,11 @@ async def _serve(options: Options, files: Files, lines: OperatorLines) -> int:
     loop.add_signal_handler(signal.SIGHUP, proxy.reopen)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    # Whoever waits for this line may send signals from now on.
+    # A process that waits for this line may send signals from now on.
     operatorlog.info(serving_line(options, proxy.port))
     tune()
     await stop.wait()
-    operatorlog.info("shutting down; a second signal ends at once")
+    operatorlog.info("shutting down; a second signal exits at once")
 
     def end_at_once() -> None:
         lines.finish(LAST_LINES)

@@ -1,11 +1,11 @@
-"""What is read again while the proxy runs, and how it is put in use.
+"""The files that are reloaded while the proxy runs, and how they are activated.
 
-Each row of SOURCES (files/files.py) whose files can change is looked at. A request is
-judged by the version it began with. What hangs on a replaced file goes with it:
-verdicts on certificates with their authorities, pooled connections with their
-kubeconfig, and all that is remembered of tokens with any file that says whom a token
-stands for (Composed.replace_files). The serving certificate and the authorities of
-clients hold for handshakes that begin from now on.
+Each row of SOURCES (files/files.py) whose files can change is polled. A request is
+judged by the version it began with. What depends on a replaced file is dropped with
+it: verdicts on certificates with their authorities, pooled connections with their
+kubeconfig, and all that is remembered of tokens with any file that maps tokens to
+users (Composed.replace_files). The serving certificate and the authorities of
+clients apply to handshakes that begin from now on.
 """
 
 import time
@@ -92,7 +92,7 @@ def _watched(options: Options, composed: Composed, inform: Report) -> list[Sourc
 def _source(
     row: TrustedFile, options: Options, composed: Composed, inform: Report
 ) -> Source | None:
-    """A row of SOURCES as the reloader looks at it; None for what is read at start only."""
+    """A row of SOURCES as the reloader polls it; None for a file that is read at start only."""
     paths = row.paths
     if paths is None:
         return None

@@ -1,4 +1,4 @@
-"""What commands write: one line for whatever went wrong, and nothing where nobody reads."""
+"""The output of commands: one line for any error, and nothing when the reader is gone."""
 
 import os
 import sys

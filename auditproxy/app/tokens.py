@@ -7,8 +7,8 @@
                              failure only
 
 A user is remembered for one time only, that of the outermost cache, but for the
-webhook's, as in kube-apiserver. All of it is made anew when any of its sources
-changes: nothing that the old sources knew is found again (kubernetes
+webhook's, as in kube-apiserver. All of it is rebuilt when any of its sources
+changes: no result of the old sources is used again (kubernetes
 pkg/kubeapiserver/authenticator/config.go).
 """
 
@@ -38,7 +38,7 @@ REVIEWS = 4096
 
 @dataclass(frozen=True, slots=True)
 class TokenSources:
-    """What says whom tokens stand for; each is None or empty where it is not configured.
+    """The sources that map tokens to users; each is None or empty where it is not configured.
 
     ``reviewer`` is the upstream, ``lookup`` the upstream for our own audiences.
     """

@@ -213,7 +213,7 @@ class BufferedBackend:
         self._bytes -= sum(map(weight, batch))
 
     def _dropped_at_shutdown(self, batch: tuple[Event, ...]) -> None:
-        self._lost(len(batch), "shutdown", "not delivered within the time given to a shutdown")
+        self._lost(len(batch), "shutdown", "not delivered before the shutdown deadline")
         self._release(batch)
 
     # --- the end ----------------------------------------------------------------

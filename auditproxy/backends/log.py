@@ -1,6 +1,6 @@
 """The log backend: one event, one line, one write (apiserver plugin/pkg/audit/log).
 
-Every event ends as written or as dropped with a reason; a failing disk is told
+Every event ends as written or as dropped with a reason; a failing disk is reported
 to operators and never to the request, unless the mode is blocking-strict.
 """
 
@@ -27,12 +27,12 @@ class LineWriter(Protocol):
         ...
 
     def take_fault(self) -> str:
-        """What operators must know although no line was lost, told once; "" as a rule."""
+        """A fault for operators that lost no line, returned once; usually ""."""
         ...
 
     def probe(self) -> str:
-        """Why a line could not be written now, as far as that can be told without writing one; ""
-        when nothing speaks against it.
+        """Why a line could not be written now, as far as a check without writing shows; "" when
+        no fault is known.
         """
         ...
 
@@ -60,7 +60,7 @@ class EncodingError(ValueError):
 
 
 class LogBackend:
-    """Writes events as lines; ``report`` tells operators one fact."""
+    """Writes events as lines; ``report`` logs one fact for operators."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class LogBackend:
         self._report = report
 
     def process_events(self, events: tuple[Event, ...]) -> bool:
-        """Write each event; false when one was lost, the others are written all the same."""
+        """Write each event; false when one was lost, the others are written anyway."""
         success = True
         for event in events:
             try:
@@ -126,7 +126,7 @@ class LogBackend:
         self.close()
 
     def close(self) -> None:
-        """Close the file and tell what was lost since the last line."""
+        """Close the file and report what was lost since the last line."""
         self._writer.close()
         self.losses.tell_rest()
 

@@ -1,7 +1,7 @@
-"""Losses: every event that a backend could not deliver is counted, and told to operators.
+"""Losses: every event that a backend could not deliver is counted and reported to operators.
 
-taking events --lost for a reason of the receiver's, or an attempt failed--> failing
-failing       --an event is delivered--> taking events
+accepting events --lost for a reason of the receiver's, or an attempt failed--> failing
+failing          --an event is delivered--> accepting events
 """
 
 import threading
@@ -17,10 +17,10 @@ _OF_THE_EVENT = frozenset({"too-large", "encode-error", "buffer-full", "shutdown
 
 
 class Losses:
-    """Counts and tells the losses of one backend, ``log`` or ``webhook``; any thread may call it.
+    """Counts and reports the losses of one backend, ``log`` or ``webhook``; any thread may call it.
 
-    ``fault`` is why it takes no events, "" while it does, and ``failed`` when it last did not.
-    Anybody may read it: it names no file and no host.
+    ``fault`` is why it accepts no events, "" while it does, and ``failed`` when it last did not.
+    It is public, because it names no file and no host.
 
     A line is as kube-apiserver's (apiserver audit/metrics.go HandlePluginError),
     without the events: their text can hold secrets.
@@ -57,7 +57,7 @@ class Losses:
     def lost(self, count: int, *, plugin: str, reason: str, text: str, public: str = "") -> None:
         """``count`` events are lost; ``reason`` is the metric's word, ``text`` says why.
 
-        ``public`` says it to anybody, where it says more than the reason.
+        ``public`` is the reason as any client may read it, where it says more than ``reason``.
         """
         self._metrics.audit.dropped(reason, self.backend, plugin, count)
         cause = (plugin, text)
@@ -75,7 +75,7 @@ class Losses:
         self._report(_line(plugin, total, text))
 
     def tell_rest(self) -> None:
-        """Tell what was counted since the last line about each cause."""
+        """Report what was counted since the last line about each cause."""
         with self._lock:
             rest = {cause: count for cause, count in self._untold.items() if count}
             self._untold.clear()

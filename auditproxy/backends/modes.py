@@ -23,13 +23,13 @@ number of them; kube-apiserver has no bound."""
 
 
 class IgnoreErrors:
-    """Mode ``blocking``: tells the request that all went well."""
+    """Mode ``blocking``: reports success to the request, whatever the result."""
 
     def __init__(self, inner: Backend) -> None:
         self._inner = inner
 
     def process_events(self, events: tuple[Event, ...]) -> Delivery:
-        """Hand the events on; true in the end."""
+        """Pass the events on; resolves to true when the delivery ends."""
         return whatever(self._inner.process_events(events))
 
     async def shutdown(self, grace: float) -> None:
@@ -62,7 +62,7 @@ class Awaited:
         if self._is_shut:
             return self._refuse(events, "shutdown", "audit backend shut down")
         if len(self._under_way) >= self.maximum:
-            text = f"{self.maximum} deliveries are under way"
+            text = f"{self.maximum} deliveries are in progress"
             return self._refuse(events, "buffer-full", text)
         size = sum(map(weight, events))
         if self._bytes and self._bytes + size > MAXIMUM_BYTES:

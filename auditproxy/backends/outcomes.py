@@ -6,7 +6,7 @@ from auditproxy.audit.backend import Delivery
 
 
 def all_of(outcomes: Iterable[Delivery]) -> Delivery:
-    """True when all are, told when the last is known."""
+    """Combine deliveries: resolves to True if all succeeded, once the last has finished."""
     known = True
     awaited: list[Awaitable[bool]] = []
     for outcome in outcomes:
@@ -18,12 +18,12 @@ def all_of(outcomes: Iterable[Delivery]) -> Delivery:
 
 
 def whatever(outcome: Delivery) -> Delivery:
-    """True, told when the outcome is known."""
+    """Resolves to True when the delivery finishes, whatever its result."""
     return True if isinstance(outcome, bool) else _Later((outcome,), ignored=True)
 
 
 class _Later:
-    """An outcome that is told to who awaits it; unlike a coroutine, nobody has to."""
+    """An outcome that can be awaited; unlike a coroutine, it need not be."""
 
     def __init__(
         self, awaited: tuple[Awaitable[bool], ...], *, known: bool = True, ignored: bool = False

@@ -1,8 +1,8 @@
 """A log file that rotates itself, name for name as lumberjack 2.2.1 does for kube-apiserver.
 
-    closed --write--> open --size + line > maximum--> renamed aside, made anew --> open
-                      open --rename fails--> open, grows on, tried again in a second
-                      open --deleted or replaced from outside--> closed, opened again
+    closed --write--> open --size + line > maximum--> renamed aside, recreated --> open
+                      open --rename fails--> open, keeps growing, tried again in a second
+                      open --deleted or replaced by another process--> closed, reopened
                       open --reopen (SIGHUP), unless a FIFO or device--> closed
 
 A line is written by one call to the kernel and stands whole or not at all: a
@@ -25,8 +25,8 @@ from auditproxy.backends.room import fault_of_room
 from auditproxy.backends.stream import Stream
 
 CHECK_INTERVAL = 1.0
-"""Seconds between two looks at whether the file is still the one at its path, and between two
-attempts to rotate a file that would not be renamed."""
+"""Seconds between two checks that the file is still the one at its path, and between two
+attempts to rotate a file that could not be renamed."""
 
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
@@ -121,7 +121,7 @@ class RotatingFile:
         self._append(line)
 
     def take_fault(self) -> str:
-        """What went wrong without losing the line, told once; "" as a rule."""
+        """A fault that lost no line, returned once; usually ""."""
         fault, self._fault = self._fault, ""
         return fault
 
@@ -132,9 +132,9 @@ class RotatingFile:
         return stream is not None and stream.may_stall
 
     def probe(self, *, may_open: bool = True) -> str:
-        """Why a line could not be written now; "" when nothing speaks against it.
+        """Why a line could not be written now; "" when no fault is known.
 
-        Without ``may_open`` any thread may ask, and only a reader is looked at.
+        Without ``may_open`` any thread may call it, and only a FIFO's reader is checked.
         """
         stream = self._stream
         if stream is not None:
@@ -166,7 +166,7 @@ class RotatingFile:
             try:
                 os.close(descriptor)
             except OSError as error:
-                # Network file systems tell here that what they took is lost.
+                # Network file systems report here that data which they accepted is lost.
                 self._fault = f"closing {self.path}: {(error.strerror or str(error)).lower()}"
 
     # --- one line ----------------------------------------------------------------
@@ -189,8 +189,8 @@ class RotatingFile:
     def _cut_back(self, written: int) -> None:
         """Take a torn line off the file's end, if it still is the end.
 
-        Where it begins is asked of the kernel: what we counted is not true any
-        more when somebody has truncated the file, and cutting to it would
+        Its start comes from the kernel: the size counted here is not correct any
+        more when another process has truncated the file, and cutting to it would
         fill a hole with zeros.
         """
         try:
@@ -209,7 +209,7 @@ class RotatingFile:
     def _open(self) -> None:
         """Open or create the file; its size decides when it is rotated."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # O_NONBLOCK: a FIFO that nobody reads is an error, not a wait without end.
+        # O_NONBLOCK: a FIFO without a reader is an error, not a wait without end.
         self._descriptor = os.open(self.path, _APPEND | os.O_NONBLOCK, 0o600)
         os.set_blocking(self._descriptor, True)
         self._opened()
@@ -248,11 +248,11 @@ class RotatingFile:
         else:
             reason = "" if (facts.st_dev, facts.st_ino) == self._identity else "replaced"
             if not reason and stat.S_ISREG(facts.st_mode) and facts.st_size < self._size:
-                # Somebody truncated it; O_APPEND goes on at its end.
+                # Another process truncated it; O_APPEND continues at its end.
                 self._size = facts.st_size
         if reason:
             # Closed first: if it cannot be opened, lines are lost and counted, not
-            # written to where nobody finds them.
+            # written to a file that is not at the path.
             self._gone = reason
             self.close()
             self._open()
@@ -265,9 +265,9 @@ class RotatingFile:
         return len(line) > room or (self._just_opened and len(line) == room and self._size > 0)
 
     def _rotate(self) -> None:
-        """Rename the file aside and go on with a new one of the same mode and owner.
+        """Rename the file aside and continue with a new one of the same mode and owner.
 
-        A file that cannot be renamed, a mount point for one, grows on instead:
+        A file that cannot be renamed, such as a mount point, keeps growing instead:
         kube-apiserver loses every event from then on.
         """
         now = self._monotonic()
@@ -287,7 +287,7 @@ class RotatingFile:
                     os.replace(aside, self.path)
             self._rotate_again = now + CHECK_INTERVAL
             self._fault = (
-                f"{self.path} cannot be rotated and grows on: "
+                f"{self.path} cannot be rotated and keeps growing: "
                 f"{(error.strerror or str(error)).lower()}"
             )
             return

@@ -20,14 +20,14 @@ RETRY = 10.0
 """Seconds after a failure until a probe may take its place."""
 
 PROBE_INTERVAL = 1.0
-"""Seconds that a probe's answer is good for: anybody may ask for /readyz, as often as he likes."""
+"""Seconds that a probe's result is reused: any client may request /readyz, at any rate."""
 
 
 class SinkState:
-    """The state of one backend, ``log`` or ``webhook``; anybody may read it.
+    """The state of one backend, ``log`` or ``webhook``; it is public.
 
-    ``stalled`` tells how many seconds the write under way has taken, ``probe`` why an event
-    could not be taken now, "" where nothing speaks against it. ``waiting`` counts events.
+    ``stalled`` returns the seconds that the current write has taken, ``probe`` why an event
+    could not be accepted now, "" where no fault is known. ``waiting`` counts events.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class SinkState:
     def describe(self) -> tuple[str, ...]:
         """The state in one line, whatever the mode."""
         fault = self._stall() or self._losses.fault
-        state = f"not taking events: {fault}" if fault else "taking events"
+        state = f"not accepting events: {fault}" if fault else "accepting events"
         waiting = self._waiting()
         return (f"{self.name}: {state}" + (f", {waiting} wait" if waiting else ""),)
 

@@ -1,4 +1,4 @@
-"""Lines to what is no file: a pipe, a terminal, a FIFO, a device.
+"""Lines to a descriptor that is not a file: a pipe, a terminal, a FIFO, a device.
 
     whole --a write fails halfway--> torn --the next line begins on a line of its own--> whole
 
@@ -11,7 +11,7 @@ import stat
 
 
 class Stream:
-    """Writes lines to a descriptor that somebody else opened and closes."""
+    """Writes lines to a descriptor that its owner opened and closes."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -47,13 +47,13 @@ class Stream:
         writable.register(self._descriptor, select.POLLOUT)
         events = dict(writable.poll(0)).get(self._descriptor, 0)
         if events & (select.POLLERR | select.POLLHUP | select.POLLNVAL):
-            return "nobody reads it"
-        return "" if events & select.POLLOUT else "its reader takes nothing"
+            return "it has no reader"
+        return "" if events & select.POLLOUT else "its reader does not read"
 
     def _wait(self) -> None:
-        """Wait until the reader has taken something, as a blocking descriptor would.
+        """Wait until the reader has read something, as a blocking descriptor would.
 
-        Whoever shares standard output with us may have made it non-blocking.
+        A process that shares standard output may have made it non-blocking.
         """
         writable = select.poll()
         writable.register(self._descriptor, select.POLLOUT)

@@ -1,4 +1,4 @@
-"""The truncate backend: stands before another and keeps events and batches small."""
+"""The truncate backend: wraps another and keeps events and batches small."""
 
 from auditproxy.apis.audit import Event
 from auditproxy.audit.backend import Backend, Delivery

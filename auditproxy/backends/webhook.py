@@ -4,7 +4,7 @@
                |fails
                wait 10 s x 1.5^i, and up to a fifth more --> the next attempt, five in all
                |the fifth fails
-               every event of the batch is dropped, counted and told
+               every event of the batch is dropped, counted and logged
 
 A receiver may get a batch more than once: its answer can be lost after it took
 the events. ``auditID`` and ``stage`` together name an event.

@@ -28,7 +28,7 @@ class _Batch:
         self.lock = threading.Lock()
 
     def next(self) -> Event | None:
-        """The next event to write, None when there is none or nobody waits any more."""
+        """The next event to write, None when there is none or the caller waits no longer."""
         with self.lock:
             if self.is_abandoned or self.started == len(self.events):
                 return None
@@ -98,7 +98,7 @@ class LogWriter:
                 count,
                 plugin=str(self._backend),
                 reason="shutdown",
-                text="not written within the time given to a shutdown",
+                text="not written before the shutdown deadline",
             )
 
     def run(self, work: Callable[[], None]) -> None:

@@ -183,7 +183,7 @@ class Copy:
                 self._writing.result()
                 return self._from_file()
             except OSError as error:
-                self._room.report(f"a body's copy is lost, its event says so: {error}")
+                self._room.report(f"the copy of a body is lost; its event notes it: {error}")
                 # What it holds is given back on the event loop.
                 self.dropped = "file-error"
                 self._room.dropped("file-error")
@@ -208,7 +208,7 @@ class Copy:
             case "too-large":
                 return f"too large: {self.size} bytes"
             case "no-room":
-                return f"no room for a copy of {self.size} bytes beside those of other requests"
+                return f"no space for a copy of {self.size} bytes besides those of other requests"
             case "file-error":
                 return f"the temporary file with its {self.size} bytes could not be used"
 
@@ -228,7 +228,7 @@ class Copy:
 
 
 class CaptureFile:
-    """A nameless temporary file that nobody else can read; used by one thread at a time."""
+    """A nameless temporary file that no other process can open; used by one thread at a time."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -241,7 +241,7 @@ class CaptureFile:
     def write(self, parts: list[bytes], buffer: bytearray) -> None:
         """Append parts, by way of a buffer with a CIPHER_BLOCK more than they have.
 
-        What cannot be written is told by ``read``.
+        ``read`` raises the error of a write that failed.
         """
         if self._fault is not None:
             return

@@ -5,8 +5,8 @@
 
 One thread decodes: bodies take the interpreter's lock from each other, so more would
 decode no more. What waits is bounded in number and in bytes for each owner; what has no
-place goes on without its bodies. Nothing that runs can be ended from outside, but the
-readers look at ``stopping`` and at the clock as they go (serializer/budget.py).
+place continues without its bodies. A running decoder cannot be ended from outside, but
+the readers check ``stopping`` and the clock as they run (serializer/budget.py).
 """
 
 import asyncio
@@ -21,7 +21,7 @@ Skipped = Literal["", "queue-full", "shutdown"]
 """Why bodies were not decoded; "" when they were, as far as they could be."""
 
 OWNERS = 1024
-"""Users with a queue of their own; whoever comes later shares the last one."""
+"""Users with a queue of their own; later users share the last one."""
 JOBS = 512
 """Requests of one owner whose bodies may wait."""
 LAST = 2.0
@@ -88,7 +88,7 @@ class DecodeQueue:
             self._next()
 
     def _next(self) -> None:
-        """Decode for whoever's turn it is."""
+        """Decode for the owner whose turn it is."""
         if not self._queues:
             self._idle.set()
             return

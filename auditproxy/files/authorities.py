@@ -55,8 +55,7 @@ def _notes_on_clients(options: Options) -> tuple[str, ...]:
         options,
         options.authentication.client_ca_file,
         _CLIENTS,
-        "clients known by certificate are refused, because their certificate cannot be passed "
-        "through",
+        "clients with certificates are refused, because their certificate cannot be passed through",
     )
 
 
@@ -73,7 +72,7 @@ def _notes_on_front_proxies(options: Options) -> tuple[str, ...]:
         return notes
     return (
         f"{_FRONT_PROXIES} without --requestheader-username-headers: no header "
-        "names a user; give X-Remote-User",
+        "carries the user name; give X-Remote-User",
         *notes,
     )
 

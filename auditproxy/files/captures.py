@@ -16,12 +16,12 @@ def read_captures(options: Options, remarks: Remarks) -> CaptureLimits:
     why = fault_of_folder(folder) if files else ""
     if why and folder:
         raise Unusable(
-            f"--audit-capture-spill-dir {folder} takes no temporary file: {why}; "
-            "name a folder that can be written, or give --audit-capture-spill-limit=0"
+            f"--audit-capture-spill-dir {folder} cannot hold temporary files: {why}; "
+            "name a writable folder, or give --audit-capture-spill-limit=0"
         )
     if why:
         remarks.notes.append(
-            f"the system's temporary folder takes no file ({why}): copies of bodies stay within "
+            f"the system's temporary folder is not writable ({why}): copies of bodies stay within "
             "--audit-capture-memory-limit; give --audit-capture-spill-dir for more"
         )
     return CaptureLimits(audit.capture_memory_limit, 0 if why else files, folder)

@@ -50,7 +50,7 @@ def _paths(folder: Path) -> tuple[Path, Path]:
     for path, partner in ((certificate, key), (key, certificate)):
         if path.exists() and not partner.exists():
             raise Unusable(
-                f"--cert-dir {folder} holds {path.name} without its partner: "
+                f"--cert-dir {folder} has {path.name} without the matching file: "
                 "remove it to have a new pair made, or name both with "
                 "--tls-cert-file and --tls-private-key-file"
             )

@@ -61,7 +61,7 @@ def read_authentication(options: AuthenticationOptions) -> Trusted | None:
     if configuration.anonymous is not None and not options.anonymous_auth:
         faults.append(
             f"--{CONFIG}: anonymous is set in the file, which excludes --anonymous-auth=false; "
-            "say it in one place"
+            "set it in one place only"
         )
     issuers = []
     for jwt in configuration.jwt:
@@ -75,8 +75,8 @@ def read_authentication(options: AuthenticationOptions) -> Trusted | None:
             context = client_context(authorities)
         except (ssl.SSLError, ValueError):
             faults.append(
-                f"{flag}: {jwt.issuer.url}: the certificate authority is no PEM bundle of "
-                "certificates"
+                f"{flag}: {jwt.issuer.url}: the certificate authority is not a PEM bundle "
+                "of certificates"
             )
             continue
         issuers.append(TrustedIssuer(jwt, mapper, context, flag))
@@ -139,7 +139,7 @@ def _read_again(options: Options, remarks: Remarks, current: Trusted) -> Trusted
     """The issuers as the file says now; where anonymous requests may go does not change."""
     trusted = read_authentication(options.authentication)
     if trusted is not None and trusted.anonymous != current.anonymous:
-        raise Unusable(f"--{CONFIG}: anonymous may not change; restart for it")
+        raise Unusable(f"--{CONFIG}: anonymous cannot change at run time; restart to apply it")
     return trusted
 
 

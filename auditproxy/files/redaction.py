@@ -22,7 +22,7 @@ def read_redactor(
     """The rules for bodies and request URIs; None when redaction is off. Raises Unusable."""
     if audit.redact == NONE:
         remarks.notes.append(
-            "--audit-redact=none: secrets and tokens in bodies are recorded as they are"
+            "--audit-redact=none: secrets and tokens in bodies are recorded unchanged"
         )
         return None
     key = new_key(32)
@@ -31,7 +31,8 @@ def read_redactor(
         if len(key) < SHORTEST_KEY:
             raise Unusable(
                 f"--audit-redact-key-file {audit.redact_key_file} holds fewer than "
-                f"{SHORTEST_KEY} bytes; write 32 random ones, as from openssl rand -hex 32"
+                f"{SHORTEST_KEY} bytes; write 32 random bytes, for example with "
+                "openssl rand -hex 32"
             )
     if not audit.redact:
         return builtin_redactor(key)

@@ -6,7 +6,7 @@
         -> fingerprint unchanged           else it was another file that was read
         -> apply, all loaded ones at once  one plain call: no request sees half of it
 
-Once a minute, as client-go looks at its files, and at once on ``wake`` (SIGHUP).
+It runs once a minute, as client-go checks its files, and at once on ``wake`` (SIGHUP).
 Contents are compared by digest, so no secret is kept for it.
 """
 
@@ -22,7 +22,7 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.metrics.reloads import ReloadMetrics
 
 PERIOD = 60.0
-"""Seconds between two looks at the files."""
+"""Seconds between two checks of the files."""
 
 SETTLE = 1.0
 """Seconds for which a changed file must stay the same before it is read."""
@@ -53,7 +53,7 @@ class _State:
 
 
 class Reloader:
-    """Looks at the sources and gives what changed to ``apply``, by name.
+    """Polls the sources and gives what changed to ``apply``, by name.
 
     ``apply`` raises Unusable before it changes anything, or changes
     everything. It is called on the event loop.
@@ -93,34 +93,34 @@ class Reloader:
         )
 
     def wake(self) -> None:
-        """Have the files looked at now; however often it is called, they are read in turn."""
+        """Have the files polled now; repeated calls do not overlap."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Look at the files until cancelled."""
+        """Poll the files until cancelled."""
         while True:
             try:
                 async with asyncio.timeout(PERIOD):
                     await self._wake.wait()
             except TimeoutError:
                 pass
-            # Somebody who says that files are ready need not wait for them to settle.
+            # An operator who wakes the reloader has written the files: no wait for them to settle.
             woken = self._wake.is_set()
             self._wake.clear()
             try:
                 await self.poll(settle=not woken)
             except Exception as error:
-                # No thread to read on, or a fault of ours: the files in use stay, and the next
-                # look comes.
-                self._report(f"files could not be looked at: {type(error).__name__}")
+                # No thread to read on, or a fault of the proxy: keep the files in use and poll
+                # again.
+                self._report(f"files could not be checked: {type(error).__name__}")
 
     async def poll(self, *, settle: bool = True) -> None:
-        """Look at every file once and put in use what changed and is good."""
+        """Check every file once and activate those that changed and are valid."""
         seen = await self._changed()
         if seen and settle:
             await self._sleep(SETTLE)
             again = await self._changed()
-            # What still changes is looked at next time.
+            # A file that still changes waits for the next poll.
             seen = {name: print_ for name, print_ in seen.items() if again.get(name) == print_}
         loaded: dict[str, Any] = {}
         for source in self._sources:
@@ -134,7 +134,7 @@ class Reloader:
             except Unusable as error:
                 self._refuse(source.name, str(error))
             except Exception as error:
-                # Whatever a file makes of us, the others are still looked at.
+                # A file that causes an unexpected error must not stop the check of the others.
                 self._refuse(source.name, f"--{source.name}: {type(error).__name__}")
             else:
                 loaded[source.name] = value
@@ -150,7 +150,7 @@ class Reloader:
             if now != state.in_use:
                 found[source.name] = now
             elif state.failed:
-                # Somebody put the old file back.
+                # The old file is back.
                 state.failed = False
         return found
 
@@ -174,12 +174,12 @@ class Reloader:
                 # A kubeconfig names other files now.
                 state.in_use = fingerprint(source.paths())
             self._metrics.in_use(source.name, state.generation, state.since)
-            self._inform(f"--{source.name} was read again: version {state.generation} is in use")
+            self._inform(f"--{source.name} was reloaded: version {state.generation} is in use")
 
     def _refuse(self, name: str, why: str) -> None:
         self._states[name].failed = True
         self._metrics.failed(name)
-        self._report(f"a changed file is not put in use, the old one stays: {why}")
+        self._report(f"reload failed, keeping the current version: {why}")
 
 
 def fingerprint(paths: tuple[str, ...]) -> Fingerprint:

@@ -33,7 +33,7 @@ def _notes(options: Options) -> tuple[str, ...]:
         options,
         options.authentication.token_auth_file,
         _FLAG,
-        "its tokens are passed to the upstream, which must know them too",
+        "its tokens are passed to the upstream, which must accept them too",
     )
 
 

@@ -90,12 +90,12 @@ def parsed(paths: Iterable[str], flag: str, parse: Callable[[bytes], Value]) -> 
 
 
 def passes_through(options: Options) -> bool:
-    """Whether clients' own tokens go on to the upstream."""
+    """Whether clients' own tokens are passed to the upstream."""
     return options.upstream.upstream_identity == "passthrough"
 
 
 def passthrough_notes(options: Options, path: str, flag: str, means: str) -> tuple[str, ...]:
-    """What passthrough means for whom the file at ``path`` names; nothing without either.
+    """What passthrough means for the users of the file at ``path``; empty without either.
 
     ``flag`` has its dashes.
     """

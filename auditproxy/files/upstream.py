@@ -21,7 +21,7 @@ def read_upstream(options: Options, remarks: Remarks) -> Upstream:
     if upstream.by_certificate and not known:
         remarks.warnings.append(
             f"{upstream.source} has a client certificate, but without --client-ca-file clients "
-            "that show one are anonymous: give it the authority that signed theirs; for kind, "
+            "with a certificate are anonymous: give the authority that signed theirs; for kind, "
             "minikube and kubeadm that is the certificate-authority of this very kubeconfig"
         )
     return upstream
@@ -30,14 +30,12 @@ def read_upstream(options: Options, remarks: Remarks) -> Upstream:
 def read_upstream_again(options: Options, remarks: Remarks, current: Upstream) -> Upstream:
     """The upstream as the kubeconfig says now: the same context, the same server.
 
-    An operator who turns to another cluster with ``kubectl config use-context`` must
-    not turn a running proxy with it. Raises Unusable.
+    ``kubectl config use-context`` must not switch a running proxy to another cluster.
+    Raises Unusable.
     """
     upstream = _load(options, current.context)
     if _address(current.impersonating) != _address(upstream.impersonating):
-        raise Unusable(
-            f"--kubeconfig: {upstream.source} names another server; restart to turn to it"
-        )
+        raise Unusable(f"--kubeconfig: {upstream.source} names another server; restart to use it")
     return upstream
 
 
@@ -58,7 +56,7 @@ def _load(options: Options, context: str) -> Upstream:
     path = options.upstream.kubeconfig or default_kubeconfig(os.environ)
     if path and not options.upstream.kubeconfig and not Path(path).exists():
         raise Unusable(
-            f"there is no upstream: {path} does not exist and this is no pod of a cluster; "
+            f"there is no upstream: {path} does not exist and this is not a pod of a cluster; "
             "give --kubeconfig"
         )
     upstream = load_upstream(path, context)

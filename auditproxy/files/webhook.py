@@ -95,7 +95,7 @@ def _target(path: str, flag: str) -> WebhookTarget:
     refuse_foreign(user, source)
     server = _server(text_of(cluster, "server", source), source)
     proxy = _proxy(text_of(cluster, "proxy-url", source), source)
-    # A fault of the certificates counts for http:// too: the file means something else.
+    # Certificates that are not valid are an error with http:// too: the file means something else.
     ssl_context = new_ssl_context(tls_material(cluster, user, source), source)
     credential = credential_of(user, cluster, ssl_context, source)
     check_credential(credential, user, source)
@@ -161,7 +161,7 @@ def _notes_on_tokens(options: Options) -> tuple[str, ...]:
         options,
         options.authentication.token_webhook_config_file,
         _TOKEN_FLAG,
-        "tokens that the webhook knows are passed to the upstream, which must know them too",
+        "tokens accepted by the webhook are passed to the upstream, which must accept them too",
     )
 
 

@@ -12,7 +12,7 @@ def fault_of_writing(path: Path) -> str:
 
     Nothing is left behind: a regular file that exists is opened and closed, for one that does
     not exist a nameless file is made in the nearest folder that does. Of a FIFO or a device only
-    the permissions are looked at.
+    the permissions are checked.
     """
     try:
         if path.exists():

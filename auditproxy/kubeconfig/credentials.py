@@ -4,7 +4,7 @@
         NoCredential          nothing to send: a client certificate alone, or passthrough
         StaticCredential      a token or user name and password of the kubeconfig
         FileCredential        a token file, read again every minute
-        ExecCredential        an exec plugin, run again when what it gave expires
+        ExecCredential        an exec plugin, run again when its result expires
 
     CredentialError           one line: which file, what is wrong, what to do
 
@@ -105,7 +105,7 @@ class StaticCredential:
 
 
 class FileCredential:
-    """Sends the token that stands in a file, which somebody else renews.
+    """Sends the token from a file, which another process renews.
 
     A file that cannot be read after it could be once leaves the old token in use.
     """
@@ -191,7 +191,7 @@ class ExecCredential:
         self._running: asyncio.Future[ExecResult] | None = None
 
     async def authorization(self) -> bytes | None:
-        """``Bearer`` and the plugin's token, None when it gave a certificate only."""
+        """``Bearer`` and the plugin's token, None when it returned a certificate only."""
         result = self._result
         if result is None or self._expired(result):
             result = await self._renew()
@@ -209,7 +209,7 @@ class ExecCredential:
     async def _renew(self) -> ExecResult:
         if self._running is None or self._running.done():
             self._running = spawn(asyncio.to_thread(self._run), "run an exec plugin")
-            # Whoever waits may have left; a failure is told to who comes next.
+            # The callers that wait may have left; a failure is raised to the next caller.
             self._running.add_done_callback(_look)
         try:
             async with asyncio.timeout(self._timeout):
@@ -235,9 +235,11 @@ def _look(future: "asyncio.Future[ExecResult]") -> None:
 def bearer(token: bytes, source: str) -> bytes:
     """The Authorization value for a token; raises CredentialError for what no header can carry."""
     if not token:
-        raise CredentialError(f"{source} gave an empty token")
+        raise CredentialError(f"{source} returned an empty token")
     if any(byte <= 0x20 or byte == 0x7F for byte in token):
-        raise CredentialError(f"{source} gave a token with white space or control characters in it")
+        raise CredentialError(
+            f"{source} returned a token with white space or control characters in it"
+        )
     return b"Bearer " + token
 
 
@@ -248,5 +250,7 @@ def expiry(text: object, source: str) -> float | None:
     try:
         moment = datetime.fromisoformat(str(text))
     except ValueError:
-        raise CredentialError(f"{source} gave an expirationTimestamp that is no time") from None
+        raise CredentialError(
+            f"{source} returned an expirationTimestamp that is not a valid time"
+        ) from None
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()

@@ -18,7 +18,7 @@ from auditproxy.kubeconfig.tls import TlsMaterial
 
 
 class Entry(dict[str, Any]):
-    """A cluster or user of a kubeconfig, and the file it stands in."""
+    """A cluster or user of a kubeconfig, and the file that it is from."""
 
     def __init__(self, value: Mapping[str, Any], path: str) -> None:
         super().__init__(value)
@@ -129,7 +129,7 @@ def source_files(path: str, cluster: Entry, user: Entry) -> tuple[str, ...]:
 
 
 def refuse_foreign(user: Entry, source: str) -> None:
-    """Refuse what would make us somebody else, and what Kubernetes has dropped."""
+    """Refuse settings that change the user of the proxy, and those that Kubernetes has dropped."""
     for key in ("as", "as-uid", "as-groups", "as-user-extra"):
         if user.get(key):
             raise CredentialError(
@@ -137,7 +137,7 @@ def refuse_foreign(user: Entry, source: str) -> None:
             )
     if user.get("auth-provider"):
         raise CredentialError(
-            f"{source}: auth-provider is gone from Kubernetes; use an exec plugin or a token"
+            f"{source}: auth-provider was removed from Kubernetes; use an exec plugin or a token"
         )
 
 

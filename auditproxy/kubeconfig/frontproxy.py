@@ -11,7 +11,7 @@ from auditproxy.kubeconfig.upstream import Upstream
 def with_front_proxy(upstream: Upstream, certificate: str, key: str) -> Upstream:
     """The upstream with a target of its own for --upstream-identity=request-header.
 
-    Its connections prove nothing but that we are a front proxy: the
+    Its connections authenticate the front proxy and nothing else: the
     kubeconfig's own certificate and token stay away from them. Reads both files; raises
     CredentialError.
     """
@@ -20,7 +20,7 @@ def with_front_proxy(upstream: Upstream, certificate: str, key: str) -> Upstream
     if plain.ssl_context is None:
         raise CredentialError(
             "--upstream-identity=request-header needs an https:// server: "
-            "without TLS nobody would know us as a front proxy"
+            "without TLS the API server cannot authenticate the front proxy"
         )
     try:
         pair = Path(certificate).read_bytes(), Path(key).read_bytes()

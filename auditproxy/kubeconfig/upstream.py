@@ -2,14 +2,14 @@
 
     load_upstream(path, context) -> Upstream
         impersonating    target with our client certificate, if there is one
-        passthrough      the same target without it: a certificate of ours would turn
-                         every user into us, as kube-apiserver looks at it first
+        passthrough      the same target without it: kube-apiserver checks certificates
+                         first, so ours would make every user the proxy's own
         credential       our own token, password or exec plugin
 
 The ``kubernetes`` package reads and merges the files and runs exec plugins; it
 is imported only here, when it is needed. Of several ways to log in the first
-counts: tokenFile, token, exec, username and password; a client certificate is
-used beside them.
+of these applies: tokenFile, token, exec, username and password; a client certificate
+is used besides them.
 """
 
 import os
@@ -121,7 +121,9 @@ def _from_file(path: str, context: str) -> Upstream:
     if impersonating.ssl_context is None:
         warnings.append(f"{source}: the server is http://, credentials travel in clear text")
     elif not tls.verify:
-        warnings.append(f"{source}: insecure-skip-tls-verify, anybody can pose as the API server")
+        warnings.append(
+            f"{source}: insecure-skip-tls-verify, any server can impersonate the API server"
+        )
     credential = credential_of(user, cluster, impersonating.ssl_context, source)
     check_credential(credential, user, source)
     return Upstream(

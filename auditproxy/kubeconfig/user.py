@@ -76,11 +76,15 @@ def _exec_credential(
         except ConfigException as error:
             # What follows may be the plugin's own output: a secret, perhaps.
             code = re.match(r"exec: process returned -?[0-9]+", str(error))
-            why = code.group().removeprefix("exec: process ") if code else "gave no ExecCredential"
-            raise CredentialError(f"{plugin} {why}; run it by hand to see why") from None
+            why = (
+                code.group().removeprefix("exec: process ")
+                if code
+                else "returned no ExecCredential"
+            )
+            raise CredentialError(f"{plugin} {why}; run it manually to see the error") from None
         except (KeyError, TypeError, ValueError):
             raise CredentialError(
-                f"{plugin} gave no ExecCredential; run it by hand to see why"
+                f"{plugin} returned no ExecCredential; run it manually to see the error"
             ) from None
         return _exec_result(status, plugin)
 
@@ -105,7 +109,7 @@ def check_credential(credential: Credential, user: Entry, source: str) -> None:
         command = str(user["exec"]["command"])
         if not _is_installed(command, user):
             raise CredentialError(
-                f"the exec plugin {command!r} of {source} cannot be run: there is no such program; "
+                f"the exec plugin {command!r} of {source} cannot be run: program not found; "
                 "install it or correct exec.command"
             )
 
@@ -120,12 +124,12 @@ def _is_installed(command: str, user: Entry) -> bool:
 
 def _exec_result(status: Any, plugin: str) -> ExecResult:
     if not isinstance(status, dict):
-        raise CredentialError(f"{plugin} gave no status")
+        raise CredentialError(f"{plugin} returned no status")
     token = status.get("token") or ""
     certificate = status.get("clientCertificateData") or ""
     key = status.get("clientKeyData") or ""
     if not all(isinstance(text, str) for text in (token, certificate, key)):
-        raise CredentialError(f"{plugin} gave a status whose members are not strings")
+        raise CredentialError(f"{plugin} returned a status whose members are not strings")
     if not token and not (certificate and key):
-        raise CredentialError(f"{plugin} gave neither a token nor a certificate with its key")
+        raise CredentialError(f"{plugin} returned neither a token nor a certificate with its key")
     return ExecResult(token, certificate, key, expiry(status.get("expirationTimestamp"), plugin))

@@ -1,4 +1,4 @@
-"""Faults of the upstream as operators mend them: one cause, and one line that says where and how.
+"""Faults of the upstream as operators fix them: one cause, and one line that says where and how.
 
     fault_of(error, place) -> UpstreamFault(cause, text)
 
@@ -58,14 +58,15 @@ def fault_of(error: Exception, place: Place) -> UpstreamFault:
         error = error.failure
     match error:
         case CredentialError():
-            cause, what = "credential-missing", f"our own credential cannot be had: {error}"
+            cause = "credential-missing"
+            what = f"the proxy's own credential is not available: {error}"
         case UpstreamCredentialRefused():
             return credential_refused(place)
         case UpstreamUnreachable():
             cause, what = _unreachable(error, place)
         case UpstreamTimeout():
             cause = "timeout"
-            what = f"{error}; it is overloaded, or something between drops what is sent"
+            what = f"{error}; it is overloaded, or a device in between drops packets"
         case UpstreamClosedEarly():
             cause = "closed-early"
             what = f"it closed the connection before it had answered; {_why_closed(place)}"
@@ -82,7 +83,7 @@ def fault_of(error: Exception, place: Place) -> UpstreamFault:
 def _why_closed(place: Place) -> str:
     if place.address.startswith("http://"):
         # Go answers HTTP on its TLS port with a 400, which a reset mostly overtakes.
-        return f"it may want TLS: write https:// for the server in {place.source}"
+        return f"it may require TLS: write https:// for the server in {place.source}"
     return "it restarts, or a load balancer between has a shorter idle timeout than 90 s"
 
 
@@ -90,8 +91,8 @@ def credential_refused(place: Place) -> UpstreamFault:
     """Our own credential was answered with 401."""
     return UpstreamFault(
         "credential-refused",
-        f"upstream {place.address}: our own credential was refused (401): it has expired or was "
-        f"never good; renew the token or certificate in {place.source}",
+        f"upstream {place.address}: the proxy's own credential was refused (401): it has "
+        f"expired or is not valid; renew the token or certificate in {place.source}",
     )
 
 
@@ -100,21 +101,21 @@ def _unreachable(error: UpstreamUnreachable, place: Place) -> tuple[str, str]:
     why = error.__cause__
     if error.reason == "connect-timeout":
         return "timeout", (
-            "no connection in time; look for a firewall or NetworkPolicy between, "
+            "no connection in time; check for a firewall or NetworkPolicy in between, "
             f"or correct the server in {place.source}"
         )
     if isinstance(why, ssl.SSLCertVerificationError):
         return _certificate(why, place)
     if isinstance(why, ssl.SSLError):
         return "tls", (
-            f"no TLS ({why.reason or type(why).__name__}); does it speak https? "
+            f"TLS failed ({why.reason or type(why).__name__}); does the server support https? "
             f"Correct the server in {place.source}"
         )
     if isinstance(why, socket.gaierror | UnicodeError):
         text = getattr(why, "strerror", None) or "not a valid name"
         return "dns", (
             f"its name cannot be resolved ({text}); correct the server in {place.source}, "
-            "or look at the DNS of this machine"
+            "or check the DNS of this machine"
         )
     numbers = _numbers(why)
     if numbers == {errno.ECONNREFUSED}:
@@ -123,7 +124,7 @@ def _unreachable(error: UpstreamUnreachable, place: Place) -> tuple[str, str]:
         )
     shown = ", ".join(sorted(errno.errorcode.get(number, str(number)) for number in numbers))
     return "unreachable", (
-        f"no connection ({shown or error}); look at routes and firewalls, "
+        f"no connection ({shown or error}); check routes and firewalls, "
         f"or correct the server in {place.source}"
     )
 
@@ -132,16 +133,16 @@ def _certificate(error: ssl.SSLCertVerificationError, place: Place) -> tuple[str
     why = error.verify_message
     if error.verify_code in _NAME_CODES:
         return "certificate-name", (
-            f"its certificate is for another name ({why}); take a server name that is in it, "
+            f"its certificate is for another name ({why}); use a server name from it, "
             f"or set tls-server-name in {place.source}"
         )
     if error.verify_code in _TIME_CODES:
         return "certificate-expired", (
-            f"its certificate is out of its period ({why}); renew it, "
-            "or look at the clock of this machine"
+            f"its certificate has expired or is not valid yet ({why}); renew it, "
+            "or check the clock of this machine"
         )
     return "certificate-authority", (
-        f"its certificate is of no authority that we trust ({why}); put the API server's CA into "
+        f"its certificate is not from a trusted authority ({why}); put the API server's CA into "
         f"certificate-authority of {place.source}"
     )
 

@@ -4,8 +4,8 @@
                      failures of requests            one line a minute for each cause, and a count
     not ready --ask, after 1, 2, 4 ... seconds up to the period--> ready
 
-One question is under way at a time, however many requests fail, and none within a second of the
-last: a broken upstream meets no storm.
+One question is in progress at a time, no matter how many requests fail, and none within a second
+of the last: a broken upstream is not flooded.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ SHORTEST_PAUSE = 1.0
 """Seconds between two questions at least."""
 
 ONE_LINE = 60.0
-"""Seconds in which a cause is told in one way only, though requests and checks meet it."""
+"""Seconds in which a cause is reported in one way only, though requests and checks meet it."""
 
 
 class UpstreamWatch(Protocol):
-    """What the chain tells of the upstream."""
+    """What the chain reports about the upstream."""
 
     def failed(self, error: Exception) -> None:
         """A request got no whole answer, or our credential for it could not be had."""
@@ -49,9 +49,9 @@ class UpstreamWatch(Protocol):
 
 
 class UpstreamMonitor:
-    """Knows how the upstream is; ``report`` and ``inform`` tell operators one fact each.
+    """Knows how the upstream is; ``report`` and ``inform`` log one fact each.
 
-    ``questions`` gives those to the upstream that is in use now. ``report`` tells the
+    ``questions`` gives those to the upstream that is in use now. ``report`` logs the
     same text once a minute.
     """
 
@@ -82,7 +82,7 @@ class UpstreamMonitor:
     # --- asking -----------------------------------------------------------------
 
     async def ask(self) -> Standing:
-        """Ask once, tell what changed, and remember it."""
+        """Ask once, report what changed, and remember it."""
         questions, standing = None, None
         while standing is None or questions is not self._questions():
             # Again when the kubeconfig changed meanwhile: that answer is about another upstream.
@@ -102,7 +102,7 @@ class UpstreamMonitor:
             if changed:
                 self._inform(standing.line)
         elif changed or not standing.ready:
-            # What only some requests need is told once, not every minute.
+            # What only some requests need is reported once, not every minute.
             self._tell(standing.fault)
         return standing
 
@@ -122,7 +122,7 @@ class UpstreamMonitor:
                 standing = await self.ask()
             except Exception as error:
                 # A fault of ours must not end the asking.
-                self._report(f"the upstream could not be asked: {type(error).__name__}")
+                self._report(f"the upstream check failed: {type(error).__name__}")
                 pause = self._period
                 continue
             if standing.ready:
@@ -145,9 +145,9 @@ class UpstreamMonitor:
     # --- what is known -----------------------------------------------------------
 
     def describe(self) -> tuple[str, ...]:
-        """A line without addresses and names, for anybody who asks /readyz?verbose."""
+        """A line without addresses and names, for any client of /readyz?verbose."""
         if self._standing is None:
-            return ("upstream: not asked yet",)
+            return ("upstream: not checked yet",)
         word = "ready" if self._standing.ready else "not ready"
         version = f" {self._standing.version}" if self._standing.version else ""
         fault = self._standing.fault
@@ -158,7 +158,7 @@ class UpstreamMonitor:
     # --- what requests met -------------------------------------------------------
 
     def failed(self, error: Exception) -> None:
-        """Count and tell why a request failed, and have the upstream asked."""
+        """Count and report why a request failed, and have the upstream asked."""
         if isinstance(error, UpstreamRequestError):
             # The client's fault.
             return
@@ -187,22 +187,23 @@ class UpstreamMonitor:
             return
         if user.username == ANONYMOUS:
             self._report(
-                "the API server refuses requests without a credential that the proxy recognises: "
-                "they are system:anonymous; for clients with a certificate give --client-ca-file, "
+                "the API server refuses requests without a recognised credential "
+                "(system:anonymous); for clients with a certificate give --client-ca-file, "
                 "for other tokens see the Authentication flags"
             )
         elif questions.identity == "impersonate" and not admitted and shown:
             self._tell(
                 UpstreamFault(
                     "impersonation-refused",
-                    f"upstream {questions.place.address}: it refused our impersonation of a client "
-                    "(403); grant the verb impersonate, see manifests/base/rbac.yaml",
+                    f"upstream {questions.place.address}: the API server refused the proxy's "
+                    "impersonation of a client (403); grant the verb impersonate, see "
+                    "manifests/base/rbac.yaml",
                 )
             )
             self.wake()
 
     def _tell(self, fault: UpstreamFault) -> None:
-        """Count a fault, and tell it unless its cause was told in other words a moment ago."""
+        """Count a fault, and report it unless its cause was just reported in other words."""
         self._metrics.failure(fault.cause)
         now = self._clock()
         at, text = self._told.get(fault.cause, (float("-inf"), ""))
@@ -226,7 +227,7 @@ class UpstreamMonitor:
 
 
 class Unwatched:
-    """An UpstreamWatch that looks at nothing."""
+    """An UpstreamWatch that checks nothing."""
 
     def failed(self, error: Exception) -> None:
         """Nothing is counted."""

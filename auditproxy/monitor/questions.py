@@ -5,7 +5,7 @@
                                                            SelfSubjectAccessReview for each kind of
                                                            impersonation
     request-header        our front proxy's certificate    SelfSubjectReview and /version as
-                                                           FRONT_PROXY_USER: are we believed?
+                                                           FRONT_PROXY_USER: is it accepted?
     passthrough           nothing                          /version: all that an anonymous may ask
 
 The answer is a Standing: whether requests can be served at all, and one line for operators.
@@ -32,7 +32,7 @@ from auditproxy.monitor.faults import Place, UpstreamFault, credential_refused, 
 from auditproxy.request.headers import RawHeaders
 
 FRONT_PROXY_USER = "auditproxy"
-"""The user as whom a front proxy asks; nobody need give it any right."""
+"""The user of a front proxy's own questions; it needs no rights."""
 
 IMPERSONATED = (
     ("", "users"),
@@ -54,8 +54,8 @@ LONGEST_SHOWN = 200
 class Standing:
     """What a round of questions found.
 
-    ``ready`` says whether requests can be served. ``busy``: nothing was learnt of that, so what
-    was known before holds on; ``ready`` is False then. ``marks`` tells whether the upstream
+    ``ready`` says whether requests can be served. ``busy``: nothing was learnt of that, so the
+    previous result stays valid; ``ready`` is False then. ``marks`` is whether the upstream
     shows that a request was admitted, None when that could not be seen.
     """
 
@@ -101,7 +101,7 @@ class UpstreamQuestions:
         return Standing(ready=True, line=line, version=version)
 
     async def _known(self) -> Standing:
-        """Who it takes us for, and whether we may say who our clients are."""
+        """The user that the upstream sees, and whether the proxy may act as its clients."""
         answer = await self._client.ask(
             "POST", SELF_SUBJECT_REVIEWS, self_subject_review(), self._headers
         )
@@ -115,33 +115,35 @@ class UpstreamQuestions:
             if fault is not None:
                 return self._not_ready(fault, marks)
         elif answer.status not in (403, 404):
-            # 404: an API server before 1.28. 403: whoever it takes us for may not ask this.
+            # 404: an API server before 1.28. 403: the proxy's user may not ask this.
             return self._unexpected("a SelfSubjectReview", answer.status)
         version = _version(await self._client.ask("GET", "/version", b"", self._headers))
         line = f"upstream {self.place.address} is {version or 'of an unknown version'}; "
         if self.identity == "request-header":
-            line += "it believes us as a front proxy"
+            line += "it accepts the proxy as a front proxy"
             return Standing(ready=True, line=line, version=version, marks=marks)
-        line += f"we are {_shown(user.username)}" if user else "it does not say who we are"
+        line += f"the proxy is {_shown(user.username)}" if user else "the proxy's user is unknown"
         return await self._with_rights(line, version, marks)
 
     async def _with_rights(self, line: str, version: str, marks: bool) -> Standing:
-        """The same with what we may impersonate."""
+        """The same with what the proxy may impersonate."""
         may: list[str] = []
         may_not: list[str] = []
         for group, resource in IMPERSONATED:
             question = self_review("impersonate", group, resource)
             answer = await self._client.ask("POST", SELF_SUBJECT_ACCESS_REVIEWS, question)
             if answer.status not in (200, 201):
-                line += f"; whether we may impersonate is not known (answered {answer.status})"
+                line += f"; whether it may impersonate is not known (answered {answer.status})"
                 return Standing(ready=True, line=line, version=version, marks=marks)
             (may if read_review(answer.body).allowed else may_not).append(resource)
         if not may_not:
             line += f" and may impersonate {_list(may, 'and')}"
             return Standing(ready=True, line=line, version=version, marks=marks)
-        line += f" and may impersonate {_list(may, 'and') or 'nobody'}"
         if may:
+            line += f" and may impersonate {_list(may, 'and')}"
             line += f", but not every one of {_list(may_not, 'and')}"
+        else:
+            line += " and may not impersonate any user"
         line += "; grant the verb impersonate, see manifests/base/rbac.yaml"
         # Rights to some names only are not asked for: with none of a kind others may go through.
         ready = "groups" not in may_not and not {"users", "serviceaccounts"} <= set(may_not)
@@ -154,28 +156,28 @@ class UpstreamQuestions:
             return credential_refused(self.place)
         return UpstreamFault(
             "credential-refused",
-            f"upstream {self.place.address}: it does not believe us as a front proxy "
-            "(401); compare --proxy-client-cert-file with its --requestheader-client-ca-file and "
-            "--requestheader-allowed-names",
+            f"upstream {self.place.address}: it does not accept the proxy as a front "
+            "proxy (401); compare --proxy-client-cert-file with its --requestheader-client-ca-file "
+            "and --requestheader-allowed-names",
         )
 
     def _identity_fault(self, user: UserInfo | None) -> UpstreamFault | None:
-        """Why nobody can be served by an upstream that takes us for this user."""
+        """Why no client can be served by an upstream that authenticates the proxy as this user."""
         if self.identity == "impersonate":
             if user is not None:
                 return None
             return UpstreamFault(
                 "credential-missing",
-                f"upstream {self.place.address}: it takes us for anonymous; give the user in "
-                f"{self.place.source} a token or a client certificate",
+                f"upstream {self.place.address}: it authenticates the proxy as anonymous; give the "
+                f"user in {self.place.source} a token or a client certificate",
             )
         if user is not None and user.username == FRONT_PROXY_USER:
             return None
         taken = _shown(user.username) if user else "anonymous"
         return UpstreamFault(
             "credential-refused",
-            f"upstream {self.place.address}: it takes us for {taken} and does not "
-            "read X-Remote-User; compare --proxy-client-cert-file with its "
+            f"upstream {self.place.address}: it authenticates the proxy as {taken} and does "
+            "not read X-Remote-User; compare --proxy-client-cert-file with its "
             "--requestheader-client-ca-file",
         )
 
@@ -183,13 +185,13 @@ class UpstreamQuestions:
         return Standing(ready=False, line=fault.text, fault=fault, marks=marks)
 
     def _unexpected(self, what: str, code: int) -> Standing:
-        """An answer that tells nothing of us: it is busy, nothing is behind a balancer, or it is
-        no API server.
+        """An answer that shows nothing about the proxy: the upstream is busy, a load balancer
+        has no backend, or the server is not an API server.
         """
         fault = UpstreamFault(
             "unexpected-answer",
             f"upstream {self.place.address}: {what} was answered with {code}; is it overloaded, or "
-            f"is the server in {self.place.source} no API server?",
+            f"is the server in {self.place.source} not an API server?",
         )
         busy = code in (429, 500, 503, 504)
         return Standing(ready=False, line=fault.text, fault=fault, busy=busy)
@@ -200,7 +202,7 @@ class _Version(msgspec.Struct, rename="camel"):
 
 
 def _version(answer: CollectingSink) -> str:
-    """The version that /version tells, "" for none."""
+    """The version from /version, "" for none."""
     if answer.status != 200:
         return ""
     try:

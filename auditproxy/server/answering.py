@@ -1,8 +1,8 @@
-"""Answering a request ourselves: a Status in the form the client accepts, and what its event shows.
+"""Answer a request without the upstream: the Status that is sent, and what its event shows.
 
 The same Status value is the answer's body and the event's responseStatus. When
-the client's Accept cannot be met, kube-apiserver writes the body all the same,
-but its audit does not see the Status.
+the client's Accept cannot be met, kube-apiserver writes the body anyway, but its
+audit does not see the Status.
 """
 
 from email.utils import formatdate

@@ -87,7 +87,7 @@ class Exchange:
         self.long_running = False
         self.recorder = Recorder(shared, services, self.context)
         self.warnings: list[str] = []
-        """What authenticators want the client to be told, ours or the upstream's the answer."""
+        """Warnings of authenticators for the client, in the proxy's answer or the upstream's."""
         self.deadline = Deadline(self.task)
         self.waits_for_sink = False
         self._farewell: Farewell | None = None
@@ -133,7 +133,7 @@ class Exchange:
     def allowed_until(self) -> float | None:
         """When this request's time is over by the event loop's clock; None for a long-running one.
 
-        Raises Refused for a ``?timeout=`` that is no duration.
+        Raises Refused for a ``?timeout=`` that is not a valid duration.
         """
         if self.long_running:
             return None
@@ -145,7 +145,7 @@ class Exchange:
         return self.connection.loop.time() + left + UPSTREAM_GRACE
 
     def asked(self) -> AuthenticationRequest:
-        """What authenticators look at."""
+        """The input of the authenticators."""
         return AuthenticationRequest(
             headers=self.headers,
             target=self.target,
@@ -175,7 +175,7 @@ class Exchange:
 
     def begin(self, user: UserInfo) -> None:
         """Ask the policy about the authenticated user's request and start its record."""
-        # Nobody in particular is told apart by address.
+        # Anonymous users share one name; the address distinguishes them.
         self._owner = f"{user.username} {self.facts.remote if user.username == ANONYMOUS else ''}"
         self._begin(user, failed=False)
 
@@ -234,7 +234,7 @@ class Exchange:
         self.answer_begins(code)
 
     def tunnel_begins(self, farewell: Farewell | None) -> None:
-        """The client is about to be told of the switch; ``farewell`` can end it with words."""
+        """Switch protocols: the 101 is about to be sent; ``farewell`` can end it with a reason."""
         self._farewell = farewell
         self.recorder.switched()
         self.answer_started_by_upstream(101)
@@ -255,7 +255,7 @@ class Exchange:
         self.context.annotate(UPSTREAM_ERROR, error.reason)
 
     def end_at_shutdown(self) -> None:
-        """The proxy stops: tell the client, where that is possible, and the event why it ends."""
+        """The proxy stops: give the reason in the event and, where possible, to the client."""
         self.context.annotate(ENDED, "the proxy was shut down")
         if self._farewell is not None:
             self._farewell.say(self.connection.transport)

@@ -52,14 +52,14 @@ REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 
 
 class ActingUser(msgspec.Struct, frozen=True, gc=False):
-    """Whom a request acts as: ``user``, and ``wanted`` where it asked to be somebody."""
+    """The user that a request acts as, and the impersonation that it ``wanted``, if any."""
 
     user: UserInfo
     wanted: UserInfo | None = None
 
 
 async def forward(exchange: Exchange, identity: Identity, acting: ActingUser) -> Answered:
-    """Send the request of ``identity`` upstream, acting as told, and stream the answer back.
+    """Send the request of ``identity`` upstream as ``acting`` and stream the answer back.
 
     Raises Refused and UpstreamError; the answer may have begun.
     """
@@ -130,7 +130,7 @@ class RequestBody:
     async def sendable(self) -> AsyncIterator[bytes] | bytes | None:
         """What to send: nothing, the whole of a small body, or the pieces of a larger one.
 
-        Asks a client that waits for it to go on, now that the request is
+        Sends 100 Continue to a client that expects it, now that the request is
         authenticated and on record.
         """
         if not self._exchange.request.can_read_body:

@@ -43,7 +43,7 @@ from auditproxy.upstream.messages import (
 
 
 def status_for(error: UpstreamError) -> Status:
-    """What the client is told about an upstream that gave no answer."""
+    """The Status for an upstream that did not answer."""
     match error:
         case UpstreamTimeout():
             return new_timeout()
@@ -52,12 +52,14 @@ def status_for(error: UpstreamError) -> Status:
         case UpstreamCredentialRefused():
             return new_service_unavailable(
                 "the Kubernetes API server refused the credential of the proxy itself, not yours; "
-                "whoever runs the proxy must renew it"
+                "the operator of the proxy must renew it"
             )
         case UpstreamRequestError():
             return new_bad_request("the request cannot be forwarded as it is")
         case UpstreamClosedEarly():
-            return new_bad_gateway("the Kubernetes API server closed the connection unanswered")
+            return new_bad_gateway(
+                "the Kubernetes API server closed the connection without an answer"
+            )
         case _:
             return new_bad_gateway("the Kubernetes API server's answer is not valid HTTP")
 
@@ -133,7 +135,7 @@ class Handler:
         return identity
 
     async def impersonate(self, exchange: Exchange, identity: Identity) -> ActingUser:
-        """Whom the request acts as: the user that it asks to be, if it may; else who asks."""
+        """The impersonated user if requested and allowed, otherwise the authenticated user."""
         asks = exchange.headers.has_prefix(b"impersonate-")
         attributes = attributes_of(identity.user, exchange.info, selectors=asks)
         started = exchange.now()
@@ -184,9 +186,9 @@ class Handler:
         return answer_crash(exchange)
 
     def too_late(self, exchange: Exchange) -> Answered:
-        """The request outlived its deadline: kube-apiserver's 504, or a cut stream."""
+        """The request exceeded its deadline: kube-apiserver's 504, or a cut stream."""
         if exchange.answer_started:
-            return exchange.cut("the request outlived its deadline")
+            return exchange.cut("the request exceeded its deadline")
         return answer(exchange, Refused(new_timeout()))
 
     # --- the end of it all ---------------------------------------------------------

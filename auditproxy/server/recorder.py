@@ -184,7 +184,7 @@ class Recorder:
     def fork(self) -> "Recorder":
         """One that records the same bodies aside, on a thread, until they are adopted.
 
-        A thread that is given up goes on for a while, and must not write into an event.
+        An abandoned thread keeps running for a while, and must not write into an event.
         """
         forked = Recorder(self._shared, self._services, self._context.fork())
         forked.captured = replace(self.captured)

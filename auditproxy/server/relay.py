@@ -91,7 +91,7 @@ class ResponseRelay:
         """Content-Length or chunks, as the client can read it and the upstream promised it."""
         framing: list[tuple[bytes, bytes]] = []
         if self._head_request or head.status == 304:
-            # No body follows, but the length a GET would have had is the upstream's to tell.
+            # No body follows, but only the upstream knows the length that a GET would have.
             framing += [h for h in head.headers if h[0].lower() == b"content-length"][:1]
         elif head.status == 204 or head.status < 200:
             pass

@@ -1,4 +1,4 @@
-"""What the chain is given: Services, made anew when a file changes, and Shared, which never is."""
+"""Inputs of the chain: Services, rebuilt when a file changes, and Shared, which never is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,19 +26,19 @@ from auditproxy.upstream.pool import UpstreamPool
 
 
 class PolicyEvaluator(Protocol):
-    """Tells what the owner wants recorded of a request."""
+    """Decides what the operator wants recorded of a request."""
 
     def evaluate(self, attributes: Attributes) -> RequestAuditConfig:
         """The level and stages for one request."""
 
 
 class Impersonation(Protocol):
-    """Decides whom a request acts as."""
+    """Decides which user a request acts as."""
 
     async def impersonate(
         self, headers: ClientHeaders, requestor: UserInfo, attributes: Attributes
     ) -> Impersonated | None:
-        """The impersonated user, or None when nobody is asked for.
+        """The impersonated user, or None when the request does not impersonate.
 
         Raises ImpersonationBadRequest and ImpersonationForbidden.
         """

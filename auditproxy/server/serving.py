@@ -3,7 +3,7 @@
     start -> serving -> stop_accepting -> finish_short -> end_long_running -> finish_events
 
 Connections are accepted here and their TLS is started one by one, so that a
-handshake that fails is counted and told with its peer; a bad client certificate
+handshake that fails is counted and logged with its peer; a bad client certificate
 fails it, because Python's ssl cannot ask for a certificate without verifying it.
 """
 
@@ -64,7 +64,7 @@ class Serving:
         except OSError as error:
             raise ServingError(
                 f"--bind-address {host} --secure-port {port} cannot be used: "
-                f"{why_not_bound(error)}; choose another or stop what listens there"
+                f"{why_not_bound(error)}; choose another, or stop the process that listens there"
             ) from None
         self._listener = Listener(bound, self._accepted, self._accepting_failed)
         number: int = bound.getsockname()[1]
@@ -112,7 +112,7 @@ class Serving:
         lease.release()
 
     async def _client_address(self, accepted: socket.socket, peer: str) -> str:
-        """The client's address as a trusted proxy tells it, "" where none does."""
+        """The client's address as a trusted proxy reports it, "" where none does."""
         version = self._proxy_protocol
         if version == "off" or not self._is_trusted(peer):
             return ""
@@ -126,9 +126,9 @@ class Serving:
                         raise ProxyProtocolError("it ended within the PROXY header")
                     data += piece
         except TimeoutError:
-            raise ProxyProtocolError("the PROXY header did not come in time") from None
+            raise ProxyProtocolError("the PROXY header did not arrive in time") from None
         except OSError as error:
-            raise ProxyProtocolError(f"it broke: {type(error).__name__}") from None
+            raise ProxyProtocolError(f"the connection broke: {type(error).__name__}") from None
         return source(data)
 
     def _is_trusted(self, address: str) -> bool:
@@ -169,9 +169,9 @@ class Serving:
             self._report(OperatorLine(text, peer=address))
 
     def _unparsed(self, code: int, why: str) -> None:
-        """Count and tell bytes that were no request; no event can be written for them."""
+        """Count and log input that could not be parsed as a request; it has no audit event."""
         self.handler.shared.metrics.connections.rejected_unparsed(code)
-        self._report(f"answered {code} to bytes that are no request we can read: {why}")
+        self._report(f"answered {code} to input that could not be parsed as a request: {why}")
 
     async def close(
         self, grace: float, audit_grace: float = 30.0, events_grace: float = 15.0
@@ -189,7 +189,7 @@ class Serving:
             await self.handler.end_long_running()
             await self.server.shutdown(1.0)
         except Exception:
-            # Requests that have ended get their events all the same.
+            # Requests that have ended get their events anyway.
             await self.handler.finish_events(events_grace)
             raise
         loop = asyncio.get_running_loop()
@@ -206,13 +206,13 @@ class Serving:
 
 
 async def _speaks_tls13(accepted: socket.socket) -> bool:
-    """Look at what a client begins with, and leave it there; raises OSError."""
+    """Peek at the first bytes of a client without consuming them; raises OSError."""
     data = await _peek(accepted, 1)
     # Twice at most: the record's length, and then all of it.
     for _ in range(2):
         if more := clienthello.missing(data):
             data = await _peek(accepted, len(data) + more)
-    # Who has left already, as health checks that only connect do, gets nothing of his own.
+    # A client that left already (a health check that only connects) gets no context of its own.
     return not data or clienthello.offers_tls13(data)
 
 
@@ -240,4 +240,4 @@ def _peer(accepted: socket.socket) -> str:
     try:
         return str(accepted.getpeername()[0])
     except OSError:
-        return "a peer that has left"
+        return "a disconnected peer"

@@ -112,8 +112,8 @@ def headers_for(exchange: Exchange, head: ResponseHead) -> RawHeaders:
 def recorded_code(exchange: Exchange, head: ResponseHead) -> int:
     """The code of an answer that kube-apiserver records: the client's own, but for one case.
 
-    A watch by WebSocket takes the connection over, which is recorded as 101, before it looks
-    at the handshake; its refusal alone has no header at all (golang.org/x/net/websocket
+    A watch by WebSocket takes the connection over, which is recorded as 101, before it checks
+    the handshake; its refusal alone has no header at all (golang.org/x/net/websocket
     server.go, apiserver endpoints/handlers/watch.go).
     """
     is_taken_over = (

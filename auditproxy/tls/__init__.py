@@ -1,1 +1,1 @@
-"""PEM, certificates and ssl contexts. Nobody's policy: what is trusted for what is told to it."""
+"""PEM, certificates and ssl contexts. No policy: callers decide what is trusted for what."""

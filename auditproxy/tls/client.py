@@ -9,7 +9,7 @@ def client_context(bundle: bytes = b"", *, verify: bool = True) -> ssl.SSLContex
     """TLS 1.2 or later, only HTTP/1.1 offered; the server's name and certificate are verified.
 
     ``bundle`` are the authorities as PEM, b"" for the system's. Without ``verify`` any
-    certificate will do. Raises ssl.SSLError and ValueError for what is no bundle.
+    certificate will do. Raises ssl.SSLError and ValueError for an invalid bundle.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -1,7 +1,7 @@
 """The first message of TLS: whether a client offers TLS 1.3, read before the handshake begins.
 
     missing(data) > 0   so many bytes more say more
-    missing(data) == 0  offers_tls13(data) tells all there is to tell
+    missing(data) == 0  offers_tls13(data) is final
 
 (RFC 8446, sections 4.1.2 and 4.2.1.) A server that speaks TLS 1.3 picks it for each client that
 offers it. What is not read with certainty is not an offer.
@@ -16,7 +16,7 @@ LONGEST_RECORD = 16 * 1024
 
 
 def missing(data: bytes) -> int:
-    """How many bytes the first record still lacks; 0 for what is no TLS."""
+    """How many bytes the first record still lacks; 0 for data that is not TLS."""
     if data[:1] != bytes((HANDSHAKE,)):
         return 0 if data else _RECORD_HEADER
     if len(data) < _RECORD_HEADER:

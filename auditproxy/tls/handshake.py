@@ -1,10 +1,10 @@
-"""TLS handshakes that fail: the client is told with an alert, and operators in words.
+"""TLS handshakes that fail: the client gets an alert, and operators a line of text.
 
 asyncio and uvloop drop a connection whose handshake fails with what OpenSSL had to say still
 in its buffer: the client reads an end of file. ServingContext sends it before that.
 
-Whose certificate it was cannot be told: OpenSSL gives it to Python only once it is verified, and
-in TLS 1.3 it is encrypted on the wire.
+The certificate's subject cannot be logged: OpenSSL gives a certificate to Python only once it is
+verified, and in TLS 1.3 it is encrypted on the wire.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ class _Telling(ssl.SSLObject):
     on_failure: Callable[[], None] | None = None
 
     def do_handshake(self) -> None:
-        """Go on with the handshake."""
+        """Continue the handshake."""
         try:
             super().do_handshake()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -52,8 +52,8 @@ class ServingContext(ssl.SSLContext):
     name their files. OpenSSL remembers the sessions
     of TLS 1.2 in their context and lets clients resume them by their ids; Python cannot turn
     that off. A context that serves one connection has nothing to resume. TLS 1.3 resumes by
-    tickets only, and those are off. ``make_again`` may be called on any thread; it is None where
-    no client certificate is asked for, so that a session carries none.
+    tickets only, and those are off. ``make_again`` may be called on any thread. Where
+    client certificates are not requested it is unset (None): a session carries none.
     """
 
     sslobject_class = _Telling
@@ -115,7 +115,7 @@ def _why(error: ssl.SSLCertVerificationError, context: ssl.SSLContext | None) ->
     message = error.verify_message
     if error.verify_code in _UNKNOWN_AUTHORITY:
         return (
-            f"no authority of {flags} has signed it ({message}); known are {shown}; "
-            "add the client's, or let it log in with another certificate"
+            f"it is not signed by an authority in {flags} ({message}); known authorities: {shown}; "
+            "add the client's authority, or use another client certificate"
         )
     return f"{message}; the client needs a new one"

@@ -48,11 +48,11 @@ def _why_no_pair(error: OSError | ValueError) -> str:
     """Why a certificate and a key were not taken, with the fix where OpenSSL names only itself."""
     if isinstance(error, ssl.SSLError):
         if error.reason == "KEY_VALUES_MISMATCH":
-            return "the key is not the certificate's; name the one that the certificate is for"
+            return "the key does not match the certificate; give the matching key"
         if not error.reason:  # what OpenSSL says of every PEM file that it cannot read
             return (
-                "the first holds no PEM certificate, or the second no PEM key that is free of a "
-                "passphrase; see that they are not the wrong way round"
+                "the first file has no PEM certificate, or the second no unencrypted PEM key; "
+                "check that they are not swapped"
             )
     return str(getattr(error, "strerror", None) or error)
 

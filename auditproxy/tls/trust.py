@@ -1,4 +1,4 @@
-"""Whom our TLS connections trust, by the rules of Go's crypto/x509."""
+"""The certificates that our TLS connections trust, by the rules of Go's crypto/x509."""
 
 import ssl
 

@@ -3,8 +3,8 @@
     make -> waits for its turn -> made on a thread -> as long a rest -> the next one's turn
 
 A context costs milliseconds, with many authorities tens of them, before anything is known of its
-client. However many ask, making takes no more than half of a thread's time; whoever waits too
-long runs into the deadline of the handshake.
+client. Making them takes at most half of a thread's time, no matter how many are requested; a
+connection that waits too long runs into the deadline of the handshake.
 """
 
 import asyncio

@@ -45,5 +45,5 @@ def test_authenticators_are_named(tmp_path: Path) -> None:
     )
     bare = options(kubeconfig=str(tmp_path / "kubeconfig"), anonymous_auth=False)
     assert describe_authentication(bare, read_files(bare)) == (
-        "clients are recognised by tokens that the API server knows; others are refused"
+        "clients are recognised by tokens accepted by the API server; others are refused"
     )

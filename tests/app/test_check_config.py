@@ -81,7 +81,7 @@ def test_credentials_that_are_not_there(user: dict[str, Any], text: str, tmp_pat
         ({"audit_log_path": "FOLDER/policy.yaml/a.log"}, "--audit-log-path"),
         ({"cert_dir": "FOLDER/policy.yaml"}, "--cert-dir"),
         ({"cert_dir": "/proc/certs"}, "--cert-dir /proc/certs cannot be written"),
-        ({"cert_dir": "FOLDER/half"}, "without its partner"),
+        ({"cert_dir": "FOLDER/half"}, "without the matching file"),
     ],
 )
 def test_where_we_write(change: dict[str, str], flag: str, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_kubeconfig_with_a_client_certificate(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
     sound = flags(tmp_path, **{"client-certificate": "c.crt", "client-key": "c.key"})
     (warning,) = check(options(**sound), strict=True).warnings
-    assert "without --client-ca-file clients that show one are anonymous" in warning
+    assert "without --client-ca-file clients with a certificate are anonymous" in warning
     assert f"kubeconfig {tmp_path}/kubeconfig" in warning
     (tmp_path / "ca.crt").write_bytes(CERTIFICATE)
     for change in (
@@ -132,7 +132,7 @@ async def test_what_serve_tells(tmp_path: Path) -> None:
         proxy = await build(chosen, sink=EventCollector(), listener_tls=False)
     await proxy.close()
     (warning,) = [line["event"] for line in lines if line["log_level"] == "warning"]
-    assert "without --client-ca-file clients that show one are anonymous" in warning
+    assert "without --client-ca-file clients with a certificate are anonymous" in warning
     told = [line["event"] for line in lines if line["log_level"] == "info"]
     assert any(line.startswith("clients are recognised by static tokens") for line in told)
 

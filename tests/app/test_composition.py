@@ -106,7 +106,7 @@ async def test_another_upstream_is_asked(tmp_path: Path) -> None:
         task = asyncio.create_task(made.monitor.run())
         made.replace_files({"upstream": read_files(written("renewed")).upstream})
         # Nothing is held against the new credential, and nobody turns away until it is asked.
-        assert made.monitor.describe() == ("upstream: not asked yet",)
+        assert made.monitor.describe() == ("upstream: not checked yet",)
         assert made.monitor.is_ready
         async with asyncio.timeout(10):
             await asked.seen.wait()

@@ -60,12 +60,12 @@ def test_the_line() -> None:
     fitted = fitting(options(max_connections=10_000), 1024)
     assert fitted.options.serving.max_connections == 400
     assert fitted.note == (
-        "the limit of open files is 1024 and allows for 400 connections of clients instead of "
-        "--max-connections 10000; raise it (ulimit -n, LimitNOFILE=) to 22967 for all of them"
+        "the limit of open files is 1024 and allows 400 client connections instead of "
+        "--max-connections 10000; raise it (ulimit -n, LimitNOFILE=) to 22967 to allow all of them"
     )
     unbounded = fitting(options(max_connections=0), 1024)
     assert unbounded.options.serving.max_connections == 400
-    assert unbounded.note == "the limit of open files, 1024, allows for 400 connections of clients"
+    assert unbounded.note == "the limit of open files, 1024, allows 400 client connections"
     assert fitting(options(), resource.RLIM_INFINITY).note == ""
 
 
@@ -120,7 +120,7 @@ async def test_silent_connections(tmp_path: Path, port: str) -> None:
         FakeUpstream(replying(answer(200, b"ok"))) as upstream,
         started(upstream.port, tmp_path, open_files=200) as proxy,
     ):
-        assert any("allows for 39 connections" in line for line in proxy.lines)
+        assert any("allows 39 client connections" in line for line in proxy.lines)
         with silent(proxy.health_port if port == "health" else proxy.port, 205):
             for _ in range(20):
                 assert (await proxy.health("/livez")).body == b"ok"

@@ -54,8 +54,8 @@ def test_probe(tmp_path: Path) -> None:
         path.rmdir()
     assert open_log(AuditLogOptions()).probe() in (
         "",
-        "its reader takes nothing",
-        "nobody reads it",
+        "its reader does not read",
+        "it has no reader",
     )
 
 

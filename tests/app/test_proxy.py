@@ -87,7 +87,7 @@ async def test_stop_within_heavy_bodies(tmp_path: Path) -> None:
 
 
 async def test_second_signal(tmp_path: Path) -> None:
-    """A second signal ends at once, with code 1."""
+    """A second signal exits at once, with code 1."""
 
     async def script(connection: FakeConnection) -> None:
         await connection.read_head()
@@ -97,7 +97,7 @@ async def test_second_signal(tmp_path: Path) -> None:
         pending = asyncio.create_task(proxy.ask(request()))
         await upstream.until(lambda: bool(upstream.connections))
         proxy.process.send_signal(signal.SIGTERM)
-        await proxy.until_said("a second signal ends at once")
+        await proxy.until_said("a second signal exits at once")
         proxy.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10):
             assert await proxy.process.wait() == 1

@@ -181,7 +181,7 @@ async def test_strict_on_a_full_disk(tmp_path: Path) -> None:
             assert (await proxy.health("/readyz")).status == 200
             refused = (await proxy.ask(request())).status
             ready = await proxy.health("/readyz?verbose")
-            told = b"info: audit-log: not taking events: no space left on device"
+            told = b"info: audit-log: not accepting events: no space left on device"
             assert told in ready.body
             if mode == "blocking":
                 assert (refused, ready.status) == (200, 200)
@@ -198,4 +198,4 @@ async def test_strict_on_a_full_disk(tmp_path: Path) -> None:
             await until(written, "a request is recorded again", seconds=20)
             ready = await proxy.health("/readyz?verbose")
             assert ready.status == 200
-            assert b"info: audit-log: taking events" in ready.body
+            assert b"info: audit-log: accepting events" in ready.body

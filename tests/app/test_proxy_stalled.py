@@ -166,7 +166,7 @@ async def test_batch_goes_on(tmp_path: Path, pipe: Pipe) -> None:
         )
         assert (await proxy.health("/readyz")).status == 200
         await proxy.until_shown(
-            "/readyz?verbose", b"info: audit-log: not taking events: a write has taken "
+            "/readyz?verbose", b"info: audit-log: not accepting events: a write has taken "
         )
         assert b"[+]audit-log ok" in (await proxy.health("/readyz?verbose")).body
 

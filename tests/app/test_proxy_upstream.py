@@ -35,14 +35,14 @@ async def test_said_at_start(tmp_path: Path) -> None:
     async with FakeUpstream(asked.script) as upstream:
         async with started(upstream.port, tmp_path, OFTEN) as proxy:
             await proxy.until_said(
-                f"upstream http://127.0.0.1:{upstream.port} is v1.36.2; we are "
+                f"upstream http://127.0.0.1:{upstream.port} is v1.36.2; the proxy is "
                 "system:serviceaccount:auditproxy:auditproxy and may impersonate users"
             )
             ready = await until_ready(proxy, True)
             assert b"[+]upstream ok\n" in ready
             assert b"info: upstream v1.36.2: ready for" in ready
             asked.code = 401
-            await proxy.until_said("our own credential was refused (401)")
+            await proxy.until_said("the proxy's own credential was refused (401)")
             not_ready = await until_ready(proxy, False)
             assert b"[-]upstream failed: reason withheld\n" in not_ready
             assert b"not ready for" in not_ready

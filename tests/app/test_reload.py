@@ -581,7 +581,7 @@ async def test_signal_storm(tmp_path: Path) -> None:
             for _ in range(100):
                 proxy.process.send_signal(signal.SIGHUP)
                 await turns()
-            await proxy.until_said("--audit-policy-file was read again: version 2 is in use")
+            await proxy.until_said("--audit-policy-file was reloaded: version 2 is in use")
             told = (await proxy.health("/readyz?verbose")).body
             assert b"info: --audit-policy-file: version 2, in use since 20" in told
             assert os.fsencode(str(tmp_path)) not in told

@@ -308,7 +308,7 @@ class TestRotationFails:
             file.write(line)
         assert (tmp_path / "a.log").read_bytes() == b"111\n222\n333\n"
         fault = file.take_fault()
-        assert fault == f"{tmp_path / 'a.log'} cannot be rotated and grows on: is a directory"
+        assert fault == f"{tmp_path / 'a.log'} cannot be rotated and keeps growing: is a directory"
         assert file.take_fault() == ""
         clocks.pass_by(1)
         file.write(b"444\n")
@@ -516,7 +516,7 @@ class TestOtherThanFiles:
         assert file.may_stall
         assert file.probe() == ""
         os.close(reader)
-        assert file.probe() == "nobody reads it"
+        assert file.probe() == "it has no reader"
         file.close()
 
     def test_fifo_stays_open(self, tmp_path: Path, clocks: Clocks) -> None:

@@ -44,11 +44,13 @@ def test_failing(mode: str) -> None:
     receiver = Receiver(mode)
     assert receiver.state.name == "audit-log"
     assert receiver.state.check() is True
-    assert receiver.state.describe() == ("audit-log: taking events",)
+    assert receiver.state.describe() == ("audit-log: accepting events",)
     receiver.lose("disk-full")
     strict = mode == "blocking-strict"
     assert receiver.state.check() == ("no space left on device" if strict else True)
-    assert receiver.state.describe() == ("audit-log: not taking events: no space left on device",)
+    assert receiver.state.describe() == (
+        "audit-log: not accepting events: no space left on device",
+    )
     assert not receiver.state.is_well()
     receiver.told.losses.delivered()
     assert receiver.state.check() is True
@@ -64,7 +66,7 @@ def test_stalled(mode: str) -> None:
     receiver.stalled = 12.3
     fault = "a write has taken 12 s so far"
     assert receiver.state.check() == (True if mode == "batch" else fault)
-    assert receiver.state.describe() == (f"audit-log: not taking events: {fault}, 7 wait",)
+    assert receiver.state.describe() == (f"audit-log: not accepting events: {fault}, 7 wait",)
     receiver.stalled = 0.0
     assert receiver.state.check() is True
 
@@ -96,11 +98,13 @@ def test_recovers_without_requests() -> None:
     receiver.told.now += PROBE_INTERVAL
     assert receiver.state.check() is True
     assert receiver.probed == 2
-    assert receiver.state.describe() == ("audit-log: not taking events: no space left on device",)
+    assert receiver.state.describe() == (
+        "audit-log: not accepting events: no space left on device",
+    )
 
 
 def test_an_attempt_that_failed() -> None:
-    """B7: a receiver that refuses attempts is not taking events, before the first is lost."""
+    """B7: a receiver that refuses attempts is not accepting events, before the first is lost."""
     receiver = Receiver("blocking-strict")
     receiver.told.losses.failing("connection refused")
     assert receiver.state.check() == "connection refused"

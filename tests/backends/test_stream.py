@@ -103,11 +103,11 @@ def test_probe_and_stalls() -> None:
     with contextlib.suppress(BlockingIOError):
         while True:
             os.write(writing, b"x" * 4096)
-    assert stream.probe() == "its reader takes nothing"
+    assert stream.probe() == "its reader does not read"
     os.close(reading)
-    assert stream.probe() == "nobody reads it"
+    assert stream.probe() == "it has no reader"
     os.close(writing)
-    assert stream.probe() == "nobody reads it"
+    assert stream.probe() == "it has no reader"
     assert not stream.may_stall
 
 

@@ -111,7 +111,7 @@ def test_no_room(small: Room) -> None:
     whole = [copy for copy in copies if copy.dropped is None]
     assert len(whole) == 16
     assert copies[-1].take() is None
-    assert "no room for a copy of 131072 bytes" in copies[-1].missing()
+    assert "no space for a copy of 131072 bytes" in copies[-1].missing()
     assert small.dropped == ["no-room"] * 4
     assert small.room.in_memory == 16 * SMALL // 2
     whole[0].release()

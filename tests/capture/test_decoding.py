@@ -110,8 +110,11 @@ async def test_stop_has_a_bound(tmp_path: Path) -> None:
         assert len(events) == 15
         omitted = [event for event in events if OMITTED in event["annotations"]]
         assert len(omitted) >= 10
-        assert {event["annotations"][OMITTED] for event in omitted} == {
-            "not decoded: the proxy was stopping"
+        # One may have been under way: of that its text is at hand.
+        whys = {event["annotations"][OMITTED] for event in omitted}
+        assert whys <= {
+            "not decoded: the proxy was stopping",
+            "not decoded: the proxy was stopping: recorded as a string",
         }
         assert {event["responseStatus"]["code"] for event in events} == {201}
         assert {event["annotations"]["authorization.k8s.io/decision"] for event in events} == {
@@ -269,13 +272,13 @@ async def test_a_text_of_one_value(tmp_path: Path) -> None:
     ):
         for size, told in (
             (REQUEST_TEXT // 2, None),
-            (REQUEST_TEXT, f"not decoded: more than {REQUEST_TEXT} bytes of YAML: recorded as a string"),
+            (REQUEST_TEXT, f"more than {REQUEST_TEXT} bytes of YAML: recorded as a string"),
         ):
             await post(proxy, b"a: " + b"x" * size, ALICE)
             await proxy.proxy.settle()
             event = last_events(proxy, "alice")[-1]
-            assert event["annotations"].get(OMITTED) == told
-            assert ("requestObject" in event) == (told is None)
+            assert event["annotations"].get(OMITTED) == (told and f"not decoded: {told}")
+            assert isinstance(event["requestObject"], str) == (told is not None)
 
 
 async def test_small_patches_need_no_copy(tmp_path: Path) -> None:

@@ -16,16 +16,18 @@ def test_a_named_folder(tmp_path: Path) -> None:
     assert good.folder == str(tmp_path)
     assert good.files > 0
     missing = str(tmp_path / "missing")
-    with pytest.raises(Unusable, match=f"^--audit-capture-spill-dir {missing} takes no temporary"):
+    with pytest.raises(
+        Unusable, match=f"^--audit-capture-spill-dir {missing} cannot hold temporary"
+    ):
         read_captures(options(audit_capture_spill_dir=missing), Remarks())
     none = options(audit_capture_spill_dir=missing, audit_capture_spill_limit=0)
     assert read_captures(none, Remarks()).files == 0
 
 
 def test_the_systems_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it takes no file, copies stay in memory, and that is noted."""
+    """Where it is not writable, copies stay in memory, and that is noted."""
     monkeypatch.setattr("tempfile.tempdir", "/nowhere")
     remarks = Remarks()
     assert read_captures(options(), remarks).files == 0
     (note,) = remarks.notes
-    assert note.startswith("the system's temporary folder takes no file (")
+    assert note.startswith("the system's temporary folder is not writable (")

@@ -30,7 +30,7 @@ def test_half_a_pair(tmp_path: Path, missing: str) -> None:
     """Half a pair is never completed: the text says what to do."""
     ensure_self_signed(tmp_path, NAMES, NOW)
     (tmp_path / missing).unlink()
-    with pytest.raises(Unusable, match="without its partner: remove it"):
+    with pytest.raises(Unusable, match="without the matching file: remove it"):
         ensure_self_signed(tmp_path, NAMES, NOW)
 
 

@@ -143,7 +143,7 @@ def test_anonymous_does_not_change(tmp_path: Path) -> None:
     current = AUTHENTICATION_CONFIG.read(given, Remarks())
     assert AUTHENTICATION_CONFIG.read_again(given, Remarks(), current) is not current
     path.write_text(HEAD + ISSUER + "anonymous: {enabled: true}\n", encoding="utf-8")
-    with pytest.raises(Unusable, match="anonymous may not change; restart for it"):
+    with pytest.raises(Unusable, match="anonymous cannot change at run time; restart to apply it"):
         AUTHENTICATION_CONFIG.read_again(given, Remarks(), current)
 
 
@@ -154,7 +154,7 @@ def test_anonymous_does_not_change(tmp_path: Path) -> None:
         (HEAD + ISSUER.replace("claims.sub", "claims.sub +"), "Syntax error"),
         (
             HEAD + ISSUER.replace("[us]", "[us], certificateAuthority: nonsense"),
-            "no PEM bundle",
+            "is not a PEM bundle of certificates",
         ),
         (None, "cannot be read: No such file or directory"),
     ],

@@ -34,7 +34,7 @@ def test_none() -> None:
     redactor, faults, notes = read(redact="none")
     assert redactor is None
     assert faults == []
-    assert notes == ["--audit-redact=none: secrets and tokens in bodies are recorded as they are"]
+    assert notes == ["--audit-redact=none: secrets and tokens in bodies are recorded unchanged"]
 
 
 def test_files(tmp_path: Path) -> None:

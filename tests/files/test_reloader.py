@@ -122,7 +122,7 @@ async def test_a_bad_file_is_kept_out(tmp_path: Path, text: str | None) -> None:
     assert harness.applied == [{"b": "good 2"}]
     assert harness.count("a", "error") == 2
     assert len(harness.reported) == 2
-    assert all("--a" in line and "the old one stays" in line for line in harness.reported)
+    assert all("--a" in line and "keeping the current version" in line for line in harness.reported)
     assert harness.reloader.describe()[0].endswith("; the file has changed and cannot be used")
     harness.write("a", "good 2")
     await harness.reloader.poll()
@@ -166,7 +166,7 @@ async def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
 
 
 async def test_apply_refuses(tmp_path: Path) -> None:
-    """What does not fit together is not put in use, and is tried again."""
+    """What does not fit together is not activated, and is tried again."""
     harness = Harness(tmp_path, "a", "b")
     harness.write("a", "good 2")
     harness.write("b", "good 2")
@@ -273,7 +273,7 @@ async def test_goes_on_whatever_happens(tmp_path: Path) -> None:
         harness.reloader._apply = original
         harness.reloader.wake()
         await until(lambda: harness.applied, "the next round is applied")
-        assert harness.reported == ["files could not be looked at: ZeroDivisionError"]
+        assert harness.reported == ["files could not be checked: ZeroDivisionError"]
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

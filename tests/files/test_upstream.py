@@ -32,7 +32,7 @@ def test_no_upstream_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(Unusable) as caught:
         read_upstream(options(), Remarks())
     assert caught.value.faults == (
-        f"there is no upstream: {tmp_path / 'nothing'} does not exist and this is no pod of a "
+        f"there is no upstream: {tmp_path / 'nothing'} does not exist and this is not a pod of a "
         "cluster; give --kubeconfig",
     )
 
@@ -50,5 +50,5 @@ def test_again(tmp_path: Path) -> None:
     document = json.loads(path.read_text())
     document["clusters"][0]["cluster"]["server"] = "http://127.0.0.1:2"
     path.write_text(json.dumps(document))
-    with pytest.raises(Unusable, match="names another server; restart to turn to it"):
+    with pytest.raises(Unusable, match="names another server; restart to use it"):
         read_upstream_again(given, remarks, upstream)

@@ -356,11 +356,11 @@ class TestExec:
     @pytest.mark.parametrize(
         ("answer", "code", "text"),
         [
-            ({}, 0, "gave no ExecCredential"),
-            ("canary", 0, "gave no ExecCredential"),
-            ({"apiVersion": "v0", "kind": "x", "status": {}}, 0, "gave no ExecCredential"),
+            ({}, 0, "returned no ExecCredential"),
+            ("canary", 0, "returned no ExecCredential"),
+            ({"apiVersion": "v0", "kind": "x", "status": {}}, 0, "returned no ExecCredential"),
             ("canary", 3, "returned 3"),
-            (None, 0, "gave"),
+            (None, 0, "returned no ExecCredential"),
         ],
     )
     async def test_failures(self, tmp_path: Path, answer: object, code: int, text: str) -> None:

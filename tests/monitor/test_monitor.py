@@ -135,7 +135,7 @@ async def test_told_once_while_all_is_well() -> None:
     other = Standing(ready=True, line="upstream u is v2", marks=True)
     with_monitor = watched(Script([GOOD, GOOD, other, other]))
     monitor = with_monitor.monitor
-    assert monitor.describe() == ("upstream: not asked yet",)
+    assert monitor.describe() == ("upstream: not checked yet",)
     assert not monitor.is_ready
     for _ in range(4):
         await monitor.ask()
@@ -206,7 +206,7 @@ async def test_a_crash_of_ours_does_not_end_the_asking() -> None:
     with_monitor = watched(script, period=0.01)
     async with running(with_monitor.monitor):
         await script.until(3)
-    assert with_monitor.told == ["the upstream could not be asked: ValueError"]
+    assert with_monitor.told == ["the upstream check failed: ValueError"]
 
 
 async def test_failures_of_requests() -> None:
@@ -264,7 +264,7 @@ async def test_another_kubeconfig(known: Standing) -> None:
     monitor.replaced()
     monitor.refused(ALICE, PODS, head(401, admitted=False))
     assert monitor.is_ready is known.ready
-    assert monitor.describe() == ("upstream: not asked yet",)
+    assert monitor.describe() == ("upstream: not checked yet",)
 
 
 async def test_another_kubeconfig_for_a_busy_upstream() -> None:

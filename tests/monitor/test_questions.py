@@ -51,8 +51,8 @@ async def test_impersonating() -> None:
     assert standing.fault is None
     assert standing.marks is True
     assert standing.line == (
-        "upstream http://up is v1.36.2; we are system:serviceaccount:auditproxy:auditproxy and may "
-        "impersonate users, groups, serviceaccounts, uids and userextras"
+        "upstream http://up is v1.36.2; the proxy is system:serviceaccount:auditproxy:auditproxy "
+        "and may impersonate users, groups, serviceaccounts, uids and userextras"
     )
     assert upstream.questions == [REVIEW, "/version", *[ACCESS] * 5]
     assert all(b"Authorization: Bearer ours\r\n" in head for head in upstream.heads)
@@ -68,7 +68,11 @@ async def test_impersonating() -> None:
         ({"users"}, True, "but not every one of users"),
         ({"groups"}, False, "but not every one of groups"),
         ({"users", "serviceaccounts"}, False, "rbac.yaml"),
-        ({"users", "groups", "serviceaccounts", "uids", "userextras"}, False, "nobody"),
+        (
+            {"users", "groups", "serviceaccounts", "uids", "userextras"},
+            False,
+            "may not impersonate any user",
+        ),
     ],
 )
 async def test_missing_rights(denied: set[str], ready: bool, text: str) -> None:
@@ -132,14 +136,14 @@ async def test_request_header() -> None:
     upstream.user = FRONT_PROXY_USER
     async with questions(upstream.script, "request-header") as ours:
         assert (await ours.ask()).line == (
-            "upstream http://up is v1.36.2; it believes us as a front proxy"
+            "upstream http://up is v1.36.2; it accepts the proxy as a front proxy"
         )
         assert all(b"X-Remote-User: auditproxy\r\n" in head for head in upstream.heads)
         assert upstream.questions == [REVIEW, "/version"]
         upstream.user = "cn-of-our-certificate"
         standing = await ours.ask()
         assert not standing.ready
-        assert "it takes us for cn-of-our-certificate" in standing.line
+        assert "it authenticates the proxy as cn-of-our-certificate" in standing.line
         upstream.code = 401
         standing = await ours.ask()
         assert not standing.ready

@@ -78,7 +78,7 @@ async def test_many_at_once(tmp_path: Path) -> None:
     ]
     assert all(e["responseObject"] == json.loads(LIST) for e in whole)
     assert notes
-    assert all(note.startswith("no room for a copy of") for note in notes)
+    assert all(note.startswith("no space for a copy of") for note in notes)
     assert dropped == len(notes)
     assert memory == files == broken == 0
 

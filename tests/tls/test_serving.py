@@ -53,11 +53,13 @@ def test_refused_in_words(tmp_path: Path) -> None:
     certificate, key = pair(tmp_path)
     _, other = pair(tmp_path, "other")
     (tmp_path / "empty").touch()
-    with pytest.raises(ServingError, match="the key is not the certificate's; name ") as caught:
+    with pytest.raises(
+        ServingError, match="the key does not match the certificate; give "
+    ) as caught:
         read_key_pair(certificate, other)
     assert "_ssl.c" not in str(caught.value)
     for paths in ((key, certificate), (str(tmp_path / "empty"), key), (certificate, certificate)):
-        with pytest.raises(ServingError, match="holds no PEM certificate, or ") as caught:
+        with pytest.raises(ServingError, match="has no PEM certificate, or ") as caught:
             read_key_pair(*paths)
         assert "_ssl.c" not in str(caught.value)
 
