@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.apis.operatorline import OperatorLine
 from auditproxy.apis.units import MEBIBYTE
 from auditproxy.audit.encode import encoder
 from auditproxy.backends.log import LogBackend, StandardOutput
@@ -113,7 +114,8 @@ def rotating_file(
     def reopened(reason: str) -> None:
         metrics.audit.sinks.log_reopened(reason)
         if reason != "signal":
-            report(f"--audit-log-path {options.path} was {reason} by another process: reopened it")
+            text = f"--audit-log-path {options.path} was {reason} by another process: reopened it"
+            report(OperatorLine(text, flag="--audit-log-path"))
 
     def in_background(work: Callable[[], None]) -> None:
         threading.Thread(target=work, name="audit-log-mill", daemon=True).start()

@@ -7,6 +7,7 @@ failing          --an event is delivered--> accepting events
 import threading
 from collections.abc import Callable
 
+from auditproxy.apis.operatorline import OperatorLine
 from auditproxy.metrics.registry import Metrics
 
 INTERVAL = 60.0
@@ -84,4 +85,5 @@ class Losses:
 
 
 def _line(plugin: str, count: int, text: str) -> str:
-    return f"Error in audit plugin '{plugin}' affecting {count} audit events: {text}"
+    line = f"Error in audit plugin '{plugin}' affecting {count} audit events: {text}"
+    return OperatorLine(line, plugin=plugin, count=count)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.apis.operatorline import OperatorLine
 from auditproxy.metrics.reloads import ReloadMetrics
 
 PERIOD = 60.0
@@ -174,12 +175,14 @@ class Reloader:
                 # A kubeconfig names other files now.
                 state.in_use = fingerprint(source.paths())
             self._metrics.in_use(source.name, state.generation, state.since)
-            self._inform(f"--{source.name} was reloaded: version {state.generation} is in use")
+            text = f"--{source.name} was reloaded: version {state.generation} is in use"
+            self._inform(OperatorLine(text, flag=f"--{source.name}"))
 
     def _refuse(self, name: str, why: str) -> None:
         self._states[name].failed = True
         self._metrics.failed(name)
-        self._report(f"reload failed, keeping the current version: {why}")
+        text = f"reload failed, keeping the current version: {why}"
+        self._report(OperatorLine(text, flag=f"--{name}"))
 
 
 def fingerprint(paths: tuple[str, ...]) -> Fingerprint:

@@ -14,6 +14,7 @@ that is cancelled does not cancel it.
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from auditproxy.apis.operatorline import OperatorLine
 from auditproxy.authentication.authenticator import AuthenticationError
 from auditproxy.authentication.tokens.jws import Jws
 from auditproxy.authentication.tokens.keysource import Check, candidates
@@ -174,12 +175,14 @@ class IssuerKeys:
             self.name, self._wall_clock(), keys=len(key_set.keys), ignored=key_set.ignored
         )
         if self._fault or before is None:
-            self._inform(f"{self._flag}: {self.name}: {len(key_set.keys)} keys were loaded")
+            text = f"{self._flag}: {self.name}: {len(key_set.keys)} keys were loaded"
+            self._inform(OperatorLine(text, flag=self._flag, issuer=self.name))
         if not key_set.keys and (before is None or before.key_set.keys):
-            self._report(
+            text = (
                 f"{self._flag}: {self.name}: none of its published keys can be used "
                 f"({key_set.ignored} ignored); its tokens are refused"
             )
+            self._report(OperatorLine(text, flag=self._flag, issuer=self.name))
         self._fault, self._told = "", ("", 0.0)
 
     def _failed(self, fault: str) -> None:
@@ -194,9 +197,8 @@ class IssuerKeys:
         if usable is not None:
             left = int(KEPT - (self._clock() - self._loaded_at))
             consequence = f"the current keys remain in use for {left} more seconds"
-        self._report(
-            f"{self._flag}: {self.name}: {fault}; {consequence}; retrying every {RETRY:g} s"
-        )
+        text = f"{self._flag}: {self.name}: {fault}; {consequence}; retrying every {RETRY:g} s"
+        self._report(OperatorLine(text, flag=self._flag, issuer=self.name))
 
     async def _refresh(self) -> None:
         while True:

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.names import STREAMING_SUBRESOURCES
+from auditproxy.apis.operatorline import OperatorLine
 from auditproxy.apis.user import ANONYMOUS, UserInfo
 from auditproxy.metrics.upstream import UpstreamMetrics
 from auditproxy.monitor.faults import UpstreamFault, fault_of
@@ -211,7 +212,8 @@ class UpstreamMonitor:
             self._told[fault.cause] = now, fault.text
         elif text != fault.text:
             return
-        self._report(fault.text)
+        address = self._questions().place.address
+        self._report(OperatorLine(fault.text, upstream=address, cause=fault.cause))
 
     def _refuses_us(self) -> bool:
         """Whether the last questions of ours were refused as well."""

@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 
 from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.operatorline import OperatorLine
 from auditproxy.apis.units import MEBIBYTE
 from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext
@@ -238,7 +239,8 @@ class Recorder:
     def _report(self, crash: Exception) -> None:
         """Let operators know of a fault of ours, without content."""
         where = f"request {self._context.audit_id} failed: {describe(crash)}"
-        self._shared.report(f"recording bodies of {where}")
+        text = f"recording bodies of {where}"
+        self._shared.report(OperatorLine(text, audit_id=self._context.audit_id))
 
     def _take_request(self, info: RequestInfo) -> None:
         if self._request is None:

@@ -1,5 +1,6 @@
 """Losses: exact counts, and a line at most once a minute for each cause."""
 
+from auditproxy.apis.operatorline import fields_of
 from tests.fakes.backends import Told, dropped, value
 
 
@@ -12,6 +13,7 @@ def test_counted_and_told() -> None:
     assert told.lines == [
         "Error in audit plugin 'buffered' affecting 3 audit events: audit buffer queue blocked"
     ]
+    assert fields_of(told.lines[0]) == {"plugin": "buffered", "count": 3}
 
 
 def test_once_a_minute() -> None:

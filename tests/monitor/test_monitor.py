@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.operatorline import fields_of
 from auditproxy.apis.user import UserInfo
 from auditproxy.kubeconfig.credentials import CredentialError
 from auditproxy.metrics.upstream import UpstreamMetrics
@@ -156,6 +157,7 @@ async def test_down_and_up_again() -> None:
         )
     assert states == [(False, 0), (False, 0), (True, 1), (False, 0)]
     assert with_monitor.told == ["down"] * 3
+    assert set(fields_of(with_monitor.told[0])) == {"upstream", "cause"}
     assert with_monitor.count("dns") == 3
     assert monitor.describe()[0].startswith("upstream: not ready for ")
     assert monitor.describe()[0].endswith(": dns")
