@@ -5,22 +5,19 @@ import hashlib
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from auditproxy.tunnel.tie import TunnelReceiver, tie
-from auditproxy.upstream.messages import UpstreamRequest
 from auditproxy.upstream.switching import Switched
 from tests.fakes.certificates import Contexts, localhost_contexts
-from tests.fakes.pools import request, upstream_and_pool
+from tests.fakes.pools import upstream_and_pool
+from tests.fakes.upgrades import SWITCH_SPDY, over, spdy, switching
 from tests.fakes.upstream import FakeConnection, RecordingSink, Script, dial
 from tests.fakes.waiting import pause, steady, until
 
 BOTH_LOOPS = True
-SWITCH_SPDY = (
-    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n"
-)
 BOTH_TRANSPORTS = pytest.mark.parametrize("transport", ["tcp", "tls"])
 
 
@@ -28,26 +25,6 @@ BOTH_TRANSPORTS = pytest.mark.parametrize("transport", ["tcp", "tls"])
 def contexts(tmp_path_factory: pytest.TempPathFactory) -> Contexts:
     """A server's and a client's TLS context."""
     return localhost_contexts(tmp_path_factory.mktemp("tls"))
-
-
-def over(contexts: Contexts, transport: str) -> Contexts | None:
-    """The contexts when the test runs over TLS."""
-    return contexts if transport == "tls" else None
-
-
-def spdy(**fields: Any) -> UpstreamRequest:
-    """An exec by SPDY."""
-    return request(**{"method": b"POST", "upgrade": b"SPDY/3.1", **fields})
-
-
-def switching(reply: bytes = SWITCH_SPDY) -> Script:
-    """An upstream that answers every upgrade so."""
-
-    async def script(connection: FakeConnection) -> None:
-        await connection.read_request()
-        connection.send(reply)
-
-    return script
 
 
 class ClientEnd(asyncio.Protocol):

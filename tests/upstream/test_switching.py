@@ -19,7 +19,8 @@ from auditproxy.upstream.messages import (
 from auditproxy.upstream.switching import NotSwitched, Switched, switch_fault
 from tests.fakes.certificates import Contexts, localhost_contexts
 from tests.fakes.pools import HOST, request, upstream_and_pool
-from tests.fakes.upstream import FakeConnection, RecordingSink, Script, answer
+from tests.fakes.upgrades import SWITCH_SPDY, over, spdy, switching
+from tests.fakes.upstream import FakeConnection, RecordingSink, answer
 
 BOTH_LOOPS = True
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
@@ -27,9 +28,6 @@ ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 SWITCH_WEBSOCKET = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: " + ACCEPT + b"\r\n\r\n"
-)
-SWITCH_SPDY = (
-    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n"
 )
 BOTH_TRANSPORTS = pytest.mark.parametrize("transport", ["tcp", "tls"])
 
@@ -40,30 +38,10 @@ def contexts(tmp_path_factory: pytest.TempPathFactory) -> Contexts:
     return localhost_contexts(tmp_path_factory.mktemp("tls"))
 
 
-def over(contexts: Contexts, transport: str) -> Contexts | None:
-    """The contexts when the test runs over TLS."""
-    return contexts if transport == "tls" else None
-
-
 def websocket(**fields: Any) -> UpstreamRequest:
     """An exec by WebSocket."""
     headers = (HOST, (b"Sec-WebSocket-Key", KEY), (b"Sec-WebSocket-Version", b"13"))
     return request(**{"headers": headers, "upgrade": b"websocket", **fields})
-
-
-def spdy(**fields: Any) -> UpstreamRequest:
-    """An exec by SPDY."""
-    return request(**{"method": b"POST", "upgrade": b"SPDY/3.1", **fields})
-
-
-def switching(reply: bytes = SWITCH_SPDY) -> Script:
-    """An upstream that answers every upgrade so."""
-
-    async def script(connection: FakeConnection) -> None:
-        await connection.read_request()
-        connection.send(reply)
-
-    return script
 
 
 class TestVerification:
