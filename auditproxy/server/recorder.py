@@ -66,12 +66,14 @@ class Recorder:
         self._context = context
         self._request: Copy | None = None
         self._response: Copy | None = None
+        self._costs = (0, 0)
         self._skipped: Skipped = ""
         self._left_out = False
 
     def is_costly(self, info: RequestInfo) -> bool:
-        """Whether recording would hold up the event loop."""
-        return self._cost_of_request(info) + self._cost_of_response(info) > DECODE_INLINE
+        """Return whether recording both bodies would hold up the event loop; call before it."""
+        self._costs = self._cost_of_request(info), self._cost_of_response(info)
+        return sum(self._costs) > DECODE_INLINE
 
     @property
     def size(self) -> int:
@@ -92,8 +94,11 @@ class Recorder:
         self, info: RequestInfo, copy: Copy | None, content_type: str, coding: str, limit: int
     ) -> int:
         size = _size(copy)
+        if not size:
+            return 0
         found = cost(content_type, coding, size, limit=limit)
-        if copy is not None and 0 < found <= DECODE_INLINE and may_unfold(content_type):
+        # YAML costs more than its bytes: JSON, which most bodies are, is not asked.
+        if copy is not None and size < found <= DECODE_INLINE and may_unfold(content_type):
             found += unfolded_cost(copy.take() or b"")
         redactor = self._context.redactor
         if size * REDACTED_WEIGHT > DECODE_INLINE and redactor is not None and redactor.paths(info):
@@ -190,6 +195,7 @@ class Recorder:
         forked = Recorder(self._shared, self._services, self._context.fork())
         forked.captured = replace(self.captured)
         forked._request, forked._response = self._request, self._response
+        forked._costs = self._costs
         return forked
 
     def adopt(self, recorded: "Recorder") -> None:
@@ -217,7 +223,7 @@ class Recorder:
     def _record(self, info: RequestInfo, *, long_running: bool) -> None:
         try:
             # The request first: what the answer may show depends on what was asked.
-            self._take_request(info)
+            self._take_request()
             if self.captured.code and not long_running:
                 self.record_answer(info, long_running=False)
             record_request(self._context, info, self.captured, types=self._services.types)
@@ -229,7 +235,8 @@ class Recorder:
     def record_answer(self, info: RequestInfo, *, long_running: bool) -> None:
         """Take over what the upstream's answer says; its code and the decision in any case."""
         try:
-            self._take_response(info, long_running=long_running)
+            # Of long-running requests it is read before the client has it: no cost is known yet.
+            self._take_response(0 if long_running else self._costs[1])
             self._record_answer(info, long_running=long_running)
         except Exception as crash:
             self._report(crash)
@@ -242,25 +249,17 @@ class Recorder:
         text = f"recording bodies of {where}"
         self._shared.report(OperatorLine(text, audit_id=self._context.audit_id))
 
-    def _take_request(self, info: RequestInfo) -> None:
+    def _take_request(self) -> None:
         if self._request is None:
             return
-        taken = self._take(
-            self._request, self._cost_of_request(info), REQUEST_NODES, REQUEST_OBJECT_OMITTED
-        )
+        taken = self._take(self._request, self._costs[0], REQUEST_NODES, REQUEST_OBJECT_OMITTED)
         self.captured.request_body, self.captured.request_missing = taken[:2]
         self.captured.request_budget = taken[2]
 
-    def _take_response(self, info: RequestInfo, *, long_running: bool) -> None:
+    def _take_response(self, spent: int) -> None:
         if self._response is None:
             return
-        taken = self._take(
-            self._response,
-            # Of long-running requests it is read before the client has it.
-            0 if long_running else self._cost_of_response(info),
-            RESPONSE_NODES,
-            RESPONSE_OBJECT_OMITTED,
-        )
+        taken = self._take(self._response, spent, RESPONSE_NODES, RESPONSE_OBJECT_OMITTED)
         self.captured.response_body, self.captured.response_missing = taken[:2]
         self.captured.response_budget = taken[2]
 
