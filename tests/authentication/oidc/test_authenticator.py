@@ -344,9 +344,13 @@ async def test_duplicate_header_members() -> None:
 )
 async def test_cheap_refusals(token: str) -> None:
     """T065: nesting, long numbers, long tokens and many dots cost little, and no exception."""
-    began = time.process_time()
-    assert await ask(token) is None
-    assert time.process_time() - began < 0.005
+    taken = []
+    for _ in range(5):
+        began = time.process_time()
+        assert await ask(token) is None
+        taken.append(time.process_time() - began)
+    # The fastest: whatever else the machine did meanwhile is not the token's.
+    assert min(taken) < 0.005
 
 
 @pytest.mark.parametrize("change", ["{}=", "{}==", " {}", "{} ", "{}\n", "{}\x00"])
