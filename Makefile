@@ -64,4 +64,4 @@ differential: $(VENV)/.installed
 	$(BIN)/python -m tests.differential --count $(or $(COUNT),10000) --seed $(or $(SEED),1)
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .coverage*
