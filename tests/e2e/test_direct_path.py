@@ -233,7 +233,7 @@ def test_the_marker_cannot_be_forged(stage: Stage) -> None:
     """T004: not on the direct path without the right to impersonate, and not through the proxy at all."""
     stage.refused("bob", f"create configmap forged {MARK}", "cannot impersonate")
     stage.refused("proxied", f"get pods {MARK}", "forbidden")
-    stage.refused("proxied-admin", f"get pods {MARK}", "mark of the proxy")
+    stage.refused("proxied-admin", f"get pods {MARK}", "proxy's own marker")
 
 
 def test_who_may_set_the_marker(stage: Stage) -> None:
