@@ -37,11 +37,6 @@ def as_json(media_type: str, body: bytes, budget: Budget | None = None) -> bytes
     return body
 
 
-def as_text(body: bytes) -> msgspec.Raw:
-    """A body as it was sent, as a JSON string."""
-    return msgspec.Raw(json.encode(json.text_from_bytes(body)))
-
-
 def type_of(content_type: str, body: bytes, budget: Budget | None = None) -> tuple[str, str]:
     """The kind and the apiVersion of a submitted object.
 
