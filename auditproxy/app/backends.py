@@ -9,8 +9,9 @@ outside of the buffer.
 """
 
 import asyncio
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from auditproxy.apis.units import SECOND
@@ -25,8 +26,8 @@ from auditproxy.backends.sinkstate import SinkState
 from auditproxy.backends.throttle import TokenBucket
 from auditproxy.backends.truncate import TruncateBackend
 from auditproxy.backends.union import union
-from auditproxy.clients.webhook import WebhookTarget
-from auditproxy.files.webhook import open_webhook
+from auditproxy.backends.webhook import WebhookBackend
+from auditproxy.clients.webhook import WebhookClient, WebhookTarget
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
 from auditproxy.options.backends import BackendOptions
@@ -106,6 +107,27 @@ def open_backends(
     for state in states:
         metrics.audit.sinks.sink(state.backend, state.is_well, state.stalled)
     return AuditSink(union(tuple(backends)), reopen, tuple(states))
+
+
+def open_webhook(
+    target: WebhookTarget,
+    *,
+    initial_backoff: int,
+    losses: Losses,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> WebhookBackend:
+    """The backend; ``initial_backoff`` is in nanoseconds.
+
+    Nothing is connected to; connections are made by the loop that first delivers.
+    """
+    client = WebhookClient(target, clock=time.monotonic, sleep=sleep)
+    return WebhookBackend(
+        client,
+        initial_backoff=initial_backoff / SECOND,
+        losses=losses,
+        sleep=sleep,
+        random=random.SystemRandom().random,
+    )
 
 
 def _nothing() -> None:

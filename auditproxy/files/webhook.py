@@ -1,21 +1,13 @@
-"""Reads the kubeconfigs of both webhooks, and makes the webhook backend of the audit trail's.
+"""Reads the kubeconfigs of both webhooks.
 
 The server is the receiver, the user how we log in there. Every fault is found here,
 without connecting.
 """
 
-import asyncio
-import random
 import re
-import time
-from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
-from auditproxy.apis.units import SECOND
-from auditproxy.backends.losses import Losses
-from auditproxy.backends.webhook import WebhookBackend
 from auditproxy.clients.webhook import (
-    WebhookClient,
     WebhookError,
     WebhookTarget,
     request_url,
@@ -35,27 +27,6 @@ from auditproxy.options import Options
 
 FLAG = "--audit-webhook-config-file"
 _TOKEN_FLAG = "--authentication-token-webhook-config-file"  # noqa: S105 - a flag
-
-
-def open_webhook(
-    target: WebhookTarget,
-    *,
-    initial_backoff: int,
-    losses: Losses,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> WebhookBackend:
-    """The backend; ``initial_backoff`` is in nanoseconds.
-
-    Nothing is connected to; connections are made by the loop that first delivers.
-    """
-    client = WebhookClient(target, clock=time.monotonic, sleep=sleep)
-    return WebhookBackend(
-        client,
-        initial_backoff=initial_backoff / SECOND,
-        losses=losses,
-        sleep=sleep,
-        random=random.SystemRandom().random,
-    )
 
 
 def load_target(path: str, flag: str = FLAG, purpose: str = "audit webhook") -> WebhookTarget:

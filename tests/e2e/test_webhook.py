@@ -8,8 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from auditproxy.app.backends import open_webhook
 from auditproxy.backends.webhook import event_list
-from auditproxy.files.webhook import load_target, open_webhook
+from auditproxy.files.webhook import load_target
 from tests.e2e.cluster import assets, running
 from tests.fakes.backends import Told, event
 from tests.fakes.kubeconfigs import kubeconfig

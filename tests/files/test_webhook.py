@@ -11,9 +11,10 @@ import yaml
 from auditproxy.apis.audit import API_VERSION, Event
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.user import UserInfo
+from auditproxy.app.backends import open_webhook
 from auditproxy.backends.losses import Losses
 from auditproxy.clients.webhook import WebhookError, WebhookTarget
-from auditproxy.files.webhook import load_target, open_webhook
+from auditproxy.files.webhook import load_target
 from tests.fakes.certificates import CERTIFICATE, KEY
 from tests.fakes.kubeconfigs import kubeconfig
 from tests.fakes.webhook import Receiver, answer, server_context
