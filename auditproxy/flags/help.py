@@ -106,7 +106,8 @@ def _groups(name: str, flags: Sequence[Flag]) -> str:
     }
     lines = ["More flags:", ""]
     for group, (_, about) in GROUPS.items():
-        lines.append(f"  --help={group:<15} {count[group]:>2} flags: {about}")
+        flags_of = "flag: " if count[group] == 1 else "flags:"
+        lines.append(f"  --help={group:<15} {count[group]:>2} {flags_of} {about}")
     lines += [
         f"  --help={ALL:<15} every flag",
         "  --help=WORD            the flags whose names contain it, as in --help=oidc",

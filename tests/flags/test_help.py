@@ -51,6 +51,13 @@ def test_serve_is_short_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(len(line) for line in prose) <= WIDTH + 10
 
 
+def test_one_flag_is_no_plural() -> None:
+    """A group of one flag has a flag, the others have flags."""
+    text = command_help(SERVE)
+    assert re.search(r"--help=health +1 flag: ", text)
+    assert re.search(r"--help=audit +\d+ flags: ", text)
+
+
 def test_each_flag_is_in_one_group() -> None:
     """D: the groups together are everything."""
     grouped = [
