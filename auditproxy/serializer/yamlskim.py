@@ -99,6 +99,10 @@ class _Skimmer(Composer):
                 events.get_event()
                 self._merge(node, depth)
                 continue
+            if not events.check_event(yaml.ScalarEvent, yaml.AliasEvent):
+                # Not read first: keys in keys would take a frame of the interpreter for each level.
+                line = events.peek_event().start_mark.line + 1
+                raise YAMLError(f"yaml: line {line}: invalid map key")
             key = self._node(depth + 1)
             if isinstance(key.value, dict | list):
                 raise YAMLError(f"yaml: line {key.line}: invalid map key")

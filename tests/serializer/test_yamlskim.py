@@ -159,3 +159,13 @@ def test_merges_take_time() -> None:
     anchored = text.replace("y: [", "y: &y [").encode()
     with pytest.raises(BudgetExceededError):
         skim(anchored, Budget(1 << 20, seconds=1, clock=lambda: next(times)))
+
+
+@pytest.mark.parametrize(
+    "raw", [b"? " * 300, b"? " * 300 + b"a", b"{? " * 300 + b"a" + b"}" * 300, b"? [a]\n: b\n"]
+)
+def test_keys_in_keys_are_no_crash(raw: bytes) -> None:
+    """A key that is a mapping or a list is refused as it is met, however deeply they nest."""
+    for read in (skim, kind):
+        with pytest.raises(YAMLError, match="invalid map key"):
+            read(raw)
