@@ -1,0 +1,1 @@
+"""Alert rules: which events and session lines deserve somebody's attention. PURE; sends nothing."""
