@@ -11,6 +11,7 @@ error stream is inside compressed headers.
 import asyncio
 import base64
 import struct
+from collections.abc import Callable
 
 from auditproxy.apis.status import new_service_unavailable
 from auditproxy.serializer.json import status_body
@@ -97,6 +98,16 @@ class Farewell:
     def __init__(self, protocol: str, subresource: str) -> None:
         self.frames = Frames()
         self._protocol = protocol if subresource in _CHANNELS else ""
+
+    def tied(self, hold: Callable[[bool], None]) -> None:
+        """Nothing is ever held."""
+
+    def from_client(self, data: bytes) -> None:
+        """What the client sends does not matter here."""
+
+    def from_upstream(self, data: bytes) -> None:
+        """Follow what the client has got."""
+        self.frames.follow(data)
 
     def say(self, transport: asyncio.Transport | None) -> None:
         """Send the final frames, if the client can parse them, and close."""

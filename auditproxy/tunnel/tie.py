@@ -44,16 +44,29 @@ class TunnelSide(Protocol):
         """Pass all later events to ``receiver``; return the bytes received before."""
 
 
+class Tap(Protocol):
+    """Sees the bytes of a tunnel after they were passed on; must not raise."""
+
+    def tied(self, hold: Callable[[bool], None]) -> None:
+        """The tunnel begins; ``hold`` stops and resumes reading what the container sends."""
+
+    def from_client(self, data: bytes) -> None:
+        """Bytes of the client, in order."""
+
+    def from_upstream(self, data: bytes) -> None:
+        """Bytes of the upstream, in order."""
+
+
 async def tie(
     client: TunnelSide,
     upstream: TunnelSide,
     *,
     linger: float = LINGER,
-    follow: Callable[[bytes], None] | None = None,
+    tap: Tap | None = None,
 ) -> None:
     """Copy bytes both ways until both connections have ended.
 
-    ``follow`` is called with the bytes sent to the client.
+    ``tap`` gets a copy of them, each piece after it was written to the other side.
 
     Bytes received before joining go first, in order. A full buffer on one side pauses
     reading on the other. The end of one direction is passed on if the transport supports
@@ -62,7 +75,7 @@ async def tie(
     aborts both.
     """
     tunnel = _Tunnel(linger)
-    tunnel.start(client, upstream, follow)
+    tunnel.start(client, upstream, tap)
     try:
         await tunnel.ended
     finally:
@@ -72,7 +85,17 @@ async def tie(
 class _Direction:
     """Writes the bytes of one side to the other."""
 
-    __slots__ = ("destination", "eof", "follow", "lost", "opposite", "source", "tunnel")
+    __slots__ = (
+        "copy",
+        "destination",
+        "eof",
+        "is_full",
+        "is_held",
+        "lost",
+        "opposite",
+        "source",
+        "tunnel",
+    )
 
     opposite: "_Direction"
 
@@ -80,7 +103,9 @@ class _Direction:
         self.tunnel = tunnel
         self.source = source.transport
         self.destination = destination.transport
-        self.follow: Callable[[bytes], None] | None = None
+        self.copy: Callable[[bytes], None] | None = None
+        self.is_full = False
+        self.is_held = False
         self.eof = False
         self.lost = False
 
@@ -88,9 +113,9 @@ class _Direction:
         """Write to the other side; it pauses this one when its buffer is full."""
         destination = self.destination
         if destination is not None and not destination.is_closing():
-            if self.follow is not None:
-                self.follow(data)
             destination.write(data)
+            if self.copy is not None:
+                self.copy(data)
 
     def eof_received(self) -> bool:
         """Pass the half-close on, or start closing the tunnel; true keeps the source open."""
@@ -125,21 +150,28 @@ class _Direction:
 
     def pause_writing(self) -> None:
         """The source's write buffer is full: stop reading from the other side."""
-        self._feed(pause=True)
+        self.opposite.is_full = True
+        self.opposite.pace()
 
     def resume_writing(self) -> None:
         """The source's write buffer has room: resume reading from the other side."""
-        self._feed(pause=False)
+        self.opposite.is_full = False
+        self.opposite.pace()
 
-    def _feed(self, *, pause: bool) -> None:
-        """Pause or resume the side whose bytes are written to this direction's source."""
-        feeding = self.destination
-        if feeding is None or feeding.is_closing() or self.opposite.eof:
+    def hold(self, held: bool) -> None:
+        """Stop or resume reading from this direction's source, whatever the destination takes."""
+        self.is_held = held
+        self.pace()
+
+    def pace(self) -> None:
+        """Read from the source only while the destination takes it and nothing holds it."""
+        source = self.source
+        if source is None or source.is_closing() or self.eof:
             return
-        if pause:
-            feeding.pause_reading()
+        if self.is_full or self.is_held:
+            source.pause_reading()
         else:
-            feeding.resume_reading()
+            source.resume_reading()
 
 
 class _Tunnel:
@@ -156,13 +188,14 @@ class _Tunnel:
         self._deadline: asyncio.TimerHandle | None = None
         self.ended: asyncio.Future[None] = self._loop.create_future()
 
-    def start(
-        self, client: TunnelSide, upstream: TunnelSide, follow: Callable[[bytes], None] | None
-    ) -> None:
+    def start(self, client: TunnelSide, upstream: TunnelSide, tap: Tap | None) -> None:
         """Join the two sides; bytes received before go first."""
         self.from_client = _Direction(self, client, upstream)
         self.from_upstream = _Direction(self, upstream, client)
-        self.from_upstream.follow = follow
+        if tap is not None:
+            self.from_client.copy = tap.from_client
+            self.from_upstream.copy = tap.from_upstream
+            tap.tied(self.from_upstream.hold)
         self.from_client.opposite = self.from_upstream
         self.from_upstream.opposite = self.from_client
         early: list[tuple[_Direction, bytes]] = []
@@ -183,8 +216,9 @@ class _Tunnel:
                 continue
             if destination is None or destination.is_closing():
                 continue
-            if destination.get_write_buffer_size() <= _WRITE_HIGH_WATER:
-                source.resume_reading()
+            # It may have filled up before this direction was told of it.
+            direction.is_full = destination.get_write_buffer_size() > _WRITE_HIGH_WATER
+            direction.pace()
 
     def close(self, transport: asyncio.Transport | None) -> None:
         """Flush and close one side, and end the whole tunnel within ``linger`` seconds."""

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -299,3 +299,69 @@ async def until_full(transport: asyncio.WriteTransport, seconds: float = 10) -> 
     size = transport.get_write_buffer_size
     await until(lambda: size() > 0, "the write buffer fills", seconds=seconds)
     await steady(size, "the write buffer", looks=100, seconds=seconds)
+
+
+class Listening:
+    """A tap that keeps what it sees, and whether the other side had it before."""
+
+    def __init__(self) -> None:
+        self.client = b""
+        self.upstream = b""
+        self.hold: Callable[[bool], None] = lambda _: None
+
+    def tied(self, hold: Callable[[bool], None]) -> None:
+        self.hold = hold
+
+    def from_client(self, data: bytes) -> None:
+        self.client += data
+
+    def from_upstream(self, data: bytes) -> None:
+        self.upstream += data
+
+
+class TestTap:
+    """Who listens sees every byte, in order, and can stop the container's side alone."""
+
+    @BOTH_TRANSPORTS
+    async def test_it_sees_both_directions(self, contexts: Contexts, transport: str) -> None:
+        """What came with the request and with the 101 is seen first."""
+
+        async def script(connection: FakeConnection) -> None:
+            await connection.read_request()
+            connection.send(SWITCH_SPDY + b"early down,")
+
+        tap = Listening()
+        async with ends(over(contexts, transport), script, client_early=b"early up,") as (
+            client,
+            end,
+            switched,
+            upstream,
+        ):
+            upstream.send(b"late down")
+            client.send(b"late up")
+            tying = asyncio.create_task(tie(end, switched.upstream, tap=tap))
+            assert await client.read(20) == b"early down,late down"
+            assert await upstream.read(16) == b"early up,late up"
+            assert (tap.client, tap.upstream) == (b"early up,late up", b"early down,late down")
+            tying.cancel()
+            await asyncio.wait((tying,))
+
+    @BOTH_TRANSPORTS
+    async def test_held(self, contexts: Contexts, transport: str) -> None:
+        """While it holds, nothing more of the container is read; the client's input passes."""
+        tap = Listening()
+        async with ends(over(contexts, transport)) as (client, end, switched, upstream):
+            tying = asyncio.create_task(tie(end, switched.upstream, tap=tap))
+            upstream.send(b"a")
+            assert await client.read(1) == b"a"
+            tap.hold(True)
+            upstream.send(b"b")
+            client.send(b"input")
+            assert await upstream.read(5) == b"input"
+            client.send(b"more")
+            assert await upstream.read(4) == b"more"
+            assert tap.upstream == b"a"
+            tap.hold(False)
+            assert await client.read(1) == b"b"
+            tying.cancel()
+            await asyncio.wait((tying,))
