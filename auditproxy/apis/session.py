@@ -16,7 +16,7 @@ import msgspec
 from auditproxy.apis.audit import ObjectReference
 from auditproxy.apis.user import UserInfo
 
-SESSION_API_VERSION = "auditproxy.io/v1"
+SESSION_API_VERSION = "auditproxy.io/v1alpha1"
 
 
 class SessionKind(enum.StrEnum):

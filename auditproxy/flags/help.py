@@ -17,6 +17,7 @@ from auditproxy.flags.settings import (
     HEALTH,
     MISC,
     SERVING,
+    SESSIONS,
     UPSTREAM,
 )
 
@@ -27,6 +28,7 @@ GROUPS = {
     "upstream": (UPSTREAM, "the kube-apiserver, and how the user is passed to it"),
     "authentication": (AUTHENTICATION, "client certificates, tokens, OIDC, front proxies"),
     "audit": (AUDITING, "policy, redaction, log file, webhook"),
+    "sessions": (SESSIONS, "what users do inside exec, attach and port-forward"),
     "health": (HEALTH, "/livez, /readyz and /metrics"),
     "misc": (MISC, "log lines, configuration file, checking"),
 }

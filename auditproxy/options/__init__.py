@@ -7,6 +7,7 @@
     |-- audit            policy, what is kept of bodies
     |-- audit_log        the log backend
     |-- audit_webhook    the webhook backend
+    |-- sessions         what is done inside exec, attach and port-forward
     |-- health           the listener of /livez, /readyz and /metrics
     +-- logging          what operators read
 
@@ -26,6 +27,7 @@ from auditproxy.options.backends import AuditLogOptions, AuditWebhookOptions, ba
 from auditproxy.options.health import HealthOptions, health_faults
 from auditproxy.options.logging import LoggingOptions, logging_faults
 from auditproxy.options.serving import ServingOptions, serving_faults
+from auditproxy.options.sessions import SessionOptions, session_faults
 from auditproxy.options.upstream import UpstreamOptions, upstream_faults
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "LoggingOptions",
     "Options",
     "ServingOptions",
+    "SessionOptions",
     "UpstreamOptions",
     "validate",
 ]
@@ -58,6 +61,8 @@ class Options:
     """The log backend."""
     audit_webhook: AuditWebhookOptions = field(default_factory=AuditWebhookOptions)
     """The webhook backend."""
+    sessions: SessionOptions = field(default_factory=SessionOptions)
+    """What is done inside exec, attach and port-forward."""
     health: HealthOptions = field(default_factory=HealthOptions)
     """The listener of probes and metrics."""
     logging: LoggingOptions = field(default_factory=LoggingOptions)
@@ -75,6 +80,7 @@ def validate(options: Options) -> tuple[str, ...]:
         *authentication_faults(options.authentication),
         *backend_faults(options.audit_log, options.audit_webhook),
         *audit_faults(options.audit),
+        *session_faults(options.sessions),
         *health_faults(options.health, options.serving),
         *logging_faults(options.logging),
     )

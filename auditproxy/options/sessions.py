@@ -1,0 +1,183 @@
+"""What is done inside exec, attach and port-forward: recordings, the session log, annotations."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from auditproxy.apis.units import MEBIBYTE
+from auditproxy.options.declared import Declared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOptions:
+    """Sessions: what is kept of them, where, and within which bounds."""
+
+    annotations: Annotated[
+        bool,
+        Declared(
+            "audit-session-annotations",
+            "bool",
+            "Add annotations auditproxy.io/session-... to the events of exec, attach and "
+            "port-forward: command, container, tty, exit code, bytes, duration, recording.",
+        ),
+    ] = True
+    recording_config_file: Annotated[
+        str,
+        Declared(
+            "session-recording-config-file",
+            "path",
+            "Which sessions are recorded, and how; an auditproxy.io/v1alpha1 "
+            "SessionRecordingPolicy. Empty means that none is. docs/sessions.md has the format.",
+        ),
+    ] = ""
+    recording_dir: Annotated[
+        str,
+        Declared(
+            "session-recording-dir",
+            "path",
+            "Folder of the recordings, a file per session.",
+        ),
+    ] = ""
+    recording_max_session_size: Annotated[
+        int,
+        Declared(
+            "session-recording-max-session-size",
+            "bytes",
+            "Largest recording of one session; the rest is cut off, with a marker. A plain "
+            "number, or with KiB, MiB or GiB.",
+        ),
+    ] = 64 * MEBIBYTE
+    recording_max_total_size: Annotated[
+        int,
+        Declared(
+            "session-recording-max-total-size",
+            "bytes",
+            "Largest size of all recordings in the folder; the oldest finished ones are deleted "
+            "for new ones. 0 means no bound.",
+        ),
+    ] = 10 * 1024 * MEBIBYTE
+    recording_min_free_space: Annotated[
+        int,
+        Declared(
+            "session-recording-min-free-space",
+            "bytes",
+            "Free space that recordings leave on their disk; below it nothing more is recorded.",
+        ),
+    ] = 512 * MEBIBYTE
+    recording_max_age: Annotated[
+        int,
+        Declared(
+            "session-recording-maxage",
+            "int",
+            "Number of days to keep recordings, by the time in their names. 0 keeps all.",
+        ),
+    ] = 366
+    recording_recipients_file: Annotated[
+        str,
+        Declared(
+            "session-recording-recipients-file",
+            "path",
+            "Public keys of age (age1...), one a line, to which recordings are encrypted; the "
+            "proxy cannot read what it wrote. Empty means plain recordings. Needs the extra "
+            "encryption.",
+        ),
+    ] = ""
+    recording_upload_config_file: Annotated[
+        str,
+        Declared(
+            "session-recording-upload-config-file",
+            "path",
+            "Where finished recordings are uploaded to, an auditproxy.io/v1alpha1 "
+            "SessionRecordingUpload. Empty keeps them in the folder. Needs the extra s3.",
+        ),
+    ] = ""
+    log_path: Annotated[
+        str,
+        Declared(
+            "session-log-path",
+            "path",
+            "File to append the session log to: starts, commands and ends of sessions, a JSON "
+            "object a line; - is standard output. Empty means no session log.",
+        ),
+    ] = ""
+    log_maxsize: Annotated[
+        int,
+        Declared(
+            "session-log-maxsize",
+            "int",
+            "Size in MiB at which the session log is rotated. 0 disables rotation.",
+        ),
+    ] = 100
+    log_maxage: Annotated[
+        int,
+        Declared(
+            "session-log-maxage",
+            "int",
+            "Number of days to keep rotated session logs. 0 keeps all.",
+        ),
+    ] = 366
+    log_maxbackup: Annotated[
+        int,
+        Declared(
+            "session-log-maxbackup", "int", "Number of rotated session logs to keep. 0 keeps all."
+        ),
+    ] = 100
+    log_compress: Annotated[
+        bool, Declared("session-log-compress", "bool", "Compress rotated session logs with gzip.")
+    ] = False
+    webhook_config_file: Annotated[
+        str,
+        Declared(
+            "session-webhook-config-file",
+            "path",
+            "Kubeconfig with a receiver of the session log's lines, in batches, as an "
+            "auditproxy.io/v1alpha1 SessionEventList. Empty disables it.",
+        ),
+    ] = ""
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether sessions are read while they run, for whatever purpose."""
+        return bool(
+            self.annotations
+            or self.recording_config_file
+            or self.log_path
+            or self.webhook_config_file
+        )
+
+
+def session_faults(sessions: SessionOptions) -> list[str]:
+    """Faults of what is kept of sessions, in the order of the flags."""
+    faults = []
+    for flag, value in (
+        ("dir", sessions.recording_dir),
+        ("recipients-file", sessions.recording_recipients_file),
+        ("upload-config-file", sessions.recording_upload_config_file),
+    ):
+        if value and not sessions.recording_config_file:
+            faults.append(
+                f"--session-recording-{flag} has no effect without "
+                "--session-recording-config-file; give both, or remove it"
+            )
+    if sessions.recording_max_session_size < MEBIBYTE // 16:
+        faults.append(
+            f"--session-recording-max-session-size {sessions.recording_max_session_size} is less "
+            "than 64KiB; give a size such as 64MiB"
+        )
+    for flag, number in (
+        ("recording-max-total-size", sessions.recording_max_total_size),
+        ("recording-min-free-space", sessions.recording_min_free_space),
+        ("recording-maxage", sessions.recording_max_age),
+        ("log-maxsize", sessions.log_maxsize),
+        ("log-maxage", sessions.log_maxage),
+        ("log-maxbackup", sessions.log_maxbackup),
+    ):
+        if number < 0:
+            faults.append(f"--session-{flag} {number} can't be a negative number")
+    total = sessions.recording_max_total_size
+    if 0 < total < sessions.recording_max_session_size:
+        faults.append(
+            f"--session-recording-max-total-size {total} is less than "
+            f"--session-recording-max-session-size {sessions.recording_max_session_size}; "
+            "no session could be recorded whole"
+        )
+    return faults
