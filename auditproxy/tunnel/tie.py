@@ -216,7 +216,7 @@ class _Tunnel:
                 continue
             if destination is None or destination.is_closing():
                 continue
-            # It may have filled up before this direction was told of it.
+            # It may have filled up before this direction received its events.
             direction.is_full = destination.get_write_buffer_size() > _WRITE_HIGH_WATER
             direction.pace()
 
