@@ -5,13 +5,13 @@ process's end: the thread is a daemon.
 """
 
 import asyncio
-import queue
 import threading
 import time
 from collections.abc import Callable
 
 from auditproxy.apis.audit import Event
 from auditproxy.backends.log import LogBackend
+from auditproxy.sockets.thread import OrderedThread, settle
 
 CLOSING = 1.0
 """Seconds that the thread has to write what it has begun and to close the log."""
@@ -49,8 +49,7 @@ class LogWriter:
         self._backend = backend
         self._clock = clock
         self._writing_since: float | None = None
-        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._thread = OrderedThread("audit-log", clock=clock)
 
     async def deliver(self, events: tuple[Event, ...]) -> bool:
         """Write events; false when one was dropped. What is cancelled is dropped and counted."""
@@ -61,7 +60,7 @@ class LogWriter:
             success = True
             while (event := batch.next()) is not None:
                 success = self._write(event) and success
-            loop.call_soon_threadsafe(_set, batch.done, success)
+            loop.call_soon_threadsafe(settle, batch.done, success)
 
         self.run(write)
         try:
@@ -103,41 +102,17 @@ class LogWriter:
 
     def run(self, work: Callable[[], None]) -> None:
         """Do something on the thread, after what it has to do already."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="audit-log", daemon=True)
-            self._thread.start()
-        self._work.put(work)
-
-    def _run(self) -> None:
-        while (work := self._work.get()) is not None:
-            work()
+        self._thread.run(work)
 
     async def shutdown(self) -> None:
         """Close the log once the thread has come to it; a stalled one is left behind."""
-        if self._thread is None:
+        if not self._thread.started:
             self._backend.close()
             return
-        loop = asyncio.get_running_loop()
-        closed: asyncio.Future[bool] = loop.create_future()
-
-        def close() -> None:
-            try:
-                self._backend.close()
-            finally:
-                loop.call_soon_threadsafe(_set, closed, True)
-
-        self._work.put(close)
-        self._work.put(None)
-        await asyncio.wait({closed}, timeout=CLOSING)
-        if not closed.done():
+        if not await self._thread.close(self._backend.close, CLOSING):
             # The line under way is nowhere whole.
             self._lost(self._writing_since is not None)
             self._backend.losses.tell_rest()
 
     def __str__(self) -> str:
         return str(self._backend)
-
-
-def _set(future: "asyncio.Future[bool]", value: bool) -> None:
-    if not future.done():
-        future.set_result(value)
