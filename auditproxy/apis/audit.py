@@ -98,16 +98,24 @@ class GroupResources(msgspec.Struct, frozen=True, kw_only=True):
     resource_names: tuple[str, ...] = ()
 
 
-class PolicyRule(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule; an empty list restricts nothing, ``omit_managed_fields`` None is the policy's."""
+class Selectors(msgspec.Struct, frozen=True, kw_only=True):
+    """Which requests a rule means: those that every list admits; an empty list admits all.
 
-    level: Level
+    With resources or namespaces they are requests for resources, with URLs the others.
+    """
+
     users: tuple[str, ...] = ()
     user_groups: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ()
     resources: tuple[GroupResources, ...] = ()
     namespaces: tuple[str, ...] = ()
     non_resource_urls: tuple[str, ...] = ()
+
+
+class PolicyRule(Selectors, frozen=True, kw_only=True):
+    """One rule of a policy; ``omit_managed_fields`` None is the policy's."""
+
+    level: Level
     omit_stages: tuple[Stage, ...] = ()
     omit_managed_fields: bool | None = None
 

@@ -1,0 +1,118 @@
+"""Read JSON-like values by the types of their fields, and gather what is wrong with them.
+
+A value of another type is a fault; unknown fields and duplicate names are strict errors, which
+the caller may let pass. The texts are the same for every file whose rules have selectors.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from auditproxy.apis.gotext import go_quote
+from auditproxy.serializer import json
+
+
+@dataclass(frozen=True, slots=True)
+class FieldType:
+    """The type of a field; ``element`` is a list's, ``members`` are those of a struct.
+
+    A map has any names, and values of ``element``.
+    """
+
+    kind: Literal["text", "flag", "number", "list", "struct", "map", "anything"]
+    element: "FieldType | None" = None
+    members: "dict[str, FieldType]" = field(default_factory=dict)
+
+
+def list_of(element: FieldType) -> FieldType:
+    """A list of such values."""
+    return FieldType("list", element)
+
+
+TEXT = FieldType("text")
+TEXTS = list_of(TEXT)
+FLAG = FieldType("flag")
+ANYTHING = FieldType("anything")
+
+
+class Members(dict[str, Any]):
+    """A JSON object that remembers its duplicate names."""
+
+    doubled: frozenset[str] = frozenset()
+
+
+class FieldReader:
+    """Reads values by their types; ``faults`` and ``strict_errors`` are in the document's order."""
+
+    def __init__(self, strict_errors: list[str]) -> None:
+        self.strict_errors = strict_errors
+        self.faults: list[str] = []
+
+    def read(self, wanted: FieldType, value: Any, path: str) -> Any:
+        """Read one value at ``path``: text, number, flag or None, list, or dict of what was set.
+
+        What has a fault, and null, is read as the empty value of its type.
+        """
+        if wanted.kind == "anything":
+            return value
+        if wanted.kind == "text" and isinstance(value, str):
+            return json.go_text(value)
+        if wanted.kind == "flag" and isinstance(value, bool):
+            return value
+        if (
+            wanted.kind == "number"
+            and isinstance(value, int | float)
+            and not isinstance(value, bool)
+        ):
+            return value
+        if wanted.kind == "list" and isinstance(value, list) and wanted.element:
+            return [
+                self.read(wanted.element, item, f"{path}[{index}]")
+                for index, item in enumerate(value)
+            ]
+        if wanted.kind == "map" and isinstance(value, dict) and wanted.element:
+            return {
+                json.go_text(name): self.read(wanted.element, item, f"{path}.{name}")
+                for name, item in value.items()
+            }
+        if wanted.kind == "struct" and isinstance(value, dict):
+            return self._read_struct(wanted, value, path)
+        if value is not None:
+            self.faults.append(f"{path}: must be {_WANTED[wanted.kind]}, is {kind_of(value)}")
+        return _EMPTY.get(wanted.kind, lambda: None)()
+
+    def _read_struct(self, wanted: FieldType, value: dict[str, Any], path: str) -> dict[str, Any]:
+        """Read the members of an object that the type knows; the others are strict errors."""
+        members = {}
+        doubled = value.doubled if isinstance(value, Members) else frozenset()
+        for key, member in value.items():
+            inner = f"{path}.{key}" if path else key
+            member_type = wanted.members.get(key)
+            if member_type is None:
+                self.strict_errors.append(f"unknown field {go_quote(inner)}")
+                continue
+            if key in doubled:
+                self.strict_errors.append(f"duplicate field {go_quote(inner)}")
+            members[key] = self.read(member_type, member, inner)
+        return members
+
+
+_EMPTY = {"text": str, "list": list, "struct": dict, "map": dict}
+_WANTED = {
+    "text": "text",
+    "flag": "true or false",
+    "number": "a number",
+    "list": "a list",
+    "struct": "an object",
+    "map": "an object",
+}
+
+
+def kind_of(value: object) -> str:
+    """Describe the type of a value for the author of the file."""
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, list):
+        return "a list"
+    return "an object" if isinstance(value, dict) else "a number"

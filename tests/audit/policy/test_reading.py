@@ -1,0 +1,93 @@
+"""Values by types: what is accepted, and the texts of what is not."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditproxy.audit.policy.reading import (
+    FLAG,
+    TEXT,
+    TEXTS,
+    FieldReader,
+    FieldType,
+    Members,
+    kind_of,
+)
+
+SOME: tuple[object, ...] = (True, "", [], {}, 1)
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+ALL = FieldType(
+    "struct",
+    members={
+        "text": TEXT,
+        "flag": FLAG,
+        "texts": TEXTS,
+        "number": FieldType("number"),
+        "map": FieldType("map", TEXT),
+        "any": FieldType("anything"),
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ({}, {}),
+        ({"text": "a", "flag": False, "number": 1.5}, {"text": "a", "flag": False, "number": 1.5}),
+        ({"texts": ["a", None], "map": {"k": "v"}}, {"texts": ["a", ""], "map": {"k": "v"}}),
+        ({"text": None, "flag": None, "map": None}, {"text": "", "flag": None, "map": {}}),
+        ({"any": [1]}, {"any": [1]}),
+    ],
+)
+def test_read(value: Any, read: Any) -> None:
+    """Null is the empty value of a type."""
+    reader = FieldReader([])
+    assert reader.read(ALL, value, "") == read
+    assert not reader.faults
+    assert not reader.strict_errors
+
+
+def test_faults_are_gathered() -> None:
+    """Each has its path; unknown and duplicate names are kept apart from them."""
+    reader = FieldReader([])
+    value = Members({"text": 1, "texts": ["a", {}], "map": {"k": []}, "number": True, "x": 1})
+    value.doubled = frozenset({"text"})
+    reader.read(ALL, value, "rules[0]")
+    assert reader.faults == [
+        "rules[0].text: must be text, is a number",
+        "rules[0].texts[1]: must be text, is an object",
+        "rules[0].map.k: must be text, is a list",
+        "rules[0].number: must be a number, is true or false",
+    ]
+    assert reader.strict_errors == [
+        'duplicate field "rules[0].text"',
+        'unknown field "rules[0].x"',
+    ]
+
+
+@given(st.dictionaries(st.sampled_from([*ALL.members, "other"]), ANY_JSON) | ANY_JSON)
+def test_anything_is_read(value: Any) -> None:
+    """A value is read or has a fault; what is read has the types of the fields."""
+    reader = FieldReader([])
+    read = reader.read(ALL, value, "f")
+    assert isinstance(read, dict)
+    assert isinstance(read.get("text", ""), str)
+    assert all(isinstance(item, str) for item in read.get("texts", ()))
+    assert value is None or isinstance(value, dict) or reader.faults
+
+
+def test_kind_of() -> None:
+    """The words for the author of a file."""
+    assert [kind_of(value) for value in SOME] == [
+        "true or false",
+        "text",
+        "a list",
+        "an object",
+        "a number",
+    ]
