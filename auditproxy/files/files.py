@@ -32,6 +32,7 @@ from auditproxy.files.protobuftables import PROTOBUF_TABLES
 from auditproxy.files.redaction import REDACTION
 from auditproxy.files.serviceaccountkeys import SERVICE_ACCOUNT_KEYS
 from auditproxy.files.servingcertificate import SERVING_CERTIFICATE, ServingCertificate
+from auditproxy.files.sessionrecording import SESSION_RECORDING
 from auditproxy.files.tokenfile import TOKEN_FILE
 from auditproxy.files.trustedfile import Remarks
 from auditproxy.files.upstream import UPSTREAM
@@ -39,6 +40,7 @@ from auditproxy.files.webhook import AUDIT_WEBHOOK, TOKEN_WEBHOOK
 from auditproxy.kubeconfig.upstream import Upstream
 from auditproxy.options import Options
 from auditproxy.serializer.protobuf.decoder import Decoder
+from auditproxy.sessions.rules import NO_POLICY, RecordingPolicy
 
 SOURCES = (
     POLICY,
@@ -55,6 +57,7 @@ SOURCES = (
     CLIENT_AUTHORITIES,
     FRONT_PROXY_AUTHORITIES,
     SERVING_CERTIFICATE,
+    SESSION_RECORDING,
 )
 """Every trusted file, in the order in which faults are reported."""
 
@@ -75,6 +78,7 @@ class Files:
     redactor: Redactor | None = None
     client_authorities: CertificateAuthorities | None = None
     front_proxy_authorities: CertificateAuthorities | None = None
+    recording_policy: RecordingPolicy = NO_POLICY
     certificate: ServingCertificate | None = None
     """None where it is still to be made."""
 

@@ -1,0 +1,124 @@
+"""sessions/rules.py: the recording policy, read strictly, every fault at once."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditproxy.apis.attributes import Attributes
+from auditproxy.apis.faults import Unusable
+from auditproxy.apis.session import Record
+from auditproxy.apis.units import SECOND
+from auditproxy.apis.user import UserInfo
+from auditproxy.sessions.rules import NO_POLICY, NOT_RECORDED, RecordingRule, load_recording_policy
+
+HEAD = b"apiVersion: auditproxy.io/v1alpha1\nkind: SessionRecordingPolicy\n"
+RULES = b"""\
+rules:
+- namespaces: [prod]
+  resources: [{group: "", resources: [pods/exec, pods/attach]}]
+  record: InputOutput
+  onFailure: Deny
+  maximumDuration: 8h
+  idleTimeout: 1m30s
+- users: [alice]
+  record: Metadata
+  commands: false
+- userGroups: [ops]
+  record: None
+"""
+WRONG = b"""\
+apiVersion: v1
+kind: Policy
+rules:
+- recrod: Output
+- record: Everything
+  onFailure: deny
+- record: None
+  onFailure: Deny
+- record: Output
+  maximumDuration: long
+  idleTimeout: 1s
+- record: 7
+- record: Output
+  nonResourceURLs: [healthz]
+"""
+
+
+def asked(subresource: str = "exec", namespace: str = "prod", user: str = "alice") -> Attributes:
+    """A request for a session."""
+    return Attributes(
+        user=UserInfo(username=user, groups=("ops",)),
+        verb="create",
+        is_resource_request=True,
+        path="",
+        namespace=namespace,
+        resource="pods",
+        subresource=subresource,
+        name="web",
+    )
+
+
+def test_the_first_rule_decides() -> None:
+    """By the selectors of the audit policy; without a rule nothing is recorded."""
+    policy = load_recording_policy(HEAD + RULES)
+    assert policy.first(asked()) == RecordingRule(
+        record=Record.INPUT_OUTPUT,
+        deny=True,
+        maximum_duration=8 * 3600 * SECOND,
+        idle_timeout=90 * SECOND,
+    )
+    assert policy.first(asked("portforward")) == RecordingRule(
+        record=Record.METADATA, commands=False
+    )
+    assert policy.first(asked("portforward", user="bob")) == RecordingRule()
+    assert NO_POLICY.first(asked()) is NOT_RECORDED
+
+
+def faults_of(text: bytes) -> tuple[str, ...]:
+    """Every fault of a file."""
+    with pytest.raises(Unusable) as caught:
+        load_recording_policy(text)
+    return caught.value.faults
+
+
+def test_every_fault_at_once() -> None:
+    """Misspelt fields, wrong words and times, in one go."""
+    assert faults_of(WRONG) == (
+        'unknown field "rules[0].recrod"',
+        "rules[4].record: must be text, is a number",
+        'apiVersion must be auditproxy.io/v1alpha1, is "v1"',
+        'kind must be SessionRecordingPolicy, is "Policy"',
+        "rules[0].record is missing; give one of None, Metadata, Output, InputOutput",
+        'rules[1].record: "Everything" is not one of None, Metadata, Output, InputOutput',
+        'rules[1].onFailure: "deny" is not Allow or Deny',
+        "rules[2].onFailure: Deny has no meaning with record: None; nothing can fail to be "
+        "recorded",
+        'rules[3].maximumDuration: "long" is not a duration such as 8h or 30m',
+        "rules[3].idleTimeout: 1s is shorter than 10s",
+        "rules[4].record is missing; give one of None, Metadata, Output, InputOutput",
+        'rules[5].nonResourceURLs[0]: Invalid value: "healthz": non-resource URL rules must begin '
+        "with a '/' character",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (b"", "not a SessionRecordingPolicy: the file holds no object"),
+        (b"- 1", "not a SessionRecordingPolicy: the file holds no object"),
+        (HEAD, "rules: at least one is needed, such as {record: Output}"),
+        (HEAD + b"rules: []", "rules: at least one is needed, such as {record: Output}"),
+    ],
+)
+def test_no_policy(text: bytes, fault: str) -> None:
+    """A file of another kind, and one without rules."""
+    assert faults_of(text)[-1] == fault
+
+
+@given(st.binary(max_size=200))
+def test_garbage(text: bytes) -> None:
+    """No file is worse than unusable."""
+    try:
+        load_recording_policy(HEAD + text)
+    except Unusable as error:
+        assert error.faults
