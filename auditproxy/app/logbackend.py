@@ -65,19 +65,14 @@ def open_log(
 
     Without ``--audit-log-path`` events go to standard output.
     """
-    file: RotatingFile | None = None
-    writer: StandardOutput | RotatingFile
-    if options.path in ("", "-"):
-        writer = StandardOutput()
-    else:
-        file = rotating_file(options, metrics, report)
-        writer = file
-        try:
-            file.ensure()
-        except OSError as error:
-            why = error.strerror or str(error)
-            fix = "stop it, or name another file" if isinstance(error, BlockingIOError) else _FIX
-            raise LogFileError(_unusable(options.path, why, fix)) from None
+    writer = open_line_file(
+        "--audit-log-path",
+        options.path,
+        Rotation(options.maxsize, options.maxbackup, options.maxage, options.compress),
+        reopened=metrics.audit.sinks.log_reopened,
+        report=report,
+    )
+    file = writer if isinstance(writer, RotatingFile) else None
     zone = datetime.datetime.now().astimezone().tzinfo or datetime.UTC
     backend = LogBackend(
         writer,
@@ -96,38 +91,79 @@ def open_log(
 
 def log_fault(options: AuditLogOptions) -> str:
     """Why ``open_log`` would not get its file, found without making it; "" when it would."""
-    if options.path in ("", "-"):
+    return line_file_fault("--audit-log-path", options.path)
+
+
+def line_file_fault(flag: str, path: str) -> str:
+    """Why the file at ``path`` cannot take lines, found without making it; "" when it can."""
+    if path in ("", "-"):
         return ""
-    why = fault_of_writing(Path(options.path))
-    return _unusable(options.path, why) if why else ""
+    why = fault_of_writing(Path(path))
+    return _unusable(flag, path, why) if why else ""
 
 
-def _unusable(path: str, why: str, fix: str = _FIX) -> str:
-    return f"--audit-log-path {path} cannot be written: {why.lower()}; {fix}"
+def _unusable(flag: str, path: str, why: str, fix: str = _FIX) -> str:
+    return f"{flag} {path} cannot be written: {why.lower()}; {fix}"
 
 
-def rotating_file(
-    options: AuditLogOptions, metrics: Metrics, report: Callable[[str], None]
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """When a file of lines is rotated, and what becomes of old ones; MiB and days, 0 is never."""
+
+    maxsize: int
+    maxbackup: int
+    maxage: int
+    compress: bool
+
+
+def open_line_file(
+    flag: str,
+    path: str,
+    rotation: Rotation,
+    *,
+    reopened: Callable[[str], None],
+    report: Callable[[str], None],
+) -> StandardOutput | RotatingFile:
+    """What takes the lines of the log that ``flag`` names; raises LogFileError.
+
+    ``reopened`` takes the reason each time that the file was opened again.
+    """
+    if path in ("", "-"):
+        return StandardOutput()
+    file = _rotating_file(flag, path, rotation, reopened, report)
+    try:
+        file.ensure()
+    except OSError as error:
+        why = error.strerror or str(error)
+        fix = "stop it, or name another file" if isinstance(error, BlockingIOError) else _FIX
+        raise LogFileError(_unusable(flag, path, why, fix)) from None
+    return file
+
+
+def _rotating_file(
+    flag: str,
+    path: str,
+    rotation: Rotation,
+    reopened: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> RotatingFile:
-    """The file that ``--audit-log-path`` names, rotated as the other flags say."""
-
-    def reopened(reason: str) -> None:
-        metrics.audit.sinks.log_reopened(reason)
+    def on_reopened(reason: str) -> None:
+        reopened(reason)
         if reason != "signal":
-            text = f"--audit-log-path {options.path} was {reason} by another process: reopened it"
-            report(OperatorLine(text, flag="--audit-log-path"))
+            text = f"{flag} {path} was {reason} by another process: reopened it"
+            report(OperatorLine(text, flag=flag))
 
     def in_background(work: Callable[[], None]) -> None:
-        threading.Thread(target=work, name="audit-log-mill", daemon=True).start()
+        threading.Thread(target=work, name=f"{flag.strip('-')}-mill", daemon=True).start()
 
     return RotatingFile(
-        Path(options.path),
-        maximum_size=options.maxsize * MEBIBYTE,
-        maximum_backups=options.maxbackup,
-        maximum_age=options.maxage,
-        compress=options.compress,
+        Path(path),
+        maximum_size=rotation.maxsize * MEBIBYTE,
+        maximum_backups=rotation.maxbackup,
+        maximum_age=rotation.maxage,
+        compress=rotation.compress,
         now=lambda: datetime.datetime.now(datetime.UTC),
         monotonic=time.monotonic,
         in_background=in_background,
-        on_reopened=reopened,
+        on_reopened=on_reopened,
     )

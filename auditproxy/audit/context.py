@@ -153,6 +153,10 @@ class AuditContext:
         """Add an annotation; the first value of a key stays, as in kube-apiserver."""
         self.annotations.setdefault(key, value)
 
+    def annotate_again(self, key: str, value: str) -> None:
+        """Replace an annotation by what is known better now."""
+        self.annotations[key] = value
+
     def redacted(self, member: str) -> None:
         """Note that a member of the event holds markers in place of secret values."""
         known = self.annotations.get(REDACTED)

@@ -18,6 +18,7 @@ from auditproxy.metrics.connections import ConnectionMetrics
 from auditproxy.metrics.issuers import IssuerMetrics
 from auditproxy.metrics.reloads import ReloadMetrics
 from auditproxy.metrics.requests import RequestSeries
+from auditproxy.metrics.sessions import SessionMetrics
 from auditproxy.metrics.tokencache import TokenCacheMetrics
 from auditproxy.metrics.upstream import UpstreamMetrics
 
@@ -40,6 +41,7 @@ class Metrics:
         self.reloads = ReloadMetrics(registry)
         self.issuers = IssuerMetrics(registry)
         self.captures = CaptureMetrics(registry)
+        self.sessions = SessionMetrics(registry)
         self.token_cache = TokenCacheMetrics(registry)
         self.upstream = UpstreamMetrics(registry)
         self._operator_lines = Counter(

@@ -41,7 +41,7 @@ from auditproxy.server.deadline import Deadline
 from auditproxy.server.emitter import Emitter
 from auditproxy.server.recorder import Recorder
 from auditproxy.server.services import Services, Shared
-from auditproxy.tunnel.farewell import Farewell
+from auditproxy.tunnel.farewell import SHUTTING_DOWN, Farewell
 from auditproxy.upstream.messages import UpstreamError
 
 UPSTREAM_GRACE = 1.0
@@ -256,9 +256,13 @@ class Exchange:
 
     def end_at_shutdown(self) -> None:
         """The proxy stops: give the reason in the event and, where possible, to the client."""
-        self.context.annotate(ENDED, "the proxy was shut down")
+        self.end("the proxy was shut down", SHUTTING_DOWN)
+
+    def end(self, why: str, farewell: str) -> None:
+        """End a request under way; ``why`` is for the event, ``farewell`` for the client."""
+        self.context.annotate(ENDED, why)
         if self._farewell is not None:
-            self._farewell.say(self.connection.transport)
+            self._farewell.say(self.connection.transport, farewell)
         if self.task is not None:
             self.task.cancel()
 

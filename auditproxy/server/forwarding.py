@@ -8,15 +8,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
-import msgspec
-
 from auditproxy.apis.status import (
     new_bad_request,
     new_request_timeout,
     new_service_unavailable,
 )
-from auditproxy.apis.user import UserInfo
-from auditproxy.audit.annotations import RETRIED
+from auditproxy.audit.annotations import ENDED, RETRIED
 from auditproxy.audit.record import METHOD_NOT_ALLOWED
 from auditproxy.authentication.authenticator import Identity
 from auditproxy.authentication.tokens.bearer import forwarded_protocols
@@ -29,11 +26,13 @@ from auditproxy.request.headers import (
     upstream_headers,
 )
 from auditproxy.server.exchange import Exchange
+from auditproxy.server.services import ActingUser
+from auditproxy.server.sessions import LiveSession, prepare
 from auditproxy.server.tee import Tee
 from auditproxy.sockets.tasks import spawn
 from auditproxy.tunnel.farewell import Farewell
 from auditproxy.tunnel.protocols import WEBSOCKET
-from auditproxy.tunnel.tie import tie
+from auditproxy.tunnel.tie import Tap, tie
 from auditproxy.upstream.identityheaders import UnforwardableIdentityError
 from auditproxy.upstream.messages import ResponseHead, UpstreamRequest
 from auditproxy.upstream.switching import Switched
@@ -49,13 +48,6 @@ SLOWEST_BODY = 500
 
 REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 """Methods that no API server serves and that must not reach one through a proxy."""
-
-
-class ActingUser(msgspec.Struct, frozen=True, gc=False):
-    """The user that a request acts as, and the impersonation that it ``wanted``, if any."""
-
-    user: UserInfo
-    wanted: UserInfo | None = None
 
 
 async def forward(exchange: Exchange, identity: Identity, acting: ActingUser) -> Answered:
@@ -92,10 +84,20 @@ async def forward(exchange: Exchange, identity: Identity, acting: ActingUser) ->
         body=None,
         upgrade=upgrade,
     )
-    return await exchanged(exchange, request, Tee(exchange, acting.user))
+    tee = Tee(exchange, acting.user)
+    # Before the upstream hears of it: what must not run unrecorded has not begun then.
+    session = await prepare(exchange, identity, acting)
+    if session is None:
+        return await exchanged(exchange, request, tee)
+    try:
+        return await exchanged(exchange, request, tee, session)
+    finally:
+        session.discard_unless_begun()
 
 
-async def exchanged(exchange: Exchange, request: UpstreamRequest, tee: Tee) -> Answered:
+async def exchanged(
+    exchange: Exchange, request: UpstreamRequest, tee: Tee, session: LiveSession | None = None
+) -> Answered:
     """The body goes up as it comes, the answer comes down as it comes.
 
     A request that asks for an upgrade is answered like any other unless the
@@ -113,7 +115,7 @@ async def exchanged(exchange: Exchange, request: UpstreamRequest, tee: Tee) -> A
         # A short request has its own deadline; its answer may take as long as without Upgrade.
         decided = await pool.upgrade(request, tee, handshake_deadline=exchange.long_running)
         if isinstance(decided, Switched):
-            return await tunnel(exchange, decided)
+            return await tunnel(exchange, decided, session)
     return tee.end()
 
 
@@ -187,15 +189,37 @@ def farewell_for(exchange: Exchange, head: ResponseHead) -> Farewell | None:
     return Farewell(protocol, exchange.info.subresource)
 
 
-async def tunnel(exchange: Exchange, switched: Switched) -> Answered:
-    """Tie both connections together after a verified 101."""
-    connection = exchange.connection
+async def tunnel(
+    exchange: Exchange, switched: Switched, session: LiveSession | None = None
+) -> Answered:
+    """Tie both connections together after a verified 101; ``session`` is read beside them."""
     farewell = farewell_for(exchange, switched.head)
+    if session is not None:
+        try:
+            session.begin(switched.head, farewell)
+        except Refused:
+            switched.abort()
+            raise
     exchange.tunnel_begins(farewell)
+    reason = "the tunnel ended"
+    try:
+        await tied(exchange, switched, session or farewell)
+    except asyncio.CancelledError:
+        reason = exchange.context.annotations.get(ENDED, "the client left")
+        raise
+    finally:
+        if session is not None:
+            await session.ended(reason)
+    return Answered(keep_alive=False)
+
+
+async def tied(exchange: Exchange, switched: Switched, tap: Tap | None) -> None:
+    """Send the 101 and copy both ways until both connections have ended."""
+    connection = exchange.connection
     transport = connection.transport
     if transport is None:
         switched.abort()
-        return Answered(keep_alive=False)
+        return
     transport.write(
         head_bytes(
             101,
@@ -203,7 +227,7 @@ async def tunnel(exchange: Exchange, switched: Switched) -> Answered:
             response_headers(switched.head.headers, audit_id="", upgrade=True),
         )
     )
-    tying = spawn(tie(connection, switched.upstream, tap=farewell), "tie a tunnel")
+    tying = spawn(tie(connection, switched.upstream, tap=tap), "tie a tunnel")
     try:
         await asyncio.shield(tying)
     except asyncio.CancelledError:
@@ -211,4 +235,3 @@ async def tunnel(exchange: Exchange, switched: Switched) -> Answered:
         await asyncio.wait({tying}, timeout=TUNNEL_FLUSH)
         tying.cancel()
         raise
-    return Answered(keep_alive=False)

@@ -30,8 +30,8 @@ from auditproxy.downstream.responses import Answered, Refused, describe
 from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.server.answering import answer, answer_crash
 from auditproxy.server.exchange import Exchange
-from auditproxy.server.forwarding import ActingUser, forward
-from auditproxy.server.services import Services, Shared
+from auditproxy.server.forwarding import forward
+from auditproxy.server.services import ActingUser, Services, Shared
 from auditproxy.upstream.messages import (
     UpstreamClosedEarly,
     UpstreamCredentialRefused,

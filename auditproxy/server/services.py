@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from auditproxy.apis.attributes import Attributes
 from auditproxy.apis.audit import RequestAuditConfig
 from auditproxy.apis.user import UserInfo
@@ -22,6 +24,8 @@ from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeade
 from auditproxy.request.headers import ClientHeaders, RawHeaders
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.serializer.protobuf.decoder import Decoder
+from auditproxy.sessions.rules import NO_POLICY, RecordingPolicy
+from auditproxy.supervision.supervisor import Supervisor
 from auditproxy.upstream.pool import UpstreamPool
 
 
@@ -62,6 +66,13 @@ class UpstreamIdentity(Protocol):
         """
 
 
+class ActingUser(msgspec.Struct, frozen=True, gc=False):
+    """The user that a request acts as, and the impersonation that it ``wanted``, if any."""
+
+    user: UserInfo
+    wanted: UserInfo | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of one request; nanoseconds and bytes."""
@@ -91,6 +102,8 @@ class Services:
     front_proxy: FrontProxyHeaders = NO_FRONT_PROXY
     trusted_proxies: TrustedProxies | None = None
     types: Decoder = BUILTIN_TYPES
+    recording_policy: RecordingPolicy = NO_POLICY
+    session_annotations: bool = False
 
 
 @dataclass(slots=True)
@@ -107,3 +120,5 @@ class Shared:
     decoding: DecodeQueue = field(default_factory=DecodeQueue)
     watch: UpstreamWatch = field(default_factory=Unwatched)
     deprecations: Deprecations = field(default_factory=Deprecations)
+    supervisor: Supervisor | None = None
+    """Follows sessions while they run; None where nothing comes of it."""

@@ -1,0 +1,121 @@
+"""Sessions: from options to the supervisor, the store of recordings and the session log."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from auditproxy.apis.faults import Unusable
+from auditproxy.apis.session import Record, Session
+from auditproxy.app.logbackend import Rotation, line_file_fault, open_line_file
+from auditproxy.app.operatorlog import Report
+from auditproxy.metrics.registry import Metrics
+from auditproxy.options import Options, SessionOptions
+from auditproxy.recordings.recording import Recording
+from auditproxy.recordings.store import RecordingStore
+from auditproxy.recordings.usage import RecordingLimits
+from auditproxy.supervision.sessionlog import Listener, SessionLog
+from auditproxy.supervision.supervisor import Supervisor
+
+SECONDS_A_DAY = 86400.0
+
+
+class TimedStore:
+    """Opens recordings at the wall clock's time."""
+
+    def __init__(self, store: RecordingStore) -> None:
+        self._store = store
+
+    def open(self, session: Session, record: Record) -> Recording:
+        """Open one now."""
+        return self._store.open(session, record, moment=time.time_ns())
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """What follows sessions, and what has to be opened again or closed."""
+
+    supervisor: Supervisor
+    reopen: Callable[[], None]
+    close: Callable[[], None]
+
+
+def session_log_fault(sessions: SessionOptions) -> str:
+    """Why the session log would not get its file; "" when it would."""
+    return line_file_fault("--session-log-path", sessions.log_path)
+
+
+def open_sessions(
+    options: Options,
+    metrics: Metrics,
+    report: Report,
+    *,
+    listeners: tuple[Listener, ...] = (),
+) -> SessionParts | None:
+    """What follows sessions as the options say; None where nothing comes of it.
+
+    Finishes recordings that a killed proxy left. Raises Unusable.
+    """
+    sessions = options.sessions
+    if not (sessions.is_followed or listeners):
+        return None
+    log = _session_log(sessions, metrics, report, listeners)
+    store = _store(sessions, metrics, report) if sessions.recording_config_file else None
+    supervisor = Supervisor(
+        recordings=None if store is None else TimedStore(store),
+        emit=log.emit,
+        metrics=metrics.sessions,
+        report=report,
+        now=time.time_ns,
+    )
+    return SessionParts(supervisor, lambda: supervisor.run(log.reopen), log.close)
+
+
+def _session_log(
+    sessions: SessionOptions, metrics: Metrics, report: Report, listeners: tuple[Listener, ...]
+) -> SessionLog:
+    writer = None
+    if sessions.log_path:
+        writer = open_line_file(
+            "--session-log-path",
+            sessions.log_path,
+            Rotation(
+                sessions.log_maxsize,
+                sessions.log_maxbackup,
+                sessions.log_maxage,
+                sessions.log_compress,
+            ),
+            reopened=metrics.sessions.log_reopened,
+            report=report,
+        )
+    return SessionLog(writer, metrics=metrics.sessions, report=report, listeners=listeners)
+
+
+def _store(sessions: SessionOptions, metrics: Metrics, report: Report) -> RecordingStore:
+    store = RecordingStore(
+        Path(sessions.recording_dir),
+        RecordingLimits(
+            per_session=sessions.recording_max_session_size,
+            total=sessions.recording_max_total_size,
+            minimum_free=sessions.recording_min_free_space,
+            maximum_age=sessions.recording_max_age * SECONDS_A_DAY,
+        ),
+        report,
+        wall=time.time,
+        monotonic=time.monotonic,
+        observer=metrics.sessions,
+    )
+    try:
+        recovered = store.recover()
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise Unusable(
+            f"--session-recording-dir {sessions.recording_dir} cannot be used: {why}; name a "
+            "folder that can be written"
+        ) from None
+    if recovered:
+        report(
+            f"--session-recording-dir {sessions.recording_dir}: {len(recovered)} recordings of a "
+            "proxy that was killed are marked as unfinished"
+        )
+    return store

@@ -1,0 +1,217 @@
+"""Sessions in the chain: what a request says of its session, and what its events say of it.
+
+prepare -> (upstream) -> begin -> tunnel -> ended
+                     \\-> discard_unless_begun, when the upstream does not switch
+"""
+
+from collections.abc import Callable
+
+from auditproxy.apis.audit import ObjectReference
+from auditproxy.apis.session import RecordingReference, Session, SessionKind, Unreadable
+from auditproxy.apis.status import new_service_unavailable
+from auditproxy.audit.redaction.redactor import Redactor
+from auditproxy.authentication.authenticator import Identity
+from auditproxy.downstream.responses import Refused
+from auditproxy.recordings.store import RecordingRefused
+from auditproxy.request.attributes import attributes as attributes_of
+from auditproxy.request.headers import upgrade_token, user_agent
+from auditproxy.request.sourceips import source_ips
+from auditproxy.server.exchange import Exchange
+from auditproxy.server.services import ActingUser
+from auditproxy.sessions.lines import SESSION_RECORDING, annotations_at_end, annotations_at_start
+from auditproxy.sessions.request import SessionRequest, describe
+from auditproxy.sessions.rules import RecordingRule
+from auditproxy.sessions.wire.kinds import open_reader
+from auditproxy.supervision.running import Ending, Running
+from auditproxy.supervision.supervisor import Supervisor
+from auditproxy.tunnel.farewell import Farewell
+from auditproxy.upstream.messages import ResponseHead
+
+REFUSAL = "this session must be recorded, and it cannot be: {}"
+"""What the client reads; kubectl shows it as its error."""
+
+NOT_A_STREAM = "the kubelet answers run like any request, and not with streams"
+
+_COMMAND = "command"
+
+
+async def prepare(
+    exchange: Exchange, identity: Identity, acting: ActingUser
+) -> "LiveSession | None":
+    """The session that a request asks for, ready to be recorded; None for any other request.
+
+    Raises Refused for one that must not run unrecorded.
+    """
+    supervisor = exchange.shared.supervisor
+    if supervisor is None or exchange.info.verb == "watch":
+        return None
+    upgrades = upgrade_token(exchange.headers) is not None
+    if not upgrades and exchange.info.resource != "nodes":
+        return None
+    asked = describe(exchange.info, exchange.target.query)
+    if not upgrades and asked.kind is SessionKind.UNKNOWN:
+        return None
+    rule = exchange.services.recording_policy.first(
+        attributes_of(identity.user, exchange.info, selectors=False)
+    )
+    if not upgrades:
+        if rule.deny:
+            raise _refused(supervisor, "unreadable", NOT_A_STREAM)
+        rule = RecordingRule()
+    session = _session(exchange, identity, acting, asked)
+    try:
+        running = await supervisor.prepare(session, rule)
+    except RecordingRefused as error:
+        raise Refused(new_service_unavailable(REFUSAL.format(error))) from None
+    live = LiveSession(exchange, supervisor, running)
+    if not upgrades:
+        live.begin_without_streams()
+    return live
+
+
+def _refused(supervisor: Supervisor, reason: str, text: str) -> Refused:
+    supervisor.refused(reason)
+    return Refused(new_service_unavailable(REFUSAL.format(text)))
+
+
+def _session(
+    exchange: Exchange, identity: Identity, acting: ActingUser, asked: SessionRequest
+) -> Session:
+    info = exchange.info
+    return Session(
+        id=exchange.shared.new_audit_id(),
+        audit_id=exchange.context.audit_id,
+        kind=asked.kind,
+        started=exchange.now(),
+        user=identity.user,
+        impersonated_user=None if acting.user is identity.user else acting.user,
+        source_ips=source_ips(
+            exchange.headers, exchange.facts.remote, exchange.services.trusted_proxies
+        ),
+        user_agent=user_agent(exchange.headers),
+        object_ref=ObjectReference(
+            resource=info.resource,
+            namespace=info.namespace,
+            name=info.name,
+            api_group=info.api_group,
+            api_version=info.api_version,
+            subresource=info.subresource,
+        ),
+        namespace=asked.namespace,
+        pod=asked.pod,
+        node=asked.node,
+        container=asked.container,
+        command=_shown(asked.command, exchange.services.redactor),
+        stdin=asked.stdin,
+        stdout=asked.stdout,
+        stderr=asked.stderr,
+        tty=asked.tty,
+    )
+
+
+def _shown(command: tuple[str, ...], redactor: Redactor | None) -> tuple[str, ...]:
+    """The command as requestURI shows it: marked where the owner has it redacted there."""
+    if redactor is None or _COMMAND not in redactor.query_parameters:
+        return command
+    return tuple(
+        redactor.marker(argument.encode("utf-8", "surrogateescape")) for argument in command
+    )
+
+
+class LiveSession:
+    """One session of one exchange: the tap of its tunnel, and its annotations."""
+
+    def __init__(self, exchange: Exchange, supervisor: Supervisor, running: Running) -> None:
+        self._exchange = exchange
+        self._supervisor = supervisor
+        self._running = running
+        self._has_begun = False
+        self._farewell: Farewell | None = None
+
+    def begin(self, head: ResponseHead, farewell: Farewell | None) -> None:
+        """The upstream has switched, and its 101 may go out unless this raises Refused."""
+        session, running = self._running.session, self._running
+        reader = open_reader(
+            head.headers,
+            session.kind,
+            stdin=session.stdin,
+            stdout=session.stdout,
+            stderr=session.stderr,
+            tty=session.tty,
+        )
+        if isinstance(reader, Unreadable) and running.rule.deny:
+            raise _refused(self._supervisor, "unreadable", reader.reason)
+        self._farewell = farewell
+        running.switched(reader, Ending(self._end, self._write))
+        self._begun()
+
+    def begin_without_streams(self) -> None:
+        """The session is an ordinary request: what it does is not seen."""
+        reader = Unreadable(from_client=False, reason=NOT_A_STREAM)
+        self._running.switched(reader, Ending(self._end, self._write))
+        self._begun()
+
+    def _begun(self) -> None:
+        self._has_begun = True
+        self._supervisor.started(self._running)
+        if self._exchange.services.session_annotations:
+            annotations = annotations_at_start(self._running.session, self._running.recording)
+            for key, value in annotations:
+                self._exchange.context.annotate(key, value)
+
+    def discard_unless_begun(self) -> None:
+        """The request is over; the session took place or it did not."""
+        if not self._has_begun:
+            self._supervisor.discard(self._running)
+
+    async def ended(self, reason: str) -> None:
+        """The tunnel has ended: finish the recording, and say how it ended."""
+        running = self._running
+        recording, seconds = await self._supervisor.close(running, reason)
+        if self._exchange.services.session_annotations:
+            self._annotate_end(recording, seconds, reason)
+
+    def _annotate_end(
+        self, recording: RecordingReference | None, seconds: float, reason: str
+    ) -> None:
+        outcome = self._running.outcome
+        context = self._exchange.context
+        annotations = annotations_at_end(
+            exit_code=None if outcome is None else outcome.exit_code,
+            reason=reason if outcome is None else outcome.reason,
+            bytes_in=self._running.bytes_in,
+            bytes_out=self._running.bytes_out,
+            seconds=seconds,
+            recording=recording,
+        )
+        for key, value in annotations:
+            if key == SESSION_RECORDING:
+                context.annotate_again(key, value)
+            else:
+                context.annotate(key, value)
+
+    # --- tunnel.tie.Tap ---------------------------------------------------------------
+
+    def tied(self, hold: Callable[[bool], None]) -> None:
+        """The tunnel begins."""
+        self._running.tied(hold)
+
+    def from_client(self, data: bytes) -> None:
+        """Read what the client sent."""
+        self._running.from_client(data)
+
+    def from_upstream(self, data: bytes) -> None:
+        """Read what the upstream sent."""
+        if self._farewell is not None:
+            self._farewell.from_upstream(data)
+        self._running.from_upstream(data)
+
+    # --- supervision.running.Ending ----------------------------------------------------
+
+    def _end(self, reason: str) -> None:
+        self._exchange.end(reason, reason)
+
+    def _write(self, words: bytes) -> None:
+        transport = self._exchange.connection.transport
+        if transport is not None and not transport.is_closing():
+            transport.write(words)

@@ -1,0 +1,217 @@
+"""Account: what is kept of one session, on the recorder's thread: recording, commands, lines.
+
+open --take*--> close      the session ran
+     \\-discard-->          the upstream did not switch; nothing is left of it
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from auditproxy.apis.session import (
+    Carried,
+    Channel,
+    ForwardedConnection,
+    Outcome,
+    PortCarried,
+    PortClosed,
+    PortOpened,
+    RecordingReference,
+    Resized,
+    Session,
+    SessionEvent,
+    SessionEventType,
+    SessionKind,
+    StreamEvent,
+    Unreadable,
+)
+from auditproxy.apis.units import SECOND
+from auditproxy.sessions.castnotes import ConnectionClosedNote
+from auditproxy.sessions.forwards import Forwards
+from auditproxy.sessions.lines import SessionLines
+from auditproxy.sessions.terminal.commands import Command, CommandFollower
+
+Timed = tuple[int, StreamEvent]
+"""An event and when it came, in nanoseconds since the epoch."""
+
+
+class OpenRecording(Protocol):
+    """A recording while its session runs (recordings/recording.py); nothing of it raises."""
+
+    path: str
+
+    @property
+    def fault(self) -> str:
+        """Why nothing more is recorded; "" while it is."""
+
+    def take(self, moment: int, events: Sequence[StreamEvent]) -> None:
+        """Record events."""
+
+    def command(self, moment: int, line: str | None, flags: tuple[str, ...]) -> None:
+        """Note a command."""
+
+    def gap(self, moment: int, size: int) -> None:
+        """Note that bytes are missing."""
+
+    def flush(self) -> None:
+        """Give what is buffered to the system."""
+
+    def discard(self) -> None:
+        """Remove it: the session did not take place."""
+
+    def finish(
+        self, moment: int, outcome: Outcome | None, reason: str, bytes_in: int, bytes_out: int
+    ) -> RecordingReference:
+        """Close it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How a session ended, as the tunnel's side knows it."""
+
+    moment: int
+    outcome: Outcome | None
+    reason: str
+    bytes_in: int
+    bytes_out: int
+
+
+class Account:
+    """The account of one session; every method runs on the recorder's thread.
+
+    ``emit`` takes lines of the session log; ``failed`` is called once, with the reason, when a
+    recording stops before its session.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        recording: OpenRecording | None,
+        follows_commands: bool,
+        emit: Callable[[SessionEvent], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        self._session = session
+        self._recording = recording
+        self._lines = SessionLines(session)
+        self._emit = emit
+        self._failed = failed
+        self._has_failed = False
+        self._follower = CommandFollower() if follows_commands and session.tty else None
+        self._forwards = Forwards() if session.kind is SessionKind.PORT_FORWARD else None
+        self._input = hashlib.sha256()
+        self._input_size = 0
+
+    def start(self, moment: int) -> None:
+        """The tunnel begins."""
+        reference = None
+        if self._recording is not None:
+            reference = RecordingReference(path=self._recording.path)
+        self._line(SessionEventType.STARTED, moment, recording=reference)
+
+    def discard(self) -> None:
+        """The session did not take place."""
+        if self._recording is not None:
+            self._recording.discard()
+
+    def take(self, batch: Sequence[Timed], gap: int) -> None:
+        """Account for events in their order; ``gap`` bytes before them are missing."""
+        recording = self._recording
+        if gap and batch:
+            if recording is not None:
+                recording.gap(batch[0][0], gap)
+            if self._follower is not None:
+                self._follower.gap()
+        for moment, event in batch:
+            if recording is not None:
+                recording.take(moment, (event,))
+            self._follow(moment, event)
+        if recording is not None:
+            recording.flush()
+            if recording.fault:
+                self._stopped(batch[-1][0], recording.fault)
+
+    def _follow(self, moment: int, event: StreamEvent) -> None:
+        """What the event means beside the recording."""
+        if isinstance(event, Carried):
+            if event.channel is Channel.STDIN and not self._session.tty:
+                self._input.update(event.data)
+                self._input_size += len(event.data)
+        elif isinstance(event, Unreadable):
+            side = "input" if event.from_client else "output"
+            self._stopped(moment, f"{side} cannot be read: {event.reason}")
+        elif self._forwards is not None and isinstance(
+            event, PortOpened | PortCarried | PortClosed
+        ):
+            note = self._forwards.take(moment, event)
+            if isinstance(note, ConnectionClosedNote):
+                self._forwarded(moment, note)
+        if self._follower is not None and isinstance(event, Carried | Resized):
+            for command in self._follower.take(moment / SECOND, event):
+                self._command(moment, command)
+
+    def _command(self, moment: int, command: Command) -> None:
+        line = command.line
+        if self._recording is not None:
+            self._recording.command(moment, line, command.flags)
+        self._line(
+            SessionEventType.COMMAND,
+            moment,
+            line=line,
+            flags=command.flags,
+            exit_code=command.exit_code,
+        )
+
+    def _forwarded(self, moment: int, note: ConnectionClosedNote) -> None:
+        forwarded = ForwardedConnection(
+            port=note.port,
+            bytes_in=note.bytes_in,
+            bytes_out=note.bytes_out,
+            duration_seconds=note.duration_seconds,
+            error=note.error,
+        )
+        self._line(SessionEventType.FORWARDED, moment, forwarded=forwarded)
+
+    def _stopped(self, moment: int, reason: str) -> None:
+        """The rest of the session is not recorded; reported once."""
+        if self._has_failed:
+            return
+        self._has_failed = True
+        if self._recording is not None:
+            self._line(SessionEventType.RECORDING_STOPPED, moment, reason=reason)
+        self._failed(reason)
+
+    def close(self, closing: Closing, started: int) -> RecordingReference | None:
+        """The tunnel has ended: finish the recording and write the last lines."""
+        moment = closing.moment
+        for note in self._forwards.close(moment) if self._forwards is not None else ():
+            self._forwarded(moment, note)
+        if self._input_size:
+            self._line(
+                SessionEventType.INPUT,
+                moment,
+                input_bytes=self._input_size,
+                input_sha256=self._input.hexdigest(),
+            )
+        reference = None
+        if self._recording is not None:
+            reference = self._recording.finish(
+                moment, closing.outcome, closing.reason, closing.bytes_in, closing.bytes_out
+            )
+        outcome = closing.outcome
+        self._line(
+            SessionEventType.ENDED,
+            moment,
+            exit_code=None if outcome is None else outcome.exit_code,
+            reason=closing.reason if outcome is None else outcome.reason,
+            bytes_in=closing.bytes_in,
+            bytes_out=closing.bytes_out,
+            duration_seconds=(moment - started) // 1000 / 1_000_000,
+            recording=reference,
+        )
+        return reference
+
+    def _line(self, kind: SessionEventType, moment: int, **members: object) -> None:
+        self._emit(self._lines.line(kind, moment, **members))

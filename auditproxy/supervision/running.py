@@ -1,0 +1,270 @@
+"""Running: one session while its tunnel runs; the tap that reads it, on the event loop.
+
+    prepared --switched--> read --tied--> running --closed--> over
+             \\--discard--> over
+
+What is read goes to the account by way of the supervisor, in batches, on the recorder's thread.
+Between the two at most QUEUE_LIMIT bytes wait. When the thread does not keep up, output is left
+out and counted as a gap; under ``onFailure: Deny`` the container's side is not read meanwhile,
+and the session ends if that lasts.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from auditproxy.apis.session import (
+    Carried,
+    Outcome,
+    PortCarried,
+    Session,
+    StreamEvent,
+    Unreadable,
+)
+from auditproxy.apis.units import SECOND
+from auditproxy.sessions.rules import RecordingRule
+from auditproxy.supervision.account import Account, Closing, Timed
+
+QUEUE_LIMIT = 1024 * 1024
+"""Bytes of one session that may wait for the recorder's thread."""
+QUEUE_RESUME = 256 * 1024
+"""Bytes below which a held session is read again."""
+EVENT_COST = 64
+"""Bytes that an event counts for beside what it carries."""
+HELD_LIMIT = 10.0
+"""Seconds that a session may be held before it is ended."""
+NOTICE = 60.0
+"""Seconds before its end at which the client is told of it, or half the time there is."""
+
+
+class StreamReader(Protocol):
+    """Reads both directions of a tunnel (sessions/wire); nothing of it raises."""
+
+    def from_client(self, data: bytes) -> list[StreamEvent]:
+        """The events of bytes that the client sent."""
+
+    def from_server(self, data: bytes) -> list[StreamEvent]:
+        """The events of bytes that the upstream sent."""
+
+    def end(self) -> list[StreamEvent]:
+        """The events of the end."""
+
+    def notice(self, text: str) -> bytes:
+        """Bytes that show a text on the client's terminal, where that can be done now; else b""."""
+
+
+class Feeder(Protocol):
+    """Takes what was read to the account; see Supervisor."""
+
+    def wake(self, running: "Running") -> None:
+        """Something waits in ``running``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Ways to end a tunnel, or to say something in it; of the server's exchange."""
+
+    end: Callable[[str], None]
+    """End it, with a reason for the client and the event."""
+    write: Callable[[bytes], None]
+    """Send bytes to the client, between two of the upstream's frames."""
+
+
+class Running:
+    """One session and its tunnel; every method but ``feed`` runs on the event loop."""
+
+    def __init__(
+        self,
+        session: Session,
+        rule: RecordingRule,
+        account: Account,
+        *,
+        feeder: Feeder,
+        now: Callable[[], int],
+    ) -> None:
+        self.session = session
+        self.rule = rule
+        self.account = account
+        self.recording = ""
+        self.outcome: Outcome | None = None
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.started = now()
+        self._feeder = feeder
+        self._now = now
+        self._loop = asyncio.get_running_loop()
+        self._reader: StreamReader | None = None
+        self._queue: list[Timed] = []
+        self._queued = 0
+        self._gap = 0
+        self._hold: Callable[[bool], None] = _nothing
+        self._held: asyncio.TimerHandle | None = None
+        self._ending: Ending | None = None
+        self._active = 0.0
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    # --- the tunnel ----------------------------------------------------------------
+
+    def switched(self, reader: StreamReader | Unreadable, ending: Ending) -> str:
+        """The upstream has switched; why its streams cannot be read, "" where they can."""
+        self._ending = ending
+        self.started = self._now()
+        if isinstance(reader, Unreadable):
+            self._put(reader, EVENT_COST)
+            return reader.reason
+        self._reader = reader
+        return ""
+
+    def tied(self, hold: Callable[[bool], None]) -> None:
+        """The tunnel begins."""
+        self._hold = hold
+        self._active = self._loop.time()
+        rule = self.rule
+        if rule.maximum_duration:
+            self._end_after("longest", rule.maximum_duration / SECOND, "its maximum duration")
+        if rule.idle_timeout:
+            self._watch_idleness(rule.idle_timeout / SECOND)
+
+    def from_client(self, data: bytes) -> None:
+        """Read what the client sent."""
+        if self._reader is None:
+            self.bytes_in += len(data)
+            return
+        events = self._reader.from_client(data)
+        if events:
+            self._active = self._loop.time()
+            for event in events:
+                if isinstance(event, Carried):
+                    size = len(event.data)
+                    self.bytes_in += size
+                    self._put(event, EVENT_COST + size)
+                else:
+                    if isinstance(event, PortCarried):
+                        self.bytes_in += event.size
+                    self._put(event, EVENT_COST)
+
+    def from_upstream(self, data: bytes) -> None:
+        """Read what the upstream sent."""
+        if self._reader is None:
+            self.bytes_out += len(data)
+            return
+        events = self._reader.from_server(data)
+        if events:
+            self._active = self._loop.time()
+            for event in events:
+                if isinstance(event, Carried):
+                    size = len(event.data)
+                    self.bytes_out += size
+                    self._put(event, EVENT_COST + size)
+                else:
+                    if isinstance(event, PortCarried):
+                        self.bytes_out += event.size
+                    elif isinstance(event, Outcome):
+                        self.outcome = event
+                    self._put(event, EVENT_COST)
+
+    # --- to the account -------------------------------------------------------------
+
+    def _put(self, event: StreamEvent, cost: int) -> None:
+        """Queue an event, or count it as missing where too much waits."""
+        if self._queued + cost > QUEUE_LIMIT:
+            if self.rule.deny:
+                self._stop_reading()
+            # What the client sends is never held: it is given up on when it floods.
+            if not self.rule.deny or self._queued > 4 * QUEUE_LIMIT:
+                self._gap += len(event.data) if isinstance(event, Carried) else 0
+                return
+        self._queue.append((self._now(), event))
+        self._queued += cost
+        if len(self._queue) == 1:
+            self._feeder.wake(self)
+
+    def waiting(self) -> tuple[list[Timed], int]:
+        """What waits for the account, and the bytes missing before it."""
+        queue, self._queue = self._queue, []
+        gap, self._gap = self._gap, 0
+        return queue, gap
+
+    def taken(self, batch: list[Timed]) -> None:
+        """The account has taken a batch."""
+        self._queued -= sum(
+            EVENT_COST + (len(event.data) if isinstance(event, Carried) else 0)
+            for _, event in batch
+        )
+        if self._held is not None and self._queued < QUEUE_RESUME:
+            self._held.cancel()
+            self._held = None
+            self._hold(False)
+
+    def _stop_reading(self) -> None:
+        if self._held is None:
+            self._hold(True)
+            self._held = self._loop.call_later(
+                HELD_LIMIT, self.end, "it cannot be recorded as fast as it runs"
+            )
+
+    # --- ends by rule ---------------------------------------------------------------
+
+    def recording_failed(self, reason: str) -> None:
+        """Nothing more is recorded: the session ends with it where the rule says so."""
+        if self.rule.deny:
+            self.end(f"it cannot be recorded any further: {reason}")
+
+    def end(self, reason: str) -> None:
+        """End the session; the client reads why."""
+        if self._ending is not None:
+            self._ending.end(f"auditproxy ended this session: {reason}")
+
+    def _end_after(self, timer: str, seconds: float, reason: str) -> None:
+        """End in so many seconds, and say so before."""
+        warned = min(NOTICE, seconds / 2)
+        self._timers[timer] = self._loop.call_later(
+            seconds - warned, self._warn, timer, warned, reason
+        )
+
+    def _warn(self, timer: str, seconds: float, reason: str) -> None:
+        self._say(f"auditproxy: this session ends in {seconds:.0f} s: {reason}")
+        self._timers[timer] = self._loop.call_later(seconds, self.end, reason)
+
+    def _say(self, text: str) -> None:
+        """Show a text on the client's terminal, where it has one and a frame may begin."""
+        if self._reader is not None and self._ending is not None:
+            words = self._reader.notice(text)
+            if words:
+                self._ending.write(words)
+
+    def _watch_idleness(self, seconds: float, *, warned: bool = False) -> None:
+        """End when no byte has passed for so long, and say so before."""
+        idle = self._loop.time() - self._active
+        notice = min(NOTICE, seconds / 2)
+        if idle >= seconds:
+            self.end(f"nothing was sent for {seconds:.0f} s")
+            return
+        if idle < seconds - notice:
+            wait, warns = seconds - notice - idle, False
+        else:
+            wait, warns = seconds - idle, True
+            if not warned:
+                self._say(f"auditproxy: this session ends in {wait:.0f} s unless something is sent")
+        self._timers["idle"] = self._loop.call_later(
+            wait, lambda: self._watch_idleness(seconds, warned=warns)
+        )
+
+    # --- the end --------------------------------------------------------------------
+
+    def closed(self, reason: str) -> Closing:
+        """The tunnel has ended; ``reason`` counts where the container's side gave none."""
+        for timer in (*self._timers.values(), *((self._held,) if self._held else ())):
+            timer.cancel()
+        self._timers.clear()
+        self._held = None
+        self._ending = None
+        self._hold = _nothing
+        for event in self._reader.end() if self._reader is not None else ():
+            self._put(event, EVENT_COST)
+        return Closing(self._now(), self.outcome, reason, self.bytes_in, self.bytes_out)
+
+
+def _nothing(held: bool) -> None:
+    """There is no tunnel."""

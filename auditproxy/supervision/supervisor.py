@@ -1,0 +1,234 @@
+"""Supervisor: begins, feeds and closes the accounts of all sessions.
+
+    event loop                                  the recorder's thread
+    prepare  ------ opens the recording ------> Account
+    Running  --wake--> every FEED seconds ----> Account.take
+    close    ------ finishes the recording ---> Account.close
+
+One thread serves all sessions, so that none of them waits for a disk on the event loop.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol, TypeVar
+
+from auditproxy.apis.session import Record, RecordingReference, Session, SessionEvent
+from auditproxy.metrics.sessions import SessionMetrics
+from auditproxy.recordings.store import RecordingRefused
+from auditproxy.sessions.rules import RecordingRule
+from auditproxy.sockets.thread import OrderedThread, settle
+from auditproxy.supervision.account import Account, OpenRecording, Timed
+from auditproxy.supervision.running import Running
+
+FEED = 0.05
+"""Seconds that what was read may wait before the recorder's thread gets it."""
+OPENING = 5.0
+"""Seconds in which a recording must be open; a disk that takes longer cannot be relied upon."""
+CLOSING = 5.0
+"""Seconds that the last event of a session waits for its recording to be finished."""
+
+T = TypeVar("T")
+
+
+class Recordings(Protocol):
+    """Opens recordings (recordings/store.py); blocks, and may raise RecordingRefused."""
+
+    def open(self, session: Session, record: Record) -> OpenRecording:
+        """Open one."""
+        ...
+
+
+class Supervisor:
+    """Every session of the process; ``emit`` takes lines of the session log, on any thread."""
+
+    def __init__(
+        self,
+        *,
+        recordings: Recordings | None,
+        emit: Callable[[SessionEvent], None],
+        metrics: SessionMetrics,
+        report: Callable[[str], None],
+        now: Callable[[], int],
+        thread: OrderedThread | None = None,
+    ) -> None:
+        self._recordings = recordings
+        self._emit = emit
+        self._metrics = metrics
+        self._report = report
+        self._now = now
+        self._thread = thread or OrderedThread("session-recorder")
+        self._waiting: dict[Running, None] = {}
+        self._feeding: asyncio.TimerHandle | None = None
+        metrics.stalled(lambda: self._thread.stalled)
+
+    async def prepare(self, session: Session, rule: RecordingRule) -> Running:
+        """Open what a session needs before the upstream is asked.
+
+        Raises RecordingRefused for a session that must not begin unrecorded.
+        """
+        loop = asyncio.get_running_loop()
+        running: list[Running] = []
+
+        def failed(reason: str) -> None:
+            loop.call_soon_threadsafe(self._recording_failed, running[0], reason)
+
+        recording = None
+        if rule.record is not Record.NONE:
+            try:
+                recording = await self._opened(session, rule.record)
+            except RecordingRefused as error:
+                self._metrics.failed("open")
+                self._report(f"session {session.id} cannot be recorded: {error}")
+                if rule.deny:
+                    self._metrics.refused("recording")
+                    raise
+        account = Account(
+            session,
+            recording=recording,
+            follows_commands=rule.commands,
+            emit=self._emit,
+            failed=failed,
+        )
+        running.append(Running(session, rule, account, feeder=self, now=self._now))
+        if recording is not None:
+            running[0].recording = recording.path
+        return running[0]
+
+    async def _opened(self, session: Session, record: Record) -> OpenRecording:
+        """Open a recording on the thread; raises RecordingRefused."""
+        if self._recordings is None:
+            raise RecordingRefused("no folder for recordings is configured")
+        is_late: list[bool] = []
+
+        def open_it(recordings: Recordings) -> OpenRecording | RecordingRefused:
+            try:
+                recording = recordings.open(session, record)
+            except RecordingRefused as error:
+                return error
+            if is_late:
+                recording.discard()
+            return recording
+
+        result = await self._on_thread(partial(open_it, self._recordings), OPENING)
+        if result is None:
+            is_late.append(True)
+            raise RecordingRefused("the folder of recordings does not answer")
+        if isinstance(result, RecordingRefused):
+            raise result
+        return result
+
+    async def _on_thread(self, work: Callable[[], T], seconds: float) -> T | None:
+        """What ``work`` returns on the thread; None when it takes longer than it may."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[bool] = loop.create_future()
+        found: list[T] = []
+
+        def run() -> None:
+            try:
+                found.append(work())
+            except Exception as crash:
+                self._crashed(crash)
+            finally:
+                with contextlib.suppress(RuntimeError):
+                    # The loop is closed: nobody waits any more.
+                    loop.call_soon_threadsafe(settle, done, True)
+
+        self._thread.run(run)
+        await asyncio.wait({done}, timeout=seconds)
+        return found[0] if done.done() and found else None
+
+    # --- while sessions run ---------------------------------------------------------
+
+    def started(self, running: Running) -> None:
+        """A prepared session's tunnel begins."""
+        session = running.session
+        self._metrics.started(session.kind, recorded=bool(running.recording))
+        self._do(partial(running.account.start, running.started))
+
+    def discard(self, running: Running) -> None:
+        """A prepared session does not take place."""
+        self._do(running.account.discard)
+
+    def wake(self, running: Running) -> None:
+        """Something waits in ``running``: it goes to the thread soon, with that of the others."""
+        self._waiting[running] = None
+        if self._feeding is None:
+            self._feeding = asyncio.get_running_loop().call_later(FEED, self._feed)
+
+    def _feed(self) -> None:
+        """Give the thread what waits."""
+        if self._feeding is not None:
+            self._feeding.cancel()
+            self._feeding = None
+        waiting, self._waiting = self._waiting, {}
+        for running in waiting:
+            self._feed_one(running)
+
+    def _feed_one(self, running: Running) -> None:
+        batch, gap = running.waiting()
+        if gap:
+            self._metrics.gap(gap)
+        if batch:
+            loop = asyncio.get_running_loop()
+            self._do(partial(self._take, running, batch, gap, loop))
+
+    def _take(
+        self, running: Running, batch: list[Timed], gap: int, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """Account for a batch, on the thread."""
+        try:
+            running.account.take(batch, gap)
+        finally:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(running.taken, batch)
+
+    def _do(self, work: Callable[[], None]) -> None:
+        """Run ``work`` on the thread; a fault of ours is reported and costs one session alone."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except Exception as crash:
+                self._crashed(crash)
+
+        self._thread.run(guarded)
+
+    def _crashed(self, crash: Exception) -> None:
+        self._metrics.failed("crash")
+        self._report(f"recording a session crashed: {type(crash).__name__}: {crash}")
+
+    def _recording_failed(self, running: Running, reason: str) -> None:
+        self._metrics.failed("stopped")
+        running.recording_failed(reason)
+
+    # --- the end --------------------------------------------------------------------
+
+    async def close(self, running: Running, reason: str) -> tuple[RecordingReference | None, float]:
+        """Close a session whose tunnel has ended: its recording, and its seconds.
+
+        None where there is none, or where it could not be finished in time.
+        """
+        closing = running.closed(reason)
+        self._waiting.pop(running, None)
+        self._feed_one(running)
+        finish = partial(running.account.close, closing, running.started)
+        reference = await self._on_thread(finish, CLOSING)
+        self._metrics.ended(running.session.kind, "" if reference is None else reference.state)
+        return reference, (closing.moment - running.started) / 1e9
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Do something on the recorder's thread, after what it has to do already."""
+        self._do(work)
+
+    def refused(self, reason: str) -> None:
+        """Count a session that was refused by rule."""
+        self._metrics.refused(reason)
+
+    async def shutdown(self, seconds: float, last: Callable[[], None]) -> None:
+        """End the thread, at most ``seconds`` from now; ``last`` runs on it at the end."""
+        if not self._thread.started:
+            last()
+        elif not await self._thread.close(last, seconds):
+            self._report("the recorder of sessions does not answer; recordings are unfinished")
