@@ -29,6 +29,18 @@ class SessionKind(enum.StrEnum):
     """A tunnel whose streams follow no protocol that Kubernetes has for containers."""
 
 
+class Record(enum.StrEnum):
+    """How much of a session is recorded, in the words of the recording policy."""
+
+    NONE = "None"
+    METADATA = "Metadata"
+    """Who, where, when, and how it ended; no byte of its streams."""
+    OUTPUT = "Output"
+    """And what the container wrote."""
+    INPUT_OUTPUT = "InputOutput"
+    """And what the client sent, passwords included."""
+
+
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """One session as its request describes it; strings are as kube-apiserver decodes them.
 
