@@ -1,0 +1,225 @@
+"""One recording: events in, a file that is whole up to its last line at any time.
+
+    recording --over a bound--> cut     --finish--> finished
+              --disk fails----> failed  --finish--> finished
+              --finish--> finished
+
+Nothing but ``finish`` follows for what is cut or failed: the session continues unrecorded,
+unless the caller ends it. No method raises. Lines are held until ``flush``, or until there are
+BUFFER bytes of them; so a recording takes at most about 200 KiB of memory, and nearly none at
+rest.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from auditproxy.apis.session import (
+    Carried,
+    Channel,
+    Outcome,
+    RecordingReference,
+    Session,
+    StreamEvent,
+)
+from auditproxy.apis.units import MEBIBYTE
+from auditproxy.recordings.appending import AppendedFile, reason_of
+from auditproxy.recordings.forms import RecordingForm
+from auditproxy.recordings.names import PART
+from auditproxy.recordings.usage import RecordingUsage
+from auditproxy.sessions.asciicast import CastWriter
+from auditproxy.sessions.castnotes import CommandNote, GapNote, Note, StoppedNote, clean, end_note
+from auditproxy.sessions.copying import Copying
+
+BUFFER = 64 * 1024
+"""Bytes of lines that are written at once."""
+
+_RESERVE = 16 * 1024
+"""Bytes of the bound that are left for notes when content is cut."""
+
+RecordingState = Literal["Complete", "Cut", "Failed"]
+
+
+class Recording:
+    """The recording of one session; made by ``RecordingStore.open``, used by one thread at a time.
+
+    ``moment`` is nanoseconds on the clock of the opening one. ``path`` changes when it finishes.
+    """
+
+    def __init__(
+        self,
+        file: AppendedFile,
+        form: RecordingForm,
+        usage: RecordingUsage,
+        writer: CastWriter,
+        session: Session,
+        *,
+        maximum: int,
+        began: int,
+        on_stopped: Callable[[str, str], None],
+        on_finished: Callable[["Recording"], None],
+    ) -> None:
+        self._file = file
+        self._form = form
+        self._usage = usage
+        self._writer = writer
+        self._copying = Copying(session)
+        self._maximum = maximum
+        self._moment = began
+        self._on_stopped = on_stopped
+        self._on_finished = on_finished
+        self._buffer = bytearray()
+        self._state: RecordingState = "Complete"
+        self._reason = ""
+        self._bytes_in = 0
+        self._bytes_out = 0
+        self._reference: RecordingReference | None = None
+
+    @property
+    def path(self) -> str:
+        """Where the file is."""
+        return str(self._file.path)
+
+    @property
+    def state(self) -> RecordingState:
+        """Complete as long as nothing is missing."""
+        return self._state
+
+    @property
+    def stopped(self) -> str:
+        """Why nothing is recorded any more; "" while it is."""
+        return self._reason
+
+    def take(self, moment: int, events: Sequence[StreamEvent]) -> None:
+        """What happened at ``moment``."""
+        self._moment = moment
+        for event in events:
+            if isinstance(event, Carried):
+                if event.channel == Channel.STDIN:
+                    self._bytes_in += len(event.data)
+                else:
+                    self._bytes_out += len(event.data)
+        if self._reason or self._reference is not None:
+            return
+        kept, notes = self._copying.take(events)
+        for note in notes:
+            self._note(note)
+        for lines in self._writer.take(moment, kept):
+            self._add(lines, _RESERVE)
+        if len(self._buffer) >= BUFFER:
+            self._write()
+
+    def command(self, moment: int, line: str | None, flags: Sequence[str] = ()) -> None:
+        """A line that was entered on the terminal; None where it was hidden."""
+        self._moment = moment
+        shown = None if line is None else clean(line)
+        self._note(CommandNote(line=shown, flags=tuple(clean(flag) for flag in flags)))
+
+    def gap(self, moment: int, size: int) -> None:
+        """``size`` bytes of the streams were not read in time, and are missing here."""
+        self._moment = moment
+        self._note(GapNote(bytes=size))
+
+    def flush(self) -> None:
+        """Give the kernel what is held: after kill -9 it is in the file."""
+        if self._reason or self._reference is not None:
+            return
+        for lines in self._writer.header():
+            self._add(lines, 0)
+        self._write()
+
+    def stop(self, moment: int, reason: str) -> None:
+        """Record nothing more: cut, for a reason that is the caller's."""
+        self._moment = moment
+        self._stop("Cut", reason)
+        self._write()
+
+    def finish(
+        self, moment: int, outcome: Outcome | None = None, *, reason: str = ""
+    ) -> RecordingReference:
+        """Write the end, give the file its name, and say what it is worth; again, say it again.
+
+        ``reason`` is why the session ended where the container's side gave no outcome.
+        """
+        if self._reference is not None:
+            return self._reference
+        self._moment = moment
+        if not self._reason:
+            rest, notes = self._copying.end()
+            for lines in (*self._writer.take(moment, rest), *self._writer.close(moment)):
+                self._add(lines, _RESERVE)
+            for note in notes:
+                self._note(note)
+        end = end_note(outcome, reason, self._bytes_in, self._bytes_out)
+        for lines in self._writer.note(moment, end):
+            self._buffer += lines
+        self._write(last=True)
+        try:
+            self._file.finish(self._file.path.with_name(self._file.path.name.removesuffix(PART)))
+        except OSError as error:
+            self._fail(error)
+        self._reference = RecordingReference(
+            path=self.path,
+            state=self._state,
+            sha256=self._file.sha256,
+            bytes=self._file.size,
+        )
+        self._on_finished(self)
+        return self._reference
+
+    # --- the file -----------------------------------------------------------------
+
+    def _note(self, note: Note) -> None:
+        if self._reason or self._reference is not None:
+            return
+        for lines in self._writer.note(self._moment, note):
+            self._add(lines, _RESERVE // 2)
+
+    def _add(self, lines: bytes, reserve: int) -> None:
+        """Hold lines for the file; ``reserve`` bytes of the bound are left for others."""
+        if self._reason:
+            return
+        room = self._maximum - min(reserve, self._maximum // 4)
+        if self._maximum and self._file.size + len(self._buffer) + len(lines) > room:
+            self._stop("Cut", _in_words(self._maximum))
+            return
+        self._buffer += lines
+
+    def _stop(self, state: RecordingState, reason: str) -> None:
+        if self._reason or self._reference is not None:
+            return
+        self._state = state
+        self._reason = reason
+        for lines in self._writer.note(
+            self._moment, StoppedNote(state="Failed" if state == "Failed" else "Cut", reason=reason)
+        ):
+            self._buffer += lines
+        self._on_stopped(state, reason)
+
+    def _write(self, *, last: bool = False) -> None:
+        if not self._buffer and not last:
+            return
+        if not self._reason:
+            fault = self._usage.fault(len(self._buffer))
+            if fault:
+                # What is held does not fit either; the notes of the end are small enough to try.
+                self._buffer.clear()
+                self._stop("Cut", fault)
+        lines, self._buffer = bytes(self._buffer), bytearray()
+        try:
+            piece = self._form.piece(lines, self._writer.seconds) if lines else b""
+            if last:
+                piece += self._form.ending()
+            if piece:
+                self._file.append(piece)
+                self._usage.grew(len(piece))
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        """The disk refused: what is in the file stays, the rest of the session is not recorded."""
+        self._stop("Failed", reason_of(error))
+        self._state = "Failed"
+
+
+def _in_words(size: int) -> str:
+    return f"{size // MEBIBYTE} MiB" if size % MEBIBYTE == 0 else f"{size} bytes"

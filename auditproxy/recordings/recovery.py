@@ -1,0 +1,76 @@
+"""A recording that a killed proxy left: cut to its last whole line, marked, and given its name."""
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from auditproxy.apis.session import RecordingReference
+from auditproxy.recordings.appending import lock, sync_folder
+from auditproxy.recordings.forms import RecordingForm
+from auditproxy.recordings.names import PART
+from auditproxy.sessions.asciicast import LONGEST_LINE, note_lines
+from auditproxy.sessions.castnotes import UnfinishedNote
+
+_BLOCK = 256 * 1024
+_TIME = re.compile(rb"\[([0-9]{1,12}\.[0-9]{6}), ")
+_START = "0.000000"
+
+
+def repair(path: Path, new_form: Callable[[], RecordingForm]) -> RecordingReference | None:
+    """Finish the file at ``path``; what it is now, or None where there is nothing to keep.
+
+    None for one that another process writes, and for one without a whole line, which is removed.
+    A full disk costs the mark, not the recording. Raises OSError.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        try:
+            lock(descriptor)
+        except BlockingIOError:
+            return None
+        end, seconds = _plain_end(descriptor)
+        if not end:
+            path.unlink()
+            return None
+        os.ftruncate(descriptor, end)
+        form = new_form()
+        mark = form.piece(note_lines(seconds, UnfinishedNote()), seconds) + form.ending()
+        try:
+            if os.pwrite(descriptor, mark, end) != len(mark):
+                os.ftruncate(descriptor, end)
+        except OSError:
+            os.ftruncate(descriptor, end)
+        os.fsync(descriptor)
+        target = path.with_name(path.name.removesuffix(PART))
+        os.rename(path, target)
+        sync_folder(target.parent)
+        digest, size = _digest(descriptor)
+        return RecordingReference(path=str(target), state="Cut", sha256=digest, bytes=size)
+    finally:
+        os.close(descriptor)
+
+
+def _plain_end(descriptor: int) -> tuple[int, str]:
+    """Where the last whole line ends, 0 without one, and its time."""
+    size = os.fstat(descriptor).st_size
+    start = max(0, size - 2 * LONGEST_LINE)
+    tail = os.pread(descriptor, size - start, start)
+    end = tail.rfind(b"\n") + 1
+    last = tail[tail.rfind(b"\n", 0, max(0, end - 1)) + 1 : end]
+    match = _TIME.match(last)
+    return (start + end if end else 0), (match[1].decode("ascii") if match else _START)
+
+
+def _digest(descriptor: int) -> tuple[str, int]:
+    """SHA-256 and size of a whole file."""
+    digest = hashlib.sha256()
+    size = 0
+    while block := os.pread(descriptor, _BLOCK, size):
+        digest.update(block)
+        size += len(block)
+    return digest.hexdigest(), size

@@ -1,0 +1,153 @@
+"""The folder of recordings: where they begin, and what is left over from a proxy that was killed.
+
+Recordings are refused rather than begun without room: RecordingRefused says why.
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from auditproxy.apis.session import Record, RecordingReference, Session
+from auditproxy.recordings.appending import AppendedFile, reason_of
+from auditproxy.recordings.forms import PlainForm, RecordingForm
+from auditproxy.recordings.names import LOCK, PART, is_unfinished, stem
+from auditproxy.recordings.recording import Recording
+from auditproxy.recordings.recovery import repair
+from auditproxy.recordings.usage import RecordingLimits, RecordingObserver, RecordingUsage
+from auditproxy.sessions.asciicast import CastWriter
+
+_ROOM = 64 * 1024
+"""Bytes that there must be room for when a recording begins."""
+
+
+class RecordingRefused(Exception):  # noqa: N818 - what happened to the session
+    """A recording cannot begin; ``reason`` is one line for an operator and names no secret."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class RecordingStore:
+    """The recordings of ``folder``; every method blocks on files.
+
+    ``report`` takes a line for operators, ``wall`` is seconds since the epoch and ``monotonic``
+    seconds. ``new_form`` makes the form of one file, plain by default. ``on_finished`` hears of
+    each finished file, so that it can be uploaded; with ``keep_until_uploaded`` no file is removed
+    before that is confirmed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        limits: RecordingLimits,
+        report: Callable[[str], None],
+        *,
+        wall: Callable[[], float],
+        monotonic: Callable[[], float],
+        observer: RecordingObserver,
+        new_form: Callable[[], RecordingForm] = PlainForm,
+        on_finished: Callable[[Path], None] = lambda path: None,
+        keep_until_uploaded: bool = False,
+    ) -> None:
+        self.folder = folder
+        self._limits = limits
+        self._report = report
+        self._observer = observer
+        self._new_form = new_form
+        self._on_finished = on_finished
+        self._usage = RecordingUsage(
+            folder,
+            limits,
+            keep_until_uploaded=keep_until_uploaded,
+            observer=observer,
+            report=report,
+            wall=wall,
+            monotonic=monotonic,
+        )
+
+    @property
+    def used(self) -> int:
+        """Bytes of all recordings in the folder, as far as known."""
+        return self._usage.used
+
+    def open(
+        self, session: Session, record: Record, *, moment: int, columns: int = 0, rows: int = 0
+    ) -> Recording:
+        """Begin a recording at ``moment``, nanoseconds on the clock of what it takes later.
+
+        ``record`` is not Record.NONE. Raises RecordingRefused.
+        """
+        self._usage.sweep()
+        fault = self._usage.fault(_ROOM, at_start=True)
+        if fault:
+            raise RecordingRefused(fault)
+        form = self._new_form()
+        path = self.folder / f"{stem(session)}{form.suffix}{PART}"
+        try:
+            with self._locked(fcntl.LOCK_SH):
+                file = AppendedFile.create(path)
+        except OSError as error:
+            raise RecordingRefused(
+                f"{self.folder} cannot be written to: {reason_of(error)}"
+            ) from None
+        recording = Recording(
+            file,
+            form,
+            self._usage,
+            CastWriter(session, record, began=moment, columns=columns, rows=rows),
+            session,
+            maximum=self._limits.per_session,
+            began=moment,
+            on_stopped=self._observer.stopped,
+            on_finished=self._finished,
+        )
+        if not session.tty or (columns and rows):
+            # No size will come, or it is there: the file says whose it is from its first moment.
+            recording.flush()
+            if recording.stopped:
+                recording.finish(moment)
+                raise RecordingRefused(recording.stopped)
+        return recording
+
+    def recover(self) -> tuple[RecordingReference, ...]:
+        """Finish what a killed proxy left: call it at start, before the first recording.
+
+        Makes the folder, 0700, where it is missing. Leaves alone what another process writes.
+        Faults of single files are reported; raises OSError for the folder.
+        """
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = []
+        with self._locked(fcntl.LOCK_EX):
+            for name in sorted(name for name in os.listdir(self.folder) if is_unfinished(name)):
+                try:
+                    reference = repair(self.folder / name, self._new_form)
+                except OSError as error:
+                    self._report(f"{self.folder / name} cannot be repaired: {reason_of(error)}")
+                    continue
+                if reference is not None:
+                    found.append(reference)
+        self._usage.sweep(now=True)
+        return tuple(found)
+
+    def sweep(self) -> None:
+        """Remove what is too old or too much; call it now and then."""
+        self._usage.sweep()
+
+    def _finished(self, recording: Recording) -> None:
+        self._on_finished(Path(recording.path))
+
+    @contextlib.contextmanager
+    def _locked(self, kind: int) -> Iterator[None]:
+        """Keep a file that is being made apart from one that is left over, across processes."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(self.folder / LOCK, flags, 0o600)
+        try:
+            with contextlib.suppress(OSError):
+                # A file system without locks: the operator must keep processes apart.
+                fcntl.flock(descriptor, kind)
+            yield
+        finally:
+            os.close(descriptor)

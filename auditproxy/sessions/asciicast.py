@@ -1,0 +1,295 @@
+"""A session as asciicast v2: a header, then one event a line, ``[seconds, code, data]``.
+
+    "o"  what the container wrote, as text; "i" what the client sent
+    "r"  the terminal's size, "80x24"; "m" a marker
+    "b"  the exact bytes, in base64, of the "o" or "i" line that follows: they are not UTF-8
+    "s"  the stream of the "o" lines from here on, "stdout" or "stderr"; stdout until the first
+    "a"  a note (castnotes.py), a JSON object as text
+
+The last three are ours; asciinema skips them. A text has U+FFFD for what is not UTF-8. A
+character that was sent in two pieces is written whole with the second. So the bytes of each
+stream, piece after piece, come back exactly: from "b" where there is one, else from the text.
+Without a terminal, the text of a piece that is binary is empty.
+
+Format: docs.asciinema.org/manual/asciicast/v2/ ; what players accept: sessions spec, section 8.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Sequence
+
+import msgspec
+
+from auditproxy.apis.session import (
+    Carried,
+    Channel,
+    InputClosed,
+    Outcome,
+    PortCarried,
+    PortClosed,
+    PortOpened,
+    Record,
+    Resized,
+    Session,
+    StreamEvent,
+    Unreadable,
+)
+from auditproxy.apis.units import SECOND
+from auditproxy.serializer.times import micro_time
+from auditproxy.sessions.castnotes import InputClosedNote, Note, UnreadableNote, clean
+from auditproxy.sessions.forwards import Forwards
+
+OUTPUT = "o"
+INPUT = "i"
+RESIZE = "r"
+MARKER = "m"
+BYTES = "b"
+STREAM = "s"
+NOTE = "a"
+
+PIECE = 16 * 1024
+"""Bytes of a stream in one line at most."""
+LONGEST_LINE = 1024 * 1024
+"""Bytes of a line that readers take; ours are shorter."""
+
+COLUMNS = 80
+ROWS = 24
+"""The size where the client gave none."""
+_LARGEST_SIZE = 65535
+
+_LONGEST_FIELD = 4096
+_MOST_VALUES = 256
+_LONGEST_COMMAND = 16 * 1024
+
+STREAM_NAMES = {Channel.STDOUT: "stdout", Channel.STDERR: "stderr"}
+
+
+class CastWriter:
+    """Turns the events of one session into whole lines, bytes that end with a newline.
+
+    ``began`` is the moment of the header on the clock of the other moments, in nanoseconds; times
+    never go back. The header waits for the terminal's size until ``header``, or until something
+    else has to be written. One element of a result may be several lines: they belong together.
+    """
+
+    def __init__(
+        self, session: Session, record: Record, *, began: int, columns: int = 0, rows: int = 0
+    ) -> None:
+        self._session = session
+        self._record = record
+        self._began = began
+        self._last = 0
+        self._size = (columns, rows) if _is_size(columns, rows) else None
+        self._begun = False
+        self._stream = Channel.STDOUT
+        self._tails: dict[Channel, bytes] = {}
+        self._forwards = Forwards()
+        self._lines: list[bytes] = []
+
+    def take(self, moment: int, events: Sequence[StreamEvent]) -> list[bytes]:
+        """What happened at ``moment``; an Outcome is left to the note of the end."""
+        seconds = self._seconds(moment)
+        position = 0
+        while position < len(events):
+            event = events[position]
+            position += 1
+            if isinstance(event, Carried):
+                data = [event.data]
+                while position < len(events):
+                    following = events[position]
+                    if not isinstance(following, Carried) or following.channel != event.channel:
+                        break
+                    data.append(following.data)
+                    position += 1
+                self._carried(seconds, event.channel, b"".join(data))
+            else:
+                self._other(moment, seconds, event)
+        return self._taken()
+
+    def note(self, moment: int, note: Note) -> list[bytes]:
+        """A note, and its label."""
+        self._note(self._seconds(moment), note)
+        return self._taken()
+
+    def header(self) -> list[bytes]:
+        """The header, if it is not written yet."""
+        self._begin()
+        return self._taken()
+
+    @property
+    def seconds(self) -> str:
+        """The time of the last event, as it is written."""
+        whole, rest = divmod(self._last, SECOND)
+        return f"{whole}.{rest // 1000:06d}"
+
+    def close(self, moment: int) -> list[bytes]:
+        """What the streams ended with inside of a character; connections that are still open."""
+        seconds = self._seconds(moment)
+        for channel, tail in self._tails.items():
+            if tail:
+                self._piece(seconds, channel, tail)
+        self._tails = {}
+        for note in self._forwards.close(moment):
+            self._note(seconds, note)
+        return self._taken()
+
+    def _taken(self) -> list[bytes]:
+        lines, self._lines = self._lines, []
+        return lines
+
+    def _seconds(self, moment: int) -> str:
+        self._last = max(self._last, moment - self._began)
+        return self.seconds
+
+    # --- streams ------------------------------------------------------------------
+
+    def _carried(self, seconds: str, channel: Channel, data: bytes) -> None:
+        wanted = Record.INPUT_OUTPUT if channel == Channel.STDIN else Record.OUTPUT
+        if self._record not in (wanted, Record.INPUT_OUTPUT):
+            return
+        data = self._tails.get(channel, b"") + data
+        start = 0
+        while start < len(data):
+            piece = data[start : start + PIECE]
+            piece = piece[: len(piece) - _unfinished(piece)]
+            if not piece:
+                break
+            self._piece(seconds, channel, piece)
+            start += len(piece)
+        self._tails[channel] = data[start:]
+
+    def _piece(self, seconds: str, channel: Channel, piece: bytes) -> None:
+        """Lines for at most PIECE bytes of a stream."""
+        self._begin()
+        lines = b""
+        if channel != Channel.STDIN and channel != self._stream:
+            self._stream = channel
+            lines = _line(seconds, STREAM, STREAM_NAMES[channel])
+        try:
+            text = piece.decode("utf-8")
+        except UnicodeDecodeError:
+            lines += _line(seconds, BYTES, b64encode(piece).decode("ascii"))
+            text = piece.decode("utf-8", "replace")
+            if not self._session.tty and _is_binary(piece, text):
+                text = ""
+        self._lines.append(
+            lines + _line(seconds, INPUT if channel == Channel.STDIN else OUTPUT, text)
+        )
+
+    # --- the rest -----------------------------------------------------------------
+
+    def _other(self, moment: int, seconds: str, event: StreamEvent) -> None:
+        match event:
+            case Resized(columns, rows):
+                self._resized(seconds, columns, rows)
+            case InputClosed():
+                self._note(seconds, InputClosedNote())
+            case Unreadable(from_client, reason):
+                reason = clean(reason)
+                self._note(seconds, UnreadableNote(from_client=from_client, reason=reason))
+            case PortOpened() | PortCarried() | PortClosed():
+                note = self._forwards.take(moment, event)
+                if note is not None:
+                    self._note(seconds, note)
+            case Outcome() | Carried():
+                pass
+
+    def _resized(self, seconds: str, columns: int, rows: int) -> None:
+        if not _is_size(columns, rows):
+            # kubectl attach may send 0x0, which players cannot show.
+            return
+        if self._begun:
+            if (columns, rows) != self._size:
+                self._lines.append(_line(seconds, RESIZE, f"{columns}x{rows}"))
+            self._size = (columns, rows)
+            return
+        self._size = (columns, rows)
+        self._begin()
+
+    def _note(self, seconds: str, note: Note) -> None:
+        self._begin()
+        lines = _line(seconds, NOTE, msgspec.json.encode(note).decode("utf-8"))
+        label = note.label
+        if label:
+            lines += _line(seconds, MARKER, label)
+        self._lines.append(lines)
+
+    def _begin(self) -> None:
+        if self._begun:
+            return
+        self._begun = True
+        self._size = self._size or (COLUMNS, ROWS)
+        self._lines.append(header_line(self._session, self._record, *self._size))
+
+
+def header_line(session: Session, record: Record, columns: int, rows: int) -> bytes:
+    """The first line; what is ours is under ``auditproxy``, without what is empty."""
+    impersonated = session.impersonated_user
+    ours = {
+        "sessionID": clean(session.id, _LONGEST_FIELD),
+        "auditID": clean(session.audit_id, _LONGEST_FIELD),
+        "kind": session.kind.value,
+        "record": record.value,
+        "started": micro_time(session.started),
+        "user": clean(session.user.username, _LONGEST_FIELD),
+        "groups": _texts(session.user.groups),
+        "impersonatedUser": clean(impersonated.username, _LONGEST_FIELD) if impersonated else "",
+        "impersonatedGroups": _texts(impersonated.groups) if impersonated else [],
+        "sourceIPs": _texts(session.source_ips),
+        "userAgent": clean(session.user_agent, _LONGEST_FIELD),
+        "namespace": clean(session.namespace, _LONGEST_FIELD),
+        "pod": clean(session.pod, _LONGEST_FIELD),
+        "container": clean(session.container, _LONGEST_FIELD),
+        "node": clean(session.node, _LONGEST_FIELD),
+        "command": _texts(session.command),
+    }
+    header = {
+        "version": 2,
+        "width": columns,
+        "height": rows,
+        "timestamp": session.started // SECOND,
+        "auditproxy": {key: value for key, value in ours.items() if value} | {"tty": session.tty},
+    }
+    return json.dumps(header).encode("ascii") + b"\n"
+
+
+def note_lines(seconds: str, note: Note) -> bytes:
+    """A note and its label at a time that is written already, such as ``1.500000``."""
+    lines = _line(seconds, NOTE, msgspec.json.encode(note).decode("utf-8"))
+    return lines + (_line(seconds, MARKER, note.label) if note.label else b"")
+
+
+def _line(seconds: str, code: str, data: str) -> bytes:
+    # The text of a JSON string is all that has to be escaped; times have no exponent.
+    return f'[{seconds}, "{code}", {json.dumps(data)}]\n'.encode("ascii")
+
+
+def _texts(values: Sequence[str]) -> list[str]:
+    """A list of bounded size; "..." ends one that was cut."""
+    kept: list[str] = []
+    room = _LONGEST_COMMAND
+    for value in values:
+        if len(kept) == _MOST_VALUES or room <= 0:
+            return [*kept, "..."]
+        kept.append(clean(value, min(room, _LONGEST_FIELD)))
+        room -= len(value)
+    return kept
+
+
+def _is_size(columns: int, rows: int) -> bool:
+    return 0 < columns <= _LARGEST_SIZE and 0 < rows <= _LARGEST_SIZE
+
+
+def _unfinished(data: bytes) -> int:
+    """Bytes at the end of ``data`` that may be the start of a character, 0 to 3."""
+    for count in range(1, min(3, len(data)) + 1):
+        byte = data[-count]
+        if byte & 0xC0 == 0x80:
+            continue
+        needed = 4 if 0xF0 <= byte < 0xF8 else 3 if 0xE0 <= byte < 0xF0 else 2
+        return count if byte >= 0xC2 and byte < 0xF8 and needed > count else 0
+    return 0
+
+
+def _is_binary(piece: bytes, text: str) -> bool:
+    return b"\0" in piece or text.count("\ufffd") * 8 > len(text)

@@ -1,0 +1,129 @@
+"""One recording: what its file holds, and what cuts it."""
+
+import hashlib
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from auditproxy.apis.session import Carried, Channel, Outcome, Record, Resized, StreamEvent
+from auditproxy.apis.units import MEBIBYTE, SECOND
+from auditproxy.recordings.store import RecordingRefused
+from auditproxy.recordings.usage import RecordingLimits
+from auditproxy.sessions.castnotes import (
+    CommandNote,
+    EndNote,
+    GapNote,
+    StoppedNote,
+)
+from tests.fakes.recorded import Stores, a_session, read_recording
+
+OUT, IN = Channel.STDOUT, Channel.STDIN
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Stores:
+    """Stores of a folder that does not exist yet."""
+    return Stores(tmp_path / "recordings")
+
+
+def test_a_recording(stores: Stores) -> None:
+    """From its first event to its end: one file, ours alone, and what it is worth."""
+    recording = stores.new().open(a_session(), Record.OUTPUT, moment=5)
+    assert stores.files() == ["2023-11-14T22-13-20.123456Z_team-a_box_0c1f_5e5510f1d.cast.part"]
+    assert stat.S_IMODE(os.stat(recording.path).st_mode) == 0o600
+    assert stat.S_IMODE(stores.folder.stat().st_mode) == 0o700
+    recording.take(5, [Resized(100, 30), Carried(IN, b"ls\r")])
+    recording.take(SECOND + 5, [Carried(OUT, b"ls\r\nfile\r\n")])
+    recording.command(SECOND + 6, "ls", ["prompt?"])
+    recording.gap(SECOND + 7, 12)
+    reference = recording.finish(2 * SECOND + 5, Outcome(3, "NonZeroExitCode", "exit code 3"))
+    assert stores.files() == ["2023-11-14T22-13-20.123456Z_team-a_box_0c1f_5e5510f1d.cast"]
+    content = Path(reference.path).read_bytes()
+    assert (reference.state, reference.bytes) == ("Complete", len(content))
+    assert reference.sha256 == hashlib.sha256(content).hexdigest()
+    assert reference == recording.finish(9 * SECOND)
+    cast = read_recording(reference.path)
+    assert cast.header is not None
+    assert (cast.header.width, cast.header.height) == (100, 30)
+    assert cast.header.auditproxy.user == "alice"
+    assert (cast.data(OUT), cast.data(IN)) == (b"ls\r\nfile\r\n", b"")
+    assert cast.notes() == [
+        CommandNote(line="ls", flags=("prompt?",)),
+        GapNote(bytes=12),
+        EndNote(
+            exit_code=3, reason="NonZeroExitCode", message="exit code 3", bytes_in=3, bytes_out=10
+        ),
+    ]
+    assert stores.counted.written == len(content)
+    recording.take(9, [Carried(OUT, b"late")])
+    recording.command(9, "late")
+    recording.flush()
+    assert Path(reference.path).read_bytes() == content
+
+
+def test_metadata(stores: Stores) -> None:
+    """No byte of the streams is kept; their counts are."""
+    events: list[StreamEvent] = [Carried(IN, b"secret"), Carried(OUT, b"seen"), Resized(9, 9)]
+    recording = stores.new().open(a_session(), Record.METADATA, moment=0)
+    recording.take(1, events)
+    reference = recording.finish(2, Outcome(None), reason="client gone")
+    content = Path(reference.path).read_bytes()
+    assert b"secret" not in content
+    assert b"seen" not in content
+    assert read_recording(reference.path).notes() == [
+        EndNote(reason="client gone", bytes_in=6, bytes_out=4)
+    ]
+
+
+def test_bytes_of_a_session(stores: Stores) -> None:
+    """What is over is cut with a marker; the end is written all the same."""
+    recording = stores.new(RecordingLimits(per_session=MEBIBYTE)).open(
+        a_session(), Record.OUTPUT, moment=0
+    )
+    for moment in range(200):
+        recording.take(moment, [Carried(OUT, b"x" * 10_000)])
+    assert (recording.state, recording.stopped) == ("Cut", "1 MiB")
+    reference = recording.finish(200, Outcome(0))
+    assert MEBIBYTE - 64 * 1024 < reference.bytes < MEBIBYTE
+    assert reference.state == "Cut"
+    notes = read_recording(reference.path).notes()
+    assert notes[0] == StoppedNote(state="Cut", reason="1 MiB")
+    assert notes[1] == EndNote(exit_code=0, bytes_out=2_000_000)
+    assert b'"recording cut: 1 MiB"' in Path(reference.path).read_bytes()
+    assert stores.counted.stopped_ones == [("Cut", "1 MiB")]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
+def test_full_disk(tmp_path: Path) -> None:
+    """No space left in the middle of a line: whole lines stay, nothing is raised."""
+    mount = tmp_path / "disk"
+    mount.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(mount)],
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip("cannot mount a file system")
+    try:
+        stores = Stores(mount / "recordings")
+        store = stores.new()
+        recording = store.open(a_session(), Record.OUTPUT, moment=0)
+        for moment in range(1, 100):
+            recording.take(moment, [Carried(OUT, b"x" * 9999)])
+            recording.flush()
+        assert recording.state == "Failed"
+        assert recording.stopped == "no space left on device"
+        reference = recording.finish(1000, Outcome(0))
+        content = Path(reference.path).read_bytes()
+        assert (reference.state, reference.bytes) == ("Failed", len(content))
+        assert reference.sha256 == hashlib.sha256(content).hexdigest()
+        assert content.endswith(b"\n")
+        assert len(read_recording(reference.path).data(OUT)) > 100_000
+        with pytest.raises(RecordingRefused, match="the disk is nearly full"):
+            stores.new().open(a_session(id="2"), Record.OUTPUT, moment=0)
+    finally:
+        subprocess.run(["umount", "-l", str(mount)], check=True)

@@ -1,0 +1,147 @@
+"""What a killed proxy leaves, and what is made of it."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from auditproxy.apis.session import Carried, Channel, Record
+from auditproxy.apis.units import SECOND
+from auditproxy.recordings.store import RecordingStore
+from auditproxy.recordings.usage import RecordingLimits
+from auditproxy.sessions.castnotes import (
+    UnfinishedNote,
+)
+from tests.fakes.recorded import Stores, a_session, read_recording
+
+OUT, IN = Channel.STDOUT, Channel.STDIN
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Stores:
+    """Stores of a folder that does not exist yet."""
+    return Stores(tmp_path / "recordings")
+
+
+class TestLeftOver:
+    """What a killed proxy leaves is finished at the next start."""
+
+    def test_cut_line(self, stores: Stores) -> None:
+        """A line that is not whole goes; a mark says that the end is missing."""
+        recording = stores.new().open(a_session(), Record.OUTPUT, moment=0)
+        recording.take(3 * SECOND, [Carried(OUT, b"whole\r\n")])
+        recording.flush()
+        path = Path(recording.path)
+        del recording
+        with path.open("ab") as file:
+            file.write(b'[4.000000, "o", "ha')
+        reopened = self.dead(path)
+        (found,) = reopened(stores).recover()
+        content = Path(found.path).read_bytes()
+        assert found.path == str(path).removesuffix(".part")
+        assert (found.state, found.bytes) == ("Cut", len(content))
+        assert found.sha256 == hashlib.sha256(content).hexdigest()
+        cast = read_recording(found.path)
+        assert cast.data(OUT) == b"whole\r\n"
+        assert cast.notes() == [UnfinishedNote()]
+        last = json.loads(content.splitlines()[-1])
+        assert last == [3.0, "m", "recording unfinished: the proxy was killed"]
+        assert reopened(stores).recover() == ()
+
+    @staticmethod
+    def dead(path: Path) -> Callable[[Stores], RecordingStore]:
+        """The file as another process left it: nobody has it locked."""
+        copy = path.read_bytes()
+        path.unlink()
+        path.write_bytes(copy)
+        return lambda stores: RecordingStore(
+            stores.folder,
+            RecordingLimits(),
+            stores.lines.append,
+            wall=stores.wall,
+            monotonic=stores.monotonic,
+            observer=stores.counted,
+        )
+
+    @pytest.mark.parametrize("content", [b"", b'{"version": 2, "wid'])
+    def test_nothing_whole(self, stores: Stores, content: bytes) -> None:
+        """Without a whole line nothing is kept."""
+        stores.new()
+        path = stores.folder / "x.cast.part"
+        path.write_bytes(content)
+        assert stores.new().recover() == ()
+        assert stores.files() == []
+
+    def test_being_written(self, stores: Stores) -> None:
+        """What a living proxy writes is left alone."""
+        recording = stores.new().open(a_session(), Record.OUTPUT, moment=0)
+        recording.take(1, [Carried(OUT, b"one")])
+        assert stores.new().recover() == ()
+        reference = recording.finish(2)
+        assert read_recording(reference.path).data(OUT) == b"one"
+
+    def test_links_and_folders(self, stores: Stores, tmp_path: Path) -> None:
+        """What is not a file is reported, and nothing is done to it."""
+        stores.new()
+        outside = tmp_path / "outside"
+        outside.write_bytes(b"precious")
+        (stores.folder / "a.cast.part").symlink_to(outside)
+        (stores.folder / "b.cast.part").mkdir()
+        os.mkfifo(stores.folder / "c.cast.part")
+        stores.new()
+        assert outside.read_bytes() == b"precious"
+        assert len(stores.lines) == 2
+        assert "a.cast.part cannot be repaired" in stores.lines[0]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from auditproxy.apis.session import Carried, Channel, Record
+from auditproxy.recordings.store import RecordingStore
+from auditproxy.recordings.usage import RecordingLimits
+from tests.fakes.recorded import Counted, a_session
+zero = lambda: 0.0
+store = RecordingStore(
+    Path(sys.argv[1]), RecordingLimits(), print, wall=zero, monotonic=zero, observer=Counted()
+)
+store.recover()
+recordings = [
+    store.open(a_session(id=str(number)), Record.OUTPUT, moment=0) for number in range(200)
+]
+for turn in range(1, 1_000_000):
+    for recording in recordings:
+        recording.take(turn * 1000, [Carried(Channel.STDOUT, b"line %d\\r\\n" % turn)])
+        recording.flush()
+    print(turn, flush=True)
+"""
+
+
+def test_killed(stores: Stores) -> None:
+    """kill -9 with 200 recordings open: each is readable to its last line."""
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(stores.folder)],
+        cwd=Path(__file__).parent.parent.parent,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        for _ in range(20):
+            process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+        rest = process.stdout.read().splitlines()
+    turns = 20 + sum(line.isdigit() for line in rest)
+    assert len(stores.files()) == 200
+    stores.new()
+    for name in stores.files():
+        assert name.endswith(".cast")
+        cast = read_recording(stores.folder / name)
+        lines = cast.data(OUT).split(b"\r\n")[:-1]
+        assert lines == [b"line %d" % (turn + 1) for turn in range(len(lines))]
+        assert len(lines) >= turns - 1
+        assert cast.notes() == [UnfinishedNote()]
