@@ -37,6 +37,7 @@ from auditproxy.options import Options
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.server.services import Limits, Services, Shared
 from auditproxy.sockets.tasks import spawn
+from auditproxy.supervision.supervisor import Supervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Composed:
         sink: Backend,
         metrics: Metrics,
         report: Callable[[str], None],
+        supervisor: Supervisor | None = None,
     ) -> None:
         self.files = files
         self._options = options
@@ -96,6 +98,7 @@ class Composed:
             # A quarter of all space: one user's bodies cannot crowd out the copies of all others.
             decoding=DecodeQueue((captures.memory + captures.files) // 4),
             watch=self.monitor,
+            supervisor=supervisor,
         )
         # Streams may still run over what was replaced; it is gone with the last of them.
         self._replaced: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -230,6 +233,8 @@ class Composed:
             ),
             front_proxy=front_proxy_headers(options),
             trusted_proxies=trusted_proxies(options),
+            recording_policy=files.recording_policy,
+            session_annotations=options.sessions.annotations,
         )
 
 

@@ -25,6 +25,7 @@ from auditproxy.app.logbackend import log_fault
 from auditproxy.app.operatorlines import OperatorLines
 from auditproxy.app.process import one_after_the_other, tell_faults, tune
 from auditproxy.app.reload import new_reloader
+from auditproxy.app.sessions import SessionParts, open_sessions, session_log_fault
 from auditproxy.audit.backend import Backend
 from auditproxy.downstream.limits import ConnectionLimits
 from auditproxy.files.files import Files, read_files
@@ -45,6 +46,9 @@ from auditproxy.tls.serving import ServingError
 LAST_LINES = 0.5
 """Seconds that the last lines for operators may take at the end."""
 
+RECORDER_GRACE = 5.0
+"""Seconds that the recorder of sessions may take to finish what it has begun."""
+
 UNDELIVERED = 3
 """The exit code of a process that lost audit events."""
 
@@ -61,8 +65,7 @@ def check(options: Options, *, strict: bool = False) -> Files:
         listener_context(options, files)
     except Unusable as error:
         faults += error.faults
-    if fault := log_fault(options.audit_log):
-        faults.append(fault)
+    faults += filter(None, (log_fault(options.audit_log), session_log_fault(options.sessions)))
     if faults:
         raise Unusable(*faults)
     return files
@@ -80,6 +83,7 @@ class Proxy:
         sink: AuditSink,
         metrics: Metrics,
         reloader: Reloader,
+        sessions: SessionParts | None = None,
     ) -> None:
         self.port = 0
         self.health_port = 0
@@ -91,6 +95,7 @@ class Proxy:
         self._sink = sink
         self.metrics = metrics
         self.reloader = reloader
+        self._sessions = sessions
         self._background: tuple[asyncio.Task[None], ...] = ()
 
     @property
@@ -138,6 +143,8 @@ class Proxy:
         """Reopen the log file, in case it was moved away, and reload changed files."""
         self.reloader.wake()
         self._sink.reopen()
+        if self._sessions is not None:
+            self._sessions.reopen()
 
     async def close(self, *, delay: float = 0.0) -> None:
         """Fail /readyz, wait, stop accepting, end requests, write their events, close the log."""
@@ -157,7 +164,13 @@ class Proxy:
         def shutdown() -> Awaitable[None]:
             return self.backend.shutdown(max(audit_grace - decoding, half))
 
-        await one_after_the_other(serving, shutdown, self._composed.close, self._health.close)
+        async def sessions() -> None:
+            if self._sessions is not None:
+                await self._sessions.close(RECORDER_GRACE)
+
+        await one_after_the_other(
+            serving, shutdown, sessions, self._composed.close, self._health.close
+        )
 
 
 async def build(
@@ -185,7 +198,15 @@ async def build(
         if sink is None
         else AuditSink(sink, lambda: None)
     )
-    composed = Composed(options, files, sink=opened.backend, metrics=metrics, report=report)
+    sessions = open_sessions(options, metrics, report)
+    composed = Composed(
+        options,
+        files,
+        sink=opened.backend,
+        metrics=metrics,
+        report=report,
+        supervisor=None if sessions is None else sessions.supervisor,
+    )
     handler = Handler(composed.shared, composed.services)
     for warning in files.warnings:
         operatorlog.warn(warning)
@@ -222,7 +243,7 @@ async def build(
     if options.upstream.check_period:
         health.add_check("upstream", lambda: composed.monitor.is_ready, ("readyz",))
         health.add_information(composed.monitor.describe)
-    proxy = Proxy(options, composed, serving, health, opened, metrics, reloader)
+    proxy = Proxy(options, composed, serving, health, opened, metrics, reloader, sessions)
     proxy.certificate = certificate.certificate if certificate else ""
     return proxy
 

@@ -1,7 +1,6 @@
 """Sessions: from options to the supervisor, the store of recordings and the session log."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +35,15 @@ class SessionParts:
     """What follows sessions, and what has to be opened again or closed."""
 
     supervisor: Supervisor
-    reopen: Callable[[], None]
-    close: Callable[[], None]
+    log: SessionLog
+
+    def reopen(self) -> None:
+        """Open the session log again, in case that it was moved away."""
+        self.supervisor.run(self.log.reopen)
+
+    async def close(self, seconds: float) -> None:
+        """Finish what is recorded, and close the session log."""
+        await self.supervisor.shutdown(seconds, self.log.close)
 
 
 def session_log_fault(sessions: SessionOptions) -> str:
@@ -68,7 +74,7 @@ def open_sessions(
         report=report,
         now=time.time_ns,
     )
-    return SessionParts(supervisor, lambda: supervisor.run(log.reopen), log.close)
+    return SessionParts(supervisor, log)
 
 
 def _session_log(

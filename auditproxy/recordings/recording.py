@@ -10,6 +10,7 @@ BUFFER bytes of them; so a recording takes at most about 200 KiB of memory, and 
 rest.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -165,6 +166,13 @@ class Recording:
         )
         self._on_finished(self)
         return self._reference
+
+    def discard(self) -> None:
+        """Remove the file: the session did not take place."""
+        self._reason = self._reason or "discarded"
+        with contextlib.suppress(OSError):
+            self._file.path.unlink()
+        self._file.close()
 
     # --- the file -----------------------------------------------------------------
 

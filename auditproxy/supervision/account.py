@@ -7,7 +7,6 @@ open --take*--> close      the session ran
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from auditproxy.apis.session import (
     Carried,
@@ -27,43 +26,17 @@ from auditproxy.apis.session import (
     Unreadable,
 )
 from auditproxy.apis.units import SECOND
+from auditproxy.recordings.names import PART
+from auditproxy.recordings.recording import Recording
 from auditproxy.sessions.castnotes import ConnectionClosedNote
 from auditproxy.sessions.forwards import Forwards
 from auditproxy.sessions.lines import SessionLines
-from auditproxy.sessions.terminal.commands import Command, CommandFollower
+from auditproxy.sessions.terminal.commands import CommandFollower
+from auditproxy.sessions.terminal.entries import Command
+from auditproxy.sessions.terminal.screen import COLUMNS, ROWS
 
 Timed = tuple[int, StreamEvent]
 """An event and when it came, in nanoseconds since the epoch."""
-
-
-class OpenRecording(Protocol):
-    """A recording while its session runs (recordings/recording.py); nothing of it raises."""
-
-    path: str
-
-    @property
-    def fault(self) -> str:
-        """Why nothing more is recorded; "" while it is."""
-
-    def take(self, moment: int, events: Sequence[StreamEvent]) -> None:
-        """Record events."""
-
-    def command(self, moment: int, line: str | None, flags: tuple[str, ...]) -> None:
-        """Note a command."""
-
-    def gap(self, moment: int, size: int) -> None:
-        """Note that bytes are missing."""
-
-    def flush(self) -> None:
-        """Give what is buffered to the system."""
-
-    def discard(self) -> None:
-        """Remove it: the session did not take place."""
-
-    def finish(
-        self, moment: int, outcome: Outcome | None, reason: str, bytes_in: int, bytes_out: int
-    ) -> RecordingReference:
-        """Close it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +61,7 @@ class Account:
         self,
         session: Session,
         *,
-        recording: OpenRecording | None,
+        recording: Recording | None,
         follows_commands: bool,
         emit: Callable[[SessionEvent], None],
         failed: Callable[[str], None],
@@ -101,6 +74,7 @@ class Account:
         self._has_failed = False
         self._follower = CommandFollower() if follows_commands and session.tty else None
         self._forwards = Forwards() if session.kind is SessionKind.PORT_FORWARD else None
+        self._size = (COLUMNS, ROWS)
         self._input = hashlib.sha256()
         self._input_size = 0
 
@@ -108,7 +82,7 @@ class Account:
         """The tunnel begins."""
         reference = None
         if self._recording is not None:
-            reference = RecordingReference(path=self._recording.path)
+            reference = RecordingReference(path=final_path(self._recording))
         self._line(SessionEventType.STARTED, moment, recording=reference)
 
     def discard(self) -> None:
@@ -123,15 +97,16 @@ class Account:
             if recording is not None:
                 recording.gap(batch[0][0], gap)
             if self._follower is not None:
-                self._follower.gap()
+                # What stood on the terminal is not known any more.
+                self._follower = CommandFollower(*self._size)
         for moment, event in batch:
             if recording is not None:
                 recording.take(moment, (event,))
             self._follow(moment, event)
         if recording is not None:
             recording.flush()
-            if recording.fault:
-                self._stopped(batch[-1][0], recording.fault)
+            if recording.stopped:
+                self._stopped(batch[-1][0], recording.stopped)
 
     def _follow(self, moment: int, event: StreamEvent) -> None:
         """What the event means beside the recording."""
@@ -148,7 +123,9 @@ class Account:
             note = self._forwards.take(moment, event)
             if isinstance(note, ConnectionClosedNote):
                 self._forwarded(moment, note)
-        if self._follower is not None and isinstance(event, Carried | Resized):
+        elif isinstance(event, Resized):
+            self._size = (event.columns, event.rows)
+        if self._follower is not None:
             for command in self._follower.take(moment / SECOND, event):
                 self._command(moment, command)
 
@@ -188,6 +165,9 @@ class Account:
         moment = closing.moment
         for note in self._forwards.close(moment) if self._forwards is not None else ():
             self._forwarded(moment, note)
+        if self._follower is not None:
+            for command in self._follower.end(moment / SECOND):
+                self._command(moment, command)
         if self._input_size:
             self._line(
                 SessionEventType.INPUT,
@@ -197,9 +177,7 @@ class Account:
             )
         reference = None
         if self._recording is not None:
-            reference = self._recording.finish(
-                moment, closing.outcome, closing.reason, closing.bytes_in, closing.bytes_out
-            )
+            reference = self._recording.finish(moment, closing.outcome, reason=closing.reason)
         outcome = closing.outcome
         self._line(
             SessionEventType.ENDED,
@@ -215,3 +193,8 @@ class Account:
 
     def _line(self, kind: SessionEventType, moment: int, **members: object) -> None:
         self._emit(self._lines.line(kind, moment, **members))
+
+
+def final_path(recording: Recording) -> str:
+    """Where a recording will be when it is finished."""
+    return recording.path.removesuffix(PART)

@@ -16,17 +16,18 @@ from typing import Protocol, TypeVar
 
 from auditproxy.apis.session import Record, RecordingReference, Session, SessionEvent
 from auditproxy.metrics.sessions import SessionMetrics
+from auditproxy.recordings.recording import Recording
 from auditproxy.recordings.store import RecordingRefused
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.sockets.thread import OrderedThread, settle
-from auditproxy.supervision.account import Account, OpenRecording, Timed
+from auditproxy.supervision.account import Account, Timed, final_path
 from auditproxy.supervision.running import Running
 
 FEED = 0.05
 """Seconds that what was read may wait before the recorder's thread gets it."""
 OPENING = 5.0
 """Seconds in which a recording must be open; a disk that takes longer cannot be relied upon."""
-CLOSING = 5.0
+CLOSING = 3.0
 """Seconds that the last event of a session waits for its recording to be finished."""
 
 T = TypeVar("T")
@@ -35,7 +36,7 @@ T = TypeVar("T")
 class Recordings(Protocol):
     """Opens recordings (recordings/store.py); blocks, and may raise RecordingRefused."""
 
-    def open(self, session: Session, record: Record) -> OpenRecording:
+    def open(self, session: Session, record: Record) -> Recording:
         """Open one."""
         ...
 
@@ -93,16 +94,16 @@ class Supervisor:
         )
         running.append(Running(session, rule, account, feeder=self, now=self._now))
         if recording is not None:
-            running[0].recording = recording.path
+            running[0].recording = final_path(recording)
         return running[0]
 
-    async def _opened(self, session: Session, record: Record) -> OpenRecording:
+    async def _opened(self, session: Session, record: Record) -> Recording:
         """Open a recording on the thread; raises RecordingRefused."""
         if self._recordings is None:
             raise RecordingRefused("no folder for recordings is configured")
         is_late: list[bool] = []
 
-        def open_it(recordings: Recordings) -> OpenRecording | RecordingRefused:
+        def open_it(recordings: Recordings) -> Recording | RecordingRefused:
             try:
                 recording = recordings.open(session, record)
             except RecordingRefused as error:
