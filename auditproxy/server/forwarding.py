@@ -203,7 +203,7 @@ async def tunnel(exchange: Exchange, switched: Switched) -> Answered:
             response_headers(switched.head.headers, audit_id="", upgrade=True),
         )
     )
-    follow = farewell.frames.follow if farewell else None
+    follow = farewell.follow if farewell else None
     tying = spawn(tie(connection, switched.upstream, follow=follow), "tie a tunnel")
     try:
         await asyncio.shield(tying)
