@@ -3,7 +3,17 @@
 import asyncio
 import struct
 
-CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+from auditproxy.sessions.wire.frames import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    frame,
+    unmask,
+)
+
 MAXIMUM_MESSAGE = 1 << 24
 
 
@@ -66,24 +76,3 @@ class WebSocket:
     async def _send(self, opcode: int, payload: bytes) -> None:
         self._writer.write(frame(opcode, payload))
         await self._writer.drain()
-
-
-def frame(opcode: int, payload: bytes) -> bytes:
-    """Encode a server frame: unfragmented and unmasked."""
-    size = len(payload)
-    if size < 126:
-        head = struct.pack(">BB", 0x80 | opcode, size)
-    elif size < 1 << 16:
-        head = struct.pack(">BBH", 0x80 | opcode, 126, size)
-    else:
-        head = struct.pack(">BBQ", 0x80 | opcode, 127, size)
-    return head + payload
-
-
-def unmask(masked: bytes, mask: bytes) -> bytes:
-    """Apply or remove a client's mask."""
-    if not masked:
-        return b""
-    whole = (mask * (len(masked) // 4 + 1))[: len(masked)]
-    number = int.from_bytes(masked, "big") ^ int.from_bytes(whole, "big")
-    return number.to_bytes(len(masked), "big")

@@ -3,7 +3,8 @@
 import struct
 import zlib
 
-from auditproxy.tunnel.spdy import DICTIONARY, SYN_STREAM
+from auditproxy.sessions.wire.headerblocks import DICTIONARY
+from auditproxy.sessions.wire.spdy import FIN, RST_STREAM, SYN_REPLY, SYN_STREAM
 
 
 class Client:
@@ -27,4 +28,17 @@ class Client:
     def open(self, stream: int, headers: dict[str, str], *, finished: bool = False) -> bytes:
         """SYN_STREAM."""
         payload = struct.pack(">IIH", stream, 0, 0) + self.block(headers)
-        return self.control(SYN_STREAM, payload, 1 if finished else 0)
+        return self.control(SYN_STREAM, payload, FIN if finished else 0)
+
+    def reply(self, stream: int, *, finished: bool = False) -> bytes:
+        """SYN_REPLY, as the other side sends it."""
+        payload = struct.pack(">I", stream) + self.block({})
+        return self.control(SYN_REPLY, payload, FIN if finished else 0)
+
+    def data(self, stream: int, data: bytes, *, finished: bool = False) -> bytes:
+        """DATA."""
+        return struct.pack(">II", stream, (FIN if finished else 0) << 24 | len(data)) + data
+
+    def reset(self, stream: int) -> bytes:
+        """RST_STREAM, as a cancelled one."""
+        return self.control(RST_STREAM, struct.pack(">II", stream, 5))

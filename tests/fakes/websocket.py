@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from auditproxy.tunnel.websocket import WebSocket, frame, unmask
+from auditproxy.sessions.wire.frames import frame, unmask
+from auditproxy.tunnel.websocket import WebSocket
 
 MASK = b"\x01\x02\x03\x04"
 

@@ -7,16 +7,14 @@ import struct
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from auditproxy.tunnel.farewell import REASON, Farewell, Frames, frame
+from auditproxy.sessions.wire.frames import BINARY, CLOSE, TEXT, frame
+from auditproxy.tunnel.farewell import SHUTTING_DOWN, Farewell
 from tests.fakes.proxy import proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream
 
 BOTH_LOOPS = True
-TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
-GOING_AWAY = frame(CLOSE, struct.pack(">H", 1001) + REASON.encode())
+GOING_AWAY = frame(CLOSE, struct.pack(">H", 1001) + SHUTTING_DOWN.encode())
 NORMAL = frame(CLOSE, struct.pack(">H", 1000))
 EXEC = "/api/v1/namespaces/default/pods/box/exec?command=sh&stdin=true&stdout=true&tty=true"
 WEBSOCKET = (
@@ -31,7 +29,7 @@ STATUS = {
     "apiVersion": "v1",
     "metadata": {},
     "status": "Failure",
-    "message": REASON,
+    "message": SHUTTING_DOWN,
     "reason": "ServiceUnavailable",
     "code": 503,
 }
@@ -48,34 +46,6 @@ def made(opcode: int, size: int, *, final: bool, masked: bool) -> bytes:
     )
     head = bytes((opcode | (0x80 if final else 0), length[0] | (0x80 if masked else 0)))
     return head + length[1:] + (b"mask" if masked else b"") + b"p" * size
-
-
-FRAMES = st.lists(
-    st.builds(
-        made,
-        st.sampled_from((0, TEXT, BINARY, PING)),
-        st.sampled_from((0, 1, 125, 126, 300, 65535, 65536)),
-        final=st.booleans(),
-        masked=st.booleans(),
-    ),
-    max_size=6,
-)
-
-
-@given(FRAMES, st.data())
-def test_frames(sent: list[bytes], data: st.DataObject) -> None:
-    """C8: however frames are cut, it is known whether the next byte begins one."""
-    whole = b"".join(sent)
-    ends = {sum(map(len, sent[:count])) for count in range(len(sent) + 1)}
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=8)))
-    frames, start = Frames(), 0
-    for cut in (*cuts, len(whole)):
-        frames.follow(whole[start:cut])
-        start = cut
-        assert frames.between == (cut in ends)
-    assert not frames.closed
-    messages = [one for one in sent if one[0] & 0x0F < 8]
-    assert frames.in_message == (bool(messages) and not messages[-1][0] & 0x80)
 
 
 @pytest.mark.parametrize("subresource", ["exec", "attach"])

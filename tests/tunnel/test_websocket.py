@@ -3,20 +3,17 @@
 import struct
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from auditproxy.tunnel.websocket import (
+from auditproxy.sessions.wire.frames import (
     BINARY,
     CLOSE,
     CONTINUATION,
     PING,
     PONG,
     TEXT,
-    WebSocketClosed,
     frame,
-    unmask,
 )
+from auditproxy.tunnel.websocket import WebSocketClosed
 from tests.fakes.websocket import masked, pair
 
 
@@ -65,11 +62,3 @@ async def test_no_websocket(raw: bytes) -> None:
         writer.write_eof()
         with pytest.raises(WebSocketClosed):
             await socket.receive()
-
-
-@given(st.binary(max_size=50), st.binary(min_size=4, max_size=4))
-def test_unmask(payload: bytes, mask: bytes) -> None:
-    """A mask put on twice is no mask, and is a byte-wise xor."""
-    once = unmask(payload, mask)
-    assert once == bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
-    assert unmask(once, mask) == payload

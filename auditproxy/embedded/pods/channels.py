@@ -9,17 +9,16 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from auditproxy.sockets.tasks import spawn
-from auditproxy.tunnel.spdy import (
-    Frame,
+from auditproxy.sessions.wire.spdy import (
     Pinged,
-    SpdyError,
-    SpdyServer,
+    SpdyFrame,
     StreamData,
     StreamOpened,
     StreamReset,
     WentAway,
 )
+from auditproxy.sockets.tasks import spawn
+from auditproxy.tunnel.spdy import SpdyError, SpdyServer
 from auditproxy.tunnel.websocket import WebSocket
 
 STDIN, STDOUT, STDERR, ERROR, RESIZE = range(5)
@@ -186,7 +185,7 @@ class SpdyChannels(_Reading):
         finally:
             self._opened.set()
 
-    async def _take(self, frame: Frame) -> None:
+    async def _take(self, frame: SpdyFrame) -> None:
         if isinstance(frame, StreamOpened):
             self._streams[frame.headers.get("streamtype", "")] = frame.stream
             await self._send(self._spdy.write_reply(frame.stream))

@@ -7,15 +7,15 @@ Input that may still become a request is held back until that is decided or the 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from auditproxy.tunnel.spdy import (
-    Frame,
+from auditproxy.sessions.wire.spdy import (
     Pinged,
-    SpdyServer,
+    SpdyFrame,
     StreamData,
     StreamOpened,
     StreamReset,
     WentAway,
 )
+from auditproxy.tunnel.spdy import SpdyServer
 
 Receive = Callable[[], Awaitable[bytes]]
 Send = Callable[[bytes], Awaitable[None]]
@@ -45,7 +45,7 @@ class _Session:
         self._heads: dict[int, bytes] = {}
         self._echoed: set[int] = set()
 
-    async def take(self, frame: Frame) -> None:
+    async def take(self, frame: SpdyFrame) -> None:
         """Carry one frame out."""
         if isinstance(frame, StreamOpened):
             await self._send(self.spdy.write_reply(frame.stream))

@@ -15,7 +15,7 @@ from auditproxy.embedded.pods.channels import (
     open_spdy_channels,
     open_websocket_channels,
 )
-from auditproxy.tunnel.websocket import BINARY, CLOSE, frame
+from auditproxy.sessions.wire.frames import BINARY, CLOSE, frame
 from tests.fakes.spdy import Client
 from tests.fakes.websocket import masked, pair
 

@@ -1,0 +1,209 @@
+"""port-forward over SPDY: two streams for each connection, ``error`` and ``data``.
+
+Paired as the kubelet's side pairs them, by ``requestid``, or for very old clients by their
+numbers (k8s.io/cri-streaming, portforward/httpstream.go). The content is not kept.
+"""
+
+from auditproxy.apis.session import (
+    PortCarried,
+    PortClosed,
+    PortOpened,
+    StreamEvent,
+    Unreadable,
+)
+from auditproxy.sessions.wire.ports import port_number
+from auditproxy.sessions.wire.spdy import (
+    SpdyFrames,
+    StreamData,
+    StreamOpened,
+    StreamReplied,
+    StreamReset,
+    SyncLost,
+)
+from auditproxy.sessions.wire.streams import STREAM_TYPE
+
+MAXIMUM_FORWARDED_STREAMS = 1024
+"""Streams that are open at once: two for each connection."""
+
+MAXIMUM_ERROR = 4096
+"""Bytes of the text of an error stream."""
+
+_DATA, _ERROR = "data", "error"
+
+
+class _Connection:
+    """A pair of streams; it is open from the moment that both are there."""
+
+    __slots__ = ("data", "error", "number", "text")
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self.data: _Stream | None = None
+        self.error: _Stream | None = None
+        self.text = bytearray()
+
+    @property
+    def over(self) -> bool:
+        """Whether neither stream carries anything any more."""
+        streams = (self.data, self.error)
+        return all(stream is not None and stream.over for stream in streams)
+
+
+class _Stream:
+    """One stream of a pair; ``early`` counts what came on it before its pair was complete."""
+
+    __slots__ = ("connection", "early", "kind", "number", "over", "port", "request", "sent")
+
+    def __init__(self, number: int, kind: str, port: int, request: str) -> None:
+        self.number = number
+        self.kind = kind
+        self.port = port
+        self.request = request
+        self.connection: _Connection | None = None
+        self.early = 0
+        self.sent = False
+        """Whether the client has finished it."""
+        self.over = False
+        """Whether the server has ended it, or either side has reset it."""
+
+
+class ForwardReader:
+    """Reads a port-forward over SPDY."""
+
+    def __init__(self) -> None:
+        self._client = SpdyFrames()
+        self._server = SpdyFrames()
+        self._streams: dict[int, _Stream] = {}
+        self._pending: dict[str, _Connection] = {}
+        self._opened = 0
+        self._client_lost = False
+
+    def from_client(self, data: bytes) -> list[StreamEvent]:
+        """Read the next bytes that the client sent."""
+        events: list[StreamEvent] = []
+        if self._client_lost:
+            return events
+        for frame in self._client.feed(data):
+            if isinstance(frame, StreamData):
+                self._sent(frame, events)
+            elif isinstance(frame, StreamOpened):
+                if len(self._streams) >= MAXIMUM_FORWARDED_STREAMS:
+                    reason = f"more than {MAXIMUM_FORWARDED_STREAMS} streams are open"
+                    self._lose(reason, events)
+                    break
+                self._open(frame)
+            elif isinstance(frame, StreamReset):
+                self._over(frame.stream, events)
+            elif isinstance(frame, SyncLost):
+                self._lose(frame.reason, events)
+        return events
+
+    def from_server(self, data: bytes) -> list[StreamEvent]:
+        """Read the next bytes that were sent to the client."""
+        events: list[StreamEvent] = []
+        for frame in self._server.feed(data):
+            if isinstance(frame, StreamData):
+                self._received(frame, events)
+            elif isinstance(frame, StreamReplied):
+                self._pair(frame.stream, events)
+            elif isinstance(frame, StreamReset):
+                self._over(frame.stream, events)
+            elif isinstance(frame, SyncLost):
+                events.append(Unreadable(False, frame.reason))
+        return events
+
+    def end(self) -> list[StreamEvent]:
+        """Close the connections that are open still, in the order in which they were opened."""
+        events: list[StreamEvent] = []
+        found = {stream.connection for stream in self._streams.values()} - {None}
+        opened = [one for one in found if one is not None and one.number is not None]
+        for connection in sorted(opened, key=lambda one: one.number or 0):
+            self._report_closed(connection, events)
+        self._streams.clear()
+        return events
+
+    def _lose(self, reason: str, events: list[StreamEvent]) -> None:
+        self._client_lost = True
+        events.append(Unreadable(True, reason))
+
+    def _open(self, frame: StreamOpened) -> None:
+        """Remember a stream that the server will take; it refuses one without type or port."""
+        kind = frame.headers.get(STREAM_TYPE, "")
+        port = port_number(frame.headers.get("port", ""))
+        if kind not in (_DATA, _ERROR) or port is None:
+            return
+        number = frame.stream
+        request = frame.headers.get("requestid", "")
+        if not request:
+            request = str(number if kind == _ERROR else number - 2)
+        stream = _Stream(number, kind, port, request)
+        stream.sent = frame.finished
+        self._streams[number] = stream
+
+    def _pair(self, number: int, events: list[StreamEvent]) -> None:
+        """The server has taken a stream: the second of a pair opens its connection."""
+        stream = self._streams.get(number)
+        if stream is None or stream.connection is not None:
+            return
+        pending = self._pending.setdefault(stream.request, _Connection())
+        if getattr(pending, stream.kind) is not None:
+            # The server answers with an error and connects nothing to it.
+            del self._streams[number]
+            return
+        setattr(pending, stream.kind, stream)
+        stream.connection = pending
+        if pending.data is None or pending.error is None:
+            return
+        del self._pending[stream.request]
+        pending.number = self._opened
+        self._opened += 1
+        events.append(PortOpened(pending.number, pending.data.port))
+        if pending.data.early and not self._client_lost:
+            events.append(PortCarried(pending.number, True, pending.data.early))
+        self._close_if_over(pending, events)
+
+    def _sent(self, frame: StreamData, events: list[StreamEvent]) -> None:
+        stream = self._streams.get(frame.stream)
+        if stream is None or stream.kind != _DATA or stream.sent or stream.over:
+            return
+        stream.sent = frame.finished
+        connection = stream.connection
+        if connection is None or connection.number is None:
+            stream.early += len(frame.data)
+        elif frame.data:
+            events.append(PortCarried(connection.number, True, len(frame.data)))
+
+    def _received(self, frame: StreamData, events: list[StreamEvent]) -> None:
+        stream = self._streams.get(frame.stream)
+        connection = stream.connection if stream is not None else None
+        if stream is None or connection is None:
+            return
+        if stream.kind == _ERROR:
+            connection.text += frame.data[: MAXIMUM_ERROR - len(connection.text)]
+        elif frame.data and connection.number is not None:
+            events.append(PortCarried(connection.number, False, len(frame.data)))
+        if frame.finished:
+            self._over(frame.stream, events)
+
+    def _over(self, number: int, events: list[StreamEvent]) -> None:
+        stream = self._streams.get(number)
+        if stream is None:
+            return
+        stream.over = True
+        if stream.connection is None:
+            # Refused, or given up before it was taken.
+            del self._streams[number]
+        else:
+            self._close_if_over(stream.connection, events)
+
+    def _close_if_over(self, connection: _Connection, events: list[StreamEvent]) -> None:
+        if connection.number is not None and connection.over:
+            self._report_closed(connection, events)
+            for stream in (connection.data, connection.error):
+                if stream is not None:
+                    self._streams.pop(stream.number, None)
+
+    @staticmethod
+    def _report_closed(connection: _Connection, events: list[StreamEvent]) -> None:
+        text = connection.text.decode("utf-8", "replace")
+        events.append(PortClosed(connection.number or 0, text))

@@ -1,0 +1,30 @@
+"""What reads a session: bytes of either direction in, StreamEvents out."""
+
+from typing import Protocol
+
+from auditproxy.apis.session import Carried, Channel, StreamEvent
+
+
+class SessionReader(Protocol):
+    """Reads one session, told of the bytes of both directions in the order in which they passed.
+
+    The events do not depend on how the bytes of a direction are cut, but that the content of
+    a channel comes in more or fewer pieces: Carried of a channel, joined, and PortCarried of a
+    connection and direction, summed up, are the same, and so are all other events, in order.
+    Never raises. After Unreadable nothing follows from its direction.
+    """
+
+    def from_client(self, data: bytes) -> list[StreamEvent]:
+        """Read the next bytes that the client sent."""
+
+    def from_server(self, data: bytes) -> list[StreamEvent]:
+        """Read the next bytes that were sent to the client."""
+
+    def end(self) -> list[StreamEvent]:
+        """Return what the end of the tunnel means; call it once, after the last bytes."""
+
+
+def carry(events: list[StreamEvent], channel: Channel, data: bytes) -> None:
+    """Add bytes of a channel, unless there are none."""
+    if data:
+        events.append(Carried(channel, data))

@@ -1,0 +1,94 @@
+"""SPDY within WebSocket messages: the payloads of a direction, joined, are the SPDY bytes.
+
+As gorilla/websocket reads them: binary messages in as many fragments as the peer likes, and no
+reserved bits (client-go tools/portforward/tunneling_connection.go).
+"""
+
+from auditproxy.apis.session import StreamEvent, Unreadable
+from auditproxy.sessions.wire.frames import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    CONTROL,
+    Frame,
+    Frames,
+    unmask,
+)
+from auditproxy.sessions.wire.reader import SessionReader
+
+
+class TunnelReader:
+    """Takes the messages apart and gives their payloads to the reader of the SPDY bytes."""
+
+    def __init__(self, within: SessionReader) -> None:
+        self._within = within
+        self._client: Frames | None = Frames()
+        self._server: Frames | None = Frames()
+
+    def from_client(self, data: bytes) -> list[StreamEvent]:
+        """Read the next bytes that the client sent."""
+        if self._client is None:
+            return []
+        payload, reason = _payload(self._client, data, masked=True)
+        events = self._within.from_client(payload) if payload else []
+        self._note_lost(events)
+        if self._client is not None and reason is not None:
+            self._client = None
+            if reason:
+                events.append(Unreadable(True, reason))
+        return events
+
+    def from_server(self, data: bytes) -> list[StreamEvent]:
+        """Read the next bytes that were sent to the client."""
+        if self._server is None:
+            return []
+        payload, reason = _payload(self._server, data, masked=False)
+        events = self._within.from_server(payload) if payload else []
+        self._note_lost(events)
+        if self._server is not None and reason is not None:
+            self._server = None
+            if reason:
+                events.append(Unreadable(False, reason))
+        return events
+
+    def _note_lost(self, events: list[StreamEvent]) -> None:
+        """What cannot be read within is not taken apart any more."""
+        for event in events:
+            if isinstance(event, Unreadable):
+                if event.from_client:
+                    self._client = None
+                else:
+                    self._server = None
+
+    def end(self) -> list[StreamEvent]:
+        """Return what the end of the tunnel means."""
+        return self._within.end()
+
+
+def _payload(frames: Frames, data: bytes, *, masked: bool) -> tuple[bytes, str | None]:
+    """Return the payloads, and why nothing follows: "" after a close frame, None if more may."""
+    pieces: list[bytes] = []
+    reason: str | None = None
+    for frame, start, end in frames.follow(data):
+        offset = frame.size - frame.left - (end - start)
+        if not offset:
+            reason = _ending(frame, masked=masked)
+            if reason is not None:
+                break
+        if frame.opcode < CONTROL and end > start:
+            piece = data[start:end]
+            pieces.append(unmask(piece, frame.mask, offset) if masked else piece)
+    return b"".join(pieces), reason
+
+
+def _ending(frame: Frame, *, masked: bool) -> str | None:
+    """Return why the receiver reads nothing from this frame on, None if it reads on."""
+    if bool(frame.mask) != masked:
+        return "a frame is not masked" if masked else "a frame of the server is masked"
+    if frame.opcode == CLOSE:
+        return ""
+    if frame.reserved:
+        return "a frame has reserved bits"
+    if frame.opcode < CONTROL and frame.opcode not in (CONTINUATION, BINARY):
+        return "a message is not binary"
+    return None

@@ -1,0 +1,1 @@
+"""Sessions: what passes through tunnels, recorded from real clients and servers."""

@@ -1,0 +1,122 @@
+"""What a request says of its session."""
+
+import pytest
+
+from auditproxy.apis.session import SessionKind
+from auditproxy.request.requestinfo import resolve
+from auditproxy.request.target import parse_target
+from auditproxy.sessions.request import SessionRequest, describe
+
+EXEC, ATTACH, FORWARD = SessionKind.EXEC, SessionKind.ATTACH, SessionKind.PORT_FORWARD
+POD = "/api/v1/namespaces/ns/pods/box"
+NODE = "/api/v1/nodes/worker/proxy"
+
+
+def described(target: str) -> SessionRequest:
+    """What a GET of this target says."""
+    parsed = parse_target("GET", target.encode())
+    return describe(resolve("GET", parsed), parsed.query)
+
+
+def pod(kind: SessionKind, **more: object) -> SessionRequest:
+    """A session in the pod."""
+    values: dict[str, object] = {"kind": kind, "namespace": "ns", "pod": "box", **more}
+    return SessionRequest(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (
+            f"{POD}/exec?command=sh&command=-c&command=&command=a%20b+c&container=c&stdin=true&stdout=true&tty=true",
+            pod(
+                EXEC, command=("sh", "-c", "", "a b c"), container="c",
+                stdin=True, stdout=True, tty=True,
+            ),
+        ),
+        (f"{POD}/exec", pod(EXEC)),
+        (f"{POD}/exec?%63ommand=id&std%6Fut=1", pod(EXEC, command=("id",), stdout=True)),
+        (f"{POD}/exec?container=a&container=b", pod(EXEC, container="a")),
+        (f"{POD}/exec?command=%ff", pod(EXEC, command=("\udcff",))),
+        # With a terminal there is one output.
+        (f"{POD}/exec?stdout=true&stderr=true&tty=true", pod(EXEC, stdout=True, tty=True)),
+        (f"{POD}/attach?stdin&stderr=&command=x", pod(ATTACH, stdin=True, stderr=True)),
+        (f"{POD}/%65xec?command=id", pod(EXEC, command=("id",))),
+        (f"{POD}/portforward", pod(FORWARD)),
+        (f"{POD}/portforward?ports=80&ports=443,8080,x,0", pod(FORWARD, ports=(80, 443, 8080))),
+    ],
+)  # fmt: skip
+def test_pods(target: str, expected: SessionRequest) -> None:
+    """kube-apiserver's own subresources."""
+    assert described(target) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", False), ("tty=0", False), ("tty=false", False), ("tty=FALSE", False),
+        ("tty=False&tty=true", False), ("TTY=true", False), ("tty;=true", False), ("tty=%zz", False),
+        ("tty", True), ("tty=", True), ("tty=1", True), ("tty=T", True), ("tty=yes", True),
+        ("tty=no", True), ("tty=00", True), ("tty=true&tty=false", True), ("a&%74ty=1", True),
+    ],
+)  # fmt: skip
+def test_booleans(query: str, expected: bool) -> None:
+    """Absent, 0 and false are false, everything else is true; the first value counts."""
+    assert described(f"{POD}/exec?{query}").tty is expected
+
+
+def node(kind: SessionKind, **more: object) -> SessionRequest:
+    """A session through the kubelet."""
+    return pod(kind, node="worker", **more)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (
+            f"{NODE}/exec/ns/box/c?command=id&command=-u&input=1&output=1&tty=1&error=1",
+            node(
+                EXEC, container="c", command=("id", "-u"), stdin=True, stdout=True, tty=True
+            ),
+        ),
+        (f"{NODE}/exec/ns/box/some-uid/c?error=1", node(EXEC, container="c", stderr=True)),
+        # Only 1 is true there, and kube-apiserver's names mean nothing.
+        (f"{NODE}/exec/ns/box/c?output=true&stdin=1&tty=", node(EXEC, container="c")),
+        (f"{NODE}/attach/ns/box/c?input=1&command=x", node(ATTACH, container="c", stdin=True)),
+        (f"{NODE}/run/ns/box/c?cmd=ls%20-l&cmd=x", node(EXEC, container="c", command=("ls", "-l"))),
+        (f"{NODE}/portForward/ns/box?port=80,443", node(FORWARD, ports=(80, 443))),
+        (f"{NODE}/portForward/ns/box/some-uid", node(FORWARD)),
+        # As path.Join leaves it on the way to the kubelet.
+        (f"{NODE}//x/../exec/./ns//box/c/", node(EXEC, container="c")),
+        (f"{NODE}/%65xec%2Fns/box/c", node(EXEC, container="c")),
+        ("/api/v1/nodes/https:worker:10250/proxy/exec/ns/box/c", node(EXEC, container="c")),
+        ("/api/v1/nodes/worker:10250/proxy/exec/ns/box/c", node(EXEC, container="c")),
+    ],
+)  # fmt: skip
+def test_nodes(target: str, expected: SessionRequest) -> None:
+    """The kubelet's own API behind a node's proxy."""
+    assert described(target) == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (f"{NODE}/metrics", SessionRequest(node="worker")),
+        (f"{NODE}/exec/ns/box", SessionRequest(node="worker")),
+        (f"{NODE}/exec/a/b/c/d/e", SessionRequest(node="worker")),
+        (f"{NODE}/portForward/ns", SessionRequest(node="worker")),
+        (f"{NODE}/portforward/ns/box", SessionRequest(node="worker")),
+        (f"{NODE}", SessionRequest(node="worker")),
+        (f"{NODE}/../exec/ns/box", SessionRequest(node="worker")),
+        ("/api/v1/nodes/worker/exec/ns/box/c", SessionRequest(node="worker")),
+        (f"{POD}/proxy/exec?command=id", SessionRequest(namespace="ns", pod="box")),
+        ("/api/v1/namespaces/ns/pods/http:box:80/proxy/", SessionRequest(namespace="ns", pod="box")),
+        ("/api/v1/namespaces/ns/services/web/proxy/exec", SessionRequest(namespace="ns")),
+        ("/apis/g/v1/namespaces/ns/pods/box/exec?command=id", SessionRequest(namespace="ns")),
+        (f"{POD}/log", SessionRequest(namespace="ns", pod="box")),
+        ("/exec", SessionRequest()),
+    ],
+)  # fmt: skip
+def test_no_session(target: str, expected: SessionRequest) -> None:
+    """Everything else may be one only by its 101."""
+    assert described(target) == expected

@@ -1,0 +1,146 @@
+"""Recorded tunnels: the bytes of both directions, as they passed, and how to read them.
+
+``data/tunnels.jsonl.gz`` was recorded between clients and kube-apiserver v1.36.2 (side
+``client``), and between that server and a streaming server of the same release (side
+``kubelet``). Expectations come from what the other side got, not from these lines.
+"""
+
+import base64
+import functools
+import gzip
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auditproxy.apis.session import (
+    Carried,
+    Channel,
+    PortCarried,
+    SessionKind,
+    StreamEvent,
+    Unreadable,
+)
+from auditproxy.request.requestinfo import resolve
+from auditproxy.request.target import parse_target
+from auditproxy.sessions.request import SessionRequest, describe
+from auditproxy.sessions.wire.kinds import open_reader
+from auditproxy.sessions.wire.reader import SessionReader
+
+DATA = Path(__file__).parent / "data" / "tunnels.jsonl.gz"
+
+Piece = tuple[bool, bytes]
+"""Bytes that passed; true for those of the client."""
+
+
+@dataclass(frozen=True)
+class Tunnel:
+    """One recorded tunnel."""
+
+    scenario: str
+    client: str
+    side: str
+    method: str
+    target: str
+    start: float
+    head: tuple[tuple[bytes, bytes], ...]
+    pieces: tuple[Piece, ...]
+
+    def __str__(self) -> str:
+        return f"{self.scenario}-{self.client}-{self.side}-{self.start:.3f}".replace(" ", "")
+
+    @property
+    def upgrade(self) -> str:
+        """What the connection became."""
+        return dict(self.head)[b"Upgrade"].decode()
+
+    @functools.cached_property
+    def request(self) -> SessionRequest:
+        """What the request says; the kubelet's own API is read as it is behind a node's proxy."""
+        prefix = "/api/v1/nodes/n/proxy" if self.side == "kubelet" else ""
+        target = parse_target(self.method, (prefix + self.target).encode())
+        return describe(resolve(self.method, target), target.query)
+
+    def reader(self) -> SessionReader:
+        """A reader of this tunnel."""
+        return reader_for(self.head, self.request)
+
+
+def reader_for(head: tuple[tuple[bytes, bytes], ...], request: SessionRequest) -> SessionReader:
+    """The reader of a tunnel that can be read."""
+    reader = open_reader(
+        head,
+        request.kind,
+        stdin=request.stdin,
+        stdout=request.stdout,
+        stderr=request.stderr,
+        tty=request.tty,
+    )
+    assert not isinstance(reader, Unreadable), reader
+    return reader
+
+
+@functools.cache
+def tunnels() -> tuple[Tunnel, ...]:
+    """Every recorded tunnel."""
+    with gzip.open(DATA, "rt", encoding="utf-8") as lines:
+        return tuple(_tunnel(raw) for raw in map(json.loads, lines) if "tunnel" in raw)
+
+
+def _tunnel(raw: dict[str, Any]) -> Tunnel:
+    return Tunnel(
+        raw["scenario"],
+        raw["client"],
+        raw["side"],
+        raw["method"],
+        raw["target"],
+        raw["start"],
+        tuple((name.encode(), value.encode()) for name, value in raw["responseHeaders"]),
+        tuple((side == "c", base64.b64decode(data)) for side, _, data in raw["tunnel"]),
+    )
+
+
+def read(reader: SessionReader, pieces: Iterable[Piece]) -> list[StreamEvent]:
+    """All the events of a tunnel."""
+    events: list[StreamEvent] = []
+    for from_client, data in pieces:
+        events += reader.from_client(data) if from_client else reader.from_server(data)
+    return events + reader.end()
+
+
+@dataclass
+class Reading:
+    """What does not depend on how the bytes were cut."""
+
+    channels: dict[Channel, bytes]
+    sizes: dict[tuple[int, bool], int]
+    events: list[StreamEvent]
+
+
+def reading(events: Iterable[StreamEvent]) -> Reading:
+    """Contents joined, sizes summed up, everything else in order."""
+    found = Reading({}, {}, [])
+    for event in events:
+        if isinstance(event, Carried):
+            assert event.data
+            known = found.channels.get(event.channel, b"")
+            found.channels[event.channel] = known + event.data
+        elif isinstance(event, PortCarried):
+            assert event.size > 0
+            key = event.connection, event.from_client
+            found.sizes[key] = found.sizes.get(key, 0) + event.size
+        else:
+            found.events.append(event)
+    return found
+
+
+def session(kind: SessionKind, **streams: bool) -> SessionRequest:
+    """A request for a session with these streams."""
+    return SessionRequest(
+        kind=kind,
+        stdin=streams.get("stdin", False),
+        stdout=streams.get("stdout", False),
+        stderr=streams.get("stderr", False),
+        tty=streams.get("tty", False),
+    )

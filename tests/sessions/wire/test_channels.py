@@ -1,0 +1,204 @@
+"""exec and attach over WebSocket: channels, and what kube-apiserver takes for one."""
+
+import base64
+import struct
+
+import pytest
+
+from auditproxy.apis.session import (
+    Carried,
+    Channel,
+    InputClosed,
+    Outcome,
+    Resized,
+    StreamEvent,
+    Unreadable,
+)
+from auditproxy.sessions.wire.base64messages import MAXIMUM_ENCODED
+from auditproxy.sessions.wire.channels import MAXIMUM_MESSAGE, ChannelReader
+from auditproxy.sessions.wire.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame
+from auditproxy.sessions.wire.status import OutcomeReader
+from tests.fakes.websocket import masked
+
+SUCCESS = b'{"status":"Success"}'
+
+
+def reader(
+    *, version: int = 5, base64: bool = False, stdin: bool = True, tty: bool = True
+) -> ChannelReader:
+    """A reader of an exec."""
+    return ChannelReader(
+        OutcomeReader(is_json=version >= 4, ends_command=True),
+        base64=base64,
+        half_close=version == 5,
+        with_input=stdin,
+        with_sizes=tty,
+    )
+
+
+def stdin(data: bytes) -> StreamEvent:
+    """What the client typed."""
+    return Carried(Channel.STDIN, data)
+
+
+@pytest.mark.parametrize(
+    ("raw", "events"),
+    [
+        (masked(BINARY, b"\0abc"), [stdin(b"abc")]),
+        # Text is read as binary, whatever it is.
+        (masked(TEXT, b"\0a\xff"), [stdin(b"a\xff")]),
+        # An unknown opcode is data as well.
+        (masked(3, b"\0abc") + masked(11, b"\0d"), [stdin(b"abc"), stdin(b"d")]),
+        # Each fragment is a message of its own, and begins with a channel.
+        (
+            masked(BINARY, b"\0abc", final=False)
+            + masked(CONTINUATION, b"\0def", final=False)
+            + masked(PING, b"")
+            + masked(CONTINUATION, b"ghi"),
+            [stdin(b"abc"), stdin(b"def")],
+        ),
+        # RSV bits say nothing.
+        (bytes((0x80 | 0x40 | BINARY,)) + masked(BINARY, b"\0abc")[1:], [stdin(b"abc")]),
+        # Empty messages, unknown channels and those that the server writes.
+        (masked(BINARY, b"") + masked(BINARY, b"\0"), []),
+        (b"".join(masked(BINARY, bytes((n,)) + b"x") for n in (1, 2, 3, 5, 9, 254)), []),
+        (masked(PING, b"\0abc") + masked(PONG, b"\0abc"), []),
+        (masked(PING, b"\0" * 300) + masked(BINARY, b"\0a"), [stdin(b"a")]),
+        (masked(BINARY, b'\4{"Width":80,"Height":24}'), [Resized(80, 24)]),
+        (
+            masked(BINARY, b'\4{"Width":80,') + masked(BINARY, b'\4"Height":24}'),
+            [Resized(80, 24)],
+        ),
+        (masked(BINARY, b"\4x") + masked(BINARY, b'\4{"Width":80}'), []),
+        # Half-close.
+        (
+            masked(BINARY, b"\xff\0") + masked(BINARY, b"\0late") + masked(BINARY, b"\xff\0"),
+            [InputClosed()],
+        ),
+        (masked(BINARY, b"\xff\1") + masked(BINARY, b"\0a"), [stdin(b"a")]),
+        (masked(BINARY, b"\xff\4") + masked(BINARY, b'\4{"Width":80}'), []),
+        (
+            masked(BINARY, b"\xff") + masked(BINARY, b"\0a"),
+            [Unreadable(True, "a half-close does not name one channel")],
+        ),
+        (
+            masked(BINARY, b"\xff\0\0") + masked(BINARY, b"\0a"),
+            [Unreadable(True, "a half-close does not name one channel")],
+        ),
+        (
+            masked(BINARY, b"\xff\5") + masked(BINARY, b"\0a"),
+            [Unreadable(True, "a half-close names an unknown channel")],
+        ),
+        # Nothing is read behind a close, and behind a frame without a mask.
+        (masked(CLOSE, b"\x03\xe8") + masked(BINARY, b"\0a"), []),
+        (
+            frame(BINARY, b"\0a") + masked(BINARY, b"\0a"),
+            [Unreadable(True, "a frame of the client is not masked")],
+        ),
+        (frame(CLOSE, b""), [Unreadable(True, "a frame of the client is not masked")]),
+    ],
+)
+def test_the_client(raw: bytes, events: list[StreamEvent]) -> None:
+    """What the container gets, frame by frame as x/net reads them."""
+    assert reader().from_client(raw) == events
+    bytewise = reader()
+    joined: dict[Channel, bytes] = {}
+    others: list[StreamEvent] = []
+    for byte in raw:
+        for event in bytewise.from_client(bytes((byte,))):
+            if isinstance(event, Carried):
+                joined[event.channel] = joined.get(event.channel, b"") + event.data
+            else:
+                others.append(event)
+    assert others == [event for event in events if not isinstance(event, Carried)]
+    assert joined.get(Channel.STDIN, b"") == b"".join(
+        event.data for event in events if isinstance(event, Carried)
+    )
+
+
+@pytest.mark.parametrize(
+    ("raw", "events"),
+    [
+        (frame(BINARY, b"\1out"), [Carried(Channel.STDOUT, b"out")]),
+        (frame(BINARY, b"\2err"), [Carried(Channel.STDERR, b"err")]),
+        # The first message says nothing but that the connection is there.
+        (frame(BINARY, b"\1") + frame(BINARY, b"\2") + frame(BINARY, b"\3"), []),
+        (frame(BINARY, b"\3" + SUCCESS) + frame(CLOSE, b"\x03\xe8"), [Outcome(0)]),
+        (
+            frame(BINARY, b"\3no json") + frame(CLOSE, b"\x03\xe8"),
+            [Outcome(None, message="no json")],
+        ),
+        (frame(BINARY, b"\0in") + frame(BINARY, b"\4{}") + frame(BINARY, b"\xff\0"), []),
+        (frame(CLOSE, b"") + frame(BINARY, b"\1late"), []),
+        (masked(BINARY, b"\1out"), [Unreadable(False, "a frame of the server is masked")]),
+    ],
+)
+def test_the_server(raw: bytes, events: list[StreamEvent]) -> None:
+    """What the container gives."""
+    one = reader()
+    assert one.from_server(raw) == events
+    assert one.end() == []
+
+
+def test_a_large_frame_is_not_held_back() -> None:
+    """A frame of 32 MiB comes as it arrives; one byte more is not read by the server."""
+    one = reader()
+    head = struct.pack(">BBQ", 0x82, 0xFF, MAXIMUM_MESSAGE) + bytes(4)
+    assert one.from_client(head + b"\0abc") == [stdin(b"abc")]
+    assert one.from_client(b"def") == [stdin(b"def")]
+    head = struct.pack(">BBQ", 0x82, 0xFF, MAXIMUM_MESSAGE + 1) + bytes(4)
+    (event,) = reader().from_client(head)
+    assert isinstance(event, Unreadable)
+
+
+def test_what_was_not_asked_for() -> None:
+    """Channels that the request does not open reach nobody."""
+    one = reader(stdin=False, tty=False)
+    raw = masked(BINARY, b"\0a") + masked(BINARY, b'\4{"Width":80}') + masked(BINARY, b"\xff\0")
+    assert one.from_client(raw) == []
+
+
+def test_versions_without_half_close() -> None:
+    """In v4, 255 is an unknown channel; in v1 the status is text, and a failure."""
+    assert reader(version=4).from_client(masked(BINARY, b"\xff\0") + masked(BINARY, b"\0a")) == [
+        stdin(b"a")
+    ]
+    assert reader(version=1).from_server(frame(BINARY, b"\3failed")) == [
+        Outcome(None, message="failed")
+    ]
+
+
+def test_base64() -> None:
+    """Each message for itself, whatever its length; one with a fault is dropped."""
+    one = reader(version=4, base64=True)
+    raw = masked(TEXT, b"0YQ==") + masked(TEXT, b"0Y") + masked(TEXT, b"0YmM=") + masked(TEXT, b"0")
+    assert one.from_client(raw) == [stdin(b"a"), stdin(b"bc")]
+    status = frame(TEXT, b"3" + base64.b64encode(SUCCESS))
+    assert one.from_server(frame(TEXT, b"1YQ==") + frame(TEXT, b"2Yg==") + status) == [
+        Carried(Channel.STDOUT, b"a"),
+        Carried(Channel.STDERR, b"b"),
+        Outcome(0),
+    ]
+
+
+def test_base64_fragments() -> None:
+    """A fragment is a message of its own here too."""
+    one = reader(version=4, base64=True)
+    raw = masked(TEXT, b"0YQ==", final=False) + masked(CONTINUATION, b"0Yg==")
+    assert one.from_client(raw) == [stdin(b"a"), stdin(b"b")]
+
+
+def test_a_long_base64_message() -> None:
+    """What cannot be kept until its end is not read."""
+    one = reader(version=4, base64=True)
+    (event,) = one.from_client(masked(TEXT, b"0" + b"A" * (MAXIMUM_ENCODED + 4)))
+    assert isinstance(event, Unreadable)
+    assert one.from_client(masked(TEXT, b"0YQ==")) == []
+
+
+def test_the_end() -> None:
+    """A status whose message is cut is shown when the tunnel ends."""
+    one = reader()
+    raw = frame(BINARY, b"\3" + SUCCESS)
+    assert one.from_server(raw[:-3]) == []
+    assert one.end() == [Outcome(None, message='{"status":"Succes')]

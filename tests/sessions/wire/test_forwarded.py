@@ -1,0 +1,205 @@
+"""port-forward over SPDY: pairs of streams, and what each connection carried."""
+
+import pytest
+
+from auditproxy.apis.session import (
+    PortCarried,
+    PortClosed,
+    PortOpened,
+    StreamEvent,
+    Unreadable,
+)
+from auditproxy.sessions.wire.forwarded import (
+    MAXIMUM_ERROR,
+    MAXIMUM_FORWARDED_STREAMS,
+    ForwardReader,
+)
+from tests.fakes.spdy import Client
+
+
+class Session:
+    """A reader, and both ends of its connection."""
+
+    def __init__(self) -> None:
+        self.client, self.server = Client(), Client()
+        self.reader = ForwardReader()
+
+    def open(
+        self, stream: int, kind: str, request: str | None = None, port: str = "8080"
+    ) -> list[StreamEvent]:
+        """The client opens a stream."""
+        headers = {"streamtype": kind, "port": port}
+        if request is not None:
+            headers["requestid"] = request
+        return self.reader.from_client(self.client.open(stream, headers))
+
+    def reply(self, *streams: int) -> list[StreamEvent]:
+        """The server takes streams."""
+        raw = b"".join(self.server.reply(one) for one in streams)
+        return self.reader.from_server(raw)
+
+    def sent(self, stream: int, data: bytes, *, finished: bool = False) -> list[StreamEvent]:
+        """The client sends data."""
+        return self.reader.from_client(self.client.data(stream, data, finished=finished))
+
+    def got(self, stream: int, data: bytes, *, finished: bool = False) -> list[StreamEvent]:
+        """The server sends data."""
+        return self.reader.from_server(self.server.data(stream, data, finished=finished))
+
+    def connect(self, error: int, data: int, request: str | None = "0") -> list[StreamEvent]:
+        """A connection is opened as kubectl opens it."""
+        events = self.open(error, "error", request) + self.reply(error)
+        events += self.sent(error, b"", finished=True)
+        return events + self.open(data, "data", request) + self.reply(data)
+
+
+def test_a_connection() -> None:
+    """From the first byte to the end that the server gives it."""
+    session = Session()
+    assert session.connect(1, 3) == [PortOpened(0, 8080)]
+    assert session.sent(3, b"GET /") == [PortCarried(0, True, 5)]
+    assert session.got(3, b"answer") == [PortCarried(0, False, 6)]
+    assert session.got(1, b"", finished=True) == []
+    assert session.got(3, b"!", finished=True) == [PortCarried(0, False, 1), PortClosed(0)]
+    assert session.got(3, b"late") == []
+    assert session.sent(3, b"late") == []
+    assert session.reader.end() == []
+
+
+def test_interleaved() -> None:
+    """Pairs belong together by their request, not by their numbers."""
+    session = Session()
+    session.open(1, "error", "7")
+    session.open(3, "error", "8")
+    session.open(5, "data", "8", port="2")
+    session.open(7, "data", "7", port="1")
+    assert session.reply(1, 3, 5, 7) == [PortOpened(0, 2), PortOpened(1, 1)]
+    assert session.sent(7, b"one") == [PortCarried(1, True, 3)]
+
+
+def test_without_request() -> None:
+    """Very old clients: the numbers say it."""
+    session = Session()
+    assert session.connect(1, 3, None) == [PortOpened(0, 8080)]
+    assert session.connect(5, 7, None) == [PortOpened(1, 8080)]
+
+
+def test_a_request_that_comes_again() -> None:
+    """A complete pair is no longer waited for; its name is free."""
+    session = Session()
+    assert session.connect(1, 3) == [PortOpened(0, 8080)]
+    assert session.connect(5, 7) == [PortOpened(1, 8080)]
+
+
+def test_a_stream_too_many() -> None:
+    """A second stream of a type before the pair is complete belongs to nothing."""
+    session = Session()
+    session.open(1, "data", "0")
+    session.open(3, "data", "0", port="99")
+    assert session.reply(1, 3) == []
+    session.sent(3, b"nowhere")
+    session.open(5, "error", "0")
+    assert session.reply(5) == [PortOpened(0, 8080)]
+
+
+def test_early_data() -> None:
+    """What comes before the pair is complete waits at the server, and counts."""
+    session = Session()
+    session.open(1, "data", "0")
+    assert session.sent(1, b"early") == []
+    session.reply(1)
+    assert session.sent(1, b"er") == []
+    session.open(3, "error", "0")
+    assert session.reply(3) == [PortOpened(0, 8080), PortCarried(0, True, 7)]
+
+
+def test_refused() -> None:
+    """The error is the text of the error stream; both streams are reset."""
+    session = Session()
+    session.connect(1, 3)
+    text = b"error forwarding port 8080: \xff"
+    assert session.got(1, text) == []
+    assert session.reader.from_server(session.server.reset(3)) == []
+    assert session.reader.from_server(session.server.reset(1)) == [
+        PortClosed(0, "error forwarding port 8080: �")
+    ]
+
+
+def test_given_up_by_the_client() -> None:
+    """kubectl resets the data stream; the server still finishes its error stream."""
+    session = Session()
+    session.connect(1, 3)
+    assert session.reader.from_client(session.client.reset(3)) == []
+    assert session.sent(3, b"late") == []
+    assert session.got(1, b"", finished=True) == [PortClosed(0)]
+
+
+def test_half_closed() -> None:
+    """The client finishes: the server may go on."""
+    session = Session()
+    session.connect(1, 3)
+    assert session.sent(3, b"a", finished=True) == [PortCarried(0, True, 1)]
+    assert session.sent(3, b"late") == []
+    assert session.got(3, b"answer") == [PortCarried(0, False, 6)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "port"), [("data", "0"), ("data", ""), ("data", "x"), ("stdin", "80"), ("", "80")]
+)
+def test_bad_headers(kind: str, port: str) -> None:
+    """The server refuses such a stream."""
+    session = Session()
+    session.open(1, kind, "0", port=port)
+    session.open(3, "error", "0")
+    assert session.reply(1, 3) == []
+
+
+def test_refused_streams_are_forgotten() -> None:
+    """A client may have streams refused for ever."""
+    session = Session()
+    for number in range(2 * MAXIMUM_FORWARDED_STREAMS):
+        assert session.open(2 * number + 1, "data", "0") == []
+        assert session.reader.from_server(session.server.reset(2 * number + 1)) == []
+
+
+def test_ended_connections_are_forgotten() -> None:
+    """A long port-forward has many connections, one after the other."""
+    session = Session()
+    for number in range(MAXIMUM_FORWARDED_STREAMS):
+        first = 4 * number + 1
+        assert session.connect(first, first + 2, str(number)) == [PortOpened(number, 8080)]
+        session.got(first, b"", finished=True)
+        assert session.got(first + 2, b"", finished=True) == [PortClosed(number)]
+
+
+def test_many_streams() -> None:
+    """A client that opens streams without end is not followed."""
+    session = Session()
+    for number in range(MAXIMUM_FORWARDED_STREAMS):
+        assert session.open(2 * number + 1, "data", str(number)) == []
+    (event,) = session.open(2 * MAXIMUM_FORWARDED_STREAMS + 1, "data", "x")
+    assert isinstance(event, Unreadable)
+    assert session.open(2 * MAXIMUM_FORWARDED_STREAMS + 3, "data", "y") == []
+
+
+def test_the_end() -> None:
+    """Connections that are open close with the tunnel, in their order."""
+    session = Session()
+    session.connect(1, 3, "0")
+    session.connect(5, 7, "1")
+    session.open(9, "error", "2")
+    session.reply(9)
+    session.got(5, b"x" * 2 * MAXIMUM_ERROR)
+    assert session.reader.end() == [PortClosed(0), PortClosed(1, "x" * MAXIMUM_ERROR)]
+
+
+def test_lost() -> None:
+    """What is not SPDY ends its direction, and the other goes on."""
+    session = Session()
+    session.connect(1, 3)
+    reason = "a control frame of unknown type"
+    assert session.reader.from_client(b"\xff" * 8) == [Unreadable(True, reason)]
+    assert session.sent(3, b"x") == []
+    assert session.got(3, b"x") == [PortCarried(0, False, 1)]
+    assert session.reader.from_server(b"\xff" * 8) == [Unreadable(False, reason)]
+    assert session.reader.end() == [PortClosed(0)]
