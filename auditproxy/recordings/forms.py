@@ -16,6 +16,9 @@ class RecordingForm(Protocol):
     def ending(self) -> bytes:
         """What a finished file ends with."""
 
+    def resumed(self, count: int) -> "RecordingForm":
+        """The form for what follows ``count`` pieces of a file that was left over."""
+
 
 class PlainForm:
     """Lines as they are."""
@@ -29,3 +32,7 @@ class PlainForm:
     def ending(self) -> bytes:
         """Nothing."""
         return b""
+
+    def resumed(self, count: int) -> "PlainForm":
+        """The same."""
+        return self

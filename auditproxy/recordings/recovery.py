@@ -10,7 +10,8 @@ from pathlib import Path
 from auditproxy.apis.session import RecordingReference
 from auditproxy.recordings.appending import lock, sync_folder
 from auditproxy.recordings.forms import RecordingForm
-from auditproxy.recordings.names import PART
+from auditproxy.recordings.names import PART, SEALED
+from auditproxy.recordings.segments import ARCHIVE_END, segments
 from auditproxy.sessions.asciicast import LONGEST_LINE, note_lines
 from auditproxy.sessions.castnotes import UnfinishedNote
 
@@ -33,13 +34,11 @@ def repair(path: Path, new_form: Callable[[], RecordingForm]) -> RecordingRefere
             lock(descriptor)
         except BlockingIOError:
             return None
-        end, seconds = _plain_end(descriptor)
+        end, mark = _remains(path, descriptor, new_form)
         if not end:
             path.unlink()
             return None
         os.ftruncate(descriptor, end)
-        form = new_form()
-        mark = form.piece(note_lines(seconds, UnfinishedNote()), seconds) + form.ending()
         try:
             if os.pwrite(descriptor, mark, end) != len(mark):
                 os.ftruncate(descriptor, end)
@@ -53,6 +52,31 @@ def repair(path: Path, new_form: Callable[[], RecordingForm]) -> RecordingRefere
         return RecordingReference(path=str(target), state="Cut", sha256=digest, bytes=size)
     finally:
         os.close(descriptor)
+
+
+def _remains(
+    path: Path, descriptor: int, new_form: Callable[[], RecordingForm]
+) -> tuple[int, bytes]:
+    """Where the last whole piece ends, 0 without one, and the mark that is to follow it."""
+    form = new_form()
+    if path.name.endswith(SEALED + PART):
+        last = None
+        count = 0
+        for count, last in enumerate(segments(descriptor), 1):  # noqa: B007 - the last one
+            pass
+        if last is None:
+            return 0, b""
+        if form.suffix != SEALED:
+            # Recordings are not encrypted any more: nothing can be added but the archive's end.
+            return last.end, bytes(ARCHIVE_END)
+        form = form.resumed(count)
+        return last.end, form.piece(_mark(last.seconds), last.seconds) + form.ending()
+    end, seconds = _plain_end(descriptor)
+    return end, _mark(seconds)
+
+
+def _mark(seconds: str) -> bytes:
+    return note_lines(seconds, UnfinishedNote())
 
 
 def _plain_end(descriptor: int) -> tuple[int, str]:

@@ -118,16 +118,17 @@ class CastReader:
     def __init__(self) -> None:
         self.header: CastHeader | None = None
         """None until the first line was read, and where that is not a header."""
-        self._count = 0
+        self.count = 0
+        """Lines that were read."""
         self._stream = Channel.STDOUT
         self._exact: bytes | None = None
 
     def feed(self, line: bytes) -> CastEvent | None:
         """The event of a line; None for the header and for what belongs to the next line."""
-        self._count += 1
+        self.count += 1
         if len(line) > LONGEST_LINE:
             return self._fault("longer than a line of a recording can be")
-        if self._count == 1:
+        if self.count == 1:
             return self._header(line)
         try:
             event = json.loads(line)
@@ -190,7 +191,7 @@ class CastReader:
 
     def _fault(self, reason: str) -> CastFault:
         self._exact = None
-        return CastFault(self._count, reason)
+        return CastFault(self.count, reason)
 
 
 @dataclass(slots=True)

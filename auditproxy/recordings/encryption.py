@@ -1,0 +1,108 @@
+"""age keys: recipients, to whom recordings are encrypted, and identities, which read them.
+
+The proxy has recipients alone and cannot read what it wrote. The package pyrage is imported where
+it is used: it comes with the extra ``encryption``.
+
+Format: age-encryption.org/v1, and the recipients of SSH keys that age takes as well.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from auditproxy.apis.faults import Unusable
+from auditproxy.recordings.appending import reason_of
+
+Encrypt = Callable[[bytes], bytes]
+Decrypt = Callable[[bytes], bytes]
+
+_LARGEST_FILE = 1024 * 1024
+
+
+class DecryptionError(ValueError):
+    """What was to be decrypted is damaged, or encrypted to others."""
+
+
+def encryption_to(recipients: Sequence[str]) -> Encrypt:
+    """Encrypts bytes to all of the recipients: ``age1...``, ``ssh-ed25519 ...``, ``ssh-rsa ...``.
+
+    Raises Unusable with a line for each recipient that is not valid.
+    """
+    pyrage = _pyrage()
+    keys = []
+    faults = []
+    for number, text in enumerate(recipients, 1):
+        words = text.split()
+        try:
+            if words[:1] and words[0].startswith("ssh-"):
+                keys.append(pyrage.ssh.Recipient.from_str(" ".join(words[:2])))
+            else:
+                keys.append(pyrage.x25519.Recipient.from_str(text.strip()))
+        except pyrage.RecipientError:
+            faults.append(
+                f"recipient {number} is not a public key of age or SSH; give one such as age1..., "
+                "which age-keygen prints"
+            )
+    if not recipients:
+        faults.append("no recipient is given; give a public key such as age1...")
+    if faults:
+        raise Unusable(*faults)
+
+    def encrypt(content: bytes) -> bytes:
+        sealed: bytes = pyrage.encrypt(content, keys)
+        return sealed
+
+    encrypt(b"")
+    return encrypt
+
+
+def recipients_in(text: str) -> tuple[str, ...]:
+    """The recipients of a file: one a line, without comments and empty lines."""
+    lines = (line.strip() for line in text.splitlines())
+    return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+def decryption_with(path: Path) -> Decrypt:
+    """Decrypts with the identities of a file, which age-keygen or ssh-keygen wrote.
+
+    What it returns raises DecryptionError. Raises Unusable, which quotes nothing of the file.
+    """
+    pyrage = _pyrage()
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE)
+    except OSError as error:
+        raise Unusable(f"{path} cannot be read: {reason_of(error)}") from None
+    try:
+        if b"PRIVATE KEY--" in content:
+            identities = [pyrage.ssh.Identity.from_buffer(content)]
+        else:
+            lines = recipients_in(content.decode("ascii"))
+            identities = [pyrage.x25519.Identity.from_str(line) for line in lines]
+    except (pyrage.IdentityError, ValueError):
+        identities = []
+    if not identities:
+        raise Unusable(
+            f"{path} is not a file of identities; give one that age-keygen wrote, or an SSH key "
+            "without a passphrase"
+        )
+
+    def decrypt(sealed: bytes) -> bytes:
+        try:
+            content: bytes = pyrage.decrypt(sealed, identities)
+        except pyrage.DecryptError:
+            raise DecryptionError("damaged, or encrypted to other recipients") from None
+        return content
+
+    return decrypt
+
+
+def _pyrage() -> ModuleType:
+    try:
+        import pyrage
+    except ImportError:
+        raise Unusable(
+            "encrypted recordings need the package pyrage; install auditproxy[encryption]"
+        ) from None
+    module: ModuleType = pyrage
+    return module

@@ -1,0 +1,196 @@
+"""Recordings as they are read back: plain, encrypted, and while they are still being written.
+
+Reads a file line by line and holds one line, or one segment of an encrypted one. What a writer
+has not finished yet, and what it was killed in, is left out.
+"""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from auditproxy.recordings.appending import reason_of
+from auditproxy.recordings.encryption import Decrypt, DecryptionError
+from auditproxy.recordings.names import PART, SEALED
+from auditproxy.recordings.segments import Segment, segments
+from auditproxy.sessions.asciicast import LONGEST_LINE
+from auditproxy.sessions.castnotes import EndNote, StoppedNote, UnfinishedNote
+from auditproxy.sessions.castreader import CastEvent, CastFault, CastHeader, CastNote, CastReader
+
+_BLOCK = 64 * 1024
+_TAIL = 64 * 1024
+"""Bytes at the end in which the notes of the end are looked for."""
+
+
+class UnreadableRecording(Exception):  # noqa: N818 - what the file is
+    """A file that is not a recording, or one that cannot be read; the text is one line."""
+
+
+class NeedsIdentity(UnreadableRecording):
+    """The recording is encrypted, and no identity was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSummary:
+    """What a recording says without its content.
+
+    ``seconds`` is the time of its last event. Unfinished is one that is still being written, or
+    whose proxy was killed.
+    """
+
+    path: Path
+    header: CastHeader
+    state: Literal["Complete", "Cut", "Failed", "Unfinished"]
+    end: EndNote | None
+    stopped: str
+    seconds: float
+    size: int
+
+
+def read_events(path: Path, decrypt: Decrypt | None = None) -> Iterator[CastEvent | CastHeader]:
+    """The header, then each event; a line that cannot be read is a CastFault.
+
+    Raises UnreadableRecording: at once for what is not a recording, later for what is damaged.
+    """
+    reader = CastReader()
+    with _opened(path) as descriptor:
+        for line in _lines(path, descriptor, decrypt):
+            event = reader.feed(line)
+            if reader.header is None:
+                reason = event.reason if isinstance(event, CastFault) else "empty"
+                raise UnreadableRecording(f"{path}: {reason}")
+            if event is not None:
+                yield event
+            elif reader.count == 1:
+                yield reader.header
+    if reader.count == 0:
+        raise UnreadableRecording(f"{path}: nothing was recorded yet")
+
+
+def summary_of(path: Path, decrypt: Decrypt | None = None) -> RecordingSummary:
+    """A summary, from the beginning and the end of a file; raises UnreadableRecording."""
+    with _opened(path) as descriptor:
+        reader = CastReader()
+        if path.name.removesuffix(PART).endswith(SEALED):
+            first, last = _first_and_last(path, descriptor, decrypt)
+        else:
+            first, last = _plain_first_and_last(descriptor)
+        if not first:
+            raise UnreadableRecording(f"{path}: nothing was recorded yet")
+        fault = reader.feed(first)
+        if reader.header is None:
+            reason = fault.reason if isinstance(fault, CastFault) else "empty"
+            raise UnreadableRecording(f"{path}: {reason}")
+        size = os.fstat(descriptor).st_size
+        seconds, end, stopped, unfinished = _ending(reader, last)
+        state: Literal["Complete", "Cut", "Failed", "Unfinished"] = "Complete"
+        if stopped is not None:
+            state = stopped.state
+        if unfinished or end is None:
+            state = "Unfinished"
+        reason = stopped.reason if stopped is not None else ""
+        return RecordingSummary(path, reader.header, state, end, reason, seconds, size)
+
+
+def _ending(
+    reader: CastReader, lines: list[bytes]
+) -> tuple[float, EndNote | None, StoppedNote | None, bool]:
+    seconds, end, stopped, unfinished = 0.0, None, None, False
+    for line in lines:
+        event = reader.feed(line)
+        if event is None or isinstance(event, CastFault):
+            continue
+        seconds = max(seconds, event.seconds)
+        if isinstance(event, CastNote):
+            note = event.note
+            end = note if isinstance(note, EndNote) else end
+            stopped = note if isinstance(note, StoppedNote) else stopped
+            unfinished = unfinished or isinstance(note, UnfinishedNote)
+    return seconds, end, stopped, unfinished
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """A file that is open for reading; whatever the system refuses meanwhile is unreadable."""
+    try:
+        # A FIFO would wait for a writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise UnreadableRecording(f"{path} cannot be read: {reason_of(error)}") from None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UnreadableRecording(f"{path} is not a file")
+        yield descriptor
+    except OSError as error:
+        raise UnreadableRecording(f"{path} cannot be read: {reason_of(error)}") from None
+    finally:
+        os.close(descriptor)
+
+
+def _lines(path: Path, descriptor: int, decrypt: Decrypt | None) -> Iterator[bytes]:
+    if not path.name.removesuffix(PART).endswith(SEALED):
+        yield from _plain_lines(descriptor)
+        return
+    for segment in segments(descriptor):
+        yield from _opened_segment(path, descriptor, segment, decrypt)
+
+
+def _plain_lines(descriptor: int) -> Iterator[bytes]:
+    """Every whole line; one that is too long is cut, so that it is not valid."""
+    held = b""
+    offset = 0
+    while block := os.pread(descriptor, _BLOCK, offset):
+        offset += len(block)
+        whole, newline, rest = block.rpartition(b"\n")
+        if not newline:
+            held = (held + block)[: LONGEST_LINE + 1]
+            continue
+        yield from (held + whole).split(b"\n")
+        held = rest
+    # What has no newline is still being written, or was when the writer ended.
+
+
+def _opened_segment(
+    path: Path, descriptor: int, segment: Segment, decrypt: Decrypt | None
+) -> list[bytes]:
+    if decrypt is None:
+        raise NeedsIdentity(f"{path} is encrypted; give --identity with the file of an identity")
+    sealed = os.pread(descriptor, segment.size, segment.offset)
+    try:
+        return decrypt(sealed).removesuffix(b"\n").split(b"\n")
+    except DecryptionError as error:
+        raise UnreadableRecording(f"{path} cannot be decrypted: {error}") from None
+
+
+def _plain_first_and_last(descriptor: int) -> tuple[bytes, list[bytes]]:
+    """The first line, and whole lines at the end."""
+    first, newline, _ = os.pread(descriptor, LONGEST_LINE, 0).partition(b"\n")
+    if not newline:
+        return b"", []
+    size = os.fstat(descriptor).st_size
+    start = max(len(first) + 1, size - _TAIL)
+    tail = os.pread(descriptor, max(0, size - start), start)
+    lines = tail.split(b"\n")[:-1]
+    # The first one may be the end of a longer one.
+    return first, lines if start == len(first) + 1 else lines[1:]
+
+
+def _first_and_last(
+    path: Path, descriptor: int, decrypt: Decrypt | None
+) -> tuple[bytes, list[bytes]]:
+    """The first line, and the lines of the last segments."""
+    first: Segment | None = None
+    last: list[Segment] = []
+    for segment in segments(descriptor):
+        first = first or segment
+        last = [*last[-1:], segment]
+    if first is None:
+        return b"", []
+    lines: list[bytes] = []
+    for segment in last:
+        lines += _opened_segment(path, descriptor, segment, decrypt)
+    header = _opened_segment(path, descriptor, first, decrypt)[0]
+    return header, lines[1:] if last[0] is first else lines
