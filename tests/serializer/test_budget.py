@@ -185,6 +185,20 @@ def test_ticks() -> None:
     assert budget.nodes == 0
 
 
+def test_yaml_counts_what_merges_copy() -> None:
+    """B1: an entry that ``<<`` copies costs as much as one that is read, before it is copied."""
+    lines = ["m0: &m0 {k0: 1}"]
+    lines += [f"m{n}: &m{n} {{<<: *m{n - 1}, k{n}: 1}}" for n in range(1, 100)]
+    aliased = "\n".join(lines).encode()
+    keys = ", ".join(f"k{n}: 1" for n in range(400))
+    nested = ("{<<: " * 100 + f"{{{keys}}}" + "}" * 100).encode()
+    for text, values, copies in ((aliased, 700, 4950), (nested, 1000, 40_000)):
+        assert to_json(text, Budget(1 << 20))
+        assert to_json(text, Budget(values + 5 * copies))
+        with pytest.raises(BudgetExceededError, match="values to read"):
+            to_json(text, Budget(copies))
+
+
 def test_skimming_what_was_too_much() -> None:
     """A body that is too much to read is skimmed in as much time, whatever it holds."""
     now = [0.0]
