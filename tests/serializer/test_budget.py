@@ -200,15 +200,51 @@ def test_yaml_counts_what_merges_copy() -> None:
 
 
 def test_skimming_what_was_too_much() -> None:
-    """A body that is too much to read is skimmed in as much time, whatever it holds."""
+    """A body that is too much to read is skimmed in the time that is left, whatever it holds."""
     now = [0.0]
-    budget = Budget(1, text=10, seconds=1, clock=lambda: now[0])
+    budget = Budget(CHECKED, text=10, seconds=1, clock=lambda: now[0])
+    budget.spend(CHECKED)
+    now[0] = 0.5
     with pytest.raises(BudgetExceededError):
-        budget.spend(2)
+        budget.spend(1)
     skimming = budget.to_skim()
     assert skimming.text == 20
     skimming.spend(1_000_000)
-    now[0] = 2.0
+    now[0] = 0.9
+    skimming.spend(CHECKED)
+    now[0] = 1.1
+    with pytest.raises(BudgetExceededError, match="takes more than 1 s"):
+        skimming.spend(CHECKED)
+    with pytest.raises(BudgetExceededError):
+        budget.to_skim().spend(CHECKED)
+    assert Budget(1).to_skim().text > 1 << 30
+
+
+def test_skimming_when_the_time_is_over() -> None:
+    """A quarter of a body's time is left for skimming at least: it takes no more of it."""
+    now = [0.0]
+    budget = Budget(0, seconds=1, clock=lambda: now[0])
+    budget.tick(CHECKED)
+    now[0] = 1.5
+    with pytest.raises(BudgetExceededError):
+        budget.tick(CHECKED)
+    skimming = budget.to_skim()
+    now[0] = 1.7
+    skimming.spend(CHECKED)
+    now[0] = 1.8
     with pytest.raises(BudgetExceededError):
         skimming.spend(CHECKED)
-    assert Budget(1).to_skim().text > 1 << 30
+
+
+def test_skimming_what_was_not_begun() -> None:
+    """Where reading did not begin, skimming has all of the time."""
+    now = [9.0]
+    budget = Budget(0, seconds=1, clock=lambda: now[0])
+    skimming = budget.to_skim()
+    skimming.spend(CHECKED)
+    now[0] = 9.9
+    skimming.spend(CHECKED)
+    now[0] = 10.1
+    with pytest.raises(BudgetExceededError):
+        skimming.spend(CHECKED)
+    assert (budget.reason, skimming.reason) == ("time", "time")
