@@ -55,7 +55,7 @@ def test_all_faults_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flag", "start"),
     [
-        ("audit_policy_file", "loading audit policy file: failed to read file path"),
+        ("audit_policy_file", "--audit-policy-file"),
         ("token_auth_file", "--token-auth-file"),
         ("client_ca_file", "--client-ca-file"),
     ],

@@ -21,7 +21,18 @@ from auditproxy.serializer.errors import JSONError, YAMLError
 
 
 class PolicyError(Unusable):
-    """The policy cannot be used; the text says where and what."""
+    """The policy cannot be used; the text is kube-apiserver's and says where and what.
+
+    ``reasons`` are the faults that the text aggregates, each by itself, and ``strict_errors``
+    what strict decoding would have refused besides.
+    """
+
+    def __init__(
+        self, text: str, reasons: tuple[str, ...] = (), strict_errors: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(text)
+        self.reasons = reasons or (text,)
+        self.strict_errors = strict_errors
 
 
 class WrittenRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,10 +63,13 @@ def decode_policy(text: bytes) -> tuple[WrittenPolicy, tuple[str, ...]]:
     _check_group_version_kind(document)
     reader = _Reader(list(strict_errors))
     members = reader.read(_POLICY, document if document is not None else {}, "")
-    if reader.fault:
-        raise PolicyError(f"failed decoding: {reader.fault}")
     # Repeated texts are redundant.
-    return _written_policy(members), tuple(dict.fromkeys(reader.strict_errors))
+    strict_errors = tuple(dict.fromkeys(reader.strict_errors))
+    if reader.faults:
+        reasons = tuple(f"failed decoding: {fault}" for fault in reader.faults)
+        # kube-apiserver stops at the first.
+        raise PolicyError(reasons[0], reasons, strict_errors)
+    return _written_policy(members), strict_errors
 
 
 class _Members(dict[str, Any]):
@@ -207,11 +221,11 @@ FIELDS = frozenset().union(_POLICY.members, _RULE.members, _GROUP_RESOURCES.memb
 
 
 class _Reader:
-    """Reads values into types; keeps the first fatal fault and every strict error."""
+    """Reads values into types; keeps every fatal fault and every strict error."""
 
     def __init__(self, strict_errors: list[str]) -> None:
         self.strict_errors = strict_errors
-        self.fault = ""
+        self.faults: list[str] = []
 
     def read(self, wanted: _Type, value: Any, path: str) -> Any:
         """Read one value at ``path``: text, flag or None, list, or dict of what was set."""
@@ -228,8 +242,8 @@ class _Reader:
             ]
         if wanted.kind == "struct" and isinstance(value, dict):
             return self._read_struct(wanted, value, path)
-        if value is not None and not self.fault:
-            self.fault = f"{path}: must be {_WANTED[wanted.kind]}, is {_kind_of(value)}"
+        if value is not None:
+            self.faults.append(f"{path}: must be {_WANTED[wanted.kind]}, is {_kind_of(value)}")
         return {"text": "", "list": [], "struct": {}}.get(wanted.kind)
 
     def _read_struct(self, wanted: _Type, value: dict[str, Any], path: str) -> dict[str, Any]:
