@@ -134,8 +134,8 @@ class Composer:
 
     def _at_limit(self, depth: int) -> Node | None:
         """What takes the place of a value at DEPTH_LIMIT, None to read it; raises YAMLError."""
-        event: Any = self.events.peek_event()
-        if self.events.check_event(yaml.CollectionStartEvent):
+        if self.events.check_event(yaml.SequenceStartEvent, yaml.MappingStartEvent):
+            event = self.events.peek_event()
             raise YAMLError(f"yaml: line {event.start_mark.line + 1}: nested too deeply")
         return None
 

@@ -78,7 +78,7 @@ class _Skimmer(Composer):
 
     def _at_limit(self, depth: int) -> Node | None:
         """Skip a list or an object that is nested too deeply."""
-        if isinstance(self.events.peek_event(), yaml.CollectionStartEvent):
+        if self.events.check_event(yaml.SequenceStartEvent, yaml.MappingStartEvent):
             return self._passed(depth)
         return None
 
