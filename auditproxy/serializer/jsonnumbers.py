@@ -22,7 +22,7 @@ _STRING_OR_NUMBER = re.compile(rb'"(?:[^"\\]++|\\.)*+"|(-?[0-9]++[-+.eE0-9]*+)',
 def check_numbers(raw: bytes) -> None:
     """Raise JSONError for a number of more than DIGITS digits that is out of range.
 
-    Does not check that it is JSON. Linear, and looks at every 31st byte only unless many
+    Does not check that it is JSON. Linear; reads only every 31st byte unless many
     digits stand together, be it in a string.
     """
     if len(raw) <= DIGITS or _IN_A_ROW not in raw[::_STEP].translate(_ALIKE):
