@@ -1,1 +1,1 @@
-"""Alert rules: which events and session lines deserve somebody's attention. PURE; sends nothing."""
+"""Alert rules: which events and session lines deserve attention. PURE; sends nothing."""
