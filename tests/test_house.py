@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,12 @@ ONE_HOME = {
 """Literals that stand for a rule, and the one file where each may stand."""
 
 STREAMING = frozenset({"attach", "exec", "log", "portforward", "proxy"})
+
+WITHOUT_FLAGS = (
+    "alerts", "capture", "clients", "downstream", "embedded", "health", "metrics", "recordings",
+    "request", "serializer", "sessions", "tls", "tunnel",
+)  # fmt: skip
+"""Rooms whose texts name no flag: the caller that knows it puts its name in front."""
 
 DOUBLED = {
     # tls/selfsigned.py has one too.
@@ -168,6 +175,19 @@ def test_one_home(literal: str) -> None:
     """A rule stands in one file; others import it from there."""
     found = {relative(path) for path in SOURCES if literal in path.read_text(encoding="utf-8")}
     assert found == {ONE_HOME[literal]}
+
+
+@pytest.mark.parametrize("room", WITHOUT_FLAGS)
+def test_no_flags(room: str) -> None:
+    """A room that may be used without our flags names none, in its texts as in its prose."""
+    found = [
+        f"{relative(path)}: {flag}"
+        for path in sorted((PACKAGE / room).rglob("*.py"))
+        for flag in re.findall(
+            r"(?<![-\w|])--[a-z][a-z-]*[a-z](?![-\w])", path.read_text(encoding="utf-8")
+        )
+    ]
+    assert not found
 
 
 def test_streaming_subresources() -> None:

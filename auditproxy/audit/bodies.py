@@ -14,6 +14,7 @@ from auditproxy.apis.status import Status, StatusCause, StatusDetails
 from auditproxy.serializer import json
 from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import JSONError, SerializationError
+from auditproxy.serializer.jsonnumbers import check_numbers
 from auditproxy.serializer.protobuf.envelope import ObjectMeta as ObjectMetadata
 
 GZIP = b"\x1f\x8b"
@@ -139,9 +140,11 @@ def zlib_header(body: bytes) -> bool:
 def members(raw: bytes, budget: Budget | None = None) -> Members:
     """Return the members of a JSON object, values still raw; a duplicate replaces earlier ones.
 
-    With a budget, raises its error for more members than any API object has.
+    With a budget, raises its error for more members than any API object has. A number that no
+    float64 holds is a JSONError, as in Go.
     """
     json.check_depth(raw)
+    check_numbers(raw)
     if budget is not None and _most_members(raw) > MEMBERS_AT_ONCE:
         raise budget.exceeded("nodes", f"more than {MEMBERS_AT_ONCE} members of one object")
     try:

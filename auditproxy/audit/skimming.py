@@ -23,6 +23,8 @@ def metadata(info: RequestInfo, media_type: str, body: bytes, budget: Budget | N
     if media_type == PROTOBUF:
         return protobuf.object_meta(protobuf.envelope(body, budget).raw, budget)
     if media_type == YAML:
+        # In one pass: a second one would begin anew where the first ran out of values.
+        budget = None if budget is None else budget.to_skim()
         return bodies.object_metadata(yamlskim.skim(body, budget))
     if media_type == JSON:
         flat, why = each_once(info, json.cut(body, _LEVELS, budget), budget)

@@ -69,9 +69,9 @@ def make_certs(values: Mapping[str, Any]) -> str:
         before = set(folder.iterdir()) if folder.is_dir() else set()
         made: set[Path] = set()
         if not has_authority(folder):
-            create_pki(folder, server_names=tuple(settings["host"]))
+            create_pki(folder, server_names=_hosts(settings))
         elif "host" in values:
-            made |= set(add_server_names(folder, tuple(settings["host"])))
+            made |= set(add_server_names(folder, _hosts(settings)))
         elif not clients:
             raise PkiError(
                 f"{folder / 'ca.crt'} exists and is not overwritten: add names with --host or "
@@ -86,3 +86,11 @@ def make_certs(values: Mapping[str, Any]) -> str:
         ) from None
     kept = {path for path in before if path.suffix in (".crt", ".key")} - made
     return "".join(f"{'made' if path in made else 'kept'} {path}\n" for path in sorted(made | kept))
+
+
+def _hosts(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the serving certificate; raises CertsError for none."""
+    hosts = tuple(settings["host"])
+    if not hosts:
+        raise CertsError("server.crt needs at least one DNS name or IP address; give --host")
+    return hosts

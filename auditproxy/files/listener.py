@@ -2,7 +2,7 @@
 
 from auditproxy.files.files import Files
 from auditproxy.options import Options
-from auditproxy.tls.handshake import CLIENT_CA, ServingContext
+from auditproxy.tls.handshake import ServingContext
 from auditproxy.tls.serving import new_serving_context
 
 
@@ -13,7 +13,7 @@ def listener_context(options: Options, files: Files) -> ServingContext | None:
     authorities = {
         flag: each.pem
         for flag, each in (
-            (CLIENT_CA, files.client_authorities),
+            ("--client-ca-file", files.client_authorities),
             ("--requestheader-client-ca-file", files.front_proxy_authorities),
         )
         if each is not None
@@ -23,5 +23,6 @@ def listener_context(options: Options, files: Files) -> ServingContext | None:
         client_authorities=b"\n".join(authorities.values()),
         minimum=options.serving.tls_min_version,
     )
-    context.authority_flags = " or ".join(authorities)
+    context.authorities_source = " or ".join(authorities)
+    context.certificate_source = "--tls-cert-file"
     return context

@@ -1,20 +1,23 @@
 """Reads --audit-policy-file, or takes the built-in policy."""
 
-from pathlib import Path
-
 from auditproxy.apis.audit import Policy
 from auditproxy.apis.faults import Unusable
 from auditproxy.audit.policy.advice import advice, spelling
 from auditproxy.audit.policy.builtin import BUILTIN_POLICY
 from auditproxy.audit.policy.decoding import PolicyError
-from auditproxy.audit.policy.evaluator import LENIENT, load_policy
-from auditproxy.files.trustedfile import Remarks, TrustedFile, named
+from auditproxy.audit.policy.evaluator import LENIENT, load_policy, strict_decoding_error
+from auditproxy.files.trustedfile import Remarks, TrustedFile, content_of, named
 from auditproxy.options import Options
 from auditproxy.options.backends import STRICT
 
+FLAG = "--audit-policy-file"
+
 
 def read_policy(options: Options, remarks: Remarks) -> Policy:
-    """The policy; what strict decoding would refuse is remarked, as in kube-apiserver."""
+    """The policy; what strict decoding would refuse is remarked, as in kube-apiserver.
+
+    Raises Unusable with each fault, and with what is misspelt besides.
+    """
     path = options.audit.policy_file
     if not path:
         remarks.notes.append(
@@ -22,24 +25,18 @@ def read_policy(options: Options, remarks: Remarks) -> Policy:
             "but health checks and leases"
         )
         return load_policy(BUILTIN_POLICY, "")[0]
+    content = content_of(path, FLAG)
     try:
-        policy, not_strict = load_policy(_content(path), path)
-    except Unusable as error:
-        raise error.under("loading audit policy file") from None
+        policy, not_strict = load_policy(content, path)
+    except PolicyError as error:
+        # What is misspelt explains the fault, or would be the next one.
+        found = (*error.reasons, *map(spelling, strict_decoding_error(error.strict_errors)))
+        raise Unusable(*(f"{FLAG} {path}: {fault}" for fault in found)) from None
     remarks.misspelt += (
-        f"--audit-policy-file {path}: {spelling(text.removeprefix(LENIENT))}" for text in not_strict
+        f"{FLAG} {path}: {spelling(text.removeprefix(LENIENT))}" for text in not_strict
     )
     remarks.notes += advice(policy, strict=is_strict(options))
     return policy
-
-
-def _content(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        # kube-apiserver's words (apiserver audit/policy/reader.go).
-        why = (error.strerror or "").lower()
-        raise PolicyError(f'failed to read file path "{path}": open {path}: {why}') from None
 
 
 def is_strict(options: Options) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from auditproxy.files.certdir import ensure_self_signed, existing_self_signed
 from auditproxy.files.trustedfile import Remarks, TrustedFile
 from auditproxy.options import Options
-from auditproxy.tls.serving import KeyPair, read_key_pair
+from auditproxy.tls.serving import KeyPair, ServingError, read_key_pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def read_certificate(options: Options, remarks: Remarks) -> ServingCertificate |
     serving = options.serving
     certificate, key = serving.tls_cert_file, serving.tls_private_key_file
     if certificate:
-        return ServingCertificate(certificate, key, read_key_pair(certificate, key))
+        return ServingCertificate(certificate, key, _pair(certificate, key))
     found = existing_self_signed(Path(serving.cert_dir))
     return _self_signed(*found, made=False) if found else None
 
@@ -47,17 +47,28 @@ def make_certificate(options: Options) -> ServingCertificate:
     return _self_signed(certificate, key, made=made)
 
 
+def _pair(certificate: str, key: str) -> KeyPair:
+    """The pair in two files; raises ServingError naming the flags."""
+    try:
+        return read_key_pair(certificate, key)
+    except ServingError as error:
+        raise ServingError(
+            f"--tls-cert-file {certificate} and --tls-private-key-file {key} cannot be used: "
+            f"{error}"
+        ) from None
+
+
 def _self_signed(certificate: Path, key: Path, *, made: bool) -> ServingCertificate:
     paths = str(certificate), str(key)
     how = "made a" if made else "using the"
     note = f"no --tls-cert-file: {how} self-signed certificate {certificate}"
-    return ServingCertificate(*paths, read_key_pair(*paths), (note,))
+    return ServingCertificate(*paths, _pair(*paths), (note,))
 
 
 def _read_again(
     options: Options, remarks: Remarks, current: ServingCertificate
 ) -> ServingCertificate:
-    return replace(current, pair=read_key_pair(*current.paths))
+    return replace(current, pair=_pair(*current.paths))
 
 
 SERVING_CERTIFICATE = TrustedFile(

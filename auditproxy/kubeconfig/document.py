@@ -58,6 +58,10 @@ def select(path: str, context: str, source: str, flag: str) -> tuple[Entry, Entr
         raise CredentialError(f"{source} is not valid YAML{place}") from None
     except OSError as error:
         raise CredentialError(f"{source} cannot be read: {error.strerror}") from None
+    except RecursionError:
+        raise CredentialError(
+            f"{source} is nested too deeply; correct the file that {flag} names"
+        ) from None
     except (AttributeError, KeyError, TypeError, ValueError):
         raise CredentialError(f"{source} is not a kubeconfig; see `kubectl config view`") from None
 

@@ -17,6 +17,7 @@ from auditproxy.kubeconfig.credentials import CredentialError, UpstreamTarget
 from auditproxy.upstream.messages import (
     UpstreamClosedEarly,
     UpstreamCredentialRefused,
+    UpstreamSwitchedEarly,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
@@ -72,6 +73,9 @@ def fault_of(error: Exception, place: Place) -> UpstreamFault:
             what = f"it closed the connection before it had answered; {_why_closed(place)}"
         case ReviewError():
             cause, what = "unexpected-answer", f"{error}; see its own log"
+        case UpstreamSwitchedEarly():
+            cause = "protocol-error"
+            what = "it switched protocols (101) before the request was complete; see its own log"
         case _:
             cause = "protocol-error"
             what = (

@@ -13,6 +13,9 @@ from auditproxy.serializer.errors import SerializationError
 CHECKED = 1024
 """Nodes, or steps of the JSON reader, between two clock readings: a fraction of a millisecond."""
 
+SKIMMING_SHARE = 0.25
+"""Part of a body's time that skimming takes where reading all of it takes all of the time."""
+
 
 class BudgetExceededError(SerializationError):
     """A body costs more than it may; its text says which bound it met."""
@@ -24,8 +27,8 @@ class Budget:
     ``stopped`` is called whenever the clock is read; it returns true once the body is not needed.
     """
 
-    __slots__ = ("_clock", "_limit", "_seconds", "_stopped", "_unchecked", "_until", "nodes",
-                 "reason", "text")  # fmt: skip
+    __slots__ = ("_clock", "_limit", "_seconds", "_skim_until", "_stopped", "_unchecked", "_until",
+                 "_whole", "nodes", "reason", "text")  # fmt: skip
 
     def __init__(
         self,
@@ -47,6 +50,8 @@ class Budget:
         self._stopped = stopped
         self._until: float | None = None
         self._unchecked = 0
+        self._skim_until: float | None = None
+        self._whole: Budget | None = None
 
     def spend(self, nodes: int) -> None:
         """Take nodes; raises BudgetExceededError when there are none left, or no time."""
@@ -79,19 +84,30 @@ class Budget:
     def to_skim(self) -> "Budget":
         """Return the budget for skimming a body that was too expensive to read: time only.
 
-        The same time as for reading; of YAML twice the bytes, which is more than
-        kube-apiserver accepts.
+        The time that reading has left, but at least SKIMMING_SHARE of all; of YAML twice the
+        bytes, which is more than kube-apiserver accepts. Further calls give no further time.
+        A bound that it meets is this one's ``reason`` too, unless there is one.
         """
-        text = min(2 * self.text, sys.maxsize)
-        return Budget(
+        if self._whole is not None:
+            return self
+        if self._clock is not None and self._skim_until is None:
+            now = self._clock()
+            until = now + self._seconds if self._until is None else self._until
+            self._skim_until = max(until, now + self._seconds * SKIMMING_SHARE)
+        skimming = Budget(
             sys.maxsize,
-            text=text,
+            text=min(2 * self.text, sys.maxsize),
             seconds=self._seconds,
             clock=self._clock,
             stopped=self._stopped,
         )
+        skimming._until = self._skim_until
+        skimming._whole = self
+        return skimming
 
     def exceeded(self, reason: str, why: str) -> BudgetExceededError:
         """The error for a bound that was met, to be raised."""
         self.reason = reason
+        if self._whole is not None and not self._whole.reason:
+            self._whole.reason = reason
         return BudgetExceededError(f"not decoded: {why}")

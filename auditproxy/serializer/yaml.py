@@ -115,7 +115,7 @@ class Composer:
             if self.events.check_event(yaml.StreamEndEvent):
                 return None, []
             self.events.get_event()
-            node = self._node(0)
+            node = self._root()
             # Read up to the end of the document: unexpected text may follow the value.
             self.events.get_event()
         except yaml.MarkedYAMLError as error:
@@ -128,10 +128,25 @@ class Composer:
             raise YAMLError("yaml: the text cannot be read") from None
         return node, self._errors
 
+    def _root(self) -> Node:
+        """Read the value of the document."""
+        return self._node(0)
+
+    def _at_limit(self, depth: int) -> Node | None:
+        """What takes the place of a value at DEPTH_LIMIT, None to read it; raises YAMLError."""
+        if self.events.check_event(yaml.SequenceStartEvent, yaml.MappingStartEvent):
+            event = self.events.peek_event()
+            raise YAMLError(f"yaml: line {event.start_mark.line + 1}: nested too deeply")
+        return None
+
     def _node(self, depth: int) -> Node:
         """Read one value, whatever it is."""
         if self._budget is not None:
             self._budget.spend(1)
+        if depth >= DEPTH_LIMIT:
+            deep = self._at_limit(depth)
+            if deep is not None:
+                return deep
         event = self.events.get_event()
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
@@ -142,8 +157,6 @@ class Composer:
         if isinstance(event, yaml.ScalarEvent):
             node.value = scalar(event.tag, event.value, line, plain=event.implicit[0])
             node.weight += len(event.value)
-        elif depth >= DEPTH_LIMIT:
-            raise YAMLError(f"yaml: line {line}: nested too deeply")
         elif isinstance(event, yaml.SequenceStartEvent):
             items = []
             while not self.events.check_event(yaml.SequenceEndEvent):
@@ -212,6 +225,9 @@ class Composer:
         # Backwards, so that the first of a sequence takes precedence.
         for source in reversed(sources):
             node.weight += source.weight
+            if self._budget is not None:
+                # Chained and nested merges copy the same entries again at each step.
+                self._budget.spend(len(source.entries))
             for key, entry in source.entries.items():
                 self._set(node, key, entry)
 

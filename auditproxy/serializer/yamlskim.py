@@ -26,6 +26,7 @@ PASSED_LIMIT = 10_000
 
 _METADATA = frozenset({"name", "namespace", "uid", "resourceVersion"})
 _OBJECT = frozenset({"kind", "apiVersion", "metadata"})
+_EITHER = _METADATA | _OBJECT
 
 
 def skim(raw: bytes, budget: Budget | None = None) -> bytes:
@@ -63,17 +64,23 @@ def _scalar(value: Any) -> Any:
 
 
 class _Skimmer(Composer):
-    """Builds the wanted values only."""
+    """Builds the wanted values only.
 
-    def __init__(self, text: bytes, budget: Budget | None) -> None:
-        super().__init__(text, budget)
-        self._wanted: frozenset[str] | None = _OBJECT
+    A level of nesting takes no more of the interpreter's frames than in Composer: what is
+    different here happens at the root, at the limit of depth and for aliases.
+    """
 
-    def _node(self, depth: int) -> Node:
-        """Read one value; one nested too deeply is skipped."""
-        if depth >= DEPTH_LIMIT:
+    def _root(self) -> Node:
+        """Read the document's value: of an object the wanted members."""
+        if type(self.events.peek_event()) is yaml.MappingStartEvent:
+            return self._members(0, _OBJECT)
+        return self._node(0)
+
+    def _at_limit(self, depth: int) -> Node | None:
+        """Skip a list or an object that is nested too deeply."""
+        if self.events.check_event(yaml.SequenceStartEvent, yaml.MappingStartEvent):
             return self._passed(depth)
-        return super()._node(depth)
+        return None
 
     def _alias(self, anchor: str, line: int) -> Node:
         """The value itself: it is not copied, whatever it unfolds to."""
@@ -81,19 +88,19 @@ class _Skimmer(Composer):
         return Node(line, target.value, 1, target.entries, target.is_mapping, True)
 
     def _set(self, node: Node, key: object, entry: MapEntry) -> None:
-        """Set one key; merging may do so more often than there are values."""
-        if self._budget is not None:
-            self._budget.tick()
-        super()._set(node, key, entry)
+        """Set one key that may be wanted: merges, however often, copy nothing else."""
+        if entry.name in _EITHER:
+            super()._set(node, key, entry)
 
-    def _mapping(self, node: Node, depth: int) -> None:
-        """Read the wanted values of a mapping; of one inside them, all."""
-        wanted, self._wanted = self._wanted, None
-        if wanted is None or (wanted is _OBJECT and depth > 0):
-            super()._mapping(node, depth)
-            return
-        node.is_mapping = True
+    def _members(self, depth: int, wanted: frozenset[str]) -> Node:
+        """Read the wanted members of the mapping that comes, each with all that is in it."""
+        if self._budget is not None:
+            self._budget.spend(1)
         events = self.events
+        start = events.get_event()
+        node = Node(start.start_mark.line + 1, is_mapping=True)
+        if start.anchor is not None:
+            self._anchors[start.anchor] = node
         while not events.check_event(yaml.MappingEndEvent):
             if events.check_event(yaml.ScalarEvent) and is_merge(events.peek_event()):
                 events.get_event()
@@ -109,14 +116,15 @@ class _Skimmer(Composer):
             name, shown = key_of(key)
             if name not in wanted:
                 value = self._passed(depth + 1)
+            elif wanted is _OBJECT and name == "metadata" and self._is_plain_mapping():
+                value = self._members(depth + 1, _METADATA)
             else:
-                if wanted is _OBJECT and name == "metadata" and self._is_plain_mapping():
-                    self._wanted = _METADATA
                 value = self._node(depth + 1)
-                self._wanted = None
             self._set(node, (type(key.value), key.value), MapEntry(name, shown, value))
         events.get_event()
         node.value = {entry.name: entry.node.value for entry in node.entries.values()}
+        node.complete = True
+        return node
 
     def _is_plain_mapping(self) -> bool:
         """Whether the next event starts a mapping without an anchor."""

@@ -37,6 +37,7 @@ from auditproxy.upstream.messages import (
     UpstreamCredentialRefused,
     UpstreamError,
     UpstreamRequestError,
+    UpstreamSwitchedEarly,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
@@ -59,6 +60,11 @@ def status_for(error: UpstreamError) -> Status:
         case UpstreamClosedEarly():
             return new_bad_gateway(
                 "the Kubernetes API server closed the connection without an answer"
+            )
+        case UpstreamSwitchedEarly():
+            return new_bad_gateway(
+                "the Kubernetes API server switched protocols before the request was complete; "
+                "send an upgrade request without a body, or all of its body at once"
             )
         case _:
             return new_bad_gateway("the Kubernetes API server's answer is not valid HTTP")

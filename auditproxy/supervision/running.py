@@ -24,6 +24,7 @@ from auditproxy.apis.session import (
 )
 from auditproxy.apis.units import SECOND
 from auditproxy.sessions.rules import RecordingRule
+from auditproxy.sessions.wire.reader import SessionReader
 from auditproxy.supervision.account import Account, Closing, Timed
 
 QUEUE_LIMIT = 1024 * 1024
@@ -36,22 +37,6 @@ HELD_LIMIT = 10.0
 """Seconds that a session may be held before it is ended."""
 NOTICE = 60.0
 """Seconds before its end at which the client is told of it, or half the time there is."""
-
-
-class StreamReader(Protocol):
-    """Reads both directions of a tunnel (sessions/wire); nothing of it raises."""
-
-    def from_client(self, data: bytes) -> list[StreamEvent]:
-        """The events of bytes that the client sent."""
-
-    def from_server(self, data: bytes) -> list[StreamEvent]:
-        """The events of bytes that the upstream sent."""
-
-    def end(self) -> list[StreamEvent]:
-        """The events of the end."""
-
-    def notice(self, text: str) -> bytes:
-        """Bytes that show a text on the client's terminal, where that can be done now; else b""."""
 
 
 class Feeder(Protocol):
@@ -94,7 +79,7 @@ class Running:
         self._feeder = feeder
         self._now = now
         self._loop = asyncio.get_running_loop()
-        self._reader: StreamReader | None = None
+        self._reader: SessionReader | None = None
         self._queue: list[Timed] = []
         self._queued = 0
         self._gap = 0
@@ -106,7 +91,7 @@ class Running:
 
     # --- the tunnel ----------------------------------------------------------------
 
-    def switched(self, reader: StreamReader | Unreadable, ending: Ending) -> str:
+    def switched(self, reader: SessionReader | Unreadable, ending: Ending) -> str:
         """The upstream has switched; why its streams cannot be read, "" where they can."""
         self._ending = ending
         self.started = self._now()
@@ -226,6 +211,10 @@ class Running:
     def _warn(self, timer: str, seconds: float, reason: str) -> None:
         self._say(f"auditproxy: this session ends in {seconds:.0f} s: {reason}")
         self._timers[timer] = self._loop.call_later(seconds, self.end, reason)
+
+    def last_words(self, reason: str) -> bytes:
+        """Bytes that end the session for its client, where they can be said now; else b""."""
+        return b"" if self._reader is None else self._reader.last_words(reason)
 
     def _say(self, text: str) -> None:
         """Show a text on the client's terminal, where it has one and a frame may begin."""

@@ -1,1 +1,3 @@
-"""PEM, certificates and ssl contexts. No policy: callers decide what is trusted for what."""
+"""PEM, certificates and ssl contexts. No policy: callers decide what is trusted for what,
+and put the names of flags in front of its texts.
+"""

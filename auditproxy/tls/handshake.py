@@ -19,8 +19,6 @@ from cryptography import x509
 ACCEPTED: ContextVar[socket.socket | None] = ContextVar("accepted", default=None)
 """The socket of the connection that the current task secures; its callbacks inherit it."""
 
-CLIENT_CA = "--client-ca-file"
-
 NAMES = 4
 """Authorities that are named in a line."""
 
@@ -48,17 +46,20 @@ class _Telling(ssl.SSLObject):
 class ServingContext(ssl.SSLContext):
     """A server's TLS settings, which can be made once more.
 
-    ``authorities`` are the names that operators know the CAs by, ``authority_flags`` the flags that
-    name their files. OpenSSL remembers the sessions
-    of TLS 1.2 in their context and lets clients resume them by their ids; Python cannot turn
-    that off. A context that serves one connection has nothing to resume. TLS 1.3 resumes by
-    tickets only, and those are off. ``make_again`` may be called on any thread. Where
-    client certificates are not requested it is unset (None): a session carries none.
+    ``authorities`` are the names that operators know the CAs by. What the settings were made
+    from is ``authorities_source`` and ``certificate_source``, as operators name it.
+
+    OpenSSL remembers the sessions of TLS 1.2 in their context and lets clients resume them by
+    their ids; Python cannot turn that off. A context that serves one connection has nothing to
+    resume. TLS 1.3 resumes by tickets only, and those are off. ``make_again`` may be called on
+    any thread. Where client certificates are not requested it is unset (None): a session
+    carries none.
     """
 
     sslobject_class = _Telling
     authorities: tuple[str, ...] = ()
-    authority_flags: str = CLIENT_CA
+    authorities_source: str = "the bundle"
+    certificate_source: str = "the serving certificate"
     make_again: Callable[[], "ServingContext"] | None = None
 
     def wrap_bio(
@@ -95,9 +96,10 @@ def handshake_fault(error: Exception, context: ssl.SSLContext | None) -> str:
     reason = getattr(error, "reason", None)
     if isinstance(reason, str) and "_ALERT_" in reason:
         alert = reason.partition("_ALERT_")[2].replace("_", " ").lower()
+        source = _of(context).certificate_source
         return (
             f"the client ended it ({alert}); if it does not trust our certificate, its kubeconfig "
-            "needs the authority of --tls-cert-file"
+            f"needs the authority of {source}"
         )
     if isinstance(error, TimeoutError | ConnectionAbortedError):
         return "it took too long"
@@ -107,15 +109,18 @@ def handshake_fault(error: Exception, context: ssl.SSLContext | None) -> str:
 
 
 def _why(error: ssl.SSLCertVerificationError, context: ssl.SSLContext | None) -> str:
-    known: tuple[str, ...] = ()
-    flags = CLIENT_CA
-    if isinstance(context, ServingContext):
-        known, flags = context.authorities, context.authority_flags
+    settings = _of(context)
+    known, source = settings.authorities, settings.authorities_source
     shown = "; ".join(known[:NAMES]) + ("; ..." if len(known) > NAMES else "")
     message = error.verify_message
     if error.verify_code in _UNKNOWN_AUTHORITY:
         return (
-            f"it is not signed by an authority in {flags} ({message}); known authorities: {shown}; "
-            "add the client's authority, or use another client certificate"
+            f"it is not signed by an authority in {source} ({message}); known authorities: "
+            f"{shown}; add the client's authority, or use another client certificate"
         )
     return f"{message}; the client needs a new one"
+
+
+def _of(context: ssl.SSLContext | None) -> ServingContext | type[ServingContext]:
+    """The settings of a listener; the class, with its defaults, for any other."""
+    return context if isinstance(context, ServingContext) else ServingContext

@@ -176,7 +176,7 @@ def _check_days(days: int) -> None:
 
 def _check_names(names: tuple[str, ...]) -> None:
     if not names:
-        raise PkiError("server.crt needs at least one DNS name or IP address; give --host")
+        raise PkiError("server.crt needs at least one DNS name or IP address")
     for name in names:
         try:
             known = general_name(name)

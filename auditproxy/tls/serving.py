@@ -20,7 +20,7 @@ TLS_VERSIONS = {
 
 
 class ServingError(Unusable):
-    """The listener or its certificates cannot be used; the text names the flag and the fix."""
+    """The listener or its certificates cannot be used; the text says why and the fix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,15 @@ class KeyPair:
 
 
 def read_key_pair(certificate: str, private_key: str) -> KeyPair:
-    """Read both files and see that they belong together; raises ServingError."""
+    """Read both files and see that they belong together.
+
+    Raises ServingError with the reason; the caller names the files.
+    """
     try:
         pair = KeyPair(Path(certificate).read_bytes(), Path(private_key).read_bytes())
         load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), pair.certificate, pair.private_key)
     except (OSError, ValueError) as error:
-        raise ServingError(
-            f"--tls-cert-file {certificate} and --tls-private-key-file {private_key} "
-            f"cannot be used: {_why_no_pair(error)}"
-        ) from None
+        raise ServingError(_why_no_pair(error)) from None
     return pair
 
 
@@ -82,7 +82,8 @@ def new_serving_context(
         def make_again() -> ServingContext:
             again = _context(pair, client_authorities, minimum)
             again.authorities = context.authorities
-            again.authority_flags = context.authority_flags
+            again.authorities_source = context.authorities_source
+            again.certificate_source = context.certificate_source
             return again
 
         context.make_again = make_again

@@ -4,26 +4,26 @@
                            anything else: close 1001 with the reason
     within a frame, or after the upstream's own close: nothing, the client could not parse it
 
-The upstream's frames are parsed but never changed. SPDY has no equivalent: the number of its
-error stream is inside compressed headers.
+The upstream's frames are parsed but never changed. This is for tunnels that nothing else reads: a
+session's own reader (sessions/wire) knows more, the streams of SPDY among it.
 """
 
 import asyncio
-import base64
-import struct
 from collections.abc import Callable
 
-from auditproxy.apis.status import new_service_unavailable
-from auditproxy.serializer.json import status_body
-from auditproxy.sessions.wire.frames import BINARY, CLOSE, TEXT, Frames, frame
+from auditproxy.sessions.wire.frames import Frames
+from auditproxy.sessions.wire.words import (
+    ERROR_CHANNEL,
+    GOING_AWAY,
+    NORMAL,
+    channel_message,
+    close_frame,
+    last_status,
+)
 
 SHUTTING_DOWN = "auditproxy is shutting down"
 """Why a client's session is ended when the proxy stops; kubectl shows it as its error."""
 
-_NORMAL, _GOING_AWAY = 1000, 1001
-_LONGEST_REASON = 123
-"""Bytes of the reason in a close frame (RFC 6455, section 5.5)."""
-_ERROR_CHANNEL = 3
 _STATUS_PROTOCOLS = frozenset({"v4.channel.k8s.io", "v5.channel.k8s.io"})
 _STATUS_TEXT_PROTOCOLS = frozenset({"v4.base64.channel.k8s.io"})
 _CHANNELS = frozenset({"exec", "attach"})
@@ -62,14 +62,10 @@ class Farewell:
         if frames.closed or not frames.between:
             return b""
         status = b"" if frames.in_message else self._status(reason)
-        if status:
-            return status + frame(CLOSE, struct.pack(">H", _NORMAL))
-        return frame(CLOSE, struct.pack(">H", _GOING_AWAY) + reason.encode()[:_LONGEST_REASON])
+        return status + close_frame(NORMAL) if status else close_frame(GOING_AWAY, reason)
 
     def _status(self, reason: str) -> bytes:
-        body = status_body(new_service_unavailable(reason))
-        if self._protocol in _STATUS_PROTOCOLS:
-            return frame(BINARY, bytes((_ERROR_CHANNEL,)) + body)
-        if self._protocol in _STATUS_TEXT_PROTOCOLS:
-            return frame(TEXT, b"%d" % _ERROR_CHANNEL + base64.b64encode(body))
+        as_base64 = self._protocol in _STATUS_TEXT_PROTOCOLS
+        if as_base64 or self._protocol in _STATUS_PROTOCOLS:
+            return channel_message(ERROR_CHANNEL, last_status(reason), as_base64=as_base64)
         return b""

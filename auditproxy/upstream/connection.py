@@ -23,9 +23,9 @@ from auditproxy.upstream.messages import (
     ResponseSink,
     UpstreamClosedEarly,
     UpstreamLimits,
-    UpstreamProtocolError,
     UpstreamRequest,
     UpstreamRequestError,
+    UpstreamSwitchedEarly,
 )
 
 SMALL_BODY = 64 * 1024
@@ -206,7 +206,7 @@ class UpstreamConnection(asyncio.Protocol):
         answer.detach()
         if answer.state is AnswerState.SWITCHED:
             if not self._request_written:
-                self.fail(UpstreamProtocolError("the upstream switched during the request"))
+                self.fail(UpstreamSwitchedEarly("the upstream switched during the request"))
                 return
             self._state = _SWITCHED
             self._early = answer.rest

@@ -4,6 +4,7 @@
       +-- UpstreamUnreachable     no connection: address, TCP, TLS, deadline; nothing was sent
       +-- UpstreamClosedEarly     the connection ended before the answer did
       +-- UpstreamProtocolError   the answer is not unambiguously framed HTTP
+      |     +-- UpstreamSwitchedEarly   a 101 before the request was complete
       +-- UpstreamTimeout         an upgrade was not decided in time
       +-- UpstreamRequestError    the request itself cannot be written
       +-- UpstreamCredentialRefused   the answer refuses our own credential, not the client's
@@ -62,6 +63,14 @@ class UpstreamProtocolError(UpstreamError):
     """The answer is not HTTP/1.1, is ambiguously framed, or does not match the request."""
 
     default_reason = "protocol-error"
+
+
+class UpstreamSwitchedEarly(UpstreamProtocolError):  # noqa: N818 - the name says what happened
+    """The upstream switched protocols before the whole body of the request was sent.
+
+    kube-apiserver's own proxy sends all of a request before it reads the answer
+    (apimachinery util/proxy/upgradeaware.go, dial).
+    """
 
 
 class UpstreamTimeout(UpstreamError):  # noqa: N818 - the name says what happened

@@ -191,7 +191,7 @@ async def test_a_crash_while_stopping(tmp_path: Path) -> None:
     ("flags", "texts"),
     [
         (("--no-such-flag",), ("unknown flag: --no-such-flag",)),
-        (("--audit-policy-file=/nope",), ("loading audit policy file", "/nope")),
+        (("--audit-policy-file=/nope",), ("--audit-policy-file /nope cannot be read",)),
         (("--kubeconfig=/nope",), ("/nope",)),
         (("--audit-log-path=/dev/null/x",), ("--audit-log-path",)),
         (

@@ -139,6 +139,25 @@ async def test_a_misspelt_policy(tmp_path: Path, capsys: pytest.CaptureFixture[s
             assert line.endswith("; falling back to lenient decoding")
 
 
+@pytest.mark.parametrize("text", ["a: " + "[" * 2_000, '{"a":' * 2_000])
+async def test_nested_too_deeply(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    """Files that cannot be read because they are nested too deeply are named with this reason."""
+    async with FakeUpstream(replying(answer(200, b"{}"))) as upstream:
+        async with proxy_before(upstream.port, tmp_path, policy=METADATA) as proxy:
+            for name in ("kubeconfig", "policy.yaml"):
+                (tmp_path / name).write_text(text)
+            capsys.readouterr()
+            await reload(proxy)
+            output = "".join(capsys.readouterr())
+            lines = [each for each in output.splitlines() if "nested too deeply" in each]
+            assert len(lines) == 2, output
+            assert f"kubeconfig {tmp_path}/kubeconfig" in "".join(lines)
+            assert f"--audit-policy-file {tmp_path}/policy.yaml: " in "".join(lines)
+            assert (await proxy.ask(request())).status == 200
+
+
 async def test_policy_under_load(tmp_path: Path) -> None:
     """T278: however often the policy changes, both events of a request have one level."""
     async with FakeUpstream(replying(answer(200, b"{}"))) as upstream:

@@ -309,6 +309,36 @@ def test_patch(content_type: str, body: bytes, expected: object) -> None:
     assert recorded.annotations == ()
 
 
+HUGE = b'{"kind":"Foo","metadata":{"name":"a"},"x":%b}' % (b"1" * 5000)
+
+
+@pytest.mark.parametrize("verb", ["create", "update"])
+def test_numbers_out_of_range(verb: str) -> None:
+    """Go has no value for them, and readers would refuse the line: recorded as a string."""
+    found = request(verb, HUGE, level=Level.REQUEST)
+    why = "a number is out of range: recorded as a string"
+    assert found.annotations == ((REQUEST_OBJECT_OMITTED, why),)
+    assert json.loads(bytes(found.object or b"")) == HUGE.decode()
+    assert found.metadata is not None
+    assert found.metadata.name == "a"
+
+
+def test_numbers_out_of_range_in_an_answer() -> None:
+    """An answer of which kube-apiserver has no object is left out."""
+    found = response_object(
+        info("get"), JSON, "", HUGE, level=Level.REQUEST_RESPONSE, omit_managed_fields=False,
+        decoded_limit=LIMIT,
+    )  # fmt: skip
+    assert found == Recorded(annotations=((RESPONSE_OBJECT_OMITTED, "a number is out of range"),))
+
+
+def test_numbers_of_a_patch() -> None:
+    """kube-apiserver records a patch as sent, before it decodes it (audit LogRequestPatch)."""
+    found = request("patch", HUGE, "application/merge-patch+json", level=Level.REQUEST)
+    assert bytes(found.object or b"") == HUGE
+    assert found.annotations == ()
+
+
 def test_patch_keeps_duplicates() -> None:
     """A patch is spliced: doubled keys and number texts stay."""
     recorded = request("patch", b'{"a":1.0,"a":2}', "application/merge-patch+json")

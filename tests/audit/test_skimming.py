@@ -51,3 +51,12 @@ def test_time(media_type: str) -> None:
         body = envelope("v1", "Pod", block(1, block(1, b"a")) + block(9, b"") * 3_000)
     budget = Budget(10, seconds=1, clock=lambda: next(times))
     assert skimming.metadata_at_any_cost(PODS, media_type, body, budget) is None
+
+
+def test_yaml_is_skimmed_once() -> None:
+    """Where only the metadata is read, values are not counted first and read again then."""
+    now = [0.0]
+    budget = Budget(10, seconds=1, clock=lambda: now[0])
+    body = b"metadata: {name: a}\nx: [%b0]" % (b"0," * 3_000)
+    assert skimming.metadata(PODS, "application/yaml", body, budget).name == "a"
+    assert budget.reason == ""

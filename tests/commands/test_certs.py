@@ -129,5 +129,8 @@ def test_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(PkiError, match="cannot be written: Not a directory"):
         make_certs({"dir": str(tmp_path / "file" / "below")})
+    for folder in (tmp_path / "new", tmp_path):
+        with pytest.raises(CertsError, match="or IP address; give --host$"):
+            make_certs({"dir": str(folder), "host": ()})
     with pytest.raises(CertsError, match="--dir is empty"):
         make_certs({"dir": ""})

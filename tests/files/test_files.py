@@ -55,7 +55,7 @@ def test_all_faults_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flag", "start"),
     [
-        ("audit_policy_file", "loading audit policy file: failed to read file path"),
+        ("audit_policy_file", "--audit-policy-file"),
         ("token_auth_file", "--token-auth-file"),
         ("client_ca_file", "--client-ca-file"),
     ],
@@ -151,3 +151,37 @@ def test_each_file_is_read_once(tmp_path: Path) -> None:
     assert files.token_file is not None
     assert files.redactor is not None
     assert files.redactor.key == flags["audit_redact_key_file"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":' * 1_000 + "1" + "}" * 1_000,
+        '{"a": ' + "[" * 1_000 + "]" * 1_000 + "}",
+        "a: " + "[" * 1_000 + "]" * 1_000,
+        "- " * 1_000 + "a",
+    ],
+    ids=["json-objects", "json-lists", "yaml-flow", "yaml-block"],
+)
+def test_nested_too_deeply(tmp_path: Path, text: str) -> None:
+    """Each file is refused in a line that names it, at start and when it is read again."""
+    path = tmp_path / "deep"
+    path.write_text(text)
+    for field in (
+        "kubeconfig",
+        "audit_policy_file",
+        "authentication_config",
+        "audit_redact",
+        "token_auth_file",
+        "service_account_key_file",
+        "audit_webhook_config_file",
+        "token_webhook_config_file",
+        "client_ca_file",
+    ):
+        given = (str(path),) if field == "service_account_key_file" else str(path)
+        sound = {"kubeconfig": kubeconfig_file(tmp_path)}
+        found = faults(**{**sound, field: given})
+        assert len(found) == 1, (field, found)
+        assert str(path) in found[0]
+        assert len(found[0]) < 400
+        assert "Error" not in found[0]

@@ -31,7 +31,7 @@ def test_context(tmp_path: Path) -> None:
     context = listener_context(flags, files)
     assert context is not None
     assert len(context.get_ca_certs()) == 1
-    assert context.authority_flags == "--client-ca-file"
+    assert context.authorities_source == "--client-ca-file"
     assert files.certificate is not None
     broken = replace(files.certificate, pair=KeyPair(b"", b""))
     with pytest.raises(Unusable, match="the serving TLS settings cannot be used"):
@@ -63,3 +63,6 @@ def test_flags_of_the_authorities(tmp_path: Path) -> None:
         line = handshake_fault(error, each)
         assert "by an authority in --client-ca-file or --requestheader-client-ca-file" in line
         assert "CN=root; CN=other" in line
+        alert = ssl.SSLError()
+        alert.reason = "TLSV1_ALERT_UNKNOWN_CA"
+        assert handshake_fault(alert, each).endswith("needs the authority of --tls-cert-file")

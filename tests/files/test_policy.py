@@ -31,20 +31,53 @@ def test_misspelt_fields(tmp_path: Path) -> None:
     assert "bogus" in text
 
 
+HEAD = "apiVersion: audit.k8s.io/v1\nkind: Policy\n"
+LEVELS = '"None", "Metadata", "Request", "RequestResponse"'
+
+
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "faults"),
     [
-        (None, "failed to read file path"),
-        ("apiVersion: audit.k8s.io/v1\nkind: Policy\n", "loaded illegal policy with 0 rules"),
+        (None, ["cannot be read: No such file or directory"]),
+        (HEAD, [": loaded illegal policy with 0 rules"]),
+        (
+            HEAD + "rulez: [{level: None}]\n",
+            [
+                ": loaded illegal policy with 0 rules",
+                ': strict decoding error: unknown field "rulez" (did you mean rules?)',
+            ],
+        ),
+        (
+            HEAD + "rules: [{level: Metdata, verbz: []}, {resource: []}]\n",
+            [
+                f': rules[0].level: Unsupported value: "Metdata": supported values: {LEVELS}',
+                ": rules[1].level: Required value",
+                ': strict decoding error: unknown field "rules[0].verbz" (did you mean verbs?), '
+                'unknown field "rules[1].resource" (did you mean resources?)',
+            ],
+        ),
+        (
+            HEAD + "rules: [{level: 1, verbs: get, userz: 1}]\n",
+            [
+                ": failed decoding: rules[0].level: must be text, is a number",
+                ": failed decoding: rules[0].verbs: must be a list, is text",
+                ': strict decoding error: unknown field "rules[0].userz" (did you mean users?)',
+            ],
+        ),
     ],
 )
-def test_faults(tmp_path: Path, content: str | None, says: str) -> None:
-    """kube-apiserver's words around each reason."""
+def test_faults(tmp_path: Path, content: str | None, faults: list[str]) -> None:
+    """All that is wrong at once, a line for each in kube-apiserver's words, flag and file first."""
     path = tmp_path / "policy.yaml"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(Unusable, match=f"^loading audit policy file: .*{says}"):
-        read_policy(options(audit_policy_file=str(path)), Remarks())
+    remarks = Remarks()
+    with pytest.raises(Unusable) as caught:
+        read_policy(options(audit_policy_file=str(path)), remarks)
+    assert [fault.removeprefix(f"--audit-policy-file {path}").lstrip(" ")
+            for fault in caught.value.faults] == faults  # fmt: skip
+    assert all(fault.startswith(f"--audit-policy-file {path}") for fault in caught.value.faults)
+    assert not remarks.misspelt
 
 
 def test_strict() -> None:

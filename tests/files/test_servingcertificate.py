@@ -45,7 +45,11 @@ def test_named(tmp_path: Path) -> None:
     assert renewed.paths == given.paths
     assert renewed.pair != given.pair
     (tmp_path / "server.key").write_text("")
-    with pytest.raises(Unusable, match="--tls-cert-file"):
+    said = (
+        f"^--tls-cert-file {tmp_path}/server.crt and --tls-private-key-file {tmp_path}/server.key "
+        "cannot be used: the first file has no PEM certificate, or "
+    )
+    with pytest.raises(Unusable, match=said):
         read_certificate(flags, Remarks())
-    with pytest.raises(Unusable, match="--tls-cert-file"):
+    with pytest.raises(Unusable, match=said):
         SERVING_CERTIFICATE.read_again(flags, Remarks(), given)

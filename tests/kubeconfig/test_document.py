@@ -136,3 +136,14 @@ def test_what_is_missing_is_named(text: str, said: str, tmp_path: Path) -> None:
     path.write_text(text)
     with pytest.raises(CredentialError, match=said):
         select(str(path), "", "the file", "--kubeconfig")
+
+
+@pytest.mark.parametrize("text", ["x: " + "[" * 50_000, "- " * 50_000, '{"a":' * 50_000])
+def test_nested_too_deeply(text: str, tmp_path: Path) -> None:
+    """The interpreter's depth is a fault of the file like others, and no crash."""
+    path = tmp_path / "config"
+    path.write_text(text)
+    with pytest.raises(CredentialError) as caught:
+        select(str(path), "", "the file", "--kubeconfig")
+    said = "the file is nested too deeply; correct the file that --kubeconfig names"
+    assert caught.value.faults == (said,)

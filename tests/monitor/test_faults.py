@@ -18,6 +18,7 @@ from auditproxy.upstream.messages import (
     UpstreamLimits,
     UpstreamProtocolError,
     UpstreamRequest,
+    UpstreamSwitchedEarly,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
@@ -42,6 +43,7 @@ def test_places() -> None:
         (UpstreamTimeout("no answer within 10 seconds"), "timeout", "10 seconds"),
         (UpstreamClosedEarly("eof"), "closed-early", "idle timeout"),
         (UpstreamProtocolError("no head"), "protocol-error", "is the server in kubeconfig k"),
+        (UpstreamSwitchedEarly("101"), "protocol-error", "before the request was complete"),
         (UpstreamUnreachable("x", reason="connect-timeout"), "timeout", "firewall"),
         (ReviewError("POST /x: larger than 5 bytes"), "unexpected-answer", "larger"),
         (ReviewError("x", UpstreamClosedEarly("eof")), "closed-early", "restarts"),

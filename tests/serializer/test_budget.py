@@ -185,16 +185,66 @@ def test_ticks() -> None:
     assert budget.nodes == 0
 
 
+def test_yaml_counts_what_merges_copy() -> None:
+    """B1: an entry that ``<<`` copies costs as much as one that is read, before it is copied."""
+    lines = ["m0: &m0 {k0: 1}"]
+    lines += [f"m{n}: &m{n} {{<<: *m{n - 1}, k{n}: 1}}" for n in range(1, 100)]
+    aliased = "\n".join(lines).encode()
+    keys = ", ".join(f"k{n}: 1" for n in range(400))
+    nested = ("{<<: " * 100 + f"{{{keys}}}" + "}" * 100).encode()
+    for text, values, copies in ((aliased, 700, 4950), (nested, 1000, 40_000)):
+        assert to_json(text, Budget(1 << 20))
+        assert to_json(text, Budget(values + 5 * copies))
+        with pytest.raises(BudgetExceededError, match="values to read"):
+            to_json(text, Budget(copies))
+
+
 def test_skimming_what_was_too_much() -> None:
-    """A body that is too much to read is skimmed in as much time, whatever it holds."""
+    """A body that is too much to read is skimmed in the time that is left, whatever it holds."""
     now = [0.0]
-    budget = Budget(1, text=10, seconds=1, clock=lambda: now[0])
+    budget = Budget(CHECKED, text=10, seconds=1, clock=lambda: now[0])
+    budget.spend(CHECKED)
+    now[0] = 0.5
     with pytest.raises(BudgetExceededError):
-        budget.spend(2)
+        budget.spend(1)
     skimming = budget.to_skim()
     assert skimming.text == 20
     skimming.spend(1_000_000)
-    now[0] = 2.0
+    now[0] = 0.9
+    skimming.spend(CHECKED)
+    now[0] = 1.1
+    with pytest.raises(BudgetExceededError, match="takes more than 1 s"):
+        skimming.spend(CHECKED)
+    with pytest.raises(BudgetExceededError):
+        budget.to_skim().spend(CHECKED)
+    assert Budget(1).to_skim().text > 1 << 30
+
+
+def test_skimming_when_the_time_is_over() -> None:
+    """A quarter of a body's time is left for skimming at least: it takes no more of it."""
+    now = [0.0]
+    budget = Budget(0, seconds=1, clock=lambda: now[0])
+    budget.tick(CHECKED)
+    now[0] = 1.5
+    with pytest.raises(BudgetExceededError):
+        budget.tick(CHECKED)
+    skimming = budget.to_skim()
+    now[0] = 1.7
+    skimming.spend(CHECKED)
+    now[0] = 1.8
     with pytest.raises(BudgetExceededError):
         skimming.spend(CHECKED)
-    assert Budget(1).to_skim().text > 1 << 30
+
+
+def test_skimming_what_was_not_begun() -> None:
+    """Where reading did not begin, skimming has all of the time."""
+    now = [9.0]
+    budget = Budget(0, seconds=1, clock=lambda: now[0])
+    skimming = budget.to_skim()
+    skimming.spend(CHECKED)
+    now[0] = 9.9
+    skimming.spend(CHECKED)
+    now[0] = 10.1
+    with pytest.raises(BudgetExceededError):
+        skimming.spend(CHECKED)
+    assert (budget.reason, skimming.reason) == ("time", "time")

@@ -1,6 +1,7 @@
 """Skimming YAML agrees with reading all of it, on documents of every kind."""
 
 import contextlib
+import itertools
 import json
 from typing import Any
 
@@ -151,14 +152,34 @@ def test_kind(text: bytes, found: str) -> None:
     assert kind(text) == found
 
 
-def test_merges_take_time() -> None:
-    """Merging mappings sets more keys than there are values, which the budget counts."""
-    times = iter([0.0, *[9.0] * 99])
-    many = ", ".join(f"k{number}: 1" for number in range(500))
-    text = f"x: &x {{{many}}}\ny: [" + "{<<: *x}, " * 500 + "]\n"
-    anchored = text.replace("y: [", "y: &y [").encode()
-    with pytest.raises(BudgetExceededError):
-        skim(anchored, Budget(1 << 20, seconds=1, clock=lambda: next(times)))
+def chained(count: int) -> str:
+    """Mappings of which each merges the one before it and adds a key."""
+    lines = ["  m0: &m0 {name: a}"]
+    lines += [f"  m{n}: &m{n} {{<<: *m{n - 1}, k{n}: 1}}" for n in range(1, count)]
+    return "\n".join(lines)
+
+
+def test_merges_copy_what_is_wanted() -> None:
+    """B1: chains of merges take as many steps as they have values, and their name is found."""
+    text = f"spec: &s\n{chained(1500)}\nmetadata: {{<<: *m1499}}\n".encode()
+    looks = itertools.count()
+    budget = Budget(20_000, seconds=100, clock=lambda: next(looks))
+    assert json.loads(skim(text, budget)) == {"metadata": {"name": "a"}}
+
+
+def nested(levels: int) -> str:
+    """Mappings in mappings, each merging what is in it."""
+    return "{<<: " * levels + "{name: a}" + "}" * levels
+
+
+@pytest.mark.parametrize("anchor", ["", "&a "])
+def test_deep_mappings(anchor: str) -> None:
+    """What is nested as deeply as it may be takes no more of the stack than reading does."""
+    for levels in (DEPTH_LIMIT - 2, DEPTH_LIMIT, 2 * DEPTH_LIMIT):
+        text = f"x: {anchor}{'{a: ' * levels}1{'}' * levels}\nmetadata: {{name: a}}\n"
+        assert json.loads(skim(text.encode())) == {"metadata": {"name": "a"}}
+    merging = f"x: {anchor}{nested(DEPTH_LIMIT - 2)}\nmetadata: {nested(DEPTH_LIMIT - 3)}\n"
+    assert json.loads(skim(merging.encode())) == {"metadata": {"name": "a"}}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from auditproxy.server.forwarding import SMALL_BODY
 from tests.conformance.client import read_answer
 from tests.fakes.proxy import proxy_before, request
+from tests.fakes.upgrades import SWITCH_SPDY
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
 
 
@@ -313,6 +314,31 @@ async def test_late_answer_to_an_upgrade(tmp_path: Path, monkeypatch: pytest.Mon
         go_on.set()
         async with asyncio.timeout(5):
             assert (await read_answer(short, "GET")).status == 200
+
+
+async def test_a_switch_before_the_body_is_complete(tmp_path: Path) -> None:
+    """A 101 in the middle of a request's body is a 502 whose text says that, and makes no tunnel."""
+
+    async def hasty(connection: FakeConnection) -> None:
+        await connection.read_head()
+        connection.send(SWITCH_SPDY)
+        await connection.wait_closed(5)
+
+    async with FakeUpstream(hasty) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        reader, writer = await proxy.connect()
+        half = ("Content-Length: 100000", *SPDY)
+        writer.write(request("POST", "/api/v1/namespaces/d/pods/p/exec", *half) + b"x" * 10)
+        async with asyncio.timeout(5):
+            got = await read_answer(reader, "POST")
+        assert got.status == 502
+        status = json.loads(got.body)
+        assert status["message"].startswith(
+            "the Kubernetes API server switched protocols before the request was complete; "
+        )
+        await proxy.proxy.settle()
+        assert proxy.events[-1]["responseStatus"]["code"] == 502
+        annotations = proxy.events[-1]["annotations"]
+        assert annotations["auditproxy.io/upstream-error"] == "protocol-error"
 
 
 async def test_upgrade_in_a_pipeline(tmp_path: Path) -> None:

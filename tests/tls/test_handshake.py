@@ -68,7 +68,7 @@ async def test_unknown_authority(version: ssl.TLSVersion, tmp_path: Path) -> Non
             assert "UNKNOWN_CA" in await refused(proxy, client(tmp_path, "bob", version))
             assert "EXPIRED" in await refused(proxy, client(tmp_path, "old", version))
     assert told[0].startswith("TLS handshake error from 127.0.0.1: its client certificate is")
-    assert "--client-ca-file" in told[0]
+    assert "not signed by an authority in --client-ca-file (" in told[0]
     assert "CN=our-clients" in told[0]
     assert "certificate has expired" in told[1]
     assert "no authority" not in told[1]
@@ -92,12 +92,14 @@ def test_names_of_authorities(tmp_path: Path) -> None:
     [(2, True), (18, True), (19, True), (20, True), (21, True), (9, False), (10, False)],
 )
 def test_codes_of_openssl(code: int, unknown: bool) -> None:
-    """C7: each way to have no known issuer names the flag; what is out of its time does not."""
+    """C7: each way to have no known issuer names the bundle; what is out of its time does not."""
     error = ssl.SSLCertVerificationError("x")
     error.verify_code, error.verify_message = code, "what OpenSSL says"
-    line = handshake_fault(error, None)
+    context = ServingContext(ssl.PROTOCOL_TLS_SERVER)
+    context.authorities_source = "--flag"
+    line = handshake_fault(error, context)
     assert "what OpenSSL says" in line
-    assert ("--client-ca-file" in line) is unknown
+    assert ("an authority in --flag (" in line) is unknown
 
 
 @pytest.mark.parametrize(
@@ -113,6 +115,11 @@ def test_other_faults(reason: str, said: str) -> None:
     error = ssl.SSLError()
     error.reason = reason
     assert handshake_fault(error, None).startswith(said)
+    context = ServingContext(ssl.PROTOCOL_TLS_SERVER)
+    context.certificate_source = "--flag"
+    line = handshake_fault(error, context)
+    assert line.startswith(said)
+    assert line.endswith("needs the authority of --flag") is ("_ALERT_" in reason)
 
 
 def test_without_a_reason() -> None:

@@ -14,6 +14,7 @@ from auditproxy.upstream.messages import (
     UpstreamProtocolError,
     UpstreamRequest,
     UpstreamRequestError,
+    UpstreamSwitchedEarly,
     UpstreamTimeout,
 )
 from auditproxy.upstream.switching import NotSwitched, Switched, switch_fault
@@ -251,7 +252,7 @@ class TestUpgrade:
             await asyncio.Event().wait()
 
         async with upstream_and_pool(hasty) as (upstream, pool):
-            with pytest.raises(UpstreamProtocolError, match="during the request"):
+            with pytest.raises(UpstreamSwitchedEarly, match="during the request"):
                 await pool.upgrade(spdy(body=body()), RecordingSink())
             await upstream.connections[0].wait_closed(1)
 

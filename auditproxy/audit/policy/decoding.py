@@ -32,7 +32,18 @@ from auditproxy.serializer.errors import JSONError, YAMLError
 
 
 class PolicyError(Unusable):
-    """The policy cannot be used; the text says where and what."""
+    """The policy cannot be used; the text is kube-apiserver's and says where and what.
+
+    ``reasons`` are the faults that the text aggregates, each by itself, and ``strict_errors``
+    what strict decoding would have refused besides.
+    """
+
+    def __init__(
+        self, text: str, reasons: tuple[str, ...] = (), strict_errors: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(text)
+        self.reasons = reasons or (text,)
+        self.strict_errors = strict_errors
 
 
 class WrittenRule(Selectors, frozen=True, kw_only=True):
@@ -57,10 +68,13 @@ def decode_policy(text: bytes) -> tuple[WrittenPolicy, tuple[str, ...]]:
     _check_group_version_kind(document)
     reader = FieldReader(list(strict_errors))
     members = reader.read(_POLICY, document if document is not None else {}, "")
-    if reader.faults:
-        raise PolicyError(f"failed decoding: {reader.faults[0]}")
     # Repeated texts are redundant.
-    return _written_policy(members), tuple(dict.fromkeys(reader.strict_errors))
+    strict_errors = tuple(dict.fromkeys(reader.strict_errors))
+    if reader.faults:
+        reasons = tuple(f"failed decoding: {fault}" for fault in reader.faults)
+        # kube-apiserver stops at the first.
+        raise PolicyError(reasons[0], reasons, strict_errors)
+    return _written_policy(members), strict_errors
 
 
 def _document(text: bytes) -> tuple[Any, tuple[str, ...]]:

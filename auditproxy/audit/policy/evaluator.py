@@ -44,26 +44,31 @@ def load_policy(text: bytes, path: str = "") -> tuple[Policy, tuple[str, ...]]:
     except PolicyError as error:
         if not path:
             raise
-        raise PolicyError(f"{error}: from file {path}") from None
+        why = f"{error}: from file {path}"
+        raise PolicyError(why, error.reasons, error.strict_errors) from None
 
 
 def _load(text: bytes) -> tuple[Policy, tuple[str, ...]]:
     """Decode, validate, and convert texts to levels and stages."""
     written, strict_errors = decode_policy(text)
-    faults = validate_policy(written)
+    faults = tuple(dict.fromkeys(validate_policy(written)))
+    if not faults and not written.rules:
+        faults = ("loaded illegal policy with 0 rules",)
     if faults:
-        raise PolicyError(aggregate(faults))
-    if not written.rules:
-        raise PolicyError("loaded illegal policy with 0 rules")
+        raise PolicyError(aggregate(faults), faults, strict_errors)
     policy = Policy(
         rules=tuple(_rule(rule) for rule in written.rules),
         omit_stages=tuple(Stage(stage) for stage in written.omit_stages),
         omit_managed_fields=written.omit_managed_fields,
     )
+    return policy, tuple(LENIENT + text for text in strict_decoding_error(strict_errors))
+
+
+def strict_decoding_error(strict_errors: tuple[str, ...]) -> tuple[str, ...]:
+    """The one text about all that strict decoding refuses; empty for none."""
     if not strict_errors:
-        return policy, ()
-    warning = f"{LENIENT}strict decoding error: {', '.join(map(_plain, strict_errors))}"
-    return policy, (warning,)
+        return ()
+    return (f"strict decoding error: {', '.join(map(_plain, strict_errors))}",)
 
 
 def _plain(error: str) -> str:

@@ -13,6 +13,13 @@ from auditproxy.sessions.wire.frames import CLOSE, PING, PONG, Frame, Frames, un
 from auditproxy.sessions.wire.reader import carry
 from auditproxy.sessions.wire.resizes import ResizeReader
 from auditproxy.sessions.wire.status import OutcomeReader
+from auditproxy.sessions.wire.words import (
+    GOING_AWAY,
+    NORMAL,
+    channel_message,
+    close_frame,
+    last_status,
+)
 
 MAXIMUM_MESSAGE = 32 * 1024 * 1024
 """Bytes of a frame; the server reads none that is larger (x/net DefaultMaxPayloadBytes)."""
@@ -82,6 +89,12 @@ class Messages:
         self._from_client = from_client
         self._base64 = base64
         self._channel = 0
+
+    @property
+    def between(self) -> bool:
+        """Whether the next byte begins a message."""
+        frames = self._frames
+        return frames.between and not frames.in_message and not frames.closed
 
     def read(self, data: bytes) -> Iterator[Message]:
         """Return the parts of messages, each as it comes; raises MessageError at the end.
@@ -201,6 +214,28 @@ class ChannelReader:
         events: list[StreamEvent] = []
         self._decide(events, last=True)
         return events
+
+    def notice(self, text: str) -> bytes:
+        """Return a message on standard output; standard error without a terminal."""
+        if not self._may_speak:
+            return b""
+        channel = STDERR if self._sizes is None else STDOUT
+        return channel_message(channel, text.encode(), as_base64=self._written is not None)
+
+    def last_words(self, reason: str) -> bytes:
+        """Return a Status on the error channel and a close, as the kubelet ends a session."""
+        if not self._may_speak:
+            return b""
+        status = b""
+        if self._outcome.is_json:
+            status = channel_message(
+                ERROR, last_status(reason), as_base64=self._written is not None
+            )
+        return status + close_frame(NORMAL) if status else close_frame(GOING_AWAY, reason)
+
+    @property
+    def _may_speak(self) -> bool:
+        return self._server is not None and self._server.between
 
     def _decide(self, events: list[StreamEvent], *, last: bool = False) -> None:
         outcome = self._outcome.complete(last=last)

@@ -122,6 +122,14 @@ class ForwardReader:
         self._streams.clear()
         return events
 
+    def notice(self, text: str) -> bytes:
+        """Return nothing: a port-forward has no terminal."""
+        return b""
+
+    def last_words(self, reason: str) -> bytes:
+        """Return nothing: the end of the connection is all that SPDY's clients read."""
+        return b""
+
     def _lose(self, reason: str, events: list[StreamEvent]) -> None:
         self._client_lost = True
         events.append(Unreadable(True, reason))

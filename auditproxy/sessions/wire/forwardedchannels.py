@@ -14,6 +14,7 @@ from auditproxy.apis.session import (
 from auditproxy.sessions.wire.base64messages import Base64Message
 from auditproxy.sessions.wire.channels import Message, MessageError, Messages, decoded
 from auditproxy.sessions.wire.forwarded import MAXIMUM_ERROR
+from auditproxy.sessions.wire.words import GOING_AWAY, close_frame
 
 _PORT_SIZE = 2
 
@@ -89,6 +90,16 @@ class ForwardedChannelReader:
             if port.connection is not None and not port.closed:
                 _close(port, port.connection, events)
         return events
+
+    def notice(self, text: str) -> bytes:
+        """Return nothing: a port-forward has no terminal."""
+        return b""
+
+    def last_words(self, reason: str) -> bytes:
+        """Return a close with the reason, between two messages."""
+        if self._server is None or not self._server.between:
+            return b""
+        return close_frame(GOING_AWAY, reason)
 
     def _carried(self, port: _Port, message: Message, events: list[StreamEvent]) -> None:
         size = message.size

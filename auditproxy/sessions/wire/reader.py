@@ -23,6 +23,14 @@ class SessionReader(Protocol):
     def end(self) -> list[StreamEvent]:
         """Return what the end of the tunnel means; call it once, after the last bytes."""
 
+    def notice(self, text: str) -> bytes:
+        """Return bytes that show a text on the client's terminal; none where it has no terminal,
+        or in the middle of a frame.
+        """
+
+    def last_words(self, reason: str) -> bytes:
+        """Return bytes that end the session for its client; none in the middle of a frame."""
+
 
 def carry(events: list[StreamEvent], channel: Channel, data: bytes) -> None:
     """Add bytes of a channel, unless there are none."""

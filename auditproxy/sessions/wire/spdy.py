@@ -104,6 +104,12 @@ class SpdyFrames:
         self._next_stream = 1
         self._lost = False
 
+    @property
+    def between(self) -> bool:
+        """Whether the next byte begins a frame."""
+        inside = self._left or self._skipped or self._held or self._control is not None
+        return not self._lost and not inside
+
     def feed(self, data: bytes) -> list[SpdyFrame]:
         """Return what these bytes complete, and the parts of data frames; SyncLost is the last."""
         frames: list[SpdyFrame] = []

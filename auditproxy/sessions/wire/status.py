@@ -50,6 +50,11 @@ class OutcomeReader:
         self._held = bytearray()
         self._decided = False
 
+    @property
+    def is_json(self) -> bool:
+        """Whether the protocol has a Status at the end."""
+        return self._is_json
+
     def add(self, data: bytes) -> None:
         """Take a part of what was written."""
         if not self._decided:

@@ -18,6 +18,7 @@ from auditproxy.sessions.wire.spdy import (
     SyncLost,
 )
 from auditproxy.sessions.wire.status import OutcomeReader
+from auditproxy.sessions.wire.words import last_status, stream_data
 
 MAXIMUM_STREAMS = 64
 """Streams of known types in one session; five are enough for any client."""
@@ -130,6 +131,23 @@ class StreamReader:
 
     def _is_lost(self) -> bool:
         return self._client_lost
+
+    def notice(self, text: str) -> bytes:
+        """Return data on standard output; on standard error without a terminal."""
+        return self._data("stderr" if self._sizes is None else "stdout", text.encode())
+
+    def last_words(self, reason: str) -> bytes:
+        """Return a Status on the error stream, as the kubelet ends a session."""
+        status = last_status(reason) if self._outcome.is_json else reason.encode()
+        return self._data(_ERROR, status, finished=True)
+
+    def _data(self, kind: str, content: bytes, *, finished: bool = False) -> bytes:
+        """A frame on the stream of a kind, where one may begin."""
+        stream = self._chosen.get(kind)
+        if stream is None or stream.finished or not self._server.between:
+            return b""
+        number = next(number for number, each in self._streams.items() if each is stream)
+        return stream_data(number, content, finished=finished)
 
     def _lose(self, reason: str, events: list[StreamEvent]) -> None:
         if not self._client_lost:

@@ -15,6 +15,7 @@ from auditproxy.sessions.wire.frames import (
     unmask,
 )
 from auditproxy.sessions.wire.reader import SessionReader
+from auditproxy.sessions.wire.words import GOING_AWAY, close_frame
 
 
 class TunnelReader:
@@ -59,6 +60,17 @@ class TunnelReader:
                     self._client = None
                 else:
                     self._server = None
+
+    def notice(self, text: str) -> bytes:
+        """Return nothing: a port-forward has no terminal."""
+        return b""
+
+    def last_words(self, reason: str) -> bytes:
+        """Return a close with the reason, between two frames."""
+        frames = self._server
+        if frames is None or not frames.between or frames.closed:
+            return b""
+        return close_frame(GOING_AWAY, reason)
 
     def end(self) -> list[StreamEvent]:
         """Return what the end of the tunnel means."""
