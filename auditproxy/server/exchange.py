@@ -41,7 +41,7 @@ from auditproxy.server.deadline import Deadline
 from auditproxy.server.emitter import Emitter
 from auditproxy.server.recorder import Recorder
 from auditproxy.server.services import Services, Shared
-from auditproxy.tunnel.farewell import SHUTTING_DOWN, Farewell
+from auditproxy.tunnel.farewell import SHUTTING_DOWN, LastWords
 from auditproxy.upstream.messages import UpstreamError
 
 UPSTREAM_GRACE = 1.0
@@ -90,7 +90,7 @@ class Exchange:
         """Warnings of authenticators for the client, in the proxy's answer or the upstream's."""
         self.deadline = Deadline(self.task)
         self.waits_for_sink = False
-        self._farewell: Farewell | None = None
+        self._farewell: LastWords | None = None
         self._open: OpenRequests | None = None
         self._last_stage = Stage.RESPONSE_COMPLETE
         self._owner = ""
@@ -233,7 +233,7 @@ class Exchange:
             self.recorder.record_answer(self.info, long_running=True)
         self.answer_begins(code)
 
-    def tunnel_begins(self, farewell: Farewell | None) -> None:
+    def tunnel_begins(self, farewell: LastWords | None) -> None:
         """Switch protocols: the 101 is about to be sent; ``farewell`` can end it with a reason."""
         self._farewell = farewell
         self.recorder.switched()

@@ -200,7 +200,7 @@ async def tunnel(
         except Refused:
             switched.abort()
             raise
-    exchange.tunnel_begins(farewell)
+    exchange.tunnel_begins(farewell if session is None else session)
     reason = "the tunnel ended"
     try:
         await tied(exchange, switched, session or farewell)

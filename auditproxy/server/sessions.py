@@ -4,6 +4,7 @@ prepare -> (upstream) -> begin -> tunnel -> ended
                      \\-> discard_unless_begun, when the upstream does not switch
 """
 
+import asyncio
 from collections.abc import Callable
 
 from auditproxy.apis.audit import ObjectReference
@@ -129,7 +130,10 @@ class LiveSession:
         self._farewell: Farewell | None = None
 
     def begin(self, head: ResponseHead, farewell: Farewell | None) -> None:
-        """The upstream has switched, and its 101 may go out unless this raises Refused."""
+        """The upstream has switched, and its 101 may go out unless this raises Refused.
+
+        ``farewell`` ends a tunnel whose streams cannot be read.
+        """
         session, running = self._running.session, self._running
         reader = open_reader(
             head.headers,
@@ -141,7 +145,7 @@ class LiveSession:
         )
         if isinstance(reader, Unreadable) and running.rule.deny:
             raise _refused(self._supervisor, "unreadable", reader.reason)
-        self._farewell = farewell
+        self._farewell = farewell if isinstance(reader, Unreadable) else None
         running.switched(reader, Ending(self._end, self._write))
         self._begun()
 
@@ -205,6 +209,14 @@ class LiveSession:
         if self._farewell is not None:
             self._farewell.from_upstream(data)
         self._running.from_upstream(data)
+
+    def say(self, transport: asyncio.Transport | None, reason: str) -> None:
+        """Say why the session ends, in its own protocol, and close."""
+        if self._farewell is not None:
+            self._farewell.say(transport, reason)
+        elif transport is not None and not transport.is_closing():
+            transport.write(self._running.last_words(reason))
+            transport.close()
 
     # --- supervision.running.Ending ----------------------------------------------------
 

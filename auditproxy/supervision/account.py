@@ -175,15 +175,16 @@ class Account:
                 input_bytes=self._input_size,
                 input_sha256=self._input.hexdigest(),
             )
+        outcome = closing.outcome
+        reason = closing.reason if outcome is None else outcome.reason
         reference = None
         if self._recording is not None:
-            reference = self._recording.finish(moment, closing.outcome, reason=closing.reason)
-        outcome = closing.outcome
+            reference = self._recording.finish(moment, outcome, reason=reason)
         self._line(
             SessionEventType.ENDED,
             moment,
             exit_code=None if outcome is None else outcome.exit_code,
-            reason=closing.reason if outcome is None else outcome.reason,
+            reason=reason,
             bytes_in=closing.bytes_in,
             bytes_out=closing.bytes_out,
             duration_seconds=(moment - started) // 1000 / 1_000_000,

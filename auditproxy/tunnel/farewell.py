@@ -10,6 +10,7 @@ session's own reader (sessions/wire) knows more, the streams of SPDY among it.
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 from auditproxy.sessions.wire.frames import Frames
 from auditproxy.sessions.wire.words import (
@@ -27,6 +28,13 @@ SHUTTING_DOWN = "auditproxy is shutting down"
 _STATUS_PROTOCOLS = frozenset({"v4.channel.k8s.io", "v5.channel.k8s.io"})
 _STATUS_TEXT_PROTOCOLS = frozenset({"v4.base64.channel.k8s.io"})
 _CHANNELS = frozenset({"exec", "attach"})
+
+
+class LastWords(Protocol):
+    """Ends a tunnel for its client with a reason."""
+
+    def say(self, transport: asyncio.Transport | None, reason: str) -> None:
+        """Send what the protocol has for it, if the client can parse it now, and close."""
 
 
 class Farewell:

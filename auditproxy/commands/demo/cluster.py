@@ -18,6 +18,7 @@ from auditproxy.options import (
     HealthOptions,
     Options,
     ServingOptions,
+    SessionOptions,
     UpstreamOptions,
 )
 from auditproxy.tls.pki import create_client, create_pki
@@ -39,9 +40,17 @@ rules:
 """
 
 
+RECORDING_POLICY = """\
+apiVersion: auditproxy.io/v1alpha1
+kind: SessionRecordingPolicy
+rules:
+- record: Output
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class DemoFiles:
-    """What the demo's proxy is started with; all paths exist but the audit log."""
+    """What the demo's proxy is started with; all paths exist but the logs."""
 
     upstream_kubeconfig: Path
     policy: Path
@@ -50,6 +59,9 @@ class DemoFiles:
     certificate: Path
     private_key: Path
     audit_log: Path
+    recording_policy: Path
+    recordings: Path
+    session_log: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +120,12 @@ def proxy_options(files: DemoFiles) -> Options:
             authorization_annotations="review",
         ),
         audit_log=AuditLogOptions(path=str(files.audit_log)),
+        sessions=SessionOptions(
+            recording_config_file=str(files.recording_policy),
+            recording_dir=str(files.recordings),
+            recording_min_free_space=0,
+            log_path=str(files.session_log),
+        ),
         health=HealthOptions(bind_address=""),
     )
 
@@ -126,7 +144,12 @@ def make_files(folder: Path) -> DemoFiles:
         certificate=pki / "server.crt",
         private_key=pki / "server.key",
         audit_log=folder / "audit.log",
+        recording_policy=folder / "recording-policy.yaml",
+        recordings=folder / "recordings",
+        session_log=folder / "sessions.log",
     )
+    files.recordings.mkdir(mode=0o700, exist_ok=True)
+    files.recording_policy.write_text(RECORDING_POLICY, encoding="utf-8")
     files.policy.write_text(POLICY, encoding="utf-8")
     files.tokens.touch(mode=0o600)
     files.tokens.write_text(f"{VIEWER_TOKEN},{VIEWER},,viewers\n", encoding="utf-8")
