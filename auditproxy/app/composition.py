@@ -23,6 +23,7 @@ from auditproxy.app.tokens import TokenAuthentication, TokenSources
 from auditproxy.app.upstream import Connected, connect
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.policy.evaluator import PolicyRuleEvaluator, with_stage
+from auditproxy.audit.redaction.commandlines import line_redactor
 from auditproxy.authentication.factory import new_authenticator
 from auditproxy.authentication.tokens.keysource import KeySource, StaticKeys
 from auditproxy.authentication.tokens.tokenreview import Reviewer
@@ -234,6 +235,7 @@ class Composed:
             front_proxy=front_proxy_headers(options),
             trusted_proxies=trusted_proxies(options),
             recording_policy=files.recording_policy,
+            redact_line=line_redactor(files.redactor),
             session_annotations=options.sessions.annotations,
         )
 

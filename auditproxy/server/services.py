@@ -104,6 +104,8 @@ class Services:
     types: Decoder = BUILTIN_TYPES
     recording_policy: RecordingPolicy = NO_POLICY
     session_annotations: bool = False
+    redact_line: Callable[[str], str] = str
+    """Marks secrets in lines that users type."""
 
 
 @dataclass(slots=True)

@@ -61,7 +61,7 @@ async def prepare(
         rule = RecordingRule()
     session = _session(exchange, identity, acting, asked)
     try:
-        running = await supervisor.prepare(session, rule)
+        running = await supervisor.prepare(session, rule, exchange.services.redact_line)
     except RecordingRefused as error:
         raise Refused(new_service_unavailable(REFUSAL.format(error))) from None
     live = LiveSession(exchange, supervisor, running)

@@ -65,18 +65,23 @@ class Account:
         follows_commands: bool,
         emit: Callable[[SessionEvent], None],
         failed: Callable[[str], None],
+        redact: Callable[[str], str] = str,
     ) -> None:
         self._session = session
         self._recording = recording
         self._lines = SessionLines(session)
         self._emit = emit
         self._failed = failed
-        self._has_failed = False
-        self._follower = CommandFollower() if follows_commands and session.tty else None
-        self._forwards = Forwards() if session.kind is SessionKind.PORT_FORWARD else None
+        self._redact = redact
         self._size = (COLUMNS, ROWS)
+        self._has_failed = False
+        self._follower = self._new_follower() if follows_commands and session.tty else None
+        self._forwards = Forwards() if session.kind is SessionKind.PORT_FORWARD else None
         self._input = hashlib.sha256()
         self._input_size = 0
+
+    def _new_follower(self) -> CommandFollower:
+        return CommandFollower(*self._size, redact=self._redact)
 
     def start(self, moment: int) -> None:
         """The tunnel begins."""
@@ -98,7 +103,7 @@ class Account:
                 recording.gap(batch[0][0], gap)
             if self._follower is not None:
                 # What stood on the terminal is not known any more.
-                self._follower = CommandFollower(*self._size)
+                self._follower = self._new_follower()
         for moment, event in batch:
             if recording is not None:
                 recording.take(moment, (event,))

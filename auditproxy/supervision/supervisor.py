@@ -64,8 +64,11 @@ class Supervisor:
         self._feeding: asyncio.TimerHandle | None = None
         metrics.stalled(lambda: self._thread.stalled)
 
-    async def prepare(self, session: Session, rule: RecordingRule) -> Running:
-        """Open what a session needs before the upstream is asked.
+    async def prepare(
+        self, session: Session, rule: RecordingRule, redact: Callable[[str], str] = str
+    ) -> Running:
+        """Open what a session needs before the upstream is asked; ``redact`` marks secrets in
+        lines that were entered.
 
         Raises RecordingRefused for a session that must not begin unrecorded.
         """
@@ -91,6 +94,7 @@ class Supervisor:
             follows_commands=rule.commands,
             emit=self._emit,
             failed=failed,
+            redact=redact,
         )
         running.append(Running(session, rule, account, feeder=self, now=self._now))
         if recording is not None:
