@@ -75,6 +75,7 @@ class Composed:
         metrics: Metrics,
         report: Callable[[str], None],
         supervisor: Supervisor | None = None,
+        session_annotations: bool = False,
     ) -> None:
         self.files = files
         self._options = options
@@ -100,6 +101,7 @@ class Composed:
             decoding=DecodeQueue((captures.memory + captures.files) // 4),
             watch=self.monitor,
             supervisor=supervisor,
+            session_annotations=session_annotations,
         )
         # Streams may still run over what was replaced; it is gone with the last of them.
         self._replaced: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -236,7 +238,6 @@ class Composed:
             trusted_proxies=trusted_proxies(options),
             recording_policy=files.recording_policy,
             redact_line=line_redactor(files.redactor),
-            session_annotations=options.sessions.annotations,
         )
 
 

@@ -206,6 +206,7 @@ async def build(
         metrics=metrics,
         report=report,
         supervisor=None if sessions is None else sessions.supervisor,
+        session_annotations=sessions is not None and sessions.annotates,
     )
     handler = Handler(composed.shared, composed.services)
     for warning in files.warnings:

@@ -36,6 +36,8 @@ class SessionParts:
 
     supervisor: Supervisor
     log: SessionLog
+    annotates: bool
+    """Whether events get annotations."""
 
     def reopen(self) -> None:
         """Open the session log again, in case that it was moved away."""
@@ -63,7 +65,7 @@ def open_sessions(
     Finishes recordings that a killed proxy left. Raises Unusable.
     """
     sessions = options.sessions
-    if not (sessions.is_followed or listeners):
+    if not (sessions.is_kept or listeners or sessions.annotates()):
         return None
     log = _session_log(sessions, metrics, report, listeners)
     store = _store(sessions, metrics, report) if sessions.recording_config_file else None
@@ -74,7 +76,7 @@ def open_sessions(
         report=report,
         now=time.time_ns,
     )
-    return SessionParts(supervisor, log)
+    return SessionParts(supervisor, log, sessions.annotates(heard=bool(listeners)))
 
 
 def _session_log(

@@ -5,6 +5,9 @@ from typing import Annotated
 
 from auditproxy.apis.units import MEBIBYTE
 from auditproxy.options.declared import Declared
+from auditproxy.options.values import choice
+
+SESSION_ANNOTATIONS = ("auto", "always", "never")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,14 +15,16 @@ class SessionOptions:
     """Sessions: what is kept of them, where, and within which bounds."""
 
     annotations: Annotated[
-        bool,
+        str,
         Declared(
             "audit-session-annotations",
-            "bool",
-            "Add annotations auditproxy.io/session-... to the events of exec, attach and "
-            "port-forward: command, container, tty, exit code, bytes, duration, recording.",
+            "string",
+            "Whether the events of exec, attach and port-forward have annotations "
+            "auditproxy.io/session-...: command, container, tty, exit code, bytes, duration, "
+            "recording. auto adds them if sessions are recorded or logged; or always, never.",
         ),
-    ] = True
+    ] = "auto"
+    """One of SESSION_ANNOTATIONS."""
     recording_config_file: Annotated[
         str,
         Declared(
@@ -135,19 +140,20 @@ class SessionOptions:
     ] = ""
 
     @property
-    def is_followed(self) -> bool:
-        """Whether sessions are read while they run, for whatever purpose."""
-        return bool(
-            self.annotations
-            or self.recording_config_file
-            or self.log_path
-            or self.webhook_config_file
+    def is_kept(self) -> bool:
+        """Whether sessions are recorded, or their lines go anywhere."""
+        return bool(self.recording_config_file or self.log_path or self.webhook_config_file)
+
+    def annotates(self, *, heard: bool = False) -> bool:
+        """Whether events get annotations; ``heard``: something else takes lines of sessions."""
+        return self.annotations == "always" or (
+            self.annotations == "auto" and (self.is_kept or heard)
         )
 
 
 def session_faults(sessions: SessionOptions) -> list[str]:
     """Faults of what is kept of sessions, in the order of the flags."""
-    faults = []
+    faults = choice("audit-session-annotations", sessions.annotations, SESSION_ANNOTATIONS)
     for flag, value in (
         ("dir", sessions.recording_dir),
         ("recipients-file", sessions.recording_recipients_file),

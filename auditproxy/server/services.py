@@ -103,7 +103,6 @@ class Services:
     trusted_proxies: TrustedProxies | None = None
     types: Decoder = BUILTIN_TYPES
     recording_policy: RecordingPolicy = NO_POLICY
-    session_annotations: bool = False
     redact_line: Callable[[str], str] = str
     """Marks secrets in lines that users type."""
 
@@ -124,3 +123,4 @@ class Shared:
     deprecations: Deprecations = field(default_factory=Deprecations)
     supervisor: Supervisor | None = None
     """Follows sessions while they run; None where nothing comes of it."""
+    session_annotations: bool = False

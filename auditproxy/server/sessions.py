@@ -158,7 +158,7 @@ class LiveSession:
     def _begun(self) -> None:
         self._has_begun = True
         self._supervisor.started(self._running)
-        if self._exchange.services.session_annotations:
+        if self._exchange.shared.session_annotations:
             annotations = annotations_at_start(self._running.session, self._running.recording)
             for key, value in annotations:
                 self._exchange.context.annotate(key, value)
@@ -172,7 +172,7 @@ class LiveSession:
         """The tunnel has ended: finish the recording, and say how it ended."""
         running = self._running
         recording, seconds = await self._supervisor.close(running, reason)
-        if self._exchange.services.session_annotations:
+        if self._exchange.shared.session_annotations:
             self._annotate_end(recording, seconds, reason)
 
     def _annotate_end(

@@ -26,6 +26,10 @@ from auditproxy.options.sessions import SessionOptions, session_faults
             "--session-recording-config-file; give both, or remove it",
         ),
         (
+            {"annotations": "yes"},
+            'invalid --audit-session-annotations "yes", allowed values are "auto,always,never"',
+        ),
+        (
             {"recording_max_session_size": 1000},
             "--session-recording-max-session-size 1000 is less than 64KiB; give a size such as "
             "64MiB",
@@ -51,15 +55,18 @@ def test_nothing_is_wrong_with_the_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "followed"),
+    ("fields", "annotated"),
     [
-        ({}, True),
-        ({"annotations": False}, False),
-        ({"annotations": False, "log_path": "-"}, True),
-        ({"annotations": False, "webhook_config_file": "receiver"}, True),
-        ({"annotations": False, "recording_config_file": "policy"}, True),
+        ({}, False),
+        ({"annotations": "always"}, True),
+        ({"log_path": "-"}, True),
+        ({"webhook_config_file": "receiver"}, True),
+        ({"recording_config_file": "policy"}, True),
+        ({"annotations": "never", "log_path": "-"}, False),
     ],
 )
-def test_followed(fields: dict[str, Any], followed: bool) -> None:
-    """Sessions are read only where something comes of it."""
-    assert SessionOptions(**fields).is_followed is followed
+def test_annotated(fields: dict[str, Any], annotated: bool) -> None:
+    """By default events stay kube-apiserver's own where nothing is kept of sessions."""
+    options = SessionOptions(**fields)
+    assert options.annotates() is annotated
+    assert options.annotates(heard=True) is (options.annotations != "never")
