@@ -44,7 +44,7 @@ class Frame:
 
 
 class Frames:
-    """Finds the frame boundaries of one direction, however its bytes are cut."""
+    """Finds the frame boundaries of one direction, no matter how its bytes are cut."""
 
     __slots__ = ("_frame", "_head", "closed", "in_message")
 

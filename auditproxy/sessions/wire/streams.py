@@ -51,8 +51,8 @@ class _Stream:
 class StreamReader:
     """Reads an exec or attach over SPDY.
 
-    ``expected`` is the number of streams after which the server starts, None if nobody knows:
-    each then counts from its reply on. ``with_sizes``: whether the session has a terminal.
+    ``expected`` is the number of streams after which the server starts, None if unknown: each is
+    then used from its reply on. ``with_sizes``: whether the session has a terminal.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class StreamReader:
     def end(self) -> list[StreamEvent]:
         """Return what the end of the tunnel means."""
         events: list[StreamEvent] = []
-        # Nobody saw the session start, but it may have: what waits is not lost.
+        # The session may have started without a sign of it: do not lose what waits.
         self._start(events)
         self._decide(events, last=True)
         return events
