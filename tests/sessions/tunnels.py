@@ -44,6 +44,7 @@ class Tunnel:
     method: str
     target: str
     start: float
+    end: float
     head: tuple[tuple[bytes, bytes], ...]
     pieces: tuple[Piece, ...]
 
@@ -61,6 +62,16 @@ class Tunnel:
         prefix = "/api/v1/nodes/n/proxy" if self.side == "kubelet" else ""
         target = parse_target(self.method, (prefix + self.target).encode())
         return describe(resolve(self.method, target), target.query)
+
+    def leads_to(self, other: "Tunnel") -> bool:
+        """Whether the other one is this tunnel's other side, between server and kubelet."""
+        return (
+            (self.side, other.side) == ("client", "kubelet")
+            and (self.scenario, self.client) == (other.scenario, other.client)
+            and self.start <= other.start <= self.end
+            and (self.request.kind, self.request.command)
+            == (other.request.kind, other.request.command)
+        )
 
     def reader(self) -> SessionReader:
         """A reader of this tunnel."""
@@ -96,6 +107,7 @@ def _tunnel(raw: dict[str, Any]) -> Tunnel:
         raw["method"],
         raw["target"],
         raw["start"],
+        raw["end"],
         tuple((name.encode(), value.encode()) for name, value in raw["responseHeaders"]),
         tuple((side == "c", base64.b64decode(data)) for side, _, data in raw["tunnel"]),
     )

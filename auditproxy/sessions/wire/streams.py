@@ -148,17 +148,17 @@ class StreamReader:
             self._close(stream, events)
 
     def _wait(self, stream: _Stream, data: bytes, events: list[StreamEvent]) -> None:
-        """Keep what the client sends early; too much of it counts as sent after the start."""
-        if self._waiting + len(data) > MAXIMUM_WAITING:
-            if not self._started:
-                self._start(events)
-            if self._chosen.get(stream.kind) is stream:
-                self._deliver(stream, data, events)
-            else:
-                stream.lost = True
+        """Keep what the client sends early; what is over counts as sent after the start."""
+        room = MAXIMUM_WAITING - self._waiting
+        stream.waiting += data[:room]
+        self._waiting += len(data[:room])
+        if len(data) <= room:
             return
-        stream.waiting += data
-        self._waiting += len(data)
+        self._start(events)
+        if self._chosen.get(stream.kind) is stream:
+            self._deliver(stream, data[room:], events)
+        else:
+            stream.lost = True
 
     def _deliver(self, stream: _Stream, data: bytes, events: list[StreamEvent]) -> None:
         if stream.kind == _STDIN:
