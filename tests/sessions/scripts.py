@@ -219,7 +219,7 @@ def cut(chance: Random, pieces: Iterable[Piece]) -> Iterator[Piece]:
 
 def _parts(chance: Random, piece: Piece) -> Iterator[Piece]:
     from_client, data = piece
-    longest = chance.choice((1, 3, 20, 1000, 100_000))
+    longest = chance.choice((1, 3, 20, 1000, 100_000) if len(data) < 2000 else (1000, 100_000))
     start = 0
     while start < len(data):
         end = start + chance.randint(1, longest)

@@ -25,6 +25,7 @@ from auditproxy.apis.session import (
 from auditproxy.request.requestinfo import resolve
 from auditproxy.request.target import parse_target
 from auditproxy.sessions.request import SessionRequest, describe
+from auditproxy.sessions.wire.frames import Frames
 from auditproxy.sessions.wire.kinds import open_reader
 from auditproxy.sessions.wire.reader import SessionReader
 
@@ -72,6 +73,30 @@ class Tunnel:
             and (self.request.kind, self.request.command)
             == (other.request.kind, other.request.command)
         )
+
+    def sent(self, from_client: bool) -> bytes:
+        """All the bytes of one direction."""
+        return b"".join(data for side, data in self.pieces if side == from_client)
+
+    def borders(self, from_client: bool) -> list[int]:
+        """Where frames of one direction end, counted from its first byte.
+
+        Of a tunnel in WebSocket messages those of the messages; SPDY is not aligned to them.
+        """
+        raw = self.sent(from_client)
+        if self.upgrade == "websocket":
+            ends = []
+            frames = Frames()
+            for at in range(len(raw)):
+                frames.follow(raw[at : at + 1])
+                if frames.between:
+                    ends.append(at + 1)
+            return ends
+        found, at = [], 0
+        while at + 8 <= len(raw):
+            at += 8 + int.from_bytes(raw[at + 5 : at + 8])
+            found.append(at)
+        return found
 
     def reader(self) -> SessionReader:
         """A reader of this tunnel."""
@@ -133,17 +158,18 @@ class Reading:
 def reading(events: Iterable[StreamEvent]) -> Reading:
     """Contents joined, sizes summed up, everything else in order."""
     found = Reading({}, {}, [])
+    pieces: dict[Channel, list[bytes]] = {}
     for event in events:
         if isinstance(event, Carried):
             assert event.data
-            known = found.channels.get(event.channel, b"")
-            found.channels[event.channel] = known + event.data
+            pieces.setdefault(event.channel, []).append(event.data)
         elif isinstance(event, PortCarried):
             assert event.size > 0
             key = event.connection, event.from_client
             found.sizes[key] = found.sizes.get(key, 0) + event.size
         else:
             found.events.append(event)
+    found.channels = {channel: b"".join(parts) for channel, parts in pieces.items()}
     return found
 
 

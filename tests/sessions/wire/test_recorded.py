@@ -13,7 +13,6 @@ from auditproxy.apis.session import (
     Resized,
     Unreadable,
 )
-from auditproxy.sessions.wire.frames import Frames
 from tests.sessions.scripts import joined
 from tests.sessions.tunnels import Piece, Reading, Tunnel, read, reading, tunnels
 
@@ -33,30 +32,10 @@ def bytewise(pieces: tuple[Piece, ...]) -> Iterator[Piece]:
             yield from_client, data[at : at + 1]
 
 
-def borders(tunnel: Tunnel, from_client: bool) -> set[int]:
-    """Where frames of one direction end, counted from its first byte.
-
-    Of a tunnel in WebSocket messages those of the messages; SPDY frames are not aligned to them.
-    """
-    raw = b"".join(data for side, data in tunnel.pieces if side == from_client)
-    if tunnel.upgrade == "websocket":
-        frames = Frames()
-        return {
-            at + 1
-            for at in range(len(raw))
-            if frames.follow(raw[at : at + 1]) is not None and frames.between
-        }
-    found, at = set(), 0
-    while at + 8 <= len(raw):
-        at += 8 + int.from_bytes(raw[at + 5 : at + 8])
-        found.add(at)
-    return found
-
-
 def cut(tunnel: Tunnel, distance: int) -> Iterator[Piece]:
     """Cut at every border of a frame, or so many bytes from it."""
     at = {True: 0, False: 0}
-    cuts = {side: {one + distance for one in borders(tunnel, side)} for side in (True, False)}
+    cuts = {side: {one + distance for one in tunnel.borders(side)} for side in (True, False)}
     for side, data in joined(tunnel.pieces):
         start = 0
         for end in (*sorted(one - at[side] for one in cuts[side]), len(data)):
