@@ -5,11 +5,8 @@ must read the same however the bytes are cut, must report nothing of a direction
 up, and must hold a bounded amount of memory. The count is that of bent frames.
 """
 
-import argparse
 import collections
-import multiprocessing
 import sys
-import time
 import tracemalloc
 from collections.abc import Iterable
 from random import Random
@@ -28,6 +25,7 @@ from auditproxy.apis.session import (
 from auditproxy.sessions.request import SessionRequest
 from auditproxy.sessions.wire.kinds import open_reader
 from auditproxy.sessions.wire.reader import SessionReader
+from tests.fuzz.shares import run_shares
 from tests.sessions.scripts import (
     Action,
     Head,
@@ -293,24 +291,7 @@ def work(share: tuple[int, int]) -> tuple[dict[str, int], list[str]]:
 
 def main() -> int:
     """Run and print; 1 when something was found."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.streams")
-    parser.add_argument("--count", type=int, default=100_000, help="bent frames in all")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--processes", type=int, default=2)
-    given = parser.parse_args()
-    share = -(-given.count // given.processes)
-    started = time.monotonic()
-    shares = [(share, given.seed * 1000 + number) for number in range(given.processes)]
-    with multiprocessing.get_context("spawn").Pool(given.processes) as pool:
-        results = pool.map(work, shares)
-    counts = sum((collections.Counter(one) for one, _ in results), collections.Counter())
-    findings = [finding for _, found in results for finding in found]
-    for finding in findings:
-        print(finding[:20_000])
-    for name in sorted(counts):
-        print(f"{name}: {counts[name]}")
-    print(f"findings: {len(findings)} in {time.monotonic() - started:.0f} s")
-    return 1 if findings else 0
+    return run_shares("streams", "bent frames in all", 100_000, work)
 
 
 if __name__ == "__main__":
