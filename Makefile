@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := tools/pip.sh $(BIN)/python install --quiet --disable-pip-version-check
 
-.PHONY: demo test check coverage docs bench conformance e2e fuzz differential clean
+.PHONY: demo test check coverage docs bench conformance e2e fuzz fuzz-streams differential clean
 
 # What the demo needs and nothing else: it runs from this folder, so that nothing has to be built, and
 # byte code is made of what it imports.
@@ -59,6 +59,9 @@ bench: $(VENV)/.installed
 
 fuzz: $(VENV)/.installed
 	$(BIN)/python -m tests.fuzz.requests --count $(or $(COUNT),100000) --seed $(or $(SEED),1)
+
+fuzz-streams: $(VENV)/.installed
+	$(BIN)/python -m tests.fuzz.streams --count $(or $(COUNT),100000) --seed $(or $(SEED),1)
 
 differential: $(VENV)/.installed
 	$(BIN)/python -m tests.differential --count $(or $(COUNT),10000) --seed $(or $(SEED),1)

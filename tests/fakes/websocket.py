@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import struct
 from collections.abc import AsyncIterator
 
 from auditproxy.sessions.wire.frames import frame, unmask
@@ -17,6 +18,19 @@ def masked(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
     whole[0] = (0x80 if final else 0) | opcode
     whole[1] |= 0x80
     return bytes(whole[:head]) + MASK + unmask(payload, MASK)
+
+
+def made(opcode: int, size: int, *, final: bool, masked: bool) -> bytes:
+    """A frame of any kind and size."""
+    length = (
+        bytes((size,))
+        if size < 126
+        else struct.pack(">BH", 126, size)
+        if size < 65536
+        else struct.pack(">BQ", 127, size)
+    )
+    head = bytes((opcode | (0x80 if final else 0), length[0] | (0x80 if masked else 0)))
+    return head + length[1:] + (b"mask" if masked else b"") + b"p" * size
 
 
 @contextlib.asynccontextmanager

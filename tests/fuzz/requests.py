@@ -19,15 +19,12 @@ Prints the counts and every finding with the bytes that the connection sent;
 exits with 1 when there is one.
 """
 
-import argparse
 import asyncio
 import collections
 import contextlib
-import multiprocessing
 import re
 import sys
 import tempfile
-import time
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -43,6 +40,7 @@ from tests.fakes.options import options
 from tests.fakes.proxy import TOKENS, write_files
 from tests.fakes.waiting import until
 from tests.fuzz.mutations import DOUBLED, stream
+from tests.fuzz.shares import run_shares
 
 PER_CONNECTION = 8
 CONNECTIONS = 32
@@ -444,24 +442,7 @@ def work(arguments: tuple[int, int]) -> tuple[dict[str, int], list[str]]:
 
 def main() -> int:
     """Run and print; 1 when something was found."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.requests")
-    parser.add_argument("--count", type=int, default=20_000, help="requests in all")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--processes", type=int, default=2)
-    given = parser.parse_args()
-    share = -(-given.count // given.processes)
-    started = time.monotonic()
-    shares = [(share, given.seed * 1000 + number) for number in range(given.processes)]
-    with multiprocessing.get_context("spawn").Pool(given.processes) as pool:
-        results = pool.map(work, shares)
-    counts = sum((collections.Counter(c) for c, _ in results), collections.Counter())
-    findings = [finding for _, found in results for finding in found]
-    for finding in findings:
-        print(finding[:20_000])
-    for name in sorted(counts):
-        print(f"{name}: {counts[name]}")
-    print(f"findings: {len(findings)} in {time.monotonic() - started:.0f} s")
-    return 1 if findings else 0
+    return run_shares("requests", "requests in all", 20_000, work)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from auditproxy.apis.session import (
 from auditproxy.request.requestinfo import resolve
 from auditproxy.request.target import parse_target
 from auditproxy.sessions.request import SessionRequest, describe
+from auditproxy.sessions.wire.frames import Frames
 from auditproxy.sessions.wire.kinds import open_reader
 from auditproxy.sessions.wire.reader import SessionReader
 
@@ -44,6 +45,7 @@ class Tunnel:
     method: str
     target: str
     start: float
+    end: float
     head: tuple[tuple[bytes, bytes], ...]
     pieces: tuple[Piece, ...]
 
@@ -61,6 +63,40 @@ class Tunnel:
         prefix = "/api/v1/nodes/n/proxy" if self.side == "kubelet" else ""
         target = parse_target(self.method, (prefix + self.target).encode())
         return describe(resolve(self.method, target), target.query)
+
+    def leads_to(self, other: "Tunnel") -> bool:
+        """Whether the other one is this tunnel's other side, between server and kubelet."""
+        return (
+            (self.side, other.side) == ("client", "kubelet")
+            and (self.scenario, self.client) == (other.scenario, other.client)
+            and self.start <= other.start <= self.end
+            and (self.request.kind, self.request.command)
+            == (other.request.kind, other.request.command)
+        )
+
+    def sent(self, from_client: bool) -> bytes:
+        """All the bytes of one direction."""
+        return b"".join(data for side, data in self.pieces if side == from_client)
+
+    def borders(self, from_client: bool) -> list[int]:
+        """Where frames of one direction end, counted from its first byte.
+
+        Of a tunnel in WebSocket messages those of the messages; SPDY is not aligned to them.
+        """
+        raw = self.sent(from_client)
+        if self.upgrade == "websocket":
+            ends = []
+            frames = Frames()
+            for at in range(len(raw)):
+                frames.follow(raw[at : at + 1])
+                if frames.between:
+                    ends.append(at + 1)
+            return ends
+        found, at = [], 0
+        while at + 8 <= len(raw):
+            at += 8 + int.from_bytes(raw[at + 5 : at + 8])
+            found.append(at)
+        return found
 
     def reader(self) -> SessionReader:
         """A reader of this tunnel."""
@@ -96,6 +132,7 @@ def _tunnel(raw: dict[str, Any]) -> Tunnel:
         raw["method"],
         raw["target"],
         raw["start"],
+        raw["end"],
         tuple((name.encode(), value.encode()) for name, value in raw["responseHeaders"]),
         tuple((side == "c", base64.b64decode(data)) for side, _, data in raw["tunnel"]),
     )
@@ -121,17 +158,18 @@ class Reading:
 def reading(events: Iterable[StreamEvent]) -> Reading:
     """Contents joined, sizes summed up, everything else in order."""
     found = Reading({}, {}, [])
+    pieces: dict[Channel, list[bytes]] = {}
     for event in events:
         if isinstance(event, Carried):
             assert event.data
-            known = found.channels.get(event.channel, b"")
-            found.channels[event.channel] = known + event.data
+            pieces.setdefault(event.channel, []).append(event.data)
         elif isinstance(event, PortCarried):
             assert event.size > 0
             key = event.connection, event.from_client
             found.sizes[key] = found.sizes.get(key, 0) + event.size
         else:
             found.events.append(event)
+    found.channels = {channel: b"".join(parts) for channel, parts in pieces.items()}
     return found
 
 

@@ -12,6 +12,7 @@ from auditproxy.sessions.wire.frames import BINARY, CLOSE, TEXT, frame
 from auditproxy.tunnel.farewell import SHUTTING_DOWN, Farewell
 from tests.fakes.proxy import proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream
+from tests.fakes.websocket import made
 
 BOTH_LOOPS = True
 GOING_AWAY = frame(CLOSE, struct.pack(">H", 1001) + SHUTTING_DOWN.encode())
@@ -33,19 +34,6 @@ STATUS = {
     "reason": "ServiceUnavailable",
     "code": 503,
 }
-
-
-def made(opcode: int, size: int, *, final: bool, masked: bool) -> bytes:
-    """A frame of any kind and size."""
-    length = (
-        bytes((size,))
-        if size < 126
-        else struct.pack(">BH", 126, size)
-        if size < 65536
-        else struct.pack(">BQ", 127, size)
-    )
-    head = bytes((opcode | (0x80 if final else 0), length[0] | (0x80 if masked else 0)))
-    return head + length[1:] + (b"mask" if masked else b"") + b"p" * size
 
 
 @pytest.mark.parametrize("subresource", ["exec", "attach"])

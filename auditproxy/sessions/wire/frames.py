@@ -13,12 +13,13 @@ CONTROL = 8
 FINAL = MASKED = 0x80
 RESERVED = 0x70
 
+_LONGEST_HEAD = 14
 _SIZE = (1 << 63) - 1
 """The bits of a 64-bit length that count: golang.org/x/net drops the highest."""
 
 
 class Frame:
-    """A frame as its head describes it.
+    """A frame as its head describes it; ``head`` may be longer.
 
     ``mask`` is empty if the payload is not masked. ``left`` is the number of bytes of the payload
     that have not come yet.
@@ -44,7 +45,7 @@ class Frame:
 
 
 class Frames:
-    """Finds the frame boundaries of one direction, however its bytes are cut."""
+    """Finds the frame boundaries of one direction, no matter how its bytes are cut."""
 
     __slots__ = ("_frame", "_head", "closed", "in_message")
 
@@ -70,14 +71,15 @@ class Frames:
         frame = self._frame
         while at < end:
             if frame is None:
-                head = self._head + data[at : at + 14 - len(self._head)]
+                held = self._head
+                head = held + data[at : at + _LONGEST_HEAD - len(held)]
                 length = _head_length(head)
                 if len(head) < length:
                     self._head = head
                     break
-                at += length - len(self._head)
+                at += length - len(held)
                 self._head = b""
-                frame = self._begin(head[:length])
+                frame = self._begin(head)
             start, at = at, min(at + frame.left, end)
             frame.left -= at - start
             parts.append((frame, start, at))
@@ -99,7 +101,8 @@ def _head_length(head: bytes) -> int:
     """Return the length of a frame head that starts like this."""
     if len(head) < 2:
         return 2
-    extended = {126: 2, 127: 8}.get(head[1] & 0x7F, 0)
+    short = head[1] & 0x7F
+    extended = 0 if short < 126 else 2 if short == 126 else 8
     return 2 + extended + (4 if head[1] & MASKED else 0)
 
 

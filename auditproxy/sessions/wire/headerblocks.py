@@ -50,7 +50,7 @@ class HeaderBlocks:
     def read(self, packed: bytes) -> dict[str, str]:
         """Return the headers of the next block; raises HeaderBlockError.
 
-        Of several values, and of a header that is there twice, the first counts.
+        Of several values, and of a repeated header, the first is used.
         """
         try:
             block = self._unpacker.decompress(packed, MAXIMUM_BLOCK + 1)
@@ -73,7 +73,7 @@ class HeaderBlocks:
         except struct.error as error:
             raise HeaderBlockError("a header block is too short") from error
         if at != len(block) or self._unpacker.unconsumed_tail or self._unpacker.unused_data:
-            # What is left over would stand in front of the receiver's next block.
+            # What is left over would precede the receiver's next block.
             raise HeaderBlockError("a header block has more bytes than headers")
         return headers
 

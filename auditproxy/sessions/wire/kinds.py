@@ -53,8 +53,8 @@ def open_reader(
 ) -> SessionReader | Unreadable:
     """Return the reader for the tunnel behind a 101 with these headers, or why there is none.
 
-    ``kind`` and the streams are the request's. Of UNKNOWN the streams do not count: whatever
-    comes is read. The ports of a port-forward are on the wire and not needed here.
+    ``kind`` and the streams are the request's. With UNKNOWN the streams are ignored: everything
+    is read. The ports of a port-forward are on the wire and not needed here.
     """
     asked = _Asked(kind, stdin=stdin, stdout=stdout, stderr=stderr and not tty, tty=tty)
     upgrade = _first(head, b"upgrade").lower()

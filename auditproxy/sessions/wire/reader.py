@@ -6,7 +6,7 @@ from auditproxy.apis.session import Carried, Channel, StreamEvent
 
 
 class SessionReader(Protocol):
-    """Reads one session, told of the bytes of both directions in the order in which they passed.
+    """Reads one session, given the bytes of both directions in the order in which they passed.
 
     The events do not depend on how the bytes of a direction are cut, but that the content of
     a channel comes in more or fewer pieces: Carried of a channel, joined, and PortCarried of a

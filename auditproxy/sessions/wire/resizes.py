@@ -79,7 +79,7 @@ class ResizeReader:
             self._depth += 1
         elif byte in _CLOSING:
             self._depth -= 1
-        # Of the values that are no objects, null alone is one that sets nothing.
+        # Of the values that are not objects, only null is accepted; it sets nothing.
         return self._depth <= 0 and (self._held[0] != ord("n") or len(self._held) == len(b"null"))
 
 

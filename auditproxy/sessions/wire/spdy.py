@@ -1,7 +1,7 @@
 """SPDY/3.1 frames of one direction, as far as exec, attach and port-forward use them.
 
 Read as the kubelet's library reads them (draft-mbelshe-httpbis-spdy-00;
-github.com/moby/spdystream, spdy/read.go): the version is not looked at, RST_STREAM and PING have
+github.com/moby/spdystream, spdy/read.go): the version is not checked, RST_STREAM and PING have
 one size whatever their length says, and there is no flow control. Data is passed on as it comes.
 """
 
@@ -89,7 +89,7 @@ class _FrameError(ValueError):
 
 
 class SpdyFrames:
-    """Reads the frames of one direction, however its bytes are cut."""
+    """Reads the frames of one direction, no matter how its bytes are cut."""
 
     def __init__(self) -> None:
         self._blocks = HeaderBlocks()

@@ -52,8 +52,8 @@ class _Stream:
 class StreamReader:
     """Reads an exec or attach over SPDY.
 
-    ``expected`` is the number of streams after which the server starts, None if nobody knows:
-    each then counts from its reply on. ``with_sizes``: whether the session has a terminal.
+    ``expected`` is the number of streams after which the server starts, None if unknown: each is
+    then used from its reply on. ``with_sizes``: whether the session has a terminal.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class StreamReader:
     def end(self) -> list[StreamEvent]:
         """Return what the end of the tunnel means."""
         events: list[StreamEvent] = []
-        # Nobody saw the session start, but it may have: what waits is not lost.
+        # The session may have started without a sign of it: do not lose what waits.
         self._start(events)
         self._decide(events, last=True)
         return events
@@ -166,17 +166,17 @@ class StreamReader:
             self._close(stream, events)
 
     def _wait(self, stream: _Stream, data: bytes, events: list[StreamEvent]) -> None:
-        """Keep what the client sends early; too much of it counts as sent after the start."""
-        if self._waiting + len(data) > MAXIMUM_WAITING:
-            if not self._started:
-                self._start(events)
-            if self._chosen.get(stream.kind) is stream:
-                self._deliver(stream, data, events)
-            else:
-                stream.lost = True
+        """Keep what the client sends early; what is over counts as sent after the start."""
+        room = MAXIMUM_WAITING - self._waiting
+        stream.waiting += data[:room]
+        self._waiting += len(data[:room])
+        if len(data) <= room:
             return
-        stream.waiting += data
-        self._waiting += len(data)
+        self._start(events)
+        if self._chosen.get(stream.kind) is stream:
+            self._deliver(stream, data[room:], events)
+        else:
+            stream.lost = True
 
     def _deliver(self, stream: _Stream, data: bytes, events: list[StreamEvent]) -> None:
         if stream.kind == _STDIN:

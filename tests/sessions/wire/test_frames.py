@@ -7,20 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.sessions.wire.frames import BINARY, CLOSE, PING, TEXT, Frames, frame, unmask
-
-
-def made(opcode: int, size: int, *, final: bool, masked: bool) -> bytes:
-    """A frame of any kind and size."""
-    length = (
-        bytes((size,))
-        if size < 126
-        else struct.pack(">BH", 126, size)
-        if size < 65536
-        else struct.pack(">BQ", 127, size)
-    )
-    head = bytes((opcode | (0x80 if final else 0), length[0] | (0x80 if masked else 0)))
-    return head + length[1:] + (b"mask" if masked else b"") + b"p" * size
-
+from tests.fakes.websocket import made
 
 FRAMES = st.lists(
     st.builds(

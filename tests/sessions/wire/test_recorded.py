@@ -5,16 +5,19 @@ from collections.abc import Iterator
 import pytest
 
 from auditproxy.apis.session import (
+    Channel,
+    InputClosed,
+    Outcome,
+    PortClosed,
+    PortOpened,
+    Resized,
     Unreadable,
 )
-from auditproxy.sessions.wire.frames import Frames
+from tests.sessions.scripts import joined
 from tests.sessions.tunnels import Piece, Reading, Tunnel, read, reading, tunnels
 
 ENDED_BY_THE_SERVER = {"raw-v5-ff-badlen", "raw-v5-ff-badchan", "raw-v5-unmasked"}
 """Scenarios in which the server reads no further, as this reader does not."""
-
-NO_CHANNEL = {"raw-v5-defaults", "raw-v5-nostreams", "raw-v5-attach-defaults"}
-"""Refused by the kubelet after the 101: there is no tunnel on its side."""
 
 
 def whole(tunnel: Tunnel) -> Reading:
@@ -29,44 +32,10 @@ def bytewise(pieces: tuple[Piece, ...]) -> Iterator[Piece]:
             yield from_client, data[at : at + 1]
 
 
-def joined(pieces: tuple[Piece, ...]) -> Iterator[Piece]:
-    """In as few pieces as the order of the directions allows."""
-    held: Piece | None = None
-    for from_client, data in pieces:
-        if held is not None and held[0] == from_client:
-            held = from_client, held[1] + data
-        else:
-            if held is not None:
-                yield held
-            held = from_client, data
-    if held is not None:
-        yield held
-
-
-def borders(tunnel: Tunnel, from_client: bool) -> set[int]:
-    """Where frames of one direction end, counted from its first byte.
-
-    Of a tunnel in WebSocket messages those of the messages; SPDY frames are not aligned to them.
-    """
-    raw = b"".join(data for side, data in tunnel.pieces if side == from_client)
-    if tunnel.upgrade == "websocket":
-        frames = Frames()
-        return {
-            at + 1
-            for at in range(len(raw))
-            if frames.follow(raw[at : at + 1]) is not None and frames.between
-        }
-    found, at = set(), 0
-    while at + 8 <= len(raw):
-        at += 8 + int.from_bytes(raw[at + 5 : at + 8])
-        found.add(at)
-    return found
-
-
 def cut(tunnel: Tunnel, distance: int) -> Iterator[Piece]:
     """Cut at every border of a frame, or so many bytes from it."""
     at = {True: 0, False: 0}
-    cuts = {side: {one + distance for one in borders(tunnel, side)} for side in (True, False)}
+    cuts = {side: {one + distance for one in tunnel.borders(side)} for side in (True, False)}
     for side, data in joined(tunnel.pieces):
         start = 0
         for end in (*sorted(one - at[side] for one in cuts[side]), len(data)):
@@ -95,3 +64,109 @@ def test_everything_is_read(tunnel: Tunnel) -> None:
     expected = tunnel.scenario in ENDED_BY_THE_SERVER and tunnel.side == "client"
     assert bool(lost) == expected
     assert all(event.from_client for event in lost)
+
+
+PAIRS = [(one, other) for one in tunnels() for other in tunnels() if one.leads_to(other)]
+
+UNKNOWN_ENDS = {
+    # The client left before the status came back to it.
+    "cp-from-ws",
+    "raw-v5-clientclose",
+    # The server ended the client's side; the command ended behind it.
+    *ENDED_BY_THE_SERVER,
+    # The stand-in for the runtime says nothing when it has no command to run.
+    "raw-v5-nocommand",
+}
+"""Scenarios in which the two sides do not see the same outcome."""
+
+
+def outcomes(found: Reading) -> list[int | None]:
+    """The exit codes; the texts of the two sides differ by what the API server adds."""
+    return [event.exit_code for event in found.events if isinstance(event, Outcome)]
+
+
+def test_both_sides_are_there() -> None:
+    """Nearly every session of a client has its kubelet's side in the recording."""
+    assert len({one.scenario for one, _ in PAIRS}) > 60
+    assert len(PAIRS) > 130
+    assert {one.upgrade for one, _ in PAIRS} == {"websocket", "SPDY/3.1"}
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: str(pair[0]))
+def test_what_the_container_got_and_gave(pair: tuple[Tunnel, Tunnel]) -> None:
+    """What is read between client and API server is what passed at the container, in every byte.
+
+    Mostly the one is WebSocket and the other SPDY, written by the API server.
+    """
+    client, kubelet = (whole(side) for side in pair)
+    assert client.channels == kubelet.channels
+    for kind in (Resized, PortOpened, PortClosed):
+        assert [event for event in client.events if isinstance(event, kind)] == [
+            event for event in kubelet.events if isinstance(event, kind)
+        ]
+    if pair[0].scenario not in UNKNOWN_ENDS:
+        assert outcomes(client) == outcomes(kubelet)
+    # A client that leaves closes no input; the API server does it for the container.
+    closed = sum(isinstance(event, InputClosed) for event in client.events)
+    assert closed <= sum(isinstance(event, InputClosed) for event in kubelet.events)
+    if not (pair[0].scenario.startswith("port-forward-refused") and client.sizes):
+        # What a client sends while the server resets its stream arrives at nothing.
+        assert client.sizes == kubelet.sizes
+
+
+OUT = {Channel.STDOUT: b"out\n", Channel.STDERR: b"err\n"}
+HI = {Channel.STDIN: b"hi\n", Channel.STDOUT: b"hi\n"}
+HELLO = {Channel.STDIN: b"hello\n", Channel.STDOUT: b"hello\n"}
+
+HAND_MADE: dict[str, tuple[dict[Channel, bytes], int | None]] = {
+    "raw-channel": (OUT, None),
+    "raw-base64": (OUT, None),
+    "raw-noproto": (OUT, None),
+    "raw-v4": (OUT, 3),
+    "raw-v4-base64": (OUT, 3),
+    "raw-v5": (OUT, 3),
+    "raw-v5-v4-list": (OUT, 3),
+    "raw-v4-v5-list": (OUT, 3),
+    "raw-v5-stdin-close": (HELLO, 0),
+    "raw-v5-text-frames": (HELLO, 0),
+    "raw-v5-fragmented": ({Channel.STDIN: b"abcdef", Channel.STDOUT: b"abcdef"}, 0),
+    "raw-v5-rsv1": ({Channel.STDIN: b"abc\n", Channel.STDOUT: b"abc\n"}, 0),
+    "raw-v5-chan9": ({Channel.STDIN: b"ok\n", Channel.STDOUT: b"ok\n"}, 0),
+    "raw-v5-empty": ({Channel.STDIN: b"x\n", Channel.STDOUT: b"x\n"}, 0),
+    "raw-v5-tty-stderr": ({Channel.STDOUT: b"out\r\nerr\r\n"}, 0),
+    "raw-v5-boolforms": (OUT, 0),
+    "raw-v5-close-stdout": ({Channel.STDOUT: b"late\n"}, 0),
+    "raw-spdy-channel": (OUT, None),
+    "raw-spdy-v2": (OUT, None),
+    "raw-spdy-v3": (OUT, None),
+    "raw-spdy-v4": (OUT, 3),
+    "raw-spdy-order": (OUT, 3),
+    "raw-spdy-comma-list": (OUT, 3),
+    "raw-spdy-stdin-rst": (HI, 0),
+    "raw-spdy-stdin-fin-with-data": (HI, 0),
+    "raw-spdy-settings-wu-noop": (HI, 0),
+    "raw-spdy-extra-stream": (HI, 0),
+    "raw-spdy-duplicate-stdout": (HI, 0),
+}
+"""What each hand-made session sent and was answered, and its exit code."""
+
+
+@pytest.mark.parametrize("scenario", HAND_MADE)
+def test_hand_made(scenario: str) -> None:
+    """Every subprotocol, malformed frames, streams in any order: what ran is what is read."""
+    channels, code = HAND_MADE[scenario]
+    (tunnel,) = [one for one in tunnels() if (one.scenario, one.side) == (scenario, "client")]
+    found = whole(tunnel)
+    assert found.channels == channels
+    assert outcomes(found) == [code]
+
+
+def test_resizes() -> None:
+    """Forms that the server takes, and one that ends the handling."""
+    sizes = {
+        one.scenario: [event for event in whole(one).events if isinstance(event, Resized)]
+        for one in tunnels()
+        if one.side == "client"
+    }
+    assert sizes["raw-v5-resize-forms"] == [Resized(101, 31), Resized(102, 32), Resized(103, 33)]
+    assert sizes["raw-v5-resize-bad"] == []

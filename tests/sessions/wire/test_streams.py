@@ -168,7 +168,8 @@ def test_too_much_before_the_reply() -> None:
     session = Session(None)
     session.open(1, "stdin")
     session.typed(1, bytes(MAXIMUM_WAITING + 1))
-    (event,) = session.reply(1)
+    first, event = session.reply(1)
+    assert first == stdin(bytes(MAXIMUM_WAITING))
     assert isinstance(event, Unreadable)
     assert session.typed(1, b"x") == []
 
