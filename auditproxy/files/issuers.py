@@ -13,10 +13,10 @@ from auditproxy.apis.authentication import (
     PrefixedClaimOrExpression,
 )
 from auditproxy.apis.faults import Unusable
-from auditproxy.authentication.oidc.claims import ClaimMapper, ExpressionError
+from auditproxy.authentication.oidc.claims import ClaimMapper
 from auditproxy.authentication.oidc.decoding import load_configuration
-from auditproxy.authentication.oidc.expressions import cel_compiler
 from auditproxy.authentication.oidc.validation import configuration_faults
+from auditproxy.expressions.cel import ExpressionError, cel_compiler
 from auditproxy.files.trustedfile import Remarks, TrustedFile, content_of, named, parsed
 from auditproxy.options import AuthenticationOptions, Options
 from auditproxy.tls.client import client_context
@@ -66,7 +66,7 @@ def read_authentication(options: AuthenticationOptions) -> Trusted | None:
     issuers = []
     for jwt in configuration.jwt:
         try:
-            mapper = ClaimMapper(jwt, cel_compiler())
+            mapper = ClaimMapper(jwt, cel_compiler("claims", "user"))
         except ExpressionError as error:
             faults.append(f"{flag}: {jwt.issuer.url}: {error}")
             continue

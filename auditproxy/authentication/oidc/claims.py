@@ -6,21 +6,13 @@
 is refused, whichever mapping produced it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from auditproxy.apis.authentication import JWTAuthenticator, PrefixedClaimOrExpression
 from auditproxy.apis.user import CREDENTIAL_ID, UserInfo
 from auditproxy.authentication.authenticator import AuthenticationError, reserved_name
-
-Program = Callable[[Mapping[str, Any]], Any]
-"""A compiled expression: maps its variables to a plain value; raises ExpressionError."""
-Compiler = Callable[[str], Program]
-"""Compiles an expression; raises ExpressionError."""
-
-
-class ExpressionError(ValueError):
-    """An expression cannot be compiled, or cannot be evaluated with the given variables."""
+from auditproxy.expressions.cel import Compiler, ExpressionError, Program
 
 
 class ClaimMapper:

@@ -18,11 +18,8 @@ from auditproxy.apis.authentication import (
 )
 from auditproxy.apis.user import CREDENTIAL_ID, UserInfo
 from auditproxy.authentication.authenticator import AuthenticationError
-from auditproxy.authentication.oidc.claims import (
-    ClaimMapper,
-    ExpressionError,
-    Program,
-)
+from auditproxy.authentication.oidc.claims import ClaimMapper
+from auditproxy.expressions.cel import ExpressionError, Program
 
 ISSUER = Issuer(url="https://issuer.example", audiences=("a",))
 

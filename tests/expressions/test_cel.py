@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 
-from auditproxy.authentication.oidc.claims import ExpressionError
-from auditproxy.authentication.oidc.expressions import LONGEST_EXPRESSION, cel_compiler
+from auditproxy.expressions.cel import LONGEST_EXPRESSION, Compiler, ExpressionError, cel_compiler
+
+
+def of_claims() -> Compiler:
+    """The compiler of an issuer's expressions."""
+    return cel_compiler("claims", "user")
 
 
 @pytest.mark.parametrize(
@@ -26,7 +30,7 @@ from auditproxy.authentication.oidc.expressions import LONGEST_EXPRESSION, cel_c
 )
 def test_values(expression: str, claims: dict[str, Any], value: object) -> None:
     """What kube-apiserver's documentation shows, as plain values."""
-    assert cel_compiler()(expression)({"claims": claims}) == value
+    assert of_claims()(expression)({"claims": claims}) == value
 
 
 @pytest.mark.parametrize(
@@ -42,7 +46,7 @@ def test_values(expression: str, claims: dict[str, Any], value: object) -> None:
 )
 def test_no_value(expression: str, claims: dict[str, Any]) -> None:
     """An error is never taken for a text, which would be somebody's name."""
-    program = cel_compiler()(expression)
+    program = of_claims()(expression)
     with pytest.raises(ExpressionError, match="cannot be evaluated"):
         program({"claims": claims})
 
@@ -53,7 +57,7 @@ def test_no_value(expression: str, claims: dict[str, Any]) -> None:
 def test_refused_at_the_start(expression: str) -> None:
     """What cannot be compiled is told before any token comes."""
     with pytest.raises(ExpressionError):
-        cel_compiler()(expression)
+        of_claims()(expression)
     assert LONGEST_EXPRESSION == 10_000
 
 
@@ -61,4 +65,29 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fault says what to install."""
     monkeypatch.setitem(sys.modules, "cel_expr_python", None)
     with pytest.raises(ExpressionError, match=r"pip install 'auditproxy\[cel\]'"):
-        cel_compiler()("claims.sub")
+        of_claims()("claims.sub")
+
+
+@pytest.mark.parametrize("expression", ["event.a == 1", "event.a", "true", "has(event.b)"])
+def test_condition(expression: str) -> None:
+    """What may be true or false compiles."""
+    assert cel_compiler("event", is_condition=True)(expression)({"event": {"a": True}}) in (
+        True,
+        False,
+    )
+
+
+@pytest.mark.parametrize("expression", ["'text'", "1 + 1", "size(event)", "[true]"])
+def test_not_a_condition(expression: str) -> None:
+    """What is never true or false is refused at the start."""
+    with pytest.raises(ExpressionError, match="must be true or false"):
+        cel_compiler("event", is_condition=True)(expression)
+
+
+def test_a_runaway_expression_is_stopped() -> None:
+    """The iterations of all loops together are bounded by the library."""
+    condition = cel_compiler("event", is_condition=True)(
+        "event.a.all(x, event.a.all(y, event.a.all(z, x + y + z >= 0)))"
+    )
+    with pytest.raises(ExpressionError, match="cannot be evaluated"):
+        condition({"event": {"a": list(range(2000))}})

@@ -1,0 +1,240 @@
+"""AlertEngine: events and session lines in, alerts out.
+
+    event --selectors, by stage--> rules --match, exclusions, condition--> threshold --> incident
+
+Events of one rule with the same labels are one incident: its first event fires an alert, the
+others keep it firing and are sent again no more often than every REPEAT. So both requests of
+an exec that is refused, and ten thousand events a second, are one alert.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from auditproxy.alerts.alert import Alert, AlertState
+from auditproxy.alerts.facts import Facts, event_attributes, session_attributes
+from auditproxy.alerts.rules import AlertRule
+from auditproxy.alerts.thresholds import Windows
+from auditproxy.apis.audit import Event, Stage
+from auditproxy.apis.session import SessionEvent, SessionEventType
+from auditproxy.apis.units import SECOND
+from auditproxy.audit.policy.matching import Matcher
+from auditproxy.expressions.cel import ExpressionError
+
+REPEAT = 60 * SECOND
+"""Nanoseconds after which an alert that is still firing is sent again."""
+
+MAXIMUM_INCIDENTS = 1000
+"""Alerts of one rule that fire at once; beyond, all others are one with OTHERS in its labels."""
+
+OTHERS = "(others)"
+
+STANDARD_ANNOTATIONS = {
+    "audit_id": "auditID",
+    "time": "time",
+    "groups": "groups",
+    "source_ip": "sourceIP",
+    "user_agent": "userAgent",
+    "request_uri": "requestURI",
+    "command": "command",
+    "line": "line",
+    "session_id": "sessionID",
+    "recording": "recording",
+}
+"""Annotations of every alert, and the fields that they show; those without value are left out."""
+
+
+@dataclass(slots=True)
+class _Incident:
+    """An alert while it fires."""
+
+    alert: Alert
+    sent: int
+    ends: int
+    count: int = 1
+
+
+@dataclass(slots=True)
+class _State:
+    """One rule and what is remembered for it."""
+
+    rule: AlertRule
+    windows: Windows | None
+    labels: tuple[str, ...]
+    """The names of the labels for ``by``."""
+    incidents: dict[tuple[str, ...], _Incident] = field(default_factory=dict)
+
+
+class AlertEngine:
+    """Evaluates rules; holds bounded state for each rule. Not thread-safe.
+
+    ``condition_errors`` counts by rule how often its condition could not be evaluated: such an
+    event does not fire. ``folded`` counts by rule the events that had no room of their own.
+    """
+
+    def __init__(self, rules: Sequence[AlertRule]) -> None:
+        self.condition_errors = {rule.name: 0 for rule in rules}
+        self.folded = {rule.name: 0 for rule in rules}
+        self._states = [
+            _State(
+                rule,
+                Windows(rule.threshold) if rule.threshold else None,
+                tuple(map(label_name, rule.by)),
+            )
+            for rule in rules
+        ]
+        self._of_stage: dict[str, Matcher[_State, None]] = {
+            stage.value: matcher
+            for stage in Stage
+            if (matcher := _matcher(self._states, stage)) is not None
+        }
+        self._of_type: dict[SessionEventType, Matcher[_State, None]] = {
+            kind: matcher
+            for kind in SessionEventType
+            if (matcher := _matcher(self._states, kind)) is not None
+        }
+
+    def take(self, event: Event | SessionEvent, now: int) -> tuple[Alert, ...]:
+        """The alerts to send because of an event; ``now`` is nanoseconds since the epoch."""
+        if isinstance(event, SessionEvent):
+            matcher = self._of_type.get(event.type)
+            if matcher is None:
+                return ()
+            attributes = session_attributes(event)
+        else:
+            matcher = self._of_stage.get(event.stage)
+            if matcher is None:
+                return ()
+            attributes = event_attributes(event)
+        states = matcher.every(attributes)
+        if not states:
+            return ()
+        facts: Facts | None = None
+        found = []
+        for state in states:
+            if not state.rule.admits(event):
+                continue
+            if facts is None:
+                facts = Facts(event, attributes)
+            if self._is_met(state.rule, facts):
+                alert = self._count(state, facts, now)
+                if alert is not None:
+                    found.append(alert)
+        return tuple(found)
+
+    def tick(self, now: int) -> tuple[Alert, ...]:
+        """The alerts to send because of the time: those to repeat, and those that are resolved."""
+        found = []
+        for state in self._states:
+            ended = []
+            for key, incident in state.incidents.items():
+                if now >= incident.ends:
+                    ended.append(key)
+                    found.append(_changed(incident, AlertState.RESOLVED))
+                elif now - incident.sent >= REPEAT:
+                    incident.sent = now
+                    found.append(_changed(incident, AlertState.REPEATED))
+            for key in ended:
+                del state.incidents[key]
+        return tuple(found)
+
+    @property
+    def firing(self) -> int:
+        """How many alerts are firing."""
+        return sum(len(state.incidents) for state in self._states)
+
+    def _is_met(self, rule: AlertRule, facts: Facts) -> bool:
+        if any(exclusion.admits(facts) for exclusion in rule.exclude):
+            return False
+        if rule.condition is None:
+            return True
+        try:
+            return rule.condition(facts.variables) is True
+        except ExpressionError:
+            self.condition_errors[rule.name] += 1
+            return False
+
+    def _count(self, state: _State, facts: Facts, now: int) -> Alert | None:
+        rule = state.rule
+        key = tuple(map(facts.field, rule.by))
+        if state.windows is not None and rule.threshold is not None:
+            distinct = rule.threshold.distinct
+            if not state.windows.reached(key, now, facts.field(distinct) if distinct else ""):
+                return None
+        incident = state.incidents.get(key)
+        if incident is None and len(state.incidents) >= MAXIMUM_INCIDENTS:
+            self.folded[rule.name] += 1
+            key = (OTHERS,) * len(rule.by)
+            incident = state.incidents.get(key)
+        if incident is None or now >= incident.ends:
+            ends = now + rule.keep_firing
+            alert = _alert(state, facts, key, now, ends)
+            state.incidents[key] = _Incident(alert, now, ends)
+            return alert
+        incident.count += 1
+        incident.ends = max(incident.ends, now + rule.keep_firing)
+        if now - incident.sent < REPEAT:
+            return None
+        incident.sent = now
+        incident.alert = _alert(state, facts, key, incident.alert.starts_at, incident.ends)
+        return _changed(incident, AlertState.REPEATED)
+
+
+def _matcher(
+    states: Sequence[_State], wanted: Stage | SessionEventType
+) -> Matcher[_State, None] | None:
+    """The rules for a stage or a type of session line; None without any."""
+    chosen = [
+        (state.rule.selectors, state)
+        for state in states
+        if wanted in (state.rule.session_events if state.rule.session_events else state.rule.stages)
+    ]
+    return Matcher(chosen, None) if chosen else None
+
+
+def _alert(state: _State, facts: Facts, key: tuple[str, ...], starts: int, ends: int) -> Alert:
+    rule = state.rule
+    values = zip(state.labels, key, strict=True)
+    annotations = {
+        "summary": rule.summary.render(facts.field),
+        "description": rule.description.render(facts.field),
+        **{name: template.render(facts.field) for name, template in rule.annotations.items()},
+    }
+    for name, source in STANDARD_ANNOTATIONS.items():
+        annotations.setdefault(name, facts.field(source))
+    return Alert(
+        name=rule.name,
+        severity=rule.severity,
+        state=AlertState.FIRING,
+        labels={
+            **{name: value for name, value in values if value},
+            **rule.labels,
+            "alertname": rule.name,
+            "severity": rule.severity,
+        },
+        annotations={name: text for name, text in annotations.items() if text},
+        starts_at=starts,
+        ends_at=ends,
+    )
+
+
+def _changed(incident: _Incident, state: AlertState) -> Alert:
+    """The alert of an incident as it is now."""
+    old = incident.alert
+    return Alert(
+        name=old.name,
+        severity=old.severity,
+        state=state,
+        labels=old.labels,
+        annotations={**old.annotations, "events": str(incident.count)},
+        starts_at=old.starts_at,
+        ends_at=incident.ends,
+        count=incident.count,
+    )
+
+
+def label_name(field_name: str) -> str:
+    """The label of a field: ``sourceIP`` is ``source_ip``."""
+    special = {"sourceIP": "source_ip"}
+    if field_name in special:
+        return special[field_name]
+    return "".join(f"_{char.lower()}" if char.isupper() else char for char in field_name)

@@ -1,0 +1,265 @@
+"""Facts: what an audit event or a line of the session log says, by the names that rules use.
+
+A rule selects by attributes, groups and fills in its texts by fields, and has its condition
+evaluated over the JSON. Each is made when a rule first asks for it.
+"""
+
+import re
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qs
+
+from auditproxy.apis.attributes import Attributes
+from auditproxy.apis.audit import Event, ObjectReference
+from auditproxy.apis.session import SessionEvent
+from auditproxy.expressions.cel import ExpressionError
+from auditproxy.serializer import json
+from auditproxy.serializer.errors import SerializationError
+
+LARGEST_CONDITION_INPUT = 3 * 1024 * 1024
+"""Bytes of the bodies of an event over which conditions are evaluated, kube-apiserver's limit for
+one; 1 MiB of JSON takes about 15 ms a condition."""
+
+LONGEST_FIELD = 500
+"""Characters of a field's text; the rest is cut."""
+
+MAXIMUM_PARAMETERS = 100_000
+"""Query parameters that are read; a command has one for each of its words."""
+
+EVENT_VARIABLES = ("event", "request", "object", "podSpec")
+"""What a condition over an audit event may name; one over a session's line names ``session``."""
+
+DECISION = "authorization.k8s.io/decision"
+NOWHERE = ObjectReference()
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
+"""What would break a line, hide text, or turn its direction."""
+
+
+def event_attributes(event: Event) -> Attributes:
+    """What the selectors of a rule see of an audit event; the user is the original one."""
+    reference = event.object_ref
+    if reference is None:
+        return Attributes(
+            user=event.user,
+            verb=event.verb,
+            is_resource_request=False,
+            path=event.request_uri.partition("?")[0],
+        )
+    return Attributes(
+        user=event.user,
+        verb=event.verb,
+        is_resource_request=True,
+        path="",
+        namespace=reference.namespace,
+        api_group=reference.api_group,
+        resource=reference.resource,
+        subresource=reference.subresource,
+        name=reference.name,
+    )
+
+
+def session_attributes(event: SessionEvent) -> Attributes:
+    """What the selectors of a rule see of a line of the session log; it has no verb."""
+    reference = event.object_ref or NOWHERE
+    return Attributes(
+        user=event.user,
+        verb="",
+        is_resource_request=True,
+        path="",
+        namespace=reference.namespace,
+        api_group=reference.api_group,
+        resource=reference.resource,
+        subresource=reference.subresource,
+        name=reference.name,
+    )
+
+
+class Facts:
+    """One event or line; ``attributes`` are those that the selectors have seen."""
+
+    def __init__(self, event: Event | SessionEvent, attributes: Attributes) -> None:
+        self.event = event
+        self.attributes = attributes
+
+    @cached_property
+    def variables(self) -> dict[str, Any]:
+        """The variables of a condition; raises ExpressionError for bodies that are too large."""
+        event = self.event
+        if isinstance(event, SessionEvent):
+            return {"session": json.decode(json.encode(event))}
+        bodies = (event.request_object, event.response_object)
+        if sum(len(memoryview(body)) for body in bodies if body) > LARGEST_CONDITION_INPUT:
+            raise ExpressionError("the bodies are too large")
+        if self._query is None:
+            raise ExpressionError("the query has too many parameters")
+        try:
+            decoded = json.decode(json.encode(event))
+        except SerializationError:
+            raise ExpressionError("the bodies cannot be read") from None
+        body = _object(decoded)
+        return {
+            "event": decoded,
+            "object": body,
+            "podSpec": _pod_spec(body),
+            "request": {
+                "path": json.go_text(self.path),
+                "query": {json.go_text(key): texts for key, texts in self.query.items()},
+                "command": list(self.command),
+                "tty": self._is_set("tty"),
+                "stdin": self._is_set("stdin"),
+            },
+        }
+
+    @cached_property
+    def _query(self) -> dict[str, list[str]] | None:
+        if isinstance(self.event, SessionEvent):
+            return {}
+        try:
+            found = parse_qs(
+                self.event.request_uri.partition("?")[2],
+                keep_blank_values=True,
+                max_num_fields=MAXIMUM_PARAMETERS,
+            )
+        except ValueError:
+            return None
+        return {key: [json.go_text(value) for value in values] for key, values in found.items()}
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """The query parameters of an event's request, decoded; {} where there are too many."""
+        return self._query or {}
+
+    @property
+    def path(self) -> str:
+        """The path of an event's request, "" for a line of the session log."""
+        event = self.event
+        return "" if isinstance(event, SessionEvent) else event.request_uri.partition("?")[0]
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The command of an exec, decoded."""
+        if isinstance(self.event, SessionEvent):
+            return self.event.command
+        return tuple(self.query.get("command", ()))
+
+    def field(self, name: str) -> str:
+        """A field's text on one line, of LONGEST_FIELD characters at most; "" where there is none.
+
+        ``name`` is one of FIELDS.
+        """
+        return one_line(FIELDS[name](self))
+
+    def _is_set(self, name: str) -> bool:
+        """Whether a boolean parameter is true (apimachinery runtime/conversion.go)."""
+        value = self.query.get(name, ["0"])[0]
+        return value != "0" and value.lower() != "false"
+
+
+def _object(event: dict[str, Any]) -> dict[str, Any]:
+    """The object as it is after the request, as far as it was recorded, else as it was sent."""
+    answered, sent = event.get("responseObject"), event.get("requestObject")
+    if isinstance(answered, dict) and answered.get("kind") not in ("Status", "Table", None):
+        return answered
+    return sent if isinstance(sent, dict) else {}
+
+
+def _pod_spec(body: dict[str, Any]) -> dict[str, Any]:
+    """The spec of the pods that an object is or makes; {} for any other object."""
+    spec = body.get("spec")
+    for _ in range(2):
+        # A CronJob has a template in its template.
+        if isinstance(spec, dict) and isinstance(spec.get("jobTemplate"), dict):
+            spec = spec["jobTemplate"].get("spec")
+        if isinstance(spec, dict) and isinstance(spec.get("template"), dict):
+            spec = spec["template"].get("spec")
+    return spec if isinstance(spec, dict) else {}
+
+
+def one_line(text: str) -> str:
+    """The text without control characters, cut."""
+    cut = text[: LONGEST_FIELD + 1]
+    if not cut.isprintable():
+        cut = _CONTROL.sub(" ", cut)
+    return cut if len(cut) <= LONGEST_FIELD else cut[: LONGEST_FIELD - 1] + "…"
+
+
+def _of_event(read: Callable[[Event], str]) -> Callable[[Facts], str]:
+    return lambda facts: read(facts.event) if isinstance(facts.event, Event) else ""
+
+
+def _of_session(read: Callable[[SessionEvent], str]) -> Callable[[Facts], str]:
+    return lambda facts: read(facts.event) if isinstance(facts.event, SessionEvent) else ""
+
+
+def _pod(facts: Facts) -> str:
+    return facts.attributes.name if facts.attributes.resource == "pods" else ""
+
+
+def _container(facts: Facts) -> str:
+    if isinstance(facts.event, SessionEvent):
+        return facts.event.container
+    return facts.query.get("container", [""])[0]
+
+
+def _impersonated(facts: Facts) -> str:
+    user = facts.event.impersonated_user
+    return user.username if user else ""
+
+
+def _code(event: Event) -> str:
+    return str(event.response_status.code) if event.response_status else ""
+
+
+def _reason(event: Event) -> str:
+    return event.response_status.message if event.response_status else ""
+
+
+def _time(facts: Facts) -> str:
+    event = facts.event
+    return event.timestamp if isinstance(event, SessionEvent) else event.stage_timestamp
+
+
+def _resource(facts: Facts) -> str:
+    attributes = facts.attributes
+    if attributes.subresource:
+        return f"{attributes.resource}/{attributes.subresource}"
+    return attributes.resource
+
+
+LABEL_FIELDS: dict[str, Callable[[Facts], str]] = {
+    "user": lambda facts: facts.event.user.username,
+    "impersonatedUser": _impersonated,
+    "verb": lambda facts: facts.attributes.verb,
+    "apiGroup": lambda facts: facts.attributes.api_group,
+    "resource": _resource,
+    "namespace": lambda facts: facts.attributes.namespace,
+    "name": lambda facts: facts.attributes.name,
+    "pod": _pod,
+    "container": _container,
+    "node": _of_session(lambda event: event.node),
+    "path": lambda facts: facts.path,
+    "code": _of_event(_code),
+    "sourceIP": lambda facts: facts.event.source_ips[0] if facts.event.source_ips else "",
+    "userAgent": lambda facts: facts.event.user_agent,
+}
+"""Fields that may tell one alert of a rule from another: few values, the same for repetitions."""
+
+FIELDS: dict[str, Callable[[Facts], str]] = {
+    **LABEL_FIELDS,
+    "groups": lambda facts: ", ".join(facts.event.user.groups),
+    "command": lambda facts: " ".join(facts.command),
+    "requestURI": _of_event(lambda event: event.request_uri),
+    "decision": _of_event(lambda event: event.annotations.get(DECISION, "")),
+    "message": _of_event(_reason),
+    "stage": _of_event(lambda event: event.stage),
+    "auditID": lambda facts: facts.event.audit_id,
+    "time": _time,
+    "sessionID": _of_session(lambda event: event.session_id),
+    "sessionEvent": _of_session(lambda event: event.type.value),
+    "line": _of_session(lambda event: event.line or ""),
+    "exitCode": _of_session(lambda event: "" if event.exit_code is None else str(event.exit_code)),
+    "reason": _of_session(lambda event: event.reason),
+    "recording": _of_session(lambda event: event.recording.path if event.recording else ""),
+}
+"""Every field that a rule's texts may name, and how it is read."""

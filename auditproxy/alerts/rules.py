@@ -1,0 +1,133 @@
+"""AlertRules: what a file of alert rules says, decoded and compiled.
+
+An event meets a rule when the selectors and every other member of ``match`` admit it, no entry
+of its exclusions does, and its condition is true. Where there is a threshold, the rule fires
+once enough such events came within its time.
+"""
+
+import fnmatch
+import re
+
+import msgspec
+
+from auditproxy.alerts.facts import DECISION, Facts
+from auditproxy.alerts.templates import Template
+from auditproxy.apis.audit import Event, Selectors, Stage
+from auditproxy.apis.session import SessionEvent, SessionEventType
+from auditproxy.apis.units import SECOND
+from auditproxy.expressions.cel import Program
+
+DEFAULT_KEEP_FIRING = 300 * SECOND
+"""Nanoseconds that an alert keeps firing after its last event."""
+
+
+class Globs:
+    """Texts as a shell's patterns, ``system:*``: whether one of them matches a whole text."""
+
+    __slots__ = ("_pattern", "texts")
+
+    def __init__(self, texts: tuple[str, ...]) -> None:
+        self.texts = texts
+        self._pattern = re.compile("|".join(fnmatch.translate(text) for text in texts))
+
+    def match(self, text: str) -> bool:
+        """Whether a pattern matches."""
+        return self._pattern.match(text) is not None
+
+
+class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
+    """Events that a rule does not mean: those that every member admits; None admits all."""
+
+    users: Globs | None = None
+    user_groups: Globs | None = None
+    namespaces: Globs | None = None
+    names: Globs | None = None
+    user_agents: Globs | None = None
+    paths: Globs | None = None
+
+    def admits(self, facts: Facts) -> bool:
+        """Whether the event is one of those."""
+        event, attributes = facts.event, facts.attributes
+        groups = self.user_groups
+        return (
+            (self.users is None or self.users.match(event.user.username))
+            and (groups is None or any(map(groups.match, event.user.groups)))
+            and (self.namespaces is None or self.namespaces.match(attributes.namespace))
+            and (self.names is None or self.names.match(attributes.name))
+            and (self.user_agents is None or self.user_agents.match(event.user_agent))
+            and (self.paths is None or self.paths.match(facts.path))
+        )
+
+
+class Threshold(msgspec.Struct, frozen=True, kw_only=True):
+    """How many events within ``within`` nanoseconds; ``distinct`` counts the values of a field."""
+
+    count: int
+    within: int
+    distinct: str = ""
+
+
+class AlertRule(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule; empty sets and None restrict nothing.
+
+    With ``session_events`` it is a rule for lines of the session log, else for audit events.
+    ``by`` are the fields whose values make an alert one of its own, ``keep_firing`` nanoseconds.
+    """
+
+    name: str
+    severity: str
+    summary: Template
+    description: Template
+    labels: dict[str, str] = {}
+    annotations: dict[str, Template] = {}
+    selectors: Selectors = Selectors()
+    stages: frozenset[Stage] = frozenset({Stage.RESPONSE_COMPLETE})
+    session_events: frozenset[SessionEventType] = frozenset()
+    subresources: frozenset[str] = frozenset()
+    response_codes: frozenset[int] = frozenset()
+    user_agents: Globs | None = None
+    impersonated_users: Globs | None = None
+    """Of requests that act as another user; those of themselves are not meant."""
+    decisions: frozenset[str] = frozenset()
+    exclude: tuple[Exclusion, ...] = ()
+    condition: Program | None = None
+    by: tuple[str, ...] = ()
+    threshold: Threshold | None = None
+    keep_firing: int = DEFAULT_KEEP_FIRING
+
+    def admits(self, event: Event | SessionEvent) -> bool:
+        """Whether the members of ``match`` beside the selectors admit an event."""
+        if self.response_codes or self.decisions:
+            if isinstance(event, SessionEvent):
+                return False
+            status = event.response_status
+            if self.response_codes and (status is None or status.code not in self.response_codes):
+                return False
+            if self.decisions and event.annotations.get(DECISION) not in self.decisions:
+                return False
+        if self.subresources:
+            reference = event.object_ref
+            if reference is None or reference.subresource not in self.subresources:
+                return False
+        if self.impersonated_users is not None:
+            user = event.impersonated_user
+            if user is None or not self.impersonated_users.match(user.username):
+                return False
+        return self.user_agents is None or self.user_agents.match(event.user_agent)
+
+
+class RuleTest(msgspec.Struct, frozen=True, kw_only=True):
+    """Events, and the names of the rules that fire when they come one after the other."""
+
+    name: str
+    events: tuple[Event | SessionEvent, ...]
+    fires: tuple[str, ...]
+    every: int = SECOND
+    """Nanoseconds between two events."""
+
+
+class AlertRules(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of alert rules."""
+
+    rules: tuple[AlertRule, ...]
+    tests: tuple[RuleTest, ...] = ()

@@ -1,0 +1,43 @@
+"""Template: a text with places for named values, ``{{ user }}``; nothing else is evaluated."""
+
+import difflib
+import re
+from collections.abc import Callable, Collection
+
+_PLACE = re.compile(r"\{\{\s*([A-Za-z]*)\s*\}\}")
+
+LONGEST_TEMPLATE = 2000
+"""Characters."""
+
+
+class TemplateError(ValueError):
+    """A template names what does not exist, or is too long."""
+
+
+class Template:
+    """Renders a text; the constructor raises TemplateError. A value is never read as a template."""
+
+    __slots__ = ("_parts", "names", "text")
+
+    def __init__(self, text: str, known: Collection[str]) -> None:
+        if len(text) > LONGEST_TEMPLATE:
+            raise TemplateError(f"is longer than {LONGEST_TEMPLATE} characters")
+        self.text = text
+        self._parts = _PLACE.split(text)
+        self.names = tuple(self._parts[1::2])
+        for name in self.names:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                fix = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+                raise TemplateError(f"{{{{ {name} }}}} is not a field; {fix}")
+        if any("{{" in part for part in self._parts[::2]):
+            raise TemplateError("has {{ without a field and }} behind it; write {{ user }}")
+
+    def render(self, value: Callable[[str], str]) -> str:
+        """The text with the value of each name in its places."""
+        if len(self._parts) == 1:
+            return self.text
+        return "".join(value(part) if index % 2 else part for index, part in enumerate(self._parts))
+
+    def __repr__(self) -> str:
+        return f"Template({self.text!r})"

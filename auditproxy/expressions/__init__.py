@@ -1,0 +1,1 @@
+"""CEL expressions of trusted files, compiled once and evaluated often. PURE."""

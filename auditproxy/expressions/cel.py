@@ -1,0 +1,87 @@
+"""CEL expressions: the optional library behind one function.
+
+Expressions are compiled and type-checked once, at startup. The library is Google's own,
+with its extensions for strings and optional values. Kubernetes' extensions are missing.
+Its evaluations are bounded: regular expressions take linear time, and all loops of one
+evaluation together have a budget of iterations, beyond which it fails.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+LONGEST_EXPRESSION = 10_000
+"""Characters."""
+
+_CANNOT = "it cannot be evaluated with these values"
+
+
+class ExpressionError(ValueError):
+    """An expression cannot be compiled, or cannot be evaluated with the given variables."""
+
+
+Program = Callable[[Mapping[str, Any]], Any]
+"""A compiled expression: maps its variables to a plain value; raises ExpressionError."""
+Compiler = Callable[[str], Program]
+"""Compiles an expression; raises ExpressionError."""
+
+
+def cel_compiler(*variables: str, is_condition: bool = False) -> Compiler:
+    """Return a compiler of expressions over these variables, each an object.
+
+    With ``is_condition`` an expression that cannot be true or false does not compile. The
+    compiler raises ExpressionError for an expression that does not compile, and if the
+    library is not installed: it is imported only when the first expression is compiled.
+    """
+    environment: Any = None
+    errors: tuple[Any, ...] = ()
+    conditions: tuple[Any, ...] = ()
+
+    def compile_expression(expression: str) -> Program:
+        nonlocal environment, errors, conditions
+        if environment is None:
+            environment, errors, conditions = _environment(variables)
+        if len(expression) > LONGEST_EXPRESSION:
+            raise ExpressionError(f"it is longer than {LONGEST_EXPRESSION} characters")
+        try:
+            compiled = environment.compile(expression)
+        except Exception as error:
+            raise ExpressionError(_first_line(error)) from None
+        if is_condition and compiled.return_type() not in conditions:
+            raise ExpressionError("it must be true or false")
+
+        def run(values: Mapping[str, Any]) -> Any:
+            try:
+                value = compiled.eval(data=dict(values))
+                plain = value.plain_value()
+            except Exception:
+                # The library's error message may quote the values.
+                raise ExpressionError(_CANNOT) from None
+            if value.type() in errors:
+                # The library returns evaluation errors as values, which convert to strings.
+                raise ExpressionError(_CANNOT)
+            return plain
+
+        return run
+
+    return compile_expression
+
+
+def _environment(variables: tuple[str, ...]) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
+    """Return the CEL environment, the types of results that are errors, and of conditions."""
+    try:
+        from cel_expr_python import cel
+        from cel_expr_python.ext import ext_optional, ext_strings
+    except ImportError:
+        raise ExpressionError(
+            "expressions need the library for CEL: pip install 'auditproxy[cel]'"
+        ) from None
+    anything = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
+    environment = cel.NewEnv(
+        variables=dict.fromkeys(variables, anything),
+        extensions=[ext_strings.ExtStrings(), ext_optional.ExtOptional()],
+    )
+    return environment, (cel.Type.ERROR, cel.Type.UNKNOWN), (cel.Type.BOOL, cel.Type.DYN)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:300] or type(error).__name__

@@ -1,0 +1,181 @@
+"""The engine: what fires, folds, repeats and ends, and its bounds."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditproxy.alerts.alert import AlertState
+from auditproxy.alerts.engine import MAXIMUM_INCIDENTS, OTHERS, REPEAT, AlertEngine, label_name
+from auditproxy.apis.units import SECOND
+from tests.fakes.alertrules import (
+    EXEC_RULE,
+    audit_event,
+    exec_event,
+    rule_of,
+    rules_of,
+    session_event,
+)
+
+KEEP = 300 * SECOND
+
+
+def test_an_alert() -> None:
+    """Labels are its identity, everything else is in annotations."""
+    (alert,) = AlertEngine(rules_of(EXEC_RULE).rules).take(exec_event(), 5)
+    assert alert.name == "Exec"
+    assert alert.state is AlertState.FIRING
+    assert alert.labels == {
+        "alertname": "Exec",
+        "severity": "high",
+        "user": "alice",
+        "namespace": "n",
+        "pod": "box",
+    }
+    assert alert.annotations == {
+        "summary": "alice in n/box",
+        "audit_id": "id",
+        "time": "2026-01-01T00:00:00.000000Z",
+        "groups": "dev",
+        "source_ip": "192.0.2.1",
+        "user_agent": "kubectl/v1",
+        "request_uri": "/api/v1/namespaces/n/pods/box/exec?command=ls&command=-l&container=c",
+        "command": "ls -l",
+    }
+    assert (alert.starts_at, alert.ends_at, alert.count) == (5, 5 + KEEP, 1)
+
+
+def test_events_of_one_kind_are_one_alert() -> None:
+    """Both requests of an exec fold; what lasts is sent again each minute, and ends."""
+    engine = AlertEngine(rules_of(EXEC_RULE).rules)
+    assert len(engine.take(exec_event(verb="get"), 0)) == 1
+    assert engine.take(exec_event(), 2 * SECOND) == ()
+    assert engine.tick(30 * SECOND) == ()
+    (again,) = engine.tick(REPEAT)
+    assert (again.state, again.count, again.ends_at) == (
+        AlertState.REPEATED,
+        2,
+        2 * SECOND + KEEP,
+    )
+    assert again.annotations["events"] == "2"
+    (latest,) = engine.take(exec_event(auditID="later"), 3 * REPEAT)
+    assert (latest.state, latest.annotations["audit_id"]) == (AlertState.REPEATED, "later")
+    assert latest.starts_at == 0
+    assert engine.firing == 1
+    (resolved,) = engine.tick(3 * REPEAT + KEEP)
+    assert (resolved.state, resolved.labels) == (AlertState.RESOLVED, latest.labels)
+    assert engine.firing == 0
+    (new,) = engine.take(exec_event(), 4 * REPEAT + KEEP)
+    assert new.state is AlertState.FIRING
+    assert new.starts_at == 4 * REPEAT + KEEP
+
+
+def test_an_alert_that_ended_begins_anew_without_a_tick() -> None:
+    """An event after the end is not one of the old incident."""
+    engine = AlertEngine(rules_of(EXEC_RULE).rules)
+    engine.take(exec_event(), 0)
+    (alert,) = engine.take(exec_event(), KEEP)
+    assert alert.state is AlertState.FIRING
+
+
+def test_other_labels_are_another_alert() -> None:
+    """Each user and pod has its own."""
+    engine = AlertEngine(rules_of(EXEC_RULE).rules)
+    assert engine.take(exec_event(), 0)
+    assert engine.take(exec_event(user={"username": "bob"}), 0)
+    assert not engine.take(exec_event(user={"username": "bob"}), 0)
+
+
+def test_a_condition_that_fails_counts_and_does_not_fire() -> None:
+    """The other rules go on."""
+    engine = AlertEngine(
+        (
+            *rule_of(condition="event.missing.x == 1").rules,
+            *rules_of(EXEC_RULE.replace("[ResponseStarted]", "[ResponseComplete]")).rules,
+        )
+    )
+    assert [a.name for a in engine.take(exec_event(stage="ResponseComplete"), 0)] == ["Exec"]
+    assert engine.condition_errors == {"Rule": 1, "Exec": 0}
+
+
+def test_a_condition_over_a_session_line() -> None:
+    """Its labels and annotations are those of the session."""
+    rules = rule_of(
+        match={"sessionEvents": ["Command"]}, condition="session.line.contains('shadow')"
+    )
+    engine = AlertEngine(rules.rules)
+    assert engine.take(session_event(line="ls"), 0) == ()
+    (alert,) = engine.take(session_event(line="cat /etc/shadow"), 0)
+    assert alert.annotations["line"] == "cat /etc/shadow"
+    assert alert.annotations["session_id"] == "s1"
+
+
+def test_threshold() -> None:
+    """It fires with the last event that it needs, for each group by itself."""
+    engine = AlertEngine(
+        rule_of(
+            match={"responseCodes": [403]}, threshold={"count": 3, "within": "1m"}, by=["user"]
+        ).rules
+    )
+    refused = audit_event(responseStatus={"metadata": {}, "code": 403})
+    assert [len(engine.take(refused, now * SECOND)) for now in range(4)] == [0, 0, 1, 0]
+    assert engine.take(audit_event(), 3 * SECOND) == ()
+
+
+def test_a_flood_of_one_kind_is_one_alert() -> None:
+    """10,000 events are a handful of sendings."""
+    engine = AlertEngine(rules_of(EXEC_RULE).rules)
+    event = exec_event()
+    sent = sum(len(engine.take(event, number * SECOND // 50)) for number in range(10_000))
+    assert sent == 1 + 200 // 60
+    (repeated,) = engine.tick(260 * SECOND)
+    assert repeated.count == 10_000
+
+
+def test_bounded_labels() -> None:
+    """Beyond the limit all others are one alert, and counted."""
+    engine = AlertEngine(rules_of(EXEC_RULE).rules)
+    for number in range(MAXIMUM_INCIDENTS):
+        assert engine.take(exec_event(user={"username": f"u{number}"}), 0)
+    (others,) = engine.take(exec_event(user={"username": "one more"}), 0)
+    assert others.labels["user"] == OTHERS
+    assert engine.take(exec_event(user={"username": "and one"}), 0) == ()
+    assert engine.firing == MAXIMUM_INCIDENTS + 1
+    assert engine.folded == {"Exec": 2}
+
+
+@pytest.mark.parametrize(
+    ("field", "label"),
+    [("user", "user"), ("sourceIP", "source_ip"), ("impersonatedUser", "impersonated_user")],
+)
+def test_label_name(field: str, label: str) -> None:
+    """Labels are in Prometheus' spelling."""
+    assert label_name(field) == label
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 400), st.sampled_from(["a", "b"]), st.booleans()), max_size=40
+    )
+)
+def test_identity_and_times(steps: list[tuple[int, str, bool]]) -> None:
+    """Whatever comes when: each alert begins once, ends after it began, and is never resolved
+    while events keep it firing."""
+    engine = AlertEngine(rules_of(EXEC_RULE).rules)
+    firing: dict[str, int] = {}
+    now = 0
+    for seconds, user, is_tick in steps:
+        now += seconds * SECOND
+        event = exec_event(user={"username": user})
+        sent: Any = engine.tick(now) if is_tick else engine.take(event, now)
+        for alert in sent:
+            who = alert.labels["user"]
+            if alert.state is AlertState.FIRING:
+                assert firing.get(who, 0) <= now
+            elif alert.state is AlertState.RESOLVED:
+                assert alert.ends_at <= now
+            else:
+                assert alert.ends_at > now
+            assert alert.starts_at < alert.ends_at
+            firing[who] = alert.ends_at

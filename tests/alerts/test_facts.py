@@ -1,0 +1,171 @@
+"""Facts: fields, variables and what hostile values become."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditproxy.alerts.facts import (
+    FIELDS,
+    LARGEST_CONDITION_INPUT,
+    LONGEST_FIELD,
+    MAXIMUM_PARAMETERS,
+    Facts,
+    event_attributes,
+    one_line,
+    session_attributes,
+)
+from auditproxy.apis.audit import Event
+from auditproxy.apis.session import SessionEvent
+from auditproxy.expressions.cel import ExpressionError
+from tests.fakes.alertrules import audit_event, exec_event, session_event
+
+
+def facts(event: Event | SessionEvent) -> Facts:
+    """The facts of an event."""
+    if isinstance(event, SessionEvent):
+        return Facts(event, session_attributes(event))
+    return Facts(event, event_attributes(event))
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("user", "alice"),
+        ("groups", "dev"),
+        ("verb", "create"),
+        ("resource", "pods/exec"),
+        ("namespace", "n"),
+        ("name", "box"),
+        ("pod", "box"),
+        ("container", "c"),
+        ("command", "ls -l"),
+        ("path", "/api/v1/namespaces/n/pods/box/exec"),
+        ("code", "101"),
+        ("sourceIP", "192.0.2.1"),
+        ("userAgent", "kubectl/v1"),
+        ("auditID", "id"),
+        ("stage", "ResponseStarted"),
+        ("impersonatedUser", ""),
+        ("line", ""),
+        ("decision", ""),
+    ],
+)
+def test_fields_of_an_event(field: str, text: str) -> None:
+    """A field is text; one that the event has not is empty."""
+    assert facts(exec_event()).field(field) == text
+
+
+def test_fields_of_a_session_line() -> None:
+    """Those of the log, and those that it shares with an event."""
+    line = facts(
+        session_event(line="id", exitCode=0, container="c", command=["sh"], reason="r", node="n1")
+    )
+    found = {name: line.field(name) for name in FIELDS}
+    assert {name: text for name, text in found.items() if text} == {
+        "user": "alice",
+        "resource": "pods/exec",
+        "namespace": "n",
+        "name": "box",
+        "pod": "box",
+        "container": "c",
+        "node": "n1",
+        "command": "sh",
+        "auditID": "id",
+        "time": "2026-01-01T00:00:00.000000Z",
+        "sessionID": "s1",
+        "sessionEvent": "Command",
+        "line": "id",
+        "exitCode": "0",
+        "reason": "r",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "request_variable"),
+    [
+        ("", {"command": [], "tty": False, "stdin": False}),
+        ("?command=a+b&command=&tty=1", {"command": ["a b", ""], "tty": True, "stdin": False}),
+        ("?%63ommand=%2Fbin%2Fsh&tty=", {"command": ["/bin/sh"], "tty": True, "stdin": False}),
+        ("?tty=False&stdin=0&tty=1", {"command": [], "tty": False, "stdin": False}),
+        ("?command=%ff;command=b", {"command": ["\ufffd;command=b"], "tty": False, "stdin": False}),
+    ],
+)
+def test_request(query: str, request_variable: dict[str, Any]) -> None:
+    """The query is decoded as the API server decodes it."""
+    found = facts(exec_event(requestURI=f"/x{query}")).variables["request"]
+    assert {name: found[name] for name in request_variable} == request_variable
+    assert found["path"] == "/x"
+
+
+@pytest.mark.parametrize(
+    ("bodies", "name"),
+    [
+        ({}, None),
+        ({"requestObject": {"a": "sent"}}, "sent"),
+        ({"requestObject": {"a": "sent"}, "responseObject": {"kind": "Pod", "a": "is"}}, "is"),
+        ({"requestObject": {"a": "sent"}, "responseObject": {"kind": "Status"}}, "sent"),
+        ({"requestObject": {"a": "sent"}, "responseObject": {"kind": "Table"}}, "sent"),
+        ({"requestObject": [{"op": "add"}]}, None),
+    ],
+)
+def test_object(bodies: dict[str, Any], name: str | None) -> None:
+    """What the object is afterwards, else what was sent; a JSON patch is no object."""
+    assert facts(audit_event(**bodies)).variables["object"].get("a") == name
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"x": 1},
+        {"template": {"spec": {"x": 1}}},
+        {"jobTemplate": {"spec": {"template": {"spec": {"x": 1}}}}},
+    ],
+)
+def test_pod_spec(spec: dict[str, Any]) -> None:
+    """Of a pod, a workload and a CronJob."""
+    assert facts(audit_event(requestObject={"spec": spec})).variables["podSpec"] == {"x": 1}
+
+
+def test_bodies_too_large() -> None:
+    """They are not evaluated, which is an error that counts."""
+    event = audit_event(requestObject={"a": "x" * LARGEST_CONDITION_INPUT})
+    with pytest.raises(ExpressionError, match="too large"):
+        facts(event).variables  # noqa: B018 - the property raises
+
+
+def test_too_many_parameters() -> None:
+    """A command behind many other parameters is an error, not a command that is not seen."""
+    event = exec_event(requestURI="/x?" + "a=1&" * (MAXIMUM_PARAMETERS + 1) + "command=curl")
+    assert facts(event).field("command") == ""
+    with pytest.raises(ExpressionError, match="too many"):
+        facts(event).variables  # noqa: B018 - the property raises
+
+
+@given(st.text(max_size=LONGEST_FIELD * 2))
+def test_one_line(text: str) -> None:
+    """Any text becomes one printable line of bounded length."""
+    line = one_line(text)
+    assert len(line) <= LONGEST_FIELD
+    assert not set(line) & set("\r\n\x1b\x00\u202e\u2028")
+    line.encode()
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["spec", "template", "jobTemplate", "kind"]), inner)
+    ),
+    max_leaves=6,
+)
+
+
+@given(JSON_VALUES, JSON_VALUES, st.text(max_size=20))
+def test_any_event_has_facts(sent: object, answered: object, query: str) -> None:
+    """Bodies and queries of any form are read."""
+    found = facts(audit_event(requestObject=sent, responseObject=answered, requestURI=f"/?{query}"))
+    assert set(found.variables) == {"event", "request", "object", "podSpec"}
+    for name in FIELDS:
+        assert len(found.field(name)) <= LONGEST_FIELD

@@ -1,0 +1,53 @@
+"""Templates: places for values, nothing else."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditproxy.alerts.templates import LONGEST_TEMPLATE, Template, TemplateError
+
+KNOWN = ("user", "namespace")
+
+
+@pytest.mark.parametrize(
+    ("text", "rendered"),
+    [
+        ("plain", "plain"),
+        ("", ""),
+        ("{{ user }}", "<user>"),
+        ("{{user}} in {{  namespace }}!", "<user> in <namespace>!"),
+        ("{user} } }} %s $user", "{user} } }} %s $user"),
+    ],
+)
+def test_render(text: str, rendered: str) -> None:
+    """Only names in double braces are places."""
+    assert Template(text, KNOWN).render(lambda name: f"<{name}>") == rendered
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("{{ usr }}", r"usr \}\} is not a field; did you mean user\?"),
+        ("{{ xyz }}", "known are user, namespace"),
+        ("{{ }}", "is not a field"),
+        ("{{ user", "without a field"),
+        ("{{ user.name }}", "without a field"),
+        ("{{ user | upper }}", "without a field"),
+        ("a" * (LONGEST_TEMPLATE + 1), "longer than"),
+    ],
+)
+def test_refused(text: str, fault: str) -> None:
+    """What looks like a place must be one."""
+    with pytest.raises(TemplateError, match=fault):
+        Template(text, KNOWN)
+
+
+@given(st.text(), st.text())
+def test_a_value_is_no_template(text: str, value: str) -> None:
+    """Values are put in as they are; any text is a template or refused."""
+    try:
+        template = Template(text, KNOWN)
+    except TemplateError:
+        return
+    rendered = template.render(lambda _: "{{ user }}" + value)
+    assert rendered.count("{{ user }}" + value) >= len(template.names)
