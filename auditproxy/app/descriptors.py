@@ -108,6 +108,13 @@ def fitting(options: Options, limit: int) -> Fitted:
 
 
 def _webhooks(options: Options) -> int:
-    return bool(options.audit_webhook.config_file) + bool(
-        options.authentication.token_webhook_config_file
+    return sum(
+        map(
+            bool,
+            (
+                options.audit_webhook.config_file,
+                options.authentication.token_webhook_config_file,
+                options.sessions.webhook_config_file,
+            ),
+        )
     )

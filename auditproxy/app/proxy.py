@@ -126,6 +126,8 @@ class Proxy:
         background = [spawn(self.reloader.run(), "reload files")]
         if self._options.upstream.check_period:
             background.append(spawn(self._composed.monitor.run(), "check the upstream"))
+        if self._sessions is not None and self._sessions.webhook is not None:
+            background.append(spawn(self._sessions.webhook.run(), "send the session log"))
         self._background = tuple(background)
 
     async def require_upstream(self) -> None:
@@ -198,7 +200,7 @@ async def build(
         if sink is None
         else AuditSink(sink, lambda: None)
     )
-    sessions = open_sessions(options, metrics, report)
+    sessions = open_sessions(options, metrics, report, target=files.session_webhook)
     composed = Composed(
         options,
         files,

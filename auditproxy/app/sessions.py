@@ -1,5 +1,6 @@
 """Sessions: from options to the supervisor, the store of recordings and the session log."""
 
+import asyncio
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,14 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import Record, Session
 from auditproxy.app.logbackend import Rotation, line_file_fault, open_line_file
 from auditproxy.app.operatorlog import Report
+from auditproxy.clients.webhook import WebhookClient, WebhookTarget
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options, SessionOptions
 from auditproxy.recordings.recording import Recording
 from auditproxy.recordings.store import RecordingStore
 from auditproxy.recordings.usage import RecordingLimits
 from auditproxy.supervision.sessionlog import Listener, SessionLog
+from auditproxy.supervision.sessionwebhook import SessionWebhook
 from auditproxy.supervision.supervisor import Supervisor
 
 SECONDS_A_DAY = 86400.0
@@ -36,6 +39,7 @@ class SessionParts:
 
     supervisor: Supervisor
     log: SessionLog
+    webhook: SessionWebhook | None
     annotates: bool
     """Whether events get annotations."""
 
@@ -44,8 +48,10 @@ class SessionParts:
         self.supervisor.run(self.log.reopen)
 
     async def close(self, seconds: float) -> None:
-        """Finish what is recorded, and close the session log."""
+        """Finish what is recorded, close the session log, and send what waits of it."""
         await self.supervisor.shutdown(seconds, self.log.close)
+        if self.webhook is not None:
+            await self.webhook.shutdown(seconds)
 
 
 def session_log_fault(sessions: SessionOptions) -> str:
@@ -58,15 +64,22 @@ def open_sessions(
     metrics: Metrics,
     report: Report,
     *,
+    target: WebhookTarget | None = None,
     listeners: tuple[Listener, ...] = (),
 ) -> SessionParts | None:
     """What follows sessions as the options say; None where nothing comes of it.
 
-    Finishes recordings that a killed proxy left. Raises Unusable.
+    ``target`` is what the file of the session webhook says. Finishes recordings that a killed
+    proxy left. Raises Unusable.
     """
     sessions = options.sessions
     if not (sessions.is_kept or listeners or sessions.annotates()):
         return None
+    webhook = None
+    if target is not None:
+        client = WebhookClient(target, clock=time.monotonic, sleep=asyncio.sleep)
+        webhook = SessionWebhook(client, metrics=metrics.sessions, report=report)
+        listeners = (*listeners, webhook.listen)
     log = _session_log(sessions, metrics, report, listeners)
     store = _store(sessions, metrics, report) if sessions.recording_config_file else None
     supervisor = Supervisor(
@@ -76,7 +89,8 @@ def open_sessions(
         report=report,
         now=time.time_ns,
     )
-    return SessionParts(supervisor, log, sessions.annotates(heard=bool(listeners)))
+    annotates = sessions.annotates(heard=bool(listeners))
+    return SessionParts(supervisor, log, webhook, annotates)
 
 
 def _session_log(

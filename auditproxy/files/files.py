@@ -36,7 +36,7 @@ from auditproxy.files.sessionrecording import SESSION_RECORDING
 from auditproxy.files.tokenfile import TOKEN_FILE
 from auditproxy.files.trustedfile import Remarks
 from auditproxy.files.upstream import UPSTREAM
-from auditproxy.files.webhook import AUDIT_WEBHOOK, TOKEN_WEBHOOK
+from auditproxy.files.webhook import AUDIT_WEBHOOK, SESSION_WEBHOOK, TOKEN_WEBHOOK
 from auditproxy.kubeconfig.upstream import Upstream
 from auditproxy.options import Options
 from auditproxy.serializer.protobuf.decoder import Decoder
@@ -58,6 +58,7 @@ SOURCES = (
     FRONT_PROXY_AUTHORITIES,
     SERVING_CERTIFICATE,
     SESSION_RECORDING,
+    SESSION_WEBHOOK,  # at start only
 )
 """Every trusted file, in the order in which faults are reported."""
 
@@ -79,6 +80,7 @@ class Files:
     client_authorities: CertificateAuthorities | None = None
     front_proxy_authorities: CertificateAuthorities | None = None
     recording_policy: RecordingPolicy = NO_POLICY
+    session_webhook: WebhookTarget | None = None
     certificate: ServingCertificate | None = None
     """None where it is still to be made."""
 

@@ -1,4 +1,4 @@
-"""Reads the kubeconfigs of both webhooks.
+"""Reads the kubeconfigs of the webhooks.
 
 The server is the receiver, the user how we log in there. Every fault is found here,
 without connecting.
@@ -127,6 +127,11 @@ def _read_token_webhook(options: Options, remarks: Remarks) -> WebhookTarget | N
     return load_target(path, _TOKEN_FLAG, "token webhook") if path else None
 
 
+def _read_session_webhook(options: Options, remarks: Remarks) -> WebhookTarget | None:
+    path = options.sessions.webhook_config_file
+    return load_target(path, "--session-webhook-config-file", "session webhook") if path else None
+
+
 def _notes_on_tokens(options: Options) -> tuple[str, ...]:
     return passthrough_notes(
         options,
@@ -140,6 +145,13 @@ AUDIT_WEBHOOK = TrustedFile(
     flag="audit-webhook-config-file",
     field="audit_webhook",
     read=_read_audit_webhook,
+    paths=None,
+)
+
+SESSION_WEBHOOK = TrustedFile(
+    flag="session-webhook-config-file",
+    field="session_webhook",
+    read=_read_session_webhook,
     paths=None,
 )
 

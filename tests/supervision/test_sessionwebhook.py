@@ -1,0 +1,139 @@
+"""supervision/sessionwebhook.py: lines in batches, tried again, dropped and counted."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from auditproxy.apis.session import SessionEvent, SessionEventType
+from auditproxy.clients.webhook import WebhookClient, WebhookTarget, request_url
+from auditproxy.metrics.registry import Metrics
+from auditproxy.sessions.lines import SessionLines
+from auditproxy.sockets.tasks import spawn
+from auditproxy.supervision.sessionwebhook import ATTEMPTS, MOST, QUEUE, SessionWebhook
+from tests.fakes.recorded import STARTED, a_session
+from tests.fakes.waiting import turns, until
+from tests.fakes.webhook import HANG, Receiver, answer
+
+
+class NoCredential:
+    """Sends no Authorization line."""
+
+    async def authorization(self) -> bytes | None:
+        """None."""
+        return None
+
+    def invalidate(self) -> None:
+        """Nothing to forget."""
+
+
+class Hall:
+    """A webhook, what it said, and what was counted."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self.metrics = Metrics()
+        self.said: list[str] = []
+        self.slept: list[float] = []
+        target = WebhookTarget(request_url(receiver.url), NoCredential())
+        client = WebhookClient(target, clock=lambda: 0.0, sleep=self.sleep)
+        self.webhook = SessionWebhook(
+            client, metrics=self.metrics.sessions, report=self.said.append, sleep=self.sleep
+        )
+
+    async def sleep(self, seconds: float) -> None:
+        """Keep a wait, over at once."""
+        self.slept.append(seconds)
+
+    def count(self, outcome: str) -> float:
+        """How many lines had this outcome."""
+        labels = {"destination": "webhook", "outcome": outcome}
+        name = "auditproxy_session_log_lines_total"
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+
+@asynccontextmanager
+async def hall(*script: bytes | str) -> AsyncIterator[tuple[Receiver, Hall]]:
+    """A receiver and a webhook that posts to it."""
+    async with Receiver(*script) as receiver:
+        hall = Hall(receiver)
+        yield receiver, hall
+        await hall.webhook.shutdown(5.0)
+
+
+def line(number: int) -> SessionEvent:
+    """A line that can be told from others."""
+    lines = SessionLines(a_session(id=f"s{number}"))
+    return lines.line(SessionEventType.COMMAND, STARTED, line="ls <x>")
+
+
+async def test_lines_go_in_batches() -> None:
+    """What was said before goes first; no request has more than it may."""
+    async with hall() as (receiver, made):
+        running = spawn(made.webhook.run(), "test")
+        for number in range(MOST + 1):
+            made.webhook.listen(line(number))
+        await until(lambda: made.count("written") == MOST + 1, "every line is delivered")
+        running.cancel()
+    bodies = [json.loads(received.body) for received in receiver.received]
+    assert {body["kind"] for body in bodies} == {"SessionEventList"}
+    assert max(len(body["items"]) for body in bodies) <= MOST
+    items = [item for body in bodies for item in body["items"]]
+    assert [item["sessionID"] for item in items] == [f"s{number}" for number in range(MOST + 1)]
+    assert items[0]["line"] == "ls <x>"
+    assert made.said == []
+
+
+async def test_tried_again() -> None:
+    """A receiver that fails for a while gets the same lines."""
+    async with hall(answer(500), answer(500)) as (receiver, made):
+        made.webhook.listen(line(1))
+        await turns()
+        await made.webhook.deliver()
+        assert made.count("written") == 1
+        assert len({received.body for received in receiver.received}) == 1
+        assert len(receiver.received) == 3
+        assert len(made.slept) == 2
+
+
+async def test_given_up() -> None:
+    """After so many attempts they are dropped, counted and reported."""
+    async with hall(*[answer(500)] * ATTEMPTS) as (receiver, made):
+        made.webhook.listen(line(1))
+        await turns()
+        await made.webhook.deliver()
+        assert len(receiver.received) == ATTEMPTS
+        assert (made.count("written"), made.count("dropped")) == (0, 1)
+        assert made.said[0].startswith(
+            "lines of the session log do not reach --session-webhook-config-file: "
+        )
+
+
+async def test_the_queue_is_bounded() -> None:
+    """A receiver that never answers costs lines, and no memory."""
+    async with hall() as (_, made):
+        for number in range(QUEUE + 5):
+            made.webhook.listen(line(number))
+        await turns()
+        assert made.count("dropped") == 5
+
+
+async def test_cut_off_and_delivered_at_the_end() -> None:
+    """What a cancelled delivery had is sent again by shutdown."""
+    async with hall(HANG) as (receiver, made):
+        running = spawn(made.webhook.run(), "test")
+        made.webhook.listen(line(1))
+        await receiver.until_received(1)
+        running.cancel()
+        await asyncio.wait({running})
+        await made.webhook.shutdown(5.0)
+        assert (made.count("written"), made.count("dropped")) == (1, 0)
+
+
+async def test_shutdown_takes_no_longer_than_it_may() -> None:
+    """The rest is counted."""
+    async with hall(HANG) as (_, made):
+        for number in range(3):
+            made.webhook.listen(line(number))
+        await turns()
+        await made.webhook.shutdown(0.05)
+        assert (made.count("written"), made.count("dropped")) == (0, 3)
