@@ -26,6 +26,7 @@ from auditproxy.commands.certs import make_certs
 from auditproxy.commands.kubeconfig import EXAMPLES as KUBECONFIG_EXAMPLES
 from auditproxy.commands.kubeconfig import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.commands.kubeconfig import make_kubeconfig
+from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.flags.command import Command
 from auditproxy.flags.completion import SHELLS, completion
 from auditproxy.flags.configfile import load_configuration
@@ -122,6 +123,7 @@ def commands(load_proxy: LoadProxy) -> tuple[Command, ...]:
             _kubeconfig,
             KUBECONFIG_EXAMPLES,
         ),
+        SESSIONS,
         Command(
             "completion",
             "Print a script that completes commands and flags in a shell.",

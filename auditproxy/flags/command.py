@@ -11,7 +11,9 @@ class Command:
     """One subcommand; ``run`` takes its parsed command line and returns the exit code.
 
     ``examples`` are pairs of a comment and a command line. ``common`` names the flags that help
-    shows first, () shows all. ``words`` are the values of its one argument, () takes none.
+    shows first, () shows all. ``words`` are the values of its first argument, () takes none.
+    ``operand`` is what help calls the arguments behind it, "" where there are none; shells offer
+    files for them.
     """
 
     name: str
@@ -21,3 +23,4 @@ class Command:
     examples: tuple[tuple[str, str], ...]
     common: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    operand: str = ""

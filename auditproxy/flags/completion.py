@@ -48,12 +48,14 @@ def _bash(commands: Sequence[Command]) -> str:
             f'      switches=" {switches} "\n'
             f'      files=" {files} "\n'
             f'      words="{" ".join(command.words)}"\n'
+            f'      operands="{"files" if command.operand else ""}"\n'
             f'      topics="{" ".join(_topics(command))}" ;;\n'
         )
     return f"""\
 # bash completion of auditproxy; in ~/.bashrc: source <(auditproxy completion bash)
 _auditproxy() {{
   local current="${{COMP_WORDS[COMP_CWORD]}}" flag="" offered="" flags switches files words topics
+  local operands
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W "{names}" -- "$current"))
@@ -78,6 +80,10 @@ _auditproxy() {{
     compopt -o filenames 2>/dev/null
     COMPREPLY=($(compgen -f -- "$current"))
     return
+  elif [ -z "$flag" ] && [ "$operands" ] && [ "$COMP_CWORD" -gt 2 ] && [[ "$current" != -* ]]; then
+    compopt -o filenames 2>/dev/null
+    COMPREPLY=($(compgen -f -- "$current"))
+    return
   elif [ -z "$flag" ]; then
     offered="$flags"
     [ "$COMP_CWORD" -eq 2 ] && offered="$words $offered"
@@ -97,7 +103,9 @@ def _zsh(commands: Sequence[Command]) -> str:
     for command in commands:
         specs = [_zsh_flag(command, flag) for flag in command.flags]
         if command.words:
-            specs.append(_quoted(f"1:shell:({' '.join(command.words)})"))
+            specs.append(_quoted(f"1:word:({' '.join(command.words)})"))
+        if command.operand:
+            specs.append(_quoted("*:path:_files"))
         cases += f"    {command.name})\n      _arguments -S \\\n        "
         cases += " \\\n        ".join(specs) + " ;;\n"
     return f"""\
@@ -149,6 +157,8 @@ def _fish(commands: Sequence[Command]) -> str:
         start = f"complete -c auditproxy -n '__fish_seen_subcommand_from {command.name}'"
         if command.words:
             lines.append(f"{start} -a '{' '.join(command.words)}'")
+        if command.operand:
+            lines.append(f"{start} -F")
         for flag in command.flags:
             letter = f" -s {flag.shorthand}" if flag.shorthand else ""
             values = "" if flag.kind is BOOL else " -r -F" if _is_text(flag) else " -x"

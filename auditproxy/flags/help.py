@@ -74,7 +74,7 @@ def command_help(command: Command, topic: str = "") -> str:
     if topic and topic != ALL:
         return help_text(_of_topic(command, topic))
     usage = f"  auditproxy {command.name} "
-    usage += f"{'|'.join(command.words)} [flags]" if command.words else "[flags]"
+    usage += " ".join(filter(None, ("|".join(command.words), command.operand, "[flags]")))
     text = f"{textwrap.fill(command.summary, width=WIDTH, break_on_hyphens=False)}\n"
     text += f"\nUsage:\n{usage}\n\nExamples:\n"
     for comment, line in command.examples:

@@ -1,4 +1,4 @@
-"""age keys: recipients, to whom recordings are encrypted, and identities, which read them.
+"""age keys: recipients, for which recordings are encrypted, and identities, which read them.
 
 The proxy has recipients alone and cannot read what it wrote. The package pyrage is imported where
 it is used: it comes with the extra ``encryption``.

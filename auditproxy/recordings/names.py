@@ -43,10 +43,10 @@ class RecordingName:
 def stem(session: Session) -> str:
     """The name of a session's recording without its suffixes; at most 215 ASCII characters."""
     parts = (
-        _safe(session.namespace, "namespace"),
-        _safe(session.pod or session.node, "pod"),
-        _safe(session.audit_id, "audit_id"),
-        _safe(session.id, "session_id"),
+        part_of(session.namespace, "namespace"),
+        part_of(session.pod or session.node, "pod"),
+        part_of(session.audit_id, "audit_id"),
+        part_of(session.id, "session_id"),
     )
     return "_".join((micro_time(session.started).replace(":", "-"), *parts))
 
@@ -76,6 +76,7 @@ def is_unfinished(name: str) -> bool:
     return name.endswith((PLAIN + PART, SEALED + PART)) and not name.startswith(".")
 
 
-def _safe(text: str, part: str) -> str:
+def part_of(text: str, part: str) -> str:
+    """What a value becomes as a part of a name, of "namespace", "pod", "audit_id", "session_id"."""
     # A part that begins with a dot or a dash would hide the file or look like a flag.
     return _UNSAFE.sub("-", text[: _LONGEST[part]]).lstrip(".-") or "-"

@@ -1,12 +1,25 @@
 """Sessions to be recorded, and folders that hold recordings."""
 
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from auditproxy.apis.audit import ObjectReference
-from auditproxy.apis.session import Session, SessionKind
+from auditproxy.apis.session import (
+    Carried,
+    Channel,
+    Outcome,
+    PortCarried,
+    PortClosed,
+    PortOpened,
+    Record,
+    Session,
+    SessionKind,
+    StreamEvent,
+)
+from auditproxy.apis.units import SECOND
 from auditproxy.apis.user import UserInfo
 from auditproxy.recordings.store import RecordingStore
 from auditproxy.recordings.usage import RecordingLimits
@@ -95,3 +108,54 @@ def read_recording(path: str | Path) -> Cast:
     cast = read_cast(Path(path).read_bytes().splitlines(keepends=True))
     assert cast.faults() == []
     return cast
+
+
+def three_recordings(folder: Path) -> list[Path]:
+    """alice's shell, bob's copy a day later, and a port-forward that is still being written."""
+    store = Stores(folder).new()
+    shell = store.open(a_session(command=("bash",)), Record.OUTPUT, moment=0, columns=9, rows=9)
+    shell.take(SECOND, [Carried(Channel.STDOUT, b"$ ls\r\nfile\x1b]52;c;aGk=\a\r\n")])
+    shell.command(SECOND, "ls \x1b[31m", ["prompt?"])
+    shell.command(2 * SECOND, None, ["hidden"])
+    shell.take(75 * SECOND, [Carried(Channel.STDOUT, b"$ ex"), Carried(Channel.STDIN, b"\r")])
+    shell.take(76 * SECOND, [Carried(Channel.STDOUT, b"it\r\n")])
+    paths = [Path(shell.finish(76 * SECOND, Outcome(3, "NonZeroExitCode")).path)]
+    copy = store.open(
+        a_session(
+            id="c0b1",
+            audit_id="0c20",
+            started=STARTED + 24 * 3600 * SECOND,
+            user=UserInfo(username="bob"),
+            impersonated_user=UserInfo(username="carol"),
+            command=("tar", "cf", "-", "/etc/hosts"),
+            pod="box-2",
+            tty=False,
+        ),
+        Record.OUTPUT,
+        moment=0,
+    )
+    member = tarfile.TarInfo("etc/\x1bhosts")
+    member.size = 5
+    content = member.tobuf() + b"x" * 512 + bytes(1024)
+    copy.take(SECOND, [Carried(Channel.STDOUT, content)])
+    paths.append(Path(copy.finish(SECOND, Outcome(0)).path))
+    forward = store.open(
+        a_session(
+            id="f0a4",
+            kind=SessionKind.PORT_FORWARD,
+            started=STARTED + 48 * 3600 * SECOND,
+            namespace="team-b",
+            command=(),
+            tty=False,
+        ),
+        Record.METADATA,
+        moment=0,
+    )
+    events: list[StreamEvent] = [
+        PortOpened(0, 80),
+        PortCarried(0, True, 9),
+        PortClosed(0, "no\x1b"),
+    ]
+    forward.take(SECOND, events)
+    forward.flush()
+    return [*paths, Path(forward.path)]

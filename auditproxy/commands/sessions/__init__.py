@@ -1,0 +1,1 @@
+"""``auditproxy sessions``: recordings listed, shown and played. What they say is never trusted."""

@@ -1,0 +1,165 @@
+"""``auditproxy sessions``: its flags, and which of its four parts runs."""
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from auditproxy.apis.faults import FAILED, Unusable
+from auditproxy.apis.gotext import go_quote
+from auditproxy.flags.command import Command
+from auditproxy.flags.pflag import DURATION, FLOAT, HELP, STRING, Flag, Parsed
+
+WORDS = ("list", "show", "play", "commands")
+
+OK = 0
+
+FLAGS = (
+    Flag(
+        "user",
+        STRING,
+        "",
+        "Only sessions of this user, impersonated ones included. An asterisk stands for anything.",
+    ),
+    Flag("namespace", STRING, "", "Only sessions in this namespace.", shorthand="n"),
+    Flag("pod", STRING, "", "Only sessions in this pod. An asterisk stands for anything."),
+    Flag(
+        "since",
+        STRING,
+        "",
+        "Only sessions that began at this time or later: a duration before now, a date, or "
+        "RFC 3339.",
+    ),
+    Flag("until", STRING, "", "Only sessions that began before this time."),
+    Flag("output", STRING, "table", "table or json, one object per line.", shorthand="o"),
+    Flag(
+        "identity",
+        STRING,
+        "",
+        "File with the age identities or the SSH key that encrypted recordings are read with.",
+    ),
+    Flag("speed", FLOAT, 1.0, "play: how many times as fast as it was."),
+    Flag("idle-time-limit", DURATION, 0, "play: the longest pause. 0 keeps every pause."),
+    Flag(
+        "search",
+        STRING,
+        "",
+        "play: begin where this text first appears in the output or in a command.",
+    ),
+    HELP,
+)
+"""Every flag of ``auditproxy sessions``."""
+
+EXAMPLES = (
+    (
+        "What alice did today.",
+        "auditproxy sessions list /var/lib/auditproxy/recordings --user=alice --since=24h",
+    ),
+    (
+        "Who, where, how it ended, and the commands of one session.",
+        "auditproxy sessions show /var/lib/auditproxy/recordings 5e5510f1d",
+    ),
+    (
+        "Play a file twice as fast, without long pauses.",
+        "auditproxy sessions play x.cast --speed=2 --idle-time-limit=1s",
+    ),
+    (
+        "Commands in a namespace, from encrypted recordings.",
+        "auditproxy sessions commands recordings -n team-a --identity=key.txt --output=json",
+    ),
+)
+"""What help shows first: a comment and a command line."""
+
+
+class SessionsError(Unusable):
+    """Flags or arguments that cannot be used; the text names them and the fix."""
+
+
+def run_sessions(parsed: Parsed) -> int:
+    """Run one of WORDS; the exit code, which is FAILED when a recording could not be read.
+
+    Raises Unusable.
+    """
+    if parsed.faults:
+        raise SessionsError(*parsed.faults)
+    from auditproxy.commands.sessions.selecting import (
+        ChosenRecordings,
+        Filters,
+        instant,
+        to_standard_error,
+    )
+    from auditproxy.recordings.encryption import decryption_with
+
+    settings = {flag.name: parsed.values.get(flag.name, flag.default) for flag in FLAGS}
+    word, path, session = _arguments(parsed.arguments)
+    faults = _faults(settings)
+    limits: dict[str, int | None] = {}
+    for name in ("since", "until"):
+        try:
+            limits[name] = instant(name, settings[name], time.time_ns())
+        except Unusable as error:
+            faults += error.faults
+    decrypt = None
+    if settings["identity"]:
+        try:
+            decrypt = decryption_with(Path(settings["identity"]))
+        except Unusable as error:
+            faults += error.under("--identity").faults
+    if faults:
+        raise SessionsError(*faults)
+    selection = ChosenRecordings(
+        path,
+        Filters(
+            user=settings["user"],
+            namespace=settings["namespace"],
+            pod=settings["pod"],
+            since=limits["since"],
+            until=limits["until"],
+            session=session,
+        ),
+        decrypt,
+        report=to_standard_error,
+        progress=sys.stderr if sys.stderr.isatty() else None,
+    )
+    from auditproxy.commands.sessions.running import run
+
+    done = run(word, selection, settings, decrypt)
+    # A session that was played is not less so for a broken file beside it.
+    return OK if done and (word == "play" or not selection.broken) else FAILED
+
+
+def _arguments(arguments: Sequence[str]) -> tuple[str, Path, str]:
+    if not arguments or arguments[0] not in WORDS:
+        given = f", not {go_quote(arguments[0])}" if arguments else ""
+        raise SessionsError(f"auditproxy sessions takes one of {', '.join(WORDS)} first{given}")
+    word, *rest = arguments
+    if len(rest) not in (1, 2) or not rest[0]:
+        raise SessionsError(
+            f"auditproxy sessions {word} takes a folder or a file of recordings, and perhaps the "
+            f"ID of a session; see auditproxy sessions --help"
+        )
+    return word, Path(rest[0]), rest[1] if len(rest) == 2 else ""
+
+
+def _faults(settings: Mapping[str, Any]) -> list[str]:
+    faults = []
+    if settings["output"] not in ("table", "json"):
+        faults.append(f"--output {go_quote(settings['output'])} is not table or json")
+    if not 0.001 <= settings["speed"] <= 10_000:
+        faults.append("--speed must be from 0.001 to 10000")
+    if settings["idle-time-limit"] < 0:
+        faults.append("--idle-time-limit must not be negative")
+    return faults
+
+
+SESSIONS = Command(
+    "sessions",
+    "List, show and play recorded sessions.",
+    FLAGS,
+    run_sessions,
+    EXAMPLES,
+    words=WORDS,
+    operand="PATH [SESSION]",
+)
+"""The subcommand, for the table of cli.py."""

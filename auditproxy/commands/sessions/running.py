@@ -1,0 +1,137 @@
+"""What each part of ``auditproxy sessions`` prints of the recordings that were chosen."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from auditproxy.apis.faults import Unusable
+from auditproxy.apis.units import SECOND
+from auditproxy.commands.sessions.listing import as_json, as_object, table
+from auditproxy.commands.sessions.playing import Pace, play
+from auditproxy.commands.sessions.selecting import ChosenRecordings, Locked, to_standard_error
+from auditproxy.commands.sessions.showing import (
+    command_objects,
+    commands_of,
+    show,
+    show_object,
+)
+from auditproxy.recordings.encryption import Decrypt
+from auditproxy.recordings.reading import RecordingSummary, UnreadableRecording
+from auditproxy.sessions.playback import visible
+
+
+def run(
+    word: str,
+    selection: ChosenRecordings,
+    settings: Mapping[str, Any],
+    decrypt: Decrypt | None,
+    *,
+    wait: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Print what ``word`` asks for; false where something could not be read. Raises Unusable."""
+    as_objects = settings["output"] == "json"
+    if word == "list":
+        if as_objects:
+            _print(as_json(as_object(each)) for each in selection)
+        else:
+            _print(table(selection))
+        return True
+    if word == "play":
+        return _play(selection, settings, decrypt, wait)
+    return _each(word, selection, decrypt, as_objects=as_objects)
+
+
+def _each(
+    word: str, selection: ChosenRecordings, decrypt: Decrypt | None, *, as_objects: bool
+) -> bool:
+    sound = True
+    for summary in selection:
+        if isinstance(summary, Locked):
+            _needs_identity(summary)
+            sound = False
+            continue
+        try:
+            _print(_lines(word, summary, decrypt, as_objects=as_objects))
+        except UnreadableRecording as error:
+            to_standard_error(visible(str(error)))
+            sound = False
+    return sound
+
+
+def _lines(
+    word: str, summary: RecordingSummary, decrypt: Decrypt | None, *, as_objects: bool
+) -> Iterator[str]:
+    if word == "show":
+        if as_objects:
+            yield as_json(show_object(summary, decrypt))
+        else:
+            yield from show(summary, decrypt)
+    elif as_objects:
+        for each in command_objects(summary, decrypt):
+            yield as_json(each)
+    else:
+        session = summary.header.auditproxy
+        first = True
+        for line in commands_of(summary, decrypt):
+            if first:
+                where = f"{session.namespace}/{session.pod} {session.container}".strip()
+                yield f"# {visible(f'{session.user} in {where}, session {session.session_id}')}\n"
+                first = False
+            yield line
+
+
+def _play(
+    selection: ChosenRecordings,
+    settings: Mapping[str, Any],
+    decrypt: Decrypt | None,
+    wait: Callable[[float], None],
+) -> bool:
+    chosen: list[RecordingSummary | Locked] = []
+    for summary in selection:
+        chosen.append(summary)
+        if len(chosen) == 2:
+            raise Unusable(
+                "several recordings match; name one of the sessions that auditproxy sessions list "
+                "shows"
+            )
+    if not chosen:
+        if selection.broken:
+            return False
+        raise Unusable("no recording matches; see auditproxy sessions list")
+    (one,) = chosen
+    if isinstance(one, Locked):
+        _needs_identity(one)
+        return False
+    pace = Pace(
+        speed=settings["speed"],
+        idle=settings["idle-time-limit"] / SECOND,
+        search=settings["search"],
+    )
+    try:
+        found = play(
+            one.path,
+            decrypt,
+            pace,
+            sys.stdout.buffer,
+            wait=wait,
+            is_terminal=sys.stdout.isatty(),
+        )
+    except UnreadableRecording as error:
+        to_standard_error(visible(str(error)))
+        return False
+    if not found:
+        to_standard_error(f"--search: {visible(str(one.path))} does not have this text")
+    return found
+
+
+def _needs_identity(locked: Locked) -> None:
+    to_standard_error(f"{visible(str(locked.path))} is encrypted; give --identity")
+
+
+def _print(lines: Iterator[str]) -> None:
+    """Print as the lines come; what the terminal's encoding lacks is escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    for line in lines:
+        sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stdout.flush()

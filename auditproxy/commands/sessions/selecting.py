@@ -1,0 +1,207 @@
+"""Which recordings of a folder are meant, and what each says in short.
+
+Names are read first: those of ours say when, where and whose, so that most files of a big folder
+are never opened. One summary is held at a time.
+"""
+
+import fnmatch
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from auditproxy.apis.faults import Unusable
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.units import SECOND
+from auditproxy.recordings.appending import reason_of
+from auditproxy.recordings.encryption import Decrypt
+from auditproxy.recordings.names import RecordingName, part_of, take_apart
+from auditproxy.recordings.reading import (
+    NeedsIdentity,
+    RecordingSummary,
+    UnreadableRecording,
+    summary_of,
+)
+from auditproxy.serializer.duration import parse_duration
+from auditproxy.serializer.errors import GoDurationError, SerializationError
+from auditproxy.serializer.times import parse_time
+from auditproxy.sessions.castreader import CastHeader
+from auditproxy.sessions.playback import visible
+
+_PROGRESS_STEP = 500
+"""Files between two lines of progress."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What a recording must match; "" and None match everything. Times are nanoseconds."""
+
+    user: str = ""
+    namespace: str = ""
+    pod: str = ""
+    since: int | None = None
+    until: int | None = None
+    session: str = ""
+    """A session's ID, an audit ID, or the name of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """An encrypted recording of which only the name can be read."""
+
+    path: Path
+    name: RecordingName
+
+
+def instant(flag: str, text: str, now: int) -> int | None:
+    """A time in nanoseconds: a duration before ``now``, a date, or RFC 3339; None for "".
+
+    Raises Unusable.
+    """
+    if not text:
+        return None
+    try:
+        return now - parse_duration(text)
+    except GoDurationError:
+        pass
+    try:
+        return parse_time(text if "T" in text else f"{text}T00:00:00Z")
+    except SerializationError:
+        raise Unusable(
+            f"--{flag} {go_quote(text)} is not a time; give one such as 24h, 2026-11-28 or "
+            "2026-11-28T13:00:00Z"
+        ) from None
+
+
+class ChosenRecordings:
+    """Recordings at ``path``, a file or a folder, that match ``filters``.
+
+    ``broken`` counts files that could not be read; each is reported in one line.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        filters: Filters,
+        decrypt: Decrypt | None,
+        *,
+        report: Callable[[str], None],
+        progress: TextIO | None = None,
+    ) -> None:
+        self.broken = 0
+        self._path = path
+        self._filters = filters
+        self._decrypt = decrypt
+        self._report = report
+        self._progress = progress
+
+    def __iter__(self) -> Iterator[RecordingSummary | Locked]:
+        """In the order in which the sessions began; raises Unusable for the path itself."""
+        names = self._names()
+        for count, path in enumerate(names, 1):
+            self._show_progress(count, len(names))
+            name = take_apart(path.name)
+            if name is not None and not self._name_matches(path.name, name):
+                continue
+            try:
+                summary = summary_of(path, self._decrypt)
+            except NeedsIdentity:
+                if name is not None:
+                    yield Locked(path, name)
+            except UnreadableRecording as error:
+                self.broken += 1
+                self._report(visible(str(error)))
+            else:
+                if self._matches(path.name, summary.header):
+                    yield summary
+
+    def _names(self) -> list[Path]:
+        if not self._path.is_dir():
+            if not self._path.exists():
+                raise Unusable(f"{self._path} does not exist; name a folder or file of recordings")
+            return [self._path]
+        try:
+            names = sorted(os.listdir(self._path))
+        except OSError as error:
+            raise Unusable(f"{self._path} cannot be read: {reason_of(error)}") from None
+        return [self._path / name for name in names if take_apart(name) and name[0] != "."]
+
+    def _show_progress(self, count: int, total: int) -> None:
+        if self._progress is None or total < 2 * _PROGRESS_STEP:
+            return
+        if count == total:
+            self._progress.write("\r\x1b[K")
+        elif count % _PROGRESS_STEP == 0:
+            self._progress.write(f"\rread {count} of {total} recordings")
+        else:
+            return
+        self._progress.flush()
+
+    def _name_matches(self, file: str, name: RecordingName) -> bool:
+        """Whether the content may match, by a name that is perhaps cut."""
+        if not name.started:
+            return True
+        wanted = self._filters
+        if not _is_between(_nanoseconds(name.started), wanted):
+            return False
+        if not _may_be(wanted.namespace, name.namespace, "namespace"):
+            return False
+        if not _may_be(wanted.pod, name.pod, "pod"):
+            return False
+        return (
+            wanted.session == file
+            or _may_be(wanted.session, name.session_id, "session_id")
+            or _may_be(wanted.session, name.audit_id, "audit_id")
+        )
+
+    def _matches(self, file: str, header: CastHeader) -> bool:
+        wanted, session = self._filters, header.auditproxy
+        if not _is(wanted.namespace, session.namespace) or not _is(wanted.pod, session.pod):
+            return False
+        if not _is(wanted.user, session.user) and not (
+            session.impersonated_user and _is(wanted.user, session.impersonated_user)
+        ):
+            return False
+        if wanted.session and wanted.session not in (session.session_id, session.audit_id, file):
+            return False
+        return _is_between(started_at(header), wanted)
+
+
+def started_at(header: CastHeader) -> int:
+    """When a session began, in nanoseconds since the epoch."""
+    moment = _nanoseconds(header.auditproxy.started)
+    return int(header.timestamp * SECOND) if moment is None else moment
+
+
+def to_standard_error(line: str) -> None:
+    """A line for the operator beside the output."""
+    sys.stderr.write(f"auditproxy: {line}\n")
+
+
+def _nanoseconds(text: str) -> int | None:
+    try:
+        return parse_time(text)
+    except SerializationError:
+        return None
+
+
+def _is_between(moment: int | None, wanted: Filters) -> bool:
+    if moment is None:
+        return True
+    if wanted.since is not None and moment < wanted.since:
+        return False
+    return wanted.until is None or moment < wanted.until
+
+
+def _is(wanted: str, value: str) -> bool:
+    """Whether a value is the wanted one, in which ``*`` stands for anything."""
+    if not wanted or wanted == value:
+        return True
+    return "*" in wanted and fnmatch.fnmatchcase(value, wanted)
+
+
+def _may_be(wanted: str, part: str, of: str) -> bool:
+    """Whether a wanted value may have become this part of a name, which may be cut and changed."""
+    return not wanted or "*" in wanted or part == "-" or part == part_of(wanted, of)

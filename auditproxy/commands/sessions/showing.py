@@ -1,0 +1,193 @@
+"""``auditproxy sessions show`` and ``commands``: what a recording says beside its streams."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from auditproxy.apis.units import SECOND
+from auditproxy.commands.sessions.listing import as_object, duration
+from auditproxy.commands.sessions.selecting import started_at
+from auditproxy.recordings.encryption import Decrypt
+from auditproxy.recordings.reading import RecordingSummary, read_events
+from auditproxy.serializer.times import micro_time
+from auditproxy.sessions.castnotes import (
+    CommandNote,
+    ConnectionClosedNote,
+    CopiedFileNote,
+    CopyEndNote,
+    CopyNote,
+    GapNote,
+    UnreadableNote,
+)
+from auditproxy.sessions.castreader import CastFault, CastNote
+from auditproxy.sessions.playback import visible
+
+MOST_SHOWN = 10_000
+"""Commands, files and connections of one recording that are shown."""
+
+_SHOWN = (
+    CommandNote
+    | ConnectionClosedNote
+    | CopiedFileNote
+    | CopyNote
+    | CopyEndNote
+    | GapNote
+    | UnreadableNote
+)
+
+
+def notes_of(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[CastNote]:
+    """The notes of a recording; raises UnreadableRecording."""
+    for event in read_events(summary.path, decrypt):
+        if isinstance(event, CastNote):
+            yield event
+
+
+def commands_of(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[str]:
+    """A line for each command: its time within the session, and what is uncertain about it."""
+    for event in notes_of(summary, decrypt):
+        if isinstance(event.note, CommandNote):
+            yield f"{_clock(event.seconds)}  {_command(event.note)}\n"
+
+
+def command_objects(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[dict[str, Any]]:
+    """The commands as JSON, each with the session that it belongs to."""
+    session = summary.header.auditproxy
+    start = started_at(summary.header)
+    for event in notes_of(summary, decrypt):
+        if isinstance(event.note, CommandNote):
+            moment = start + int(event.seconds * SECOND)
+            yield {
+                "sessionID": session.session_id,
+                "auditID": session.audit_id,
+                "user": session.user,
+                "namespace": session.namespace,
+                "pod": session.pod,
+                "container": session.container,
+                "timestamp": micro_time(moment),
+                "seconds": event.seconds,
+                "line": event.note.line,
+                "flags": event.note.flags,
+            }
+
+
+def show(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[str]:
+    """Lines that say who, what, where, how it ended, and what was done."""
+    session, end = summary.header.auditproxy, summary.end
+    rows = [
+        ("Session", session.session_id),
+        ("Audit ID", session.audit_id),
+        ("User", _user(session.user, session.groups)),
+        ("Acting as", _user(session.impersonated_user, session.impersonated_groups)),
+        ("From", " ".join((*session.source_ips, session.user_agent))),
+        ("Where", _place(summary)),
+        ("What", _what(summary)),
+        ("Started", micro_time(started_at(summary.header))),
+        ("Duration", duration(summary.seconds)),
+        ("Ended", _ended(summary)),
+        ("Bytes", f"{end.bytes_in} in, {end.bytes_out} out" if end else ""),
+        ("Recorded", _recorded(summary)),
+        ("File", str(summary.path)),
+    ]
+    for name, value in rows:
+        if value:
+            yield f"{name + ':':<11}{visible(value)}\n"
+    yield from _sections(summary, decrypt)
+    yield "\n"
+
+
+def show_object(summary: RecordingSummary, decrypt: Decrypt | None) -> dict[str, Any]:
+    """The same as JSON; ``notes`` has at most MOST_SHOWN, ``notesOmitted`` counts the others."""
+    notes: list[Any] = []
+    omitted = 0
+    for event in notes_of(summary, decrypt):
+        if len(notes) < MOST_SHOWN:
+            notes.append({"seconds": event.seconds, **msgspec.to_builtins(event.note)})
+        else:
+            omitted += 1
+    shown = as_object(summary) | {"notes": notes}
+    return shown | {"notesOmitted": omitted} if omitted else shown
+
+
+def _sections(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[str]:
+    """What was done, in order, under a heading."""
+    shown = 0
+    omitted = 0
+    faults = 0
+    for event in read_events(summary.path, decrypt):
+        if isinstance(event, CastFault):
+            faults += 1
+        if not isinstance(event, CastNote) or not isinstance(event.note, _SHOWN):
+            continue
+        if shown == MOST_SHOWN:
+            omitted += 1
+            continue
+        if not shown:
+            yield "\n"
+        shown += 1
+        yield f"  {_clock(event.seconds)}  {_line(event.note)}\n"
+    if omitted:
+        yield f"  and {omitted} more\n"
+    if faults:
+        yield f"  {faults} lines of the file cannot be read\n"
+
+
+def _line(note: Any) -> str:
+    if isinstance(note, CommandNote):
+        return f"$ {_command(note)}"
+    if isinstance(note, CopiedFileNote):
+        return f"{note.kind} {visible(note.name)}, {note.size} bytes"
+    if isinstance(note, ConnectionClosedNote):
+        error = f": {visible(note.error)}" if note.error else ""
+        return f"{note.label}, {duration(note.duration_seconds)}{error}"
+    label: str = note.label
+    return visible(label)
+
+
+def _command(note: CommandNote) -> str:
+    line = "(hidden)" if note.line is None else visible(note.line)
+    return f"{line}   [{visible(', '.join(note.flags))}]" if note.flags else line
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02d}:{rest:04.1f}"
+
+
+def _user(name: str, groups: Iterable[str]) -> str:
+    joined = ", ".join(groups)
+    return f"{name} ({joined})" if name and joined else name
+
+
+def _place(summary: RecordingSummary) -> str:
+    session = summary.header.auditproxy
+    words = [f"{session.namespace}/{session.pod}" if session.pod else session.namespace]
+    words += [f"container {session.container}"] if session.container else []
+    words += [f"node {session.node}"] if session.node else []
+    return ", ".join(word for word in words if word)
+
+
+def _what(summary: RecordingSummary) -> str:
+    session = summary.header.auditproxy
+    words = [session.kind or "recording"]
+    words += [json.dumps(session.command, ensure_ascii=False)] if session.command else []
+    words += ["on a terminal"] if session.tty else []
+    return " ".join(words)
+
+
+def _ended(summary: RecordingSummary) -> str:
+    end = summary.end
+    if end is None:
+        return "unknown: it is still being written, or the proxy was killed"
+    words = [] if end.exit_code is None else [f"exit {end.exit_code}"]
+    words += [word for word in (end.reason, end.message) if word]
+    return ", ".join(words) or "without an exit code"
+
+
+def _recorded(summary: RecordingSummary) -> str:
+    words = [summary.header.auditproxy.record, f"{summary.size} bytes", summary.state]
+    text = ", ".join(word for word in words if word)
+    return f"{text}: {summary.stopped}" if summary.stopped else text

@@ -1,0 +1,118 @@
+"""auditproxy sessions: as it is run, and what it says to what it cannot use."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from auditproxy.cli import main
+from tests.fakes.recorded import three_recordings
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with three recordings."""
+    three_recordings(tmp_path)
+    return tmp_path
+
+
+def test_list(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line for each, in their order."""
+    assert main(["sessions", "list", str(folder)]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0][0] == "STARTED"
+    assert [(line[0], line[-1]) for line in lines[1:]] == [
+        ("2023-11-14T22:13:20Z", "5e5510f1d"),
+        ("2023-11-15T22:13:20Z", "c0b1"),
+        ("2023-11-16T22:13:20Z", "f0a4"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "sessions"),
+    [
+        ([], ["5e5510f1d", "c0b1", "f0a4"]),
+        (["--user=alice"], ["5e5510f1d", "f0a4"]),
+        (["--user=carol"], ["c0b1"]),
+        (["--user=a*"], ["5e5510f1d", "f0a4"]),
+        (["--user=ali"], []),
+        (["-n", "team-b"], ["f0a4"]),
+        (["--pod=box-*"], ["c0b1"]),
+        (["--pod=box"], ["5e5510f1d", "f0a4"]),
+        (["--since=2023-11-15"], ["c0b1", "f0a4"]),
+        (["--until=2023-11-16T00:00:00Z"], ["5e5510f1d", "c0b1"]),
+        (["--since=2023-11-15", "--until=2023-11-16"], ["c0b1"]),
+        (["--since=1h"], []),
+    ],
+)
+def test_filters(
+    folder: Path, capsys: pytest.CaptureFixture[str], flags: list[str], sessions: list[str]
+) -> None:
+    """By user, namespace, pod and time."""
+    assert main(["sessions", "list", str(folder), "-o", "json", *flags]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line)["sessionID"] for line in lines] == sessions
+
+
+@pytest.mark.parametrize("session", ["c0b1", "0c20"])
+def test_one_session(folder: Path, capsys: pytest.CaptureFixture[str], session: str) -> None:
+    """By its own ID or by its audit ID."""
+    assert main(["sessions", "show", str(folder), session]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("Session:") == 1
+    assert "bob" in shown
+
+
+def test_play(
+    folder: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the terminal showed, without what would have made this one do something."""
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.FileIO(1, "wb", closefd=False)))
+    assert main(["sessions", "play", str(folder), "5e5510f1d", "--speed=10000"]) == 0
+    assert capfdbinary.readouterr().out == b"$ ls\r\nfile\r\n$ exit\r\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ([], "takes one of list, show, play, commands first"),
+        (["lost", "x"], 'takes one of list, show, play, commands first, not "lost"'),
+        (["list"], "takes a folder or a file of recordings"),
+        (["show", "x", "y", "z"], "takes a folder or a file of recordings"),
+        (["list", "/nowhere"], "/nowhere does not exist; name a folder"),
+        (["list", ".", "--since=x"], '--since "x" is not a time; give one such as 24h'),
+        (["list", ".", "-o", "xml"], '--output "xml" is not table or json'),
+        (["play", ".", "--speed=0"], "--speed must be from 0.001 to 10000"),
+        (["play", ".", "--idle-time-limit=-1s"], "--idle-time-limit must not be negative"),
+        (["list", ".", "--identity=/nowhere"], "--identity: /nowhere cannot be read"),
+        (["list", ".", "--wrong"], "unknown flag: --wrong"),
+    ],
+)
+def test_faults(capsys: pytest.CaptureFixture[str], words: list[str], fault: str) -> None:
+    """One line for each, with the fix."""
+    assert main(["sessions", *words]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert fault in lines[0]
+
+
+def test_a_broken_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line about it, the others as without it, and an exit code that says so."""
+    (folder / "broken\x1b.cast").write_bytes(b"?\n")
+    assert main(["sessions", "list", str(folder)]) == 1
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 4
+    assert captured.err == f"auditproxy: {folder}/broken\\x1b.cast: not the header of a recording\n"
+
+
+@pytest.mark.parametrize("word", ["list", "show", "commands"])
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_no_controls(
+    folder: Path, capsys: pytest.CaptureFixture[str], word: str, form: str
+) -> None:
+    """What a session contained reaches the operator's terminal as text."""
+    assert main(["sessions", word, str(folder), f"--output={form}"]) == 0
+    shown = capsys.readouterr().out
+    assert all(char.isprintable() or char == "\n" for char in shown)

@@ -1,0 +1,95 @@
+"""What each part prints of the recordings that were chosen, and what it refuses."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from auditproxy.apis.session import Record
+from auditproxy.cli import main
+from auditproxy.recordings.segments import SealedForm
+from tests.fakes.recorded import Stores, a_session, three_recordings
+
+
+def sealed(folder: Path) -> Path:
+    """An encrypted recording."""
+    store = Stores(folder).new(new_form=lambda: SealedForm(lambda content: b"sealed"))
+    return Path(store.open(a_session(), Record.OUTPUT, moment=0).finish(1).path)
+
+
+def test_several_match(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One is played."""
+    three_recordings(tmp_path)
+    assert main(["sessions", "play", str(tmp_path)]) == 2
+    assert "several recordings match" in capsys.readouterr().err
+    assert main(["sessions", "play", str(tmp_path), "nowhere"]) == 2
+    assert "no recording matches" in capsys.readouterr().err
+
+
+def test_search_without_result(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A line and an exit code."""
+    path = three_recordings(tmp_path)[0]
+    assert main(["sessions", "play", str(path), "--search=nowhere"]) == 1
+    assert "does not have this text" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["show", "commands", "play"])
+def test_without_an_identity(tmp_path: Path, capsys: pytest.CaptureFixture[str], word: str) -> None:
+    """An encrypted recording is named with the flag that opens it."""
+    sealed(tmp_path)
+    assert main(["sessions", word, str(tmp_path)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.endswith("is encrypted; give --identity\n")
+
+
+def test_list_without_an_identity(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the name says is listed."""
+    path = sealed(tmp_path)
+    assert main(["sessions", "list", str(tmp_path)]) == 0
+    assert "(encrypted)   team-a" in capsys.readouterr().out
+    assert main(["sessions", "list", str(tmp_path), "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "path": str(path),
+        "encrypted": True,
+        "started": "2023-11-14T22:13:20.123456Z",
+        "namespace": "team-a",
+        "pod": "box",
+        "auditID": "0c1f",
+        "sessionID": "5e5510f1d",
+    }
+
+
+def test_with_an_identity(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Encrypted recordings are read as others are."""
+    pyrage = pytest.importorskip("pyrage")
+    identity = pyrage.x25519.Identity.generate()
+    key = tmp_path / "key.txt"
+    key.write_text(f"{identity}\n")
+    folder = tmp_path / "recordings"
+    store = Stores(folder).new(
+        new_form=lambda: SealedForm(
+            lambda text: bytes(pyrage.encrypt(text, [identity.to_public()]))
+        )
+    )
+    recording = store.open(a_session(), Record.OUTPUT, moment=0)
+    recording.command(1, "ls")
+    recording.finish(2)
+    assert main(["sessions", "show", str(folder), f"--identity={key}"]) == 0
+    shown = capsys.readouterr().out
+    assert "User:      alice" in shown
+    assert "$ ls" in shown
+
+
+def test_an_encoding_without_the_character(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is escaped, and nothing fails."""
+    recording = Stores(tmp_path).new().open(a_session(), Record.OUTPUT, moment=0)
+    recording.command(1, "echo €")
+    recording.finish(2)
+    with open(1, "w", encoding="ascii", closefd=False) as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        assert main(["sessions", "commands", str(tmp_path)]) == 0
+    assert "echo \\u20ac" in capfd.readouterr().out

@@ -1,0 +1,92 @@
+"""Which recordings are meant: times, names that are cut, big folders."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from auditproxy.apis.faults import Unusable
+from auditproxy.apis.session import Record
+from auditproxy.apis.units import SECOND
+from auditproxy.commands.sessions.selecting import ChosenRecordings, Filters, Locked, instant
+from tests.fakes.recorded import Stores, a_session, three_recordings
+
+NOW = 1_700_000_000 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("", None),
+        ("1h", NOW - 3600 * SECOND),
+        ("2023-11-14T22:13:20Z", NOW),
+        ("2023-11-14T23:13:20+01:00", NOW),
+        ("2023-11-14", 1_699_920_000 * SECOND),
+    ],
+)
+def test_times(text: str, moment: int | None) -> None:
+    """A duration before now, a date, or RFC 3339."""
+    assert instant("since", text, NOW) == moment
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2023-13-01", "T", "12"])
+def test_what_is_not_a_time(text: str) -> None:
+    """The fault names the flag."""
+    with pytest.raises(Unusable, match="--since"):
+        instant("since", text, NOW)
+
+
+def names(folder: Path, **filters: str) -> list[str]:
+    """Session IDs that are found."""
+    lines: list[str] = []
+    selection = ChosenRecordings(folder, Filters(**filters), None, report=lines.append)  # type: ignore[arg-type]
+    found = [
+        one.name.session_id if isinstance(one, Locked) else one.header.auditproxy.session_id
+        for one in selection
+    ]
+    assert lines == []
+    return found
+
+
+def test_names_that_are_cut(tmp_path: Path) -> None:
+    """A name that was changed for the file system hides nothing."""
+    changes = {"pod": "p" * 100, "audit_id": "../a/b", "namespace": "n" * 63}
+    recording = Stores(tmp_path).new().open(a_session(**changes), Record.OUTPUT, moment=0)
+    recording.finish(1)
+    found = ["5e5510f1d"]
+    assert names(tmp_path, pod="p" * 100) == found
+    assert names(tmp_path, pod="p" * 99) == []
+    assert names(tmp_path, pod="p*") == found
+    assert names(tmp_path, namespace="n" * 63) == found
+    assert names(tmp_path, session="../a/b") == found
+    assert names(tmp_path, session="a/b") == []
+    assert names(tmp_path, session=Path(recording.path).name) == found
+
+
+def test_a_file(tmp_path: Path) -> None:
+    """A file is meant whatever it is called."""
+    path = three_recordings(tmp_path)[0]
+    other = tmp_path / "evidence"
+    path.rename(other)
+    assert names(other) == ["5e5510f1d"]
+    assert names(tmp_path) == ["c0b1", "f0a4"]
+
+
+def test_only_what_may_match_is_opened(tmp_path: Path) -> None:
+    """A name says enough: a file that cannot match is not read, and so not reported."""
+    store = Stores(tmp_path).new()
+    path = Path(store.open(a_session(), Record.OUTPUT, moment=0).finish(1).path)
+    path.write_bytes(b"broken")
+    assert names(tmp_path, namespace="other") == []
+
+
+def test_progress(tmp_path: Path) -> None:
+    """A big folder shows how far it is; its last line is wiped."""
+    for number in range(1000):
+        (tmp_path / f"{number}.cast").touch()
+    progress = io.StringIO()
+    lines: list[str] = []
+    selection = ChosenRecordings(tmp_path, Filters(), None, report=lines.append, progress=progress)
+    assert list(selection) == []
+    assert selection.broken == len(lines) == 1000
+    assert progress.getvalue() == "\rread 500 of 1000 recordings\r\x1b[K"

@@ -1,0 +1,104 @@
+"""What show and commands print of each kind of session."""
+
+from pathlib import Path
+
+import pytest
+
+from auditproxy.commands.sessions import showing
+from auditproxy.commands.sessions.showing import (
+    command_objects,
+    commands_of,
+    show,
+    show_object,
+)
+from auditproxy.recordings.reading import summary_of
+from tests.fakes.recorded import three_recordings
+
+
+def shown(path: Path) -> list[str]:
+    """The lines of one recording."""
+    return "".join(show(summary_of(path), None)).splitlines()
+
+
+def test_shell(tmp_path: Path) -> None:
+    """Who, what, where, how it ended, and the commands with times."""
+    path = three_recordings(tmp_path)[0]
+    assert shown(path) == [
+        "Session:   5e5510f1d",
+        "Audit ID:  0c1f",
+        "User:      alice (dev)",
+        "From:      192.0.2.1 kubectl/v1.37",
+        "Where:     team-a/box, container main",
+        'What:      exec ["bash"] on a terminal',
+        "Started:   2023-11-14T22:13:20.123456Z",
+        "Duration:  1m16s",
+        "Ended:     exit 3, NonZeroExitCode",
+        "Bytes:     1 in, 32 out",
+        f"Recorded:  Output, {path.stat().st_size} bytes, Complete",
+        f"File:      {path}",
+        "",
+        "  0:00:01.0  $ ls \\x1b[31m   [prompt?]",
+        "  0:00:02.0  $ (hidden)   [hidden]",
+        "",
+    ]
+
+
+def test_copy(tmp_path: Path) -> None:
+    """The files, and for whom it was done."""
+    lines = shown(three_recordings(tmp_path)[1])
+    assert "Acting as: carol" in lines
+    assert lines[-4:-1] == [
+        "  0:00:01.0  kubectl cp, from the container: /etc/hosts",
+        "  0:00:01.0  file etc/\\x1bhosts, 5 bytes",
+        "  0:00:01.0  copied 1 files, 5 bytes",
+    ]
+
+
+def test_port_forward_that_is_still_running(tmp_path: Path) -> None:
+    """Its connections; that the end is unknown."""
+    lines = shown(three_recordings(tmp_path)[2])
+    assert "Ended:     unknown: it is still being written, or the proxy was killed" in lines
+    assert lines[-2] == (
+        "  0:00:01.0  connection 0 to port 80 closed: 9 bytes in, 0 out, 0.0s: no\\x1b"
+    )
+
+
+def test_commands(tmp_path: Path) -> None:
+    """Only the commands, as lines and as objects."""
+    summary = summary_of(three_recordings(tmp_path)[0])
+    assert list(commands_of(summary, None)) == [
+        "0:00:01.0  ls \\x1b[31m   [prompt?]\n",
+        "0:00:02.0  (hidden)   [hidden]\n",
+    ]
+    first, second = command_objects(summary, None)
+    assert first == {
+        "sessionID": "5e5510f1d",
+        "auditID": "0c1f",
+        "user": "alice",
+        "namespace": "team-a",
+        "pod": "box",
+        "container": "main",
+        "timestamp": "2023-11-14T22:13:21.123456Z",
+        "seconds": 1.0,
+        "line": "ls \x1b[31m",
+        "flags": ("prompt?",),
+    }
+    assert second["line"] is None
+
+
+def test_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every note as it was recorded, within a bound."""
+    summary = summary_of(three_recordings(tmp_path)[0])
+    notes = show_object(summary, None)["notes"]
+    assert [note["type"] for note in notes] == ["Command", "Command", "End"]
+    monkeypatch.setattr(showing, "MOST_SHOWN", 1)
+    bounded = show_object(summary, None)
+    assert (len(bounded["notes"]), bounded["notesOmitted"]) == (1, 2)
+    assert "  and 1 more" in shown(summary.path)
+
+
+def test_broken_lines_are_counted(tmp_path: Path) -> None:
+    """A damaged recording is shown as far as it can be."""
+    path = three_recordings(tmp_path)[0]
+    path.write_bytes(path.read_bytes() + b"?\n")
+    assert "  1 lines of the file cannot be read" in shown(path)
