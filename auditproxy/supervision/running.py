@@ -32,11 +32,11 @@ QUEUE_LIMIT = 1024 * 1024
 QUEUE_RESUME = 256 * 1024
 """Bytes below which a held session is read again."""
 EVENT_COST = 64
-"""Bytes that an event counts for beside what it carries."""
+"""Bytes that an event takes in the bound, in addition to what it carries."""
 HELD_LIMIT = 10.0
 """Seconds that a session may be held before it is ended."""
 NOTICE = 60.0
-"""Seconds before its end at which the client is told of it, or half the time there is."""
+"""Seconds before the end at which the client is warned; half of the time if that is less."""
 
 
 class Feeder(Protocol):

@@ -1,4 +1,4 @@
-"""The session log: one line for what happened in a session, to a file and to whoever else listens.
+"""The session log: one line for each thing that happened in a session, to a file and to listeners.
 
 Written by the recorder's thread, line by line, as the log backend writes events.
 """

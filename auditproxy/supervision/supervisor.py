@@ -137,7 +137,7 @@ class Supervisor:
                 self._crashed(crash)
             finally:
                 with contextlib.suppress(RuntimeError):
-                    # The loop is closed: nobody waits any more.
+                    # The loop is closed: the process ends.
                     loop.call_soon_threadsafe(settle, done, True)
 
         self._thread.run(run)

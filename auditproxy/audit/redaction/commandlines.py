@@ -1,7 +1,7 @@
 """Secrets in lines that users type: values of options and variables that name one, and tokens.
 
-A line of a shell has no schema, so this is a net with holes: what stands behind ``echo`` is not
-known to be a password. It catches the forms in which secrets are commonly typed.
+A line of a shell has no schema, so this is a net with holes: that the argument of ``echo`` is a
+password cannot be known. It catches the forms in which secrets are commonly typed.
 """
 
 import re
