@@ -112,6 +112,10 @@ class ForwardReader:
                 events.append(Unreadable(False, frame.reason))
         return events
 
+    def lose_client(self) -> None:
+        """Report nothing more of the client: its bytes cannot be read."""
+        self._client_lost = True
+
     def end(self) -> list[StreamEvent]:
         """Close the connections that are open still, in the order in which they were opened."""
         events: list[StreamEvent] = []

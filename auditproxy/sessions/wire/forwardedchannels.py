@@ -43,6 +43,7 @@ class ForwardedChannelReader:
         self._received = Base64Message() if base64 else None
         self._ports: dict[int, _Port] = {}
         self._opened = 0
+        self._client_lost = False
 
     def from_client(self, data: bytes) -> list[StreamEvent]:
         """Read the next bytes that the client sent."""
@@ -62,6 +63,7 @@ class ForwardedChannelReader:
         except MessageError as error:
             self._client = None
             if error.args:
+                self._client_lost = True
                 events.append(Unreadable(True, str(error)))
         return events
 
@@ -119,7 +121,7 @@ class ForwardedChannelReader:
             port.connection = self._opened
             self._opened += 1
             events.append(PortOpened(port.connection, int.from_bytes(port.head, "little")))
-            if port.early:
+            if port.early and not self._client_lost:
                 events.append(PortCarried(port.connection, True, port.early))
             if port.closed:
                 # Its error came first: both channels are written to at once.

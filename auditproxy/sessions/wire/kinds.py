@@ -13,7 +13,7 @@ from auditproxy.sessions.wire.forwardedchannels import ForwardedChannelReader
 from auditproxy.sessions.wire.reader import SessionReader
 from auditproxy.sessions.wire.status import OutcomeReader
 from auditproxy.sessions.wire.streams import STREAM_TYPES, StreamReader
-from auditproxy.sessions.wire.tunnelled import TunnelReader
+from auditproxy.sessions.wire.tunnelled import SpdyReader, TunnelReader
 
 _VERSIONS = {
     "channel.k8s.io": 1,
@@ -58,6 +58,7 @@ def open_reader(
     """
     asked = _Asked(kind, stdin=stdin, stdout=stdout, stderr=stderr and not tty, tty=tty)
     upgrade = _first(head, b"upgrade").lower()
+    reader: SessionReader | None
     if upgrade == "spdy/3.1":
         protocol = _first(head, b"x-stream-protocol-version")
         reader = _over_spdy(protocol, asked)
@@ -94,7 +95,7 @@ class _Asked:
         )
 
 
-def _over_spdy(protocol: str, asked: _Asked) -> SessionReader | None:
+def _over_spdy(protocol: str, asked: _Asked) -> SpdyReader | None:
     if protocol == _PORT_FORWARD:
         return ForwardReader()
     version = _VERSIONS.get(protocol)

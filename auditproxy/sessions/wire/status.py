@@ -62,7 +62,7 @@ class OutcomeReader:
 
     def complete(self, *, last: bool = False) -> Outcome | None:
         """Return the Outcome once; called where a write ends, or the session does (``last``)."""
-        if self._decided or not self._held:
+        if not self._held:
             return None
         outcome = self._read()
         if outcome is None and (last or len(self._held) > MAXIMUM_STATUS):

@@ -121,6 +121,10 @@ class StreamReader:
                 events.append(Unreadable(False, frame.reason))
         return events
 
+    def lose_client(self) -> None:
+        """Report nothing more of the client: its bytes cannot be read."""
+        self._client_lost = True
+
     def end(self) -> list[StreamEvent]:
         """Return what the end of the tunnel means."""
         events: list[StreamEvent] = []

@@ -4,6 +4,8 @@ As gorilla/websocket reads them: binary messages in as many fragments as the pee
 reserved bits (client-go tools/portforward/tunneling_connection.go).
 """
 
+from typing import Protocol
+
 from auditproxy.apis.session import StreamEvent, Unreadable
 from auditproxy.sessions.wire.frames import (
     BINARY,
@@ -18,10 +20,17 @@ from auditproxy.sessions.wire.reader import SessionReader
 from auditproxy.sessions.wire.words import GOING_AWAY, close_frame
 
 
+class SpdyReader(SessionReader, Protocol):
+    """Reads the SPDY bytes of a session."""
+
+    def lose_client(self) -> None:
+        """Report nothing more of the client: its bytes cannot be read."""
+
+
 class TunnelReader:
     """Takes the messages apart and gives their payloads to the reader of the SPDY bytes."""
 
-    def __init__(self, within: SessionReader) -> None:
+    def __init__(self, within: SpdyReader) -> None:
         self._within = within
         self._client: Frames | None = Frames()
         self._server: Frames | None = Frames()
@@ -36,6 +45,7 @@ class TunnelReader:
         if self._client is not None and reason is not None:
             self._client = None
             if reason:
+                self._within.lose_client()
                 events.append(Unreadable(True, reason))
         return events
 

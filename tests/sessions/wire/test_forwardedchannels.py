@@ -73,3 +73,10 @@ def test_lost() -> None:
     assert reader.from_client(masked(BINARY, b"\0a")) == []
     assert reader.from_server(frame(BINARY, b"\0a")) == []
     assert reader.end() == [PortClosed(0)]
+
+
+def test_what_waits_of_a_client_that_is_lost() -> None:
+    """After Unreadable nothing of its direction is reported, not even what came before."""
+    reader = ForwardedChannelReader(base64=False)
+    reader.from_client(masked(BINARY, b"\0early") + frame(BINARY, b"\0a"))
+    assert reader.from_server(head(0, 80)) == [PortOpened(0, 80)]

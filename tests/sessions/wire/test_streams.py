@@ -260,6 +260,18 @@ def test_lost() -> None:
     assert session.got(b"\xff" * 8) == []
 
 
+def test_what_waits_of_a_client_that_is_lost() -> None:
+    """After Unreadable nothing of its direction is reported, not even what came before."""
+    for raw in (b"\xff" * 8, b""):
+        session = Session(2)
+        session.open(1, "stdin")
+        session.typed(1, b"early")
+        session.sent(raw)
+        session.reader.lose_client()
+        assert session.reply(1) == []
+        assert session.reader.end() == []
+
+
 def test_a_status_without_end() -> None:
     """A status in several frames; and one that is cut."""
     session = started("error")

@@ -74,3 +74,13 @@ def test_lost_of_the_server() -> None:
     expected: list[StreamEvent] = [Unreadable(False, "a frame of the server is masked")]
     assert reader.from_server(masked(BINARY, b"a")) == expected
     assert reader.from_server(frame(BINARY, b"\xff" * 8)) == []
+
+
+def test_what_waits_of_a_client_that_is_lost() -> None:
+    """After Unreadable nothing of its direction is reported, not even what came before."""
+    reader, server = TunnelReader(ForwardReader()), Client()
+    reader.from_client(masked(BINARY, sent()))
+    assert reader.from_client(masked(TEXT, b"a")) == [Unreadable(True, "a message is not binary")]
+    assert reader.from_server(frame(BINARY, server.reply(1) + server.reply(3))) == [
+        PortOpened(0, 80)
+    ]
