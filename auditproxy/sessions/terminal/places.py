@@ -1,0 +1,183 @@
+"""The screen of a session, followed only while it matters, and the places of lines on it.
+
+Between lines only the end of the output is kept; it is read by a screen when a line begins. What
+is read is bounded for each second; beyond that, output is skipped until the next line begins.
+"""
+
+from auditproxy.sessions.terminal.entries import Anchor, TypedLine
+from auditproxy.sessions.terminal.rows import cells_of
+from auditproxy.sessions.terminal.screen import COLUMNS, ROWS, VisibleScreen, clamped
+
+RATE = 64 * 1024
+"""Bytes of output that a screen reads in a second."""
+TAIL_LIMIT = 8 * 1024
+"""Bytes of output that are kept while no line is being entered."""
+SEARCHED_ROWS = 50
+"""Rows that are searched for a prompt."""
+
+
+class Places:
+    """One session's screen, or the end of the output that it has not read."""
+
+    def __init__(self, columns: int = COLUMNS, rows: int = ROWS) -> None:
+        self._size = clamped(columns, rows)
+        self._screen = VisibleScreen(*self._size)
+        self._tail = bytearray()
+        self._lost = False
+        self._allowed = float(RATE)
+        self._now = 0.0
+        self._prompt = ""
+        self._last_line_feed = -1
+
+    @property
+    def screen(self) -> VisibleScreen:
+        """The screen, as far as output was read."""
+        return self._screen
+
+    @property
+    def lost(self) -> bool:
+        """Whether output was skipped, so that places from before are void."""
+        return self._lost
+
+    def resize(self, columns: int, rows: int) -> None:
+        """The terminal has another size."""
+        self._size = clamped(columns, rows)
+        if not self._lost:
+            self._screen.resize(*self._size)
+
+    def clock(self, now: float) -> None:
+        """Allow for the time that has passed."""
+        passed, self._now = max(0.0, now - self._now), now
+        self._allowed = min(float(RATE), self._allowed + passed * RATE)
+
+    def spend(self, size: int) -> bool:
+        """Whether a screen may read so many bytes now."""
+        if size > self._allowed:
+            return False
+        self._allowed -= size
+        return True
+
+    def keep(self, output: bytes) -> None:
+        """Take output that no line depends on."""
+        if len(output) >= TAIL_LIMIT:
+            self._tail[:] = output[-TAIL_LIMIT:]
+            self._lose()
+            return
+        self._tail += output
+        if len(self._tail) > TAIL_LIMIT:
+            del self._tail[:-TAIL_LIMIT]
+            self._lose()
+
+    def skip(self, output: bytes) -> None:
+        """Take output that is too much to read."""
+        self.keep(output)
+        self._lose()
+
+    def _lose(self) -> None:
+        if not self._lost:
+            self._lost = True
+            self._screen = VisibleScreen(*self._size)
+
+    def catch_up(self) -> bool:
+        """Let the screen read what was kept; False when that is too much now."""
+        if not self._tail and not self._lost:
+            return True
+        if not self.spend(len(self._tail)):
+            return False
+        output = bytes(self._tail)
+        self._tail.clear()
+        if self._lost:
+            self._lost = False
+            self._screen = VisibleScreen(*self._size)
+            output = output[output.find(b"\n") + 1 :]
+        for _ in self._screen.feed(output):
+            self.line_feed()
+        return True
+
+    def line_feed(self) -> None:
+        """A line feed is about to be done."""
+        self._last_line_feed = self._screen.row
+
+    def here(self, ahead: str = "") -> Anchor:
+        """The place of the cursor, or of what was typed ahead of the prompt and is shown again."""
+        screen = self._screen
+        column = screen.column
+        cells = cells_of(screen.rows.find(screen.row))
+        if ahead and "".join(cells[:column]).endswith(ahead):
+            column -= len(cells_of(ahead))
+        prompt = "".join(cells[:column]).ljust(column) if column else ""
+        screen.rows.keep_from = screen.row
+        return Anchor(screen.row, column, prompt, "".join(cells[column:]).strip())
+
+    def at_anchor(self, anchor: Anchor) -> str:
+        """What the screen has in the row of a place, from there on."""
+        return self._screen.text(anchor.row, anchor.column, anchor.row)
+
+    def end(self) -> int:
+        """The last row of a line that an editor has just accepted."""
+        screen = self._screen
+        if screen.column == 0 and self._last_line_feed == screen.row - 1:
+            return screen.row - 1
+        return screen.row
+
+    def is_full(self, number: int) -> bool:
+        """Whether a row is written to its last column."""
+        rows = self._screen.rows
+        return len(cells_of(rows.find(number))) >= rows.columns
+
+    def row(self, number: int) -> str:
+        """The text of a row, without a prompt that is known."""
+        return self._screen.text(number, self._known(number), number)
+
+    def text(self, entry: TypedLine, last: int) -> str:
+        """The text of a line that ends in row ``last``, from its anchor or a redrawn prompt."""
+        screen = self._screen
+        while screen.rows.is_continued(last):
+            last += 1
+        row, column = self._begin(entry, last)
+        text = screen.text(row, column, last)
+        if row < screen.rows.first:
+            entry.flag("cut")
+        right = entry.anchor.right if entry.anchor is not None else ""
+        if right and "\n" not in text and text.endswith(" " + right):
+            text = text[: -len(right)].rstrip()
+        return text
+
+    def forget(self) -> None:
+        """No line is being entered."""
+        self._screen.rows.keep_from = None
+
+    def _begin(self, entry: TypedLine, last: int) -> tuple[int, int]:
+        anchor = entry.anchor
+        rows = self._screen.rows
+        if anchor is not None:
+            holds = anchor.row <= last and (
+                anchor.row < rows.first or self._starts(anchor.row, anchor.prompt)
+            )
+            floor = anchor.row if holds else rows.first - 1
+            if anchor.prompt.strip():
+                for number in range(last, max(floor, last - SEARCHED_ROWS), -1):
+                    if self._starts(number, anchor.prompt) and not rows.is_continued(number - 1):
+                        self._prompt = anchor.prompt
+                        entry.prompted = True
+                        return number, anchor.column
+            if holds:
+                self._prompt = anchor.prompt or self._prompt
+                return anchor.row, anchor.column
+        for number in range(last, max(rows.first - 1, last - SEARCHED_ROWS), -1):
+            if column := self._known(number):
+                entry.prompted = True
+                return number, column
+        entry.flag("prompt?")
+        return last, 0
+
+    def _starts(self, number: int, prompt: str) -> bool:
+        text = self._screen.rows.find(number)
+        return text.startswith(prompt) or text == prompt.rstrip(" ")
+
+    def _known(self, number: int) -> int:
+        """The width of the last prompt, if a row begins with it."""
+        prompt = self._prompt
+        if prompt.strip() and self._screen.rows.find(number).startswith(prompt):
+            return len(cells_of(prompt))
+        return 0

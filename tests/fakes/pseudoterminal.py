@@ -1,0 +1,105 @@
+"""A real program on a real pseudo-terminal: keys in, output out, in the order in which they passed."""
+
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from fcntl import ioctl
+from types import TracebackType
+from typing import Self
+
+SECONDS = 10.0
+"""How long a program may take to show what is waited for."""
+_TAKE_TERMINAL = 'terminal=$1; shift; exec "$@" <"$terminal" >"$terminal" 2>&1'
+"""The leader of a session opens a terminal, which becomes the one that controls it."""
+
+
+class PseudoTerminal:
+    """One program; ``events`` are ("i", keys), ("o", output) and ("r", "columns x rows")."""
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        folder: str,
+        columns: int = 80,
+        rows: int = 24,
+    ) -> None:
+        self.events: list[tuple[str, bytes]] = []
+        self._seen = b""
+        self._terminal, other = pty.openpty()
+        self.resize(columns, rows)
+        self._process = subprocess.Popen(
+            ["/bin/sh", "-c", _TAKE_TERMINAL, "sh", os.ttyname(other), *argv],
+            env=dict(environment),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        # Kept open: without it, reading fails until the program has opened its side.
+        self._other = other
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.killpg(self._process.pid, signal.SIGKILL)
+        os.close(self._other)
+        os.close(self._terminal)
+        self._process.wait()
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size; the program gets SIGWINCH."""
+        self._set_size(self._terminal, columns, rows)
+        self.events.append(("r", f"{columns}x{rows}".encode()))
+
+    def send(self, keys: bytes) -> None:
+        """Type keys; output from before is forgotten for the next wait."""
+        self.read_ready()
+        self._seen = b""
+        self.events.append(("i", keys))
+        while keys:
+            keys = keys[os.write(self._terminal, keys) :]
+
+    def wait(self, pattern: bytes) -> None:
+        """Read until the output since the last keys matches a regular expression."""
+        deadline = time.monotonic() + SECONDS
+        while not re.search(pattern, self._seen, re.DOTALL):
+            left = deadline - time.monotonic()
+            if left < 0 or not self._read(left):
+                raise AssertionError(f"no {pattern!r} in {self._seen!r}")
+
+    def read_ready(self) -> None:
+        """Take what there is."""
+        while select.select([self._terminal], [], [], 0)[0] and self._read(0):
+            pass
+
+    def _read(self, seconds: float) -> bool:
+        if not select.select([self._terminal], [], [], seconds)[0]:
+            return False
+        try:
+            output = os.read(self._terminal, 65536)
+        except OSError:
+            return False
+        if output:
+            self._seen += output
+            self.events.append(("o", output))
+        return bool(output)
+
+    @staticmethod
+    def _set_size(terminal: int, columns: int, rows: int) -> None:
+        ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))

@@ -1,0 +1,91 @@
+"""The marks in output, whole and cut."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from auditproxy.sessions.terminal.marks import CLAIM_LIMIT, Found, Mark, MarkReader
+
+
+def read(*pieces: bytes) -> tuple[bytes, list[tuple[int, Found]]]:
+    """The output, and the marks with the number of bytes before each."""
+    reader, output, marks = MarkReader(), b"", list[tuple[int, Found]]()
+    for piece in pieces:
+        for part in reader.read(piece):
+            if isinstance(part, bytes):
+                output += part
+            else:
+                marks.append((len(output), part))
+    return output, marks
+
+
+@pytest.mark.parametrize(
+    ("data", "marks"),
+    [
+        pytest.param(b"\x1b[?2004h", [Found(Mark.EDITOR_ON)], id="an editor reads"),
+        pytest.param(b"\x1b[?2004l", [Found(Mark.EDITOR_OFF)], id="it has a line"),
+        pytest.param(
+            b"\x1b[?1049;2004h", [Found(Mark.ALTERNATE_ON), Found(Mark.EDITOR_ON)], id="two modes"
+        ),
+        pytest.param(
+            b"\x1b[?47h\x1b[?1047l",
+            [Found(Mark.ALTERNATE_ON), Found(Mark.ALTERNATE_OFF)],
+            id="older",
+        ),
+        pytest.param(b"\x1bc", [Found(Mark.ALTERNATE_OFF), Found(Mark.EDITOR_OFF)], id="reset"),
+        pytest.param(b"\x1b[?25h\x1b[2J\x1b]0;x\x07", [], id="nothing of it"),
+        pytest.param(b"\x1b]133;A\x07", [Found(Mark.PROMPT)], id="prompt"),
+        pytest.param(b"\x1b]133;B;x=y\x1b\\", [Found(Mark.COMMAND)], id="command, with ST"),
+        pytest.param(b"\x1b]133;C\x07", [Found(Mark.OUTPUT)], id="output"),
+        pytest.param(b"\x1b]133;D\x07", [Found(Mark.DONE)], id="done"),
+        pytest.param(
+            b"\x1b]133;D;3;aid=1\x07", [Found(Mark.DONE, exit_code=3)], id="done with a code"
+        ),
+        pytest.param(b"\x1b]133;D;9999\x07", [Found(Mark.DONE)], id="not a code"),
+        pytest.param(
+            b"\x1b]633;E;a\\x3b b\\\\n;nonce\x07",
+            [Found(Mark.CLAIM, "a; b\\n", claims=True)],
+            id="claim",
+        ),
+        pytest.param(b"\x1b]133;E;x\x07\x1b]133;Z\x07", [], id="unknown words"),
+        pytest.param(b"\x1b]133;" + b"x" * 5000 + b"\x07", [], id="too long"),
+    ],
+)
+def test_row(data: bytes, marks: list[Found]) -> None:
+    """What a mark means, and that nothing of the output is lost."""
+    assert read(data) == (data, [(len(data), mark) for mark in marks]) or len(marks) > 1
+    assert [mark for _, mark in read(data)[1]] == marks
+
+
+PIECES = st.sampled_from(
+    [
+        b"\x1b",
+        b"[?2004",
+        b"h",
+        b"l",
+        b"\x1b]133;",
+        b"A",
+        b"\x07",
+        b"\\",
+        b"\x1b]633;E;ls",
+        b"\r\n",
+        b";",
+    ]
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.one_of(PIECES, st.binary(max_size=4)), max_size=30))
+def test_segmentation_changes_nothing(pieces: list[bytes]) -> None:
+    """Marks are where they are, however the output is cut."""
+    end = b"\r\n"  # Ends whatever a mark may still be.
+    data = b"".join(pieces)
+    whole = read(data, end)
+    assert whole[0] == data + end
+    assert read(*pieces, end) == whole == read(*(bytes((byte,)) for byte in data), end)
+
+
+def test_little_of_a_mark_without_end_is_held() -> None:
+    """4 KiB, then it is output."""
+    output, _ = read(b"\x1b]133;", *[b"x"] * (CLAIM_LIMIT + 100))
+    assert len(output) > CLAIM_LIMIT

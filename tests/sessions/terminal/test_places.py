@@ -1,0 +1,73 @@
+"""The screen that is followed only while it matters."""
+
+from auditproxy.sessions.terminal.entries import TypedLine
+from auditproxy.sessions.terminal.places import RATE, TAIL_LIMIT, Places
+
+
+def entry_at(places: Places) -> TypedLine:
+    """A line that begins at the cursor."""
+    return TypedLine(places.here(), 0.0, 0)
+
+
+def show(places: Places, output: bytes) -> None:
+    """Let the screen read output at once."""
+    for _ in places.screen.feed(output):
+        places.line_feed()
+
+
+def test_what_was_kept_is_read_when_it_is_needed() -> None:
+    """The prompt is where the cursor is."""
+    places = Places()
+    places.keep(b"out\r\n$ ")
+    assert places.screen.display()[0] == ""
+    assert places.catch_up()
+    assert places.here().prompt == "$ "
+
+
+def test_of_much_output_the_end_is_enough() -> None:
+    """A fresh screen reads the last 8 KiB, from the first whole line on."""
+    places = Places()
+    places.keep(b"x" * 100 + b"\r\n" * TAIL_LIMIT + b"\x1b[1mend\r\n$ ")
+    assert places.lost
+    assert places.catch_up()
+    assert places.here().prompt == "$ "
+
+
+def test_reading_is_bounded_by_time() -> None:
+    """64 KiB a second."""
+    places = Places()
+    assert places.spend(RATE)
+    assert not places.spend(1)
+    places.keep(b"$ ")
+    assert not places.catch_up()
+    places.clock(0.5)
+    assert places.catch_up()
+    assert not places.spend(RATE)
+
+
+def test_a_redrawn_prompt_is_where_the_line_begins() -> None:
+    """After a list of choices."""
+    places = Places()
+    show(places, b"$ ")
+    entry = entry_at(places)
+    show(places, b"ls f\r\nf1 f2\r\n$ ls f1")
+    assert places.text(entry, places.screen.row) == "ls f1"
+    assert entry.flags == []
+
+
+def test_a_line_without_a_known_place_is_a_whole_row() -> None:
+    """And marked so."""
+    places = Places()
+    show(places, b"% ls")
+    entry = TypedLine(None, 0.0, 0)
+    assert places.text(entry, places.screen.row) == "% ls"
+    assert entry.flags == ["prompt?"]
+
+
+def test_a_prompt_at_the_right_is_not_text() -> None:
+    """As zsh shows it."""
+    places = Places(20, 5)
+    show(places, b"$ \x1b[15C[ok]\r\x1b[2C")
+    entry = entry_at(places)
+    show(places, b"ls")
+    assert places.text(entry, places.screen.row) == "ls"
