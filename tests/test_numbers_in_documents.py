@@ -28,6 +28,8 @@ from auditproxy.health import connection as healthconnection
 from auditproxy.health import server as health
 from auditproxy.lookups import issuerkeys, tokencache
 from auditproxy.options import Options
+from auditproxy.recordings import objectstore, recording, upload
+from auditproxy.recordings.usage import RecordingLimits
 from auditproxy.request import headers, heads, resolution, selectors
 from auditproxy.serializer import cbor, json
 from auditproxy.serializer.protobuf import decoder as wiredecoder
@@ -171,6 +173,14 @@ OURS: dict[str, tuple[str, ...]] = {
         f"a webhook's answer over {ANSWER}",
         f"read to {ANSWER}",
     ),
+    "docs/sessions.md": (
+        f"tried again after {upload.FIRST_PAUSE:g} s, then 2, 4, up to "
+        f"{upload.LONGEST_PAUSE / 60:g} min",
+        f"A recording of up to {size(objectstore.IN_ONE_REQUEST)} is one request",
+        f"bytes of a session, {size(RecordingLimits().per_session)} by default",
+        f"{size(recording.RESERVE)} are left for the end",
+        f"holds at most {size(recording.BUFFER)} of lines",
+    ),
     "docs/threat-model.md": (f"at most {size(resolution.LONGEST_REFUSED)} of its own bytes",),
     "docs/protobuf.md": (f"more than {size(wiredecoder.OUTPUT_LIMIT)} of JSON",),
     "manifests/README.md": (f"`--shutdown-audit-grace-period` ({GRACE})",),
@@ -194,6 +204,7 @@ MEASURED: dict[str, tuple[str, ...]] = {
     ),
     "docs/parity.md": ("104,594 of 104,695 events (99.90 %) were equal",),
     "docs/protobuf.md": ("10^6 mutated bodies (30 s)",),
+    "docs/sessions.md": ("about 200 KiB, and 2 KB at rest", "costs some 1.2 KiB for each second"),
     "docs/threat-model.md": ("1 000 448 requests", "(822 s in two processes)"),
 }
 """Results of a command that stands beside them."""
@@ -221,6 +232,7 @@ THEIRS: dict[str, tuple[str, ...]] = {
     "docs/managed-clusters.md": ("15 minutes",),
     "docs/parity.md": ("accepted up to 1 MiB in all",),
     "docs/protobuf.md": ("integer of 64 bits, of 32 bits",),
+    "docs/sessions.md": ("read only up to the last 64 KiB",),
     "manifests/README.md": ("30 days before the end", "lines at 16 KiB", "10 MiB times 5"),
     "manifests/overlays/aks/README.md": ("idle timeout of 30 minutes", "over 16 KiB"),
     "manifests/overlays/eks/README.md": (

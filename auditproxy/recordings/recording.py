@@ -34,7 +34,7 @@ from auditproxy.sessions.copying import Copying
 BUFFER = 64 * 1024
 """Bytes of lines that are written at once."""
 
-_RESERVE = 16 * 1024
+RESERVE = 16 * 1024
 """Bytes of the bound that are left for notes when content is cut."""
 
 RecordingState = Literal["Complete", "Cut", "Failed"]
@@ -105,7 +105,7 @@ class Recording:
         for note in notes:
             self._note(note)
         for lines in self._writer.take(moment, kept):
-            self._add(lines, _RESERVE)
+            self._add(lines, RESERVE)
         if len(self._buffer) >= BUFFER:
             self._write()
 
@@ -147,7 +147,7 @@ class Recording:
         if not self._reason:
             rest, notes = self._copying.end()
             for lines in (*self._writer.take(moment, rest), *self._writer.close(moment)):
-                self._add(lines, _RESERVE)
+                self._add(lines, RESERVE)
             for note in notes:
                 self._note(note)
         end = end_note(outcome, reason, self._bytes_in, self._bytes_out)
@@ -180,7 +180,7 @@ class Recording:
         if self._reason or self._reference is not None:
             return
         for lines in self._writer.note(self._moment, note):
-            self._add(lines, _RESERVE // 2)
+            self._add(lines, RESERVE // 2)
 
     def _add(self, lines: bytes, reserve: int) -> None:
         """Hold lines for the file; ``reserve`` bytes of the bound are left for others."""

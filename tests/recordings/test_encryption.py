@@ -22,6 +22,7 @@ from auditproxy.recordings.reading import NeedsIdentity, UnreadableRecording, re
 from auditproxy.recordings.segments import SealedForm
 from auditproxy.sessions.castnotes import EndNote, UnfinishedNote
 from auditproxy.sessions.castreader import CastData, CastNote
+from tests.documents import ROOT, blocks, run
 from tests.fakes.recorded import Stores, a_session
 
 pyrage = pytest.importorskip("pyrage")
@@ -86,19 +87,14 @@ def test_only_the_owner_reads_it(stores: Stores, key: Key, tmp_path: Path) -> No
 
 
 def test_with_age_and_tar_alone(stores: Stores, key: Key, tmp_path: Path) -> None:
-    """The documented commands give a recording that asciinema plays."""
+    """The commands of docs/sessions.md give a recording that asciinema plays."""
     if shutil.which("age") is None:
         pytest.skip("age is not installed")
-    path = recorded(stores, key)
-    out = tmp_path / "out"
-    out.mkdir()
-    subprocess.run(["tar", "xf", str(path), "-C", str(out)], check=True, capture_output=True)
-    plain = b""
-    for segment in sorted(out.iterdir()):
-        command = ["age", "-d", "-i", str(key.path), str(segment)]
-        plain += subprocess.run(command, check=True, capture_output=True).stdout
-    cast = tmp_path / "x.cast"
-    cast.write_bytes(plain)
+    recorded(stores, key).rename(tmp_path / "recording.cast.age.tar")
+    key.path.rename(tmp_path / "key.txt")
+    (block,) = (one for one in blocks(ROOT / "docs" / "sessions.md") if one.who == "run by")
+    run("\n".join(block.commands), tmp_path)
+    cast = tmp_path / "recording.cast"
     pytest.importorskip("asciinema")
     done = subprocess.run(
         [sys.executable, "-m", "asciinema", "cat", str(cast)],

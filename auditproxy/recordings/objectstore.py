@@ -1,0 +1,202 @@
+"""Objects in S3 or in a store that is compatible with it, and what confirms that they are there.
+
+A recording counts as stored when the store returns the MD5 of what was sent as its ETag, and where
+that is something else (encryption with a key service, parts) when the object was read back and has
+the SHA-256 that was computed here. The store is sent the SHA-256 as well and may refuse by it.
+
+The package obstore is imported where it is used: it comes with the extra ``s3``. It finds
+credentials in the environment and in what clouds give to pods; a Secret's files can be named. No
+error has anything of them, nor what a store answered.
+
+Source: Amazon S3 API Reference, PutObject, "Checking object integrity".
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+from urllib.parse import urlsplit
+
+from auditproxy.apis.faults import Unusable
+from auditproxy.apis.units import MEBIBYTE
+from auditproxy.recordings.appending import reason_of
+
+IN_ONE_REQUEST = 128 * MEBIBYTE
+"""Bytes of a file that is sent in one piece, which takes as much memory; others go in parts."""
+
+_STATUS = re.compile(r"status code: ([0-9]{3})")
+_MISSING = re.compile("source: Missing(AccessKeyId|SecretAccessKey)")
+_KIND = re.compile(r"kind: (Timeout|Connect|Request|Decode|Interrupted)")
+
+
+class UploadError(Exception):
+    """An object is not known to be stored; the text is one line without secrets."""
+
+
+class ObjectStore(Protocol):
+    """Where recordings are kept."""
+
+    def put(self, key: str, path: Path) -> str:
+        """Store the file at ``path`` as ``key``; returns its SHA-256 in hexadecimal.
+
+        Raises UploadError unless the store confirmed it.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Settings:
+    """Where a bucket is. ``endpoint`` "" is Amazon's; times are seconds.
+
+    The files of the access key and its secret are read for each upload; None leaves credentials to
+    the environment. ``certificate_authority`` is a PEM file, None trusts the machine's.
+    """
+
+    bucket: str
+    prefix: str = ""
+    endpoint: str = ""
+    region: str = ""
+    path_style: bool = True
+    access_key_id_file: Path | None = None
+    secret_access_key_file: Path | None = None
+    certificate_authority: Path | None = None
+    connect_timeout: float = 10.0
+    timeout: float = 300.0
+
+
+class S3ObjectStore:
+    """A bucket; raises Unusable when it is made with what cannot be used."""
+
+    def __init__(self, settings: S3Settings) -> None:
+        faults = _faults(settings)
+        if faults:
+            raise Unusable(*faults)
+        try:
+            import obstore
+            from obstore.exceptions import BaseError
+            from obstore.store import S3Store
+        except ImportError:
+            raise Unusable(
+                "the upload of recordings needs the package obstore; install auditproxy[s3]"
+            ) from None
+        self._obstore = obstore
+        self._errors = BaseError
+        self._new_store = S3Store
+        self._settings = settings
+
+    def put(self, key: str, path: Path) -> str:
+        """Store a file, and have the store confirm it."""
+        try:
+            store = self._store()
+            with path.open("rb") as file:
+                sha256, md5, size = _digests(file)
+                file.seek(0)
+                stored = self._obstore.put(
+                    store,
+                    key,
+                    file,
+                    attributes={"Content-Type": "application/octet-stream"},
+                    use_multipart=size > IN_ONE_REQUEST,
+                )
+            if str(stored.get("e_tag") or "").strip('"').lower() != md5:
+                self._read_back(store, key, sha256)
+        except self._errors as error:
+            raise UploadError(_reason(str(error))) from None
+        except OSError as error:
+            raise UploadError(reason_of(error)) from None
+        return sha256
+
+    def _store(self) -> Any:
+        """The bucket, with the credentials of this moment."""
+        settings = self._settings
+        options: dict[str, Any] = {}
+        for name, file in (
+            ("access_key_id", settings.access_key_id_file),
+            ("secret_access_key", settings.secret_access_key_file),
+        ):
+            if file is not None:
+                options[name] = file.read_text(encoding="utf-8", errors="replace").strip()
+        for name, value in (("endpoint", settings.endpoint), ("region", settings.region)):
+            if value:
+                options[name] = value
+        client: Any = {
+            "connect_timeout": timedelta(seconds=settings.connect_timeout),
+            "timeout": timedelta(seconds=settings.timeout),
+            "allow_http": settings.endpoint.startswith("http://"),
+        }
+        if settings.certificate_authority is not None:
+            client["root_certificate"] = settings.certificate_authority.read_bytes()
+        return self._new_store(
+            settings.bucket,
+            prefix=settings.prefix.strip("/") or None,
+            virtual_hosted_style_request=not settings.path_style,
+            checksum_algorithm="SHA256",
+            client_options=client,
+            # What calls this waits and tries again.
+            retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=settings.timeout)},
+            **options,
+        )
+
+    def _read_back(self, store: Any, key: str, sha256: str) -> None:
+        digest = hashlib.sha256()
+        for block in self._obstore.get(store, key).stream():
+            digest.update(block)
+        if digest.hexdigest() != sha256:
+            raise UploadError("the store has other bytes than were sent")
+
+
+def _faults(settings: S3Settings) -> list[str]:
+    faults = []
+    if not settings.bucket:
+        faults.append("the bucket of recordings is empty; name one")
+    if (settings.access_key_id_file is None) != (settings.secret_access_key_file is None):
+        faults.append(
+            "one of the files of the access key of the store of recordings is missing; name both"
+        )
+    if settings.endpoint:
+        try:
+            url = urlsplit(settings.endpoint)
+            sound = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+        except ValueError:
+            sound = False
+        if not sound:
+            faults.append(
+                "the endpoint of the store of recordings is not a valid URL; give one such as "
+                "https://minio.example.com:9000"
+            )
+        elif url.username is not None or url.password is not None:
+            faults.append(
+                "the endpoint of the store of recordings has a user or password; give credentials "
+                "in the environment or in files"
+            )
+    return faults
+
+
+def _digests(file: BinaryIO) -> tuple[str, str, int]:
+    sha256 = hashlib.sha256()
+    md5 = hashlib.md5(usedforsecurity=False)
+    size = 0
+    while block := file.read(MEBIBYTE):
+        sha256.update(block)
+        md5.update(block)
+        size += len(block)
+    return sha256.hexdigest(), md5.hexdigest(), size
+
+
+_KINDS: Mapping[str, str] = {
+    "Timeout": "the store did not answer in time",
+    "Connect": "no connection to the store",
+}
+
+
+def _reason(text: str) -> str:
+    """What failed, in words of ours: the library's have the store's answer in them."""
+    if "/latest/api/token" in text or "/latest/meta-data" in text or _MISSING.search(text):
+        return "no credentials for the store"
+    status = _STATUS.search(text)
+    if status is not None:
+        return f"the store answered {status[1]}"
+    kind = _KIND.search(text)
+    return _KINDS.get(kind[1] if kind else "", "the request failed")
