@@ -32,7 +32,7 @@ from auditproxy.sessions.castnotes import ConnectionClosedNote
 from auditproxy.sessions.forwards import Forwards
 from auditproxy.sessions.lines import SessionLines
 from auditproxy.sessions.terminal.commands import CommandFollower
-from auditproxy.sessions.terminal.entries import Command
+from auditproxy.sessions.terminal.entries import TerminalCommand
 from auditproxy.sessions.terminal.screen import COLUMNS, ROWS
 
 Timed = tuple[int, StreamEvent]
@@ -134,7 +134,7 @@ class Account:
             for command in self._follower.take(moment / SECOND, event):
                 self._command(moment, command)
 
-    def _command(self, moment: int, command: Command) -> None:
+    def _command(self, moment: int, command: TerminalCommand) -> None:
         line = command.line
         if self._recording is not None:
             self._recording.command(moment, line, command.flags)
