@@ -69,9 +69,12 @@ def _check_container(request: Request, pod: Object) -> None:
     name = pod["metadata"]["name"]
     names = [container.get("name", "") for container in pod["spec"].get("containers", ())]
     asked = request.first("container")
+    debugging = [
+        container.get("name", "") for container in pod["spec"].get("ephemeralContainers") or ()
+    ]
     if not asked and len(names) > 1:
         raise bad_request(
             f"a container name must be specified for pod {name}, choose one of: [{' '.join(names)}]"
         )
-    if asked and asked not in names:
+    if asked and asked not in (*names, *debugging):
         raise bad_request(f"container {asked} is not valid for pod {name}")
