@@ -35,6 +35,7 @@ from auditproxy.commands.demo.cluster import (
 )
 from auditproxy.embedded.apiserver import EmbeddedApiServer
 from auditproxy.embedded.pods.journal import ContainerSession
+from auditproxy.embedded.pods.requests import Streams
 from auditproxy.sessions.castnotes import EndNote
 from auditproxy.sessions.castreader import Cast, CastResize
 from tests.fakes.recorded import read_recording
@@ -236,6 +237,15 @@ class FollowedStage:
         """Every audit event so far."""
         return _json_lines(self.files.audit_log)
 
+    def codes(self, subresource: str) -> list[int]:
+        """The codes of all requests for a subresource that have ended."""
+        return [
+            event["responseStatus"]["code"]
+            for event in self.events()
+            if event["stage"] == "ResponseComplete"
+            and event.get("objectRef", {}).get("subresource") == subresource
+        ]
+
     def lines(self) -> list[dict[str, Any]]:
         """Every line of the session log so far."""
         return _json_lines(self.files.session_log)
@@ -285,9 +295,13 @@ async def followed(
     *,
     rule: str = RECORD_ALL,
     over_spdy: bool = False,
+    streams: Streams | None = None,
     **session_options: Any,
 ) -> AsyncIterator[FollowedStage]:
-    """The server and the proxy; ``rule`` is what the recording policy says of all sessions."""
+    """The server and the proxy; ``rule`` is what the recording policy says of all sessions.
+
+    ``streams`` simulates the containers, as for EmbeddedApiServer.
+    """
     files = make_files(folder)
     files.recording_policy.write_text(
         "apiVersion: auditproxy.io/v1alpha1\nkind: SessionRecordingPolicy\n"
@@ -297,6 +311,7 @@ async def followed(
     server = EmbeddedApiServer(
         tokens={VIEWER_TOKEN: UserInfo(username=VIEWER, groups=("viewers",))},
         ssl_context=server_context(pki),
+        streams=streams,
     )
     port = await server.start("127.0.0.1", 0)
     try:
