@@ -101,20 +101,27 @@ class Supervisor:
         """Open a recording on the thread; raises RecordingRefused."""
         if self._recordings is None:
             raise RecordingRefused("no folder for recordings is configured")
-        is_late: list[bool] = []
+        opened: list[Recording] = []
 
         def open_it(recordings: Recordings) -> Recording | RecordingRefused:
             try:
-                recording = recordings.open(session, record)
+                opened.append(recordings.open(session, record))
             except RecordingRefused as error:
                 return error
-            if is_late:
-                recording.discard()
-            return recording
+            return opened[0]
 
-        result = await self._on_thread(partial(open_it, self._recordings), OPENING)
+        def discard_it() -> None:
+            for recording in opened:
+                recording.discard()
+
+        try:
+            result = await self._on_thread(partial(open_it, self._recordings), OPENING)
+        except asyncio.CancelledError:
+            # The client has left. The thread keeps to the order, so this comes after the opening.
+            self._do(discard_it)
+            raise
         if result is None:
-            is_late.append(True)
+            self._do(discard_it)
             raise RecordingRefused("the folder of recordings does not answer")
         if isinstance(result, RecordingRefused):
             raise result
