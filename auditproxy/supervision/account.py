@@ -35,7 +35,15 @@ from auditproxy.sessions.terminal.commands import CommandFollower
 from auditproxy.sessions.terminal.entries import Command
 from auditproxy.sessions.terminal.screen import COLUMNS, ROWS
 
-Timed = tuple[int, StreamEvent]
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """So many bytes of the streams were not read in time; between two events."""
+
+    size: int
+
+
+Timed = tuple[int, StreamEvent | Missing]
 """An event and when it came, in nanoseconds since the epoch."""
 
 
@@ -90,16 +98,13 @@ class Account:
         if self._recording is not None:
             self._recording.discard()
 
-    def take(self, batch: Sequence[Timed], gap: int) -> None:
-        """Account for events in their order; ``gap`` bytes before them are missing."""
+    def take(self, batch: Sequence[Timed]) -> None:
+        """Account for events in their order."""
         recording = self._recording
-        if gap and batch:
-            if recording is not None:
-                recording.gap(batch[0][0], gap)
-            if self._follower is not None:
-                # What stood on the terminal is not known any more.
-                self._follower = CommandFollower(*self._size)
         for moment, event in batch:
+            if isinstance(event, Missing):
+                self._missing(moment, event.size)
+                continue
             if recording is not None:
                 recording.take(moment, (event,))
             self._follow(moment, event)
@@ -107,6 +112,13 @@ class Account:
             recording.flush()
             if recording.stopped:
                 self._stopped(batch[-1][0], recording.stopped)
+
+    def _missing(self, moment: int, size: int) -> None:
+        if self._recording is not None:
+            self._recording.gap(moment, size)
+        if self._follower is not None:
+            # What stood on the terminal is not known any more.
+            self._follower = CommandFollower(*self._size)
 
     def _follow(self, moment: int, event: StreamEvent) -> None:
         """What the event means beside the recording."""

@@ -25,7 +25,7 @@ from auditproxy.apis.session import (
 from auditproxy.apis.units import SECOND
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.sessions.wire.reader import SessionReader
-from auditproxy.supervision.account import Account, Closing, Timed
+from auditproxy.supervision.account import Account, Closing, Missing, Timed
 
 QUEUE_LIMIT = 1024 * 1024
 """Bytes of one session that may wait for the recorder's thread."""
@@ -83,6 +83,7 @@ class Running:
         self._queue: list[Timed] = []
         self._queued = 0
         self._gap = 0
+        self._missed = 0
         self._hold: Callable[[bool], None] = _nothing
         self._held: asyncio.TimerHandle | None = None
         self._ending: Ending | None = None
@@ -160,22 +161,32 @@ class Running:
             if not self.rule.deny or self._queued > 4 * QUEUE_LIMIT:
                 self._gap += len(event.data) if isinstance(event, Carried) else 0
                 return
+        is_awaited = bool(self._queue)
+        self._queue_gap()
         self._queue.append((self._now(), event))
         self._queued += cost
-        if len(self._queue) == 1:
+        if not is_awaited:
             self._feeder.wake(self)
 
+    def _queue_gap(self) -> None:
+        """Say what is missing where it is missing: after what was queued before it."""
+        if self._gap:
+            self._queue.append((self._now(), Missing(self._gap)))
+            self._missed += self._gap
+            self._gap = 0
+
     def waiting(self) -> tuple[list[Timed], int]:
-        """What waits for the account, and the bytes missing before it."""
+        """What waits for the account, and how many bytes of the streams are missing in it."""
         queue, self._queue = self._queue, []
-        gap, self._gap = self._gap, 0
-        return queue, gap
+        missed, self._missed = self._missed, 0
+        return queue, missed
 
     def taken(self, batch: list[Timed]) -> None:
         """The account has taken a batch."""
         self._queued -= sum(
             EVENT_COST + (len(event.data) if isinstance(event, Carried) else 0)
             for _, event in batch
+            if not isinstance(event, Missing)
         )
         if self._held is not None and self._queued < QUEUE_RESUME:
             self._held.cancel()
@@ -251,7 +262,10 @@ class Running:
         self._ending = None
         self._hold = _nothing
         for event in self._reader.end() if self._reader is not None else ():
+            if isinstance(event, Outcome):
+                self.outcome = event
             self._put(event, EVENT_COST)
+        self._queue_gap()
         return Closing(self._now(), self.outcome, reason, self.bytes_in, self.bytes_out)
 
 

@@ -175,19 +175,19 @@ class Supervisor:
             self._feed_one(running)
 
     def _feed_one(self, running: Running) -> None:
-        batch, gap = running.waiting()
-        if gap:
-            self._metrics.gap(gap)
+        batch, missed = running.waiting()
+        if missed:
+            self._metrics.gap(missed)
         if batch:
             loop = asyncio.get_running_loop()
-            self._do(partial(self._take, running, batch, gap, loop))
+            self._do(partial(self._take, running, batch, loop))
 
     def _take(
-        self, running: Running, batch: list[Timed], gap: int, loop: asyncio.AbstractEventLoop
+        self, running: Running, batch: list[Timed], loop: asyncio.AbstractEventLoop
     ) -> None:
         """Account for a batch, on the thread."""
         try:
-            running.account.take(batch, gap)
+            running.account.take(batch)
         finally:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(running.taken, batch)
