@@ -35,6 +35,7 @@ EVENT_COST = 64
 """Bytes that an event counts for beside what it carries."""
 HELD_LIMIT = 10.0
 """Seconds that a session may be held before it is ended."""
+TOO_FAST = "it cannot be recorded as fast as it runs"
 NOTICE = 60.0
 """Seconds before its end at which the client is told of it, or half the time there is."""
 
@@ -157,8 +158,11 @@ class Running:
         if self._queued + cost > QUEUE_LIMIT:
             if self.rule.deny:
                 self._stop_reading()
-            # What the client sends is never held: it is given up on when it floods.
-            if not self.rule.deny or self._queued > 4 * QUEUE_LIMIT:
+            # What the client sends is never held; a session that floods with it is given up.
+            is_lost = self._queued > 4 * QUEUE_LIMIT
+            if self.rule.deny and is_lost:
+                self.end(TOO_FAST)
+            if not self.rule.deny or is_lost:
                 self._gap += len(event.data) if isinstance(event, Carried) else 0
                 return
         is_awaited = bool(self._queue)
@@ -196,9 +200,7 @@ class Running:
     def _stop_reading(self) -> None:
         if self._held is None:
             self._hold(True)
-            self._held = self._loop.call_later(
-                HELD_LIMIT, self.end, "it cannot be recorded as fast as it runs"
-            )
+            self._held = self._loop.call_later(HELD_LIMIT, self.end, TOO_FAST)
 
     # --- ends by rule ---------------------------------------------------------------
 
