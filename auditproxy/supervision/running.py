@@ -89,6 +89,7 @@ class Running:
         self._held: asyncio.TimerHandle | None = None
         self._ending: Ending | None = None
         self._active = 0.0
+        self._is_unread = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     # --- the tunnel ----------------------------------------------------------------
@@ -115,6 +116,8 @@ class Running:
 
     def from_client(self, data: bytes) -> None:
         """Read what the client sent."""
+        if self._is_unread:
+            self._active = self._loop.time()
         if self._reader is None:
             self.bytes_in += len(data)
             return
@@ -133,6 +136,8 @@ class Running:
 
     def from_upstream(self, data: bytes) -> None:
         """Read what the upstream sent."""
+        if self._is_unread:
+            self._active = self._loop.time()
         if self._reader is None:
             self.bytes_out += len(data)
             return
@@ -155,6 +160,9 @@ class Running:
 
     def _put(self, event: StreamEvent, cost: int) -> None:
         """Queue an event, or count it as missing where too much waits."""
+        if isinstance(event, Unreadable):
+            # What it carries is not known any more, so whatever passes is activity.
+            self._is_unread = True
         if self._queued + cost > QUEUE_LIMIT:
             if self.rule.deny:
                 self._stop_reading()
