@@ -8,6 +8,8 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from auditproxy.apis.session import (
     Carried,
     Channel,
@@ -165,12 +167,18 @@ class Account:
 
     def _stopped(self, moment: int, reason: str) -> None:
         """The rest of the session is not recorded; reported once."""
-        if self._has_failed:
+        if self._has_failed or self._recording is None:
             return
         self._has_failed = True
-        if self._recording is not None:
-            self._line(SessionEventType.RECORDING_STOPPED, moment, reason=reason)
+        self._line(SessionEventType.RECORDING_STOPPED, moment, reason=reason)
         self._failed(reason)
+
+    def abandon(self, moment: int, reason: str) -> None:
+        """A fault of ours: nothing more is recorded, and no terminal is followed."""
+        self._follower = None
+        if self._recording is not None:
+            self._recording.stop(moment, reason)
+        self._stopped(moment, reason)
 
     def close(self, closing: Closing, started: int) -> RecordingReference | None:
         """The tunnel has ended: finish the recording and write the last lines."""
@@ -192,6 +200,9 @@ class Account:
         reference = None
         if self._recording is not None:
             reference = self._recording.finish(moment, outcome, reason=reason)
+            if self._has_failed and reference.state == "Complete":
+                # One direction was not read to its end; the recording says where.
+                reference = msgspec.structs.replace(reference, state="Cut")
         self._line(
             SessionEventType.ENDED,
             moment,

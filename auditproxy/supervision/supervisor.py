@@ -30,6 +30,8 @@ OPENING = 5.0
 CLOSING = 3.0
 """Seconds that the last event of a session waits for its recording to be finished."""
 
+FAULT = "a fault of auditproxy's own; its log has more"
+
 T = TypeVar("T")
 
 
@@ -73,7 +75,9 @@ class Supervisor:
         running: list[Running] = []
 
         def failed(reason: str) -> None:
-            loop.call_soon_threadsafe(self._recording_failed, running[0], reason)
+            with contextlib.suppress(RuntimeError):
+                # The loop is closed: the session has ended.
+                loop.call_soon_threadsafe(self._recording_failed, running[0], reason)
 
         recording = None
         if rule.record is not Record.NONE:
@@ -188,6 +192,9 @@ class Supervisor:
         """Account for a batch, on the thread."""
         try:
             running.account.take(batch)
+        except Exception as crash:
+            self._crashed(crash)
+            running.account.abandon(batch[-1][0], FAULT)
         finally:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(running.taken, batch)
