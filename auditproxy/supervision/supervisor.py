@@ -186,9 +186,7 @@ class Supervisor:
             loop = asyncio.get_running_loop()
             self._do(partial(self._take, running, batch, loop))
 
-    def _take(
-        self, running: Running, batch: list[Timed], loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def _take(self, running: Running, batch: list[Timed], loop: asyncio.AbstractEventLoop) -> None:
         """Account for a batch, on the thread."""
         try:
             running.account.take(batch)

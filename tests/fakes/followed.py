@@ -1,9 +1,9 @@
 """A proxy that records sessions, in front of the embedded API server, and each session as all saw it.
 
-    async with followed(folder, binary) as stage:
-        await stage.kubectl("exec hello -- id")
-        (session,) = await stage.sessions()
-        session.equals_what_the_container_saw()
+async with followed(folder, binary) as stage:
+    await stage.kubectl("exec hello -- id")
+    (session,) = await stage.sessions()
+    session.equals_what_the_container_saw()
 """
 
 import asyncio
@@ -304,8 +304,7 @@ async def followed(
     """
     files = make_files(folder)
     files.recording_policy.write_text(
-        "apiVersion: auditproxy.io/v1alpha1\nkind: SessionRecordingPolicy\n"
-        f"rules:\n- {rule}\n"
+        f"apiVersion: auditproxy.io/v1alpha1\nkind: SessionRecordingPolicy\nrules:\n- {rule}\n"
     )
     pki = folder / "pki"
     server = EmbeddedApiServer(
