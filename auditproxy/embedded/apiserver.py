@@ -10,7 +10,7 @@ import ssl
 import sys
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from auditproxy.apis.user import UserInfo
 from auditproxy.embedded.answers import ApiError, answer_status, answer_text
 from auditproxy.embedded.authorizer import EmbeddedAuthenticator, EmbeddedAuthorizer, impersonated
 from auditproxy.embedded.http1 import HttpServer, RawConnection, Request, Response
+from auditproxy.embedded.pods.journal import ContainerSession
 from auditproxy.embedded.pods.requests import PodSessions, Streams
 from auditproxy.embedded.rest import seed
 from auditproxy.embedded.rest.discovery import non_resource
@@ -54,11 +55,12 @@ class EmbeddedApiServer:
         self._ssl_context = ssl_context
         self._authenticator = EmbeddedAuthenticator(tokens or {})
         self._authorizer = EmbeddedAuthorizer(permissions or {})
+        self._pods = PodSessions(streams)
         self._resources = Resources(
             Storage(history),
             self._authorizer,
             EmbeddedReviewer(self._authenticator, self._authorizer),
-            PodSessions(streams),
+            self._pods,
             clock,
         )
         self._server = HttpServer(self._serve)
@@ -69,6 +71,11 @@ class EmbeddedApiServer:
     def url(self) -> str:
         """The address it listens on, once started."""
         return self._url
+
+    @property
+    def sessions(self) -> Sequence[ContainerSession]:
+        """What the containers received and sent in each session, oldest first; the last 1000."""
+        return self._pods.journal.sessions
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Listen; return the port, chosen by the system if it was 0."""

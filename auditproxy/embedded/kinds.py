@@ -95,6 +95,7 @@ RESOURCES = (
         categories=_ALL,
         subresources=(
             Subresource("attach", _CONNECT, "PodAttachOptions"),
+            Subresource("ephemeralcontainers", _STATUS),
             Subresource("exec", _CONNECT, "PodExecOptions"),
             Subresource("log", ("get",)),
             Subresource("portforward", _CONNECT, "PodPortForwardOptions"),

@@ -8,6 +8,8 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from auditproxy.apis.session import (
     Carried,
     Channel,
@@ -35,7 +37,15 @@ from auditproxy.sessions.terminal.commands import CommandFollower
 from auditproxy.sessions.terminal.entries import TerminalCommand
 from auditproxy.sessions.terminal.screen import COLUMNS, ROWS
 
-Timed = tuple[int, StreamEvent]
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """So many bytes of the streams were not read in time; between two events."""
+
+    size: int
+
+
+Timed = tuple[int, StreamEvent | Missing]
 """An event and when it came, in nanoseconds since the epoch."""
 
 
@@ -75,6 +85,7 @@ class Account:
         self._redact = redact
         self._size = (COLUMNS, ROWS)
         self._has_failed = False
+        self._moment = session.started
         self._follower = self._new_follower() if follows_commands and session.tty else None
         self._forwards = Forwards() if session.kind is SessionKind.PORT_FORWARD else None
         self._input = hashlib.sha256()
@@ -95,23 +106,34 @@ class Account:
         if self._recording is not None:
             self._recording.discard()
 
-    def take(self, batch: Sequence[Timed], gap: int) -> None:
-        """Account for events in their order; ``gap`` bytes before them are missing."""
+    def take(self, batch: Sequence[Timed]) -> None:
+        """Account for events in their order."""
         recording = self._recording
-        if gap and batch:
-            if recording is not None:
-                recording.gap(batch[0][0], gap)
-            if self._follower is not None:
-                # What stood on the terminal is not known any more.
-                self._follower = self._new_follower()
+        self._moment = batch[-1][0]
         for moment, event in batch:
+            if isinstance(event, Missing):
+                self._missing(moment, event.size)
+                continue
             if recording is not None:
                 recording.take(moment, (event,))
             self._follow(moment, event)
+        if recording is not None and recording.stopped:
+            self._stopped(batch[-1][0], recording.stopped)
+
+    def flush(self) -> None:
+        """Give the system what the recording holds: kill -9 costs what came since then."""
+        recording = self._recording
         if recording is not None:
             recording.flush()
             if recording.stopped:
-                self._stopped(batch[-1][0], recording.stopped)
+                self._stopped(self._moment, recording.stopped)
+
+    def _missing(self, moment: int, size: int) -> None:
+        if self._recording is not None:
+            self._recording.gap(moment, size)
+        if self._follower is not None:
+            # What stood on the terminal is not known any more.
+            self._follower = self._new_follower()
 
     def _follow(self, moment: int, event: StreamEvent) -> None:
         """What the event means beside the recording."""
@@ -158,12 +180,18 @@ class Account:
 
     def _stopped(self, moment: int, reason: str) -> None:
         """The rest of the session is not recorded; reported once."""
-        if self._has_failed:
+        if self._has_failed or self._recording is None:
             return
         self._has_failed = True
-        if self._recording is not None:
-            self._line(SessionEventType.RECORDING_STOPPED, moment, reason=reason)
+        self._line(SessionEventType.RECORDING_STOPPED, moment, reason=reason)
         self._failed(reason)
+
+    def abandon(self, moment: int, reason: str) -> None:
+        """A fault of ours: nothing more is recorded, and no terminal is followed."""
+        self._follower = None
+        if self._recording is not None:
+            self._recording.stop(moment, reason)
+        self._stopped(moment, reason)
 
     def close(self, closing: Closing, started: int) -> RecordingReference | None:
         """The tunnel has ended: finish the recording and write the last lines."""
@@ -185,6 +213,9 @@ class Account:
         reference = None
         if self._recording is not None:
             reference = self._recording.finish(moment, outcome, reason=reason)
+            if self._has_failed and reference.state == "Complete":
+                # One direction was not read to its end; the recording says where.
+                reference = msgspec.structs.replace(reference, state="Cut")
         self._line(
             SessionEventType.ENDED,
             moment,

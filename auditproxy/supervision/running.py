@@ -25,7 +25,7 @@ from auditproxy.apis.session import (
 from auditproxy.apis.units import SECOND
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.sessions.wire.reader import SessionReader
-from auditproxy.supervision.account import Account, Closing, Timed
+from auditproxy.supervision.account import Account, Closing, Missing, Timed
 
 QUEUE_LIMIT = 1024 * 1024
 """Bytes of one session that may wait for the recorder's thread."""
@@ -35,6 +35,7 @@ EVENT_COST = 64
 """Bytes that an event takes in the bound, in addition to what it carries."""
 HELD_LIMIT = 10.0
 """Seconds that a session may be held before it is ended."""
+TOO_FAST = "it cannot be recorded as fast as it runs"
 NOTICE = 60.0
 """Seconds before the end at which the client is warned; half of the time if that is less."""
 
@@ -83,10 +84,12 @@ class Running:
         self._queue: list[Timed] = []
         self._queued = 0
         self._gap = 0
+        self._missed = 0
         self._hold: Callable[[bool], None] = _nothing
         self._held: asyncio.TimerHandle | None = None
         self._ending: Ending | None = None
         self._active = 0.0
+        self._is_unread = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     # --- the tunnel ----------------------------------------------------------------
@@ -113,6 +116,8 @@ class Running:
 
     def from_client(self, data: bytes) -> None:
         """Read what the client sent."""
+        if self._is_unread:
+            self._active = self._loop.time()
         if self._reader is None:
             self.bytes_in += len(data)
             return
@@ -131,6 +136,8 @@ class Running:
 
     def from_upstream(self, data: bytes) -> None:
         """Read what the upstream sent."""
+        if self._is_unread:
+            self._active = self._loop.time()
         if self._reader is None:
             self.bytes_out += len(data)
             return
@@ -153,29 +160,45 @@ class Running:
 
     def _put(self, event: StreamEvent, cost: int) -> None:
         """Queue an event, or count it as missing where too much waits."""
+        if isinstance(event, Unreadable):
+            # What it carries is not known any more, so whatever passes is activity.
+            self._is_unread = True
         if self._queued + cost > QUEUE_LIMIT:
             if self.rule.deny:
                 self._stop_reading()
-            # What the client sends is never held: it is given up on when it floods.
-            if not self.rule.deny or self._queued > 4 * QUEUE_LIMIT:
+            # What the client sends is never held; a session that floods with it is given up.
+            is_lost = self._queued > 4 * QUEUE_LIMIT
+            if self.rule.deny and is_lost:
+                self.end(TOO_FAST)
+            if not self.rule.deny or is_lost:
                 self._gap += len(event.data) if isinstance(event, Carried) else 0
                 return
+        is_awaited = bool(self._queue)
+        self._queue_gap()
         self._queue.append((self._now(), event))
         self._queued += cost
-        if len(self._queue) == 1:
+        if not is_awaited:
             self._feeder.wake(self)
 
+    def _queue_gap(self) -> None:
+        """Say what is missing where it is missing: after what was queued before it."""
+        if self._gap:
+            self._queue.append((self._now(), Missing(self._gap)))
+            self._missed += self._gap
+            self._gap = 0
+
     def waiting(self) -> tuple[list[Timed], int]:
-        """What waits for the account, and the bytes missing before it."""
+        """What waits for the account, and how many bytes of the streams are missing in it."""
         queue, self._queue = self._queue, []
-        gap, self._gap = self._gap, 0
-        return queue, gap
+        missed, self._missed = self._missed, 0
+        return queue, missed
 
     def taken(self, batch: list[Timed]) -> None:
         """The account has taken a batch."""
         self._queued -= sum(
             EVENT_COST + (len(event.data) if isinstance(event, Carried) else 0)
             for _, event in batch
+            if not isinstance(event, Missing)
         )
         if self._held is not None and self._queued < QUEUE_RESUME:
             self._held.cancel()
@@ -185,9 +208,7 @@ class Running:
     def _stop_reading(self) -> None:
         if self._held is None:
             self._hold(True)
-            self._held = self._loop.call_later(
-                HELD_LIMIT, self.end, "it cannot be recorded as fast as it runs"
-            )
+            self._held = self._loop.call_later(HELD_LIMIT, self.end, TOO_FAST)
 
     # --- ends by rule ---------------------------------------------------------------
 
@@ -251,7 +272,10 @@ class Running:
         self._ending = None
         self._hold = _nothing
         for event in self._reader.end() if self._reader is not None else ():
+            if isinstance(event, Outcome):
+                self.outcome = event
             self._put(event, EVENT_COST)
+        self._queue_gap()
         return Closing(self._now(), self.outcome, reason, self.bytes_in, self.bytes_out)
 
 

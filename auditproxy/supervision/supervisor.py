@@ -15,6 +15,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from auditproxy.apis.session import Record, RecordingReference, Session, SessionEvent
+from auditproxy.downstream.responses import describe
 from auditproxy.metrics.sessions import SessionMetrics
 from auditproxy.recordings.recording import Recording
 from auditproxy.recordings.store import RecordingRefused
@@ -25,10 +26,14 @@ from auditproxy.supervision.running import Running
 
 FEED = 0.05
 """Seconds that what was read may wait before the recorder's thread gets it."""
+FLUSH = 1.0
+"""Seconds that a recording may hold lines back: what kill -9 costs at most."""
 OPENING = 5.0
 """Seconds in which a recording must be open; a disk that takes longer cannot be relied upon."""
 CLOSING = 3.0
 """Seconds that the last event of a session waits for its recording to be finished."""
+
+FAULT = "a fault of auditproxy's own; its log has more"
 
 T = TypeVar("T")
 
@@ -62,6 +67,8 @@ class Supervisor:
         self._thread = thread or OrderedThread("session-recorder")
         self._waiting: dict[Running, None] = {}
         self._feeding: asyncio.TimerHandle | None = None
+        self._unflushed: dict[Running, None] = {}
+        self._flushing: asyncio.TimerHandle | None = None
         metrics.stalled(lambda: self._thread.stalled)
 
     async def prepare(
@@ -76,7 +83,9 @@ class Supervisor:
         running: list[Running] = []
 
         def failed(reason: str) -> None:
-            loop.call_soon_threadsafe(self._recording_failed, running[0], reason)
+            with contextlib.suppress(RuntimeError):
+                # The loop is closed: the session has ended.
+                loop.call_soon_threadsafe(self._recording_failed, running[0], reason)
 
         recording = None
         if rule.record is not Record.NONE:
@@ -105,20 +114,27 @@ class Supervisor:
         """Open a recording on the thread; raises RecordingRefused."""
         if self._recordings is None:
             raise RecordingRefused("no folder for recordings is configured")
-        is_late: list[bool] = []
+        opened: list[Recording] = []
 
         def open_it(recordings: Recordings) -> Recording | RecordingRefused:
             try:
-                recording = recordings.open(session, record)
+                opened.append(recordings.open(session, record))
             except RecordingRefused as error:
                 return error
-            if is_late:
-                recording.discard()
-            return recording
+            return opened[0]
 
-        result = await self._on_thread(partial(open_it, self._recordings), OPENING)
+        def discard_it() -> None:
+            for recording in opened:
+                recording.discard()
+
+        try:
+            result = await self._on_thread(partial(open_it, self._recordings), OPENING)
+        except asyncio.CancelledError:
+            # The client has left. The thread keeps to the order, so this comes after the opening.
+            self._do(discard_it)
+            raise
         if result is None:
-            is_late.append(True)
+            self._do(discard_it)
             raise RecordingRefused("the folder of recordings does not answer")
         if isinstance(result, RecordingRefused):
             raise result
@@ -172,19 +188,31 @@ class Supervisor:
             self._feed_one(running)
 
     def _feed_one(self, running: Running) -> None:
-        batch, gap = running.waiting()
-        if gap:
-            self._metrics.gap(gap)
+        batch, missed = running.waiting()
+        if missed:
+            self._metrics.gap(missed)
         if batch:
             loop = asyncio.get_running_loop()
-            self._do(partial(self._take, running, batch, gap, loop))
+            self._do(partial(self._take, running, batch, loop))
+            if running.recording:
+                self._unflushed[running] = None
+                if self._flushing is None:
+                    self._flushing = loop.call_later(FLUSH, self._flush)
 
-    def _take(
-        self, running: Running, batch: list[Timed], gap: int, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def _flush(self) -> None:
+        """Have the thread give the system what recordings hold."""
+        self._flushing = None
+        unflushed, self._unflushed = self._unflushed, {}
+        for running in unflushed:
+            self._do(running.account.flush)
+
+    def _take(self, running: Running, batch: list[Timed], loop: asyncio.AbstractEventLoop) -> None:
         """Account for a batch, on the thread."""
         try:
-            running.account.take(batch, gap)
+            running.account.take(batch)
+        except Exception as crash:
+            self._crashed(crash)
+            running.account.abandon(batch[-1][0], FAULT)
         finally:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(running.taken, batch)
@@ -202,7 +230,8 @@ class Supervisor:
 
     def _crashed(self, crash: Exception) -> None:
         self._metrics.failed("crash")
-        self._report(f"recording a session crashed: {type(crash).__name__}: {crash}")
+        # Where it happened: its text could hold what the session carried.
+        self._report(f"recording a session crashed: {describe(crash)}")
 
     def _recording_failed(self, running: Running, reason: str) -> None:
         self._metrics.failed("stopped")
@@ -218,6 +247,7 @@ class Supervisor:
         closing = running.closed(reason)
         self._waiting.pop(running, None)
         self._feed_one(running)
+        self._unflushed.pop(running, None)
         finish = partial(running.account.close, closing, running.started)
         reference = await self._on_thread(finish, CLOSING)
         self._metrics.ended(running.session.kind, "" if reference is None else reference.state)

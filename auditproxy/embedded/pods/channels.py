@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from auditproxy.embedded.pods.journal import ContainerSession, KeptBytes
 from auditproxy.sessions.wire.spdy import (
     Pinged,
     SpdyFrame,
@@ -58,8 +59,9 @@ class Channels(Protocol):
 class _Reading:
     """A reader that a task feeds until the session ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: ContainerSession) -> None:
         self.stdin = asyncio.StreamReader()
+        self._session = session
         self._feeding: asyncio.Task[None] | None = None
         self._ended = False
 
@@ -81,6 +83,7 @@ class _Reading:
 
     def typed(self, data: bytes) -> None:
         """The client typed something; dropped after the end of the input."""
+        self._session.stdin.add(data)
         if not self._ended:
             self.stdin.feed_data(data)
 
@@ -104,8 +107,8 @@ class _Reading:
 class WebSocketChannels(_Reading):
     """Each message begins with its channel's number."""
 
-    def __init__(self, socket: WebSocket) -> None:
-        super().__init__()
+    def __init__(self, socket: WebSocket, session: ContainerSession) -> None:
+        super().__init__(session)
         self._socket = socket
 
     async def feed(self) -> None:
@@ -116,13 +119,17 @@ class WebSocketChannels(_Reading):
                 self.end_of_input()
             elif message[:1] == bytes((STDIN,)):
                 self.typed(message[1:])
+            elif message[:1] == bytes((RESIZE,)):
+                self._session.resized(message[1:])
 
     async def out(self, data: bytes) -> None:
         """Write to standard output."""
+        self._session.stdout.add(data)
         await self._write(STDOUT, data)
 
     async def err(self, data: bytes) -> None:
         """Write to standard error."""
+        self._session.stderr.add(data)
         await self._write(STDERR, data)
 
     async def _write(self, channel: int, data: bytes) -> None:
@@ -137,14 +144,16 @@ class WebSocketChannels(_Reading):
         await self.stop()
 
 
-async def open_websocket_channels(socket: WebSocket) -> WebSocketChannels:
+async def open_websocket_channels(
+    socket: WebSocket, session: ContainerSession
+) -> WebSocketChannels:
     """The channels of a WebSocket whose handshake is done, once its client may be written to.
 
     Over WebSocket a client does not report when its channels are ready, and some kubectl
     versions discard earlier output ("Unknown stream id 1"): they rely on the time that a
     container takes to start a command.
     """
-    channels = WebSocketChannels(socket)
+    channels = WebSocketChannels(socket, session)
     channels.start(channels.feed)
     try:
         await asyncio.sleep(STARTING_SECONDS)
@@ -157,8 +166,8 @@ async def open_websocket_channels(socket: WebSocket) -> WebSocketChannels:
 class SpdyChannels(_Reading):
     """Each channel is a stream that the client opened, named by its streamtype header."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
-        super().__init__()
+    def __init__(self, receive: Receive, send: Send, session: ContainerSession) -> None:
+        super().__init__(session)
         self._spdy = SpdyServer()
         self._receive = receive
         self._send = send
@@ -198,6 +207,8 @@ class SpdyChannels(_Reading):
                 self.typed(frame.data)
                 if frame.finished:
                     self.end_of_input()
+            elif frame.stream == self._streams.get("resize"):
+                self._session.resized(frame.data)
         elif isinstance(frame, StreamReset):
             if frame.stream == self._streams.get("stdin"):
                 self.end_of_input()
@@ -208,16 +219,17 @@ class SpdyChannels(_Reading):
 
     async def out(self, data: bytes) -> None:
         """Write to standard output."""
-        await self._write("stdout", data)
+        await self._write("stdout", data, self._session.stdout)
 
     async def err(self, data: bytes) -> None:
         """Write to standard error."""
-        await self._write("stderr", data)
+        await self._write("stderr", data, self._session.stderr)
 
-    async def _write(self, name: str, data: bytes) -> None:
+    async def _write(self, name: str, data: bytes, kept: KeptBytes) -> None:
         stream = self._streams.get(name)
         if stream is None:
             return
+        kept.add(data)
         for start in range(0, len(data), PIECE):
             await self._send(self._spdy.write_data(stream, data[start : start + PIECE]))
 
@@ -234,8 +246,10 @@ class SpdyChannels(_Reading):
         await self.stop()
 
 
-async def open_spdy_channels(receive: Receive, send: Send, wanted: set[str]) -> SpdyChannels:
+async def open_spdy_channels(
+    receive: Receive, send: Send, wanted: set[str], session: ContainerSession
+) -> SpdyChannels:
     """The channels of a SPDY connection, once the client has opened them."""
-    channels = SpdyChannels(receive, send)
+    channels = SpdyChannels(receive, send, session)
     await channels.open(wanted)
     return channels

@@ -7,6 +7,7 @@ Input that may still become a request is held back until that is decided or the 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from auditproxy.embedded.pods.journal import ContainerSession, PortConnection
 from auditproxy.sessions.wire.spdy import (
     Pinged,
     SpdyFrame,
@@ -24,9 +25,11 @@ MAXIMUM_HEAD = 64 * 1024
 _METHODS = (b"GET ", b"HEAD ", b"POST ", b"PUT ", b"PATCH ", b"DELETE ", b"OPTIONS ")
 
 
-async def forward_ports(pod: dict[str, Any], receive: Receive, send: Send) -> None:
+async def forward_ports(
+    pod: dict[str, Any], receive: Receive, send: Send, kept: ContainerSession
+) -> None:
     """Serve a port-forward session until its client leaves (ConnectionError)."""
-    session = _Session(pod["metadata"]["name"], send)
+    session = _Session(pod["metadata"]["name"], send, kept)
     while True:
         for frame in session.spdy.feed(await receive()):
             await session.take(frame)
@@ -35,10 +38,12 @@ async def forward_ports(pod: dict[str, Any], receive: Receive, send: Send) -> No
 class _Session:
     """The open streams of one port-forward."""
 
-    def __init__(self, pod: str, send: Send) -> None:
+    def __init__(self, pod: str, send: Send, kept: ContainerSession) -> None:
         self.spdy = SpdyServer()
         self._pod = pod
         self._send = send
+        self._kept = kept
+        self._connections: dict[int, PortConnection] = {}
         self._ports: dict[int, str] = {}
         self._errors: dict[str, int] = {}
         self._requests: dict[int, str] = {}
@@ -51,15 +56,18 @@ class _Session:
             await self._send(self.spdy.write_reply(frame.stream))
             request = frame.headers.get("requestid", "")
             if frame.headers.get("streamtype") == "data":
-                self._ports[frame.stream] = frame.headers.get("port", "")
+                self._ports[frame.stream] = port = frame.headers.get("port", "")
+                self._connections[frame.stream] = self._kept.connected(port)
                 self._requests[frame.stream] = request
                 self._heads[frame.stream] = b""
                 if frame.finished:
                     await self._data(StreamData(frame.stream, b"", True))
             else:
                 self._errors[request] = frame.stream
-        elif isinstance(frame, StreamData) and frame.stream in self._ports:
-            await self._data(frame)
+        elif isinstance(frame, StreamData) and frame.stream in self._connections:
+            self._connections[frame.stream].received += len(frame.data)
+            if frame.stream in self._ports:
+                await self._data(frame)
         elif isinstance(frame, StreamReset) and frame.stream in self._ports:
             await self._end(frame.stream)
         elif isinstance(frame, Pinged):
@@ -78,6 +86,7 @@ class _Session:
                 return
             self._echoed.add(frame.stream)
         if data:
+            self._connections[frame.stream].sent += len(data)
             await self._send(self.spdy.write_data(frame.stream, data))
         if frame.finished:
             await self._send(self.spdy.write_data(frame.stream, b"", finished=True))
@@ -91,6 +100,7 @@ class _Session:
         )
         if not head.startswith(b"HEAD "):
             answer += body
+        self._connections[stream].sent += len(answer)
         await self._send(self.spdy.write_data(stream, answer, finished=True))
         await self._end(stream)
 

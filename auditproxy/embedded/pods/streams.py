@@ -13,6 +13,7 @@ from typing import Any
 from auditproxy.embedded.http1 import RawConnection, Request
 from auditproxy.embedded.pods.channels import Channels, open_spdy_channels, open_websocket_channels
 from auditproxy.embedded.pods.containers import Container, Process, new_container
+from auditproxy.embedded.pods.journal import ContainerSession
 from auditproxy.embedded.pods.portforward import forward_ports
 from auditproxy.embedded.pods.terminal import Terminal
 from auditproxy.sockets.tasks import spawn
@@ -58,27 +59,30 @@ async def log_lines(
             yield f"{name} log line {number}\n".encode()
 
 
-async def serve(request: Request, pod: dict[str, Any], connection: RawConnection) -> None:
+async def serve(
+    request: Request, pod: dict[str, Any], connection: RawConnection, session: ContainerSession
+) -> None:
     """Answer an upgrade and hold its session; returns when it is over."""
-    subresource = request.path.rpartition("/")[2]
     # After the 101 there is no HTTP to answer a fault with: the connection ends.
     with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, SpdyError):
         if request.headers["upgrade"].lower() == "websocket":
-            await _over_websocket(request, pod, connection, subresource)
+            await _over_websocket(request, pod, connection, session)
         else:
-            await _over_spdy(request, pod, connection, subresource)
+            await _over_spdy(request, pod, connection, session)
     connection.writer.close()
+    session.is_over = True
 
 
 async def _over_websocket(
-    request: Request, pod: dict[str, Any], connection: RawConnection, subresource: str
+    request: Request, pod: dict[str, Any], connection: RawConnection, session: ContainerSession
 ) -> None:
     offered = [p.strip() for p in request.headers.get("sec-websocket-protocol", "").split(",")]
-    known = (TUNNELLED,) if subresource == "portforward" else CHANNEL_PROTOCOLS
+    known = (TUNNELLED,) if session.subresource == "portforward" else CHANNEL_PROTOCOLS
     protocol = next((p for p in known if p in offered), None)
     if protocol is None:
         _refuse(connection)
         return
+    session.protocol = protocol
     key = request.headers.get("sec-websocket-key", "")
     _switch(
         connection,
@@ -87,22 +91,23 @@ async def _over_websocket(
         ("Sec-WebSocket-Protocol", protocol),
     )
     socket = WebSocket(connection.reader, connection.writer)
-    if subresource == "portforward":
-        await forward_ports(pod, socket.receive, socket.send)
+    if session.subresource == "portforward":
+        await forward_ports(pod, socket.receive, socket.send, session)
         return
-    await _converse(request, pod, await open_websocket_channels(socket), subresource)
+    await _converse(request, pod, await open_websocket_channels(socket, session), session)
     await socket.close()
 
 
 async def _over_spdy(
-    request: Request, pod: dict[str, Any], connection: RawConnection, subresource: str
+    request: Request, pod: dict[str, Any], connection: RawConnection, session: ContainerSession
 ) -> None:
     offered = [p.strip() for p in request.headers.get("x-stream-protocol-version", "").split(",")]
-    known = (PORTFORWARD,) if subresource == "portforward" else SPDY_PROTOCOLS
+    known = (PORTFORWARD,) if session.subresource == "portforward" else SPDY_PROTOCOLS
     protocol = next((p for p in known if p in offered), None)
     if request.headers["upgrade"].lower() != "spdy/3.1" or protocol is None:
         _refuse(connection)
         return
+    session.protocol = protocol
     _switch(connection, ("Upgrade", "SPDY/3.1"), ("X-Stream-Protocol-Version", protocol))
 
     async def receive() -> bytes:
@@ -115,22 +120,22 @@ async def _over_spdy(
         connection.writer.write(data)
         await connection.writer.drain()
 
-    if subresource == "portforward":
-        await forward_ports(pod, receive, send)
+    if session.subresource == "portforward":
+        await forward_ports(pod, receive, send, session)
         return
     wanted = {"error"}
     wanted |= {name for name in ("stdin", "stdout", "stderr") if request.first(name) in _TRUE}
     if request.first("tty") in _TRUE:
         wanted.discard("stderr")
-    channels = await open_spdy_channels(receive, send, wanted)
-    await _converse(request, pod, channels, subresource)
+    channels = await open_spdy_channels(receive, send, wanted, session)
+    await _converse(request, pod, channels, session)
 
 
 _TRUE = ("true", "1")
 
 
 async def _converse(
-    request: Request, pod: dict[str, Any], channels: Channels, subresource: str
+    request: Request, pod: dict[str, Any], channels: Channels, session: ContainerSession
 ) -> None:
     """Run the command of an exec, or play the container that is attached to."""
     with_input = request.first("stdin") in _TRUE
@@ -143,10 +148,11 @@ async def _converse(
             terminal = Terminal(channels.stdin, channels.out)
             editing = spawn(_edit(terminal), "edit lines of a terminal")
             process = Process(process.container, terminal.stdin, terminal.out, terminal.out, PROMPT)
-        if subresource == "attach":
+        if session.subresource == "attach":
             code = await _attached(pod, process, with_input=with_input)
         else:
             code = await process.run(request.query.get("command", []))
+        session.exit_code = code
         await channels.finish(exit_status(code))
     finally:
         if editing is not None:

@@ -160,6 +160,10 @@ def _pod(item: Object, now: str, number: int) -> Object:
                 _running(container, now, number) for container in spec["containers"]
             ],
         }
+    if spec.get("ephemeralContainers"):
+        # Whatever kubectl debug adds runs at once.
+        debugging = [_running(container, now, number) for container in spec["ephemeralContainers"]]
+        status = {**status, "ephemeralContainerStatuses": debugging}
     return {**item, "spec": spec, "status": status}
 
 

@@ -76,7 +76,7 @@ class Resources:
             return no_such_path()
         if request.method not in _METHODS[subresource.name]:
             raise method_not_allowed()
-        if kind.resource == "pods" and subresource.name != "status":
+        if kind.resource == "pods" and subresource.name not in ("status", "ephemeralcontainers"):
             pod = self._storage.get(kind, info.namespace, name)
             return await self._sessions.serve(request, subresource.name, pod, connection)
         return self._subresource(request, info, kind, subresource, name)
@@ -265,6 +265,7 @@ class Resources:
 
 _METHODS = {
     "attach": ("GET", "POST"),
+    "ephemeralcontainers": ("GET", "PUT", "PATCH"),
     "exec": ("GET", "POST"),
     "finalize": ("PUT",),
     "log": ("GET",),

@@ -8,6 +8,7 @@ import pytest
 
 from auditproxy.embedded.pods.channels import (
     ERROR,
+    RESIZE,
     STARTING_SECONDS,
     STDERR,
     STDIN,
@@ -15,15 +16,23 @@ from auditproxy.embedded.pods.channels import (
     open_spdy_channels,
     open_websocket_channels,
 )
+from auditproxy.embedded.pods.journal import ContainerSession
 from auditproxy.sessions.wire.frames import BINARY, CLOSE, frame
 from tests.fakes.spdy import Client
 from tests.fakes.websocket import masked, pair
 
 
-async def test_websocket_channels() -> None:
+@pytest.fixture
+def session() -> ContainerSession:
+    """What is kept of the session."""
+    return ContainerSession("exec", "default", "hello", "", ("cat",), tty=False)
+
+
+async def test_websocket_channels(session: ContainerSession) -> None:
     """The first byte of a message is its channel; v5 ends the input by a message of its own."""
     async with pair() as (socket, reader, writer):
-        channels = await open_websocket_channels(socket)
+        channels = await open_websocket_channels(socket, session)
+        writer.write(masked(BINARY, bytes((RESIZE,)) + b'{"Width":80,"Height":24}'))
         writer.write(masked(BINARY, bytes((STDIN,)) + b"typed"))
         writer.write(masked(BINARY, bytes((255, STDIN))))
         assert await channels.stdin.read() == b"typed"
@@ -36,29 +45,33 @@ async def test_websocket_channels() -> None:
         for channel, data in ((STDOUT, b"o"), (STDERR, b"e"), (ERROR, b"{}")):
             expected = frame(BINARY, bytes((channel,)) + data)
             assert await reader.readexactly(len(expected)) == expected
+    # What the program did not read was received all the same.
+    assert session.stdin.data == b"typedtoo late"
+    assert (session.stdout.data, session.stderr.data) == (b"o", b"e")
+    assert session.resizes == [(80, 24)]
 
 
-async def test_a_websocket_client_has_time_to_make_its_channels() -> None:
+async def test_a_websocket_client_has_time_to_make_its_channels(session: ContainerSession) -> None:
     """kubectl 1.32 discards output that comes before its channels are there."""
     async with pair() as (socket, _, _):
         loop = asyncio.get_running_loop()
         began = loop.time()
-        channels = await open_websocket_channels(socket)
+        channels = await open_websocket_channels(socket, session)
         # A timer may run as much as the clock's resolution early.
         assert loop.time() - began >= STARTING_SECONDS * 0.9
         await channels.stop()
 
 
-async def test_websocket_that_breaks_off() -> None:
+async def test_websocket_that_breaks_off(session: ContainerSession) -> None:
     """A client that leaves has typed its last."""
     async with pair() as (socket, _, writer):
-        channels = await open_websocket_channels(socket)
+        channels = await open_websocket_channels(socket, session)
         writer.write_eof()
         assert await channels.stdin.read() == b""
         await channels.stop()
 
 
-async def test_spdy_channels() -> None:
+async def test_spdy_channels(session: ContainerSession) -> None:
     """Each channel is a stream by its type; all of them end at the end."""
     client = Client()
     incoming: asyncio.Queue[bytes] = asyncio.Queue()
@@ -73,10 +86,11 @@ async def test_spdy_channels() -> None:
     async def send(data: bytes) -> None:
         sent.extend(data)
 
-    for stream, name in ((1, "error"), (3, "stdin"), (5, "stdout")):
+    for stream, name in ((1, "error"), (3, "stdin"), (5, "stdout"), (7, "resize")):
         incoming.put_nowait(client.open(stream, {"streamtype": name}))
     async with asyncio.timeout(5):
-        channels = await open_spdy_channels(receive, send, {"error", "stdin", "stdout"})
+        channels = await open_spdy_channels(receive, send, {"error", "stdin", "stdout"}, session)
+        incoming.put_nowait(struct.pack(">II", 7, 24) + b'{"Width":80,"Height":24}')
         incoming.put_nowait(struct.pack(">II", 3, 5) + b"typed")
         incoming.put_nowait(struct.pack(">II", 3, 1 << 24))
         assert await channels.stdin.read() == b"typed"
@@ -88,6 +102,9 @@ async def test_spdy_channels() -> None:
     assert struct.pack(">II", 1, 1 << 24 | 2) + b"{}" in sent
     assert sent.endswith(struct.pack(">II", 5, 1 << 24))
     assert b"nobody" not in sent
+    assert (session.stdin.data, session.stdout.data) == (b"typed", b"o")
+    assert session.stderr.size == 0
+    assert session.resizes == [(80, 24)]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +118,9 @@ async def test_spdy_channels() -> None:
     ],
     ids=["opened and ended", "reset", "malformed"],
 )
-async def test_spdy_input_that_ends_early(ending: Callable[[Client], bytes]) -> None:
+async def test_spdy_input_that_ends_early(
+    ending: Callable[[Client], bytes], session: ContainerSession
+) -> None:
     """A stream that is ended when it opens or is reset, and what is no SPDY, end the input."""
     incoming: asyncio.Queue[bytes] = asyncio.Queue()
 
@@ -110,12 +129,12 @@ async def test_spdy_input_that_ends_early(ending: Callable[[Client], bytes]) -> 
 
     incoming.put_nowait(ending(Client()))
     async with asyncio.timeout(5):
-        channels = await open_spdy_channels(incoming.get, send, {"stdin"})
+        channels = await open_spdy_channels(incoming.get, send, {"stdin"}, session)
         assert await channels.stdin.read() == b""
         await channels.stop()
 
 
-async def test_spdy_client_that_opens_nothing() -> None:
+async def test_spdy_client_that_opens_nothing(session: ContainerSession) -> None:
     """A client that leaves before its streams are there ends the wait."""
 
     async def receive() -> bytes:
@@ -125,6 +144,6 @@ async def test_spdy_client_that_opens_nothing() -> None:
         """Nobody is there."""
 
     async with asyncio.timeout(5):
-        channels = await open_spdy_channels(receive, send, {"error"})
+        channels = await open_spdy_channels(receive, send, {"error"}, session)
         assert await channels.stdin.read() == b""
         await channels.stop()

@@ -5,13 +5,19 @@ import struct
 
 import pytest
 
+from auditproxy.embedded.pods.journal import ContainerSession, PortConnection
 from auditproxy.embedded.pods.portforward import forward_ports
 from tests.fakes.spdy import Client
 
 POD = {"metadata": {"name": "hello"}}
 
 
-async def session(*frames: bytes) -> bytes:
+def kept_session() -> ContainerSession:
+    """What is kept of a session."""
+    return ContainerSession("portforward", "default", "hello", "", (), tty=False)
+
+
+async def session(*frames: bytes, kept: ContainerSession | None = None) -> bytes:
     """Everything that a session sends for these frames of a client."""
     waiting = list(frames)
     sent = bytearray()
@@ -26,7 +32,7 @@ async def session(*frames: bytes) -> bytes:
 
     async with asyncio.timeout(5):
         with pytest.raises(ConnectionResetError):
-            await forward_ports(POD, receive, send)
+            await forward_ports(POD, receive, send, kept or kept_session())
     return bytes(sent)
 
 
@@ -41,13 +47,19 @@ def opened(client: Client) -> tuple[bytes, bytes]:
 async def test_http() -> None:
     """A request is greeted by pod and port, then both streams end."""
     request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    kept = kept_session()
     sent = await session(
         *opened(Client()),
         struct.pack(">II", 3, 5) + request[:5],
         struct.pack(">II", 3, len(request) - 5) + request[5:],
+        struct.pack(">II", 3, 4) + b"late",
+        kept=kept,
     )
     assert b"hello from hello:80\n" in sent
     assert sent.endswith(struct.pack(">II", 1, 1 << 24))
+    (connection,) = kept.connections
+    answer = sent[sent.index(b"HTTP/1.1") : sent.index(b"hello:80\n") + 9]
+    assert connection == PortConnection("80", len(request) + 4, len(answer))
 
 
 async def test_echo() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from auditproxy.embedded.http1 import RawConnection, Request
+from auditproxy.embedded.pods.journal import ContainerSession
 from tests.fakes.embedded import Cluster, read_answer, read_head, running
 
 POD = "/api/v1/namespaces/default/pods/hello"
@@ -16,7 +17,13 @@ POD = "/api/v1/namespaces/default/pods/hello"
 class Containers:
     """Echoes one line of a session; writes three lines of log, and waits when followed."""
 
-    async def serve(self, request: Request, pod: dict[str, Any], connection: RawConnection) -> None:
+    async def serve(
+        self,
+        request: Request,
+        pod: dict[str, Any],
+        connection: RawConnection,
+        session: ContainerSession,
+    ) -> None:
         """Switch, and give the first line back with the pod's name and the command."""
         connection.writer.write(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
         line = await connection.reader.readline()

@@ -1,0 +1,254 @@
+"""The account of one session: its recording, its commands, its lines."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditproxy.apis.session import (
+    Carried,
+    Channel,
+    InputClosed,
+    Outcome,
+    PortCarried,
+    PortClosed,
+    PortOpened,
+    Record,
+    Resized,
+    Session,
+    SessionEvent,
+    SessionEventType,
+    SessionKind,
+    StreamEvent,
+    Unreadable,
+)
+from auditproxy.apis.units import SECOND
+from auditproxy.recordings.usage import RecordingLimits
+from auditproxy.sessions.castnotes import CommandNote, GapNote, UnreadableNote
+from auditproxy.supervision.account import Account, Closing, Missing
+from tests.fakes.recorded import STARTED, Stores, a_session, read_recording
+
+STDIN, STDOUT = Channel.STDIN, Channel.STDOUT
+TYPED = (
+    Resized(80, 24),
+    Carried(STDOUT, b"$ "),
+    Carried(STDIN, b"id\r"),
+    Carried(STDOUT, b"id\r\nuid=0\r\n$ "),
+    Carried(STDIN, b"exit\r"),
+    Carried(STDOUT, b"exit\r\n"),
+)
+
+
+class Kept:
+    """An account, with what it says."""
+
+    def __init__(
+        self,
+        session: Session,
+        stores: Stores | None,
+        *,
+        follows_commands: bool = True,
+        limits: RecordingLimits | None = None,
+    ) -> None:
+        self.lines: list[SessionEvent] = []
+        self.failures: list[str] = []
+        recording = None
+        if stores is not None:
+            store = stores.new(limits)
+            recording = store.open(session, Record.INPUT_OUTPUT, moment=STARTED)
+        self.account = Account(
+            session,
+            recording=recording,
+            follows_commands=follows_commands,
+            emit=self.lines.append,
+            failed=self.failures.append,
+        )
+        self._moment = STARTED
+        self.account.start(STARTED)
+
+    def take(self, *events: StreamEvent | Missing) -> None:
+        """A batch, a second after the last."""
+        self._moment += SECOND
+        self.account.take([(self._moment, event) for event in events])
+
+    def close(self, outcome: Outcome | None = None, reason: str = "it ended") -> Any:
+        """The end, a second later."""
+        return self.account.close(Closing(self._moment + SECOND, outcome, reason, 3, 4), STARTED)
+
+    def types(self) -> list[SessionEventType]:
+        """Types of the lines, in order."""
+        return [line.type for line in self.lines]
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Stores:
+    """A folder."""
+    return Stores(tmp_path)
+
+
+def test_terminal(stores: Stores) -> None:
+    """Commands are lines of the log and notes of the recording, in order; the end says how."""
+    kept = Kept(a_session(), stores)
+    kept.take(*TYPED[:4])
+    kept.take(*TYPED[4:], InputClosed())
+    reference = kept.close(Outcome(5, "NonZeroExitCode"))
+    assert [line.line for line in kept.lines if line.type == "Command"] == ["id", "exit"]
+    first, *_, last = kept.lines
+    assert (first.type, last.type) == ("SessionStarted", "SessionEnded")
+    assert first.recording is not None
+    assert first.recording.path == reference.path == str(next(stores.folder.glob("*.cast")))
+    assert (last.exit_code, last.reason, last.recording) == (5, "NonZeroExitCode", reference)
+    assert (last.bytes_in, last.bytes_out, last.duration_seconds) == (3, 4, 3.0)
+    assert reference.state == "Complete"
+    cast = read_recording(reference.path)
+    assert cast.data(STDIN) == b"id\rexit\r"
+    assert cast.data(STDOUT) == b"$ id\r\nuid=0\r\n$ exit\r\n"
+    assert [note.line for note in cast.notes() if isinstance(note, CommandNote)] == ["id", "exit"]
+    assert kept.failures == []
+
+
+def test_commands_that_nobody_asked_for(stores: Stores) -> None:
+    """``commands: false`` follows no terminal; the bytes are recorded all the same."""
+    kept = Kept(a_session(), stores, follows_commands=False)
+    kept.take(*TYPED)
+    reference = kept.close()
+    assert kept.types() == ["SessionStarted", "SessionEnded"]
+    assert read_recording(reference.path).data(STDIN) == b"id\rexit\r"
+
+
+def test_input_without_terminal() -> None:
+    """Its size and digest, and no byte of it; nothing is recorded here."""
+    kept = Kept(a_session(tty=False), None)
+    kept.take(Carried(STDIN, b"echo "), Carried(STDOUT, b"x"))
+    kept.take(Carried(STDIN, b"hidden\n"))
+    assert kept.close() is None
+    _, given, last = kept.lines
+    assert given.type == "Input"
+    assert given.input_bytes == 12
+    assert given.input_sha256 == hashlib.sha256(b"echo hidden\n").hexdigest()
+    assert last.recording is None
+    assert last.reason == "it ended"
+
+
+def test_forwarded_connections(stores: Stores) -> None:
+    """Each that ends is a line, and those that the session's end ends."""
+    kept = Kept(a_session(kind=SessionKind.PORT_FORWARD, tty=False), stores)
+    kept.take(PortOpened(0, 80), PortCarried(0, True, 10), PortCarried(0, False, 20))
+    kept.take(PortOpened(1, 443), PortClosed(0, "reset"))
+    kept.close()
+    lines = [line.forwarded for line in kept.lines if line.forwarded is not None]
+    assert [(line.port, line.bytes_in, line.bytes_out, line.error) for line in lines] == [
+        (80, 10, 20, "reset"),
+        (443, 0, 0, ""),
+    ]
+    assert lines[0].duration_seconds == 1.0
+
+
+def test_gap(stores: Stores) -> None:
+    """What is missing is noted where it is missing; the terminal is followed from there anew."""
+    kept = Kept(a_session(), stores)
+    kept.take(Resized(80, 24), Carried(STDOUT, b"$ "), Carried(STDIN, b"i"), Missing(1000))
+    kept.take(Carried(STDOUT, b"after"))
+    reference = kept.close()
+    events = read_recording(reference.path)
+    assert [note for note in events.notes() if isinstance(note, GapNote)] == [GapNote(bytes=1000)]
+    assert events.data(STDOUT) == b"$ after"
+    assert [line.line for line in kept.lines if line.type == "Command"] == []
+
+
+def test_gap_without_recording() -> None:
+    """Nothing to note it in."""
+    kept = Kept(a_session(tty=False), None)
+    kept.take(Missing(5))
+    kept.close()
+    assert kept.types() == ["SessionStarted", "SessionEnded"]
+
+
+@pytest.mark.parametrize(
+    ("events", "reason"),
+    [
+        ((Unreadable(True, "not masked"),), "input cannot be read: not masked"),
+        ((Unreadable(False, "no frame"),), "output cannot be read: no frame"),
+        (
+            (Unreadable(False, "no frame"), Unreadable(True, "not masked")),
+            "output cannot be read: no frame",
+        ),
+    ],
+)
+def test_streams_that_cannot_be_read(
+    stores: Stores, events: Sequence[StreamEvent], reason: str
+) -> None:
+    """Reported once; what can be read still is, and the recording is not called complete."""
+    kept = Kept(a_session(tty=False), stores)
+    kept.take(*events)
+    kept.take(Carried(STDOUT, b"more"))
+    reference = kept.close()
+    assert kept.failures == [reason]
+    (line,) = (line for line in kept.lines if line.type == "RecordingStopped")
+    assert line.reason == reason
+    assert reference.state == "Cut"
+    cast = read_recording(reference.path)
+    assert cast.data(STDOUT) == b"more"
+    assert sum(isinstance(note, UnreadableNote) for note in cast.notes()) == len(events)
+
+
+def test_unreadable_and_not_recorded() -> None:
+    """Nothing stops where nothing is recorded."""
+    kept = Kept(a_session(tty=False), None)
+    kept.take(Unreadable(False, "no frame"))
+    kept.close()
+    assert kept.failures == []
+    assert kept.types() == ["SessionStarted", "SessionEnded"]
+
+
+def test_recording_that_stops(stores: Stores) -> None:
+    """Its bound is reached: said once, with the reason."""
+    kept = Kept(a_session(tty=False), stores, limits=RecordingLimits(per_session=2000))
+    for _ in range(3):
+        kept.take(Carried(STDOUT, b"x" * 1500))
+    reference = kept.close()
+    assert len(kept.failures) == 1
+    assert kept.types() == ["SessionStarted", "RecordingStopped", "SessionEnded"]
+    assert reference.state == "Cut"
+
+
+def test_abandoned(stores: Stores) -> None:
+    """A fault of ours stops the recording and the commands; the session's end is still said."""
+    kept = Kept(a_session(), stores)
+    kept.take(*TYPED[:2])
+    kept.account.abandon(STARTED + SECOND, "a fault")
+    kept.take(*TYPED[2:])
+    reference = kept.close()
+    assert kept.failures == ["a fault"]
+    assert kept.types() == ["SessionStarted", "RecordingStopped", "SessionEnded"]
+    assert reference.state == "Cut"
+    assert read_recording(reference.path).data(STDIN) == b""
+
+
+def test_abandoned_without_recording() -> None:
+    """Only the commands end."""
+    kept = Kept(a_session(), None)
+    kept.account.abandon(STARTED, "a fault")
+    kept.take(*TYPED)
+    kept.close()
+    assert kept.types() == ["SessionStarted", "SessionEnded"]
+
+
+def test_discarded(stores: Stores) -> None:
+    """A session that did not take place leaves no file and no further line."""
+    kept = Kept(a_session(), stores)
+    kept.account.discard()
+    assert stores.files() == []
+    Kept(a_session(), None).account.discard()
+
+
+def test_unfinished_command_at_the_end() -> None:
+    """A line whose Enter was pressed as the session broke off is still reported."""
+    kept = Kept(a_session(), None)
+    kept.take(Resized(80, 24), Carried(STDOUT, b"$ "), Carried(STDIN, b"reboot\r"))
+    kept.close()
+    commands = [line for line in kept.lines if line.type == "Command"]
+    assert len(commands) == 1
+    assert commands[0].flags
