@@ -6,6 +6,7 @@ it is used: it comes with the extra ``encryption``.
 Format: age-encryption.org/v1, and the recipients of SSH keys that age takes as well.
 """
 
+import errno
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -26,7 +27,8 @@ class DecryptionError(ValueError):
 def encryption_to(recipients: Sequence[str]) -> Encrypt:
     """Encrypts bytes to all of the recipients: ``age1...``, ``ssh-ed25519 ...``, ``ssh-rsa ...``.
 
-    Raises Unusable with a line for each recipient that is not valid.
+    What it returns raises OSError. Raises Unusable with a line for each recipient that is not
+    valid.
     """
     pyrage = _pyrage()
     keys = []
@@ -49,7 +51,10 @@ def encryption_to(recipients: Sequence[str]) -> Encrypt:
         raise Unusable(*faults)
 
     def encrypt(content: bytes) -> bytes:
-        sealed: bytes = pyrage.encrypt(content, keys)
+        try:
+            sealed: bytes = pyrage.encrypt(content, keys)
+        except pyrage.EncryptError:
+            raise OSError(errno.EIO, "encryption failed") from None
         return sealed
 
     encrypt(b"")

@@ -122,7 +122,7 @@ class Recording:
 
     def flush(self) -> None:
         """Give the kernel what is held: after kill -9 it is in the file."""
-        if self._reason or self._reference is not None:
+        if self._state == "Failed" or self._reference is not None:
             return
         for lines in self._writer.header():
             self._add(lines, 0)
@@ -131,8 +131,8 @@ class Recording:
     def stop(self, moment: int, reason: str) -> None:
         """Record nothing more: cut, for a reason that is the caller's."""
         self._moment = moment
-        self._stop("Cut", reason)
-        self._write()
+        self._stop("Cut", clean(reason))
+        self.flush()
 
     def finish(
         self, moment: int, outcome: Outcome | None = None, *, reason: str = ""

@@ -12,7 +12,7 @@ from pathlib import Path
 from auditproxy.apis.session import Record, RecordingReference, Session
 from auditproxy.recordings.appending import AppendedFile, reason_of
 from auditproxy.recordings.forms import PlainForm, RecordingForm
-from auditproxy.recordings.names import LOCK, PART, is_unfinished, stem
+from auditproxy.recordings.names import LOCK, PART, is_finished, is_unfinished, stem
 from auditproxy.recordings.recording import Recording
 from auditproxy.recordings.recovery import repair
 from auditproxy.recordings.usage import RecordingLimits, RecordingObserver, RecordingUsage
@@ -137,7 +137,10 @@ class RecordingStore:
         self._usage.sweep()
 
     def _finished(self, recording: Recording) -> None:
-        self._on_finished(Path(recording.path))
+        path = Path(recording.path)
+        if is_finished(path.name):
+            # Another one could not get its name: it is found at the next start.
+            self._on_finished(path)
 
     @contextlib.contextmanager
     def _locked(self, kind: int) -> Iterator[None]:

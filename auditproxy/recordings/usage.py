@@ -17,7 +17,7 @@ from typing import Protocol
 
 from auditproxy.apis.units import MEBIBYTE
 from auditproxy.recordings.appending import reason_of
-from auditproxy.recordings.names import UPLOADED, is_finished, is_unfinished
+from auditproxy.recordings.names import UPLOADED, is_finished, is_unfinished, take_apart
 
 SWEEP_INTERVAL = 60.0
 """Seconds between two readings of the whole folder."""
@@ -177,7 +177,9 @@ class RecordingUsage:
         ]
 
     def _may_go(self, file: _Found) -> bool:
-        if not file.finished:
+        name = take_apart(file.name)
+        if not file.finished or name is None or not name.started:
+            # Being written, or a file that is not ours.
             return False
         return not self._keep_until_uploaded or (self._folder / (file.name + UPLOADED)).exists()
 

@@ -14,6 +14,8 @@ from auditproxy.apis.session import Outcome
 LONGEST_TEXT = 4096
 """Characters of one text in a note; what is over is cut."""
 _LONGEST_LABEL = 200
+_LARGEST_CODE = 1 << 31
+"""Beyond any exit code, and below what JSON encoders refuse."""
 
 
 class _Note(
@@ -193,8 +195,9 @@ Note = (
 def end_note(outcome: Outcome | None, reason: str, bytes_in: int, bytes_out: int) -> EndNote:
     """The end of a session; ``reason`` counts where the container's side gives none."""
     told = outcome or Outcome(None)
+    code = told.exit_code
     return EndNote(
-        exit_code=told.exit_code,
+        exit_code=code if code is not None and abs(code) < _LARGEST_CODE else None,
         reason=clean(told.reason or reason),
         message=clean(told.message),
         bytes_in=bytes_in,

@@ -23,7 +23,8 @@ RESTORE = "\x1b[!p\x1b[?1049l\x1b[?25h\x1b[0m"
 LONGEST_SEQUENCE = 4096
 """Characters of an unfinished sequence that are held; a longer one is dropped as it comes."""
 
-_CONTROLS = frozenset("\a\b\t\n\v\f\r\x0e\x0f")
+_SPECIAL = re.compile("[\x00-\x06\x10-\x1f\x7f-\x9f]")
+"""An escape, and the controls that do not pass; BEL to SI do."""
 _FINALS = frozenset("ABCDEFGHIJKLMPSTXZ@`abdefgmrsu")
 _ESCAPES = frozenset("78DEHMc=>")
 _STRINGS = frozenset("]PX^_")
@@ -49,10 +50,13 @@ class PlaybackFilter:
             if self._in_string:
                 position = self._string(text, position)
                 continue
-            char = text[position]
-            if char != "\x1b":
-                if (char >= " " and not "\x7f" <= char < "\xa0") or char in _CONTROLS:
-                    out.append(char)
+            special = _SPECIAL.search(text, position)
+            place = special.start() if special is not None else len(text)
+            out.append(text[position:place])
+            position = place
+            if special is None:
+                break
+            if special[0] != "\x1b":
                 position += 1
                 continue
             end, kept = self._escape(text, position)

@@ -2,18 +2,24 @@
 
 import hashlib
 import os
+import resource
 import stat
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from auditproxy.apis.session import Carried, Channel, Outcome, Record, Resized, StreamEvent
 from auditproxy.apis.units import MEBIBYTE, SECOND
+from auditproxy.recordings.segments import SealedForm
 from auditproxy.recordings.store import RecordingRefused
 from auditproxy.recordings.usage import RecordingLimits
 from auditproxy.sessions.castnotes import (
     CommandNote,
+    CopiedFileNote,
+    CopyEndNote,
+    CopyNote,
     EndNote,
     GapNote,
     StoppedNote,
@@ -127,3 +133,83 @@ def test_full_disk(tmp_path: Path) -> None:
             stores.new().open(a_session(id="2"), Record.OUTPUT, moment=0)
     finally:
         subprocess.run(["umount", "-l", str(mount)], check=True)
+
+
+def test_a_cut_is_marked_at_once(stores: Stores) -> None:
+    """A reader of the running session sees it after the next flush."""
+    recording = stores.new().open(a_session(tty=False), Record.OUTPUT, moment=0)
+    recording.take(1, [Carried(OUT, b"one")])
+    recording.stop(2, "maximumDuration")
+    recording.take(3, [Carried(OUT, b"two")])
+    recording.command(3, "two")
+    cast = read_recording(recording.path)
+    assert cast.data(OUT) == b"one"
+    assert cast.notes() == [StoppedNote(reason="maximumDuration")]
+    recording.flush()
+    assert recording.finish(4).state == "Cut"
+    assert stores.counted.stopped_ones == [("Cut", "maximumDuration")]
+
+
+def test_a_disk_that_fails_for_a_while(stores: Stores) -> None:
+    """What is whole stays; the mark is written with the end, when there is room again."""
+    recording = stores.new().open(a_session(tty=False), Record.OUTPUT, moment=0)
+    recording.take(1, [Carried(OUT, b"one")])
+    recording.flush()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (Path(recording.path).stat().st_size + 10, hard))
+    try:
+        recording.take(2, [Carried(OUT, b"two" * 100)])
+        recording.flush()
+        recording.flush()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (recording.state, recording.stopped) == ("Failed", "file too large")
+    reference = recording.finish(3, Outcome(0))
+    cast = read_recording(reference.path)
+    assert cast.data(OUT) == b"one"
+    assert cast.notes() == [
+        StoppedNote(state="Failed", reason="file too large"),
+        EndNote(exit_code=0, bytes_out=303),
+    ]
+    assert reference.sha256 == hashlib.sha256(Path(reference.path).read_bytes()).hexdigest()
+
+
+def test_a_name_that_is_taken_away(stores: Stores, tmp_path: Path) -> None:
+    """A folder that vanishes costs the recording, and nothing is raised or uploaded."""
+    finished: list[Path] = []
+    recording = stores.new(on_finished=finished.append).open(a_session(), Record.OUTPUT, moment=0)
+    Path(recording.path).unlink()
+    reference = recording.finish(1)
+    assert (reference.state, finished) == ("Failed", [])
+
+
+def test_encryption_that_fails(stores: Stores) -> None:
+    """It is a failure like that of a disk."""
+
+    def refuse(content: bytes) -> bytes:
+        raise OSError(5, "encryption failed")
+
+    store = stores.new(new_form=lambda: SealedForm(refuse))
+    recording = store.open(a_session(), Record.OUTPUT, moment=0)
+    recording.take(1, [Carried(OUT, b"secret")])
+    recording.flush()
+    assert recording.stopped == "encryption failed"
+    assert b"secret" not in Path(recording.finish(2).path).read_bytes()
+
+
+def test_a_copy(stores: Stores) -> None:
+    """The names of its files, in any record, and no content."""
+    member = tarfile.TarInfo("etc/hosts")
+    member.size = 6
+    content = member.tobuf() + b"secret".ljust(512, b"\0") + bytes(1024)
+    session = a_session(command=("tar", "cf", "-", "/etc/hosts"), tty=False)
+    recording = stores.new().open(session, Record.METADATA, moment=0)
+    recording.take(1, [Carried(OUT, content)])
+    path = Path(recording.finish(2, Outcome(0)).path)
+    assert b"secret" not in path.read_bytes()
+    assert read_recording(path).notes() == [
+        CopyNote(direction="from the container", path="/etc/hosts"),
+        CopiedFileNote(name="etc/hosts", size=6),
+        CopyEndNote(files=1, bytes=6),
+        EndNote(exit_code=0, bytes_out=len(content)),
+    ]

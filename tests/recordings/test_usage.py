@@ -93,3 +93,16 @@ def test_nothing_goes_before_it_is_uploaded(stores: Stores) -> None:
     stores.monotonic.now += 61
     store.sweep()
     assert stores.files() == []
+
+
+def test_files_of_others_stay(stores: Stores) -> None:
+    """What only has the suffix is not ours to remove."""
+    store = stores.new(RecordingLimits(maximum_age=60.0, total=100_000))
+    other = stores.folder / "demo.cast"
+    other.write_bytes(b"x" * 90_000)
+    os.utime(other, (1000.0, 1000.0))
+    stores.wall.now = 5000.0
+    stores.monotonic.now += 61
+    with pytest.raises(RecordingRefused, match="recordings take all the room"):
+        store.open(a_session(), Record.OUTPUT, moment=0)
+    assert stores.files() == ["demo.cast"]

@@ -79,6 +79,13 @@ def test_end() -> None:
     )
 
 
+def test_a_code_beyond_any() -> None:
+    """What a container's side claims cannot make the end unwritable."""
+    assert end_note(Outcome(10**30), "", 0, 0).exit_code is None
+    assert end_note(Outcome(-(10**30)), "", 0, 0).exit_code is None
+    assert end_note(Outcome(255), "", 0, 0).exit_code == 255
+
+
 def test_clean() -> None:
     """Cut, and text throughout; a pair of surrogates is the character that it stands for."""
     assert clean("x" * 5000) == "x" * 4093 + "..."
