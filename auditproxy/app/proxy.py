@@ -200,7 +200,7 @@ async def build(
         if sink is None
         else AuditSink(sink, lambda: None)
     )
-    sessions = open_sessions(options, metrics, report, target=files.session_webhook)
+    sessions = open_sessions(options, metrics, report, files=files)
     composed = Composed(
         options,
         files,

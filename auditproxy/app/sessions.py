@@ -1,25 +1,36 @@
 """Sessions: from options to the supervisor, the store of recordings and the session log."""
 
 import asyncio
+import random
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import Record, Session
 from auditproxy.app.logbackend import Rotation, line_file_fault, open_line_file
 from auditproxy.app.operatorlog import Report
-from auditproxy.clients.webhook import WebhookClient, WebhookTarget
+from auditproxy.clients.webhook import WebhookClient
+from auditproxy.files.files import Files
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options, SessionOptions
+from auditproxy.recordings.forms import PlainForm
+from auditproxy.recordings.objectstore import S3ObjectStore
 from auditproxy.recordings.recording import Recording
+from auditproxy.recordings.segments import SealedForm
 from auditproxy.recordings.store import RecordingStore
+from auditproxy.recordings.upload import RecordingUploads
 from auditproxy.recordings.usage import RecordingLimits
 from auditproxy.supervision.sessionlog import Listener, SessionLog
 from auditproxy.supervision.sessionwebhook import SessionWebhook
 from auditproxy.supervision.supervisor import Supervisor
 
 SECONDS_A_DAY = 86400.0
+
+
+def _not_uploaded(path: Path) -> None:
+    """Recordings stay in their folder."""
 
 
 class TimedStore:
@@ -39,6 +50,7 @@ class SessionParts:
 
     supervisor: Supervisor
     log: SessionLog
+    uploads: RecordingUploads | None
     webhook: SessionWebhook | None
     annotates: bool
     """Whether events get annotations."""
@@ -50,6 +62,9 @@ class SessionParts:
     async def close(self, seconds: float) -> None:
         """Finish what is recorded, close the session log, and send what waits of it."""
         await self.supervisor.shutdown(seconds, self.log.close)
+        if self.uploads is not None:
+            # What is not uploaded stays in the folder, for the next start.
+            await asyncio.to_thread(self.uploads.close, seconds)
         if self.webhook is not None:
             await self.webhook.shutdown(seconds)
 
@@ -64,24 +79,28 @@ def open_sessions(
     metrics: Metrics,
     report: Report,
     *,
-    target: WebhookTarget | None = None,
+    files: Files,
     listeners: tuple[Listener, ...] = (),
 ) -> SessionParts | None:
     """What follows sessions as the options say; None where nothing comes of it.
 
-    ``target`` is what the file of the session webhook says. Finishes recordings that a killed
-    proxy left. Raises Unusable.
+    Finishes recordings that a killed proxy left. Raises Unusable.
     """
     sessions = options.sessions
     if not (sessions.is_kept or listeners or sessions.annotates()):
         return None
     webhook = None
-    if target is not None:
-        client = WebhookClient(target, clock=time.monotonic, sleep=asyncio.sleep)
+    if files.session_webhook is not None:
+        client = WebhookClient(files.session_webhook, clock=time.monotonic, sleep=asyncio.sleep)
         webhook = SessionWebhook(client, metrics=metrics.sessions, report=report)
         listeners = (*listeners, webhook.listen)
     log = _session_log(sessions, metrics, report, listeners)
-    store = _store(sessions, metrics, report) if sessions.recording_config_file else None
+    uploads = _uploads(sessions, files, metrics, report)
+    store = None
+    if sessions.recording_config_file:
+        store = _store(sessions, files, uploads, metrics, report)
+    if uploads is not None:
+        uploads.start()
     supervisor = Supervisor(
         recordings=None if store is None else TimedStore(store),
         emit=log.emit,
@@ -90,7 +109,7 @@ def open_sessions(
         now=time.time_ns,
     )
     annotates = sessions.annotates(heard=bool(listeners))
-    return SessionParts(supervisor, log, webhook, annotates)
+    return SessionParts(supervisor, log, uploads, webhook, annotates)
 
 
 def _session_log(
@@ -113,7 +132,30 @@ def _session_log(
     return SessionLog(writer, metrics=metrics.sessions, report=report, listeners=listeners)
 
 
-def _store(sessions: SessionOptions, metrics: Metrics, report: Report) -> RecordingStore:
+def _uploads(
+    sessions: SessionOptions, files: Files, metrics: Metrics, report: Report
+) -> RecordingUploads | None:
+    upload = files.recording_upload
+    if upload is None:
+        return None
+    return RecordingUploads(
+        Path(sessions.recording_dir),
+        S3ObjectStore(upload.store),
+        observer=metrics.sessions,
+        report=report,
+        random=random.SystemRandom().random,
+        remove_uploaded=upload.remove_uploaded,
+    )
+
+
+def _store(
+    sessions: SessionOptions,
+    files: Files,
+    uploads: RecordingUploads | None,
+    metrics: Metrics,
+    report: Report,
+) -> RecordingStore:
+    encrypt = files.recording_encryption
     store = RecordingStore(
         Path(sessions.recording_dir),
         RecordingLimits(
@@ -126,6 +168,9 @@ def _store(sessions: SessionOptions, metrics: Metrics, report: Report) -> Record
         wall=time.time,
         monotonic=time.monotonic,
         observer=metrics.sessions,
+        new_form=PlainForm if encrypt is None else partial(SealedForm, encrypt),
+        on_finished=_not_uploaded if uploads is None else uploads.offer,
+        keep_until_uploaded=uploads is not None,
     )
     try:
         recovered = store.recover()

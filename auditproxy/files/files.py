@@ -32,13 +32,19 @@ from auditproxy.files.protobuftables import PROTOBUF_TABLES
 from auditproxy.files.redaction import REDACTION
 from auditproxy.files.serviceaccountkeys import SERVICE_ACCOUNT_KEYS
 from auditproxy.files.servingcertificate import SERVING_CERTIFICATE, ServingCertificate
-from auditproxy.files.sessionrecording import SESSION_RECORDING
+from auditproxy.files.sessionrecording import (
+    RECORDING_RECIPIENTS,
+    RECORDING_UPLOAD,
+    SESSION_RECORDING,
+)
 from auditproxy.files.tokenfile import TOKEN_FILE
 from auditproxy.files.trustedfile import Remarks
 from auditproxy.files.upstream import UPSTREAM
 from auditproxy.files.webhook import AUDIT_WEBHOOK, SESSION_WEBHOOK, TOKEN_WEBHOOK
 from auditproxy.kubeconfig.upstream import Upstream
 from auditproxy.options import Options
+from auditproxy.recordings.encryption import Encrypt
+from auditproxy.recordings.uploadsettings import UploadSettings
 from auditproxy.serializer.protobuf.decoder import Decoder
 from auditproxy.sessions.rules import NO_POLICY, RecordingPolicy
 
@@ -58,6 +64,8 @@ SOURCES = (
     FRONT_PROXY_AUTHORITIES,
     SERVING_CERTIFICATE,
     SESSION_RECORDING,
+    RECORDING_RECIPIENTS,  # at start only
+    RECORDING_UPLOAD,  # at start only
     SESSION_WEBHOOK,  # at start only
 )
 """Every trusted file, in the order in which faults are reported."""
@@ -80,6 +88,8 @@ class Files:
     client_authorities: CertificateAuthorities | None = None
     front_proxy_authorities: CertificateAuthorities | None = None
     recording_policy: RecordingPolicy = NO_POLICY
+    recording_encryption: Encrypt | None = None
+    recording_upload: UploadSettings | None = None
     session_webhook: WebhookTarget | None = None
     certificate: ServingCertificate | None = None
     """None where it is still to be made."""

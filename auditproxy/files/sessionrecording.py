@@ -1,10 +1,13 @@
-"""Reads --session-recording-config-file: which sessions are recorded."""
+"""Reads what recordings need: their policy, the recipients they are encrypted to, their upload."""
 
 from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.files.trustedfile import Remarks, TrustedFile, named, parsed
 from auditproxy.options import Options
+from auditproxy.recordings.encryption import Encrypt, encryption_to, recipients_in
+from auditproxy.recordings.objectstore import S3ObjectStore
+from auditproxy.recordings.uploadsettings import UploadSettings, load_upload_settings
 from auditproxy.sessions.rules import RecordingPolicy, load_recording_policy
 
 _FLAG = "--session-recording-config-file"
@@ -30,6 +33,51 @@ def read_recording_policy(options: Options, remarks: Remarks) -> RecordingPolicy
         raise Unusable(*faults)
     return policy
 
+
+def read_recipients(options: Options, remarks: Remarks) -> Encrypt | None:
+    """What encrypts recordings, None where they are plain; raises Unusable."""
+    path = options.sessions.recording_recipients_file
+    if not path:
+        return None
+    flag = "--session-recording-recipients-file"
+    (encrypt,) = parsed((path,), flag, _encryption)
+    return encrypt
+
+
+def _encryption(content: bytes) -> Encrypt:
+    return encryption_to(recipients_in(content.decode("utf-8", "replace")))
+
+
+def read_upload(options: Options, remarks: Remarks) -> UploadSettings | None:
+    """Where recordings are uploaded to, None where they are not; raises Unusable."""
+    path = options.sessions.recording_upload_config_file
+    if not path:
+        return None
+    flag = "--session-recording-upload-config-file"
+    (settings,) = parsed(
+        (path,), flag, lambda content: load_upload_settings(content, Path(path).parent)
+    )
+    try:
+        # Nothing is connected to; it finds what cannot be used.
+        S3ObjectStore(settings.store)
+    except Unusable as error:
+        raise error.under(f"{flag} {path}") from None
+    return settings
+
+
+RECORDING_RECIPIENTS = TrustedFile(
+    flag="session-recording-recipients-file",
+    field="recording_encryption",
+    read=read_recipients,
+    paths=None,
+)
+
+RECORDING_UPLOAD = TrustedFile(
+    flag="session-recording-upload-config-file",
+    field="recording_upload",
+    read=read_upload,
+    paths=None,
+)
 
 SESSION_RECORDING = TrustedFile(
     flag="session-recording-config-file",

@@ -61,6 +61,12 @@ class SessionMetrics:
             "Bytes of recordings that were written.",
             registry=registry,
         )
+        self._uploads = Counter(
+            "auditproxy_session_recording_uploads",
+            "Attempts to upload finished recordings, by outcome: confirmed or failed.",
+            ("outcome",),
+            registry=registry,
+        )
         self._removed = Counter(
             "auditproxy_session_recordings_removed",
             "Recordings that were removed, by reason: age or total.",
@@ -107,6 +113,16 @@ class SessionMetrics:
     def stalled(self, seconds: Callable[[], float]) -> None:
         """Register the recorder's thread; scrapes call ``seconds``, on any thread."""
         self._stalled.set_function(seconds)
+
+    # --- recordings.upload.UploadObserver --------------------------------------------
+
+    def uploaded(self, size: int) -> None:
+        """Count a recording that was uploaded and confirmed."""
+        self._uploads.labels("confirmed").inc()
+
+    def upload_failed(self) -> None:
+        """Count an attempt that failed; another follows."""
+        self._uploads.labels("failed").inc()
 
     # --- recordings.usage.RecordingObserver ------------------------------------------
 

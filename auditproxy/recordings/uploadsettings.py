@@ -1,0 +1,91 @@
+"""Where finished recordings go: a SessionRecordingUpload, read strictly.
+
+    apiVersion: auditproxy.io/v1alpha1
+    kind: SessionRecordingUpload
+    bucket: recordings
+    prefix: cluster-1/
+    endpoint: https://minio.example.com
+    region: eu-central-1
+    accessKeyIDFile: /etc/s3/access-key-id
+    secretAccessKeyFile: /etc/s3/secret-access-key
+    certificateAuthority: /etc/s3/ca.crt
+    removeUploaded: false
+
+Only ``bucket`` is required. Relative paths are relative to the file.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from auditproxy.apis.faults import Unusable
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.session import SESSION_API_VERSION
+from auditproxy.audit.policy.reading import FLAG, TEXT, FieldReader, FieldType
+from auditproxy.recordings.objectstore import S3Settings
+from auditproxy.serializer import yaml
+from auditproxy.serializer.errors import YAMLError
+
+KIND = "SessionRecordingUpload"
+
+_DOCUMENT = FieldType(
+    "struct",
+    members={
+        "apiVersion": TEXT,
+        "kind": TEXT,
+        "bucket": TEXT,
+        "prefix": TEXT,
+        "endpoint": TEXT,
+        "region": TEXT,
+        "pathStyle": FLAG,
+        "accessKeyIDFile": TEXT,
+        "secretAccessKeyFile": TEXT,
+        "certificateAuthority": TEXT,
+        "removeUploaded": FLAG,
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadSettings:
+    """Where uploads go, and whether what is confirmed there is removed here."""
+
+    store: S3Settings
+    remove_uploaded: bool = False
+
+
+def load_upload_settings(text: bytes, folder: Path) -> UploadSettings:
+    """The settings in a file's text; ``folder`` is the file's. Raises Unusable with all faults."""
+    try:
+        document, strict_errors = yaml.load_strict(text)
+    except YAMLError as error:
+        raise Unusable(str(error)) from None
+    if not isinstance(document, dict):
+        raise Unusable(f"not a {KIND}: the file holds no object")
+    reader = FieldReader(list(strict_errors))
+    members = reader.read(_DOCUMENT, document, "")
+    faults = [*reader.strict_errors, *reader.faults]
+    for field, wanted in (("apiVersion", SESSION_API_VERSION), ("kind", KIND)):
+        if members.get(field) != wanted:
+            faults.append(f"{field} must be {wanted}, is {go_quote(members.get(field, ''))}")
+    if not members.get("bucket"):
+        faults.append("bucket is missing; give the name of the bucket")
+    if faults:
+        raise Unusable(*dict.fromkeys(faults))
+
+    def path(field: str) -> Path | None:
+        return folder / members[field] if members.get(field) else None
+
+    path_style = members.get("pathStyle")
+    return UploadSettings(
+        S3Settings(
+            bucket=members["bucket"],
+            prefix=members.get("prefix", ""),
+            endpoint=members.get("endpoint", ""),
+            region=members.get("region", ""),
+            path_style=True if path_style is None else path_style,
+            access_key_id_file=path("accessKeyIDFile"),
+            secret_access_key_file=path("secretAccessKeyFile"),
+            certificate_authority=path("certificateAuthority"),
+        ),
+        bool(members.get("removeUploaded")),
+    )

@@ -1,0 +1,73 @@
+"""recordings/uploadsettings.py: where finished recordings go, read strictly."""
+
+from pathlib import Path
+
+import pytest
+
+from auditproxy.apis.faults import Unusable
+from auditproxy.recordings.objectstore import S3Settings
+from auditproxy.recordings.uploadsettings import UploadSettings, load_upload_settings
+
+HEAD = b"apiVersion: auditproxy.io/v1alpha1\nkind: SessionRecordingUpload\n"
+
+
+def test_every_setting() -> None:
+    """Relative paths are relative to the file; only the bucket is required."""
+    folder = Path("/etc/auditproxy")
+    assert load_upload_settings(HEAD + b"bucket: b", folder) == UploadSettings(
+        S3Settings(bucket="b")
+    )
+    text = b"""\
+bucket: b
+prefix: c1/
+endpoint: https://minio.example.com
+region: r
+pathStyle: false
+accessKeyIDFile: id
+secretAccessKeyFile: /run/key
+certificateAuthority: ca.crt
+removeUploaded: true
+"""
+    assert load_upload_settings(HEAD + text, folder) == UploadSettings(
+        S3Settings(
+            bucket="b",
+            prefix="c1/",
+            endpoint="https://minio.example.com",
+            region="r",
+            path_style=False,
+            access_key_id_file=folder / "id",
+            secret_access_key_file=Path("/run/key"),
+            certificate_authority=folder / "ca.crt",
+        ),
+        remove_uploaded=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        (b"- a", ("not a SessionRecordingUpload: the file holds no object",)),
+        (HEAD, ("bucket is missing; give the name of the bucket",)),
+        (
+            b"kind: Upload\nbuckets: x\nregion: 3",
+            (
+                'unknown field "buckets"',
+                "region: must be text, is a number",
+                'apiVersion must be auditproxy.io/v1alpha1, is ""',
+                'kind must be SessionRecordingUpload, is "Upload"',
+                "bucket is missing; give the name of the bucket",
+            ),
+        ),
+    ],
+)
+def test_faults(text: bytes, faults: tuple[str, ...]) -> None:
+    """All at once."""
+    with pytest.raises(Unusable) as caught:
+        load_upload_settings(text, Path())
+    assert caught.value.faults == faults
+
+
+def test_not_yaml() -> None:
+    """The reader's own fault."""
+    with pytest.raises(Unusable):
+        load_upload_settings(b"{", Path())
