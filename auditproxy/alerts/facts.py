@@ -243,7 +243,7 @@ LABEL_FIELDS: dict[str, Callable[[Facts], str]] = {
     "sourceIP": lambda facts: facts.event.source_ips[0] if facts.event.source_ips else "",
     "userAgent": lambda facts: facts.event.user_agent,
 }
-"""Fields that may tell one alert of a rule from another: few values, the same for repetitions."""
+"""Fields that may be labels: they have few values, and the same ones in repetitions."""
 
 FIELDS: dict[str, Callable[[Facts], str]] = {
     **LABEL_FIELDS,

@@ -12,6 +12,7 @@ from auditproxy.apis.gotext import go_quote
 from auditproxy.flags.command import Command
 from auditproxy.flags.pflag import Flag, closest, help_text
 from auditproxy.flags.settings import (
+    ALERTS,
     AUDITING,
     AUTHENTICATION,
     HEALTH,
@@ -27,6 +28,7 @@ GROUPS = {
     "upstream": (UPSTREAM, "the kube-apiserver, and how the user is passed to it"),
     "authentication": (AUTHENTICATION, "client certificates, tokens, OIDC, front proxies"),
     "audit": (AUDITING, "policy, redaction, log file, webhook"),
+    "alerts": (ALERTS, "rules that alert, and where alerts are sent"),
     "health": (HEALTH, "/livez, /readyz and /metrics"),
     "misc": (MISC, "log lines, configuration file, checking"),
 }

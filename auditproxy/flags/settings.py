@@ -28,6 +28,7 @@ SERVING = "Secure serving flags"
 UPSTREAM = "Upstream flags"
 AUTHENTICATION = "Authentication flags"
 AUDITING = "Auditing flags"
+ALERTS = "Alert flags"
 HEALTH = "Health and metrics flags"
 MISC = "Misc flags"
 
@@ -40,6 +41,7 @@ _SECTIONS = {
     "audit": AUDITING,
     "audit_log": AUDITING,
     "audit_webhook": AUDITING,
+    "alerts": ALERTS,
     "health": HEALTH,
     "logging": MISC,
 }

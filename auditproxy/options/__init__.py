@@ -7,6 +7,7 @@
     |-- audit            policy, what is kept of bodies
     |-- audit_log        the log backend
     |-- audit_webhook    the webhook backend
+    |-- alerts           which rules alert, and where alerts go
     |-- health           the listener of /livez, /readyz and /metrics
     +-- logging          what operators read
 
@@ -19,6 +20,7 @@ are bytes.
 
 from dataclasses import dataclass, field
 
+from auditproxy.options.alerts import AlertOptions, alert_faults
 from auditproxy.options.audit import AuditOptions, audit_faults
 from auditproxy.options.authentication import AuthenticationOptions
 from auditproxy.options.authenticationfaults import authentication_faults
@@ -29,6 +31,7 @@ from auditproxy.options.serving import ServingOptions, serving_faults
 from auditproxy.options.upstream import UpstreamOptions, upstream_faults
 
 __all__ = [
+    "AlertOptions",
     "AuditLogOptions",
     "AuditOptions",
     "AuditWebhookOptions",
@@ -58,6 +61,8 @@ class Options:
     """The log backend."""
     audit_webhook: AuditWebhookOptions = field(default_factory=AuditWebhookOptions)
     """The webhook backend."""
+    alerts: AlertOptions = field(default_factory=AlertOptions)
+    """Alerts about events and sessions."""
     health: HealthOptions = field(default_factory=HealthOptions)
     """The listener of probes and metrics."""
     logging: LoggingOptions = field(default_factory=LoggingOptions)
@@ -75,6 +80,7 @@ def validate(options: Options) -> tuple[str, ...]:
         *authentication_faults(options.authentication),
         *backend_faults(options.audit_log, options.audit_webhook),
         *audit_faults(options.audit),
+        *alert_faults(options.alerts),
         *health_faults(options.health, options.serving),
         *logging_faults(options.logging),
     )

@@ -12,6 +12,7 @@ SECTIONS = [
     "Upstream flags",
     "Authentication flags",
     "Auditing flags",
+    "Alert flags",
     "Health and metrics flags",
     "Misc flags",
 ]
