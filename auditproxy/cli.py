@@ -20,12 +20,8 @@ from auditproxy import __version__
 from auditproxy.apis.faults import FAILED, MISCONFIGURED, Unusable
 from auditproxy.apis.gotext import go_quote
 from auditproxy.app.standardstreams import nobody_reads, one_line, refusal
-from auditproxy.commands.certs import EXAMPLES as CERTS_EXAMPLES
-from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
-from auditproxy.commands.certs import make_certs
-from auditproxy.commands.kubeconfig import EXAMPLES as KUBECONFIG_EXAMPLES
-from auditproxy.commands.kubeconfig import FLAGS as KUBECONFIG_FLAGS
-from auditproxy.commands.kubeconfig import make_kubeconfig
+from auditproxy.commands import certs, kubeconfig
+from auditproxy.commands.alerts import flags as alerts
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.flags.command import Command
 from auditproxy.flags.completion import SHELLS, completion
@@ -111,17 +107,27 @@ def commands(load_proxy: LoadProxy) -> tuple[Command, ...]:
             "certs",
             "Make certificates for development: an authority, a serving certificate and client "
             "certificates. In a folder that already has them, add host names or clients.",
-            CERTS_FLAGS,
+            certs.FLAGS,
             _certs,
-            CERTS_EXAMPLES,
+            certs.EXAMPLES,
         ),
         Command(
             "kubeconfig",
             "Print a kubeconfig that sends the user of an existing context to the proxy. It "
             "contains the secrets of that user: do not share it.",
-            KUBECONFIG_FLAGS,
+            kubeconfig.FLAGS,
             _kubeconfig,
-            KUBECONFIG_EXAMPLES,
+            kubeconfig.EXAMPLES,
+        ),
+        Command(
+            "alerts",
+            "Validate alert rules and run their tests (check), say which events of existing logs "
+            "would have fired (test), or print the shipped rules (rules).",
+            alerts.FLAGS,
+            _alerts,
+            alerts.EXAMPLES,
+            words=alerts.WORDS,
+            operand="FILE",
         ),
         SESSIONS,
         Command(
@@ -247,16 +253,22 @@ def _demo(parsed: Parsed) -> int:
 def _certs(parsed: Parsed) -> int:
     if parsed.faults:
         return _refuse(parsed.faults)
-    return _print(make_certs(parsed.values))
+    return _print(certs.make_certs(parsed.values))
 
 
 def _kubeconfig(parsed: Parsed) -> int:
     if parsed.faults:
         return _refuse(parsed.faults)
-    made = make_kubeconfig(parsed.values, os.environ, Path.home())
+    made = kubeconfig.make_kubeconfig(parsed.values, os.environ, Path.home())
     for warning in made.warnings:
         sys.stderr.write(f"auditproxy: warning: {one_line(warning)}\n")
     return _print(made.text)
+
+
+def _alerts(parsed: Parsed) -> int:
+    from auditproxy.commands.alerts.command import run_alerts
+
+    return run_alerts(parsed, sys.stdout, sys.stderr)
 
 
 def _completion(parsed: Parsed, table: Sequence[Command]) -> int:

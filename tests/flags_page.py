@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from auditproxy.cli import DEMO_FLAGS
+from auditproxy.commands.alerts.flags import FLAGS as ALERTS_FLAGS
 from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
 from auditproxy.commands.kubeconfig import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.flags.pflag import Flag
@@ -38,6 +39,7 @@ def tables() -> Mapping[str, str]:
         ("kubeconfig", KUBECONFIG_FLAGS),
         ("demo", DEMO_FLAGS),
         ("certs", CERTS_FLAGS),
+        ("alerts", ALERTS_FLAGS),
     ):
         # --help is the same everywhere.
         rows = [flag for flag in flags if flag.name != "help"]

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from auditproxy.cli import DEMO_FLAGS
+from auditproxy.commands.alerts.flags import FLAGS as ALERTS_FLAGS
 from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
 from auditproxy.commands.kubeconfig import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.flags.configfile import parse_configuration
@@ -55,7 +56,9 @@ def test_no_table_is_lost(page: str, fault: str) -> None:
 
 def test_no_other_flag_is_named() -> None:
     """Flags in the prose exist, here or in the list of what is not there yet."""
-    known = {flag.name for flag in (*FLAGS, *KUBECONFIG_FLAGS, *DEMO_FLAGS, *CERTS_FLAGS)}
+    known = {
+        flag.name for flag in (*FLAGS, *KUBECONFIG_FLAGS, *DEMO_FLAGS, *CERTS_FLAGS, *ALERTS_FLAGS)
+    }
     known |= {flag.alias for flag in FLAGS}
     named = set(re.findall(r"--([a-z][a-z-]*[a-z])", PAGE))
     assert named <= known
@@ -97,7 +100,9 @@ OTHER_PROGRAMS = frozenset(_NAMES.split())
 def test_flags_in_prose(path: Path) -> None:
     """A document names flags that exist, and gives the proxy's own values that they take."""
     flags = {flag.name: flag for flag in FLAGS}
-    known = {flag.name for flag in (*FLAGS, *KUBECONFIG_FLAGS, *DEMO_FLAGS, *CERTS_FLAGS)}
+    known = {
+        flag.name for flag in (*FLAGS, *KUBECONFIG_FLAGS, *DEMO_FLAGS, *CERTS_FLAGS, *ALERTS_FLAGS)
+    }
     known |= {flag.alias for flag in FLAGS} | OTHER_PROGRAMS
     text = path.read_text(encoding="utf-8")
     # Neither a drawn arrow nor the family of flags that a star or a placeholder stands for.

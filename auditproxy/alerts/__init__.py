@@ -1,1 +1,1 @@
-"""Alert rules: which events and session lines deserve attention. PURE; sends nothing."""
+"""Alert rules: which audit events and session lines raise an alert. PURE; sends nothing."""

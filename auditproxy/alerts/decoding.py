@@ -38,7 +38,8 @@ KIND = "AlertRules"
 MAXIMUM_RULES = 500
 LARGEST_COUNT = 1000
 """Of a threshold."""
-LONGEST_WITHIN = 24 * 3600 * SECOND
+LONGEST_WITHIN = 24 * 3600
+"""Seconds, of a threshold and of keepFiringFor."""
 SHORTEST_KEEP_FIRING = 60 * SECOND
 
 _NUMBER = FieldType("number")
@@ -205,7 +206,7 @@ class _Decoder:
                 members.get("keepFiringFor", ""),
                 f"{path}.keepFiringFor",
                 DEFAULT_KEEP_FIRING,
-                (SHORTEST_KEEP_FIRING, LONGEST_WITHIN),
+                (SHORTEST_KEEP_FIRING, LONGEST_WITHIN * SECOND),
             ),
         )
 
@@ -285,7 +286,7 @@ class _Decoder:
         if distinct and distinct not in FIELDS:
             self._fault(f"{path}.distinct", f"must be of {', '.join(FIELDS)}")
         within = self._duration(
-            written.get("within", ""), f"{path}.within", 0, (SECOND, LONGEST_WITHIN)
+            written.get("within", ""), f"{path}.within", 0, (SECOND, LONGEST_WITHIN * SECOND)
         )
         return Threshold(count=count, within=within, distinct=distinct)
 

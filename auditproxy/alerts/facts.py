@@ -17,7 +17,7 @@ from auditproxy.expressions.cel import ExpressionError
 from auditproxy.serializer import json
 from auditproxy.serializer.errors import SerializationError
 
-LARGEST_CONDITION_INPUT = 3 * 1024 * 1024
+MAXIMUM_CONDITION_INPUT = 3 * 1024 * 1024
 """Bytes of the bodies of an event over which conditions are evaluated, kube-apiserver's limit for
 one; 1 MiB of JSON takes about 15 ms a condition."""
 
@@ -89,7 +89,7 @@ class Facts:
         if isinstance(event, SessionEvent):
             return {"session": json.decode(json.encode(event))}
         bodies = (event.request_object, event.response_object)
-        if sum(len(memoryview(body)) for body in bodies if body) > LARGEST_CONDITION_INPUT:
+        if sum(len(memoryview(body)) for body in bodies if body) > MAXIMUM_CONDITION_INPUT:
             raise ExpressionError("the bodies are too large")
         if self._query is None:
             raise ExpressionError("the query has too many parameters")
@@ -243,7 +243,7 @@ LABEL_FIELDS: dict[str, Callable[[Facts], str]] = {
     "sourceIP": lambda facts: facts.event.source_ips[0] if facts.event.source_ips else "",
     "userAgent": lambda facts: facts.event.user_agent,
 }
-"""Fields that may tell one alert of a rule from another: few values, the same for repetitions."""
+"""Fields that may be labels: they have few values, and the same ones in repetitions."""
 
 FIELDS: dict[str, Callable[[Facts], str]] = {
     **LABEL_FIELDS,

@@ -12,6 +12,7 @@ from typing import Any
 from auditproxy.apis.audit import Stage
 from auditproxy.apis.units import SECOND
 from auditproxy.app import operatorlog
+from auditproxy.app.alerts import replace_alerts
 from auditproxy.app.authenticators import (
     anonymous_authenticator,
     front_proxy_headers,
@@ -34,6 +35,7 @@ from auditproxy.files.policy import is_strict
 from auditproxy.lookups.signatures import SignatureThreads
 from auditproxy.metrics.registry import Metrics
 from auditproxy.monitor.monitor import UpstreamMonitor
+from auditproxy.notifiers.dispatcher import AlertDispatcher
 from auditproxy.options import Options
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.server.services import Limits, Services, Shared
@@ -76,11 +78,13 @@ class Composed:
         report: Callable[[str], None],
         supervisor: Supervisor | None = None,
         session_annotations: bool = False,
+        alerts: AlertDispatcher | None = None,
     ) -> None:
         self.files = files
         self._options = options
         self._metrics = metrics
         self._report = report
+        self._alerts = alerts
         self.monitor = UpstreamMonitor(
             lambda: self._connected.questions,
             period=options.upstream.check_period / SECOND,
@@ -129,6 +133,8 @@ class Composed:
                 if made != before:
                     setattr(self, part.name, made)
                     changed.add(part.name)
+        if self._alerts is not None:
+            replace_alerts(self._alerts, self.files, changed, self._metrics.alerts, self._report)
         if "_connected" in changed:
             for old in (*old_connected.closers, *old_connected.pools):
                 self._replaced.add(old)

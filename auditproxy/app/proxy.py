@@ -18,6 +18,7 @@ from auditproxy import __version__
 from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.apis.units import SECOND
 from auditproxy.app import descriptors, operatorlog
+from auditproxy.app.alerts import open_alerts
 from auditproxy.app.authenticators import describe_authentication
 from auditproxy.app.backends import AuditSink, open_backends
 from auditproxy.app.composition import Composed
@@ -25,8 +26,14 @@ from auditproxy.app.logbackend import log_fault
 from auditproxy.app.operatorlines import OperatorLines
 from auditproxy.app.process import one_after_the_other, tell_faults, tune
 from auditproxy.app.reload import new_reloader
-from auditproxy.app.sessions import SessionParts, open_sessions, session_log_fault
+from auditproxy.app.sessions import (
+    SessionParts,
+    open_sessions,
+    session_listeners,
+    session_log_fault,
+)
 from auditproxy.audit.backend import Backend
+from auditproxy.backends.overheard import OverheardBackend
 from auditproxy.downstream.limits import ConnectionLimits
 from auditproxy.files.files import Files, read_files
 from auditproxy.files.listener import listener_context
@@ -34,6 +41,7 @@ from auditproxy.files.reloader import Reloader
 from auditproxy.files.servingcertificate import make_certificate
 from auditproxy.health.server import HealthServer
 from auditproxy.metrics.registry import Metrics
+from auditproxy.notifiers.dispatcher import AlertDispatcher
 from auditproxy.options import Options
 from auditproxy.options.backends import describe_backends
 from auditproxy.server.handler import Handler
@@ -84,6 +92,7 @@ class Proxy:
         metrics: Metrics,
         reloader: Reloader,
         sessions: SessionParts | None = None,
+        alerts: AlertDispatcher | None = None,
     ) -> None:
         self.port = 0
         self.health_port = 0
@@ -96,6 +105,7 @@ class Proxy:
         self.metrics = metrics
         self.reloader = reloader
         self._sessions = sessions
+        self._alerts = alerts
         self._background: tuple[asyncio.Task[None], ...] = ()
 
     @property
@@ -169,6 +179,8 @@ class Proxy:
         async def sessions() -> None:
             if self._sessions is not None:
                 await self._sessions.close(RECORDER_GRACE)
+            if self._alerts is not None:
+                await self._alerts.shutdown(RECORDER_GRACE)
 
         await one_after_the_other(
             serving, shutdown, sessions, self._composed.close, self._health.close
@@ -200,14 +212,18 @@ async def build(
         if sink is None
         else AuditSink(sink, lambda: None)
     )
-    sessions = open_sessions(options, metrics, report, files=files)
+    alerts = open_alerts(options.alerts, files, metrics.alerts, report)
+    sessions = open_sessions(
+        options, metrics, report, files=files, listeners=session_listeners(alerts)
+    )
     composed = Composed(
         options,
         files,
-        sink=opened.backend,
+        sink=opened.backend if alerts is None else OverheardBackend(opened.backend, alerts.offer),
         metrics=metrics,
         report=report,
         supervisor=None if sessions is None else sessions.supervisor,
+        alerts=alerts,
         session_annotations=sessions is not None and sessions.annotates,
     )
     handler = Handler(composed.shared, composed.services)
@@ -246,7 +262,7 @@ async def build(
     if options.upstream.check_period:
         health.add_check("upstream", lambda: composed.monitor.is_ready, ("readyz",))
         health.add_information(composed.monitor.describe)
-    proxy = Proxy(options, composed, serving, health, opened, metrics, reloader, sessions)
+    proxy = Proxy(options, composed, serving, health, opened, metrics, reloader, sessions, alerts)
     proxy.certificate = certificate.certificate if certificate else ""
     return proxy
 

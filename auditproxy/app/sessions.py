@@ -1,6 +1,7 @@
 """Sessions: from options to the supervisor, the store of recordings and the session log."""
 
 import asyncio
+import contextlib
 import random
 import time
 from dataclasses import dataclass
@@ -8,12 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.apis.session import Record, Session
+from auditproxy.apis.session import Record, Session, SessionEvent
 from auditproxy.app.logbackend import Rotation, line_file_fault, open_line_file
 from auditproxy.app.operatorlog import Report
 from auditproxy.clients.webhook import WebhookClient
 from auditproxy.files.files import Files
 from auditproxy.metrics.registry import Metrics
+from auditproxy.notifiers.dispatcher import AlertDispatcher
 from auditproxy.options import Options, SessionOptions
 from auditproxy.recordings.forms import PlainForm
 from auditproxy.recordings.objectstore import S3ObjectStore
@@ -72,6 +74,20 @@ class SessionParts:
 def session_log_fault(sessions: SessionOptions) -> str:
     """Why the session log would not get its file; "" when it would."""
     return line_file_fault("--session-log-path", sessions.log_path)
+
+
+def session_listeners(alerts: AlertDispatcher | None) -> tuple[Listener, ...]:
+    """What hears lines of sessions beside the session log; on whatever thread they are made."""
+    if alerts is None:
+        return ()
+    loop, offer = asyncio.get_running_loop(), alerts.offer
+
+    def hear(event: SessionEvent) -> None:
+        with contextlib.suppress(RuntimeError):
+            # The loop is closed: the process ends.
+            loop.call_soon_threadsafe(offer, event)
+
+    return (hear,)
 
 
 def open_sessions(

@@ -42,14 +42,17 @@ _SECONDS = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 class WebhookError(Exception):
     """An attempt failed; ``reason`` is the metric's label, the text contains no secret.
 
+    ``status`` is that of the answer, 0 without one.
+
     ``passing`` is whether kube-apiserver would retry a request that needs an answer: after a
     broken connection, 429, 500, 504, or any refusal with Retry-After
     (apiserver util/webhook, DefaultShouldRetry).
     """
 
-    def __init__(self, reason: str, text: str, *, passing: bool = False) -> None:
+    def __init__(self, reason: str, text: str, *, passing: bool = False, status: int = 0) -> None:
         super().__init__(text)
         self.reason = reason
+        self.status = status
         self.passing = passing
 
 
@@ -163,6 +166,7 @@ class WebhookClient:
                     f"status-{status // 100}xx",
                     f"{self._target.place}: answered {status}",
                     passing=status in (429, 500, 504) or bool(retry_after),
+                    status=status,
                 )
             left = deadline - self._clock()
             await self._sleep(max(0.0, min(float(retry_after), left)))

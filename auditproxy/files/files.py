@@ -10,6 +10,7 @@ change while the proxy runs (trustedfile.py).
 from dataclasses import dataclass
 from typing import Any
 
+from auditproxy.alerts.rules import AlertRules
 from auditproxy.apis.audit import Policy
 from auditproxy.apis.faults import Unusable
 from auditproxy.audit.objects import BUILTIN_TYPES
@@ -20,6 +21,7 @@ from auditproxy.authentication.tokens.tokenfile import TokenFile
 from auditproxy.authentication.x509.authorities import CertificateAuthorities
 from auditproxy.capture.copies import CaptureLimits
 from auditproxy.clients.webhook import WebhookTarget
+from auditproxy.files.alerts import ALERT_DESTINATIONS, ALERT_RULES, AlertTargets
 from auditproxy.files.authorities import (
     CLIENT_AUTHORITIES,
     FRONT_PROXY_AUTHORITIES,
@@ -67,6 +69,8 @@ SOURCES = (
     RECORDING_RECIPIENTS,  # at start only
     RECORDING_UPLOAD,  # at start only
     SESSION_WEBHOOK,  # at start only
+    ALERT_RULES,
+    ALERT_DESTINATIONS,
 )
 """Every trusted file, in the order in which faults are reported."""
 
@@ -93,6 +97,8 @@ class Files:
     session_webhook: WebhookTarget | None = None
     certificate: ServingCertificate | None = None
     """None where it is still to be made."""
+    alert_rules: AlertRules | None = None
+    alert_targets: AlertTargets | None = None
 
     notes: tuple[str, ...] = ()
     """Start-up lines: each default that was taken, each warning of a file."""

@@ -12,6 +12,7 @@ from auditproxy.apis.gotext import go_quote
 from auditproxy.flags.command import Command
 from auditproxy.flags.pflag import Flag, closest, help_text
 from auditproxy.flags.settings import (
+    ALERTS,
     AUDITING,
     AUTHENTICATION,
     HEALTH,
@@ -29,6 +30,7 @@ GROUPS = {
     "authentication": (AUTHENTICATION, "client certificates, tokens, OIDC, front proxies"),
     "audit": (AUDITING, "policy, redaction, log file, webhook"),
     "sessions": (SESSIONS, "what users do inside exec, attach and port-forward"),
+    "alerts": (ALERTS, "rules that alert, and where alerts are sent"),
     "health": (HEALTH, "/livez, /readyz and /metrics"),
     "misc": (MISC, "log lines, configuration file, checking"),
 }

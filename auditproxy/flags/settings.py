@@ -29,6 +29,7 @@ UPSTREAM = "Upstream flags"
 AUTHENTICATION = "Authentication flags"
 AUDITING = "Auditing flags"
 SESSIONS = "Session flags"
+ALERTS = "Alert flags"
 HEALTH = "Health and metrics flags"
 MISC = "Misc flags"
 
@@ -42,6 +43,7 @@ _SECTIONS = {
     "audit_log": AUDITING,
     "audit_webhook": AUDITING,
     "sessions": SESSIONS,
+    "alerts": ALERTS,
     "health": HEALTH,
     "logging": MISC,
 }

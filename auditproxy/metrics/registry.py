@@ -12,6 +12,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from auditproxy.metrics.alerts import AlertMetrics
 from auditproxy.metrics.audit import AuditMetrics
 from auditproxy.metrics.captures import CaptureMetrics
 from auditproxy.metrics.connections import ConnectionMetrics
@@ -37,6 +38,7 @@ class Metrics:
         for part in (self.few, self.requests.registry):
             self.registry.register(part)
         self.audit = AuditMetrics(registry)
+        self.alerts = AlertMetrics(registry)
         self.connections = ConnectionMetrics(registry)
         self.reloads = ReloadMetrics(registry)
         self.issuers = IssuerMetrics(registry)

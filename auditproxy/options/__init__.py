@@ -8,6 +8,7 @@
     |-- audit_log        the log backend
     |-- audit_webhook    the webhook backend
     |-- sessions         what is done inside exec, attach and port-forward
+    |-- alerts           which rules alert, and where alerts go
     |-- health           the listener of /livez, /readyz and /metrics
     +-- logging          what operators read
 
@@ -20,6 +21,7 @@ are bytes.
 
 from dataclasses import dataclass, field
 
+from auditproxy.options.alerts import AlertOptions, alert_faults
 from auditproxy.options.audit import AuditOptions, audit_faults
 from auditproxy.options.authentication import AuthenticationOptions
 from auditproxy.options.authenticationfaults import authentication_faults
@@ -31,6 +33,7 @@ from auditproxy.options.sessions import SessionOptions, session_faults
 from auditproxy.options.upstream import UpstreamOptions, upstream_faults
 
 __all__ = [
+    "AlertOptions",
     "AuditLogOptions",
     "AuditOptions",
     "AuditWebhookOptions",
@@ -63,6 +66,8 @@ class Options:
     """The webhook backend."""
     sessions: SessionOptions = field(default_factory=SessionOptions)
     """What is done inside exec, attach and port-forward."""
+    alerts: AlertOptions = field(default_factory=AlertOptions)
+    """Alerts about events and sessions."""
     health: HealthOptions = field(default_factory=HealthOptions)
     """The listener of probes and metrics."""
     logging: LoggingOptions = field(default_factory=LoggingOptions)
@@ -81,6 +86,7 @@ def validate(options: Options) -> tuple[str, ...]:
         *backend_faults(options.audit_log, options.audit_webhook),
         *audit_faults(options.audit),
         *session_faults(options.sessions),
+        *alert_faults(options.alerts),
         *health_faults(options.health, options.serving),
         *logging_faults(options.logging),
     )

@@ -1,6 +1,7 @@
 """Reading a file of alert rules: strict, all faults at once."""
 
 import contextlib
+import re
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,12 @@ class TestShipped:
         fired = {name for test in rules.tests for name in test.fires}
         assert {rule.name for rule in rules.rules} - fired == {"ExecByUnlistedUser"}
         assert sum(not test.fires for test in rules.tests) > 15
+
+    def test_the_table_of_the_documentation(self) -> None:
+        """docs/alerts.md has a row for each rule, with its severity and its techniques."""
+        page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8")
+        rows = re.findall(r"^\| `([A-Z]\w+)` \| (\w+) \| ([T0-9., ]+) \|", page, re.MULTILINE)
+        assert rows == [
+            (rule.name, rule.severity, rule.annotations["attack"].text)
+            for rule in load_rules(SHIPPED).rules
+        ]

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from auditproxy.alerts.facts import (
     FIELDS,
-    LARGEST_CONDITION_INPUT,
     LONGEST_FIELD,
+    MAXIMUM_CONDITION_INPUT,
     MAXIMUM_PARAMETERS,
     Facts,
     event_attributes,
@@ -130,7 +130,7 @@ def test_pod_spec(spec: dict[str, Any]) -> None:
 
 def test_bodies_too_large() -> None:
     """They are not evaluated, which is an error that counts."""
-    event = audit_event(requestObject={"a": "x" * LARGEST_CONDITION_INPUT})
+    event = audit_event(requestObject={"a": "x" * MAXIMUM_CONDITION_INPUT})
     with pytest.raises(ExpressionError, match="too large"):
         facts(event).variables  # noqa: B018 - the property raises
 

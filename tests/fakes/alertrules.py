@@ -10,7 +10,7 @@ from auditproxy.apis.audit import Event
 from auditproxy.apis.session import SessionEvent
 from auditproxy.serializer import json
 
-HEAD = "apiVersion: auditproxy.io/v1\nkind: AlertRules\n"
+HEAD = "apiVersion: auditproxy.io/v1alpha1\nkind: AlertRules\n"
 TIME = "2026-01-01T00:00:00.000000Z"
 EXEC_RULE = """
 rules:
@@ -81,7 +81,7 @@ def session_event(**members: Any) -> SessionEvent:
     """A line of the session log about alice in n/box."""
     return session_event_of(
         {
-            "apiVersion": "auditproxy.io/v1",
+            "apiVersion": "auditproxy.io/v1alpha1",
             "type": "Command",
             "timestamp": TIME,
             "sessionID": "s1",

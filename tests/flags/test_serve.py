@@ -13,6 +13,7 @@ SECTIONS = [
     "Authentication flags",
     "Auditing flags",
     "Session flags",
+    "Alert flags",
     "Health and metrics flags",
     "Misc flags",
 ]

@@ -52,9 +52,12 @@ def test_every_type_has_its_parser() -> None:
 
 
 def test_words_of_a_path() -> None:
-    """``none`` is no file of redaction rules."""
+    """``none`` is no file of redaction rules, ``builtin`` none of alert rules."""
     words = {row.flag.name: row.words for row in SETTINGS if row.words != ("", "-")}
-    assert words == {"audit-redact": ("", "-", "none")}
+    assert words == {
+        "audit-redact": ("", "-", "none"),
+        "alert-rules-file": ("", "-", "builtin"),
+    }
 
 
 def test_faults_name_flags_that_exist() -> None:

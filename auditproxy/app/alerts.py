@@ -1,0 +1,111 @@
+"""Alerts: from options and what their files say to the dispatcher that events are offered to."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Collection
+
+from auditproxy.alerts.alert import Alert
+from auditproxy.alerts.messages import alert_line, default_body, slack_body
+from auditproxy.app import operatorlog
+from auditproxy.app.operatorlog import Report
+from auditproxy.app.standardstreams import one_line
+from auditproxy.clients.alertmanager import AlertmanagerClient
+from auditproxy.clients.alertwebhook import AlertWebhookClient
+from auditproxy.files.alerts import AlertTarget, AlertTargets
+from auditproxy.files.files import Files
+from auditproxy.metrics.alerts import AlertMetrics
+from auditproxy.notifiers.dispatcher import AlertDispatcher
+from auditproxy.notifiers.outbox import Client, LineNotifier, Notifier, Outbox
+from auditproxy.options import AlertOptions
+
+
+def open_alerts(
+    options: AlertOptions, files: Files, metrics: AlertMetrics, report: Report
+) -> AlertDispatcher | None:
+    """The dispatcher of a proxy, None without rules; to be called inside the running loop."""
+    if files.alert_rules is None or files.alert_targets is None:
+        return None
+    return AlertDispatcher(
+        files.alert_rules,
+        open_notifiers(files.alert_targets, metrics, report),
+        metrics,
+        clock=time.time_ns,
+        monotonic=time.monotonic,
+        report=report,
+        queue_size=options.queue_size,
+        labels=files.alert_targets.labels,
+    )
+
+
+def replace_alerts(
+    dispatcher: AlertDispatcher,
+    files: Files,
+    changed: Collection[str],
+    metrics: AlertMetrics,
+    report: Report,
+) -> None:
+    """Use what the files say now, where ``changed`` names a field of alerts."""
+    if "alert_rules" in changed and files.alert_rules is not None:
+        dispatcher.replace_rules(files.alert_rules)
+    if "alert_targets" in changed and files.alert_targets is not None:
+        notifiers = open_notifiers(files.alert_targets, metrics, report)
+        dispatcher.replace_notifiers(notifiers, files.alert_targets.labels)
+
+
+def open_notifiers(
+    targets: AlertTargets,
+    metrics: AlertMetrics,
+    report: Report,
+    write: Callable[[Alert], None] | None = None,
+) -> tuple[Notifier, ...]:
+    """A notifier for each server of each destination; nothing is connected yet."""
+    found: list[Notifier] = []
+    for target in targets.targets:
+        if target.kind == "standardError":
+            found.append(
+                LineNotifier(
+                    target.name,
+                    write or write_line,
+                    metrics,
+                    resolved=target.send_resolved,
+                    minimum_severity=target.minimum_severity,
+                )
+            )
+        for index, client in enumerate(_clients(target)):
+            name = f"{target.name}/{index}" if len(target.servers) > 1 else target.name
+            found.append(
+                Outbox(
+                    name,
+                    client,
+                    metrics,
+                    clock=time.time_ns,
+                    sleep=asyncio.sleep,
+                    random=random.random,
+                    report=report,
+                    every_state=target.kind == "alertmanager",
+                    resolved=target.send_resolved,
+                    minimum_severity=target.minimum_severity,
+                )
+            )
+    return tuple(found)
+
+
+def write_line(alert: Alert) -> None:
+    """Write an alert to the operators' log."""
+    operatorlog.warn(one_line(alert_line(alert)))
+
+
+def _clients(target: AlertTarget) -> tuple[Client, ...]:
+    if target.kind == "alertmanager":
+        return tuple(
+            AlertmanagerClient(server, clock=time.monotonic, sleep=asyncio.sleep)
+            for server in target.servers
+        )
+    body = slack_body if target.kind == "slack" else default_body
+    if target.message is not None:
+        body = target.message.body
+    return tuple(
+        AlertWebhookClient(server, body, clock=time.monotonic, sleep=asyncio.sleep)
+        for server in target.servers
+    )

@@ -1,0 +1,1 @@
+"""``auditproxy alerts``: rule files checked, tried on existing logs, and printed."""

@@ -1,0 +1,114 @@
+"""``auditproxy alerts check|test|rules``: what a file of alert rules says, before it is used.
+
+    check FILE...        validates rule files and runs the tests that they bring
+    test LOG...          says which events of existing logs would have fired
+    rules                prints the rules that are shipped
+
+Exit codes: 0 when all is well, 1 when a test of a file fails, 2 for what cannot be used.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from auditproxy.alerts.ruletests import FailedTest, run_tests
+from auditproxy.apis.faults import FAILED, Unusable
+from auditproxy.commands.alerts.flags import OUTPUTS, WORDS
+from auditproxy.commands.alerts.replay import Replay, lines_of
+from auditproxy.files.alerts import builtin_rules_text, read_rules
+from auditproxy.flags.pflag import Parsed
+from auditproxy.options.alerts import BUILTIN
+
+PROGRESS = 5.0
+"""Seconds between two lines of progress, where standard error is a terminal."""
+
+
+class Output(Protocol):
+    """Where text is written: standard output or error."""
+
+    def write(self, text: str, /) -> Any:
+        """Write a text."""
+        ...
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        ...
+
+
+def run_alerts(parsed: Parsed, out: Output, err: Output) -> int:
+    """Run the command line; the exit code. Raises Unusable for what cannot be used."""
+    word, *rest = parsed.arguments or ("",)
+    faults = list(parsed.faults)
+    if word not in WORDS:
+        faults.append(f"auditproxy alerts takes {', '.join(WORDS[:-1])} or {WORDS[-1]}")
+    elif word == "rules" and rest:
+        faults.append("auditproxy alerts rules does not take any arguments")
+    elif word != "rules" and not rest:
+        what = "the file to check" if word == "check" else "a log, - for standard input"
+        faults.append(f"auditproxy alerts {word} needs {what}")
+    if parsed.values.get("output", OUTPUTS[0]) not in OUTPUTS:
+        faults.append(f"--output must be one of {', '.join(OUTPUTS)}")
+    if faults:
+        raise Unusable(*faults)
+    if word == "rules":
+        out.write(builtin_rules_text().decode())
+        return 0
+    if word == "check":
+        return _check(rest, out)
+    return _test(parsed.values, rest, out, err)
+
+
+def _check(paths: Sequence[str], out: Output) -> int:
+    failed = False
+    for path in paths:
+        rules = read_rules(path, "alert rules")
+        failures = run_tests(rules)
+        for failure in failures:
+            out.write(f"{path}: {_failure(failure)}\n")
+        passed = len(rules.tests) - len(failures)
+        out.write(f"{path}: {len(rules.rules)} rules, {passed} of {len(rules.tests)} tests pass\n")
+        failed = failed or bool(failures)
+    return FAILED if failed else 0
+
+
+def _failure(failure: FailedTest) -> str:
+    parts = []
+    if failure.missing:
+        parts.append(f"does not fire: {', '.join(failure.missing)}")
+    if failure.unexpected:
+        parts.append(f"fires, and should not: {', '.join(failure.unexpected)}")
+    if failure.errors:
+        parts.append(f"condition cannot be evaluated: {', '.join(failure.errors)}")
+    return f"test {failure.name!r}: {'; '.join(parts)}"
+
+
+def _test(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Output) -> int:
+    rules = read_rules(values.get("rules", BUILTIN), "--rules")
+    is_json = values.get("output", OUTPUTS[0]) == "json"
+    replay = Replay(rules, out.write, is_json=is_json)
+    shown = time.monotonic()
+    for path in paths:
+        try:
+            for line in lines_of(path):
+                replay.take(line)
+                if replay.lines % 1000 == 0 and time.monotonic() - shown > PROGRESS:
+                    shown = time.monotonic()
+                    if err.isatty():
+                        err.write(f"{path}: {replay.lines} lines, {replay.events} events\n")
+        except OSError as error:
+            raise Unusable(f"{path} cannot be read: {error.strerror or error}") from None
+        except EOFError:
+            raise Unusable(f"{path} cannot be read: the gzip file ends too early") from None
+    replay.finish()
+    if replay.unreadable:
+        err.write(
+            f"auditproxy: warning: {replay.unreadable} lines are not events and were left out, "
+            f"the first of them: {replay.first_unreadable}\n"
+        )
+    for rule, count in replay.condition_errors.items():
+        if count:
+            err.write(
+                f"auditproxy: warning: the condition of {rule} could not be evaluated for "
+                f"{count} events\n"
+            )
+    return 0

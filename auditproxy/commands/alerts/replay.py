@@ -1,0 +1,127 @@
+"""Replay: lines of existing logs through the rules, at the times of their events.
+
+Memory is bounded: lines are read one by one, and only alerts that are firing are remembered.
+"""
+
+import gzip
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from auditproxy.alerts.alert import Alert, AlertState
+from auditproxy.alerts.engine import AlertEngine
+from auditproxy.alerts.messages import default_body
+from auditproxy.alerts.reading import read_line
+from auditproxy.alerts.rules import AlertRules
+from auditproxy.apis.audit import Event
+from auditproxy.apis.session import SessionEvent
+from auditproxy.apis.units import SECOND
+from auditproxy.app.standardstreams import one_line
+from auditproxy.serializer.errors import SerializationError
+from auditproxy.serializer.times import parse_time, rfc3339
+
+LONGEST_LINE = 64 * 1024 * 1024
+"""Bytes; a longer one is not read as an event."""
+
+TICK = 10 * SECOND
+_END = 1 << 62
+"""A time after every event."""
+_GZIP = b"\x1f\x8b"
+_ROW = "{:<20}  {:<8}  {:<26}  {}\n"
+
+
+def lines_of(path: str) -> Iterator[bytes]:
+    """The lines of a log, of standard input for ``-``; gzip is recognized by its first bytes.
+
+    A line that is too long comes in parts. Raises OSError and EOFError.
+    """
+    if path == "-":
+        yield from _lines(sys.stdin.buffer)
+        return
+    with Path(path).open("rb") as file:
+        is_packed = file.read(2) == _GZIP
+        file.seek(0)
+        if is_packed:
+            with gzip.open(file) as unpacked:
+                yield from _lines(cast("BinaryIO", unpacked))
+        else:
+            yield from _lines(file)
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    while line := file.readline(LONGEST_LINE):
+        yield line
+
+
+class Replay:
+    """Takes lines, writes a row or an object for each alert, and a summary at the end."""
+
+    def __init__(self, rules: AlertRules, write: Callable[[str], object], *, is_json: bool) -> None:
+        self._rules = rules
+        self._engine = AlertEngine(rules.rules)
+        self._write = write
+        self._is_json = is_json
+        self._alerts = {rule.name: 0 for rule in rules.rules}
+        self._events = {rule.name: 0 for rule in rules.rules}
+        self._next_tick = 0
+        self.lines = 0
+        self.events = 0
+        self.unreadable = 0
+        self.first_unreadable = ""
+
+    @property
+    def condition_errors(self) -> dict[str, int]:
+        """How often a rule's condition could not be evaluated."""
+        return self._engine.condition_errors
+
+    def take(self, line: bytes) -> None:
+        """Take the next line of a log."""
+        self.lines += 1
+        try:
+            for event in read_line(line):
+                self._event(event)
+        except SerializationError as error:
+            if not self.unreadable:
+                self.first_unreadable = f"line {self.lines}: {error}"
+            self.unreadable += 1
+
+    def finish(self) -> None:
+        """End all alerts and write the summary."""
+        self._show(self._engine.tick(_END))
+        if self._is_json:
+            return
+        fired = [rule for rule in self._rules.rules if self._alerts[rule.name]]
+        self._write(
+            f"\n{self.events} events, {sum(self._alerts.values())} alerts of {len(fired)} rules\n"
+        )
+        if fired:
+            self._write(f"{'RULE':<28}  {'SEVERITY':<8}  {'ALERTS':>6}  {'EVENTS':>8}\n")
+        for rule in fired:
+            alerts, events = self._alerts[rule.name], self._events[rule.name]
+            self._write(f"{rule.name:<28}  {rule.severity:<8}  {alerts:>6}  {events:>8}\n")
+
+    def _event(self, event: Event | SessionEvent) -> None:
+        self.events += 1
+        text = event.timestamp if isinstance(event, SessionEvent) else event.stage_timestamp
+        now = parse_time(text)
+        if now >= self._next_tick:
+            self._show(self._engine.tick(now))
+            self._next_tick = now + TICK
+        self._show(self._engine.take(event, now))
+
+    def _show(self, alerts: Iterable[Alert]) -> None:
+        for alert in alerts:
+            if alert.state is AlertState.RESOLVED:
+                self._events[alert.name] += alert.count
+            elif alert.state is AlertState.FIRING:
+                if not self._is_json and not any(self._alerts.values()):
+                    self._write(_ROW.format("TIME", "SEVERITY", "RULE", "SUMMARY"))
+                self._alerts[alert.name] += 1
+                self._write(self._line(alert))
+
+    def _line(self, alert: Alert) -> str:
+        if self._is_json:
+            return default_body(alert).decode() + "\n"
+        summary = one_line(alert.annotations.get("summary", ""))
+        return _ROW.format(rfc3339(alert.starts_at), alert.severity, alert.name, summary)

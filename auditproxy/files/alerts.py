@@ -1,0 +1,225 @@
+"""Reads --alert-rules-file and --alert-destinations-file, with the files that the latter names."""
+
+import base64
+import ssl
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from auditproxy.alerts.decoding import load_rules
+from auditproxy.alerts.destinations import (
+    STANDARD_ERROR_ONLY,
+    AlertDestinations,
+    Connection,
+    Destination,
+    load_destinations,
+    url_fault,
+)
+from auditproxy.alerts.messages import Message
+from auditproxy.alerts.rules import AlertRules
+from auditproxy.apis.faults import Unusable
+from auditproxy.clients.alertmanager import alerts_url
+from auditproxy.clients.webhook import WebhookTarget
+from auditproxy.files.trustedfile import Remarks, TrustedFile, content_of, named, parsed
+from auditproxy.options import Options
+from auditproxy.options.alerts import BUILTIN
+from auditproxy.tls.client import client_context
+from auditproxy.tls.pem import load_pair
+
+RULES_FLAG = "--alert-rules-file"
+DESTINATIONS_FLAG = "--alert-destinations-file"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertTarget:
+    """One destination, ready to be connected to; several ``servers`` are Alertmanagers."""
+
+    name: str
+    kind: Literal["alertmanager", "webhook", "slack", "standardError"]
+    minimum_severity: str
+    send_resolved: bool
+    message: Message | None = None
+    servers: tuple[WebhookTarget, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AlertTargets:
+    """All destinations; ``files`` are those that were read, ``labels`` are for every alert."""
+
+    targets: tuple[AlertTarget, ...]
+    labels: dict[str, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+
+
+def builtin_rules_text() -> bytes:
+    """The file of rules that is shipped."""
+    return resources.files("auditproxy.alerts").joinpath("rules.yaml").read_bytes()
+
+
+def read_rules(path: str, flag: str = RULES_FLAG) -> AlertRules:
+    """The rules of a file, or those that are shipped for ``builtin``; raises Unusable."""
+    if path == BUILTIN:
+        try:
+            return load_rules(builtin_rules_text())
+        except Unusable as error:
+            # Without the library for CEL every condition is a fault of its own: one is enough.
+            _, _, fault = error.faults[0].partition(".condition: ")
+            raise Unusable(f"{flag}={BUILTIN}: {fault or error}") from None
+    (rules,) = parsed((path,), flag, load_rules)
+    return rules
+
+
+def read_targets(path: str) -> AlertTargets:
+    """The destinations of a file; raises Unusable with all faults, which quote no secret."""
+    (destinations,) = parsed((path,), DESTINATIONS_FLAG, load_destinations)
+    return targets_of(destinations, path)
+
+
+def targets_of(destinations: AlertDestinations, path: str) -> AlertTargets:
+    """The destinations with the contents of their files; raises Unusable with all faults."""
+    folder = Path(path).parent
+    faults: list[str] = []
+    files: list[str] = []
+    targets = []
+    for destination in destinations.destinations:
+        source = f"{DESTINATIONS_FLAG} {path}: destination {destination.name}"
+        reader = _Contents(folder, source)
+        try:
+            targets.append(_target(destination, reader))
+        except Unusable as error:
+            faults += error.faults
+        files += reader.files
+    if faults:
+        raise Unusable(*faults)
+    return AlertTargets(tuple(targets), destinations.labels, (path, *files) if path else ())
+
+
+class _Contents:
+    """Reads the files of one destination; remembers which."""
+
+    def __init__(self, folder: Path, source: str) -> None:
+        self.folder = folder
+        self.source = source
+        self.files: list[str] = []
+
+    def read(self, name: str, member: str) -> bytes:
+        """The content of a file, b"" for no name; raises Unusable."""
+        if not name:
+            return b""
+        path = str(self.folder / name)
+        self.files.append(path)
+        return content_of(path, f"{self.source}: {member}")
+
+    def text(self, name: str, member: str) -> str:
+        """The content as text of one line."""
+        content = self.read(name, member).decode("utf-8", "replace").strip()
+        if name and (not content or not content.isprintable()):
+            raise Unusable(f"{self.source}: {member} {name} must hold one line of text")
+        return content
+
+
+class _Fixed:
+    """An Authorization header that does not change."""
+
+    def __init__(self, value: bytes | None) -> None:
+        self._value = value
+
+    async def authorization(self) -> bytes | None:
+        return self._value
+
+    def invalidate(self) -> None:
+        """A file that is read again brings another one."""
+
+    def __repr__(self) -> str:
+        return "authorization of a file" if self._value else "no authorization"
+
+
+def _target(destination: Destination, reader: _Contents) -> AlertTarget:
+    urls: tuple[str, ...] = tuple(map(alerts_url, destination.urls))
+    if destination.url_file:
+        url = reader.text(destination.url_file, "urlFile")
+        if fault := url_fault(url):
+            raise Unusable(f"{reader.source}: urlFile {destination.url_file}: the URL {fault}")
+        urls = (url,)
+    connection = destination.connection
+    credential = _Fixed(_authorization(connection, reader))
+    context = _context(connection, reader) if urls else None
+    return AlertTarget(
+        name=destination.name,
+        kind=destination.kind,
+        minimum_severity=destination.minimum_severity,
+        send_resolved=destination.send_resolved,
+        message=destination.message,
+        servers=tuple(
+            WebhookTarget(
+                url=url,
+                credential=credential,
+                ssl_context=context if url.startswith("https:") else None,
+                server_name=connection.server_name,
+            )
+            for url in urls
+        ),
+    )
+
+
+def _authorization(connection: Connection, reader: _Contents) -> bytes | None:
+    if connection.bearer_token_file:
+        return b"Bearer " + reader.text(connection.bearer_token_file, "bearerTokenFile").encode()
+    if not connection.username:
+        return None
+    password = reader.text(connection.password_file, "passwordFile")
+    return b"Basic " + base64.b64encode(f"{connection.username}:{password}".encode())
+
+
+def _context(connection: Connection, reader: _Contents) -> ssl.SSLContext:
+    try:
+        context = client_context(reader.read(connection.ca_file, "caFile"))
+    except (ssl.SSLError, ValueError):
+        raise Unusable(
+            f"{reader.source}: caFile {connection.ca_file} holds no PEM certificate"
+        ) from None
+    if connection.cert_file:
+        certificate = reader.read(connection.cert_file, "certFile")
+        key = reader.read(connection.key_file, "keyFile")
+        try:
+            load_pair(context, certificate, key)
+        except (ssl.SSLError, ValueError, OSError):
+            raise Unusable(
+                f"{reader.source}: certFile and keyFile are not a PEM pair without password"
+            ) from None
+    return context
+
+
+def _read_rules(options: Options, remarks: Remarks) -> AlertRules | None:
+    path = options.alerts.rules_file
+    return read_rules(path) if path else None
+
+
+def _read_targets(options: Options, remarks: Remarks) -> AlertTargets | None:
+    if not options.alerts.rules_file:
+        return None
+    path = options.alerts.destinations_file
+    if path:
+        return read_targets(path)
+    remarks.notes.append(
+        f"{RULES_FLAG} without {DESTINATIONS_FLAG}: alerts are lines of standard error"
+    )
+    return targets_of(STANDARD_ERROR_ONLY, "")
+
+
+ALERT_RULES = TrustedFile(
+    flag="alert-rules-file",
+    field="alert_rules",
+    read=_read_rules,
+    paths=lambda options, _: (
+        () if options.alerts.rules_file == BUILTIN else named(options.alerts.rules_file)
+    ),
+)
+
+ALERT_DESTINATIONS = TrustedFile(
+    flag="alert-destinations-file",
+    field="alert_targets",
+    read=_read_targets,
+    paths=lambda _, targets: targets.files if targets is not None else (),
+)

@@ -1,0 +1,1 @@
+"""Alerts on their way: evaluated beside the requests, queued for each destination, and sent."""

@@ -1,0 +1,232 @@
+"""AlertDispatcher: events in, beside the requests; alerts out to all destinations.
+
+    offer --> queue --slices--> AlertEngine --> every Notifier
+               |full: dropped, counted
+
+Evaluation runs on the event loop in slices of SLICE seconds, and takes no more than SHARE of the
+loop's time: what a flood of events brings beyond that waits, and is dropped when too much waits.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+
+from auditproxy.alerts.alert import Alert, AlertState
+from auditproxy.alerts.engine import AlertEngine
+from auditproxy.alerts.rules import AlertRules
+from auditproxy.apis.audit import Event
+from auditproxy.apis.session import SessionEvent
+from auditproxy.apis.units import MEBIBYTE
+from auditproxy.backends.buffered import EVENT_WEIGHT, weight
+from auditproxy.metrics.alerts import AlertMetrics
+from auditproxy.notifiers.outbox import Notifier
+from auditproxy.sockets.tasks import spawn
+
+SLICE = 0.001
+"""Seconds of evaluation after which other tasks have their turn."""
+
+SHARE = 0.2
+"""The part of the loop's time that evaluation takes at most."""
+
+TICK = 10.0
+"""Seconds between two checks for alerts to repeat and to resolve."""
+
+MAXIMUM_BYTES = 64 * MEBIBYTE
+"""Of the events that wait."""
+
+
+class AlertDispatcher:
+    """Takes events at once and evaluates them later; used within one event loop.
+
+    ``clock`` is nanoseconds since the epoch, ``monotonic`` seconds. ``labels`` are added to those
+    of every alert. ``waiting`` events have not been evaluated.
+    """
+
+    def __init__(
+        self,
+        rules: AlertRules,
+        notifiers: Sequence[Notifier],
+        metrics: AlertMetrics,
+        *,
+        clock: Callable[[], int],
+        monotonic: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        report: Callable[[str], None],
+        queue_size: int,
+        labels: dict[str, str] | None = None,
+    ) -> None:
+        self._metrics = metrics
+        self._clock = clock
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._report = report
+        self._queue_size = queue_size
+        self._queue: deque[Event | SessionEvent] = deque()
+        self._bytes = 0
+        self._arrived = asyncio.Event()
+        self._worker: asyncio.Task[None] | None = None
+        self._is_shut = False
+        self._reported = -float("inf")
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._notifiers = tuple(notifiers)
+        self._labels = labels or {}
+        self._engine = self._new_engine(rules)
+
+    @property
+    def waiting(self) -> int:
+        """How many events have not been evaluated."""
+        return len(self._queue)
+
+    def offer(self, event: Event | SessionEvent) -> None:
+        """Queue an event; dropped and counted when too many wait. Never blocks, never raises."""
+        if self._is_shut:
+            self._metrics.dropped("shutdown")
+            return
+        size = _weight(event)
+        if len(self._queue) >= self._queue_size or (
+            self._queue and self._bytes + size > MAXIMUM_BYTES
+        ):
+            self._drop()
+            return
+        self._queue.append(event)
+        self._bytes += size
+        if not self._arrived.is_set():
+            self._arrived.set()
+        if self._worker is None:
+            self._worker = spawn(self._work(), "evaluate alert rules")
+
+    def replace_rules(self, rules: AlertRules) -> None:
+        """Use other rules; what fires now ends for the old ones, and begins again."""
+        self._engine = self._new_engine(rules)
+
+    def replace_notifiers(
+        self, notifiers: Sequence[Notifier], labels: dict[str, str], grace: float = 10.0
+    ) -> None:
+        """Send to other destinations; those before send what waits, for ``grace`` seconds."""
+        old, self._notifiers, self._labels = self._notifiers, tuple(notifiers), labels
+        for notifier in old:
+            task = spawn(notifier.shutdown(grace), "retire a destination of alerts")
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    async def shutdown(self, grace: float) -> None:
+        """Evaluate and send what waits, for at most ``grace`` seconds; the rest is counted."""
+        ends = self._monotonic() + grace
+        self._is_shut = True
+        self._arrived.set()
+        if self._worker is not None:
+            await asyncio.wait({self._worker}, timeout=grace)
+            self._worker.cancel()
+            await asyncio.wait({self._worker})
+        if self._queue:
+            self._metrics.dropped("shutdown", len(self._queue))
+            self._queue.clear()
+        left = max(ends - self._monotonic(), 0.0)
+        await asyncio.gather(*(notifier.shutdown(left) for notifier in self._notifiers))
+        if self._retiring:
+            await asyncio.wait(set(self._retiring))
+
+    # --- evaluation ------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        """Evaluate slice after slice, and check for a tick in between."""
+        next_tick = self._monotonic() + TICK
+        while not (self._is_shut and not self._queue):
+            if not self._queue:
+                self._arrived.clear()
+                try:
+                    async with asyncio.timeout(max(next_tick - self._monotonic(), 0.0)):
+                        await self._arrived.wait()
+                except TimeoutError:
+                    pass
+            began = self._monotonic()
+            self._slice(began + SLICE)
+            if self._monotonic() >= next_tick:
+                self._tick()
+                next_tick = self._monotonic() + TICK
+            spent = self._monotonic() - began
+            await self._sleep(0 if self._is_shut else spent * (1 / SHARE - 1))
+
+    def _slice(self, ends: float) -> None:
+        queue, engine = self._queue, self._engine
+        now = self._clock()
+        while queue:
+            event = queue.popleft()
+            self._bytes -= _weight(event)
+            try:
+                alerts = engine.take(event, now)
+            except Exception as crash:
+                self._crashed(crash)
+                continue
+            if alerts:
+                self._send(alerts)
+            if self._monotonic() >= ends:
+                return
+
+    def _tick(self) -> None:
+        engine = self._engine
+        self._send(engine.tick(self._clock()))
+        self._metrics.firing(engine.firing)
+        for counts, counted in (
+            (engine.condition_errors, self._metrics.condition_failed),
+            (engine.folded, self._metrics.folded),
+        ):
+            for rule, count in counts.items():
+                if count:
+                    counted(rule, count)
+                    counts[rule] = 0
+
+    def _send(self, alerts: Sequence[Alert]) -> None:
+        for alert in alerts:
+            if alert.state is AlertState.FIRING:
+                self._metrics.fired(alert.name, alert.severity)
+            if self._labels:
+                alert = _labelled(alert, self._labels)
+            for notifier in self._notifiers:
+                notifier.put(alert)
+
+    # --- losses ----------------------------------------------------------------------
+
+    def _drop(self) -> None:
+        self._metrics.dropped("queue-full")
+        if self._limited():
+            self._report(
+                "events are dropped before alert rules see them: more come than are evaluated; "
+                "raise --alert-queue-size for bursts, or let fewer rules have conditions"
+            )
+
+    def _crashed(self, crash: Exception) -> None:
+        self._metrics.dropped("crash")
+        if self._limited():
+            self._report(f"evaluating alert rules crashed: {type(crash).__name__}")
+
+    def _limited(self) -> bool:
+        """Whether a line may be logged: one a minute."""
+        now = self._monotonic()
+        if now - self._reported < 60:
+            return False
+        self._reported = now
+        return True
+
+    def _new_engine(self, rules: AlertRules) -> AlertEngine:
+        for rule in rules.rules:
+            self._metrics.rule(rule.name, rule.severity)
+        return AlertEngine(rules.rules)
+
+
+def _weight(event: Event | SessionEvent) -> int:
+    return weight(event) if isinstance(event, Event) else EVENT_WEIGHT
+
+
+def _labelled(alert: Alert, labels: dict[str, str]) -> Alert:
+    """The alert with more labels; its own rule."""
+    return Alert(
+        name=alert.name,
+        severity=alert.severity,
+        state=alert.state,
+        labels={**labels, **alert.labels},
+        annotations=alert.annotations,
+        starts_at=alert.starts_at,
+        ends_at=alert.ends_at,
+        count=alert.count,
+    )

@@ -1,0 +1,237 @@
+"""Outbox: the queue of one destination, its repetitions and what it loses.
+
+    put --> queue --batch--> send --200--> sent
+              |full: oldest   |fails--> wait, longer each time --> send again
+              |dropped        |refused, or expired--> lost, counted
+
+Alerts of the same labels take each other's place while they wait: the latest says it all.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from auditproxy.alerts.alert import SEVERITIES, Alert, AlertState
+from auditproxy.apis.units import SECOND
+from auditproxy.clients.webhook import WebhookError
+from auditproxy.metrics.alerts import AlertMetrics
+from auditproxy.sockets.tasks import spawn
+
+MAXIMUM_ALERTS = 10_000
+"""That wait for one destination."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds after a failed attempt."""
+
+EXPIRES = 3600 * SECOND
+"""Nanoseconds after an alert's end at which it is no longer sent."""
+
+
+class Client(Protocol):
+    """Sends alerts to one server; ``batch`` is how many at once."""
+
+    @property
+    def batch(self) -> int:
+        """The most alerts that ``send`` takes."""
+        ...
+
+    async def send(self, alerts: Sequence[Alert]) -> int:
+        """Send; return how many were refused. Raises WebhookError."""
+        ...
+
+    def is_final(self, error: WebhookError) -> bool:
+        """Whether sending again is pointless."""
+        ...
+
+    async def close(self) -> None:
+        """Close all connections."""
+        ...
+
+
+class Notifier(Protocol):
+    """Takes alerts; never blocks and never raises."""
+
+    def put(self, alert: Alert) -> None:
+        """Take an alert."""
+        ...
+
+    async def shutdown(self, grace: float) -> None:
+        """Send what waits within ``grace`` seconds, and close."""
+        ...
+
+
+class Outbox:
+    """A Notifier in front of a client; used within one event loop.
+
+    ``every_state`` sends repetitions, as Alertmanager expects; else an alert is sent when it
+    begins and, with ``resolved``, when it ends.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        client: Client,
+        metrics: AlertMetrics,
+        *,
+        clock: Callable[[], int],
+        sleep: Callable[[float], Awaitable[None]],
+        random: Callable[[], float],
+        report: Callable[[str], None],
+        every_state: bool = False,
+        resolved: bool = False,
+        minimum_severity: str = SEVERITIES[0],
+        limit: int = MAXIMUM_ALERTS,
+    ) -> None:
+        self.name = name
+        self._client = client
+        self._metrics = metrics
+        self._clock = clock
+        self._sleep = sleep
+        self._random = random
+        self._report = report
+        self._states = {AlertState.FIRING}
+        if every_state:
+            self._states |= {AlertState.REPEATED, AlertState.RESOLVED}
+        elif resolved:
+            self._states.add(AlertState.RESOLVED)
+        self._severities = SEVERITIES[SEVERITIES.index(minimum_severity) :]
+        self._limit = limit
+        self._waiting: OrderedDict[tuple[object, ...], Alert] = OrderedDict()
+        self._arrived = asyncio.Event()
+        self._worker: asyncio.Task[None] | None = None
+        self._is_shut = False
+        self._fails = False
+        metrics.destination(name)
+
+    def put(self, alert: Alert) -> None:
+        """Queue an alert; the oldest is dropped when too many wait."""
+        if alert.state not in self._states or alert.severity not in self._severities:
+            return
+        if self._is_shut:
+            self._metrics.failed(self.name, "shutdown", 1)
+            return
+        self._queue(alert)
+        if len(self._waiting) > self._limit:
+            self._waiting.popitem(last=False)
+            self._metrics.failed(self.name, "queue-full", 1)
+        self._arrived.set()
+        if self._worker is None:
+            self._worker = spawn(self._work(), f"send alerts to {self.name}")
+
+    async def shutdown(self, grace: float) -> None:
+        """Send what waits for at most ``grace`` seconds; the rest is lost and counted."""
+        self._is_shut = True
+        self._arrived.set()
+        if self._worker is not None:
+            await asyncio.wait({self._worker}, timeout=grace)
+            self._worker.cancel()
+            await asyncio.wait({self._worker})
+        if self._waiting:
+            self._metrics.failed(self.name, "shutdown", len(self._waiting))
+            self._waiting.clear()
+        await self._client.close()
+
+    async def _work(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            while not self._waiting:
+                if self._is_shut:
+                    return
+                self._arrived.clear()
+                await self._arrived.wait()
+            batch = self._batch()
+            if not batch:
+                continue
+            try:
+                delivered = await self._deliver(batch)
+            except asyncio.CancelledError:
+                self._metrics.failed(self.name, "shutdown", len(batch))
+                raise
+            if delivered:
+                pause = FIRST_PAUSE
+                continue
+            await self._sleep(pause * (1 + 0.2 * self._random()))
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _queue(self, alert: Alert) -> None:
+        key = (alert.state is AlertState.RESOLVED, *sorted(alert.labels.items()))
+        self._waiting[key] = alert
+
+    def _batch(self) -> list[Alert]:
+        """The next alerts; those that ended long ago are lost."""
+        found: list[Alert] = []
+        now = self._clock()
+        while self._waiting and len(found) < self._client.batch:
+            _, alert = self._waiting.popitem(last=False)
+            if now - alert.ends_at > EXPIRES:
+                self._metrics.failed(self.name, "expired", 1)
+            else:
+                found.append(alert)
+        return found
+
+    async def _deliver(self, batch: list[Alert]) -> bool:
+        """Send a batch, or put it back; false when it is to be sent again later."""
+        try:
+            refused = await self._client.send(batch)
+        except WebhookError as error:
+            if self._client.is_final(error):
+                self._lost(len(batch), str(error))
+                return True
+            self._metrics.attempt_failed(self.name, error.reason)
+            if not self._fails:
+                self._fails = True
+                self._report(f"alerts cannot be sent to {self.name}: {error}; trying again")
+            # What came meanwhile is newer; in front, as these have waited longer.
+            for alert in reversed(batch):
+                key = (alert.state is AlertState.RESOLVED, *sorted(alert.labels.items()))
+                if self._waiting.setdefault(key, alert) is alert:
+                    self._waiting.move_to_end(key, last=False)
+            return False
+        except Exception as crash:
+            self._lost(len(batch), f"sending crashed: {type(crash).__name__}")
+            return True
+        self._metrics.sent(self.name, len(batch) - refused)
+        if refused:
+            self._lost(refused, "the Alertmanager refused alerts as not valid")
+        if self._fails:
+            self._fails = False
+            self._report(f"alerts are sent to {self.name} again")
+        return True
+
+    def _lost(self, count: int, text: str) -> None:
+        self._metrics.failed(self.name, "refused", count)
+        self._report(f"{count} alerts for {self.name} are lost: {text}")
+
+
+class LineNotifier:
+    """A Notifier that writes a line for each alert that begins, and for each that ends."""
+
+    def __init__(
+        self,
+        name: str,
+        write: Callable[[Alert], None],
+        metrics: AlertMetrics,
+        *,
+        resolved: bool = False,
+        minimum_severity: str = SEVERITIES[0],
+    ) -> None:
+        self.name = name
+        self._write = write
+        self._metrics = metrics
+        self._resolved = resolved
+        self._severities = SEVERITIES[SEVERITIES.index(minimum_severity) :]
+        metrics.destination(name)
+
+    def put(self, alert: Alert) -> None:
+        """Write an alert."""
+        if alert.severity not in self._severities:
+            return
+        if alert.state is AlertState.FIRING or (
+            self._resolved and alert.state is AlertState.RESOLVED
+        ):
+            self._write(alert)
+            self._metrics.sent(self.name, 1)
+
+    async def shutdown(self, grace: float) -> None:
+        """Nothing waits."""

@@ -1,0 +1,203 @@
+"""Events in, alerts out, beside the requests."""
+
+import asyncio
+import time
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from auditproxy.alerts.alert import Alert, AlertState
+from auditproxy.alerts.rules import AlertRules
+from auditproxy.metrics.alerts import AlertMetrics
+from auditproxy.notifiers import dispatcher as room
+from auditproxy.notifiers.dispatcher import AlertDispatcher
+from tests.fakes.alertrules import (
+    EXEC_RULE,
+    audit_event,
+    exec_event,
+    rule_of,
+    rules_of,
+    session_event,
+)
+from tests.fakes.waiting import turns, until
+
+
+class Kept:
+    """A notifier that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.alerts: list[Alert] = []
+        self.shut: float | None = None
+
+    def put(self, alert: Alert) -> None:
+        """Keep it."""
+        self.alerts.append(alert)
+
+    async def shutdown(self, grace: float) -> None:
+        """Remember."""
+        self.shut = grace
+
+
+class Rig:
+    """A dispatcher with a notifier."""
+
+    def __init__(self, rules: AlertRules | None = None, **members: Any) -> None:
+        self.registry = CollectorRegistry()
+        self.kept = Kept()
+        self.lines: list[str] = []
+        self.dispatcher = AlertDispatcher(
+            rules or rules_of(EXEC_RULE),
+            [self.kept],
+            AlertMetrics(self.registry),
+            **{
+                "clock": time.time_ns,
+                "monotonic": time.monotonic,
+                "report": self.lines.append,
+                "queue_size": 100,
+                **members,
+            },
+        )
+
+    def dropped(self, reason: str) -> float | None:
+        """How many events no rule has seen."""
+        return self.registry.get_sample_value(
+            "auditproxy_alerts_events_dropped_total", {"reason": reason}
+        )
+
+
+async def test_an_event_becomes_an_alert() -> None:
+    """With the labels that all alerts have, and counted."""
+    rig = Rig(labels={"cluster": "c1"})
+    rig.dispatcher.offer(exec_event())
+    rig.dispatcher.offer(audit_event())
+    await rig.dispatcher.shutdown(5)
+    (alert,) = rig.kept.alerts
+    assert alert.labels["cluster"] == "c1"
+    assert rig.kept.shut is not None
+    assert (
+        rig.registry.get_sample_value(
+            "auditproxy_alerts_fired_total", {"rule": "Exec", "severity": "high"}
+        )
+        == 1
+    )
+
+
+async def test_session_lines() -> None:
+    """They come the same way."""
+    rig = Rig(rule_of(match={"sessionEvents": ["Command"]}))
+    rig.dispatcher.offer(session_event())
+    await until(lambda: rig.kept.alerts, "an alert")
+    await rig.dispatcher.shutdown(5)
+
+
+async def test_too_many_are_dropped_and_counted() -> None:
+    """Offering neither waits nor raises; one line says so."""
+    rig = Rig(queue_size=3)
+    for _ in range(10):
+        rig.dispatcher.offer(audit_event())
+    assert rig.dispatcher.waiting == 3
+    assert rig.dropped("queue-full") == 7
+    assert len(rig.lines) == 1
+    assert "--alert-queue-size" in rig.lines[0]
+    await rig.dispatcher.shutdown(5)
+
+
+async def test_bytes_are_bounded() -> None:
+    """Large bodies fill the queue before its number does."""
+    rig = Rig(queue_size=10_000)
+    large = audit_event(requestObject={"a": "x" * (room.MAXIMUM_BYTES // 4)})
+    for _ in range(6):
+        rig.dispatcher.offer(large)
+    assert rig.dispatcher.waiting == 3
+    assert rig.dropped("queue-full") == 3
+    await rig.dispatcher.shutdown(5)
+
+
+async def test_after_the_shutdown() -> None:
+    """What comes too late is counted."""
+    rig = Rig()
+    await rig.dispatcher.shutdown(1)
+    rig.dispatcher.offer(exec_event())
+    assert rig.dropped("shutdown") == 1
+    assert rig.kept.alerts == []
+
+
+async def test_repeated_and_resolved_by_the_clock() -> None:
+    """Without any further event."""
+    moments = {"wall": 0, "monotonic": 0.0}
+    rig = Rig(clock=lambda: moments["wall"], monotonic=lambda: moments["monotonic"])
+    rig.dispatcher.offer(exec_event())
+    await until(lambda: rig.kept.alerts, "an alert")
+    for wall in (70, 400):
+        moments["wall"] = wall * 1_000_000_000
+        moments["monotonic"] += room.TICK
+        rig.dispatcher.offer(audit_event())
+        await until(lambda: not rig.dispatcher.waiting, "evaluated")
+        await turns(5)
+    await until(lambda: len(rig.kept.alerts) == 3, "three sendings")
+    assert [alert.state for alert in rig.kept.alerts] == list(AlertState)
+    await rig.dispatcher.shutdown(5)
+
+
+async def test_condition_errors_are_counted() -> None:
+    """Of each rule, at the next tick."""
+    moments = {"monotonic": 0.0}
+    rig = Rig(rule_of(condition="event.no.x == 1"), monotonic=lambda: moments["monotonic"])
+    rig.dispatcher.offer(audit_event())
+    await until(lambda: not rig.dispatcher.waiting, "evaluated")
+    moments["monotonic"] = room.TICK
+    rig.dispatcher.offer(session_event())
+
+    def errors() -> float | None:
+        return rig.registry.get_sample_value(
+            "auditproxy_alerts_condition_errors_total", {"rule": "Rule"}
+        )
+
+    await until(lambda: errors() == 1, "counted")
+    await rig.dispatcher.shutdown(5)
+
+
+async def test_replaced() -> None:
+    """Other rules and destinations hold for what is evaluated from now on."""
+    rig = Rig()
+    other = Kept()
+    rig.dispatcher.replace_rules(rule_of())
+    rig.dispatcher.replace_notifiers([other], {"cluster": "c2"})
+    rig.dispatcher.offer(audit_event())
+    await rig.dispatcher.shutdown(5)
+    assert [alert.name for alert in other.alerts] == ["Rule"]
+    assert other.alerts[0].labels["cluster"] == "c2"
+    assert rig.kept.alerts == []
+    assert rig.kept.shut is not None
+
+
+async def test_a_flood_leaves_the_loop_to_others() -> None:
+    """20,000 events at once: other tasks have their turn every few milliseconds, and all events
+    are evaluated or counted."""
+    rig = Rig(queue_size=5_000)
+    event = audit_event()
+    longest = 0.0
+    done = asyncio.Event()
+
+    async def others() -> None:
+        nonlocal longest
+        before = time.process_time()
+        while not done.is_set():
+            await turns()
+            now = time.process_time()
+            longest = max(longest, now - before)
+            before = now
+
+    watching = asyncio.ensure_future(others())
+    for _ in range(20):
+        for _ in range(1_000):
+            rig.dispatcher.offer(event)
+        await turns()
+    await rig.dispatcher.shutdown(30)
+    done.set()
+    await watching
+    dropped = rig.dropped("queue-full")
+    assert dropped is not None
+    assert dropped > 0
+    assert rig.dropped("shutdown") == 0
+    assert longest < 0.1
