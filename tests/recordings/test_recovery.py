@@ -40,7 +40,7 @@ class TestLeftOver:
         path = Path(recording.path)
         del recording
         with path.open("ab") as file:
-            file.write(b'[4.000000, "o", "ha')
+            file.write(b'[4.000000, "o", "' + b"h" * 10_000)
         reopened = self.dead(path)
         (found,) = reopened(stores).recover()
         content = Path(found.path).read_bytes()

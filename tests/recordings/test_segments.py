@@ -52,7 +52,7 @@ def test_a_segment_that_is_not_whole(tmp_path: Path, cut: int) -> None:
     """It is left out."""
     form = SealedForm(turned)
     path = tmp_path / "x"
-    path.write_bytes(form.piece(b"one\n", "0.000000") + form.piece(b"two\n", "1.0")[:cut])
+    path.write_bytes(form.piece(b"one\n", "0.000000") + form.piece(b"two\n", "1.000000")[:cut])
     assert found(path) == [("0.000000", b"\neno")]
 
 
