@@ -68,7 +68,7 @@ class TypedLine:
         "entered",
         "flags",
         "interrupted",
-        "line_feeds",
+        "last_row",
         "outputs",
         "plain",
         "prompted",
@@ -81,7 +81,8 @@ class TypedLine:
         self.entered = begun
         self.outputs = outputs
         """Pieces of output that had come, first when typing began, then at Enter."""
-        self.line_feeds = 0
+        self.last_row: int | None = None
+        """The row of the first line feed after Enter."""
         self.plain = True
         """Only characters were typed: what the line must be is known."""
         self.echoed = False
@@ -115,7 +116,12 @@ class TypedLine:
         """Enter was pressed."""
         self.silent = bool(self._typed) and outputs == self.outputs and now - self.begun >= SILENCE
         self.entered, self.outputs, self.editor = now, outputs, editor
-        self.line_feeds = 0
+        self.last_row = None
+
+    def was_ahead(self, text: str) -> None:
+        """An editor shows again what was typed before its prompt."""
+        self._typed += text.encode()
+        self.echoed = True
 
     def reopen(self) -> None:
         """Enter only began another row of the same line."""
@@ -126,6 +132,11 @@ class TypedLine:
     def typed(self) -> str:
         """What was typed, as far as it is plain."""
         return self._typed.decode("utf-8", "replace").rstrip()
+
+    @property
+    def size(self) -> int:
+        """Bytes that are kept of what was typed."""
+        return len(self._typed)
 
     @property
     def has_keys(self) -> bool:
@@ -188,8 +199,8 @@ class TypedLine:
 
     def hidden(self, *flags: str) -> TerminalCommand:
         """The command without its text."""
-        self.flag("hidden", *flags)
-        return TerminalCommand(line=None, flags=tuple(self.flags), entered=self.entered)
+        flags = tuple(dict.fromkeys(("hidden", *flags, *self.flags)))
+        return TerminalCommand(line=None, flags=flags, entered=self.entered)
 
     def command(self, text: str) -> TerminalCommand | None:
         """The command with a text, without what would not be text in a log."""

@@ -793,8 +793,7 @@ SCENARIOS = (
         BASH,
         (
             *typed("echo now; read x; true", rb"now\r\n\Z"),
-            (b"value\rpwd\r", READY),
-            (b"\x15", b"."),
+            (b"value\rpwd\r", rb"ready\$ pwd.*ready\$ \Z"),
             *typed("echo hi"),
         ),
         ("echo now; read x; true", "value", "pwd", "echo hi"),
