@@ -137,6 +137,7 @@ class CommandFollower:
         if marked is not None:
             entry.flag("client-claimed")
         entry.anchor = marked or self._places.here(ahead)
+        entry.ahead = ahead
         if ahead and self._places.at_anchor(entry.anchor) == ahead:
             entry.was_ahead(ahead)
 

@@ -59,6 +59,7 @@ class TypedLine:
 
     __slots__ = (
         "_typed",
+        "ahead",
         "anchor",
         "begun",
         "claimed",
@@ -93,6 +94,8 @@ class TypedLine:
         """A line editor was reading at Enter."""
         self.prompted = False
         """It was found behind a prompt that was shown again, or is known."""
+        self.ahead = ""
+        """What was typed before the prompt and may still be shown again."""
         self.interrupted = False
         self.continued = False
         self.claimed: str | None = None
@@ -121,6 +124,7 @@ class TypedLine:
     def was_ahead(self, text: str) -> None:
         """An editor shows again what was typed before its prompt."""
         self._typed += text.encode()
+        self.ahead = ""
         self.echoed = True
 
     def reopen(self) -> None:
@@ -172,6 +176,8 @@ class TypedLine:
 
     def _judge_plain(self, text: str) -> TerminalCommand | None:
         typed, shown = _squeezed(self.typed), _squeezed(text)
+        if shown and self.ahead and shown == _squeezed(self.ahead) + typed:
+            return self.command(text)
         if not typed:
             return None
         if shown == typed and not self.silent:

@@ -21,7 +21,7 @@ class FoundLines:
         self._found: list[TerminalCommand] = []
 
     def give(self, command: TerminalCommand | None) -> None:
-        """A line is complete; it goes out at once, or when nothing can be claimed of it any more."""
+        """A line is complete; it goes out at once, or when nothing can be claimed of it."""
         if command is None:
             return
         self.release()

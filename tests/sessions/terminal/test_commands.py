@@ -244,6 +244,11 @@ ROWS = [
         id="typed before the prompt",
     ),
     pytest.param(
+        ["ls", b"ls" + BASH, "\r", b"ls" + ACCEPTED],
+        [("ls",)],
+        id="typed before the prompt, and shown again late",
+    ),
+    pytest.param(
         [BASH, "\x1b[200~a\rb\x1b[201~", b"a\r\nb", "\r", ACCEPTED], [("a\nb",)], id="a paste"
     ),
 ]
