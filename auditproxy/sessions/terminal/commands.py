@@ -166,8 +166,10 @@ class CommandFollower:
         """An editor took Enter as one of its line: report the line, and keep it."""
         before = list(entry.flags)
         text = self._places.text(entry, last)
-        entry.flag("continued")
-        self._found.give(entry.judge(text))
+        if text != entry.continued:
+            entry.continued = text
+            entry.flag("continued")
+            self._found.give(entry.judge(text))
         entry.flags = before
         entry.reopen()
         self._entry = entry
@@ -294,9 +296,16 @@ class CommandFollower:
             if entry.typed and not entry.interrupted:
                 self._found.give(entry.hidden())
         self._found.release()
-        if self._entry is not None:
-            self._ahead = self._entry.typed if self._entry.plain else ""
-        self._entry = self._marked = None
+        self._marked = None
+        entry = self._entry
+        if entry is None or (not entry.plain and self._is_here(entry)):
+            # zsh shows its prompt first: keys that edit may have come between.
+            return
+        self._ahead = entry.typed if entry.plain else ""
+        self._entry = None
+
+    def _is_here(self, entry: TypedLine) -> bool:
+        return entry.anchor is not None and entry.anchor.row == self._places.screen.row
 
     def _accept(self) -> None:
         """An editor has a line."""

@@ -97,7 +97,8 @@ class TypedLine:
         self.ahead = ""
         """What was typed before the prompt and may still be shown again."""
         self.interrupted = False
-        self.continued = False
+        self.continued = ""
+        """What was reported of it when Enter only began another row."""
         self.claimed: str | None = None
         self.flags: list[str] = []
         self._typed = bytearray()
@@ -130,7 +131,6 @@ class TypedLine:
     def reopen(self) -> None:
         """Enter only began another row of the same line."""
         self._typed += b"\n"
-        self.continued = True
 
     @property
     def typed(self) -> str:
@@ -153,8 +153,10 @@ class TypedLine:
 
     def begins(self, text: str) -> bool:
         """Whether a text at the anchor can be the echo of what was typed."""
-        typed, text = self.typed.lstrip(), text.lstrip()
-        return bool(text) and (not self.plain or not typed or text[0] == typed[0])
+        typed, shown = _squeezed(self.typed), _squeezed(text)
+        return bool(shown) and (
+            not self.plain or typed.startswith(shown) or shown.startswith(typed)
+        )
 
     def ends(self, text: str) -> bool:
         """Whether a row ends with what was typed, as a word of its own."""
@@ -193,7 +195,7 @@ class TypedLine:
                 return self.command(text)
             if _is_within(typed, shown):
                 self.flag("prompt?")
-                return self.command(self.typed)
+                return self.command(text)
         return self.hidden(*(("no-echo",) if shown else ()))
 
     def _judge_edited(self, text: str) -> TerminalCommand | None:

@@ -813,9 +813,42 @@ SCENARIOS = (
         first=rb"ready\$ \x1b\[K.*\Z",
     ),
     Scenario(
+        "fish-read-silent",
+        "fish reads a secret with its editor, and shows a dot for each key.",
+        ("fish", "-i"),
+        (
+            (b"read -s x", b"x"),
+            (b"\r", rb"read.*> .*\Z"),
+            *key(SECRET.encode(), b"\xe2\x97\x8f|."),
+            *key(b"\r", rb"# \x1b\[K\r\x1b\[\d+C\Z"),
+        ),
+        ("read -s x", None),
+        first=rb"# \x1b\[K\r\x1b\[\d+C\Z",
+    ),
+    Scenario(
+        "fish-loop",
+        "Enter within a loop only begins a row: reported at once, then the whole as it stands there.",
+        ("fish", "-i"),
+        (
+            (b"for i in 1 2", b"2"),
+            (b"\r", rb"\r\n.*\Z"),
+            (b"echo $i", b"i"),
+            (b"\r", rb"\r\n.*\Z"),
+            (b"end", b"d"),
+            (b"\r", rb"2\r\n.*# \x1b\[K\r\x1b\[\d+C\Z"),
+        ),
+        (
+            ("for i in 1 2", "continued"),
+            ("for i in 1 2\n               echo $i", "continued"),
+            "for i in 1 2\n               echo $i\n           end",
+        ),
+        first=rb"# \x1b\[K\r\x1b\[\d+C\Z",
+        live=False,  # When fish redraws depends on the machine.
+    ),
+    Scenario(
         "fish-plain",
         "fish suggests from history in grey: not part of the line unless it was accepted.",
-        ("fish", "--no-config", "-i"),
+        ("fish", "-i"),
         (
             (b"echo suggestion", b"suggestion"),
             (b"\r", rb"suggestion\r\n.*# \x1b\[K\r\x1b\[\d+C\Z"),

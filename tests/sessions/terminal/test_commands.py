@@ -249,6 +249,11 @@ ROWS = [
         id="typed before the prompt, and shown again late",
     ),
     pytest.param(
+        [b"% ", "\x1b[A", b"\x1b[?2004h", b"ls", "\r", ACCEPTED],
+        [("ls",)],
+        id="a key between the prompt and its mark (zsh)",
+    ),
+    pytest.param(
         [BASH, "\x1b[200~a\rb\x1b[201~", b"a\r\nb", "\r", ACCEPTED], [("a\nb",)], id="a paste"
     ),
 ]

@@ -53,7 +53,9 @@ SECRET = "hunter2"
         pytest.param(
             entered("ls"), "git checkout", (None, "hidden", "no-echo"), id="not an editor"
         ),
-        pytest.param(entered("ls"), "l\nnoise\ns", ("ls", "prompt?"), id="noise in between"),
+        pytest.param(
+            entered("ls"), "l\nnoise\ns", ("l\nnoise\ns", "prompt?"), id="noise in between"
+        ),
         pytest.param(entered("lx", Key(Press.BACKSPACE), "s"), "ls", ("ls",), id="backspace"),
         pytest.param(entered("rm", Key(Press.KILL), "ls"), "ls", ("ls",), id="^U"),
     ],
