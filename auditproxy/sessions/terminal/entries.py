@@ -58,6 +58,7 @@ class TypedLine:
     """A line that is being typed, or has been entered and waits for what the terminal shows."""
 
     __slots__ = (
+        "_plain_size",
         "_typed",
         "ahead",
         "anchor",
@@ -102,6 +103,7 @@ class TypedLine:
         self.claimed: str | None = None
         self.flags: list[str] = []
         self._typed = bytearray()
+        self._plain_size = 0
 
     def press(self, key: Key) -> None:
         """Take a key other than Enter."""
@@ -114,6 +116,7 @@ class TypedLine:
         elif key.press is Press.KILL:
             self._typed.clear()
         else:
+            self._plain_size = len(self._typed) if self.plain else self._plain_size
             self.plain = False
 
     def enter(self, now: float, outputs: int, *, editor: bool) -> None:
@@ -199,11 +202,17 @@ class TypedLine:
         return self.hidden(*(("no-echo",) if shown else ()))
 
     def _judge_edited(self, text: str) -> TerminalCommand | None:
-        if text and not self.silent and (self.echoed or self.editor):
+        if text and not self.silent and (self.echoed or self.editor or self._is_edited(text)):
             return self.command(text)
         if text:
             return self.hidden("no-echo")
         return self.hidden() if self._typed and not self.echoed else None
+
+    def _is_edited(self, text: str) -> bool:
+        """Whether a text has what was typed: at its start up to the first key that edits."""
+        shown = _squeezed(text)
+        start = _squeezed(self._typed[: self._plain_size].decode("utf-8", "replace"))
+        return bool(start) and shown.startswith(start) and _is_within(_squeezed(self.typed), shown)
 
     def hidden(self, *flags: str) -> TerminalCommand:
         """The command without its text."""

@@ -47,6 +47,12 @@ SECRET = "hunter2"
         pytest.param(
             entered("hunt", LEFT, echoed=False), "", (None, "hidden"), id="edited, nothing"
         ),
+        pytest.param(
+            entered("ec", LEFT, "ho", echoed=False),
+            "echo ho",
+            ("echo ho",),
+            id="edited, in one piece",
+        ),
         pytest.param(entered(LEFT), "ls -l", ("ls -l",), id="from history"),
         pytest.param(entered(LEFT, "x"), "", None, id="killed to nothing"),
         pytest.param(entered("gco", editor=True), "git checkout", ("git checkout",), id="expanded"),
