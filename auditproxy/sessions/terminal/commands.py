@@ -292,9 +292,9 @@ class CommandFollower:
     def _prompt(self) -> None:
         """A prompt is about to be shown: what was entered before has had its answer."""
         while self._pending and self._pending[0].anchor is not None and not self._pending[0].editor:
-            entry = self._pending.popleft()
-            if entry.typed and not entry.interrupted:
-                self._found.give(entry.hidden())
+            answered = self._pending.popleft()
+            if answered.typed and not answered.interrupted:
+                self._found.give(answered.hidden())
         self._found.release()
         self._marked = None
         entry = self._entry

@@ -220,6 +220,8 @@ ROWS = [
     pytest.param([b"$ ", "ls", b"ls", "\r"], [(None, "hidden", "unfinished")], id="cut off"),
     pytest.param([b"$ ", "\r", b"\r\n$ ", "\r", b"\r\n$ "], [], id="Enter alone"),
     pytest.param([b"$ ", "\x04", b"exit\r\n"], [], id="^D"),
+    pytest.param([b"$ ", "ls\r\x03", b"ls^C\r\n$ "], [], id="^C right after Enter"),
+    pytest.param([b"$ ", "ls\r\x03", b"ls\r\n^C\r\n$ "], [("ls",)], id="^C for what runs"),
     pytest.param(
         [
             b"\x1b]633;A\x07$ \x1b]633;B\x07",
@@ -301,6 +303,32 @@ def test_a_flood_skips_and_the_next_line_is_right() -> None:
     give(5.1, Carried(Channel.STDOUT, b"pwd"), Carried(Channel.STDIN, b"\r"))
     give(5.2, Carried(Channel.STDOUT, b"\r\n/\r\n$ "))
     assert lines(found) == [(None, "hidden", "gap"), ("pwd",)]
+
+
+def test_a_line_that_ends_in_a_flood_is_said_to_be_unknown() -> None:
+    """The mark of its end is seen, its text is not read."""
+    follower = CommandFollower()
+    follower.take(0.0, Carried(Channel.STDOUT, BASH))
+    follower.take(0.0, Carried(Channel.STDIN, b"ls"))
+    follower.take(0.0, Carried(Channel.STDOUT, b"noise\r\n" * 4_000))
+    follower.take(0.0, Carried(Channel.STDOUT, b"noise\r\n" * 6_000))
+    follower.take(0.0, Carried(Channel.STDIN, b"\r"))
+    follower.take(0.0, Carried(Channel.STDOUT, b"ls" + b"\x1b" * 6_000))
+    found = follower.take(0.0, Carried(Channel.STDOUT, ACCEPTED))
+    assert lines(found) == [(None, "hidden", "gap")]
+
+
+def test_lines_without_an_answer_are_few() -> None:
+    """Seventeen are one too many, and so are more than 16 KiB."""
+    follower = CommandFollower()
+    found: list[TerminalCommand] = []
+    for _ in range(17):
+        found += follower.take(0.0, Carried(Channel.STDIN, b"ls\r"))
+    assert lines(found) == [(None, "hidden", "gap")]
+    follower = CommandFollower()
+    for _ in range(5):
+        found += follower.take(0.0, Carried(Channel.STDIN, b"x" * 4096 + b"\r"))
+    assert len(found) == 2
 
 
 def test_other_events_are_taken() -> None:
