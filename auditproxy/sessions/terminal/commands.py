@@ -8,10 +8,9 @@ with what history and completion made of it, and without what was typed without 
 from collections import deque
 from collections.abc import Callable
 
-from msgspec.structs import replace
-
 from auditproxy.apis.session import Carried, Channel, Outcome, Resized, StreamEvent
-from auditproxy.sessions.terminal.entries import Anchor, TerminalCommand, TypedLine, claimed, exited
+from auditproxy.sessions.terminal.entries import Anchor, TerminalCommand, TypedLine
+from auditproxy.sessions.terminal.found import FoundLines
 from auditproxy.sessions.terminal.keys import Key, KeyReader, Press
 from auditproxy.sessions.terminal.marks import Found, Mark, MarkReader
 from auditproxy.sessions.terminal.places import Places
@@ -19,8 +18,8 @@ from auditproxy.sessions.terminal.screen import COLUMNS, ROWS
 
 PATIENCE = 2.0
 """Seconds after which a line that was typed ahead and is not shown gives way to the next key."""
-MOST_PENDING = 16
-"""Lines that wait for what the terminal shows of them."""
+MOST_PENDING, PENDING_LIMIT = 16, 16 * 1024
+"""Lines that wait for what the terminal shows of them, and bytes that were typed in them."""
 
 
 class CommandFollower:
@@ -37,7 +36,6 @@ class CommandFollower:
         *,
         redact: Callable[[str], str] | None = None,
     ) -> None:
-        self._redact = redact
         self._keys = KeyReader()
         self._marks = MarkReader()
         self._places = Places(columns, rows)
@@ -48,10 +46,7 @@ class CommandFollower:
         self._alternate = False
         self._ahead = ""
         self._marked: Anchor | None = None
-        self._marks_seen = self._claims = False
-        self._held: TerminalCommand | None = None
-        self._last: TerminalCommand | None = None
-        self._found: list[TerminalCommand] = []
+        self._found = FoundLines(redact)
 
     def take(self, now: float, event: StreamEvent) -> list[TerminalCommand]:
         """Take an event of the session; return the lines that it completes.
@@ -76,42 +71,17 @@ class CommandFollower:
                 return self.end(now)
             case _:
                 pass
-        return self._taken()
+        return self._found.take()
 
     def end(self, now: float) -> list[TerminalCommand]:
         """The session has ended; return what is left."""
-        self._release()
+        self._found.release()
         for entry in self._pending:
             entry.flag("unfinished")
             if entry.typed and not entry.interrupted:
-                self._give(entry.hidden())
+                self._found.give(entry.hidden())
         self._reset()
-        return self._taken()
-
-    def _taken(self) -> list[TerminalCommand]:
-        found, self._found = self._found, []
-        return found
-
-    def _give(self, command: TerminalCommand | None) -> None:
-        """A line is complete, unless a program's marks are still to claim what it was."""
-        if command is None:
-            return
-        self._release()
-        if self._claims:
-            self._held = command
-        else:
-            self._release(command)
-
-    def _release(self, command: TerminalCommand | None = None) -> None:
-        """Give a line, or the one that is held."""
-        if command is None:
-            command, self._held = self._held, None
-        if command is None:
-            return
-        if command.line is not None and self._redact is not None:
-            command = replace(command, line=self._redact(command.line))
-        self._found.append(command)
-        self._last = command if self._marks_seen else None
+        return self._found.take()
 
     def _reset(self) -> None:
         self._entry = None
@@ -122,7 +92,7 @@ class CommandFollower:
     # Keys.
 
     def _press(self, now: float, key: Key) -> None:
-        self._release()
+        self._found.release()
         if key.press is Press.INTERRUPT:
             self._entry = None
             for pending in self._pending:
@@ -140,10 +110,13 @@ class CommandFollower:
         entry.enter(now, self._outputs, editor=self._editor)
         self._pending.append(entry)
         self._entry = None
-        if len(self._pending) > MOST_PENDING:
+        while (
+            len(self._pending) > MOST_PENDING
+            or sum(pending.size for pending in self._pending) > PENDING_LIMIT
+        ):
             oldest = self._pending.popleft()
             oldest.flag("gap")
-            self._give(oldest.hidden())
+            self._found.give(oldest.hidden())
 
     def _begin(self, now: float) -> None:
         """The first key of a line."""
@@ -164,6 +137,9 @@ class CommandFollower:
         if marked is not None:
             entry.flag("client-claimed")
         entry.anchor = marked or self._places.here(ahead)
+        entry.ahead = ahead
+        if ahead and self._places.at_anchor(entry.anchor) == ahead:
+            entry.was_ahead(ahead)
 
     def _settled(self, now: float, entry: TypedLine) -> bool:
         """The next key has come: whether a line that was not finished is done with."""
@@ -176,21 +152,24 @@ class CommandFollower:
             if waits or (now - entry.entered < PATIENCE and not self._places.lost):
                 return False
         elif entry.editor and self._editor:
-            if entry.line_feeds:
-                self._continue(entry)
-            return bool(entry.line_feeds)
+            if entry.last_row is not None:
+                self._continue(entry, entry.last_row)
+                return True
+            return False
         elif entry.editor or entry.echoed or (entry.plain and self._is_echoing(entry)):
             return False
         if entry.typed:
-            self._give(entry.hidden())
+            self._found.give(entry.hidden())
         return True
 
-    def _continue(self, entry: TypedLine) -> None:
+    def _continue(self, entry: TypedLine, last: int) -> None:
         """An editor took Enter as one of its line: report the line, and keep it."""
         before = list(entry.flags)
-        text = self._places.text(entry, self._places.screen.row)
-        entry.flag("continued")
-        self._give(entry.judge(text))
+        text = self._places.text(entry, last)
+        if text != entry.continued:
+            entry.continued = text
+            entry.flag("continued")
+            self._found.give(entry.judge(text))
         entry.flags = before
         entry.reopen()
         self._entry = entry
@@ -205,7 +184,7 @@ class CommandFollower:
         if not self._matters():
             self._places.keep(output)
             return
-        if self._places.lost or not self._places.catch_up() or not self._places.spend(len(output)):
+        if self._places.lost or not self._places.catch_up() or not self._places.spend(output):
             self._skip(output)
             return
         while output:
@@ -239,7 +218,7 @@ class CommandFollower:
         finished = False
         row = self._places.screen.row
         for entry in self._pending:
-            entry.line_feeds += 1
+            entry.last_row = row if entry.last_row is None else entry.last_row
         while self._pending and not (self._editor or self._pending[0].editor):
             entry = self._pending[0]
             if entry.anchor is None:
@@ -252,7 +231,7 @@ class CommandFollower:
                 break
             self._pending.popleft()
             command = entry.judge(text)
-            self._give(command)
+            self._found.give(command)
             finished = True
             if command is None or command.line is not None:
                 break
@@ -269,9 +248,9 @@ class CommandFollower:
         for index, entry in enumerate(self._pending):
             if entry.anchor is None and entry.ends(text):
                 for _ in range(index):
-                    self._give(self._pending.popleft().hidden())
+                    self._found.give(self._pending.popleft().hidden())
                 self._pending.popleft()
-                self._give(entry.command(entry.typed))
+                self._found.give(entry.command(entry.typed))
                 return True
         return False
 
@@ -291,10 +270,10 @@ class CommandFollower:
             self._editor = True
             self._prompt()
         elif mark is Mark.DONE:
-            self._done(found.exit_code)
+            self._found.done(found.exit_code)
         else:
-            self._marks_seen = True
-            self._claims |= found.claims
+            self._found.marks = True
+            self._found.claims |= found.claims
             self._semantic(found)
 
     def _semantic(self, found: Found) -> None:
@@ -304,22 +283,29 @@ class CommandFollower:
             self._marked = self._places.here() if self._places.catch_up() else None
         elif found.mark is Mark.OUTPUT:
             self._accept()
-            self._release()
+            self._found.release()
         elif self._pending:
             self._pending[0].claimed = found.text
-        elif self._held is not None:
-            self._held = claimed(self._held, found.text)
+        else:
+            self._found.claim(found.text)
 
     def _prompt(self) -> None:
         """A prompt is about to be shown: what was entered before has had its answer."""
         while self._pending and self._pending[0].anchor is not None and not self._pending[0].editor:
-            entry = self._pending.popleft()
-            if entry.typed and not entry.interrupted:
-                self._give(entry.hidden())
-        self._release()
-        if self._entry is not None:
-            self._ahead = self._entry.typed if self._entry.plain else ""
-        self._entry = self._marked = None
+            answered = self._pending.popleft()
+            if answered.typed and not answered.interrupted:
+                self._found.give(answered.hidden())
+        self._found.release()
+        self._marked = None
+        entry = self._entry
+        if entry is None or (not entry.plain and self._is_here(entry)):
+            # zsh shows its prompt first: keys that edit may have come between.
+            return
+        self._ahead = entry.typed if entry.plain else ""
+        self._entry = None
+
+    def _is_here(self, entry: TypedLine) -> bool:
+        return entry.anchor is not None and entry.anchor.row == self._places.screen.row
 
     def _accept(self) -> None:
         """An editor has a line."""
@@ -335,14 +321,7 @@ class CommandFollower:
         else:
             self._entry = None
         if known:
-            self._give(entry.judge(self._places.text(entry, last)))
+            self._found.give(entry.judge(self._places.text(entry, last)))
         else:
             entry.flag("gap")
-            self._give(entry.hidden())
-
-    def _done(self, exit_code: int | None) -> None:
-        """A program says how the last line ended."""
-        self._release()
-        last, self._last = self._last, None
-        if last is not None and exit_code is not None:
-            self._found.append(exited(last, exit_code))
+            self._found.give(entry.hidden())

@@ -58,7 +58,9 @@ class TypedLine:
     """A line that is being typed, or has been entered and waits for what the terminal shows."""
 
     __slots__ = (
+        "_plain_size",
         "_typed",
+        "ahead",
         "anchor",
         "begun",
         "claimed",
@@ -68,7 +70,7 @@ class TypedLine:
         "entered",
         "flags",
         "interrupted",
-        "line_feeds",
+        "last_row",
         "outputs",
         "plain",
         "prompted",
@@ -81,7 +83,8 @@ class TypedLine:
         self.entered = begun
         self.outputs = outputs
         """Pieces of output that had come, first when typing began, then at Enter."""
-        self.line_feeds = 0
+        self.last_row: int | None = None
+        """The row of the first line feed after Enter."""
         self.plain = True
         """Only characters were typed: what the line must be is known."""
         self.echoed = False
@@ -92,11 +95,15 @@ class TypedLine:
         """A line editor was reading at Enter."""
         self.prompted = False
         """It was found behind a prompt that was shown again, or is known."""
+        self.ahead = ""
+        """What was typed before the prompt and may still be shown again."""
         self.interrupted = False
-        self.continued = False
+        self.continued = ""
+        """What was reported of it when Enter only began another row."""
         self.claimed: str | None = None
         self.flags: list[str] = []
         self._typed = bytearray()
+        self._plain_size = 0
 
     def press(self, key: Key) -> None:
         """Take a key other than Enter."""
@@ -109,23 +116,34 @@ class TypedLine:
         elif key.press is Press.KILL:
             self._typed.clear()
         else:
+            self._plain_size = len(self._typed) if self.plain else self._plain_size
             self.plain = False
 
     def enter(self, now: float, outputs: int, *, editor: bool) -> None:
         """Enter was pressed."""
         self.silent = bool(self._typed) and outputs == self.outputs and now - self.begun >= SILENCE
         self.entered, self.outputs, self.editor = now, outputs, editor
-        self.line_feeds = 0
+        self.last_row = None
+
+    def was_ahead(self, text: str) -> None:
+        """An editor shows again what was typed before its prompt."""
+        self._typed += text.encode()
+        self.ahead = ""
+        self.echoed = True
 
     def reopen(self) -> None:
         """Enter only began another row of the same line."""
         self._typed += b"\n"
-        self.continued = True
 
     @property
     def typed(self) -> str:
         """What was typed, as far as it is plain."""
         return self._typed.decode("utf-8", "replace").rstrip()
+
+    @property
+    def size(self) -> int:
+        """Bytes that are kept of what was typed."""
+        return len(self._typed)
 
     @property
     def has_keys(self) -> bool:
@@ -138,8 +156,10 @@ class TypedLine:
 
     def begins(self, text: str) -> bool:
         """Whether a text at the anchor can be the echo of what was typed."""
-        typed, text = self.typed.lstrip(), text.lstrip()
-        return bool(text) and (not self.plain or not typed or text[0] == typed[0])
+        typed, shown = _squeezed(self.typed), _squeezed(text)
+        return bool(shown) and (
+            not self.plain or typed.startswith(shown) or shown.startswith(typed)
+        )
 
     def ends(self, text: str) -> bool:
         """Whether a row ends with what was typed, as a word of its own."""
@@ -161,6 +181,8 @@ class TypedLine:
 
     def _judge_plain(self, text: str) -> TerminalCommand | None:
         typed, shown = _squeezed(self.typed), _squeezed(text)
+        if shown and self.ahead and shown == _squeezed(self.ahead) + typed:
+            return self.command(text)
         if not typed:
             return None
         if shown == typed and not self.silent:
@@ -176,20 +198,26 @@ class TypedLine:
                 return self.command(text)
             if _is_within(typed, shown):
                 self.flag("prompt?")
-                return self.command(self.typed)
+                return self.command(text)
         return self.hidden(*(("no-echo",) if shown else ()))
 
     def _judge_edited(self, text: str) -> TerminalCommand | None:
-        if text and not self.silent and (self.echoed or self.editor):
+        if text and not self.silent and (self.echoed or self.editor or self._is_edited(text)):
             return self.command(text)
         if text:
             return self.hidden("no-echo")
         return self.hidden() if self._typed and not self.echoed else None
 
+    def _is_edited(self, text: str) -> bool:
+        """Whether a text has what was typed: at its start up to the first key that edits."""
+        shown = _squeezed(text)
+        start = _squeezed(self._typed[: self._plain_size].decode("utf-8", "replace"))
+        return bool(start) and shown.startswith(start) and _is_within(_squeezed(self.typed), shown)
+
     def hidden(self, *flags: str) -> TerminalCommand:
         """The command without its text."""
-        self.flag("hidden", *flags)
-        return TerminalCommand(line=None, flags=tuple(self.flags), entered=self.entered)
+        flags = tuple(dict.fromkeys(("hidden", *flags, *self.flags)))
+        return TerminalCommand(line=None, flags=flags, entered=self.entered)
 
     def command(self, text: str) -> TerminalCommand | None:
         """The command with a text, without what would not be text in a log."""

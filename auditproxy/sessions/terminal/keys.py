@@ -90,11 +90,7 @@ class KeyReader:
                     yield Key(Press.TEXT, pasted)
                 continue
             found = _TOKEN.match(data, at)
-            if found is None:
-                # ESC before a control, or a sequence that goes wrong: the ESC alone is a key.
-                at += 1
-                yield Key(Press.OTHER)
-                continue
+            assert found is not None, "every byte begins a token, ESC alone too"
             at = found.end()
             if found.lastgroup == "partial":
                 self._held = found[0]

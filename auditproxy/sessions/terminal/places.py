@@ -10,6 +10,8 @@ from auditproxy.sessions.terminal.screen import COLUMNS, ROWS, VisibleScreen, cl
 
 RATE = 64 * 1024
 """Bytes of output that a screen reads in a second."""
+CONTROL_COST = 6
+"""Bytes of text that take as long as a sequence or a line feed, about."""
 TAIL_LIMIT = 8 * 1024
 """Bytes of output that are kept while no line is being entered."""
 SEARCHED_ROWS = 50
@@ -50,8 +52,9 @@ class Places:
         passed, self._now = max(0.0, now - self._now), now
         self._allowed = min(float(RATE), self._allowed + passed * RATE)
 
-    def spend(self, size: int) -> bool:
-        """Whether a screen may read so many bytes now."""
+    def spend(self, output: bytes) -> bool:
+        """Whether a screen may read some output now."""
+        size = len(output) + CONTROL_COST * (output.count(b"\x1b") + output.count(b"\n"))
         if size > self._allowed:
             return False
         self._allowed -= size
@@ -82,9 +85,9 @@ class Places:
         """Let the screen read what was kept; False when that is too much now."""
         if not self._tail and not self._lost:
             return True
-        if not self.spend(len(self._tail)):
-            return False
         output = bytes(self._tail)
+        if not self.spend(output):
+            return False
         self._tail.clear()
         if self._lost:
             self._lost = False

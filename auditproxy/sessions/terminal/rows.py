@@ -13,8 +13,8 @@ CELLS_KEPT, ROWS_KEPT = 8192, 16
 """Of a large screen so many cells are kept, but at least so many rows, near the last written."""
 MARKS_A_ROW, MARKS_A_CELL = 64, 7
 """Combining marks that are kept."""
-SCROLLED_LIMIT = 8192
-"""Cells of rows that have scrolled off and are kept, while a place above the screen matters."""
+SCROLLED_LIMIT, SCROLLED_ROW = 12 * 1024, 64
+"""Characters, with so many for each row besides, of rows that have scrolled off and are kept."""
 
 
 class _Row:
@@ -58,7 +58,7 @@ class Rows:
     @property
     def first(self) -> int:
         """The number of the first row that is known."""
-        return min(self._scrolled, default=self.top)
+        return next(iter(self._scrolled), self.top)
 
     def is_continued(self, number: int) -> bool:
         """Whether a row's text continues in the next, as its full width or an autowrap shows."""
@@ -195,10 +195,10 @@ class Rows:
             self._scrolled_size = 0
         elif self.top >= self.keep_from:
             self._scrolled[self.top] = row
-            self._scrolled_size += len(row.text) + 8
+            self._scrolled_size += len(row.text) + SCROLLED_ROW
             while self._scrolled_size > SCROLLED_LIMIT:
-                oldest = self._scrolled.pop(min(self._scrolled))
-                self._scrolled_size -= len(oldest.text) + 8
+                oldest = self._scrolled.pop(next(iter(self._scrolled)))
+                self._scrolled_size -= len(oldest.text) + SCROLLED_ROW
         self.top += 1
 
 

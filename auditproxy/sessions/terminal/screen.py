@@ -39,6 +39,8 @@ class VisibleScreen:
         self.rows = Rows(*clamped(columns, rows))
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._held = b""
+        self._cut = False
+        """The last bytes were text, of which a character may be incomplete."""
         self._string = 0
         self._string_end = _TITLE_END
         self._defaults()
@@ -78,9 +80,12 @@ class VisibleScreen:
             assert found is not None, "every byte begins a token"
             at, kind = found.end(), found.lastgroup
             if kind == "text":
+                self._cut = at == end
                 self._draw(self._decoder.decode(found[0], at < end))
                 continue
-            self._draw(self._decoder.decode(b"", True))
+            if self._cut:
+                self._cut = False
+                self._draw(self._decoder.decode(b"", True))
             if kind == "control":
                 if found[0] in b"\n\v\f":
                     yield at - before

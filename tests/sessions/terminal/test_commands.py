@@ -1,10 +1,14 @@
 """The lines of real sessions: each row of the table, live and from its transcript."""
 
+import random
+import tracemalloc
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from auditproxy.apis.session import Carried, Channel
+from auditproxy.apis.session import Carried, Channel, InputClosed, Outcome, Resized, StreamEvent
 from auditproxy.sessions.terminal.commands import CommandFollower
 from auditproxy.sessions.terminal.entries import TerminalCommand
 from tests.sessions.terminal.scenarios import SCENARIOS, SECRET, Expected, Scenario
@@ -99,3 +103,346 @@ def test_time_and_redaction() -> None:
         else:
             found += follower.take(now, Carried(Channel.STDOUT, data))
     assert found == [TerminalCommand(line="login -p ***", entered=3.0)]
+
+
+BASH = b"\x1b[?2004h$ "
+ACCEPTED = b"\r\n\x1b[?2004l\r"
+
+ROWS = [
+    pytest.param([b"$ ", "ls", b"ls", "\r", b"\r\n"], [("ls",)], id="a line of sh"),
+    pytest.param([BASH, "ls", b"ls", "\r", ACCEPTED], [("ls",)], id="a line of bash"),
+    pytest.param(
+        [
+            BASH,
+            "\x1b[?1;2c",
+            "\x1b[24;80R",
+            "\x1b[I",
+            "\x1b]11;rgb:0/0/0\x07",
+            "ls",
+            b"ls",
+            "\r",
+            ACCEPTED,
+        ],
+        [("ls",)],
+        id="what terminals send by themselves is not typed",
+    ),
+    pytest.param(
+        [
+            b"$ ",
+            "tmux",
+            b"tmux",
+            "\r",
+            b"\r\n\x1b[?1049h",
+            "ls",
+            b"ls",
+            "\r",
+            b"\r\n$ ",
+            b"\x1b[?1049l$ ",
+            "pwd",
+            b"pwd",
+            "\r",
+            b"\r\n",
+        ],
+        [("tmux",), ("pwd",)],
+        id="nothing from inside tmux",
+    ),
+    pytest.param(
+        [
+            b"# [sudo] password for me: ",
+            SECRET,
+            "\r",
+            b"\r\nSorry, try again.\r\npassword: ",
+            SECRET + "\r",
+            b"\r\n# ",
+        ],
+        [(None, "hidden"), (None, "hidden")],
+        id="sudo asks twice",
+    ),
+    pytest.param(
+        [b"password: ", SECRET[0], b"*", SECRET[1], b"*", SECRET[2:], b"*******", "\r", b"\r\n# "],
+        [(None, "hidden", "no-echo")],
+        id="a star for each key",
+    ),
+    pytest.param(
+        [b"pw: ", SECRET + "\r", b"welcome " + SECRET.encode() + b"\r\n"],
+        [(None, "hidden", "no-echo")],
+        id="a secret that is shown in a sentence",
+    ),
+    pytest.param(
+        [b"pw: ", SECRET, b"\a", "\r", b"$ ", "ls", b"ls", "\r", b"\r\n"],
+        [(None, "hidden"), ("ls",)],
+        id="no newline for a secret",
+    ),
+    pytest.param(
+        [b"pw: ", SECRET, "\r", BASH, "ls", b"ls", "\r", ACCEPTED],
+        [(None, "hidden"), ("ls",)],
+        id="a prompt instead of a newline",
+    ),
+    pytest.param(
+        [BASH, "ls", b"ls", "\x0f", ACCEPTED], [("ls",)], id="another key than Enter accepts (^O)"
+    ),
+    pytest.param(
+        [BASH, "for i in 1", b"for i in 1", "\r", b"\r\n  ", "echo", b"echo", "\r", ACCEPTED],
+        [("for i in 1", "continued"), ("for i in 1\n  echo",)],
+        id="an editor of several lines",
+    ),
+    pytest.param(
+        [
+            BASH + b"\x1b[?2004h",
+            "ls",
+            b"ls",
+            "\r",
+            b"\r\nout\r\n$ ",
+            "id",
+            b"id",
+            "\r",
+            b"\r\n$ ",
+            "x",
+        ],
+        [("ls", "continued"), ("id", "continued")],
+        id="a program that leaves the mark on hides nothing",
+    ),
+    pytest.param(
+        [BASH, "one\rtwo\r", b"one" + ACCEPTED + b"two\r\n" + BASH + b"two" + ACCEPTED],
+        [("one",), ("two",)],
+        id="two lines in one piece",
+    ),
+    pytest.param(
+        [BASH, "read x\r" + SECRET + "\r", b"read x" + ACCEPTED, BASH, "ls", b"ls", "\r", ACCEPTED],
+        [("read x",), (None, "hidden"), ("ls",)],
+        id="a secret that was typed ahead",
+    ),
+    pytest.param(
+        [b"\x1b[31m$\x1b[0m ", "l\x1b[Ds", b"ls", "\r", b"\r\n"],
+        [("ls",)],
+        id="sequences are not text",
+    ),
+    pytest.param([b"$ ", "ls", b"ls", "\r"], [(None, "hidden", "unfinished")], id="cut off"),
+    pytest.param([b"$ ", "\r", b"\r\n$ ", "\r", b"\r\n$ "], [], id="Enter alone"),
+    pytest.param([b"$ ", "\x04", b"exit\r\n"], [], id="^D"),
+    pytest.param([b"$ ", "ls\r\x03", b"ls^C\r\n$ "], [], id="^C right after Enter"),
+    pytest.param([b"$ ", "ls\r\x03", b"ls\r\n^C\r\n$ "], [("ls",)], id="^C for what runs"),
+    pytest.param(
+        [
+            b"\x1b]633;A\x07$ \x1b]633;B\x07",
+            "ls",
+            b"ls",
+            "\r",
+            b"\r\n\x1b]633;E;ls -l\x07\x1b]633;C\x07",
+            b"\x1b]633;D;2\x07",
+        ],
+        [("ls -l", "client-claimed"), ("ls -l", "client-claimed", "exited")],
+        id="a claim",
+    ),
+    pytest.param(
+        [b"\x1b]633;E;forged\x07\x1b]633;C\x07\x1b]133;D;0\x07"], [], id="a claim without a line"
+    ),
+    pytest.param(
+        [b"$ ", "a", b"a", "\x7f", b"\b \b", "b", b"b", "\r", b"\r\n"], [("b",)], id="rubbed out"
+    ),
+    pytest.param(
+        ["ls", b"ls", b"\r\n" + BASH + b"ls", "\r", ACCEPTED],
+        [("ls",)],
+        id="typed before the prompt",
+    ),
+    pytest.param(
+        ["ls", b"ls" + BASH, "\r", b"ls" + ACCEPTED],
+        [("ls",)],
+        id="typed before the prompt, and shown again late",
+    ),
+    pytest.param(
+        [b"% ", "\x1b[A", b"\x1b[?2004h", b"ls", "\r", ACCEPTED],
+        [("ls",)],
+        id="a key between the prompt and its mark (zsh)",
+    ),
+    pytest.param(
+        [BASH, "\x1b[200~a\rb\x1b[201~", b"a\r\nb", "\r", ACCEPTED], [("a\nb",)], id="a paste"
+    ),
+]
+
+
+@pytest.mark.parametrize(("pieces", "expected"), ROWS)
+def test_row(pieces: list[bytes | str], expected: list[tuple[str | None, ...]]) -> None:
+    """Output and keys one after the other."""
+    found = follow(*pieces)
+    assert lines(found) == expected
+    assert SECRET not in repr(found)
+
+
+@pytest.mark.parametrize(("pieces", "expected"), ROWS)
+def test_row_byte_by_byte(
+    pieces: list[bytes | str], expected: list[tuple[str | None, ...]]
+) -> None:
+    """The same in the smallest pieces."""
+    small: list[bytes | str] = []
+    for piece in pieces:
+        small += [bytes((b,)) for b in piece] if isinstance(piece, bytes) else list(piece)
+    assert lines(follow(*small, seconds=0.001)) == expected
+
+
+def test_silence_hides_what_a_program_shows_later() -> None:
+    """A second without echo: the same text as output is not a line."""
+    assert lines(
+        follow(b"? ", SECRET[:4], SECRET[4:], "\r", SECRET.encode() + b"\r\n", seconds=0.6)
+    ) == [(None, "hidden", "no-echo")]
+
+
+def test_a_flood_skips_and_the_next_line_is_right() -> None:
+    """Of a line during the flood it is said that it is not known."""
+    follower = CommandFollower()
+    found: list[TerminalCommand] = []
+
+    def give(now: float, *events: StreamEvent) -> None:
+        for event in events:
+            found.extend(follower.take(now, event))
+
+    give(0.0, Carried(Channel.STDOUT, b"$ "), Carried(Channel.STDIN, b"l"))
+    give(0.1, Carried(Channel.STDOUT, b"l" + b"noise\r\n" * 40_000))
+    give(0.2, Carried(Channel.STDIN, b"s\r"), Carried(Channel.STDOUT, b"noise\r\n" * 40_000))
+    give(5.0, Carried(Channel.STDOUT, b"\r\n$ "), Carried(Channel.STDIN, b"pwd"))
+    give(5.1, Carried(Channel.STDOUT, b"pwd"), Carried(Channel.STDIN, b"\r"))
+    give(5.2, Carried(Channel.STDOUT, b"\r\n/\r\n$ "))
+    assert lines(found) == [(None, "hidden", "gap"), ("pwd",)]
+
+
+def test_a_line_that_ends_in_a_flood_is_said_to_be_unknown() -> None:
+    """The mark of its end is seen, its text is not read."""
+    follower = CommandFollower()
+    follower.take(0.0, Carried(Channel.STDOUT, BASH))
+    follower.take(0.0, Carried(Channel.STDIN, b"ls"))
+    follower.take(0.0, Carried(Channel.STDOUT, b"noise\r\n" * 4_000))
+    follower.take(0.0, Carried(Channel.STDOUT, b"noise\r\n" * 6_000))
+    follower.take(0.0, Carried(Channel.STDIN, b"\r"))
+    follower.take(0.0, Carried(Channel.STDOUT, b"ls" + b"\x1b" * 6_000))
+    found = follower.take(0.0, Carried(Channel.STDOUT, ACCEPTED))
+    assert lines(found) == [(None, "hidden", "gap")]
+
+
+def test_lines_without_an_answer_are_few() -> None:
+    """Seventeen are one too many, and so are more than 16 KiB."""
+    follower = CommandFollower()
+    found: list[TerminalCommand] = []
+    for _ in range(17):
+        found += follower.take(0.0, Carried(Channel.STDIN, b"ls\r"))
+    assert lines(found) == [(None, "hidden", "gap")]
+    follower = CommandFollower()
+    for _ in range(5):
+        found += follower.take(0.0, Carried(Channel.STDIN, b"x" * 4096 + b"\r"))
+    assert len(found) == 2
+
+
+def test_other_events_are_taken() -> None:
+    """Sizes of any kind, the end of input, and the end of the session."""
+    follower = CommandFollower(0, 0)
+    for event in (Resized(0, 0), Resized(65535, 65535), Resized(1, 1), InputClosed()):
+        assert follower.take(1.0, event) == []
+    follower.take(1.0, Carried(Channel.STDIN, b"exit\r"))
+    assert lines(follower.take(2.0, Outcome(0))) == [(None, "hidden", "unfinished")]
+    assert follower.end(3.0) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(SCENARIOS), st.integers(0, 2**32))
+def test_segmentation_of_output_changes_nothing(scenario: Scenario, seed: int) -> None:
+    """Real sessions, their output cut anywhere."""
+    cut = random.Random(seed)
+    events = load(scenario.name)
+    pieces: Events = []
+    for kind, data in events:
+        while kind == "o" and len(data) > 1:
+            size = cut.randrange(1, max(2, min(len(data), 2 ** cut.randrange(1, 14))))
+            pieces.append((kind, data[:size]))
+            data = data[size:]
+        pieces.append((kind, data))
+    whole = [(c.line, c.flags) for c in replay(events)]
+    assert [(c.line, c.flags) for c in replay(pieces)] == whole
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(SCENARIOS), st.integers(0, 2**32))
+def test_mutated_sessions_are_taken(scenario: Scenario, seed: int) -> None:
+    """Bytes of real sessions changed, left out, doubled, in another order: no error, no secret."""
+    chance = random.Random(seed)
+    events = [(kind, data) for kind, data in load(scenario.name) if kind != "r"]
+    for _ in range(chance.randrange(1, 8)):
+        at = chance.randrange(len(events))
+        kind, data = events[at]
+        place = chance.randrange(len(data) + 1)
+        change = chance.randrange(5)
+        if change == 0:
+            events[at] = (kind, data[:place] + bytes((chance.randrange(256),)) + data[place + 1 :])
+        elif change == 1:
+            events[at] = (kind, data[:place])
+        elif change == 2:
+            events[at] = (kind, data[place:] + data)
+        elif change == 3:
+            events[at] = ("o" if kind == "i" else "i", data)
+        else:
+            events.insert(chance.randrange(len(events)), events[at])
+    for command in replay(events):
+        assert command.line is None or len(command.line.encode()) <= 4096
+
+
+NOISE = st.one_of(
+    st.binary(max_size=30).map(bytes.lower),
+    st.sampled_from(
+        [
+            b"\r\n",
+            b"\n",
+            b"$ ",
+            BASH,
+            ACCEPTED,
+            b"\x1b[?1049l",
+            b"\x1b]133;A\x07",
+            b"\x1b]133;B\x07",
+        ]
+    ),
+    st.sampled_from([b"\x1b]133;C\x07", b"\x1b]133;D;1\x07", b"***", b"\x1b[2j", b"\x1b[3a"]),
+)
+TYPED = st.text("ABC", min_size=1, max_size=5) | st.sampled_from(
+    ["\r", "\x1b[A", "\x7f", "\x15", "\x03", "\t"]
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.one_of(NOISE, TYPED), max_size=40), st.floats(0.0, 3.0))
+def test_what_is_not_shown_is_nowhere(pieces: list[bytes | str], seconds: float) -> None:
+    """Capital letters are typed and never shown; no line has one, whatever the program does."""
+    output = b"".join(piece for piece in pieces if isinstance(piece, bytes))
+    shown = {c for c in "ABC" if c.encode() in output}
+    found = follow(*pieces, seconds=seconds)
+    assert not {c for command in found for c in command.line or ""} & ({*"ABC"} - shown)
+
+
+def test_the_same_events_give_the_same_lines() -> None:
+    """Nothing but the arguments matters."""
+    for scenario in SCENARIOS[:20]:
+        events = load(scenario.name)
+        assert replay(events) == replay(events)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"word " * 50,
+        "語e\u0301".encode() * 30,
+        b"y\r\n" * 80,
+        b"\x1b]0;" + b"x" * 300,
+        b"\x1b]133;" + b"x" * 300,
+    ],
+)
+def test_a_session_is_small(piece: bytes) -> None:
+    """At most 100 KiB at any size, with lines pending, whatever is shown."""
+    CommandFollower().take(0.0, Carried(Channel.STDOUT, piece))
+    tracemalloc.start()
+    try:
+        follower = CommandFollower()
+        follower.take(0.0, Resized(500, 200))
+        for number in range(200):
+            follower.take(number * 1.0, Carried(Channel.STDIN, b"typed" * 100))
+            follower.take(number * 1.0, Carried(Channel.STDOUT, piece))
+            if number % 11 == 0:
+                follower.take(number * 1.0, Carried(Channel.STDIN, b"\r"))
+        assert tracemalloc.get_traced_memory()[0] < 100 * 1024
+    finally:
+        tracemalloc.stop()

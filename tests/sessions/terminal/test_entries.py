@@ -47,13 +47,21 @@ SECRET = "hunter2"
         pytest.param(
             entered("hunt", LEFT, echoed=False), "", (None, "hidden"), id="edited, nothing"
         ),
+        pytest.param(
+            entered("ec", LEFT, "ho", echoed=False),
+            "echo ho",
+            ("echo ho",),
+            id="edited, in one piece",
+        ),
         pytest.param(entered(LEFT), "ls -l", ("ls -l",), id="from history"),
         pytest.param(entered(LEFT, "x"), "", None, id="killed to nothing"),
         pytest.param(entered("gco", editor=True), "git checkout", ("git checkout",), id="expanded"),
         pytest.param(
             entered("ls"), "git checkout", (None, "hidden", "no-echo"), id="not an editor"
         ),
-        pytest.param(entered("ls"), "l\nnoise\ns", ("ls", "prompt?"), id="noise in between"),
+        pytest.param(
+            entered("ls"), "l\nnoise\ns", ("l\nnoise\ns", "prompt?"), id="noise in between"
+        ),
         pytest.param(entered("lx", Key(Press.BACKSPACE), "s"), "ls", ("ls",), id="backspace"),
         pytest.param(entered("rm", Key(Press.KILL), "ls"), "ls", ("ls",), id="^U"),
     ],

@@ -36,13 +36,27 @@ def test_of_much_output_the_end_is_enough() -> None:
 def test_reading_is_bounded_by_time() -> None:
     """64 KiB a second."""
     places = Places()
-    assert places.spend(RATE)
-    assert not places.spend(1)
+    assert places.spend(b"x" * RATE)
+    assert not places.spend(b"x")
     places.keep(b"$ ")
     assert not places.catch_up()
     places.clock(0.5)
     assert places.catch_up()
-    assert not places.spend(RATE)
+    assert not places.spend(b"x" * RATE)
+
+
+def test_what_is_kept_can_always_be_read() -> None:
+    """Even when every byte of it is a line feed or begins a sequence."""
+    for costly in (b"\n", b"\x1b"):
+        places = Places()
+        places.keep(costly * 3 * TAIL_LIMIT)
+        assert places.catch_up()
+
+
+def test_sequences_cost_more_than_text() -> None:
+    """The rate bounds the work, not only the bytes."""
+    places = Places()
+    assert not places.spend(b"\x1b[A" * (RATE // 4))
 
 
 def test_a_redrawn_prompt_is_where_the_line_begins() -> None:
