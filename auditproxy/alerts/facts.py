@@ -151,7 +151,7 @@ class Facts:
 
 
 def _plain(raw: bytes) -> Any:
-    """JSON as values that CEL takes, whatever a client sent in members that nobody reads.
+    """JSON as values that CEL takes, whatever a client sent in members that no condition reads.
 
     A number over 64 bits is one with a fraction, or no condition over its event could be
     evaluated. Members that are null are left out, as absent ones.
