@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from auditproxy.alerts.alert import Alert, AlertState
-from auditproxy.alerts.facts import Facts, event_attributes, session_attributes
+from auditproxy.alerts.facts import Facts, attributes_of
 from auditproxy.alerts.rules import AlertRule
 from auditproxy.alerts.thresholds import Windows
 from auditproxy.apis.audit import Event, Stage
@@ -97,14 +97,11 @@ class AlertEngine:
         """The alerts to send because of an event; ``now`` is nanoseconds since the epoch."""
         if isinstance(event, SessionEvent):
             matcher = self._of_type.get(event.type)
-            if matcher is None:
-                return ()
-            attributes = session_attributes(event)
         else:
             matcher = self._of_stage.get(event.stage)
-            if matcher is None:
-                return ()
-            attributes = event_attributes(event)
+        if matcher is None:
+            return ()
+        attributes = attributes_of(event)
         states = matcher.every(attributes)
         if not states:
             return ()

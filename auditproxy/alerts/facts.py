@@ -4,6 +4,7 @@ A rule selects by attributes, groups and fills in its texts by fields, and has i
 evaluated over the JSON. Each is made when a rule first asks for it.
 """
 
+import json as standard_json
 import re
 from collections.abc import Callable
 from functools import cached_property
@@ -32,39 +33,32 @@ EVENT_VARIABLES = ("event", "request", "object", "podSpec")
 
 DECISION = "authorization.k8s.io/decision"
 NOWHERE = ObjectReference()
+_LONG_NUMBER = 19
+"""Characters of numbers that may have more than 64 bits."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 """What would break a line, hide text, or turn its direction."""
 
 
-def event_attributes(event: Event) -> Attributes:
-    """What the selectors of a rule see of an audit event; the user is the original one."""
+def attributes_of(event: Event | SessionEvent) -> Attributes:
+    """What the selectors of a rule see of an event or line; the user is the original one.
+
+    A line of the session log has no verb.
+    """
     reference = event.object_ref
-    if reference is None:
-        return Attributes(
-            user=event.user,
-            verb=event.verb,
-            is_resource_request=False,
-            path=event.request_uri.partition("?")[0],
-        )
+    if isinstance(event, SessionEvent):
+        verb, reference = "", reference or NOWHERE
+    else:
+        verb = event.verb
+        if reference is None:
+            return Attributes(
+                user=event.user,
+                verb=verb,
+                is_resource_request=False,
+                path=event.request_uri.partition("?")[0],
+            )
     return Attributes(
         user=event.user,
-        verb=event.verb,
-        is_resource_request=True,
-        path="",
-        namespace=reference.namespace,
-        api_group=reference.api_group,
-        resource=reference.resource,
-        subresource=reference.subresource,
-        name=reference.name,
-    )
-
-
-def session_attributes(event: SessionEvent) -> Attributes:
-    """What the selectors of a rule see of a line of the session log; it has no verb."""
-    reference = event.object_ref or NOWHERE
-    return Attributes(
-        user=event.user,
-        verb="",
+        verb=verb,
         is_resource_request=True,
         path="",
         namespace=reference.namespace,
@@ -87,15 +81,15 @@ class Facts:
         """The variables of a condition; raises ExpressionError for bodies that are too large."""
         event = self.event
         if isinstance(event, SessionEvent):
-            return {"session": json.decode(json.encode(event))}
+            return {"session": _plain(json.encode(event))}
         bodies = (event.request_object, event.response_object)
         if sum(len(memoryview(body)) for body in bodies if body) > MAXIMUM_CONDITION_INPUT:
             raise ExpressionError("the bodies are too large")
         if self._query is None:
             raise ExpressionError("the query has too many parameters")
         try:
-            decoded = json.decode(json.encode(event))
-        except SerializationError:
+            decoded = _plain(json.encode(event))
+        except (SerializationError, ValueError, RecursionError):
             raise ExpressionError("the bodies cannot be read") from None
         body = _object(decoded)
         return {
@@ -154,6 +148,25 @@ class Facts:
         """Whether a boolean parameter is true (apimachinery runtime/conversion.go)."""
         value = self.query.get(name, ["0"])[0]
         return value != "0" and value.lower() != "false"
+
+
+def _plain(raw: bytes) -> Any:
+    """JSON as values that CEL takes, whatever a client sent in members that no condition reads.
+
+    A number over 64 bits is one with a fraction, or no condition over its event could be
+    evaluated. Members that are null are left out, as absent ones.
+    """
+    return standard_json.loads(raw, parse_int=_number, object_hook=_without_nulls)
+
+
+def _number(text: str) -> int | float:
+    return int(text) if len(text) < _LONG_NUMBER else float(text)
+
+
+def _without_nulls(members: dict[str, Any]) -> dict[str, Any]:
+    if None in members.values():
+        return {name: value for name, value in members.items() if value is not None}
+    return members
 
 
 def _object(event: dict[str, Any]) -> dict[str, Any]:

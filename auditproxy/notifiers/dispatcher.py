@@ -18,6 +18,7 @@ from auditproxy.apis.audit import Event
 from auditproxy.apis.session import SessionEvent
 from auditproxy.apis.units import MEBIBYTE
 from auditproxy.backends.buffered import EVENT_WEIGHT, weight
+from auditproxy.backends.ending import finish
 from auditproxy.metrics.alerts import AlertMetrics
 from auditproxy.notifiers.outbox import Notifier
 from auditproxy.sockets.tasks import spawn
@@ -115,9 +116,7 @@ class AlertDispatcher:
         self._is_shut = True
         self._arrived.set()
         if self._worker is not None:
-            await asyncio.wait({self._worker}, timeout=grace)
-            self._worker.cancel()
-            await asyncio.wait({self._worker})
+            await finish({self._worker}, grace)
         if self._queue:
             self._metrics.dropped("shutdown", len(self._queue))
             self._queue.clear()
@@ -154,12 +153,10 @@ class AlertDispatcher:
             event = queue.popleft()
             self._bytes -= _weight(event)
             try:
-                alerts = engine.take(event, now)
+                if alerts := engine.take(event, now):
+                    self._send(alerts)
             except Exception as crash:
                 self._crashed(crash)
-                continue
-            if alerts:
-                self._send(alerts)
             if self._monotonic() >= ends:
                 return
 

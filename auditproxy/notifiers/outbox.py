@@ -14,6 +14,7 @@ from typing import Protocol
 
 from auditproxy.alerts.alert import SEVERITIES, Alert, AlertState
 from auditproxy.apis.units import SECOND
+from auditproxy.backends.ending import finish
 from auditproxy.clients.webhook import WebhookError
 from auditproxy.metrics.alerts import AlertMetrics
 from auditproxy.sockets.tasks import spawn
@@ -124,9 +125,7 @@ class Outbox:
         self._is_shut = True
         self._arrived.set()
         if self._worker is not None:
-            await asyncio.wait({self._worker}, timeout=grace)
-            self._worker.cancel()
-            await asyncio.wait({self._worker})
+            await finish({self._worker}, grace)
         if self._waiting:
             self._metrics.failed(self.name, "shutdown", len(self._waiting))
             self._waiting.clear()

@@ -7,26 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.alerts.facts import (
+    EVENT_VARIABLES,
     FIELDS,
     LONGEST_FIELD,
     MAXIMUM_CONDITION_INPUT,
     MAXIMUM_PARAMETERS,
     Facts,
-    event_attributes,
+    attributes_of,
     one_line,
-    session_attributes,
 )
 from auditproxy.apis.audit import Event
 from auditproxy.apis.session import SessionEvent
-from auditproxy.expressions.cel import ExpressionError
+from auditproxy.expressions.cel import ExpressionError, cel_compiler
 from tests.fakes.alertrules import audit_event, exec_event, session_event
 
 
 def facts(event: Event | SessionEvent) -> Facts:
     """The facts of an event."""
-    if isinstance(event, SessionEvent):
-        return Facts(event, session_attributes(event))
-    return Facts(event, event_attributes(event))
+    return Facts(event, attributes_of(event))
 
 
 @pytest.mark.parametrize(
@@ -126,6 +124,22 @@ def test_object(bodies: dict[str, Any], name: str | None) -> None:
 def test_pod_spec(spec: dict[str, Any]) -> None:
     """Of a pod, a workload and a CronJob."""
     assert facts(audit_event(requestObject={"spec": spec})).variables["podSpec"] == {"x": 1}
+
+
+@pytest.mark.parametrize(
+    "hostile", [10**30, -(10**30), 10**400, "\ud800", None, {"": 1}, [[None]], 1.5, 2**63 - 1]
+)
+def test_a_hostile_member_does_not_blind_a_condition(hostile: object) -> None:
+    """A member that nobody reads must not keep conditions from being evaluated."""
+    condition = cel_compiler(*EVENT_VARIABLES, is_condition=True)("object.a == 1")
+    event = audit_event(requestObject={"a": 1, "x": hostile, "l": [hostile]})
+    assert condition(facts(event).variables) is True
+
+
+def test_null_is_absent() -> None:
+    """As in Go."""
+    found = facts(audit_event(requestObject={"a": None, "b": {"c": None, "d": 1}})).variables
+    assert found["object"] == {"b": {"d": 1}}
 
 
 def test_bodies_too_large() -> None:
