@@ -92,7 +92,7 @@ async def forward(exchange: Exchange, identity: Identity, acting: ActingUser) ->
     try:
         return await exchanged(exchange, request, tee, session)
     finally:
-        session.discard_unless_begun()
+        await session.over()
 
 
 async def exchanged(

@@ -1,7 +1,7 @@
 """Sessions in the chain: what a request says of its session, and what its events say of it.
 
 prepare -> (upstream) -> begin -> tunnel -> ended
-                     \\-> discard_unless_begun, when the upstream does not switch
+                     \\-> over, when the upstream does not switch
 """
 
 import asyncio
@@ -127,6 +127,7 @@ class LiveSession:
         self._supervisor = supervisor
         self._running = running
         self._has_begun = False
+        self._has_ended = False
         self._farewell: Farewell | None = None
 
     def begin(self, head: ResponseHead, farewell: Farewell | None) -> None:
@@ -163,13 +164,16 @@ class LiveSession:
             for key, value in annotations:
                 self._exchange.context.annotate(key, value)
 
-    def discard_unless_begun(self) -> None:
-        """The request is over; the session took place or it did not."""
+    async def over(self) -> None:
+        """The request is over: a session that never began leaves nothing, and every other ends."""
         if not self._has_begun:
             self._supervisor.discard(self._running)
+        elif not self._has_ended:
+            await self.ended("the request was answered")
 
     async def ended(self, reason: str) -> None:
         """The tunnel has ended: finish the recording, and say how it ended."""
+        self._has_ended = True
         running = self._running
         recording, seconds = await self._supervisor.close(running, reason)
         if self._exchange.shared.session_annotations:

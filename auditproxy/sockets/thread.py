@@ -1,6 +1,7 @@
 """A thread that does what must not hold up the event loop, one thing after the other."""
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -56,7 +57,9 @@ class OrderedThread:
             try:
                 last()
             finally:
-                loop.call_soon_threadsafe(settle, closed, True)
+                with contextlib.suppress(RuntimeError):
+                    # The loop is closed: the wait was over before.
+                    loop.call_soon_threadsafe(settle, closed, True)
 
         self.run(finish)
         self._work.put(None)

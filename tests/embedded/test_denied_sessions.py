@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from auditproxy.apis.session import Channel
 from auditproxy.embedded.http1 import RawConnection, Request
 from auditproxy.embedded.pods.journal import ContainerSession
 from auditproxy.sessions import rules
@@ -96,7 +97,8 @@ class Unreadable:
 
     async def log_lines(self, pod: dict[str, Any], follow: bool) -> AsyncIterator[bytes]:
         """None."""
-        for line in ():
+        lines: tuple[bytes, ...] = ()
+        for line in lines:
             yield line
 
 
@@ -116,7 +118,10 @@ PROTOCOLS = pytest.mark.parametrize("over_spdy", [False, True], ids=["websocket"
 async def test_recording_that_becomes_too_large(tmp_path: Path, over_spdy: bool) -> None:
     """Deny ends the session and says why; Allow lets it go on unrecorded."""
     content = b"0123456789abcdef" * 10_000
-    options = {"over_spdy": over_spdy, "recording_max_session_size": 64 * 1024}
+    options: dict[str, Any] = {
+        "over_spdy": over_spdy,
+        "recording_max_session_size": 64 * 1024,
+    }
     async with followed(tmp_path, BINARIES[0], rule=DENY, **options) as stage:
         process = await stage.start("exec", "-i", "hello", "--", "cat")
         assert process.stdin is not None
@@ -176,4 +181,4 @@ async def test_session_that_lasts_too_long(
         assert reason.decode() in session.annotations["reason"]
         # What the proxy said is not the container's, so it is not in the recording.
         assert session.cast is not None
-        assert session.cast.data(1) == session.seen.stdout.data  # type: ignore[arg-type]
+        assert session.cast.data(Channel.STDOUT) == session.seen.stdout.data

@@ -48,7 +48,7 @@ async def test_commands(stage: FollowedStage) -> None:
     """exec and attach on pipes: streams apart, input to its last byte, exit codes."""
     script = "echo on stdout; nope; exit 3"
     content = os.urandom(300_000)
-    code, out, _err = await stage.kubectl("exec hello --", "sh", "-c", script)
+    code, out, _ = await stage.kubectl("exec hello --", "sh", "-c", script)
     assert (code, out) == (3, b"on stdout\n")
     assert await stage.kubectl("exec -i hello -- cat", text=content) == (0, content, b"")
     code, out, _ = await stage.kubectl("attach -i hello", text=b"typed\n")

@@ -1,0 +1,110 @@
+"""Parts of a supervised session that a test looks at: a reader, its tunnel, and who is fed."""
+
+from auditproxy.apis.session import (
+    Carried,
+    Channel,
+    Outcome,
+    PortCarried,
+    Record,
+    Session,
+    StreamEvent,
+    Unreadable,
+)
+from auditproxy.recordings.recording import Recording
+from auditproxy.sessions.rules import RecordingRule
+from auditproxy.supervision.account import Account
+from auditproxy.supervision.running import Ending, Running
+from tests.fakes.recorded import a_session
+
+SECOND = 1_000_000_000
+
+
+class PlainReader:
+    """Bytes are the content of standard input and output; a few words have a meaning."""
+
+    def __init__(self) -> None:
+        self.is_in_frame = False
+        self.last: list[StreamEvent] = []
+        """What the end of the tunnel gives."""
+
+    def from_client(self, data: bytes) -> list[StreamEvent]:
+        """Standard input; ``ping`` is nothing, ``port`` 7 bytes of a connection."""
+        if data == b"ping":
+            return []
+        if data == b"port":
+            return [PortCarried(0, True, 7)]
+        if data == b"broken":
+            return [Unreadable(True, "broken")]
+        return [Carried(Channel.STDIN, data)]
+
+    def from_server(self, data: bytes) -> list[StreamEvent]:
+        """Standard output; ``end`` is the exit code 3."""
+        if data == b"ping":
+            return []
+        if data == b"port":
+            return [PortCarried(0, False, 9)]
+        if data == b"end":
+            return [Outcome(3, "NonZeroExitCode")]
+        return [Carried(Channel.STDOUT, data)]
+
+    def end(self) -> list[StreamEvent]:
+        """What was given."""
+        return self.last
+
+    def notice(self, text: str) -> bytes:
+        """The text, between frames."""
+        return b"" if self.is_in_frame else f"notice: {text}".encode()
+
+    def last_words(self, reason: str) -> bytes:
+        """The reason, between frames."""
+        return b"" if self.is_in_frame else f"end: {reason}".encode()
+
+
+class Tunnel:
+    """What is done to a tunnel."""
+
+    def __init__(self) -> None:
+        self.ends: list[str] = []
+        self.written: list[bytes] = []
+        self.holds: list[bool] = []
+
+    @property
+    def ending(self) -> Ending:
+        """For Running.switched."""
+        return Ending(self.ends.append, self.written.append)
+
+
+class Woken:
+    """A feeder that feeds when the test does."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def wake(self, running: Running) -> None:
+        """Something waits."""
+        self.count += 1
+
+
+def a_running(rule: RecordingRule, feeder: Woken) -> Running:
+    """A session that nothing is kept of."""
+    account = Account(
+        a_session(),
+        recording=None,
+        follows_commands=False,
+        emit=lambda event: None,
+        failed=lambda reason: None,
+    )
+    return Running(a_session(), rule, account, feeder=feeder, now=iter(range(10**9)).__next__)
+
+
+class GivenRecordings:
+    """Opens what it is given, or raises it."""
+
+    def __init__(self, given: Recording | Exception) -> None:
+        self.given = given
+
+    def open(self, session: Session, record: Record) -> Recording:
+        """Give it."""
+        if isinstance(self.given, Exception):
+            raise self.given
+        return self.given

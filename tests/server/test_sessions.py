@@ -1,0 +1,393 @@
+"""Sessions in the chain: what their events and the session log say, and which are refused."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditproxy.sessions import rules
+from auditproxy.sessions.wire.frames import BINARY, frame
+from auditproxy.tunnel.protocols import websocket_accept
+from tests.conformance.client import Answer, read_answer
+from tests.fakes.proxy import RunningProxy, proxy_before, request
+from tests.fakes.upstream import FakeConnection, FakeUpstream
+from tests.fakes.waiting import until
+from tests.fakes.websocket import masked
+
+KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
+EXEC = (
+    "/api/v1/namespaces/team/pods/box/exec?command=sh&command=-c&command=x&stdout=true&stdin=true"
+)
+RUN = "/api/v1/nodes/n1/proxy/run/team/box/main?cmd=ls%20-l"
+POLICY = """\
+apiVersion: auditproxy.io/v1alpha1
+kind: SessionRecordingPolicy
+rules: [{record: InputOutput, onFailure: %s}]
+"""
+SHORT_POLICY = """\
+apiVersion: auditproxy.io/v1alpha1
+kind: SessionRecordingPolicy
+rules: [{record: InputOutput, maximumDuration: 200ms}]
+"""
+STATUS = b'{"metadata":{},"status":"Success"}'
+
+
+def switched(protocol: bytes = b"v5.channel.k8s.io", more: bytes = b"") -> bytes:
+    """The head of a 101."""
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: %s\r\n%s\r\n"
+        % (websocket_accept(KEY), protocol, more)
+    )
+
+
+def exec_request(target: str = EXEC, *headers: str) -> bytes:
+    """A request for an exec over WebSocket."""
+    return request(
+        "GET",
+        target,
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        f"Sec-WebSocket-Key: {KEY.decode()}",
+        "Sec-WebSocket-Protocol: v5.channel.k8s.io",
+        *headers,
+    )
+
+
+@dataclass
+class Stage:
+    """The proxy, the upstream and the files."""
+
+    proxy: RunningProxy
+    upstream: FakeUpstream
+    folder: Path
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The session log."""
+        text = (self.folder / "sessions.log").read_text()
+        return [json.loads(line) for line in text.splitlines()]
+
+    def annotations(self, stage: str = "ResponseComplete") -> dict[str, str]:
+        """Annotations of sessions in the event of this stage."""
+        (event,) = (event for event in self.proxy.events if event["stage"] == stage)
+        return {
+            key.removeprefix("auditproxy.io/session-"): value
+            for key, value in event.get("annotations", {}).items()
+            if key.startswith("auditproxy.io/session-")
+        }
+
+    def files(self) -> list[str]:
+        """Names of recordings."""
+        folder = self.folder / "recordings"
+        return [path.name for path in folder.iterdir() if path.name[0] != "."]
+
+    async def begin(self, asked: bytes | None = None) -> "Client":
+        """A session whose 101 has come."""
+        client = await self.ask(asked or exec_request())
+        assert client.answer.status == 101
+        return client
+
+    async def ask(self, asked: bytes) -> "Client":
+        """Send a request and read the head of its answer."""
+        reader, writer = await self.proxy.connect()
+        writer.write(asked)
+        async with asyncio.timeout(5):
+            return Client(reader, writer, await read_answer(reader, "GET"))
+
+
+@dataclass
+class Client:
+    """One end of a session."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    answer: Answer
+
+    async def rest(self) -> bytes:
+        """Everything up to the end."""
+        async with asyncio.timeout(5):
+            return await self.reader.read()
+
+
+@contextlib.asynccontextmanager
+async def stage(
+    folder: Path, reply: bytes, *, on_failure: str = "Allow", **flags: Any
+) -> AsyncIterator[Stage]:
+    """A proxy that records everything; the upstream answers with ``reply``."""
+
+    async def script(connection: FakeConnection) -> None:
+        await connection.read_request()
+        connection.send(reply)
+
+    (folder / "recordings").mkdir(mode=0o700)
+    (folder / "recording.yaml").write_text(POLICY % on_failure)
+    settings = {
+        "sessions_recording_config_file": str(folder / "recording.yaml"),
+        "sessions_recording_dir": str(folder / "recordings"),
+        "sessions_recording_min_free_space": 0,
+        "sessions_log_path": str(folder / "sessions.log"),
+        "audit_redact": "none",
+        **flags,
+    }
+    async with FakeUpstream(script) as upstream:
+        async with proxy_before(upstream.port, folder, **settings) as proxy:
+            yield Stage(proxy, upstream, folder)
+
+
+async def test_session(tmp_path: Path) -> None:
+    """The start is in ResponseStarted, the end in ResponseComplete; both are lines of the log."""
+    words = frame(BINARY, b"\x01out") + frame(BINARY, b"\x03" + STATUS)
+    async with stage(tmp_path, switched()) as found:
+        client = await found.begin(exec_request(EXEC + "&container=main"))
+        client.writer.write(masked(BINARY, b"\x00input"))
+        upstream = found.upstream.connections[0]
+        await upstream.read(len(masked(BINARY, b"\x00input")))
+        upstream.send(words + frame(8, b"\x03\xe8"))
+        upstream.transport.close()
+        assert await client.rest() == words + frame(8, b"\x03\xe8")
+        client.writer.close()
+        await found.proxy.until_events(3)
+        started = found.annotations("ResponseStarted")
+        assert started["command"] == '["sh","-c","x"]'
+        assert (started["container"], started["tty"]) == ("main", "false")
+        ended = found.annotations()
+        assert ended["id"] == started["id"]
+        assert (ended["exit-code"], ended["bytes-in"], ended["bytes-out"]) == ("0", "5", "3")
+        assert ended["duration"].endswith("s")
+        assert ended["recording"].startswith(f"{started['recording']} sha256:")
+        first, given, last = found.lines()
+        assert (first["type"], given["type"], last["type"]) == (
+            "SessionStarted",
+            "Input",
+            "SessionEnded",
+        )
+        assert first["objectRef"] == {
+            "resource": "pods",
+            "namespace": "team",
+            "name": "box",
+            "apiVersion": "v1",
+            "subresource": "exec",
+        }
+        assert (first["user"]["username"], first["container"]) == ("admin", "main")
+        assert first["auditID"] == found.proxy.events[0]["auditID"]
+        assert last["exitCode"] == 0
+
+
+async def test_client_that_leaves(tmp_path: Path) -> None:
+    """The reason is ours where the container gives none."""
+    async with stage(tmp_path, switched()) as found:
+        client = await found.begin()
+        client.writer.close()
+        await found.proxy.until_events(3)
+        assert "exit-code" not in found.annotations()
+        assert found.annotations()["reason"]
+        assert found.lines()[-1]["reason"] == found.annotations()["reason"]
+
+
+async def test_impersonation(tmp_path: Path) -> None:
+    """Both users are in the lines."""
+    async with stage(tmp_path, switched()) as found:
+        client = await found.begin(exec_request(EXEC, "Impersonate-User: jane"))
+        client.writer.close()
+        await found.proxy.until_events(3)
+        assert found.lines()[0]["impersonatedUser"]["username"] == "jane"
+
+
+async def test_upstream_that_does_not_switch(tmp_path: Path) -> None:
+    """Nothing is left of what did not take place: no file, no line, no annotation."""
+    async with stage(tmp_path, b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno") as found:
+        client = await found.ask(exec_request())
+        assert client.answer.status == 404
+        await found.proxy.until_events(2)
+        await until(lambda: found.files() == [], "the file is removed")
+        assert found.lines() == []
+        assert found.annotations() == {}
+
+
+async def test_redacted_command(tmp_path: Path) -> None:
+    """What requestURI does not show, the annotation and the log do not show either."""
+    redaction = tmp_path / "redaction.yaml"
+    redaction.write_text(
+        'apiVersion: auditproxy.io/v1alpha1\nkind: RedactionConfiguration\nqueryParameters: ["command"]\n'
+    )
+    async with stage(
+        tmp_path,
+        switched(),
+        audit_redact=str(redaction),
+    ) as found:
+        client = await found.begin()
+        client.writer.close()
+        await found.proxy.until_events(3)
+        command = json.loads(found.annotations()["command"])
+        assert len(command) == 3
+        assert not {"sh", "-c", "x"} & set(command)
+        assert found.lines()[0]["command"] == command
+
+
+async def test_without_annotations(tmp_path: Path) -> None:
+    """A flag leaves them out; the log has all of it."""
+    async with stage(tmp_path, switched(), sessions_annotations=False) as found:
+        client = await found.begin()
+        client.writer.close()
+        await found.proxy.until_events(3)
+        assert found.annotations() == {}
+        assert [line["type"] for line in found.lines()] == ["SessionStarted", "SessionEnded"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (switched(b"v9.channel.k8s.io"), "is not a stream protocol"),
+        (switched(more=b"Sec-WebSocket-Extensions: x\r\n"), "WebSocket extension"),
+    ],
+)
+async def test_protocol_that_cannot_be_read(tmp_path: Path, reply: bytes, reason: str) -> None:
+    """Deny: the 101 never reaches the client, and a Status says why."""
+    async with stage(tmp_path, reply, on_failure="Deny") as found:
+        client = await found.ask(exec_request())
+        assert client.answer.status == 503
+        message = json.loads(client.answer.body)["message"]
+        assert message.startswith("this session must be recorded, and it cannot be: ")
+        assert reason in message
+        await found.upstream.connections[0].wait_closed()
+        await found.proxy.until_events(3)
+        assert [code for _, code in found.proxy.stages()] == [None, 503, 503]
+        await until(lambda: found.files() == [], "the file is removed")
+        assert found.lines() == []
+        assert found.proxy.metric("auditproxy_sessions_refused_total", reason="unreadable") == 1
+
+
+async def test_protocol_that_cannot_be_read_and_may_run(tmp_path: Path) -> None:
+    """Allow: bytes pass; what could not be read is said, and a shutdown is announced as ever."""
+    async with stage(tmp_path, switched(b"v9.channel.k8s.io")) as found:
+        client = await found.begin()
+        found.upstream.connections[0].send(frame(BINARY, b"\x01out"))
+        async with asyncio.timeout(5):
+            assert await client.reader.readexactly(6) == frame(BINARY, b"\x01out")
+        closing = asyncio.create_task(found.proxy.proxy.close())
+        assert b"shutting down" in await client.rest()
+        client.writer.close()
+        await closing
+        annotations = found.annotations()
+        assert annotations["bytes-out"] == "6"
+        assert annotations["recording"].endswith(" (Cut)")
+        assert [line["type"] for line in found.lines()] == [
+            "SessionStarted",
+            "RecordingStopped",
+            "SessionEnded",
+        ]
+
+
+async def test_shutdown(tmp_path: Path) -> None:
+    """The client reads why in its own protocol; the recording is finished."""
+    async with stage(tmp_path, switched()) as found:
+        client = await found.begin()
+        closing = asyncio.create_task(found.proxy.proxy.close())
+        assert b"auditproxy is shutting down" in await client.rest()
+        client.writer.close()
+        await closing
+        (name,) = found.files()
+        assert name.endswith(".cast")
+        assert found.lines()[-1]["recording"]["state"] == "Complete"
+
+
+async def test_run(tmp_path: Path) -> None:
+    """The kubelet's run is an ordinary request: noted where it may be, refused where it may not."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    async with stage(tmp_path, answer) as found:
+        assert (await found.proxy.ask(request("POST", RUN))).status == 200
+        await found.proxy.until_events(3)
+        annotations = found.annotations()
+        assert annotations["command"] == '["ls","-l"]'
+        assert "recording" not in annotations
+        assert [line["type"] for line in found.lines()] == ["SessionStarted", "SessionEnded"]
+        assert found.lines()[0]["node"] == "n1"
+        assert found.proxy.metric("auditproxy_sessions_open", kind="exec") == 0
+
+
+async def test_run_that_must_be_recorded(tmp_path: Path) -> None:
+    """It is refused before the upstream hears of it."""
+    async with stage(tmp_path, b"", on_failure="Deny") as found:
+        answer = await found.proxy.ask(request("POST", RUN))
+        assert answer.status == 503
+        assert b"the kubelet answers run like any request" in answer.body
+        assert found.upstream.connections == []
+
+
+async def test_folder_that_is_gone(tmp_path: Path) -> None:
+    """Deny: 503 before the upstream hears of it."""
+    async with stage(tmp_path, b"", on_failure="Deny") as found:
+        (tmp_path / "recordings").rename(tmp_path / "moved")
+        client = await found.ask(exec_request())
+        assert client.answer.status == 503
+        message = json.loads(client.answer.body)["message"]
+        assert message.startswith("this session must be recorded, and it cannot be: the folder of")
+        assert found.upstream.connections == []
+
+
+async def test_session_that_lasts_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client gets a notice, and then the reason as its Status; both events say it."""
+    monkeypatch.setattr(rules, "SHORTEST_LIMIT", 0)
+    short = tmp_path / "short.yaml"
+    short.write_text(SHORT_POLICY)
+    more = {"sessions_recording_config_file": str(short)}
+    async with stage(tmp_path, switched(), **more) as found:
+        client = await found.begin(exec_request(EXEC + "&tty=true"))
+        got = await client.rest()
+        client.writer.close()
+        assert b"\x01auditproxy: this session ends in 0 s: its maximum duration" in got
+        reason = "auditproxy ended this session: its maximum duration"
+        assert reason.encode() in got
+        await found.proxy.until_events(3)
+        assert found.annotations()["reason"] == reason
+        assert found.lines()[-1]["reason"] == reason
+
+
+async def test_nothing_is_followed(tmp_path: Path) -> None:
+    """Without anything to follow them for, sessions are tunnels and no more."""
+    nothing: dict[str, Any] = {
+        "sessions_annotations": False,
+        "sessions_recording_config_file": "",
+        "sessions_recording_dir": "",
+        "sessions_log_path": "",
+    }
+    async with stage(tmp_path, switched(), **nothing) as found:
+        client = await found.begin()
+        client.writer.close()
+        await found.proxy.until_events(3)
+        assert found.annotations() == {}
+        assert found.proxy.metric("auditproxy_sessions_total", kind="exec", recorded="false") == 0
+
+
+async def test_watch_over_websocket(tmp_path: Path) -> None:
+    """It is a list that goes on, not a session."""
+    async with stage(tmp_path, switched(b""), on_failure="Deny") as found:
+        watch = exec_request("/api/v1/namespaces/team/pods?watch=1")
+        client = await found.begin(watch)
+        client.writer.close()
+        await found.proxy.until_events(3)
+        assert found.lines() == []
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/api/v1/nodes/n1/proxy/metrics",
+        "/api/v1/nodes/n1",
+        "/api/v1/namespaces/team/pods/box",
+        "/api/v1/namespaces/team/pods/box/exec?command=ls",
+    ],
+)
+async def test_other_requests(tmp_path: Path, target: str) -> None:
+    """What asks for no session is none, and costs nothing of it, under Deny too."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    async with stage(tmp_path, answer, on_failure="Deny") as found:
+        assert (await found.proxy.ask(request("GET", target))).status == 200
+        assert found.lines() == []
+        assert found.annotations() == {}

@@ -1,0 +1,286 @@
+"""A session while its tunnel runs: what waits for the recorder, and when the session is ended."""
+
+import asyncio
+
+import pytest
+
+from auditproxy.apis.session import Carried, Channel, Outcome, PortClosed, Record, Unreadable
+from auditproxy.sessions.rules import RecordingRule
+from auditproxy.supervision.account import Missing
+from auditproxy.supervision.running import (
+    HELD_LIMIT,
+    NOTICE,
+    QUEUE_LIMIT,
+    TOO_FAST,
+    Running,
+)
+from tests.fakes.loops import SteppedLoop
+from tests.fakes.supervised import SECOND, PlainReader, Tunnel, Woken, a_running
+
+STEPPED_LOOP = True
+ALLOW = RecordingRule(record=Record.OUTPUT)
+DENY = RecordingRule(record=Record.OUTPUT, deny=True)
+PIECE = b"x" * (QUEUE_LIMIT // 4)
+
+
+class Stage:
+    """A session whose tunnel has begun."""
+
+    def __init__(self, rule: RecordingRule, *, unread: bool = False) -> None:
+        self.reader = PlainReader()
+        self.tunnel = Tunnel()
+        self.woken = Woken()
+        self.running: Running = a_running(rule, self.woken)
+        reader = Unreadable(False, "no protocol") if unread else self.reader
+        self.why = self.running.switched(reader, self.tunnel.ending)
+        self.running.tied(self.tunnel.holds.append)
+
+    @staticmethod
+    async def pass_time(seconds: float) -> None:
+        """Move the clock."""
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SteppedLoop)
+        await loop.advance(seconds)
+
+
+async def test_what_passes_waits_for_the_recorder() -> None:
+    """In order, with what it counts; the feeder is woken for the first alone."""
+    stage = Stage(ALLOW)
+    running = stage.running
+    running.from_client(b"in")
+    running.from_upstream(b"out")
+    running.from_client(b"port")
+    running.from_upstream(b"port")
+    running.from_upstream(b"end")
+    assert stage.woken.count == 1
+    batch, missed = running.waiting()
+    assert [event for _, event in batch][:2] == [
+        Carried(Channel.STDIN, b"in"),
+        Carried(Channel.STDOUT, b"out"),
+    ]
+    moments = [moment for moment, _ in batch]
+    assert moments == sorted(moments)
+    assert (len(batch), missed) == (5, 0)
+    assert (running.bytes_in, running.bytes_out) == (2 + 7, 3 + 9)
+    assert running.outcome == Outcome(3, "NonZeroExitCode")
+    assert running.waiting() == ([], 0)
+    running.from_client(b"more")
+    assert stage.woken.count == 2
+
+
+async def test_allow_leaves_out_what_the_recorder_is_too_slow_for() -> None:
+    """A gap stands where it is; the tunnel is never held."""
+    stage = Stage(ALLOW)
+    running = stage.running
+    for _ in range(6):
+        running.from_upstream(PIECE)
+    running.from_upstream(b"small enough")
+    batch, missed = running.waiting()
+    kinds = [type(event) for _, event in batch]
+    assert kinds == [Carried, Carried, Carried, Missing, Carried]
+    assert missed == 3 * len(PIECE)
+    assert stage.tunnel.holds == []
+    # Until the recorder has taken it, there is no more room, and nobody to be woken for.
+    woken = stage.woken.count
+    running.from_upstream(PIECE)
+    assert stage.woken.count == woken
+    running.taken(batch)
+    running.from_upstream(b"room again")
+    batch, missed = running.waiting()
+    assert [event for _, event in batch] == [
+        Missing(len(PIECE)),
+        Carried(Channel.STDOUT, b"room again"),
+    ]
+    assert missed == len(PIECE)
+    assert stage.woken.count == woken + 1
+    assert stage.tunnel.ends == []
+
+
+async def test_a_gap_at_the_end() -> None:
+    """It is not forgotten because nothing follows."""
+    stage = Stage(ALLOW)
+    for _ in range(4):
+        stage.running.from_upstream(PIECE)
+    stage.running.closed("it ended")
+    batch, missed = stage.running.waiting()
+    assert batch[-1][1] == Missing(len(PIECE))
+    assert missed == len(PIECE)
+
+
+async def test_deny_holds_the_container_until_there_is_room() -> None:
+    """The container's side is not read meanwhile; nothing is left out."""
+    stage = Stage(DENY)
+    running = stage.running
+    for _ in range(6):
+        running.from_upstream(PIECE)
+    assert stage.tunnel.holds == [True]
+    batch, missed = running.waiting()
+    assert (len(batch), missed) == (6, 0)
+    running.taken(batch[:2])
+    assert stage.tunnel.holds == [True]
+    running.taken(batch[2:])
+    assert stage.tunnel.holds == [True, False]
+    await stage.pass_time(HELD_LIMIT + 1)
+    assert stage.tunnel.ends == []
+
+
+async def test_deny_ends_what_is_held_too_long() -> None:
+    """A recorder that does not come back ends the session."""
+    stage = Stage(DENY)
+    for _ in range(6):
+        stage.running.from_upstream(PIECE)
+    await stage.pass_time(HELD_LIMIT - 1)
+    assert stage.tunnel.ends == []
+    await stage.pass_time(2)
+    assert stage.tunnel.ends == [f"auditproxy ended this session: {TOO_FAST}"]
+
+
+async def test_deny_ends_a_flood_of_the_client() -> None:
+    """Input cannot be held; a session that loses some of it ends."""
+    stage = Stage(DENY)
+    for _ in range(4 * 4):
+        stage.running.from_client(PIECE)
+    assert stage.tunnel.ends == []
+    for _ in range(4):
+        stage.running.from_client(PIECE)
+    assert set(stage.tunnel.ends) == {f"auditproxy ended this session: {TOO_FAST}"}
+
+
+@pytest.mark.parametrize(("rule", "ends"), [(ALLOW, 0), (DENY, 1)], ids=["Allow", "Deny"])
+async def test_recording_that_failed(rule: RecordingRule, ends: int) -> None:
+    """Deny ends the session with it."""
+    stage = Stage(rule)
+    stage.running.recording_failed("the disk is full")
+    assert (
+        stage.tunnel.ends
+        == ["auditproxy ended this session: it cannot be recorded any further: the disk is full"]
+        * ends
+    )
+
+
+async def test_tunnel_that_cannot_be_read() -> None:
+    """Its bytes are counted, and the reason goes to the account; nothing can be said in it."""
+    stage = Stage(ALLOW, unread=True)
+    assert stage.why == "no protocol"
+    stage.running.from_client(b"123")
+    stage.running.from_upstream(b"4567")
+    assert (stage.running.bytes_in, stage.running.bytes_out) == (3, 4)
+    batch, _ = stage.running.waiting()
+    assert [event for _, event in batch] == [Unreadable(False, "no protocol")]
+    assert stage.running.last_words("bye") == b""
+
+
+async def test_last_words() -> None:
+    """Those of the reader, where a frame may begin."""
+    stage = Stage(ALLOW)
+    assert stage.running.last_words("bye") == b"end: bye"
+    stage.reader.is_in_frame = True
+    assert stage.running.last_words("bye") == b""
+
+
+async def test_maximum_duration() -> None:
+    """A notice before the end, however busy the session is; then the end."""
+    stage = Stage(RecordingRule(record=Record.OUTPUT, maximum_duration=600 * SECOND))
+    await stage.pass_time(600 - NOTICE - 1)
+    stage.running.from_client(b"busy")
+    assert stage.tunnel.written == []
+    await stage.pass_time(2)
+    assert stage.tunnel.written == [
+        b"notice: auditproxy: this session ends in 60 s: its maximum duration"
+    ]
+    assert stage.tunnel.ends == []
+    await stage.pass_time(NOTICE)
+    assert stage.tunnel.ends == ["auditproxy ended this session: its maximum duration"]
+
+
+async def test_short_duration() -> None:
+    """Where there is less time, the notice comes after half of it."""
+    stage = Stage(RecordingRule(record=Record.OUTPUT, maximum_duration=10 * SECOND))
+    await stage.pass_time(5.5)
+    assert stage.tunnel.written == [
+        b"notice: auditproxy: this session ends in 5 s: its maximum duration"
+    ]
+    await stage.pass_time(5)
+    assert len(stage.tunnel.ends) == 1
+
+
+async def test_no_notice_within_a_frame() -> None:
+    """The client could not read it; the session ends all the same."""
+    stage = Stage(RecordingRule(record=Record.OUTPUT, maximum_duration=10 * SECOND))
+    stage.reader.is_in_frame = True
+    await stage.pass_time(11)
+    assert stage.tunnel.written == []
+    assert len(stage.tunnel.ends) == 1
+
+
+async def test_idleness() -> None:
+    """What passes in either direction counts, pings do not; a notice, and the end."""
+    stage = Stage(RecordingRule(record=Record.OUTPUT, idle_timeout=300 * SECOND))
+    for send in (stage.running.from_client, stage.running.from_upstream):
+        await stage.pass_time(200)
+        send(b"busy")
+    assert stage.tunnel.written == []
+    await stage.pass_time(200)
+    stage.running.from_client(b"ping")
+    stage.running.from_upstream(b"ping")
+    await stage.pass_time(41)
+    assert stage.tunnel.written == [
+        b"notice: auditproxy: this session ends in 60 s unless something is sent"
+    ]
+    stage.running.from_client(b"still here")
+    await stage.pass_time(100)
+    assert stage.tunnel.ends == []
+    await stage.pass_time(150)
+    assert len(stage.tunnel.written) == 2
+    await stage.pass_time(60)
+    assert stage.tunnel.ends == ["auditproxy ended this session: nothing was sent for 300 s"]
+
+
+@pytest.mark.parametrize("unread", [True, False], ids=["from the beginning", "later"])
+async def test_unreadable_is_not_idle(unread: bool) -> None:
+    """Where nobody knows what the bytes are, all of them count."""
+    stage = Stage(RecordingRule(record=Record.OUTPUT, idle_timeout=10 * SECOND), unread=unread)
+    stage.running.from_client(b"broken")
+    for _ in range(5):
+        await stage.pass_time(4)
+        stage.running.from_client(b"ping")
+        await stage.pass_time(4)
+        stage.running.from_upstream(b"ping")
+    assert stage.tunnel.ends == []
+    await stage.pass_time(11)
+    assert len(stage.tunnel.ends) == 1
+
+
+async def test_closed() -> None:
+    """What the end of the streams means comes last; no timer is left, and nothing can be said."""
+    stage = Stage(
+        RecordingRule(
+            record=Record.OUTPUT,
+            deny=True,
+            maximum_duration=20 * SECOND,
+            idle_timeout=30 * SECOND,
+        )
+    )
+    for _ in range(5):
+        stage.running.from_upstream(PIECE)
+    stage.reader.last = [PortClosed(0), Outcome(0)]
+    closing = stage.running.closed("the tunnel ended")
+    assert closing.outcome == stage.running.outcome == Outcome(0)
+    assert (closing.reason, closing.bytes_out) == ("the tunnel ended", 5 * len(PIECE))
+    batch, _ = stage.running.waiting()
+    assert [event for _, event in batch][-2:] == [PortClosed(0), Outcome(0)]
+    await stage.pass_time(60)
+    stage.running.recording_failed("too late")
+    assert stage.tunnel.ends == []
+    assert stage.tunnel.holds == [True]
+    # The account may report later.
+    stage.running.taken(batch)
+
+
+async def test_never_tied() -> None:
+    """A tunnel whose client was gone: holding it does nothing."""
+    running = a_running(DENY, Woken())
+    running.switched(PlainReader(), Tunnel().ending)
+    for _ in range(6):
+        running.from_upstream(PIECE)
+    assert running.closed("the client left").reason == "the client left"
