@@ -87,7 +87,7 @@ class Entry:
         self.echoed = False
         """The screen showed some of it before Enter."""
         self.silent = False
-        """Typing went on for a while, and there was no output at all."""
+        """Typing continued for a while, and there was no output at all."""
         self.editor = False
         """A line editor was reading at Enter."""
         self.prompted = False
