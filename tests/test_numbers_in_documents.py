@@ -33,6 +33,7 @@ from auditproxy.serializer import cbor, json
 from auditproxy.serializer.protobuf import decoder as wiredecoder
 from auditproxy.server import forwarding, recorder, serving
 from auditproxy.sockets import keepalive
+from auditproxy.supervision import running, supervisor
 from auditproxy.tls import selfsigned as certificates
 from auditproxy.tunnel import tie as upgrade
 from tests.documents import DOCUMENTS, ROOT
@@ -123,6 +124,8 @@ OURS: dict[str, tuple[str, ...]] = {
         f"`--audit-capture-spill-limit` ({size(AUDIT.capture_spill_limit)})",
         f"waiting events are limited to {size(buffered.MAXIMUM_BYTES)}",
         "`?timeout=30s`",
+        f"its recording to be finished, at most {supervisor.CLOSING:g} seconds",
+        f"except its opening, which may take {supervisor.OPENING:g} seconds",
         f"within {webhook_client.ATTEMPT_TIMEOUT:g} seconds of connecting",
         f"with waits of {waits()}",
     ),
@@ -170,6 +173,11 @@ OURS: dict[str, tuple[str, ...]] = {
         f"and in {size(buffered.MAXIMUM_BYTES)} of bodies",
         f"a webhook's answer over {ANSWER}",
         f"read to {ANSWER}",
+    ),
+    "docs/sessions.md": (
+        f"{size(running.QUEUE_LIMIT)} a session",
+        f"the session ends after {running.HELD_LIMIT:g} s",
+        f"| opening a recording | {supervisor.OPENING:g} s |",
     ),
     "docs/threat-model.md": (f"at most {size(resolution.LONGEST_REFUSED)} of its own bytes",),
     "docs/protobuf.md": (f"more than {size(wiredecoder.OUTPUT_LIMIT)} of JSON",),
