@@ -31,6 +31,11 @@ CONSTANT = re.compile(
 NO_LIMITS = {
     # The flags' defaults, as one object.
     ("capture/copies.py", "DEFAULT_LIMITS"),
+    # The highest number that a port has, and the highest channel that a client may close.
+    ("sessions/wire/ports.py", "MAXIMUM_PORT"),
+    ("sessions/wire/channels.py", "MAXIMUM_CLOSED_CHANNEL"),
+    # The shortest time that a policy may ask for.
+    ("sessions/rules.py", "SHORTEST_LIMIT"),
 }
 
 

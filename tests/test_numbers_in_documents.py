@@ -38,6 +38,7 @@ from auditproxy.serializer import cbor, json
 from auditproxy.serializer.protobuf import decoder as wiredecoder
 from auditproxy.server import forwarding, recorder, serving
 from auditproxy.sockets import keepalive
+from auditproxy.supervision import running, supervisor
 from auditproxy.tls import selfsigned as certificates
 from auditproxy.tunnel import tie as upgrade
 from tests.documents import DOCUMENTS, ROOT
@@ -135,6 +136,8 @@ OURS: dict[str, tuple[str, ...]] = {
         f"`--audit-capture-spill-limit` ({size(AUDIT.capture_spill_limit)})",
         f"waiting events are limited to {size(buffered.MAXIMUM_BYTES)}",
         "`?timeout=30s`",
+        f"its recording to be finished, at most {supervisor.CLOSING:g} seconds",
+        f"except its opening, which may take {supervisor.OPENING:g} seconds",
         f"within {webhook_client.ATTEMPT_TIMEOUT:g} seconds of connecting",
         f"with waits of {waits()}",
     ),
@@ -190,6 +193,9 @@ OURS: dict[str, tuple[str, ...]] = {
         f"bytes of a session, {size(RecordingLimits().per_session)} by default",
         f"{size(recording.RESERVE)} are left for the end",
         f"holds at most {size(recording.BUFFER)} of lines",
+        f"{size(running.QUEUE_LIMIT)} a session",
+        f"the session ends after {running.HELD_LIMIT:g} s",
+        f"| opening a recording | {supervisor.OPENING:g} s |",
     ),
     "docs/threat-model.md": (f"at most {size(resolution.LONGEST_REFUSED)} of its own bytes",),
     "docs/protobuf.md": (f"more than {size(wiredecoder.OUTPUT_LIMIT)} of JSON",),

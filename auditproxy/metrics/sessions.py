@@ -4,6 +4,13 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+STATES = ("Complete", "Cut", "Failed")
+FAILURES = ("open", "stopped", "cut", "failed", "crash")
+REFUSALS = ("recording", "unreadable")
+REMOVALS = ("age", "total")
+DESTINATIONS = ("log", "webhook")
+OUTCOMES = ("written", "dropped")
+
 
 class SessionMetrics:
     """Counts sessions by kind, and what went wrong with recordings by reason."""
@@ -78,6 +85,21 @@ class SessionMetrics:
             "How long the recorder's work in progress has taken; 0 without any.",
             registry=registry,
         )
+        self._show_from_the_start()
+
+    def _show_from_the_start(self) -> None:
+        """Create what operators alert on: an increase over a series that begins at 1 misses it."""
+        for counter, words in (
+            (self._recordings, STATES),
+            (self._failures, FAILURES),
+            (self._refused, REFUSALS),
+            (self._removed, REMOVALS),
+        ):
+            for word in words:
+                counter.labels(word)
+        for destination in DESTINATIONS:
+            for outcome in OUTCOMES:
+                self._log_lines.labels(destination, outcome)
 
     def started(self, kind: str, *, recorded: bool) -> None:
         """Count a session that began."""

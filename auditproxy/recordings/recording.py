@@ -1,8 +1,8 @@
 """One recording: events in, a file that is whole up to its last line at any time.
 
-    recording --over a bound--> cut     --finish--> finished
-              --disk fails----> failed  --finish--> finished
-              --finish--> finished
+    recording -- over a bound --> cut     -- finish --> finished
+              -- disk fails ----> failed  -- finish --> finished
+              -- finish --------> finished
 
 Nothing but ``finish`` follows for what is cut or failed: the session continues unrecorded,
 unless the caller ends it. No method raises. Lines are held until ``flush``, or until there are

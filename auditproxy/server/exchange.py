@@ -16,11 +16,7 @@ from typing import Any
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level, Stage
-from auditproxy.apis.status import (
-    Status,
-    new_bad_request,
-    new_unauthorized,
-)
+from auditproxy.apis.status import Status, new_bad_request, new_unauthorized
 from auditproxy.apis.user import ANONYMOUS, UserInfo
 from auditproxy.audit.annotations import ENDED, UPSTREAM_ERROR
 from auditproxy.audit.context import AuditContext
