@@ -27,6 +27,7 @@ from auditproxy.app.operatorlines import OperatorLines
 from auditproxy.app.process import one_after_the_other, tell_faults, tune
 from auditproxy.app.reload import new_reloader
 from auditproxy.app.sessions import (
+    SessionFiles,
     SessionParts,
     open_sessions,
     session_listeners,
@@ -214,7 +215,13 @@ async def build(
     )
     alerts = open_alerts(options.alerts, files, metrics.alerts, report)
     sessions = open_sessions(
-        options, metrics, report, files=files, listeners=session_listeners(alerts)
+        options,
+        metrics,
+        report,
+        files=SessionFiles(
+            files.recording_encryption, files.recording_upload, files.session_webhook
+        ),
+        listeners=session_listeners(alerts),
     )
     composed = Composed(
         options,

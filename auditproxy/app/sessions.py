@@ -12,17 +12,18 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import Record, Session, SessionEvent
 from auditproxy.app.logbackend import Rotation, line_file_fault, open_line_file
 from auditproxy.app.operatorlog import Report
-from auditproxy.clients.webhook import WebhookClient
-from auditproxy.files.files import Files
+from auditproxy.clients.webhook import WebhookClient, WebhookTarget
 from auditproxy.metrics.registry import Metrics
 from auditproxy.notifiers.dispatcher import AlertDispatcher
 from auditproxy.options import Options, SessionOptions
+from auditproxy.recordings.encryption import Encrypt
 from auditproxy.recordings.forms import PlainForm
 from auditproxy.recordings.objectstore import S3ObjectStore
 from auditproxy.recordings.recording import Recording
 from auditproxy.recordings.segments import SealedForm
 from auditproxy.recordings.store import RecordingStore
 from auditproxy.recordings.upload import RecordingUploads
+from auditproxy.recordings.uploadsettings import UploadSettings
 from auditproxy.recordings.usage import RecordingLimits
 from auditproxy.supervision.sessionlog import Listener, SessionLog
 from auditproxy.supervision.sessionwebhook import SessionWebhook
@@ -44,6 +45,18 @@ class TimedStore:
     def open(self, session: Session, record: Record) -> Recording:
         """Open one now."""
         return self._store.open(session, record, moment=time.time_ns())
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFiles:
+    """What the files say that the options of sessions name; each None where none is named."""
+
+    encryption: Encrypt | None = None
+    upload: UploadSettings | None = None
+    webhook: WebhookTarget | None = None
+
+
+NO_FILES = SessionFiles()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +108,7 @@ def open_sessions(
     metrics: Metrics,
     report: Report,
     *,
-    files: Files,
+    files: SessionFiles = NO_FILES,
     listeners: tuple[Listener, ...] = (),
 ) -> SessionParts | None:
     """What follows sessions as the options say; None where nothing comes of it.
@@ -106,8 +119,8 @@ def open_sessions(
     if not (sessions.is_kept or listeners or sessions.annotates()):
         return None
     webhook = None
-    if files.session_webhook is not None:
-        client = WebhookClient(files.session_webhook, clock=time.monotonic, sleep=asyncio.sleep)
+    if files.webhook is not None:
+        client = WebhookClient(files.webhook, clock=time.monotonic, sleep=asyncio.sleep)
         webhook = SessionWebhook(client, metrics=metrics.sessions, report=report)
         listeners = (*listeners, webhook.listen)
     log = _session_log(sessions, metrics, report, listeners)
@@ -149,9 +162,9 @@ def _session_log(
 
 
 def _uploads(
-    sessions: SessionOptions, files: Files, metrics: Metrics, report: Report
+    sessions: SessionOptions, files: SessionFiles, metrics: Metrics, report: Report
 ) -> RecordingUploads | None:
-    upload = files.recording_upload
+    upload = files.upload
     if upload is None:
         return None
     return RecordingUploads(
@@ -166,12 +179,12 @@ def _uploads(
 
 def _store(
     sessions: SessionOptions,
-    files: Files,
+    files: SessionFiles,
     uploads: RecordingUploads | None,
     metrics: Metrics,
     report: Report,
 ) -> RecordingStore:
-    encrypt = files.recording_encryption
+    encrypt = files.encryption
     store = RecordingStore(
         Path(sessions.recording_dir),
         RecordingLimits(

@@ -19,7 +19,7 @@ from tests.fakes.recorded import Stores, a_session
 from tests.fakes.supervised import PlainReader, Tunnel
 
 DENY = RecordingRule(record=Record.INPUT_OUTPUT, deny=True)
-NOTHING = SessionOptions(annotations=False)
+NOTHING = SessionOptions(annotations="never")
 
 
 class Opened:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from functools import partial
 
 from auditproxy.sockets.thread import OrderedThread, settle
 
@@ -10,9 +11,13 @@ async def test_work_is_done_in_order_on_one_thread() -> None:
     """Whatever gave it, and from whichever thread."""
     thread = OrderedThread("test work")
     done: list[tuple[int, str]] = []
+
+    def note(number: int) -> None:
+        done.append((number, threading.current_thread().name))
+
     assert not thread.started
     for number in range(100):
-        thread.run(lambda number=number: done.append((number, threading.current_thread().name)))
+        thread.run(partial(note, number))
     assert await thread.close(lambda: done.append((100, "last")), 5.0)
     assert [number for number, _ in done] == list(range(101))
     assert {name for _, name in done[:-1]} == {"test work"}
