@@ -183,7 +183,9 @@ async def test_a_crash_while_opening(supervision: Supervision) -> None:
     supervision.supervisor = supervision.new(GivenRecordings(ZeroDivisionError("oops")))
     with pytest.raises(RecordingRefused):
         await supervision.supervisor.prepare(a_session(), DENY)
-    assert supervision.reports[0] == "recording a session crashed: ZeroDivisionError: oops"
+    # Where it happened, and not its text, which could hold what the session carried.
+    assert supervision.reports[0].startswith("recording a session crashed: ZeroDivisionError at ")
+    assert "oops" not in supervision.reports[0]
     assert supervision.count("session_recording_failures_total", reason="crash") == 1
 
 
@@ -289,7 +291,8 @@ async def test_a_crash_costs_one_session(supervision: Supervision) -> None:
     await until(lambda: supervision.tunnel.ends, "the end of the session")
     references = [(await supervision.supervisor.close(each, ""))[0] for each in (running, other)]
     assert [reference.state for reference in references if reference] == ["Cut", "Complete"]
-    assert supervision.reports == ["recording a session crashed: ZeroDivisionError: oops"]
+    assert len(supervision.reports) == 1
+    assert supervision.reports[0].startswith("recording a session crashed: ZeroDivisionError at ")
     assert supervision.count("session_recording_failures_total", reason="crash") == 1
     assert "Command" in supervision.types()
 
