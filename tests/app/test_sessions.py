@@ -84,7 +84,7 @@ def test_nothing() -> None:
 
 async def test_annotations_alone() -> None:
     """They need neither folder nor file; what must be recorded is refused then."""
-    opened = Opened(SessionOptions())
+    opened = Opened(SessionOptions(annotations="always"))
     await one_session(opened.parts, RecordingRule())
     with pytest.raises(RecordingRefused, match="no folder"):
         await opened.parts.supervisor.prepare(a_session(), DENY)
