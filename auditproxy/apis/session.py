@@ -67,6 +67,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     stdout: bool = False
     stderr: bool = False
     tty: bool = False
+    ephemeral: bool = False
+    """Whether the container is one of ``kubectl debug`` that was added through this proxy."""
 
 
 class Channel(enum.IntEnum):
@@ -200,6 +202,8 @@ class SessionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     command: tuple[str, ...] = ()
     """The request's own, decoded."""
     tty: bool = False
+    ephemeral: bool = False
+    """Whether the container was added by ``kubectl debug``."""
     line: str | None = None
     """Command: what stood on the terminal; absent where it was hidden."""
     flags: tuple[str, ...] = ()

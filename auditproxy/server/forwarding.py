@@ -27,7 +27,7 @@ from auditproxy.request.headers import (
 )
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.services import ActingUser
-from auditproxy.server.sessions import LiveSession, prepare
+from auditproxy.server.sessions import LiveSession, note_ephemeral, prepare, remember_ephemeral
 from auditproxy.server.tee import Tee
 from auditproxy.sockets.tasks import spawn
 from auditproxy.tunnel.farewell import Farewell
@@ -106,6 +106,7 @@ async def exchanged(
     pool = exchange.services.upstream.pool
     body = RequestBody(exchange)
     sent = await body.sendable()
+    added = note_ephemeral(exchange, sent)
     request = replace(request, body=sent, content_length=body.content_length)
     if request.upgrade is None:
         outcome = await pool.round_trip(request, tee)
@@ -116,7 +117,10 @@ async def exchanged(
         decided = await pool.upgrade(request, tee, handshake_deadline=exchange.long_running)
         if isinstance(decided, Switched):
             return await tunnel(exchange, decided, session)
-    return tee.end()
+    answered = tee.end()
+    if added:
+        remember_ephemeral(exchange, added)
+    return answered
 
 
 class RequestBody:

@@ -19,7 +19,13 @@ from auditproxy.request.headers import upgrade_token, user_agent
 from auditproxy.request.sourceips import source_ips
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.services import ActingUser
-from auditproxy.sessions.lines import SESSION_RECORDING, annotations_at_end, annotations_at_start
+from auditproxy.sessions.ephemeral import EphemeralContainer, ephemeral_containers, shown
+from auditproxy.sessions.lines import (
+    EPHEMERAL_CONTAINERS,
+    SESSION_RECORDING,
+    annotations_at_end,
+    annotations_at_start,
+)
 from auditproxy.sessions.request import SessionRequest, describe
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.sessions.wire.kinds import open_reader
@@ -59,7 +65,7 @@ async def prepare(
         if rule.deny:
             raise _refused(supervisor, "unreadable", NOT_A_STREAM)
         rule = RecordingRule()
-    session = _session(exchange, identity, acting, asked)
+    session = _session(supervisor, exchange, identity, acting, asked)
     try:
         running = await supervisor.prepare(session, rule, exchange.services.redact_line)
     except RecordingRefused as error:
@@ -70,13 +76,45 @@ async def prepare(
     return live
 
 
+def note_ephemeral(exchange: Exchange, body: object) -> tuple[EphemeralContainer, ...]:
+    """The ephemeral containers that a request adds, annotated; empty for any other request.
+
+    ``body`` is what goes upstream, bytes where it is short.
+    """
+    supervisor = exchange.shared.supervisor
+    info = exchange.info
+    if (
+        supervisor is None
+        or info.subresource != "ephemeralcontainers"
+        or info.verb not in ("patch", "update")
+        or not isinstance(body, bytes)
+    ):
+        return ()
+    added = ephemeral_containers(body)
+    if added and exchange.shared.session_annotations:
+        exchange.context.annotate(EPHEMERAL_CONTAINERS, shown(added))
+    return added
+
+
+def remember_ephemeral(exchange: Exchange, added: tuple[EphemeralContainer, ...]) -> None:
+    """The upstream has answered: what it accepted is known to sessions from now on."""
+    supervisor = exchange.shared.supervisor
+    if supervisor is not None and exchange.recorder.captured.code in (200, 201):
+        for container in added:
+            supervisor.debugged.added(exchange.info.namespace, exchange.info.name, container.name)
+
+
 def _refused(supervisor: Supervisor, reason: str, text: str) -> Refused:
     supervisor.refused(reason)
     return Refused(new_service_unavailable(REFUSAL.format(text)))
 
 
 def _session(
-    exchange: Exchange, identity: Identity, acting: ActingUser, asked: SessionRequest
+    supervisor: Supervisor,
+    exchange: Exchange,
+    identity: Identity,
+    acting: ActingUser,
+    asked: SessionRequest,
 ) -> Session:
     info = exchange.info
     return Session(
@@ -107,6 +145,7 @@ def _session(
         stdout=asked.stdout,
         stderr=asked.stderr,
         tty=asked.tty,
+        ephemeral=supervisor.debugged.is_ephemeral(asked.namespace, asked.pod, asked.container),
     )
 
 

@@ -19,12 +19,15 @@ SESSION_ID = "auditproxy.io/session-id"
 SESSION_COMMAND = "auditproxy.io/session-command"
 SESSION_CONTAINER = "auditproxy.io/session-container"
 SESSION_TTY = "auditproxy.io/session-tty"
+SESSION_EPHEMERAL = "auditproxy.io/session-ephemeral"
 SESSION_RECORDING = "auditproxy.io/session-recording"
 SESSION_EXIT_CODE = "auditproxy.io/session-exit-code"
 SESSION_REASON = "auditproxy.io/session-reason"
 SESSION_BYTES_IN = "auditproxy.io/session-bytes-in"
 SESSION_BYTES_OUT = "auditproxy.io/session-bytes-out"
 SESSION_DURATION = "auditproxy.io/session-duration"
+EPHEMERAL_CONTAINERS = "auditproxy.io/ephemeral-containers"
+"""What a request to pods/ephemeralcontainers adds."""
 
 Annotations = tuple[tuple[str, str], ...]
 
@@ -48,6 +51,7 @@ class SessionLines:
             "container": session.container,
             "command": session.command,
             "tty": session.tty,
+            "ephemeral": session.ephemeral,
         }
 
     def line(self, kind: SessionEventType, moment: int, **members: Any) -> SessionEvent:
@@ -63,6 +67,8 @@ def annotations_at_start(session: Session, recording: str) -> Annotations:
     if session.container:
         found.append((SESSION_CONTAINER, session.container))
     found.append((SESSION_TTY, "true" if session.tty else "false"))
+    if session.ephemeral:
+        found.append((SESSION_EPHEMERAL, "true"))
     if recording:
         found.append((SESSION_RECORDING, recording))
     return tuple(found)

@@ -22,6 +22,7 @@ from auditproxy.recordings.store import RecordingRefused
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.sockets.thread import OrderedThread, settle
 from auditproxy.supervision.account import Account, Timed, final_path
+from auditproxy.supervision.debugged import DebuggedPods
 from auditproxy.supervision.running import Running
 
 FEED = 0.05
@@ -59,6 +60,7 @@ class Supervisor:
         now: Callable[[], int],
         thread: OrderedThread | None = None,
     ) -> None:
+        self.debugged = DebuggedPods()
         self._recordings = recordings
         self._emit = emit
         self._metrics = metrics
