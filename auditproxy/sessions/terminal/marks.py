@@ -26,6 +26,8 @@ _PARTIAL = re.compile(
     rb"\x1b(?:\[(?:\?[0-9;]{0,32})?"
     rb"|\](?:[136]|[13]3|63|(?:133|633)(?:;[^\x00-\x1f]{0,4096}\x1b?)?)?)?\Z"
 )
+_CONTROL = re.compile(rb"[\x00-\x1f]")
+_WORDS_AT = len(b"\x1b]133;")
 _ESCAPED = re.compile(r"\\(?:x([0-9a-fA-F]{2})|(\\))")
 
 
@@ -72,6 +74,9 @@ class MarkReader:
 
     def read(self, data: bytes) -> Iterator[bytes | Found]:
         """Yield the output in order: bytes, and after the bytes of a mark what it means."""
+        if self._continues(data):
+            self._held += data
+            return
         if self._held:
             data, self._held = self._held + data, b""
         at = 0
@@ -87,6 +92,16 @@ class MarkReader:
             data = data[: partial.start()]
         if at < len(data):
             yield data[at:]
+
+    def _continues(self, data: bytes) -> bool:
+        """Whether a mark whose words have begun only has more of them: nothing to search."""
+        return (
+            len(self._held) >= _WORDS_AT
+            and self._held.startswith(b"\x1b]")
+            and not self._held.endswith(b"\x1b")
+            and len(self._held) + len(data) <= _WORDS_AT + CLAIM_LIMIT
+            and _CONTROL.search(data) is None
+        )
 
 
 def _meaning(found: re.Match[bytes]) -> Iterator[Found]:

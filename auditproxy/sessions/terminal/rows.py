@@ -119,20 +119,28 @@ class Rows:
         else:
             cells[start:end] = [" "] * (end - start)
 
+    def clear(self, first: int, last: int) -> None:
+        """Erase visible rows from ``first`` to before ``last``."""
+        for row in self._lines[first:last]:
+            row.wrapped = False
+            if row.text or row is self._hot:
+                self._forget(row)
+
     def scroll(self, top: int, bottom: int, count: int) -> None:
         """Move the rows of a region up by ``count``, or down when it is negative."""
-        size = bottom - top + 1
-        whole = size == len(self._lines)
-        for _ in range(min(abs(count), size)):
-            if count < 0:
-                self._forget(self._lines.pop(bottom))
-                self._lines.insert(top, _Row())
-            elif whole:
-                self._leave(self._lines.pop(0))
-                self._lines.append(_Row())
-            else:
-                self._forget(self._lines.pop(top))
-                self._lines.insert(bottom, _Row())
+        rows = self._lines[top : bottom + 1]
+        moved = min(abs(count), len(rows))
+        if count < 0:
+            gone, rest = rows[len(rows) - moved :], rows[: len(rows) - moved]
+        else:
+            gone, rest = rows[:moved], rows[moved:]
+            if len(rows) == len(self._lines):
+                gone = [self._leave(row) for row in gone]
+        for row in gone:
+            row.wrapped = False
+            if row.text or row is self._hot:
+                self._forget(row)
+        self._lines[top : bottom + 1] = [*gone, *rest] if count < 0 else [*rest, *gone]
 
     def resize(self, columns: int, rows: int, cursor: int) -> int:
         """Take another size; return how many rows left at the top, so that the cursor stays."""
@@ -185,21 +193,23 @@ class Rows:
         self._written -= bool(row.text)
         row.text, row.wrapped, row.marks = "", False, 0
 
-    def _leave(self, row: _Row) -> None:
-        """A row scrolls off at the top."""
+    def _leave(self, row: _Row) -> _Row:
+        """A row scrolls off at the top; return one that can take its place."""
         if row is self._hot:
             self._close()
-        self._written -= bool(row.text)
         if self.keep_from is None:
             self._scrolled.clear()
             self._scrolled_size = 0
-        elif self.top >= self.keep_from:
+        elif self.top >= self.keep_from and row.text:
+            self._written -= 1
             self._scrolled[self.top] = row
             self._scrolled_size += len(row.text) + SCROLLED_ROW
             while self._scrolled_size > SCROLLED_LIMIT:
                 oldest = self._scrolled.pop(next(iter(self._scrolled)))
                 self._scrolled_size -= len(oldest.text) + SCROLLED_ROW
+            row = _Row()
         self.top += 1
+        return row
 
 
 def cells_of(text: str) -> list[str]:

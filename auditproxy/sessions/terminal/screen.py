@@ -1,7 +1,7 @@
 """The visible screen of a terminal, by the controls that shells and line editors write.
 
 Of what xterm does (ctlseqs; ECMA-48), this has what moves the cursor or changes text: C0, CSI
-@ A-H J K L M P S T X a b d e f h l r s u `, ESC 7 8 D E M c, autowrap with a pending wrap at the
+@ A-H J K L M P S T X a d e f h l r s u `, ESC 7 8 D E M c, autowrap with a pending wrap at the
 last column, insert mode, a scrolling region, UTF-8. Colours, titles and everything else are read
 over. Rows have absolute numbers, so that a place stays the same when the screen scrolls.
 """
@@ -51,7 +51,6 @@ class VisibleScreen:
         self._saved = (0, 0)
         self._inserts = False
         self._wraps = True
-        self._last = ""
 
     @property
     def row(self) -> int:
@@ -163,7 +162,6 @@ class VisibleScreen:
             self.rows.write(self._y, self._x, list(text[at : at + count]), self._inserts)
             self._x += count
             at += count
-            self._last = text[at - 1]
 
     def _draw_one(self, character: str, wide: int) -> None:
         if self._x + wide > self.rows.columns:
@@ -171,7 +169,6 @@ class VisibleScreen:
         cells = [character] if wide == 1 else [character, "\0"]
         self.rows.write(self._y, self._x, cells, self._inserts)
         self._x += wide
-        self._last = character
 
     def _wrap(self, wide: int) -> None:
         if self._wraps:
@@ -239,8 +236,6 @@ class VisibleScreen:
                 self._x = 0
         elif final in b"ST":
             self.rows.scroll(top, bottom, count if final == b"S" else -count)
-        elif final == b"b":
-            self._draw(self._last * min(count, self.rows.columns))
         elif final in b"hl":
             self._inserts = final == b"h" if first == 4 else self._inserts
         elif final == b"r":
@@ -285,8 +280,8 @@ class VisibleScreen:
         self.rows.blank(self._y, start, column + 1 if how == 1 else columns)
         if final == b"J":
             others = {0: range(self._y + 1, len(self.rows)), 1: range(self._y)}
-            for index in others.get(how, range(len(self.rows))):
-                self.rows.blank(index, 0, columns)
+            rows = others.get(how, range(len(self.rows)))
+            self.rows.clear(rows.start, rows.stop)
 
     def _set_region(self, top: int, bottom: int) -> None:
         bottom = min(bottom, len(self.rows) - 1)

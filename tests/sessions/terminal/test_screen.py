@@ -160,7 +160,6 @@ def test_any_bytes_are_taken_at_any_size(data: bytes, columns: int, rows: int, l
         pytest.param(b"a\x1b[3Jb\x1b[!p", ["ab"], id="the lines above are not the screen"),
         pytest.param(b"a\x1b[2Eb\x1b[Fc", ["a", "c", "b"], id="lines up and down"),
         pytest.param(b"ab\x1bEc", ["ab", "c"], id="next line"),
-        pytest.param(b"ab\x1b[3b", ["abbbb"], id="repeat"),
         pytest.param(b"\x1b[?7l" + b"x" * 25 + b"y", ["x" * 19 + "y"], id="without autowrap"),
         pytest.param(b"\x1b[" + b"9" * 5000 + b"Aok", None, id="a number that never ends"),
         pytest.param(b"a\x1b[999999999Cb", ["a" + " " * 18 + "b"], id="far right"),
