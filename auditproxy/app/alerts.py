@@ -3,7 +3,8 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from auditproxy.alerts.alert import Alert
 from auditproxy.alerts.messages import alert_line, default_body, slack_body
@@ -23,11 +24,7 @@ from auditproxy.options import AlertOptions
 def open_alerts(
     options: AlertOptions, files: Files, metrics: AlertMetrics, report: Report
 ) -> AlertDispatcher | None:
-    """The dispatcher of a proxy, None without rules; to be called inside the running loop.
-
-    After a reload give it the new values with ``replace_rules(files.alert_rules)`` and
-    ``replace_notifiers(open_notifiers(files.alert_targets, ...), files.alert_targets.labels)``.
-    """
+    """The dispatcher of a proxy, None without rules; to be called inside the running loop."""
     if files.alert_rules is None or files.alert_targets is None:
         return None
     return AlertDispatcher(
@@ -40,6 +37,17 @@ def open_alerts(
         queue_size=options.queue_size,
         labels=files.alert_targets.labels,
     )
+
+
+def replace_alerts(
+    dispatcher: AlertDispatcher, changes: Mapping[str, Any], metrics: AlertMetrics, report: Report
+) -> None:
+    """Use other values of the fields of Files that ``changes`` names, after a reload."""
+    if "alert_rules" in changes:
+        dispatcher.replace_rules(changes["alert_rules"])
+    if "alert_targets" in changes:
+        targets: AlertTargets = changes["alert_targets"]
+        dispatcher.replace_notifiers(open_notifiers(targets, metrics, report), targets.labels)
 
 
 def open_notifiers(
