@@ -3,7 +3,8 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from auditproxy.alerts.alert import Alert
 from auditproxy.alerts.messages import alert_line, default_body, slack_body
@@ -39,18 +40,14 @@ def open_alerts(
 
 
 def replace_alerts(
-    dispatcher: AlertDispatcher,
-    files: Files,
-    changed: Collection[str],
-    metrics: AlertMetrics,
-    report: Report,
+    dispatcher: AlertDispatcher, changes: Mapping[str, Any], metrics: AlertMetrics, report: Report
 ) -> None:
-    """Use what the files say now, where ``changed`` names a field of alerts."""
-    if "alert_rules" in changed and files.alert_rules is not None:
-        dispatcher.replace_rules(files.alert_rules)
-    if "alert_targets" in changed and files.alert_targets is not None:
-        notifiers = open_notifiers(files.alert_targets, metrics, report)
-        dispatcher.replace_notifiers(notifiers, files.alert_targets.labels)
+    """Use other values of the fields of Files that ``changes`` names, after a reload."""
+    if "alert_rules" in changes:
+        dispatcher.replace_rules(changes["alert_rules"])
+    if "alert_targets" in changes:
+        targets: AlertTargets = changes["alert_targets"]
+        dispatcher.replace_notifiers(open_notifiers(targets, metrics, report), targets.labels)
 
 
 def open_notifiers(

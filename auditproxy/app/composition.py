@@ -134,7 +134,7 @@ class Composed:
                     setattr(self, part.name, made)
                     changed.add(part.name)
         if self._alerts is not None:
-            replace_alerts(self._alerts, self.files, changed, self._metrics.alerts, self._report)
+            replace_alerts(self._alerts, changes, self._metrics.alerts, self._report)
         if "_connected" in changed:
             for old in (*old_connected.closers, *old_connected.pools):
                 self._replaced.add(old)

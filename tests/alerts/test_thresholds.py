@@ -49,8 +49,11 @@ def test_as_a_plain_count(events: list[tuple[int, str]]) -> None:
 def test_bounded() -> None:
     """Many users and many values leave a bounded number of windows."""
     few, many = Windows(Threshold(count=2, within=10)), Windows(Threshold(count=1000, within=10))
+    distinct = Windows(Threshold(count=2, within=10, distinct="name"))
     for number in range(MAXIMUM_WINDOWS + 50):
         few.reached((str(number),), 0, "")
         many.reached((str(number),), 0, "")
+        distinct.reached((str(number),), 0, "")
     assert len(few) == MAXIMUM_WINDOWS
     assert len(many) == FEWEST_WINDOWS
+    assert len(distinct) == MAXIMUM_WINDOWS

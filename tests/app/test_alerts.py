@@ -15,13 +15,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from auditproxy.alerts.alert import Alert, AlertState
-from auditproxy.app.alerts import open_alerts, open_notifiers, write_line
+from auditproxy.app.alerts import open_alerts, open_notifiers, replace_alerts, write_line
 from auditproxy.files.alerts import AlertTargets, read_targets
 from auditproxy.files.files import Files, read_files
 from auditproxy.metrics.alerts import AlertMetrics
 from auditproxy.notifiers.outbox import LineNotifier, Outbox
 from auditproxy.options import AlertOptions
-from tests.fakes.alertrules import alert, exec_event
+from tests.fakes.alertrules import alert, audit_event, exec_event, rule_of
 from tests.fakes.kubeconfigs import kubeconfig
 from tests.fakes.options import options
 from tests.fakes.waiting import until
@@ -74,6 +74,24 @@ async def test_from_an_event_to_slack(tmp_path: Path) -> None:
     body = json.loads(receiver.received[0].body)
     assert body["text"] == "[medium] alice runs a command in n/box"
     assert lines == []
+
+
+async def test_reloaded(tmp_path: Path) -> None:
+    """Other rules and other destinations, for the events from now on."""
+    async with Receiver() as before, Receiver() as after:
+        url = tmp_path / "url"
+        url.write_text(before.url)
+        text = "destinations: [{name: s, slack: {urlFile: url}}]"
+        dispatcher = open_alerts(AlertOptions(), files(tmp_path, text), metrics(), print)
+        assert dispatcher is not None
+        url.write_text(after.url)
+        changes = {"alert_rules": rule_of(), "alert_targets": targets(tmp_path, text)}
+        replace_alerts(dispatcher, changes, metrics(), print)
+        dispatcher.offer(audit_event())
+        await after.until_received(1)
+        await dispatcher.shutdown(5)
+        assert before.received == []
+    assert json.loads(after.received[0].body)["attachments"][0]["title"] == "Rule"
 
 
 async def test_notifiers(tmp_path: Path) -> None:

@@ -174,7 +174,8 @@ async def test_replaced() -> None:
 async def test_a_flood_leaves_the_loop_to_others() -> None:
     """20,000 events at once: other tasks have their turn every few milliseconds, and all events
     are evaluated or counted."""
-    rig = Rig(queue_size=5_000)
+    # Some 20 microseconds an event.
+    rig = Rig(rule_of(condition="event.verb.matches('^x')"), queue_size=5_000)
     event = audit_event()
     longest = 0.0
     done = asyncio.Event()
@@ -200,4 +201,4 @@ async def test_a_flood_leaves_the_loop_to_others() -> None:
     assert dropped is not None
     assert dropped > 0
     assert rig.dropped("shutdown") == 0
-    assert longest < 0.1
+    assert longest < 0.06

@@ -47,6 +47,7 @@ def test_first_and_every_in_the_order_of_the_rules() -> None:
     assert matcher.every(request()) == (2, 3, 6)
     assert matcher.every(request("pods", "exec", "create")) == (1, 2, 5, 6)
     assert matcher.every(request("services")) == (2,)
+    assert Matcher([(of("*"), 1), (of("pods"), 2)], 0).every(request()) == (1, 2)
 
 
 def test_the_default_where_no_rule_matches() -> None:
