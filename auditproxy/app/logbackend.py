@@ -19,6 +19,9 @@ from auditproxy.files.writable import fault_of_writing
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import AuditLogOptions
 
+STANDARD_OUTPUT = StandardOutput()
+"""The one for all logs that go there, so that their lines do not mix."""
+
 _FIX = "name a file in a folder that can be written"
 
 
@@ -129,7 +132,7 @@ def open_line_file(
     ``reopened`` takes the reason each time that the file was opened again.
     """
     if path in ("", "-"):
-        return StandardOutput()
+        return STANDARD_OUTPUT
     file = _rotating_file(flag, path, rotation, reopened, report)
     try:
         file.ensure()

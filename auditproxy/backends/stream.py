@@ -8,17 +8,23 @@ Nothing that was written can be taken back here, and nothing is rotated.
 import os
 import select
 import stat
+import threading
 
 
 class Stream:
-    """Writes lines to a descriptor that its owner opened and closes."""
+    """Writes lines to a descriptor that its owner opened and closes; from any thread, in turns."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._torn = False
+        self._turn = threading.Lock()
 
     def write(self, line: bytes) -> None:
         """Write all of a line, in pieces where the reader is slow; raises OSError."""
+        with self._turn:
+            self._write(line)
+
+    def _write(self, line: bytes) -> None:
         data = b"\n" + line if self._torn else line
         rest = memoryview(data)
         try:

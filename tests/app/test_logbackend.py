@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.app.logbackend import LogFileError, OpenLog
+from auditproxy.app.logbackend import LogFileError, OpenLog, Rotation, open_line_file
 from auditproxy.app.logbackend import open_log as open_log_with
 from auditproxy.options import AuditLogOptions
 from tests.fakes.backends import Told, event
@@ -90,3 +90,14 @@ def test_legacy_format(tmp_path: Path) -> None:
     sink = open_log(AuditLogOptions(path=str(path), format="legacy"))
     sink.backend.process_events((event(),))
     assert ' AUDIT: id="a" stage="ResponseComplete"' in path.read_text()
+
+
+def test_standard_output_is_shared() -> None:
+    """Two logs that go there take turns: a line of one never lies within a line of the other."""
+    rotation = Rotation(0, 0, 0, False)
+    told = Told()
+    audit, sessions = (
+        open_line_file(flag, "-", rotation, reopened=told.lines.append, report=told.lines.append)
+        for flag in ("--audit-log-path", "--session-log-path")
+    )
+    assert audit is sessions

@@ -35,6 +35,28 @@ def test_slow_reader(blocking: bool) -> None:
     assert received == [line * 3]
 
 
+def test_two_writers() -> None:
+    """Lines of two threads come out whole, though each takes many writes."""
+    reading, writing = os.pipe()
+    received: list[bytes] = []
+    reader = threading.Thread(target=lambda: received.append(read_all(reading)))
+    stream = Stream(writing)
+    lines = [letter * 300_000 for letter in (b"a", b"b")]
+
+    def write(line: bytes) -> None:
+        for _ in range(5):
+            stream.write(line + b"\n")
+
+    writers = [threading.Thread(target=write, args=(line,)) for line in lines]
+    for thread in (reader, *writers):
+        thread.start()
+    for thread in writers:
+        thread.join(30)
+    os.close(writing)
+    reader.join(30)
+    assert sorted(received[0].splitlines()) == sorted(lines * 5)
+
+
 def test_reader_gone() -> None:
     """A pipe that nobody reads any more is an error, also while waiting."""
     reading, writing = os.pipe()
