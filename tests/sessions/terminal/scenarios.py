@@ -51,12 +51,15 @@ class Scenario:
     rows: int = 24
     environment: dict[str, str] = field(default_factory=dict)
     live: bool = True
-    """Whether it can run anywhere that has its program; others need a server, or another user."""
+    """Whether it can run wherever its programs are. Others need a server, another user, a version."""
+
+    needs: tuple[str, ...] = ()
+    """Other programs that it runs."""
 
     @property
     def runs_here(self) -> bool:
-        """Whether its program is installed."""
-        return self.live and shutil.which(self.argv[0]) is not None
+        """Whether its programs are installed."""
+        return self.live and all(shutil.which(name) for name in (self.argv[0], *self.needs))
 
 
 def typed(text: str, then: bytes = READY) -> tuple[Step, ...]:
@@ -360,6 +363,7 @@ SCENARIOS = (
         ),
         ("import getpass", "x = getpass.getpass()", (None, "hidden"), "1 + 1"),
         first=rb">>> \Z",
+        environment={"PYTHON_BASIC_REPL": "1"},
     ),
     Scenario(
         "bash-echo-off",
@@ -533,6 +537,7 @@ SCENARIOS = (
             *typed("cat note", rb"secret text\r\n.*ready\$ \Z"),
         ),
         ("vim -u NONE -N note", "cat note"),
+        needs=("vim",),
     ),
     Scenario(
         "dash-vim",
@@ -545,6 +550,7 @@ SCENARIOS = (
             *typed("echo hi"),
         ),
         ("vim -u NONE -N note", "echo hi"),
+        needs=("vim",),
     ),
     Scenario(
         "busybox-vi",
@@ -572,6 +578,7 @@ SCENARIOS = (
             *typed("echo hi"),
         ),
         ("seq 200 >numbers", "less numbers", "echo hi"),
+        needs=("less",),
     ),
     Scenario(
         "busybox-less",
@@ -775,6 +782,7 @@ SCENARIOS = (
             *typed("echo out"),
         ),
         ("PS1='inner# ' dash -i", "echo in", "exit", "echo out"),
+        needs=("dash",),
     ),
     Scenario(
         "bash-pipe-to-shell",
@@ -844,6 +852,7 @@ SCENARIOS = (
         ),
         ("read -s x", None),
         first=rb"# \x1b\[K\r\x1b\[\d+C\Z",
+        live=False,
     ),
     Scenario(
         "fish-loop",
@@ -881,5 +890,6 @@ SCENARIOS = (
         ),
         ("echo suggestion", "echo sx", "echo suggestion"),
         first=rb"# \x1b\[K\r\x1b\[\d+C\Z",
+        live=False,
     ),
 )
