@@ -18,10 +18,12 @@ COPY auditproxy ./auditproxy
 RUN pip wheel --no-build-isolation --no-deps --wheel-dir /dist . \
  && wheel="$(echo /dist/auditproxy-*.whl)" \
  && pip --python /opt/auditproxy/bin/python install --only-binary :all: \
-      --constraint constraints.txt "${wheel}[fast,cbor,cel]" \
+      --constraint constraints.txt "${wheel}[fast,cbor,cel,encryption,s3]" \
  # Compiled once here: the file system of the running container is read-only.
  && /opt/auditproxy/bin/python -m compileall -q /opt/auditproxy/lib \
- && /opt/auditproxy/bin/auditproxy version
+ && /opt/auditproxy/bin/auditproxy version \
+ # Where recordings go. A new volume of Docker takes over its owner and mode.
+ && install -d -m 0700 /image/var/lib/auditproxy/recordings
 
 
 FROM python:3.13-slim
@@ -32,6 +34,7 @@ LABEL org.opencontainers.image.title="auditproxy" \
       org.opencontainers.image.base.name="python:3.13-slim"
 
 COPY --from=builder /opt/auditproxy /opt/auditproxy
+COPY --from=builder --chown=65532:65532 /image/var/lib/auditproxy /var/lib/auditproxy
 
 # Nothing is written but to mounted folders: no byte code, and no line waits in a buffer.
 ENV PATH=/opt/auditproxy/bin:$PATH \

@@ -14,7 +14,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 IGNORED = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-WITH_EXTRAS = re.compile(r"\$\{wheel\}\[fast,cbor,cel\]")
+WITH_EXTRAS = re.compile(r"\$\{wheel\}\[([a-z0-9,]+)\]")
 
 
 @dataclass(frozen=True)
@@ -166,10 +166,32 @@ def test_copies_what_the_package_names() -> None:
 
 
 def test_runtime_copies_only_the_environment() -> None:
-    """Nothing but the virtual environment comes over, to the same path: its scripts name it."""
-    assert values(RUNTIME, "COPY") == ["--from=builder /opt/auditproxy /opt/auditproxy"]
+    """The virtual environment comes over, to the same path: its scripts name it; and a folder."""
+    environment, _ = values(RUNTIME, "COPY")
+    assert environment == "--from=builder /opt/auditproxy /opt/auditproxy"
     assert not values(RUNTIME, "RUN")
     assert any("-m venv" in one and one.endswith(" /opt/auditproxy") for one in commands(BUILDER))
+
+
+def test_folder_of_recordings() -> None:
+    """The user of the image can write it, no other user can read it, and the manifests mount it."""
+    folder = "/var/lib/auditproxy/recordings"
+    assert f"install -d -m 0700 /image{folder}" in commands(BUILDER)
+    (user,) = values(RUNTIME, "USER")
+    parent = str(Path(folder).parent)
+    _, copied = values(RUNTIME, "COPY")
+    assert copied == f"--from=builder --chown={user} /image{parent} {parent}"
+    component = ROOT / "manifests/components/session-recording/kustomization.yaml"
+    assert f"mountPath: {folder}\n" in component.read_text(encoding="utf-8")
+
+
+def test_every_extra_that_serves() -> None:
+    """No flag of the image asks for an extra that it lacks."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (extras,) = (
+        found[1] for one in commands(BUILDER) if (found := WITH_EXTRAS.search(one)) is not None
+    )
+    assert set(project["optional-dependencies"]) - {"demo", "test"} <= set(extras.split(","))
 
 
 def test_installs_by_constraints() -> None:
