@@ -21,7 +21,7 @@ from auditproxy.apis.faults import FAILED, MISCONFIGURED, Unusable
 from auditproxy.apis.gotext import go_quote
 from auditproxy.app.standardstreams import nobody_reads, one_line, refusal
 from auditproxy.commands import certs, kubeconfig
-from auditproxy.commands.alerts import flags as alerts
+from auditproxy.commands.alerts.flags import ALERTS
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.flags.command import Command
 from auditproxy.flags.completion import SHELLS, completion
@@ -119,16 +119,7 @@ def commands(load_proxy: LoadProxy) -> tuple[Command, ...]:
             _kubeconfig,
             kubeconfig.EXAMPLES,
         ),
-        Command(
-            "alerts",
-            "Validate alert rules and run their tests (check), say which events of existing logs "
-            "would have fired (test), or print the shipped rules (rules).",
-            alerts.FLAGS,
-            _alerts,
-            alerts.EXAMPLES,
-            words=alerts.WORDS,
-            operand="FILE",
-        ),
+        ALERTS,
         SESSIONS,
         Command(
             "completion",
@@ -263,12 +254,6 @@ def _kubeconfig(parsed: Parsed) -> int:
     for warning in made.warnings:
         sys.stderr.write(f"auditproxy: warning: {one_line(warning)}\n")
     return _print(made.text)
-
-
-def _alerts(parsed: Parsed) -> int:
-    from auditproxy.commands.alerts.command import run_alerts
-
-    return run_alerts(parsed, sys.stdout, sys.stderr)
 
 
 def _completion(parsed: Parsed, table: Sequence[Command]) -> int:

@@ -32,7 +32,6 @@ from auditproxy.lookups import issuerkeys, tokencache
 from auditproxy.notifiers import dispatcher, outbox
 from auditproxy.options import Options
 from auditproxy.recordings import objectstore, recording, upload
-from auditproxy.recordings.usage import RecordingLimits
 from auditproxy.request import headers, heads, resolution, selectors
 from auditproxy.serializer import cbor, json
 from auditproxy.serializer.protobuf import decoder as wiredecoder
@@ -190,7 +189,6 @@ OURS: dict[str, tuple[str, ...]] = {
         f"tried again after {upload.FIRST_PAUSE:g} s, then 2, 4, up to "
         f"{upload.LONGEST_PAUSE / 60:g} min",
         f"A recording of up to {size(objectstore.IN_ONE_REQUEST)} is one request",
-        f"bytes of a session, {size(RecordingLimits().per_session)} by default",
         f"{size(recording.RESERVE)} are left for the end",
         f"holds at most {size(recording.BUFFER)} of lines",
         f"{size(running.QUEUE_LIMIT)} a session",

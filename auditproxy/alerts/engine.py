@@ -1,6 +1,6 @@
 """AlertEngine: events and session lines in, alerts out.
 
-    event --selectors, by stage--> rules --match, exclusions, condition--> threshold --> incident
+    event -(selectors, by stage)-> rules -(match, exclusions, condition)-> threshold -> incident
 
 Events of one rule with the same labels are one incident: its first event fires an alert, the
 others keep it firing and are sent again no more often than every REPEAT. So both requests of

@@ -9,7 +9,7 @@ from auditproxy.audit.backend import Backend, Delivery
 class OverheardBackend:
     """Gives events to the backend, and then each to ``hear``, which must neither block nor raise.
 
-    What the backend cannot deliver is heard all the same.
+    Events that the backend cannot deliver are heard as well.
     """
 
     def __init__(self, backend: Backend, hear: Callable[[Event], None]) -> None:

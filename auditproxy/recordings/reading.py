@@ -157,7 +157,7 @@ def _opened_segment(
     path: Path, descriptor: int, segment: Segment, decrypt: Decrypt | None
 ) -> list[bytes]:
     if decrypt is None:
-        raise NeedsIdentity(f"{path} is encrypted; give --identity with the file of an identity")
+        raise NeedsIdentity(f"{path} is encrypted; an identity is needed")
     sealed = os.pread(descriptor, segment.size, segment.offset)
     try:
         return decrypt(sealed).removesuffix(b"\n").split(b"\n")

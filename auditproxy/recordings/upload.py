@@ -1,7 +1,7 @@
 """Finished recordings go to an object store, one after the other, until it confirmed each.
 
-    finished --put confirmed--> "<name>.cast.uploaded" beside it: it may be removed
-             --put failed-----> to the end of the queue, after a pause that grows
+    finished -(put confirmed)-> "<name>.cast.uploaded" beside it: it may be removed
+             -(put failed)----> to the end of the queue, after a pause that grows
 
 What is confirmed is known from the files alone, so a restart uploads what is left, and uploads
 again what it was killed in: the same object under the same key. A thread of its own does it; a

@@ -11,7 +11,7 @@ import msgspec
 from auditproxy.serializer.json import encode
 
 MOST_NAMED = 64
-"""Containers of one request that are looked at."""
+"""Containers of one request that are read."""
 LONGEST_SHOWN = 4096
 """Characters of the annotation."""
 

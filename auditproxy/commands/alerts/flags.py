@@ -1,6 +1,9 @@
-"""The words, flags and examples of ``auditproxy alerts``: what help and completion need."""
+"""``auditproxy alerts``: its words, flags and examples, which help and completion need."""
 
-from auditproxy.flags.pflag import HELP, STRING, Flag
+import sys
+
+from auditproxy.flags.command import Command
+from auditproxy.flags.pflag import HELP, STRING, Flag, Parsed
 from auditproxy.options.alerts import BUILTIN
 
 WORDS = ("check", "test", "rules")
@@ -35,3 +38,22 @@ EXAMPLES = (
     ("For another program.", "auditproxy alerts test --output=json audit.log | jq .name"),
 )
 """What help shows first: a comment and a command line."""
+
+
+def _alerts(parsed: Parsed) -> int:
+    from auditproxy.commands.alerts.command import run_alerts
+
+    return run_alerts(parsed, sys.stdout, sys.stderr)
+
+
+ALERTS = Command(
+    "alerts",
+    "Validate alert rules and run their tests (check), say which events of existing logs would "
+    "have fired (test), or print the shipped rules (rules).",
+    FLAGS,
+    _alerts,
+    EXAMPLES,
+    words=WORDS,
+    operand="FILE",
+)
+"""The subcommand, for the table of cli.py."""

@@ -34,7 +34,7 @@ class MessageError(ValueError):
     """The receiver reads no further; the text is the reason."""
 
 
-class Message:
+class ChannelMessage:
     """A part of one frame's payload, unmasked when it is asked for.
 
     ``channel`` is the number that the frame begins with. The content of the frame is what follows.
@@ -96,7 +96,7 @@ class Messages:
         frames = self._frames
         return frames.between and not frames.in_message and not frames.closed
 
-    def read(self, data: bytes) -> Iterator[Message]:
+    def read(self, data: bytes) -> Iterator[ChannelMessage]:
         """Return the parts of messages, each as it comes; raises MessageError at the end.
 
         A close frame raises it too, without a reason.
@@ -115,7 +115,7 @@ class Messages:
                 start, offset = start + 1, 1
                 if start == end and frame.left:
                     continue
-            yield Message(self._channel, frame, data, start, end, offset)
+            yield ChannelMessage(self._channel, frame, data, start, end, offset)
 
     def _check(self, frame: Frame) -> None:
         if self._from_client and not frame.mask:
@@ -128,7 +128,7 @@ class Messages:
             raise MessageError(f"a frame is larger than {MAXIMUM_MESSAGE} bytes")
 
 
-def decoded(message: Message, encoded: Base64Message | None) -> bytes:
+def decoded(message: ChannelMessage, encoded: Base64Message | None) -> bytes:
     """Return the content of this part; in base64 that of the whole message, at its end.
 
     Raises MessageError if it is too long to be kept.
@@ -242,7 +242,7 @@ class ChannelReader:
         if outcome is not None:
             events.append(outcome)
 
-    def _close_channel(self, message: Message, events: list[StreamEvent]) -> None:
+    def _close_channel(self, message: ChannelMessage, events: list[StreamEvent]) -> None:
         """Two bytes: the signal and the channel. Anything else ends the session on the server."""
         if message.whole_size != 1:
             raise MessageError("a half-close does not name one channel")

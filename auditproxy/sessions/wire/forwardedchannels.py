@@ -12,7 +12,7 @@ from auditproxy.apis.session import (
     Unreadable,
 )
 from auditproxy.sessions.wire.base64messages import Base64Message
-from auditproxy.sessions.wire.channels import Message, MessageError, Messages, decoded
+from auditproxy.sessions.wire.channels import ChannelMessage, MessageError, Messages, decoded
 from auditproxy.sessions.wire.forwarded import MAXIMUM_ERROR
 from auditproxy.sessions.wire.words import GOING_AWAY, close_frame
 
@@ -103,7 +103,7 @@ class ForwardedChannelReader:
             return b""
         return close_frame(GOING_AWAY, reason)
 
-    def _carried(self, port: _Port, message: Message, events: list[StreamEvent]) -> None:
+    def _carried(self, port: _Port, message: ChannelMessage, events: list[StreamEvent]) -> None:
         size = message.size
         if self._received is not None:
             data = decoded(message, self._received)
@@ -129,7 +129,7 @@ class ForwardedChannelReader:
         if size and not port.closed:
             events.append(PortCarried(port.connection, False, size))
 
-    def _failed(self, port: _Port, message: Message, events: list[StreamEvent]) -> None:
+    def _failed(self, port: _Port, message: ChannelMessage, events: list[StreamEvent]) -> None:
         data = decoded(message, self._received)
         head = min(_PORT_SIZE - port.error_head, len(data))
         port.error_head += head
