@@ -93,13 +93,16 @@ def commands(load_proxy: LoadProxy) -> tuple[Command, ...]:
         Command(
             "demo",
             "Run the proxy in front of an embedded API server, with generated certificates, and "
-            "show "
-            "each request that you make with kubectl.",
+            "show each request that you make with kubectl, and each command that you type in a "
+            "shell.",
             DEMO_FLAGS,
             _demo,
             (
                 ("Run until Ctrl-C; it shows what to type in another terminal.", "auditproxy demo"),
-                ("The events themselves.", "auditproxy demo --raw-json | jq ."),
+                (
+                    "The events and the lines of the session log themselves.",
+                    "auditproxy demo --raw-json | jq .",
+                ),
                 ("A self-test that exits.", "auditproxy demo --once"),
             ),
         ),

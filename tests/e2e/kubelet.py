@@ -31,9 +31,9 @@ class Kubelet:
         """What its containers received and sent."""
         return self._journal.sessions
 
-    async def start(self) -> None:
+    async def start(self, address: str = "127.0.0.1") -> None:
         """Listen on a free port."""
-        self.port = await self._server.start("127.0.0.1", 0, server_context(self._pki))
+        self.port = await self._server.start(address, 0, server_context(self._pki))
 
     async def close(self) -> None:
         """Stop."""
@@ -72,12 +72,12 @@ NODE_OBJECT = json.dumps({"apiVersion": "v1", "kind": "Node", "metadata": {"name
 """The Node that the pods of a test run on."""
 
 
-def node_status(port: int) -> str:
+def node_status(port: int, address: str = "127.0.0.1") -> str:
     """The status that tells kube-apiserver where the kubelet is."""
     return json.dumps(
         {
             "status": {
-                "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
+                "addresses": [{"type": "InternalIP", "address": address}],
                 "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
             }
         },

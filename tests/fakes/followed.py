@@ -15,11 +15,11 @@ import pty
 import signal
 import struct
 import termios
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from auditproxy.apis.session import Channel
 from auditproxy.apis.user import UserInfo
@@ -159,6 +159,14 @@ class Typing:
             return await self.process.wait(), bytes(self.shown)
 
 
+class SeesSessions(Protocol):
+    """Whoever has the containers."""
+
+    @property
+    def sessions(self) -> Sequence[ContainerSession]:
+        """What they received and sent, oldest first."""
+
+
 @dataclass
 class FollowedStage:
     """The proxy, the server behind it, and a kubectl."""
@@ -166,7 +174,7 @@ class FollowedStage:
     folder: Path
     files: DemoFiles
     proxy: Proxy
-    server: EmbeddedApiServer
+    server: SeesSessions
     binary: Path
     environment: dict[str, str]
     _given: int = 0

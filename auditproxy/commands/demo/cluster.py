@@ -10,6 +10,7 @@ from pathlib import Path
 from auditproxy.apis.user import MASTERS, UserInfo
 from auditproxy.app import operatorlog
 from auditproxy.app.proxy import Proxy, build
+from auditproxy.commands.demo.folder import RECORDINGS
 from auditproxy.embedded.apiserver import EmbeddedApiServer
 from auditproxy.options import (
     AuditLogOptions,
@@ -145,7 +146,7 @@ def make_files(folder: Path) -> DemoFiles:
         private_key=pki / "server.key",
         audit_log=folder / "audit.log",
         recording_policy=folder / "recording-policy.yaml",
-        recordings=folder / "recordings",
+        recordings=folder / RECORDINGS,
         session_log=folder / "sessions.log",
     )
     files.recordings.mkdir(mode=0o700, exist_ok=True)

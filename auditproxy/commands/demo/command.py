@@ -21,9 +21,9 @@ from auditproxy.commands.demo.cluster import (
     DemoFiles,
     demo_cluster,
 )
-from auditproxy.commands.demo.events import EventLog
+from auditproxy.commands.demo.events import EventLog, follow
 from auditproxy.commands.demo.folder import FolderError, demo_folder
-from auditproxy.commands.demo.requests import drive
+from auditproxy.commands.demo.requests import Followed, drive
 from auditproxy.commands.demo.screen import JsonScreen, PlainScreen, Screen, ScreenGoneError
 from auditproxy.tls.client import client_context
 
@@ -63,19 +63,21 @@ async def run_demo(
 async def show(folder: Path, cluster: DemoCluster, screen: Screen, *, once: bool) -> int:
     """Introduce the demo and show its events; with ``once`` the exit code is the verdict."""
     files, proxy = cluster.files, cluster.proxy
-    log = EventLog(files.audit_log)
+    audit = Followed(EventLog(files.audit_log), screen.take)
+    sessions = Followed(EventLog(files.session_log), screen.take_session)
     if once:
         by_certificate, by_token = client_contexts(files)
-        count, faults = await drive(
-            proxy.port, by_certificate, by_token, VIEWER_TOKEN, log, screen.take
-        )
+        faults = await drive(proxy.port, by_certificate, by_token, VIEWER_TOKEN, audit, sessions)
         for fault in faults:
             screen.say(f"missing or wrong: {fault}")
-        verdict = "every expected event is there" if not faults else f"{len(faults)} faults"
-        screen.say(f"{count} events, {verdict}")
+        verdict = "every expected one is there" if not faults else f"{len(faults)} faults"
+        screen.say(
+            f"{len(audit.events)} events, {len(sessions.events)} lines of sessions, {verdict}"
+        )
         return 1 if faults else 0
     screen.introduce(folder / "kubeconfig")
-    await log.follow(screen.take, screen.tick)
+    # Whatever else is logged, such as alerts, is followed here and has its own rows.
+    await follow(((audit.log, audit.show), (sessions.log, sessions.show)), screen.tick)
     return 0
 
 

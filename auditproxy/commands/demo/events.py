@@ -1,9 +1,9 @@
-"""A follower of the log that the demo's events are written to."""
+"""Followers of the logs that the demo's events and sessions are written to."""
 
 import asyncio
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,17 @@ class EventLog:
         # An empty line: a user opened the log with an editor, or ended a torn one.
         return [(line, json.loads(line)) for line in lines if line.strip()]
 
-    async def follow(self, show: Callable[[str, Event], None], tick: Callable[[], None]) -> None:
-        """Give every new line and its event to ``show`` and call ``tick``, until cancelled."""
-        while True:
-            for line, event in self.read():
+
+async def follow(
+    logs: Sequence[tuple[EventLog, Callable[[str, Event], None]]], tick: Callable[[], None]
+) -> None:
+    """Show every new line of each log, given with what it says, and call ``tick``.
+
+    Runs until cancelled.
+    """
+    while True:
+        for log, show in logs:
+            for line, event in log.read():
                 show(line, event)
-            tick()
-            await asyncio.sleep(POLL)
+        tick()
+        await asyncio.sleep(POLL)

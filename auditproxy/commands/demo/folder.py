@@ -21,13 +21,21 @@ MARK = ".auditproxy-demo"
 PKI = "pki"
 """The folder of certificates and keys in it."""
 
+RECORDINGS = "recordings"
+"""The folder of recorded sessions in it."""
+
 _FILES = re.compile(
-    r"kubeconfig|upstream\.kubeconfig|policy\.yaml|tokens\.csv|audit(-\d{4}-\d\d-\d\dT[\d.-]+)?\.log"
+    r"kubeconfig|upstream\.kubeconfig|(recording-)?policy\.yaml|tokens\.csv"
+    r"|(audit|sessions)(-\d{4}-\d\d-\d\dT[\d.-]+)?\.log"
 )
 
 _KEY_PAIRS = re.compile(
     r"(ca|server|front-proxy-ca|front-proxy-client|auditproxy|admin)\.(crt|key)"
 )
+
+_RECORDINGS = re.compile(r"\d{4}-[^/]+\.cast(\.part)?|\.auditproxy-recordings\.lock")
+
+_FOLDERS = {PKI: _KEY_PAIRS, RECORDINGS: _RECORDINGS}
 
 
 class FolderError(Exception):
@@ -93,14 +101,16 @@ def _empty(folder: Path, directory: Path) -> None:
     """
     ours: list[Path] = []
     for entry in folder.iterdir():
-        if entry.name == PKI and entry.is_dir() and not entry.is_symlink():
-            ours += (_ours(pair, _KEY_PAIRS, directory) for pair in entry.iterdir())
+        within = _FOLDERS.get(entry.name)
+        if within is not None and entry.is_dir() and not entry.is_symlink():
+            ours += (_ours(file, within, directory) for file in entry.iterdir())
         elif entry.name != MARK:
             ours.append(_ours(entry, _FILES, directory))
     for file in ours:
         file.unlink()
-    with contextlib.suppress(FileNotFoundError):
-        (folder / PKI).rmdir()
+    for name in _FOLDERS:
+        with contextlib.suppress(FileNotFoundError):
+            (folder / name).rmdir()
 
 
 def _ours(entry: Path, names: re.Pattern[str], directory: Path) -> Path:

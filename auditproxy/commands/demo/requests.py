@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from auditproxy.commands.demo.events import POLL, Event, EventLog
+from auditproxy.commands.demo.shell import has_ended, shell_faults, type_commands
 
 DEADLINE = 10.0
 """Seconds for all of it."""
@@ -47,6 +48,8 @@ class Step:
     content_type: str = JSON
     token: str | None = field(default=None, repr=False)
     leave_early: bool = False
+    is_shell: bool = False
+    """Whether commands are typed after a 101 (shell.py)."""
 
 
 def steps(viewer_token: str) -> tuple[Step, ...]:
@@ -83,6 +86,16 @@ def steps(viewer_token: str) -> tuple[Step, ...]:
             headers=WEBSOCKET,
             leave_early=True,
         ),
+        Step(
+            "shell",
+            "GET",
+            f"{DEFAULT}/pods/hello/exec?command=sh&container=app&stdin=true&stdout=true&tty=true",
+            101,
+            LONG,
+            headers=WEBSOCKET,
+            leave_early=True,
+            is_shell=True,
+        ),
         Step("read as viewer", "GET", config_map, 200, token=viewer_token),
         Step("secrets denied", "GET", f"{DEFAULT}/secrets", 403, token=viewer_token),
         Step("wrong token", "GET", f"{DEFAULT}/pods", 401, REFUSED, token="wrong"),  # noqa: S106
@@ -105,40 +118,63 @@ def steps(viewer_token: str) -> tuple[Step, ...]:
     )
 
 
+@dataclass(slots=True)
+class Followed:
+    """A log that is followed, who shows its lines, and those that were read."""
+
+    log: EventLog
+    show: Callable[[str, Event], None]
+    events: list[Event] = field(default_factory=list)
+
+    def read(self) -> None:
+        """Show what is new."""
+        for line, event in self.log.read():
+            self.events.append(event)
+            self.show(line, event)
+
+
 async def drive(
     port: int,
     admin: ssl.SSLContext,
     by_token: ssl.SSLContext,
     viewer_token: str,
-    log: EventLog,
-    show: Callable[[str, Event], None],
-) -> tuple[int, list[str]]:
-    """Send every request and show the events; how many there were, and what is missing or wrong."""
+    audit: Followed,
+    sessions: Followed,
+) -> list[str]:
+    """Send every request and show what is logged; what is missing or wrong in it."""
     faults = []
     expected: dict[str, Step] = {}
-    events: list[Event] = []
 
     def read() -> None:
-        for line, event in log.read():
-            events.append(event)
-            show(line, event)
+        audit.read()
+        sessions.read()
+
+    def is_missing() -> bool:
+        over = all(has_ended(sessions.events, shell) for shell in shells)
+        return bool(unseen(expected, audit.events)) or not over
+
+    shells: list[str] = []
 
     try:
         async with asyncio.timeout(DEADLINE):
             for number, step in enumerate(steps(viewer_token)):
                 audit_id = f"demo-{number:02}"
                 expected[audit_id] = step
+                if step.is_shell:
+                    shells.append(audit_id)
                 context = admin if step.token is None else by_token
                 code = await send(port, context, step, audit_id)
                 if code != step.code:
                     faults.append(f"{step.what}: {code} instead of {step.code}")
                 read()
-            while unseen(expected, events):
+            while is_missing():
                 await asyncio.sleep(POLL)
                 read()
     except TimeoutError:
-        faults += unseen(expected, events)
-    return len(events), faults + surplus(expected, events)
+        faults += unseen(expected, audit.events)
+    for shell in shells:
+        faults += shell_faults(sessions.events, audit.events, shell)
+    return faults + surplus(expected, audit.events)
 
 
 def unseen(expected: dict[str, Step], events: Sequence[Event]) -> list[str]:
@@ -189,6 +225,8 @@ async def send(port: int, context: ssl.SSLContext, step: Step, audit_id: str) ->
             await reader.read()
         else:
             await reader.readuntil(b"\r\n\r\n")
+        if step.is_shell:
+            await type_commands(reader, writer)
         return int(status.split(b" ")[1])
     finally:
         writer.close()

@@ -16,15 +16,16 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
 from auditproxy.commands.demo.rows import HEADING, Row, text_of
+from auditproxy.commands.demo.sessionrows import session_row_of
 from auditproxy.commands.demo.trail import Trail
 
 COMMANDS = (
     "kubectl get pods",
-    "kubectl exec hello -- env",
+    "kubectl exec -it hello -- sh",
     "kubectl --context viewer get secrets",
 )
 """What the demo suggests to type."""
-TITLE = "auditproxy in front of an embedded API server: one line is one audited request."
+TITLE = "auditproxy in front of an embedded API server: a line is an audited request or a command."
 DEFAULT_WIDTH = 120
 """Columns where neither COLUMNS nor a terminal says how many there are."""
 
@@ -52,6 +53,9 @@ class Screen(Protocol):
 
     def take(self, line: str, event: dict[str, Any]) -> None:
         """Show one event, given as it was written and as what it says."""
+
+    def take_session(self, line: str, event: dict[str, Any]) -> None:
+        """Show one line of the session log, given as ``take`` gets its own."""
 
     def tick(self) -> None:
         """Show how time passes."""
@@ -111,6 +115,13 @@ class PlainScreen(_Written):
             self._fold()
             self._row(row)
 
+    def take_session(self, line: str, event: dict[str, Any]) -> None:
+        """Show what was typed, and how a session ended."""
+        row = session_row_of(event)
+        if row is not None:
+            self._fold()
+            self._row(row)
+
     def say(self, text: str) -> None:
         """Show a line after what was folded."""
         self._fold()
@@ -146,6 +157,10 @@ class JsonScreen(_Written):
 
     def take(self, line: str, event: dict[str, Any]) -> None:
         """Show the event as it was written."""
+        write(self._out, line)
+
+    def take_session(self, line: str, event: dict[str, Any]) -> None:
+        """Show the line as it was written."""
         write(self._out, line)
 
     def say(self, text: str) -> None:

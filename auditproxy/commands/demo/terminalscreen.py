@@ -22,6 +22,7 @@ from rich.text import Text
 
 from auditproxy.commands.demo.rows import GAP, HEADING, Row, cells, visible
 from auditproxy.commands.demo.screen import COMMANDS, TITLE, ScreenGoneError, gone_is_told
+from auditproxy.commands.demo.sessionrows import session_row_of
 from auditproxy.commands.demo.trail import Trail
 
 MOST_OPEN = 3
@@ -84,6 +85,13 @@ class TerminalScreen:
     def take(self, line: str, event: dict[str, Any]) -> None:
         """Show a request when it has ended; until then it is one of the open ones."""
         row = self._trail.take(event)
+        if row is not None:
+            with gone_is_told():
+                self._print(self._line(row))
+
+    def take_session(self, line: str, event: dict[str, Any]) -> None:
+        """Show what was typed, and how a session ended."""
+        row = session_row_of(event)
         if row is not None:
             with gone_is_told():
                 self._print(self._line(row))

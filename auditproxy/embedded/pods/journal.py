@@ -1,4 +1,4 @@
-"""Journal: what each session's container received and sent, kept for tests that check a recording.
+"""Journal: what each session's container received and sent, for checks of a recording.
 
 An independent witness: it is written where the container reads and writes, and knows nothing of
 the proxy's own reading of the wire.

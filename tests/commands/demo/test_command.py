@@ -16,9 +16,11 @@ import pytest
 
 from auditproxy.apis.audit import Event
 from auditproxy.audit.backend import Backend, Delivery
+from auditproxy.commands.demo import requests
 from auditproxy.commands.demo.cluster import demo_cluster
 from auditproxy.commands.demo.command import DemoError, run_demo, screen_for, show
 from auditproxy.commands.demo.folder import demo_folder
+from auditproxy.commands.demo.shell import COMMANDS
 
 
 async def test_once(tmp_path: Path) -> None:
@@ -33,10 +35,17 @@ async def test_once(tmp_path: Path) -> None:
         err=err,
     )
     lines = out.getvalue().splitlines()
-    assert err.getvalue() == f"{len(lines)} events, every expected event is there\n"
     assert code == 0
-    events = [json.loads(line) for line in lines]
+    shown = [json.loads(line) for line in lines]
+    events = [line for line in shown if line["kind"] == "Event"]
+    sessions = [line for line in shown if line["kind"] == "SessionEvent"]
+    assert err.getvalue() == (
+        f"{len(events)} events, {len(sessions)} lines of sessions, every expected one is there\n"
+    )
+    assert lines.count("") == 0
     assert len(events) == len((folder / "audit.log").read_text().splitlines())
+    assert len(sessions) == len((folder / "sessions.log").read_text().splitlines())
+    assert [line["line"] for line in sessions if line["type"] == "Command"] == list(COMMANDS)
     assert {event["stage"] for event in events} == {
         "RequestReceived",
         "ResponseStarted",
@@ -169,3 +178,16 @@ async def test_missing_events_are_found(tmp_path: Path) -> None:
             code = await show(tmp_path, cluster, screen, once=True)
     assert code == 1
     assert "watch: no ResponseStarted" in out.getvalue()
+
+
+async def test_missing_lines_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So does one that keeps no session log and records nothing."""
+    monkeypatch.setattr(requests, "DEADLINE", 3.0)
+    out = io.StringIO()
+    screen = screen_for(out, out, raw_json=False, pinned=False)
+    async with asyncio.timeout(50), demo_cluster(tmp_path) as cluster:
+        cluster.proxy.handler.shared.supervisor = None
+        with screen:
+            code = await show(tmp_path, cluster, screen, once=True)
+    assert code == 1
+    assert "shell: no SessionEnded" in out.getvalue()

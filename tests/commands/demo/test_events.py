@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from auditproxy.commands.demo.events import EventLog
+from auditproxy.commands.demo.events import EventLog, follow
 
 
 def numbers(log: EventLog) -> list[int]:
@@ -53,8 +53,9 @@ def test_separators_that_json_keeps(tmp_path: Path) -> None:
 
 
 async def test_follow(tmp_path: Path) -> None:
-    """New lines are shown until the follower is cancelled, and time is told at each look."""
-    path = tmp_path / "audit.log"
+    """New lines of each log are shown until the follower is cancelled, and every look ticks."""
+    path, other = tmp_path / "audit.log", tmp_path / "sessions.log"
+    others: list[str] = []
     shown: list[tuple[str, dict[str, Any]]] = []
     ticked = asyncio.Event()
 
@@ -62,13 +63,19 @@ async def test_follow(tmp_path: Path) -> None:
         shown.append((line, event))
 
     def tick() -> None:
-        if shown:
+        if shown and others:
             ticked.set()
 
-    following = asyncio.create_task(EventLog(path).follow(show, tick))
+    logs = (
+        (EventLog(path), show),
+        (EventLog(other), lambda line, event: others.append(line)),
+    )
+    following = asyncio.create_task(follow(logs, tick))
     path.write_text('{"n":1}\n')
+    other.write_text('{"n":2}\n')
     async with asyncio.timeout(5):
         await ticked.wait()
     following.cancel()
     await asyncio.wait({following})
     assert shown == [('{"n":1}', {"n": 1})]
+    assert others == ['{"n":2}']

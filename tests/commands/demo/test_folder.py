@@ -43,6 +43,9 @@ def test_an_earlier_demo(tmp_path: Path) -> None:
         make_files(folder)
         (folder / "audit.log").touch()
         (folder / "audit-2026-11-23T13-16-39.368.log").touch()
+        (folder / "sessions.log").touch()
+        for name in ("2026-11-28T02-13-20.1Z_a_b_c_d.cast", ".auditproxy-recordings.lock"):
+            (folder / "recordings" / name).touch()
         (folder / "policy.yaml").unlink()
         (folder / "policy.yaml").symlink_to(tmp_path / "policy")
     with demo_folder(tmp_path / "demo") as folder:
@@ -51,7 +54,15 @@ def test_an_earlier_demo(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["notes.txt", "audit-old.log", "pki/bob.key", "audit.log/mine", "pki/ca.crt/mine"]
+    "name",
+    [
+        "notes.txt",
+        "audit-old.log",
+        "pki/bob.key",
+        "audit.log/mine",
+        "pki/ca.crt/mine",
+        "recordings/holiday.mp4",
+    ],
 )
 def test_files_of_the_user(tmp_path: Path, name: str) -> None:
     """What no demo makes is refused, and nothing is removed."""

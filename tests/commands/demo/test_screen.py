@@ -70,6 +70,32 @@ def test_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def test_session_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows among those of requests, what was folded before them; as they are with --raw-json."""
+    monkeypatch.setenv("COLUMNS", "80")
+    line = {
+        "type": "Command",
+        "timestamp": TIME,
+        "user": {"username": "admin"},
+        "objectRef": {"namespace": "default", "name": "hello"},
+        "container": "app",
+        "line": "ls -l",
+    }
+    out = io.StringIO()
+    screen = PlainScreen(out)
+    shown(screen, discovery("/api"))
+    screen.take_session(json.dumps(line), line)
+    screen.take_session("", line | {"type": "SessionStarted"})
+    assert out.getvalue() == (
+        "TIME      USER             REQUEST                              RESULT\n"
+        "                           1 discovery request: /api\n"
+        "13:06:31  admin            in default/hello/app: $ ls -l\n"
+    )
+    raw = io.StringIO()
+    JsonScreen(raw, io.StringIO()).take_session(json.dumps(line), line)
+    assert json.loads(raw.getvalue()) == line
+
+
 def test_instructions() -> None:
     """What to type, each command on a line of its own."""
     out = io.StringIO()

@@ -185,3 +185,21 @@ def test_a_terminal_that_is_closed() -> None:
         terminal.out.close()
         with pytest.raises(ScreenGoneError):
             terminal.take(event("ResponseStarted", "a", 403))
+
+
+def test_session_lines() -> None:
+    """What is typed in a session is a row of its own, above the hint; a start is none."""
+    terminal = Terminal(100)
+    line: dict[str, Any] = {
+        "type": "Command",
+        "timestamp": TIME,
+        "user": {"username": "admin"},
+        "objectRef": {"namespace": "default", "name": "hello"},
+        "line": "ls -l",
+    }
+    with terminal.screen:
+        terminal.written()
+        terminal.screen.take_session(json.dumps(line), line | {"type": "SessionStarted"})
+        assert terminal.written() == ""
+        terminal.screen.take_session(json.dumps(line), line)
+        assert "in default/hello: $ ls -l" in "\n".join(terminal.lines())
