@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 PAGE = (Path(__file__).parent.parent / "docs" / "who-exec.md").read_text(encoding="utf-8")
 (FUNCTIONS,) = re.findall(r"```jq\n(.*?)```", PAGE, re.DOTALL)
-TODAY, OF_POD, COUNTS, DURATIONS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+TODAY, OF_POD, COUNTS, DURATIONS, ENTERED = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 NOW = datetime.now(UTC)
 
 pytestmark = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
@@ -45,11 +45,13 @@ def session(
     }
 
 
-def asked(folder: Path, command: str, *events: dict[str, Any]) -> list[list[str]]:
+def asked(
+    folder: Path, command: str, *events: dict[str, Any], log: str = "audit.log"
+) -> list[list[str]]:
     """What a command of the page prints for a log with these events."""
     (folder / "exec.jq").write_text(FUNCTIONS, encoding="utf-8")
     lines = "".join(f"{json.dumps(event)}\n" for event in events)
-    (folder / "audit.log").write_text(lines, encoding="utf-8")
+    (folder / log).write_text(lines, encoding="utf-8")
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"],
         cwd=folder,
@@ -111,6 +113,31 @@ def test_durations(tmp_path: Path) -> None:
     """D: of sessions that have ended."""
     rows = asked(tmp_path, DURATIONS, session(["a"]), session(["a"], "ResponseComplete"))
     assert rows == [["90", "alice", "shop/web-0"]]
+
+
+def test_entered(tmp_path: Path) -> None:
+    """Lines that were entered in one pod; one that was hidden, and nothing that acts on a terminal."""
+    there = {"resource": "pods", "subresource": "exec", "namespace": "shop", "name": "web-0"}
+    line = {
+        "kind": "SessionEvent",
+        "type": "Command",
+        "timestamp": "2026-11-28T09:15:02.104211Z",
+        "user": {"username": "alice"},
+        "objectRef": there,
+    }
+    rows = asked(
+        tmp_path,
+        ENTERED,
+        {**line, "line": "cat /etc/\x1b[2Jshadow"},
+        {**line, "flags": ["hidden"]},
+        {**line, "line": "id", "objectRef": {**there, "name": "web-1"}},
+        {**line, "type": "SessionEnded"},
+        log="sessions.log",
+    )
+    assert rows == [
+        ["2026-11-28T09:15:02", "alice", "cat /etc/?[2Jshadow"],
+        ["2026-11-28T09:15:02", "alice", "(hidden)"],
+    ]
 
 
 def test_nothing_steers_the_terminal(tmp_path: Path) -> None:
