@@ -36,6 +36,7 @@ from auditproxy.request import headers, heads, resolution, selectors
 from auditproxy.serializer import cbor, json
 from auditproxy.serializer.protobuf import decoder as wiredecoder
 from auditproxy.server import forwarding, recorder, serving
+from auditproxy.sessions.terminal import places
 from auditproxy.sockets import keepalive
 from auditproxy.supervision import running, supervisor
 from auditproxy.tls import selfsigned as certificates
@@ -189,7 +190,7 @@ OURS: dict[str, tuple[str, ...]] = {
         f"tried again after {upload.FIRST_PAUSE:g} s, then 2, 4, up to "
         f"{upload.LONGEST_PAUSE / 60:g} min",
         f"A recording of up to {size(objectstore.IN_ONE_REQUEST)} is one request",
-        f"{size(recording.RESERVE)} are left for the end",
+        f"Above {size(places.RATE)}/s of output",
         f"holds at most {size(recording.BUFFER)} of lines",
         f"{size(running.QUEUE_LIMIT)} a session",
         f"the session ends after {running.HELD_LIMIT:g} s",
