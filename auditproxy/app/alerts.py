@@ -22,14 +22,21 @@ from auditproxy.options import AlertOptions
 
 
 def open_alerts(
-    options: AlertOptions, files: Files, metrics: AlertMetrics, report: Report
+    options: AlertOptions,
+    files: Files,
+    metrics: AlertMetrics,
+    report: Report,
+    write: Callable[[Alert], None] | None = None,
 ) -> AlertDispatcher | None:
-    """The dispatcher of a proxy, None without rules; to be called inside the running loop."""
+    """The dispatcher of a proxy, None without rules; to be called inside the running loop.
+
+    ``write`` takes the alerts for standard error, the operators' log if it is None.
+    """
     if files.alert_rules is None or files.alert_targets is None:
         return None
     return AlertDispatcher(
         files.alert_rules,
-        open_notifiers(files.alert_targets, metrics, report),
+        open_notifiers(files.alert_targets, metrics, report, write),
         metrics,
         clock=time.time_ns,
         monotonic=time.monotonic,

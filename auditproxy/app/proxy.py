@@ -11,10 +11,11 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from auditproxy import __version__
+from auditproxy.alerts.alert import Alert
 from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.apis.units import SECOND
 from auditproxy.app import descriptors, operatorlog
@@ -194,12 +195,14 @@ async def build(
     *,
     listener_tls: bool,
     sink: Backend | None = None,
+    write_alert: Callable[[Alert], None] | None = None,
 ) -> Proxy:
     """Make the proxy; raises Unusable.
 
     ``files`` is what ``check`` has read; without it they are read here. With
     ``listener_tls`` False clients are served plain HTTP; ``sink`` replaces the
-    backends of the options. Both are for tests.
+    backends of the options. Both are for tests. ``write_alert`` takes the alerts for
+    standard error, for the demo.
     """
     tune_tls_buffers()
     files = files or read_files(options)
@@ -213,7 +216,7 @@ async def build(
         if sink is None
         else AuditSink(sink, lambda: None)
     )
-    alerts = open_alerts(options.alerts, files, metrics.alerts, report)
+    alerts = open_alerts(options.alerts, files, metrics.alerts, report, write_alert)
     sessions = open_sessions(
         options,
         metrics,

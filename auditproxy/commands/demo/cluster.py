@@ -3,16 +3,19 @@
 import contextlib
 import json
 import ssl
+from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from auditproxy.alerts.alert import Alert
 from auditproxy.apis.user import MASTERS, UserInfo
 from auditproxy.app import operatorlog
 from auditproxy.app.proxy import Proxy, build
 from auditproxy.commands.demo.folder import RECORDINGS
 from auditproxy.embedded.apiserver import EmbeddedApiServer
 from auditproxy.options import (
+    AlertOptions,
     AuditLogOptions,
     AuditOptions,
     AuthenticationOptions,
@@ -41,11 +44,29 @@ rules:
 """
 
 
+MOST_ALERTS = 1000
+"""Alerts that wait to be shown."""
+
 RECORDING_POLICY = """\
 apiVersion: auditproxy.io/v1alpha1
 kind: SessionRecordingPolicy
 rules:
 - record: Output
+"""
+
+
+ALERT_RULES = """\
+apiVersion: auditproxy.io/v1alpha1
+kind: AlertRules
+rules:
+- name: ExecIntoPod
+  severity: medium
+  summary: "{{ user }} ran a command in {{ namespace }}/{{ name }}"
+  match:
+    verbs: [get, create]
+    resources: [{group: "", resources: [pods/exec, pods/attach]}]
+    stages: [ResponseStarted]
+    responseCodes: [101]
 """
 
 
@@ -63,6 +84,7 @@ class DemoFiles:
     recording_policy: Path
     recordings: Path
     session_log: Path
+    alert_rules: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +93,8 @@ class DemoCluster:
 
     files: DemoFiles
     proxy: Proxy
+    alerts: deque[Alert]
+    """Those that were raised and are not shown yet."""
 
 
 @contextlib.asynccontextmanager
@@ -89,13 +113,14 @@ async def demo_cluster(folder: Path) -> AsyncIterator[DemoCluster]:
     try:
         write_kubeconfig(files.upstream_kubeconfig, folder / "pki", port, {"proxy": "auditproxy"})
         operatorlog.configure(verbosity=-1, json_lines=False)
-        proxy = await build(proxy_options(files), listener_tls=True)
+        alerts: deque[Alert] = deque(maxlen=MOST_ALERTS)
+        proxy = await build(proxy_options(files), listener_tls=True, write_alert=alerts.append)
         await proxy.start()
         try:
             write_kubeconfig(
                 folder / "kubeconfig", folder / "pki", proxy.port, {ADMIN: ADMIN, VIEWER: ""}
             )
-            yield DemoCluster(files, proxy)
+            yield DemoCluster(files, proxy, alerts)
         finally:
             await proxy.close()
     finally:
@@ -127,6 +152,7 @@ def proxy_options(files: DemoFiles) -> Options:
             recording_min_free_space=0,
             log_path=str(files.session_log),
         ),
+        alerts=AlertOptions(rules_file=str(files.alert_rules)),
         health=HealthOptions(bind_address=""),
     )
 
@@ -148,8 +174,10 @@ def make_files(folder: Path) -> DemoFiles:
         recording_policy=folder / "recording-policy.yaml",
         recordings=folder / RECORDINGS,
         session_log=folder / "sessions.log",
+        alert_rules=folder / "alert-rules.yaml",
     )
     files.recordings.mkdir(mode=0o700, exist_ok=True)
+    files.alert_rules.write_text(ALERT_RULES, encoding="utf-8")
     files.recording_policy.write_text(RECORDING_POLICY, encoding="utf-8")
     files.policy.write_text(POLICY, encoding="utf-8")
     files.tokens.touch(mode=0o600)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from auditproxy.alerts.alert import Alert
 from auditproxy.commands.demo.cluster import (
     ADMIN,
     VIEWER_TOKEN,
@@ -68,17 +69,33 @@ async def show(folder: Path, cluster: DemoCluster, screen: Screen, *, once: bool
     if once:
         by_certificate, by_token = client_contexts(files)
         faults = await drive(proxy.port, by_certificate, by_token, VIEWER_TOKEN, audit, sessions)
+        alerted = show_alerts(cluster, screen)
+        if not any(alert.name == "ExecIntoPod" for alert in alerted):
+            faults.append("shell: no alert ExecIntoPod")
         for fault in faults:
             screen.say(f"missing or wrong: {fault}")
         verdict = "every expected one is there" if not faults else f"{len(faults)} faults"
         screen.say(
-            f"{len(audit.events)} events, {len(sessions.events)} lines of sessions, {verdict}"
+            f"{len(audit.events)} events, {len(sessions.events)} lines of sessions, "
+            f"{len(alerted)} alerts, {verdict}"
         )
         return 1 if faults else 0
     screen.introduce(folder / "kubeconfig")
-    # Whatever else is logged, such as alerts, is followed here and has its own rows.
-    await follow(((audit.log, audit.show), (sessions.log, sessions.show)), screen.tick)
+
+    def tick() -> None:
+        show_alerts(cluster, screen)
+        screen.tick()
+
+    await follow(((audit.log, audit.show), (sessions.log, sessions.show)), tick)
     return 0
+
+
+def show_alerts(cluster: DemoCluster, screen: Screen) -> list[Alert]:
+    """Show the alerts that were raised since the last call."""
+    raised = [cluster.alerts.popleft() for _ in range(len(cluster.alerts))]
+    for alert in raised:
+        screen.take_alert(alert)
+    return raised
 
 
 def client_contexts(files: DemoFiles) -> tuple[ssl.SSLContext, ssl.SSLContext]:

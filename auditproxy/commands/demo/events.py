@@ -42,7 +42,7 @@ class EventLog:
 async def follow(
     logs: Sequence[tuple[EventLog, Callable[[str, Event], None]]], tick: Callable[[], None]
 ) -> None:
-    """Show every new line of each log, given with what it says, and call ``tick``.
+    """Show every new line of each log, given with what it says, and then call ``tick``.
 
     Runs until cancelled.
     """

@@ -25,7 +25,7 @@ RECORDINGS = "recordings"
 """The folder of recorded sessions in it."""
 
 _FILES = re.compile(
-    r"kubeconfig|upstream\.kubeconfig|(recording-)?policy\.yaml|tokens\.csv"
+    r"kubeconfig|upstream\.kubeconfig|(recording-)?policy\.yaml|alert-rules\.yaml|tokens\.csv"
     r"|(audit|sessions)(-\d{4}-\d\d-\d\dT[\d.-]+)?\.log"
 )
 

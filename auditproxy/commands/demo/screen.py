@@ -15,9 +15,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
+from auditproxy.alerts.alert import Alert
 from auditproxy.commands.demo.rows import HEADING, Row, text_of
-from auditproxy.commands.demo.sessionrows import session_row_of
+from auditproxy.commands.demo.sessionrows import alert_row_of, session_row_of
 from auditproxy.commands.demo.trail import Trail
+from auditproxy.serializer.json import encode
 
 COMMANDS = (
     "kubectl get pods",
@@ -56,6 +58,9 @@ class Screen(Protocol):
 
     def take_session(self, line: str, event: dict[str, Any]) -> None:
         """Show one line of the session log, given as ``take`` gets its own."""
+
+    def take_alert(self, alert: Alert) -> None:
+        """Show an alert."""
 
     def tick(self) -> None:
         """Show how time passes."""
@@ -122,6 +127,11 @@ class PlainScreen(_Written):
             self._fold()
             self._row(row)
 
+    def take_alert(self, alert: Alert) -> None:
+        """Show an alert in a row of its own."""
+        self._fold()
+        self._row(alert_row_of(alert))
+
     def say(self, text: str) -> None:
         """Show a line after what was folded."""
         self._fold()
@@ -162,6 +172,10 @@ class JsonScreen(_Written):
     def take_session(self, line: str, event: dict[str, Any]) -> None:
         """Show the line as it was written."""
         write(self._out, line)
+
+    def take_alert(self, alert: Alert) -> None:
+        """Show the alert as one object."""
+        write(self._out, encode(alert).decode())
 
     def say(self, text: str) -> None:
         """Show a line beside the events."""

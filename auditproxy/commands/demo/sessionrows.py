@@ -1,4 +1,4 @@
-"""Lines of the session log as rows: what was typed in a session, and how it ended.
+"""Lines of the session log and alerts as rows: what was typed, how a session ended, what alerts.
 
 13:06:31  admin    in default/hello/app: $ ls -l     exit 0
 13:06:40  admin    end of exec in default/hello/app  exit 0, 12 s   recorded, 2.1 kB
@@ -7,7 +7,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from auditproxy.alerts.alert import Alert
 from auditproxy.commands.demo.rows import Row, Tone, seconds_in_words, user_of
+from auditproxy.serializer.times import micro_time
 
 _HIDDEN = "(hidden)"
 
@@ -30,6 +32,14 @@ def session_row_of(line: Mapping[str, Any]) -> Row | None:
         words = f"end of {line['session']} in {_place(line)}"
         return _row(line, words, result, recorded=_recorded(line.get("recording")))
     return None
+
+
+def alert_row_of(alert: Alert) -> Row:
+    """The row of an alert: its severity and summary."""
+    summary = alert.annotations.get("summary", "")
+    when = micro_time(alert.starts_at)[11:19]
+    user = alert.labels.get("user", "")
+    return Row(when, user, f"ALERT {alert.name}: {summary}", alert.severity, "", "failed")
 
 
 def _row(

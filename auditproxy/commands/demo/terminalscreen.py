@@ -20,9 +20,10 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from auditproxy.alerts.alert import Alert
 from auditproxy.commands.demo.rows import GAP, HEADING, Row, cells, visible
 from auditproxy.commands.demo.screen import COMMANDS, TITLE, ScreenGoneError, gone_is_told
-from auditproxy.commands.demo.sessionrows import session_row_of
+from auditproxy.commands.demo.sessionrows import alert_row_of, session_row_of
 from auditproxy.commands.demo.trail import Trail
 
 MOST_OPEN = 3
@@ -88,6 +89,11 @@ class TerminalScreen:
         if row is not None:
             with gone_is_told():
                 self._print(self._line(row))
+
+    def take_alert(self, alert: Alert) -> None:
+        """Show an alert in a row of its own."""
+        with gone_is_told():
+            self._print(self._line(alert_row_of(alert)))
 
     def take_session(self, line: str, event: dict[str, Any]) -> None:
         """Show what was typed, and how a session ended."""

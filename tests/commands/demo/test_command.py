@@ -37,11 +37,14 @@ async def test_once(tmp_path: Path) -> None:
     lines = out.getvalue().splitlines()
     assert code == 0
     shown = [json.loads(line) for line in lines]
-    events = [line for line in shown if line["kind"] == "Event"]
-    sessions = [line for line in shown if line["kind"] == "SessionEvent"]
+    events = [line for line in shown if line.get("kind") == "Event"]
+    sessions = [line for line in shown if line.get("kind") == "SessionEvent"]
+    alerts = [line for line in shown if "kind" not in line]
     assert err.getvalue() == (
-        f"{len(events)} events, {len(sessions)} lines of sessions, every expected one is there\n"
+        f"{len(events)} events, {len(sessions)} lines of sessions, {len(alerts)} alerts, "
+        "every expected one is there\n"
     )
+    assert {alert["name"] for alert in alerts} == {"ExecIntoPod"}
     assert lines.count("") == 0
     assert len(events) == len((folder / "audit.log").read_text().splitlines())
     assert len(sessions) == len((folder / "sessions.log").read_text().splitlines())

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from auditproxy.alerts.alert import Alert, AlertState
 from auditproxy.commands.demo.rows import text_of
-from auditproxy.commands.demo.sessionrows import session_row_of
+from auditproxy.commands.demo.sessionrows import alert_row_of, session_row_of
 
 LINE: dict[str, Any] = {
     "type": "Command",
@@ -84,3 +85,19 @@ def test_what_was_typed_steers_no_terminal() -> None:
     row = session_row_of(LINE | {"line": "echo \x1b[2J"})
     assert row is not None
     assert "\x1b" not in text_of(row, 120)
+
+
+def test_alert() -> None:
+    """Who is alerted about, what for, and how severe it is."""
+    alert = Alert(
+        name="ExecIntoPod",
+        severity="medium",
+        state=AlertState.FIRING,
+        labels={"alertname": "ExecIntoPod", "user": "admin"},
+        annotations={"summary": "admin ran a command in default/hello"},
+        starts_at=1_796_000_000_000_000_000,
+        ends_at=1_796_000_300_000_000_000,
+    )
+    row = alert_row_of(alert)
+    assert row.request == "ALERT ExecIntoPod: admin ran a command in default/hello"
+    assert (row.user, row.result, row.tone) == ("admin", "medium", "failed")
