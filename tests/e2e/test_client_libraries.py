@@ -13,6 +13,7 @@ from kubernetes.stream import stream
 
 from tests.e2e.cluster import ADMIN_TOKEN, assets, running
 from tests.e2e.controllers import Report, compare, proxied
+from tests.fakes.clientpackages import install_node_package
 
 pytestmark = [
     pytest.mark.skipif(
@@ -21,7 +22,6 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
-NODE_PACKAGE = "@kubernetes/client-node@1.3.0"
 SCRIPT = Path(__file__).with_name("client_library.mjs")
 STEPS = (
     "namespace",
@@ -140,19 +140,8 @@ def _custom(api: client.ApiClient) -> None:
 @pytest.fixture(scope="module")
 def node_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the package, made for this run only."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        pytest.skip("node and npm are not installed")
     folder = tmp_path_factory.mktemp("node")
-    made = subprocess.run(
-        [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", NODE_PACKAGE],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    if made.returncode:
-        pytest.skip(f"npm cannot install {NODE_PACKAGE}: {made.stderr.strip()[-200:]}")
+    install_node_package(folder)
     shutil.copy(SCRIPT, folder)
     return folder
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.embedded import make_pki, running
+from tests.fakes.terminals import screen_of
 from tests.kubectl import kubectl_binaries
 
 BINARIES = kubectl_binaries()
@@ -135,28 +136,13 @@ async def test_exec_on_a_terminal(kubectl: Kubectl) -> None:
     ours, theirs = pty.openpty()
     process = await kubectl.start("exec", "-it", "hello", "--", "sh", terminal=theirs)
     os.close(theirs)
-    screen = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-
-    def readable() -> None:
-        # A terminal whose other side is closed is an OSError on Linux.
-        try:
-            screen.feed_data(os.read(ours, 4096))
-        except OSError:
-            loop.remove_reader(ours)
-            screen.feed_eof()
-
-    loop.add_reader(ours, readable)
-    try:
+    with screen_of(ours) as screen:
         async with ended(process), asyncio.timeout(20):
             await screen.readuntil(b"$ ")
             os.write(ours, b"echo on $HOSTNAMX\x7fE\r")
             await screen.readuntil(b"\r\non hello\r\n$ ")
             os.write(ours, b"exit 6\r")
             assert await process.wait() == 6
-    finally:
-        loop.remove_reader(ours)
-        os.close(ours)
 
 
 async def test_copy(kubectl: Kubectl) -> None:

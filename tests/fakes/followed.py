@@ -39,6 +39,7 @@ from auditproxy.embedded.pods.requests import Streams
 from auditproxy.sessions.castnotes import EndNote
 from auditproxy.sessions.castreader import Cast, CastResize
 from tests.fakes.recorded import read_recording
+from tests.fakes.terminals import screen_of
 from tests.fakes.waiting import until
 
 RECORD_ALL = "{record: InputOutput}"
@@ -220,26 +221,13 @@ class FollowedStage:
         fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         process = await self.start(*command.split(), terminal=theirs)
         os.close(theirs)
-        screen = asyncio.StreamReader()
-        loop = asyncio.get_running_loop()
-
-        def readable() -> None:
-            # A terminal whose other side is closed is an OSError on Linux.
+        with screen_of(ours) as screen:
             try:
-                screen.feed_data(os.read(ours, 4096))
-            except OSError:
-                loop.remove_reader(ours)
-                screen.feed_eof()
-
-        loop.add_reader(ours, readable)
-        try:
-            yield Typing(process, screen, ours)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-            loop.remove_reader(ours)
-            os.close(ours)
+                yield Typing(process, screen, ours)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
 
     def events(self) -> list[dict[str, Any]]:
         """Every audit event so far."""
