@@ -74,6 +74,7 @@ async def recorded(
         recording_policy=folder / "recording-policy.yaml",
         recordings=folder / "recordings",
         session_log=folder / "sessions.log",
+        alert_rules=folder / "alert-rules.yaml",
     )
     files.recordings.mkdir(mode=0o700)
     files.recording_policy.write_text(POLICY)
