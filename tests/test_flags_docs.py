@@ -10,6 +10,7 @@ from auditproxy.cli import DEMO_FLAGS
 from auditproxy.commands.alerts.flags import FLAGS as ALERTS_FLAGS
 from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
 from auditproxy.commands.kubeconfig import FLAGS as KUBECONFIG_FLAGS
+from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.flags.configfile import parse_configuration
 from auditproxy.flags.pflag import BYTES, Flag, parse
 from auditproxy.flags.serve import FLAGS, options_from
@@ -89,6 +90,8 @@ _NAMES = (
     " issue-client-certificate location no-enable-dns-access"
     # docker
     " platform ulimit"
+    # kubectl cp, and a secret in a command line
+    " password retries"
     # tools and tests of the project
     " api apimachinery count level module no-cbor release seconds seed write"
 )
@@ -104,6 +107,7 @@ def test_flags_in_prose(path: Path) -> None:
         flag.name for flag in (*FLAGS, *KUBECONFIG_FLAGS, *DEMO_FLAGS, *CERTS_FLAGS, *ALERTS_FLAGS)
     }
     known |= {flag.alias for flag in FLAGS} | OTHER_PROGRAMS
+    known |= {flag.name for flag in SESSIONS.flags}
     text = path.read_text(encoding="utf-8")
     # Neither a drawn arrow nor the family of flags that a star or a placeholder stands for.
     for name, value in re.findall(

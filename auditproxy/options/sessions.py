@@ -73,7 +73,7 @@ class SessionOptions:
         Declared(
             "session-recording-maxage",
             "int",
-            "Number of days to keep recordings, by the time in their names. 0 keeps all.",
+            "Number of days to keep recordings after they were finished. 0 keeps all.",
         ),
     ] = 366
     recording_recipients_file: Annotated[
