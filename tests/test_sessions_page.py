@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
 import pty
@@ -186,8 +187,13 @@ async def test_five_minutes(tmp_path: Path) -> None:
         assert "$ echo said inside\r\nsaid inside\r\n$ exit\r\n" in read
         commands = [line.split("\t")[1:] for line in (await one.run(BY_JQ)).splitlines()]
         assert commands == [["default/hello", "echo said inside"], ["default/hello", "exit"]]
-        events = (tmp_path / "audit.log").read_text(encoding="utf-8").splitlines()
-        assert any("auditproxy.io/session-recording" in event for event in events)
         (recording,) = (tmp_path / "recordings").glob("*.cast")
         assert recording.stat().st_mode & 0o777 == 0o600
+        events = (tmp_path / "audit.log").read_text(encoding="utf-8").splitlines()
+        # The proxy was stopped at once, and the last event says how the session ended all the same.
+        *_, last = (json.loads(event) for event in events if "/exec?" in event)
+        assert last["stage"] == "ResponseComplete"
+        assert last["annotations"]["auditproxy.io/session-exit-code"] == "0"
+        digest = hashlib.sha256(recording.read_bytes()).hexdigest()
+        assert digest in last["annotations"]["auditproxy.io/session-recording"]
         assert (tmp_path / "recordings").stat().st_mode & 0o777 == 0o700

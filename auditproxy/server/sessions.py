@@ -29,6 +29,7 @@ from auditproxy.sessions.lines import (
 from auditproxy.sessions.request import SessionRequest, describe
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.sessions.wire.kinds import open_reader
+from auditproxy.sockets.tasks import spawn
 from auditproxy.supervision.running import Ending, Running
 from auditproxy.supervision.supervisor import Supervisor
 from auditproxy.tunnel.farewell import Farewell
@@ -213,10 +214,16 @@ class LiveSession:
     async def ended(self, reason: str) -> None:
         """The tunnel has ended: finish the recording, and say how it ended."""
         self._has_ended = True
-        running = self._running
-        recording, seconds = await self._supervisor.close(running, reason)
-        if self._exchange.shared.session_annotations:
-            self._annotate_end(recording, seconds, reason)
+        closing = spawn(self._supervisor.close(self._running, reason), "close a session")
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            # The proxy stops meanwhile: the last event still says how the session ended.
+            await asyncio.wait({closing})
+            raise
+        finally:
+            if closing.done() and self._exchange.shared.session_annotations:
+                self._annotate_end(*closing.result(), reason)
 
     def _annotate_end(
         self, recording: RecordingReference | None, seconds: float, reason: str
