@@ -56,6 +56,9 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.protobuf
 	$(BIN)/python -m tests.bench.large
+	$(BIN)/python -m tests.bench.sessions
+	$(BIN)/python -m tests.bench.terminal
+	$(BIN)/python -m tests.bench.alerts
 
 fuzz: $(VENV)/.installed
 	$(BIN)/python -m tests.fuzz.requests --count $(or $(COUNT),100000) --seed $(or $(SEED),1)
