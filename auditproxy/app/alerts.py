@@ -30,7 +30,7 @@ def open_alerts(
 ) -> AlertDispatcher | None:
     """The dispatcher of a proxy, None without rules; to be called inside the running loop.
 
-    ``write`` takes the alerts for standard error, the operators' log if it is None.
+    ``write`` takes the alerts for standard error; None means the operators' log.
     """
     if files.alert_rules is None or files.alert_targets is None:
         return None
