@@ -215,5 +215,7 @@ class SessionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     reason: str = ""
     bytes_in: int = 0
     bytes_out: int = 0
+    missing_bytes: int = 0
+    """SessionEnded: bytes that passed and are in no recording, for lack of time."""
     duration_seconds: float = 0.0
     recording: RecordingReference | None = None

@@ -27,7 +27,13 @@ from auditproxy.request.headers import (
 )
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.services import ActingUser
-from auditproxy.server.sessions import LiveSession, note_ephemeral, prepare, remember_ephemeral
+from auditproxy.server.sessions import (
+    EPHEMERAL_LIMIT,
+    LiveSession,
+    adds_ephemeral,
+    note_ephemeral,
+    prepare,
+)
 from auditproxy.server.tee import Tee
 from auditproxy.sockets.tasks import spawn
 from auditproxy.tunnel.farewell import Farewell
@@ -106,7 +112,6 @@ async def exchanged(
     pool = exchange.services.upstream.pool
     body = RequestBody(exchange)
     sent = await body.sendable()
-    added = note_ephemeral(exchange, sent)
     request = replace(request, body=sent, content_length=body.content_length)
     if request.upgrade is None:
         outcome = await pool.round_trip(request, tee)
@@ -118,8 +123,8 @@ async def exchanged(
         if isinstance(decided, Switched):
             return await tunnel(exchange, decided, session)
     answered = tee.end()
-    if added:
-        remember_ephemeral(exchange, added)
+    if body.kept is not None:
+        note_ephemeral(exchange, bytes(body.kept))
     return answered
 
 
@@ -130,6 +135,7 @@ class RequestBody:
         self._exchange = exchange
         self._content = exchange.request.content
         self.content_length = exchange.headers.content_length
+        self.kept = bytearray() if adds_ephemeral(exchange) else None
         # A tunnel through a proxy subresource may be silent for as long as it likes.
         self._may_wait = None if exchange.long_running else exchange.services.limits.body_wait / 1e9
 
@@ -150,6 +156,7 @@ class RequestBody:
             if self._content.is_eof():
                 whole = await self._read(self._content.read)
                 self._exchange.recorder.request_data(whole)
+                self._keep(whole)
                 self._exchange.recorder.request_end()
                 return whole
             return b"".join([piece async for piece in self._pieces()])
@@ -160,8 +167,14 @@ class RequestBody:
         recorder = self._exchange.recorder
         while piece := await self._read(self._content.readany):
             recorder.request_data(piece)
+            self._keep(piece)
             yield piece
         recorder.request_end()
+
+    def _keep(self, piece: bytes) -> None:
+        """Keep what sessions have to know of a body, while it is short."""
+        if self.kept is not None and len(self.kept) + len(piece) <= EPHEMERAL_LIMIT:
+            self.kept += piece
 
     async def _read(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
         """Read from the client.
@@ -200,8 +213,8 @@ async def tunnel(
     farewell = farewell_for(exchange, switched.head)
     if session is not None:
         try:
-            session.begin(switched.head, farewell)
-        except Refused:
+            await session.begin(switched.head, farewell)
+        except BaseException:
             switched.abort()
             raise
     exchange.tunnel_begins(farewell if session is None else session)
@@ -236,6 +249,8 @@ async def tied(exchange: Exchange, switched: Switched, tap: Tap | None) -> None:
         await asyncio.shield(tying)
     except asyncio.CancelledError:
         # The client is gone; what it sent last still belongs to the upstream.
-        await asyncio.wait({tying}, timeout=TUNNEL_FLUSH)
-        tying.cancel()
+        try:
+            await asyncio.wait({tying}, timeout=TUNNEL_FLUSH)
+        finally:
+            tying.cancel()
         raise

@@ -19,7 +19,7 @@ from auditproxy.request.headers import upgrade_token, user_agent
 from auditproxy.request.sourceips import source_ips
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.services import ActingUser
-from auditproxy.sessions.ephemeral import EphemeralContainer, ephemeral_containers, shown
+from auditproxy.sessions.ephemeral import ephemeral_containers, shown
 from auditproxy.sessions.lines import (
     EPHEMERAL_CONTAINERS,
     SESSION_RECORDING,
@@ -40,6 +40,9 @@ REFUSAL = "this session must be recorded, and it cannot be: {}"
 
 NOT_A_STREAM = "the kubelet answers run like any request, and not with streams"
 
+EPHEMERAL_LIMIT = 256 * 1024
+"""Bytes of a request's body in which ephemeral containers are looked for."""
+
 _COMMAND = "command"
 
 
@@ -57,50 +60,46 @@ async def prepare(
     if not upgrades and exchange.info.resource != "nodes":
         return None
     asked = describe(exchange.info, exchange.target.query)
-    if not upgrades and asked.kind is SessionKind.UNKNOWN:
+    if not upgrades and asked.has_streams:
         return None
     rule = exchange.services.recording_policy.first(
         attributes_of(identity.user, exchange.info, selectors=False)
     )
-    if not upgrades:
+    if not asked.has_streams:
         if rule.deny:
             raise _refused(supervisor, "unreadable", NOT_A_STREAM)
         rule = RecordingRule()
     session = _session(supervisor, exchange, identity, acting, asked)
-    try:
-        running = await supervisor.prepare(session, rule, exchange.services.redact_line)
-    except RecordingRefused as error:
-        raise Refused(new_service_unavailable(REFUSAL.format(error))) from None
-    live = LiveSession(exchange, supervisor, running)
-    if not upgrades:
-        live.begin_without_streams()
+    running = supervisor.prepare(session, rule, exchange.services.redact_line)
+    live = LiveSession(exchange, supervisor, running, has_streams=asked.has_streams)
+    if asked.kind is not SessionKind.UNKNOWN:
+        # Of any other request the upstream has to say first that it is a session.
+        await live.record()
     return live
 
 
-def note_ephemeral(exchange: Exchange, body: object) -> tuple[EphemeralContainer, ...]:
-    """The ephemeral containers that a request adds, annotated; empty for any other request.
+def adds_ephemeral(exchange: Exchange) -> bool:
+    """Whether a request adds ephemeral containers, and it matters."""
+    info = exchange.info
+    return (
+        info.subresource == "ephemeralcontainers"
+        and info.verb in ("patch", "update")
+        and exchange.shared.supervisor is not None
+    )
 
-    ``body`` is what goes upstream, bytes where it is short.
+
+def note_ephemeral(exchange: Exchange, body: bytes) -> None:
+    """The upstream has answered a request that adds ephemeral containers.
+
+    The event names them, and sessions know of those that the upstream accepted.
     """
     supervisor = exchange.shared.supervisor
-    info = exchange.info
-    if (
-        supervisor is None
-        or info.subresource != "ephemeralcontainers"
-        or info.verb not in ("patch", "update")
-        or not isinstance(body, bytes)
-    ):
-        return ()
     added = ephemeral_containers(body)
-    if added and exchange.shared.session_annotations:
+    if not added or supervisor is None:
+        return
+    if exchange.shared.session_annotations:
         exchange.context.annotate(EPHEMERAL_CONTAINERS, shown(added))
-    return added
-
-
-def remember_ephemeral(exchange: Exchange, added: tuple[EphemeralContainer, ...]) -> None:
-    """The upstream has answered: what it accepted is known to sessions from now on."""
-    supervisor = exchange.shared.supervisor
-    if supervisor is not None and exchange.recorder.captured.code in (200, 201):
+    if exchange.recorder.captured.code in (200, 201):
         for container in added:
             supervisor.debugged.added(exchange.info.namespace, exchange.info.name, container.name)
 
@@ -162,7 +161,10 @@ def _shown(command: tuple[str, ...], redactor: Redactor | None) -> tuple[str, ..
 class LiveSession:
     """One session of one exchange: the tap of its tunnel, and its annotations."""
 
-    def __init__(self, exchange: Exchange, supervisor: Supervisor, running: Running) -> None:
+    def __init__(
+        self, exchange: Exchange, supervisor: Supervisor, running: Running, *, has_streams: bool
+    ) -> None:
+        self._has_streams = has_streams
         self._exchange = exchange
         self._supervisor = supervisor
         self._running = running
@@ -170,7 +172,15 @@ class LiveSession:
         self._has_ended = False
         self._farewell: Farewell | None = None
 
-    def begin(self, head: ResponseHead, farewell: Farewell | None) -> None:
+    async def record(self) -> None:
+        """Open the recording; raises Refused where the session must not run without."""
+        try:
+            await self._supervisor.record(self._running)
+        except RecordingRefused as error:
+            self._annotate_start(str(error))
+            raise Refused(new_service_unavailable(REFUSAL.format(error))) from None
+
+    async def begin(self, head: ResponseHead, farewell: Farewell | None) -> None:
         """The upstream has switched, and its 101 may go out unless this raises Refused.
 
         ``farewell`` ends a tunnel whose streams cannot be read.
@@ -186,12 +196,14 @@ class LiveSession:
         )
         if isinstance(reader, Unreadable) and running.rule.deny:
             raise _refused(self._supervisor, "unreadable", reader.reason)
+        if session.kind is SessionKind.UNKNOWN and not isinstance(reader, Unreadable):
+            await self.record()
         self._farewell = farewell if isinstance(reader, Unreadable) else None
         running.switched(reader, Ending(self._end, self._write))
         self._begun()
 
-    def begin_without_streams(self) -> None:
-        """The session is an ordinary request: what it does is not seen."""
+    def _begin_without_streams(self) -> None:
+        """The session was an ordinary request: what it did was not seen."""
         reader = Unreadable(from_client=False, reason=NOT_A_STREAM)
         self._running.switched(reader, Ending(self._end, self._write))
         self._begun()
@@ -199,13 +211,19 @@ class LiveSession:
     def _begun(self) -> None:
         self._has_begun = True
         self._supervisor.started(self._running)
+        self._annotate_start(self._running.refusal)
+
+    def _annotate_start(self, refusal: str) -> None:
         if self._exchange.shared.session_annotations:
-            annotations = annotations_at_start(self._running.session, self._running.recording)
-            for key, value in annotations:
+            running = self._running
+            for key, value in annotations_at_start(running.session, running.recording, refusal):
                 self._exchange.context.annotate(key, value)
 
     async def over(self) -> None:
         """The request is over: a session that never began leaves nothing, and every other ends."""
+        code = self._exchange.recorder.captured.code
+        if not self._has_begun and not self._has_streams and 200 <= code < 300:
+            self._begin_without_streams()
         if not self._has_begun:
             self._supervisor.discard(self._running)
         elif not self._has_ended:
@@ -235,6 +253,7 @@ class LiveSession:
             reason=reason if outcome is None else outcome.reason,
             bytes_in=self._running.bytes_in,
             bytes_out=self._running.bytes_out,
+            missing=self._running.missing,
             seconds=seconds,
             recording=recording,
         )
@@ -252,13 +271,24 @@ class LiveSession:
 
     def from_client(self, data: bytes) -> None:
         """Read what the client sent."""
-        self._running.from_client(data)
+        try:
+            self._running.from_client(data)
+        except Exception as crash:
+            self._crashed(crash)
 
     def from_upstream(self, data: bytes) -> None:
         """Read what the upstream sent."""
         if self._farewell is not None:
             self._farewell.from_upstream(data)
-        self._running.from_upstream(data)
+        try:
+            self._running.from_upstream(data)
+        except Exception as crash:
+            self._crashed(crash)
+
+    def _crashed(self, crash: Exception) -> None:
+        """A fault of ours costs the rest of the recording, and never the tunnel."""
+        self._supervisor.crashed(crash)
+        self._running.reading_crashed()
 
     def say(self, transport: asyncio.Transport | None, reason: str) -> None:
         """Say why the session ends, in its own protocol, and close."""

@@ -25,6 +25,7 @@ SESSION_EXIT_CODE = "auditproxy.io/session-exit-code"
 SESSION_REASON = "auditproxy.io/session-reason"
 SESSION_BYTES_IN = "auditproxy.io/session-bytes-in"
 SESSION_BYTES_OUT = "auditproxy.io/session-bytes-out"
+SESSION_MISSING_BYTES = "auditproxy.io/session-missing-bytes"
 SESSION_DURATION = "auditproxy.io/session-duration"
 EPHEMERAL_CONTAINERS = "auditproxy.io/ephemeral-containers"
 """What a request to pods/ephemeralcontainers adds."""
@@ -59,8 +60,12 @@ class SessionLines:
         return SessionEvent(type=kind, timestamp=micro_time(moment), **self._shared, **members)
 
 
-def annotations_at_start(session: Session, recording: str) -> Annotations:
-    """What every event of a session's request shows; ``recording`` is its path, "" without one."""
+def annotations_at_start(session: Session, recording: str, refusal: str = "") -> Annotations:
+    """What every event of a session's request shows.
+
+    ``recording`` is its path, "" without one; ``refusal`` says why there is none where there
+    should be.
+    """
     found = [(SESSION_ID, session.id)]
     if session.command:
         found.append((SESSION_COMMAND, _command(session.command)))
@@ -69,8 +74,8 @@ def annotations_at_start(session: Session, recording: str) -> Annotations:
     found.append((SESSION_TTY, "true" if session.tty else "false"))
     if session.ephemeral:
         found.append((SESSION_EPHEMERAL, "true"))
-    if recording:
-        found.append((SESSION_RECORDING, recording))
+    if recording or refusal:
+        found.append((SESSION_RECORDING, recording or f"none: {refusal}"))
     return tuple(found)
 
 
@@ -80,6 +85,7 @@ def annotations_at_end(
     reason: str,
     bytes_in: int,
     bytes_out: int,
+    missing: int,
     seconds: float,
     recording: RecordingReference | None,
 ) -> Annotations:
@@ -89,6 +95,8 @@ def annotations_at_end(
         (SESSION_BYTES_OUT, str(bytes_out)),
         (SESSION_DURATION, f"{seconds:.3f}s"),
     ]
+    if missing:
+        found.append((SESSION_MISSING_BYTES, str(missing)))
     if exit_code is not None:
         found.append((SESSION_EXIT_CODE, str(exit_code)))
     if reason:

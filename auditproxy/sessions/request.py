@@ -44,6 +44,8 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
     stderr: bool = False
     tty: bool = False
     ports: tuple[int, ...] = ()
+    has_streams: bool = True
+    """False for the kubelet's ``run``, whose output is the answer of an ordinary request."""
 
 
 def describe(info: RequestInfo, query: Query) -> SessionRequest:
@@ -115,6 +117,7 @@ def _node(info: RequestInfo, query: Query) -> SessionRequest:
     tty = _is_one(query, "tty") and not runs
     return SessionRequest(
         kind=kind,
+        has_streams=not runs,
         node=node,
         namespace=parts[1],
         pod=parts[2],

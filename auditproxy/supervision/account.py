@@ -58,11 +58,16 @@ class Closing:
     reason: str
     bytes_in: int
     bytes_out: int
+    missing: int
+    """Bytes that passed and were not accounted for."""
+    seconds: float
+    """From the 101 to the end."""
 
 
 class Account:
     """The account of one session; every method runs on the recorder's thread.
 
+    ``refusal`` says why there is no recording where there should be one.
     ``emit`` takes lines of the session log; ``failed`` is called once, with the reason, when a
     recording stops before its session.
     """
@@ -71,14 +76,15 @@ class Account:
         self,
         session: Session,
         *,
-        recording: Recording | None,
+        refusal: str = "",
         follows_commands: bool,
         emit: Callable[[SessionEvent], None],
         failed: Callable[[str], None],
         redact: Callable[[str], str] = str,
     ) -> None:
         self._session = session
-        self._recording = recording
+        self._recording: Recording | None = None
+        self._refusal = refusal
         self._lines = SessionLines(session)
         self._emit = emit
         self._failed = failed
@@ -90,6 +96,25 @@ class Account:
         self._forwards = Forwards() if session.kind is SessionKind.PORT_FORWARD else None
         self._input = hashlib.sha256()
         self._input_size = 0
+        self._has_gap = False
+
+    def record_into(self, recording: Recording) -> None:
+        """Record what follows; before the session starts."""
+        self._recording = recording
+
+    def cannot_record(self, refusal: str) -> None:
+        """There will be no recording; before the session starts."""
+        self._refusal = refusal
+
+    @property
+    def wants_output(self) -> bool:
+        """Whether anything is done with what the container writes."""
+        return self._recording is not None or self._follower is not None
+
+    @property
+    def wants_input(self) -> bool:
+        """Whether anything is done with what the client sends."""
+        return self.wants_output or not self._session.tty
 
     def _new_follower(self) -> CommandFollower:
         return CommandFollower(*self._size, redact=self._redact)
@@ -100,6 +125,8 @@ class Account:
         if self._recording is not None:
             reference = RecordingReference(path=final_path(self._recording))
         self._line(SessionEventType.STARTED, moment, recording=reference)
+        if self._refusal:
+            self._line(SessionEventType.RECORDING_STOPPED, moment, reason=self._refusal)
 
     def discard(self) -> None:
         """The session did not take place."""
@@ -129,6 +156,7 @@ class Account:
                 self._stopped(self._moment, recording.stopped)
 
     def _missing(self, moment: int, size: int) -> None:
+        self._has_gap = True
         if self._recording is not None:
             self._recording.gap(moment, size)
         if self._follower is not None:
@@ -193,7 +221,7 @@ class Account:
             self._recording.stop(moment, reason)
         self._stopped(moment, reason)
 
-    def close(self, closing: Closing, started: int) -> RecordingReference | None:
+    def close(self, closing: Closing) -> RecordingReference | None:
         """The tunnel has ended: finish the recording and write the last lines."""
         moment = closing.moment
         for note in self._forwards.close(moment) if self._forwards is not None else ():
@@ -206,15 +234,17 @@ class Account:
                 SessionEventType.INPUT,
                 moment,
                 input_bytes=self._input_size,
-                input_sha256=self._input.hexdigest(),
+                # Of a part alone it would be the digest of nothing that was sent.
+                input_sha256="" if self._has_gap else self._input.hexdigest(),
+                flags=("gap",) if self._has_gap else (),
             )
         outcome = closing.outcome
         reason = closing.reason if outcome is None else outcome.reason
         reference = None
         if self._recording is not None:
             reference = self._recording.finish(moment, outcome, reason=reason)
-            if self._has_failed and reference.state == "Complete":
-                # One direction was not read to its end; the recording says where.
+            if (self._has_failed or closing.missing) and reference.state == "Complete":
+                # Something is not in it; the recording says where.
                 reference = msgspec.structs.replace(reference, state="Cut")
         self._line(
             SessionEventType.ENDED,
@@ -223,7 +253,8 @@ class Account:
             reason=reason,
             bytes_in=closing.bytes_in,
             bytes_out=closing.bytes_out,
-            duration_seconds=(moment - started) // 1000 / 1_000_000,
+            missing_bytes=closing.missing,
+            duration_seconds=round(closing.seconds, 6),
             recording=reference,
         )
         return reference

@@ -31,6 +31,8 @@ QUEUE_LIMIT = 1024 * 1024
 """Bytes of one session that may wait for the recorder's thread."""
 QUEUE_RESUME = 256 * 1024
 """Bytes below which a held session is read again."""
+QUEUE_FED = 256 * 1024
+"""Bytes of one session with which it does not wait for the next turn of all."""
 EVENT_COST = 64
 """Bytes that an event takes in the bound, in addition to what it carries."""
 HELD_LIMIT = 10.0
@@ -45,6 +47,9 @@ class Feeder(Protocol):
 
     def wake(self, running: "Running") -> None:
         """Something waits in ``running``."""
+
+    def feed(self, running: "Running") -> None:
+        """Much waits in ``running``: it must not wait any longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,9 @@ class Running:
         self.rule = rule
         self.account = account
         self.recording = ""
+        self.refusal = ""
+        """Why there is no recording where there should be one."""
+        self.missing = 0
         self.outcome: Outcome | None = None
         self.bytes_in = 0
         self.bytes_out = 0
@@ -83,26 +91,34 @@ class Running:
         self._reader: SessionReader | None = None
         self._queue: list[Timed] = []
         self._queued = 0
+        self._unfed = 0
         self._gap = 0
         self._missed = 0
         self._hold: Callable[[bool], None] = _nothing
         self._held: asyncio.TimerHandle | None = None
         self._ending: Ending | None = None
         self._active = 0.0
+        self._began = self._loop.time()
         self._is_unread = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     # --- the tunnel ----------------------------------------------------------------
 
-    def switched(self, reader: SessionReader | Unreadable, ending: Ending) -> str:
-        """The upstream has switched; why its streams cannot be read, "" where they can."""
+    def switched(self, reader: SessionReader | Unreadable, ending: Ending) -> None:
+        """The upstream has switched."""
         self._ending = ending
         self.started = self._now()
+        self._began = self._loop.time()
         if isinstance(reader, Unreadable):
             self._put(reader, EVENT_COST)
-            return reader.reason
-        self._reader = reader
-        return ""
+        else:
+            self._reader = reader
+
+    def reading_crashed(self) -> None:
+        """A fault of ours in reading: nothing more is read, and the tunnel goes on."""
+        self._reader = None
+        for from_client in (True, False):
+            self._put(Unreadable(from_client, "a fault of auditproxy's own"), EVENT_COST)
 
     def tied(self, hold: Callable[[bool], None]) -> None:
         """The tunnel begins."""
@@ -128,7 +144,8 @@ class Running:
                 if isinstance(event, Carried):
                     size = len(event.data)
                     self.bytes_in += size
-                    self._put(event, EVENT_COST + size)
+                    if self.account.wants_input:
+                        self._put(event, EVENT_COST + size)
                 else:
                     if isinstance(event, PortCarried):
                         self.bytes_in += event.size
@@ -148,7 +165,8 @@ class Running:
                 if isinstance(event, Carried):
                     size = len(event.data)
                     self.bytes_out += size
-                    self._put(event, EVENT_COST + size)
+                    if self.account.wants_output:
+                        self._put(event, EVENT_COST + size)
                 else:
                     if isinstance(event, PortCarried):
                         self.bytes_out += event.size
@@ -166,40 +184,59 @@ class Running:
         if self._queued + cost > QUEUE_LIMIT:
             if self.rule.deny:
                 self._stop_reading()
-            # What the client sends is never held; a session that floods with it is given up.
+            # What was read before it was held still comes.
             is_lost = self._queued > 4 * QUEUE_LIMIT
             if self.rule.deny and is_lost:
                 self.end(TOO_FAST)
             if not self.rule.deny or is_lost:
-                self._gap += len(event.data) if isinstance(event, Carried) else 0
+                self._lose(event)
                 return
         is_awaited = bool(self._queue)
         self._queue_gap()
         self._queue.append((self._now(), event))
         self._queued += cost
-        if not is_awaited:
+        self._unfed += cost
+        if self._unfed >= QUEUE_FED:
+            self._feeder.feed(self)
+        elif not is_awaited:
             self._feeder.wake(self)
+
+    def _lose(self, event: StreamEvent | Missing) -> None:
+        if isinstance(event, Carried):
+            self._gap += len(event.data)
+        elif isinstance(event, PortCarried | Missing):
+            self._gap += event.size
 
     def _queue_gap(self) -> None:
         """Say what is missing where it is missing: after what was queued before it."""
         if self._gap:
             self._queue.append((self._now(), Missing(self._gap)))
             self._missed += self._gap
+            self.missing += self._gap
             self._gap = 0
 
     def waiting(self) -> tuple[list[Timed], int]:
         """What waits for the account, and how many bytes of the streams are missing in it."""
         queue, self._queue = self._queue, []
+        self._unfed = 0
         missed, self._missed = self._missed, 0
         return queue, missed
 
+    def lost(self, batch: list[Timed]) -> None:
+        """A batch is not accounted for: the recorder has too much to do already."""
+        for _, event in batch:
+            if not isinstance(event, Missing):
+                self._lose(event)
+        self.missing += self._gap
+        self._missed += self._gap
+        self._gap = 0
+        self.taken(batch)
+        if self.rule.deny:
+            self.end(TOO_FAST)
+
     def taken(self, batch: list[Timed]) -> None:
         """The account has taken a batch."""
-        self._queued -= sum(
-            EVENT_COST + (len(event.data) if isinstance(event, Carried) else 0)
-            for _, event in batch
-            if not isinstance(event, Missing)
-        )
+        self._queued -= cost_of(batch)
         if self._held is not None and self._queued < QUEUE_RESUME:
             self._held.cancel()
             self._held = None
@@ -219,8 +256,9 @@ class Running:
 
     def end(self, reason: str) -> None:
         """End the session; the client reads why."""
-        if self._ending is not None:
-            self._ending.end(f"auditproxy ended this session: {reason}")
+        ending, self._ending = self._ending, None
+        if ending is not None:
+            ending.end(f"auditproxy ended this session: {reason}")
 
     def _end_after(self, timer: str, seconds: float, reason: str) -> None:
         """End in so many seconds, and say so before."""
@@ -276,7 +314,24 @@ class Running:
                 self.outcome = event
             self._put(event, EVENT_COST)
         self._queue_gap()
-        return Closing(self._now(), self.outcome, reason, self.bytes_in, self.bytes_out)
+        return Closing(
+            self._now(),
+            self.outcome,
+            reason,
+            self.bytes_in,
+            self.bytes_out,
+            self.missing,
+            self._loop.time() - self._began,
+        )
+
+
+def cost_of(batch: list[Timed]) -> int:
+    """What a batch takes of the bounds."""
+    return sum(
+        EVENT_COST + (len(event.data) if isinstance(event, Carried) else 0)
+        for _, event in batch
+        if not isinstance(event, Missing)
+    )
 
 
 def _nothing(held: bool) -> None:

@@ -11,10 +11,14 @@ One thread serves all sessions, so that none of them waits for a disk on the eve
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Protocol, TypeVar
 
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.operatorline import OperatorLine
 from auditproxy.apis.session import Record, RecordingReference, Session, SessionEvent
+from auditproxy.apis.units import MEBIBYTE
 from auditproxy.downstream.responses import describe
 from auditproxy.metrics.sessions import SessionMetrics
 from auditproxy.recordings.recording import Recording
@@ -23,7 +27,7 @@ from auditproxy.sessions.rules import RecordingRule
 from auditproxy.sockets.thread import OrderedThread, settle
 from auditproxy.supervision.account import Account, Timed, final_path
 from auditproxy.supervision.debugged import DebuggedPods
-from auditproxy.supervision.running import Running
+from auditproxy.supervision.running import Running, cost_of
 
 FEED = 0.05
 """Seconds that what was read may wait before the recorder's thread gets it."""
@@ -33,6 +37,10 @@ OPENING = 5.0
 """Seconds in which a recording must be open; a disk that takes longer cannot be relied upon."""
 CLOSING = 3.0
 """Seconds that the last event of a session waits for its recording to be finished."""
+
+NO_ANSWER = "the folder of recordings does not answer"
+MOST_GIVEN = 64 * MEBIBYTE
+"""Bytes of all sessions that the recorder's thread may be behind."""
 
 FAULT = "a fault of auditproxy's own; its log has more"
 
@@ -67,20 +75,17 @@ class Supervisor:
         self._report = report
         self._now = now
         self._thread = thread or OrderedThread("session-recorder")
+        self._given = 0
         self._waiting: dict[Running, None] = {}
         self._feeding: asyncio.TimerHandle | None = None
         self._unflushed: dict[Running, None] = {}
         self._flushing: asyncio.TimerHandle | None = None
         metrics.stalled(lambda: self._thread.stalled)
 
-    async def prepare(
+    def prepare(
         self, session: Session, rule: RecordingRule, redact: Callable[[str], str] = str
     ) -> Running:
-        """Open what a session needs before the upstream is asked; ``redact`` marks secrets in
-        lines that were entered.
-
-        Raises RecordingRefused for a session that must not begin unrecorded.
-        """
+        """What a session needs; ``redact`` marks secrets in lines that were entered."""
         loop = asyncio.get_running_loop()
         running: list[Running] = []
 
@@ -89,33 +94,44 @@ class Supervisor:
                 # The loop is closed: the session has ended.
                 loop.call_soon_threadsafe(self._recording_failed, running[0], reason)
 
-        recording = None
-        if rule.record is not Record.NONE:
-            try:
-                recording = await self._opened(session, rule.record)
-            except RecordingRefused as error:
-                self._metrics.failed("open")
-                self._report(f"session {session.id} cannot be recorded: {error}")
-                if rule.deny:
-                    self._metrics.refused("recording")
-                    raise
         account = Account(
             session,
-            recording=recording,
             follows_commands=rule.commands,
             emit=self._emit,
             failed=failed,
             redact=redact,
         )
         running.append(Running(session, rule, account, feeder=self, now=self._now))
-        if recording is not None:
-            running[0].recording = final_path(recording)
         return running[0]
+
+    async def record(self, running: Running) -> None:
+        """Open the recording that a prepared session's rule wants, before its tunnel begins.
+
+        Raises RecordingRefused for a session that must not begin unrecorded.
+        """
+        session, rule = running.session, running.rule
+        if rule.record is Record.NONE:
+            return
+        try:
+            recording = await self._opened(session, rule.record)
+        except RecordingRefused as error:
+            self._metrics.failed("open")
+            self._report(_not_recorded(session, str(error), refused=rule.deny))
+            if rule.deny:
+                self._metrics.refused("recording")
+                raise
+            running.refusal = str(error)
+            running.account.cannot_record(str(error))
+        else:
+            running.account.record_into(recording)
+            running.recording = final_path(recording)
 
     async def _opened(self, session: Session, record: Record) -> Recording:
         """Open a recording on the thread; raises RecordingRefused."""
         if self._recordings is None:
             raise RecordingRefused("no folder for recordings is configured")
+        if self._thread.stalled > OPENING:
+            raise RecordingRefused(NO_ANSWER)
         opened: list[Recording] = []
 
         def open_it(recordings: Recordings) -> Recording | RecordingRefused:
@@ -137,7 +153,7 @@ class Supervisor:
             raise
         if result is None:
             self._do(discard_it)
-            raise RecordingRefused("the folder of recordings does not answer")
+            raise RecordingRefused(NO_ANSWER)
         if isinstance(result, RecordingRefused):
             raise result
         return result
@@ -152,7 +168,7 @@ class Supervisor:
             try:
                 found.append(work())
             except Exception as crash:
-                self._crashed(crash)
+                self.crashed(crash)
             finally:
                 with contextlib.suppress(RuntimeError):
                     # The loop is closed: the process ends.
@@ -180,6 +196,11 @@ class Supervisor:
         if self._feeding is None:
             self._feeding = asyncio.get_running_loop().call_later(FEED, self._feed)
 
+    def feed(self, running: Running) -> None:
+        """Much waits in ``running``: it goes to the thread now."""
+        self._waiting.pop(running, None)
+        self._feed_one(running)
+
     def _feed(self) -> None:
         """Give the thread what waits."""
         if self._feeding is not None:
@@ -193,7 +214,12 @@ class Supervisor:
         batch, missed = running.waiting()
         if missed:
             self._metrics.gap(missed)
-        if batch:
+        cost = cost_of(batch)
+        if batch and self._given + cost > MOST_GIVEN:
+            # The thread stalls. What it cannot take is not kept for it without end.
+            running.lost(batch)
+        elif batch:
+            self._given += cost
             loop = asyncio.get_running_loop()
             self._do(partial(self._take, running, batch, loop))
             if running.recording:
@@ -213,11 +239,15 @@ class Supervisor:
         try:
             running.account.take(batch)
         except Exception as crash:
-            self._crashed(crash)
+            self.crashed(crash)
             running.account.abandon(batch[-1][0], FAULT)
         finally:
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(running.taken, batch)
+                loop.call_soon_threadsafe(self._taken, running, batch)
+
+    def _taken(self, running: Running, batch: list[Timed]) -> None:
+        self._given -= cost_of(batch)
+        running.taken(batch)
 
     def _do(self, work: Callable[[], None]) -> None:
         """Run ``work`` on the thread; a fault of ours is reported and costs one session alone."""
@@ -226,11 +256,12 @@ class Supervisor:
             try:
                 work()
             except Exception as crash:
-                self._crashed(crash)
+                self.crashed(crash)
 
         self._thread.run(guarded)
 
-    def _crashed(self, crash: Exception) -> None:
+    def crashed(self, crash: Exception) -> None:
+        """Count and report a fault of ours."""
         self._metrics.failed("crash")
         # Where it happened: its text could hold what the session carried.
         self._report(f"recording a session crashed: {describe(crash)}")
@@ -247,13 +278,13 @@ class Supervisor:
         None where there is none, or where it could not be finished in time.
         """
         closing = running.closed(reason)
-        self._waiting.pop(running, None)
-        self._feed_one(running)
+        self.feed(running)
         self._unflushed.pop(running, None)
-        finish = partial(running.account.close, closing, running.started)
-        reference = await self._on_thread(finish, CLOSING)
+        if running.missing != closing.missing:
+            closing = replace(closing, missing=running.missing)
+        reference = await self._on_thread(partial(running.account.close, closing), CLOSING)
         self._metrics.ended(running.session.kind, "" if reference is None else reference.state)
-        return reference, (closing.moment - running.started) / 1e9
+        return reference, closing.seconds
 
     def run(self, work: Callable[[], None]) -> None:
         """Do something on the recorder's thread, after what it has to do already."""
@@ -269,3 +300,14 @@ class Supervisor:
             last()
         elif not await self._thread.close(last, seconds):
             self._report("the recorder of sessions does not answer; recordings are unfinished")
+
+
+def _not_recorded(session: Session, reason: str, *, refused: bool) -> OperatorLine:
+    """Who is where unrecorded, or would have been."""
+    place = "/".join(filter(None, (session.node, session.namespace, session.pod)))
+    outcome = "it is refused (onFailure: Deny)" if refused else "it runs unrecorded"
+    return OperatorLine(
+        f"{session.kind} of {go_quote(session.user.username)} in {place} cannot be recorded: "
+        f"{reason}; {outcome}",
+        audit_id=session.audit_id,
+    )

@@ -48,7 +48,7 @@ class Tap(Protocol):
     """Sees the bytes of a tunnel after they were passed on; must not raise."""
 
     def tied(self, hold: Callable[[bool], None]) -> None:
-        """The tunnel begins; ``hold`` stops and resumes reading what the container sends."""
+        """The tunnel begins; ``hold`` stops and resumes reading from both sides."""
 
     def from_client(self, data: bytes) -> None:
         """Bytes of the client, in order."""
@@ -195,7 +195,7 @@ class _Tunnel:
         if tap is not None:
             self.from_client.copy = tap.from_client
             self.from_upstream.copy = tap.from_upstream
-            tap.tied(self.from_upstream.hold)
+            tap.tied(self.hold)
         self.from_client.opposite = self.from_upstream
         self.from_upstream.opposite = self.from_client
         early: list[tuple[_Direction, bytes]] = []
@@ -219,6 +219,11 @@ class _Tunnel:
             # It may have filled up before this direction received its events.
             direction.is_full = destination.get_write_buffer_size() > _WRITE_HIGH_WATER
             direction.pace()
+
+    def hold(self, held: bool) -> None:
+        """Stop or resume reading from both sides, whatever the other takes."""
+        self.from_client.hold(held)
+        self.from_upstream.hold(held)
 
     def close(self, transport: asyncio.Transport | None) -> None:
         """Flush and close one side, and end the whole tunnel within ``linger`` seconds."""

@@ -16,7 +16,7 @@ from auditproxy.recordings.store import RecordingRefused
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.supervision.running import Running
 from tests.fakes.recorded import Stores, a_session
-from tests.fakes.supervised import PlainReader, Tunnel
+from tests.fakes.supervised import PlainReader, Tunnel, prepared
 
 DENY = RecordingRule(record=Record.INPUT_OUTPUT, deny=True)
 NOTHING = SessionOptions(annotations="never")
@@ -55,7 +55,7 @@ def recording(folder: Path, **more: object) -> SessionOptions:
 
 async def one_session(parts: SessionParts, rule: RecordingRule = DENY) -> Running:
     """A session from its beginning to its end."""
-    running = await parts.supervisor.prepare(a_session(), rule)
+    running = await prepared(parts.supervisor, rule)
     running.switched(PlainReader(), Tunnel().ending)
     parts.supervisor.started(running)
     running.from_upstream(b"out")
@@ -87,7 +87,7 @@ async def test_annotations_alone() -> None:
     opened = Opened(SessionOptions(annotations="always"))
     await one_session(opened.parts, RecordingRule())
     with pytest.raises(RecordingRefused, match="no folder"):
-        await opened.parts.supervisor.prepare(a_session(), DENY)
+        await prepared(opened.parts.supervisor, DENY)
     await opened.parts.close(5.0)
 
 

@@ -14,6 +14,7 @@ from auditproxy.recordings.recording import Recording
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.supervision.account import Account
 from auditproxy.supervision.running import Ending, Running
+from auditproxy.supervision.supervisor import Supervisor
 from tests.fakes.recorded import a_session
 
 SECOND = 1_000_000_000
@@ -79,22 +80,35 @@ class Woken:
 
     def __init__(self) -> None:
         self.count = 0
+        self.urgent = 0
 
     def wake(self, running: Running) -> None:
         """Something waits."""
         self.count += 1
+
+    def feed(self, running: Running) -> None:
+        """Much waits."""
+        self.urgent += 1
 
 
 def a_running(rule: RecordingRule, feeder: Woken) -> Running:
     """A session that nothing is kept of."""
     account = Account(
         a_session(),
-        recording=None,
-        follows_commands=False,
+        follows_commands=True,
         emit=lambda event: None,
         failed=lambda reason: None,
     )
     return Running(a_session(), rule, account, feeder=feeder, now=iter(range(10**9)).__next__)
+
+
+async def prepared(
+    supervisor: Supervisor, rule: RecordingRule, session: Session | None = None
+) -> Running:
+    """A session whose recording is open, where its rule wants one; raises RecordingRefused."""
+    running = supervisor.prepare(session or a_session(), rule)
+    await supervisor.record(running)
+    return running
 
 
 class GivenRecordings:

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from auditproxy.apis.session import StreamEvent
 from auditproxy.sessions import rules
+from auditproxy.sessions.wire.channels import ChannelReader
 from auditproxy.sessions.wire.frames import BINARY, frame
 from auditproxy.tunnel.protocols import websocket_accept
 from tests.conformance.client import Answer, read_answer
@@ -391,3 +393,100 @@ async def test_other_requests(tmp_path: Path, target: str) -> None:
         assert (await found.proxy.ask(request("GET", target))).status == 200
         assert found.lines() == []
         assert found.annotations() == {}
+
+
+@pytest.mark.parametrize("upgrade", ["websocket", "SPDY/3.1"])
+async def test_run_with_an_upgrade(tmp_path: Path, upgrade: str) -> None:
+    """A header of the client's makes no stream of it: it is refused all the same."""
+    async with stage(tmp_path, b"", on_failure="Deny") as found:
+        asked = request("POST", RUN, "Connection: Upgrade", f"Upgrade: {upgrade}")
+        client = await found.ask(asked)
+        assert client.answer.status == 503
+        assert found.upstream.connections == []
+
+
+async def test_run_that_the_upstream_refuses(tmp_path: Path) -> None:
+    """It did not run: there is no session to speak of."""
+    answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"
+    async with stage(tmp_path, answer) as found:
+        assert (await found.proxy.ask(request("POST", RUN))).status == 403
+        await found.proxy.until_events(3)
+        assert found.annotations() == {}
+        assert found.lines() == []
+
+
+async def test_unrecorded_under_allow(tmp_path: Path) -> None:
+    """The session runs; its events and the session log say that it is not recorded, and why."""
+    async with stage(tmp_path, switched(more=b"")) as found:
+        (tmp_path / "recordings").rename(tmp_path / "moved")
+        client = await found.begin()
+        client.writer.close()
+        await found.proxy.until_events(3)
+        assert found.annotations("ResponseStarted")["recording"].startswith("none: ")
+        types = [line["type"] for line in found.lines()]
+        assert types == ["SessionStarted", "RecordingStopped", "SessionEnded"]
+
+
+async def test_refused_for_its_recording(tmp_path: Path) -> None:
+    """The event of a refused session says what was asked, and why there is none."""
+    async with stage(tmp_path, b"", on_failure="Deny") as found:
+        (tmp_path / "recordings").rename(tmp_path / "moved")
+        await found.ask(exec_request())
+        await found.proxy.until_events(2)
+        annotations = found.annotations()
+        assert json.loads(annotations["command"]) == ["sh", "-c", "x"]
+        assert annotations["recording"].startswith("none: ")
+
+
+async def test_only_sessions_need_a_recording(tmp_path: Path) -> None:
+    """Of an upgrade elsewhere the upstream says first whether it is one: nothing is opened."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    async with stage(tmp_path, answer, on_failure="Deny") as found:
+        (tmp_path / "recordings").rename(tmp_path / "moved")
+        client = await found.ask(exec_request("/version"))
+        assert client.answer.status == 200
+
+
+async def test_fault_of_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It costs the rest of the recording, and not one byte of the tunnel."""
+
+    def crash(reader: ChannelReader, data: bytes) -> list[StreamEvent]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(ChannelReader, "from_server", crash)
+    output = frame(BINARY, b"\x01one"), frame(BINARY, b"\x01two")
+    async with stage(tmp_path, switched() + output[0]) as found:
+        client = await found.begin()
+        async with asyncio.timeout(5):
+            assert await client.reader.readexactly(len(output[0])) == output[0]
+            found.upstream.connections[0].send(output[1])
+            assert await client.reader.readexactly(len(output[1])) == output[1]
+        client.writer.close()
+        await found.proxy.until_events(3)
+        assert "RecordingStopped" in [line["type"] for line in found.lines()]
+        assert found.annotations()["recording"].endswith("(Cut)")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_debugged(tmp_path: Path, chunked: bool) -> None:
+    """kubectl debug's patch names its container, however its body is framed; sessions know it."""
+    patch = json.dumps({"spec": {"ephemeralContainers": [{"name": "debugger-x", "image": "i"}]}})
+    target = "/api/v1/namespaces/team/pods/box/ephemeralcontainers"
+    headers = ["Content-Type: application/strategic-merge-patch+json", "Connection: close"]
+    body = patch.encode()
+    if chunked:
+        headers.append("Transfer-Encoding: chunked")
+        body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    else:
+        headers.append(f"Content-Length: {len(body)}")
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+    async with stage(tmp_path, answer) as found:
+        asked = request("PATCH", target, *headers) + body
+        assert (await found.proxy.ask(asked)).status == 200
+        await found.proxy.until_events(2)
+        (event,) = (one for one in found.proxy.events if one["stage"] == "ResponseComplete")
+        added = json.loads(event["annotations"]["auditproxy.io/ephemeral-containers"])
+        assert added == [{"name": "debugger-x", "image": "i"}]
+        supervisor = found.proxy.proxy.handler.shared.supervisor
+        assert supervisor is not None
+        assert supervisor.debugged.is_ephemeral("team", "box", "debugger-x")

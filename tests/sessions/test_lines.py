@@ -61,6 +61,7 @@ def at_end(**changes: Any) -> dict[str, str]:
         "reason": "",
         "bytes_in": 3,
         "bytes_out": 5,
+        "missing": 0,
         "seconds": 1.23456,
         "recording": None,
         **changes,

@@ -83,7 +83,10 @@ def node(kind: SessionKind, **more: object) -> SessionRequest:
         # Only 1 is true there, and kube-apiserver's names mean nothing.
         (f"{NODE}/exec/ns/box/c?output=true&stdin=1&tty=", node(EXEC, container="c")),
         (f"{NODE}/attach/ns/box/c?input=1&command=x", node(ATTACH, container="c", stdin=True)),
-        (f"{NODE}/run/ns/box/c?cmd=ls%20-l&cmd=x", node(EXEC, container="c", command=("ls", "-l"))),
+        (
+            f"{NODE}/run/ns/box/c?cmd=ls%20-l&cmd=x",
+            node(EXEC, container="c", command=("ls", "-l"), has_streams=False),
+        ),
         (f"{NODE}/portForward/ns/box?port=80,443", node(FORWARD, ports=(80, 443))),
         (f"{NODE}/portForward/ns/box/some-uid", node(FORWARD)),
         # As path.Join leaves it on the way to the kubelet.

@@ -60,11 +60,12 @@ class Kept:
             recording = store.open(session, Record.INPUT_OUTPUT, moment=STARTED)
         self.account = Account(
             session,
-            recording=recording,
             follows_commands=follows_commands,
             emit=self.lines.append,
             failed=self.failures.append,
         )
+        if recording is not None:
+            self.account.record_into(recording)
         self._moment = STARTED
         self.account.start(STARTED)
 
@@ -73,9 +74,13 @@ class Kept:
         self._moment += SECOND
         self.account.take([(self._moment, event) for event in events])
 
-    def close(self, outcome: Outcome | None = None, reason: str = "it ended") -> Any:
+    def close(
+        self, outcome: Outcome | None = None, reason: str = "it ended", *, missing: int = 0
+    ) -> Any:
         """The end, a second later."""
-        return self.account.close(Closing(self._moment + SECOND, outcome, reason, 3, 4), STARTED)
+        moment = self._moment + SECOND
+        seconds = (moment - STARTED) / SECOND
+        return self.account.close(Closing(moment, outcome, reason, 3, 4, missing, seconds))
 
     def types(self) -> list[SessionEventType]:
         """Types of the lines, in order."""

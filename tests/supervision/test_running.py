@@ -10,6 +10,7 @@ from auditproxy.supervision.account import Missing
 from auditproxy.supervision.running import (
     HELD_LIMIT,
     NOTICE,
+    QUEUE_FED,
     QUEUE_LIMIT,
     TOO_FAST,
     Running,
@@ -32,7 +33,7 @@ class Stage:
         self.woken = Woken()
         self.running: Running = a_running(rule, self.woken)
         reader = Unreadable(False, "no protocol") if unread else self.reader
-        self.why = self.running.switched(reader, self.tunnel.ending)
+        self.running.switched(reader, self.tunnel.ending)
         self.running.tied(self.tunnel.holds.append)
 
     @staticmethod
@@ -161,7 +162,6 @@ async def test_recording_that_failed(rule: RecordingRule, ends: int) -> None:
 async def test_tunnel_that_cannot_be_read() -> None:
     """Its bytes are counted, and the reason goes to the account; nothing can be said in it."""
     stage = Stage(ALLOW, unread=True)
-    assert stage.why == "no protocol"
     stage.running.from_client(b"123")
     stage.running.from_upstream(b"4567")
     assert (stage.running.bytes_in, stage.running.bytes_out) == (3, 4)
@@ -284,3 +284,47 @@ async def test_never_tied() -> None:
     for _ in range(6):
         running.from_upstream(PIECE)
     assert running.closed("the client left").reason == "the client left"
+
+
+async def test_a_lot_goes_at_once() -> None:
+    """A session that has much to say does not wait for the next turn."""
+    stage = Stage(ALLOW)
+    stage.running.from_upstream(b"x" * QUEUE_FED)
+    assert (stage.woken.count, stage.woken.urgent) == (0, 1)
+    stage.running.waiting()
+    stage.running.from_upstream(b"x")
+    assert (stage.woken.count, stage.woken.urgent) == (1, 1)
+
+
+async def test_what_the_recorder_cannot_take_is_counted() -> None:
+    """Bytes of every kind; under Deny the session ends."""
+    stage = Stage(DENY)
+    stage.running.from_upstream(b"four")
+    stage.running.from_client(b"port")
+    batch, missed = stage.running.waiting()
+    assert missed == 0
+    stage.running.lost(batch)
+    assert stage.running.missing == 4 + 7
+    assert stage.running.waiting() == ([], 4 + 7)
+    assert len(stage.tunnel.ends) == 1
+
+
+async def test_it_ends_once() -> None:
+    """Whatever asks for it again."""
+    stage = Stage(ALLOW)
+    stage.running.end("one")
+    stage.running.end("two")
+    assert stage.tunnel.ends == ["auditproxy ended this session: one"]
+
+
+async def test_reading_that_crashed() -> None:
+    """Bytes are counted from then on, and the account learns that nothing follows."""
+    stage = Stage(ALLOW)
+    stage.running.reading_crashed()
+    stage.running.from_upstream(b"1234")
+    assert stage.running.bytes_out == 4
+    batch, _ = stage.running.waiting()
+    assert [event.from_client for _, event in batch if isinstance(event, Unreadable)] == [
+        True,
+        False,
+    ]

@@ -18,7 +18,7 @@ from auditproxy.supervision import supervisor as supervising
 from auditproxy.supervision.running import Running
 from auditproxy.supervision.supervisor import Supervisor
 from tests.fakes.recorded import STARTED, Stores, a_session, read_recording
-from tests.fakes.supervised import GivenRecordings, PlainReader, Tunnel
+from tests.fakes.supervised import GivenRecordings, PlainReader, Tunnel, prepared
 from tests.fakes.waiting import turns, until
 
 ALLOW = RecordingRule(record=Record.INPUT_OUTPUT)
@@ -68,7 +68,7 @@ class Supervision:
 
     async def begin(self, rule: RecordingRule, session: Session | None = None) -> Running:
         """A session whose tunnel has begun."""
-        running = await self.supervisor.prepare(session or a_session(), rule)
+        running = await prepared(self.supervisor, rule, session)
         running.switched(PlainReader(), self.tunnel.ending)
         self.supervisor.started(running)
         running.tied(self.tunnel.holds.append)
@@ -168,21 +168,27 @@ async def test_refused(supervision: Supervision, recordings: GivenRecordings | N
     supervision.supervisor = supervision.new(recordings)
     reason = "no folder for recordings is configured" if recordings is None else "disk full"
     with pytest.raises(RecordingRefused, match=reason):
-        await supervision.supervisor.prepare(a_session(), DENY)
+        await prepared(supervision.supervisor, DENY)
     assert supervision.count("sessions_refused_total", reason="recording") == 1
     assert supervision.count("session_recording_failures_total", reason="open") == 1
     running = await supervision.begin(ALLOW)
     assert running.recording == ""
     assert (await supervision.supervisor.close(running, ""))[0] is None
     assert supervision.count("sessions_refused_total", reason="recording") == 1
-    assert supervision.reports == [f"session 5e5510f1d cannot be recorded: {reason}"] * 2
+    what = f'exec of "alice" in team-a/box cannot be recorded: {reason}'
+    assert supervision.reports == [
+        f"{what}; it is refused (onFailure: Deny)",
+        f"{what}; it runs unrecorded",
+    ]
+    # Whoever fills the disk is not unseen: the log says why there is no recording.
+    assert supervision.types() == ["SessionStarted", "RecordingStopped", "SessionEnded"]
 
 
 async def test_a_crash_while_opening(supervision: Supervision) -> None:
     """A fault of ours is reported, and refuses under Deny."""
     supervision.supervisor = supervision.new(GivenRecordings(ZeroDivisionError("oops")))
     with pytest.raises(RecordingRefused):
-        await supervision.supervisor.prepare(a_session(), DENY)
+        await prepared(supervision.supervisor, DENY)
     # Where it happened, and not its text, which could hold what the session carried.
     assert supervision.reports[0].startswith("recording a session crashed: ZeroDivisionError at ")
     assert "oops" not in supervision.reports[0]
@@ -196,7 +202,7 @@ async def test_disk_that_does_not_answer(
     monkeypatch.setattr(supervising, "OPENING", 0.05)
     supervision.recordings.gate.clear()
     with pytest.raises(RecordingRefused, match="does not answer"):
-        await supervision.supervisor.prepare(a_session(), DENY)
+        await prepared(supervision.supervisor, DENY)
     assert supervision.count("session_recorder_stalled_seconds") > 0
     supervision.recordings.gate.set()
     await supervision.at_rest()
@@ -206,7 +212,7 @@ async def test_disk_that_does_not_answer(
 async def test_client_that_leaves_while_its_recording_is_opened(supervision: Supervision) -> None:
     """Nothing is left of it."""
     supervision.recordings.gate.clear()
-    preparing = asyncio.create_task(supervision.supervisor.prepare(a_session(), ALLOW))
+    preparing = asyncio.create_task(prepared(supervision.supervisor, ALLOW))
     await until(supervision.recordings.is_opening.is_set, "the opening")
     preparing.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -218,7 +224,7 @@ async def test_client_that_leaves_while_its_recording_is_opened(supervision: Sup
 
 async def test_discarded(supervision: Supervision) -> None:
     """The upstream did not switch."""
-    running = await supervision.supervisor.prepare(a_session(), ALLOW)
+    running = await prepared(supervision.supervisor, ALLOW)
     supervision.supervisor.discard(running)
     await supervision.at_rest()
     assert supervision.stores.files() == []
