@@ -111,7 +111,12 @@ async def exchanged(
     """
     pool = exchange.services.upstream.pool
     body = RequestBody(exchange)
-    sent = await body.sendable()
+    if session is None or not session.is_known:
+        sent = await body.sendable()
+    else:
+        sent = await body.whole()
+    if session is not None:
+        session.asked()
     request = replace(request, body=sent, content_length=body.content_length)
     if request.upgrade is None:
         outcome = await pool.round_trip(request, tee)
@@ -161,6 +166,25 @@ class RequestBody:
                 return whole
             return b"".join([piece async for piece in self._pieces()])
         return self._pieces()
+
+    async def whole(self) -> bytes | None:
+        """The body of a session's request: all of it, before the upstream hears of the request.
+
+        Else a client could have its command begun, and the request never end. Raises Refused for
+        one that no client of Kubernetes sends.
+        """
+        if self._may_wait is None:
+            self._may_wait = self._exchange.services.limits.body_wait / 1e9
+        sent = await self.sendable()
+        if sent is None or isinstance(sent, bytes):
+            return sent
+        found = bytearray()
+        async for piece in sent:
+            found += piece
+            if len(found) > SMALL_BODY:
+                raise Refused(new_bad_request("the body of a request for a session is too long"))
+        self.content_length = len(found)
+        return bytes(found)
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         """The body as it arrives."""
@@ -213,7 +237,8 @@ async def tunnel(
     farewell = farewell_for(exchange, switched.head)
     if session is not None:
         try:
-            await session.begin(switched.head, farewell)
+            if not await session.begin(switched.head, farewell):
+                session = None
         except BaseException:
             switched.abort()
             raise

@@ -43,6 +43,8 @@ NOT_A_STREAM = "the kubelet answers run like any request, and not with streams"
 EPHEMERAL_LIMIT = 256 * 1024
 """Bytes of a request's body in which ephemeral containers are looked for."""
 
+NO_ANSWER = "the request ended before its answer came; the command may have run"
+
 _COMMAND = "command"
 
 
@@ -54,7 +56,7 @@ async def prepare(
     Raises Refused for one that must not run unrecorded.
     """
     supervisor = exchange.shared.supervisor
-    if supervisor is None or exchange.info.verb == "watch":
+    if supervisor is None:
         return None
     upgrades = upgrade_token(exchange.headers) is not None
     if not upgrades and exchange.info.resource != "nodes":
@@ -69,6 +71,9 @@ async def prepare(
         if rule.deny:
             raise _refused(supervisor, "unreadable", NOT_A_STREAM)
         rule = RecordingRule()
+    if exchange.info.verb == "watch":
+        # Most likely it is one; the 101 says.
+        asked = SessionRequest(namespace=exchange.info.namespace)
     session = _session(supervisor, exchange, identity, acting, asked)
     running = supervisor.prepare(session, rule, exchange.services.redact_line)
     live = LiveSession(exchange, supervisor, running, has_streams=asked.has_streams)
@@ -165,6 +170,7 @@ class LiveSession:
         self, exchange: Exchange, supervisor: Supervisor, running: Running, *, has_streams: bool
     ) -> None:
         self._has_streams = has_streams
+        self._is_asked = False
         self._exchange = exchange
         self._supervisor = supervisor
         self._running = running
@@ -180,10 +186,20 @@ class LiveSession:
             self._annotate_start(str(error))
             raise Refused(new_service_unavailable(REFUSAL.format(error))) from None
 
-    async def begin(self, head: ResponseHead, farewell: Farewell | None) -> None:
+    @property
+    def is_known(self) -> bool:
+        """Whether the request itself asks for a session, whatever the upstream answers."""
+        return self._running.session.kind is not SessionKind.UNKNOWN
+
+    def asked(self) -> None:
+        """The request goes upstream now: whatever becomes of it, its command may run."""
+        self._is_asked = True
+
+    async def begin(self, head: ResponseHead, farewell: Farewell | None) -> bool:
         """The upstream has switched, and its 101 may go out unless this raises Refused.
 
-        ``farewell`` ends a tunnel whose streams cannot be read.
+        False when the tunnel is no session but a watch. ``farewell`` ends a tunnel whose
+        streams cannot be read.
         """
         session, running = self._running.session, self._running
         reader = open_reader(
@@ -194,17 +210,23 @@ class LiveSession:
             stderr=session.stderr,
             tty=session.tty,
         )
-        if isinstance(reader, Unreadable) and running.rule.deny:
-            raise _refused(self._supervisor, "unreadable", reader.reason)
+        if isinstance(reader, Unreadable):
+            if self._exchange.info.verb == "watch":
+                return False
+            if running.rule.deny:
+                # The upstream has begun what the client will not see.
+                self._begin_unseen(reader.reason)
+                raise _refused(self._supervisor, "unreadable", reader.reason)
         if session.kind is SessionKind.UNKNOWN and not isinstance(reader, Unreadable):
             await self.record()
         self._farewell = farewell if isinstance(reader, Unreadable) else None
         running.switched(reader, Ending(self._end, self._write))
         self._begun()
+        return True
 
-    def _begin_without_streams(self) -> None:
-        """The session was an ordinary request: what it did was not seen."""
-        reader = Unreadable(from_client=False, reason=NOT_A_STREAM)
+    def _begin_unseen(self, reason: str) -> None:
+        """The session may have taken place, and nothing of it was seen."""
+        reader = Unreadable(from_client=False, reason=reason)
         self._running.switched(reader, Ending(self._end, self._write))
         self._begun()
 
@@ -222,8 +244,11 @@ class LiveSession:
     async def over(self) -> None:
         """The request is over: a session that never began leaves nothing, and every other ends."""
         code = self._exchange.recorder.captured.code
-        if not self._has_begun and not self._has_streams and 200 <= code < 300:
-            self._begin_without_streams()
+        if not self._has_begun and self._is_asked:
+            if not self._has_streams and 200 <= code < 300:
+                self._begin_unseen(NOT_A_STREAM)
+            elif not code and self.is_known:
+                self._begin_unseen(NO_ANSWER)
         if not self._has_begun:
             self._supervisor.discard(self._running)
         elif not self._has_ended:

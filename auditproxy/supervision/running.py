@@ -115,7 +115,7 @@ class Running:
             self._reader = reader
 
     def reading_crashed(self) -> None:
-        """A fault of ours in reading: nothing more is read, and the tunnel goes on."""
+        """A fault of ours in reading: nothing more is read. The tunnel is not touched."""
         self._reader = None
         for from_client in (True, False):
             self._put(Unreadable(from_client, "a fault of auditproxy's own"), EVENT_COST)

@@ -17,8 +17,8 @@ from auditproxy.sessions.wire.frames import BINARY, frame
 from auditproxy.tunnel.protocols import websocket_accept
 from tests.conformance.client import Answer, read_answer
 from tests.fakes.proxy import RunningProxy, proxy_before, request
-from tests.fakes.upstream import FakeConnection, FakeUpstream
-from tests.fakes.waiting import until
+from tests.fakes.upstream import FakeConnection, FakeUpstream, Script
+from tests.fakes.waiting import steady, until
 from tests.fakes.websocket import masked
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
@@ -119,13 +119,15 @@ class Client:
 
 @contextlib.asynccontextmanager
 async def stage(
-    folder: Path, reply: bytes, *, on_failure: str = "Allow", **flags: Any
+    folder: Path, reply: bytes | Script, *, on_failure: str = "Allow", **flags: Any
 ) -> AsyncIterator[Stage]:
-    """A proxy that records everything; the upstream answers with ``reply``."""
+    """A proxy that records everything; the upstream answers with ``reply``, or does what it says."""
 
-    async def script(connection: FakeConnection) -> None:
+    async def answering(connection: FakeConnection) -> None:
         await connection.read_request()
-        connection.send(reply)
+        connection.send(reply if isinstance(reply, bytes) else b"")
+
+    script = answering if isinstance(reply, bytes) else reply
 
     (folder / "recordings").mkdir(mode=0o700)
     (folder / "recording.yaml").write_text(POLICY % on_failure)
@@ -260,8 +262,10 @@ async def test_protocol_that_cannot_be_read(tmp_path: Path, reply: bytes, reason
         await found.upstream.connections[0].wait_closed()
         await found.proxy.until_events(3)
         assert [code for _, code in found.proxy.stages()] == [None, 503, 503]
-        await until(lambda: found.files() == [], "the file is removed")
-        assert found.lines() == []
+        # The upstream had begun it: what may have run is not forgotten.
+        types = [line["type"] for line in found.lines()]
+        assert types == ["SessionStarted", "RecordingStopped", "SessionEnded"]
+        assert found.annotations()["recording"].endswith("(Cut)")
         assert found.proxy.metric("auditproxy_sessions_refused_total", reason="unreadable") == 1
 
 
@@ -490,3 +494,57 @@ async def test_debugged(tmp_path: Path, chunked: bool) -> None:
         supervisor = found.proxy.proxy.handler.shared.supervisor
         assert supervisor is not None
         assert supervisor.debugged.is_ephemeral("team", "box", "debugger-x")
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 100000", "Transfer-Encoding: chunked"])
+async def test_withheld_body(tmp_path: Path, framing: str) -> None:
+    """A command does not begin while its request does not end: the upstream hears nothing."""
+    async with stage(tmp_path, switched(), on_failure="Deny") as found:
+        _, writer = await found.proxy.connect()
+        writer.write(exec_request(EXEC, framing))
+        await found.proxy.until_events(1)
+        await steady(lambda: len(found.upstream.connections), "what the upstream hears")
+        assert found.upstream.connections == []
+        writer.transport.abort()
+        await found.proxy.until_events(3)
+        assert found.lines() == []
+        await until(lambda: found.files() == [], "the recording is removed")
+
+
+async def test_client_that_leaves_before_the_answer(tmp_path: Path) -> None:
+    """Its command may run: the recording stays, and everything says why it is empty."""
+
+    async def script(connection: FakeConnection) -> None:
+        await connection.read_request()
+        await connection.wait_closed(10)
+
+    async with stage(tmp_path, script, on_failure="Deny") as found:
+        _, writer = await found.proxy.connect()
+        writer.write(exec_request())
+        await until(lambda: bool(found.upstream.connections), "the request")
+        await found.upstream.connections[0].until(
+            lambda: b"\r\n\r\n" in found.upstream.connections[0].received
+        )
+        writer.transport.abort()
+        await found.proxy.until_events(3)
+        types = [line["type"] for line in found.lines()]
+        assert types == ["SessionStarted", "RecordingStopped", "SessionEnded"]
+        assert "the command may have run" in found.lines()[1]["reason"]
+        assert len(found.files()) == 1
+        annotations = found.annotations()
+        assert json.loads(annotations["command"]) == ["sh", "-c", "x"]
+        assert "(Cut)" in annotations["recording"]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "is_session"), [(b"v5.channel.k8s.io", True), (b"binary.k8s.io", False)]
+)
+async def test_watch_that_is_none(tmp_path: Path, protocol: bytes, is_session: bool) -> None:
+    """The 101 says whether it is a session; ?watch=1 does not."""
+    target = "/apis/x.example.com/v1/namespaces/team/vms?watch=1"
+    async with stage(tmp_path, switched(protocol), on_failure="Deny") as found:
+        client = await found.begin(exec_request(target))
+        client.writer.close()
+        await found.proxy.until_events(3)
+        assert bool(found.lines()) is is_session
+        assert len(found.files()) == is_session

@@ -29,7 +29,9 @@ _FORMS = "|".join(
     (
         r"--[a-z0-9_.-]{{0,64}}?(?:{names})[ \t]+(?!-)" + _VALUE.format("option"),
         r"[a-z0-9_.-]{{0,64}}?(?:{names})=" + _VALUE.format("variable"),
-        r"(?:{names})[\"']?:[ \t]*" + _VALUE.format("header"),
+        r"(?:{names})[\"']?:[ \t]*(?P<header>[^\s\"']{{4,}})",
+        r"(?<!\S)(?:-u|--user|--proxy-user)[ \t=]*[^\s:\"']{{1,256}}:(?P<login>[^\s\"']+)",
+        r"\bmysql(?:dump|admin)?[ \t](?:[^|;&\n]{{0,256}}?[ \t])?-p(?P<mysql>[^\s\"'-][^\s\"']*)",
         r"\b(?:bearer|basic)[ \t]+(?P<credential>[a-z0-9._~+/=-]{{8,}})",
         r"://[^\s/@:\"']{{0,256}}:(?P<password>[^\s/@\"']+)(?=@)",
         r"(?P<token>\beyJ[a-z0-9_-]{{8,}}\.[a-z0-9_-]+(?:\.[a-z0-9_-]*)?)",

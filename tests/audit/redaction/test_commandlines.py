@@ -31,6 +31,10 @@ redact = line_redactor(REDACTOR)
         ("curl 'https://x/?access_token=hunter2'", "hunter2"),
         ("login --api-key hunter2", "hunter2"),
         ("API_KEY=hunter2 login", "hunter2"),
+        ("curl -u admin:hunter2 https://x", "hunter2"),
+        ("curl --user=admin:hunter2 https://x", "hunter2"),
+        ("mysql -uroot -phunter2 db", "hunter2"),
+        ("mysqldump -phunter2 db > x", "hunter2"),
     ],
 )
 def test_secrets_are_marked(line: str, secret: str) -> None:
@@ -45,6 +49,9 @@ def test_secrets_are_marked(line: str, secret: str) -> None:
         "ls -l /etc/passwd",
         "cat token.txt",
         "passwd",
+        'read -s -p "Password: " X',
+        "mysql -p db",
+        "ls -u a b",
         "kubectl get secret",
         "mysql --password",
         "mysql --password -h host",
