@@ -118,6 +118,7 @@ class Recording:
     def gap(self, moment: int, size: int) -> None:
         """``size`` bytes of the streams were not read in time, and are missing here."""
         self._moment = moment
+        self._copying.lost()
         self._note(GapNote(bytes=size))
 
     def flush(self) -> None:

@@ -151,6 +151,8 @@ class CopyEndNote(_Note, frozen=True, kw_only=True, tag="CopyEnd"):
     bytes: int = 0
     unnamed: int = 0
     """Members after the bound on names; they are counted in ``files``."""
+    unread: int = 0
+    """Bytes of the stream after a gap: neither read nor recorded."""
     fault: str = ""
 
     @property

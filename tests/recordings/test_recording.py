@@ -213,3 +213,21 @@ def test_a_copy(stores: Stores) -> None:
         CopyEndNote(files=1, bytes=6),
         EndNote(exit_code=0, bytes_out=len(content)),
     ]
+
+
+def test_a_gap_in_a_copy(stores: Stores) -> None:
+    """Content after it is not taken for output."""
+    member = tarfile.TarInfo("etc/hosts")
+    member.size = 4096
+    content = member.tobuf() + b"secret".ljust(8, b".") * 512 + bytes(1024)
+    session = a_session(command=("tar", "cf", "-", "/etc/hosts"), tty=False)
+    recording = stores.new().open(session, Record.OUTPUT, moment=0)
+    recording.take(1, [Carried(OUT, content[:600])])
+    recording.gap(2, 100)
+    recording.take(3, [Carried(OUT, content[700:])])
+    recording.take(3, [Carried(OUT, content)])
+    path = Path(recording.finish(4, Outcome(0)).path)
+    assert b"secret" not in path.read_bytes()
+    end = read_recording(path).notes()[-2]
+    assert isinstance(end, CopyEndNote)
+    assert end.unread == 2 * len(content) - 700
