@@ -68,6 +68,8 @@ class Recording:
         self._moment = began
         self._on_stopped = on_stopped
         self._on_finished = on_finished
+        self._header = b""
+        self._has_header = False
         self._buffer = bytearray()
         self._state: RecordingState = "Complete"
         self._reason = ""
@@ -104,7 +106,7 @@ class Recording:
         kept, notes = self._copying.take(events)
         for note in notes:
             self._note(note)
-        for lines in self._writer.take(moment, kept):
+        for lines in self._after_header(self._writer.take(moment, kept)):
             self._add(lines, RESERVE)
         if len(self._buffer) >= BUFFER:
             self._write()
@@ -125,8 +127,7 @@ class Recording:
         """Give the kernel what is held: after kill -9 it is in the file."""
         if self._state == "Failed" or self._reference is not None:
             return
-        for lines in self._writer.header():
-            self._add(lines, 0)
+        self._after_header(self._writer.header())
         self._write()
 
     def stop(self, moment: int, reason: str) -> None:
@@ -140,21 +141,27 @@ class Recording:
     ) -> RecordingReference:
         """Write the end, give the file its name, and say what it is worth; again, say it again.
 
-        ``reason`` is why the session ended where the container's side gave no outcome.
+        ``reason`` is why the session ended where the container's side gave no outcome. A file that
+        the disk refused from its first byte is removed: the reference has no SHA-256 and 0 bytes.
         """
         if self._reference is not None:
             return self._reference
         self._moment = moment
         if not self._reason:
             rest, notes = self._copying.end()
-            for lines in (*self._writer.take(moment, rest), *self._writer.close(moment)):
+            closing = (*self._writer.take(moment, rest), *self._writer.close(moment))
+            for lines in self._after_header(closing):
                 self._add(lines, RESERVE)
             for note in notes:
                 self._note(note)
         end = end_note(outcome, reason, self._bytes_in, self._bytes_out)
-        for lines in self._writer.note(moment, end):
-            self._buffer += lines
-        self._write(last=True)
+        self._write(b"".join(self._after_header(self._writer.note(moment, end))), last=True)
+        if self._header:
+            self._reference = RecordingReference(
+                path=self.path.removesuffix(PART), state=self._state
+            )
+            self._remove()
+            return self._reference
         try:
             self._file.finish(self._file.path.with_name(self._file.path.name.removesuffix(PART)))
         except OSError as error:
@@ -175,20 +182,37 @@ class Recording:
             self._file.path.unlink()
         self._file.close()
 
+    def _remove(self) -> None:
+        with contextlib.suppress(OSError):
+            self._usage.forget(self._file.path, self._file.size)
+        self._file.close()
+
     # --- the file -----------------------------------------------------------------
 
     def _note(self, note: Note) -> None:
         if self._reason or self._reference is not None:
             return
-        for lines in self._writer.note(self._moment, note):
+        for lines in self._after_header(self._writer.note(self._moment, note)):
             self._add(lines, RESERVE // 2)
+
+    def _after_header(self, lines: Sequence[bytes]) -> Sequence[bytes]:
+        """What the writer returned without the header, which is kept apart.
+
+        The header is written before anything else or nothing is: no bound takes it away.
+        """
+        if self._has_header or not lines:
+            return lines
+        self._has_header = True
+        self._header = lines[0]
+        return lines[1:]
 
     def _add(self, lines: bytes, reserve: int) -> None:
         """Hold lines for the file; ``reserve`` bytes of the bound are left for others."""
         if self._reason:
             return
         room = self._maximum - min(reserve, self._maximum // 4)
-        if self._maximum and self._file.size + len(self._buffer) + len(lines) > room:
+        held = len(self._header) + len(self._buffer)
+        if self._maximum and self._file.size + held + len(lines) > room:
             self._stop("Cut", _in_words(self._maximum))
             return
         self._buffer += lines
@@ -198,28 +222,29 @@ class Recording:
             return
         self._state = state
         self._reason = reason
-        for lines in self._writer.note(
-            self._moment, StoppedNote(state="Failed" if state == "Failed" else "Cut", reason=reason)
-        ):
+        note = StoppedNote(state="Failed" if state == "Failed" else "Cut", reason=reason)
+        for lines in self._after_header(self._writer.note(self._moment, note)):
             self._buffer += lines
         self._on_stopped(state, reason)
 
-    def _write(self, *, last: bool = False) -> None:
-        if not self._buffer and not last:
+    def _write(self, end: bytes = b"", *, last: bool = False) -> None:
+        if not self._header and not self._buffer and not last:
             return
         if not self._reason:
-            fault = self._usage.fault(len(self._buffer))
+            fault = self._usage.fault(len(self._header) + len(self._buffer) + len(end))
             if fault:
-                # What is held does not fit either; the notes of the end are small enough to try.
+                # What is held does not fit either; header and notes are small enough to try.
                 self._buffer.clear()
                 self._stop("Cut", fault)
-        lines, self._buffer = bytes(self._buffer), bytearray()
+        lines = self._header + bytes(self._buffer) + end
+        self._buffer.clear()
         try:
             piece = self._form.piece(lines, self._writer.seconds) if lines else b""
             if last:
                 piece += self._form.ending()
             if piece:
                 self._file.append(piece)
+                self._header = b""
                 self._usage.grew(len(piece))
         except OSError as error:
             self._fail(error)

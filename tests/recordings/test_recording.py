@@ -174,6 +174,56 @@ def test_a_disk_that_fails_for_a_while(stores: Stores) -> None:
     assert reference.sha256 == hashlib.sha256(Path(reference.path).read_bytes()).hexdigest()
 
 
+@pytest.mark.parametrize("flushes", [False, True])
+def test_a_bound_before_the_first_flush(stores: Stores, flushes: bool) -> None:
+    """The header is there all the same, so that the file is read; the end is, too."""
+    store = stores.new(RecordingLimits(total=100_000))
+    recording = store.open(a_session(), Record.OUTPUT, moment=0)
+    other = store.open(a_session(id="2"), Record.OUTPUT, moment=0)
+    other.take(1, [Carried(OUT, b"x" * 90_000)])
+    stores.monotonic.now += 2
+    recording.take(1, [Carried(OUT, b"y" * 20_000)])
+    if flushes:
+        recording.flush()
+    reference = recording.finish(2, Outcome(0))
+    assert reference.state == "Cut"
+    cast = read_recording(reference.path)
+    assert cast.header is not None
+    assert cast.data(OUT) == b""
+    assert cast.notes() == [
+        StoppedNote(reason="recordings take all the room that they may"),
+        EndNote(exit_code=0, bytes_out=20_000),
+    ]
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_a_disk_that_refuses_the_first_piece(stores: Stores, comes_back: bool) -> None:
+    """With room again before the end the file begins with its header; else there is none."""
+    store = stores.new()
+    recording = store.open(a_session(), Record.OUTPUT, moment=0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        recording.take(1, [Carried(OUT, b"one")])
+        recording.flush()
+        if not comes_back:
+            reference = recording.finish(2, Outcome(0))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    if not comes_back:
+        assert (reference.state, reference.bytes) == ("Failed", 0)
+        assert stores.files() == []
+        assert store.used == 0
+        return
+    reference = recording.finish(2, Outcome(0))
+    cast = read_recording(reference.path)
+    assert cast.header is not None
+    assert cast.notes() == [
+        StoppedNote(state="Failed", reason="file too large"),
+        EndNote(exit_code=0, bytes_out=3),
+    ]
+
+
 def test_a_name_that_is_taken_away(stores: Stores, tmp_path: Path) -> None:
     """A folder that vanishes costs the recording, and nothing is raised or uploaded."""
     finished: list[Path] = []
@@ -184,17 +234,23 @@ def test_a_name_that_is_taken_away(stores: Stores, tmp_path: Path) -> None:
 
 
 def test_encryption_that_fails(stores: Stores) -> None:
-    """It is a failure like that of a disk."""
+    """It is a failure like that of a disk; a file without a byte is not kept."""
 
     def refuse(content: bytes) -> bytes:
         raise OSError(5, "encryption failed")
 
-    store = stores.new(new_form=lambda: SealedForm(refuse))
+    finished: list[Path] = []
+    store = stores.new(new_form=lambda: SealedForm(refuse), on_finished=finished.append)
     recording = store.open(a_session(), Record.OUTPUT, moment=0)
     recording.take(1, [Carried(OUT, b"secret")])
     recording.flush()
     assert recording.stopped == "encryption failed"
-    assert b"secret" not in Path(recording.finish(2).path).read_bytes()
+    reference = recording.finish(2)
+    assert (reference.state, reference.sha256, reference.bytes) == ("Failed", "", 0)
+    assert reference.path == recording.path.removesuffix(".part")
+    assert reference == recording.finish(3)
+    assert stores.files() == []
+    assert finished == []
 
 
 def test_a_copy(stores: Stores) -> None:
