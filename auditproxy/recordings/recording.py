@@ -178,9 +178,7 @@ class Recording:
     def discard(self) -> None:
         """Remove the file: the session did not take place."""
         self._reason = self._reason or "discarded"
-        with contextlib.suppress(OSError):
-            self._file.path.unlink()
-        self._file.close()
+        self._remove()
 
     def _remove(self) -> None:
         with contextlib.suppress(OSError):
