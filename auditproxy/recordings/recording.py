@@ -1,18 +1,17 @@
 """One recording: events in, a file that is whole up to its last line at any time.
 
-    recording -- over a bound --> cut     -- finish --> finished
-              -- disk fails ----> failed  -- finish --> finished
+    recording -- over a bound --> stopped, Cut     -- finish --> finished
+              -- disk fails ----> stopped, Failed  -- finish --> finished
               -- finish --------> finished
 
-Nothing but ``finish`` follows for what is cut or failed: the session continues unrecorded,
-unless the caller ends it. No method raises. Lines are held until ``flush``, or until there are
-BUFFER bytes of them; so a recording takes at most about 200 KiB of memory, and nearly none at
-rest.
+Nothing but ``finish`` follows for what is stopped: the session continues unrecorded, unless the
+caller ends it. What goes on after a gap, or with one direction only, is Cut as well, as something
+is missing. No method raises. Lines are held until ``flush``, or until there are BUFFER bytes of
+them; so a recording takes at most about 200 KiB of memory, and nearly none at rest.
 """
 
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from auditproxy.apis.session import (
     Carried,
@@ -21,6 +20,7 @@ from auditproxy.apis.session import (
     RecordingReference,
     Session,
     StreamEvent,
+    Unreadable,
 )
 from auditproxy.apis.units import MEBIBYTE
 from auditproxy.recordings.appending import AppendedFile, reason_of
@@ -28,7 +28,15 @@ from auditproxy.recordings.forms import RecordingForm
 from auditproxy.recordings.names import PART
 from auditproxy.recordings.usage import RecordingUsage
 from auditproxy.sessions.asciicast import CastWriter
-from auditproxy.sessions.castnotes import CommandNote, GapNote, Note, StoppedNote, clean, end_note
+from auditproxy.sessions.castnotes import (
+    CommandNote,
+    GapNote,
+    Note,
+    RecordingState,
+    StoppedNote,
+    clean,
+    end_note,
+)
 from auditproxy.sessions.copying import Copying
 
 BUFFER = 64 * 1024
@@ -36,8 +44,6 @@ BUFFER = 64 * 1024
 
 RESERVE = 16 * 1024
 """Bytes of the bound that are left for notes when content is cut."""
-
-RecordingState = Literal["Complete", "Cut", "Failed"]
 
 
 class Recording:
@@ -75,6 +81,7 @@ class Recording:
         self._reason = ""
         self._bytes_in = 0
         self._bytes_out = 0
+        self._missing = 0
         self._reference: RecordingReference | None = None
 
     @property
@@ -84,7 +91,7 @@ class Recording:
 
     @property
     def state(self) -> RecordingState:
-        """Complete as long as nothing is missing."""
+        """Complete as long as nothing is missing; what is Cut may go on (``stopped``)."""
         return self._state
 
     @property
@@ -94,6 +101,8 @@ class Recording:
 
     def take(self, moment: int, events: Sequence[StreamEvent]) -> None:
         """What happened at ``moment``."""
+        if self._reference is not None:
+            return
         self._moment = moment
         for event in events:
             if isinstance(event, Carried):
@@ -101,7 +110,9 @@ class Recording:
                     self._bytes_in += len(event.data)
                 else:
                     self._bytes_out += len(event.data)
-        if self._reason or self._reference is not None:
+            elif isinstance(event, Unreadable):
+                self._is_incomplete()
+        if self._reason:
             return
         kept, notes = self._copying.take(events)
         for note in notes:
@@ -118,8 +129,15 @@ class Recording:
         self._note(CommandNote(line=shown, flags=tuple(clean(flag) for flag in flags)))
 
     def gap(self, moment: int, size: int) -> None:
-        """``size`` bytes of the streams were not read in time, and are missing here."""
+        """``size`` bytes of the streams were not read in time, and are missing here.
+
+        The recording goes on, and is Cut.
+        """
+        if self._reference is not None:
+            return
         self._moment = moment
+        self._missing += size
+        self._is_incomplete()
         self._copying.lost()
         self._note(GapNote(bytes=size))
 
@@ -154,8 +172,16 @@ class Recording:
                 self._add(lines, RESERVE)
             for note in notes:
                 self._note(note)
-        end = end_note(outcome, reason, self._bytes_in, self._bytes_out)
-        self._write(b"".join(self._after_header(self._writer.note(moment, end))), last=True)
+        self._check_room()
+        end = end_note(
+            outcome,
+            reason,
+            self._bytes_in,
+            self._bytes_out,
+            missing_bytes=self._missing,
+            state=self._state,
+        )
+        self._append(b"".join(self._after_header(self._writer.note(moment, end))), last=True)
         if self._header:
             self._reference = RecordingReference(
                 path=self.path.removesuffix(PART), state=self._state
@@ -186,6 +212,10 @@ class Recording:
         self._file.close()
 
     # --- the file -----------------------------------------------------------------
+
+    def _is_incomplete(self) -> None:
+        if self._state == "Complete":
+            self._state = "Cut"
 
     def _note(self, note: Note) -> None:
         if self._reason or self._reference is not None:
@@ -225,15 +255,22 @@ class Recording:
             self._buffer += lines
         self._on_stopped(state, reason)
 
-    def _write(self, end: bytes = b"", *, last: bool = False) -> None:
-        if not self._header and not self._buffer and not last:
+    def _write(self) -> None:
+        if self._header or self._buffer:
+            self._check_room()
+            self._append(b"")
+
+    def _check_room(self) -> None:
+        if self._reason:
             return
-        if not self._reason:
-            fault = self._usage.fault(len(self._header) + len(self._buffer) + len(end))
-            if fault:
-                # What is held does not fit either; header and notes are small enough to try.
-                self._buffer.clear()
-                self._stop("Cut", fault)
+        fault = self._usage.fault(len(self._header) + len(self._buffer))
+        if fault:
+            # What is held does not fit either; header and notes are small enough to try.
+            self._buffer.clear()
+            self._stop("Cut", fault)
+
+    def _append(self, end: bytes, *, last: bool = False) -> None:
+        """Give the kernel what is held, then ``end``."""
         lines = self._header + bytes(self._buffer) + end
         self._buffer.clear()
         try:
