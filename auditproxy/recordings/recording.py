@@ -26,6 +26,7 @@ from auditproxy.apis.units import MEBIBYTE
 from auditproxy.recordings.appending import AppendedFile, reason_of
 from auditproxy.recordings.forms import RecordingForm
 from auditproxy.recordings.names import PART
+from auditproxy.recordings.settling import Settling
 from auditproxy.recordings.usage import RecordingUsage
 from auditproxy.sessions.asciicast import CastWriter
 from auditproxy.sessions.castnotes import (
@@ -64,6 +65,7 @@ class Recording:
         began: int,
         on_stopped: Callable[[str, str], None],
         on_finished: Callable[["Recording"], None],
+        settling: Settling,
     ) -> None:
         self._file = file
         self._form = form
@@ -74,6 +76,7 @@ class Recording:
         self._moment = began
         self._on_stopped = on_stopped
         self._on_finished = on_finished
+        self._settling = settling
         self._header = b""
         self._has_header = False
         self._buffer = bytearray()
@@ -86,7 +89,7 @@ class Recording:
 
     @property
     def path(self) -> str:
-        """Where the file is."""
+        """Where the file is; after ``finish(synced=False)`` the reference has where it will be."""
         return str(self._file.path)
 
     @property
@@ -155,12 +158,19 @@ class Recording:
         self.flush()
 
     def finish(
-        self, moment: int, outcome: Outcome | None = None, *, reason: str = ""
+        self,
+        moment: int,
+        outcome: Outcome | None = None,
+        *,
+        reason: str = "",
+        synced: bool = True,
     ) -> RecordingReference:
         """Write the end, give the file its name, and say what it is worth; again, say it again.
 
         ``reason`` is why the session ended where the container's side gave no outcome. A file that
         the disk refused from its first byte is removed: the reference has no SHA-256 and 0 bytes.
+        With ``synced`` this waits for the disk, twice. Without, it does not, and the file gets its
+        name with the next ``RecordingStore.settle``, which reports what the disk refuses then.
         """
         if self._reference is not None:
             return self._reference
@@ -182,27 +192,32 @@ class Recording:
             state=self._state,
         )
         self._append(b"".join(self._after_header(self._writer.note(moment, end))), last=True)
+        target = self._file.path.with_name(self._file.path.name.removesuffix(PART))
         if self._header:
-            self._reference = RecordingReference(
-                path=self.path.removesuffix(PART), state=self._state
-            )
+            self._reference = RecordingReference(path=str(target), state=self._state)
             self._remove()
             return self._reference
-        try:
-            self._file.finish(self._file.path.with_name(self._file.path.name.removesuffix(PART)))
-        except OSError as error:
-            self._fail(error)
+        if synced:
+            try:
+                self._file.finish(target)
+            except OSError as error:
+                self._fail(error)
         self._reference = RecordingReference(
-            path=self.path,
+            path=self.path if synced else str(target),
             state=self._state,
             sha256=self._file.sha256,
             bytes=self._file.size,
         )
-        self._on_finished(self)
+        if synced:
+            self._on_finished(self)
+        else:
+            self._settling.add(self._file, target)
         return self._reference
 
     def discard(self) -> None:
-        """Remove the file: the session did not take place."""
+        """Remove the file: the session did not take place. What is finished stays."""
+        if self._reference is not None:
+            return
         self._reason = self._reason or "discarded"
         self._remove()
 
