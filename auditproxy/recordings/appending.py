@@ -66,12 +66,20 @@ class AppendedFile:
     def finish(self, target: Path) -> None:
         """Have the content on the disk, then the file at ``target``, and close it."""
         try:
-            os.fsync(self._descriptor)
-            os.rename(self.path, target)
-            self.path = target
+            self.sync()
+            self.rename(target)
             sync_folder(target.parent)
         finally:
             self.close()
+
+    def sync(self) -> None:
+        """Have the content on the disk."""
+        os.fsync(self._descriptor)
+
+    def rename(self, target: Path) -> None:
+        """Have the file at ``target``; the name reaches the disk with ``sync_folder``."""
+        os.rename(self.path, target)
+        self.path = target
 
     def close(self) -> None:
         """Close it and leave it at its path."""

@@ -37,8 +37,9 @@ class NeedsIdentity(UnreadableRecording):
 class RecordingSummary:
     """What a recording says without its content.
 
-    ``seconds`` is the time of its last event. Unfinished is one that is still being written, or
-    whose proxy was killed.
+    ``seconds`` is the time of its last event. ``stopped`` is why nothing was recorded any more;
+    where it is "", one that is Cut lacks something in its middle or one direction. Unfinished is
+    one that is still being written, or whose proxy was killed.
     """
 
     path: Path
@@ -89,6 +90,8 @@ def summary_of(path: Path, decrypt: Decrypt | None = None) -> RecordingSummary:
         state: Literal["Complete", "Cut", "Failed", "Unfinished"] = "Complete"
         if stopped is not None:
             state = stopped.state
+        elif end is not None:
+            state = end.state
         if unfinished or end is None:
             state = "Unfinished"
         reason = stopped.reason if stopped is not None else ""

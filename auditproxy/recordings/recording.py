@@ -1,18 +1,17 @@
 """One recording: events in, a file that is whole up to its last line at any time.
 
-    recording -- over a bound --> cut     -- finish --> finished
-              -- disk fails ----> failed  -- finish --> finished
+    recording -- over a bound --> stopped, Cut     -- finish --> finished
+              -- disk fails ----> stopped, Failed  -- finish --> finished
               -- finish --------> finished
 
-Nothing but ``finish`` follows for what is cut or failed: the session continues unrecorded,
-unless the caller ends it. No method raises. Lines are held until ``flush``, or until there are
-BUFFER bytes of them; so a recording takes at most about 200 KiB of memory, and nearly none at
-rest.
+Nothing but ``finish`` follows for what is stopped: the session continues unrecorded, unless the
+caller ends it. What goes on after a gap, or with one direction only, is Cut as well, as something
+is missing. No method raises. Lines are held until ``flush``, or until there are BUFFER bytes of
+them; so a recording takes at most about 200 KiB of memory, and nearly none at rest.
 """
 
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from auditproxy.apis.session import (
     Carried,
@@ -21,14 +20,24 @@ from auditproxy.apis.session import (
     RecordingReference,
     Session,
     StreamEvent,
+    Unreadable,
 )
 from auditproxy.apis.units import MEBIBYTE
 from auditproxy.recordings.appending import AppendedFile, reason_of
 from auditproxy.recordings.forms import RecordingForm
 from auditproxy.recordings.names import PART
+from auditproxy.recordings.settling import Settling
 from auditproxy.recordings.usage import RecordingUsage
 from auditproxy.sessions.asciicast import CastWriter
-from auditproxy.sessions.castnotes import CommandNote, GapNote, Note, StoppedNote, clean, end_note
+from auditproxy.sessions.castnotes import (
+    CommandNote,
+    GapNote,
+    Note,
+    RecordingState,
+    StoppedNote,
+    clean,
+    end_note,
+)
 from auditproxy.sessions.copying import Copying
 
 BUFFER = 64 * 1024
@@ -36,8 +45,6 @@ BUFFER = 64 * 1024
 
 RESERVE = 16 * 1024
 """Bytes of the bound that are left for notes when content is cut."""
-
-RecordingState = Literal["Complete", "Cut", "Failed"]
 
 
 class Recording:
@@ -58,6 +65,7 @@ class Recording:
         began: int,
         on_stopped: Callable[[str, str], None],
         on_finished: Callable[["Recording"], None],
+        settling: Settling,
     ) -> None:
         self._file = file
         self._form = form
@@ -68,21 +76,25 @@ class Recording:
         self._moment = began
         self._on_stopped = on_stopped
         self._on_finished = on_finished
+        self._settling = settling
+        self._header = b""
+        self._has_header = False
         self._buffer = bytearray()
         self._state: RecordingState = "Complete"
         self._reason = ""
         self._bytes_in = 0
         self._bytes_out = 0
+        self._missing = 0
         self._reference: RecordingReference | None = None
 
     @property
     def path(self) -> str:
-        """Where the file is."""
+        """Where the file is; after ``finish(synced=False)`` the reference has where it will be."""
         return str(self._file.path)
 
     @property
     def state(self) -> RecordingState:
-        """Complete as long as nothing is missing."""
+        """Complete as long as nothing is missing; what is Cut may go on (``stopped``)."""
         return self._state
 
     @property
@@ -92,6 +104,8 @@ class Recording:
 
     def take(self, moment: int, events: Sequence[StreamEvent]) -> None:
         """What happened at ``moment``."""
+        if self._reference is not None:
+            return
         self._moment = moment
         for event in events:
             if isinstance(event, Carried):
@@ -99,12 +113,14 @@ class Recording:
                     self._bytes_in += len(event.data)
                 else:
                     self._bytes_out += len(event.data)
-        if self._reason or self._reference is not None:
+            elif isinstance(event, Unreadable):
+                self._is_incomplete()
+        if self._reason:
             return
         kept, notes = self._copying.take(events)
         for note in notes:
             self._note(note)
-        for lines in self._writer.take(moment, kept):
+        for lines in self._after_header(self._writer.take(moment, kept)):
             self._add(lines, RESERVE)
         if len(self._buffer) >= BUFFER:
             self._write()
@@ -116,16 +132,23 @@ class Recording:
         self._note(CommandNote(line=shown, flags=tuple(clean(flag) for flag in flags)))
 
     def gap(self, moment: int, size: int) -> None:
-        """``size`` bytes of the streams were not read in time, and are missing here."""
+        """``size`` bytes of the streams were not read in time, and are missing here.
+
+        The recording goes on, and is Cut.
+        """
+        if self._reference is not None:
+            return
         self._moment = moment
+        self._missing += size
+        self._is_incomplete()
+        self._copying.lost()
         self._note(GapNote(bytes=size))
 
     def flush(self) -> None:
         """Give the kernel what is held: after kill -9 it is in the file."""
         if self._state == "Failed" or self._reference is not None:
             return
-        for lines in self._writer.header():
-            self._add(lines, 0)
+        self._after_header(self._writer.header())
         self._write()
 
     def stop(self, moment: int, reason: str) -> None:
@@ -135,59 +158,104 @@ class Recording:
         self.flush()
 
     def finish(
-        self, moment: int, outcome: Outcome | None = None, *, reason: str = ""
+        self,
+        moment: int,
+        outcome: Outcome | None = None,
+        *,
+        reason: str = "",
+        synced: bool = True,
     ) -> RecordingReference:
         """Write the end, give the file its name, and say what it is worth; again, say it again.
 
-        ``reason`` is why the session ended where the container's side gave no outcome.
+        ``reason`` is why the session ended where the container's side gave no outcome. A file that
+        the disk refused from its first byte is removed: the reference has no SHA-256 and 0 bytes.
+        With ``synced`` this waits for the disk, twice. Without, it does not, and the file gets its
+        name with the next ``RecordingStore.settle``, which reports what the disk refuses then.
         """
         if self._reference is not None:
             return self._reference
         self._moment = moment
         if not self._reason:
             rest, notes = self._copying.end()
-            for lines in (*self._writer.take(moment, rest), *self._writer.close(moment)):
+            closing = (*self._writer.take(moment, rest), *self._writer.close(moment))
+            for lines in self._after_header(closing):
                 self._add(lines, RESERVE)
             for note in notes:
                 self._note(note)
-        end = end_note(outcome, reason, self._bytes_in, self._bytes_out)
-        for lines in self._writer.note(moment, end):
-            self._buffer += lines
-        self._write(last=True)
-        try:
-            self._file.finish(self._file.path.with_name(self._file.path.name.removesuffix(PART)))
-        except OSError as error:
-            self._fail(error)
+        self._check_room()
+        end = end_note(
+            outcome,
+            reason,
+            self._bytes_in,
+            self._bytes_out,
+            missing_bytes=self._missing,
+            state=self._state,
+        )
+        self._append(b"".join(self._after_header(self._writer.note(moment, end))), last=True)
+        target = self._file.path.with_name(self._file.path.name.removesuffix(PART))
+        if self._header:
+            self._reference = RecordingReference(path=str(target), state=self._state)
+            self._remove()
+            return self._reference
+        if synced:
+            try:
+                self._file.finish(target)
+            except OSError as error:
+                self._fail(error)
         self._reference = RecordingReference(
-            path=self.path,
+            path=self.path if synced else str(target),
             state=self._state,
             sha256=self._file.sha256,
             bytes=self._file.size,
         )
-        self._on_finished(self)
+        if synced:
+            self._on_finished(self)
+        else:
+            self._settling.add(self._file, target)
         return self._reference
 
     def discard(self) -> None:
-        """Remove the file: the session did not take place."""
+        """Remove the file: the session did not take place. What is finished stays."""
+        if self._reference is not None:
+            return
         self._reason = self._reason or "discarded"
+        self._remove()
+
+    def _remove(self) -> None:
         with contextlib.suppress(OSError):
-            self._file.path.unlink()
+            self._usage.forget(self._file.path, self._file.size)
         self._file.close()
 
     # --- the file -----------------------------------------------------------------
 
+    def _is_incomplete(self) -> None:
+        if self._state == "Complete":
+            self._state = "Cut"
+
     def _note(self, note: Note) -> None:
         if self._reason or self._reference is not None:
             return
-        for lines in self._writer.note(self._moment, note):
+        for lines in self._after_header(self._writer.note(self._moment, note)):
             self._add(lines, RESERVE // 2)
+
+    def _after_header(self, lines: Sequence[bytes]) -> Sequence[bytes]:
+        """What the writer returned without the header, which is kept apart.
+
+        The header is written before anything else or nothing is: no bound takes it away.
+        """
+        if self._has_header or not lines:
+            return lines
+        self._has_header = True
+        self._header = lines[0]
+        return lines[1:]
 
     def _add(self, lines: bytes, reserve: int) -> None:
         """Hold lines for the file; ``reserve`` bytes of the bound are left for others."""
         if self._reason:
             return
         room = self._maximum - min(reserve, self._maximum // 4)
-        if self._maximum and self._file.size + len(self._buffer) + len(lines) > room:
+        held = len(self._header) + len(self._buffer)
+        if self._maximum and self._file.size + held + len(lines) > room:
             self._stop("Cut", _in_words(self._maximum))
             return
         self._buffer += lines
@@ -197,28 +265,36 @@ class Recording:
             return
         self._state = state
         self._reason = reason
-        for lines in self._writer.note(
-            self._moment, StoppedNote(state="Failed" if state == "Failed" else "Cut", reason=reason)
-        ):
+        note = StoppedNote(state="Failed" if state == "Failed" else "Cut", reason=reason)
+        for lines in self._after_header(self._writer.note(self._moment, note)):
             self._buffer += lines
         self._on_stopped(state, reason)
 
-    def _write(self, *, last: bool = False) -> None:
-        if not self._buffer and not last:
+    def _write(self) -> None:
+        if self._header or self._buffer:
+            self._check_room()
+            self._append(b"")
+
+    def _check_room(self) -> None:
+        if self._reason:
             return
-        if not self._reason:
-            fault = self._usage.fault(len(self._buffer))
-            if fault:
-                # What is held does not fit either; the notes of the end are small enough to try.
-                self._buffer.clear()
-                self._stop("Cut", fault)
-        lines, self._buffer = bytes(self._buffer), bytearray()
+        fault = self._usage.fault(len(self._header) + len(self._buffer))
+        if fault:
+            # What is held does not fit either; header and notes are small enough to try.
+            self._buffer.clear()
+            self._stop("Cut", fault)
+
+    def _append(self, end: bytes, *, last: bool = False) -> None:
+        """Give the kernel what is held, then ``end``."""
+        lines = self._header + bytes(self._buffer) + end
+        self._buffer.clear()
         try:
             piece = self._form.piece(lines, self._writer.seconds) if lines else b""
             if last:
                 piece += self._form.ending()
             if piece:
                 self._file.append(piece)
+                self._header = b""
                 self._usage.grew(len(piece))
         except OSError as error:
             self._fail(error)

@@ -1,4 +1,7 @@
-"""A recording that a killed proxy left: cut to its last whole line, marked, and given its name."""
+"""A recording that a killed proxy left: cut to its last whole line, marked, and given its name.
+
+One that was finished and has no name yet gets its name and is not changed.
+"""
 
 import hashlib
 import os
@@ -17,14 +20,17 @@ from auditproxy.sessions.castnotes import UnfinishedNote
 
 _BLOCK = 256 * 1024
 _TIME = re.compile(rb"\[([0-9]{1,12}\.[0-9]{6}), ")
+_END = re.compile(rb'\[[0-9.]+, "a", "\{\\"type\\":\\"End\\"[,}]')
+"""The note of the end, as asciicast.py writes it: what a stream carried has another code."""
 _START = "0.000000"
 
 
 def repair(path: Path, new_form: Callable[[], RecordingForm]) -> RecordingReference | None:
     """Finish the file at ``path``; what it is now, or None where there is nothing to keep.
 
-    None for one that another process writes, and for one without a whole line, which is removed.
-    A full disk costs the mark, not the recording. Raises OSError.
+    None for one that another process writes, for one without a whole line, which is removed, and
+    for one that was finished and gets its name alone. A full disk costs the mark, not the
+    recording. Raises OSError.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
@@ -38,16 +44,19 @@ def repair(path: Path, new_form: Callable[[], RecordingForm]) -> RecordingRefere
         if not end:
             path.unlink()
             return None
-        os.ftruncate(descriptor, end)
-        try:
-            if os.pwrite(descriptor, mark, end) != len(mark):
-                os.ftruncate(descriptor, end)
-        except OSError:
+        if mark:
             os.ftruncate(descriptor, end)
+            try:
+                if os.pwrite(descriptor, mark, end) != len(mark):
+                    os.ftruncate(descriptor, end)
+            except OSError:
+                os.ftruncate(descriptor, end)
         os.fsync(descriptor)
         target = path.with_name(path.name.removesuffix(PART))
         os.rename(path, target)
         sync_folder(target.parent)
+        if not mark:
+            return None
         digest, size = _digest(descriptor)
         return RecordingReference(path=str(target), state="Cut", sha256=digest, bytes=size)
     finally:
@@ -57,7 +66,10 @@ def repair(path: Path, new_form: Callable[[], RecordingForm]) -> RecordingRefere
 def _remains(
     path: Path, descriptor: int, new_form: Callable[[], RecordingForm]
 ) -> tuple[int, bytes]:
-    """Where the last whole piece ends, 0 without one, and the mark that is to follow it."""
+    """Where the last whole piece ends, 0 without one, and the mark that is to follow it.
+
+    No mark for a recording that has its end.
+    """
     form = new_form()
     if path.name.endswith(SEALED + PART):
         last = None
@@ -66,28 +78,36 @@ def _remains(
             pass
         if last is None:
             return 0, b""
+        if os.pread(descriptor, ARCHIVE_END + 1, last.end) == bytes(ARCHIVE_END):
+            return last.end + ARCHIVE_END, b""
         if form.suffix != SEALED:
             # Recordings are not encrypted any more: nothing can be added but the archive's end.
             return last.end, bytes(ARCHIVE_END)
         form = form.resumed(count)
         return last.end, form.piece(_mark(last.seconds), last.seconds) + form.ending()
-    end, seconds = _plain_end(descriptor)
-    return end, _mark(seconds)
+    end, seconds, finished = _plain_end(descriptor)
+    return end, b"" if finished else _mark(seconds)
 
 
 def _mark(seconds: str) -> bytes:
     return note_lines(seconds, UnfinishedNote())
 
 
-def _plain_end(descriptor: int) -> tuple[int, str]:
-    """Where the last whole line ends, 0 without one, and its time."""
+def _plain_end(descriptor: int) -> tuple[int, str, bool]:
+    """Where the last whole line ends, 0 without one; its time; whether the end is noted."""
     size = os.fstat(descriptor).st_size
     start = max(0, size - 2 * LONGEST_LINE)
     tail = os.pread(descriptor, size - start, start)
     end = tail.rfind(b"\n") + 1
-    last = tail[tail.rfind(b"\n", 0, max(0, end - 1)) + 1 : end]
-    match = _TIME.match(last)
-    return (start + end if end else 0), (match[1].decode("ascii") if match else _START)
+    lines = tail[:end].rsplit(b"\n", 3)[-3:-1]
+    match = _TIME.match(lines[-1]) if lines else None
+    # The label of the note follows it, and then nothing.
+    finished = start + end == size and len(lines) == 2 and _END.match(lines[0]) is not None
+    return (
+        (start + end if end else 0),
+        (match[1].decode("ascii") if match else _START),
+        finished,
+    )
 
 
 def _digest(descriptor: int) -> tuple[str, int]:

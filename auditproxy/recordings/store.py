@@ -15,6 +15,7 @@ from auditproxy.recordings.forms import PlainForm, RecordingForm
 from auditproxy.recordings.names import LOCK, PART, is_finished, is_unfinished, stem
 from auditproxy.recordings.recording import Recording
 from auditproxy.recordings.recovery import repair
+from auditproxy.recordings.settling import Settling
 from auditproxy.recordings.usage import RecordingLimits, RecordingObserver, RecordingUsage
 from auditproxy.sessions.asciicast import CastWriter
 
@@ -58,6 +59,7 @@ class RecordingStore:
         self._observer = observer
         self._new_form = new_form
         self._on_finished = on_finished
+        self._settling = Settling(on_finished, self._unsettled)
         self._usage = RecordingUsage(
             folder,
             limits,
@@ -103,6 +105,7 @@ class RecordingStore:
             began=moment,
             on_stopped=self._observer.stopped,
             on_finished=self._finished,
+            settling=self._settling,
         )
         if not session.tty or (columns and rows):
             # No size will come, or it is there: the file says whose it is from its first moment.
@@ -115,7 +118,8 @@ class RecordingStore:
     def recover(self) -> tuple[RecordingReference, ...]:
         """Finish what a killed proxy left: call it at start, before the first recording.
 
-        Makes the folder, 0700, where it is missing. Leaves alone what another process writes.
+        Returns those whose end is missing. Those that were finished and lack their name alone get
+        it. Makes the folder, 0700, where it is missing. Leaves alone what another process writes.
         Faults of single files are reported; raises OSError for the folder.
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -135,6 +139,19 @@ class RecordingStore:
     def sweep(self) -> None:
         """Remove what is too old or too much; call it now and then."""
         self._usage.sweep()
+
+    def settle(self) -> None:
+        """Give recordings their names that were finished with ``synced=False``.
+
+        For all of them together: content on the disk, then names, then the folder once. Call it on
+        the thread that finishes them; without it they get their names at the next start. Faults
+        are reported.
+        """
+        self._settling.settle()
+
+    def _unsettled(self, path: Path, reason: str) -> None:
+        self._observer.stopped("Failed", reason)
+        self._report(f"{path} cannot be finished: {reason}")
 
     def _finished(self, recording: Recording) -> None:
         path = Path(recording.path)

@@ -101,6 +101,13 @@ class RecordingUsage:
             self._free -= size
         self._observer.wrote(size)
 
+    def forget(self, path: Path, size: int) -> None:
+        """Remove a file of ``size`` bytes that is being written; raises OSError."""
+        with self._lock:
+            path.unlink()
+            self._used -= size
+            self._free += size
+
     def fault(self, size: int, *, at_start: bool = False) -> str:
         """Why ``size`` more bytes cannot be written, after what can be done about it; else "".
 

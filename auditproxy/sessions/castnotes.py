@@ -13,6 +13,7 @@ from auditproxy.apis.session import Outcome
 
 LONGEST_TEXT = 4096
 """Characters of one text in a note; what is over is cut."""
+RecordingState = Literal["Complete", "Cut", "Failed"]
 _LONGEST_LABEL = 200
 _LARGEST_CODE = 1 << 31
 """Beyond any exit code, and below what JSON encoders refuse."""
@@ -151,6 +152,8 @@ class CopyEndNote(_Note, frozen=True, kw_only=True, tag="CopyEnd"):
     bytes: int = 0
     unnamed: int = 0
     """Members after the bound on names; they are counted in ``files``."""
+    unread: int = 0
+    """Bytes of the stream after a gap: neither read nor recorded."""
     fault: str = ""
 
     @property
@@ -160,13 +163,19 @@ class CopyEndNote(_Note, frozen=True, kw_only=True, tag="CopyEnd"):
 
 
 class EndNote(_Note, frozen=True, kw_only=True, tag="End"):
-    """The session ended; ``exit_code`` is None where the container's side did not say."""
+    """The session ended; ``exit_code`` is None where the container's side did not say.
+
+    ``bytes_in`` and ``bytes_out`` are without ``missing_bytes``, those of all gaps. ``state`` is
+    what the recording is worth: Complete if nothing is missing.
+    """
 
     exit_code: int | None = None
     reason: str = ""
     message: str = ""
     bytes_in: int = 0
     bytes_out: int = 0
+    missing_bytes: int = 0
+    state: RecordingState = "Complete"
 
     @property
     def label(self) -> str:
@@ -192,7 +201,15 @@ Note = (
 )
 
 
-def end_note(outcome: Outcome | None, reason: str, bytes_in: int, bytes_out: int) -> EndNote:
+def end_note(
+    outcome: Outcome | None,
+    reason: str,
+    bytes_in: int,
+    bytes_out: int,
+    *,
+    missing_bytes: int = 0,
+    state: RecordingState = "Complete",
+) -> EndNote:
     """The end of a session; ``reason`` counts where the container's side gives none."""
     told = outcome or Outcome(None)
     code = told.exit_code
@@ -202,6 +219,8 @@ def end_note(outcome: Outcome | None, reason: str, bytes_in: int, bytes_out: int
         message=clean(told.message),
         bytes_in=bytes_in,
         bytes_out=bytes_out,
+        missing_bytes=missing_bytes,
+        state=state,
     )
 
 

@@ -44,6 +44,11 @@ class Copying:
                 kept.append(Carried(self._channel, rest))
         return kept, notes
 
+    def lost(self) -> None:
+        """Events are missing here: the rest of the tar stream is counted, not passed through."""
+        if self._tar is not None:
+            self._tar.lost()
+
     def end(self) -> tuple[Sequence[StreamEvent], list[Note]]:
         """The session ended: what is left of its stream, and what it held in all."""
         tar = self._tar
@@ -52,7 +57,13 @@ class Copying:
         notes = self._begin()
         rest = tar.end()
         notes.append(
-            CopyEndNote(files=tar.files, bytes=tar.bytes, unnamed=tar.unnamed, fault=tar.fault)
+            CopyEndNote(
+                files=tar.files,
+                bytes=tar.bytes,
+                unnamed=tar.unnamed,
+                unread=tar.unread,
+                fault=tar.fault,
+            )
         )
         return ((Carried(self._channel, rest),) if rest else ()), notes
 

@@ -40,12 +40,14 @@ class TarMember:
 class TarReader:
     """Reads a stream; ``skipped`` bytes are missing at its start, as after a retry.
 
-    ``files`` and ``bytes`` count members and their content, named or not.
+    ``files`` and ``bytes`` count members and their content, named or not; ``unread`` counts bytes
+    after a loss.
     """
 
     def __init__(self, skipped: int = 0) -> None:
         self.files = 0
         self.bytes = 0
+        self.unread = 0
         self.fault = ""
         """Why the rest cannot be read; "" while it can."""
         self._block = bytearray()
@@ -59,6 +61,7 @@ class TarReader:
         self._name: bytes | None = None
         self._size: int | None = None
         self._ended = 0
+        self._lost = False
 
     @property
     def unnamed(self) -> int:
@@ -68,6 +71,9 @@ class TarReader:
     def feed(self, data: bytes) -> tuple[list[TarMember], bytes]:
         """Members that begin in ``data``, and what of the bytes belongs to no tar stream."""
         members: list[TarMember] = []
+        if self._lost:
+            self.unread += len(data)
+            return members, b""
         view = memoryview(data)
         position = 0
         while position < len(data):
@@ -96,6 +102,20 @@ class TarReader:
                     if rest:
                         return members, rest + data[position:]
         return members, b""
+
+    def lost(self) -> None:
+        """Bytes are missing here, nobody knows how many of this stream.
+
+        Headers cannot be told from content from here on: the rest is counted, and is neither read
+        nor given back. What is not a tar stream already stays what it is.
+        """
+        if self.fault:
+            return
+        self.fault = "bytes of it are missing, and what follows is not read"
+        self._lost = True
+        self.unread += len(self._block) + len(self._content)
+        self._block.clear()
+        self._content.clear()
 
     def end(self) -> bytes:
         """The stream ended: what of a last block belongs to no tar stream."""

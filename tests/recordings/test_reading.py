@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.apis.session import Carried, Channel, Outcome, Record
+from auditproxy.apis.session import Carried, Channel, Outcome, Record, Unreadable
 from auditproxy.apis.units import MEBIBYTE, SECOND
 from auditproxy.recordings.reading import UnreadableRecording, read_events, summary_of
 from auditproxy.recordings.usage import RecordingLimits
@@ -56,6 +56,21 @@ def test_cut(stores: Stores) -> None:
     recording.take(1, [Carried(OUT, b"x" * 2_000_000)])
     summary = summary_of(Path(recording.finish(2).path))
     assert (summary.state, summary.stopped) == ("Cut", "1 MiB")
+
+
+@pytest.mark.parametrize("missing", [0, 12])
+def test_what_is_missing_far_from_the_end(stores: Stores, missing: int) -> None:
+    """The end has it: a summary reads no more of a file."""
+    recording = stores.new().open(a_session(), Record.INPUT_OUTPUT, moment=0)
+    if missing:
+        recording.gap(1, missing)
+    else:
+        recording.take(1, [Unreadable(False, "not a frame")])
+    recording.take(2, [Carried(Channel.STDIN, b"x" * 300_000)])
+    summary = summary_of(Path(recording.finish(3, Outcome(0)).path))
+    assert (summary.state, summary.stopped) == ("Cut", "")
+    assert summary.end is not None
+    assert summary.end.missing_bytes == missing
 
 
 def test_while_it_is_written(stores: Stores) -> None:

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.apis.session import Carried, Channel, Outcome, Record, Resized, StreamEvent
+from auditproxy.apis.session import (
+    Carried,
+    Channel,
+    Outcome,
+    Record,
+    Resized,
+    StreamEvent,
+    Unreadable,
+)
 from auditproxy.apis.units import MEBIBYTE, SECOND
 from auditproxy.recordings.segments import SealedForm
 from auditproxy.recordings.store import RecordingRefused
@@ -48,7 +56,7 @@ def test_a_recording(stores: Stores) -> None:
     reference = recording.finish(2 * SECOND + 5, Outcome(3, "NonZeroExitCode", "exit code 3"))
     assert stores.files() == ["2023-11-14T22-13-20.123456Z_team-a_box_0c1f_5e5510f1d.cast"]
     content = Path(reference.path).read_bytes()
-    assert (reference.state, reference.bytes) == ("Complete", len(content))
+    assert (reference.state, reference.bytes) == ("Cut", len(content)), "there is a gap"
     assert reference.sha256 == hashlib.sha256(content).hexdigest()
     assert reference == recording.finish(9 * SECOND)
     cast = read_recording(reference.path)
@@ -60,7 +68,13 @@ def test_a_recording(stores: Stores) -> None:
         CommandNote(line="ls", flags=("prompt?",)),
         GapNote(bytes=12),
         EndNote(
-            exit_code=3, reason="NonZeroExitCode", message="exit code 3", bytes_in=3, bytes_out=10
+            exit_code=3,
+            reason="NonZeroExitCode",
+            message="exit code 3",
+            bytes_in=3,
+            bytes_out=10,
+            missing_bytes=12,
+            state="Cut",
         ),
     ]
     assert stores.counted.written == len(content)
@@ -68,6 +82,33 @@ def test_a_recording(stores: Stores) -> None:
     recording.command(9, "late")
     recording.flush()
     assert Path(reference.path).read_bytes() == content
+
+
+@pytest.mark.parametrize("from_client", [False, True])
+def test_one_direction(stores: Stores, from_client: bool) -> None:
+    """What cannot be read to its end is Cut; the other direction goes on."""
+    recording = stores.new().open(a_session(), Record.INPUT_OUTPUT, moment=0)
+    assert recording.state == "Complete"
+    recording.take(1, [Carried(OUT, b"one"), Unreadable(from_client, "a frame is too long")])
+    assert (recording.state, recording.stopped) == ("Cut", "")
+    recording.take(2, [Carried(IN if not from_client else OUT, b"two")])
+    reference = recording.finish(3, Outcome(0))
+    assert reference.state == "Cut"
+    cast = read_recording(reference.path)
+    assert cast.data(OUT) + cast.data(IN) == b"onetwo"
+    end = cast.notes()[-1]
+    assert isinstance(end, EndNote)
+    assert (end.state, end.missing_bytes) == ("Cut", 0)
+    assert stores.counted.stopped_ones == []
+
+
+def test_a_gap_after_the_end(stores: Stores) -> None:
+    """It changes nothing: the end is written."""
+    recording = stores.new().open(a_session(), Record.OUTPUT, moment=0)
+    assert recording.finish(1, Outcome(0)).state == "Complete"
+    recording.gap(2, 5)
+    recording.take(2, [Unreadable(True, "late")])
+    assert recording.state == "Complete"
 
 
 def test_metadata(stores: Stores) -> None:
@@ -97,7 +138,7 @@ def test_bytes_of_a_session(stores: Stores) -> None:
     assert reference.state == "Cut"
     notes = read_recording(reference.path).notes()
     assert notes[0] == StoppedNote(state="Cut", reason="1 MiB")
-    assert notes[1] == EndNote(exit_code=0, bytes_out=2_000_000)
+    assert notes[1] == EndNote(exit_code=0, bytes_out=2_000_000, state="Cut")
     assert b'"recording cut: 1 MiB"' in Path(reference.path).read_bytes()
     assert stores.counted.stopped_ones == [("Cut", "1 MiB")]
 
@@ -169,9 +210,59 @@ def test_a_disk_that_fails_for_a_while(stores: Stores) -> None:
     assert cast.data(OUT) == b"one"
     assert cast.notes() == [
         StoppedNote(state="Failed", reason="file too large"),
-        EndNote(exit_code=0, bytes_out=303),
+        EndNote(exit_code=0, bytes_out=303, state="Failed"),
     ]
     assert reference.sha256 == hashlib.sha256(Path(reference.path).read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("flushes", [False, True])
+def test_a_bound_before_the_first_flush(stores: Stores, flushes: bool) -> None:
+    """The header is there all the same, so that the file is read; the end is, too."""
+    store = stores.new(RecordingLimits(total=100_000))
+    recording = store.open(a_session(), Record.OUTPUT, moment=0)
+    other = store.open(a_session(id="2"), Record.OUTPUT, moment=0)
+    other.take(1, [Carried(OUT, b"x" * 90_000)])
+    stores.monotonic.now += 2
+    recording.take(1, [Carried(OUT, b"y" * 20_000)])
+    if flushes:
+        recording.flush()
+    reference = recording.finish(2, Outcome(0))
+    assert reference.state == "Cut"
+    cast = read_recording(reference.path)
+    assert cast.header is not None
+    assert cast.data(OUT) == b""
+    assert cast.notes() == [
+        StoppedNote(reason="recordings take all the room that they may"),
+        EndNote(exit_code=0, bytes_out=20_000, state="Cut"),
+    ]
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_a_disk_that_refuses_the_first_piece(stores: Stores, comes_back: bool) -> None:
+    """With room again before the end the file begins with its header; else there is none."""
+    store = stores.new()
+    recording = store.open(a_session(), Record.OUTPUT, moment=0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        recording.take(1, [Carried(OUT, b"one")])
+        recording.flush()
+        if not comes_back:
+            reference = recording.finish(2, Outcome(0))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    if not comes_back:
+        assert (reference.state, reference.bytes) == ("Failed", 0)
+        assert stores.files() == []
+        assert store.used == 0
+        return
+    reference = recording.finish(2, Outcome(0))
+    cast = read_recording(reference.path)
+    assert cast.header is not None
+    assert cast.notes() == [
+        StoppedNote(state="Failed", reason="file too large"),
+        EndNote(exit_code=0, bytes_out=3, state="Failed"),
+    ]
 
 
 def test_a_name_that_is_taken_away(stores: Stores, tmp_path: Path) -> None:
@@ -184,17 +275,23 @@ def test_a_name_that_is_taken_away(stores: Stores, tmp_path: Path) -> None:
 
 
 def test_encryption_that_fails(stores: Stores) -> None:
-    """It is a failure like that of a disk."""
+    """It is a failure like that of a disk; a file without a byte is not kept."""
 
     def refuse(content: bytes) -> bytes:
         raise OSError(5, "encryption failed")
 
-    store = stores.new(new_form=lambda: SealedForm(refuse))
+    finished: list[Path] = []
+    store = stores.new(new_form=lambda: SealedForm(refuse), on_finished=finished.append)
     recording = store.open(a_session(), Record.OUTPUT, moment=0)
     recording.take(1, [Carried(OUT, b"secret")])
     recording.flush()
     assert recording.stopped == "encryption failed"
-    assert b"secret" not in Path(recording.finish(2).path).read_bytes()
+    reference = recording.finish(2)
+    assert (reference.state, reference.sha256, reference.bytes) == ("Failed", "", 0)
+    assert reference.path == recording.path.removesuffix(".part")
+    assert reference == recording.finish(3)
+    assert stores.files() == []
+    assert finished == []
 
 
 def test_a_copy(stores: Stores) -> None:
@@ -213,3 +310,21 @@ def test_a_copy(stores: Stores) -> None:
         CopyEndNote(files=1, bytes=6),
         EndNote(exit_code=0, bytes_out=len(content)),
     ]
+
+
+def test_a_gap_in_a_copy(stores: Stores) -> None:
+    """Content after it is not taken for output."""
+    member = tarfile.TarInfo("etc/hosts")
+    member.size = 4096
+    content = member.tobuf() + b"secret".ljust(8, b".") * 512 + bytes(1024)
+    session = a_session(command=("tar", "cf", "-", "/etc/hosts"), tty=False)
+    recording = stores.new().open(session, Record.OUTPUT, moment=0)
+    recording.take(1, [Carried(OUT, content[:600])])
+    recording.gap(2, 100)
+    recording.take(3, [Carried(OUT, content[700:])])
+    recording.take(3, [Carried(OUT, content)])
+    path = Path(recording.finish(4, Outcome(0)).path)
+    assert b"secret" not in path.read_bytes()
+    end = read_recording(path).notes()[-2]
+    assert isinstance(end, CopyEndNote)
+    assert end.unread == 2 * len(content) - 700

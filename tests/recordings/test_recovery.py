@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.apis.session import Carried, Channel, Record
+from auditproxy.apis.session import Carried, Channel, Outcome, Record
 from auditproxy.apis.units import SECOND
+from auditproxy.recordings.forms import PlainForm, RecordingForm
+from auditproxy.recordings.segments import SealedForm
 from auditproxy.recordings.store import RecordingStore
 from auditproxy.recordings.usage import RecordingLimits
-from auditproxy.sessions.castnotes import (
-    UnfinishedNote,
-)
+from auditproxy.sessions.castnotes import EndNote, UnfinishedNote
 from tests.fakes.recorded import Stores, a_session, read_recording
 
 OUT, IN = Channel.STDOUT, Channel.STDIN
@@ -77,6 +77,42 @@ class TestLeftOver:
         path.write_bytes(content)
         assert stores.new().recover() == ()
         assert stores.files() == []
+
+    @pytest.mark.parametrize("new_form", [PlainForm, lambda: SealedForm(bytes)])
+    def test_finished_without_a_name(
+        self, stores: Stores, new_form: Callable[[], RecordingForm]
+    ) -> None:
+        """It has its end: it gets its name, its content is that of the reference."""
+        recording = stores.new(new_form=new_form).open(a_session(), Record.OUTPUT, moment=0)
+        recording.take(1, [Carried(OUT, b"whole")])
+        reference = recording.finish(2, Outcome(0), synced=False)
+        self.dead(Path(recording.path))
+        store = stores.new(new_form=new_form)
+        assert store.recover() == ()
+        content = Path(reference.path).read_bytes()
+        assert reference.sha256 == hashlib.sha256(content).hexdigest()
+        assert (reference.state, reference.bytes) == ("Complete", len(content))
+        assert stores.files() == [Path(reference.path).name]
+
+    def test_half_an_end(self, stores: Stores) -> None:
+        """What was killed while the end was written is unfinished."""
+        recording = stores.new().open(a_session(), Record.OUTPUT, moment=0)
+        reference = recording.finish(2, Outcome(0), synced=False)
+        path = Path(recording.path)
+        reopened = self.dead(path)
+        path.write_bytes(path.read_bytes()[:-5])
+        (found,) = reopened(stores).recover()
+        assert found.path == reference.path
+        assert read_recording(found.path).notes() == [EndNote(exit_code=0), UnfinishedNote()]
+
+    def test_an_end_that_a_container_writes(self, stores: Stores) -> None:
+        """What looks like the note of the end in a stream is output."""
+        recording = stores.new().open(a_session(tty=False), Record.OUTPUT, moment=0)
+        end = b'[1.000000, "a", "{\\"type\\":\\"End\\"}"]\n[1.000000, "m", "exit 0"]\n'
+        recording.take(1, [Carried(OUT, b'"]\n' + end), Carried(Channel.STDERR, end)])
+        recording.flush()
+        (found,) = self.dead(Path(recording.path))(stores).recover()
+        assert read_recording(found.path).notes() == [UnfinishedNote()]
 
     def test_being_written(self, stores: Stores) -> None:
         """What a living proxy writes is left alone."""

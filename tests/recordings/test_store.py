@@ -1,10 +1,11 @@
 """The folder of recordings: where they begin, and why they do not."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
-from auditproxy.apis.session import Channel, Record
+from auditproxy.apis.session import Carried, Channel, Outcome, Record
 from auditproxy.recordings.store import RecordingRefused
 from tests.fakes.recorded import Stores, a_session
 
@@ -36,3 +37,40 @@ def test_no_folder(stores: Stores) -> None:
     stores.monotonic.now += 5
     with pytest.raises(RecordingRefused, match="no such file or directory"):
         store.open(a_session(), Record.OUTPUT, moment=0)
+
+
+def test_settle(stores: Stores) -> None:
+    """Recordings that end together get their names together, as their references say."""
+    finished: list[Path] = []
+    store = stores.new(on_finished=finished.append)
+    recordings = [
+        store.open(a_session(id=str(number)), Record.OUTPUT, moment=0) for number in range(20)
+    ]
+    references = []
+    for recording in recordings:
+        recording.take(1, [Carried(OUT, b"whole")])
+        references.append(recording.finish(2, Outcome(0), synced=False))
+        recording.discard()
+        assert references[-1] == recording.finish(3)
+    assert all(name.endswith(".cast.part") for name in stores.files())
+    assert finished == []
+    store.settle()
+    assert [str(path) for path in finished] == [reference.path for reference in references]
+    assert [recording.path for recording in recordings] == [str(path) for path in finished]
+    for reference in references:
+        content = Path(reference.path).read_bytes()
+        assert reference.state == "Complete"
+        assert reference.sha256 == hashlib.sha256(content).hexdigest()
+    assert len(stores.files()) == 20
+    assert stores.lines == []
+
+
+def test_what_cannot_be_settled(stores: Stores) -> None:
+    """It is reported and counted as a failure of the disk."""
+    store = stores.new()
+    recording = store.open(a_session(), Record.OUTPUT, moment=0)
+    recording.finish(2, Outcome(0), synced=False)
+    Path(recording.path).unlink()
+    store.settle()
+    assert stores.counted.stopped_ones == [("Failed", "no such file or directory")]
+    assert stores.lines == [f"{recording.path} cannot be finished: no such file or directory"]

@@ -106,3 +106,20 @@ def test_files_of_others_stay(stores: Stores) -> None:
     with pytest.raises(RecordingRefused, match="recordings take all the room"):
         store.open(a_session(), Record.OUTPUT, moment=0)
     assert stores.files() == ["demo.cast"]
+
+
+def test_discarded(stores: Stores) -> None:
+    """A recording that is not kept gives its room back, once, without a reading of the folder."""
+    store = stores.new(RecordingLimits(total=100_000))
+    kept = store.open(a_session(id="kept"), Record.OUTPUT, moment=0)
+    kept.flush()
+    before = store.used
+    for number in range(5):
+        recording = store.open(a_session(id=str(number)), Record.OUTPUT, moment=0)
+        recording.take(1, [Carried(OUT, b"x" * 30_000)])
+        recording.flush()
+        assert store.used > before + 30_000
+        recording.discard()
+        recording.discard()
+        assert store.used == before
+    assert stores.files() == [Path(kept.path).name]

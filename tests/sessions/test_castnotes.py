@@ -49,6 +49,11 @@ from auditproxy.sessions.castnotes import (
         ),
         (EndNote(), {"type": "End"}, "end: unknown"),
         (
+            EndNote(exit_code=1, missing_bytes=3, state="Cut"),
+            {"type": "End", "exitCode": 1, "missingBytes": 3, "state": "Cut"},
+            "exit 1",
+        ),
+        (
             CopyNote(direction="to the container", path="/a\nb"),
             {"type": "Copy", "direction": "to the container", "path": "/a\nb"},
             "kubectl cp, to the container: /a b",

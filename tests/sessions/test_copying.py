@@ -3,6 +3,8 @@
 import io
 import tarfile
 
+import pytest
+
 from auditproxy.apis.session import Carried, Channel, InputClosed, StreamEvent
 from auditproxy.sessions.castnotes import CopiedFileNote, CopyEndNote, CopyNote
 from auditproxy.sessions.copying import Copying
@@ -59,11 +61,36 @@ def test_a_program_that_calls_itself_tar() -> None:
     assert short.end()[0] == (Carried(OUT, b"short"),)
 
 
+@pytest.mark.parametrize("dropped", range(20))
+def test_missing_pieces(dropped: int) -> None:
+    """Whichever piece is missing: no content is kept, and the end says what was not read."""
+    content = archive()
+    pieces = [content[start : start + 512] for start in range(0, len(content), 512)]
+    assert len(pieces) == 20
+    copying = Copying(a_session(command=FROM, tty=False))
+    for number, piece in enumerate(pieces):
+        if number == dropped:
+            copying.lost()
+            continue
+        # Pieces that are no whole blocks, as a network delivers them.
+        for part in (piece[:300], piece[300:]):
+            assert copying.take([Carried(OUT, part)])[0] == []
+    error = Carried(ERR, b"tar: no such file\n")
+    assert copying.take([error])[0] == [error]
+    rest, notes = copying.end()
+    assert rest == ()
+    end = notes[-1]
+    assert isinstance(end, CopyEndNote)
+    assert end.fault == "bytes of it are missing, and what follows is not read"
+    assert end.unread == 512 * (19 - dropped)
+
+
 def test_what_is_no_copy() -> None:
     """With a terminal, or with another command, everything passes."""
     events: list[StreamEvent] = [Carried(OUT, archive())]
     for session in (a_session(command=FROM, tty=True), a_session(tty=False)):
         copying = Copying(session)
         assert copying.copy is None
+        copying.lost()
         assert copying.take(events) == (events, [])
         assert copying.end() == ((), [])

@@ -116,6 +116,35 @@ def test_what_is_no_tar(data: bytes, rest: bytes, fault: str) -> None:
     assert reader.fault == fault
 
 
+@pytest.mark.parametrize("before", [0, 100, 512, 700, 1200])
+def test_a_loss(before: int) -> None:
+    """Wherever it is: nothing after it is given back, named or taken for a header."""
+    content = archive(tarfile.USTAR_FORMAT)
+    reader = TarReader()
+    reader.feed(content[:before])
+    files = reader.files
+    reader.lost()
+    reader.lost()
+    for data in (content[before + 90 :], content, b"z" * 2000):
+        assert reader.feed(data) == ([], b"")
+    assert reader.end() == b""
+    assert (reader.files, reader.fault) == (
+        files,
+        "bytes of it are missing, and what follows is not read",
+    )
+    held = before if before < BLOCK else 0
+    assert reader.unread == held + len(content) - before - 90 + len(content) + 2000
+
+
+def test_a_loss_in_what_is_no_tar() -> None:
+    """A program that does not write tar hides nothing by being fast."""
+    reader = TarReader()
+    reader.feed(b"x" * 600)
+    reader.lost()
+    assert reader.feed(b"more") == ([], b"more")
+    assert (reader.unread, reader.fault) == (0, "a block is not a tar header")
+
+
 def test_bounds() -> None:
     """Names are cut; of too many members the rest is counted."""
     reader = TarReader()

@@ -72,6 +72,8 @@ def as_object(each: RecordingSummary | Locked) -> dict[str, Any]:
     }
     if end is not None:
         known |= {"bytesIn": end.bytes_in, "bytesOut": end.bytes_out}
+        if end.missing_bytes:
+            known["missingBytes"] = end.missing_bytes
         if end.exit_code is not None:
             known["exitCode"] = end.exit_code
     return known

@@ -139,6 +139,8 @@ def _line(note: Any) -> str:
         return f"$ {_command(note)}"
     if isinstance(note, CopiedFileNote):
         return f"{note.kind} {visible(note.name)}, {note.size} bytes"
+    if isinstance(note, CopyEndNote) and note.fault:
+        return f"{note.label}: {visible(note.fault)}"
     if isinstance(note, ConnectionClosedNote):
         error = f": {visible(note.error)}" if note.error else ""
         return f"{note.label}, {duration(note.duration_seconds)}{error}"
@@ -190,4 +192,7 @@ def _ended(summary: RecordingSummary) -> str:
 def _recorded(summary: RecordingSummary) -> str:
     words = [summary.header.auditproxy.record, f"{summary.size} bytes", summary.state]
     text = ", ".join(word for word in words if word)
-    return f"{text}: {summary.stopped}" if summary.stopped else text
+    missing = 0 if summary.end is None else summary.end.missing_bytes
+    reasons = [summary.stopped, f"{missing} bytes are missing" if missing else ""]
+    why = ", ".join(reason for reason in reasons if reason)
+    return f"{text}: {why}" if why else text

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.commands.sessions.listing import HEADINGS, PAGE, duration, table
+from auditproxy.apis.session import Outcome, Record
+from auditproxy.commands.sessions.listing import HEADINGS, PAGE, as_object, duration, table
 from auditproxy.recordings.reading import summary_of
-from tests.fakes.recorded import three_recordings
+from tests.fakes.recorded import Stores, a_session, three_recordings
 
 
 @pytest.mark.parametrize(
@@ -28,3 +29,14 @@ def test_table(tmp_path: Path) -> None:
     assert {line[place : place + 6] for line in lines[1:PAGE]} == {"team-a", "team-b"}
     assert "carol (by bob)" in lines[2]
     assert list(table([])) == []
+
+
+def test_a_gap(tmp_path: Path) -> None:
+    """A recording with one is Cut, in the table and as an object."""
+    recording = Stores(tmp_path).new().open(a_session(), Record.OUTPUT, moment=0)
+    recording.gap(1, 7)
+    recording.gap(2, 5)
+    summary = summary_of(Path(recording.finish(3, Outcome(0)).path))
+    assert list(table([summary]))[1].split()[6] == "Cut"
+    known = as_object(summary)
+    assert (known["state"], known["missingBytes"]) == ("Cut", 12)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from auditproxy.apis.session import Outcome, Record, Unreadable
+from auditproxy.apis.units import SECOND
 from auditproxy.commands.sessions import showing
 from auditproxy.commands.sessions.showing import (
     command_objects,
@@ -12,7 +14,7 @@ from auditproxy.commands.sessions.showing import (
     show_object,
 )
 from auditproxy.recordings.reading import summary_of
-from tests.fakes.recorded import three_recordings
+from tests.fakes.recorded import Stores, a_session, three_recordings
 
 
 def shown(path: Path) -> list[str]:
@@ -95,6 +97,27 @@ def test_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bounded = show_object(summary, None)
     assert (len(bounded["notes"]), bounded["notesOmitted"]) == (1, 2)
     assert "  and 1 more" in shown(summary.path)
+
+
+def test_what_is_missing(tmp_path: Path) -> None:
+    """Cut, how much, and where; for a copy also what became of the rest."""
+    store = Stores(tmp_path).new()
+    session = a_session(tty=False, command=("tar", "cf", "-", "/etc"))
+    recording = store.open(session, Record.OUTPUT, moment=0)
+    recording.gap(SECOND, 12)
+    recording.take(2 * SECOND, [Unreadable(False, "not a frame")])
+    summary = summary_of(Path(recording.finish(3 * SECOND, Outcome(0)).path))
+    lines = shown(summary.path)
+    recorded = f"Recorded:  Output, {summary.size} bytes, Cut: 12 bytes are missing"
+    assert recorded in lines
+    assert lines[-5:-1] == [
+        "  0:00:01.0  recording gap 12 bytes",
+        "  0:00:02.0  kubectl cp, from the container: /etc",
+        "  0:00:02.0  output unreadable: not a frame",
+        "  0:00:03.0  copied 0 files, 0 bytes: bytes of it are missing, and what follows is not read",
+    ]
+    shown_one = show_object(summary, None)
+    assert (shown_one["state"], shown_one["missingBytes"]) == ("Cut", 12)
 
 
 def test_broken_lines_are_counted(tmp_path: Path) -> None:
