@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from auditproxy import __version__
+from auditproxy.app.proxy import RECORDER_GRACE, SENDING_GRACE
 from auditproxy.flags.pflag import parse
 from auditproxy.flags.serve import FLAGS
 from auditproxy.health.server import GROUPS
@@ -218,13 +219,15 @@ class TestArguments:
 
     @pytest.mark.parametrize("root", ROOTS)
     def test_time_to_stop(self, root: str) -> None:
-        """C12: kubelet waits longer than delay, last request and drain of the backends together."""
+        """C12: kubelet waits longer than delay, last request, drain of the backends, recordings
+        and what is sent at the end together."""
         options = options_of(root)
         needed = (
             options.serving.shutdown_delay_duration
             + options.serving.request_timeout
             + options.serving.audit_grace
         ) / SECOND
+        needed += RECORDER_GRACE + SENDING_GRACE
         assert pod_of(root)["terminationGracePeriodSeconds"] >= needed + 5
 
     @pytest.mark.parametrize("root", ROOTS)

@@ -1,6 +1,7 @@
 """Descriptors: how many connections fit the process's limit of open files.
 
-    open files = 2 x connections of clients     each may have one to the upstream
+    open files = 2 x connections of clients     each may have one to the upstream; with recordings
+                                                3 x, as each may be a session that has a file
                + OWN                            files, listeners, the event loop, the health port
                + a share for each webhook       its connections
                + a share for whatever else      temporary files, idle connections of look-ups
@@ -57,7 +58,7 @@ def needed(options: Options) -> int:
     promised = options.serving.max_connections
     if not promised:
         return resource.RLIM_INFINITY
-    fixed = OWN + 2 * promised + WEBHOOK * _webhooks(options)
+    fixed = OWN + _each(options) * promised + WEBHOOK * _webhooks(options)
     # A share of the whole: so much more than the fixed part that it is an eighth of the sum.
     return fixed + min(LARGEST_SHARE, -(-fixed // (SHARE - 1)))
 
@@ -87,7 +88,7 @@ def fitting(options: Options, limit: int) -> Fitted:
         return Fitted(options, "")
     share = limit // SHARE
     rest = limit - OWN - min(share, LARGEST_SHARE) - min(share, WEBHOOK) * _webhooks(options)
-    connections = rest // 2
+    connections = rest // _each(options)
     if connections < 1:
         raise DescriptorError(
             f"the limit of open files is {limit}, which leaves none for clients; raise it "
@@ -105,6 +106,11 @@ def fitting(options: Options, limit: int) -> Fitted:
             f"to {needed(options)} to allow all of them"
         )
     return Fitted(fitted, note)
+
+
+def _each(options: Options) -> int:
+    """Descriptors for one connection of a client."""
+    return 3 if options.sessions.recording_config_file else 2
 
 
 def _webhooks(options: Options) -> int:

@@ -25,7 +25,7 @@ from auditproxy.app.backends import AuditSink, open_backends
 from auditproxy.app.composition import Composed
 from auditproxy.app.logbackend import log_fault
 from auditproxy.app.operatorlines import OperatorLines
-from auditproxy.app.process import one_after_the_other, tell_faults, tune
+from auditproxy.app.process import at_once, one_after_the_other, tell_faults, tune
 from auditproxy.app.reload import new_reloader
 from auditproxy.app.sessions import (
     SessionFiles,
@@ -58,6 +58,9 @@ LAST_LINES = 0.5
 
 RECORDER_GRACE = 5.0
 """Seconds that the recorder of sessions may take to finish what it has begun."""
+
+SENDING_GRACE = 5.0
+"""Seconds after that for the session log, uploads, the session webhook and alerts, all at once."""
 
 UNDELIVERED = 3
 """The exit code of a process that lost audit events."""
@@ -138,9 +141,9 @@ class Proxy:
         background = [spawn(self.reloader.run(), "reload files")]
         if self._options.upstream.check_period:
             background.append(spawn(self._composed.monitor.run(), "check the upstream"))
-        if self._sessions is not None and self._sessions.webhook is not None:
-            background.append(spawn(self._sessions.webhook.run(), "send the session log"))
         self._background = tuple(background)
+        if self._sessions is not None:
+            self._sessions.start()
 
     async def require_upstream(self) -> None:
         """Ask the upstream before anything listens; raises Unusable when it cannot serve."""
@@ -181,11 +184,17 @@ class Proxy:
         async def sessions() -> None:
             if self._sessions is not None:
                 await self._sessions.close(RECORDER_GRACE)
+
+        async def deliver() -> None:
+            deliveries = []
+            if self._sessions is not None:
+                deliveries.append(self._sessions.deliver(SENDING_GRACE))
             if self._alerts is not None:
-                await self._alerts.shutdown(RECORDER_GRACE)
+                deliveries.append(self._alerts.shutdown(SENDING_GRACE))
+            await at_once(*deliveries)
 
         await one_after_the_other(
-            serving, shutdown, sessions, self._composed.close, self._health.close
+            serving, shutdown, sessions, deliver, self._composed.close, self._health.close
         )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import Record, Session, SessionEvent
 from auditproxy.app.logbackend import Rotation, line_file_fault, open_line_file
 from auditproxy.app.operatorlog import Report
+from auditproxy.app.process import at_once
 from auditproxy.clients.webhook import WebhookClient, WebhookTarget
 from auditproxy.metrics.registry import Metrics
 from auditproxy.notifiers.dispatcher import AlertDispatcher
@@ -24,12 +26,16 @@ from auditproxy.recordings.segments import SealedForm
 from auditproxy.recordings.store import RecordingStore
 from auditproxy.recordings.upload import RecordingUploads
 from auditproxy.recordings.uploadsettings import UploadSettings
-from auditproxy.recordings.usage import RecordingLimits
+from auditproxy.recordings.usage import SWEEP_INTERVAL, RecordingLimits
+from auditproxy.sockets.tasks import spawn
 from auditproxy.supervision.sessionlog import Listener, SessionLog
 from auditproxy.supervision.sessionwebhook import SessionWebhook
 from auditproxy.supervision.supervisor import Supervisor
 
 SECONDS_A_DAY = 86400.0
+
+Work = Callable[[], None]
+Sleep = Callable[[float], Awaitable[None]]
 
 
 def _not_uploaded(path: Path) -> None:
@@ -45,6 +51,43 @@ class TimedStore:
     def open(self, session: Session, record: Record) -> Recording:
         """Open one now."""
         return self._store.open(session, record, moment=time.time_ns())
+
+
+class Sweeping:
+    """Has the store swept now and then, also while no session begins.
+
+    ``run`` does something on the recorder's thread; no sweep is given to it while one waits there.
+    """
+
+    def __init__(self, sweep: Work, run: Callable[[Work], None], sleep: Sleep) -> None:
+        self._sweep = sweep
+        self._run = run
+        self._sleep = sleep
+        self._waits = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, until ``end``."""
+        self._task = spawn(self._work(), "sweep recordings")
+
+    def end(self) -> None:
+        """No other sweep begins."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _work(self) -> None:
+        while True:
+            await self._sleep(SWEEP_INTERVAL)
+            if not self._waits:
+                self._waits = True
+                self._run(self._sweep_once)
+
+    def _sweep_once(self) -> None:
+        """On the thread."""
+        try:
+            self._sweep()
+        finally:
+            self._waits = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +110,40 @@ class SessionParts:
     log: SessionLog
     uploads: RecordingUploads | None
     webhook: SessionWebhook | None
+    sweeping: Sweeping | None
     annotates: bool
     """Whether events get annotations."""
 
+    def start(self) -> None:
+        """Begin what runs beside the sessions."""
+        if self.webhook is not None:
+            self.webhook.start()
+        if self.sweeping is not None:
+            self.sweeping.start()
+
     def reopen(self) -> None:
         """Open the session log again, in case that it was moved away."""
-        self.supervisor.run(self.log.reopen)
+        self.log.reopen()
 
     async def close(self, seconds: float) -> None:
-        """Finish what is recorded, close the session log, and send what waits of it."""
-        await self.supervisor.shutdown(seconds, self.log.close)
+        """Finish what is recorded; no line of a session comes after it."""
+        if self.sweeping is not None:
+            self.sweeping.end()
+        await self.supervisor.shutdown(seconds, _nothing)
+
+    async def deliver(self, seconds: float) -> None:
+        """Write and send what waits, all of it at once, and close everything."""
+        deliveries = [self.log.close(seconds)]
         if self.uploads is not None:
             # What is not uploaded stays in the folder, for the next start.
-            await asyncio.to_thread(self.uploads.close, seconds)
+            deliveries.append(asyncio.to_thread(self.uploads.close, seconds))
         if self.webhook is not None:
-            await self.webhook.shutdown(seconds)
+            deliveries.append(self.webhook.shutdown(seconds))
+        await at_once(*deliveries)
+
+
+def _nothing() -> None:
+    """Nothing is left to do."""
 
 
 def session_log_fault(sessions: SessionOptions) -> str:
@@ -110,6 +172,7 @@ def open_sessions(
     *,
     files: SessionFiles = NO_FILES,
     listeners: tuple[Listener, ...] = (),
+    sleep: Sleep = asyncio.sleep,
 ) -> SessionParts | None:
     """What follows sessions as the options say; None where nothing comes of it.
 
@@ -137,8 +200,9 @@ def open_sessions(
         report=report,
         now=time.time_ns,
     )
+    sweeping = None if store is None else Sweeping(store.sweep, supervisor.run, sleep)
     annotates = sessions.annotates(heard=bool(listeners))
-    return SessionParts(supervisor, log, uploads, webhook, annotates)
+    return SessionParts(supervisor, log, uploads, webhook, sweeping, annotates)
 
 
 def _session_log(

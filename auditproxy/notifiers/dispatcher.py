@@ -121,9 +121,10 @@ class AlertDispatcher:
             self._metrics.dropped("shutdown", len(self._queue))
             self._queue.clear()
         left = max(ends - self._monotonic(), 0.0)
-        await asyncio.gather(*(notifier.shutdown(left) for notifier in self._notifiers))
-        if self._retiring:
-            await asyncio.wait(set(self._retiring))
+        await asyncio.gather(
+            finish(set(self._retiring), left),
+            *(notifier.shutdown(left) for notifier in self._notifiers),
+        )
 
     # --- evaluation ------------------------------------------------------------------
 
@@ -141,7 +142,11 @@ class AlertDispatcher:
             began = self._monotonic()
             self._slice(began + SLICE)
             if self._monotonic() >= next_tick:
-                self._tick()
+                try:
+                    self._tick()
+                except Exception as crash:
+                    # The next one sends what this one has not.
+                    self._crashed(crash)
                 next_tick = self._monotonic() + TICK
             spent = self._monotonic() - began
             await self._sleep(0 if self._is_shut else spent * (1 / SHARE - 1))

@@ -5,12 +5,17 @@
               |dropped        |refused, or expired--> lost, counted
 
 Alerts of the same labels take each other's place while they wait: the latest says it all.
+
+Alertmanager notifies nobody of an alert that ended before it came. One whose beginning was never
+delivered is therefore sent as firing for LATE_FIRING from then on, however late it is.
 """
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
+
+import msgspec
 
 from auditproxy.alerts.alert import SEVERITIES, Alert, AlertState
 from auditproxy.apis.units import SECOND
@@ -27,6 +32,15 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 
 EXPIRES = 3600 * SECOND
 """Nanoseconds after an alert's end at which it is no longer sent."""
+
+LATE = 60 * SECOND
+"""Nanoseconds that must be left of an alert that begins: Alertmanager waits for half of it, by
+default, before it notifies anybody (group_wait, prometheus/alertmanager docs/configuration.md)."""
+
+LATE_FIRING = 300 * SECOND
+"""Nanoseconds that an alert fires from when it is delivered, where less than LATE was left."""
+
+Labels = tuple[tuple[str, str], ...]
 
 
 class Client(Protocol):
@@ -66,7 +80,8 @@ class Outbox:
     """A Notifier in front of a client; used within one event loop.
 
     ``every_state`` sends repetitions, as Alertmanager expects; else an alert is sent when it
-    begins and, with ``resolved``, when it ends.
+    begins and, with ``resolved``, when it ends. Alerts that have not been delivered when they end
+    are sent as above with ``every_state``.
     """
 
     def __init__(
@@ -91,6 +106,7 @@ class Outbox:
         self._sleep = sleep
         self._random = random
         self._report = report
+        self._every_state = every_state
         self._states = {AlertState.FIRING}
         if every_state:
             self._states |= {AlertState.REPEATED, AlertState.RESOLVED}
@@ -98,8 +114,11 @@ class Outbox:
             self._states.add(AlertState.RESOLVED)
         self._severities = SEVERITIES[SEVERITIES.index(minimum_severity) :]
         self._limit = limit
-        self._waiting: OrderedDict[tuple[object, ...], Alert] = OrderedDict()
+        self._waiting: OrderedDict[tuple[bool, Labels], Alert] = OrderedDict()
+        self._prolonged: OrderedDict[Labels, int] = OrderedDict()
+        """Until when alerts fire that were late; whose end is left to that time."""
         self._arrived = asyncio.Event()
+        self._ending = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
         self._is_shut = False
         self._fails = False
@@ -121,15 +140,24 @@ class Outbox:
             self._worker = spawn(self._work(), f"send alerts to {self.name}")
 
     async def shutdown(self, grace: float) -> None:
-        """Send what waits for at most ``grace`` seconds; the rest is lost and counted."""
+        """Send what waits for at most ``grace`` seconds; the rest is lost and counted.
+
+        A pause after a failed attempt ends at once: there may be no other time.
+        """
         self._is_shut = True
         self._arrived.set()
-        if self._worker is not None:
-            await finish({self._worker}, grace)
-        if self._waiting:
-            self._metrics.failed(self.name, "shutdown", len(self._waiting))
-            self._waiting.clear()
-        await self._client.close()
+        self._ending.set()
+        try:
+            if self._worker is not None:
+                await finish({self._worker}, grace)
+        finally:
+            # Also where the wait itself was cut short.
+            if self._worker is not None:
+                self._worker.cancel()
+            if self._waiting:
+                self._metrics.failed(self.name, "shutdown", len(self._waiting))
+                self._waiting.clear()
+            await self._client.close()
 
     async def _work(self) -> None:
         pause = FIRST_PAUSE
@@ -150,29 +178,74 @@ class Outbox:
             if delivered:
                 pause = FIRST_PAUSE
                 continue
-            await self._sleep(pause * (1 + 0.2 * self._random()))
+            await self._pause(pause * (1 + 0.2 * self._random()))
             pause = min(pause * 2, LONGEST_PAUSE)
 
+    async def _pause(self, seconds: float) -> None:
+        """Wait; a shutdown ends it, and then waits are short."""
+        if self._is_shut:
+            await self._sleep(min(seconds, FIRST_PAUSE))
+            return
+
+        async def end_at_shutdown() -> None:
+            await self._ending.wait()
+
+        async def sleep() -> None:
+            await self._sleep(seconds)
+
+        waits = {spawn(wait(), "pause between attempts") for wait in (end_at_shutdown, sleep)}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
     def _queue(self, alert: Alert) -> None:
-        key = (alert.state is AlertState.RESOLVED, *sorted(alert.labels.items()))
-        self._waiting[key] = alert
+        key = _key(alert)
+        before = self._waiting.get(key)
+        self._waiting[key] = alert if before is None else _began(alert, before)
 
     def _batch(self) -> list[Alert]:
         """The next alerts; those that ended long ago are lost."""
         found: list[Alert] = []
         now = self._clock()
         while self._waiting and len(found) < self._client.batch:
-            _, alert = self._waiting.popitem(last=False)
+            (is_end, labels), alert = self._waiting.popitem(last=False)
             if now - alert.ends_at > EXPIRES:
                 self._metrics.failed(self.name, "expired", 1)
-            else:
-                found.append(alert)
+                continue
+            if is_end and self._prolonged.get(labels, 0) > now:
+                continue
+            if self._is_late(alert, now):
+                self._prolong(labels, now + LATE_FIRING)
+            found.append(alert)
         return found
+
+    def _is_late(self, alert: Alert, now: int) -> bool:
+        """Whether an alert begins, and ends before anybody would be notified."""
+        begins = self._every_state and alert.state is AlertState.FIRING
+        return begins and alert.ends_at < now + LATE
+
+    def _prolong(self, labels: Labels, ends: int) -> None:
+        self._prolonged.pop(labels, None)
+        self._prolonged[labels] = ends
+        if len(self._prolonged) > self._limit:
+            self._prolonged.popitem(last=False)
+
+    def _sent_as(self, batch: list[Alert]) -> list[Alert]:
+        """The batch with the ends of those that are late; what waits again keeps its own."""
+        now = self._clock()
+        return [
+            msgspec.structs.replace(alert, ends_at=now + LATE_FIRING)
+            if self._is_late(alert, now)
+            else alert
+            for alert in batch
+        ]
 
     async def _deliver(self, batch: list[Alert]) -> bool:
         """Send a batch, or put it back; false when it is to be sent again later."""
         try:
-            refused = await self._client.send(batch)
+            refused = await self._client.send(self._sent_as(batch))
         except WebhookError as error:
             if self._client.is_final(error):
                 self._lost(len(batch), str(error))
@@ -183,8 +256,10 @@ class Outbox:
                 self._report(f"alerts cannot be sent to {self.name}: {error}; trying again")
             # What came meanwhile is newer; in front, as these have waited longer.
             for alert in reversed(batch):
-                key = (alert.state is AlertState.RESOLVED, *sorted(alert.labels.items()))
-                if self._waiting.setdefault(key, alert) is alert:
+                key = _key(alert)
+                newer = self._waiting.get(key)
+                self._waiting[key] = alert if newer is None else _began(newer, alert)
+                if newer is None:
                     self._waiting.move_to_end(key, last=False)
             return False
         except Exception as crash:
@@ -201,6 +276,18 @@ class Outbox:
     def _lost(self, count: int, text: str) -> None:
         self._metrics.failed(self.name, "refused", count)
         self._report(f"{count} alerts for {self.name} are lost: {text}")
+
+
+def _key(alert: Alert) -> tuple[bool, Labels]:
+    """What takes an alert's place while it waits: the end of one does not take its beginning's."""
+    return alert.state is AlertState.RESOLVED, tuple(sorted(alert.labels.items()))
+
+
+def _began(newer: Alert, older: Alert) -> Alert:
+    """The newer of two alerts; it begins, where the older one does and was not delivered."""
+    if newer.state is AlertState.REPEATED and older.state is AlertState.FIRING:
+        return msgspec.structs.replace(newer, state=AlertState.FIRING)
+    return newer
 
 
 class LineNotifier:

@@ -1,8 +1,13 @@
 """The session log: one line for each thing that happened in a session, to a file and to listeners.
 
-Written by the recorder's thread, line by line, as the log backend writes events.
+    recorder's thread --emit--> queue --its own thread--> file
+                                |full: dropped, counted
+
+A file that takes no more, standard output that nobody reads above all, holds up no recording.
 """
 
+import threading
+from collections import deque
 from collections.abc import Callable
 
 from auditproxy.apis.session import SessionEvent
@@ -10,15 +15,21 @@ from auditproxy.backends.log import LineWriter, describe
 from auditproxy.backends.rotation import RotatingFile
 from auditproxy.metrics.sessions import SessionMetrics
 from auditproxy.serializer.json import encode
+from auditproxy.sockets.thread import OrderedThread
 
 LOG = "log"
 """The destination's name in metrics."""
+MAXIMUM_LINES = 10_000
+"""Lines that may wait for the file."""
 
 Listener = Callable[[SessionEvent], None]
 
 
 class SessionLog:
-    """Takes every line; ``listeners`` get each as it is, and must neither block nor raise."""
+    """Takes every line; ``listeners`` get each as it is, and must neither block nor raise.
+
+    ``emit`` may be called on any thread, the rest on the event loop.
+    """
 
     def __init__(
         self,
@@ -27,34 +38,78 @@ class SessionLog:
         metrics: SessionMetrics,
         report: Callable[[str], None],
         listeners: tuple[Listener, ...] = (),
+        limit: int = MAXIMUM_LINES,
     ) -> None:
         self._writer = writer
         self._metrics = metrics
         self._report = report
         self._listeners = listeners
+        self._limit = limit
+        self._thread = OrderedThread("session-log")
+        self._lock = threading.Lock()
+        self._waiting: deque[SessionEvent] = deque()
+        self._is_closed = False
 
     def emit(self, event: SessionEvent) -> None:
-        """Write a line; one that cannot be written is counted and reported."""
+        """Queue a line; one that is not written is counted and reported."""
         for listener in self._listeners:
             listener(event)
         if self._writer is None:
             return
+        with self._lock:
+            why = "the log is closed" if self._is_closed else ""
+            if len(self._waiting) >= self._limit:
+                why = f"{self._limit} lines wait for the file"
+            if not why:
+                self._waiting.append(event)
+                self._thread.run(self._write_next)
+        if why:
+            self._lost(1, why)
+
+    def _write_next(self) -> None:
+        """Write the oldest line, on the thread."""
         try:
-            self._writer.write(encode(event) + b"\n")
+            event = self._waiting.popleft()
+        except IndexError:
+            # Given up by the shutdown.
+            return
+        writer = self._writer
+        assert writer is not None
+        try:
+            writer.write(encode(event) + b"\n")
         except Exception as error:
-            self._metrics.line(LOG, "dropped")
-            self._report(f"a line of the session log is lost: {describe(error)}")
+            self._lost(1, describe(error))
             return
         self._metrics.line(LOG, "written")
-        if fault := self._writer.take_fault():
+        if fault := writer.take_fault():
             self._report(f"session log: {fault}")
 
-    def reopen(self) -> None:
-        """Open the file again, in case that it was moved away; on the recorder's thread."""
-        if isinstance(self._writer, RotatingFile):
-            self._writer.reopen()
+    def _lost(self, count: int, why: str) -> None:
+        self._metrics.line(LOG, "dropped", count)
+        self._report(f"a line of the session log is lost: {why}")
 
-    def close(self) -> None:
-        """No more lines will come."""
-        if self._writer is not None:
+    def reopen(self) -> None:
+        """Open the file again, in case that it was moved away; after the lines that wait."""
+        if isinstance(self._writer, RotatingFile):
+            self._thread.run(self._reopen)
+
+    def _reopen(self) -> None:
+        assert isinstance(self._writer, RotatingFile)
+        try:
+            self._writer.reopen()
+        except Exception as error:
+            self._report(f"session log: cannot be opened again: {describe(error)}")
+
+    async def close(self, seconds: float) -> None:
+        """Write what waits within so many seconds, count the rest, and close the file."""
+        with self._lock:
+            self._is_closed = True
+        if self._writer is None:
+            return
+        if not self._thread.started:
             self._writer.close()
+        elif not await self._thread.close(self._writer.close, seconds):
+            left = len(self._waiting)
+            self._waiting.clear()
+            # And the one that is being written.
+            self._lost(left + 1, "not written before the shutdown deadline")

@@ -17,6 +17,7 @@ from auditproxy.clients.retry import pauses
 from auditproxy.clients.webhook import WebhookClient, WebhookError
 from auditproxy.metrics.sessions import SessionMetrics
 from auditproxy.serializer.json import encode
+from auditproxy.sockets.tasks import spawn
 
 WEBHOOK = "webhook"
 """The destination's name in metrics."""
@@ -53,6 +54,7 @@ class SessionWebhook:
         self._loop = asyncio.get_running_loop()
         self._queue: deque[SessionEvent] = deque()
         self._some = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
 
     def listen(self, event: SessionEvent) -> None:
         """Take a line."""
@@ -66,6 +68,10 @@ class SessionWebhook:
             return
         self._queue.append(event)
         self._some.set()
+
+    def start(self) -> None:
+        """Deliver what comes, until ``shutdown``."""
+        self._running = spawn(self.run(), "send the session log")
 
     async def run(self) -> None:
         """Deliver what comes, until cancelled."""
@@ -109,6 +115,9 @@ class SessionWebhook:
 
     async def shutdown(self, seconds: float) -> None:
         """Deliver what waits within so many seconds, count the rest, and close."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait({self._running})
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self._queue:

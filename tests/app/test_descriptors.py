@@ -69,6 +69,18 @@ def test_the_line() -> None:
     assert fitting(options(), resource.RLIM_INFINITY).note == ""
 
 
+def test_recordings() -> None:
+    """A session that is recorded has a file beside its two connections."""
+    recorded = options(
+        max_connections=10_000,
+        sessions_recording_config_file="r",
+        sessions_recording_dir="d",
+    )
+    assert fitting(recorded, 1024).options.serving.max_connections == 266
+    assert needed(recorded) >= OWN + 3 * 10_000
+    assert fitting(recorded, needed(recorded)).note == ""
+
+
 @pytest.fixture
 def soft_limit() -> Iterator[tuple[int, int]]:
     """A soft limit below the hard one, as systems have it; ours is restored."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,30 +10,66 @@ import pytest
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import Record, SessionEvent
-from auditproxy.app.sessions import SessionParts, open_sessions, session_log_fault
+from auditproxy.app.sessions import (
+    NO_FILES,
+    SessionFiles,
+    SessionParts,
+    Sleep,
+    Sweeping,
+    Work,
+    open_sessions,
+    session_log_fault,
+)
+from auditproxy.clients.webhook import WebhookTarget, request_url
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options, SessionOptions
 from auditproxy.recordings.store import RecordingRefused
+from auditproxy.recordings.usage import SWEEP_INTERVAL, RecordingLimits
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.supervision.running import Running
 from tests.fakes.recorded import Stores, a_session
 from tests.fakes.supervised import PlainReader, Tunnel, prepared
+from tests.fakes.waiting import turns, until
+from tests.fakes.webhook import Receiver
 
 DENY = RecordingRule(record=Record.INPUT_OUTPUT, deny=True)
 NOTHING = SessionOptions(annotations="never")
+
+
+class NoCredential:
+    """Sends no Authorization line."""
+
+    async def authorization(self) -> bytes | None:
+        """None."""
+        return None
+
+    def invalidate(self) -> None:
+        """Nothing to forget."""
 
 
 class Opened:
     """What options give, and what is reported."""
 
     def __init__(
-        self, sessions: SessionOptions, *, heard: list[SessionEvent] | None = None
+        self,
+        sessions: SessionOptions,
+        *,
+        heard: list[SessionEvent] | None = None,
+        files: SessionFiles = NO_FILES,
+        **members: Sleep,
     ) -> None:
         self.reports: list[str] = []
         self.metrics = Metrics()
         listeners = () if heard is None else (heard.append,)
         options = replace(Options(), sessions=sessions)
-        self.found = open_sessions(options, self.metrics, self.reports.append, listeners=listeners)
+        self.found = open_sessions(
+            options,
+            self.metrics,
+            self.reports.append,
+            listeners=listeners,
+            files=files,
+            **members,
+        )
 
     @property
     def parts(self) -> SessionParts:
@@ -53,6 +90,12 @@ def recording(folder: Path, **more: object) -> SessionOptions:
     return replace(NOTHING, **settings)  # type: ignore[arg-type]
 
 
+async def end(parts: SessionParts) -> None:
+    """Stop as the proxy does."""
+    await parts.close(5.0)
+    await parts.deliver(5.0)
+
+
 async def one_session(parts: SessionParts, rule: RecordingRule = DENY) -> Running:
     """A session from its beginning to its end."""
     running = await prepared(parts.supervisor, rule)
@@ -67,7 +110,7 @@ async def test_all_of_it(tmp_path: Path) -> None:
     """A recording in the folder, lines in the log, and both at the wall clock's time."""
     opened = Opened(recording(tmp_path))
     running = await one_session(opened.parts)
-    await opened.parts.close(5.0)
+    await end(opened.parts)
     assert Path(running.recording).parent == tmp_path / "recordings"
     assert b"out" in Path(running.recording).read_bytes()
     lines = [json.loads(line) for line in (tmp_path / "sessions.log").read_text().splitlines()]
@@ -88,7 +131,7 @@ async def test_annotations_alone() -> None:
     await one_session(opened.parts, RecordingRule())
     with pytest.raises(RecordingRefused, match="no folder"):
         await prepared(opened.parts.supervisor, DENY)
-    await opened.parts.close(5.0)
+    await end(opened.parts)
 
 
 async def test_listeners() -> None:
@@ -96,7 +139,7 @@ async def test_listeners() -> None:
     heard: list[SessionEvent] = []
     opened = Opened(NOTHING, heard=heard)
     await one_session(opened.parts, RecordingRule())
-    await opened.parts.close(5.0)
+    await end(opened.parts)
     assert [line.type.value for line in heard] == ["SessionStarted", "SessionEnded"]
 
 
@@ -108,7 +151,7 @@ async def test_log_that_was_moved_away(tmp_path: Path) -> None:
     path.rename(tmp_path / "moved")
     opened.parts.reopen()
     await one_session(opened.parts)
-    await opened.parts.close(5.0)
+    await end(opened.parts)
     assert len((tmp_path / "moved").read_text().splitlines()) == 2
     assert len(path.read_text().splitlines()) == 2
 
@@ -132,7 +175,7 @@ def test_recordings_of_a_proxy_that_was_killed(tmp_path: Path) -> None:
         "as unfinished"
     )
     assert [path.name for path in folder.glob("*.part")] == []
-    asyncio.run(opened.parts.close(5.0))
+    asyncio.run(end(opened.parts))
 
 
 def test_folder_that_cannot_be_used(tmp_path: Path) -> None:
@@ -152,3 +195,75 @@ def test_log_that_cannot_be_written(tmp_path: Path) -> None:
     assert session_log_fault(recording(tmp_path)) == ""
     fault = session_log_fault(recording(tmp_path, log_path="/proc/nothing/sessions.log"))
     assert fault.startswith("--session-log-path /proc/nothing/sessions.log cannot be written: ")
+
+
+class Minutes:
+    """A sleep whose end a test decides, and the waits that it was asked for."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+        self._over = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for ``passed``."""
+        self.waits.append(seconds)
+        await self._over.wait()
+        self._over.clear()
+
+    async def passed(self) -> None:
+        """One wait is over, and the next has begun."""
+        before = len(self.waits)
+        self._over.set()
+        await until(lambda: len(self.waits) > before, "the next wait")
+
+
+async def test_the_folder_is_swept_while_no_session_begins(tmp_path: Path) -> None:
+    """What is too old is removed within a minute; not while the thread has a sweep to do."""
+    stores = Stores(tmp_path)
+    store = stores.new(RecordingLimits(maximum_age=10))
+    old = store.open(a_session(tty=False), Record.OUTPUT, moment=1)
+    old.finish(2)
+    os.utime(old.path, (1, 1))
+    minutes, given = Minutes(), list[Work]()
+    sweeping = Sweeping(store.sweep, given.append, minutes.sleep)
+    sweeping.start()
+    await turns()
+    for _ in range(3):
+        stores.monotonic.now += SWEEP_INTERVAL
+        stores.wall.now += SWEEP_INTERVAL
+        await minutes.passed()
+    (work,) = given
+    work()
+    assert not Path(old.path).exists()
+    await minutes.passed()
+    assert len(given) == 2
+    sweeping.end()
+    await turns()
+    assert minutes.waits == [SWEEP_INTERVAL] * 5
+
+
+async def test_what_sweeps(tmp_path: Path) -> None:
+    """The proxy's own folder of recordings, from its start to its end."""
+    minutes = Minutes()
+    opened = Opened(recording(tmp_path), sleep=minutes.sleep)
+    opened.parts.start()
+    await until(lambda: minutes.waits, "the first wait")
+    await minutes.passed()
+    await end(opened.parts)
+    assert opened.reports == []
+
+
+async def test_the_webhook_delivers_until_the_end() -> None:
+    """A line that comes while the proxy stops is sent then, and at the latest at the end."""
+    async with Receiver() as receiver:
+        target = WebhookTarget(request_url(receiver.url), NoCredential())
+        options = replace(NOTHING, webhook_config_file="w")
+        opened = Opened(options, files=SessionFiles(webhook=target))
+        opened.parts.start()
+        await one_session(opened.parts, RecordingRule())
+        await receiver.until_received(1)
+        await one_session(opened.parts, RecordingRule())
+        await end(opened.parts)
+        bodies = [json.loads(received.body) for received in receiver.received]
+    items = [item for body in bodies for item in body["items"]]
+    assert [item["type"] for item in items] == ["SessionStarted", "SessionEnded"] * 2

@@ -38,6 +38,19 @@ class Kept:
         self.shut = grace
 
 
+class Slow(Kept):
+    """A notifier that never finishes, unless it is cut short."""
+
+    cut = False
+
+    async def shutdown(self, grace: float) -> None:
+        """Wait for ever."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.cut = True
+
+
 class Rig:
     """A dispatcher with a notifier."""
 
@@ -169,6 +182,44 @@ async def test_replaced() -> None:
     assert other.alerts[0].labels["cluster"] == "c2"
     assert rig.kept.alerts == []
     assert rig.kept.shut is not None
+
+
+async def test_a_tick_that_crashes() -> None:
+    """It is counted and reported, and evaluation goes on."""
+    moments = {"monotonic": 0.0, "wall": 0}
+
+    class Crashing(Kept):
+        def put(self, alert: Alert) -> None:
+            """Fail at what a tick sends."""
+            if alert.state is not AlertState.FIRING:
+                raise ValueError("secret")
+            super().put(alert)
+
+    rig = Rig(clock=lambda: moments["wall"], monotonic=lambda: moments["monotonic"])
+    crashing = Crashing()
+    rig.dispatcher.replace_notifiers([crashing], {})
+    rig.dispatcher.offer(exec_event())
+    await until(lambda: crashing.alerts, "an alert")
+    moments.update(wall=70_000_000_000, monotonic=room.TICK)
+    rig.dispatcher.offer(audit_event())
+    await until(lambda: rig.dropped("crash") == 1, "the crash")
+    moments["wall"] = 10_000_000_000_000
+    rig.dispatcher.offer(exec_event())
+    await until(lambda: len(crashing.alerts) == 2, "another alert")
+    assert rig.lines == ["evaluating alert rules crashed: ValueError"]
+    await rig.dispatcher.shutdown(5)
+
+
+async def test_destinations_that_retire_do_not_hold_up_the_shutdown() -> None:
+    """They have the grace of all others, whatever they had before."""
+    rig = Rig()
+    slow = Slow()
+    rig.dispatcher.replace_notifiers([slow], {})
+    rig.dispatcher.replace_notifiers([], {})
+    await turns()
+    async with asyncio.timeout(5):
+        await rig.dispatcher.shutdown(0.01)
+    assert slow.cut
 
 
 async def test_a_flood_leaves_the_loop_to_others() -> None:

@@ -8,9 +8,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from auditproxy.alerts.alert import Alert, AlertState
+from auditproxy.apis.units import SECOND
 from auditproxy.clients.webhook import WebhookError
 from auditproxy.metrics.alerts import AlertMetrics
-from auditproxy.notifiers.outbox import EXPIRES, LineNotifier, Outbox
+from auditproxy.notifiers.outbox import EXPIRES, LATE_FIRING, LineNotifier, Outbox
 from tests.fakes.alertrules import alert
 from tests.fakes.waiting import turns, until
 
@@ -162,6 +163,69 @@ async def test_what_ended_long_ago_is_not_sent() -> None:
     await until(lambda: rig.count("failed", reason="expired") == 1, "expired")
     await rig.outbox.shutdown(1)
     assert rig.server.sent == []
+
+
+async def test_a_late_beginning_is_sent_as_firing() -> None:
+    """Alertmanager was away for longer than the alert fired: it arrives as one that fires, and
+    its end does not come with it; both would be one alert that is over."""
+    moments = {"now": NOW}
+    rig = Rig(Server(*[WebhookError("x", "x")] * 2), every_state=True, clock=lambda: moments["now"])
+    rig.server.gate.clear()
+    rig.outbox.put(of("a"))
+    await until(lambda: rig.server.sent, "the first attempt")
+    rig.outbox.put(of("a", state=AlertState.REPEATED, count=2))
+    rig.outbox.put(of("a", state=AlertState.RESOLVED, count=3))
+    moments["now"] = now = alert().ends_at + 60 * SECOND
+    rig.server.gate.set()
+    await until(lambda: rig.count("sent") == 1, "sent")
+    (late,) = rig.server.sent[-1]
+    assert (late.count, late.ends_at) == (2, now + LATE_FIRING)
+    moments["now"] += SECOND
+    rig.outbox.put(of("a", state=AlertState.RESOLVED))
+    rig.outbox.put(of("b", state=AlertState.RESOLVED))
+    await until(lambda: rig.count("sent") == 2, "sent")
+    moments["now"] += LATE_FIRING
+    rig.outbox.put(of("a", state=AlertState.RESOLVED))
+    await until(lambda: rig.count("sent") == 3, "the end, once that time is over")
+    assert [sent.labels["user"] for batch in rig.server.sent[-2:] for sent in batch] == ["b", "a"]
+    await rig.outbox.shutdown(5)
+
+
+async def test_a_late_beginning_expires_too() -> None:
+    """Attempts that fail do not keep it alive."""
+    moments = {"now": alert().ends_at}
+    rig = Rig(Server(WebhookError("x", "x")), every_state=True, clock=lambda: moments["now"])
+    rig.server.gate.clear()
+    rig.outbox.put(of("a"))
+    await until(lambda: rig.server.sent, "the first attempt")
+    moments["now"] += EXPIRES + 1
+    rig.server.gate.set()
+    await until(lambda: rig.count("failed", reason="expired") == 1, "expired")
+    await rig.outbox.shutdown(1)
+
+
+async def test_shutdown_ends_a_pause() -> None:
+    """What waits for its next attempt has it within the grace."""
+    rig = Rig(Server(WebhookError("x", "x")), sleep=lambda _: asyncio.Event().wait())
+    rig.outbox.put(of("a"))
+    await until(lambda: rig.lines, "the failure")
+    await rig.outbox.shutdown(5)
+    assert rig.count("sent") == 1
+
+
+async def test_shutdown_that_is_cut_short() -> None:
+    """What waits is counted, and the client is closed."""
+    rig = Rig(Server())
+    rig.server.gate.clear()
+    rig.outbox.put(of("a"))
+    await until(lambda: rig.server.sent, "the first attempt")
+    rig.outbox.put(of("b"))
+    ending = asyncio.ensure_future(rig.outbox.shutdown(100))
+    await turns()
+    ending.cancel()
+    await asyncio.wait({ending})
+    await until(lambda: rig.count("failed", reason="shutdown") == 2, "counted")
+    assert rig.server.closed
 
 
 async def test_shutdown_counts_what_is_left() -> None:

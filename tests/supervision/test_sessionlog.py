@@ -1,6 +1,8 @@
 """The session log: each line written, or counted and reported."""
 
+import asyncio
 import json
+import threading
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -12,6 +14,7 @@ from auditproxy.sessions.lines import SessionLines
 from auditproxy.supervision.sessionlog import SessionLog
 from tests.fakes.recorded import STARTED, a_session
 from tests.fakes.rotating import Clocks, rotating
+from tests.fakes.waiting import until
 
 LINE = SessionLines(a_session()).line(SessionEventType.STARTED, STARTED)
 
@@ -48,7 +51,7 @@ class Lines:
 class Written:
     """A session log, its counts and its reports."""
 
-    def __init__(self, writer: LineWriter | None) -> None:
+    def __init__(self, writer: LineWriter | None, **members: int) -> None:
         self.registry = CollectorRegistry()
         self.reports: list[str] = []
         self.heard: list[SessionEvent] = []
@@ -57,7 +60,12 @@ class Written:
             metrics=SessionMetrics(self.registry),
             report=self.reports.append,
             listeners=(self.heard.append,),
+            **members,
         )
+
+    async def closed(self) -> None:
+        """Write what waits."""
+        await self.log.close(5.0)
 
     def count(self, outcome: str) -> float | None:
         """Lines of this outcome."""
@@ -65,11 +73,12 @@ class Written:
         return self.registry.get_sample_value("auditproxy_session_log_lines_total", labels)
 
 
-def test_lines() -> None:
+async def test_lines() -> None:
     """A JSON object a line; whoever listens gets the event itself."""
     lines = Lines()
     written = Written(lines)
     written.log.emit(LINE)
+    await written.closed()
     (line,) = lines.written
     assert line.endswith(b"}\n")
     found = json.loads(line)
@@ -77,18 +86,19 @@ def test_lines() -> None:
     assert (found["sessionID"], found["user"]["username"]) == ("5e5510f1d", "alice")
     assert written.heard == [LINE]
     assert written.count("written") == 1
-    written.log.close()
     assert lines.is_closed
 
 
-def test_line_that_is_lost() -> None:
+async def test_line_that_is_lost() -> None:
     """Counted and reported; the next one is written."""
     lines = Lines()
     written = Written(lines)
     lines.error = OSError(28, "No space left on device")
     written.log.emit(LINE)
+    await until(lambda: written.count("dropped") == 1, "the loss")
     lines.error = None
     written.log.emit(LINE)
+    await written.closed()
     assert (written.count("dropped"), written.count("written")) == (1, 1)
     (report,) = written.reports
     assert report.startswith("a line of the session log is lost: ")
@@ -96,34 +106,84 @@ def test_line_that_is_lost() -> None:
     assert written.heard == [LINE, LINE]
 
 
-def test_fault_of_the_writer() -> None:
+async def test_fault_of_the_writer() -> None:
     """What it has to say beside the lines is reported once."""
     lines = Lines()
     written = Written(lines)
     lines.fault = "the file cannot be rotated"
     written.log.emit(LINE)
     written.log.emit(LINE)
+    await written.closed()
     assert written.reports == ["session log: the file cannot be rotated"]
 
 
-def test_without_file() -> None:
+async def test_without_file() -> None:
     """Listeners alone."""
     written = Written(None)
     written.log.emit(LINE)
     written.log.reopen()
-    written.log.close()
+    await written.closed()
     assert written.heard == [LINE]
     assert not written.count("written")
 
 
-def test_reopened(tmp_path: Path) -> None:
+async def test_reopened(tmp_path: Path) -> None:
     """A file that was moved away is followed by a new one; what is no file is left alone."""
     path = tmp_path / "sessions.log"
     written = Written(rotating(path, Clocks()))
     written.log.emit(LINE)
+    await until(lambda: written.count("written") == 1, "the line")
     path.rename(tmp_path / "moved")
     written.log.reopen()
     written.log.emit(LINE)
-    written.log.close()
+    await written.closed()
     assert path.read_bytes() == (tmp_path / "moved").read_bytes()
-    Written(Lines()).log.reopen()
+    other = Written(Lines())
+    other.log.reopen()
+    await other.closed()
+
+
+class Blocked(Lines):
+    """A writer whose reader has stopped reading."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered = threading.Event()
+        self.gate = threading.Event()
+
+    def write(self, line: bytes) -> None:
+        """Wait for the reader."""
+        self.entered.set()
+        self.gate.wait(20)
+        super().write(line)
+
+
+async def test_a_file_that_takes_no_more() -> None:
+    """Nobody waits for it: lines wait up to a bound, are dropped beyond it, and come in order
+    when it goes on."""
+    blocked = Blocked()
+    written = Written(blocked, limit=3)
+    for number in range(6):
+        written.log.emit(LINE)
+        if not number:
+            await asyncio.to_thread(blocked.entered.wait, 10)
+    assert written.count("dropped") == 2
+    assert written.reports == ["a line of the session log is lost: 3 lines wait for the file"] * 2
+    assert len(written.heard) == 6
+    blocked.gate.set()
+    await written.closed()
+    assert written.count("written") == len(blocked.written) == 4
+    written.log.emit(LINE)
+    assert written.count("dropped") == 3
+
+
+async def test_a_file_that_takes_no_more_until_the_end() -> None:
+    """The shutdown waits for as long as it may; the rest is counted."""
+    blocked = Blocked()
+    written = Written(blocked)
+    for _ in range(3):
+        written.log.emit(LINE)
+    await asyncio.to_thread(blocked.entered.wait, 10)
+    await written.log.close(0.05)
+    assert written.count("dropped") == 3
+    blocked.gate.set()

@@ -1,6 +1,5 @@
 """supervision/sessionwebhook.py: lines in batches, tried again, dropped and counted."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -120,11 +119,9 @@ async def test_the_queue_is_bounded() -> None:
 async def test_cut_off_and_delivered_at_the_end() -> None:
     """What a cancelled delivery had is sent again by shutdown."""
     async with hall(HANG) as (receiver, made):
-        running = spawn(made.webhook.run(), "test")
+        made.webhook.start()
         made.webhook.listen(line(1))
         await receiver.until_received(1)
-        running.cancel()
-        await asyncio.wait({running})
         await made.webhook.shutdown(5.0)
         assert (made.count("written"), made.count("dropped")) == (1, 0)
 
