@@ -28,8 +28,8 @@ FLAGS = (
         "since",
         STRING,
         "",
-        "Only sessions that began at this time or later: a duration before now, a date, or "
-        "RFC 3339.",
+        "Only sessions that began at this time or later: a duration before now such as 24h, a "
+        "date, or a date and time such as 2026-11-28T13:00. UTC without a zone.",
     ),
     Flag("until", STRING, "", "Only sessions that began before this time."),
     Flag("output", STRING, "table", "table or json, one object per line.", shorthand="o"),

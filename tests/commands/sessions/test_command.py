@@ -104,7 +104,10 @@ def test_a_broken_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["sessions", "list", str(folder)]) == 1
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 4
-    assert captured.err == f"auditproxy: {folder}/broken\\x1b.cast: not the header of a recording\n"
+    assert (
+        captured.err
+        == f"auditproxy: error: {folder}/broken\\x1b.cast: not the header of a recording\n"
+    )
 
 
 @pytest.mark.parametrize("word", ["list", "show", "commands"])
