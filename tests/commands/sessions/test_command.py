@@ -23,10 +23,14 @@ def test_list(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sessions", "list", str(folder)]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[0][0] == "STARTED"
-    assert [(line[0], line[-1]) for line in lines[1:]] == [
-        ("2023-11-14T22:13:20Z", "5e5510f1d"),
-        ("2023-11-15T22:13:20Z", "c0b1"),
-        ("2023-11-16T22:13:20Z", "f0a4"),
+    assert lines[0][-2:] == ["SESSION", "COMMAND"]
+    assert [
+        (line[0], line[line.index(session) + 1 :])
+        for line, session in zip(lines[1:], ("5e5510f1d", "c0b1", "f0a4"), strict=True)
+    ] == [
+        ("2023-11-14T22:13:20Z", ["bash"]),
+        ("2023-11-15T22:13:20Z", ["tar", "cf", "-", "/etc/hosts"]),
+        ("2023-11-16T22:13:20Z", ["-"]),
     ]
 
 

@@ -64,13 +64,15 @@ def test_port_forward_that_is_still_running(tmp_path: Path) -> None:
 
 
 def test_commands(tmp_path: Path) -> None:
-    """Only the commands, as lines and as objects."""
+    """Only the commands, as lines and as objects: the request's own, then those of the terminal."""
     summary = summary_of(three_recordings(tmp_path)[0])
     assert list(commands_of(summary, None)) == [
-        "0:00:01.0  ls \\x1b[31m   [prompt?]\n",
-        "0:00:02.0  (hidden)   [hidden]\n",
+        "2023-11-14T22:13:20Z  0:00:00.0  bash   [request]\n",
+        "2023-11-14T22:13:21Z  0:00:01.0  ls \\x1b[31m   [prompt?]\n",
+        "2023-11-14T22:13:22Z  0:00:02.0  (hidden)   [hidden]\n",
     ]
-    first, second = command_objects(summary, None)
+    request, first, second = command_objects(summary, None)
+    assert (request["seconds"], request["line"], request["flags"]) == (0.0, "bash", ("request",))
     assert first == {
         "sessionID": "5e5510f1d",
         "auditID": "0c1f",
