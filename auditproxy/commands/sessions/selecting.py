@@ -158,7 +158,7 @@ class ChosenRecordings:
         for count, path in enumerate(names, 1):
             self._show_progress(count, len(names))
             name = take_apart(path.name)
-            if name is not None and not self._name_matches(path.name, name):
+            if name is not None and not name_matches(path.name, name, self._filters):
                 continue
             try:
                 summary = summary_of(path, self._decrypt)
@@ -194,23 +194,6 @@ class ChosenRecordings:
             return
         self._progress.flush()
 
-    def _name_matches(self, file: str, name: RecordingName) -> bool:
-        """Whether the content may match, by a name that is perhaps cut."""
-        if not name.started:
-            return True
-        wanted = self._filters
-        if not _is_between(_nanoseconds(name.started), wanted):
-            return False
-        if not _may_be(wanted.namespace, name.namespace, "namespace"):
-            return False
-        if not _may_be(wanted.pod, name.pod, "pod"):
-            return False
-        return (
-            wanted.session == file
-            or _may_begin(wanted.session, name.session_id, "session_id")
-            or _may_begin(wanted.session, name.audit_id, "audit_id")
-        )
-
     def _matches(self, file: str, header: CastHeader) -> bool:
         wanted, session = self._filters, header.auditproxy
         if not _is(wanted.namespace, session.namespace) or not _is(wanted.pod, session.pod):
@@ -223,6 +206,23 @@ class ChosenRecordings:
         if wanted.session and wanted.session != file and not _names(wanted.session, ids):
             return False
         return _is_between(started_at(header), wanted)
+
+
+def name_matches(file: str, name: RecordingName, wanted: Filters) -> bool:
+    """Whether the content may match, by a name that is perhaps cut."""
+    if not name.started:
+        return True
+    if not _is_between(_nanoseconds(name.started), wanted):
+        return False
+    if not _may_be(wanted.namespace, name.namespace, "namespace"):
+        return False
+    if not _may_be(wanted.pod, name.pod, "pod"):
+        return False
+    return (
+        wanted.session == file
+        or _may_begin(wanted.session, name.session_id, "session_id")
+        or _may_begin(wanted.session, name.audit_id, "audit_id")
+    )
 
 
 def started_at(header: CastHeader) -> int:

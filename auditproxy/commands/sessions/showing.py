@@ -10,7 +10,9 @@ import msgspec
 from auditproxy.apis.units import SECOND
 from auditproxy.commands.sessions.listing import as_object, duration
 from auditproxy.commands.sessions.selecting import started_at
+from auditproxy.commands.sessions.verifying import sha256_of
 from auditproxy.recordings.encryption import Decrypt
+from auditproxy.recordings.names import is_unfinished
 from auditproxy.recordings.reading import RecordingSummary, read_events
 from auditproxy.serializer.times import micro_time, rfc3339
 from auditproxy.sessions.castnotes import (
@@ -106,6 +108,7 @@ def show(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[str]:
         ("Ended", _ended(summary)),
         ("Bytes", f"{end.bytes_in} in, {end.bytes_out} out" if end else ""),
         ("Recorded", _recorded(summary)),
+        ("SHA-256", _sha256(summary)),
         ("File", str(summary.path)),
     ]
     for name, value in rows:
@@ -124,7 +127,8 @@ def show_object(summary: RecordingSummary, decrypt: Decrypt | None) -> dict[str,
             notes.append({"seconds": event.seconds, **msgspec.to_builtins(event.note)})
         else:
             omitted += 1
-    shown = as_object(summary) | {"notes": notes}
+    digest = _sha256(summary)
+    shown = as_object(summary) | ({"sha256": digest} if digest else {}) | {"notes": notes}
     return shown | {"notesOmitted": omitted} if omitted else shown
 
 
@@ -202,6 +206,11 @@ def _ended(summary: RecordingSummary) -> str:
     words = [] if end.exit_code is None else [f"exit {end.exit_code}"]
     words += [word for word in (end.reason, end.message) if word]
     return ", ".join(words) or "without an exit code"
+
+
+def _sha256(summary: RecordingSummary) -> str:
+    """What logs have of the whole file; "" for one that is still being written."""
+    return "" if is_unfinished(summary.path.name) else sha256_of(summary.path)
 
 
 def _recorded(summary: RecordingSummary) -> str:

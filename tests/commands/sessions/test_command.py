@@ -81,8 +81,8 @@ def test_play(
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        ([], "takes one of list, show, play, commands first"),
-        (["lost", "x"], 'takes one of list, show, play, commands first, not "lost"'),
+        ([], "takes one of list, show, play, commands, verify first"),
+        (["lost", "x"], 'takes one of list, show, play, commands, verify first, not "lost"'),
         (["list"], "takes a folder or a file of recordings"),
         (["show", "x", "y", "z"], "takes a folder or a file of recordings"),
         (["list", "/nowhere"], "/nowhere does not exist; name a folder"),
@@ -91,6 +91,10 @@ def test_play(
         (["play", ".", "--speed=0"], "--speed must be from 0.001 to 10000"),
         (["play", ".", "--idle-time-limit=-1s"], "--idle-time-limit must not be negative"),
         (["list", ".", "--identity=/nowhere"], "--identity: /nowhere cannot be read"),
+        (["verify", "."], "needs --session-log or --audit-log; name the log"),
+        (["list", ".", "--audit-log=x"], "are flags of auditproxy sessions verify"),
+        (["verify", ".", "--audit-log=x", "--user=a"], "--user has no effect on verify"),
+        (["verify", ".", "--audit-log=/nowhere"], "--audit-log /nowhere cannot be read"),
         (["list", ".", "--wrong"], "unknown flag: --wrong"),
     ],
 )

@@ -1,5 +1,6 @@
 """What show and commands print of each kind of session."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from auditproxy.commands.sessions.showing import (
     show,
     show_object,
 )
+from auditproxy.commands.sessions.verifying import sha256_of
 from auditproxy.recordings.reading import summary_of
 from tests.fakes.recorded import three_recordings
 
@@ -35,6 +37,7 @@ def test_shell(tmp_path: Path) -> None:
         "Ended:     exit 3, NonZeroExitCode",
         "Bytes:     1 in, 32 out",
         f"Recorded:  Output, {path.stat().st_size} bytes, Complete",
+        f"SHA-256:   {hashlib.sha256(path.read_bytes()).hexdigest()}",
         f"File:      {path}",
         "",
         "  0:00:01.0  $ ls \\x1b[31m   [prompt?]",
@@ -94,6 +97,7 @@ def test_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notes = show_object(summary, None)["notes"]
     assert [note["type"] for note in notes] == ["Command", "Command", "End"]
     monkeypatch.setattr(showing, "MOST_SHOWN", 1)
+    assert show_object(summary, None)["sha256"] == sha256_of(summary.path)
     bounded = show_object(summary, None)
     assert (len(bounded["notes"]), bounded["notesOmitted"]) == (1, 2)
     assert "  and 1 more" in shown(summary.path)
