@@ -80,6 +80,8 @@ _NAMES = (
     " token type user"
     # kube-apiserver
     " enable-bootstrap-token-auth"
+    # jq
+    " arg"
     # aws
     " addon-name cluster-name query resources-vpc-config"
     # az

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 PAGE = (Path(__file__).parent.parent / "docs" / "who-exec.md").read_text(encoding="utf-8")
 (FUNCTIONS,) = re.findall(r"```jq\n(.*?)```", PAGE, re.DOTALL)
-TODAY, OF_POD, COUNTS, DURATIONS, ENTERED = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+TODAY, BETWEEN, OF_POD, COUNTS, DURATIONS, ENTERED, ENTERED_BETWEEN = re.findall(
+    r"```sh\n(.*?)```", PAGE, re.DOTALL
+)
 NOW = datetime.now(UTC)
 
 pytestmark = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
@@ -89,6 +91,20 @@ def test_today(tmp_path: Path) -> None:
     ]
 
 
+def test_between_two_times(tmp_path: Path) -> None:
+    """From the first one on, and before the second."""
+    start = datetime(2026, 11, 28, 9, tzinfo=UTC)
+    rows = asked(
+        tmp_path,
+        BETWEEN,
+        session(["early"], when=start - timedelta(seconds=1)),
+        session(["first"], when=start),
+        session(["last"], when=start + timedelta(seconds=3599)),
+        session(["late"], when=start + timedelta(seconds=3600)),
+    )
+    assert [row[-1] for row in rows] == ["first", "last"]
+
+
 def test_of_one_pod(tmp_path: Path) -> None:
     """D: the same for one pod, on any day."""
     other = {"resource": "pods", "subresource": "exec", "namespace": "shop", "name": "web-1"}
@@ -137,6 +153,27 @@ def test_entered(tmp_path: Path) -> None:
     assert rows == [
         ["2026-11-28T09:15:02", "alice", "cat /etc/?[2Jshadow"],
         ["2026-11-28T09:15:02", "alice", "(hidden)"],
+    ]
+
+
+def test_entered_between_two_times(tmp_path: Path) -> None:
+    """Lines of all terminals, with their pods."""
+    times = ("08:59:59.999999", "09:00:00.000000", "09:59:59.999999", "10:00:00.000000")
+    lines = [
+        {
+            "kind": "SessionEvent",
+            "type": "Command",
+            "timestamp": f"2026-11-28T{time}Z",
+            "user": {"username": "alice"},
+            "objectRef": {"resource": "pods", "namespace": "shop", "name": "web-0"},
+            "line": "id",
+        }
+        for time in times
+    ]
+    rows = asked(tmp_path, ENTERED_BETWEEN, *lines, log="sessions.log")
+    assert rows == [
+        ["2026-11-28T09:00:00", "alice", "shop/web-0", "id"],
+        ["2026-11-28T09:59:59", "alice", "shop/web-0", "id"],
     ]
 
 

@@ -1,4 +1,4 @@
-"""``auditproxy sessions``: its flags, and which of its four parts runs."""
+"""``auditproxy sessions``: its flags, and which of its parts runs."""
 
 import sys
 import time
@@ -9,9 +9,9 @@ from typing import Any
 from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.apis.gotext import go_quote
 from auditproxy.flags.command import Command
-from auditproxy.flags.pflag import DURATION, FLOAT, HELP, STRING, Flag, Parsed
+from auditproxy.flags.pflag import DURATION, FLOAT, HELP, LIST, STRING, Flag, Parsed
 
-WORDS = ("list", "show", "play", "commands")
+WORDS = ("list", "show", "play", "commands", "verify")
 
 OK = 0
 
@@ -28,8 +28,8 @@ FLAGS = (
         "since",
         STRING,
         "",
-        "Only sessions that began at this time or later: a duration before now, a date, or "
-        "RFC 3339.",
+        "Only sessions that began at this time or later: a duration before now such as 24h, a "
+        "date, or a date and time such as 2026-11-28T13:00. UTC without a zone.",
     ),
     Flag("until", STRING, "", "Only sessions that began before this time."),
     Flag("output", STRING, "table", "table or json, one object per line.", shorthand="o"),
@@ -39,6 +39,14 @@ FLAGS = (
         "",
         "File with the age identities or the SSH key that encrypted recordings are read with.",
     ),
+    Flag(
+        "session-log",
+        LIST,
+        (),
+        "verify: session logs with the SHA-256 of recordings; gzip is read too, - is standard "
+        "input.",
+    ),
+    Flag("audit-log", LIST, (), "verify: audit logs with the SHA-256 of recordings, likewise."),
     Flag("speed", FLOAT, 1.0, "play: how many times as fast as it was."),
     Flag("idle-time-limit", DURATION, 0, "play: the longest pause. 0 keeps every pause."),
     Flag(
@@ -68,6 +76,10 @@ EXAMPLES = (
         "Commands in a namespace, from encrypted recordings.",
         "auditproxy sessions commands recordings -n team-a --identity=key.txt --output=json",
     ),
+    (
+        "Which recordings are as they were when they were finished.",
+        "auditproxy sessions verify recordings --session-log=sessions.log",
+    ),
 )
 """What help shows first: a comment and a command line."""
 
@@ -77,9 +89,9 @@ class SessionsError(Unusable):
 
 
 def run_sessions(parsed: Parsed) -> int:
-    """Run one of WORDS; the exit code, which is FAILED when a recording could not be read.
+    """Run one of WORDS; the exit code.
 
-    Raises Unusable.
+    It is FAILED when a recording could not be read, or is not what the logs say. Raises Unusable.
     """
     if parsed.faults:
         raise SessionsError(*parsed.faults)
@@ -93,7 +105,7 @@ def run_sessions(parsed: Parsed) -> int:
 
     settings = {flag.name: parsed.values.get(flag.name, flag.default) for flag in FLAGS}
     word, path, session = _arguments(parsed.arguments)
-    faults = _faults(settings)
+    faults = _faults(word, settings)
     limits: dict[str, int | None] = {}
     for name in ("since", "until"):
         try:
@@ -108,16 +120,21 @@ def run_sessions(parsed: Parsed) -> int:
             faults += error.under("--identity").faults
     if faults:
         raise SessionsError(*faults)
+    filters = Filters(
+        user=settings["user"],
+        namespace=settings["namespace"],
+        pod=settings["pod"],
+        since=limits["since"],
+        until=limits["until"],
+        session=session,
+    )
+    if word == "verify":
+        from auditproxy.commands.sessions.verifying import run_verify
+
+        return OK if run_verify(path, filters, settings) else FAILED
     selection = ChosenRecordings(
         path,
-        Filters(
-            user=settings["user"],
-            namespace=settings["namespace"],
-            pod=settings["pod"],
-            since=limits["since"],
-            until=limits["until"],
-            session=session,
-        ),
+        filters,
         decrypt,
         report=to_standard_error,
         progress=sys.stderr if sys.stderr.isatty() else None,
@@ -142,8 +159,18 @@ def _arguments(arguments: Sequence[str]) -> tuple[str, Path, str]:
     return word, Path(rest[0]), rest[1] if len(rest) == 2 else ""
 
 
-def _faults(settings: Mapping[str, Any]) -> list[str]:
+def _faults(word: str, settings: Mapping[str, Any]) -> list[str]:
     faults = []
+    logs = settings["session-log"] or settings["audit-log"]
+    if word == "verify" and not logs:
+        faults.append(
+            "auditproxy sessions verify needs --session-log or --audit-log; name the log that has "
+            "the SHA-256 of the recordings"
+        )
+    elif word != "verify" and logs:
+        faults.append("--session-log and --audit-log are flags of auditproxy sessions verify")
+    if word == "verify" and settings["user"]:
+        faults.append("--user has no effect on verify, which reads the names of files; remove it")
     if settings["output"] not in ("table", "json"):
         faults.append(f"--output {go_quote(settings['output'])} is not table or json")
     if not 0.001 <= settings["speed"] <= 10_000:
@@ -155,7 +182,7 @@ def _faults(settings: Mapping[str, Any]) -> list[str]:
 
 SESSIONS = Command(
     "sessions",
-    "List, show and play recorded sessions.",
+    "List, show, play and verify recorded sessions.",
     FLAGS,
     run_sessions,
     EXAMPLES,

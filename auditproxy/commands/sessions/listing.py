@@ -1,6 +1,7 @@
 """``auditproxy sessions list``: one line for each recording, as a table or as JSON."""
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,7 +10,18 @@ from auditproxy.recordings.reading import RecordingSummary
 from auditproxy.serializer.times import micro_time, rfc3339
 from auditproxy.sessions.playback import visible
 
-HEADINGS = ("STARTED", "USER", "NAMESPACE", "POD", "KIND", "DURATION", "STATE", "EXIT", "SESSION")
+HEADINGS = (
+    "STARTED",
+    "USER",
+    "NAMESPACE",
+    "POD",
+    "KIND",
+    "DURATION",
+    "STATE",
+    "EXIT",
+    "SESSION",
+    "COMMAND",
+)
 PAGE = 200
 """Rows that are held, so that their columns are one below the other."""
 _LONGEST_CELL = 60
@@ -107,6 +119,7 @@ def _cells(each: RecordingSummary | Locked) -> tuple[str, ...]:
             "-",
             "-",
             name.session_id or each.path.name,
+            "-",
         )
     else:
         session, end = each.header.auditproxy, each.end
@@ -124,6 +137,7 @@ def _cells(each: RecordingSummary | Locked) -> tuple[str, ...]:
             each.state,
             code,
             session.session_id or each.path.name,
+            shlex.join(session.command),
         )
     return tuple(_cut(visible(cell)) or "-" for cell in cells)
 

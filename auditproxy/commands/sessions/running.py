@@ -32,21 +32,42 @@ def run(
     """Print what ``word`` asks for; false where something could not be read. Raises Unusable."""
     as_objects = settings["output"] == "json"
     if word == "list":
+        counted = _Counted(selection)
         if as_objects:
-            _print(as_json(as_object(each)) for each in selection)
+            _print(as_json(as_object(each)) for each in counted)
         else:
-            _print(table(selection))
+            _print(table(counted))
+        if not counted.count and not selection.broken:
+            to_standard_error(selection.none_matches(), kind="")
         return True
     if word == "play":
         return _play(selection, settings, decrypt, wait)
     return _each(word, selection, decrypt, as_objects=as_objects)
 
 
+class _Counted:
+    """What passes on its way to where it is printed."""
+
+    def __init__(self, selection: ChosenRecordings) -> None:
+        self.count = 0
+        self._selection = selection
+
+    def __iter__(self) -> Iterator[RecordingSummary | Locked]:
+        for each in self._selection:
+            self.count += 1
+            yield each
+
+
+def _none(selection: ChosenRecordings) -> Unusable:
+    return Unusable(f"{selection.none_matches()}; see auditproxy sessions list")
+
+
 def _each(
     word: str, selection: ChosenRecordings, decrypt: Decrypt | None, *, as_objects: bool
 ) -> bool:
     sound = True
-    for summary in selection:
+    counted = _Counted(selection)
+    for summary in counted:
         if isinstance(summary, Locked):
             _needs_identity(summary)
             sound = False
@@ -56,6 +77,8 @@ def _each(
         except UnreadableRecording as error:
             to_standard_error(visible(str(error)))
             sound = False
+    if not counted.count and not selection.broken:
+        raise _none(selection)
     return sound
 
 
@@ -98,7 +121,7 @@ def _play(
     if not chosen:
         if selection.broken:
             return False
-        raise Unusable("no recording matches; see auditproxy sessions list")
+        raise _none(selection)
     (one,) = chosen
     if isinstance(one, Locked):
         _needs_identity(one)

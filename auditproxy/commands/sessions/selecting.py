@@ -6,6 +6,7 @@ are never opened. One summary is held at a time.
 
 import fnmatch
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,6 +31,11 @@ from auditproxy.serializer.times import parse_time
 from auditproxy.sessions.castreader import CastHeader
 from auditproxy.sessions.playback import visible
 
+SHORTEST_BEGINNING = 6
+"""Characters of an ID that are enough to mean the whole one."""
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?", re.ASCII
+)
 _PROGRESS_STEP = 500
 """Files between two lines of progress."""
 
@@ -44,7 +50,7 @@ class Filters:
     since: int | None = None
     until: int | None = None
     session: str = ""
-    """A session's ID, an audit ID, or the name of a file."""
+    """A session's ID, an audit ID, the beginning of either, or the name of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +62,9 @@ class Locked:
 
 
 def instant(flag: str, text: str, now: int) -> int | None:
-    """A time in nanoseconds: a duration before ``now``, a date, or RFC 3339; None for "".
+    """A time in nanoseconds: a duration before ``now``, a date, or a date and time; None for "".
 
-    Raises Unusable.
+    A time without a zone is UTC. Raises Unusable.
     """
     if not text:
         return None
@@ -66,19 +72,24 @@ def instant(flag: str, text: str, now: int) -> int | None:
         return now - parse_duration(text)
     except GoDurationError:
         pass
+    parts = _TIME.fullmatch(text)
     try:
-        return parse_time(text if "T" in text else f"{text}T00:00:00Z")
+        if parts is None:
+            raise SerializationError
+        date, clock, seconds, zone = parts.groups()
+        return parse_time(f"{date}T{clock or '00:00'}{seconds or ':00'}{zone or 'Z'}")
     except SerializationError:
         raise Unusable(
-            f"--{flag} {go_quote(text)} is not a time; give one such as 24h, 2026-11-28 or "
-            "2026-11-28T13:00:00Z"
+            f"--{flag} {go_quote(text)} is not a time; give one such as 24h, 2026-11-28, "
+            "2026-11-28T13:00 in UTC, or 2026-11-28T13:00:00+01:00"
         ) from None
 
 
 class ChosenRecordings:
     """Recordings at ``path``, a file or a folder, that match ``filters``.
 
-    ``broken`` counts files that could not be read; each is reported in one line.
+    ``broken`` counts files that could not be read; each is reported in one line. The beginning of
+    an ID means the one recording whose ID begins so, unless another has exactly this ID.
     """
 
     def __init__(
@@ -98,12 +109,56 @@ class ChosenRecordings:
         self._progress = progress
 
     def __iter__(self) -> Iterator[RecordingSummary | Locked]:
-        """In the order in which the sessions began; raises Unusable for the path itself."""
+        """In the order in which the sessions began.
+
+        Raises Unusable for the path itself, and for the beginning of several IDs.
+        """
+        found = self._found()
+        if not self._filters.session:
+            yield from found
+            return
+        beginnings: list[RecordingSummary | Locked] = []
+        exact = False
+        for each in found:
+            if self._filters.session in _ids(each):
+                exact = True
+                yield each
+            elif len(beginnings) < 2:
+                beginnings.append(each)
+        if exact:
+            return
+        if len(beginnings) > 1:
+            raise Unusable(
+                f"several recordings have IDs that begin with {go_quote(self._filters.session)}; "
+                "give more of the ID"
+            )
+        yield from beginnings
+
+    def none_matches(self) -> str:
+        """The line that says that there was none."""
+        wanted = self._filters
+        given = [
+            f"--{flag}={go_quote(value)}"
+            for flag, value in (
+                ("user", wanted.user),
+                ("namespace", wanted.namespace),
+                ("pod", wanted.pod),
+            )
+            if value
+        ]
+        given += ["--since"] if wanted.since is not None else []
+        given += ["--until"] if wanted.until is not None else []
+        if wanted.session:
+            given.insert(0, go_quote(wanted.session))
+        what = f" matches {' '.join(given)}" if given else ""
+        return f"no recording in {visible(str(self._path))}{what}"
+
+    def _found(self) -> Iterator[RecordingSummary | Locked]:
         names = self._names()
         for count, path in enumerate(names, 1):
             self._show_progress(count, len(names))
             name = take_apart(path.name)
-            if name is not None and not self._name_matches(path.name, name):
+            if name is not None and not name_matches(path.name, name, self._filters):
                 continue
             try:
                 summary = summary_of(path, self._decrypt)
@@ -139,23 +194,6 @@ class ChosenRecordings:
             return
         self._progress.flush()
 
-    def _name_matches(self, file: str, name: RecordingName) -> bool:
-        """Whether the content may match, by a name that is perhaps cut."""
-        if not name.started:
-            return True
-        wanted = self._filters
-        if not _is_between(_nanoseconds(name.started), wanted):
-            return False
-        if not _may_be(wanted.namespace, name.namespace, "namespace"):
-            return False
-        if not _may_be(wanted.pod, name.pod, "pod"):
-            return False
-        return (
-            wanted.session == file
-            or _may_be(wanted.session, name.session_id, "session_id")
-            or _may_be(wanted.session, name.audit_id, "audit_id")
-        )
-
     def _matches(self, file: str, header: CastHeader) -> bool:
         wanted, session = self._filters, header.auditproxy
         if not _is(wanted.namespace, session.namespace) or not _is(wanted.pod, session.pod):
@@ -164,9 +202,27 @@ class ChosenRecordings:
             session.impersonated_user and _is(wanted.user, session.impersonated_user)
         ):
             return False
-        if wanted.session and wanted.session not in (session.session_id, session.audit_id, file):
+        ids = (session.session_id, session.audit_id)
+        if wanted.session and wanted.session != file and not _names(wanted.session, ids):
             return False
         return _is_between(started_at(header), wanted)
+
+
+def name_matches(file: str, name: RecordingName, wanted: Filters) -> bool:
+    """Whether the content may match, by a name that is perhaps cut."""
+    if not name.started:
+        return True
+    if not _is_between(_nanoseconds(name.started), wanted):
+        return False
+    if not _may_be(wanted.namespace, name.namespace, "namespace"):
+        return False
+    if not _may_be(wanted.pod, name.pod, "pod"):
+        return False
+    return (
+        wanted.session == file
+        or _may_begin(wanted.session, name.session_id, "session_id")
+        or _may_begin(wanted.session, name.audit_id, "audit_id")
+    )
 
 
 def started_at(header: CastHeader) -> int:
@@ -175,9 +231,9 @@ def started_at(header: CastHeader) -> int:
     return int(header.timestamp * SECOND) if moment is None else moment
 
 
-def to_standard_error(line: str) -> None:
+def to_standard_error(line: str, *, kind: str = "error: ") -> None:
     """A line for the operator beside the output."""
-    sys.stderr.write(f"auditproxy: {line}\n")
+    sys.stderr.write(f"auditproxy: {kind}{line}\n")
 
 
 def _nanoseconds(text: str) -> int | None:
@@ -205,3 +261,25 @@ def _is(wanted: str, value: str) -> bool:
 def _may_be(wanted: str, part: str, of: str) -> bool:
     """Whether a wanted value may have become this part of a name, which may be cut and changed."""
     return not wanted or "*" in wanted or part == "-" or part == part_of(wanted, of)
+
+
+def _may_begin(wanted: str, part: str, of: str) -> bool:
+    """The same for a value of which only the beginning may be wanted."""
+    if _may_be(wanted, part, of):
+        return True
+    return len(wanted) >= SHORTEST_BEGINNING and part.startswith(part_of(wanted, of))
+
+
+def _names(wanted: str, ids: tuple[str, ...]) -> bool:
+    """Whether one of the IDs is the wanted one, or begins with it."""
+    if wanted in ids:
+        return True
+    return len(wanted) >= SHORTEST_BEGINNING and any(each.startswith(wanted) for each in ids)
+
+
+def _ids(each: RecordingSummary | Locked) -> tuple[str, ...]:
+    """What names exactly this recording."""
+    if isinstance(each, Locked):
+        return each.path.name, each.name.session_id, each.name.audit_id
+    session = each.header.auditproxy
+    return each.path.name, session.session_id, session.audit_id

@@ -1,6 +1,7 @@
 """``auditproxy sessions show`` and ``commands``: what a recording says beside its streams."""
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,9 +10,11 @@ import msgspec
 from auditproxy.apis.units import SECOND
 from auditproxy.commands.sessions.listing import as_object, duration
 from auditproxy.commands.sessions.selecting import started_at
+from auditproxy.commands.sessions.verifying import sha256_of
 from auditproxy.recordings.encryption import Decrypt
+from auditproxy.recordings.names import is_unfinished
 from auditproxy.recordings.reading import RecordingSummary, read_events
-from auditproxy.serializer.times import micro_time
+from auditproxy.serializer.times import micro_time, rfc3339
 from auditproxy.sessions.castnotes import (
     CommandNote,
     ConnectionClosedNote,
@@ -24,6 +27,8 @@ from auditproxy.sessions.castnotes import (
 from auditproxy.sessions.castreader import CastFault, CastNote
 from auditproxy.sessions.playback import visible
 
+REQUEST = "request"
+"""The flag of a command that kubectl's request names; the others were entered on a terminal."""
 MOST_SHOWN = 10_000
 """Commands, files and connections of one recording that are shown."""
 
@@ -46,31 +51,45 @@ def notes_of(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[Cas
 
 
 def commands_of(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[str]:
-    """A line for each command: its time within the session, and what is uncertain about it."""
-    for event in notes_of(summary, decrypt):
-        if isinstance(event.note, CommandNote):
-            yield f"{_clock(event.seconds)}  {_command(event.note)}\n"
+    """A line for each command: when, its time within the session, and what is uncertain about it.
+
+    The first is what the request itself ran, with the flag of REQUEST, where it named a command.
+    """
+    start = started_at(summary.header)
+    for seconds, note in _commands(summary, decrypt):
+        moment = rfc3339(start + int(seconds * SECOND))
+        yield f"{moment}  {_clock(seconds)}  {_command(note)}\n"
 
 
 def command_objects(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[dict[str, Any]]:
     """The commands as JSON, each with the session that it belongs to."""
     session = summary.header.auditproxy
     start = started_at(summary.header)
+    for seconds, note in _commands(summary, decrypt):
+        yield {
+            "sessionID": session.session_id,
+            "auditID": session.audit_id,
+            "user": session.user,
+            "namespace": session.namespace,
+            "pod": session.pod,
+            "container": session.container,
+            "timestamp": micro_time(start + int(seconds * SECOND)),
+            "seconds": seconds,
+            "line": note.line,
+            "flags": note.flags,
+        }
+
+
+def _commands(
+    summary: RecordingSummary, decrypt: Decrypt | None
+) -> Iterator[tuple[float, CommandNote]]:
+    """The command of the request, then those of the terminal, each with its seconds."""
+    command = summary.header.auditproxy.command
+    if command:
+        yield 0.0, CommandNote(line=shlex.join(command), flags=(REQUEST,))
     for event in notes_of(summary, decrypt):
         if isinstance(event.note, CommandNote):
-            moment = start + int(event.seconds * SECOND)
-            yield {
-                "sessionID": session.session_id,
-                "auditID": session.audit_id,
-                "user": session.user,
-                "namespace": session.namespace,
-                "pod": session.pod,
-                "container": session.container,
-                "timestamp": micro_time(moment),
-                "seconds": event.seconds,
-                "line": event.note.line,
-                "flags": event.note.flags,
-            }
+            yield event.seconds, event.note
 
 
 def show(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[str]:
@@ -89,6 +108,7 @@ def show(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[str]:
         ("Ended", _ended(summary)),
         ("Bytes", f"{end.bytes_in} in, {end.bytes_out} out" if end else ""),
         ("Recorded", _recorded(summary)),
+        ("SHA-256", _sha256(summary)),
         ("File", str(summary.path)),
     ]
     for name, value in rows:
@@ -107,7 +127,8 @@ def show_object(summary: RecordingSummary, decrypt: Decrypt | None) -> dict[str,
             notes.append({"seconds": event.seconds, **msgspec.to_builtins(event.note)})
         else:
             omitted += 1
-    shown = as_object(summary) | {"notes": notes}
+    digest = _sha256(summary)
+    shown = as_object(summary) | ({"sha256": digest} if digest else {}) | {"notes": notes}
     return shown | {"notesOmitted": omitted} if omitted else shown
 
 
@@ -187,6 +208,11 @@ def _ended(summary: RecordingSummary) -> str:
     words = [] if end.exit_code is None else [f"exit {end.exit_code}"]
     words += [word for word in (end.reason, end.message) if word]
     return ", ".join(words) or "without an exit code"
+
+
+def _sha256(summary: RecordingSummary) -> str:
+    """What logs have of the whole file; "" for one that is still being written."""
+    return "" if is_unfinished(summary.path.name) else sha256_of(summary.path)
 
 
 def _recorded(summary: RecordingSummary) -> str:

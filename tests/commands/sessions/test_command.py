@@ -23,10 +23,14 @@ def test_list(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sessions", "list", str(folder)]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[0][0] == "STARTED"
-    assert [(line[0], line[-1]) for line in lines[1:]] == [
-        ("2023-11-14T22:13:20Z", "5e5510f1d"),
-        ("2023-11-15T22:13:20Z", "c0b1"),
-        ("2023-11-16T22:13:20Z", "f0a4"),
+    assert lines[0][-2:] == ["SESSION", "COMMAND"]
+    assert [
+        (line[0], line[line.index(session) + 1 :])
+        for line, session in zip(lines[1:], ("5e5510f1d", "c0b1", "f0a4"), strict=True)
+    ] == [
+        ("2023-11-14T22:13:20Z", ["bash"]),
+        ("2023-11-15T22:13:20Z", ["tar", "cf", "-", "/etc/hosts"]),
+        ("2023-11-16T22:13:20Z", ["-"]),
     ]
 
 
@@ -77,8 +81,8 @@ def test_play(
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        ([], "takes one of list, show, play, commands first"),
-        (["lost", "x"], 'takes one of list, show, play, commands first, not "lost"'),
+        ([], "takes one of list, show, play, commands, verify first"),
+        (["lost", "x"], 'takes one of list, show, play, commands, verify first, not "lost"'),
         (["list"], "takes a folder or a file of recordings"),
         (["show", "x", "y", "z"], "takes a folder or a file of recordings"),
         (["list", "/nowhere"], "/nowhere does not exist; name a folder"),
@@ -87,6 +91,10 @@ def test_play(
         (["play", ".", "--speed=0"], "--speed must be from 0.001 to 10000"),
         (["play", ".", "--idle-time-limit=-1s"], "--idle-time-limit must not be negative"),
         (["list", ".", "--identity=/nowhere"], "--identity: /nowhere cannot be read"),
+        (["verify", "."], "needs --session-log or --audit-log; name the log"),
+        (["list", ".", "--audit-log=x"], "are flags of auditproxy sessions verify"),
+        (["verify", ".", "--audit-log=x", "--user=a"], "--user has no effect on verify"),
+        (["verify", ".", "--audit-log=/nowhere"], "--audit-log /nowhere cannot be read"),
         (["list", ".", "--wrong"], "unknown flag: --wrong"),
     ],
 )
@@ -104,7 +112,10 @@ def test_a_broken_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["sessions", "list", str(folder)]) == 1
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 4
-    assert captured.err == f"auditproxy: {folder}/broken\\x1b.cast: not the header of a recording\n"
+    assert (
+        captured.err
+        == f"auditproxy: error: {folder}/broken\\x1b.cast: not the header of a recording\n"
+    )
 
 
 @pytest.mark.parametrize("word", ["list", "show", "commands"])

@@ -23,15 +23,37 @@ def test_several_match(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     three_recordings(tmp_path)
     assert main(["sessions", "play", str(tmp_path)]) == 2
     assert "several recordings match" in capsys.readouterr().err
-    assert main(["sessions", "play", str(tmp_path), "nowhere"]) == 2
-    assert "no recording matches" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["show", "commands", "play"])
+def test_none_matches(tmp_path: Path, capsys: pytest.CaptureFixture[str], word: str) -> None:
+    """A mistyped ID is not a session in which nothing happened."""
+    three_recordings(tmp_path)
+    assert main(["sessions", word, str(tmp_path), "nowhere", "--user=al*"]) == 2
+    assert capsys.readouterr().err == (
+        f'auditproxy: error: no recording in {tmp_path} matches "nowhere" --user="al*"; '
+        "see auditproxy sessions list\n"
+    )
+
+
+def test_list_without_a_match(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An empty list is an answer, and a line says that it is empty."""
+    assert main(["sessions", "list", str(tmp_path)]) == 0
+    assert capsys.readouterr().err == f"auditproxy: no recording in {tmp_path}\n"
+    assert main(["sessions", "list", str(tmp_path), "-o", "json", "--since=1h", "-n", "a"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert (
+        captured.err == f'auditproxy: no recording in {tmp_path} matches --namespace="a" --since\n'
+    )
 
 
 def test_search_without_result(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A line and an exit code."""
     path = three_recordings(tmp_path)[0]
     assert main(["sessions", "play", str(path), "--search=nowhere"]) == 1
-    assert "does not have this text" in capfd.readouterr().err
+    error = capfd.readouterr().err
+    assert error == f"auditproxy: error: --search: {path} does not have this text\n"
 
 
 @pytest.mark.parametrize("word", ["show", "commands", "play"])

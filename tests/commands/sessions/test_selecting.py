@@ -22,6 +22,10 @@ NOW = 1_700_000_000 * SECOND
         ("2023-11-14T22:13:20Z", NOW),
         ("2023-11-14T23:13:20+01:00", NOW),
         ("2023-11-14", 1_699_920_000 * SECOND),
+        ("2023-11-14T22:13:20", NOW),
+        ("2023-11-14 22:13:20.5", NOW + SECOND // 2),
+        ("2023-11-14T22:13", NOW - 20 * SECOND),
+        ("2023-11-14 23:13+01:00", NOW - 20 * SECOND),
     ],
 )
 def test_times(text: str, moment: int | None) -> None:
@@ -29,7 +33,9 @@ def test_times(text: str, moment: int | None) -> None:
     assert instant("since", text, NOW) == moment
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2023-13-01", "T", "12"])
+@pytest.mark.parametrize(
+    "text", ["yesterday", "2023-13-01", "T", "12", "2023-11-14T22", "2023-11-14Z", "13:00"]
+)
 def test_what_is_not_a_time(text: str) -> None:
     """The fault names the flag."""
     with pytest.raises(Unusable, match="--since"):
@@ -90,3 +96,20 @@ def test_progress(tmp_path: Path) -> None:
     assert list(selection) == []
     assert selection.broken == len(lines) == 1000
     assert progress.getvalue() == "\rread 500 of 1000 recordings\r\x1b[K"
+
+
+def test_the_beginning_of_an_id(tmp_path: Path) -> None:
+    """Six characters mean the one recording whose ID begins so; a whole ID goes first."""
+    store = Stores(tmp_path).new()
+    for id_, audit_id in (("aaaaaa1", "bbbbbb1"), ("aaaaaa2", "bbbbbb2"), ("aaaaaa", "cccccc1")):
+        store.open(a_session(id=id_, audit_id=audit_id), Record.OUTPUT, moment=0).finish(1)
+    assert names(tmp_path, session="aaaaaa") == ["aaaaaa"]
+    assert names(tmp_path, session="bbbbbb2") == ["aaaaaa2"]
+    assert names(tmp_path, session="cccccc") == ["aaaaaa"]
+    assert names(tmp_path, session="ccccc") == []
+    with pytest.raises(Unusable, match='several recordings have IDs that begin with "bbbbbb"'):
+        names(tmp_path, session="bbbbbb")
+    for path in tmp_path.glob("*.cast"):
+        path.rename(tmp_path / path.name.rpartition("_")[2])
+    assert names(tmp_path, session="cccccc") == ["aaaaaa"]
+    assert names(tmp_path, session="dddddd") == []

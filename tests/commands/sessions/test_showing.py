@@ -1,5 +1,6 @@
 """What show and commands print of each kind of session."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from auditproxy.commands.sessions.showing import (
     show,
     show_object,
 )
+from auditproxy.commands.sessions.verifying import sha256_of
 from auditproxy.recordings.reading import summary_of
 from tests.fakes.recorded import Stores, a_session, three_recordings
 
@@ -37,6 +39,7 @@ def test_shell(tmp_path: Path) -> None:
         "Ended:     exit 3, NonZeroExitCode",
         "Bytes:     1 in, 32 out",
         f"Recorded:  Output, {path.stat().st_size} bytes, Complete",
+        f"SHA-256:   {hashlib.sha256(path.read_bytes()).hexdigest()}",
         f"File:      {path}",
         "",
         "  0:00:01.0  $ ls \\x1b[31m   [prompt?]",
@@ -66,13 +69,15 @@ def test_port_forward_that_is_still_running(tmp_path: Path) -> None:
 
 
 def test_commands(tmp_path: Path) -> None:
-    """Only the commands, as lines and as objects."""
+    """Only the commands, as lines and as objects: the request's own, then those of the terminal."""
     summary = summary_of(three_recordings(tmp_path)[0])
     assert list(commands_of(summary, None)) == [
-        "0:00:01.0  ls \\x1b[31m   [prompt?]\n",
-        "0:00:02.0  (hidden)   [hidden]\n",
+        "2023-11-14T22:13:20Z  0:00:00.0  bash   [request]\n",
+        "2023-11-14T22:13:21Z  0:00:01.0  ls \\x1b[31m   [prompt?]\n",
+        "2023-11-14T22:13:22Z  0:00:02.0  (hidden)   [hidden]\n",
     ]
-    first, second = command_objects(summary, None)
+    request, first, second = command_objects(summary, None)
+    assert (request["seconds"], request["line"], request["flags"]) == (0.0, "bash", ("request",))
     assert first == {
         "sessionID": "5e5510f1d",
         "auditID": "0c1f",
@@ -94,6 +99,7 @@ def test_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notes = show_object(summary, None)["notes"]
     assert [note["type"] for note in notes] == ["Command", "Command", "End"]
     monkeypatch.setattr(showing, "MOST_SHOWN", 1)
+    assert show_object(summary, None)["sha256"] == sha256_of(summary.path)
     bounded = show_object(summary, None)
     assert (len(bounded["notes"]), bounded["notesOmitted"]) == (1, 2)
     assert "  and 1 more" in shown(summary.path)

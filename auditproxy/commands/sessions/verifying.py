@@ -1,0 +1,184 @@
+"""``auditproxy sessions verify``: recordings compared with the SHA-256 that logs have of them.
+
+    logs --lines--> name of a file: its digests
+                        |
+    folder --files------+--> ok, changed, missing, unlisted, unfinished
+
+A recording is found by its file's name, so that folder and logs may have moved since. Logs are
+read line by line; of each only names and digests are remembered.
+"""
+
+import hashlib
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from auditproxy.alerts.reading import read_line
+from auditproxy.apis.audit import Event
+from auditproxy.apis.faults import Unusable
+from auditproxy.apis.session import SessionEvent
+from auditproxy.commands.alerts.replay import lines_of
+from auditproxy.commands.sessions.listing import as_json
+from auditproxy.commands.sessions.selecting import Filters, name_matches, to_standard_error
+from auditproxy.recordings.appending import reason_of
+from auditproxy.recordings.names import PART, is_unfinished, take_apart
+from auditproxy.serializer.errors import SerializationError
+from auditproxy.sessions.lines import SESSION_RECORDING
+from auditproxy.sessions.playback import visible
+
+_DIGEST = re.compile(r"(.*) sha256:([0-9a-f]{64})(?: \([A-Za-z]+\))?", re.DOTALL)
+_MARKS = (SESSION_RECORDING.encode(), b'"SessionStarted"', b'"SessionEnded"')
+
+Result = Literal["ok", "changed", "missing", "unlisted", "unfinished"]
+SOUND: tuple[Result, ...] = ("ok", "unfinished")
+"""Results that are as they should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """One recording; ``sha256`` is that of the file, ``logged`` those of the logs."""
+
+    path: Path
+    result: Result
+    sha256: str = ""
+    logged: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """What the result means, in a few words; "" for ok."""
+        if self.result == "changed":
+            return f"its SHA-256 is {self.sha256}, the log has {' and '.join(self.logged)}"
+        return {
+            "ok": "",
+            "missing": "the log has it, the folder does not",
+            "unlisted": "no log has its SHA-256",
+            "unfinished": "still being written",
+        }[self.result]
+
+
+@dataclass(slots=True)
+class LoggedRecordings:
+    """What logs say of recordings: the digests of each file's name, none while it is unknown."""
+
+    digests: dict[str, set[str]] = field(default_factory=dict)
+    unreadable: int = 0
+    """Lines that could not be read."""
+
+    def take(self, line: bytes) -> None:
+        """A line of an audit log or of a session log."""
+        if not any(mark in line for mark in _MARKS):
+            return
+        try:
+            events = read_line(line)
+        except SerializationError:
+            self.unreadable += 1
+            return
+        for event in events:
+            for path, digest in _recordings(event):
+                if path:
+                    known = self.digests.setdefault(os.path.basename(path), set())
+                    known.update((digest,) if digest else ())
+
+
+def _recordings(event: Event | SessionEvent) -> Iterator[tuple[str, str]]:
+    if isinstance(event, SessionEvent):
+        if event.recording is not None:
+            yield event.recording.path, event.recording.sha256
+        return
+    value = (event.annotations or {}).get(SESSION_RECORDING, "")
+    found = _DIGEST.fullmatch(value)
+    yield (found[1], found[2]) if found else (value, "")
+
+
+def logged_recordings(flag_paths: Iterable[tuple[str, str]]) -> LoggedRecordings:
+    """What the logs have, each a flag with its path; raises Unusable for those it cannot read."""
+    logged = LoggedRecordings()
+    faults = []
+    for flag, path in flag_paths:
+        try:
+            for line in lines_of(path):
+                logged.take(line)
+        except OSError as error:
+            faults.append(f"--{flag} {path} cannot be read: {reason_of(error)}")
+        except EOFError:
+            faults.append(f"--{flag} {path} cannot be read: the gzip file ends too early")
+    if faults:
+        raise Unusable(*faults)
+    return logged
+
+
+def verify(path: Path, logged: LoggedRecordings, filters: Filters) -> Iterator[Verified]:
+    """Each recording at ``path``, a folder or a file, or of the logs; in the order of their names.
+
+    Raises Unusable for what cannot be read.
+    """
+    if path.is_dir():
+        try:
+            present = {name for name in os.listdir(path) if name[0] != "."}
+        except OSError as error:
+            raise Unusable(f"{path} cannot be read: {reason_of(error)}") from None
+        folder, names = path, sorted(present | logged.digests.keys())
+    elif path.exists():
+        folder, names, present = path.parent, [path.name], {path.name}
+    else:
+        raise Unusable(f"{path} does not exist; name a folder or file of recordings")
+    for name in names:
+        parts = take_apart(name)
+        if parts is None or not name_matches(name, parts, filters):
+            continue
+        digests = tuple(sorted(logged.digests.get(name, ())))
+        if name in present:
+            yield _verified(folder / name, digests)
+        elif digests or f"{name}{PART}" not in present:
+            yield Verified(folder / name, "missing", logged=digests)
+
+
+def _verified(path: Path, digests: tuple[str, ...]) -> Verified:
+    if is_unfinished(path.name):
+        return Verified(path, "unfinished")
+    digest = sha256_of(path)
+    if not digests:
+        return Verified(path, "unlisted", digest)
+    return Verified(path, "ok" if digests == (digest,) else "changed", digest, digests)
+
+
+def run_verify(path: Path, filters: Filters, settings: Mapping[str, Any]) -> bool:
+    """Print the result of each recording, then their sums; whether all are SOUND.
+
+    Raises Unusable.
+    """
+    flags = ("session-log", "audit-log")
+    logged = logged_recordings((flag, log) for flag in flags for log in settings[flag])
+    if logged.unreadable:
+        to_standard_error(f"{logged.unreadable} lines of the logs cannot be read", kind="warning: ")
+    counts: Counter[Result] = Counter()
+    for each in verify(path, logged, filters):
+        counts[each.result] += 1
+        if settings["output"] == "json":
+            members = {"path": str(each.path), "result": each.result}
+            members |= {"sha256": each.sha256} if each.sha256 else {}
+            sys.stdout.write(as_json(members | {"logged": each.logged}))
+        else:
+            text = f"{each.path}: {each.reason}" if each.reason else str(each.path)
+            sys.stdout.write(f"{each.result:<10}  {visible(text)}\n")
+    if not counts:
+        raise Unusable(f"no recording in {path} or in the logs matches")
+    if settings["output"] != "json":
+        sums = ", ".join(f"{count} {result}" for result, count in sorted(counts.items()))
+        sys.stdout.write(f"\n{sums}\n")
+    return all(result in SOUND for result in counts)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file in hexadecimal, as logs have it of recordings; raises Unusable."""
+    try:
+        # A FIFO would wait for a writer.
+        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise Unusable(f"{path} cannot be read: {reason_of(error)}") from None

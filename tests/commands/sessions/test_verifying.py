@@ -1,0 +1,162 @@
+"""verify: recordings that are unchanged, changed, removed, added, and still being written."""
+
+import gzip
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from auditproxy.apis.audit import API_VERSION
+from auditproxy.apis.faults import Unusable
+from auditproxy.apis.session import SESSION_API_VERSION, Record
+from auditproxy.cli import main
+from auditproxy.commands.sessions.verifying import LoggedRecordings, sha256_of
+from tests.fakes.recorded import Stores, a_session, three_recordings
+
+
+def ended(path: str, sha256: str, kind: str = "SessionEnded") -> str:
+    """A line of the session log."""
+    return json.dumps(
+        {
+            "kind": "SessionEvent",
+            "apiVersion": SESSION_API_VERSION,
+            "type": kind,
+            "timestamp": "2023-11-14T22:13:20.123456Z",
+            "sessionID": "s",
+            "auditID": "a",
+            "session": "exec",
+            "user": {"username": "alice"},
+            "recording": {"path": path, "sha256": sha256, "state": "Complete"},
+        },
+        separators=(",", ":"),
+    )
+
+
+def completed(value: str, stage: str = "ResponseComplete") -> str:
+    """A line of the audit log."""
+    return json.dumps(
+        {
+            "kind": "Event",
+            "apiVersion": API_VERSION,
+            "level": "Metadata",
+            "auditID": "a",
+            "stage": stage,
+            "requestURI": "/",
+            "verb": "get",
+            "user": {"username": "alice"},
+            "requestReceivedTimestamp": "2023-11-14T22:13:20.123456Z",
+            "stageTimestamp": "2023-11-14T22:13:20.123456Z",
+            "annotations": {"auditproxy.io/session-recording": value},
+        }
+    )
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[Path]:
+    """Two finished recordings, and one that is still being written."""
+    return three_recordings(tmp_path / "recordings")
+
+
+def verified(
+    capsys: pytest.CaptureFixture[str], folder: Path, *flags: str
+) -> tuple[int, dict[str, str]]:
+    """The exit code, and the result of each file's name."""
+    code = main(["sessions", "verify", str(folder), "-o", "json", *flags])
+    found = map(json.loads, capsys.readouterr().out.splitlines())
+    return code, {os.path.basename(each["path"]): each["result"] for each in found}
+
+
+def log_of(tmp_path: Path, *lines: str) -> Path:
+    """A log with these lines."""
+    path = tmp_path / "log"
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def test_unchanged(tmp_path: Path, paths: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """By the session log or by the audit log, wherever the folder was."""
+    shell, copy, forward = paths
+    by_session_log = log_of(
+        tmp_path,
+        ended(f"/elsewhere/{shell.name}", "", "SessionStarted"),
+        ended(f"/elsewhere/{shell.name}", sha256_of(shell)),
+        ended(f"/elsewhere/{copy.name}", sha256_of(copy)),
+        ended(f"/elsewhere/{forward.name.removesuffix('.part')}", "", "SessionStarted"),
+    )
+    results = {shell.name: "ok", copy.name: "ok", forward.name: "unfinished"}
+    assert verified(capsys, shell.parent, f"--session-log={by_session_log}") == (0, results)
+    packed = tmp_path / "audit.log.gz"
+    packed.write_bytes(
+        gzip.compress(
+            "\n".join(
+                (
+                    completed(f"/elsewhere/{shell.name}", "ResponseStarted"),
+                    completed(f"/elsewhere/{shell.name} sha256:{sha256_of(shell)}"),
+                    completed(f"/elsewhere/{copy.name} sha256:{sha256_of(copy)} (Cut)"),
+                )
+            ).encode()
+        )
+    )
+    assert verified(capsys, shell.parent, f"--audit-log={packed}") == (0, results)
+    assert verified(capsys, shell, f"--audit-log={packed}") == (0, {shell.name: "ok"})
+
+
+def test_what_is_wrong(
+    tmp_path: Path, paths: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A byte that was changed, a file that was removed or added: each with its reason."""
+    shell, copy, forward = paths
+    log = log_of(
+        tmp_path, ended(str(shell), sha256_of(shell)), ended(str(copy), sha256_of(copy)), "{"
+    )
+    before = sha256_of(shell)
+    shell.write_bytes(shell.read_bytes().replace(b"file", b"fine"))
+    copy.unlink()
+    added = Stores(shell.parent).new().open(a_session(id="ad0ed"), Record.OUTPUT, moment=0)
+    added_name = os.path.basename(added.finish(1).path)
+    forward.unlink()
+    assert main(["sessions", "verify", str(shell.parent), f"--session-log={log}"]) == 1
+    shown = capsys.readouterr().out
+    assert f"changed     {shell}: its SHA-256 is {sha256_of(shell)}, the log has {before}" in shown
+    assert f"missing     {copy}: the log has it, the folder does not" in shown
+    assert f"unlisted    {shell.parent / added_name}: no log has its SHA-256" in shown
+    assert shown.endswith("\n\n1 changed, 1 missing, 1 unlisted\n")
+    flags = (f"--session-log={log}", "--since=2023-11-15")
+    assert verified(capsys, shell.parent, *flags) == (1, {copy.name: "missing"})
+
+
+def test_two_digests(tmp_path: Path, paths: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """Logs that contradict each other prove nothing."""
+    shell = paths[0]
+    log = log_of(tmp_path, ended(str(shell), sha256_of(shell)), ended(str(shell), "0" * 64))
+    assert verified(capsys, shell, f"--session-log={log}") == (1, {shell.name: "changed"})
+
+
+def test_nothing_to_verify(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is not a proof either."""
+    log = log_of(tmp_path)
+    assert main(["sessions", "verify", str(tmp_path), f"--session-log={log}"]) == 2
+    assert "no recording in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "unreadable"),
+    [
+        (b"{", 0),
+        (b'{"auditproxy.io/session-recording', 1),
+        (b'{"kind":"Other","x":"auditproxy.io/session-recording"}', 0),
+        (b'{"kind":"SessionEvent","type":"SessionEnded"}', 1),
+    ],
+)
+def test_lines_that_are_no_events(line: bytes, unreadable: int) -> None:
+    """They are counted where they may have been the line of a recording."""
+    logged = LoggedRecordings()
+    logged.take(line)
+    assert (logged.unreadable, logged.digests) == (unreadable, {})
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """The fault names it."""
+    with pytest.raises(Unusable, match="nowhere cannot be read"):
+        sha256_of(tmp_path / "nowhere")
