@@ -198,7 +198,7 @@ class LiveSession:
     async def begin(self, head: ResponseHead, farewell: Farewell | None) -> bool:
         """The upstream has switched, and its 101 may go out unless this raises Refused.
 
-        False when the tunnel is no session but a watch. ``farewell`` ends a tunnel whose
+        False when the tunnel is a watch, not a session. ``farewell`` ends a tunnel whose
         streams cannot be read.
         """
         session, running = self._running.session, self._running
