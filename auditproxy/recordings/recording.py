@@ -5,9 +5,9 @@
               -- finish --------> finished
 
 Nothing but ``finish`` follows for what is stopped: the session continues unrecorded, unless the
-caller ends it. What goes on after a gap, or with one direction only, is Cut as well, as something
-is missing. No method raises. Lines are held until ``flush``, or until there are BUFFER bytes of
-them; so a recording takes at most about 200 KiB of memory, and nearly none at rest.
+caller ends it. A recording that continues after a gap, or with one direction, is Cut as well. No
+method raises. Lines are held until ``flush``, or until there are BUFFER bytes of them; so a
+recording takes at most about 200 KiB of memory, and nearly none at rest.
 """
 
 import contextlib
@@ -94,7 +94,7 @@ class Recording:
 
     @property
     def state(self) -> RecordingState:
-        """Complete as long as nothing is missing; what is Cut may go on (``stopped``)."""
+        """Complete as long as nothing is missing; what is Cut may continue (``stopped``)."""
         return self._state
 
     @property
@@ -134,7 +134,7 @@ class Recording:
     def gap(self, moment: int, size: int) -> None:
         """``size`` bytes of the streams were not read in time, and are missing here.
 
-        The recording goes on, and is Cut.
+        The recording continues, and is Cut.
         """
         if self._reference is not None:
             return

@@ -104,10 +104,10 @@ class TarReader:
         return members, b""
 
     def lost(self) -> None:
-        """Bytes are missing here, nobody knows how many of this stream.
+        """An unknown number of bytes is missing here.
 
-        Headers cannot be told from content from here on: the rest is counted, and is neither read
-        nor given back. What is not a tar stream already stays what it is.
+        Content may look like a header from here on: the rest is counted, and is neither read nor
+        returned. What was found not to be a tar stream is still returned.
         """
         if self.fault:
             return

@@ -94,13 +94,14 @@ class TestLeftOver:
         assert (reference.state, reference.bytes) == ("Complete", len(content))
         assert stores.files() == [Path(reference.path).name]
 
-    def test_half_an_end(self, stores: Stores) -> None:
-        """What was killed while the end was written is unfinished."""
+    @pytest.mark.parametrize(("kept", "more"), [(-5, b""), (None, b"[3.0")])
+    def test_half_an_end(self, stores: Stores, kept: int | None, more: bytes) -> None:
+        """What does not end with its whole end is unfinished."""
         recording = stores.new().open(a_session(), Record.OUTPUT, moment=0)
         reference = recording.finish(2, Outcome(0), synced=False)
         path = Path(recording.path)
         reopened = self.dead(path)
-        path.write_bytes(path.read_bytes()[:-5])
+        path.write_bytes(path.read_bytes()[:kept] + more)
         (found,) = reopened(stores).recover()
         assert found.path == reference.path
         assert read_recording(found.path).notes() == [EndNote(exit_code=0), UnfinishedNote()]
