@@ -52,6 +52,10 @@ class TimedStore:
         """Open one now."""
         return self._store.open(session, record, moment=time.time_ns())
 
+    def settle(self) -> None:
+        """Give the finished ones their names."""
+        self._store.settle()
+
 
 class Sweeping:
     """Has the store swept now and then, also while no session begins.

@@ -8,8 +8,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from auditproxy.apis.session import (
     Carried,
     Channel,
@@ -242,10 +240,8 @@ class Account:
         reason = closing.reason if outcome is None else outcome.reason
         reference = None
         if self._recording is not None:
-            reference = self._recording.finish(moment, outcome, reason=reason)
-            if (self._has_failed or closing.missing) and reference.state == "Complete":
-                # Something is not in it; the recording says where.
-                reference = msgspec.structs.replace(reference, state="Cut")
+            # Its name on the disk comes after the line (RecordingStore.settle).
+            reference = self._recording.finish(moment, outcome, reason=reason, synced=False)
         self._line(
             SessionEventType.ENDED,
             moment,

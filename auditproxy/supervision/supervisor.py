@@ -54,6 +54,10 @@ class Recordings(Protocol):
         """Open one."""
         ...
 
+    def settle(self) -> None:
+        """Give the finished ones their names, once they are on the disk; never raises."""
+        ...
+
 
 class Supervisor:
     """Every session of the process; ``emit`` takes lines of the session log, on any thread."""
@@ -283,6 +287,9 @@ class Supervisor:
         if running.missing != closing.missing:
             closing = replace(closing, missing=running.missing)
         reference = await self._on_thread(partial(running.account.close, closing), CLOSING)
+        if self._recordings is not None:
+            # After the lines of all that close at once: the first does it for all of them.
+            self._do(self._recordings.settle)
         self._metrics.ended(running.session.kind, "" if reference is None else reference.state)
         return reference, closing.seconds
 
@@ -296,9 +303,15 @@ class Supervisor:
 
     async def shutdown(self, seconds: float, last: Callable[[], None]) -> None:
         """End the thread, at most ``seconds`` from now; ``last`` runs on it at the end."""
+
+        def settle_and_end() -> None:
+            if self._recordings is not None:
+                self._recordings.settle()
+            last()
+
         if not self._thread.started:
             last()
-        elif not await self._thread.close(last, seconds):
+        elif not await self._thread.close(settle_and_end, seconds):
             self._report("the recorder of sessions does not answer; recordings are unfinished")
 
 
