@@ -77,12 +77,15 @@ class _Stream:
 
 
 class ForwardReader:
-    """Reads a port-forward over SPDY; ``clock`` gives seconds, from any origin."""
+    """Reads a port-forward over SPDY.
 
-    def __init__(self, clock: Callable[[], float] = lambda: 0.0) -> None:
-        self._clock = clock
-        self._client = SpdyFrames()
-        self._server = SpdyFrames()
+    ``clock``: see FrameBudget; without it pairs that are incomplete are not forgotten.
+    """
+
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        self._clock = clock or _standing
+        self._client = SpdyFrames(clock)
+        self._server = SpdyFrames(clock)
         self._streams: dict[int, _Stream] = {}
         self._pending: dict[str, _Connection] = {}
         self._opened = 0
@@ -252,3 +255,8 @@ class ForwardReader:
     def _report_closed(connection: _Connection, events: list[StreamEvent]) -> None:
         text = connection.text.decode("utf-8", "replace")
         events.append(PortClosed(connection.number or 0, text))
+
+
+def _standing() -> float:
+    """A clock that does not run."""
+    return 0.0
