@@ -9,7 +9,7 @@ import base64
 import functools
 import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,11 @@ class Tunnel:
         return reader_for(self.head, self.request)
 
 
-def reader_for(head: tuple[tuple[bytes, bytes], ...], request: SessionRequest) -> SessionReader:
+def reader_for(
+    head: tuple[tuple[bytes, bytes], ...],
+    request: SessionRequest,
+    clock: Callable[[], float] | None = None,
+) -> SessionReader:
     """The reader of a tunnel that can be read."""
     reader = open_reader(
         head,
@@ -112,6 +116,7 @@ def reader_for(head: tuple[tuple[bytes, bytes], ...], request: SessionRequest) -
         stdout=request.stdout,
         stderr=request.stderr,
         tty=request.tty,
+        clock=clock,
     )
     assert not isinstance(reader, Unreadable), reader
     return reader

@@ -5,11 +5,12 @@ opcode is data, reserved bits mean nothing (x/net websocket/hybi.go; k8s.io/stre
 httpstream/wsstream/conn.go).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from auditproxy.apis.session import Channel, InputClosed, StreamEvent, Unreadable
 from auditproxy.sessions.wire.base64messages import Base64Message
-from auditproxy.sessions.wire.frames import CLOSE, PING, PONG, Frame, Frames, unmask
+from auditproxy.sessions.wire.budget import TOO_MANY, FrameBudget
+from auditproxy.sessions.wire.frames import CLOSE, CONTROL, PING, PONG, Frame, Frames, unmask
 from auditproxy.sessions.wire.reader import carry
 from auditproxy.sessions.wire.resizes import ResizeReader
 from auditproxy.sessions.wire.status import OutcomeReader
@@ -27,6 +28,7 @@ MAXIMUM_MESSAGE = 32 * 1024 * 1024
 MAXIMUM_CLOSED_CHANNEL = 4
 HALF_CLOSE = 0xFF
 STDIN, STDOUT, STDERR, ERROR, RESIZE = range(5)
+_UNREAD = frozenset({PING, PONG})
 _OUTPUTS = {STDOUT: Channel.STDOUT, STDERR: Channel.STDERR}
 
 
@@ -84,8 +86,10 @@ class Messages:
 
     __slots__ = ("_base64", "_channel", "_frames", "_from_client")
 
-    def __init__(self, *, from_client: bool, base64: bool) -> None:
-        self._frames = Frames()
+    def __init__(
+        self, *, from_client: bool, base64: bool, clock: Callable[[], float] | None = None
+    ) -> None:
+        self._frames = Frames(FrameBudget(clock))
         self._from_client = from_client
         self._base64 = base64
         self._channel = 0
@@ -102,20 +106,23 @@ class Messages:
         A close frame raises it too, without a reason.
         """
         for frame, start, end in self._frames.follow(data):
-            offset = frame.size - frame.left - (end - start)
-            if not offset:
+            size, mask, opcode = frame.size, frame.mask, frame.opcode
+            offset = size - frame.left - (end - start)
+            if not offset and (
+                opcode >= CONTROL or bool(mask) != self._from_client or size > MAXIMUM_MESSAGE
+            ):
                 self._check(frame)
-            if frame.opcode in (PING, PONG) or (start == end and frame.size):
-                continue
-            if not frame.size:
+            if start == end or opcode in _UNREAD:
                 continue
             if not offset:
-                channel = data[start] ^ frame.mask[0] if frame.mask else data[start]
+                channel = data[start] ^ mask[0] if mask else data[start]
                 self._channel = (channel - ord("0")) & 0xFF if self._base64 else channel
                 start, offset = start + 1, 1
                 if start == end and frame.left:
                     continue
             yield ChannelMessage(self._channel, frame, data, start, end, offset)
+        if self._frames.overrun:
+            raise MessageError(TOO_MANY)
 
     def _check(self, frame: Frame) -> None:
         if self._from_client and not frame.mask:
@@ -124,7 +131,7 @@ class Messages:
             raise MessageError("a frame of the server is masked")
         if frame.opcode == CLOSE:
             raise MessageError
-        if frame.size > MAXIMUM_MESSAGE and frame.opcode not in (PING, PONG):
+        if frame.size > MAXIMUM_MESSAGE and frame.opcode not in _UNREAD:
             raise MessageError(f"a frame is larger than {MAXIMUM_MESSAGE} bytes")
 
 
@@ -146,7 +153,8 @@ class ChannelReader:
     """Reads an exec or attach over WebSocket.
 
     ``half_close``: the client can close its input (v5). ``with_input``, ``with_sizes``: what the
-    session takes from its client; the rest does not reach the container.
+    session takes from its client; the rest does not reach the container. ``clock``: see
+    FrameBudget.
     """
 
     def __init__(
@@ -157,13 +165,14 @@ class ChannelReader:
         half_close: bool,
         with_input: bool,
         with_sizes: bool,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._outcome = outcome
         self._half_close = half_close
         self._with_input = with_input
         self._sizes = ResizeReader() if with_sizes else None
-        self._client: Messages | None = Messages(from_client=True, base64=base64)
-        self._server: Messages | None = Messages(from_client=False, base64=base64)
+        self._client: Messages | None = Messages(from_client=True, base64=base64, clock=clock)
+        self._server: Messages | None = Messages(from_client=False, base64=base64, clock=clock)
         self._typed = Base64Message() if base64 else None
         self._written = Base64Message() if base64 else None
         self._closing = b""

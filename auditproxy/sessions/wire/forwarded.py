@@ -4,6 +4,8 @@ Paired as the kubelet's side pairs them, by ``requestid``, or for very old clien
 numbers (k8s.io/cri-streaming, portforward/httpstream.go). The content is not kept.
 """
 
+from collections.abc import Callable
+
 from auditproxy.apis.session import (
     PortCarried,
     PortClosed,
@@ -25,6 +27,12 @@ from auditproxy.sessions.wire.streams import STREAM_TYPE
 MAXIMUM_FORWARDED_STREAMS = 1024
 """Streams that are open at once: two for each connection."""
 
+MAXIMUM_INCOMPLETE = 1024
+"""Pairs that wait for their second stream, those with a stream that was reset included."""
+
+INCOMPLETE_FOR = 120.0
+"""Seconds until such a pair is forgotten; the kubelet's side does so after 30."""
+
 MAXIMUM_ERROR = 4096
 """Bytes of the text of an error stream."""
 
@@ -34,9 +42,10 @@ _DATA, _ERROR = "data", "error"
 class _Connection:
     """A pair of streams; it is open from the moment that both are there."""
 
-    __slots__ = ("data", "error", "number", "text")
+    __slots__ = ("begun", "data", "error", "number", "text")
 
-    def __init__(self) -> None:
+    def __init__(self, begun: float) -> None:
+        self.begun = begun
         self.number: int | None = None
         self.data: _Stream | None = None
         self.error: _Stream | None = None
@@ -68,11 +77,15 @@ class _Stream:
 
 
 class ForwardReader:
-    """Reads a port-forward over SPDY."""
+    """Reads a port-forward over SPDY.
 
-    def __init__(self) -> None:
-        self._client = SpdyFrames()
-        self._server = SpdyFrames()
+    ``clock``: see FrameBudget; without it pairs that are incomplete are not forgotten.
+    """
+
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        self._clock = clock or _standing
+        self._client = SpdyFrames(clock)
+        self._server = SpdyFrames(clock)
         self._streams: dict[int, _Stream] = {}
         self._pending: dict[str, _Connection] = {}
         self._opened = 0
@@ -87,6 +100,7 @@ class ForwardReader:
             if isinstance(frame, StreamData):
                 self._sent(frame, events)
             elif isinstance(frame, StreamOpened):
+                self._forget_incomplete()
                 if len(self._streams) >= MAXIMUM_FORWARDED_STREAMS:
                     reason = f"more than {MAXIMUM_FORWARDED_STREAMS} streams are open"
                     self._lose(reason, events)
@@ -135,8 +149,21 @@ class ForwardReader:
         return b""
 
     def _lose(self, reason: str, events: list[StreamEvent]) -> None:
-        self._client_lost = True
-        events.append(Unreadable(True, reason))
+        if not self._client_lost:
+            self._client_lost = True
+            events.append(Unreadable(True, reason))
+
+    def _forget_incomplete(self) -> None:
+        """The server gives a pair up whose second stream does not come."""
+        latest = self._clock() - INCOMPLETE_FOR
+        while self._pending:
+            request, pending = next(iter(self._pending.items()))
+            if pending.begun >= latest:
+                break
+            del self._pending[request]
+            for stream in (pending.data, pending.error):
+                if stream is not None:
+                    self._streams.pop(stream.number, None)
 
     def _open(self, frame: StreamOpened) -> None:
         """Remember a stream that the server will take; it refuses one without type or port."""
@@ -157,7 +184,14 @@ class ForwardReader:
         stream = self._streams.get(number)
         if stream is None or stream.connection is not None:
             return
-        pending = self._pending.setdefault(stream.request, _Connection())
+        pending = self._pending.get(stream.request)
+        if pending is None:
+            if len(self._pending) >= MAXIMUM_INCOMPLETE:
+                self._lose(
+                    f"more than {MAXIMUM_INCOMPLETE} pairs of streams are incomplete", events
+                )
+                return
+            pending = self._pending[stream.request] = _Connection(self._clock())
         if getattr(pending, stream.kind) is not None:
             # The server answers with an error and connects nothing to it.
             del self._streams[number]
@@ -202,11 +236,13 @@ class ForwardReader:
         if stream is None:
             return
         stream.over = True
-        if stream.connection is None:
-            # Refused, or given up before it was taken.
+        connection = stream.connection
+        if connection is None or connection.number is None:
+            # Refused, given up before it was taken, or half of a pair: the server waits for the
+            # other half, and then connects.
             del self._streams[number]
         else:
-            self._close_if_over(stream.connection, events)
+            self._close_if_over(connection, events)
 
     def _close_if_over(self, connection: _Connection, events: list[StreamEvent]) -> None:
         if connection.number is not None and connection.over:
@@ -219,3 +255,8 @@ class ForwardReader:
     def _report_closed(connection: _Connection, events: list[StreamEvent]) -> None:
         text = connection.text.decode("utf-8", "replace")
         events.append(PortClosed(connection.number or 0, text))
+
+
+def _standing() -> float:
+    """A clock that does not run."""
+    return 0.0

@@ -4,6 +4,8 @@ The server begins both with the port, 16 bits little endian, and connects each p
 (k8s.io/cri-streaming, portforward/websocket.go). The content is not kept, nor unmasked.
 """
 
+from collections.abc import Callable
+
 from auditproxy.apis.session import (
     PortCarried,
     PortClosed,
@@ -34,11 +36,14 @@ class _Port:
 
 
 class ForwardedChannelReader:
-    """Reads a port-forward over WebSocket channels; a port is known by what the server says."""
+    """Reads a port-forward over WebSocket channels; a port is known by what the server says.
 
-    def __init__(self, *, base64: bool) -> None:
-        self._client: Messages | None = Messages(from_client=True, base64=base64)
-        self._server: Messages | None = Messages(from_client=False, base64=base64)
+    ``clock``: see FrameBudget.
+    """
+
+    def __init__(self, *, base64: bool, clock: Callable[[], float] | None = None) -> None:
+        self._client: Messages | None = Messages(from_client=True, base64=base64, clock=clock)
+        self._server: Messages | None = Messages(from_client=False, base64=base64, clock=clock)
         self._sent = Base64Message() if base64 else None
         self._received = Base64Message() if base64 else None
         self._ports: dict[int, _Port] = {}

@@ -6,6 +6,8 @@ kube-apiserver's two WebSocket libraries differ in it.
 
 import struct
 
+from auditproxy.sessions.wire.budget import SMALL, FrameBudget
+
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 CONTROL = 8
 """Opcodes from here on are those of control frames."""
@@ -13,52 +15,60 @@ CONTROL = 8
 FINAL = MASKED = 0x80
 RESERVED = 0x70
 
-_LONGEST_HEAD = 14
+_SHORT_HEAD, _LONGEST_HEAD = 6, 14
+_NOT_SHORT = 126
+"""Sizes from here on are in more bytes."""
+
 _SIZE = (1 << 63) - 1
 """The bits of a 64-bit length that count: golang.org/x/net drops the highest."""
 
 
 class Frame:
-    """A frame as its head describes it; ``head`` may be longer.
+    """A frame as its head describes it: the ``first`` byte, the ``size`` of the payload, the mask.
 
     ``mask`` is empty if the payload is not masked. ``left`` is the number of bytes of the payload
     that have not come yet.
     """
 
-    __slots__ = ("final", "left", "mask", "opcode", "reserved", "size")
+    __slots__ = ("first", "left", "mask", "opcode", "size")
 
-    def __init__(self, head: bytes) -> None:
-        first, second = head[0], head[1]
+    def __init__(self, first: int, size: int, mask: bytes) -> None:
+        self.first = first
         self.opcode = first & 0x0F
-        self.final = first >= FINAL
-        self.reserved = first & RESERVED
-        size, at = second & 0x7F, 2
-        if size == 126:
-            (size,) = struct.unpack_from(">H", head, 2)
-            at = 4
-        elif size == 127:
-            size = struct.unpack_from(">Q", head, 2)[0] & _SIZE
-            at = 10
-        self.size: int = size
-        self.left: int = size
-        self.mask = head[at : at + 4] if second & MASKED else b""
+        self.size = self.left = size
+        self.mask = mask
+
+    @property
+    def final(self) -> bool:
+        """Whether no fragment of the message follows."""
+        return self.first >= FINAL
+
+    @property
+    def reserved(self) -> int:
+        """The reserved bits."""
+        return self.first & RESERVED
 
 
 class Frames:
-    """Finds the frame boundaries of one direction, no matter how its bytes are cut."""
+    """Finds the frame boundaries of one direction, no matter how its bytes are cut.
 
-    __slots__ = ("_frame", "_head", "closed", "in_message")
+    ``overrun``: there were more frames than ``budget`` has, and no more are found.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_budget", "_frame", "_head", "closed", "in_message", "overrun")
+
+    def __init__(self, budget: FrameBudget | None = None) -> None:
+        self._budget = FrameBudget() if budget is None else budget
         self._head = b""
         self._frame: Frame | None = None
         self.in_message = False
         self.closed = False
+        self.overrun = False
 
     @property
     def between(self) -> bool:
         """Whether the next byte starts a frame."""
-        return self._frame is None and not self._head
+        return self._frame is None and not self._head and not self.overrun
 
     def follow(self, data: bytes) -> list[tuple[Frame, int, int]]:
         """Return, for each frame, where in ``data`` this part of its payload starts and ends.
@@ -67,34 +77,69 @@ class Frames:
         part is the last one.
         """
         parts: list[tuple[Frame, int, int]] = []
+        if self.overrun:
+            return parts
         at, end = 0, len(data)
-        frame = self._frame
+        budget = self._budget
+        allowed = budget.refill()
+        frame, held = self._frame, self._head
         while at < end:
             if frame is None:
-                held = self._head
-                head = held + data[at : at + _LONGEST_HEAD - len(held)]
-                length = _head_length(head)
-                if len(head) < length:
-                    self._head = head
+                # Most heads are short, and whole: they are read in place.
+                size = data[at + 1] & 0x7F if not held and at + _SHORT_HEAD <= end else _NOT_SHORT
+                if size < _NOT_SHORT:
+                    first, mask = data[at], b""
+                    if data[at + 1] >= MASKED:
+                        mask = data[at + 2 : at + 6]
+                        at += 4
+                    at += 2
+                else:
+                    head = held + data[at : at + _LONGEST_HEAD - len(held)]
+                    length = _head_length(head)
+                    if len(head) < length:
+                        held = head
+                        break
+                    at += length - len(held)
+                    held = b""
+                    first, size, mask = _described(head)
+                allowed += size - SMALL
+                if allowed < 0:
+                    self.overrun = True
                     break
-                at += length - len(held)
-                self._head = b""
-                frame = self._begin(head)
-            start, at = at, min(at + frame.left, end)
-            frame.left -= at - start
-            parts.append((frame, start, at))
-            if not frame.left:
+                if size > SMALL:
+                    allowed = min(allowed, budget.full)
+                frame = Frame(first, size, mask)
+                opcode = frame.opcode
+                if opcode < CONTROL:
+                    self.in_message = first < FINAL
+                elif opcode == CLOSE:
+                    self.closed = True
+            left = frame.left
+            if left <= end - at:
+                frame.left = 0
+                parts.append((frame, at, at + left))
+                at += left
                 frame = None
-        self._frame = frame
+            else:
+                frame.left = left - (end - at)
+                parts.append((frame, at, end))
+                at = end
+        budget.left = allowed
+        self._frame, self._head = frame, held
         return parts
 
-    def _begin(self, head: bytes) -> Frame:
-        frame = Frame(head)
-        if frame.opcode == CLOSE:
-            self.closed = True
-        if frame.opcode < CONTROL:
-            self.in_message = not frame.final
-        return frame
+
+def _described(head: bytes) -> tuple[int, int, bytes]:
+    """Return the first byte, the size and the mask that a head gives; it may be longer."""
+    second = head[1]
+    size, at = second & 0x7F, 2
+    if size == 126:
+        (size,) = struct.unpack_from(">H", head, 2)
+        at = 4
+    elif size == 127:
+        size = struct.unpack_from(">Q", head, 2)[0] & _SIZE
+        at = 10
+    return head[0], size, head[at : at + 4] if second & MASKED else b""
 
 
 def _head_length(head: bytes) -> int:

@@ -7,6 +7,8 @@ github.com/moby/spdystream, spdy/read.go).
 import struct
 import zlib
 
+from auditproxy.sessions.wire.budget import SMALL, TOO_MANY, FrameBudget
+
 _LISTED = """
 options head post put delete trace accept accept-charset accept-encoding accept-language
 accept-ranges age allow authorization cache-control connection content-base content-encoding
@@ -40,11 +42,16 @@ class HeaderBlockError(ValueError):
 
 
 class HeaderBlocks:
-    """Reads the header blocks of one direction, in order."""
+    """Reads the header blocks of one direction, in order.
 
-    __slots__ = ("_unpacker",)
+    Each header takes a frame of ``budget``, and so does each SMALL bytes of an inflated block: a
+    few bytes on the wire may hold many.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_budget", "_unpacker")
+
+    def __init__(self, budget: FrameBudget | None = None) -> None:
+        self._budget = FrameBudget() if budget is None else budget
         self._unpacker = zlib.decompressobj(zdict=DICTIONARY)
 
     def read(self, packed: bytes) -> dict[str, str]:
@@ -62,6 +69,8 @@ class HeaderBlocks:
             (count,) = struct.unpack_from(">I", block)
             if count > MAXIMUM_HEADERS:
                 raise HeaderBlockError(f"a header block has more than {MAXIMUM_HEADERS} headers")
+            if not self._budget.spend(count + len(block) // SMALL):
+                raise HeaderBlockError(TOO_MANY)
             headers: dict[str, str] = {}
             at = 4
             for _ in range(count):

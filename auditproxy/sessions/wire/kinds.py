@@ -4,7 +4,7 @@ The 101 decides, never method or path: GET with SPDY/3.1 works too. What the req
 needed only where exec and port-forward look alike, and for the streams that it asks for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from auditproxy.apis.session import SessionKind, Unreadable
 from auditproxy.sessions.wire.channels import ChannelReader
@@ -50,13 +50,18 @@ def open_reader(
     stdout: bool = False,
     stderr: bool = False,
     tty: bool = False,
+    clock: Callable[[], float] | None = None,
 ) -> SessionReader | Unreadable:
     """Return the reader for the tunnel behind a 101 with these headers, or why there is none.
 
     ``kind`` and the streams are the request's. With UNKNOWN the streams are ignored: everything
-    is read. The ports of a port-forward are on the wire and not needed here.
+    is read. The ports of a port-forward are on the wire and not needed here. ``clock`` gives
+    seconds, from any origin, and never goes back: with it, a direction becomes Unreadable that has
+    more small frames a second than are read (FrameBudget).
     """
-    asked = _Asked(kind, stdin=stdin, stdout=stdout, stderr=stderr and not tty, tty=tty)
+    asked = _Asked(
+        kind, stdin=stdin, stdout=stdout, stderr=stderr and not tty, tty=tty, clock=clock
+    )
     upgrade = _first(head, b"upgrade").lower()
     reader: SessionReader | None
     if upgrade == "spdy/3.1":
@@ -78,8 +83,16 @@ class _Asked:
     """What the request says of its session."""
 
     def __init__(
-        self, kind: SessionKind, *, stdin: bool, stdout: bool, stderr: bool, tty: bool
+        self,
+        kind: SessionKind,
+        *,
+        stdin: bool,
+        stdout: bool,
+        stderr: bool,
+        tty: bool,
+        clock: Callable[[], float] | None,
     ) -> None:
+        self.clock = clock
         self.kind = kind
         self.known = kind in (SessionKind.EXEC, SessionKind.ATTACH)
         self.stdin = stdin or not self.known
@@ -97,7 +110,7 @@ class _Asked:
 
 def _over_spdy(protocol: str, asked: _Asked) -> SpdyReader | None:
     if protocol == _PORT_FORWARD:
-        return ForwardReader()
+        return ForwardReader(asked.clock)
     version = _VERSIONS.get(protocol)
     if version is None:
         return None
@@ -107,26 +120,28 @@ def _over_spdy(protocol: str, asked: _Asked) -> SpdyReader | None:
         expected=expected if asked.known else None,
         with_sizes=asked.sizes,
         types=STREAM_TYPES if version >= _RESIZE_STREAM_VERSION else STREAM_TYPES - {"resize"},
+        clock=asked.clock,
     )
 
 
 def _over_websocket(protocol: str, asked: _Asked) -> SessionReader | None:
     if protocol.startswith(_TUNNEL_PREFIX) and protocol.endswith(_TUNNEL_SUFFIX):
         within = _over_spdy(protocol.removeprefix(_TUNNEL_PREFIX), asked)
-        return TunnelReader(within) if within is not None else None
+        return TunnelReader(within, asked.clock) if within is not None else None
     if not protocol and asked.kind is SessionKind.UNKNOWN:
         return None
     version, base64 = _WEBSOCKET_VERSIONS.get(protocol, (0, False))
     if not version:
         return None
     if asked.kind is SessionKind.PORT_FORWARD and version != _HALF_CLOSE_VERSION:
-        return ForwardedChannelReader(base64=base64)
+        return ForwardedChannelReader(base64=base64, clock=asked.clock)
     return ChannelReader(
         asked.outcome(version),
         base64=base64,
         half_close=version >= _HALF_CLOSE_VERSION,
         with_input=asked.stdin,
         with_sizes=asked.sizes,
+        clock=asked.clock,
     )
 
 

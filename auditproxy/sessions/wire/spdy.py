@@ -6,9 +6,11 @@ one size whatever their length says, and there is no flow control. Data is passe
 """
 
 import struct
+from collections.abc import Callable
 
 import msgspec
 
+from auditproxy.sessions.wire.budget import TOO_MANY, FrameBudget
 from auditproxy.sessions.wire.headerblocks import HeaderBlockError, HeaderBlocks
 
 VERSION = 3
@@ -89,10 +91,14 @@ class _FrameError(ValueError):
 
 
 class SpdyFrames:
-    """Reads the frames of one direction, no matter how its bytes are cut."""
+    """Reads the frames of one direction, no matter how its bytes are cut.
 
-    def __init__(self) -> None:
-        self._blocks = HeaderBlocks()
+    ``clock``: see FrameBudget. Headers and what they inflate to count too.
+    """
+
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        self._budget = FrameBudget(clock)
+        self._blocks = HeaderBlocks(self._budget)
         self._held = bytearray()
         self._control: tuple[int, int, int] | None = None
         """Kind, flags and length of the control frame that ``_held`` is the payload of."""
@@ -115,6 +121,7 @@ class SpdyFrames:
         frames: list[SpdyFrame] = []
         if self._lost:
             return frames
+        self._budget.refill()
         try:
             self._feed(data, frames)
         except _FrameError as error:
@@ -165,6 +172,8 @@ class SpdyFrames:
 
     def _head(self, first: int, second: int, frames: list[SpdyFrame]) -> None:
         flags, length = second >> 24, second & 0xFFFFFF
+        if not self._budget.spend(1, length):
+            raise _FrameError(TOO_MANY)
         if not first >> 31:
             if not first:
                 raise _FrameError("data for stream 0")

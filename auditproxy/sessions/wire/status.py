@@ -42,13 +42,15 @@ class OutcomeReader:
     ended, as in attach.
     """
 
-    __slots__ = ("_decided", "_ends_command", "_held", "_is_json")
+    __slots__ = ("_decided", "_ends_command", "_held", "_is_json", "_next")
 
     def __init__(self, *, is_json: bool, ends_command: bool) -> None:
         self._is_json = is_json
         self._ends_command = ends_command
         self._held = bytearray()
         self._decided = False
+        self._next = 1
+        """Bytes from which on it is worth decoding again."""
 
     @property
     def is_json(self) -> bool:
@@ -61,11 +63,18 @@ class OutcomeReader:
             self._held += data[: MAXIMUM_STATUS + 1 - len(self._held)]
 
     def complete(self, *, last: bool = False) -> Outcome | None:
-        """Return the Outcome once; called where a write ends, or the session does (``last``)."""
-        if not self._held:
+        """Return the Outcome once; called where a write ends, or the session does (``last``).
+
+        A Status comes in one write. Where it does not, what is held is decoded only when it has
+        doubled, and at the end: all decoding together reads a few times MAXIMUM_STATUS.
+        """
+        size = len(self._held)
+        is_over = last or size > MAXIMUM_STATUS
+        if not size or (size < self._next and not is_over):
             return None
+        self._next = 2 * size
         outcome = self._read()
-        if outcome is None and (last or len(self._held) > MAXIMUM_STATUS):
+        if outcome is None and is_over:
             outcome = Outcome(None, message=self._held.decode("utf-8", "replace"))
         if outcome is not None:
             self._decided = True

@@ -6,6 +6,8 @@ remotecommand/httpstream.go). What the client sends on a stream waits there for 
 for the start, and so it does here.
 """
 
+from collections.abc import Callable
+
 from auditproxy.apis.session import Channel, InputClosed, StreamEvent, Unreadable
 from auditproxy.sessions.wire.reader import carry
 from auditproxy.sessions.wire.resizes import ResizeReader
@@ -44,7 +46,7 @@ class _Stream:
 
     def __init__(self, kind: str, *, closed: bool) -> None:
         self.kind = kind
-        self.waiting = b""
+        self.waiting = bytearray()
         self.closed = closed
         self.lost = self.dropped = self.finished = self.replied = False
 
@@ -53,7 +55,8 @@ class StreamReader:
     """Reads an exec or attach over SPDY.
 
     ``expected`` is the number of streams after which the server starts, None if unknown: each is
-    then used from its reply on. ``with_sizes``: whether the session has a terminal.
+    then used from its reply on. ``with_sizes``: whether the session has a terminal. ``clock``:
+    see FrameBudget.
     """
 
     def __init__(
@@ -63,13 +66,14 @@ class StreamReader:
         expected: int | None,
         with_sizes: bool,
         types: frozenset[str] = STREAM_TYPES,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._outcome = outcome
         self._expected = expected
         self._types = types
         self._sizes = ResizeReader() if with_sizes else None
-        self._client = SpdyFrames()
-        self._server = SpdyFrames()
+        self._client = SpdyFrames(clock)
+        self._server = SpdyFrames(clock)
         self._streams: dict[int, _Stream] = {}
         self._chosen: dict[str, _Stream] = {}
         self._replies = 0
@@ -224,7 +228,8 @@ class StreamReader:
     def _release(self, stream: _Stream, events: list[StreamEvent]) -> None:
         if self._client_lost:
             return
-        data, stream.waiting = stream.waiting, b""
+        data = bytes(stream.waiting)
+        stream.waiting.clear()
         self._waiting -= len(data)
         self._deliver(stream, data, events)
         if stream.lost:

@@ -4,9 +4,11 @@ As gorilla/websocket reads them: binary messages in as many fragments as the pee
 reserved bits (client-go tools/portforward/tunneling_connection.go).
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from auditproxy.apis.session import StreamEvent, Unreadable
+from auditproxy.sessions.wire.budget import TOO_MANY, FrameBudget
 from auditproxy.sessions.wire.frames import (
     BINARY,
     CLOSE,
@@ -28,12 +30,15 @@ class SpdyReader(SessionReader, Protocol):
 
 
 class TunnelReader:
-    """Takes the messages apart and gives their payloads to the reader of the SPDY bytes."""
+    """Takes the messages apart and gives their payloads to the reader of the SPDY bytes.
 
-    def __init__(self, within: SpdyReader) -> None:
+    ``clock``: see FrameBudget. The frames of SPDY are counted apart from the messages.
+    """
+
+    def __init__(self, within: SpdyReader, clock: Callable[[], float] | None = None) -> None:
         self._within = within
-        self._client: Frames | None = Frames()
-        self._server: Frames | None = Frames()
+        self._client: Frames | None = Frames(FrameBudget(clock))
+        self._server: Frames | None = Frames(FrameBudget(clock))
 
     def from_client(self, data: bytes) -> list[StreamEvent]:
         """Read the next bytes that the client sent."""
@@ -100,6 +105,8 @@ def _payload(frames: Frames, data: bytes, *, masked: bool) -> tuple[bytes, str |
         if frame.opcode < CONTROL and end > start:
             piece = data[start:end]
             pieces.append(unmask(piece, frame.mask, offset) if masked else piece)
+    if reason is None and frames.overrun:
+        reason = TOO_MANY
     return b"".join(pieces), reason
 
 

@@ -10,8 +10,10 @@ from auditproxy.apis.session import (
     Unreadable,
 )
 from auditproxy.sessions.wire.forwarded import (
+    INCOMPLETE_FOR,
     MAXIMUM_ERROR,
     MAXIMUM_FORWARDED_STREAMS,
+    MAXIMUM_INCOMPLETE,
     ForwardReader,
 )
 from tests.fakes.spdy import Client
@@ -22,7 +24,8 @@ class Session:
 
     def __init__(self) -> None:
         self.client, self.server = Client(), Client()
-        self.reader = ForwardReader()
+        self.time = 0.0
+        self.reader = ForwardReader(lambda: self.time)
 
     def open(
         self, stream: int, kind: str, request: str | None = None, port: str = "8080"
@@ -160,6 +163,54 @@ def test_refused_streams_are_forgotten() -> None:
     for number in range(2 * MAXIMUM_FORWARDED_STREAMS):
         assert session.open(2 * number + 1, "data", "0") == []
         assert session.reader.from_server(session.server.reset(2 * number + 1)) == []
+
+
+def reset_half(session: Session, number: int) -> list[StreamEvent]:
+    """A client opens the first stream of a pair, has it taken, and gives it up."""
+    stream = 2 * number + 1
+    events = session.open(stream, "error", str(number)) + session.reply(stream)
+    return events + session.reader.from_client(session.client.reset(stream))
+
+
+def test_reset_halves_are_forgotten() -> None:
+    """A long port-forward has any number of pairs that were never complete."""
+    session = Session()
+    for number in range(3 * MAXIMUM_FORWARDED_STREAMS):
+        session.time += 1.0
+        assert reset_half(session, number) == []
+    first = 6 * MAXIMUM_FORWARDED_STREAMS + 1
+    assert session.connect(first, first + 2, "x") == [PortOpened(0, 8080)]
+
+
+def test_halves_without_an_end_are_forgotten() -> None:
+    """Nor does it matter that a stream was not reset."""
+    session = Session()
+    for number in range(2 * MAXIMUM_FORWARDED_STREAMS):
+        session.time += 1.0
+        assert session.open(2 * number + 1, "error", str(number)) == []
+        assert session.reply(2 * number + 1) == []
+
+
+def test_a_half_that_was_reset_is_completed() -> None:
+    """The server connects the second stream of a pair, whatever became of the first."""
+    session = Session()
+    assert reset_half(session, 0) == []
+    session.time += INCOMPLETE_FOR
+    session.open(3, "data", "0")
+    assert session.sent(3, b"early") == []
+    assert session.reply(3) == [PortOpened(0, 8080), PortCarried(0, True, 5)]
+    assert session.got(3, b"answer", finished=True) == [PortCarried(0, False, 6), PortClosed(0)]
+
+
+def test_many_halves() -> None:
+    """Halves are counted although their streams are gone: none is dropped unseen."""
+    session = Session()
+    for number in range(MAXIMUM_INCOMPLETE):
+        assert reset_half(session, number) == []
+    (event,) = reset_half(session, MAXIMUM_INCOMPLETE)
+    reason = f"more than {MAXIMUM_INCOMPLETE} pairs of streams are incomplete"
+    assert event == Unreadable(True, reason)
+    assert reset_half(session, MAXIMUM_INCOMPLETE + 1) == []
 
 
 def test_ended_connections_are_forgotten() -> None:

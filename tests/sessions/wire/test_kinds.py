@@ -101,7 +101,7 @@ def test_no_reader(head: list[tuple[bytes, bytes]], kind: SessionKind) -> None:
 
 def opened(head: list[tuple[bytes, bytes]], kind: SessionKind, **streams: bool) -> SessionReader:
     """A reader that there is."""
-    reader = open_reader(head, kind, **streams)
+    reader = open_reader(head, kind, clock=None, **streams)
     assert not isinstance(reader, Unreadable)
     return reader
 

@@ -1,6 +1,8 @@
 """The last word of a session, in JSON and as text."""
 
 import json
+import sys
+from types import FrameType
 
 import pytest
 
@@ -107,3 +109,37 @@ def test_a_status_without_end() -> None:
     outcome = reader.complete()
     assert outcome is not None
     assert len(outcome.message) == MAXIMUM_STATUS + 1
+
+
+def test_many_writes() -> None:
+    """A Status in pieces of a byte is not decoded once for each."""
+    decoded = 0
+
+    def count(frame: FrameType, event: str, called: object) -> None:
+        nonlocal decoded
+        decoded += event == "c_call" and getattr(called, "__name__", "") == "decode"
+
+    reader = OutcomeReader(is_json=True, ends_command=True)
+    outcomes = []
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        for _ in range(MAXIMUM_STATUS + 1):
+            reader.add(b" ")
+            outcomes.append(reader.complete())
+    finally:
+        sys.setprofile(before)
+    # Each try has twice the bytes of the one before; the last makes text of what is held.
+    assert 10 < decoded <= MAXIMUM_STATUS.bit_length() + 2
+    assert outcomes.pop() == Outcome(None, message=" " * (MAXIMUM_STATUS + 1))
+    assert not any(outcomes)
+
+
+def test_a_status_that_doubles_too_late() -> None:
+    """The end decodes what was not worth it before."""
+    reader = OutcomeReader(is_json=True, ends_command=True)
+    reader.add(b'{"status":"Success"')
+    assert reader.complete() is None
+    reader.add(b"}")
+    assert reader.complete() is None
+    assert reader.complete(last=True) == Outcome(0)
