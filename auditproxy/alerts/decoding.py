@@ -24,13 +24,19 @@ from auditproxy.alerts.ruletests import EXAMPLE, TEST, decode_test
 from auditproxy.alerts.templates import Template, TemplateError
 from auditproxy.apis.audit import Stage
 from auditproxy.apis.faults import Unusable
+from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.session import SESSION_API_VERSION, SessionEventType
 from auditproxy.apis.units import SECOND
 from auditproxy.audit.policy.reading import TEXT, TEXTS, FieldReader, FieldType, list_of
 from auditproxy.audit.policy.selectors import SELECTOR_FIELDS, decode_selectors
-from auditproxy.expressions.cel import Compiler, ExpressionError, cel_compiler
+from auditproxy.expressions.cel import (
+    Compiler,
+    ExpressionError,
+    NoExpressionLibrary,
+    cel_compiler,
+)
 from auditproxy.serializer import yaml
-from auditproxy.serializer.duration import parse_duration
+from auditproxy.serializer.duration import format_duration, parse_duration
 from auditproxy.serializer.errors import GoDurationError, YAMLError
 
 API_VERSION = SESSION_API_VERSION
@@ -131,7 +137,7 @@ class _Decoder:
         """The whole file; raises AlertRulesError."""
         for name, wanted in (("apiVersion", API_VERSION), ("kind", KIND)):
             if members.get(name) != wanted:
-                self._fault(name, f"must be {wanted}")
+                self._fault(name, not_one_of(members.get(name), (wanted,)))
         for name, entries in members.get("exclusions", {}).items():
             self._sets[name] = self._exclusions(entries, f"exclusions.{name}", in_set=True)
         written = members.get("rules", [])
@@ -159,15 +165,20 @@ class _Decoder:
 
     def _rule(self, members: dict[str, Any], path: str) -> AlertRule:
         name = members.get("name", "")
-        if not _RULE_NAME.fullmatch(name):
-            self._fault(f"{path}.name", "must be letters, digits, - and _, as ExecIntoPod")
+        if not name:
+            self._fault(f"{path}.name", "is missing; give one such as ExecIntoPod")
+        elif not _RULE_NAME.fullmatch(name):
+            self._fault(
+                f"{path}.name",
+                f"must be letters, digits, - and _, as ExecIntoPod; is {go_quote(name)}",
+            )
         else:
             path = f"{path} ({name})"
         severity = members.get("severity", "")
         if severity not in SEVERITIES:
-            self._fault(f"{path}.severity", f"must be one of {', '.join(SEVERITIES)}")
+            self._fault(f"{path}.severity", not_one_of(severity, SEVERITIES))
         if not members.get("summary"):
-            self._fault(f"{path}.summary", "must be a text")
+            self._fault(f"{path}.summary", 'is missing; give a text such as "{{ user }} is here"')
         match = members.get("match", {})
         selectors, faults = decode_selectors(match, f"{path}.match")
         self._faults += faults
@@ -215,7 +226,7 @@ class _Decoder:
     ) -> frozenset[str]:
         for word in match.get(name, ()):
             if word not in allowed:
-                self._fault(f"{path}.match.{name}", f"must be one of {', '.join(allowed)}")
+                self._fault(f"{path}.match.{name}", not_one_of(word, allowed))
         return frozenset(match.get(name, ())) & frozenset(allowed)
 
     def _stages(self, match: dict[str, Any], path: str) -> frozenset[Stage]:
@@ -236,7 +247,10 @@ class _Decoder:
         for code in written:
             text = str(code).lower()
             if isinstance(code, bool) or not _CODE.fullmatch(text):
-                self._fault(f"{path}.responseCodes", "must be numbers as 403 and ranges as 4xx")
+                self._fault(
+                    f"{path}.responseCodes",
+                    f"must be numbers as 403 and ranges as 4xx; {go_quote(str(code))} is neither",
+                )
             elif text.endswith("xx"):
                 found.update(range(int(text[0]) * 100, int(text[0]) * 100 + 100))
             else:
@@ -247,7 +261,8 @@ class _Decoder:
         try:
             return Template(text, FIELDS)
         except TemplateError as error:
-            self._fault(path, str(error))
+            for fault in error.faults:
+                self._fault(path, fault)
             return Template("", ())
 
     def _annotations(self, written: dict[str, str], path: str) -> dict[str, Template]:
@@ -263,15 +278,18 @@ class _Decoder:
             return None
         try:
             return compiler(text)
+        except NoExpressionLibrary as error:
+            # One line is enough, however many rules have a condition.
+            self._faults.append(str(error))
         except ExpressionError as error:
             self._fault(path, str(error))
-            return None
+        return None
 
     def _by(self, members: dict[str, Any], path: str) -> tuple[str, ...]:
         names = tuple(dict.fromkeys(members.get("by", _DEFAULT_BY)))
         for name in names:
             if name not in LABEL_FIELDS:
-                self._fault(f"{path}.by", f"{name}: must be of {', '.join(LABEL_FIELDS)}")
+                self._fault(f"{path}.by", not_one_of(name, tuple(LABEL_FIELDS)))
         return tuple(name for name in names if name in LABEL_FIELDS)
 
     def _threshold(self, members: dict[str, Any], path: str) -> Threshold | None:
@@ -284,7 +302,7 @@ class _Decoder:
             count = 2
         distinct = written.get("distinct", "")
         if distinct and distinct not in FIELDS:
-            self._fault(f"{path}.distinct", f"must be of {', '.join(FIELDS)}")
+            self._fault(f"{path}.distinct", not_one_of(distinct, tuple(FIELDS)))
         within = self._duration(
             written.get("within", ""), f"{path}.within", 0, (SECOND, LONGEST_WITHIN * SECOND)
         )
@@ -298,10 +316,11 @@ class _Decoder:
         except GoDurationError:
             found = -1
         if not bounds[0] <= found <= bounds[1]:
+            given = f"is {go_quote(text)}" if text else "is missing"
             self._fault(
                 path,
-                f"must be a duration from {bounds[0] // SECOND}s to {bounds[1] // SECOND}s, "
-                "as 90s, 5m or 1h",
+                f"must be a duration from {_short(bounds[0])} to {_short(bounds[1])}, as 90s, 5m "
+                f"or 1h; {given}",
             )
             return bounds[0]
         return found
@@ -319,12 +338,29 @@ class _Decoder:
             elif name and (in_set or others):
                 self._fault(f"{where}.set", "must be alone, in an entry of a rule")
             elif name and name not in self._sets:
-                self._fault(f"{where}.set", f"exclusions has no {name}")
+                known = f"known are {', '.join(self._sets)}" if self._sets else "there is none"
+                self._fault(
+                    f"{where}.set", f"{go_quote(name)} is not the name of an exclusion; {known}"
+                )
             elif name:
                 found += self._sets[name]
             else:
                 found.append(_exclusion(entry))
         return tuple(found)
+
+
+def not_one_of(value: Any, allowed: tuple[str, ...]) -> str:
+    """The fault of a value that is not one of the allowed ones, or is missing."""
+    words = ", ".join(allowed)
+    some = f"one of {words}" if len(allowed) > 1 else words
+    if value in (None, ""):
+        return f"is missing; give {some}"
+    return f"must be {some}; is {go_quote(str(value))}"
+
+
+def _short(nanoseconds: int) -> str:
+    """A duration of whole seconds, without the zeros at its end: ``24h``."""
+    return re.sub(r"(?<=[hm])0[ms]", "", re.sub(r"(?<=m)0s$", "", format_duration(nanoseconds)))
 
 
 def _exclusion(entry: dict[str, Any]) -> Exclusion:

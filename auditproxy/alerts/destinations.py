@@ -22,8 +22,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from auditproxy.alerts.alert import SEVERITIES
+from auditproxy.alerts.decoding import not_one_of
 from auditproxy.alerts.messages import Message, message_faults
 from auditproxy.apis.faults import Unusable
+from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.session import SESSION_API_VERSION
 from auditproxy.audit.policy.reading import (
     ANYTHING,
@@ -134,7 +136,7 @@ def load_destinations(text: bytes) -> AlertDestinations:
     faults = [*fields.strict_errors, *fields.faults]
     for name, wanted in (("apiVersion", SESSION_API_VERSION), ("kind", KIND)):
         if members.get(name) != wanted:
-            faults.append(f"{name}: must be {wanted}")
+            faults.append(f"{name}: {not_one_of(members.get(name), (wanted,))}")
     for label in members.get("labels", {}):
         if not _LABEL.fullmatch(label) or label in ("alertname", "severity"):
             faults.append(f"labels.{label}: must be letters, digits and _")
@@ -157,13 +159,15 @@ def load_destinations(text: bytes) -> AlertDestinations:
 def _destination(entry: dict[str, Any], path: str, faults: list[str]) -> Destination:
     name = entry.get("name", "")
     if not _NAME.fullmatch(name):
-        faults.append(f"{path}.name: must be letters, digits and ._-")
+        given = f"is {go_quote(name)}" if name else "is missing"
+        faults.append(f"{path}.name: must be letters, digits and ._-; {given}")
     severity = entry.get("minimumSeverity") or SEVERITIES[0]
     if severity not in SEVERITIES:
-        faults.append(f"{path}.minimumSeverity: must be one of {', '.join(SEVERITIES)}")
+        faults.append(f"{path}.minimumSeverity: {not_one_of(severity, SEVERITIES)}")
     kinds = [kind for kind in _KINDS if kind in entry]
     if len(kinds) != 1:
-        faults.append(f"{path}: must have one of {', '.join(_KINDS)}")
+        given = " and ".join(kinds) or "none"
+        faults.append(f"{path}: must have one of {', '.join(_KINDS)}; has {given}")
     kind = kinds[0] if kinds else "standardError"
     settings = entry.get(kind, {})
     path = f"{path}.{kind}"

@@ -68,7 +68,7 @@ def message_faults(template: Any, where: str = "") -> list[tuple[str, str]]:
         try:
             Template(template, FIELDS)
         except TemplateError as error:
-            return [(where, str(error))]
+            return [(where, fault) for fault in error.faults]
     return []
 
 

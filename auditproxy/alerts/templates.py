@@ -11,7 +11,12 @@ LONGEST_TEMPLATE = 2000
 
 
 class TemplateError(ValueError):
-    """A template names what does not exist, or is too long."""
+    """A template names what does not exist, or is too long; ``faults`` has a text for each."""
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """All that is wrong."""
+        return self.args
 
 
 class Template:
@@ -25,13 +30,16 @@ class Template:
         self.text = text
         self._parts = _PLACE.split(text)
         self.names = tuple(self._parts[1::2])
-        for name in self.names:
+        faults = []
+        for name in dict.fromkeys(self.names):
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=1)
                 fix = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-                raise TemplateError(f"{{{{ {name} }}}} is not a field; {fix}")
+                faults.append(f"{{{{ {name} }}}} is not a field; {fix}")
         if any("{{" in part for part in self._parts[::2]):
-            raise TemplateError("has {{ without a field and }} behind it; write {{ user }}")
+            faults.append("has {{ without a field and }} behind it; write {{ user }}")
+        if faults:
+            raise TemplateError(*faults)
 
     def render(self, value: Callable[[str], str]) -> str:
         """The text with the value of each name in its places."""

@@ -6,17 +6,25 @@ Its evaluations are bounded: regular expressions take linear time, and all loops
 evaluation together have a budget of iterations, beyond which it fails.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 LONGEST_EXPRESSION = 10_000
 """Characters."""
 
+_COMPILE_ERROR = re.compile(
+    r"(?:[A-Z_]+: )?ERROR: <input>:([0-9]+):([0-9]+): (.*?)(?: \(in container ''\))?"
+)
 _CANNOT = "it cannot be evaluated with these values"
 
 
 class ExpressionError(ValueError):
     """An expression cannot be compiled, or cannot be evaluated with the given variables."""
+
+
+class NoExpressionLibrary(ExpressionError):  # noqa: N818 - what is the case
+    """The library is not installed, so that no expression can be compiled; the text has the fix."""
 
 
 Program = Callable[[Mapping[str, Any]], Any]
@@ -72,7 +80,7 @@ def _environment(variables: tuple[str, ...]) -> tuple[Any, tuple[Any, ...], tupl
         from cel_expr_python import cel
         from cel_expr_python.ext import ext_optional, ext_strings
     except ImportError:
-        raise ExpressionError(
+        raise NoExpressionLibrary(
             "expressions need the library for CEL: pip install 'auditproxy[cel]'"
         ) from None
     anything = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
@@ -84,4 +92,10 @@ def _environment(variables: tuple[str, ...]) -> tuple[Any, tuple[Any, ...], tupl
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0][:300] or type(error).__name__
+    """The first error of the library with its place, without what only its developers know."""
+    text = str(error).partition("\n")[0] or type(error).__name__
+    found = _COMPILE_ERROR.fullmatch(text)
+    if found is not None:
+        line, column, text = found.groups()
+        text = f"{text} at {f'line {line}, ' if line != '1' else ''}column {column}"
+    return text[:300]

@@ -6,7 +6,6 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.files.trustedfile import Remarks, TrustedFile, named, parsed
 from auditproxy.options import Options
 from auditproxy.recordings.encryption import Encrypt, encryption_to, recipients_in
-from auditproxy.recordings.objectstore import S3ObjectStore
 from auditproxy.recordings.uploadsettings import UploadSettings, load_upload_settings
 from auditproxy.sessions.rules import RecordingPolicy, load_recording_policy
 
@@ -57,11 +56,6 @@ def read_upload(options: Options, remarks: Remarks) -> UploadSettings | None:
     (settings,) = parsed(
         (path,), flag, lambda content: load_upload_settings(content, Path(path).parent)
     )
-    try:
-        # Nothing is connected to; it finds what cannot be used.
-        S3ObjectStore(settings.store)
-    except Unusable as error:
-        raise error.under(f"{flag} {path}") from None
     return settings
 
 

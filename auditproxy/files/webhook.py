@@ -32,11 +32,14 @@ _TOKEN_FLAG = "--authentication-token-webhook-config-file"  # noqa: S105 - a fla
 def load_target(path: str, flag: str = FLAG, purpose: str = "audit webhook") -> WebhookTarget:
     """Where the kubeconfig at ``path``, which ``flag`` names, says bodies go.
 
+    Faults begin with kube-apiserver's words for ``purpose``; "" is for what it does not have.
     Raises Unusable.
     """
     try:
         return _target(path, flag)
     except CredentialError as error:
+        if not purpose:
+            raise
         raise error.under(f"initializing {purpose}") from None
 
 
@@ -129,7 +132,7 @@ def _read_token_webhook(options: Options, remarks: Remarks) -> WebhookTarget | N
 
 def _read_session_webhook(options: Options, remarks: Remarks) -> WebhookTarget | None:
     path = options.sessions.webhook_config_file
-    return load_target(path, "--session-webhook-config-file", "session webhook") if path else None
+    return load_target(path, "--session-webhook-config-file", "") if path else None
 
 
 def _notes_on_tokens(options: Options) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def select(path: str, context: str, source: str, flag: str) -> tuple[Entry, Entr
     from kubernetes.config.kube_config import KubeConfigMerger
 
     if not any(Path(part).expanduser().exists() for part in path.split(os.pathsep) if part):
-        raise CredentialError(f"{source} does not exist; correct {flag}")
+        raise CredentialError(f"{source} does not exist; create the file or name another")
     try:
         config = KubeConfigMerger(path).config  # type: ignore[no-untyped-call]
         if config is None:

@@ -7,9 +7,11 @@ Format: age-encryption.org/v1, and the recipients of SSH keys that age takes as 
 """
 
 import errno
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.recordings.appending import reason_of
@@ -17,6 +19,7 @@ from auditproxy.recordings.appending import reason_of
 Encrypt = Callable[[bytes], bytes]
 Decrypt = Callable[[bytes], bytes]
 
+_RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}|ssh-(?:ed25519|rsa) [A-Za-z0-9+/]+=*")
 _LARGEST_FILE = 1024 * 1024
 
 
@@ -30,24 +33,25 @@ def encryption_to(recipients: Sequence[str]) -> Encrypt:
     What it returns raises OSError. Raises Unusable with a line for each recipient that is not
     valid.
     """
-    pyrage = _pyrage()
+    faults: list[str] = []
+    try:
+        pyrage = _pyrage()
+    except Unusable as error:
+        pyrage = None
+        faults += error.faults
     keys = []
-    faults = []
     for number, text in enumerate(recipients, 1):
-        words = text.split()
-        try:
-            if words[:1] and words[0].startswith("ssh-"):
-                keys.append(pyrage.ssh.Recipient.from_str(" ".join(words[:2])))
-            else:
-                keys.append(pyrage.x25519.Recipient.from_str(text.strip()))
-        except pyrage.RecipientError:
+        key = _recipient(text, pyrage)
+        if key is not None:
+            keys.append(key)
+        else:
             faults.append(
                 f"recipient {number} is not a public key of age or SSH; give one such as age1..., "
                 "which age-keygen prints"
             )
     if not recipients:
         faults.append("no recipient is given; give a public key such as age1...")
-    if faults:
+    if pyrage is None or faults:
         raise Unusable(*faults)
 
     def encrypt(content: bytes) -> bytes:
@@ -59,6 +63,26 @@ def encryption_to(recipients: Sequence[str]) -> Encrypt:
 
     encrypt(b"")
     return encrypt
+
+
+def _recipient(text: str, pyrage: ModuleType | None) -> Any:
+    """The public key of a recipient, None for what is not one; without the package its text.
+
+    Without the package only the form is looked at.
+    """
+    words = text.split()
+    is_ssh = bool(words) and words[0].startswith("ssh-")
+    text = " ".join(words[:2]) if is_ssh else text.strip()
+    if pyrage is None:
+        return text if _RECIPIENT.fullmatch(text) else None
+    try:
+        return (
+            pyrage.ssh.Recipient.from_str(text)
+            if is_ssh
+            else (pyrage.x25519.Recipient.from_str(text))
+        )
+    except pyrage.RecipientError:
+        return None
 
 
 def recipients_in(text: str) -> tuple[str, ...]:
@@ -107,7 +131,7 @@ def _pyrage() -> ModuleType:
         import pyrage
     except ImportError:
         raise Unusable(
-            "encrypted recordings need the package pyrage; install auditproxy[encryption]"
+            "encrypted recordings need the package pyrage: pip install 'auditproxy[encryption]'"
         ) from None
     module: ModuleType = pyrage
     return module

@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
@@ -70,17 +71,13 @@ class S3ObjectStore:
     """A bucket; raises Unusable when it is made with what cannot be used."""
 
     def __init__(self, settings: S3Settings) -> None:
-        faults = _faults(settings)
+        faults = settings_faults(settings)
         if faults:
             raise Unusable(*faults)
-        try:
-            import obstore
-            from obstore.exceptions import BaseError
-            from obstore.store import S3Store
-        except ImportError:
-            raise Unusable(
-                "the upload of recordings needs the package obstore; install auditproxy[s3]"
-            ) from None
+        import obstore
+        from obstore.exceptions import BaseError
+        from obstore.store import S3Store
+
         self._obstore = obstore
         self._errors = BaseError
         self._new_store = S3Store
@@ -147,14 +144,16 @@ class S3ObjectStore:
             raise UploadError("the store has other bytes than were sent")
 
 
-def _faults(settings: S3Settings) -> list[str]:
+def settings_faults(settings: S3Settings) -> list[str]:
+    """All that is wrong with settings, by the keys of a SessionRecordingUpload; reads no file."""
     faults = []
     if not settings.bucket:
-        faults.append("the bucket of recordings is empty; name one")
+        faults.append("bucket is missing; give the name of the bucket")
     if (settings.access_key_id_file is None) != (settings.secret_access_key_file is None):
-        faults.append(
-            "one of the files of the access key of the store of recordings is missing; name both"
-        )
+        given, missing = "accessKeyIDFile", "secretAccessKeyFile"
+        if settings.access_key_id_file is None:
+            given, missing = missing, given
+        faults.append(f"{missing} is missing beside {given}; give both, or neither")
     if settings.endpoint:
         try:
             url = urlsplit(settings.endpoint)
@@ -163,14 +162,18 @@ def _faults(settings: S3Settings) -> list[str]:
             sound = False
         if not sound:
             faults.append(
-                "the endpoint of the store of recordings is not a valid URL; give one such as "
+                "endpoint is not an http or https URL with a host; give one such as "
                 "https://minio.example.com:9000"
             )
         elif url.username is not None or url.password is not None:
             faults.append(
-                "the endpoint of the store of recordings has a user or password; give credentials "
-                "in the environment or in files"
+                "endpoint has a user or password; give credentials in accessKeyIDFile and "
+                "secretAccessKeyFile, or in the environment"
             )
+    if find_spec("obstore") is None:
+        faults.append(
+            "the upload of recordings needs the package obstore: pip install 'auditproxy[s3]'"
+        )
     return faults
 
 

@@ -14,6 +14,7 @@
 Only ``bucket`` is required. Relative paths are relative to the file.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.session import SESSION_API_VERSION
 from auditproxy.audit.policy.reading import FLAG, TEXT, FieldReader, FieldType
-from auditproxy.recordings.objectstore import S3Settings
+from auditproxy.recordings.appending import reason_of
+from auditproxy.recordings.objectstore import S3Settings, settings_faults
 from auditproxy.serializer import yaml
 from auditproxy.serializer.errors import YAMLError
 
@@ -54,7 +56,10 @@ class UploadSettings:
 
 
 def load_upload_settings(text: bytes, folder: Path) -> UploadSettings:
-    """The settings in a file's text; ``folder`` is the file's. Raises Unusable with all faults."""
+    """The settings in a file's text; ``folder`` is the file's. Raises Unusable with all faults.
+
+    The files that it names must be readable.
+    """
     try:
         document, strict_errors = yaml.load_strict(text)
     except YAMLError as error:
@@ -67,25 +72,36 @@ def load_upload_settings(text: bytes, folder: Path) -> UploadSettings:
     for field, wanted in (("apiVersion", SESSION_API_VERSION), ("kind", KIND)):
         if members.get(field) != wanted:
             faults.append(f"{field} must be {wanted}, is {go_quote(members.get(field, ''))}")
-    if not members.get("bucket"):
-        faults.append("bucket is missing; give the name of the bucket")
-    if faults:
-        raise Unusable(*dict.fromkeys(faults))
 
     def path(field: str) -> Path | None:
         return folder / members[field] if members.get(field) else None
 
     path_style = members.get("pathStyle")
-    return UploadSettings(
-        S3Settings(
-            bucket=members["bucket"],
-            prefix=members.get("prefix", ""),
-            endpoint=members.get("endpoint", ""),
-            region=members.get("region", ""),
-            path_style=True if path_style is None else path_style,
-            access_key_id_file=path("accessKeyIDFile"),
-            secret_access_key_file=path("secretAccessKeyFile"),
-            certificate_authority=path("certificateAuthority"),
-        ),
-        bool(members.get("removeUploaded")),
+    store = S3Settings(
+        bucket=members.get("bucket") or "",
+        prefix=members.get("prefix") or "",
+        endpoint=members.get("endpoint") or "",
+        region=members.get("region") or "",
+        path_style=True if path_style is None else path_style,
+        access_key_id_file=path("accessKeyIDFile"),
+        secret_access_key_file=path("secretAccessKeyFile"),
+        certificate_authority=path("certificateAuthority"),
     )
+    faults += settings_faults(store)
+    for field in ("accessKeyIDFile", "secretAccessKeyFile", "certificateAuthority"):
+        named = path(field)
+        if named is not None and (reason := _unreadable(named)):
+            faults.append(f"{field} {named} cannot be read: {reason}")
+    if faults:
+        raise Unusable(*dict.fromkeys(faults))
+    return UploadSettings(store, bool(members.get("removeUploaded")))
+
+
+def _unreadable(path: Path) -> str:
+    """Why a file cannot be read; "" if it can."""
+    try:
+        # A FIFO would wait for a writer.
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+    except OSError as error:
+        return reason_of(error)
+    return ""

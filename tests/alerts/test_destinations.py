@@ -54,9 +54,12 @@ def test_all_kinds() -> None:
     [
         ("", "destinations: must have 1 to 20"),
         ("x: 1", 'unknown field "x"'),
-        ("destinations: [{}]", "destinations[0].name: must be"),
-        ("destinations: [{name: a}]", "destinations[0]: must have one of alertmanager, webhook"),
-        ("destinations: [{name: a, slack: {}, webhook: {}}]", "must have one of"),
+        ("destinations: [{}]", "destinations[0].name: must be letters, digits and ._-; is missing"),
+        ("destinations: [{name: a}]", "webhook, slack, standardError; has none"),
+        (
+            "destinations: [{name: a, slack: {}, webhook: {}}]",
+            "standardError; has webhook and slack",
+        ),
         ("destinations: [{name: a, slack: {}}]", "slack.urlFile: must be the path"),
         ("destinations: [{name: a, slack: {url: x}}]", 'unknown field "destinations[0].slack.url"'),
         ("destinations: [{name: a, alertmanager: {}}]", "alertmanager.urls: must have 1 to 10"),
@@ -64,7 +67,10 @@ def test_all_kinds() -> None:
             "destinations: [{name: a, alertmanager: {urls: [am]}}]",
             "alertmanager.urls[0]: must be an http",
         ),
-        ("destinations: [{name: a, minimumSeverity: x, standardError: {}}]", "must be one of info"),
+        (
+            "destinations: [{name: a, minimumSeverity: x, standardError: {}}]",
+            "minimumSeverity: must be one of info",
+        ),
         (
             "destinations: [{name: a, webhook: {urlFile: u, template: {t: '{{ x }}'}}}]",
             "webhook.template.t: {{ x }} is not a field",

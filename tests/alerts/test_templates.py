@@ -42,6 +42,13 @@ def test_refused(text: str, fault: str) -> None:
         Template(text, KNOWN)
 
 
+def test_all_that_is_wrong() -> None:
+    """A place that is not closed is reported beside a field that does not exist."""
+    with pytest.raises(TemplateError) as caught:
+        Template("{{ usr }} {{ xyz }} {{ command }", KNOWN)
+    assert [fault.partition(" ")[0] for fault in caught.value.faults] == ["{{", "{{", "has"]
+
+
 @given(st.text(), st.text())
 def test_a_value_is_no_template(text: str, value: str) -> None:
     """Values are put in as they are; any text is a template or refused."""

@@ -61,6 +61,24 @@ def test_refused_at_the_start(expression: str) -> None:
     assert LONGEST_EXPRESSION == 10_000
 
 
+@pytest.mark.parametrize(
+    ("expression", "fault"),
+    [
+        ("unknown.x", "undeclared reference to 'unknown.x' at column 8"),
+        ("true &&\n  unknown", "undeclared reference to 'unknown' at line 2, column 3"),
+        ("'a' + 1", "no matching overload for '_+_' applied to '(string, int)' at column 5"),
+        ("1 +", "Syntax error: mismatched input"),
+    ],
+)
+def test_the_place_of_an_error(expression: str, fault: str) -> None:
+    """What is wrong and where, in words for the author of the expression."""
+    with pytest.raises(ExpressionError) as caught:
+        of_claims()(expression)
+    assert fault in str(caught.value)
+    assert "INVALID_ARGUMENT" not in str(caught.value)
+    assert "<input>" not in str(caught.value)
+
+
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fault says what to install."""
     monkeypatch.setitem(sys.modules, "cel_expr_python", None)

@@ -14,7 +14,10 @@ from auditproxy.apis.user import UserInfo
 from auditproxy.app.backends import open_webhook
 from auditproxy.backends.losses import Losses
 from auditproxy.clients.webhook import WebhookError, WebhookTarget
-from auditproxy.files.webhook import load_target
+from auditproxy.files.trustedfile import Remarks
+from auditproxy.files.webhook import SESSION_WEBHOOK, load_target
+from auditproxy.options import Options
+from auditproxy.options.sessions import SessionOptions
 from tests.fakes.certificates import CERTIFICATE, KEY
 from tests.fakes.kubeconfigs import kubeconfig
 from tests.fakes.webhook import Receiver, answer, server_context
@@ -135,7 +138,7 @@ def test_faults(tmp_path: Path, cluster: dict[str, Any], user: dict[str, Any], t
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (None, "does not exist; correct --audit-webhook-config-file"),
+        (None, "does not exist; create the file or name another"),
         ("", "is empty"),
         ("a: [", "is not valid YAML"),
         ("kind: Config", "has no current-context; set it"),
@@ -253,3 +256,14 @@ async def test_token_goes_to_no_other_host(tmp_path: Path) -> None:
         ] * 5
         assert (other.received, other.connections) == ([], 0)
     assert not any("canary" in text for text in losses.texts)
+
+
+def test_session_webhook(tmp_path: Path) -> None:
+    """Its faults begin with the flag: kube-apiserver has no such webhook and no words for it."""
+    path = str(tmp_path / "none.kubeconfig")
+    chosen = Options(sessions=SessionOptions(webhook_config_file=path))
+    with pytest.raises(Unusable) as caught:
+        SESSION_WEBHOOK.read(chosen, Remarks())
+    assert caught.value.faults == (
+        f"--session-webhook-config-file {path} does not exist; create the file or name another",
+    )

@@ -47,8 +47,8 @@ def test_tls_material() -> None:
 
 
 def test_select_names_the_flag(tmp_path: Path) -> None:
-    """A missing file is told with the flag that named it."""
-    with pytest.raises(CredentialError, match="correct --some-file"):
+    """A missing file is behind the flag that named it."""
+    with pytest.raises(CredentialError, match="^the file does not exist; create the file"):
         select(str(tmp_path / "absent"), "", "the file", "--some-file")
 
 

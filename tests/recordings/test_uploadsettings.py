@@ -11,9 +11,12 @@ from auditproxy.recordings.uploadsettings import UploadSettings, load_upload_set
 HEAD = b"apiVersion: auditproxy.io/v1alpha1\nkind: SessionRecordingUpload\n"
 
 
-def test_every_setting() -> None:
+def test_every_setting(tmp_path: Path) -> None:
     """Relative paths are relative to the file; only the bucket is required."""
-    folder = Path("/etc/auditproxy")
+    folder = tmp_path / "settings"
+    folder.mkdir()
+    for path in (folder / "id", tmp_path / "key", folder / "ca.crt"):
+        path.touch()
     assert load_upload_settings(HEAD + b"bucket: b", folder) == UploadSettings(
         S3Settings(bucket="b")
     )
@@ -24,7 +27,7 @@ endpoint: https://minio.example.com
 region: r
 pathStyle: false
 accessKeyIDFile: id
-secretAccessKeyFile: /run/key
+secretAccessKeyFile: ../key
 certificateAuthority: ca.crt
 removeUploaded: true
 """
@@ -36,7 +39,7 @@ removeUploaded: true
             region="r",
             path_style=False,
             access_key_id_file=folder / "id",
-            secret_access_key_file=Path("/run/key"),
+            secret_access_key_file=folder / "../key",
             certificate_authority=folder / "ca.crt",
         ),
         remove_uploaded=True,
@@ -65,6 +68,22 @@ def test_faults(text: bytes, faults: tuple[str, ...]) -> None:
     with pytest.raises(Unusable) as caught:
         load_upload_settings(text, Path())
     assert caught.value.faults == faults
+
+
+def test_faults_of_different_kinds(tmp_path: Path) -> None:
+    """None of them hides another: types, what is missing, addresses, files."""
+    text = b"removeUploaded: 3\nendpoint: x\naccessKeyIDFile: id\ncertificateAuthority: nope.crt\n"
+    with pytest.raises(Unusable) as caught:
+        load_upload_settings(HEAD + text, tmp_path)
+    assert caught.value.faults == (
+        "removeUploaded: must be true or false, is a number",
+        "bucket is missing; give the name of the bucket",
+        "secretAccessKeyFile is missing beside accessKeyIDFile; give both, or neither",
+        "endpoint is not an http or https URL with a host; give one such as "
+        "https://minio.example.com:9000",
+        f"accessKeyIDFile {tmp_path}/id cannot be read: no such file or directory",
+        f"certificateAuthority {tmp_path}/nope.crt cannot be read: no such file or directory",
+    )
 
 
 def test_not_yaml() -> None:
