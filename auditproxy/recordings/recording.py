@@ -31,6 +31,7 @@ from auditproxy.recordings.usage import RecordingUsage
 from auditproxy.sessions.asciicast import CastWriter
 from auditproxy.sessions.castnotes import (
     CommandNote,
+    CopyEndNote,
     GapNote,
     Note,
     RecordingState,
@@ -182,6 +183,9 @@ class Recording:
                 self._add(lines, RESERVE)
             for note in notes:
                 self._note(note)
+            if any(isinstance(note, CopyEndNote) and note.unread for note in notes):
+                # Bytes that are neither recorded nor named.
+                self._is_incomplete()
         self._check_room()
         end = end_note(
             outcome,

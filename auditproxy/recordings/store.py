@@ -93,7 +93,7 @@ class RecordingStore:
                 file = AppendedFile.create(path)
         except OSError as error:
             raise RecordingRefused(
-                f"{self.folder} cannot be written to: {reason_of(error)}"
+                f"the folder of recordings cannot be written to: {reason_of(error)}"
             ) from None
         recording = Recording(
             file,

@@ -209,6 +209,7 @@ class LiveSession:
             stdout=session.stdout,
             stderr=session.stderr,
             tty=session.tty,
+            clock=self._exchange.connection.loop.time,
         )
         if isinstance(reader, Unreadable):
             if self._exchange.info.verb == "watch":

@@ -19,7 +19,12 @@ class Copying:
         self.copy: FileCopy | None = None
         """What the session copies, if it does."""
         if session.kind == SessionKind.EXEC and not session.tty:
-            self.copy = copy_of(session.command)
+            found = copy_of(session.command)
+            # A copy to the container has input, one from it has none: others are no kubectl's.
+            if found is not None and session.stdin is (
+                found.direction is CopyDirection.TO_CONTAINER
+            ):
+                self.copy = found
         self._tar: TarReader | None = None
         self._channel = Channel.STDOUT
         if self.copy is not None:

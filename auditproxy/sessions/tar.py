@@ -122,6 +122,8 @@ class TarReader:
         rest = bytes(self._block)
         self._block.clear()
         in_member = self._skip or self._content_left
+        if not self.fault and self._seeking and self.unread:
+            self.fault = "no header of it came"
         if not self.fault and (in_member or rest.strip(b"\0")):
             self.fault = "it ends inside of a member"
         return rest if rest.strip(b"\0") and not in_member else b""
@@ -141,7 +143,10 @@ class TarReader:
         if self._ended >= 2:
             return self._stop(block, "data follows its end")
         if not _is_header(block):
-            return b"" if self._seeking else self._stop(block, "a block is not a tar header")
+            if not self._seeking:
+                return self._stop(block, "a block is not a tar header")
+            self.unread += len(block)
+            return b""
         self._seeking = False
         self._ended = 0
         size = _number(block[124:136])

@@ -122,3 +122,6 @@ class GivenRecordings:
         if isinstance(self.given, Exception):
             raise self.given
         return self.given
+
+    def settle(self) -> None:
+        """Nothing is finished here."""

@@ -299,7 +299,7 @@ def test_a_copy(stores: Stores) -> None:
     member = tarfile.TarInfo("etc/hosts")
     member.size = 6
     content = member.tobuf() + b"secret".ljust(512, b"\0") + bytes(1024)
-    session = a_session(command=("tar", "cf", "-", "/etc/hosts"), tty=False)
+    session = a_session(command=("tar", "cf", "-", "/etc/hosts"), stdin=False, tty=False)
     recording = stores.new().open(session, Record.METADATA, moment=0)
     recording.take(1, [Carried(OUT, content)])
     path = Path(recording.finish(2, Outcome(0)).path)
@@ -317,7 +317,7 @@ def test_a_gap_in_a_copy(stores: Stores) -> None:
     member = tarfile.TarInfo("etc/hosts")
     member.size = 4096
     content = member.tobuf() + b"secret".ljust(8, b".") * 512 + bytes(1024)
-    session = a_session(command=("tar", "cf", "-", "/etc/hosts"), tty=False)
+    session = a_session(command=("tar", "cf", "-", "/etc/hosts"), stdin=False, tty=False)
     recording = stores.new().open(session, Record.OUTPUT, moment=0)
     recording.take(1, [Carried(OUT, content[:600])])
     recording.gap(2, 100)

@@ -27,7 +27,7 @@ def archive() -> bytes:
 
 def test_from_a_container() -> None:
     """Its output is the tar stream; what it says on standard error is kept."""
-    copying = Copying(a_session(command=FROM, tty=False))
+    copying = Copying(a_session(command=FROM, stdin=False, tty=False))
     error = Carried(ERR, b"tar: removing leading /\n")
     kept, notes = copying.take([error, Carried(OUT, archive()), InputClosed()])
     assert kept == [error, InputClosed()]
@@ -48,7 +48,7 @@ def test_to_a_container() -> None:
 
 def test_a_program_that_calls_itself_tar() -> None:
     """What is no tar stream is recorded as what it is."""
-    copying = Copying(a_session(command=FROM, tty=False))
+    copying = Copying(a_session(command=FROM, stdin=False, tty=False))
     kept, _ = copying.take([Carried(OUT, b"x" * 600)])
     assert kept == [Carried(OUT, b"x" * 600)]
     kept, _ = copying.take([Carried(OUT, b"more")])
@@ -56,7 +56,7 @@ def test_a_program_that_calls_itself_tar() -> None:
     rest, notes = copying.end()
     assert rest == ()
     assert notes == [CopyEndNote(fault="a block is not a tar header")]
-    short = Copying(a_session(command=FROM, tty=False))
+    short = Copying(a_session(command=FROM, stdin=False, tty=False))
     assert short.take([Carried(OUT, b"short")])[0] == []
     assert short.end()[0] == (Carried(OUT, b"short"),)
 
@@ -67,7 +67,7 @@ def test_missing_pieces(dropped: int) -> None:
     content = archive()
     pieces = [content[start : start + 512] for start in range(0, len(content), 512)]
     assert len(pieces) == 20
-    copying = Copying(a_session(command=FROM, tty=False))
+    copying = Copying(a_session(command=FROM, stdin=False, tty=False))
     for number, piece in enumerate(pieces):
         if number == dropped:
             copying.lost()
@@ -94,3 +94,19 @@ def test_what_is_no_copy() -> None:
         copying.lost()
         assert copying.take(events) == (events, [])
         assert copying.end() == ((), [])
+
+
+def test_input_says_what_is_a_copy() -> None:
+    """kubectl gives a copy from the container no input, and one to it some."""
+    assert Copying(a_session(command=FROM, stdin=True, tty=False)).copy is None
+    assert Copying(a_session(command=TO, stdin=False, tty=False)).copy is None
+
+
+def test_no_header_comes() -> None:
+    """A copy that begins in the middle of a member, and never gets to another: that is said."""
+    command = ("sh", "-c", "tar cf - x | tail -c+513")
+    copying = Copying(a_session(command=command, stdin=False, tty=False))
+    kept, _ = copying.take([Carried(OUT, b"x" * 1024)])
+    assert kept == []
+    _, notes = copying.end()
+    assert notes == [CopyEndNote(unread=1024, fault="no header of it came")]

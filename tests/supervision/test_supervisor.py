@@ -40,6 +40,10 @@ class SlowRecordings:
         self.gate.wait()
         return self._store.open(session, record, moment=STARTED)
 
+    def settle(self) -> None:
+        """Give the finished ones their names."""
+        self._store.settle()
+
 
 class Supervision:
     """A supervisor over a folder, with what it says and counts."""

@@ -108,7 +108,7 @@ def test_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_missing(tmp_path: Path) -> None:
     """Cut, how much, and where; for a copy also what became of the rest."""
     store = Stores(tmp_path).new()
-    session = a_session(tty=False, command=("tar", "cf", "-", "/etc"))
+    session = a_session(stdin=False, tty=False, command=("tar", "cf", "-", "/etc"))
     recording = store.open(session, Record.OUTPUT, moment=0)
     recording.gap(SECOND, 12)
     recording.take(2 * SECOND, [Unreadable(False, "not a frame")])
