@@ -21,6 +21,7 @@ class OrderedThread:
         self._working_since: float | None = None
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._is_closed = False
 
     @property
     def started(self) -> bool:
@@ -49,7 +50,12 @@ class OrderedThread:
                 self._working_since = None
 
     async def close(self, last: Callable[[], None], seconds: float) -> bool:
-        """Run ``last`` and end the thread; false when it did not get there within ``seconds``."""
+        """Run ``last`` and end the thread; false when it did not get there within ``seconds``.
+
+        Once it is closed nothing more is run, and closing it again does nothing.
+        """
+        if self._is_closed:
+            return True
         loop = asyncio.get_running_loop()
         closed: asyncio.Future[bool] = loop.create_future()
 
@@ -62,6 +68,7 @@ class OrderedThread:
                     loop.call_soon_threadsafe(settle, closed, True)
 
         self.run(finish)
+        self._is_closed = True
         self._work.put(None)
         await asyncio.wait({closed}, timeout=seconds)
         return closed.done()

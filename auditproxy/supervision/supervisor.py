@@ -286,10 +286,15 @@ class Supervisor:
         self._unflushed.pop(running, None)
         if running.missing != closing.missing:
             closing = replace(closing, missing=running.missing)
-        reference = await self._on_thread(partial(running.account.close, closing), CLOSING)
-        if self._recordings is not None:
-            # After the lines of all that close at once: the first does it for all of them.
-            self._do(self._recordings.settle)
+
+        def finish() -> RecordingReference | None:
+            found = running.account.close(closing)
+            if self._recordings is not None:
+                # After the lines of all that close at once: the first does it for all of them.
+                self._do(self._recordings.settle)
+            return found
+
+        reference = await self._on_thread(finish, CLOSING)
         self._metrics.ended(running.session.kind, "" if reference is None else reference.state)
         return reference, closing.seconds
 

@@ -129,6 +129,7 @@ def three_recordings(folder: Path) -> list[Path]:
             impersonated_user=UserInfo(username="carol"),
             command=("tar", "cf", "-", "/etc/hosts"),
             pod="box-2",
+            stdin=False,
             tty=False,
         ),
         Record.OUTPUT,

@@ -70,10 +70,11 @@ class Stage:
     upstream: FakeUpstream
     folder: Path
 
-    def lines(self) -> list[dict[str, Any]]:
-        """The session log."""
-        text = (self.folder / "sessions.log").read_text()
-        return [json.loads(line) for line in text.splitlines()]
+    async def lines(self) -> list[dict[str, Any]]:
+        """The session log, once nothing more is written to it."""
+        path = self.folder / "sessions.log"
+        await steady(lambda: path.stat().st_size, "the session log", looks=50)
+        return [json.loads(line) for line in path.read_text().splitlines()]
 
     def annotations(self, stage: str = "ResponseComplete") -> dict[str, str]:
         """Annotations of sessions in the event of this stage."""
@@ -165,7 +166,7 @@ async def test_session(tmp_path: Path) -> None:
         assert (ended["exit-code"], ended["bytes-in"], ended["bytes-out"]) == ("0", "5", "3")
         assert ended["duration"].endswith("s")
         assert ended["recording"].startswith(f"{started['recording']} sha256:")
-        first, given, last = found.lines()
+        first, given, last = await found.lines()
         assert (first["type"], given["type"], last["type"]) == (
             "SessionStarted",
             "Input",
@@ -191,7 +192,7 @@ async def test_client_that_leaves(tmp_path: Path) -> None:
         await found.proxy.until_events(3)
         assert "exit-code" not in found.annotations()
         assert found.annotations()["reason"]
-        assert found.lines()[-1]["reason"] == found.annotations()["reason"]
+        assert (await found.lines())[-1]["reason"] == found.annotations()["reason"]
 
 
 async def test_impersonation(tmp_path: Path) -> None:
@@ -200,7 +201,7 @@ async def test_impersonation(tmp_path: Path) -> None:
         client = await found.begin(exec_request(EXEC, "Impersonate-User: jane"))
         client.writer.close()
         await found.proxy.until_events(3)
-        assert found.lines()[0]["impersonatedUser"]["username"] == "jane"
+        assert (await found.lines())[0]["impersonatedUser"]["username"] == "jane"
 
 
 async def test_upstream_that_does_not_switch(tmp_path: Path) -> None:
@@ -210,7 +211,7 @@ async def test_upstream_that_does_not_switch(tmp_path: Path) -> None:
         assert client.answer.status == 404
         await found.proxy.until_events(2)
         await until(lambda: found.files() == [], "the file is removed")
-        assert found.lines() == []
+        assert (await found.lines()) == []
         assert found.annotations() == {}
 
 
@@ -231,7 +232,7 @@ async def test_redacted_command(tmp_path: Path) -> None:
         command = json.loads(found.annotations()["command"])
         assert len(command) == 3
         assert not {"sh", "-c", "x"} & set(command)
-        assert found.lines()[0]["command"] == command
+        assert (await found.lines())[0]["command"] == command
 
 
 async def test_without_annotations(tmp_path: Path) -> None:
@@ -241,7 +242,10 @@ async def test_without_annotations(tmp_path: Path) -> None:
         client.writer.close()
         await found.proxy.until_events(3)
         assert found.annotations() == {}
-        assert [line["type"] for line in found.lines()] == ["SessionStarted", "SessionEnded"]
+        assert [line["type"] for line in (await found.lines())] == [
+            "SessionStarted",
+            "SessionEnded",
+        ]
 
 
 @pytest.mark.parametrize(
@@ -263,7 +267,7 @@ async def test_protocol_that_cannot_be_read(tmp_path: Path, reply: bytes, reason
         await found.proxy.until_events(3)
         assert [code for _, code in found.proxy.stages()] == [None, 503, 503]
         # The upstream had begun it: what may have run is not forgotten.
-        types = [line["type"] for line in found.lines()]
+        types = [line["type"] for line in (await found.lines())]
         assert types == ["SessionStarted", "RecordingStopped", "SessionEnded"]
         assert found.annotations()["recording"].endswith("(Cut)")
         assert found.proxy.metric("auditproxy_sessions_refused_total", reason="unreadable") == 1
@@ -283,7 +287,7 @@ async def test_protocol_that_cannot_be_read_and_may_run(tmp_path: Path) -> None:
         annotations = found.annotations()
         assert annotations["bytes-out"] == "6"
         assert annotations["recording"].endswith(" (Cut)")
-        assert [line["type"] for line in found.lines()] == [
+        assert [line["type"] for line in (await found.lines())] == [
             "SessionStarted",
             "RecordingStopped",
             "SessionEnded",
@@ -300,7 +304,7 @@ async def test_shutdown(tmp_path: Path) -> None:
         await closing
         (name,) = found.files()
         assert name.endswith(".cast")
-        assert found.lines()[-1]["recording"]["state"] == "Complete"
+        assert (await found.lines())[-1]["recording"]["state"] == "Complete"
 
 
 async def test_run(tmp_path: Path) -> None:
@@ -312,8 +316,11 @@ async def test_run(tmp_path: Path) -> None:
         annotations = found.annotations()
         assert annotations["command"] == '["ls","-l"]'
         assert "recording" not in annotations
-        assert [line["type"] for line in found.lines()] == ["SessionStarted", "SessionEnded"]
-        assert found.lines()[0]["node"] == "n1"
+        assert [line["type"] for line in (await found.lines())] == [
+            "SessionStarted",
+            "SessionEnded",
+        ]
+        assert (await found.lines())[0]["node"] == "n1"
         assert found.proxy.metric("auditproxy_sessions_open", kind="exec") == 0
 
 
@@ -352,7 +359,7 @@ async def test_session_that_lasts_too_long(tmp_path: Path, monkeypatch: pytest.M
         assert reason.encode() in got
         await found.proxy.until_events(3)
         assert found.annotations()["reason"] == reason
-        assert found.lines()[-1]["reason"] == reason
+        assert (await found.lines())[-1]["reason"] == reason
 
 
 async def test_nothing_is_followed(tmp_path: Path) -> None:
@@ -378,7 +385,7 @@ async def test_watch_over_websocket(tmp_path: Path) -> None:
         client = await found.begin(watch)
         client.writer.close()
         await found.proxy.until_events(3)
-        assert found.lines() == []
+        assert (await found.lines()) == []
 
 
 @pytest.mark.parametrize(
@@ -395,7 +402,7 @@ async def test_other_requests(tmp_path: Path, target: str) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
     async with stage(tmp_path, answer, on_failure="Deny") as found:
         assert (await found.proxy.ask(request("GET", target))).status == 200
-        assert found.lines() == []
+        assert (await found.lines()) == []
         assert found.annotations() == {}
 
 
@@ -416,7 +423,7 @@ async def test_run_that_the_upstream_refuses(tmp_path: Path) -> None:
         assert (await found.proxy.ask(request("POST", RUN))).status == 403
         await found.proxy.until_events(3)
         assert found.annotations() == {}
-        assert found.lines() == []
+        assert (await found.lines()) == []
 
 
 async def test_unrecorded_under_allow(tmp_path: Path) -> None:
@@ -427,7 +434,7 @@ async def test_unrecorded_under_allow(tmp_path: Path) -> None:
         client.writer.close()
         await found.proxy.until_events(3)
         assert found.annotations("ResponseStarted")["recording"].startswith("none: ")
-        types = [line["type"] for line in found.lines()]
+        types = [line["type"] for line in (await found.lines())]
         assert types == ["SessionStarted", "RecordingStopped", "SessionEnded"]
 
 
@@ -467,7 +474,7 @@ async def test_fault_of_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             assert await client.reader.readexactly(len(output[1])) == output[1]
         client.writer.close()
         await found.proxy.until_events(3)
-        assert "RecordingStopped" in [line["type"] for line in found.lines()]
+        assert "RecordingStopped" in [line["type"] for line in (await found.lines())]
         assert found.annotations()["recording"].endswith("(Cut)")
 
 
@@ -507,7 +514,7 @@ async def test_withheld_body(tmp_path: Path, framing: str) -> None:
         assert found.upstream.connections == []
         writer.transport.abort()
         await found.proxy.until_events(3)
-        assert found.lines() == []
+        assert (await found.lines()) == []
         await until(lambda: found.files() == [], "the recording is removed")
 
 
@@ -527,9 +534,9 @@ async def test_client_that_leaves_before_the_answer(tmp_path: Path) -> None:
         )
         writer.transport.abort()
         await found.proxy.until_events(3)
-        types = [line["type"] for line in found.lines()]
+        types = [line["type"] for line in (await found.lines())]
         assert types == ["SessionStarted", "RecordingStopped", "SessionEnded"]
-        assert "the command may have run" in found.lines()[1]["reason"]
+        assert "the command may have run" in (await found.lines())[1]["reason"]
         assert len(found.files()) == 1
         annotations = found.annotations()
         assert json.loads(annotations["command"]) == ["sh", "-c", "x"]
@@ -546,5 +553,5 @@ async def test_watch_that_is_none(tmp_path: Path, protocol: bytes, is_session: b
         client = await found.begin(exec_request(target))
         client.writer.close()
         await found.proxy.until_events(3)
-        assert bool(found.lines()) is is_session
+        assert bool(await found.lines()) is is_session
         assert len(found.files()) == is_session

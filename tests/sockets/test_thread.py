@@ -49,3 +49,10 @@ async def test_settle() -> None:
     settle(future, True)
     settle(future, False)
     assert await future is True
+
+
+async def test_closed_twice() -> None:
+    """The second time there is nothing to wait for."""
+    thread = OrderedThread("test twice")
+    assert await thread.close(lambda: None, 5.0)
+    assert await thread.close(lambda: None, 5.0)

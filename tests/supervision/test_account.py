@@ -25,6 +25,7 @@ from auditproxy.apis.session import (
     Unreadable,
 )
 from auditproxy.apis.units import SECOND
+from auditproxy.recordings.store import RecordingStore
 from auditproxy.recordings.usage import RecordingLimits
 from auditproxy.sessions.castnotes import CommandNote, GapNote, UnreadableNote
 from auditproxy.supervision.account import Account, Closing, Missing
@@ -55,9 +56,10 @@ class Kept:
         self.lines: list[SessionEvent] = []
         self.failures: list[str] = []
         recording = None
+        self.store: RecordingStore | None = None
         if stores is not None:
-            store = stores.new(limits)
-            recording = store.open(session, Record.INPUT_OUTPUT, moment=STARTED)
+            self.store = stores.new(limits)
+            recording = self.store.open(session, Record.INPUT_OUTPUT, moment=STARTED)
         self.account = Account(
             session,
             follows_commands=follows_commands,
@@ -80,7 +82,10 @@ class Kept:
         """The end, a second later."""
         moment = self._moment + SECOND
         seconds = (moment - STARTED) / SECOND
-        return self.account.close(Closing(moment, outcome, reason, 3, 4, missing, seconds))
+        reference = self.account.close(Closing(moment, outcome, reason, 3, 4, missing, seconds))
+        if self.store is not None:
+            self.store.settle()
+        return reference
 
     def types(self) -> list[SessionEventType]:
         """Types of the lines, in order."""

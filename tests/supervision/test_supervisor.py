@@ -125,6 +125,7 @@ async def test_session(supervision: Supervision) -> None:
     assert supervision.types()[0] == "SessionStarted"
     assert supervision.types()[-1] == "SessionEnded"
     assert supervision.lines[-1].exit_code == 3
+    await supervision.at_rest()
     cast = read_recording(reference.path)
     assert (cast.data(Channel.STDIN), cast.data(Channel.STDOUT)) == (b"id\r", b"uid=0\r\n")
     assert supervision.count("sessions_open", kind="exec") == 0
@@ -245,6 +246,7 @@ async def test_slow_disk_leaves_a_gap(supervision: Supervision) -> None:
     reference, _ = await supervision.supervisor.close(running, "")
     assert reference is not None
     missing = int(supervision.count("session_recording_gap_bytes_total"))
+    await supervision.at_rest()
     cast = read_recording(reference.path)
     assert len(cast.data(Channel.STDOUT)) == 2_000_000 - missing
     assert missing > 0
@@ -262,6 +264,7 @@ async def test_slow_disk_holds_the_container(supervision: Supervision) -> None:
     await until(lambda: supervision.tunnel.holds == [True, False], "room")
     reference, _ = await supervision.supervisor.close(running, "")
     assert reference is not None
+    await supervision.at_rest()
     assert len(read_recording(reference.path).data(Channel.STDOUT)) == 2_000_000
     assert supervision.tunnel.ends == []
 
@@ -390,6 +393,9 @@ def test_loop_that_is_gone(tmp_path: Path) -> None:
     running = asyncio.run(leave())
     supervision.stall.set()
     done = threading.Event()
+    supervision.supervisor.run(done.set)
+    assert done.wait(10)
+    done.clear()
     supervision.supervisor.run(done.set)
     assert done.wait(10)
     assert read_recording(running.recording).data(Channel.STDOUT) == b"out"
