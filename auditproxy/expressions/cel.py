@@ -19,6 +19,15 @@ class ExpressionError(ValueError):
     """An expression cannot be compiled, or cannot be evaluated with the given variables."""
 
 
+class SharedVariables(dict[str, Any]):
+    """Variables for several programs: what the library makes of each is made once.
+
+    They must not change, and all programs must come from one compiler.
+    """
+
+    activation: Any = None
+
+
 Program = Callable[[Mapping[str, Any]], Any]
 """A compiled expression: maps its variables to a plain value; raises ExpressionError."""
 Compiler = Callable[[str], Program]
@@ -51,7 +60,12 @@ def cel_compiler(*variables: str, is_condition: bool = False) -> Compiler:
 
         def run(values: Mapping[str, Any]) -> Any:
             try:
-                value = compiled.eval(data=dict(values))
+                if isinstance(values, SharedVariables):
+                    if values.activation is None:
+                        values.activation = environment.Activation(values)
+                    value = compiled.eval(values.activation)
+                else:
+                    value = compiled.eval(data=dict(values))
                 plain = value.plain_value()
             except Exception:
                 # The library's error message may quote the values.
