@@ -29,6 +29,10 @@ SLICE = 0.001
 SHARE = 0.2
 """The part of the loop's time that evaluation takes at most."""
 
+GATHER = 0.02
+"""Seconds in which events gather once all are evaluated: a wake for each would cost more than its
+evaluation."""
+
 TICK = 10.0
 """Seconds between two checks for alerts to repeat and to resolve."""
 
@@ -151,8 +155,10 @@ class AlertDispatcher:
                     # The next one sends what this one has not.
                     self._crashed(crash)
                 next_tick = self._monotonic() + TICK
-            spent = self._monotonic() - began
-            await self._sleep(0 if self._is_shut else spent * (1 / SHARE - 1))
+            rest = (self._monotonic() - began) * (1 / SHARE - 1)
+            if not self.waiting:
+                rest = max(rest, GATHER)
+            await self._sleep(0 if self._is_shut else rest)
 
     def _slice(self, ends: float) -> None:
         """Evaluate until then; what one event has left to do is gone on with in the next slice."""

@@ -184,6 +184,29 @@ async def test_replaced() -> None:
     assert rig.kept.shut is not None
 
 
+async def test_events_gather() -> None:
+    """The first is evaluated at once; those that follow wake nobody for a while."""
+    rests: list[float] = []
+    over = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        rests.append(seconds)
+        await over.wait()
+
+    rig = Rig(sleep=sleep)
+    rig.dispatcher.offer(exec_event())
+    await until(lambda: rig.kept.alerts, "an alert")
+    for user in "abc":
+        rig.dispatcher.offer(exec_event(user={"username": user}))
+        await turns()
+    assert rig.dispatcher.waiting == 3
+    assert len(rests) == 1
+    assert rests[0] >= room.GATHER
+    over.set()
+    await rig.dispatcher.shutdown(5)
+    assert len(rig.kept.alerts) == 4
+
+
 async def test_one_event_leaves_the_loop_to_others() -> None:
     """What it has left to do waits for the next slice, and is not lost."""
     moments = {"monotonic": 0.0}
