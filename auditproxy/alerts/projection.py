@@ -1,6 +1,6 @@
 """A part of a large JSON text: the members of given names, in pieces of bounded work.
 
-    text --members of these names--> texts --of each again--> values
+    text -(members of these names)-> texts -(of each again)-> values
 
 Everything else is passed over without a value being made of it, which is ten times as fast.
 """

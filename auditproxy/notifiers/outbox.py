@@ -224,7 +224,7 @@ class Outbox:
     def _is_late(self, alert: Alert, now: int) -> bool:
         """Whether an alert begins, and ends before Alertmanager would notify of it."""
         begins = self._every_state and alert.state is AlertState.FIRING
-        return begins and alert.ends_at < now + LATE
+        return begins and alert.starts_at <= alert.ends_at < now + LATE
 
     def _prolong(self, labels: Labels, ends: int) -> None:
         self._prolonged.pop(labels, None)
