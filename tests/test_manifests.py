@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from auditproxy import __version__
-from auditproxy.app.proxy import RECORDER_GRACE, SENDING_GRACE
+from auditproxy.app.process import RECORDER_GRACE, SENDING_GRACE
 from auditproxy.flags.pflag import parse
 from auditproxy.flags.serve import FLAGS
 from auditproxy.health.server import GROUPS

@@ -7,10 +7,11 @@ texts of faults. Conditions are compiled here, so that an error of type is found
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from auditproxy.alerts.alert import SEVERITIES
+from auditproxy.alerts.conditions import Condition
 from auditproxy.alerts.facts import EVENT_VARIABLES, FIELDS, LABEL_FIELDS
 from auditproxy.alerts.rules import (
     DEFAULT_KEEP_FIRING,
@@ -273,11 +274,11 @@ class _Decoder:
             found[name] = self._template(text, f"{path}.{name}")
         return found
 
-    def _condition(self, text: str, path: str, compiler: Compiler) -> Callable[..., Any] | None:
+    def _condition(self, text: str, path: str, compiler: Compiler) -> Condition | None:
         if not text.strip():
             return None
         try:
-            return compiler(text)
+            return Condition(text, compiler(text))
         except NoExpressionLibrary as error:
             # One line is enough, however many rules have a condition.
             self._faults.append(str(error))

@@ -7,13 +7,15 @@ others keep it firing and are sent again no more often than every REPEAT. So bot
 an exec that is refused, and ten thousand events a second, are one alert.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from auditproxy.alerts.alert import Alert, AlertState
+from auditproxy.alerts.conditions import Condition
 from auditproxy.alerts.facts import Facts, attributes_of
 from auditproxy.alerts.rules import AlertRule
 from auditproxy.alerts.thresholds import Windows
+from auditproxy.apis.attributes import Attributes
 from auditproxy.apis.audit import Event, Stage
 from auditproxy.apis.session import SessionEvent, SessionEventType
 from auditproxy.apis.units import SECOND
@@ -95,6 +97,13 @@ class AlertEngine:
 
     def take(self, event: Event | SessionEvent, now: int) -> tuple[Alert, ...]:
         """The alerts to send because of an event; ``now`` is nanoseconds since the epoch."""
+        return tuple(step for step in self.steps(event, now) if step is not None)
+
+    def steps(self, event: Event | SessionEvent, now: int) -> Iterable[Alert | None]:
+        """The same one by one, and None wherever others should have their turn.
+
+        () where no rule selects the event.
+        """
         if isinstance(event, SessionEvent):
             matcher = self._of_type.get(event.type)
         else:
@@ -103,20 +112,31 @@ class AlertEngine:
             return ()
         attributes = attributes_of(event)
         states = matcher.every(attributes)
-        if not states:
-            return ()
+        return self._evaluated(states, event, attributes, now) if states else ()
+
+    def _evaluated(
+        self,
+        states: Sequence[_State],
+        event: Event | SessionEvent,
+        attributes: Attributes,
+        now: int,
+    ) -> Generator[Alert | None, None, None]:
         facts: Facts | None = None
-        found = []
         for state in states:
-            if not state.rule.admits(event):
+            rule = state.rule
+            if not rule.admits(event):
                 continue
             if facts is None:
                 facts = Facts(event, attributes)
-            if self._is_met(state.rule, facts):
-                alert = self._count(state, facts, now)
-                if alert is not None:
-                    found.append(alert)
-        return tuple(found)
+            if any(exclusion.admits(facts) for exclusion in rule.exclude):
+                continue
+            if rule.condition is not None and not (
+                yield from self._is_met(rule, rule.condition, facts)
+            ):
+                continue
+            alert = self._count(state, facts, now)
+            if alert is not None:
+                yield alert
 
     def tick(self, now: int) -> tuple[Alert, ...]:
         """The alerts to send because of the time: those to repeat, and those that are resolved."""
@@ -139,16 +159,22 @@ class AlertEngine:
         """How many alerts are firing."""
         return sum(len(state.incidents) for state in self._states)
 
-    def _is_met(self, rule: AlertRule, facts: Facts) -> bool:
-        if any(exclusion.admits(facts) for exclusion in rule.exclude):
-            return False
-        if rule.condition is None:
-            return True
+    def _is_met(
+        self, rule: AlertRule, condition: Condition, facts: Facts
+    ) -> Generator[None, None, bool]:
+        """Whether a condition is true."""
         try:
-            return rule.condition(facts.variables) is True
+            if facts.is_large:
+                variables = yield from facts.part(condition.names)
+                yield
+            else:
+                variables = facts.variables
+            is_true = condition.is_true(variables)
         except ExpressionError:
             self.condition_errors[rule.name] += 1
-            return False
+            is_true = False
+        yield
+        return is_true
 
     def _count(self, state: _State, facts: Facts, now: int) -> Alert | None:
         rule = state.rule

@@ -4,23 +4,29 @@ A rule selects by attributes, groups and fills in its texts by fields, and has i
 evaluated over the JSON. Each is made when a rule first asks for it.
 """
 
-import json as standard_json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs
 
+import msgspec
+
+from auditproxy.alerts.projection import Projection, plain
 from auditproxy.apis.attributes import Attributes
 from auditproxy.apis.audit import Event, ObjectReference
 from auditproxy.apis.session import SessionEvent
-from auditproxy.expressions.cel import ExpressionError
+from auditproxy.expressions.cel import ExpressionError, SharedVariables
 from auditproxy.serializer import json
 from auditproxy.serializer.errors import SerializationError
 
-MAXIMUM_CONDITION_INPUT = 3 * 1024 * 1024
-"""Bytes of the bodies of an event over which conditions are evaluated, kube-apiserver's limit for
-one; 1 MiB of JSON takes about 15 ms a condition."""
+MAXIMUM_CONDITION_INPUT = 6 * 1024 * 1024
+"""Bytes of the bodies of an event over which conditions are evaluated, twice kube-apiserver's limit
+for one."""
+
+LARGE = 64 * 1024
+"""Bytes of bodies beyond which a condition sees those members alone whose names are in it: all of
+them would take 50 ms for each MiB."""
 
 LONGEST_FIELD = 500
 """Characters of a field's text; the rest is cut."""
@@ -33,8 +39,8 @@ EVENT_VARIABLES = ("event", "request", "object", "podSpec")
 
 DECISION = "authorization.k8s.io/decision"
 NOWHERE = ObjectReference()
-_LONG_NUMBER = 19
-"""Characters of numbers that may have more than 64 bits."""
+_OF_OBJECTS = frozenset({"kind", "spec", "template", "jobTemplate"})
+"""Members of an object that are read to find ``object`` and ``podSpec``."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 """What would break a line, hide text, or turn its direction."""
 
@@ -76,33 +82,87 @@ class Facts:
         self.event = event
         self.attributes = attributes
 
-    @cached_property
-    def variables(self) -> dict[str, Any]:
-        """The variables of a condition; raises ExpressionError for bodies that are too large."""
+    @property
+    def is_large(self) -> bool:
+        """Whether the variables of conditions are a part of it, as ``part`` makes them."""
+        return self._size > LARGE
+
+    @property
+    def _size(self) -> int:
         event = self.event
         if isinstance(event, SessionEvent):
-            return {"session": _plain(json.encode(event))}
+            return 0
         bodies = (event.request_object, event.response_object)
-        if sum(len(memoryview(body)) for body in bodies if body) > MAXIMUM_CONDITION_INPUT:
+        return sum(len(memoryview(body)) for body in bodies if body)
+
+    def part(self, names: frozenset[str]) -> Generator[None, None, dict[str, Any]]:
+        """The variables of one condition, with the members of the bodies that have these names.
+
+        Yields when others should have their turn. Raises ExpressionError.
+        """
+        event = self.event
+        assert isinstance(event, Event)
+        self._check()
+        bodies = {"requestObject": event.request_object, "responseObject": event.response_object}
+        if not names & bodies.keys():
+            wanted = "object" in names or "podSpec" in names
+            bodies = {self._object_in: bodies[self._object_in]} if wanted else {}
+            yield
+        found = dict(self._bare)
+        projection = Projection(names | _OF_OBJECTS)
+        for name, body in bodies.items():
+            if body:
+                found[name] = yield from projection.value(memoryview(body))
+        shown = found if len(bodies) > 1 else self._bare
+        return _variables(shown, _object(found), self._request)
+
+    @cached_property
+    def _object_in(self) -> str:
+        """In which of its bodies a large event has its object; raises ExpressionError."""
+        event = self.event
+        if isinstance(event, Event) and (answered := event.response_object):
+            read = Projection(("kind",)).value(memoryview(answered))
+            try:
+                while True:
+                    next(read)
+            except StopIteration as end:
+                if _is_object(end.value):
+                    return "responseObject"
+        return "requestObject"
+
+    @cached_property
+    def _bare(self) -> dict[str, Any]:
+        """The event without its bodies."""
+        event = self.event
+        assert isinstance(event, Event)
+        bare = msgspec.structs.replace(event, request_object=None, response_object=None)
+        return _plain_event(bare)
+
+    @cached_property
+    def variables(self) -> SharedVariables:
+        """The variables of all conditions; raises ExpressionError for bodies that are too large."""
+        event = self.event
+        if isinstance(event, SessionEvent):
+            return SharedVariables(session=plain(json.encode(event)))
+        self._check()
+        decoded = _plain_event(event)
+        return _variables(decoded, _object(decoded), self._request)
+
+    def _check(self) -> None:
+        if self._size > MAXIMUM_CONDITION_INPUT:
             raise ExpressionError("the bodies are too large")
         if self._query is None:
             raise ExpressionError("the query has too many parameters")
-        try:
-            decoded = _plain(json.encode(event))
-        except (SerializationError, ValueError, RecursionError):
-            raise ExpressionError("the bodies cannot be read") from None
-        body = _object(decoded)
+
+    @cached_property
+    def _request(self) -> dict[str, Any]:
+        """The variable ``request``."""
         return {
-            "event": decoded,
-            "object": body,
-            "podSpec": _pod_spec(body),
-            "request": {
-                "path": json.go_text(self.path),
-                "query": {json.go_text(key): texts for key, texts in self.query.items()},
-                "command": list(self.command),
-                "tty": self._is_set("tty"),
-                "stdin": self._is_set("stdin"),
-            },
+            "path": json.go_text(self.path),
+            "query": {json.go_text(key): texts for key, texts in self.query.items()},
+            "command": list(self.command),
+            "tty": self._is_set("tty"),
+            "stdin": self._is_set("stdin"),
         }
 
     @cached_property
@@ -150,31 +210,30 @@ class Facts:
         return value != "0" and value.lower() != "false"
 
 
-def _plain(raw: bytes) -> Any:
-    """JSON as values that CEL takes, whatever a client sent in members that no condition reads.
-
-    A number over 64 bits is one with a fraction, or no condition over its event could be
-    evaluated. Members that are null are left out, as absent ones.
-    """
-    return standard_json.loads(raw, parse_int=_number, object_hook=_without_nulls)
-
-
-def _number(text: str) -> int | float:
-    return int(text) if len(text) < _LONG_NUMBER else float(text)
+def _plain_event(event: Event) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = plain(json.encode(event))
+    except (SerializationError, ValueError, RecursionError):
+        raise ExpressionError("the bodies cannot be read") from None
+    return found
 
 
-def _without_nulls(members: dict[str, Any]) -> dict[str, Any]:
-    if None in members.values():
-        return {name: value for name, value in members.items() if value is not None}
-    return members
+def _variables(
+    event: dict[str, Any], body: dict[str, Any], request: dict[str, Any]
+) -> SharedVariables:
+    return SharedVariables(event=event, object=body, podSpec=_pod_spec(body), request=request)
 
 
 def _object(event: dict[str, Any]) -> dict[str, Any]:
     """The object as it is after the request, as far as it was recorded, else as it was sent."""
     answered, sent = event.get("responseObject"), event.get("requestObject")
-    if isinstance(answered, dict) and answered.get("kind") not in ("Status", "Table", None):
-        return answered
-    return sent if isinstance(sent, dict) else {}
+    found = answered if _is_object(answered) else sent
+    return found if isinstance(found, dict) else {}
+
+
+def _is_object(answered: Any) -> bool:
+    """Whether an answer is the object that was asked for."""
+    return isinstance(answered, dict) and answered.get("kind") not in ("Status", "Table", None)
 
 
 def _pod_spec(body: dict[str, Any]) -> dict[str, Any]:

@@ -10,12 +10,12 @@ import re
 
 import msgspec
 
+from auditproxy.alerts.conditions import Condition
 from auditproxy.alerts.facts import DECISION, Facts
 from auditproxy.alerts.templates import Template
 from auditproxy.apis.audit import Event, Selectors, Stage
 from auditproxy.apis.session import SessionEvent, SessionEventType
 from auditproxy.apis.units import SECOND
-from auditproxy.expressions.cel import Program
 
 DEFAULT_KEEP_FIRING = 300 * SECOND
 """Nanoseconds that an alert keeps firing after its last event."""
@@ -90,7 +90,7 @@ class AlertRule(msgspec.Struct, frozen=True, kw_only=True):
     """Of requests that act as another user; those of themselves are not meant."""
     decisions: frozenset[str] = frozenset()
     exclude: tuple[Exclusion, ...] = ()
-    condition: Program | None = None
+    condition: Condition | None = None
     by: tuple[str, ...] = ()
     threshold: Threshold | None = None
     keep_firing: int = DEFAULT_KEEP_FIRING

@@ -12,6 +12,12 @@ from typing import Any
 from auditproxy.app import operatorlog
 from auditproxy.downstream.responses import describe
 
+RECORDER_GRACE = 5.0
+"""Seconds that the recorder of sessions may take to finish what it has begun."""
+
+SENDING_GRACE = 5.0
+"""Seconds after that for the session log, uploads, the session webhook and alerts, all at once."""
+
 
 def tune() -> None:
     """Set all that is set once the proxy serves."""

@@ -18,14 +18,13 @@ from auditproxy import __version__
 from auditproxy.alerts.alert import Alert
 from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.apis.units import SECOND
-from auditproxy.app import descriptors, operatorlog
+from auditproxy.app import descriptors, operatorlog, process
 from auditproxy.app.alerts import open_alerts
 from auditproxy.app.authenticators import describe_authentication
 from auditproxy.app.backends import AuditSink, open_backends
 from auditproxy.app.composition import Composed
 from auditproxy.app.logbackend import log_fault
 from auditproxy.app.operatorlines import OperatorLines
-from auditproxy.app.process import at_once, one_after_the_other, tell_faults, tune
 from auditproxy.app.reload import new_reloader
 from auditproxy.app.sessions import (
     SessionFiles,
@@ -55,12 +54,6 @@ from auditproxy.tls.serving import ServingError
 
 LAST_LINES = 0.5
 """Seconds that the last lines for operators may take at the end."""
-
-RECORDER_GRACE = 5.0
-"""Seconds that the recorder of sessions may take to finish what it has begun."""
-
-SENDING_GRACE = 5.0
-"""Seconds after that for the session log, uploads, the session webhook and alerts, all at once."""
 
 UNDELIVERED = 3
 """The exit code of a process that lost audit events."""
@@ -141,9 +134,9 @@ class Proxy:
         background = [spawn(self.reloader.run(), "reload files")]
         if self._options.upstream.check_period:
             background.append(spawn(self._composed.monitor.run(), "check the upstream"))
-        self._background = tuple(background)
         if self._sessions is not None:
             self._sessions.start()
+        self._background = tuple(background)
 
     async def require_upstream(self) -> None:
         """Ask the upstream before anything listens; raises Unusable when it cannot serve."""
@@ -182,19 +175,16 @@ class Proxy:
             return self.backend.shutdown(max(audit_grace - decoding, half))
 
         async def sessions() -> None:
+            sends = []
             if self._sessions is not None:
-                await self._sessions.close(RECORDER_GRACE)
-
-        async def deliver() -> None:
-            deliveries = []
-            if self._sessions is not None:
-                deliveries.append(self._sessions.deliver(SENDING_GRACE))
+                await self._sessions.close(process.RECORDER_GRACE)
+                sends.append(self._sessions.deliver(process.SENDING_GRACE))
             if self._alerts is not None:
-                deliveries.append(self._alerts.shutdown(SENDING_GRACE))
-            await at_once(*deliveries)
+                sends.append(self._alerts.shutdown(process.SENDING_GRACE))
+            await process.at_once(*sends)
 
-        await one_after_the_other(
-            serving, shutdown, sessions, deliver, self._composed.close, self._health.close
+        await process.one_after_the_other(
+            serving, shutdown, sessions, self._composed.close, self._health.close
         )
 
 
@@ -315,14 +305,14 @@ async def _serve(options: Options, files: Files, lines: OperatorLines) -> int:
         await proxy.require_upstream()
     await proxy.start()
     loop = asyncio.get_running_loop()
-    tell_faults(loop)
+    process.tell_faults(loop)
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, proxy.reopen)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     # A process that waits for this line may send signals from now on.
     operatorlog.info(serving_line(options, proxy.port))
-    tune()
+    process.tune()
     await stop.wait()
     operatorlog.info("shutting down; a second signal exits at once")
 

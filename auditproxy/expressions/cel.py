@@ -27,6 +27,15 @@ class NoExpressionLibrary(ExpressionError):  # noqa: N818 - what is the case
     """The library is not installed, so that no expression can be compiled; the text has the fix."""
 
 
+class SharedVariables(dict[str, Any]):
+    """Variables for several programs: what the library makes of each is made once.
+
+    They must not change, and all programs must come from one compiler.
+    """
+
+    activation: Any = None
+
+
 Program = Callable[[Mapping[str, Any]], Any]
 """A compiled expression: maps its variables to a plain value; raises ExpressionError."""
 Compiler = Callable[[str], Program]
@@ -59,7 +68,12 @@ def cel_compiler(*variables: str, is_condition: bool = False) -> Compiler:
 
         def run(values: Mapping[str, Any]) -> Any:
             try:
-                value = compiled.eval(data=dict(values))
+                if isinstance(values, SharedVariables):
+                    if values.activation is None:
+                        values.activation = environment.Activation(values)
+                    value = compiled.eval(values.activation)
+                else:
+                    value = compiled.eval(data=dict(values))
                 plain = value.plain_value()
             except Exception:
                 # The library's error message may quote the values.

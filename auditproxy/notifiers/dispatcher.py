@@ -9,7 +9,7 @@ loop's time: what a flood of events brings beyond that waits, and is dropped whe
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from auditproxy.alerts.alert import Alert, AlertState
 from auditproxy.alerts.engine import AlertEngine
@@ -24,10 +24,14 @@ from auditproxy.notifiers.outbox import Notifier
 from auditproxy.sockets.tasks import spawn
 
 SLICE = 0.001
-"""Seconds of evaluation after which other tasks have their turn."""
+"""Seconds of evaluation after which other tasks have their turn; within one event too."""
 
 SHARE = 0.2
 """The part of the loop's time that evaluation takes at most."""
+
+GATHER = 0.02
+"""Seconds in which events gather once all are evaluated: a wake for each would cost more than its
+evaluation."""
 
 TICK = 10.0
 """Seconds between two checks for alerts to repeat and to resolve."""
@@ -63,6 +67,8 @@ class AlertDispatcher:
         self._report = report
         self._queue_size = queue_size
         self._queue: deque[Event | SessionEvent] = deque()
+        self._steps: Iterator[Alert | None] | None = None
+        """What is left to do for the event that is being evaluated."""
         self._bytes = 0
         self._arrived = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
@@ -75,8 +81,8 @@ class AlertDispatcher:
 
     @property
     def waiting(self) -> int:
-        """How many events have not been evaluated."""
-        return len(self._queue)
+        """How many events have not been evaluated, or not by all rules."""
+        return len(self._queue) + (self._steps is not None)
 
     def offer(self, event: Event | SessionEvent) -> None:
         """Queue an event; dropped and counted when too many wait. Never blocks, never raises."""
@@ -117,9 +123,10 @@ class AlertDispatcher:
         self._arrived.set()
         if self._worker is not None:
             await finish({self._worker}, grace)
-        if self._queue:
-            self._metrics.dropped("shutdown", len(self._queue))
+        if self.waiting:
+            self._metrics.dropped("shutdown", self.waiting)
             self._queue.clear()
+            self._steps = None
         left = max(ends - self._monotonic(), 0.0)
         await asyncio.gather(
             finish(set(self._retiring), left),
@@ -131,8 +138,8 @@ class AlertDispatcher:
     async def _work(self) -> None:
         """Evaluate slice after slice, and check for a tick in between."""
         next_tick = self._monotonic() + TICK
-        while not (self._is_shut and not self._queue):
-            if not self._queue:
+        while not (self._is_shut and not self.waiting):
+            if not self.waiting:
                 self._arrived.clear()
                 try:
                     async with asyncio.timeout(max(next_tick - self._monotonic(), 0.0)):
@@ -148,20 +155,29 @@ class AlertDispatcher:
                     # The next one sends what this one has not.
                     self._crashed(crash)
                 next_tick = self._monotonic() + TICK
-            spent = self._monotonic() - began
-            await self._sleep(0 if self._is_shut else spent * (1 / SHARE - 1))
+            rest = (self._monotonic() - began) * (1 / SHARE - 1)
+            if not self.waiting:
+                rest = max(rest, GATHER)
+            await self._sleep(0 if self._is_shut else rest)
 
     def _slice(self, ends: float) -> None:
-        queue, engine = self._queue, self._engine
+        """Evaluate until then; what one event has left to do is gone on with in the next slice."""
+        queue = self._queue
         now = self._clock()
-        while queue:
-            event = queue.popleft()
-            self._bytes -= _weight(event)
+        while queue or self._steps is not None:
             try:
-                if alerts := engine.take(event, now):
-                    self._send(alerts)
+                if self._steps is None:
+                    event = queue.popleft()
+                    self._bytes -= _weight(event)
+                    self._steps = iter(self._engine.steps(event, now))
+                for alert in self._steps:
+                    if alert is not None:
+                        self._send((alert,))
+                    if self._monotonic() >= ends:
+                        return
             except Exception as crash:
                 self._crashed(crash)
+            self._steps = None
             if self._monotonic() >= ends:
                 return
 

@@ -6,7 +6,7 @@
 
 Alerts of the same labels take each other's place while they wait: the latest says it all.
 
-Alertmanager notifies nobody of an alert that ended before it came. One whose beginning was never
+Alertmanager does not notify of an alert that ended before it came. One whose beginning was never
 delivered is therefore sent as firing for LATE_FIRING from then on, however late it is.
 """
 
@@ -34,8 +34,8 @@ EXPIRES = 3600 * SECOND
 """Nanoseconds after an alert's end at which it is no longer sent."""
 
 LATE = 60 * SECOND
-"""Nanoseconds that must be left of an alert that begins: Alertmanager waits for half of it, by
-default, before it notifies anybody (group_wait, prometheus/alertmanager docs/configuration.md)."""
+"""Nanoseconds that must be left of an alert that begins: by default Alertmanager waits for half of
+it before it sends a notification (group_wait, prometheus/alertmanager docs/configuration.md)."""
 
 LATE_FIRING = 300 * SECOND
 """Nanoseconds that an alert fires from when it is delivered, where less than LATE was left."""
@@ -222,9 +222,9 @@ class Outbox:
         return found
 
     def _is_late(self, alert: Alert, now: int) -> bool:
-        """Whether an alert begins, and ends before anybody would be notified."""
+        """Whether an alert begins, and ends before Alertmanager would notify of it."""
         begins = self._every_state and alert.state is AlertState.FIRING
-        return begins and alert.ends_at < now + LATE
+        return begins and alert.starts_at <= alert.ends_at < now + LATE
 
     def _prolong(self, labels: Labels, ends: int) -> None:
         self._prolonged.pop(labels, None)

@@ -3,7 +3,7 @@
     recorder's thread --emit--> queue --its own thread--> file
                                 |full: dropped, counted
 
-A file that takes no more, standard output that nobody reads above all, holds up no recording.
+A file that takes no more, such as standard output without a reader, does not hold up recordings.
 """
 
 import threading

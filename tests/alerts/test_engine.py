@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from auditproxy.alerts.alert import AlertState
 from auditproxy.alerts.engine import MAXIMUM_INCIDENTS, OTHERS, REPEAT, AlertEngine, label_name
+from auditproxy.apis.audit import Event
 from auditproxy.apis.units import SECOND
+from auditproxy.files.alerts import read_rules
 from tests.fakes.alertrules import (
     EXEC_RULE,
     audit_event,
@@ -179,3 +181,67 @@ def test_identity_and_times(steps: list[tuple[int, str, bool]]) -> None:
                 assert alert.ends_at > now
             assert alert.starts_at < alert.ends_at
             firing[who] = alert.ends_at
+
+
+def pod_event(size: int, **members: Any) -> Event:
+    """The creation of a privileged pod with so many bytes of environment."""
+    padding = [{"name": f"N{index}", "value": "x" * 50} for index in range(size // 80)]
+    container = {"name": "c", "env": padding, "securityContext": {"privileged": True}}
+    pod = {"kind": "Pod", "metadata": {"name": "node-debugger-1"}, "spec": {"containers": []}}
+    pod["spec"] = {"containers": [container], "hostPID": True}
+    return audit_event(
+        **{
+            "level": "RequestResponse",
+            "verb": "create",
+            "requestObject": pod,
+            "responseObject": pod,
+            "responseStatus": {"metadata": {}, "code": 201},
+            **members,
+        }
+    )
+
+
+@pytest.mark.parametrize("size", [1_000, 60_000, 2_000_000])
+def test_pods_of_every_size(size: int) -> None:
+    """The shipped rules see the same in each."""
+    engine = AlertEngine(read_rules("builtin").rules)
+    alerts = engine.take(pod_event(size), 0)
+    assert {alert.name for alert in alerts} == {"PrivilegedPod", "HostNamespaces", "NodeDebugPod"}
+    assert not any(engine.condition_errors.values())
+
+
+def test_others_have_their_turn_within_one_event() -> None:
+    """Between two conditions, and within one over much."""
+    engine = AlertEngine(read_rules("builtin").rules)
+    turns = [list(engine.steps(pod_event(size), 0)).count(None) for size in (1_000, 2_000_000)]
+    assert turns[0] >= 5
+    assert turns[1] >= 5 * turns[0]
+    assert engine.steps(audit_event(stage="RequestReceived"), 0) == ()
+
+
+@pytest.mark.parametrize(
+    ("condition", "fires"),
+    [
+        ("has(event.requestObject.spec.hostPID)", True),
+        ("has(event.responseObject.spec.hostPID)", True),
+        ("object['kind'] == 'Pod' && event.verb == 'create'", True),
+        ("request.path.startsWith('/api/')", True),
+        ("object.kind == 'Pod' && podSpec.hostPID == false", False),
+        ("size(object.spec.containers[0].env) > 1000", True),
+    ],
+)
+def test_what_conditions_see_of_large_bodies(condition: str, fires: bool) -> None:
+    """Every member whose name is in their text."""
+    engine = AlertEngine(rule_of(condition=condition).rules)
+    assert bool(engine.take(pod_event(200_000), 0)) is fires
+    assert engine.condition_errors == {"Rule": 0}
+
+
+def test_an_answer_that_is_no_object() -> None:
+    """The object is the one that was sent then."""
+    table = {"kind": "Table", "rows": [{"cells": "x" * 70_000}]}
+    engine = AlertEngine(rule_of(condition="podSpec.hostPID").rules)
+    assert engine.take(pod_event(100_000, responseObject=table), 0)
+    assert engine.take(pod_event(100_000, responseObject=None), 400 * SECOND)
+    assert not engine.take(audit_event(responseObject=table), 800 * SECOND)
+    assert engine.condition_errors == {"Rule": 1}

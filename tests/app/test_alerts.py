@@ -245,3 +245,24 @@ async def test_a_real_alertmanager(alertmanager: RealAlertmanager, tmp_path: Pat
     failed = {"destination": "am", "reason": "refused"}
     assert registry.get_sample_value("auditproxy_alerts_failed_total", failed) == 1
     assert lines == ["1 alerts for am are lost: the Alertmanager refused alerts as not valid"]
+
+
+async def test_a_real_alertmanager_that_was_away(
+    alertmanager: RealAlertmanager, tmp_path: Path
+) -> None:
+    """It notifies of an alert that was over before it came, with its end behind it."""
+    (notifier,) = open_notifiers(
+        targets(
+            tmp_path,
+            f"destinations: [{{name: am, alertmanager: {{urls: ['{alertmanager.url}/am']}}}}]",
+        ),
+        AlertMetrics(CollectorRegistry()),
+        list[str]().append,
+    )
+    now = time.time_ns()
+    for state in (AlertState.FIRING, AlertState.RESOLVED):
+        times = {"starts_at": now - 900_000_000_000, "ends_at": now - 600_000_000_000}
+        notifier.put(alert(state=state, **times))
+    await until(lambda: alertmanager.notified(), "it is notified")
+    assert alertmanager.notified()[0]["status"] == "firing"
+    await notifier.shutdown(5)

@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from auditproxy.expressions.cel import LONGEST_EXPRESSION, Compiler, ExpressionError, cel_compiler
+from auditproxy.expressions.cel import (
+    LONGEST_EXPRESSION,
+    Compiler,
+    ExpressionError,
+    SharedVariables,
+    cel_compiler,
+)
 
 
 def of_claims() -> Compiler:
@@ -109,3 +115,16 @@ def test_a_runaway_expression_is_stopped() -> None:
     )
     with pytest.raises(ExpressionError, match="cannot be evaluated"):
         condition({"event": {"a": list(range(2000))}})
+
+
+def test_shared_variables() -> None:
+    """What the library makes of them is made once; every program sees the same."""
+    compiler = of_claims()
+    variables = SharedVariables(claims={"a": 1}, user={})
+    assert [compiler(text)(variables) for text in ("claims.a", "claims.a + 1")] == [1, 2]
+    made = variables.activation
+    assert made is not None
+    with pytest.raises(ExpressionError):
+        compiler("claims.b")(variables)
+    assert compiler("claims.a")(variables) == 1
+    assert variables.activation is made

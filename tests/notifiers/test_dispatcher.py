@@ -184,6 +184,57 @@ async def test_replaced() -> None:
     assert rig.kept.shut is not None
 
 
+async def test_events_gather() -> None:
+    """The first is evaluated at once; those that follow wake nobody for a while."""
+    rests: list[float] = []
+    over = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        rests.append(seconds)
+        await over.wait()
+
+    rig = Rig(sleep=sleep)
+    rig.dispatcher.offer(exec_event())
+    await until(lambda: rig.kept.alerts, "an alert")
+    for user in "abc":
+        rig.dispatcher.offer(exec_event(user={"username": user}))
+        await turns()
+    assert rig.dispatcher.waiting == 3
+    assert len(rests) == 1
+    assert rests[0] >= room.GATHER
+    over.set()
+    await rig.dispatcher.shutdown(5)
+    assert len(rig.kept.alerts) == 4
+
+
+async def test_one_event_leaves_the_loop_to_others() -> None:
+    """What it has left to do waits for the next slice, and is not lost."""
+    moments = {"monotonic": 0.0}
+
+    def monotonic() -> float:
+        moments["monotonic"] += room.SLICE
+        return moments["monotonic"]
+
+    slices: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slices.append(seconds)
+        await turns()
+
+    rules = "\n".join(
+        f"- {{name: R{index}, severity: low, summary: s, condition: 'object.a == 1'}}"
+        for index in range(10)
+    )
+    rig = Rig(rules_of(f"rules:\n{rules}"), monotonic=monotonic, sleep=sleep)
+    rig.dispatcher.offer(audit_event(requestObject={"a": 1, "x": "y" * 100_000}))
+    await until(lambda: len(slices) > 1, "a slice")
+    assert rig.dispatcher.waiting == 1
+    await until(lambda: not rig.dispatcher.waiting, "evaluated")
+    assert len(rig.kept.alerts) == 10
+    assert len(slices) > 20
+    await rig.dispatcher.shutdown(5)
+
+
 async def test_a_tick_that_crashes() -> None:
     """It is counted and reported, and evaluation goes on."""
     moments = {"monotonic": 0.0, "wall": 0}
