@@ -281,7 +281,7 @@ class _Decoder:
         try:
             return compiler(text)
         except NoExpressionLibrary as error:
-            # One line is enough, however many rules have a condition.
+            # One line is enough for all rules that have a condition.
             self._faults.append(str(error))
         except ExpressionError as error:
             self._fault(path, str(error))
