@@ -7,7 +7,6 @@ texts of faults. Conditions are compiled here, so that an error of type is found
 """
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from auditproxy.alerts.alert import SEVERITIES
@@ -18,11 +17,13 @@ from auditproxy.alerts.rules import (
     AlertRule,
     AlertRules,
     Exclusion,
-    Globs,
     Threshold,
+    exclusion_of,
+    globs_of,
 )
 from auditproxy.alerts.ruletests import EXAMPLE, TEST, decode_test
 from auditproxy.alerts.templates import Template, TemplateError
+from auditproxy.alerts.wording import not_a_duration, not_one_of
 from auditproxy.apis.audit import Stage
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.gotext import go_quote
@@ -37,7 +38,7 @@ from auditproxy.expressions.cel import (
     cel_compiler,
 )
 from auditproxy.serializer import yaml
-from auditproxy.serializer.duration import format_duration, parse_duration
+from auditproxy.serializer.duration import parse_duration
 from auditproxy.serializer.errors import GoDurationError, YAMLError
 
 API_VERSION = SESSION_API_VERSION
@@ -203,8 +204,8 @@ class _Decoder:
             session_events=session_events,
             subresources=frozenset(match.get("subresources", ())),
             response_codes=self._codes(match.get("responseCodes", []), f"{path}.match"),
-            user_agents=_globs(match.get("userAgents", ())),
-            impersonated_users=_globs(match.get("impersonatedUsers", ())),
+            user_agents=globs_of(match.get("userAgents", ())),
+            impersonated_users=globs_of(match.get("impersonatedUsers", ())),
             decisions=self._words(match, path, "decisions", ("allow", "forbid")),
             exclude=self._exclusions(members.get("exclude", []), f"{path}.exclude"),
             condition=self._condition(
@@ -280,7 +281,7 @@ class _Decoder:
         try:
             return Condition(text, compiler(text))
         except NoExpressionLibrary as error:
-            # One line is enough, however many rules have a condition.
+            # One line is enough for all rules that have a condition.
             self._faults.append(str(error))
         except ExpressionError as error:
             self._fault(path, str(error))
@@ -317,12 +318,7 @@ class _Decoder:
         except GoDurationError:
             found = -1
         if not bounds[0] <= found <= bounds[1]:
-            given = f"is {go_quote(text)}" if text else "is missing"
-            self._fault(
-                path,
-                f"must be a duration from {_short(bounds[0])} to {_short(bounds[1])}, as 90s, 5m "
-                f"or 1h; {given}",
-            )
+            self._fault(path, not_a_duration(text, bounds))
             return bounds[0]
         return found
 
@@ -346,36 +342,5 @@ class _Decoder:
             elif name:
                 found += self._sets[name]
             else:
-                found.append(_exclusion(entry))
+                found.append(exclusion_of(entry))
         return tuple(found)
-
-
-def not_one_of(value: Any, allowed: tuple[str, ...]) -> str:
-    """The fault of a value that is not one of the allowed ones, or is missing."""
-    words = ", ".join(allowed)
-    some = f"one of {words}" if len(allowed) > 1 else words
-    if value in (None, ""):
-        return f"is missing; give {some}"
-    return f"must be {some}; is {go_quote(str(value))}"
-
-
-def _short(nanoseconds: int) -> str:
-    """A duration of whole seconds, without the zeros at its end: ``24h``."""
-    return re.sub(r"(?<=[hm])0[ms]", "", re.sub(r"(?<=m)0s$", "", format_duration(nanoseconds)))
-
-
-def _exclusion(entry: dict[str, Any]) -> Exclusion:
-    return Exclusion(
-        users=_globs(entry.get("users", ())),
-        user_groups=_globs(entry.get("userGroups", ())),
-        namespaces=_globs(entry.get("namespaces", ())),
-        names=_globs(entry.get("names", ())),
-        user_agents=_globs(entry.get("userAgents", ())),
-        paths=_globs(entry.get("paths", ())),
-    )
-
-
-def _globs(texts: Iterable[str]) -> Globs | None:
-    """The patterns; None, without restriction, for none."""
-    patterns = tuple(texts)
-    return Globs(patterns) if patterns else None

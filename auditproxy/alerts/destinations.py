@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from auditproxy.alerts.alert import SEVERITIES
-from auditproxy.alerts.decoding import not_one_of
 from auditproxy.alerts.messages import Message, message_faults
+from auditproxy.alerts.wording import not_one_of
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.session import SESSION_API_VERSION
@@ -125,6 +125,17 @@ STANDARD_ERROR_ONLY = AlertDestinations(
 
 def load_destinations(text: bytes) -> AlertDestinations:
     """The destinations in a file's text; raises DestinationsError with all faults."""
+    destinations, faults = decode_destinations(text)
+    if faults:
+        raise DestinationsError(*faults)
+    return destinations
+
+
+def decode_destinations(text: bytes) -> tuple[AlertDestinations, tuple[str, ...]]:
+    """The destinations in a file's text, as far as they can be read, and all faults.
+
+    Raises DestinationsError for what is not such a file at all.
+    """
     try:
         document, repeated = yaml.load_strict(text)
     except YAMLError as error:
@@ -151,9 +162,8 @@ def load_destinations(text: bytes) -> AlertDestinations:
     for index, name in enumerate(names):
         if name in names[:index]:
             faults.append(f"destinations[{index}].name: {name} is the name of another one")
-    if faults:
-        raise DestinationsError(*faults)
-    return AlertDestinations(destinations=tuple(found), labels=members.get("labels", {}))
+    destinations = AlertDestinations(destinations=tuple(found), labels=members.get("labels", {}))
+    return destinations, tuple(faults)
 
 
 def _destination(entry: dict[str, Any], path: str, faults: list[str]) -> Destination:

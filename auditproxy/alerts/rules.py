@@ -7,6 +7,8 @@ once enough such events came within its time.
 
 import fnmatch
 import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -131,3 +133,21 @@ class AlertRules(msgspec.Struct, frozen=True, kw_only=True):
 
     rules: tuple[AlertRule, ...]
     tests: tuple[RuleTest, ...] = ()
+
+
+def exclusion_of(entry: Mapping[str, Any]) -> Exclusion:
+    """The exclusion of one entry of a file."""
+    return Exclusion(
+        users=globs_of(entry.get("users", ())),
+        user_groups=globs_of(entry.get("userGroups", ())),
+        namespaces=globs_of(entry.get("namespaces", ())),
+        names=globs_of(entry.get("names", ())),
+        user_agents=globs_of(entry.get("userAgents", ())),
+        paths=globs_of(entry.get("paths", ())),
+    )
+
+
+def globs_of(texts: Iterable[str]) -> Globs | None:
+    """The patterns; None, without restriction, for none."""
+    patterns = tuple(texts)
+    return Globs(patterns) if patterns else None

@@ -13,7 +13,7 @@ from auditproxy.alerts.destinations import (
     AlertDestinations,
     Connection,
     Destination,
-    load_destinations,
+    decode_destinations,
     url_fault,
 )
 from auditproxy.alerts.messages import Message
@@ -63,17 +63,44 @@ def read_rules(path: str, flag: str = RULES_FLAG) -> AlertRules:
         try:
             return load_rules(builtin_rules_text())
         except Unusable as error:
-            # Without the library for CEL every condition is a fault of its own: one is enough.
-            _, _, fault = error.faults[0].partition(".condition: ")
-            raise Unusable(f"{flag}={BUILTIN}: {fault or error}") from None
+            raise error.under(f"{flag}={BUILTIN}".lstrip("=")) from None
     (rules,) = parsed((path,), flag, load_rules)
     return rules
 
 
 def read_targets(path: str) -> AlertTargets:
     """The destinations of a file; raises Unusable with all faults, which quote no secret."""
-    (destinations,) = parsed((path,), DESTINATIONS_FLAG, load_destinations)
+    ((destinations, found),) = parsed((path,), DESTINATIONS_FLAG, decode_destinations)
+    faults = [f"{DESTINATIONS_FLAG} {path}: {fault}" for fault in found]
+    for destination in destinations.destinations:
+        faults += _unreadable_files(destination, path)
+    if faults:
+        raise Unusable(*faults)
     return targets_of(destinations, path)
+
+
+def _unreadable_files(destination: Destination, path: str) -> list[str]:
+    """A fault for each file of a destination that cannot be read."""
+    connection = destination.connection
+    faults: list[str] = []
+    for member, name in (
+        ("urlFile", destination.url_file),
+        ("caFile", connection.ca_file),
+        ("certFile", connection.cert_file),
+        ("keyFile", connection.key_file),
+        ("bearerTokenFile", connection.bearer_token_file),
+        ("passwordFile", connection.password_file),
+    ):
+        if name:
+            try:
+                content_of(str(Path(path).parent / name), f"{_source(destination, path)}: {member}")
+            except Unusable as error:
+                faults += error.faults
+    return faults
+
+
+def _source(destination: Destination, path: str) -> str:
+    return f"{DESTINATIONS_FLAG} {path}: destination {destination.name}"
 
 
 def targets_of(destinations: AlertDestinations, path: str) -> AlertTargets:
@@ -83,8 +110,7 @@ def targets_of(destinations: AlertDestinations, path: str) -> AlertTargets:
     files: list[str] = []
     targets = []
     for destination in destinations.destinations:
-        source = f"{DESTINATIONS_FLAG} {path}: destination {destination.name}"
-        reader = _Contents(folder, source)
+        reader = _Contents(folder, _source(destination, path))
         try:
             targets.append(_target(destination, reader))
         except Unusable as error:

@@ -59,15 +59,15 @@ class TrustedFile:
 
 
 def content_of(path: str, flag: str) -> bytes:
-    """A file's bytes; raises Unusable naming ``flag``, which has its dashes."""
+    """A file's bytes; raises Unusable naming ``flag``, which has its dashes, or is ""."""
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise Unusable(f"{flag} {path} cannot be read: {error.strerror}") from None
+        raise Unusable(f"{flag} {path} cannot be read: {error.strerror}".lstrip()) from None
 
 
 def parsed(paths: Iterable[str], flag: str, parse: Callable[[bytes], Value]) -> list[Value]:
-    """What ``parse`` makes of each file; ``flag`` has its dashes.
+    """What ``parse`` makes of each file; ``flag`` has its dashes, or is "" for an argument.
 
     ``parse`` raises Unusable. Raises Unusable with the faults of all files, each
     behind the flag and the path.
@@ -83,7 +83,7 @@ def parsed(paths: Iterable[str], flag: str, parse: Callable[[bytes], Value]) -> 
         try:
             found.append(parse(content))
         except Unusable as error:
-            faults += error.under(f"{flag} {path}").faults
+            faults += error.under(f"{flag} {path}".lstrip()).faults
     if faults:
         raise Unusable(*faults)
     return found

@@ -68,7 +68,7 @@ def encryption_to(recipients: Sequence[str]) -> Encrypt:
 def _recipient(text: str, pyrage: ModuleType | None) -> Any:
     """The public key of a recipient, None for what is not one; without the package its text.
 
-    Without the package only the form is looked at.
+    Without the package only the form is checked.
     """
     words = text.split()
     is_ssh = bool(words) and words[0].startswith("ssh-")

@@ -159,7 +159,8 @@ class CopyEndNote(_Note, frozen=True, kw_only=True, tag="CopyEnd"):
     @property
     def label(self) -> str:
         """The counts."""
-        return f"copied {self.files} files, {self.bytes} bytes"
+        files = "1 file" if self.files == 1 else f"{self.files} files"
+        return f"copied {files}, {self.bytes} bytes"
 
 
 class EndNote(_Note, frozen=True, kw_only=True, tag="End"):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from auditproxy.alerts.engine import AlertEngine
-from auditproxy.alerts.rules import Globs
+from auditproxy.alerts.rules import Globs, exclusion_of, globs_of
 from tests.fakes.alertrules import audit_event, exec_event, rule_of, session_event
 
 SERVICE_ACCOUNT = {"username": "system:serviceaccount:a:b", "groups": ["system:serviceaccounts"]}
@@ -92,3 +92,11 @@ def test_session_lines_and_events_do_not_meet_each_others_rules() -> None:
     assert not of_lines.take(exec_event(), 0)
     assert of_events.take(exec_event(), 0)
     assert not of_events.take(session_event(), 0)
+
+
+def test_exclusion_of() -> None:
+    """A member that is absent excludes by nothing."""
+    exclusion = exclusion_of({"users": ["system:*"], "namespaces": []})
+    assert exclusion.users is not None
+    assert exclusion.users.texts == ("system:*",)
+    assert (exclusion.namespaces, globs_of([])) == (None, None)

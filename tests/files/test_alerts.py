@@ -47,7 +47,7 @@ def test_rules_faults(tmp_path: Path) -> None:
 
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line says what to install for the shipped rules."""
+    """One line says what to install, however many rules have a condition."""
     monkeypatch.setitem(sys.modules, "cel_expr_python", None)
     with pytest.raises(Unusable) as caught:
         read_rules("builtin")
@@ -125,6 +125,27 @@ def test_targets_faults(tmp_path: Path, text: str, fault: str) -> None:
     assert "destination s" in found
     assert fault in found
     assert "SECRET" not in found
+
+
+def test_targets_faults_come_together(tmp_path: Path) -> None:
+    """A file that is missing is reported beside what is wrong with the text, each once."""
+    path = write(
+        tmp_path,
+        "- {name: s, minimumSeverity: x, slack: {urlFile: no-url, caFile: no-ca}}\n"
+        "- {name: a, alertmanager: {urls: [am], bearerTokenFile: no-token}}\n",
+    )
+    with pytest.raises(Unusable) as caught:
+        read_targets(path)
+    flag = f"--alert-destinations-file {path}: "
+    none = "cannot be read: No such file or directory"
+    assert caught.value.faults == (
+        flag + "destinations[0].minimumSeverity: must be one of info, low, medium, high, "
+        'critical; is "x"',
+        flag + "destinations[1].alertmanager.urls[0]: must be an http or https URL with a host",
+        flag + f"destination s: urlFile {tmp_path}/no-url {none}",
+        flag + f"destination s: caFile {tmp_path}/no-ca {none}",
+        flag + f"destination a: bearerTokenFile {tmp_path}/no-token {none}",
+    )
 
 
 def test_sources(tmp_path: Path) -> None:

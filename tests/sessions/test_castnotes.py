@@ -58,6 +58,7 @@ from auditproxy.sessions.castnotes import (
             {"type": "Copy", "direction": "to the container", "path": "/a\nb"},
             "kubectl cp, to the container: /a b",
         ),
+        (CopyEndNote(files=1), {"type": "CopyEnd", "files": 1}, "copied 1 file, 0 bytes"),
         (CopyEndNote(files=2), {"type": "CopyEnd", "files": 2}, "copied 2 files, 0 bytes"),
         (
             ConnectionOpenedNote(connection=1, port=80),

@@ -4,7 +4,8 @@
     test LOG...          says which events of existing logs would have fired
     rules                prints the rules that are shipped
 
-Exit codes: 0 when all is well, 1 when a test of a file fails, 2 for what cannot be used.
+Exit codes: 0 when all is well, 1 when a test of a file fails or a log has no event, 2 for what
+cannot be used.
 """
 
 import time
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 from auditproxy.alerts.ruletests import FailedTest, run_tests
 from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.commands.alerts.flags import OUTPUTS, WORDS
-from auditproxy.commands.alerts.replay import Replay, lines_of
+from auditproxy.commands.alerts.replay import Replay, counted, lines_of
 from auditproxy.files.alerts import builtin_rules_text, read_rules
 from auditproxy.flags.pflag import Parsed
 from auditproxy.options.alerts import BUILTIN
@@ -61,12 +62,13 @@ def run_alerts(parsed: Parsed, out: Output, err: Output) -> int:
 def _check(paths: Sequence[str], out: Output) -> int:
     failed = False
     for path in paths:
-        rules = read_rules(path, "alert rules")
+        rules = read_rules(path, "")
         failures = run_tests(rules)
         for failure in failures:
             out.write(f"{path}: {_failure(failure)}\n")
         passed = len(rules.tests) - len(failures)
-        out.write(f"{path}: {len(rules.rules)} rules, {passed} of {len(rules.tests)} tests pass\n")
+        rows = counted(len(rules.rules), "rule")
+        out.write(f"{path}: {rows}, {passed} of {len(rules.tests)} tests pass\n")
         failed = failed or bool(failures)
     return FAILED if failed else 0
 
@@ -101,14 +103,19 @@ def _test(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Out
             raise Unusable(f"{path} cannot be read: the gzip file ends too early") from None
     replay.finish()
     if replay.unreadable:
+        many = replay.unreadable > 1
+        left_out = "lines are not events and were" if many else "line is not an event and was"
         err.write(
-            f"auditproxy: warning: {replay.unreadable} lines are not events and were left out, "
-            f"the first of them: {replay.first_unreadable}\n"
+            f"auditproxy: warning: {replay.unreadable} {left_out} left out"
+            f"{', the first of them' if many else ''}: {replay.first_unreadable}\n"
         )
     for rule, count in replay.condition_errors.items():
         if count:
             err.write(
                 f"auditproxy: warning: the condition of {rule} could not be evaluated for "
-                f"{count} events\n"
+                f"{counted(count, 'event')}\n"
             )
+    if not replay.events:
+        err.write(f"auditproxy: error: no event in {', '.join(paths)}; name an audit log\n")
+        return FAILED
     return 0

@@ -49,6 +49,11 @@ def lines_of(path: str) -> Iterator[bytes]:
             yield from _lines(file)
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things: ``1 rule``, ``2 rules``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def _lines(file: BinaryIO) -> Iterator[bytes]:
     while line := file.readline(LONGEST_LINE):
         yield line
@@ -93,7 +98,8 @@ class Replay:
             return
         fired = [rule for rule in self._rules.rules if self._alerts[rule.name]]
         self._write(
-            f"\n{self.events} events, {sum(self._alerts.values())} alerts of {len(fired)} rules\n"
+            f"\n{counted(self.events, 'event')}, {counted(sum(self._alerts.values()), 'alert')} of "
+            f"{counted(len(fired), 'rule')}\n"
         )
         if fired:
             self._write(f"{'RULE':<28}  {'SEVERITY':<8}  {'ALERTS':>6}  {'EVENTS':>8}\n")

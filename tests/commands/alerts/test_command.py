@@ -57,7 +57,7 @@ def rules(tmp_path: Path) -> str:
 
 def test_check(rules: str) -> None:
     """A sound file whose tests pass."""
-    assert run("check", rules) == (0, f"{rules}: 1 rules, 2 of 2 tests pass\n", "")
+    assert run("check", rules) == (0, f"{rules}: 1 rule, 2 of 2 tests pass\n", "")
 
 
 def test_check_fails(rules: str) -> None:
@@ -66,7 +66,7 @@ def test_check_fails(rules: str) -> None:
     path.write_text(path.read_text() + "  fires: [Exec]\n")
     assert run("check", rules) == (
         1,
-        f"{rules}: test 'also none': does not fire: Exec\n{rules}: 1 rules, 1 of 2 tests pass\n",
+        f"{rules}: test 'also none': does not fire: Exec\n{rules}: 1 rule, 1 of 2 tests pass\n",
         "",
     )
 
@@ -77,7 +77,7 @@ def test_check_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     path.write_text(HEAD + "rules: [{name: R, sevrity: low}]")
     assert main(["alerts", "check", str(path)]) == 2
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == (f'auditproxy: error: alert rules {path}: unknown field "rules[0].sevrity"')
+    assert lines[0] == (f'auditproxy: error: {path}: unknown field "rules[0].sevrity"')
     assert len(lines) == 3
 
 
@@ -100,11 +100,22 @@ def test_test(tmp_path: Path, rules: str) -> None:
     rows = out.splitlines()
     assert rows[0].split() == ["TIME", "SEVERITY", "RULE", "SUMMARY"]
     assert rows[1] == ("2026-01-01T00:00:00Z  high      Exec                        alice in n/box")
-    assert rows[3] == "4 events, 1 alerts of 1 rules"
+    assert rows[3] == "4 events, 1 alert of 1 rule"
     assert rows[5].split() == ["Exec", "high", "1", "2"]
     assert err == (
-        "auditproxy: warning: 1 lines are not events and were left out, the first of them: "
-        "line 2: not JSON\n"
+        "auditproxy: warning: 1 line is not an event and was left out: line 2: not JSON\n"
+    )
+
+
+def test_test_without_an_event(tmp_path: Path) -> None:
+    """A file that is not a log is not a log in which nothing fires."""
+    log = tmp_path / "audit.log"
+    log.write_bytes(b"a\nb\n")
+    code, _, err = run("test", str(log))
+    assert code == 1
+    assert err == (
+        "auditproxy: warning: 2 lines are not events and were left out, the first of them: "
+        f"line 1: not JSON\nauditproxy: error: no event in {log}; name an audit log\n"
     )
 
 
@@ -132,7 +143,7 @@ def test_condition_errors_are_said(tmp_path: Path) -> None:
     )
     log.write_bytes(encode(audit_event()) + b"\n")
     _, _, err = run("test", f"--rules={rules}", str(log))
-    assert "the condition of R could not be evaluated for 1 events" in err
+    assert "the condition of R could not be evaluated for 1 event\n" in err
 
 
 def test_rules(rules: str) -> None:

@@ -55,7 +55,7 @@ def test_copy(tmp_path: Path) -> None:
     assert lines[-4:-1] == [
         "  0:00:01.0  kubectl cp, from the container: /etc/hosts",
         "  0:00:01.0  file etc/\\x1bhosts, 5 bytes",
-        "  0:00:01.0  copied 1 files, 5 bytes",
+        "  0:00:01.0  copied 1 file, 5 bytes",
     ]
 
 

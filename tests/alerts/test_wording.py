@@ -1,0 +1,33 @@
+"""Texts of faults: what is allowed, what was found."""
+
+import pytest
+
+from auditproxy.alerts.wording import not_a_duration, not_one_of
+from auditproxy.apis.units import SECOND
+
+
+@pytest.mark.parametrize(
+    ("value", "allowed", "text"),
+    [
+        ("x", ("a", "b"), 'must be one of a, b; is "x"'),
+        (3, ("a",), 'must be a; is "3"'),
+        ("", ("a", "b"), "is missing; give one of a, b"),
+        (None, ("a",), "is missing; give a"),
+    ],
+)
+def test_not_one_of(value: object, allowed: tuple[str, ...], text: str) -> None:
+    """A value that is missing is not quoted."""
+    assert not_one_of(value, allowed) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(1, "1s"), (10, "10s"), (60, "1m"), (90, "1m30s"), (600, "10m"), (36000, "10h")],
+)
+def test_not_a_duration(seconds: int, text: str) -> None:
+    """Without zeros that say nothing."""
+    bounds = (seconds * SECOND, 24 * 3600 * SECOND)
+    assert not_a_duration("x", bounds) == (
+        f'must be a duration from {text} to 24h, as 90s, 5m or 1h; is "x"'
+    )
+    assert not_a_duration("", bounds).endswith("; is missing")
