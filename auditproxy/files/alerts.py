@@ -19,6 +19,7 @@ from auditproxy.alerts.destinations import (
 from auditproxy.alerts.messages import Message
 from auditproxy.alerts.rules import AlertRules
 from auditproxy.apis.faults import Unusable
+from auditproxy.audit.policy.advice import literal_asterisks
 from auditproxy.clients.alertmanager import alerts_url
 from auditproxy.clients.webhook import WebhookTarget
 from auditproxy.files.trustedfile import Remarks, TrustedFile, content_of, named, parsed
@@ -219,7 +220,20 @@ def _context(connection: Connection, reader: _Contents) -> ssl.SSLContext:
 
 def _read_rules(options: Options, remarks: Remarks) -> AlertRules | None:
     path = options.alerts.rules_file
-    return read_rules(path) if path else None
+    if not path:
+        return None
+    rules = read_rules(path)
+    for rule in rules.rules:
+        where = f"{RULES_FLAG} {path}: rule {rule.name}: match"
+        remarks.warnings += literal_asterisks(rule.selectors, where)
+    bodies = sum("level Request" in rule.description.text for rule in rules.rules)
+    if bodies and path == BUILTIN and not options.audit.policy_file:
+        remarks.notes.append(
+            f"{RULES_FLAG}={BUILTIN} without --audit-policy-file: {bodies} rules see nothing, as "
+            "they need level Request and the built-in policy records metadata; docs/alerts.md "
+            "has the level of each rule"
+        )
+    return rules
 
 
 def _read_targets(options: Options, remarks: Remarks) -> AlertTargets | None:

@@ -1,5 +1,6 @@
 """Reads what recordings need: their policy, the recipients they are encrypted to, their upload."""
 
+import stat
 from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
@@ -19,9 +20,11 @@ def read_recording_policy(options: Options, remarks: Remarks) -> RecordingPolicy
     if not sessions.recording_config_file:
         return None
     faults: list[str] = []
+    advice: list[str] = []
     policy = None
+    path = sessions.recording_config_file
     try:
-        (policy,) = parsed((sessions.recording_config_file,), _FLAG, load_recording_policy)
+        (policy,) = parsed((path,), _FLAG, lambda text: load_recording_policy(text, advice))
     except Unusable as error:
         faults += error.faults
     if not sessions.recording_dir:
@@ -30,6 +33,13 @@ def read_recording_policy(options: Options, remarks: Remarks) -> RecordingPolicy
         faults.append(f"{_DIR} {sessions.recording_dir} is not a folder; create it with mode 0700")
     if faults:
         raise Unusable(*faults)
+    remarks.warnings += (f"{_FLAG} {path}: {text}" for text in advice)
+    mode = stat.S_IMODE(Path(sessions.recording_dir).stat().st_mode)
+    if mode & 0o077:
+        remarks.notes.append(
+            f"{_DIR} {sessions.recording_dir} has mode {mode:04o}: other users of this machine may "
+            "list recordings, or add and remove some; run chmod 700 unless only the proxy sees it"
+        )
     return policy
 
 

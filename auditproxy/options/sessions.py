@@ -164,6 +164,18 @@ def session_faults(sessions: SessionOptions) -> list[str]:
                 f"--session-recording-{flag} has no effect without "
                 "--session-recording-config-file; give both, or remove it"
             )
+    defaults = SessionOptions()
+    for flag, changed in (
+        ("maxsize", sessions.log_maxsize != defaults.log_maxsize),
+        ("maxage", sessions.log_maxage != defaults.log_maxage),
+        ("maxbackup", sessions.log_maxbackup != defaults.log_maxbackup),
+        ("compress", sessions.log_compress),
+    ):
+        if changed and not sessions.log_path:
+            faults.append(
+                f"--session-log-{flag} has no effect without --session-log-path; give both, or "
+                "remove it"
+            )
     if sessions.recording_max_session_size < MEBIBYTE // 16:
         faults.append(
             f"--session-recording-max-session-size {sessions.recording_max_session_size} is less "

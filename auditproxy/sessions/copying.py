@@ -20,7 +20,7 @@ class Copying:
         """What the session copies, if it does."""
         if session.kind == SessionKind.EXEC and not session.tty:
             found = copy_of(session.command)
-            # A copy to the container has input, one from it has none: others are no kubectl's.
+            # A copy to the container has input, one from it has none: kubectl opens no others.
             if found is not None and session.stdin is (
                 found.direction is CopyDirection.TO_CONTAINER
             ):

@@ -24,6 +24,7 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.session import SESSION_API_VERSION, Record
 from auditproxy.apis.units import SECOND
+from auditproxy.audit.policy.advice import literal_asterisks
 from auditproxy.audit.policy.matching import Matcher
 from auditproxy.audit.policy.reading import FLAG, TEXT, FieldReader, FieldType, list_of
 from auditproxy.audit.policy.selectors import SELECTOR_FIELDS, decode_selectors
@@ -73,8 +74,11 @@ RecordingPolicy = Matcher[RecordingRule, RecordingRule]
 NO_POLICY: RecordingPolicy = Matcher((), NOT_RECORDED)
 
 
-def load_recording_policy(text: bytes) -> RecordingPolicy:
-    """The policy in a file's text, JSON or YAML, strictly; raises Unusable with all faults."""
+def load_recording_policy(text: bytes, advice: list[str] | None = None) -> RecordingPolicy:
+    """The policy in a file's text, JSON or YAML, strictly; raises Unusable with all faults.
+
+    Texts about what is valid and probably not meant are added to ``advice``.
+    """
     try:
         document, strict_errors = yaml.load_strict(text)
     except YAMLError as error:
@@ -93,6 +97,8 @@ def load_recording_policy(text: bytes) -> RecordingPolicy:
         selectors, of_selectors = decode_selectors(written, path)
         rule, of_rule = _rule(written, path)
         faults += (*of_selectors, *of_rule)
+        if advice is not None:
+            advice += literal_asterisks(selectors, path)
         rules.append((selectors, rule))
     if not rules:
         faults.append("rules: at least one is needed, such as {record: Output}")

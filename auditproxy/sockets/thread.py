@@ -52,7 +52,7 @@ class OrderedThread:
     async def close(self, last: Callable[[], None], seconds: float) -> bool:
         """Run ``last`` and end the thread; false when it did not get there within ``seconds``.
 
-        Once it is closed nothing more is run, and closing it again does nothing.
+        Once it is closed nothing more is run, and closing it again has no effect.
         """
         if self._is_closed:
             return True

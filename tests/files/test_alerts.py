@@ -157,9 +157,20 @@ def test_sources(tmp_path: Path) -> None:
     rules = ALERT_RULES.read(chosen, remarks)
     targets = ALERT_DESTINATIONS.read(chosen, remarks)
     assert [target.kind for target in targets.targets] == ["standardError"]
-    assert remarks.notes == [
+    levels, where = remarks.notes
+    assert levels.startswith("--alert-rules-file=builtin without --audit-policy-file: 9 rules see")
+    assert where == (
         "--alert-rules-file without --alert-destinations-file: alerts are lines of standard error"
-    ]
+    )
+    ALERT_RULES.read(options(rules_file="builtin", audit_policy_file="p"), remarks)
+    assert len(remarks.notes) == 2
+    path = tmp_path / "rules.yaml"
+    path.write_text(
+        f"{HEAD}rules: [{{name: R, severity: low, summary: s, match: {{users: [a*]}}}}]"
+    )
+    ALERT_RULES.read(options(rules_file=str(path)), remarks)
+    (warning,) = remarks.warnings
+    assert warning.startswith(f'--alert-rules-file {path}: rule R: match.users has "a*", and its')
     assert ALERT_RULES.paths is not None
     assert ALERT_RULES.paths(chosen, rules) == ()
     assert ALERT_RULES.paths(options(rules_file="x"), rules) == ("x",)

@@ -48,3 +48,22 @@ def test_faults_come_together(tmp_path: Path) -> None:
         read_recording_policy(options(file, ""), Remarks())
     with pytest.raises(Unusable, match="cannot be read: No such file"):
         read_recording_policy(options(tmp_path / "none", tmp_path), Remarks())
+
+
+def test_remarks(tmp_path: Path) -> None:
+    """A namespace that looks like a pattern, and a folder that others can read."""
+    file = tmp_path / "policy.yaml"
+    file.write_text(POLICY.replace("record:", "namespaces: [prod-*], record:"))
+    folder = tmp_path / "recordings"
+    folder.mkdir(0o700)
+    remarks = Remarks()
+    read_recording_policy(options(file, folder), remarks)
+    (warning,) = remarks.warnings
+    assert warning.startswith(
+        f'--session-recording-config-file {file}: rules[0].namespaces has "prod-*", and its'
+    )
+    assert remarks.notes == []
+    folder.chmod(0o755)
+    read_recording_policy(options(file, folder), remarks)
+    (note,) = remarks.notes
+    assert f"--session-recording-dir {folder} has mode 0755: other users" in note

@@ -26,6 +26,16 @@ from auditproxy.options.sessions import SessionOptions, session_faults
             "--session-recording-config-file; give both, or remove it",
         ),
         (
+            {"log_maxsize": 1},
+            "--session-log-maxsize has no effect without --session-log-path; give both, or remove "
+            "it",
+        ),
+        (
+            {"log_compress": True, "webhook_config_file": "receiver"},
+            "--session-log-compress has no effect without --session-log-path; give both, or "
+            "remove it",
+        ),
+        (
             {"annotations": "yes"},
             'invalid --audit-session-annotations "yes", allowed values are "auto,always,never"',
         ),
@@ -40,7 +50,10 @@ from auditproxy.options.sessions import SessionOptions, session_faults
             "--session-recording-max-session-size 67108864; no session could be recorded whole",
         ),
         ({"recording_max_age": -1}, "--session-recording-maxage -1 can't be a negative number"),
-        ({"log_maxsize": -1}, "--session-log-maxsize -1 can't be a negative number"),
+        (
+            {"log_path": "-", "log_maxsize": -1},
+            "--session-log-maxsize -1 can't be a negative number",
+        ),
     ],
 )
 def test_faults(fields: dict[str, Any], fault: str) -> None:

@@ -3,7 +3,8 @@
 import difflib
 import re
 
-from auditproxy.apis.audit import Level, Policy, PolicyRule, Stage
+from auditproxy.apis.audit import Level, Policy, PolicyRule, Selectors, Stage
+from auditproxy.apis.gotext import go_quote
 from auditproxy.audit.policy.decoding import FIELDS
 
 _UNKNOWN = re.compile(r'unknown field "(?:[^" ]*\.)?([A-Za-z]+)"')
@@ -13,9 +14,10 @@ _READS = frozenset({"get", "list"})
 
 def advice(policy: Policy, *, strict: bool) -> tuple[str, ...]:
     """Texts about a policy; ``strict`` is whether a backend's mode is blocking-strict."""
-    found = []
+    found: list[str] = []
     reads_decided: set[str] = set()
     for index, rule in enumerate(policy.rules):
+        found += (f"the policy's {text}" for text in literal_asterisks(rule, f"rules[{index}]"))
         if not _means_every_resource(rule):
             continue
         if rule.level is Level.REQUEST_RESPONSE and _reads(rule) - reads_decided:
@@ -33,6 +35,21 @@ def advice(policy: Policy, *, strict: bool) -> tuple[str, ...]:
             "forwards a request only after this event is stored"
         )
     return tuple(found)
+
+
+def literal_asterisks(selectors: Selectors, path: str) -> tuple[str, ...]:
+    """A text for each list of a rule at ``path`` whose asterisk is not a pattern, as it looks."""
+    return tuple(
+        f"{path}.{name} has {go_quote(value)}, and its asterisk stands for itself: names are "
+        "compared whole; give each name, or leave the list out to mean all"
+        for name, values in (
+            ("users", selectors.users),
+            ("userGroups", selectors.user_groups),
+            ("namespaces", selectors.namespaces),
+        )
+        for value in values
+        if "*" in value
+    )
 
 
 def spelling(warning: str) -> str:

@@ -204,7 +204,9 @@ def _what(summary: RecordingSummary) -> str:
 def _ended(summary: RecordingSummary) -> str:
     end = summary.end
     if end is None:
-        return "unknown: it is still being written, or the proxy was killed"
+        if is_unfinished(summary.path.name):
+            return "not known yet: it is still being written, or waits for a proxy to repair it"
+        return "unknown: its proxy was killed"
     words = [] if end.exit_code is None else [f"exit {end.exit_code}"]
     words += [word for word in (end.reason, end.message) if word]
     return ", ".join(words) or "without an exit code"

@@ -51,6 +51,19 @@ def test_no_advice(rules: str) -> None:
     assert told(f"rules: {rules}") == ()
 
 
+def test_asterisks() -> None:
+    """Users, groups and namespaces are compared whole; resources and URLs have patterns."""
+    found = told(
+        "rules: [{level: Metadata, users: [a, 'b*'], userGroups: ['*'], namespaces: ['prod-*', x]},"
+        " {level: None, nonResourceURLs: ['/a*']}, {level: None, resources: [{resources: ['*/x']}]}]"
+    )
+    assert [text.partition(", and")[0] for text in found] == [
+        'the policy\'s rules[0].users has "b*"',
+        'the policy\'s rules[0].userGroups has "*"',
+        'the policy\'s rules[0].namespaces has "prod-*"',
+    ]
+
+
 def test_builtin() -> None:
     """Ours needs none, either."""
     assert advice(load_policy(BUILTIN_POLICY)[0], strict=True) == ()

@@ -15,8 +15,13 @@ from auditproxy.commands.sessions.showing import (
     show_object,
 )
 from auditproxy.commands.sessions.verifying import sha256_of
+from auditproxy.recordings.forms import PlainForm
 from auditproxy.recordings.reading import summary_of
+<<<<<<< HEAD
 from tests.fakes.recorded import Stores, a_session, three_recordings
+=======
+from auditproxy.recordings.recovery import repair
+>>>>>>> h12m
 
 
 def shown(path: Path) -> list[str]:
@@ -62,10 +67,20 @@ def test_copy(tmp_path: Path) -> None:
 def test_port_forward_that_is_still_running(tmp_path: Path) -> None:
     """Its connections; that the end is unknown."""
     lines = shown(three_recordings(tmp_path)[2])
-    assert "Ended:     unknown: it is still being written, or the proxy was killed" in lines
+    assert any(line.startswith("Ended:     not known yet: it is still") for line in lines)
     assert lines[-2] == (
         "  0:00:01.0  connection 0 to port 80 closed: 9 bytes in, 0 out, 0.0s: no\\x1b"
     )
+
+
+def test_of_a_proxy_that_was_killed(tmp_path: Path) -> None:
+    """What its next start repaired is not being written any more."""
+    *_, path = three_recordings(tmp_path)
+    left = tmp_path / "0.cast.part"
+    left.write_bytes(path.read_bytes())
+    repaired = repair(left, PlainForm)
+    assert repaired is not None
+    assert "Ended:     unknown: its proxy was killed" in shown(Path(repaired.path))
 
 
 def test_commands(tmp_path: Path) -> None:
