@@ -11,6 +11,7 @@ import pytest
 
 from auditproxy.alerts import facts as alertfacts
 from auditproxy.apis.units import SECOND
+from auditproxy.app import process
 from auditproxy.audit import bodies, objects, record
 from auditproxy.audit.costs import cost
 from auditproxy.audit.submitted import PROTOBUF, YAML
@@ -97,6 +98,7 @@ OURS: dict[str, tuple[str, ...]] = {
         f"- {DEFAULTS.alerts.queue_size:,} events wait at most (`--alert-queue-size`), of "
         f"{size(dispatcher.MAXIMUM_BYTES)} together",
         f"bodies of {size(alertfacts.MAXIMUM_CONDITION_INPUT)} together",
+        f"an event with more than {size(alertfacts.WHOLE_LIMIT)} of bodies",
     ),
     "certs/README.md": (f"valid for {certificates.VALIDITY.days} days",),
     "docs/authentication.md": (
@@ -137,6 +139,8 @@ OURS: dict[str, tuple[str, ...]] = {
         f"waiting events are limited to {size(buffered.MAXIMUM_BYTES)}",
         "`?timeout=30s`",
         f"its recording to be finished, at most {supervisor.CLOSING:g} seconds",
+        f"recordings are finished, for at most {process.RECORDER_GRACE:g} seconds. Then the session log, its "
+        f"webhook, uploads and alerts get {process.SENDING_GRACE:g} seconds",
         f"except its opening, which may take {supervisor.OPENING:g} seconds",
         f"within {webhook_client.ATTEMPT_TIMEOUT:g} seconds of connecting",
         f"with waits of {waits()}",
@@ -198,7 +202,11 @@ OURS: dict[str, tuple[str, ...]] = {
     ),
     "docs/threat-model.md": (f"at most {size(resolution.LONGEST_REFUSED)} of its own bytes",),
     "docs/protobuf.md": (f"more than {size(wiredecoder.OUTPUT_LIMIT)} of JSON",),
-    "manifests/README.md": (f"`--shutdown-audit-grace-period` ({GRACE})",),
+    "manifests/README.md": (
+        f"`--shutdown-audit-grace-period` ({GRACE})",
+        f"recordings up to {process.RECORDER_GRACE:g}s to be finished",
+        f"alerts up to {process.SENDING_GRACE:g}s to be sent",
+    ),
 }
 """Phrases that the code says too."""
 

@@ -13,7 +13,7 @@ writes byte by byte passes through several processes, and each of them joins wha
 a faster program has larger frames rather than more.
 """
 
-AT_ONCE = 10_000
+MAXIMUM_AT_ONCE = 10_000
 """Small frames that are read at once after half a second without any: 20 ms of a core."""
 
 SMALL = 128
@@ -25,7 +25,7 @@ all but one have a few bytes, and a bulk transfer may have far more than 20,000 
 
 TOO_MANY = "more frames than are read"
 
-_A_SECOND, _FULL = FRAMES_A_SECOND * SMALL, AT_ONCE * SMALL
+_A_SECOND, _FULL = FRAMES_A_SECOND * SMALL, MAXIMUM_AT_ONCE * SMALL
 _UNLIMITED = 1 << 80
 
 

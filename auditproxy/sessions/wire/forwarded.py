@@ -30,7 +30,7 @@ MAXIMUM_FORWARDED_STREAMS = 1024
 MAXIMUM_INCOMPLETE = 1024
 """Pairs that wait for their second stream, those with a stream that was reset included."""
 
-INCOMPLETE_FOR = 120.0
+INCOMPLETE_TIMEOUT = 120.0
 """Seconds until such a pair is forgotten; the kubelet's side does so after 30."""
 
 MAXIMUM_ERROR = 4096
@@ -155,7 +155,7 @@ class ForwardReader:
 
     def _forget_incomplete(self) -> None:
         """The server gives a pair up whose second stream does not come."""
-        latest = self._clock() - INCOMPLETE_FOR
+        latest = self._clock() - INCOMPLETE_TIMEOUT
         while self._pending:
             request, pending = next(iter(self._pending.items()))
             if pending.begun >= latest:

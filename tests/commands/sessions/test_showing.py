@@ -17,11 +17,8 @@ from auditproxy.commands.sessions.showing import (
 from auditproxy.commands.sessions.verifying import sha256_of
 from auditproxy.recordings.forms import PlainForm
 from auditproxy.recordings.reading import summary_of
-<<<<<<< HEAD
-from tests.fakes.recorded import Stores, a_session, three_recordings
-=======
 from auditproxy.recordings.recovery import repair
->>>>>>> h12m
+from tests.fakes.recorded import Stores, a_session, three_recordings
 
 
 def shown(path: Path) -> list[str]:

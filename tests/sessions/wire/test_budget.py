@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from auditproxy.apis.session import Carried, Channel, SessionKind, StreamEvent, Unreadable
 from auditproxy.sessions.wire.budget import (
-    AT_ONCE,
     FRAMES_A_SECOND,
+    MAXIMUM_AT_ONCE,
     SMALL,
     TOO_MANY,
     FrameBudget,
@@ -123,7 +123,7 @@ def test_a_read_is_bounded(head: Head, kind: SessionKind, from_client: bool, raw
     one = reader(head, kind, Clock())
     events: list[StreamEvent] = []
     feed = one.from_client if from_client else one.from_server
-    assert steps(lambda: events.extend(feed(raw))) < STEPS * AT_ONCE
+    assert steps(lambda: events.extend(feed(raw))) < STEPS * MAXIMUM_AT_ONCE
     assert events[-1] == Unreadable(from_client, TOO_MANY)
     # What follows costs nothing.
     assert steps(lambda: events.extend(feed(raw))) < STEPS
@@ -135,7 +135,7 @@ def test_the_rate() -> None:
     clock = Clock()
     one = reader(CHANNELS, EXEC, clock)
     typed = masked(BINARY, b"\0" + b"a" * (SMALL // 2 - 1))
-    assert len(one.from_client(typed * 2 * AT_ONCE)) == 2 * AT_ONCE
+    assert len(one.from_client(typed * 2 * MAXIMUM_AT_ONCE)) == 2 * MAXIMUM_AT_ONCE
     for _ in range(3):
         clock.time += 0.25
         assert len(one.from_client(typed * (FRAMES_A_SECOND // 2))) == FRAMES_A_SECOND // 2
@@ -150,14 +150,16 @@ def test_time_gives_no_more_than_is_read_at_once() -> None:
     clock = Clock()
     one = reader(CHANNELS, EXEC, clock)
     clock.time += 3600.0
-    events = one.from_client(masked(PING, b"") * (AT_ONCE + 1))
+    events = one.from_client(masked(PING, b"") * (MAXIMUM_AT_ONCE + 1))
     assert events == [Unreadable(True, TOO_MANY)]
 
 
 def test_directions_are_apart() -> None:
     """What the client does is not the container's fault."""
     one = reader(CHANNELS, EXEC, Clock())
-    assert one.from_client(masked(PING, b"") * (AT_ONCE + 1)) == [Unreadable(True, TOO_MANY)]
+    assert one.from_client(masked(PING, b"") * (MAXIMUM_AT_ONCE + 1)) == [
+        Unreadable(True, TOO_MANY)
+    ]
     assert one.from_server(frame(BINARY, b"\1out")) == [Carried(Channel.STDOUT, b"out")]
 
 
@@ -172,7 +174,7 @@ def test_bulk_is_not_limited() -> None:
 def test_without_a_clock() -> None:
     """Nothing is limited."""
     one = reader(CHANNELS, EXEC, None)
-    assert one.from_client(masked(PING, b"") * 3 * AT_ONCE) == []
+    assert one.from_client(masked(PING, b"") * 3 * MAXIMUM_AT_ONCE) == []
 
 
 def test_inflated_bytes_count() -> None:
@@ -183,14 +185,14 @@ def test_inflated_bytes_count() -> None:
     *opened, last = SpdyFrames(Clock()).feed(raw)
     assert last == SyncLost(TOO_MANY)
     assert all(isinstance(one, StreamOpened) for one in opened)
-    assert 10 < len(opened) <= AT_ONCE * SMALL // 60_000
+    assert 10 < len(opened) <= MAXIMUM_AT_ONCE * SMALL // 60_000
 
 
 @settings(max_examples=25)
 @given(st.lists(st.integers(0, 3 * SMALL), max_size=30), st.lists(st.integers(1, 9), max_size=9))
 def test_cuts_do_not_matter(sizes: list[int], cuts: list[int]) -> None:
     """Where the budget ends depends on the frames, not on how they are cut."""
-    raw = masked(PING, b"") * (AT_ONCE - 10) + b"".join(
+    raw = masked(PING, b"") * (MAXIMUM_AT_ONCE - 10) + b"".join(
         masked(BINARY, b"\0" + b"x" * size) for size in sizes
     )
     whole = _sizes(reader(CHANNELS, EXEC, Clock()).from_client(raw))
@@ -221,8 +223,8 @@ def test_budget() -> None:
     """The numbers."""
     clock = Clock()
     budget = FrameBudget(clock)
-    assert budget.refill() == AT_ONCE * SMALL
-    assert budget.spend(AT_ONCE)
+    assert budget.refill() == MAXIMUM_AT_ONCE * SMALL
+    assert budget.spend(MAXIMUM_AT_ONCE)
     assert not budget.spend(1, SMALL - 1)
     assert budget.spend(1, SMALL + 1)
     clock.time += 0.1

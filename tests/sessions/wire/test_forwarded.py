@@ -10,7 +10,7 @@ from auditproxy.apis.session import (
     Unreadable,
 )
 from auditproxy.sessions.wire.forwarded import (
-    INCOMPLETE_FOR,
+    INCOMPLETE_TIMEOUT,
     MAXIMUM_ERROR,
     MAXIMUM_FORWARDED_STREAMS,
     MAXIMUM_INCOMPLETE,
@@ -195,7 +195,7 @@ def test_a_half_that_was_reset_is_completed() -> None:
     """The server connects the second stream of a pair, whatever became of the first."""
     session = Session()
     assert reset_half(session, 0) == []
-    session.time += INCOMPLETE_FOR
+    session.time += INCOMPLETE_TIMEOUT
     session.open(3, "data", "0")
     assert session.sent(3, b"early") == []
     assert session.reply(3) == [PortOpened(0, 8080), PortCarried(0, True, 5)]
