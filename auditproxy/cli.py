@@ -51,8 +51,8 @@ DEMO_FLAGS = (
         "dir",
         STRING,
         "",
-        "New or empty folder for certificates, kubeconfig and events, which is kept. Empty means a "
-        "temporary one, which is removed.",
+        "New or empty folder for certificates, kubeconfig, events and recordings, which is kept. "
+        "Empty means a temporary one, which is removed.",
     ),
     HELP,
 )

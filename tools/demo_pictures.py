@@ -25,7 +25,7 @@ from pathlib import Path
 import pyte
 from PIL import Image, ImageDraw, ImageFont
 
-ROWS = {80: 24, 120: 22}
+ROWS = {80: 26, 120: 25}
 SIZE = 15
 BACKGROUND, FOREGROUND = "#1c1f26", "#d7dae0"
 COLOURS = {

@@ -126,7 +126,9 @@ class Running:
         self._active = self._loop.time()
         rule = self.rule
         if rule.maximum_duration:
-            self._end_after("longest", rule.maximum_duration / SECOND, "its maximum duration")
+            self._end_after(
+                "longest", rule.maximum_duration / SECOND, "its maximum duration is over"
+            )
         if rule.idle_timeout:
             self._watch_idleness(rule.idle_timeout / SECOND)
 

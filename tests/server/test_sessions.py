@@ -355,7 +355,7 @@ async def test_session_that_lasts_too_long(tmp_path: Path, monkeypatch: pytest.M
         got = await client.rest()
         client.writer.close()
         assert b"\x01auditproxy: this session ends in 0 s: its maximum duration" in got
-        reason = "auditproxy ended this session: its maximum duration"
+        reason = "auditproxy ended this session: its maximum duration is over"
         assert reason.encode() in got
         await found.proxy.until_events(3)
         assert found.annotations()["reason"] == reason

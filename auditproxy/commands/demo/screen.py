@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
 from auditproxy.alerts.alert import Alert
+from auditproxy.commands.demo.folder import RECORDINGS
 from auditproxy.commands.demo.rows import HEADING, Row, text_of
 from auditproxy.commands.demo.sessionrows import alert_row_of, session_row_of
 from auditproxy.commands.demo.trail import Trail
@@ -27,7 +28,7 @@ COMMANDS = (
     "kubectl --context viewer get secrets",
 )
 """What the demo suggests to type."""
-TITLE = "auditproxy in front of an embedded API server: a line is an audited request or a command."
+TITLE = "auditproxy in front of an embedded API server: requests, commands and alerts"
 DEFAULT_WIDTH = 120
 """Columns where neither COLUMNS nor a terminal says how many there are."""
 
@@ -79,9 +80,14 @@ def gone_is_told() -> Iterator[None]:
         raise ScreenGoneError from error
 
 
+def list_command(kubeconfig: Path) -> str:
+    """The command that lists what the demo recorded; its folder is that of the kubeconfig."""
+    return f"auditproxy sessions list {kubeconfig.parent / RECORDINGS}"
+
+
 def instructions(kubeconfig: Path) -> str:
     """What to type in another terminal, as plain text."""
-    commands = "".join(f"    {command}\n" for command in COMMANDS)
+    commands = "".join(f"    {command}\n" for command in (*COMMANDS, list_command(kubeconfig)))
     return (
         f"{TITLE}\n\nIn another terminal:\n\n"
         f"    export KUBECONFIG={kubeconfig}\n{commands}\nCtrl-C ends the demo.\n"

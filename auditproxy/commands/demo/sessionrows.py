@@ -35,11 +35,10 @@ def session_row_of(line: Mapping[str, Any]) -> Row | None:
 
 
 def alert_row_of(alert: Alert) -> Row:
-    """The row of an alert: its severity and summary."""
-    summary = alert.annotations.get("summary", "")
+    """The row of an alert: its name and severity; the request has one of its own."""
     when = micro_time(alert.starts_at)[11:19]
     user = alert.labels.get("user", "")
-    return Row(when, user, f"ALERT {alert.name}: {summary}", alert.severity, "", "failed")
+    return Row(when, user, f"ALERT {alert.name}", alert.severity, "", "failed")
 
 
 def _row(

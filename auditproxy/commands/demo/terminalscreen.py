@@ -22,7 +22,13 @@ from rich.text import Text
 
 from auditproxy.alerts.alert import Alert
 from auditproxy.commands.demo.rows import GAP, HEADING, Row, cells, visible
-from auditproxy.commands.demo.screen import COMMANDS, TITLE, ScreenGoneError, gone_is_told
+from auditproxy.commands.demo.screen import (
+    COMMANDS,
+    TITLE,
+    ScreenGoneError,
+    gone_is_told,
+    list_command,
+)
 from auditproxy.commands.demo.sessionrows import alert_row_of, session_row_of
 from auditproxy.commands.demo.trail import Trail
 
@@ -150,9 +156,9 @@ class TerminalScreen:
         # A path that is longer than the terminal is folded, so that it can still be copied.
         export = f"export KUBECONFIG={self._kubeconfig}"
         lines.append(Text(f"  {export}", style="bold", overflow="fold"))
-        return lines + [
-            Text(line, style="bold", no_wrap=True) for line in _flowing(self._console.width)
-        ]
+        lines += [Text(line, style="bold", no_wrap=True) for line in _flowing(self._console.width)]
+        listing = f"  {list_command(self._kubeconfig)}"
+        return [*lines, Text(listing, style="bold", overflow="fold")]
 
     def _open(self, row: Row) -> Text:
         since = datetime.fromisoformat(row.since)
