@@ -5,7 +5,6 @@ input is taken; a line that is not an event is a CastFault, and nothing follows 
 """
 
 import json
-import math
 from base64 import b64decode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -25,8 +24,12 @@ from auditproxy.sessions.asciicast import (
     STREAM,
     STREAM_NAMES,
 )
-from auditproxy.sessions.castnotes import Note
+from auditproxy.sessions.castnotes import ConnectionClosedNote, Note
 
+LATEST_START = 1 << 37
+"""Seconds since the epoch, in the year 6325: no time of a recording is beyond what has a date."""
+LONGEST_SESSION = 1 << 30
+"""Seconds, 34 years."""
 _CHANNELS = {name: channel for channel, name in STREAM_NAMES.items()}
 _NOTES = msgspec.json.Decoder(Note)
 
@@ -148,6 +151,8 @@ class CastReader:
             return self._fault("not the header of a recording")
         if header.version != 2:
             return self._fault(f"asciicast version {header.version}, not 2")
+        if not 0 <= header.timestamp <= LATEST_START:
+            return self._fault("the timestamp of its header is not a date")
         self.header = header
         return None
 
@@ -185,9 +190,12 @@ class CastReader:
 
     def _note(self, seconds: float, data: str) -> CastEvent:
         try:
-            return CastNote(seconds, _NOTES.decode(data))
+            note = _NOTES.decode(data)
         except (msgspec.DecodeError, RecursionError, ValueError):
             return self._fault("not a note")
+        if isinstance(note, ConnectionClosedNote) and not _is_time(note.duration_seconds):
+            return self._fault("not a note")
+        return CastNote(seconds, note)
 
     def _fault(self, reason: str) -> CastFault:
         self._exact = None
@@ -233,4 +241,4 @@ def read_cast(lines: Iterable[bytes]) -> Cast:
 def _is_time(value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return 0 <= value < 1e12 and math.isfinite(value)
+    return 0 <= value <= LONGEST_SESSION

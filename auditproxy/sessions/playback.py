@@ -8,6 +8,7 @@ pass; whatever makes a terminal answer, remember or do something does not:
     CSI      answers (DSR, DA, DECRQM, XTVERSION), window operations, printing, mouse, focus,
              bracketed paste, keyboards; of modes only those in MODES
     ENQ and other controls; C1 controls as characters
+    Unicode's controls of direction and its line separators, which show text in another order
 
 Sources: ECMA-48; xterm's ctlseqs.
 """
@@ -23,7 +24,7 @@ RESTORE = "\x1b[!p\x1b[?1049l\x1b[?25h\x1b[0m"
 LONGEST_SEQUENCE = 4096
 """Characters of an unfinished sequence that are held; a longer one is dropped as it comes."""
 
-_SPECIAL = re.compile("[\x00-\x06\x10-\x1f\x7f-\x9f]")
+_SPECIAL = re.compile("[\x00-\x06\x10-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """An escape, and the controls that do not pass; BEL to SI do."""
 _FINALS = frozenset("ABCDEFGHIJKLMPSTXZ@`abdefgmrsu")
 _ESCAPES = frozenset("78DEHMc=>")

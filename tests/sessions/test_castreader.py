@@ -63,6 +63,13 @@ def test_a_recording_of_others() -> None:
         (b'[1, "b", "?"]', "not base64"),
         (b'[1, "a", "{}"]', "not a note"),
         (b'[1, "a", "[[[[[[["]', "not a note"),
+        (
+            b'[1, "a", "{\\"type\\":\\"ConnectionClosed\\",\\"durationSeconds\\":1e308}"]',
+            "not a note",
+        ),
+        (b'[1e300, "o", "x"]', "not an event"),
+        (b'[1073741825, "o", "x"]', "not an event"),
+        (b'[-1, "o", "x"]', "not an event"),
         (b'[1, "a", "{\\"type\\":\\"Gap\\",\\"bytes\\":\\"x\\"}"]', "not a note"),
         (b"x" * (LONGEST_LINE + 1), "longer than a line of a recording can be"),
     ],
@@ -82,6 +89,8 @@ def test_broken_lines(line: bytes, reason: str) -> None:
         (b'{"version": "2"}', "not the header of a recording"),
         (b'{"version": 3, "term": {}}', "asciicast version 3, not 2"),
         (b'{"version": 2, "auditproxy": {"user": 7}}', "not the header of a recording"),
+        (b'{"version": 2, "timestamp": 1e300}', "the timestamp of its header is not a date"),
+        (b'{"version": 2, "timestamp": -1e15}', "the timestamp of its header is not a date"),
     ],
 )
 def test_broken_headers(line: bytes, reason: str) -> None:

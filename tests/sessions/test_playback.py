@@ -57,6 +57,8 @@ def test_passes(text: str) -> None:
         ("answerback", "\x05"),
         ("other controls", "\0\x01\x11\x13\x18\x1a\x7f"),
         ("C1", "\x9b\x9d\x9c\x90\x85"),
+        ("directions", "\u202a\u202e\u2066\u2069\u200e\u200f\u061c"),
+        ("separators", "\u2028\u2029"),
     ],
 )
 def test_does_not_pass(name: str, text: str) -> None:

@@ -28,7 +28,7 @@ from auditproxy.recordings.reading import (
 from auditproxy.serializer.duration import parse_duration
 from auditproxy.serializer.errors import GoDurationError, SerializationError
 from auditproxy.serializer.times import parse_time
-from auditproxy.sessions.castreader import CastHeader
+from auditproxy.sessions.castreader import LATEST_START, CastHeader
 from auditproxy.sessions.playback import visible
 
 SHORTEST_BEGINNING = 6
@@ -228,7 +228,9 @@ def name_matches(file: str, name: RecordingName, wanted: Filters) -> bool:
 def started_at(header: CastHeader) -> int:
     """When a session began, in nanoseconds since the epoch."""
     moment = _nanoseconds(header.auditproxy.started)
-    return int(header.timestamp * SECOND) if moment is None else moment
+    if moment is not None and 0 <= moment <= LATEST_START * SECOND:
+        return moment
+    return int(header.timestamp * SECOND)
 
 
 def to_standard_error(line: str, *, kind: str = "error: ") -> None:

@@ -159,7 +159,7 @@ def _line(note: Any) -> str:
     if isinstance(note, CommandNote):
         return f"$ {_command(note)}"
     if isinstance(note, CopiedFileNote):
-        return f"{note.kind} {visible(note.name)}, {note.size} bytes"
+        return f"{visible(note.kind)} {visible(note.name)}, {note.size} bytes"
     if isinstance(note, CopyEndNote) and note.fault:
         return f"{note.label}: {visible(note.fault)}"
     if isinstance(note, ConnectionClosedNote):

@@ -5,7 +5,7 @@ Reading a frame takes microseconds even if it is empty, on the thread that serve
 
 from collections.abc import Callable
 
-FRAMES_A_SECOND = 20_000
+MAXIMUM_FRAMES = 20_000
 """Small frames of one direction that are read in a second.
 
 Reading so many takes about 4 % of a core. A person causes tens. The output of a program that
@@ -25,7 +25,7 @@ all but one have a few bytes, and a bulk transfer may have far more than 20,000 
 
 TOO_MANY = "more frames than are read"
 
-_A_SECOND, _FULL = FRAMES_A_SECOND * SMALL, MAXIMUM_AT_ONCE * SMALL
+_A_SECOND, _FULL = MAXIMUM_FRAMES * SMALL, MAXIMUM_AT_ONCE * SMALL
 _UNLIMITED = 1 << 80
 
 

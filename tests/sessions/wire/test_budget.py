@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from auditproxy.apis.session import Carried, Channel, SessionKind, StreamEvent, Unreadable
 from auditproxy.sessions.wire.budget import (
-    FRAMES_A_SECOND,
     MAXIMUM_AT_ONCE,
+    MAXIMUM_FRAMES,
     SMALL,
     TOO_MANY,
     FrameBudget,
@@ -138,7 +138,7 @@ def test_the_rate() -> None:
     assert len(one.from_client(typed * 2 * MAXIMUM_AT_ONCE)) == 2 * MAXIMUM_AT_ONCE
     for _ in range(3):
         clock.time += 0.25
-        assert len(one.from_client(typed * (FRAMES_A_SECOND // 2))) == FRAMES_A_SECOND // 2
+        assert len(one.from_client(typed * (MAXIMUM_FRAMES // 2))) == MAXIMUM_FRAMES // 2
     events = one.from_client(typed)
     assert events == [Unreadable(True, TOO_MANY)]
     clock.time += 60.0
@@ -228,6 +228,6 @@ def test_budget() -> None:
     assert not budget.spend(1, SMALL - 1)
     assert budget.spend(1, SMALL + 1)
     clock.time += 0.1
-    assert budget.refill() == pytest.approx(FRAMES_A_SECOND * SMALL / 10, abs=1)
+    assert budget.refill() == pytest.approx(MAXIMUM_FRAMES * SMALL / 10, abs=1)
     clock.time -= 5.0
-    assert budget.refill() == pytest.approx(FRAMES_A_SECOND * SMALL / 10, abs=1)
+    assert budget.refill() == pytest.approx(MAXIMUM_FRAMES * SMALL / 10, abs=1)
