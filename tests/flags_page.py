@@ -15,6 +15,7 @@ from auditproxy.cli import DEMO_FLAGS
 from auditproxy.commands.alerts.flags import FLAGS as ALERTS_FLAGS
 from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
 from auditproxy.commands.kubeconfig import FLAGS as KUBECONFIG_FLAGS
+from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.flags.pflag import Flag
 from auditproxy.flags.serve import FLAGS
 from auditproxy.flags.settings import SETTINGS
@@ -39,6 +40,7 @@ def tables() -> Mapping[str, str]:
         ("kubeconfig", KUBECONFIG_FLAGS),
         ("demo", DEMO_FLAGS),
         ("certs", CERTS_FLAGS),
+        ("sessions", SESSIONS.flags),
         ("alerts", ALERTS_FLAGS),
     ):
         # --help is the same everywhere.

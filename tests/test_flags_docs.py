@@ -61,6 +61,7 @@ def test_no_other_flag_is_named() -> None:
         flag.name for flag in (*FLAGS, *KUBECONFIG_FLAGS, *DEMO_FLAGS, *CERTS_FLAGS, *ALERTS_FLAGS)
     }
     known |= {flag.alias for flag in FLAGS}
+    known |= {flag.name for flag in SESSIONS.flags}
     named = set(re.findall(r"--([a-z][a-z-]*[a-z])", PAGE))
     assert named <= known
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,19 @@ def test_members() -> None:
 def test_faults(text: str, fault: str) -> None:
     """Each names its place and the fix."""
     assert any(fault in found for found in faults(text)), faults(text)
+
+
+def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing for all conditions is one fault, beside the others."""
+    monkeypatch.setitem(sys.modules, "cel_expr_python", None)
+    found = faults(
+        "rules: [{name: R, severity: low, summary: s, condition: 'true'},"
+        " {name: S, severity: x, summary: s, condition: 'true'}]"
+    )
+    assert [fault.partition(":")[0] for fault in found] == [
+        "expressions need the library for CEL",
+        "rules[1] (S).severity",
+    ]
 
 
 def test_all_at_once() -> None:
