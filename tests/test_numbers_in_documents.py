@@ -98,7 +98,8 @@ OURS: dict[str, tuple[str, ...]] = {
         f"- {DEFAULTS.alerts.queue_size:,} events wait at most (`--alert-queue-size`), of "
         f"{size(dispatcher.MAXIMUM_BYTES)} together",
         f"bodies of {size(alertfacts.MAXIMUM_CONDITION_INPUT)} together",
-        f"an event with more than {size(alertfacts.WHOLE_LIMIT)} of bodies",
+        f"more than {size(alertfacts.MAXIMUM_WHOLE)} of bodies",
+        f"as firing for {outbox.LATE_FIRING // (60 * SECOND)} minutes from then on",
     ),
     "certs/README.md": (f"valid for {certificates.VALIDITY.days} days",),
     "docs/authentication.md": (
@@ -112,6 +113,8 @@ OURS: dict[str, tuple[str, ...]] = {
         f"which may take {tokencache.LOOKUP_TIMEOUT:g} seconds and continues",
     ),
     "docs/behaviour.md": (
+        f"recordings are finished, for at most {process.RECORDER_GRACE:g} seconds. Then the session "
+        f"log, its webhook, uploads and alerts get {process.SENDING_GRACE:g} seconds",
         f"takes longer than {connection.HEAD_TIMEOUT:g} s, is over {size(heads.MAXIMUM_HEAD)}",
         f"{health.MAXIMUM_CONNECTIONS} connections, each with {healthconnection.HEAD_TIMEOUT:g} s "
         f"for its first request and {healthconnection.LAST_USE_TIMEOUT:g} s after its last one",
@@ -204,14 +207,23 @@ OURS: dict[str, tuple[str, ...]] = {
     "docs/protobuf.md": (f"more than {size(wiredecoder.OUTPUT_LIMIT)} of JSON",),
     "manifests/README.md": (
         f"`--shutdown-audit-grace-period` ({GRACE})",
-        f"recordings up to {process.RECORDER_GRACE:g}s to be finished",
-        f"alerts up to {process.SENDING_GRACE:g}s to be sent",
+        f"recordings up to {process.RECORDER_GRACE:g}s to be finished, and the session log, uploads "
+        f"and alerts up to {process.SENDING_GRACE:g}s to be sent",
     ),
 }
 """Phrases that the code says too."""
 
 MEASURED: dict[str, tuple[str, ...]] = {
-    "docs/alerts.md": ("costs 2 µs with the shipped rules, one exec 0.4 ms",),
+    "docs/alerts.md": (
+        "costs 2 µs with the shipped rules, one exec 0.4 ms",
+        "median 0.78 ms without alerts and 0.79 ms with the shipped rules",
+        "(99 of 100 within 1.53 and 1.50 ms)",
+        "With 10,000 events a second beside them",
+        "0.76 ms (1.85 ms)",
+        "0.60 ms (1.72 ms)",
+        "0.95 ms (2.89 ms)",
+        "is 4 ms at 316 KB and 790 KB for each body, and 8 to 20 ms at 3 MB for each",
+    ),
     "README.md": ("| 85 MiB plus", "about 220 MiB at most"),
     "docs/design.md": ("costs 45 MB for each container", "keep the lock for less than 50 ms"),
     "docs/metrics.md": ("a page has some 2 MB at most",),

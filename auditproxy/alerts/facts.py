@@ -24,7 +24,7 @@ MAXIMUM_CONDITION_INPUT = 6 * 1024 * 1024
 """Bytes of the bodies of an event over which conditions are evaluated, twice kube-apiserver's limit
 for one."""
 
-WHOLE_LIMIT = 64 * 1024
+MAXIMUM_WHOLE = 64 * 1024
 """Bytes of bodies beyond which a condition sees those members alone whose names are in it: all of
 them would take 50 ms for each MiB."""
 
@@ -85,7 +85,7 @@ class Facts:
     @property
     def is_large(self) -> bool:
         """Whether the variables of conditions are a part of it, as ``part`` makes them."""
-        return self._size > WHOLE_LIMIT
+        return self._size > MAXIMUM_WHOLE
 
     @property
     def _size(self) -> int:

@@ -38,6 +38,16 @@ async def connect(
     return await asyncio.open_connection("127.0.0.1", port, ssl=tls, limit=1 << 22)
 
 
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, message: bytes) -> float:
+    """Seconds until a request has its whole answer."""
+    started = time.perf_counter()
+    writer.write(message)
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+    await reader.readexactly(length)
+    return time.perf_counter() - started
+
+
 async def small_requests(
     process: Process, tls: ssl.SSLContext | None, connections: int
 ) -> tuple[float, float, float]:
@@ -48,13 +58,7 @@ async def small_requests(
 
     async def one() -> None:
         reader, writer = await connect(process.port, tls)
-        for _ in range(share):
-            started = time.perf_counter()
-            writer.write(message)
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-            await reader.readexactly(length)
-            took.append(time.perf_counter() - started)
+        took.extend([await ask(reader, writer, message) for _ in range(share)])
         writer.close()
 
     cpu, started = process.cpu, time.perf_counter()

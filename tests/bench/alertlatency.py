@@ -22,7 +22,7 @@ from auditproxy.metrics.alerts import AlertMetrics
 from auditproxy.notifiers.dispatcher import AlertDispatcher
 from auditproxy.notifiers.outbox import LineNotifier
 from auditproxy.sockets.tasks import spawn
-from tests.bench.__main__ import client_context, connect, request
+from tests.bench.__main__ import ask, client_context, connect, request
 from tests.bench.processes import Process, proxy
 from tests.fakes.alertrules import audit_event, exec_event
 
@@ -80,15 +80,8 @@ async def serve(port: int, rules: str, receiver: str, kind: str) -> None:
 async def latencies(process: Process, tls: ssl.SSLContext) -> list[float]:
     """Seconds of each of REQUESTS requests over one connection."""
     reader, writer = await connect(process.port, tls)
-    took = []
     message = request("/api/v1/namespaces/d/configmaps/a")
-    for _ in range(REQUESTS):
-        began = time.perf_counter()
-        writer.write(message)
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-        await reader.readexactly(length)
-        took.append(time.perf_counter() - began)
+    took = [await ask(reader, writer, message) for _ in range(REQUESTS)]
     writer.close()
     return sorted(took)
 
