@@ -45,6 +45,10 @@ EPHEMERAL_LIMIT = 256 * 1024
 
 NO_ANSWER = "the request ended before its answer came; the command may have run"
 
+ANSWERED = "the request was answered"
+UNANSWERED = "the request ended before its answer came"
+ENDED_UNREAD = "the proxy ended it, as it must be recorded and cannot be read"
+
 _COMMAND = "command"
 
 
@@ -178,6 +182,7 @@ class LiveSession:
         self._running = running
         self._has_begun = False
         self._has_ended = False
+        self._ending = ANSWERED
         self._farewell: Farewell | None = None
 
     async def record(self) -> None:
@@ -218,7 +223,7 @@ class LiveSession:
                 return False
             if running.rule.deny:
                 # The upstream has begun what the client will not see.
-                self._begin_unseen(reader.reason)
+                self._begin_unseen(reader.reason, ENDED_UNREAD)
                 raise _refused(self._supervisor, "unreadable", reader.reason)
         if session.kind is SessionKind.UNKNOWN and not isinstance(reader, Unreadable):
             await self.record()
@@ -227,8 +232,9 @@ class LiveSession:
         self._begun()
         return True
 
-    def _begin_unseen(self, reason: str) -> None:
+    def _begin_unseen(self, reason: str, ending: str) -> None:
         """The session may have taken place, and nothing of it was seen."""
+        self._ending = ending
         reader = Unreadable(from_client=False, reason=reason)
         self._running.switched(reader, Ending(self._end, self._write))
         self._begun()
@@ -249,13 +255,13 @@ class LiveSession:
         code = self._exchange.recorder.captured.code
         if not self._has_begun and self._is_asked:
             if not self._has_streams and 200 <= code < 300:
-                self._begin_unseen(NOT_A_STREAM)
+                self._begin_unseen(NOT_A_STREAM, ANSWERED)
             elif not code and self.is_known:
-                self._begin_unseen(NO_ANSWER)
+                self._begin_unseen(NO_ANSWER, UNANSWERED)
         if not self._has_begun:
             self._supervisor.discard(self._running)
         elif not self._has_ended:
-            await self.ended("the request was answered")
+            await self.ended(self._ending)
 
     async def ended(self, reason: str) -> None:
         """The tunnel has ended: finish the recording, and say how it ended."""

@@ -12,6 +12,7 @@ import pytest
 from auditproxy.apis.session import Channel
 from auditproxy.embedded.http1 import RawConnection, Request
 from auditproxy.embedded.pods.journal import ContainerSession
+from auditproxy.server.sessions import ENDED_UNREAD
 from auditproxy.sessions import rules
 from auditproxy.sessions.castnotes import StoppedNote
 from auditproxy.tunnel.protocols import websocket_accept
@@ -34,6 +35,9 @@ def binary(request: pytest.FixtureRequest) -> Path:
     return found
 
 
+UNREADABLE = "output cannot be read: 'v9.channel.k8s.io' is not a stream protocol of Kubernetes"
+
+
 async def refused(stage: FollowedStage, *reasons: bytes) -> None:
     """kubectl is refused however often it tries, and every attempt has its event."""
     code, out, err = await stage.kubectl("exec hello -- id")
@@ -46,7 +50,6 @@ async def refused(stage: FollowedStage, *reasons: bytes) -> None:
     complete = [e for e in stage.events() if e["stage"] == "ResponseComplete"]
     messages = {event["responseStatus"].get("message", "") for event in complete}
     assert any(REFUSED.decode() in message for message in messages)
-    assert stage.lines() == []
 
 
 async def test_folder_that_is_gone(tmp_path: Path, binary: Path) -> None:
@@ -55,6 +58,7 @@ async def test_folder_that_is_gone(tmp_path: Path, binary: Path) -> None:
         shutil.rmtree(stage.files.recordings)
         await refused(stage, b"the folder of recordings cannot be read: no such file or directory")
         assert list(stage.server.sessions) == []
+        assert stage.lines() == []
 
 
 async def test_no_free_space(tmp_path: Path, binary: Path) -> None:
@@ -62,12 +66,13 @@ async def test_no_free_space(tmp_path: Path, binary: Path) -> None:
     async with followed(tmp_path, binary, rule=DENY, recording_min_free_space=1 << 60) as stage:
         await refused(stage, b"the disk is nearly full")
         assert list(stage.server.sessions) == []
+        assert stage.lines() == []
         # A session that may run unrecorded does.
     async with followed(tmp_path / "allow", binary, recording_min_free_space=1 << 60) as stage:
         assert (await stage.kubectl("exec hello -- true"))[0] == 0
         (session,) = await stage.sessions()
         assert session.cast is None
-        assert "recording" not in session.annotations
+        assert session.annotations["recording"] == "none: the disk is nearly full"
         assert session.annotations["exit-code"] == "0"
 
 
@@ -108,7 +113,14 @@ async def test_protocol_that_cannot_be_read(tmp_path: Path, binary: Path) -> Non
         await refused(stage, b"'v9.channel.k8s.io' is not a stream protocol of Kubernetes")
         # The server has switched, and has heard nothing of the client.
         assert [session.stdin.size for session in stage.server.sessions] in ([0], [0, 0])
-        assert list(stage.files.recordings.glob("*.cast*")) == []
+        # Whether the command ran nobody knows, so what is known is kept.
+        lines = stage.lines()
+        assert len(lines) == 3 * len(stage.server.sessions)
+        started, stopped, ended = lines[-3:]
+        assert (started["type"], started["command"]) == ("SessionStarted", ["id"])
+        assert (stopped["type"], stopped["reason"]) == ("RecordingStopped", UNREADABLE)
+        assert (ended["type"], ended["reason"]) == ("SessionEnded", ENDED_UNREAD)
+        assert ended["recording"]["state"] == "Cut"
 
 
 PROTOCOLS = pytest.mark.parametrize("over_spdy", [False, True], ids=["websocket", "spdy"])

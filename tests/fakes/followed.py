@@ -252,6 +252,7 @@ class FollowedStage:
         audit_ids: list[str] = []
 
         def over() -> bool:
+            # A recording gets its name after the line and the event that name it.
             ended = [line for line in self.lines() if line["type"] == "SessionEnded"]
             audit_ids[:] = [line["auditID"] for line in ended[self._given :]]
             complete = {
@@ -261,6 +262,7 @@ class FollowedStage:
                 all(session.is_over for session in seen)
                 and len(audit_ids) == len(seen)
                 and complete.issuperset(audit_ids)
+                and all(Path(path).exists() for path in map(_recording, ended) if path)
             )
 
         await until(over, f"the end of {len(seen)} sessions")
@@ -269,13 +271,19 @@ class FollowedStage:
 
     def _session(self, seen: ContainerSession, audit_id: str) -> FollowedSession:
         lines = [line for line in self.lines() if line["auditID"] == audit_id]
-        path = lines[-1].get("recording", {}).get("path")
+        path = _recording(lines[-1])
         return FollowedSession(
             seen,
             read_recording(path) if path else None,
             [event for event in self.events() if event["auditID"] == audit_id],
             lines,
         )
+
+
+def _recording(line: dict[str, Any]) -> str:
+    """The path that a line of the session log names; "" for none."""
+    path: str = line.get("recording", {}).get("path", "")
+    return path
 
 
 def _json_lines(path: Path) -> list[dict[str, Any]]:
