@@ -6,5 +6,5 @@ shift
 if "$python" -c 'import pip' 2>/dev/null; then
   exec "$python" -m pip "$@"
 fi
-maker=$(sed -n 's/^executable = //p' "$(dirname "$python")/../pyvenv.cfg")
+maker=$("$python" -c 'import sys; print(sys._base_executable)')
 exec "$maker" -m pip --python "$python" "$@"
