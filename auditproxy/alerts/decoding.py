@@ -23,13 +23,20 @@ from auditproxy.alerts.rules import (
 )
 from auditproxy.alerts.ruletests import EXAMPLE, TEST, decode_test
 from auditproxy.alerts.templates import Template, TemplateError
-from auditproxy.alerts.wording import not_a_duration, not_one_of
+from auditproxy.alerts.wording import not_a_duration
 from auditproxy.apis.audit import Stage
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.session import SESSION_API_VERSION, SessionEventType
 from auditproxy.apis.units import SECOND
-from auditproxy.audit.policy.reading import TEXT, TEXTS, FieldReader, FieldType, list_of
+from auditproxy.audit.policy.reading import (
+    TEXT,
+    TEXTS,
+    FieldType,
+    list_of,
+    not_one_of,
+    read_document,
+)
 from auditproxy.audit.policy.selectors import SELECTOR_FIELDS, decode_selectors
 from auditproxy.expressions.cel import (
     Compiler,
@@ -37,9 +44,8 @@ from auditproxy.expressions.cel import (
     NoExpressionLibrary,
     cel_compiler,
 )
-from auditproxy.serializer import yaml
 from auditproxy.serializer.duration import parse_duration
-from auditproxy.serializer.errors import GoDurationError, YAMLError
+from auditproxy.serializer.errors import GoDurationError
 
 API_VERSION = SESSION_API_VERSION
 KIND = "AlertRules"
@@ -115,15 +121,10 @@ class AlertRulesError(Unusable):
 
 def load_rules(text: bytes) -> AlertRules:
     """The rules in a file's text, YAML or JSON; raises AlertRulesError with all faults."""
-    try:
-        document, repeated = yaml.load_strict(text)
-    except YAMLError as error:
-        raise AlertRulesError(str(error)) from None
-    fields = FieldReader([*repeated])
-    members = fields.read(_FILE, document if document is not None else {}, "")
-    if not isinstance(document, dict | None):
-        raise AlertRulesError(f"the file must be a mapping with kind: {KIND}")
-    return _Decoder([*fields.strict_errors, *fields.faults]).file(members)
+    members, faults = read_document(
+        text, _FILE, api_version=API_VERSION, kind=KIND, error=AlertRulesError
+    )
+    return _Decoder(faults).file(members)
 
 
 class _Decoder:
@@ -137,9 +138,6 @@ class _Decoder:
 
     def file(self, members: dict[str, Any]) -> AlertRules:
         """The whole file; raises AlertRulesError."""
-        for name, wanted in (("apiVersion", API_VERSION), ("kind", KIND)):
-            if members.get(name) != wanted:
-                self._fault(name, not_one_of(members.get(name), (wanted,)))
         for name, entries in members.get("exclusions", {}).items():
             self._sets[name] = self._exclusions(entries, f"exclusions.{name}", in_set=True)
         written = members.get("rules", [])

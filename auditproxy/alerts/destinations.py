@@ -23,7 +23,6 @@ import msgspec
 
 from auditproxy.alerts.alert import SEVERITIES
 from auditproxy.alerts.messages import Message, message_faults
-from auditproxy.alerts.wording import not_one_of
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.session import SESSION_API_VERSION
@@ -32,12 +31,11 @@ from auditproxy.audit.policy.reading import (
     FLAG,
     TEXT,
     TEXTS,
-    FieldReader,
     FieldType,
     list_of,
+    not_one_of,
+    read_document,
 )
-from auditproxy.serializer import yaml
-from auditproxy.serializer.errors import YAMLError
 
 KIND = "AlertDestinations"
 MAXIMUM_DESTINATIONS = 20
@@ -136,18 +134,9 @@ def decode_destinations(text: bytes) -> tuple[AlertDestinations, tuple[str, ...]
 
     Raises DestinationsError for what is not such a file at all.
     """
-    try:
-        document, repeated = yaml.load_strict(text)
-    except YAMLError as error:
-        raise DestinationsError(str(error)) from None
-    if not isinstance(document, dict):
-        raise DestinationsError(f"the file must be a mapping with kind: {KIND}")
-    fields = FieldReader([*repeated])
-    members = fields.read(_FILE, document, "")
-    faults = [*fields.strict_errors, *fields.faults]
-    for name, wanted in (("apiVersion", SESSION_API_VERSION), ("kind", KIND)):
-        if members.get(name) != wanted:
-            faults.append(f"{name}: {not_one_of(members.get(name), (wanted,))}")
+    members, faults = read_document(
+        text, _FILE, api_version=SESSION_API_VERSION, kind=KIND, error=DestinationsError
+    )
     for label in members.get("labels", {}):
         if not _LABEL.fullmatch(label) or label in ("alertname", "severity"):
             faults.append(f"labels.{label}: must be letters, digits and _")

@@ -1,19 +1,9 @@
-"""What faults of alert files have in common: the values that are allowed, and the one found."""
+"""What faults of durations in alert files say: the bounds, and the value found."""
 
 import re
-from typing import Any
 
 from auditproxy.apis.gotext import go_quote
 from auditproxy.serializer.duration import format_duration
-
-
-def not_one_of(value: Any, allowed: tuple[str, ...]) -> str:
-    """The fault of a value that is not one of the allowed ones, or is missing."""
-    words = ", ".join(allowed)
-    some = f"one of {words}" if len(allowed) > 1 else words
-    if value in (None, ""):
-        return f"is missing; give {some}"
-    return f"must be {some}; is {go_quote(str(value))}"
 
 
 def not_a_duration(text: str, bounds: tuple[int, int]) -> str:

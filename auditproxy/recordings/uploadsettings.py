@@ -19,13 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.session import SESSION_API_VERSION
-from auditproxy.audit.policy.reading import FLAG, TEXT, FieldReader, FieldType
+from auditproxy.audit.policy.reading import FLAG, TEXT, FieldType, read_document
 from auditproxy.recordings.appending import reason_of
 from auditproxy.recordings.objectstore import S3Settings, settings_faults
-from auditproxy.serializer import yaml
-from auditproxy.serializer.errors import YAMLError
 
 KIND = "SessionRecordingUpload"
 
@@ -60,18 +57,7 @@ def load_upload_settings(text: bytes, folder: Path) -> UploadSettings:
 
     The files that it names must be readable.
     """
-    try:
-        document, strict_errors = yaml.load_strict(text)
-    except YAMLError as error:
-        raise Unusable(str(error)) from None
-    if not isinstance(document, dict):
-        raise Unusable(f"not a {KIND}: the file holds no object")
-    reader = FieldReader(list(strict_errors))
-    members = reader.read(_DOCUMENT, document, "")
-    faults = [*reader.strict_errors, *reader.faults]
-    for field, wanted in (("apiVersion", SESSION_API_VERSION), ("kind", KIND)):
-        if members.get(field) != wanted:
-            faults.append(f"{field} must be {wanted}, is {go_quote(members.get(field, ''))}")
+    members, faults = read_document(text, _DOCUMENT, api_version=SESSION_API_VERSION, kind=KIND)
 
     def path(field: str) -> Path | None:
         return folder / members[field] if members.get(field) else None

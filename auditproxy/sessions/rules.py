@@ -26,11 +26,16 @@ from auditproxy.apis.session import SESSION_API_VERSION, Record
 from auditproxy.apis.units import SECOND
 from auditproxy.audit.policy.advice import literal_asterisks
 from auditproxy.audit.policy.matching import Matcher
-from auditproxy.audit.policy.reading import FLAG, TEXT, FieldReader, FieldType, list_of
+from auditproxy.audit.policy.reading import (
+    FLAG,
+    TEXT,
+    FieldType,
+    list_of,
+    read_document,
+)
 from auditproxy.audit.policy.selectors import SELECTOR_FIELDS, decode_selectors
-from auditproxy.serializer import yaml
 from auditproxy.serializer.duration import parse_duration
-from auditproxy.serializer.errors import GoDurationError, YAMLError
+from auditproxy.serializer.errors import GoDurationError
 
 KIND = "SessionRecordingPolicy"
 SHORTEST_LIMIT = 10 * SECOND
@@ -79,18 +84,7 @@ def load_recording_policy(text: bytes, advice: list[str] | None = None) -> Recor
 
     Texts about what is valid and probably not meant are added to ``advice``.
     """
-    try:
-        document, strict_errors = yaml.load_strict(text)
-    except YAMLError as error:
-        raise Unusable(str(error)) from None
-    if not isinstance(document, dict):
-        raise Unusable(f"not a {KIND}: the file holds no object")
-    reader = FieldReader(list(strict_errors))
-    members = reader.read(_DOCUMENT, document, "")
-    faults = [*reader.strict_errors, *reader.faults]
-    for field, wanted in (("apiVersion", SESSION_API_VERSION), ("kind", KIND)):
-        if members.get(field) != wanted:
-            faults.append(f"{field} must be {wanted}, is {go_quote(members.get(field, ''))}")
+    members, faults = read_document(text, _DOCUMENT, api_version=SESSION_API_VERSION, kind=KIND)
     rules: list[tuple[Selectors, RecordingRule]] = []
     for index, written in enumerate(members.get("rules", ())):
         path = f"rules[{index}]"

@@ -1,23 +1,9 @@
-"""Texts of faults: what is allowed, what was found."""
+"""Texts of faults of durations."""
 
 import pytest
 
-from auditproxy.alerts.wording import not_a_duration, not_one_of
+from auditproxy.alerts.wording import not_a_duration
 from auditproxy.apis.units import SECOND
-
-
-@pytest.mark.parametrize(
-    ("value", "allowed", "text"),
-    [
-        ("x", ("a", "b"), 'must be one of a, b; is "x"'),
-        (3, ("a",), 'must be a; is "3"'),
-        ("", ("a", "b"), "is missing; give one of a, b"),
-        (None, ("a",), "is missing; give a"),
-    ],
-)
-def test_not_one_of(value: object, allowed: tuple[str, ...], text: str) -> None:
-    """A value that is missing is not quoted."""
-    assert not_one_of(value, allowed) == text
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_faults_come_together(tmp_path: Path) -> None:
     with pytest.raises(Unusable) as caught:
         read_recording_policy(options(file, tmp_path / "missing"), Remarks())
     assert caught.value.faults == (
-        flag + 'apiVersion must be auditproxy.io/v1alpha1, is "auditproxy.io/v2"',
+        flag + 'apiVersion: must be auditproxy.io/v1alpha1; is "auditproxy.io/v2"',
         flag + 'rules[0].record: "All" is not one of None, Metadata, Output, InputOutput',
         f"--session-recording-dir {tmp_path}/missing is not a folder; create it with mode 0700",
     )

@@ -49,15 +49,15 @@ removeUploaded: true
 @pytest.mark.parametrize(
     ("text", "faults"),
     [
-        (b"- a", ("not a SessionRecordingUpload: the file holds no object",)),
+        (b"- a", ("the file must be a mapping with kind: SessionRecordingUpload",)),
         (HEAD, ("bucket is missing; give the name of the bucket",)),
         (
             b"kind: Upload\nbuckets: x\nregion: 3",
             (
                 'unknown field "buckets"',
                 "region: must be text, is a number",
-                'apiVersion must be auditproxy.io/v1alpha1, is ""',
-                'kind must be SessionRecordingUpload, is "Upload"',
+                "apiVersion: is missing; give auditproxy.io/v1alpha1",
+                'kind: must be SessionRecordingUpload; is "Upload"',
                 "bucket is missing; give the name of the bucket",
             ),
         ),

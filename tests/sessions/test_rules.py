@@ -88,8 +88,8 @@ def test_every_fault_at_once() -> None:
     assert faults_of(WRONG) == (
         'unknown field "rules[0].recrod"',
         "rules[4].record: must be text, is a number",
-        'apiVersion must be auditproxy.io/v1alpha1, is "v1"',
-        'kind must be SessionRecordingPolicy, is "Policy"',
+        'apiVersion: must be auditproxy.io/v1alpha1; is "v1"',
+        'kind: must be SessionRecordingPolicy; is "Policy"',
         "rules[0].record is missing; give one of None, Metadata, Output, InputOutput",
         'rules[1].record: "Everything" is not one of None, Metadata, Output, InputOutput',
         'rules[1].onFailure: "deny" is not Allow or Deny',
@@ -106,8 +106,8 @@ def test_every_fault_at_once() -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        (b"", "not a SessionRecordingPolicy: the file holds no object"),
-        (b"- 1", "not a SessionRecordingPolicy: the file holds no object"),
+        (b"", "the file must be a mapping with kind: SessionRecordingPolicy"),
+        (b"- 1", "the file must be a mapping with kind: SessionRecordingPolicy"),
         (HEAD, "rules: at least one is needed, such as {record: Output}"),
         (HEAD + b"rules: []", "rules: at least one is needed, such as {record: Output}"),
     ],

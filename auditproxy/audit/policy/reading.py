@@ -7,8 +7,10 @@ the caller may let pass. The texts are the same for every file whose rules have 
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from auditproxy.apis.faults import Unusable
 from auditproxy.apis.gotext import go_quote
-from auditproxy.serializer import json
+from auditproxy.serializer import json, yaml
+from auditproxy.serializer.errors import YAMLError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,43 @@ TEXT = FieldType("text")
 TEXTS = list_of(TEXT)
 FLAG = FieldType("flag")
 ANYTHING = FieldType("anything")
+
+
+def read_document(
+    text: bytes,
+    wanted: FieldType,
+    *,
+    api_version: str,
+    kind: str,
+    error: type[Unusable] = Unusable,
+) -> tuple[dict[str, Any], list[str]]:
+    """The members of a file of one kind, YAML or JSON, and every fault, strict ones included.
+
+    ``wanted`` is a struct with ``apiVersion`` and ``kind``. Raises ``error`` for what is not
+    such a file at all.
+    """
+    try:
+        document, strict_errors = yaml.load_strict(text)
+    except YAMLError as fault:
+        raise error(str(fault)) from None
+    if not isinstance(document, dict):
+        raise error(f"the file must be a mapping with kind: {kind}")
+    reader = FieldReader([*strict_errors])
+    members = reader.read(wanted, document, "")
+    faults = [*reader.strict_errors, *reader.faults]
+    for name, value in (("apiVersion", api_version), ("kind", kind)):
+        if members.get(name) != value:
+            faults.append(f"{name}: {not_one_of(members.get(name), (value,))}")
+    return members, faults
+
+
+def not_one_of(value: Any, allowed: tuple[str, ...]) -> str:
+    """The fault of a value that is not one of the allowed ones, or is missing."""
+    words = ", ".join(allowed)
+    some = f"one of {words}" if len(allowed) > 1 else words
+    if value in (None, ""):
+        return f"is missing; give {some}"
+    return f"must be {some}; is {go_quote(str(value))}"
 
 
 class Members(dict[str, Any]):

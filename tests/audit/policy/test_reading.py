@@ -14,6 +14,7 @@ from auditproxy.audit.policy.reading import (
     FieldType,
     Members,
     kind_of,
+    not_one_of,
 )
 
 SOME: tuple[object, ...] = (True, "", [], {}, 1)
@@ -91,3 +92,17 @@ def test_kind_of() -> None:
         "an object",
         "a number",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "allowed", "text"),
+    [
+        ("x", ("a", "b"), 'must be one of a, b; is "x"'),
+        (3, ("a",), 'must be a; is "3"'),
+        ("", ("a", "b"), "is missing; give one of a, b"),
+        (None, ("a",), "is missing; give a"),
+    ],
+)
+def test_not_one_of(value: object, allowed: tuple[str, ...], text: str) -> None:
+    """A value that is missing is not quoted."""
+    assert not_one_of(value, allowed) == text
