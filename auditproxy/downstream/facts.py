@@ -1,10 +1,11 @@
 """Facts shared by all requests of a client connection: the peer and its certificate."""
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from auditproxy.authentication.x509.peer import PeerCertificate
+from auditproxy.request.memory import ConnectionMemory
 
 _DER = 2
 """The encoding's number in the OpenSSL binding of Python before 3.13."""
@@ -19,6 +20,7 @@ class ConnectionFacts:
 
     remote: str
     peer_certificate: PeerCertificate | None
+    memory: ConnectionMemory = field(default_factory=ConnectionMemory, compare=False, repr=False)
 
 
 NO_FACTS = ConnectionFacts("", None)

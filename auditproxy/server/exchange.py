@@ -29,7 +29,7 @@ from auditproxy.downstream.connection import ClientConnection
 from auditproxy.downstream.responses import Answered, Refused, internal_error
 from auditproxy.metrics.requests import OpenRequests
 from auditproxy.request.attributes import attributes as attributes_of
-from auditproxy.request.headers import ClientHeaders, audit_id_from, framing_fault, user_agent
+from auditproxy.request.headers import audit_id_from, framing_fault, user_agent
 from auditproxy.request.resolution import NO_TARGET, resolve
 from auditproxy.request.sourceips import source_ips
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
@@ -65,7 +65,9 @@ class Exchange:
         self._started = shared.monotonic_clock()
         received = shared.wall_clock()
         message = request.head
-        self.headers = ClientHeaders(message.raw_headers)
+        self.connection: ClientConnection = request.protocol  # type: ignore[assignment]
+        self.facts = self.connection.facts
+        self.headers = self.facts.memory.headers(message.raw_headers)
         audit_id = audit_id_from(self.headers) or shared.new_audit_id()
         self.context = AuditContext(audit_id, received)
         self.state = RECEIVED
@@ -75,8 +77,6 @@ class Exchange:
         self.request = request
         self.task: asyncio.Task[Any] | None = asyncio.current_task()
         self.method: str = message.method
-        self.connection: ClientConnection = request.protocol  # type: ignore[assignment]
-        self.facts = self.connection.facts
         self.target = NO_TARGET
         self.info = RequestInfo(is_resource_request=False, path="", verb=self.method.lower())
         self.request_uri = ""
