@@ -14,7 +14,7 @@ class OrderedThread:
     Owners take turns, a piece of work each: what one of them has in plenty holds up no other. Work
     must not raise. The thread starts with it, and is a daemon: what stalls on a disk or a pipe
     holds up neither the loop nor the end of the process. ``rest`` says for how many seconds it
-    leaves the interpreter to others after work that took so many.
+    leaves the interpreter to others after work that took so many, unless somebody hurries.
     """
 
     def __init__(
@@ -27,7 +27,6 @@ class OrderedThread:
         self._name = name
         self._clock = clock
         self._rest = rest
-        self._resting = threading.Event()
         self._working_since: float | None = None
         self._ready = threading.Condition()
         self._work: dict[Hashable, deque[Callable[[], None]]] = {}
@@ -88,7 +87,12 @@ class OrderedThread:
             if self._rest is not None and not self._is_closed:
                 seconds = self._rest(self._clock() - began)
                 if seconds > 0:
-                    self._resting.wait(seconds)
+                    with self._ready:
+                        self._ready.wait_for(self._is_pressed, seconds)
+
+    def _is_pressed(self) -> bool:
+        """Whether there is no time to rest."""
+        return bool(self._hurried) or self._is_closed
 
     def _next(self) -> Callable[[], None] | None:
         """What is to be done next; the last work when there is no other; None at the end."""
@@ -132,7 +136,6 @@ class OrderedThread:
         with self._ready:
             self._last = finish
             self._is_closed = True
-            self._resting.set()
             self._start()
             self._ready.notify()
         await asyncio.wait({closed}, timeout=seconds)

@@ -63,7 +63,7 @@ async def test_hurry() -> None:
 
 
 async def test_rest() -> None:
-    """It rests after its work for as long as it is told to, but not when it is to end."""
+    """It rests after its work for as long as it is told to, but not when somebody hurries."""
     now = [10.0]
     told: list[float] = []
     first, second = threading.Event(), threading.Event()
@@ -85,8 +85,12 @@ async def test_rest() -> None:
     await until(lambda: len(told) == 2, "the rest")
     assert not third.is_set()
     assert told == [0.25, 0.5]
+    hurried = threading.Event()
+    thread.run(partial(work, 2.0, hurried), "hurried", hurry=True)
+    assert await asyncio.to_thread(hurried.wait, 5)
+    assert await asyncio.to_thread(third.wait, 5)
     assert await thread.close(lambda: None, 5.0)
-    assert third.is_set()
+    assert told == [0.25, 0.5, 2.0, 1.0]
 
 
 async def test_a_stall_shows_and_holds_up_nothing() -> None:
