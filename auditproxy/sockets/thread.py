@@ -14,7 +14,7 @@ class OrderedThread:
     Owners take turns, a piece of work each: what one of them has in plenty holds up no other. Work
     must not raise. The thread starts with it, and is a daemon: what stalls on a disk or a pipe
     holds up neither the loop nor the end of the process. ``rest`` says for how many seconds it
-    leaves the interpreter to others after work that took so many, unless somebody hurries.
+    leaves the interpreter to others after work that took so many, unless there is a hurry.
     """
 
     def __init__(

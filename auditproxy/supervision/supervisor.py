@@ -218,6 +218,12 @@ class Supervisor:
 
     def _recording_failed(self, running: Running, reason: str) -> None:
         self._metrics.failed("stopped")
+        self._report(
+            OperatorLine(
+                f"{_whose(running.session)} is not recorded any further: {reason}",
+                audit_id=running.session.audit_id,
+            )
+        )
         running.recording_failed(reason)
 
     # --- the end --------------------------------------------------------------------
@@ -272,10 +278,13 @@ class Supervisor:
 
 def _not_recorded(session: Session, reason: str, *, refused: bool) -> OperatorLine:
     """Who is where unrecorded, or would have been."""
-    place = "/".join(filter(None, (session.node, session.namespace, session.pod)))
     outcome = "it is refused (onFailure: Deny)" if refused else "it runs unrecorded"
     return OperatorLine(
-        f"{session.kind} of {go_quote(session.user.username)} in {place} cannot be recorded: "
-        f"{reason}; {outcome}",
-        audit_id=session.audit_id,
+        f"{_whose(session)} cannot be recorded: {reason}; {outcome}", audit_id=session.audit_id
     )
+
+
+def _whose(session: Session) -> str:
+    """A session for operators: its kind, user and place."""
+    place = "/".join(filter(None, (session.node, session.namespace, session.pod)))
+    return f"{session.kind} of {go_quote(session.user.username)} in {place}"

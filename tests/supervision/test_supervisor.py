@@ -282,6 +282,9 @@ async def test_recording_that_stops(
         "the failure",
     )
     assert len(supervision.tunnel.ends) == ends
+    assert supervision.reports == [
+        'exec of "alice" in team-a/box is not recorded any further: input cannot be read: broken'
+    ]
     reference, _ = await supervision.supervisor.close(running, "")
     assert reference is not None
     assert reference.state == "Cut"
@@ -305,8 +308,11 @@ async def test_a_crash_costs_one_session(supervision: Supervision) -> None:
     await until(lambda: supervision.tunnel.ends, "the end of the session")
     references = [(await supervision.supervisor.close(each, ""))[0] for each in (running, other)]
     assert [reference.state for reference in references if reference] == ["Cut", "Complete"]
-    assert len(supervision.reports) == 1
-    assert supervision.reports[0].startswith("recording a session crashed: ZeroDivisionError at ")
+    crashed, stopped = supervision.reports
+    assert crashed.startswith("recording a session crashed: ZeroDivisionError at ")
+    assert stopped.startswith(
+        'exec of "alice" in team-a/box is not recorded any further: a fault of'
+    )
     assert supervision.count("session_recording_failures_total", reason="crash") == 1
     assert "Command" in supervision.types()
 
