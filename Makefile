@@ -11,6 +11,7 @@ PIP := tools/pip.sh $(BIN)/python install --quiet --disable-pip-version-check
 $(VENV)/.demo-installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing what the demo needs into $(VENV) ..."
 	@$(BIN)/python tools/requirements.py fast demo | $(PIP) -c constraints.txt --no-compile -r /dev/stdin
+	@tools/launcher.sh $(BIN)
 	@touch $@
 
 $(VENV)/.installed: pyproject.toml constraints.txt constraints-test.txt | $(BIN)/python

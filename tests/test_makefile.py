@@ -131,9 +131,15 @@ def test_pip_of_an_environment(tmp_path: Path, own: bool) -> None:
     folder = tmp_path / "venv"
     (folder / "bin").mkdir(parents=True)
     maker = tmp_path / "maker"
-    (folder / "pyvenv.cfg").write_text(f"home = /nowhere\nexecutable = {maker}\n")
     for path, text in (
-        (folder / "bin" / "python", f'[ "$1" = -c ] && exit {0 if own else 1}; echo own "$@"'),
+        (
+            folder / "bin" / "python",
+            f'''case "$*" in
+            *_base_executable*) echo "{maker}" ;;
+            "-c import pip") exit {0 if own else 1} ;;
+            *) echo own "$@" ;;
+            esac''',
+        ),
         (maker, 'echo maker "$@"'),
     ):
         path.write_text(f"#!/bin/sh\n{text}\n")
@@ -149,3 +155,25 @@ def test_pip_of_an_environment(tmp_path: Path, own: bool) -> None:
     assert done.stdout.strip() == (
         "own -m pip install x y" if own else f"maker -m pip --python {python} install x y"
     )
+
+
+def test_launcher(tmp_path: Path) -> None:
+    """The demo's environment has a command that runs this folder's auditproxy from anywhere."""
+    folder = tmp_path / "it's"
+    folder.mkdir()
+    (folder / "python").symlink_to(sys.executable)
+    command = [str(ROOT / "tools" / "launcher.sh"), str(folder)]
+    subprocess.run(command, check=True, timeout=30)
+    made = folder / "auditproxy"
+    done = subprocess.run(
+        [str(made), "sessions", "--help"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert "auditproxy sessions list" in done.stdout
+    made.write_text("installed by pip")
+    subprocess.run(command, check=True, timeout=30)
+    assert made.read_text() == "installed by pip"

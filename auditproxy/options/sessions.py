@@ -21,7 +21,8 @@ class SessionOptions:
             "string",
             "Whether the events of exec, attach and port-forward have annotations "
             "auditproxy.io/session-...: command, container, tty, exit code, bytes, duration, "
-            "recording. auto adds them if sessions are recorded or logged; or always, never.",
+            "recording. auto adds them if sessions are recorded, logged or sent, or if alert rules "
+            "read them; or always, never.",
         ),
     ] = "auto"
     """One of SESSION_ANNOTATIONS."""

@@ -63,6 +63,18 @@ class AppendedFile:
         self._digest.update(piece)
         self.size += written
 
+    def check(self) -> None:
+        """Raise OSError when the file at its path is not this one any more, or not this long."""
+        mine = os.fstat(self._descriptor)
+        try:
+            there = os.lstat(self.path)
+        except FileNotFoundError:
+            raise _changed("another program removed or moved it") from None
+        if (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino):
+            raise _changed("another program put something else in its place")
+        if mine.st_size != self.size:
+            raise _changed("another program changed its length")
+
     def finish(self, target: Path) -> None:
         """Have the content on the disk, then the file at ``target``, and close it."""
         try:
@@ -77,7 +89,12 @@ class AppendedFile:
         os.fsync(self._descriptor)
 
     def rename(self, target: Path) -> None:
-        """Have the file at ``target``; the name reaches the disk with ``sync_folder``."""
+        """Have the file at ``target``; the name reaches the disk with ``sync_folder``.
+
+        Raises OSError for a file that is not there as it was written, and for a name that is taken.
+        """
+        self.check()
+        refuse_taken(target)
         os.rename(self.path, target)
         self.path = target
 
@@ -86,6 +103,16 @@ class AppendedFile:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
+
+
+def _changed(what: str) -> OSError:
+    return OSError(errno.ESTALE, what)
+
+
+def refuse_taken(target: Path) -> None:
+    """Raise OSError when there is something at ``target``."""
+    if os.path.lexists(target):
+        raise OSError(errno.EEXIST, f"there is another {target.name} already")
 
 
 def lock(descriptor: int) -> None:
@@ -113,4 +140,5 @@ def sync_folder(folder: Path) -> None:
 
 def reason_of(error: OSError) -> str:
     """Why the system refused, in a few words."""
-    return (error.strerror or type(error).__name__).lower()
+    reason = error.strerror or type(error).__name__
+    return reason[:1].lower() + reason[1:]

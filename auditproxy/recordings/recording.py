@@ -12,6 +12,7 @@ recording takes at most about 200 KiB of memory, and nearly none at rest.
 
 import contextlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from auditproxy.apis.session import (
     Carried,
@@ -23,7 +24,7 @@ from auditproxy.apis.session import (
     Unreadable,
 )
 from auditproxy.apis.units import MEBIBYTE
-from auditproxy.recordings.appending import AppendedFile, reason_of
+from auditproxy.recordings.appending import AppendedFile, reason_of, refuse_taken
 from auditproxy.recordings.forms import RecordingForm
 from auditproxy.recordings.names import PART
 from auditproxy.recordings.settling import Settling
@@ -146,11 +147,18 @@ class Recording:
         self._note(GapNote(bytes=size))
 
     def flush(self) -> None:
-        """Give the kernel what is held: after kill -9 it is in the file."""
+        """Give the kernel what is held: after kill -9 it is in the file.
+
+        A file that was removed, replaced or cut is a failure like that of a disk.
+        """
         if self._state == "Failed" or self._reference is not None:
             return
         self._after_header(self._writer.header())
         self._write()
+        try:
+            self._file.check()
+        except OSError as error:
+            self._fail(error)
 
     def stop(self, moment: int, reason: str) -> None:
         """Record nothing more: cut, for a reason that is the caller's."""
@@ -165,13 +173,15 @@ class Recording:
         *,
         reason: str = "",
         synced: bool = True,
+        unsettled: Callable[[str], None] = lambda reason: None,
     ) -> RecordingReference:
         """Write the end, give the file its name, and say what it is worth; again, say it again.
 
         ``reason`` is why the session ended where the container's side gave no outcome. A file that
-        the disk refused from its first byte is removed: the reference has no SHA-256 and 0 bytes.
-        With ``synced`` this waits for the disk, twice. Without, it does not, and the file gets its
-        name with the next ``RecordingStore.settle``, which reports what the disk refuses then.
+        the disk refused from its first byte is removed, and one that is not there as it was written
+        is left alone: the reference has no SHA-256 and 0 bytes. With ``synced`` this waits for the
+        disk, twice. Without, it does not, and the file gets its name with the next
+        ``RecordingStore.settle``; ``unsettled`` hears why it did not.
         """
         if self._reference is not None:
             return self._reference
@@ -201,22 +211,35 @@ class Recording:
             self._reference = RecordingReference(path=str(target), state=self._state)
             self._remove()
             return self._reference
-        if synced:
+        is_there = self._may_be_named(target)
+        if synced and is_there:
             try:
                 self._file.finish(target)
             except OSError as error:
                 self._fail(error)
+        is_settling = is_there and not synced
         self._reference = RecordingReference(
-            path=self.path if synced else str(target),
+            path=str(target) if is_settling else self.path,
             state=self._state,
-            sha256=self._file.sha256,
-            bytes=self._file.size,
+            sha256=self._file.sha256 if is_there else "",
+            bytes=self._file.size if is_there else 0,
         )
-        if synced:
-            self._on_finished(self)
+        if is_settling:
+            self._settling.add(self._file, target, unsettled)
         else:
-            self._settling.add(self._file, target)
+            self._file.close()
+            self._on_finished(self)
         return self._reference
+
+    def _may_be_named(self, target: Path) -> bool:
+        """Whether what was written is there, and its name is free."""
+        try:
+            self._file.check()
+            refuse_taken(target)
+        except OSError as error:
+            self._fail(error)
+            return False
+        return True
 
     def discard(self) -> None:
         """Remove the file: the session did not take place. What is finished stays."""

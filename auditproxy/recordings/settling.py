@@ -28,20 +28,23 @@ class Settling:
     def __init__(self, named: Callable[[Path], None], failed: Callable[[Path, str], None]) -> None:
         self._named = named
         self._failed = failed
-        self._waiting: list[tuple[AppendedFile, Path]] = []
+        self._waiting: list[tuple[AppendedFile, Path, Callable[[str], None]]] = []
 
-    def add(self, file: AppendedFile, target: Path) -> None:
-        """Nothing more is written to ``file``, which is to be at ``target`` in the same folder."""
-        self._waiting.append((file, target))
+    def add(self, file: AppendedFile, target: Path, unsettled: Callable[[str], None]) -> None:
+        """Nothing more is written to ``file``, which is to be at ``target`` in the same folder.
+
+        ``unsettled`` hears the reason when this one fails, as ``failed`` does.
+        """
+        self._waiting.append((file, target, unsettled))
         if len(self._waiting) == MOST:
             self.settle()
 
     def settle(self) -> None:
         """Give names to all; returns when they are on the disk. Raises nothing."""
         waiting, self._waiting = self._waiting, []
-        faults = _synced([file for file, _ in waiting])
+        faults = _synced([file for file, _, _ in waiting])
         named = []
-        for number, (file, target) in enumerate(waiting):
+        for number, (file, target, unsettled) in enumerate(waiting):
             fault = faults.get(number, "")
             try:
                 if not fault:
@@ -51,6 +54,7 @@ class Settling:
             file.close()
             if fault:
                 self._failed(file.path, fault)
+                unsettled(fault)
             else:
                 named.append(target)
         for folder in {target.parent for target in named}:

@@ -2,25 +2,38 @@
 
 import asyncio
 import contextlib
-import queue
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Hashable
 
 
 class OrderedThread:
-    """Runs work in the order in which it was given, on one thread; the thread starts with it.
+    """Runs the work of each owner in the order in which it was given, on one thread.
 
-    Work must not raise. The thread is a daemon: what stalls on a disk or a pipe holds up neither
-    the loop nor the end of the process.
+    Owners take turns, a piece of work each: what one of them has in plenty holds up no other. Work
+    must not raise. The thread starts with it, and is a daemon: what stalls on a disk or a pipe
+    holds up neither the loop nor the end of the process. ``rest`` says for how many seconds it
+    leaves the interpreter to others after work that took so many, unless there is a hurry.
     """
 
-    def __init__(self, name: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        rest: Callable[[float], float] | None = None,
+    ) -> None:
         self._name = name
         self._clock = clock
+        self._rest = rest
         self._working_since: float | None = None
-        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._ready = threading.Condition()
+        self._work: dict[Hashable, deque[Callable[[], None]]] = {}
+        self._turns: deque[Hashable] = deque()
+        self._hurried: deque[Hashable] = deque()
         self._thread: threading.Thread | None = None
+        self._last: Callable[[], None] | None = None
         self._is_closed = False
 
     @property
@@ -29,30 +42,83 @@ class OrderedThread:
         return self._thread is not None
 
     @property
+    def is_idle(self) -> bool:
+        """Whether all is done that it was given."""
+        with self._ready:
+            return not self._work and self._working_since is None
+
+    @property
     def stalled(self) -> float:
         """Seconds that the work under way has taken, 0 without any."""
         since = self._working_since
         return 0.0 if since is None else self._clock() - since
 
-    def run(self, work: Callable[[], None]) -> None:
-        """Do something on the thread, after what it has to do already; any thread may call it."""
+    def run(self, work: Callable[[], None], owner: Hashable = None, *, hurry: bool = False) -> None:
+        """Do something on the thread, after what it has to do for this owner already.
+
+        With ``hurry`` all of the owner's work comes before that of others. Any thread may call it.
+        """
+        with self._ready:
+            waiting = self._work.get(owner)
+            if waiting is None:
+                self._work[owner] = deque((work,))
+                (self._hurried if hurry else self._turns).append(owner)
+            else:
+                waiting.append(work)
+                if hurry and owner not in self._hurried:
+                    with contextlib.suppress(ValueError):
+                        self._turns.remove(owner)
+                    self._hurried.append(owner)
+            self._start()
+            self._ready.notify()
+
+    def _start(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
-        self._work.put(work)
 
     def _run(self) -> None:
-        while (work := self._work.get()) is not None:
-            self._working_since = self._clock()
+        while (work := self._next()) is not None:
+            began = self._clock()
             try:
                 work()
             finally:
                 self._working_since = None
+            if self._rest is not None and not self._is_closed:
+                seconds = self._rest(self._clock() - began)
+                if seconds > 0:
+                    with self._ready:
+                        self._ready.wait_for(self._is_pressed, seconds)
+
+    def _is_pressed(self) -> bool:
+        """Whether there is no time to rest."""
+        return bool(self._hurried) or self._is_closed
+
+    def _next(self) -> Callable[[], None] | None:
+        """What is to be done next; the last work when there is no other; None at the end."""
+        with self._ready:
+            while not self._work:
+                if self._is_closed:
+                    last, self._last = self._last, None
+                    return last
+                self._ready.wait()
+            turns = self._hurried or self._turns
+            owner = turns.popleft()
+            waiting = self._work[owner]
+            work = waiting.popleft()
+            if not waiting:
+                del self._work[owner]
+            elif turns is self._hurried:
+                turns.appendleft(owner)
+            else:
+                turns.append(owner)
+            self._working_since = self._clock()
+            return work
 
     async def close(self, last: Callable[[], None], seconds: float) -> bool:
         """Run ``last`` and end the thread; false when it did not get there within ``seconds``.
 
-        Once it is closed nothing more is run, and closing it again has no effect.
+        Closing it again has no effect.
         """
         if self._is_closed:
             return True
@@ -67,9 +133,11 @@ class OrderedThread:
                     # The loop is closed: the wait was over before.
                     loop.call_soon_threadsafe(settle, closed, True)
 
-        self.run(finish)
-        self._is_closed = True
-        self._work.put(None)
+        with self._ready:
+            self._last = finish
+            self._is_closed = True
+            self._start()
+            self._ready.notify()
         await asyncio.wait({closed}, timeout=seconds)
         return closed.done()
 

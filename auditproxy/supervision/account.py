@@ -221,7 +221,7 @@ class Account:
 
     def close(self, closing: Closing) -> RecordingReference | None:
         """The tunnel has ended: finish the recording and write the last lines."""
-        moment = closing.moment
+        moment = self._moment = closing.moment
         for note in self._forwards.close(moment) if self._forwards is not None else ():
             self._forwarded(moment, note)
         if self._follower is not None:
@@ -241,7 +241,11 @@ class Account:
         reference = None
         if self._recording is not None:
             # Its name on the disk comes after the line (RecordingStore.settle).
-            reference = self._recording.finish(moment, outcome, reason=reason, synced=False)
+            reference = self._recording.finish(
+                moment, outcome, reason=reason, synced=False, unsettled=self._unsettled
+            )
+            if self._recording.stopped:
+                self._stopped(moment, self._recording.stopped)
         self._line(
             SessionEventType.ENDED,
             moment,
@@ -254,6 +258,11 @@ class Account:
             recording=reference,
         )
         return reference
+
+    def _unsettled(self, reason: str) -> None:
+        """What the last line said of the recording does not hold: the disk refused it later."""
+        reason = f"the finished recording could not be kept: {reason}"
+        self._line(SessionEventType.RECORDING_STOPPED, self._moment, reason=reason)
 
     def _line(self, kind: SessionEventType, moment: int, **members: object) -> None:
         self._emit(self._lines.line(kind, moment, **members))

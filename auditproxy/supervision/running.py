@@ -270,7 +270,7 @@ class Running:
         )
 
     def _warn(self, timer: str, seconds: float, reason: str) -> None:
-        self._say(f"auditproxy: this session ends in {seconds:.0f} s: {reason}")
+        self._say(f"auditproxy: this session ends in {seconds:.0f} s, when {reason}")
         self._timers[timer] = self._loop.call_later(seconds, self.end, reason)
 
     def last_words(self, reason: str) -> bytes:

@@ -5,7 +5,7 @@
     Running  --wake--> every FEED seconds ----> Account.take
     close    ------ finishes the recording ---> Account.close
 
-One thread serves all sessions, so that none of them waits for a disk on the event loop.
+The thread is in recorderthread.py.
 """
 
 import asyncio
@@ -13,21 +13,20 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.operatorline import OperatorLine
 from auditproxy.apis.session import Record, RecordingReference, Session, SessionEvent
-from auditproxy.apis.units import MEBIBYTE
 from auditproxy.downstream.responses import describe
 from auditproxy.metrics.sessions import SessionMetrics
 from auditproxy.recordings.recording import Recording
 from auditproxy.recordings.store import RecordingRefused
 from auditproxy.sessions.rules import RecordingRule
-from auditproxy.sockets.thread import OrderedThread, settle
-from auditproxy.supervision.account import Account, Timed, final_path
+from auditproxy.supervision.account import Account, final_path
 from auditproxy.supervision.debugged import DebuggedPods
-from auditproxy.supervision.running import Running, cost_of
+from auditproxy.supervision.recorderthread import RecorderThread
+from auditproxy.supervision.running import Running
 
 FEED = 0.05
 """Seconds that what was read may wait before the recorder's thread gets it."""
@@ -39,12 +38,7 @@ CLOSING = 3.0
 """Seconds that the last event of a session waits for its recording to be finished."""
 
 NO_ANSWER = "the folder of recordings does not answer"
-MOST_GIVEN = 64 * MEBIBYTE
-"""Bytes of all sessions that the recorder's thread may be behind."""
-
 FAULT = "a fault of auditproxy's own; its log has more"
-
-T = TypeVar("T")
 
 
 class Recordings(Protocol):
@@ -70,7 +64,6 @@ class Supervisor:
         metrics: SessionMetrics,
         report: Callable[[str], None],
         now: Callable[[], int],
-        thread: OrderedThread | None = None,
     ) -> None:
         self.debugged = DebuggedPods()
         self._recordings = recordings
@@ -78,8 +71,8 @@ class Supervisor:
         self._metrics = metrics
         self._report = report
         self._now = now
-        self._thread = thread or OrderedThread("session-recorder")
-        self._given = 0
+        self._thread = RecorderThread(self)
+        self._feed_due = 0.0
         self._waiting: dict[Running, None] = {}
         self._feeding: asyncio.TimerHandle | None = None
         self._unflushed: dict[Running, None] = {}
@@ -117,7 +110,7 @@ class Supervisor:
         if rule.record is Record.NONE:
             return
         try:
-            recording = await self._opened(session, rule.record)
+            recording = await self._opened(running, rule.record)
         except RecordingRefused as error:
             self._metrics.failed("open")
             self._report(_not_recorded(session, str(error), refused=rule.deny))
@@ -130,7 +123,7 @@ class Supervisor:
             running.account.record_into(recording)
             running.recording = final_path(recording)
 
-    async def _opened(self, session: Session, record: Record) -> Recording:
+    async def _opened(self, running: Running, record: Record) -> Recording:
         """Open a recording on the thread; raises RecordingRefused."""
         if self._recordings is None:
             raise RecordingRefused("no folder for recordings is configured")
@@ -140,7 +133,7 @@ class Supervisor:
 
         def open_it(recordings: Recordings) -> Recording | RecordingRefused:
             try:
-                opened.append(recordings.open(session, record))
+                opened.append(recordings.open(running.session, record))
             except RecordingRefused as error:
                 return error
             return opened[0]
@@ -150,37 +143,18 @@ class Supervisor:
                 recording.discard()
 
         try:
-            result = await self._on_thread(partial(open_it, self._recordings), OPENING)
+            work = partial(open_it, self._recordings)
+            result = await self._thread.ask(work, OPENING, owner=running)
         except asyncio.CancelledError:
             # The client has left. The thread keeps to the order, so this comes after the opening.
-            self._do(discard_it)
+            self._thread.do(discard_it, running)
             raise
         if result is None:
-            self._do(discard_it)
+            self._thread.do(discard_it, running)
             raise RecordingRefused(NO_ANSWER)
         if isinstance(result, RecordingRefused):
             raise result
         return result
-
-    async def _on_thread(self, work: Callable[[], T], seconds: float) -> T | None:
-        """What ``work`` returns on the thread; None when it takes longer than it may."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[bool] = loop.create_future()
-        found: list[T] = []
-
-        def run() -> None:
-            try:
-                found.append(work())
-            except Exception as crash:
-                self.crashed(crash)
-            finally:
-                with contextlib.suppress(RuntimeError):
-                    # The loop is closed: the process ends.
-                    loop.call_soon_threadsafe(settle, done, True)
-
-        self._thread.run(run)
-        await asyncio.wait({done}, timeout=seconds)
-        return found[0] if done.done() and found else None
 
     # --- while sessions run ---------------------------------------------------------
 
@@ -188,17 +162,19 @@ class Supervisor:
         """A prepared session's tunnel begins."""
         session = running.session
         self._metrics.started(session.kind, recorded=bool(running.recording))
-        self._do(partial(running.account.start, running.started))
+        self._thread.do(partial(running.account.start, running.started), running)
 
     def discard(self, running: Running) -> None:
         """A prepared session does not take place."""
-        self._do(running.account.discard)
+        self._thread.do(running.account.discard, running)
 
     def wake(self, running: Running) -> None:
         """Something waits in ``running``: it goes to the thread soon, with that of the others."""
         self._waiting[running] = None
         if self._feeding is None:
-            self._feeding = asyncio.get_running_loop().call_later(FEED, self._feed)
+            loop = asyncio.get_running_loop()
+            self._feed_due = loop.time() + FEED
+            self._feeding = loop.call_at(self._feed_due, self._feed)
 
     def feed(self, running: Running) -> None:
         """Much waits in ``running``: it goes to the thread now."""
@@ -207,9 +183,8 @@ class Supervisor:
 
     def _feed(self) -> None:
         """Give the thread what waits."""
-        if self._feeding is not None:
-            self._feeding.cancel()
-            self._feeding = None
+        self._feeding = None
+        self._thread.was_late(asyncio.get_running_loop().time() - self._feed_due)
         waiting, self._waiting = self._waiting, {}
         for running in waiting:
             self._feed_one(running)
@@ -218,51 +193,22 @@ class Supervisor:
         batch, missed = running.waiting()
         if missed:
             self._metrics.gap(missed)
-        cost = cost_of(batch)
-        if batch and self._given + cost > MOST_GIVEN:
+        if not batch:
+            return
+        if not self._thread.give(running, batch, FAULT):
             # The thread stalls. What it cannot take is not kept for it without end.
             running.lost(batch)
-        elif batch:
-            self._given += cost
-            loop = asyncio.get_running_loop()
-            self._do(partial(self._take, running, batch, loop))
-            if running.recording:
-                self._unflushed[running] = None
-                if self._flushing is None:
-                    self._flushing = loop.call_later(FLUSH, self._flush)
+        elif running.recording:
+            self._unflushed[running] = None
+            if self._flushing is None:
+                self._flushing = asyncio.get_running_loop().call_later(FLUSH, self._flush)
 
     def _flush(self) -> None:
         """Have the thread give the system what recordings hold."""
         self._flushing = None
         unflushed, self._unflushed = self._unflushed, {}
         for running in unflushed:
-            self._do(running.account.flush)
-
-    def _take(self, running: Running, batch: list[Timed], loop: asyncio.AbstractEventLoop) -> None:
-        """Account for a batch, on the thread."""
-        try:
-            running.account.take(batch)
-        except Exception as crash:
-            self.crashed(crash)
-            running.account.abandon(batch[-1][0], FAULT)
-        finally:
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._taken, running, batch)
-
-    def _taken(self, running: Running, batch: list[Timed]) -> None:
-        self._given -= cost_of(batch)
-        running.taken(batch)
-
-    def _do(self, work: Callable[[], None]) -> None:
-        """Run ``work`` on the thread; a fault of ours is reported and costs one session alone."""
-
-        def guarded() -> None:
-            try:
-                work()
-            except Exception as crash:
-                self.crashed(crash)
-
-        self._thread.run(guarded)
+            self._thread.do(running.account.flush, running)
 
     def crashed(self, crash: Exception) -> None:
         """Count and report a fault of ours."""
@@ -272,6 +218,12 @@ class Supervisor:
 
     def _recording_failed(self, running: Running, reason: str) -> None:
         self._metrics.failed("stopped")
+        self._report(
+            OperatorLine(
+                f"{_whose(running.session)} is not recorded any further: {reason}",
+                audit_id=running.session.audit_id,
+            )
+        )
         running.recording_failed(reason)
 
     # --- the end --------------------------------------------------------------------
@@ -291,16 +243,22 @@ class Supervisor:
             found = running.account.close(closing)
             if self._recordings is not None:
                 # After the lines of all that close at once: the first does it for all of them.
-                self._do(self._recordings.settle)
+                self._thread.do(self._recordings.settle)
             return found
 
-        reference = await self._on_thread(finish, CLOSING)
+        # Before the floods of others: its last event waits for it.
+        reference = await self._thread.ask(finish, CLOSING, owner=running, hurry=True)
         self._metrics.ended(running.session.kind, "" if reference is None else reference.state)
         return reference, closing.seconds
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether the recorder's thread has done all that it was given."""
+        return self._thread.is_idle
+
     def run(self, work: Callable[[], None]) -> None:
-        """Do something on the recorder's thread, after what it has to do already."""
-        self._do(work)
+        """Do something on the recorder's thread."""
+        self._thread.do(work)
 
     def refused(self, reason: str) -> None:
         """Count a session that was refused by rule."""
@@ -314,18 +272,19 @@ class Supervisor:
                 self._recordings.settle()
             last()
 
-        if not self._thread.started:
-            last()
-        elif not await self._thread.close(settle_and_end, seconds):
+        if not await self._thread.close(settle_and_end, seconds):
             self._report("the recorder of sessions does not answer; recordings are unfinished")
 
 
 def _not_recorded(session: Session, reason: str, *, refused: bool) -> OperatorLine:
     """Who is where unrecorded, or would have been."""
-    place = "/".join(filter(None, (session.node, session.namespace, session.pod)))
     outcome = "it is refused (onFailure: Deny)" if refused else "it runs unrecorded"
     return OperatorLine(
-        f"{session.kind} of {go_quote(session.user.username)} in {place} cannot be recorded: "
-        f"{reason}; {outcome}",
-        audit_id=session.audit_id,
+        f"{_whose(session)} cannot be recorded: {reason}; {outcome}", audit_id=session.audit_id
     )
+
+
+def _whose(session: Session) -> str:
+    """A session for operators: its kind, user and place."""
+    place = "/".join(filter(None, (session.node, session.namespace, session.pod)))
+    return f"{session.kind} of {go_quote(session.user.username)} in {place}"

@@ -68,11 +68,17 @@ class Heard:
         )
 
 
-def add(settling: Settling, folder: Path, name: str, content: bytes = b"x") -> None:
+def add(
+    settling: Settling,
+    folder: Path,
+    name: str,
+    content: bytes = b"x",
+    unsettled: Callable[[str], None] = lambda reason: None,
+) -> None:
     """A file that is whole."""
     file = AppendedFile.create(folder / f"{name}.part")
     file.append(content)
-    settling.add(file, folder / name)
+    settling.add(file, folder / name, unsettled)
 
 
 def test_many(tmp_path: Path, synced: Synced) -> None:
@@ -109,13 +115,15 @@ def test_one_that_the_disk_refuses(tmp_path: Path, synced: Synced) -> None:
 
 
 def test_one_that_is_gone(tmp_path: Path) -> None:
-    """What somebody removed has no name to get."""
+    """What somebody removed has no name to get; whoever gave it hears of it."""
     heard = Heard()
     settling = heard.new()
-    add(settling, tmp_path, "a")
+    unsettled: list[str] = []
+    add(settling, tmp_path, "a", unsettled=unsettled.append)
     (tmp_path / "a.part").unlink()
     settling.settle()
-    assert heard.failed == [("a.part", "no such file or directory")]
+    assert heard.failed == [("a.part", "another program removed or moved it")]
+    assert unsettled == ["another program removed or moved it"]
     assert heard.named == []
 
 

@@ -72,5 +72,7 @@ def test_what_cannot_be_settled(stores: Stores) -> None:
     recording.finish(2, Outcome(0), synced=False)
     Path(recording.path).unlink()
     store.settle()
-    assert stores.counted.stopped_ones == [("Failed", "no such file or directory")]
-    assert stores.lines == [f"{recording.path} cannot be finished: no such file or directory"]
+    assert stores.counted.stopped_ones == [("Failed", "another program removed or moved it")]
+    assert stores.lines == [
+        f"{recording.path} cannot be finished: another program removed or moved it"
+    ]

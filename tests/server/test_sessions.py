@@ -354,7 +354,10 @@ async def test_session_that_lasts_too_long(tmp_path: Path, monkeypatch: pytest.M
         client = await found.begin(exec_request(EXEC + "&tty=true"))
         got = await client.rest()
         client.writer.close()
-        assert b"\x01auditproxy: this session ends in 0 s: its maximum duration" in got
+        assert (
+            b"\x01\r\nauditproxy: this session ends in 0 s, when its maximum duration is over\r\n"
+            in got
+        )
         reason = "auditproxy ended this session: its maximum duration is over"
         assert reason.encode() in got
         await found.proxy.until_events(3)

@@ -5,6 +5,7 @@ import threading
 from functools import partial
 
 from auditproxy.sockets.thread import OrderedThread, settle
+from tests.fakes.waiting import until
 
 
 async def test_work_is_done_in_order_on_one_thread() -> None:
@@ -22,6 +23,74 @@ async def test_work_is_done_in_order_on_one_thread() -> None:
     assert [number for number, _ in done] == list(range(101))
     assert {name for _, name in done[:-1]} == {"test work"}
     assert thread.started
+
+
+async def test_owners_take_turns() -> None:
+    """What one has in plenty holds up no other; each one's work stays in its order."""
+    thread = OrderedThread("test turns")
+    gate = threading.Event()
+    done: list[str] = []
+    thread.run(lambda: done.append("" if gate.wait(20) else "late"), "the gate")
+    for number in range(4):
+        thread.run(partial(done.append, f"much {number}"), "much")
+    thread.run(partial(done.append, "little 0"), "little")
+    assert not thread.is_idle
+    gate.set()
+    assert await thread.close(lambda: done.append("last"), 5.0)
+    assert done == ["", "much 0", "little 0", "much 1", "much 2", "much 3", "last"]
+    assert thread.is_idle
+
+
+async def test_hurry() -> None:
+    """All that its owner has comes before the work of others, in its order."""
+    thread = OrderedThread("test hurry")
+    gate = threading.Event()
+    done: list[str] = []
+    thread.run(lambda: done.append("" if gate.wait(20) else "late"), "the gate")
+    for number in range(2):
+        for owner in ("one", "two", "three"):
+            thread.run(partial(done.append, f"{owner} {number}"), owner)
+    thread.run(partial(done.append, "two, hurried"), "two", hurry=True)
+    thread.run(partial(done.append, "two, hurried again"), "two", hurry=True)
+    thread.run(partial(done.append, "four, hurried"), "four", hurry=True)
+    gate.set()
+    assert await thread.close(lambda: None, 5.0)
+    assert done == [
+        "",
+        *("two 0", "two 1", "two, hurried", "two, hurried again", "four, hurried"),
+        *("one 0", "three 0", "one 1", "three 1"),
+    ]
+
+
+async def test_rest() -> None:
+    """It rests after its work for as long as it is told to, but not when somebody hurries."""
+    now = [10.0]
+    told: list[float] = []
+    first, second = threading.Event(), threading.Event()
+
+    def rest(worked: float) -> float:
+        told.append(worked)
+        return 60.0 if len(told) == 2 else 0.0
+
+    def work(seconds: float, done: threading.Event) -> None:
+        now[0] += seconds
+        done.set()
+
+    thread = OrderedThread("test rest", clock=lambda: now[0], rest=rest)
+    thread.run(partial(work, 0.25, first))
+    thread.run(partial(work, 0.5, second))
+    assert await asyncio.to_thread(second.wait, 5)
+    third = threading.Event()
+    thread.run(partial(work, 1.0, third))
+    await until(lambda: len(told) == 2, "the rest")
+    assert not third.is_set()
+    assert told == [0.25, 0.5]
+    hurried = threading.Event()
+    thread.run(partial(work, 2.0, hurried), "hurried", hurry=True)
+    assert await asyncio.to_thread(hurried.wait, 5)
+    assert await asyncio.to_thread(third.wait, 5)
+    assert await thread.close(lambda: None, 5.0)
+    assert told == [0.25, 0.5, 2.0, 1.0]
 
 
 async def test_a_stall_shows_and_holds_up_nothing() -> None:

@@ -224,6 +224,47 @@ def test_recording_that_stops(stores: Stores) -> None:
     assert reference.state == "Cut"
 
 
+def test_a_file_that_is_taken_away(stores: Stores) -> None:
+    """It ends with the next flush, and no line says that there is a recording."""
+    kept = Kept(a_session(), stores)
+    kept.take(Carried(Channel.STDOUT, b"out"))
+    kept.account.flush()
+    assert kept.failures == []
+    next(stores.folder.glob("*.part")).unlink()
+    kept.account.flush()
+    assert kept.failures == ["another program removed or moved it"]
+    reference = kept.close()
+    assert (reference.state, reference.sha256, reference.bytes) == ("Failed", "", 0)
+    assert kept.types() == ["SessionStarted", "RecordingStopped", "SessionEnded"]
+
+
+def test_a_file_that_is_taken_away_at_the_end(stores: Stores) -> None:
+    """The line before the last one says it, so that an alert fires."""
+    kept = Kept(a_session(), stores)
+    kept.take(Carried(Channel.STDOUT, b"out"))
+    path = next(stores.folder.glob("*.part"))
+    path.with_suffix("").mkdir()
+    reference = kept.close()
+    assert (reference.state, reference.path) == ("Failed", str(path))
+    assert kept.types() == ["SessionStarted", "RecordingStopped", "SessionEnded"]
+    assert kept.lines[1].reason == f"there is another {path.stem} already"
+
+
+def test_a_file_that_the_disk_refuses_after_the_end(stores: Stores) -> None:
+    """The last line claimed it; another one takes that back, for the same alert."""
+    kept = Kept(a_session(), stores)
+    kept.take(Carried(Channel.STDOUT, b"out"))
+    store, kept.store = kept.store, None
+    assert kept.close().state == "Complete"
+    next(stores.folder.glob("*.part")).unlink()
+    assert store is not None
+    store.settle()
+    assert kept.types() == ["SessionStarted", "SessionEnded", "RecordingStopped"]
+    assert kept.lines[-1].reason == (
+        "the finished recording could not be kept: another program removed or moved it"
+    )
+
+
 def test_abandoned(stores: Stores) -> None:
     """A fault of ours stops the recording and the commands; the session's end is still said."""
     kept = Kept(a_session(), stores)

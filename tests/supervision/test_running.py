@@ -186,7 +186,7 @@ async def test_maximum_duration() -> None:
     assert stage.tunnel.written == []
     await stage.pass_time(2)
     assert stage.tunnel.written == [
-        b"notice: auditproxy: this session ends in 60 s: its maximum duration is over"
+        b"notice: auditproxy: this session ends in 60 s, when its maximum duration is over"
     ]
     assert stage.tunnel.ends == []
     await stage.pass_time(NOTICE)
@@ -198,7 +198,7 @@ async def test_short_duration() -> None:
     stage = Stage(RecordingRule(record=Record.OUTPUT, maximum_duration=10 * SECOND))
     await stage.pass_time(5.5)
     assert stage.tunnel.written == [
-        b"notice: auditproxy: this session ends in 5 s: its maximum duration is over"
+        b"notice: auditproxy: this session ends in 5 s, when its maximum duration is over"
     ]
     await stage.pass_time(5)
     assert len(stage.tunnel.ends) == 1

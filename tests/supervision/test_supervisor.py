@@ -78,13 +78,16 @@ class Supervision:
         running.tied(self.tunnel.holds.append)
         return running
 
-    def stop_the_thread(self) -> None:
-        """It does nothing until ``stall`` is set."""
+    async def stop_the_thread(self) -> None:
+        """It does nothing from now on until ``stall`` is set."""
+        stopped = threading.Event()
 
         def wait() -> None:
+            stopped.set()
             self.stall.wait()
 
         self.supervisor.run(wait)
+        await until(stopped.is_set, "the stop of the thread")
 
     def count(self, name: str, **labels: str) -> float:
         """A metric, 0 without one."""
@@ -96,9 +99,7 @@ class Supervision:
 
     async def at_rest(self) -> None:
         """Wait until the thread has done what it had to do."""
-        done = threading.Event()
-        self.supervisor.run(done.set)
-        await until(done.is_set, "the end of the thread's work")
+        await until(lambda: self.supervisor.is_idle, "the end of the thread's work")
 
 
 @pytest.fixture
@@ -239,7 +240,7 @@ async def test_discarded(supervision: Supervision) -> None:
 async def test_slow_disk_leaves_a_gap(supervision: Supervision) -> None:
     """Allow: the session goes on, what does not fit is counted, and the recording says so."""
     running = await supervision.begin(ALLOW)
-    supervision.stop_the_thread()
+    await supervision.stop_the_thread()
     for _ in range(20):
         running.from_upstream(b"x" * 100_000)
     supervision.stall.set()
@@ -256,7 +257,7 @@ async def test_slow_disk_leaves_a_gap(supervision: Supervision) -> None:
 async def test_slow_disk_holds_the_container(supervision: Supervision) -> None:
     """Deny: it is not read until the disk has caught up, and all of it is recorded."""
     running = await supervision.begin(DENY)
-    supervision.stop_the_thread()
+    await supervision.stop_the_thread()
     for _ in range(20):
         running.from_upstream(b"x" * 100_000)
     assert supervision.tunnel.holds == [True]
@@ -281,6 +282,9 @@ async def test_recording_that_stops(
         "the failure",
     )
     assert len(supervision.tunnel.ends) == ends
+    assert supervision.reports == [
+        'exec of "alice" in team-a/box is not recorded any further: input cannot be read: broken'
+    ]
     reference, _ = await supervision.supervisor.close(running, "")
     assert reference is not None
     assert reference.state == "Cut"
@@ -304,8 +308,11 @@ async def test_a_crash_costs_one_session(supervision: Supervision) -> None:
     await until(lambda: supervision.tunnel.ends, "the end of the session")
     references = [(await supervision.supervisor.close(each, ""))[0] for each in (running, other)]
     assert [reference.state for reference in references if reference] == ["Cut", "Complete"]
-    assert len(supervision.reports) == 1
-    assert supervision.reports[0].startswith("recording a session crashed: ZeroDivisionError at ")
+    crashed, stopped = supervision.reports
+    assert crashed.startswith("recording a session crashed: ZeroDivisionError at ")
+    assert stopped.startswith(
+        'exec of "alice" in team-a/box is not recorded any further: a fault of'
+    )
     assert supervision.count("session_recording_failures_total", reason="crash") == 1
     assert "Command" in supervision.types()
 
@@ -331,7 +338,7 @@ async def test_close_waits_no_longer_than_it_may(
     monkeypatch.setattr(supervising, "CLOSING", 0.05)
     running = await supervision.begin(ALLOW)
     running.from_upstream(b"out")
-    supervision.stop_the_thread()
+    await supervision.stop_the_thread()
     assert (await supervision.supervisor.close(running, ""))[0] is None
     assert supervision.count("session_recordings_total", state="Complete") == 0
     supervision.stall.set()
@@ -361,7 +368,7 @@ async def test_shutdown_of_what_never_ran(supervision: Supervision) -> None:
 
 async def test_shutdown_of_a_disk_that_does_not_answer(supervision: Supervision) -> None:
     """The process ends in time and says what it leaves."""
-    supervision.stop_the_thread()
+    await supervision.stop_the_thread()
     await supervision.supervisor.shutdown(0.05, lambda: None)
     supervision.stall.set()
     assert supervision.reports == [
@@ -383,7 +390,7 @@ def test_loop_that_is_gone(tmp_path: Path) -> None:
         running = await supervision.begin(DENY)
         running.from_client(b"broken")
         running.from_upstream(b"out")
-        supervision.stop_the_thread()
+        await supervision.stop_the_thread()
         await until(lambda: supervision.recordings.is_opening.is_set(), "the thread")
         closing = asyncio.create_task(supervision.supervisor.close(running, ""))
         await turns()
@@ -392,11 +399,6 @@ def test_loop_that_is_gone(tmp_path: Path) -> None:
 
     running = asyncio.run(leave())
     supervision.stall.set()
-    done = threading.Event()
-    supervision.supervisor.run(done.set)
-    assert done.wait(10)
-    done.clear()
-    supervision.supervisor.run(done.set)
-    assert done.wait(10)
+    asyncio.run(supervision.at_rest())
     assert read_recording(running.recording).data(Channel.STDOUT) == b"out"
     assert supervision.reports == []

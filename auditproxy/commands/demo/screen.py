@@ -8,6 +8,8 @@ All of them raise ScreenGoneError when the terminal or reader has gone away.
 """
 
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,14 +82,26 @@ def gone_is_told() -> Iterator[None]:
         raise ScreenGoneError from error
 
 
-def list_command(kubeconfig: Path) -> str:
-    """The command that lists what the demo recorded; its folder is that of the kubeconfig."""
-    return f"auditproxy sessions list {kubeconfig.parent / RECORDINGS}"
+def session_commands(kubeconfig: Path) -> tuple[str, str]:
+    """The commands that list and play what the demo recorded, beside its kubeconfig."""
+    recordings = shlex.quote(str(kubeconfig.parent / RECORDINGS))
+    sessions = f"{_program()} sessions"
+    return f"{sessions} list {recordings}", f"{sessions} play {recordings} SESSION"
+
+
+def _program() -> str:
+    """What starts auditproxy in another terminal, whatever its PATH and folder."""
+    beside = Path(sys.executable).with_name("auditproxy")
+    if shutil.which("auditproxy"):
+        return "auditproxy"
+    if beside.exists():
+        return shlex.quote(str(beside))
+    return f"{shlex.quote(sys.executable)} -m auditproxy"
 
 
 def instructions(kubeconfig: Path) -> str:
     """What to type in another terminal, as plain text."""
-    commands = "".join(f"    {command}\n" for command in (*COMMANDS, list_command(kubeconfig)))
+    commands = "".join(f"    {command}\n" for command in (*COMMANDS, *session_commands(kubeconfig)))
     return (
         f"{TITLE}\n\nIn another terminal:\n\n"
         f"    export KUBECONFIG={kubeconfig}\n{commands}\nCtrl-C ends the demo.\n"

@@ -225,11 +225,15 @@ class ChannelReader:
         return events
 
     def notice(self, text: str) -> bytes:
-        """Return a message on standard output; standard error without a terminal."""
+        """Return a line on standard output, apart from what is there; standard error without a
+        terminal.
+        """
         if not self._may_speak:
             return b""
-        channel = STDERR if self._sizes is None else STDOUT
-        return channel_message(channel, text.encode(), as_base64=self._written is not None)
+        channel, line = (
+            (STDERR, f"{text}\n") if self._sizes is None else (STDOUT, f"\r\n{text}\r\n")
+        )
+        return channel_message(channel, line.encode(), as_base64=self._written is not None)
 
     def last_words(self, reason: str) -> bytes:
         """Return a Status on the error channel and a close, as the kubelet ends a session."""

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from auditproxy.commands.demo.screen import (
     PlainScreen,
     ScreenGoneError,
     instructions,
+    session_commands,
     width_of,
 )
 
@@ -103,6 +105,34 @@ def test_instructions() -> None:
     lines = out.getvalue().splitlines()
     assert f"    export KUBECONFIG={KUBECONFIG}" in lines
     assert [line.strip() for line in lines if line.startswith("    kubectl")] == list(COMMANDS)
+    assert [line.strip() for line in lines if " sessions " in line] == [
+        *session_commands(KUBECONFIG)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "beside", "program"),
+    [
+        ("auditproxy", "", "auditproxy"),
+        ("", "auditproxy", "'{}/my bin/auditproxy'"),
+        ("", "", "'{}/my bin/python' -m auditproxy"),
+    ],
+)
+def test_commands_that_read_recordings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, beside: str, program: str
+) -> None:
+    """They work in another terminal: by PATH, by the script of the environment, by its Python."""
+    for folder, name in (("path", path), ("my bin", beside)):
+        (tmp_path / folder).mkdir()
+        if name:
+            (tmp_path / folder / name).write_text("#!/bin/sh\n")
+            (tmp_path / folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "my bin" / "python"))
+    listing, playing = session_commands(Path("/tmp/demo/kubeconfig"))
+    sessions = f"{program.format(tmp_path)} sessions"
+    assert listing == f"{sessions} list /tmp/demo/recordings"
+    assert playing == f"{sessions} play /tmp/demo/recordings SESSION"
 
 
 def test_json() -> None:
