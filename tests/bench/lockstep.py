@@ -131,7 +131,7 @@ class Driver:
         self._listener = listener
         self._selector = selector
         self._client_tls = files.client_context(certificate=certificate)
-        self._upstream_tls = files.server_context("upstream", "cluster.crt")
+        self._upstream_tls = files.upstream_context()
         self._client: ssl.SSLSocket | None = None
         self._upstream: ssl.SSLSocket | None = None
         self._buffered = bytearray(), bytearray()

@@ -12,6 +12,9 @@ from tests.fakes.authority import CLIENT, Authority
 
 SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)
 TOKEN = "bench-4f1c9a7d2e8b"
+"""A token of the token file."""
+REVIEWED = "bench-3b7e5c0d9a64"
+"""A token that the upstream knows."""
 USER, GROUP = "jane@example.com", "dev"
 
 NOT_RECORDED = """\
@@ -60,13 +63,14 @@ class Files:
             "tls_private_key_file": self.path("proxy.key"),
         }
 
-    def server_context(self, name: str, clients: str) -> ssl.SSLContext:
-        """TLS 1.3 with a certificate, for clients with one of an authority; both by file name."""
+    def upstream_context(self) -> ssl.SSLContext:
+        """TLS 1.3 of the upstream: it asks for a certificate, as kube-apiserver does."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_cert_chain(self.path(f"{name}.crt"), self.path(f"{name}.key"))
-        context.load_verify_locations(self.path(clients))
-        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_cert_chain(self.path("upstream.crt"), self.path("upstream.key"))
+        for authority in ("cluster.crt", "fronts.crt"):
+            context.load_verify_locations(self.path(authority))
+        context.verify_mode = ssl.CERT_OPTIONAL
         return context
 
     def client_context(self, *, certificate: bool) -> ssl.SSLContext:

@@ -154,7 +154,7 @@ def answer_bytes(
     new_flow: bool = False,
 ) -> bytes:
     """A 200 of kube-apiserver with its heads; its clock goes on by a second every 50 answers."""
-    now = START + datetime.timedelta(seconds=number // 50)
+    date = http_date(int(START.timestamp()) + number // 50)
     schema, level = (
         (traffic.uid(), traffic.uid())
         if new_flow
@@ -167,9 +167,15 @@ def answer_bytes(
         f"Content-Type: {media_type}\r\n"
         f"X-Kubernetes-Pf-Flowschema-Uid: {schema}\r\n"
         f"X-Kubernetes-Pf-Prioritylevel-Uid: {level}\r\n"
-        f"Date: {now:%a, %d %b %Y %H:%M:%S} GMT\r\n"
+        f"Date: {date}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     ).encode("latin-1") + body
+
+
+def http_date(seconds: int) -> str:
+    """A time since the epoch as a Date has it."""
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return f"{moment:%a, %d %b %Y %H:%M:%S} GMT"
 
 
 def header_value(head: bytes, name: bytes) -> bytes:
