@@ -22,8 +22,8 @@ from auditproxy.metrics.alerts import AlertMetrics
 from auditproxy.notifiers.dispatcher import AlertDispatcher
 from auditproxy.notifiers.outbox import LineNotifier
 from auditproxy.sockets.tasks import spawn
-from tests.bench.__main__ import ask, client_context, connect, request
 from tests.bench.processes import Process, proxy
+from tests.bench.small import ask, client_context, connect, request
 from tests.fakes.alertrules import audit_event, exec_event
 
 RATE = 10_000

@@ -19,8 +19,8 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from tests.bench.__main__ import CONNECTIONS, client_context, connect, request, small_requests
 from tests.bench.processes import Process
+from tests.bench.small import CONNECTIONS, client_context, connect, request, small_requests
 from tests.e2e.cluster import free_ports
 
 MODES = (

@@ -97,7 +97,7 @@ async def proxy(port: int, level: str, folder: str) -> None:
 
 async def measure(level: str, upstream_port: int, items: int) -> None:
     """One list, with small requests beside it, and a line of figures."""
-    from tests.bench.__main__ import client_context, connect, request
+    from tests.bench.small import client_context, connect, request
 
     tls = client_context()
     with tempfile.TemporaryDirectory() as folder:

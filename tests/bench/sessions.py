@@ -18,8 +18,8 @@ from typing import Any
 
 from auditproxy.sessions.wire.frames import BINARY, frame
 from auditproxy.tunnel.protocols import websocket_accept
-from tests.bench.__main__ import client_context, connect
 from tests.bench.processes import Process, proxy
+from tests.bench.small import client_context, connect
 from tests.fakes.waiting import pause
 from tests.fakes.websocket import masked
 
