@@ -3,7 +3,6 @@
 import asyncio
 import ipaddress
 import time
-import uuid
 import weakref
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, fields, replace
@@ -13,6 +12,7 @@ from auditproxy.apis.audit import Stage
 from auditproxy.apis.units import SECOND
 from auditproxy.app import operatorlog
 from auditproxy.app.alerts import replace_alerts
+from auditproxy.app.auditids import new_audit_id
 from auditproxy.app.authenticators import (
     anonymous_authenticator,
     front_proxy_headers,
@@ -98,7 +98,7 @@ class Composed:
             metrics=metrics,
             wall_clock=time.time_ns,
             monotonic_clock=time.perf_counter_ns,
-            new_audit_id=lambda: str(uuid.uuid4()),
+            new_audit_id=new_audit_id,
             report=report,
             room=capture_room(captures, metrics, report),
             # A quarter of all space: one user's bodies cannot crowd out the copies of all others.
