@@ -84,7 +84,7 @@ class Exchange:
         self.recorder = Recorder(shared, services, self.context)
         self.warnings: list[str] = []
         """Warnings of authenticators for the client, in the proxy's answer or the upstream's."""
-        self.deadline = Deadline(self.task)
+        self.deadline = Deadline(self.task, shared.deadlines)
         self.waits_for_sink = False
         self._farewell: LastWords | None = None
         self._open: OpenRequests | None = None

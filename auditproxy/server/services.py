@@ -24,6 +24,7 @@ from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeade
 from auditproxy.request.headers import ClientHeaders, RawHeaders
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.serializer.protobuf.decoder import Decoder
+from auditproxy.server.deadline import Deadlines
 from auditproxy.sessions.rules import NO_POLICY, RecordingPolicy
 from auditproxy.supervision.supervisor import Supervisor
 from auditproxy.upstream.pool import UpstreamPool
@@ -121,6 +122,7 @@ class Shared:
     decoding: DecodeQueue = field(default_factory=DecodeQueue)
     watch: UpstreamWatch = field(default_factory=Unwatched)
     deprecations: Deprecations = field(default_factory=Deprecations)
+    deadlines: Deadlines = field(default_factory=Deadlines)
     supervisor: Supervisor | None = None
     """Follows sessions while they run; None where nothing comes of it."""
     session_annotations: bool = False
