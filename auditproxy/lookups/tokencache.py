@@ -15,6 +15,7 @@ authentication/token/cache).
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from auditproxy.apis.units import SECOND
 from auditproxy.authentication.authenticator import (
@@ -31,6 +32,27 @@ LOOKUP_TIMEOUT = 30.0
 
 SIZE = 32 * 1024
 """Number of cached tokens, as in kube-apiserver."""
+
+
+class _Remembered:
+    """The proof of a user that a cache remembers ``until`` a time of its clock."""
+
+    __slots__ = ("_clock", "_expires", "_metrics", "_until")
+
+    def __init__(
+        self, clock: Clock, until: float, expires: int | None, metrics: TokenCacheMetrics
+    ) -> None:
+        self._clock = clock
+        self._until = until
+        self._expires = expires
+        self._metrics = metrics
+
+    def holds(self, now: int) -> bool:
+        """Return whether the cache would return the same user at ``now``; counts it as a hit."""
+        if self._clock() >= self._until or (self._expires is not None and now >= self._expires):
+            return False
+        self._metrics.requested(True, 0.0)
+        return True
 
 
 class TokenCache:
@@ -104,7 +126,14 @@ class TokenCache:
             raise AuthenticationError("authentication failed unexpectedly") from None
         finally:
             self._metrics.fetched(good)
-        self._cache.put(key, known, self._time_to_live(known))
+        left = self._time_to_live(known)
+        if known is not None:
+            proof = None
+            if left > 0:
+                until = self._clock() + left
+                proof = _Remembered(self._clock, until, known.expires, self._metrics)
+            known = replace(known, proof=proof)
+        self._cache.put(key, known, left)
         return known
 
     def _time_to_live(self, known: TokenUser | None) -> float:

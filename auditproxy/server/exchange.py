@@ -29,12 +29,12 @@ from auditproxy.downstream.connection import ClientConnection
 from auditproxy.downstream.responses import Answered, Refused, internal_error
 from auditproxy.metrics.requests import OpenRequests
 from auditproxy.request.attributes import attributes as attributes_of
-from auditproxy.request.headers import audit_id_from, framing_fault, user_agent
+from auditproxy.request.headers import audit_id_from, framing_fault
 from auditproxy.request.resolution import NO_TARGET, resolve
-from auditproxy.request.sourceips import source_ips
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
 from auditproxy.server.deadline import Deadline
 from auditproxy.server.emitter import Emitter
+from auditproxy.server.knownclient import known_client
 from auditproxy.server.recorder import Recorder
 from auditproxy.server.services import Services, Shared
 from auditproxy.tunnel.farewell import SHUTTING_DOWN, LastWords
@@ -104,6 +104,7 @@ class Exchange:
 
     def resolve(self) -> None:
         """Read target, headers and RequestInfo; raises Refused for what must not be forwarded."""
+        self.client = known_client(self.headers, self.facts, self.services)
         head = self.request.head
         version = (head.version.major, head.version.minor)
         found = resolve(
@@ -185,8 +186,8 @@ class Exchange:
             info=self.info,
             request_uri=self.request_uri,
             user=user,
-            source_ips=source_ips(self.headers, self.facts.remote, self.services.trusted_proxies),
-            user_agent=user_agent(self.headers),
+            source_ips=self.client.source_ips,
+            user_agent=self.client.user_agent,
             failed=failed,
             redactor=self.services.redactor,
         )
