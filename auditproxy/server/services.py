@@ -55,6 +55,14 @@ class UpstreamIdentity(Protocol):
     host: bytes
     base_path: bytes
 
+    def known_headers(
+        self, identity: Identity, user: UserInfo, wanted: UserInfo | None
+    ) -> RawHeaders | None:
+        """What ``headers`` would return, where it is known without waiting; never raises.
+
+        The same object for the same client as long as nothing that it follows from changes.
+        """
+
     async def headers(
         self, identity: Identity, user: UserInfo, wanted: UserInfo | None
     ) -> RawHeaders:
