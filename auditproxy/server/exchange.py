@@ -14,7 +14,6 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
-from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level, Stage
 from auditproxy.apis.status import Status, new_bad_request, new_unauthorized
 from auditproxy.apis.user import ANONYMOUS, UserInfo
@@ -30,7 +29,7 @@ from auditproxy.downstream.responses import Answered, Refused, internal_error
 from auditproxy.metrics.requests import OpenRequests
 from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.request.headers import audit_id_from, framing_fault
-from auditproxy.request.resolution import NO_TARGET, resolve
+from auditproxy.request.resolution import NO_INFO, NO_TARGET
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
 from auditproxy.server.deadline import Deadline
 from auditproxy.server.emitter import Emitter
@@ -78,7 +77,7 @@ class Exchange:
         self.task: asyncio.Task[Any] | None = asyncio.current_task()
         self.method: str = message.method
         self.target = NO_TARGET
-        self.info = RequestInfo(is_resource_request=False, path="", verb=self.method.lower())
+        self.info = NO_INFO
         self.request_uri = ""
         self.long_running = False
         self.recorder = Recorder(shared, services, self.context)
@@ -106,12 +105,12 @@ class Exchange:
         """Read target, headers and RequestInfo; raises Refused for what must not be forwarded."""
         self.client = known_client(self.headers, self.facts, self.services)
         head = self.request.head
-        version = (head.version.major, head.version.minor)
-        found = resolve(
+        found = self.shared.targets.resolve(
             self.method,
-            head.path.encode("utf-8", "surrogateescape"),
+            head.path,
             self.headers,
-            fault=self.request.refusal or framing_fault(self.headers, version),
+            queries=self.facts.memory.queries,
+            fault=self.request.refusal or framing_fault(self.headers, head.version),
             front_proxy=self.services.front_proxy,
         )
         self.target, self.info, self.request_uri = found.target, found.info, found.request_uri
@@ -134,12 +133,13 @@ class Exchange:
         """
         if self.long_running:
             return None
-        try:
-            allowed = request_deadline(self.target, self.services.limits.request_timeout)
-        except TimeoutParameterError as error:
-            raise self.fail(new_bad_request(str(error)), message=str(error)) from None
-        left = (allowed - (self.now() - self.context.received)) / 1e9
-        return self.connection.loop.time() + left + UPSTREAM_GRACE
+        allowed = self.services.limits.request_timeout
+        if self.target.raw_query:
+            try:
+                allowed = request_deadline(self.target, allowed)
+            except TimeoutParameterError as error:
+                raise self.fail(new_bad_request(str(error)), message=str(error)) from None
+        return self.connection.loop.time() + allowed / 1e9 + UPSTREAM_GRACE
 
     def asked(self) -> AuthenticationRequest:
         """The input of the authenticators."""

@@ -22,6 +22,7 @@ from auditproxy.metrics.registry import Metrics
 from auditproxy.monitor.monitor import Unwatched, UpstreamWatch
 from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
 from auditproxy.request.headers import ClientHeaders, RawHeaders
+from auditproxy.request.resolution import KnownTargets
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.serializer.protobuf.decoder import Decoder
 from auditproxy.sessions.rules import NO_POLICY, RecordingPolicy
@@ -129,6 +130,7 @@ class Shared:
     decoding: DecodeQueue = field(default_factory=DecodeQueue)
     watch: UpstreamWatch = field(default_factory=Unwatched)
     deprecations: Deprecations = field(default_factory=Deprecations)
+    targets: KnownTargets = field(default_factory=KnownTargets)
     supervisor: Supervisor | None = None
     """Follows sessions while they run; None where nothing comes of it."""
     session_annotations: bool = False
