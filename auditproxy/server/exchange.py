@@ -27,7 +27,6 @@ from auditproxy.downstream.clientrequest import ClientRequest
 from auditproxy.downstream.connection import ClientConnection
 from auditproxy.downstream.responses import Answered, Refused, internal_error
 from auditproxy.metrics.requests import OpenRequests
-from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.request.headers import audit_id_from, framing_fault
 from auditproxy.request.resolution import NO_INFO, NO_TARGET
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
@@ -179,7 +178,7 @@ class Exchange:
     def _begin(self, user: UserInfo | None, *, failed: bool) -> None:
         """Fill in what all events of this request share."""
         self.state = RECORDED
-        config = self.services.evaluator.evaluate(attributes_of(user, self.info, selectors=False))
+        config = self.services.evaluator.decide(user, self.info)
         self.shared.metrics.audit.level(config.level)
         self.context.begin(
             config,

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from auditproxy.apis.attributes import Attributes
+from auditproxy.apis.attributes import Attributes, RequestInfo
 from auditproxy.apis.audit import RequestAuditConfig
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.backend import Backend
@@ -33,8 +33,8 @@ from auditproxy.upstream.pool import UpstreamPool
 class PolicyEvaluator(Protocol):
     """Decides what the operator wants recorded of a request."""
 
-    def evaluate(self, attributes: Attributes) -> RequestAuditConfig:
-        """The level and stages for one request."""
+    def decide(self, user: UserInfo | None, info: RequestInfo) -> RequestAuditConfig:
+        """The level and stages for one request of ``user``, None when unknown."""
 
 
 class Impersonation(Protocol):
