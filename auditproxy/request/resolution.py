@@ -7,6 +7,7 @@ Refused requests also get the part of the requestURI that their event may show.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -36,15 +37,13 @@ LONGEST_REMEMBERED = 256
 NO_TARGET = parse_target("GET", b"/")
 """Placeholder for a target that must not be parsed."""
 
-NO_INFO = RequestInfo(is_resource_request=False, path="", verb="")
-"""Placeholder for what a target means that was not resolved yet."""
-
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """The result, shared by all requests with the target; ``fault`` is the Status to refuse with.
 
-    ``unresolvable`` is kube-apiserver's plain text for a path without a RequestInfo.
+    ``unresolvable`` is kube-apiserver's plain text for a path without a RequestInfo. ``dry_run``
+    and ``watch`` are the values of these parameters.
     """
 
     target: Target
@@ -54,7 +53,12 @@ class Resolution:
     is_shortened: bool = False
     fault: Status | None = None
     unresolvable: str = ""
+    dry_run: tuple[str, ...] = ()
+    watch: tuple[str, ...] = ()
 
+
+NOT_RESOLVED = Resolution(NO_TARGET, RequestInfo(is_resource_request=False, path="", verb=""))
+"""Placeholder until a target is resolved."""
 
 TargetMemo = Memo[tuple[str, str], Resolution]
 """Resolutions by method and target."""
@@ -122,7 +126,7 @@ def resolve(
     try:
         info = requestinfo.resolve(method, target)
     except requestinfo.RequestInfoError as error:
-        return Resolution(
+        return _resolution(
             target,
             plain,
             target.request_uri,
@@ -133,9 +137,9 @@ def resolve(
         # All but the name is in the path: the policy and the event need it.
         path = requestinfo.resolve(method, parse_target(method, raw.partition(b"?")[0]))
         info = msgspec.structs.replace(path, verb=error.verb)
-        return Resolution(target, info, target.request_uri, fault=failure(414, "", str(error)))
+        return _resolution(target, info, target.request_uri, fault=failure(414, "", str(error)))
     header_fault = headers.fault(front_proxy)
-    return Resolution(
+    return _resolution(
         target,
         info,
         target.request_uri,
@@ -151,4 +155,12 @@ def _refused(
     shown = refused_uri(method, raw)
     is_shortened = len(shown) > LONGEST_REFUSED
     uri = shown[:LONGEST_REFUSED].decode("utf-8", "surrogateescape")
-    return Resolution(target, info, uri, is_shortened=is_shortened, fault=fault)
+    return _resolution(target, info, uri, is_shortened=is_shortened, fault=fault)
+
+
+def _resolution(target: Target, info: RequestInfo, request_uri: str, **more: Any) -> Resolution:
+    """Return a Resolution with what is read of the query."""
+    if target.raw_query:
+        query = target.query
+        more |= {"dry_run": query.values("dryRun"), "watch": query.values("watch")}
+    return Resolution(target, info, request_uri, **more)

@@ -26,9 +26,9 @@ from auditproxy.capture.decoding import Job, Skipped
 from auditproxy.downstream.clientrequest import ClientRequest
 from auditproxy.downstream.connection import ClientConnection
 from auditproxy.downstream.responses import Answered, Refused, internal_error
-from auditproxy.metrics.requests import OpenRequests
+from auditproxy.metrics.requests import NO_PATCH, OpenRequests
 from auditproxy.request.headers import audit_id_from, framing_fault
-from auditproxy.request.resolution import NO_INFO, NO_TARGET
+from auditproxy.request.resolution import NOT_RESOLVED
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
 from auditproxy.server.deadline import Deadline
 from auditproxy.server.emitter import Emitter
@@ -75,9 +75,8 @@ class Exchange:
         self.request = request
         self.task: asyncio.Task[Any] | None = asyncio.current_task()
         self.method: str = message.method
-        self.target = NO_TARGET
-        self.info = NO_INFO
-        self.request_uri = ""
+        self.found = NOT_RESOLVED
+        self.target, self.info = NOT_RESOLVED.target, NOT_RESOLVED.info
         self.long_running = False
         self.recorder = Recorder(shared, services, self.context)
         self.warnings: list[str] = []
@@ -104,7 +103,7 @@ class Exchange:
         """Read target, headers and RequestInfo; raises Refused for what must not be forwarded."""
         self.client = known_client(self.headers, self.facts, self.services)
         head = self.request.head
-        found = self.shared.targets.resolve(
+        self.found = found = self.shared.targets.resolve(
             self.method,
             head.path,
             self.headers,
@@ -112,7 +111,7 @@ class Exchange:
             fault=self.request.refusal or framing_fault(self.headers, head.version),
             front_proxy=self.services.front_proxy,
         )
-        self.target, self.info, self.request_uri = found.target, found.info, found.request_uri
+        self.target, self.info = found.target, found.info
         self.long_running = found.long_running
         if found.is_shortened:
             self.context.annotate(SHORTENED, "requestURI")
@@ -183,7 +182,7 @@ class Exchange:
         self.context.begin(
             config,
             info=self.info,
-            request_uri=self.request_uri,
+            request_uri=self.found.request_uri,
             user=user,
             source_ips=self.client.source_ips,
             user_agent=self.client.user_agent,
@@ -202,7 +201,7 @@ class Exchange:
             return
         self.shared.metrics.audit.rejected()
         self.context.finished = True
-        text = internal_error(self.request_uri, "failed to store audit event")
+        text = internal_error(self.found.request_uri, "failed to store audit event")
         raise Refused(Status(metadata={}, code=500), text=text, no_sniff=True)
 
     async def delivered(self) -> None:
@@ -343,7 +342,7 @@ class Exchange:
             self.method,
             code=code,
             seconds=(self.now() - self.context.received) / 1e9,
-            content_type=self.headers.get("content-type"),
-            dry_run=self.target.query.values("dryRun"),
-            watch=self.target.query.values("watch"),
+            content_type="" if self.method in NO_PATCH else self.headers.get("content-type"),
+            dry_run=self.found.dry_run,
+            watch=self.found.watch,
         )
