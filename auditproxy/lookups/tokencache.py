@@ -23,7 +23,7 @@ from auditproxy.authentication.authenticator import (
     TokenAuthenticator,
     TokenUser,
 )
-from auditproxy.authentication.tokens.tokencachekey import cache_key
+from auditproxy.authentication.tokens.tokencachekey import CacheKeys
 from auditproxy.clients.cache import Clock, ExpiringCache, Flights
 from auditproxy.metrics.tokencache import TokenCacheMetrics
 
@@ -51,7 +51,7 @@ class _Remembered:
         """Return whether the cache would return the same user at ``now``; counts it as a hit."""
         if self._clock() >= self._until or (self._expires is not None and now >= self._expires):
             return False
-        self._metrics.requested(True, 0.0)
+        self._metrics.hit_at_once()
         return True
 
 
@@ -59,7 +59,7 @@ class TokenCache:
     """Caches the answers of ``inner``, and shares one look-up among concurrent callers.
 
     ``authenticator`` and ``audiences`` identify the look-up, ``key`` is random; see
-    ``cache_key``. Times are in seconds, 0 disables caching. ``wall_clock`` returns
+    ``CacheKeys``. Times are in seconds, 0 disables caching. ``wall_clock`` returns
     nanoseconds since the epoch, to compare with a user's ``expires``.
     """
 
@@ -80,9 +80,7 @@ class TokenCache:
         wall_clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._inner = inner
-        self._authenticator = authenticator
-        self._audiences = audiences
-        self._key = key
+        self._keys = CacheKeys(key, authenticator, audiences)
         self._metrics = metrics
         self._report = report
         self._success_time_to_live = success_time_to_live
@@ -96,7 +94,7 @@ class TokenCache:
     async def authenticate_token(self, token: str) -> TokenUser | None:
         """Return the cached answer, or a new one; raises AuthenticationError."""
         started = self._clock()
-        key = cache_key(self._key, self._authenticator, self._audiences, token)
+        key = self._keys.of(token)
         cached = self._cache.get(key)
         if cached is not None and not self._is_over(cached[0]):
             self._metrics.requested(True, self._clock() - started)

@@ -12,7 +12,7 @@ event is being passed to it.
 
 from prometheus_client import CollectorRegistry, Counter
 
-from auditproxy.apis.audit import LEVEL_WORDS, Level
+from auditproxy.apis.audit import LEVEL_WORDS
 from auditproxy.metrics.due import DueMetrics
 from auditproxy.metrics.plain import Counts
 from auditproxy.metrics.sinks import SinkMetrics
@@ -40,7 +40,8 @@ class AuditMetrics:
             ("level",),
             registry=registry,
         )
-        self._levels = {level: levels.labels(word) for level, word in LEVEL_WORDS.items()}
+        self.levels = {level: levels.labels(word) for level, word in LEVEL_WORDS.items()}
+        """Requests by the level that the policy decided."""
         self._rejected = Counter(
             "apiserver_audit_requests_rejected",
             "[ALPHA] Counter of apiserver requests rejected due to an error in audit "
@@ -67,10 +68,6 @@ class AuditMetrics:
         )
         self.due = DueMetrics(registry)
         self.sinks = SinkMetrics(registry)
-
-    def level(self, level: Level) -> None:
-        """Count a request whose audit level the policy decided."""
-        self._levels[level].value += 1
 
     def event_due(self) -> None:
         """Count an event that goes to the backend once its bodies are decoded."""

@@ -178,7 +178,7 @@ class Exchange:
         """Fill in what all events of this request share."""
         self.state = RECORDED
         config = self.services.evaluator.decide(user, self.info)
-        self.shared.metrics.audit.level(config.level)
+        self.shared.metrics.audit.levels[config.level].value += 1
         self.context.begin(
             config,
             info=self.info,
