@@ -14,9 +14,10 @@ class AnonymousAuthenticator:
 
     def __init__(self, paths: tuple[str, ...] = ()) -> None:
         self._paths = frozenset(paths)
+        self._identity = identify(ANONYMOUS_USER, method="anonymous")
 
     async def authenticate(self, request: AuthenticationRequest) -> Identity | None:
         """Return the anonymous identity; None if the path does not allow anonymous access."""
         if self._paths and request.target.path not in self._paths:
             return None
-        return identify(ANONYMOUS_USER, method="anonymous")
+        return self._identity

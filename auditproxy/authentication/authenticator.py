@@ -50,6 +50,14 @@ class AuthenticationRequest:
     warnings: list[str] = field(default_factory=list)
 
 
+class Proof(Protocol):
+    """What an identity rests on, besides the connection's peer and the headers it was shown in."""
+
+    def holds(self, now: int) -> bool:
+        """Return whether the authenticator would say the same at ``now``, without asking it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """The client's user, as established by an authenticator.
@@ -57,11 +65,15 @@ class Identity:
     Only ``identify`` creates one. Forwarding a request requires an Identity, so an
     unauthenticated request cannot be forwarded. ``token`` is the bearer token that
     was accepted, "" for other methods; it is excluded from the repr.
+
+    ``proof`` says for how long the identity may be used for later requests of the same
+    connection with the same headers; None: authenticate every request.
     """
 
     user: UserInfo
     method: Method
     token: str = field(default="", repr=False)
+    proof: Proof | None = field(default=None, repr=False, compare=False)
     seal: InitVar[object] = None
 
     def __post_init__(self, seal: object) -> None:
@@ -73,12 +85,17 @@ class Identity:
         _refuse_unsafe(user, self.method)
         return replace(self, user=user, seal=_SEAL)
 
+    def without_proof(self) -> "Identity":
+        """Return the same identity, for this request alone."""
+        return self if self.proof is None else replace(self, proof=None, seal=_SEAL)
+
 
 def identify(
     user: UserInfo,
     *,
     method: Method,
     token: str = "",
+    proof: Proof | None = None,
 ) -> Identity:
     """Create an Identity; for authenticators only.
 
@@ -86,7 +103,7 @@ def identify(
     because the upstream would see a different user.
     """
     _refuse_unsafe(user, method)
-    return Identity(user=user, method=method, token=token, seal=_SEAL)
+    return Identity(user=user, method=method, token=token, proof=proof, seal=_SEAL)
 
 
 def _refuse_unsafe(user: UserInfo, method: Method) -> None:
@@ -105,10 +122,14 @@ class Authenticator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TokenUser:
-    """The user of a token and its expiry (nanoseconds since the epoch; None: not known)."""
+    """The user of a token and its expiry (nanoseconds since the epoch; None: not known).
+
+    ``proof`` is that of the identities made of it.
+    """
 
     user: UserInfo
     expires: int | None = None
+    proof: Proof | None = field(default=None, repr=False, compare=False)
 
 
 class TokenAuthenticator(Protocol):
@@ -120,7 +141,10 @@ class TokenAuthenticator(Protocol):
 
 
 class Union:
-    """Authenticators tried in order; the first identity is returned, errors are collected."""
+    """Authenticators tried in order; the first identity is returned, errors are collected.
+
+    Behind an error it has no proof: the authenticator that failed may not do so again.
+    """
 
     def __init__(self, authenticators: tuple[Authenticator, ...]) -> None:
         self._authenticators = authenticators
@@ -135,7 +159,7 @@ class Union:
                 errors.append(error)
                 continue
             if identity is not None:
-                return identity
+                return identity.without_proof() if errors else identity
         raise_gathered(errors)
         return None
 

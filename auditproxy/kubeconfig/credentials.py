@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.sockets.tasks import spawn
@@ -60,6 +60,15 @@ class UpstreamTarget:
         return (name if self.port == standard else f"{name}:{self.port}").encode("ascii")
 
 
+class AtHand(NamedTuple):
+    """A value of the Authorization line that needs no waiting; no repr shows it."""
+
+    authorization: bytes | None
+
+    def __repr__(self) -> str:
+        return "AtHand()"
+
+
 class Credential(Protocol):
     """What goes into the Authorization line of requests with our own credential."""
 
@@ -67,9 +76,19 @@ class Credential(Protocol):
         """The value of the Authorization line, None for no line; raises CredentialError."""
         ...
 
+    def at_hand(self) -> AtHand | None:
+        """What ``authorization`` would return without waiting; None where it may have to wait.
+
+        The same object as long as the value is the same.
+        """
+        ...
+
     def invalidate(self) -> None:
         """Forget what may be read again: the upstream refused it."""
         ...
+
+
+_NOTHING = AtHand(None)
 
 
 class NoCredential:
@@ -78,6 +97,10 @@ class NoCredential:
     async def authorization(self) -> bytes | None:
         """None."""
         return None
+
+    def at_hand(self) -> AtHand:
+        """No line."""
+        return _NOTHING
 
     def invalidate(self) -> None:
         """Nothing to forget."""
@@ -91,9 +114,13 @@ class StaticCredential:
 
     def __init__(self, kind: str, value: bytes) -> None:
         self._kind = kind
-        self._value = value
+        self._value = AtHand(value)
 
     async def authorization(self) -> bytes | None:
+        """The value it was made with."""
+        return self._value.authorization
+
+    def at_hand(self) -> AtHand:
         """The value it was made with."""
         return self._value
 
@@ -120,19 +147,29 @@ class FileCredential:
         self._path = path
         self._clock = clock
         self._period = period
-        self._value: bytes | None = None
+        self._value: AtHand | None = None
         self._read_at: float | None = None
 
     async def authorization(self) -> bytes | None:
         """``Bearer`` and the token; reads the file when the last reading is too old."""
-        if self._read_at is None or self._clock() - self._read_at >= self._period:
+        if self._is_old():
             try:
-                self._value = await asyncio.to_thread(self._read)
+                read = await asyncio.to_thread(self._read)
             except CredentialError:
                 if self._value is None:
                     raise
+            else:
+                if self._value is None or self._value.authorization != read:
+                    self._value = AtHand(read)
             self._read_at = self._clock()
-        return self._value
+        return None if self._value is None else self._value.authorization
+
+    def at_hand(self) -> AtHand | None:
+        """What was read, unless that is too old."""
+        return None if self._is_old() else self._value
+
+    def _is_old(self) -> bool:
+        return self._read_at is None or self._clock() - self._read_at >= self._period
 
     def check(self) -> None:
         """Read the file as the first request will; raises CredentialError."""
@@ -188,6 +225,7 @@ class ExecCredential:
         self._clock = clock
         self._timeout = timeout
         self._result: ExecResult | None = None
+        self._value: AtHand | None = None
         self._running: asyncio.Future[ExecResult] | None = None
 
     async def authorization(self) -> bytes | None:
@@ -195,9 +233,15 @@ class ExecCredential:
         result = self._result
         if result is None or self._expired(result):
             result = await self._renew()
-        if not result.token:
-            return None
-        return bearer(result.token.encode(), f"the exec plugin {self._command!r}")
+        if self._value is None:
+            token, source = result.token, f"the exec plugin {self._command!r}"
+            self._value = AtHand(bearer(token.encode(), source) if token else None)
+        return self._value.authorization
+
+    def at_hand(self) -> AtHand | None:
+        """What the plugin gave, unless that expires."""
+        result = self._result
+        return None if result is None or self._expired(result) else self._value
 
     def invalidate(self) -> None:
         """Run the plugin again next time."""
@@ -221,6 +265,7 @@ class ExecCredential:
         if result.certificate and result != self._result:
             self._load_certificate(result.certificate, result.key)
         self._result = result
+        self._value = None
         return result
 
     def __repr__(self) -> str:

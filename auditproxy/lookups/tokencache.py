@@ -15,6 +15,7 @@ authentication/token/cache).
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from auditproxy.apis.units import SECOND
 from auditproxy.authentication.authenticator import (
@@ -22,7 +23,7 @@ from auditproxy.authentication.authenticator import (
     TokenAuthenticator,
     TokenUser,
 )
-from auditproxy.authentication.tokens.tokencachekey import cache_key
+from auditproxy.authentication.tokens.tokencachekey import CacheKeys
 from auditproxy.clients.cache import Clock, ExpiringCache, Flights
 from auditproxy.metrics.tokencache import TokenCacheMetrics
 
@@ -33,11 +34,32 @@ SIZE = 32 * 1024
 """Number of cached tokens, as in kube-apiserver."""
 
 
+class _Remembered:
+    """The proof of a user that a cache remembers ``until`` a time of its clock."""
+
+    __slots__ = ("_clock", "_expires", "_metrics", "_until")
+
+    def __init__(
+        self, clock: Clock, until: float, expires: int | None, metrics: TokenCacheMetrics
+    ) -> None:
+        self._clock = clock
+        self._until = until
+        self._expires = expires
+        self._metrics = metrics
+
+    def holds(self, now: int) -> bool:
+        """Return whether the cache would return the same user at ``now``; counts it as a hit."""
+        if self._clock() >= self._until or (self._expires is not None and now >= self._expires):
+            return False
+        self._metrics.hit_at_once()
+        return True
+
+
 class TokenCache:
     """Caches the answers of ``inner``, and shares one look-up among concurrent callers.
 
     ``authenticator`` and ``audiences`` identify the look-up, ``key`` is random; see
-    ``cache_key``. Times are in seconds, 0 disables caching. ``wall_clock`` returns
+    ``CacheKeys``. Times are in seconds, 0 disables caching. ``wall_clock`` returns
     nanoseconds since the epoch, to compare with a user's ``expires``.
     """
 
@@ -58,9 +80,7 @@ class TokenCache:
         wall_clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._inner = inner
-        self._authenticator = authenticator
-        self._audiences = audiences
-        self._key = key
+        self._keys = CacheKeys(key, authenticator, audiences)
         self._metrics = metrics
         self._report = report
         self._success_time_to_live = success_time_to_live
@@ -74,7 +94,7 @@ class TokenCache:
     async def authenticate_token(self, token: str) -> TokenUser | None:
         """Return the cached answer, or a new one; raises AuthenticationError."""
         started = self._clock()
-        key = cache_key(self._key, self._authenticator, self._audiences, token)
+        key = self._keys.of(token)
         cached = self._cache.get(key)
         if cached is not None and not self._is_over(cached[0]):
             self._metrics.requested(True, self._clock() - started)
@@ -104,7 +124,14 @@ class TokenCache:
             raise AuthenticationError("authentication failed unexpectedly") from None
         finally:
             self._metrics.fetched(good)
-        self._cache.put(key, known, self._time_to_live(known))
+        left = self._time_to_live(known)
+        if known is not None:
+            proof = None
+            if left > 0:
+                until = self._clock() + left
+                proof = _Remembered(self._clock, until, known.expires, self._metrics)
+            known = replace(known, proof=proof)
+        self._cache.put(key, known, left)
         return known
 
     def _time_to_live(self, known: TokenUser | None) -> float:

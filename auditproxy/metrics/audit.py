@@ -12,8 +12,9 @@ event is being passed to it.
 
 from prometheus_client import CollectorRegistry, Counter
 
-from auditproxy.apis.audit import LEVEL_WORDS, Level
+from auditproxy.apis.audit import LEVEL_WORDS
 from auditproxy.metrics.due import DueMetrics
+from auditproxy.metrics.plain import Counts
 from auditproxy.metrics.sinks import SinkMetrics
 
 
@@ -21,11 +22,11 @@ class AuditMetrics:
     """Counts events from the policy to their delivery; names and labels are kube-apiserver's."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._events = Counter(
+        self._events = Counts(
             "apiserver_audit_event",
             "[ALPHA] Counter of audit events generated and sent to the audit backend.",
             registry=registry,
-        )
+        ).labels()
         self._errors = Counter(
             "apiserver_audit_error",
             "[ALPHA] Counter of audit events that failed to be audited properly. "
@@ -33,30 +34,32 @@ class AuditMetrics:
             ("plugin",),
             registry=registry,
         )
-        levels = Counter(
+        levels = Counts(
             "apiserver_audit_level",
             "[ALPHA] Counter of policy levels for audit events (1 per request).",
             ("level",),
             registry=registry,
         )
-        self._levels = {level: levels.labels(word) for level, word in LEVEL_WORDS.items()}
+        self.levels = {level: levels.labels(word) for level, word in LEVEL_WORDS.items()}
+        """Requests by the level that the policy decided."""
         self._rejected = Counter(
             "apiserver_audit_requests_rejected",
             "[ALPHA] Counter of apiserver requests rejected due to an error in audit "
             "logging backend.",
             registry=registry,
         )
-        self._generated = Counter(
+        self._generated = Counts(
             "auditproxy_audit_events_generated",
             "Audit events handed to the audit backend, or due once their bodies are decoded.",
             registry=registry,
-        )
+        ).labels()
         self._written = Counter(
             "auditproxy_audit_events_written",
             "Audit events written completely, or accepted by the receiver, by backend.",
             ("plugin",),
             registry=registry,
         )
+        self._written_by: dict[str, Counter] = {}
         self._dropped = Counter(
             "auditproxy_audit_events_dropped",
             "Audit events that were not delivered, by backend and reason.",
@@ -66,22 +69,18 @@ class AuditMetrics:
         self.due = DueMetrics(registry)
         self.sinks = SinkMetrics(registry)
 
-    def level(self, level: Level) -> None:
-        """Count a request whose audit level the policy decided."""
-        self._levels[level].inc()
-
     def event_due(self) -> None:
         """Count an event that goes to the backend once its bodies are decoded."""
-        self._generated.inc()
+        self._generated.value += 1
         self.due.decoding += 1
 
     def event(self, *, was_due: bool = False) -> None:
         """Count an event passed to the backend; ``was_due`` if ``event_due`` counted it before."""
-        self._events.inc()
+        self._events.value += 1
         if was_due:
             self.due.decoding -= 1
         else:
-            self._generated.inc()
+            self._generated.value += 1
 
     def rejected(self) -> None:
         """Count a request refused because its event could not be stored."""
@@ -89,7 +88,10 @@ class AuditMetrics:
 
     def written(self, backend: str, count: int = 1) -> None:
         """Count events written completely by a backend, ``log`` or ``webhook``."""
-        self._written.labels(backend).inc(count)
+        written = self._written_by.get(backend)
+        if written is None:
+            written = self._written_by[backend] = self._written.labels(backend)
+        written.inc(count)
 
     def dropped(self, reason: str, backend: str, plugin: str, count: int = 1) -> None:
         """Count events that were not delivered; ``reason`` is one of a few fixed words.

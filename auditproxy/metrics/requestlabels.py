@@ -22,6 +22,7 @@ _VERBS = frozenset(
     }
 )
 OTHER = "other"
+APPLY_PATCH = "application/apply-patch+yaml"
 
 
 def clean_scope(info: RequestInfo) -> str:
@@ -48,7 +49,7 @@ def clean_verb(
         verb = "WATCH"
     elif verb in ("GET", "HEAD"):
         verb = "LIST" if clean_scope(info) in ("namespace", "cluster") else "GET"
-    elif verb == "PATCH" and content_type == "application/apply-patch+yaml":
+    elif verb == "PATCH" and content_type == APPLY_PATCH:
         verb = "APPLY"
     elif verb == "WATCHLIST":
         verb = "WATCH"

@@ -7,18 +7,16 @@ path). Before that, and above each of the limits below, they are ``other``. A sc
 any client may request, is therefore at most some 2 MB.
 """
 
-from typing import Protocol
+from bisect import bisect_left
+from typing import NamedTuple, Protocol
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    disable_created_metrics,
-)
+from prometheus_client import CollectorRegistry, Gauge, disable_created_metrics
 
 from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.memo import Memo
+from auditproxy.metrics.plain import Buckets, Count, Counts, Durations
 from auditproxy.metrics.requestlabels import (
+    APPLY_PATCH,
     OTHER,
     clean_code,
     clean_dry_run,
@@ -42,6 +40,12 @@ MAXIMUM_HISTOGRAMS = 256
 MAXIMUM_COUNTERS = 2048
 """Kinds of requests, by code, that are counted under their own labels."""
 
+MAXIMUM_KINDS = 4096
+"""Kinds of requests, by all that their labels follow from, whose series are remembered."""
+
+LONGEST_VALUES = 16
+"""Values of ``dryRun`` and ``watch`` in one of them, and their characters."""
+
 MAXIMUM_LABEL = 253
 """Characters of a group, version, resource or subresource label: the limit of a DNS name."""
 
@@ -56,6 +60,18 @@ _RESOURCE = slice(2, 6)
 """Position of group, version, resource and subresource in the labels of a request."""
 
 Labels = tuple[str, ...]
+
+
+NO_PATCH = frozenset({"DELETE", "GET", "HEAD", "POST", "PUT"})
+"""Methods whose labels do not depend on the type of the request's body."""
+
+
+class _Series(NamedTuple):
+    """The series of a kind of requests; ``is_settled`` if they are its own for ever."""
+
+    counted: Count
+    measured: Buckets
+    is_settled: bool
 
 
 class OpenRequests(Protocol):
@@ -75,19 +91,19 @@ class RequestSeries:
         # kube-apiserver has no *_created series.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = CollectorRegistry()
-        self._requests = Counter(
+        self._requests = Counts(
             "apiserver_request",
             "[STABLE] Counter of apiserver requests broken out for each verb, dry run value, "
             "group, version, resource, scope, component, and HTTP response code.",
             (*_REQUEST_LABELS, "code"),
             registry=registry,
         )
-        self._durations = Histogram(
+        self._durations = Durations(
             "apiserver_request_duration_seconds",
             "[STABLE] Response latency distribution in seconds for each verb, dry run value, "
             "group, version, resource, subresource, scope and component.",
             _REQUEST_LABELS,
-            buckets=DURATION_BUCKETS,
+            bounds=DURATION_BUCKETS,
             registry=registry,
         )
         self._long_running = Gauge(
@@ -98,7 +114,7 @@ class RequestSeries:
             _LONG_RUNNING_LABELS,
             registry=registry,
         )
-        self._known: dict[Labels, tuple[Counter, Histogram]] = {}
+        self._known: Memo[tuple[object, ...], _Series] = Memo(MAXIMUM_KINDS)
         self._resources: set[Labels] = set()
         self._counted: set[Labels] = set()
         self._measured: set[Labels] = set()
@@ -115,19 +131,60 @@ class RequestSeries:
         dry_run: tuple[str, ...] = (),
         watch: tuple[str, ...] = (),
     ) -> None:
-        """Record a finished request; ``dry_run`` and ``watch`` are query parameter values."""
+        """Record a finished request; ``dry_run`` and ``watch`` are query parameter values.
+
+        ``content_type`` may be left out where ``method`` is in NO_PATCH.
+        """
+        if method in NO_PATCH or content_type != APPLY_PATCH:
+            content_type = ""
+        # All that the labels follow from.
+        kind = (
+            method,
+            code,
+            info.verb,
+            info.is_resource_request,
+            info.api_group,
+            info.api_version,
+            info.resource,
+            info.subresource,
+            not info.name,
+            not info.namespace,
+            content_type,
+            dry_run,
+            watch,
+        )
+        known = self._known.get(kind)
+        if known is None:
+            known = self._series(info, method, code, content_type, dry_run, watch)
+            values = dry_run + watch
+            if known.is_settled and len(values) + sum(map(len, values)) <= LONGEST_VALUES:
+                self._known.remember(kind, known)
+        known.counted.value += 1
+        measured = known.measured
+        measured.counts[bisect_left(DURATION_BUCKETS, seconds)] += 1
+        measured.sum += seconds
+
+    def _series(
+        self,
+        info: RequestInfo,
+        method: str,
+        code: int,
+        content_type: str,
+        dry_run: tuple[str, ...],
+        watch: tuple[str, ...],
+    ) -> "_Series":
+        """Return the series of a request."""
         verb = clean_verb(info, method, content_type, watch)
         labels = self._labels(info, verb, code, clean_dry_run(dry_run))
         key = (*labels, clean_code(code))
-        known = self._known.get(key)
-        if known is None:
-            counted = _within(self._counted, MAXIMUM_COUNTERS, key)
-            measured = _within(self._measured, MAXIMUM_HISTOGRAMS, labels)
-            known = (self._requests.labels(*counted), self._durations.labels(*measured))
-            if counted == key:
-                self._known[key] = known
-        known[0].inc()
-        known[1].observe(seconds)
+        counted = _within(self._counted, MAXIMUM_COUNTERS, key)
+        measured = _within(self._measured, MAXIMUM_HISTOGRAMS, labels)
+        resource = (info.api_group, info.api_version, info.resource, info.subresource)
+        return _Series(
+            self._requests.labels(*counted),
+            self._durations.labels(*measured),
+            counted == key and (not info.is_resource_request or resource in self._resources),
+        )
 
     def long_running(self, info: RequestInfo, method: str, code: int) -> OpenRequests:
         """Return the gauge of open requests of one kind; the caller changes it."""

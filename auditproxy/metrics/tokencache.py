@@ -1,6 +1,8 @@
 """kube-apiserver's metrics of its token caches (apiserver authentication/token/cache/stats.go)."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from auditproxy.metrics.plain import Counts, Durations
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Go's default buckets, in seconds."""
@@ -10,23 +12,24 @@ class TokenCacheMetrics:
     """Hits, misses and look-ups, summed over all token caches as in kube-apiserver."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        requests = Counter(
+        requests = Counts(
             "authentication_token_cache_request",
             "[ALPHA] Tokens looked for in a token cache, by status (hit or miss).",
             ("status",),
             registry=registry,
         )
-        durations = Histogram(
+        durations = Durations(
             "authentication_token_cache_request_duration_seconds",
             "[ALPHA] Time until a token cache had its answer, in seconds by status (hit or miss).",
             ("status",),
-            buckets=BUCKETS,
+            bounds=BUCKETS,
             registry=registry,
         )
         self._requests = {
             hit: (requests.labels(word), durations.labels(word))
             for hit, word in ((True, "hit"), (False, "miss"))
         }
+        self._hits, self._hit_durations = self._requests[True]
         fetches = Counter(
             "authentication_token_cache_fetch",
             "[ALPHA] Look-ups that token caches started, by status (ok, or error: the "
@@ -49,8 +52,13 @@ class TokenCacheMetrics:
     def requested(self, hit: bool, seconds: float) -> None:
         """Record a request for a token."""
         count, duration = self._requests[hit]
-        count.inc()
+        count.value += 1
         duration.observe(seconds)
+
+    def hit_at_once(self) -> None:
+        """Record a request for a token that took no time."""
+        self._hits.value += 1
+        self._hit_durations.counts[0] += 1
 
     def fetched(self, ok: bool) -> None:
         """Count a finished look-up; ``ok`` even if it found no user."""

@@ -6,6 +6,7 @@ framing, or is meant only for us. Identity lines are written last and then verif
 """
 
 import re
+from typing import Any
 
 from auditproxy.apis.status import Status, failure
 from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
@@ -81,13 +82,15 @@ class HeaderAssertionError(AssertionError):
 class ClientHeaders:
     """The headers of one request, looked up by name in any spelling; values are trimmed text.
 
-    Each byte that is not UTF-8 becomes a lone surrogate.
+    Each byte that is not UTF-8 becomes a lone surrogate. ``known`` is what server/knownclient.py
+    has found out about their sender.
     """
 
-    __slots__ = ("_lines", "raw")
+    __slots__ = ("_lines", "known", "raw")
 
     def __init__(self, raw: RawHeaders) -> None:
         self.raw = raw
+        self.known: Any = None
         lines: dict[bytes, list[bytes]] = {}
         for name, value in raw:
             key = name.lower()

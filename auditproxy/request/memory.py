@@ -1,11 +1,12 @@
 """What the requests of one connection have in common, remembered while it lasts.
 
 Clients send the same header block again and again. What follows from it is found out once, and by
-each connection for itself: a block may hold a credential.
+each connection for itself: a block may hold a credential, and so may the query of a target.
 """
 
 from auditproxy.apis.memo import Memo
 from auditproxy.request.headers import ClientHeaders, RawHeaders
+from auditproxy.request.resolution import MAXIMUM_QUERIES, TargetMemo
 
 MAXIMUM_BLOCKS = 8
 """Header blocks that one connection remembers."""
@@ -14,11 +15,15 @@ MAXIMUM_BLOCK = 4096
 
 
 class ConnectionMemory:
-    """Facts that follow from bytes of one client connection."""
+    """Facts that follow from bytes of one client connection.
 
-    __slots__ = ("_headers",)
+    ``queries`` are its targets with a query (``KnownTargets``).
+    """
+
+    __slots__ = ("_headers", "queries")
 
     def __init__(self) -> None:
+        self.queries: TargetMemo = Memo(MAXIMUM_QUERIES)
         self._headers: Memo[RawHeaders, ClientHeaders] = Memo(MAXIMUM_BLOCKS)
 
     def headers(self, raw: RawHeaders) -> ClientHeaders:

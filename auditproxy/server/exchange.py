@@ -14,7 +14,6 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
-from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level, Stage
 from auditproxy.apis.status import Status, new_bad_request, new_unauthorized
 from auditproxy.apis.user import ANONYMOUS, UserInfo
@@ -27,14 +26,13 @@ from auditproxy.capture.decoding import Job, Skipped
 from auditproxy.downstream.clientrequest import ClientRequest
 from auditproxy.downstream.connection import ClientConnection
 from auditproxy.downstream.responses import Answered, Refused, internal_error
-from auditproxy.metrics.requests import OpenRequests
-from auditproxy.request.attributes import attributes as attributes_of
-from auditproxy.request.headers import audit_id_from, framing_fault, user_agent
-from auditproxy.request.resolution import NO_TARGET, resolve
-from auditproxy.request.sourceips import source_ips
+from auditproxy.metrics.requests import NO_PATCH, OpenRequests
+from auditproxy.request.headers import audit_id_from, framing_fault
+from auditproxy.request.resolution import NOT_RESOLVED
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
 from auditproxy.server.deadline import Deadline
 from auditproxy.server.emitter import Emitter
+from auditproxy.server.knownclient import known_client
 from auditproxy.server.recorder import Recorder
 from auditproxy.server.services import Services, Shared
 from auditproxy.tunnel.farewell import SHUTTING_DOWN, LastWords
@@ -77,9 +75,8 @@ class Exchange:
         self.request = request
         self.task: asyncio.Task[Any] | None = asyncio.current_task()
         self.method: str = message.method
-        self.target = NO_TARGET
-        self.info = RequestInfo(is_resource_request=False, path="", verb=self.method.lower())
-        self.request_uri = ""
+        self.found = NOT_RESOLVED
+        self.target, self.info = NOT_RESOLVED.target, NOT_RESOLVED.info
         self.long_running = False
         self.recorder = Recorder(shared, services, self.context)
         self.warnings: list[str] = []
@@ -104,16 +101,17 @@ class Exchange:
 
     def resolve(self) -> None:
         """Read target, headers and RequestInfo; raises Refused for what must not be forwarded."""
+        self.client = known_client(self.headers, self.facts, self.services)
         head = self.request.head
-        version = (head.version.major, head.version.minor)
-        found = resolve(
+        self.found = found = self.shared.targets.resolve(
             self.method,
-            head.path.encode("utf-8", "surrogateescape"),
+            head.path,
             self.headers,
-            fault=self.request.refusal or framing_fault(self.headers, version),
+            queries=self.facts.memory.queries,
+            fault=self.request.refusal or framing_fault(self.headers, head.version),
             front_proxy=self.services.front_proxy,
         )
-        self.target, self.info, self.request_uri = found.target, found.info, found.request_uri
+        self.target, self.info = found.target, found.info
         self.long_running = found.long_running
         if found.is_shortened:
             self.context.annotate(SHORTENED, "requestURI")
@@ -133,12 +131,13 @@ class Exchange:
         """
         if self.long_running:
             return None
-        try:
-            allowed = request_deadline(self.target, self.services.limits.request_timeout)
-        except TimeoutParameterError as error:
-            raise self.fail(new_bad_request(str(error)), message=str(error)) from None
-        left = (allowed - (self.now() - self.context.received)) / 1e9
-        return self.connection.loop.time() + left + UPSTREAM_GRACE
+        allowed = self.services.limits.request_timeout
+        if self.target.raw_query:
+            try:
+                allowed = request_deadline(self.target, allowed)
+            except TimeoutParameterError as error:
+                raise self.fail(new_bad_request(str(error)), message=str(error)) from None
+        return self.connection.loop.time() + allowed / 1e9 + UPSTREAM_GRACE
 
     def asked(self) -> AuthenticationRequest:
         """The input of the authenticators."""
@@ -178,15 +177,15 @@ class Exchange:
     def _begin(self, user: UserInfo | None, *, failed: bool) -> None:
         """Fill in what all events of this request share."""
         self.state = RECORDED
-        config = self.services.evaluator.evaluate(attributes_of(user, self.info, selectors=False))
-        self.shared.metrics.audit.level(config.level)
+        config = self.services.evaluator.decide(user, self.info)
+        self.shared.metrics.audit.levels[config.level].value += 1
         self.context.begin(
             config,
             info=self.info,
-            request_uri=self.request_uri,
+            request_uri=self.found.request_uri,
             user=user,
-            source_ips=source_ips(self.headers, self.facts.remote, self.services.trusted_proxies),
-            user_agent=user_agent(self.headers),
+            source_ips=self.client.source_ips,
+            user_agent=self.client.user_agent,
             failed=failed,
             redactor=self.services.redactor,
         )
@@ -202,7 +201,7 @@ class Exchange:
             return
         self.shared.metrics.audit.rejected()
         self.context.finished = True
-        text = internal_error(self.request_uri, "failed to store audit event")
+        text = internal_error(self.found.request_uri, "failed to store audit event")
         raise Refused(Status(metadata={}, code=500), text=text, no_sniff=True)
 
     async def delivered(self) -> None:
@@ -343,7 +342,7 @@ class Exchange:
             self.method,
             code=code,
             seconds=(self.now() - self.context.received) / 1e9,
-            content_type=self.headers.get("content-type"),
-            dry_run=self.target.query.values("dryRun"),
-            watch=self.target.query.values("watch"),
+            content_type="" if self.method in NO_PATCH else self.headers.get("content-type"),
+            dry_run=self.found.dry_run,
+            watch=self.found.watch,
         )

@@ -66,7 +66,9 @@ async def forward(exchange: Exchange, identity: Identity, acting: ActingUser) ->
         raise Refused(METHOD_NOT_ALLOWED)
     upstream = exchange.services.upstream
     try:
-        identity_headers = await upstream.headers(identity, acting.user, acting.wanted)
+        asserted = upstream.known_headers(identity, acting.user, acting.wanted)
+        if asserted is None:
+            asserted = await upstream.headers(identity, acting.user, acting.wanted)
     except UnforwardableIdentityError as error:
         raise Refused(new_bad_request(str(error))) from None
     except CredentialError as error:
@@ -81,7 +83,7 @@ async def forward(exchange: Exchange, identity: Identity, acting: ActingUser) ->
         headers=upstream_headers(
             exchange.headers,
             host=upstream.host,
-            identity_headers=identity_headers,
+            identity_headers=asserted,
             audit_id=exchange.context.audit_id,
             subprotocols=forwarded_protocols(exchange.headers),
             front_proxy=exchange.services.front_proxy,

@@ -112,13 +112,20 @@ class Handler:
         """Take one request through the chain; raises Refused with the Status to answer."""
         exchange.resolve()
         until = exchange.allowed_until()
-        identity = await self.authenticate(exchange)
+        identity = self.recognised(exchange) or await self.authenticate(exchange)
         exchange.begin(identity.user)
         exchange.deadline.end_at(exchange.connection.loop, until)
         await exchange.request_received()
         acting = await self.impersonate(exchange, identity)
         await self.explain(exchange, acting)
         return await forward(exchange, identity, acting)
+
+    def recognised(self, exchange: Exchange) -> Identity | None:
+        """Who asks, if the same headers on the same connection have shown it and it still holds."""
+        started = self.shared.monotonic_clock()
+        identity = exchange.client.identity(exchange.context.received)
+        exchange.context.track("authentication", self.shared.monotonic_clock() - started)
+        return identity
 
     async def authenticate(self, exchange: Exchange) -> Identity:
         """Find out who asks; a failure is kube-apiserver's audited 401."""
@@ -138,12 +145,13 @@ class Handler:
         exchange.context.track("authentication", exchange.now() - started)
         if identity is None:
             raise exchange.unauthenticated()
-        return identity
+        return exchange.client.authenticated(identity, warned=bool(exchange.warnings))
 
     async def impersonate(self, exchange: Exchange, identity: Identity) -> ActingUser:
         """The impersonated user if requested and allowed, otherwise the authenticated user."""
-        asks = exchange.headers.has_prefix(b"impersonate-")
-        attributes = attributes_of(identity.user, exchange.info, selectors=asks)
+        if not exchange.client.impersonates:
+            return ActingUser(identity.user)
+        attributes = attributes_of(identity.user, exchange.info)
         started = exchange.now()
         try:
             impersonated = await exchange.services.impersonator.impersonate(

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from auditproxy.apis.attributes import Attributes
+from auditproxy.apis.attributes import Attributes, RequestInfo
 from auditproxy.apis.audit import RequestAuditConfig
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.backend import Backend
@@ -22,6 +22,7 @@ from auditproxy.metrics.registry import Metrics
 from auditproxy.monitor.monitor import Unwatched, UpstreamWatch
 from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
 from auditproxy.request.headers import ClientHeaders, RawHeaders
+from auditproxy.request.resolution import KnownTargets
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.serializer.protobuf.decoder import Decoder
 from auditproxy.server.deadline import Deadlines
@@ -33,8 +34,8 @@ from auditproxy.upstream.pool import UpstreamPool
 class PolicyEvaluator(Protocol):
     """Decides what the operator wants recorded of a request."""
 
-    def evaluate(self, attributes: Attributes) -> RequestAuditConfig:
-        """The level and stages for one request."""
+    def decide(self, user: UserInfo | None, info: RequestInfo) -> RequestAuditConfig:
+        """The level and stages for one request of ``user``, None when unknown."""
 
 
 class Impersonation(Protocol):
@@ -55,6 +56,14 @@ class UpstreamIdentity(Protocol):
     pool: UpstreamPool
     host: bytes
     base_path: bytes
+
+    def known_headers(
+        self, identity: Identity, user: UserInfo, wanted: UserInfo | None
+    ) -> RawHeaders | None:
+        """What ``headers`` would return, where it is known without waiting; never raises.
+
+        The same object for the same client as long as nothing that it follows from changes.
+        """
 
     async def headers(
         self, identity: Identity, user: UserInfo, wanted: UserInfo | None
@@ -123,6 +132,7 @@ class Shared:
     watch: UpstreamWatch = field(default_factory=Unwatched)
     deprecations: Deprecations = field(default_factory=Deprecations)
     deadlines: Deadlines = field(default_factory=Deadlines)
+    targets: KnownTargets = field(default_factory=KnownTargets)
     supervisor: Supervisor | None = None
     """Follows sessions while they run; None where nothing comes of it."""
     session_annotations: bool = False

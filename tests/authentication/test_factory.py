@@ -16,7 +16,7 @@ from auditproxy.authentication.requestheader import (
     RequestHeaderConfig,
 )
 from auditproxy.authentication.tokens.bearer import PROTOCOL_PREFIX, forwarded_protocols
-from auditproxy.authentication.x509.authenticator import X509Authenticator
+from auditproxy.authentication.x509.authenticator import Verdict, X509Authenticator
 from auditproxy.authentication.x509.peer import PeerCertificate
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.target import parse_target
@@ -35,9 +35,9 @@ BOB = PROTOCOL_PREFIX + "Ym9i"
 class Trusting:
     """Authorities that vouch for all but the expired."""
 
-    def fault(self, peer: PeerCertificate, now: int) -> str:
+    def verdict(self, peer: PeerCertificate, now: int) -> Verdict:
         """Nothing, or that it has expired."""
-        return "it has expired" if peer is EXPIRED else ""
+        return Verdict("it has expired" if peer is EXPIRED else "", 0, now)
 
 
 class Table:
@@ -185,9 +185,9 @@ async def test_token_protocols_stay_here(
 class Untrusting:
     """Authorities that vouch for nobody."""
 
-    def fault(self, peer: PeerCertificate, now: int) -> str:
+    def verdict(self, peer: PeerCertificate, now: int) -> Verdict:
         """Always."""
-        return "is not ours"
+        return Verdict("is not ours", now, now)
 
 
 FRONT = RequestHeaderConfig(username_headers=("X-Remote-User",))
@@ -228,3 +228,51 @@ async def test_front_proxies(
     assert identity is not None
     assert identity.user.username == username
     assert "system:authenticated" in identity.user.groups
+
+
+class Remembering(Table):
+    """A Table whose users have a proof that always holds."""
+
+    def holds(self, now: int) -> bool:
+        """Always."""
+        return True
+
+    async def authenticate_token(self, token: str) -> TokenUser | None:
+        known = await super().authenticate_token(token)
+        return None if known is None else TokenUser(known.user, proof=self)
+
+
+@pytest.mark.parametrize(
+    ("front", "headers", "peer", "proven"),
+    [
+        (None, {"Authorization": "Bearer alice"}, None, True),
+        (None, {}, GOOD, True),
+        (None, {"Authorization": "Bearer bob"}, GOOD, True),
+        (None, upgrade(f"x,{BOB}"), None, True),
+        (None, {}, None, False),
+        (None, {"Authorization": "Bearer alice"}, NAMELESS, True),
+        # An earlier authenticator may accept later what it refuses now.
+        (None, {"Authorization": "Bearer alice"}, EXPIRED, False),
+        (None, {"Authorization": "Bearer wrong", **upgrade(f"x,{BOB}")}, None, False),
+        (Untrusting(), {}, GOOD, False),
+        (Untrusting(), {"Authorization": "Bearer alice"}, None, True),
+        (Trusting(), FRONT_PROXY, GOOD, False),
+        (Trusting(), {}, GOOD, True),
+    ],
+)
+async def test_proofs(
+    front: Trusting | Untrusting | None,
+    headers: dict[str, str],
+    peer: PeerCertificate | None,
+    proven: bool,
+) -> None:
+    """Only what follows from the peer and the headers alone, for a time, has a proof of that."""
+    authenticator = new_authenticator(
+        requestheader=None if front is None else RequestHeaderAuthenticator(front, FRONT),
+        x509=X509Authenticator(Trusting()),
+        tokens=(Remembering(),),
+        anonymous=AnonymousAuthenticator(),
+    )
+    identity = await authenticator.authenticate(request(headers, peer))
+    assert identity is not None
+    assert (identity.proof is not None) is proven

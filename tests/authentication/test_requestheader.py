@@ -13,6 +13,7 @@ from auditproxy.authentication.requestheader import (
     RequestHeaderConfig,
     user_from,
 )
+from auditproxy.authentication.x509.authenticator import Verdict
 from auditproxy.authentication.x509.peer import PeerCertificate
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.target import parse_target
@@ -102,9 +103,9 @@ def certificate(name: str, **changes: object) -> PeerCertificate:
 class Authorities:
     """Authorities that vouch for all but ``alice``."""
 
-    def fault(self, peer: PeerCertificate, now: int) -> str:
+    def verdict(self, peer: PeerCertificate, now: int) -> Verdict:
         """Nothing, or something."""
-        return "is not ours" if peer.common_name == "alice" else ""
+        return Verdict("is not ours" if peer.common_name == "alice" else "", now, now)
 
 
 async def authenticate(

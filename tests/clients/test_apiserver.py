@@ -77,6 +77,9 @@ class Renewable:
     async def authorization(self) -> bytes | None:
         return b"Bearer canary-%d" % self.number
 
+    def at_hand(self) -> None:
+        """Nothing, which is always allowed."""
+
     def invalidate(self) -> None:
         self.number += 1
 

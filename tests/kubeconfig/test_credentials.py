@@ -79,6 +79,30 @@ class TestFile:
         assert await credential.authorization() == b"Bearer three"
         assert "three" not in repr(credential)
 
+    async def test_at_hand(self, tmp_path: Path) -> None:
+        """What was read is at hand until it is to be read again, and stays one object."""
+        clock = Clock()
+        path = tmp_path / "token"
+        path.write_text("canary")
+        credential = FileCredential(path, clock=clock)
+        assert credential.at_hand() is None
+        await credential.authorization()
+        first = credential.at_hand()
+        assert first is not None
+        assert first.authorization == b"Bearer canary"
+        assert "canary" not in repr(first)
+        clock.now += 60
+        assert credential.at_hand() is None
+        await credential.authorization()
+        assert credential.at_hand() is first
+        credential.invalidate()
+        assert credential.at_hand() is None
+        path.write_text("other")
+        await credential.authorization()
+        second = credential.at_hand()
+        assert second is not None
+        assert second.authorization == b"Bearer other"
+
     async def test_gone_later(self, tmp_path: Path) -> None:
         """A file that vanishes or is empty for a moment leaves the old token in use."""
         clock = Clock()
@@ -128,6 +152,41 @@ class TestExec:
         assert await credential.authorization() == b"Bearer token-3"
         assert "token-3" not in repr(credential)
         assert "canary" not in repr(ExecResult("canary", "canary", "canary"))
+
+    async def test_at_hand(self) -> None:
+        """What the plugin gave is at hand until it expires or is refused; then it must run again."""
+        clock = Clock()
+        results = [
+            ExecResult(token="one", expires=clock.now + 100),
+            ExecResult(token="two"),
+            ExecResult(token="a b"),
+            ExecResult(certificate="c", key="k"),
+        ]
+        credential = ExecCredential(
+            "plugin", lambda: results.pop(0), lambda certificate, key: None, clock=clock
+        )
+        assert credential.at_hand() is None
+        await credential.authorization()
+        first = credential.at_hand()
+        assert first is not None
+        assert first.authorization == b"Bearer one"
+        assert credential.at_hand() is first
+        clock.now += 100
+        assert credential.at_hand() is None
+        await credential.authorization()
+        second = credential.at_hand()
+        assert second is not None
+        assert second.authorization == b"Bearer two"
+        credential.invalidate()
+        assert credential.at_hand() is None
+        with pytest.raises(CredentialError):
+            await credential.authorization()
+        assert credential.at_hand() is None
+        credential.invalidate()
+        assert await credential.authorization() is None
+        without = credential.at_hand()
+        assert without is not None
+        assert without.authorization is None
 
     def no_certificate(self, certificate: str, key: str) -> None:
         """Refuse a certificate."""
@@ -237,3 +296,13 @@ def test_bad_expiry(text: object) -> None:
     """What is no time is an error, not a credential for ever."""
     with pytest.raises(CredentialError):
         expiry(text, "the test")
+
+
+async def test_at_hand() -> None:
+    """What never changes is always at hand, as one object; no repr shows it."""
+    credential = StaticCredential("token", b"Bearer canary")
+    assert credential.at_hand().authorization == b"Bearer canary"
+    assert credential.at_hand() is credential.at_hand()
+    assert "canary" not in repr(credential.at_hand())
+    assert NoCredential().at_hand().authorization is None
+    assert NoCredential().at_hand() is NoCredential().at_hand()

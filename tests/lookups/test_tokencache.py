@@ -124,6 +124,48 @@ class TestTimes:
         cached.inner.good = ""
         assert await cached.ask("good") is None
 
+    async def test_proof(self) -> None:
+        """A remembered user's proof holds as long as it is remembered; each look at it is a hit."""
+        cached = Cached()
+        known = await cached.ask("good")
+        assert known is not None
+        assert known.proof is not None
+        again = await cached.ask("good")
+        assert again is known
+        for now, holds in ((9.9, True), (10.0, False), (20.0, False)):
+            cached.clock.now = 100.0 + now
+            assert known.proof.holds(0) is holds
+        assert cached.metric("request_total", "hit") == 2
+        assert cached.metric("request_total", "miss") == 1
+        assert (await cached.ask("good")) is not known
+        assert len(cached.inner.asked) == 2
+
+    async def test_proof_ends_with_the_token(self) -> None:
+        """No proof holds past the end of the token by the wall clock, whatever the cache's says."""
+        cached = Cached()
+        cached.inner.expires = 105 * SECOND
+        known = await cached.ask("good")
+        assert known is not None
+        assert known.proof is not None
+        assert known.proof.holds(105 * SECOND - 1)
+        assert not known.proof.holds(105 * SECOND)
+
+    async def test_without_a_proof(self) -> None:
+        """What is not remembered proves nothing, nor does what only an inner cache remembers."""
+        inner = Cached()
+        known = await inner.ask("good")
+        assert known is not None
+        assert known.proof is not None
+        for outer in (Cached(success_time_to_live=0.0), Cached()):
+            outer.inner = inner.cache  # type: ignore[assignment]
+            outer.cache._inner = inner.cache
+            found = await outer.ask("good")
+            assert found == known
+            if outer.cache._success_time_to_live:
+                assert found.proof not in (None, known.proof)
+            else:
+                assert found.proof is None
+
     async def test_errors_are_not_remembered(self) -> None:
         """T072: a token that could not be checked is asked about again."""
         cached = Cached()

@@ -16,7 +16,7 @@ def test_audit_counters() -> None:
     metrics.written("log")
     metrics.written("log")
     metrics.dropped("disk-full", "log", "log")
-    metrics.level(Level.METADATA)
+    metrics.levels[Level.METADATA].value += 1
     metrics.rejected()
     assert value("apiserver_audit_event_total") == 3
     assert value("auditproxy_audit_events_generated_total") == 3

@@ -118,3 +118,79 @@ def test_what_is_no_resource_stays_apart() -> None:
         if sample.name == "apiserver_request_total"
     }
     assert found == {("", ""), ("other", "other")}
+
+
+def test_remembered_series() -> None:
+    """The second request of a kind is counted with the first; what differs in a label is apart."""
+    series = RequestSeries()
+    pods = info("pods", namespace="n")
+    found: dict[tuple[str, ...], float] = {}
+    asked: list[tuple[RequestInfo, str, int, str, tuple[str, ...], tuple[str, ...]]] = [
+        (pods, "GET", 200, "", (), ()),
+        (pods, "GET", 200, "text/plain", (), ()),
+        (info("pods"), "GET", 200, "", (), ()),
+        (info("pods", verb="get", namespace="n"), "HEAD", 200, "", (), ()),
+        (pods, "GET", 404, "", (), ()),
+        (pods, "GET", 200, "", (), ("1",)),
+        (pods, "GET", 200, "", (), ("0",)),
+        (pods, "GET", 200, "", (), ("",)),
+        (pods, "POST", 200, "", ("All",), ()),
+        (pods, "POST", 200, "", ("no",), ()),
+        (pods, "PATCH", 200, "application/apply-patch+yaml", (), ()),
+        (pods, "PATCH", 200, "application/json-patch+json", (), ()),
+        (pods, "patch", 200, "application/apply-patch+yaml", (), ()),
+        (pods, "X" * 40, 200, "", (), ()),
+    ]
+    fresh = RequestSeries()
+    for _ in range(3):
+        for asks, method, code, content_type, dry_run, watch in asked:
+            for one in (series, fresh):
+                one.request(
+                    asks,
+                    method,
+                    code=code,
+                    seconds=0.1,
+                    content_type=content_type,
+                    dry_run=dry_run,
+                    watch=watch,
+                )
+            # Without a memory every request is looked at anew.
+            fresh._known.clear()
+    assert series._known
+    assert generate_latest(series.registry) == generate_latest(fresh.registry)
+    for family in series.registry.collect():
+        for sample in family.samples:
+            if sample.name == "apiserver_request_total":
+                labels = sample.labels
+                key = (labels["verb"], labels["dry_run"], labels["scope"], labels["code"])
+                found[key] = sample.value
+    assert sum(found.values()) == 3 * len(asked)
+    assert found["APPLY", "", "namespace", "200"] == 6
+    assert found["WATCH", "", "namespace", "200"] == 6
+
+
+def test_unknown_resources_are_not_remembered() -> None:
+    """What was ``other`` has its own labels as soon as the upstream has served it once."""
+    series = RequestSeries()
+    for code in (404, 404, 200, 404):
+        series.request(info("late"), "GET", code=code, seconds=0.1)
+    found = {
+        (sample.labels["resource"], sample.labels["code"]): sample.value
+        for family in series.registry.collect()
+        for sample in family.samples
+        if sample.name == "apiserver_request_total"
+    }
+    assert found == {("other", "404"): 2, ("late", "200"): 1, ("late", "404"): 1}
+
+
+def test_remembered_series_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither many kinds of requests nor long parameters stay in the memory."""
+    monkeypatch.setattr(request_series, "MAXIMUM_KINDS", 8)
+    series = RequestSeries()
+    for number in range(100):
+        series.request(info(f"r-{number}"), "GET", code=200, seconds=0.0)
+        assert len(series._known) <= 8
+    size = len(series._known)
+    series.request(info("r-1"), "GET", code=200, seconds=0.0, watch=("w" * 1000,))
+    series.request(info("r-1"), "GET", code=200, seconds=0.0, dry_run=("",) * 1000)
+    assert len(series._known) == size

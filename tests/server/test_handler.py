@@ -544,7 +544,7 @@ async def test_crash(tmp_path: Path) -> None:
         proxy_before(upstream.port, tmp_path) as proxy,
     ):
         proxy.proxy.handler.services.impersonator.impersonate = crashing  # type: ignore[method-assign]
-        got = await proxy.ask(request())
+        got = await proxy.ask(request("GET", "/api/v1/pods", "Impersonate-User: bob"))
         assert got.status == 500
         assert got.body.startswith(b"This request caused apiserver to panic.")
         assert proxy.stages() == [("RequestReceived", None), ("Panic", 500)]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from auditproxy.apis.attributes import Attributes
+from auditproxy.apis.attributes import Attributes, RequestInfo
 from auditproxy.apis.audit import (
     LEVEL_WORDS,
     Level,
@@ -20,9 +20,12 @@ from auditproxy.apis.audit import (
     RequestAuditConfig,
     Stage,
 )
+from auditproxy.apis.memo import Memo
+from auditproxy.apis.user import UserInfo
 from auditproxy.audit.policy.decoding import PolicyError, WrittenRule, decode_policy
 from auditproxy.audit.policy.matching import Matcher
 from auditproxy.audit.policy.validation import aggregate, validate_policy
+from auditproxy.request.attributes import attributes
 
 _LEVELS = {word: level for level, word in LEVEL_WORDS.items()}
 
@@ -107,13 +110,24 @@ def with_stage(policy: Policy, stage: Stage) -> Policy:
     )
 
 
+MAXIMUM_DECISIONS = 4096
+"""Kinds of requests whose decision is remembered."""
+
+LONGEST_KIND = 512
+"""Characters of group, resource and subresource, or of the path, of one of them."""
+
+MOST_GROUPS = 64
+"""Groups of the user of one of them."""
+
+
 class PolicyRuleEvaluator:
     """Decides how much of each request is recorded; the first matching rule applies.
 
-    Nothing grows with requests.
+    Decisions are remembered by what the rules look at: a name, a namespace, a user or a verb that
+    no rule mentions is like any other that none does.
     """
 
-    __slots__ = ("evaluate",)
+    __slots__ = ("_by_groups", "_by_path", "_decisions", "_mentioned", "evaluate")
 
     evaluate: Callable[[Attributes], RequestAuditConfig]
     """What the policy says about a request, by its original user."""
@@ -125,6 +139,40 @@ class PolicyRuleEvaluator:
         rules = [(rule, _config(policy, rule)) for rule in policy.rules]
         # The matcher's own method: a wrapper would cost every request a call.
         self.evaluate = Matcher(rules, default).first
+        every = policy.rules
+        self._mentioned = frozenset(
+            {word for rule in every for word in (*rule.users, *rule.verbs, *rule.namespaces)}
+        ) | {name for rule in every for each in rule.resources for name in each.resource_names}
+        self._by_groups = any(rule.user_groups for rule in every)
+        self._by_path = any(set(rule.non_resource_urls) - {"*"} for rule in every)
+        self._decisions: Memo[tuple[object, ...], RequestAuditConfig] = Memo(MAXIMUM_DECISIONS)
+
+    def decide(self, user: UserInfo | None, info: RequestInfo) -> RequestAuditConfig:
+        """Return what ``evaluate`` says of the attributes of ``user`` and ``info``, remembered."""
+        mentioned = self._mentioned
+        username: str | None = None
+        groups: tuple[str, ...] = ()
+        if user is not None:
+            username = user.username if user.username in mentioned else None
+            groups = user.groups if self._by_groups else ()
+        verb = info.verb if info.verb in mentioned else None
+        # None stands for a word that no rule mentions; rules do mention the empty namespace.
+        kind: tuple[str, ...]
+        key: tuple[object, ...]
+        if info.is_resource_request:
+            kind = info.api_group, info.resource, info.subresource
+            namespace = info.namespace if info.namespace in mentioned else None
+            name = info.name if info.name in mentioned else None
+            key = (username, groups, verb, kind, namespace, name)
+        else:
+            kind = (info.path if self._by_path else "",)
+            key = (username, groups, verb, kind)
+        found = self._decisions.get(key)
+        if found is None:
+            found = self.evaluate(attributes(user, info, selectors=False))
+            if sum(map(len, kind)) <= LONGEST_KIND and len(groups) <= MOST_GROUPS:
+                self._decisions.remember(key, found)
+        return found
 
 
 def _config(policy: Policy, rule: PolicyRule) -> RequestAuditConfig:

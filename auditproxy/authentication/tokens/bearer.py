@@ -41,7 +41,7 @@ class BearerAuthenticator:
         if not token:
             return None
         known = await _user_for(self._tokens, token)
-        return identify(known.user, method="bearer", token=token)
+        return identify(known.user, method="bearer", token=token, proof=known.proof)
 
 
 class WebSocketAuthenticator:
@@ -65,7 +65,7 @@ class WebSocketAuthenticator:
         if not offer.protocols:
             raise AuthenticationError("missing additional subprotocol")
         known = await _user_for(self._tokens, token)
-        return identify(known.user, method="websocket", token=token)
+        return identify(known.user, method="websocket", token=token, proof=known.proof)
 
 
 async def _user_for(tokens: TokenAuthenticator, token: str) -> TokenUser:

@@ -3,18 +3,29 @@
 import hmac
 
 
-def cache_key(key: bytes, authenticator: str, audiences: tuple[str, ...], token: str) -> bytes:
-    """Return a digest that identifies a lookup of a token.
+class CacheKeys:
+    """Makes the digests that identify the lookups of tokens in one cache.
 
     ``authenticator`` and the ordered ``audiences`` distinguish lookups of the same token.
     Parts are length-prefixed and counted, so that different lookups never encode alike.
     ``key`` is random and new for each cache, so that digests of one process or
     configuration are meaningless in another.
     """
-    digest = hmac.new(key, digestmod="sha256")
-    digest.update(len(audiences).to_bytes(8, "big"))
-    for part in (authenticator, *audiences, token):
-        raw = part.encode("utf-8", "surrogateescape")
-        digest.update(len(raw).to_bytes(8, "big"))
-        digest.update(raw)
-    return digest.digest()
+
+    __slots__ = ("_before", "_key")
+
+    def __init__(self, key: bytes, authenticator: str, audiences: tuple[str, ...]) -> None:
+        self._key = key
+        parts = [_part(text.encode(*_BYTES)) for text in (authenticator, *audiences)]
+        self._before = b"".join([len(audiences).to_bytes(8, "big"), *parts])
+
+    def of(self, token: str) -> bytes:
+        """Return the key of a token's lookup."""
+        return hmac.digest(self._key, self._before + _part(token.encode(*_BYTES)), "sha256")
+
+
+_BYTES = ("utf-8", "surrogateescape")
+
+
+def _part(raw: bytes) -> bytes:
+    return len(raw).to_bytes(8, "big") + raw

@@ -23,14 +23,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.units import SECOND
+from auditproxy.authentication.x509.authenticator import REMEMBERED, Verdict
 from auditproxy.authentication.x509.peer import PeerCertificate
 from auditproxy.serializer.pem import certificates, is_cut_off
 
 SIGNATURES = 100
 """Signatures checked per certificate, as in Go; bounds the cost of a chain."""
-
-REMEMBERED = 1024
-"""Number of certificates whose result is cached."""
 
 REFUSAL_REMEMBERED = 10 * SECOND
 """Nanoseconds for which a refusal is cached."""
@@ -90,15 +88,6 @@ class _Member:
     authority_fault: str = ""
 
 
-@dataclass(slots=True)
-class _Verdict:
-    """A cached result: valid within a period, or refused until a time."""
-
-    fault: str
-    not_before: int
-    not_after: int
-
-
 class CertificateAuthorities:
     """An immutable set of authorities; results are cached per set and never outlive it."""
 
@@ -106,7 +95,7 @@ class CertificateAuthorities:
         """Read a PEM bundle; raises BundleError unless every certificate can be used."""
         self.pem = pem
         self._anchors = tuple(_member(each) for each in _read_bundle(pem))
-        self._verdicts: OrderedDict[tuple[bytes, tuple[bytes, ...]], _Verdict] = OrderedDict()
+        self._verdicts: OrderedDict[tuple[bytes, tuple[bytes, ...]], Verdict] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._anchors)
@@ -116,8 +105,8 @@ class CertificateAuthorities:
         theirs = {anchor.der for anchor in other._anchors}
         return any(anchor.der in theirs for anchor in self._anchors)
 
-    def fault(self, peer: PeerCertificate, now: int) -> str:
-        """Return why the client certificate is not valid at ``now`` (nanoseconds), "" if it is.
+    def verdict(self, peer: PeerCertificate, now: int) -> Verdict:
+        """Return whether the client certificate is accepted at ``now`` (nanoseconds).
 
         The chain is searched once; later calls only compare the cached period.
         """
@@ -129,14 +118,14 @@ class CertificateAuthorities:
             if len(self._verdicts) > REMEMBERED:
                 self._verdicts.popitem(last=False)
         self._verdicts.move_to_end(key)
-        return verdict.fault
+        return verdict
 
-    def _verify(self, peer: PeerCertificate, now: int) -> _Verdict:
+    def _verify(self, peer: PeerCertificate, now: int) -> Verdict:
         try:
             leaf = _member(_load(peer.der))
             others = tuple(_member(_load(der)) for der in peer.intermediates)
         except BundleError as error:
-            return _Verdict(str(error), now, now + REFUSAL_REMEMBERED)
+            return Verdict(str(error), now, now + REFUSAL_REMEMBERED)
         search = _Search(self._anchors, others, now)
         chain = search.find(leaf)
         if chain is None:
@@ -144,8 +133,8 @@ class CertificateAuthorities:
             if leaf.not_before > now:
                 # It is accepted as soon as it becomes valid.
                 until = min(until, leaf.not_before - 1)
-            return _Verdict(search.why, now, until)
-        return _Verdict(
+            return Verdict(search.why, now, until)
+        return Verdict(
             "", max(each.not_before for each in chain), min(each.not_after for each in chain)
         )
 

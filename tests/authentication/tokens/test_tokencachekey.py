@@ -1,11 +1,20 @@
 """Keys of token caches: another question is another key, and no key tells of its token."""
 
+import hmac
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditproxy.authentication.tokens.tokencachekey import cache_key
+from auditproxy.authentication.tokens.tokencachekey import CacheKeys
 
 KEY = b"k" * 32
+
+
+def cache_key(key: bytes, authenticator: str, audiences: tuple[str, ...], token: str) -> bytes:
+    """The key of a lookup in a cache of its own."""
+    return CacheKeys(key, authenticator, audiences).of(token)
+
+
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
 
 
@@ -30,3 +39,13 @@ def test_keys_are_keyed() -> None:
     assert cache_key(KEY, "n", ("a",), "b") != cache_key(KEY, "n", (), "a\0b")
     assert cache_key(KEY, "n", (), "b") != cache_key(b"l" * 32, "n", (), "b")
     assert b"canary" not in cache_key(KEY, "n", (), "canary")
+
+
+def test_parts_are_framed() -> None:
+    """The digest is over the count of audiences and every part with its length, in order."""
+    wanted = hmac.new(KEY, digestmod="sha256")
+    wanted.update((2).to_bytes(8, "big"))
+    for part in (b"n", b"a", b"", "t\u00f6\udcff".encode("utf-8", "surrogateescape")):
+        wanted.update(len(part).to_bytes(8, "big") + part)
+    keys = CacheKeys(KEY, "n", ("a", ""))
+    assert keys.of("t\u00f6\udcff") == keys.of("t\u00f6\udcff") == wanted.digest()

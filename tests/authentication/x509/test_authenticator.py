@@ -8,7 +8,11 @@ from auditproxy.authentication.authenticator import (
     AuthenticationRequest,
     Identity,
 )
-from auditproxy.authentication.x509.authenticator import CertificateError, X509Authenticator
+from auditproxy.authentication.x509.authenticator import (
+    CertificateError,
+    Verdict,
+    X509Authenticator,
+)
 from auditproxy.authentication.x509.peer import PeerCertificate
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.target import parse_target
@@ -30,9 +34,9 @@ class Trusting:
     def __init__(self, text: str = "") -> None:
         self._text = text
 
-    def fault(self, peer: PeerCertificate, now: int) -> str:
+    def verdict(self, peer: PeerCertificate, now: int) -> Verdict:
         """The same for all."""
-        return self._text
+        return Verdict(self._text, now, now)
 
 
 async def authenticate(
@@ -68,8 +72,8 @@ async def test_period() -> None:
     class Until200:
         """Authorities that vouch until 200."""
 
-        def fault(self, peer: PeerCertificate, now: int) -> str:
-            return "it has expired" if now > 200 else ""
+        def verdict(self, peer: PeerCertificate, now: int) -> Verdict:
+            return Verdict("it has expired" if now > 200 else "", 0, 200)
 
     authenticator = X509Authenticator(Until200())
     for peer in (certificate(), certificate(common_name="")):
@@ -123,3 +127,57 @@ async def test_reserved_names() -> None:
     with pytest.raises(CertificateError):
         await authenticate(admin, allowed=frozenset())
     assert await authenticate(admin, allowed=frozenset({"system:masters"})) is not None
+
+
+class Dated:
+    """Authorities with one verdict for each certificate, for a period; counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.verdicts: dict[PeerCertificate, Verdict] = {}
+
+    def verdict(self, peer: PeerCertificate, now: int) -> Verdict:
+        """The same one within its period."""
+        known = self.verdicts.get(peer)
+        if known is None or not known.holds(now):
+            known = self.verdicts[peer] = Verdict("", now, now + 100)
+        return known
+
+
+async def test_remembered() -> None:
+    """One identity for a certificate while its verdict is the same, with the verdict as proof."""
+    authenticator = X509Authenticator(Dated())
+
+    async def ask(peer: PeerCertificate, now: int) -> Identity:
+        request = AuthenticationRequest(ClientHeaders(()), parse_target("GET", b"/"), peer, now)
+        identity = await authenticator.authenticate(request)
+        assert identity is not None
+        return identity
+
+    alice = certificate(der=b"alice")
+    first = await ask(alice, 100)
+    assert await ask(alice, 200) is first
+    assert first.proof is not None
+    assert [first.proof.holds(now) for now in (99, 100, 200, 201)] == [False, True, True, False]
+    later = await ask(alice, 201)
+    assert later is not first
+    assert later == first
+    bob = await ask(certificate(der=b"bob", common_name="bob"), 100)
+    assert bob.user.username == "bob"
+    # The same leaf behind other intermediates has a verdict of its own.
+    through = await ask(certificate(der=b"alice", intermediates=(b"other",)), 1000)
+    assert through.proof is not later.proof
+    assert through.proof is not None
+    assert not through.proof.holds(201)
+
+
+async def test_remembered_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood of certificates is forgotten, not kept."""
+    monkeypatch.setattr("auditproxy.authentication.x509.authenticator.REMEMBERED", 2)
+    authenticator = X509Authenticator(Dated())
+    for number in range(5):
+        peer = certificate(der=b"%d" % number, common_name=f"user-{number}")
+        request = AuthenticationRequest(ClientHeaders(()), parse_target("GET", b"/"), peer, 100)
+        identity = await authenticator.authenticate(request)
+        assert identity is not None
+        assert identity.user.username == f"user-{number}"
+        assert len(authenticator._known) <= 2

@@ -37,7 +37,7 @@ def fault(
     bundle: bytes, leaf: x509.Certificate, *sent: Authority, now: datetime.datetime = NOW
 ) -> str:
     """What a fresh set of authorities says."""
-    return CertificateAuthorities(bundle).fault(peer(leaf, *sent), nanoseconds(now))
+    return CertificateAuthorities(bundle).verdict(peer(leaf, *sent), nanoseconds(now)).fault
 
 
 @pytest.mark.parametrize("usages", [None, CLIENT, ANY, (*SERVER, *CLIENT)])
@@ -184,16 +184,16 @@ def test_verdict_is_kept_within_its_period() -> None:
     client = peer(middle.leaf("alice"), middle)
     for minutes, text in ((0, ""), (14, ""), (16, "expired"), (1, "")):
         now = nanoseconds(NOW + datetime.timedelta(minutes=minutes))
-        assert text in authorities.fault(client, now)
-        assert bool(authorities.fault(client, now)) is bool(text)
+        assert text in authorities.verdict(client, now).fault
+        assert bool(authorities.verdict(client, now).fault) is bool(text)
 
 
 def test_refusals_are_not_kept_for_long() -> None:
     """A certificate that becomes valid is accepted."""
     authorities = CertificateAuthorities(ROOT.pem)
     client = peer(ROOT.leaf("alice", not_before=NOW + HOUR / 4))
-    assert authorities.fault(client, nanoseconds(NOW))
-    assert authorities.fault(client, nanoseconds(NOW + HOUR / 2)) == ""
+    assert authorities.verdict(client, nanoseconds(NOW)).fault
+    assert authorities.verdict(client, nanoseconds(NOW + HOUR / 2)).fault == ""
 
 
 def test_a_certificate_is_good_from_its_first_moment_on() -> None:
@@ -201,8 +201,8 @@ def test_a_certificate_is_good_from_its_first_moment_on() -> None:
     authorities = CertificateAuthorities(ROOT.pem)
     client = peer(ROOT.leaf("alice", not_before=NOW + HOUR / 4))
     begin = nanoseconds(NOW + HOUR / 4)
-    assert "not valid yet" in authorities.fault(client, begin - 1)
-    assert authorities.fault(client, begin) == ""
+    assert "not valid yet" in authorities.verdict(client, begin - 1).fault
+    assert authorities.verdict(client, begin).fault == ""
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("auditproxy.authentication.x509.authorities.REMEMBERED", 2)
     authorities = CertificateAuthorities(ROOT.pem)
     for name in ("a", "b", "c"):
-        assert authorities.fault(peer(ROOT.leaf(name)), nanoseconds(NOW)) == ""
+        assert authorities.verdict(peer(ROOT.leaf(name)), nanoseconds(NOW)).fault == ""
     assert len(authorities._verdicts) == 2
 
 
@@ -244,5 +244,7 @@ def test_a_changed_byte_is_never_good(position: int, change: int, tail: bytes) -
     raw[position] ^= change
     authorities = CertificateAuthorities(ROOT.pem)
     now = nanoseconds(NOW)
-    assert authorities.fault(PeerCertificate(der=bytes(raw), fingerprint=""), now)
-    assert authorities.fault(PeerCertificate(der=tail, fingerprint="", intermediates=(tail,)), now)
+    assert authorities.verdict(PeerCertificate(der=bytes(raw), fingerprint=""), now).fault
+    assert authorities.verdict(
+        PeerCertificate(der=tail, fingerprint="", intermediates=(tail,)), now
+    ).fault

@@ -1,0 +1,70 @@
+"""KnownClient: what one connection has found out about the sender of a header block.
+
+Clients send the same block again and again. The object hangs on the block that its connection
+remembers (request/memory.py) and goes with it; no other connection has it, because an identity
+may hold a token.
+"""
+
+from auditproxy.authentication.authenticator import Identity, Proof
+from auditproxy.downstream.facts import ConnectionFacts
+from auditproxy.request.headers import ClientHeaders, user_agent
+from auditproxy.request.sourceips import source_ips
+from auditproxy.server.services import Services
+
+
+class KnownClient:
+    """The sender of ``headers`` on the connection of ``facts``, under one configuration.
+
+    ``impersonates``: there are Impersonate-* headers. ``source_ips`` and ``user_agent`` are those
+    of its events.
+    """
+
+    __slots__ = (
+        "_identity",
+        "_proof",
+        "facts",
+        "impersonates",
+        "services",
+        "source_ips",
+        "user_agent",
+    )
+
+    def __init__(self, headers: ClientHeaders, facts: ConnectionFacts, services: Services) -> None:
+        self.facts = facts
+        self.services = services
+        self.impersonates = headers.has_prefix(b"impersonate-")
+        self.source_ips = source_ips(headers, facts.remote, services.trusted_proxies)
+        self.user_agent = user_agent(headers)
+        self._identity: Identity | None = None
+        self._proof: Proof | None = None
+
+    def identity(self, now: int) -> Identity | None:
+        """Return what the authenticator said, if it would say the same at ``now``; None: ask it.
+
+        It follows from the block, the connection's peer, the services and the proof.
+        """
+        proof = self._proof
+        return None if proof is None or not proof.holds(now) else self._identity
+
+    def authenticated(self, identity: Identity, *, warned: bool) -> Identity:
+        """Remember what the authenticator said, unless it has no proof or ``warned`` the client.
+
+        Returns the same object again while it says the same.
+        """
+        if identity.proof is None or warned:
+            self._identity = self._proof = None
+            return identity
+        self._proof = identity.proof
+        if identity != self._identity:
+            self._identity = identity
+            return identity
+        return self._identity
+
+
+def known_client(headers: ClientHeaders, facts: ConnectionFacts, services: Services) -> KnownClient:
+    """Return the sender of a block: the same object for the same block, connection and services."""
+    known: KnownClient | None = headers.known
+    if known is not None and known.facts is facts and known.services is services:
+        return known
+    headers.known = known = KnownClient(headers, facts, services)
+    return known
