@@ -27,6 +27,9 @@ class ConnectionMemory:
         if found is not None:
             return found
         found = ClientHeaders(raw)
+        if found.audit_id:
+            # Each request of such a client has another block: keep those that come again.
+            return found
         if sum(len(name) + len(value) for name, value in raw) <= MAXIMUM_BLOCK:
             self._headers.remember(raw, found)
         return found

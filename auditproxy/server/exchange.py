@@ -29,7 +29,7 @@ from auditproxy.downstream.connection import ClientConnection
 from auditproxy.downstream.responses import Answered, Refused, internal_error
 from auditproxy.metrics.requests import OpenRequests
 from auditproxy.request.attributes import attributes as attributes_of
-from auditproxy.request.headers import audit_id_from, framing_fault, user_agent
+from auditproxy.request.headers import HTTP_1_1, framing_fault
 from auditproxy.request.resolution import NO_TARGET, resolve
 from auditproxy.request.sourceips import source_ips
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
@@ -68,7 +68,7 @@ class Exchange:
         self.connection: ClientConnection = request.protocol  # type: ignore[assignment]
         self.facts = self.connection.facts
         self.headers = self.facts.memory.headers(message.raw_headers)
-        audit_id = audit_id_from(self.headers) or shared.new_audit_id()
+        audit_id = self.headers.audit_id or shared.new_audit_id()
         self.context = AuditContext(audit_id, received)
         self.state = RECEIVED
         self._events = Emitter(shared, self.context)
@@ -105,12 +105,13 @@ class Exchange:
     def resolve(self) -> None:
         """Read target, headers and RequestInfo; raises Refused for what must not be forwarded."""
         head = self.request.head
-        version = (head.version.major, head.version.minor)
+        is_usual = head.version == HTTP_1_1
+        framing = self.headers.framing if is_usual else framing_fault(self.headers, head.version)
         found = resolve(
             self.method,
             head.path.encode("utf-8", "surrogateescape"),
             self.headers,
-            fault=self.request.refusal or framing_fault(self.headers, version),
+            fault=self.request.refusal or framing,
             front_proxy=self.services.front_proxy,
         )
         self.target, self.info, self.request_uri = found.target, found.info, found.request_uri
@@ -186,7 +187,7 @@ class Exchange:
             request_uri=self.request_uri,
             user=user,
             source_ips=source_ips(self.headers, self.facts.remote, self.services.trusted_proxies),
-            user_agent=user_agent(self.headers),
+            user_agent=self.headers.user_agent,
             failed=failed,
             redactor=self.services.redactor,
         )

@@ -142,7 +142,7 @@ class Handler:
 
     async def impersonate(self, exchange: Exchange, identity: Identity) -> ActingUser:
         """The impersonated user if requested and allowed, otherwise the authenticated user."""
-        asks = exchange.headers.has_prefix(b"impersonate-")
+        asks = exchange.headers.impersonates
         attributes = attributes_of(identity.user, exchange.info, selectors=asks)
         started = exchange.now()
         try:

@@ -9,7 +9,8 @@ The record sees each piece first: what cannot be recorded is found out before th
 
 from auditproxy.apis.user import UserInfo
 from auditproxy.downstream.responses import Answered
-from auditproxy.request.headers import RawHeaders, response_headers, upgrade_token
+from auditproxy.request.headers import RawHeaders
+from auditproxy.request.responseheaders import response_headers
 from auditproxy.request.warnings import warning_headers
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.relay import ResponseRelay
@@ -51,7 +52,7 @@ class Tee:
                 self._user,
                 exchange.info,
                 head,
-                upgrade=upgrade_token(exchange.headers) is not None,
+                upgrade=exchange.headers.upgrade_token is not None,
             )
         exchange.recorder.head(
             head,
@@ -120,6 +121,6 @@ def recorded_code(exchange: Exchange, head: ResponseHead) -> int:
         head.status == 403
         and not head.headers
         and exchange.info.verb == "watch"
-        and (upgrade_token(exchange.headers) or b"").lower() == WEBSOCKET
+        and (exchange.headers.upgrade_token or b"").lower() == WEBSOCKET
     )
     return 101 if is_taken_over else head.status

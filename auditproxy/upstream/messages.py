@@ -14,8 +14,7 @@ body: both carry credentials.
 """
 
 import ssl
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import ClassVar, Protocol
 
 import msgspec
@@ -111,22 +110,31 @@ class Endpoint(Protocol):
         """The TLS configuration (ALPN already set); None for plain TCP."""
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
+class UpstreamRequest(msgspec.Struct, frozen=True):
     """One request to the upstream.
 
     ``headers`` are complete, including Host, but without Content-Length,
-    Transfer-Encoding, Connection, Upgrade and Expect, which are written here.
+    Transfer-Encoding, Connection, Upgrade and Expect, which are written here. ``lines``, where
+    given, are sent in their place: lines that ``upstream_lines`` of request/upstreamheaders.py
+    has verified.
     A ``body`` without ``content_length`` is sent in chunks. An iterator is read once,
     may be cancelled inside ``__anext__``, and is closed at the end.
     """
 
     method: bytes
     target: bytes
-    headers: RawHeaders
+    headers: RawHeaders = ()
     content_length: int | None = None
     body: AsyncIterator[bytes] | bytes | None = None
     upgrade: bytes | None = None
+    lines: bytes | None = None
+
+    def values(self, name: bytes) -> list[bytes]:
+        """Return all values of one header that is sent; ``name`` is in lower case."""
+        headers: Iterable[Sequence[bytes]] = self.headers
+        if self.lines is not None:
+            headers = [line.split(b": ", 1) for line in self.lines.split(b"\r\n")[:-1]]
+        return [header[1] for header in headers if header[0].lower() == name]
 
     def __repr__(self) -> str:
         return f"UpstreamRequest({self.method!r}, {len(self.headers)} headers)"

@@ -28,6 +28,19 @@ def test_other_blocks() -> None:
         assert memory.headers(other).raw == other
 
 
+def test_offered_audit_id() -> None:
+    """A block that names its request does not come again, and takes no room of others."""
+    memory = ConnectionMemory()
+    first = memory.headers(BLOCK)
+    for number in range(MAXIMUM_BLOCKS):
+        block = (*BLOCK, (b"Audit-ID", b"%d" % number))
+        assert memory.headers(block).audit_id == str(number)
+        assert memory.headers(block) is not memory.headers(block)
+    assert memory.headers(BLOCK) is first
+    invalid = (*BLOCK, (b"Audit-ID", b"a b"))
+    assert memory.headers(invalid) is memory.headers(invalid)
+
+
 def test_bounds() -> None:
     """A long block, and more blocks than there is room for, are read again."""
     memory = ConnectionMemory()
