@@ -8,8 +8,10 @@ import re
 from typing import Any, NamedTuple
 
 from aiohttp import web
+from aiohttp.helpers import set_exception
 from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
 from aiohttp.http_writer import HttpVersion11
+from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
@@ -33,14 +35,44 @@ BodyError = web.RequestPayloadError
 _NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
 
 
-class ClientRequest(web.BaseRequest):
-    """A request with its head as parsed (aiohttp's own access to it is deprecated)."""
+class ClientRequest:
+    """A request as the chain gets it: its head as parsed, its body, and its connection.
 
-    def __init__(self, message: RawRequestMessage, *args: Any) -> None:
-        super().__init__(message, *args)
-        self.head = message
-        self.refusal: Status | None = None
-        """The Status to answer with, for a request that could not be parsed."""
+    ``refusal`` is the Status to answer with, for a request that could not be parsed.
+    """
+
+    __slots__ = ("content", "head", "protocol", "refusal")
+
+    def __init__(
+        self,
+        head: RawRequestMessage,
+        content: StreamReader,
+        protocol: RequestHandler,
+        refusal: Status | None = None,
+    ) -> None:
+        self.head = head
+        self.content = content
+        self.protocol = protocol
+        self.refusal = refusal
+
+    @property
+    def is_http_1_0(self) -> bool:
+        """Whether the client does not know chunks and 1xx."""
+        return self.head.version.minor == 0
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the client wants the connection to be kept."""
+        return not self.head.should_close
+
+    @property
+    def can_read_body(self) -> bool:
+        """Whether there is a body of which not all was read."""
+        return not self.content.at_eof()
+
+    def _cancel(self, error: BaseException) -> None:
+        """The connection is gone: fail a pending read of the body. Called by aiohttp."""
+        set_exception(self.content, error)
 
 
 class RefusedHead(NamedTuple):

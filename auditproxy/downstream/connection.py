@@ -21,11 +21,11 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
-from aiohttp.web_protocol import RequestHandler
 
 from auditproxy.apis.status import Status, failure
 from auditproxy.downstream import clientrequest
 from auditproxy.downstream.facts import NO_FACTS, facts_of
+from auditproxy.downstream.requestloop import RequestLoop
 from auditproxy.downstream.responses import Answered, describe, plain_answer
 from auditproxy.downstream.segments import Pieces
 from auditproxy.request.heads import MAXIMUM_HEAD, has_bare_line_feed, may_begin, respelled
@@ -44,7 +44,7 @@ _FIRST_BYTES = 256
 """Bytes of an incomplete first line that are examined; they suffice to recognise non-HTTP."""
 
 
-class ClientConnection(RequestHandler):
+class ClientConnection(RequestLoop):
     """The server side of one connection; see the module docstring."""
 
     __slots__ = (
@@ -327,20 +327,14 @@ class ClientConnection(RequestHandler):
             flow.resume()
         super().connection_lost(exc)
 
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> Answered:
+    def _failed(self, status: int, error: BaseException | None, message: str | None) -> Answered:
         """Answer input that is not HTTP with a constant text that repeats none of it."""
         if status == 400:
             # aiohttp's own text repeats the client's bytes.
             message = "not HTTP/1.1"
-        elif exc is not None:
+        elif error is not None:
             # The handler itself failed and could not record it in an event.
-            message = describe(exc)
+            message = describe(error)
         self.on_unparsed(status, message or "unknown")
         if self.transport is not None:
             self.transport.write(plain_answer(status))

@@ -1,12 +1,10 @@
 """Our own answers: metav1.Status in the negotiated encoding, and constant texts for non-HTTP.
 
-These answers are written to the client's transport directly. ``Answered`` is what
-aiohttp receives instead of a response of its own.
+These answers are written to the client's transport directly.
 """
 
 from http import HTTPStatus
-
-from aiohttp import web
+from typing import NamedTuple
 
 from auditproxy.apis.gotext import go_quote, html_sanitize
 from auditproxy.apis.status import Status
@@ -38,23 +36,10 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault
         self.text = text
 
 
-class Answered(web.StreamResponse):
-    """Reports to aiohttp that the response is written, and whether to keep the connection."""
+class Answered(NamedTuple):
+    """The answer was written; ``keep_alive``: the connection may be used for another request."""
 
-    def __init__(self, *, keep_alive: bool) -> None:
-        super().__init__()
-        self._keep_alive = keep_alive
-
-    async def prepare(self, request: web.BaseRequest) -> None:
-        """Do nothing: the response is already written."""
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Do nothing: the response has already ended."""
-
-    @property
-    def keep_alive(self) -> bool | None:
-        """Whether the connection may be used for another request."""
-        return self._keep_alive
+    keep_alive: bool
 
 
 def head_bytes(code: int, reason: bytes, headers: RawHeaders) -> bytes:

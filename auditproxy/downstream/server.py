@@ -4,9 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
-from aiohttp.http_parser import RawRequestMessage
 
-from auditproxy.downstream.clientrequest import ClientRequest, RefusedHead
 from auditproxy.downstream.connection import ClientConnection
 from auditproxy.request.heads import MAXIMUM_HEAD, MAXIMUM_HEADERS
 
@@ -28,16 +26,8 @@ class ClientServer(web.Server):
             max_line_size=MAXIMUM_HEAD,
             max_field_size=MAXIMUM_HEAD,
             max_headers=MAXIMUM_HEADERS,
-            lingering_time=2.0,
         )
         self.on_unparsed = on_unparsed
-
-    def _make_request(self, message: RawRequestMessage | RefusedHead, *args: Any) -> ClientRequest:
-        if isinstance(message, RefusedHead):
-            request = ClientRequest(message.message, *args, self._loop)
-            request.refusal = message.status
-            return request
-        return ClientRequest(message, *args, self._loop)
 
     def __call__(
         self, *, on_lost: Callable[[], None] | None = None, told_address: str = ""

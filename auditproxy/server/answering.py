@@ -37,7 +37,7 @@ def answer(exchange: Exchange, refused: Refused) -> Answered:
     ]
     if refused.no_sniff:
         headers.append(NO_SNIFF)
-    keep_alive = bool(exchange.request.keep_alive) and not exchange.connection.must_close
+    keep_alive = exchange.request.keep_alive and not exchange.connection.must_close
     keep_alive = keep_alive and exchange.method != "CONNECT"
     if not keep_alive:
         headers.append((b"Connection", b"close"))

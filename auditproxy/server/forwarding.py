@@ -153,7 +153,7 @@ class RequestBody:
             return None
         if self._exchange.headers.expects_continue:
             transport = self._exchange.connection.transport
-            if transport is not None and self._exchange.request.version.minor:
+            if transport is not None and not self._exchange.request.is_http_1_0:
                 transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self.content_length is not None and self.content_length <= SMALL_BODY:
             if self._content.is_eof():

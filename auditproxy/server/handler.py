@@ -209,24 +209,22 @@ class Handler:
         await self._finish_short(grace - first, waiting_for_sink=False)
 
     async def _finish_short(self, seconds: float, *, waiting_for_sink: bool) -> None:
-        tasks = {
-            exchange.task
+        served = {
+            exchange.connection.served()
             for exchange in self._active
-            if exchange.task is not None
-            and not exchange.long_running
-            and (waiting_for_sink or not exchange.waits_for_sink)
+            if not exchange.long_running and (waiting_for_sink or not exchange.waits_for_sink)
         }
-        if tasks:
-            await asyncio.wait(tasks, timeout=seconds)
+        if served:
+            await asyncio.wait(served, timeout=seconds)
 
     async def end_long_running(self) -> None:
         """End every request that is still under way; each emits its last event."""
         exchanges = tuple(self._active)
-        tasks = {exchange.task for exchange in exchanges if exchange.task is not None}
+        served = {exchange.connection.served() for exchange in exchanges}
         for exchange in exchanges:
             exchange.end_at_shutdown()
-        if tasks:
-            await asyncio.wait(tasks, timeout=5.0)
+        if served:
+            await asyncio.wait(served, timeout=5.0)
 
     async def settle(self) -> None:
         """Wait until every finished request has its last event."""

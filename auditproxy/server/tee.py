@@ -36,8 +36,8 @@ class Tee:
         self._relay = ResponseRelay(
             connection,
             head_request=exchange.method == "HEAD",
-            http_1_0=request.version.minor == 0,
-            keep_alive=bool(request.keep_alive) and not connection.must_close,
+            http_1_0=request.is_http_1_0,
+            keep_alive=request.keep_alive and not connection.must_close,
         )
         self._head: ResponseHead | None = None
         self._flow: Flow | None = None

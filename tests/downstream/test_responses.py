@@ -4,7 +4,6 @@ import pytest
 
 from auditproxy.apis.status import new_unauthorized
 from auditproxy.downstream.responses import (
-    Answered,
     Refused,
     describe,
     head_bytes,
@@ -42,15 +41,6 @@ def test_status_answer(acceptable: bool, pretty: bool, one_line: bool) -> None:
     body, seen = status_answer(new_unauthorized(), acceptable=acceptable, pretty=pretty)
     assert body.endswith(b"}\n") is one_line
     assert seen is acceptable
-
-
-async def test_answered_writes_nothing() -> None:
-    """aiohttp is only told whether the connection lives on."""
-    answered = Answered(keep_alive=True)
-    assert answered.keep_alive is True
-    await answered.prepare(None)  # type: ignore[arg-type]
-    await answered.write_eof()
-    assert Answered(keep_alive=False).keep_alive is False
 
 
 def test_refused() -> None:
