@@ -107,6 +107,21 @@ class ClientHeaders:
         return user_agent(self)
 
     @Once
+    def accept(self) -> str:
+        """The first Accept, "" if absent."""
+        return self.get("accept")
+
+    @Once
+    def content_type(self) -> str:
+        """The first Content-Type, "" if absent."""
+        return self.get("content-type")
+
+    @Once
+    def content_encoding(self) -> str:
+        """The first Content-Encoding, "" if absent."""
+        return self.get("content-encoding")
+
+    @Once
     def upgrade_token(self) -> bytes | None:
         """The protocol that is asked for; see ``upgrade_token``."""
         return upgrade_token(self)

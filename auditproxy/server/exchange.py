@@ -344,7 +344,7 @@ class Exchange:
             self.method,
             code=code,
             seconds=(self.now() - self.context.received) / 1e9,
-            content_type=self.headers.get("content-type"),
+            content_type=self.headers.content_type,
             dry_run=self.target.query.values("dryRun"),
             watch=self.target.query.values("watch"),
         )

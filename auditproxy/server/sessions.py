@@ -102,9 +102,7 @@ def note_ephemeral(exchange: Exchange, body: bytes) -> None:
     The event names them, and sessions know of those that the upstream accepted.
     """
     supervisor = exchange.shared.supervisor
-    added = ephemeral_containers(
-        body, exchange.headers.get("content-type"), exchange.services.types
-    )
+    added = ephemeral_containers(body, exchange.headers.content_type, exchange.services.types)
     if not added or supervisor is None:
         return
     if exchange.shared.session_annotations:

@@ -277,10 +277,22 @@ def test_found_out_once() -> None:
     assert headers.user_agent is headers.user_agent
     assert headers.user_agent == user_agent(headers)
     assert headers.get("User-Agent") is headers.get("User-Agent")
+    assert (headers.accept, headers.content_type, headers.content_encoding) == ("", "", "")
     assert headers.values("user-agent") is headers.values("user-agent")
     assert (headers.audit_id, headers.content_length) == ("id", 3)
     assert headers.upstream_lines is headers.upstream_lines
     assert headers_of("Host: h").upstream_lines is not headers.upstream_lines
+
+
+def test_forms_of_bodies() -> None:
+    """The first line of each, in any spelling."""
+    headers = headers_of(
+        "ACCEPT: a", "accept: b", "Content-TYPE: c", "Content-Type: d", "content-encoding: \t e "
+    )
+    for _ in range(2):
+        assert headers.accept == "a"
+        assert headers.content_type == "c"
+        assert headers.content_encoding == "e"
 
 
 @pytest.mark.parametrize(
