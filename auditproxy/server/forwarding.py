@@ -22,7 +22,7 @@ from auditproxy.downstream.clientrequest import BodyError
 from auditproxy.downstream.responses import Answered, Refused, head_bytes
 from auditproxy.kubeconfig.credentials import CredentialError
 from auditproxy.request.headerlines import UnwritableHeadersError
-from auditproxy.request.responseheaders import response_headers
+from auditproxy.request.responseheaders import switching_headers
 from auditproxy.request.upstreamheaders import upstream_lines
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.services import ActingUser
@@ -264,7 +264,7 @@ async def tied(exchange: Exchange, switched: Switched, tap: Tap | None) -> None:
         head_bytes(
             101,
             b"Switching Protocols",
-            response_headers(switched.head.headers, audit_id="", upgrade=True),
+            switching_headers(switched.head.headers),
         )
     )
     tying = spawn(tie(connection, switched.upstream, tap=tap), "tie a tunnel")

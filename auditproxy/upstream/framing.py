@@ -16,6 +16,7 @@ import httptools
 
 from auditproxy.request.headerlines import UnwritableHeadersError, header_lines
 from auditproxy.request.headers import RawHeaders
+from auditproxy.request.responseheaders import response_facts
 from auditproxy.upstream.messages import (
     ResponseHead,
     UpstreamProtocolError,
@@ -182,6 +183,7 @@ def _framed(
         chunked=chunked,
         has_body=not (method == b"HEAD" or status < 200 or status == 204 or status == 304),
         keep_alive=keep_alive,
+        facts=response_facts(headers),
     )
 
 

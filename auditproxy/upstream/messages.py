@@ -20,6 +20,7 @@ from typing import ClassVar, Protocol
 import msgspec
 
 from auditproxy.request.headers import RawHeaders
+from auditproxy.request.responseheaders import NO_RESPONSE_FACTS, ResponseFacts
 from auditproxy.sockets.flow import Flow
 
 
@@ -144,7 +145,8 @@ class ResponseHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Status line and headers of one answer, headers as received.
 
     ``content_length`` is the upstream's value, even for HEAD and 304, where no body
-    follows; ``has_body`` says whether one does.
+    follows; ``has_body`` says whether one does. ``facts`` are what the headers say and the lines
+    that a client gets of them.
     """
 
     status: int
@@ -155,6 +157,7 @@ class ResponseHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     chunked: bool
     has_body: bool
     keep_alive: bool
+    facts: ResponseFacts = NO_RESPONSE_FACTS
 
     def __repr__(self) -> str:
         return f"ResponseHead({self.status}, {len(self.headers)} headers)"
@@ -194,8 +197,11 @@ class ResponseSink(Protocol):
     An exception raised here ends the exchange and is raised from the round trip.
     """
 
-    def head(self, head: ResponseHead, flow: Flow) -> None:
-        """Receive the final answer's head; called once."""
+    def head(self, head: ResponseHead, flow: Flow, *, follows: bool) -> None:
+        """Receive the final answer's head; called once.
+
+        ``follows``: a piece of its body came with it, and is passed right after this call.
+        """
 
     def data(self, chunk: bytes) -> None:
         """Receive a piece of the body, decoded from chunks; never empty."""

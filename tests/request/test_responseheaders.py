@@ -1,18 +1,24 @@
-"""What a client gets of the headers of an answer."""
+"""What a client gets of the headers of an answer, and what they say."""
 
 from hypothesis import given
 
 from auditproxy.request.headers import RawHeaders
-from auditproxy.request.responseheaders import response_headers
+from auditproxy.request.responseheaders import response_facts, switching_headers
 from tests.fakes.headers import LINES, raw_of
 
 
+def headers_in(lines: bytes) -> RawHeaders:
+    """The headers that lines are read as."""
+    *cut, end = lines.split(b"\r\n")
+    assert not end
+    return tuple((name, value) for name, _, value in (line.partition(b": ") for line in cut))
+
+
 def response_of(*lines: str) -> RawHeaders:
-    """What the client gets of an answer with these lines."""
-    return response_headers(raw_of(*lines), audit_id="id-1")
+    """What the client gets of an answer with these lines, besides our Audit-Id."""
+    return headers_in(response_facts(raw_of(*lines)).lines)
 
 
-AUDIT_ID = (b"Audit-Id", b"id-1")
 CACHE_CONTROL = (b"Cache-Control", b"no-cache, private")
 
 
@@ -34,7 +40,6 @@ def test_response_list() -> None:
         "Date: now",
     )
     assert found == (
-        AUDIT_ID,
         CACHE_CONTROL,
         (b"Content-Type", b"application/json"),
         (b"Warning", b"299 - a"),
@@ -44,8 +49,10 @@ def test_response_list() -> None:
 
 
 def test_one_audit_id() -> None:
-    """T119: however many the upstream sends, the client gets one Audit-Id, and it is ours."""
-    assert response_of("Audit-Id: theirs", "AUDIT-ID: again") == (AUDIT_ID, CACHE_CONTROL)
+    """T119: however many the upstream sends, the client gets none of them; they are counted."""
+    assert response_of("Audit-Id: theirs", "AUDIT-ID: again") == (CACHE_CONTROL,)
+    for count in range(3):
+        assert response_facts(raw_of(*["Audit-Id: theirs"] * count)).audit_ids == count
 
 
 def test_response_connection() -> None:
@@ -57,14 +64,39 @@ def test_response_connection() -> None:
         "x-b: 1",
         "X-C: 2",
     )
-    assert found == (AUDIT_ID, CACHE_CONTROL, (b"X-C", b"2"))
+    assert found == (CACHE_CONTROL, (b"X-C", b"2"))
 
 
 def test_cache_control() -> None:
     """kube-apiserver's default stands in only for a Cache-Control that does not pass."""
-    assert response_of("cache-control: public") == (AUDIT_ID, (b"cache-control", b"public"))
+    assert response_of("cache-control: public") == ((b"cache-control", b"public"),)
     found = response_of("Cache-Control: public", "Connection: cache-control")
-    assert found == (AUDIT_ID, CACHE_CONTROL)
+    assert found == (CACHE_CONTROL,)
+
+
+def test_what_headers_say() -> None:
+    """What a record shows of an answer, whatever its client gets of it; spelling does not matter."""
+    facts = response_facts(
+        raw_of(
+            "content-type: application/yaml",
+            "CONTENT-ENCODING: gzip",
+            "X-Content-Type-Options: NoSniff",
+            "Warning: 299 - a",
+            "Connection: warning, content-type",
+            "warning: \udcff",
+        )
+    )
+    assert (facts.content_type, facts.content_encoding) == ("application/yaml", "gzip")
+    assert facts.no_sniff
+    assert facts.warnings == ("299 - a", "\ufffd")
+    nothing = response_facts(())
+    assert (nothing.content_type, nothing.content_encoding, nothing.warnings) == ("", "", ())
+    assert not nothing.no_sniff
+
+
+def test_representation_repeats_no_header() -> None:
+    """Lines may carry credentials."""
+    assert "canary" not in repr(response_facts(raw_of("Set-Cookie: canary", "Warning: canary")))
 
 
 def test_switching_protocols() -> None:
@@ -77,18 +109,17 @@ def test_switching_protocols() -> None:
         "Transfer-Encoding: chunked",
         "Audit-Id: theirs",
     )
-    kept = (*switching[:3], switching[5])
-    assert response_headers(switching, audit_id="", upgrade=True) == kept
-    found = response_headers(switching, audit_id="id-1", upgrade=True)
-    assert found == (AUDIT_ID, *switching[:3])
+    assert switching_headers((*switching, *raw_of("Proxy-Authenticate: x", "TE: x"))) == (
+        *switching[:3],
+        switching[5],
+    )
 
 
 @given(LINES)
 def test_nothing_of_the_upstream_changes_ours(raw: RawHeaders) -> None:
-    """Whatever an upstream sends, the client gets one Audit-Id, ours, and no framing."""
-    found = response_headers(raw, audit_id="id-1")
+    """Whatever an upstream sends, the client gets no Audit-Id of it, and no framing."""
+    found = headers_in(response_facts(raw).lines)
     names = [name.lower() for name, _ in found]
-    assert found[0] == AUDIT_ID
-    assert names.count(b"audit-id") == 1
     assert b"cache-control" in names
-    assert not {b"connection", b"content-length", b"transfer-encoding"} & set(names)
+    assert not {b"audit-id", b"connection", b"content-length", b"transfer-encoding"} & set(names)
+    assert set(found) <= {*raw, CACHE_CONTROL}
