@@ -26,7 +26,6 @@ class ResponseRelay:
         "_keep_alive",
         "_transport",
         "_unsent_head",
-        "finished",
     )
 
     def __init__(
@@ -44,12 +43,6 @@ class ResponseRelay:
         self._keep_alive = keep_alive
         self._chunked = False
         self._unsent_head = b""
-        self.finished = False
-
-    @property
-    def keep_alive(self) -> bool:
-        """Whether the client's connection may serve another request after this answer."""
-        return self._keep_alive and self.finished
 
     def head(self, head: ResponseHead, lines: bytes, flow: Flow | None, *, follows: bool) -> None:
         """Write the head with ``lines`` for the client; ``flow`` stops and starts the body.
@@ -80,15 +73,15 @@ class ResponseRelay:
         else:
             transport.write(head + chunk if head else chunk)
 
-    def end(self) -> None:
-        """The answer is complete: end the client's."""
+    def end(self) -> bool:
+        """The answer is complete: end the client's; return whether to keep its connection."""
         if self._unsent_head:
             self._flush_head()
         if self._chunked and self._transport is not None:
             self._transport.write(_LAST_CHUNK)
-        self.finished = True
         # Its other side holds on to us: no cycle stays behind.
         self._connection.flow = None
+        return self._keep_alive
 
     def _framing(self, head: ResponseHead) -> bytes:
         """Content-Length or chunks, as the client can read it and the upstream promised it."""

@@ -55,7 +55,7 @@ class Tee:
             )
         exchange.recorder.head(
             head,
-            recorded_code(exchange, head),
+            recorded_code(exchange, head) if head.status == 403 else head.status,
             exchange.info,
             long_running=exchange.long_running,
             is_head=exchange.method == "HEAD",
@@ -85,9 +85,8 @@ class Tee:
         self._exchange.recorder.end()
         if self._held is not None:
             self._let_go()
-        self._relay.end()
         self._flow = None
-        return Answered(keep_alive=self._relay.keep_alive)
+        return Answered(keep_alive=self._relay.end())
 
     def _begin(self, head: ResponseHead, *, follows: bool) -> None:
         exchange = self._exchange
@@ -112,15 +111,14 @@ def lines_for(exchange: Exchange, head: ResponseHead) -> bytes:
 
 
 def recorded_code(exchange: Exchange, head: ResponseHead) -> int:
-    """The code of an answer that kube-apiserver records: the client's own, but for one case.
+    """The code of a 403 that kube-apiserver records: the client's own, but for one case.
 
     A watch by WebSocket takes the connection over, which is recorded as 101, before it checks
     the handshake; its refusal alone has no header at all (golang.org/x/net/websocket
     server.go, apiserver endpoints/handlers/watch.go).
     """
     is_taken_over = (
-        head.status == 403
-        and not head.headers
+        not head.headers
         and exchange.info.verb == "watch"
         and (exchange.headers.upgrade_token or b"").lower() == WEBSOCKET
     )
