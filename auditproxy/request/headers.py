@@ -32,6 +32,21 @@ _MOST_NAMES = 64
 _MOST_IDENTITIES = 2
 """Identities for which one block remembers its lines: a block's own, and the next credential."""
 
+_WITHOUT_LENGTH = (
+    "accept",
+    "audit_id",
+    "content_encoding",
+    "content_type",
+    "expects_continue",
+    "framing",
+    "impersonates",
+    "offers_subprotocols",
+    "upgrade_token",
+    "upstream_lines",
+    "user_agent",
+)
+"""Attributes that do not follow from the value of a Content-Length."""
+
 _SPDY = b"SPDY/3.1"
 _BYTES = ("utf-8", "surrogateescape")
 
@@ -56,6 +71,23 @@ class ClientHeaders:
         self._texts: dict[str, tuple[str, ...]] = {}
         self._judged: tuple[FrontProxyHeaders, str | None] | None = None
 
+    def with_length(self, raw: RawHeaders, length: bytes) -> "ClientHeaders":
+        """Return the headers of a block that differs from this one in its Content-Length alone.
+
+        Both have one, of at most 15 digits; ``length`` are those of ``raw``. What was found out
+        and does not follow from the length is taken over.
+        """
+        other = ClientHeaders(())
+        other.raw = raw
+        other._lines = {**self._lines, b"content-length": [length]}
+        other._texts = self._texts
+        other._judged = self._judged
+        known, taken = self.__dict__, other.__dict__
+        for name in _WITHOUT_LENGTH:
+            if name in known:
+                taken[name] = known[name]
+        return other
+
     def get(self, name: str) -> str:
         """Return the first value of a header, "" if absent (Go's Header.Get)."""
         texts = self._texts[name] if name in self._texts else self.values(name)
@@ -65,9 +97,11 @@ class ClientHeaders:
         """Return every value of a header, line by line."""
         if name in self._texts:
             return self._texts[name]
-        lines = self._lines.get(name.lower().encode("ascii"))
+        key = name.lower().encode("ascii")
+        lines = self._lines.get(key)
         texts = tuple(map(_text, lines)) if lines is not None else ()
-        if len(self._texts) < _MOST_NAMES:
+        # The texts of blocks that differ in their length are the same but for it.
+        if len(self._texts) < _MOST_NAMES and key != b"content-length":
             self._texts[name] = texts
         return texts
 
