@@ -65,6 +65,8 @@ def parse(headers: ClientHeaders) -> UserInfo | None:
     split at commas. Raises ImpersonationBadRequest with Go's text for a uid, group or
     extra without a user.
     """
+    if not headers.impersonates:
+        return None
     username = headers.get("Impersonate-User")
     uid = headers.get("Impersonate-Uid")
     groups = tuple(headers.values("Impersonate-Group"))

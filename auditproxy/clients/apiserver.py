@@ -75,7 +75,7 @@ class CollectingSink:
         self.headers: RawHeaders = ()
         self.retry_after = False
 
-    def head(self, head: ResponseHead, flow: Flow) -> None:
+    def head(self, head: ResponseHead, flow: Flow, *, follows: bool = False) -> None:
         """Receive the head of the answer."""
         self.status = head.status
         self.headers = head.headers

@@ -68,7 +68,7 @@ def wants_pretty(target: Target, headers: ClientHeaders) -> bool:
     It is indented for ``;pretty=1`` in the accepted clause, for a true ``?pretty=``, and,
     without that parameter, for clients used interactively.
     """
-    negotiated = _negotiated(headers.get("accept"))
+    negotiated = _negotiated(headers.accept)
     if negotiated is not None and negotiated.pretty:
         return True
     # The raw query is checked first, so an escaped key is not recognised.

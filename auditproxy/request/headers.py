@@ -1,13 +1,14 @@
-"""Header lists: from the client, to the upstream, and back.
+"""The headers of a client's request, and what follows from them.
 
-The upstream's list is built from scratch. A client's header is copied unless its
-name, lower-cased and with ``_`` read as ``-``, could carry an identity, change the
-framing, or is meant only for us. Identity lines are written last and then verified.
+A connection keeps the ``ClientHeaders`` of a block that comes again (request/memory.py), and
+with it whatever was found out about the block.
 """
 
 import re
 from typing import Any
 
+from auditproxy.apis.memo import Memo
+from auditproxy.apis.once import Once
 from auditproxy.apis.status import Status, failure
 from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
 
@@ -26,67 +27,39 @@ _HOST = re.compile(rb"[A-Za-z0-9\-._~!$%&'()*+,;=:\[\]]*")
 """The bytes that Go accepts in a Host (golang.org/x/net/http/httpguts ValidHostHeader)."""
 _IMPERSONATION = frozenset({"impersonate-user", "impersonate-group", "impersonate-uid"})
 _EXTRA = "impersonate-extra-"
+HTTP_1_1 = (1, 1)
+_MOST_NAMES = 64
+"""Names whose text one block remembers; we ask for fewer."""
+_MOST_IDENTITIES = 2
+"""Identities for which one block remembers its lines: a block's own, and the next credential."""
 
-_DENIED = frozenset(
-    {
-        b"audit-id",
-        b"authorization",
-        b"connection",
-        b"content-length",
-        b"cookie",
-        b"expect",
-        b"forwarded",
-        b"host",
-        b"http2-settings",
-        b"keep-alive",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-        b"x-http-method-override",
-        b"x-real-ip",
-    }
+_WITHOUT_LENGTH = (
+    "accept",
+    "audit_id",
+    "content_encoding",
+    "content_type",
+    "expects_continue",
+    "framing",
+    "impersonates",
+    "known",
+    "offers_subprotocols",
+    "upgrade_token",
+    "upstream_lines",
+    "user_agent",
 )
-_IDENTITY_PREFIXES = (b"impersonate", b"x-remote-")
-_DENIED_PREFIXES = (
-    *_IDENTITY_PREFIXES,
-    b"proxy-",
-    b"x-forwarded-",
-    b"x-original-",
-    b"x-rewrite-",
-    b"x-auth-request-",
-    b"ssl-client-",
-)
-_HOP_BY_HOP = frozenset(
-    {
-        b"connection",
-        b"content-length",
-        b"keep-alive",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    }
-)
+"""Attributes that do not follow from the value of a Content-Length."""
+
 _SPDY = b"SPDY/3.1"
-_SWITCHED_OFF = _HOP_BY_HOP - {b"connection", b"upgrade"}
-"""Hop-by-hop headers except the two that a 101 needs."""
-_NO_CACHE = (b"Cache-Control", b"no-cache, private")
 _BYTES = ("utf-8", "surrogateescape")
-
-
-class HeaderAssertionError(AssertionError):
-    """The list for the upstream has the wrong identity: an internal error, never forwarded."""
 
 
 class ClientHeaders:
     """The headers of one request, looked up by name in any spelling; values are trimmed text.
 
-    Each byte that is not UTF-8 becomes a lone surrogate. ``known`` is what server/knownclient.py
-    has found out about their sender.
+    Each byte that is not UTF-8 becomes a lone surrogate. What is found out is kept: it follows
+    from ``raw`` alone, which never changes. ``known`` is what server/knownclient.py has found out
+    about their sender.
     """
-
-    __slots__ = ("_lines", "known", "raw")
 
     def __init__(self, raw: RawHeaders) -> None:
         self.raw = raw
@@ -94,21 +67,47 @@ class ClientHeaders:
         lines: dict[bytes, list[bytes]] = {}
         for name, value in raw:
             key = name.lower()
-            found = lines.get(key)
-            if found is None:
-                lines[key] = [value]
+            if key in lines:
+                lines[key].append(value)
             else:
-                found.append(value)
+                lines[key] = [value]
         self._lines = lines
+        self._texts: dict[str, tuple[str, ...]] = {}
+        self._judged: tuple[FrontProxyHeaders, str | None] | None = None
+
+    def with_length(self, raw: RawHeaders, length: bytes) -> "ClientHeaders":
+        """Return the headers of a block that differs from this one in its Content-Length alone.
+
+        Both have one, of at most 15 digits; ``length`` are those of ``raw``. What was found out
+        and does not follow from the length is taken over.
+        """
+        other = ClientHeaders(())
+        other.raw = raw
+        other._lines = {**self._lines, b"content-length": [length]}
+        other._texts = self._texts
+        other._judged = self._judged
+        known, taken = self.__dict__, other.__dict__
+        for name in _WITHOUT_LENGTH:
+            if name in known:
+                taken[name] = known[name]
+        return other
 
     def get(self, name: str) -> str:
         """Return the first value of a header, "" if absent (Go's Header.Get)."""
-        found = self._lines.get(name.lower().encode("ascii"))
-        return _text(found[0]) if found is not None else ""
+        texts = self._texts[name] if name in self._texts else self.values(name)
+        return texts[0] if texts else ""
 
     def values(self, name: str) -> tuple[str, ...]:
         """Return every value of a header, line by line."""
-        return tuple(map(_text, self._lines.get(name.lower().encode("ascii"), ())))
+        if name in self._texts:
+            return self._texts[name]
+        key = name.lower().encode("ascii")
+        lines = self._lines.get(key)
+        texts = tuple(map(_text, lines)) if lines is not None else ()
+        # The texts of blocks that differ in their length are the same but for it.
+        if len(self._texts) < _MOST_NAMES and key != b"content-length":
+            self._texts[name] = texts
+        return texts
 
     def with_prefix(self, prefix: str) -> tuple[tuple[str, str], ...]:
         """Return names and values, in order, of lines whose name starts with ``prefix``."""
@@ -126,24 +125,85 @@ class ClientHeaders:
     def __contains__(self, name: str) -> bool:
         return name.lower().encode("ascii") in self._lines
 
-    @property
+    @Once
     def content_length(self) -> int | None:
-        """Return the announced body length in bytes, None if none is announced."""
+        """The announced body length in bytes, None if none is announced."""
         found = self._lines.get(b"content-length")
         if found is None or not found[0].isdigit():
             return None
         # Strip leading zeros first: int() raises an error of its own for very long strings.
         return int(found[0].lstrip(b"0") or b"0")
 
+    @Once
+    def audit_id(self) -> str:
+        """The audit id that the client offers; see ``audit_id_from``."""
+        return audit_id_from(self)
+
+    @Once
+    def user_agent(self) -> str:
+        """The User-Agent as events show it; see ``user_agent``."""
+        return user_agent(self)
+
+    @Once
+    def accept(self) -> str:
+        """The first Accept, "" if absent."""
+        return self.get("accept")
+
+    @Once
+    def content_type(self) -> str:
+        """The first Content-Type, "" if absent."""
+        return self.get("content-type")
+
+    @Once
+    def content_encoding(self) -> str:
+        """The first Content-Encoding, "" if absent."""
+        return self.get("content-encoding")
+
+    @Once
+    def upgrade_token(self) -> bytes | None:
+        """The protocol that is asked for; see ``upgrade_token``."""
+        return upgrade_token(self)
+
+    @Once
+    def impersonates(self) -> bool:
+        """Whether a header's name starts with ``Impersonate-``."""
+        return self.has_prefix(b"impersonate-")
+
+    @Once
+    def offers_subprotocols(self) -> bool:
+        """Whether there is a Sec-WebSocket-Protocol."""
+        return b"sec-websocket-protocol" in self._lines
+
+    @Once
+    def expects_continue(self) -> bool:
+        """Whether the client waits for a 100 Continue before it sends its body."""
+        return self.get("expect").lower() == "100-continue"
+
+    @Once
+    def framing(self) -> Status | None:
+        """What ``framing_fault`` says of a request of HTTP/1.1."""
+        return framing_fault(self, HTTP_1_1)
+
+    @Once
+    def upstream_lines(self) -> Memo[tuple[object, ...], tuple[bytes, bytes]]:
+        """What ``upstream_lines`` of request/upstreamheaders.py remembers of this block."""
+        return Memo(_MOST_IDENTITIES)
+
     def fault(self, front_proxy: FrontProxyHeaders = NO_FRONT_PROXY) -> str | None:
         """Return why these headers must not be forwarded, None if they may.
 
-        Refused: names with characters other than letters, digits and ``-`` (they could
-        hide another spelling of an identity header), a second or invalid Host, and
-        Impersonate-* headers that kube-apiserver does not know. Extra keys may be
-        percent-encoded. Several Authorization lines are accepted: the first one applies,
-        as in kube-apiserver, and none is forwarded.
+        Kept for the ``front_proxy`` that it follows from. Refused: names with characters other
+        than letters, digits and ``-`` (they could hide another spelling of an identity header),
+        a second or invalid Host, and Impersonate-* headers that kube-apiserver does not know.
+        Extra keys may be percent-encoded. Several Authorization lines are accepted: the first
+        one applies, as in kube-apiserver, and none is forwarded.
         """
+        judged = self._judged
+        if judged is None or judged[0] is not front_proxy:
+            judged = self._judged = (front_proxy, self._fault(front_proxy))
+        return judged[1]
+
+    def _fault(self, front_proxy: FrontProxyHeaders) -> str | None:
         escaped = (b"impersonate-extra-", *front_proxy.extra_prefixes)
         for key, values in self._lines.items():
             if key.translate(None, _NAME_BYTES) and not key.startswith(escaped):
@@ -226,115 +286,3 @@ def upgrade_token(headers: ClientHeaders) -> bytes | None:
     if lowered in (b"websocket", _SPDY.lower()):
         return token
     return _SPDY if _SPDY.lower() in lowered else None
-
-
-def upstream_headers(
-    client: ClientHeaders,
-    *,
-    host: bytes,
-    identity_headers: RawHeaders,
-    audit_id: str,
-    subprotocols: str | None = None,
-    front_proxy: FrontProxyHeaders = NO_FRONT_PROXY,
-) -> RawHeaders:
-    """Return the header list for the upstream, without framing headers.
-
-    ``subprotocols`` replaces the client's Sec-WebSocket-Protocol lines if they
-    contained a token. Raises HeaderAssertionError if the result does not carry
-    exactly the given identity.
-    """
-    named = _connection_named(client)
-    denied = _DENIED | front_proxy.names if front_proxy.names else _DENIED
-    prefixes = _DENIED_PREFIXES + front_proxy.extra_prefixes
-    kept = [(b"Host", host)]
-    for name, value in client.raw:
-        key = name.lower().replace(b"_", b"-")
-        if key in denied or key in named or key.startswith(prefixes):
-            continue
-        if subprotocols is not None and key == b"sec-websocket-protocol":
-            continue
-        kept.append((name, value))
-    if subprotocols:
-        kept.append((b"Sec-WebSocket-Protocol", subprotocols.encode("latin-1")))
-    kept.append((b"Audit-ID", audit_id.encode("ascii")))
-    kept += identity_headers
-    result = tuple(kept)
-    _assert_identity(result, identity_headers)
-    return result
-
-
-def _connection_named(client: ClientHeaders) -> frozenset[bytes]:
-    """Return the headers named by the client's Connection, except WebSocket's own."""
-    if "connection" not in client:
-        return frozenset()
-    named = set()
-    for value in client.values("connection"):
-        for option in value.lower().split(","):
-            key = option.strip(" \t").encode("utf-8", "surrogateescape")
-            if key and not key.startswith(b"sec-websocket-"):
-                named.add(key)
-    return frozenset(named)
-
-
-def _assert_identity(headers: RawHeaders, identity: RawHeaders) -> None:
-    """Verify that exactly the given identity lines are present, for exactly one user.
-
-    X-Remote-* lines must be alone: together with a credential there would be two users.
-    """
-    found = []
-    families = dict.fromkeys((b"impersonate", b"x-remote"), 0)
-    users = dict.fromkeys(families, 0)
-    for header in headers:
-        key = header[0].lower().replace(b"_", b"-")
-        if key == b"authorization" or key.startswith(_IDENTITY_PREFIXES):
-            found.append(header)
-            for family in families:
-                families[family] += key.startswith(family)
-                # Compare the literal name: the upstream recognises only this spelling.
-                users[family] += header[0].lower() == family + b"-user" and bool(header[1])
-    if (
-        tuple(found) != identity
-        or any(users[family] != bool(count) for family, count in families.items())
-        or families[b"x-remote"] not in (0, len(found))
-    ):
-        raise HeaderAssertionError("the header list does not carry the request's identity")
-    written = b"".join([part for line in identity for part in line])
-    if written.translate(None, b"\r\n\0") != written:
-        raise HeaderAssertionError("an identity header would break out of its line")
-
-
-def response_headers(upstream: RawHeaders, *, audit_id: str, upgrade: bool = False) -> RawHeaders:
-    """Return the header list for the client, without framing headers.
-
-    Hop-by-hop headers and those named by Connection are dropped. There is exactly one
-    Audit-Id (ours). Cache-Control defaults to kube-apiserver's value if the upstream's
-    is absent or dropped. With ``upgrade``, for a 101, the lines that switch protocols
-    and the headers named by Connection are kept, and without ``audit_id`` the
-    upstream's own Audit-Id is kept.
-    """
-    named = frozenset[bytes]() if upgrade else _response_connection_named(upstream)
-    dropped = _SWITCHED_OFF if upgrade else _HOP_BY_HOP
-    cached = upgrade
-    kept = []
-    for header in upstream:
-        key = header[0].lower()
-        if key in dropped or key in named or key.startswith(b"proxy-"):
-            continue
-        if key == b"audit-id" and audit_id:
-            continue
-        if key == b"cache-control":
-            cached = True
-        kept.append(header)
-    if not cached:
-        kept.insert(0, _NO_CACHE)
-    if audit_id:
-        kept.insert(0, (b"Audit-Id", audit_id.encode("ascii")))
-    return tuple(kept)
-
-
-def _response_connection_named(upstream: RawHeaders) -> frozenset[bytes]:
-    """Return the headers named by the upstream's Connection."""
-    lines = [value for name, value in upstream if name.lower() == b"connection"]
-    if not lines:
-        return frozenset()
-    return frozenset(option.strip(b" \t") for option in b",".join(lines).lower().split(b","))

@@ -2,6 +2,8 @@
 
 Clients send the same header block again and again. What follows from it is found out once, and by
 each connection for itself: a block may hold a credential, and so may the query of a target.
+Requests with bodies often differ in their Content-Length alone: then only what follows from the
+length is found out anew.
 """
 
 from auditproxy.apis.memo import Memo
@@ -9,9 +11,13 @@ from auditproxy.request.headers import ClientHeaders, RawHeaders
 from auditproxy.request.resolution import MAXIMUM_QUERIES, TargetMemo
 
 MAXIMUM_BLOCKS = 8
-"""Header blocks that one connection remembers."""
+"""Header blocks that one connection remembers, without a Content-Length and as many with one."""
 MAXIMUM_BLOCK = 4096
 """Bytes of names and values in one of them; longer ones are read each time."""
+
+_LENGTH = b"Content-Length"
+_LONGEST_LENGTH = 15
+"""Digits of a Content-Length that need no judgement."""
 
 
 class ConnectionMemory:
@@ -20,18 +26,44 @@ class ConnectionMemory:
     ``queries`` are its targets with a query (``KnownTargets``).
     """
 
-    __slots__ = ("_headers", "queries")
+    __slots__ = ("_alike", "_headers", "_sized", "queries")
 
     def __init__(self) -> None:
         self.queries: TargetMemo = Memo(MAXIMUM_QUERIES)
         self._headers: Memo[RawHeaders, ClientHeaders] = Memo(MAXIMUM_BLOCKS)
+        # Those with a plain Content-Length: by the whole block, and one by the rest of it.
+        self._sized: Memo[RawHeaders, ClientHeaders] = Memo(MAXIMUM_BLOCKS)
+        self._alike: Memo[RawHeaders, ClientHeaders] = Memo(MAXIMUM_BLOCKS)
 
     def headers(self, raw: RawHeaders) -> ClientHeaders:
         """The headers of a block; of the same block, the same object."""
-        found = self._headers.get(raw)
+        found = self._headers.get(raw) or self._sized.get(raw)
         if found is not None:
             return found
+        lengths = [value for name, value in raw if name == _LENGTH]
+        if len(lengths) == 1 and len(lengths[0]) <= _LONGEST_LENGTH and lengths[0].isdigit():
+            return self._with_length(raw, lengths[0])
         found = ClientHeaders(raw)
-        if sum(len(name) + len(value) for name, value in raw) <= MAXIMUM_BLOCK:
+        if _comes_again(found):
             self._headers.remember(raw, found)
         return found
+
+    def _with_length(self, raw: RawHeaders, length: bytes) -> ClientHeaders:
+        """The headers of a block with this one Content-Length of that spelling."""
+        rest = tuple([header for header in raw if header[0] != _LENGTH])
+        alike = self._alike.get(rest)
+        if alike is not None:
+            return self._sized.remember(raw, alike.with_length(raw, length))
+        found = ClientHeaders(raw)
+        if _comes_again(found) and len(found.values("content-length")) == 1:
+            self._alike.remember(rest, found)
+            self._sized.remember(raw, found)
+        return found
+
+
+def _comes_again(headers: ClientHeaders) -> bool:
+    """Whether to remember a block: not if it is long, or if each request has an id of its own."""
+    return (
+        not headers.audit_id
+        and sum(len(name) + len(value) for name, value in headers.raw) <= MAXIMUM_BLOCK
+    )

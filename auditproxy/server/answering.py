@@ -57,7 +57,7 @@ def _body(exchange: Exchange, refused: Refused) -> tuple[bytes, tuple[bytes, byt
         return refused.text, TEXT_TYPE
     body, acceptable = status_answer(
         refused.status,
-        acceptable=negotiate(exchange.headers.get("accept")) is not None,
+        acceptable=negotiate(exchange.headers.accept) is not None,
         pretty=wants_pretty(exchange.target, exchange.headers),
     )
     if acceptable:

@@ -26,8 +26,8 @@ from auditproxy.capture.decoding import Job, Skipped
 from auditproxy.downstream.clientrequest import ClientRequest
 from auditproxy.downstream.connection import ClientConnection
 from auditproxy.downstream.responses import Answered, Refused, internal_error
-from auditproxy.metrics.requests import NO_PATCH, OpenRequests
-from auditproxy.request.headers import audit_id_from, framing_fault
+from auditproxy.metrics.requests import OpenRequests
+from auditproxy.request.headers import HTTP_1_1, framing_fault
 from auditproxy.request.resolution import NOT_RESOLVED
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
 from auditproxy.server.deadline import Deadline
@@ -66,7 +66,7 @@ class Exchange:
         self.connection: ClientConnection = request.protocol  # type: ignore[assignment]
         self.facts = self.connection.facts
         self.headers = self.facts.memory.headers(message.raw_headers)
-        audit_id = audit_id_from(self.headers) or shared.new_audit_id()
+        audit_id = self.headers.audit_id or shared.new_audit_id()
         self.context = AuditContext(audit_id, received)
         self.state = RECEIVED
         self._events = Emitter(shared, self.context)
@@ -103,12 +103,14 @@ class Exchange:
         """Read target, headers and RequestInfo; raises Refused for what must not be forwarded."""
         self.client = known_client(self.headers, self.facts, self.services)
         head = self.request.head
+        is_usual = head.version == HTTP_1_1
+        framing = self.headers.framing if is_usual else framing_fault(self.headers, head.version)
         self.found = found = self.shared.targets.resolve(
             self.method,
             head.path,
             self.headers,
             queries=self.facts.memory.queries,
-            fault=self.request.refusal or framing_fault(self.headers, head.version),
+            fault=self.request.refusal or framing,
             front_proxy=self.services.front_proxy,
         )
         self.target, self.info = found.target, found.info
@@ -342,7 +344,7 @@ class Exchange:
             self.method,
             code=code,
             seconds=(self.now() - self.context.received) / 1e9,
-            content_type="" if self.method in NO_PATCH else self.headers.get("content-type"),
+            content_type=self.headers.content_type,
             dry_run=self.found.dry_run,
             watch=self.found.watch,
         )

@@ -6,7 +6,8 @@ forward -> round trip -> the answer             everything that asks for no upgr
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
+
+import msgspec
 
 from auditproxy.apis.status import (
     new_bad_request,
@@ -20,11 +21,9 @@ from auditproxy.authentication.tokens.bearer import forwarded_protocols
 from auditproxy.downstream.clientrequest import BodyError
 from auditproxy.downstream.responses import Answered, Refused, head_bytes
 from auditproxy.kubeconfig.credentials import CredentialError
-from auditproxy.request.headers import (
-    response_headers,
-    upgrade_token,
-    upstream_headers,
-)
+from auditproxy.request.headerlines import UnwritableHeadersError
+from auditproxy.request.responseheaders import switching_headers
+from auditproxy.request.upstreamheaders import upstream_lines
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.services import ActingUser
 from auditproxy.server.sessions import (
@@ -64,33 +63,31 @@ async def forward(exchange: Exchange, identity: Identity, acting: ActingUser) ->
     exchange.recorder.request_head(exchange.info, exchange.target, exchange.headers)
     if exchange.method in REFUSED_METHODS:
         raise Refused(METHOD_NOT_ALLOWED)
-    upstream = exchange.services.upstream
+    upstream, headers = exchange.services.upstream, exchange.headers
     try:
         asserted = upstream.known_headers(identity, acting.user, acting.wanted)
         if asserted is None:
             asserted = await upstream.headers(identity, acting.user, acting.wanted)
-    except UnforwardableIdentityError as error:
+        lines = upstream_lines(
+            headers,
+            host=upstream.host,
+            identity_headers=asserted,
+            audit_id=exchange.context.audit_id,
+            subprotocols=forwarded_protocols(headers) if headers.offers_subprotocols else None,
+            front_proxy=exchange.services.front_proxy,
+        )
+    except (UnforwardableIdentityError, UnwritableHeadersError) as error:
         raise Refused(new_bad_request(str(error))) from None
     except CredentialError as error:
         exchange.shared.watch.failed(error)
         raise Refused(
             new_service_unavailable("the proxy has no usable credential for the API server")
         ) from None
-    upgrade = upgrade_token(exchange.headers)
     request = UpstreamRequest(
         method=exchange.method.encode(),
         target=upstream.base_path + exchange.target.raw,
-        headers=upstream_headers(
-            exchange.headers,
-            host=upstream.host,
-            identity_headers=asserted,
-            audit_id=exchange.context.audit_id,
-            subprotocols=forwarded_protocols(exchange.headers),
-            front_proxy=exchange.services.front_proxy,
-        ),
-        content_length=None,
-        body=None,
-        upgrade=upgrade,
+        lines=lines,
+        upgrade=headers.upgrade_token,
     )
     tee = Tee(exchange, acting.user)
     # Before the upstream hears of it: what must not run unrecorded has not begun then.
@@ -119,7 +116,8 @@ async def exchanged(
         sent = await body.whole()
     if session is not None:
         session.asked()
-    request = replace(request, body=sent, content_length=body.content_length)
+    if sent is not None or body.content_length is not None:
+        request = msgspec.structs.replace(request, body=sent, content_length=body.content_length)
     if request.upgrade is None:
         outcome = await pool.round_trip(request, tee)
         if outcome.retried:
@@ -155,7 +153,7 @@ class RequestBody:
         if not self._exchange.request.can_read_body:
             self._exchange.recorder.request_end()
             return None
-        if self._exchange.headers.get("expect").lower() == "100-continue":
+        if self._exchange.headers.expects_continue:
             transport = self._exchange.connection.transport
             if transport is not None and not self._exchange.request.is_http_1_0:
                 transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -225,7 +223,7 @@ class RequestBody:
 
 def farewell_for(exchange: Exchange, head: ResponseHead) -> Farewell | None:
     """What can be said in this tunnel should we have to end it; None in one of SPDY."""
-    if (upgrade_token(exchange.headers) or b"").lower() != WEBSOCKET:
+    if (exchange.headers.upgrade_token or b"").lower() != WEBSOCKET:
         return None
     agreed = [value for name, value in head.headers if name.lower() == b"sec-websocket-protocol"]
     protocol = agreed[0].decode("latin-1").strip() if len(agreed) == 1 else ""
@@ -268,7 +266,7 @@ async def tied(exchange: Exchange, switched: Switched, tap: Tap | None) -> None:
         head_bytes(
             101,
             b"Switching Protocols",
-            response_headers(switched.head.headers, audit_id="", upgrade=True),
+            switching_headers(switched.head.headers),
         )
     )
     tying = spawn(tie(connection, switched.upstream, tap=tap), "tie a tunnel")

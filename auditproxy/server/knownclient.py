@@ -7,7 +7,7 @@ may hold a token.
 
 from auditproxy.authentication.authenticator import Identity, Proof
 from auditproxy.downstream.facts import ConnectionFacts
-from auditproxy.request.headers import ClientHeaders, user_agent
+from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.sourceips import source_ips
 from auditproxy.server.services import Services
 
@@ -32,9 +32,9 @@ class KnownClient:
     def __init__(self, headers: ClientHeaders, facts: ConnectionFacts, services: Services) -> None:
         self.facts = facts
         self.services = services
-        self.impersonates = headers.has_prefix(b"impersonate-")
+        self.impersonates = headers.impersonates
         self.source_ips = source_ips(headers, facts.remote, services.trusted_proxies)
-        self.user_agent = user_agent(headers)
+        self.user_agent = headers.user_agent
         self._identity: Identity | None = None
         self._proof: Proof | None = None
 

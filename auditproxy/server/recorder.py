@@ -111,9 +111,9 @@ class Recorder:
         """A request goes upstream: what is asked for, in which form, and with what kind of body."""
         captured = self.captured
         captured.target = target
-        captured.accept = headers.get("accept")
-        captured.request_content_type = headers.get("content-type")
-        captured.request_content_encoding = headers.get("content-encoding")
+        captured.accept = headers.accept
+        captured.request_content_type = headers.content_type
+        captured.request_content_encoding = headers.content_encoding
         limit = request_copy_limit(self._context, info, self._services.limits.request_copy)
         captured.request_limit = limit
         self._request = self._shared.room.new(limit) if limit else None
@@ -134,25 +134,14 @@ class Recorder:
         captured = self.captured
         captured.code = code
         captured.head_request = is_head
-        warnings = []
-        audit_ids = 0
-        for name, value in head.headers:
-            lower = name.lower()
-            if lower == b"audit-id":
-                # kube-apiserver sets it on every answer, before those of a server that it relays.
-                audit_ids += 1
-            if lower == b"content-type":
-                captured.content_type = value.decode("latin-1")
-            elif lower == b"content-encoding":
-                captured.content_encoding = value.decode("latin-1")
-            elif lower == b"content-length" and is_head and value.isdigit():
-                captured.content_length = int(value[:19])
-            elif lower == b"x-content-type-options":
-                captured.no_sniff = value.lower() == b"nosniff"
-            elif lower == b"warning":
-                warnings.append(value.decode("utf-8", "replace"))
-        captured.warnings = tuple(warnings)
-        captured.is_relayed = audit_ids > 1
+        facts = head.facts
+        captured.content_type = facts.content_type
+        captured.content_encoding = facts.content_encoding
+        captured.no_sniff = facts.no_sniff
+        captured.warnings = facts.warnings
+        captured.is_relayed = facts.audit_ids > 1
+        if is_head and head.content_length is not None:
+            captured.content_length = head.content_length
         limit = response_copy_limit(
             info,
             self._context.level,

@@ -7,8 +7,7 @@ the flow that ``head`` was given.
 """
 
 from auditproxy.downstream.connection import ClientConnection
-from auditproxy.downstream.responses import head_bytes
-from auditproxy.request.headers import RawHeaders
+from auditproxy.downstream.responses import REASONS
 from auditproxy.sockets.flow import Flow
 from auditproxy.upstream.messages import ResponseHead
 
@@ -27,7 +26,6 @@ class ResponseRelay:
         "_keep_alive",
         "_transport",
         "_unsent_head",
-        "finished",
     )
 
     def __init__(
@@ -45,26 +43,23 @@ class ResponseRelay:
         self._keep_alive = keep_alive
         self._chunked = False
         self._unsent_head = b""
-        self.finished = False
 
-    @property
-    def keep_alive(self) -> bool:
-        """Whether the client's connection may serve another request after this answer."""
-        return self._keep_alive and self.finished
+    def head(self, head: ResponseHead, lines: bytes, flow: Flow | None, *, follows: bool) -> None:
+        """Write the head with ``lines`` for the client; ``flow`` stops and starts the body.
 
-    def head(self, head: ResponseHead, headers: RawHeaders, flow: Flow | None) -> None:
-        """Write the head with ``headers`` for the client; ``flow`` stops and starts the body."""
+        If a piece of the body ``follows`` at once, it shares the head's write.
+        """
         if self._transport is None:
             return
-        self._unsent_head = head_bytes(head.status, head.reason, (*headers, *self._framing(head)))
-        if head.has_body:
-            # The body's first piece mostly follows at once and shares the head's write;
-            # a stream that is silent at first gets its head alone, in this turn of the loop.
-            self._connection.loop.call_soon(self._flush_head)
-        else:
-            self._flush_head()
+        reason = head.reason or REASONS.get(head.status, b"")
+        framing = self._framing(head)
+        written = b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (head.status, reason, lines, framing)
+        if follows:
+            self._unsent_head = written
+        elif not self._transport.is_closing():
+            self._transport.write(written)
         self._connection.flow = flow
-        if self._connection.writing_paused and flow is not None:
+        if flow is not None and self._connection.writing_paused:
             flow.pause()
 
     def data(self, chunk: bytes) -> None:
@@ -78,34 +73,36 @@ class ResponseRelay:
         else:
             transport.write(head + chunk if head else chunk)
 
-    def end(self) -> None:
-        """The answer is complete: end the client's."""
-        self._flush_head()
+    def end(self) -> bool:
+        """The answer is complete: end the client's; return whether to keep its connection."""
+        if self._unsent_head:
+            self._flush_head()
         if self._chunked and self._transport is not None:
             self._transport.write(_LAST_CHUNK)
-        self.finished = True
         # Its other side holds on to us: no cycle stays behind.
         self._connection.flow = None
+        return self._keep_alive
 
-    def _framing(self, head: ResponseHead) -> list[tuple[bytes, bytes]]:
+    def _framing(self, head: ResponseHead) -> bytes:
         """Content-Length or chunks, as the client can read it and the upstream promised it."""
-        framing: list[tuple[bytes, bytes]] = []
+        framing = b""
         if self._head_request or head.status == 304:
             # No body follows, but only the upstream knows the length that a GET would have.
-            framing += [h for h in head.headers if h[0].lower() == b"content-length"][:1]
+            if head.content_length is not None:
+                framing = b"Content-Length: %d\r\n" % head.content_length
         elif head.status == 204 or head.status < 200:
             pass
         elif head.content_length is not None:
-            framing.append((b"Content-Length", b"%d" % head.content_length))
+            framing = b"Content-Length: %d\r\n" % head.content_length
         elif self._http_1_0:
             self._keep_alive = False
         else:
             self._chunked = True
-            framing.append((b"Transfer-Encoding", b"chunked"))
+            framing = b"Transfer-Encoding: chunked\r\n"
         if not self._keep_alive:
-            framing.append((b"Connection", b"close"))
+            framing += b"Connection: close\r\n"
         elif self._http_1_0:
-            framing.append((b"Connection", b"keep-alive"))
+            framing += b"Connection: keep-alive\r\n"
         return framing
 
     def _flush_head(self) -> None:

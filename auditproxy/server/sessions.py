@@ -15,7 +15,6 @@ from auditproxy.authentication.authenticator import Identity
 from auditproxy.downstream.responses import Refused
 from auditproxy.recordings.store import RecordingRefused
 from auditproxy.request.attributes import attributes as attributes_of
-from auditproxy.request.headers import upgrade_token, user_agent
 from auditproxy.request.sourceips import source_ips
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.services import ActingUser
@@ -62,7 +61,7 @@ async def prepare(
     supervisor = exchange.shared.supervisor
     if supervisor is None:
         return None
-    upgrades = upgrade_token(exchange.headers) is not None
+    upgrades = exchange.headers.upgrade_token is not None
     if not upgrades and exchange.info.resource != "nodes":
         return None
     asked = describe(exchange.info, exchange.target.query)
@@ -103,9 +102,7 @@ def note_ephemeral(exchange: Exchange, body: bytes) -> None:
     The event names them, and sessions know of those that the upstream accepted.
     """
     supervisor = exchange.shared.supervisor
-    added = ephemeral_containers(
-        body, exchange.headers.get("content-type"), exchange.services.types
-    )
+    added = ephemeral_containers(body, exchange.headers.content_type, exchange.services.types)
     if not added or supervisor is None:
         return
     if exchange.shared.session_annotations:
@@ -138,7 +135,7 @@ def _session(
         source_ips=source_ips(
             exchange.headers, exchange.facts.remote, exchange.services.trusted_proxies
         ),
-        user_agent=user_agent(exchange.headers),
+        user_agent=exchange.headers.user_agent,
         object_ref=ObjectReference(
             resource=info.resource,
             namespace=info.namespace,

@@ -9,7 +9,7 @@ The record sees each piece first: what cannot be recorded is found out before th
 
 from auditproxy.apis.user import UserInfo
 from auditproxy.downstream.responses import Answered
-from auditproxy.request.headers import RawHeaders, response_headers, upgrade_token
+from auditproxy.request.headerlines import header_lines
 from auditproxy.request.warnings import warning_headers
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.relay import ResponseRelay
@@ -43,7 +43,7 @@ class Tee:
         self._held: list[bytes] | None = None
         self._held_size = 0
 
-    def head(self, head: ResponseHead, flow: Flow) -> None:
+    def head(self, head: ResponseHead, flow: Flow, *, follows: bool) -> None:
         """Take the upstream's head; raises UpstreamCredentialRefused where it refuses us."""
         exchange = self._exchange
         if head.status in _REFUSALS:
@@ -51,11 +51,11 @@ class Tee:
                 self._user,
                 exchange.info,
                 head,
-                upgrade=upgrade_token(exchange.headers) is not None,
+                upgrade=exchange.headers.upgrade_token is not None,
             )
         exchange.recorder.head(
             head,
-            recorded_code(exchange, head),
+            recorded_code(exchange, head) if head.status == 403 else head.status,
             exchange.info,
             long_running=exchange.long_running,
             is_head=exchange.method == "HEAD",
@@ -65,7 +65,7 @@ class Tee:
         if exchange.long_running and head.status >= 400:
             self._held = []
         else:
-            self._begin(head)
+            self._begin(head, follows=follows)
 
     def data(self, chunk: bytes) -> None:
         """Take a piece of the body."""
@@ -85,41 +85,41 @@ class Tee:
         self._exchange.recorder.end()
         if self._held is not None:
             self._let_go()
-        self._relay.end()
         self._flow = None
-        return Answered(keep_alive=self._relay.keep_alive)
+        return Answered(keep_alive=self._relay.end())
 
-    def _begin(self, head: ResponseHead) -> None:
+    def _begin(self, head: ResponseHead, *, follows: bool) -> None:
         exchange = self._exchange
         exchange.answer_started_by_upstream(exchange.recorder.captured.code)
-        self._relay.head(head, headers_for(exchange, head), self._flow)
+        self._relay.head(head, lines_for(exchange, head), self._flow, follows=follows)
 
     def _let_go(self) -> None:
         """Let the head out, and whatever was held behind it."""
         assert self._head is not None
         held, self._held = self._held, None
-        self._begin(self._head)
+        self._begin(self._head, follows=bool(held))
         for chunk in held or ():
             self._relay.data(chunk)
 
 
-def headers_for(exchange: Exchange, head: ResponseHead) -> RawHeaders:
-    """The upstream's headers as the client gets them, with our warnings."""
-    headers = response_headers(head.headers, audit_id=exchange.context.audit_id)
-    return headers + warning_headers(exchange.warnings) if exchange.warnings else headers
+def lines_for(exchange: Exchange, head: ResponseHead) -> bytes:
+    """The upstream's headers as the client gets them: one Audit-Id, ours, and our warnings last."""
+    lines = b"Audit-Id: %b\r\n%b" % (exchange.context.audit_id.encode(), head.facts.lines)
+    if exchange.warnings:
+        lines += header_lines(warning_headers(exchange.warnings))
+    return lines
 
 
 def recorded_code(exchange: Exchange, head: ResponseHead) -> int:
-    """The code of an answer that kube-apiserver records: the client's own, but for one case.
+    """The code of a 403 that kube-apiserver records: the client's own, but for one case.
 
     A watch by WebSocket takes the connection over, which is recorded as 101, before it checks
     the handshake; its refusal alone has no header at all (golang.org/x/net/websocket
     server.go, apiserver endpoints/handlers/watch.go).
     """
     is_taken_over = (
-        head.status == 403
-        and not head.headers
+        not head.headers
         and exchange.info.verb == "watch"
-        and (upgrade_token(exchange.headers) or b"").lower() == WEBSOCKET
+        and (exchange.headers.upgrade_token or b"").lower() == WEBSOCKET
     )
     return 101 if is_taken_over else head.status

@@ -13,7 +13,8 @@ import re
 from enum import Enum
 from typing import Protocol
 
-from auditproxy.upstream.framing import ChunkedDecoder, read_head
+from auditproxy.upstream.framing import ChunkedDecoder
+from auditproxy.upstream.heads import AnswerHeads
 from auditproxy.upstream.messages import (
     ResponseHead,
     ResponseSink,
@@ -59,13 +60,14 @@ class ReadingSide(Protocol):
 class Answer:
     """Parses the answer to one request; it is also the Flow passed to its sink.
 
-    ``method`` and ``upgrade`` are the request's. ``ended`` is True once no more bytes
-    are expected, in COMPLETE and SWITCHED.
+    ``method`` and ``upgrade`` are the request's, ``heads`` reads what the pool's connections
+    receive. ``ended`` is True once no more bytes are expected, in COMPLETE and SWITCHED.
     """
 
     __slots__ = (
         "_buffer",
         "_chunks",
+        "_heads",
         "_interim",
         "_limits",
         "_method",
@@ -90,7 +92,9 @@ class Answer:
         method: bytes,
         upgrade: bool,
         limits: UpstreamLimits,
+        heads: AnswerHeads,
     ) -> None:
+        self._heads = heads
         self._sink = sink
         self._source: ReadingSide | None = source
         self._method = method
@@ -165,7 +169,7 @@ class Answer:
         end += 4
         if end > self._limits.header_bytes:
             raise UpstreamProtocolError("the answer's head is too large")
-        head = read_head(data[:end], self._method)
+        head = self._heads.read(data[:end], self._method)
         rest = data[end:]
         if head.status >= 200:
             self._final_received(head, rest)
@@ -214,18 +218,34 @@ class Answer:
         self.keep_alive = head.keep_alive and not self._upgrade
         length = head.content_length if head.has_body else 0
         if head.has_body and head.chunked:
-            self.state = _CHUNKED
-            self._chunks = ChunkedDecoder()
+            self._chunks_begin(head, rest)
         elif length is None:
             self.state = _UNTIL_CLOSE
+            self._sink.head(head, self, follows=bool(rest))
+            if rest:
+                self._sink.data(rest)
         else:
             self.state = _LENGTH
             self._remaining = length
-        self._sink.head(head, self)
-        if rest:
-            self.receive(rest)
-        elif length == 0 and self.state is _LENGTH:
-            self._complete(b"")
+            self._sink.head(head, self, follows=bool(rest and length))
+            if rest or not length:
+                self._length_received(rest)
+
+    def _chunks_begin(self, head: ResponseHead, rest: bytes) -> None:
+        """HEAD -> CHUNKED: pass on the head, and what came of the body with it."""
+        self.state = _CHUNKED
+        self._chunks = ChunkedDecoder()
+        try:
+            payload, after = self._chunks.feed(rest)
+        except UpstreamProtocolError:
+            # At any cut of the bytes, the head is passed on before the error of its body.
+            self._sink.head(head, self, follows=False)
+            raise
+        self._sink.head(head, self, follows=bool(payload))
+        if payload:
+            self._sink.data(payload)
+        if after is not None:
+            self._complete(after)
 
     def _length_received(self, data: bytes) -> None:
         """Pass on a body of known length and count the remaining bytes."""

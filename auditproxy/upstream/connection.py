@@ -18,6 +18,7 @@ from auditproxy.sockets.tasks import spawn
 from auditproxy.sockets.transport import prepare_transport
 from auditproxy.tunnel.tie import TunnelReceiver
 from auditproxy.upstream.answer import Answer, AnswerState
+from auditproxy.upstream.heads import AnswerHeads
 from auditproxy.upstream.messages import (
     ResponseHead,
     ResponseSink,
@@ -55,6 +56,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_drained",
         "_early",
         "_ended",
+        "_heads",
         "_limits",
         "_loop",
         "_on_lost",
@@ -76,11 +78,13 @@ class UpstreamConnection(asyncio.Protocol):
         self,
         *,
         limits: UpstreamLimits,
+        heads: AnswerHeads,
         loop: asyncio.AbstractEventLoop,
         on_lost: "Callable[[UpstreamConnection], None]",
         ssl_context: ssl.SSLContext | None,
     ) -> None:
         self._limits = limits
+        self._heads = heads
         self._loop = loop
         self._on_lost = on_lost
         self._state = _IDLE
@@ -113,6 +117,7 @@ class UpstreamConnection(asyncio.Protocol):
             method=request.method,
             upgrade=request.upgrade is not None,
             limits=self._limits,
+            heads=self._heads,
         )
         self._ended = ended = self._loop.create_future()
         self._state = _BUSY
@@ -292,10 +297,8 @@ class UpstreamConnection(asyncio.Protocol):
     def _closed_early(self, answer: Answer, exc: Exception | None) -> UpstreamClosedEarly:
         when = "inside its answer" if answer.any_byte else "before it answered"
         how = f" ({type(exc).__name__})" if exc is not None else ""
-        return UpstreamClosedEarly(
-            f"the upstream closed the connection {when}{how}",
-            any_response_byte=answer.any_byte,
-        )
+        text = f"the upstream closed the connection {when}{how}"
+        return UpstreamClosedEarly(text, any_response_byte=answer.any_byte)
 
     def is_closing(self) -> bool:
         """Return whether the connection is closing or gone."""

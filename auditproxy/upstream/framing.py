@@ -14,7 +14,9 @@ import re
 
 import httptools
 
+from auditproxy.request.headerlines import UnwritableHeadersError, header_lines
 from auditproxy.request.headers import RawHeaders
+from auditproxy.request.responseheaders import response_facts
 from auditproxy.upstream.messages import (
     ResponseHead,
     UpstreamProtocolError,
@@ -28,10 +30,6 @@ MAXIMUM_CHUNK_LINE = 4096
 MAXIMUM_TRAILERS = 64 * 1024
 """Bytes of all trailer lines of one answer."""
 
-_PROMISED_HERE = re.compile(
-    rb"\n(?:content-length|transfer-encoding|connection|upgrade|expect|keep-alive|te|trailer)"
-    rb"[ \t]*:"
-)
 _TOKEN_TEXT = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _QUOTED_TEXT = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
 _TOKEN = re.compile(_TOKEN_TEXT)
@@ -40,11 +38,14 @@ _SIZE_LINE = re.compile(
     rb"([0-9A-Fa-f]{1,15})(?:;%b(?:=(?:%b|%b))?)*" % (_TOKEN_TEXT, _TOKEN_TEXT, _QUOTED_TEXT)
 )
 _TRAILER_LINE = re.compile(rb"%b:[^\x00-\x08\x0a-\x1f\x7f]*" % _TOKEN_TEXT)
+_TARGET = re.compile(rb"/[^ \r\n\0]*")
+_UPGRADE = re.compile(rb"[^\r\n\0]+")
 _UNFIT_FOR_REASON = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 _VERSIONS = {"1.1": (1, 1), "1.0": (1, 0)}
 _REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE"})
 _METHODS_WITH_BODY = frozenset({b"POST", b"PUT", b"PATCH"})
+_KNOWN_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS", b"DELETE"}) | _METHODS_WITH_BODY
 
 
 def write_head(request: UpstreamRequest) -> bytes:
@@ -53,45 +54,52 @@ def write_head(request: UpstreamRequest) -> bytes:
     Raises UpstreamRequestError for a request that the upstream could read differently:
     line breaks, NUL, framing headers from the caller, CONNECT, TRACE.
     """
-    method, target, headers = request.method, request.target, request.headers
-    if method in _REFUSED_METHODS or _TOKEN.fullmatch(method) is None:
+    method, target, lines = request.method, request.target, request.lines
+    if method not in _KNOWN_METHODS and (
+        method in _REFUSED_METHODS or _TOKEN.fullmatch(method) is None
+    ):
         raise UpstreamRequestError("the method cannot be sent upstream")
-    if b" " in target or not target.startswith(b"/"):
+    if _TARGET.fullmatch(target) is None:
         raise UpstreamRequestError("the request target is not in origin form")
-    lines = [b"%b: %b\r\n" % header for header in headers]
-    ours = _framing_lines(request)
-    head = b"".join((method, b" ", target, b" HTTP/1.1\r\n", *lines, *ours, b"\r\n"))
-    breaks = len(lines) + len(ours) + 2
-    if head.count(b"\n") != breaks or head.count(b"\r") != breaks or b"\0" in head:
-        raise UpstreamRequestError("the head contains a line break or NUL")
-    found = len(_PROMISED_HERE.findall(head.lower()))
-    if found != len(ours):
-        raise UpstreamRequestError("the head holds a framing header that is not ours to forward")
-    return head
+    if lines is None:
+        try:
+            lines = header_lines(request.headers)
+        except UnwritableHeadersError as error:
+            raise UpstreamRequestError(str(error)) from None
+    framing = b""
+    if (
+        request.body is not None
+        or request.content_length is not None
+        or request.upgrade is not None
+        or method in _METHODS_WITH_BODY
+    ):
+        framing = _framing_lines(request)
+    return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (method, target, lines, framing)
 
 
-def _framing_lines(request: UpstreamRequest) -> list[bytes]:
+def _framing_lines(request: UpstreamRequest) -> bytes:
     """Return the framing headers of a request, from its body and length."""
     body, length = request.body, request.content_length
-    lines: list[bytes] = []
+    lines = b""
     if body is None:
         if length:
             raise UpstreamRequestError("a length is announced without a body")
         if length == 0 or request.method in _METHODS_WITH_BODY:
-            lines.append(b"Content-Length: 0\r\n")
+            lines = b"Content-Length: 0\r\n"
     elif isinstance(body, bytes):
         if length is not None and length != len(body):
             raise UpstreamRequestError("the body is not as long as announced")
-        lines.append(b"Content-Length: %d\r\n" % len(body))
+        lines = b"Content-Length: %d\r\n" % len(body)
     elif length is not None:
         if length < 0:
             raise UpstreamRequestError("a length cannot be negative")
-        lines.append(b"Content-Length: %d\r\n" % length)
+        lines = b"Content-Length: %d\r\n" % length
     else:
-        lines.append(b"Transfer-Encoding: chunked\r\n")
+        lines = b"Transfer-Encoding: chunked\r\n"
     if request.upgrade is not None:
-        lines.append(b"Connection: Upgrade\r\n")
-        lines.append(b"Upgrade: %b\r\n" % request.upgrade)
+        if _UPGRADE.fullmatch(request.upgrade) is None:
+            raise UpstreamRequestError("the upgrade contains a line break or NUL")
+        lines += b"Connection: Upgrade\r\nUpgrade: %b\r\n" % request.upgrade
     return lines
 
 
@@ -175,6 +183,7 @@ def _framed(
         chunked=chunked,
         has_body=not (method == b"HEAD" or status < 200 or status == 204 or status == 304),
         keep_alive=keep_alive,
+        facts=response_facts(headers),
     )
 
 

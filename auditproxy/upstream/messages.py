@@ -14,13 +14,13 @@ body: both carry credentials.
 """
 
 import ssl
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import ClassVar, Protocol
 
 import msgspec
 
 from auditproxy.request.headers import RawHeaders
+from auditproxy.request.responseheaders import NO_RESPONSE_FACTS, ResponseFacts
 from auditproxy.sockets.flow import Flow
 
 
@@ -111,22 +111,31 @@ class Endpoint(Protocol):
         """The TLS configuration (ALPN already set); None for plain TCP."""
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
+class UpstreamRequest(msgspec.Struct, frozen=True):
     """One request to the upstream.
 
     ``headers`` are complete, including Host, but without Content-Length,
-    Transfer-Encoding, Connection, Upgrade and Expect, which are written here.
+    Transfer-Encoding, Connection, Upgrade and Expect, which are written here. ``lines``, where
+    given, are sent in their place: lines that ``upstream_lines`` of request/upstreamheaders.py
+    has verified.
     A ``body`` without ``content_length`` is sent in chunks. An iterator is read once,
     may be cancelled inside ``__anext__``, and is closed at the end.
     """
 
     method: bytes
     target: bytes
-    headers: RawHeaders
+    headers: RawHeaders = ()
     content_length: int | None = None
     body: AsyncIterator[bytes] | bytes | None = None
     upgrade: bytes | None = None
+    lines: bytes | None = None
+
+    def values(self, name: bytes) -> list[bytes]:
+        """Return all values of one header that is sent; ``name`` is in lower case."""
+        headers: Iterable[Sequence[bytes]] = self.headers
+        if self.lines is not None:
+            headers = [line.split(b": ", 1) for line in self.lines.split(b"\r\n")[:-1]]
+        return [header[1] for header in headers if header[0].lower() == name]
 
     def __repr__(self) -> str:
         return f"UpstreamRequest({self.method!r}, {len(self.headers)} headers)"
@@ -136,7 +145,8 @@ class ResponseHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Status line and headers of one answer, headers as received.
 
     ``content_length`` is the upstream's value, even for HEAD and 304, where no body
-    follows; ``has_body`` says whether one does.
+    follows; ``has_body`` says whether one does. ``facts`` are what the headers say and the lines
+    that a client gets of them.
     """
 
     status: int
@@ -147,6 +157,7 @@ class ResponseHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     chunked: bool
     has_body: bool
     keep_alive: bool
+    facts: ResponseFacts = NO_RESPONSE_FACTS
 
     def __repr__(self) -> str:
         return f"ResponseHead({self.status}, {len(self.headers)} headers)"
@@ -186,8 +197,11 @@ class ResponseSink(Protocol):
     An exception raised here ends the exchange and is raised from the round trip.
     """
 
-    def head(self, head: ResponseHead, flow: Flow) -> None:
-        """Receive the final answer's head; called once."""
+    def head(self, head: ResponseHead, flow: Flow, *, follows: bool) -> None:
+        """Receive the final answer's head; called once.
+
+        ``follows``: a piece of its body came with it, and is passed right after this call.
+        """
 
     def data(self, chunk: bytes) -> None:
         """Receive a piece of the body, decoded from chunks; never empty."""

@@ -22,6 +22,7 @@ from auditproxy.sockets.transport import has_something_to_read
 from auditproxy.tunnel.protocols import is_upgrade_protocol
 from auditproxy.upstream.connection import UpstreamConnection
 from auditproxy.upstream.framing import write_head
+from auditproxy.upstream.heads import AnswerHeads
 from auditproxy.upstream.messages import (
     Endpoint,
     ResponseHead,
@@ -66,6 +67,7 @@ class UpstreamPool:
     ) -> None:
         self._target = target
         self._limits = limits or UpstreamLimits()
+        self._heads = AnswerHeads()
         self._loop = loop or asyncio.get_running_loop()
         self._connections: set[UpstreamConnection] = set()
         # In order of release: the last one is used next, the first one expires next.
@@ -201,7 +203,11 @@ class UpstreamPool:
         self._refuse_when_closed()
         context = target.ssl_context
         connection = UpstreamConnection(
-            limits=limits, loop=self._loop, on_lost=self._lost, ssl_context=context
+            limits=limits,
+            heads=self._heads,
+            loop=self._loop,
+            on_lost=self._lost,
+            ssl_context=context,
         )
         host, port, timeout = target.host, target.port, limits.connect_timeout
         try:
@@ -298,10 +304,10 @@ class _UntilHead:
             self._handle.cancel()
             self._handle = None
 
-    def head(self, head: ResponseHead, flow: Flow) -> None:
+    def head(self, head: ResponseHead, flow: Flow, *, follows: bool) -> None:
         """Stop the timer and pass the head on."""
         self.cancel()
-        self._sink.head(head, flow)
+        self._sink.head(head, flow, follows=follows)
 
     def data(self, chunk: bytes) -> None:
         """Pass a piece of the body on."""

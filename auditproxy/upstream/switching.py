@@ -52,7 +52,7 @@ def switch_fault(head: ResponseHead, request: UpstreamRequest) -> str | None:
     if b"upgrade" not in (option.strip(b" \t") for option in options):
         return "invalid upgrade response: no Connection: Upgrade"
     if asked == WEBSOCKET:
-        keys = _values(request.headers, b"sec-websocket-key")
+        keys = request.values(b"sec-websocket-key")
         accepts = _values(head.headers, b"sec-websocket-accept")
         if len(keys) != 1 or [a.strip(b" \t") for a in accepts] != [websocket_accept(keys[0])]:
             return "invalid upgrade response: wrong Sec-WebSocket-Accept"

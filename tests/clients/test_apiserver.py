@@ -63,6 +63,7 @@ class FakePool:
                 keep_alive=True,
             ),
             NoFlow(),
+            follows=bool(pieces),
         )
         for piece in pieces:
             sink.data(piece)

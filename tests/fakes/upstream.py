@@ -322,15 +322,17 @@ class RecordingSink:
 
     def __init__(self, *, pause_at_head: bool = False) -> None:
         self.response: Any = None
+        self.follows: bool | None = None
         self.flow: Any = None
         self.pieces: list[bytes] = []
         self.started = asyncio.Event()
         self.received = asyncio.Event()
         self._pause = pause_at_head
 
-    def head(self, head: Any, flow: Any) -> None:
+    def head(self, head: Any, flow: Any, *, follows: bool) -> None:
         assert self.response is None, "two heads"
         self.response = head
+        self.follows = follows
         self.flow = flow
         if self._pause:
             flow.pause()

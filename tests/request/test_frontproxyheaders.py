@@ -3,7 +3,8 @@
 import pytest
 
 from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
-from auditproxy.request.headers import ClientHeaders, upstream_headers
+from auditproxy.request.headers import ClientHeaders
+from auditproxy.request.upstreamheaders import upstream_headers
 
 FRONT = FrontProxyHeaders.of(("X-Who", "X_Group"), ("X-More-",))
 

@@ -1,63 +1,20 @@
-"""Header lists: what is read of the client's, what goes upstream, what comes back."""
-
-import itertools
-from collections.abc import Callable
+"""Headers of clients: what is read of them, and that it is read once."""
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
+from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY, FrontProxyHeaders
 from auditproxy.request.headers import (
+    HTTP_1_1,
     LONGEST_VALUE,
     ClientHeaders,
-    HeaderAssertionError,
     RawHeaders,
     audit_id_from,
     framing_fault,
-    response_headers,
     upgrade_token,
-    upstream_headers,
     user_agent,
 )
-
-IDENTITY: RawHeaders = (
-    (b"Authorization", b"Bearer ours"),
-    (b"Impersonate-User", b"alice"),
-    (b"Impersonate-Group", b"dev"),
-    (b"Impersonate-Group", b"system:authenticated"),
-    (b"Impersonate-Extra-example.com%2Fkey", b"value"),
-)
-HTTP_1_1 = (1, 1)
-
-
-def headers_of(*lines: str) -> ClientHeaders:
-    """Headers from ``Name: value`` lines."""
-    return ClientHeaders(raw_of(*lines))
-
-
-def raw_of(*lines: str) -> RawHeaders:
-    """Raw headers from ``Name: value`` lines."""
-    cut = (line.encode("utf-8", "surrogateescape").partition(b":") for line in lines)
-    return tuple((name, value.removeprefix(b" ")) for name, _, value in cut)
-
-
-def upstream_of(
-    *lines: str, identity: RawHeaders = IDENTITY, subprotocols: str | None = None
-) -> RawHeaders:
-    """What goes upstream of a request with these lines."""
-    return upstream_headers(
-        headers_of(*lines),
-        host=b"upstream:6443",
-        identity_headers=identity,
-        audit_id="id-1",
-        subprotocols=subprotocols,
-    )
-
-
-OURS: RawHeaders = ((b"Host", b"upstream:6443"), (b"Audit-ID", b"id-1"), *IDENTITY)
-
-
-# --- what the client sent --------------------------------------------------------
+from tests.fakes.headers import LINES, headers_of
 
 
 def test_read_by_name() -> None:
@@ -176,13 +133,11 @@ def test_two_hosts() -> None:
 
 @pytest.mark.parametrize("order", [("Bearer good", "Bearer evil"), ("Bearer evil", "Bearer good")])
 def test_two_authorizations(order: tuple[str, str]) -> None:
-    """T025: of two Authorization headers the first counts, as for Go, and none goes upstream."""
+    """T025: of two Authorization headers the first counts, as for Go."""
     lines = [f"Authorization: {value}" for value in order]
     headers = headers_of(*lines)
     assert headers.get("Authorization") == order[0]
-    assert [line for line in upstream_of(*lines) if line[0].lower() == b"authorization"] == [
-        (b"Authorization", b"Bearer ours")
-    ]
+    assert headers.fault() is None
 
 
 @pytest.mark.parametrize(
@@ -314,392 +269,83 @@ def test_upgrade_token(lines: tuple[str, ...], token: bytes | None) -> None:
     assert upgrade_token(headers_of(*lines)) == token
 
 
-# --- what goes upstream -----------------------------------------------------------
+def test_found_out_once() -> None:
+    """What follows from a block is found out once, and is what its function says."""
+    headers = headers_of(
+        "Host: h", "User-Agent: " + "a" * 2000, "Audit-ID: id", "Content-Length: 3"
+    )
+    assert headers.user_agent is headers.user_agent
+    assert headers.user_agent == user_agent(headers)
+    assert headers.get("User-Agent") is headers.get("User-Agent")
+    assert (headers.accept, headers.content_type, headers.content_encoding) == ("", "", "")
+    assert headers.values("user-agent") is headers.values("user-agent")
+    assert (headers.audit_id, headers.content_length) == ("id", 3)
+    assert headers.upstream_lines is headers.upstream_lines
+    assert headers_of("Host: h").upstream_lines is not headers.upstream_lines
 
 
-def test_upstream_list() -> None:
-    """Host first, the client's own in order and as spelled, then Audit-ID and identity, last."""
-    found = upstream_of(
-        "Accept: a", "host: evil", "aCCEPT: b", "User-Agent: \udcff x ", "Audit-ID: z"
+def test_forms_of_bodies() -> None:
+    """The first line of each, in any spelling."""
+    headers = headers_of(
+        "ACCEPT: a", "accept: b", "Content-TYPE: c", "Content-Type: d", "content-encoding: \t e "
     )
-    assert found == (
-        (b"Host", b"upstream:6443"),
-        (b"Accept", b"a"),
-        (b"aCCEPT", b"b"),
-        (b"User-Agent", b"\xff x "),
-        (b"Audit-ID", b"id-1"),
-        *IDENTITY,
-    )
+    for _ in range(2):
+        assert headers.accept == "a"
+        assert headers.content_type == "c"
+        assert headers.content_encoding == "e"
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("lines", "expected"),
     [
-        "Impersonate-User",
-        "iMPERSONATE-uSER",
-        "IMPERSONATE-GROUP",
-        "Impersonate-Uid",
-        "Impersonate-Extra-x",
-        "impersonate-foo",
-        "Impersonate_User",
-        "impersonate",
+        ((), (False, False, False)),
+        (("Impersonate-User: a",), (True, False, False)),
+        (("iMPERSONATE-eXTRA-x: a",), (True, False, False)),
+        (("Impersonate: a",), (False, False, False)),
+        (("sec-websocket-PROTOCOL: ",), (False, True, False)),
+        (("Expect: 100-Continue",), (False, False, True)),
+        (("Expect: 101",), (False, False, False)),
     ],
 )
-def test_client_impersonation_stays_behind(name: str) -> None:
-    """T005, T017: no Impersonate-* line of the client goes upstream, in no spelling."""
-    assert upstream_of(f"{name}: system:masters", f"{name}: again") == OURS
+def test_what_is_asked_of_a_block(lines: tuple[str, ...], expected: tuple[bool, ...]) -> None:
+    """Whether it impersonates, offers subprotocols, or waits for a 100 Continue."""
+    headers = headers_of(*lines)
+    found = (headers.impersonates, headers.offers_subprotocols, headers.expects_continue)
+    assert found == expected
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["X-Remote-User", "X-Remote-Group", "x-remote-uid", "X-REMOTE-EXTRA-foo", "X_Remote_User"],
-)
-def test_front_proxy_headers_stay_behind(name: str) -> None:
-    """T007: the front proxy's identity headers stay behind."""
-    assert upstream_of(f"{name}: admin") == OURS
+def test_fault_of_each_front_proxy() -> None:
+    """A verdict is kept for the front proxy that it follows from, and for no other."""
+    headers = headers_of("X-Login-Extra-a%2fb: 1")
+    front = FrontProxyHeaders.of(("X-Login",), ("X-Login-Extra-",))
+    for _ in range(2):
+        assert headers.fault() is not None
+        assert headers.fault(front) is None
+        assert headers.fault(NO_FRONT_PROXY) is not None
 
 
-@pytest.mark.parametrize(
-    "connection",
-    [
-        ("Connection: Impersonate-User, Impersonate-Group",),
-        ("Connection: foo, Impersonate-User",),
-        ("Connection: impersonate-user,\tIMPERSONATE-GROUP ,,",),
-        ("Connection: Impersonate-User", "Connection: impersonate-group", "connection: a"),
-        ("Connection: authorization, host, content-length, audit-id",),
-        ("Connection: Impersonate-Extra-example.com%2Fkey",),
-        ("Connection: \udcff\u212a",),
-    ],
-)
-def test_connection_cannot_remove_ours(connection: tuple[str, ...]) -> None:
-    """T008, T009: what Connection names, it cannot name our own lines away."""
-    assert upstream_of(*connection, "Impersonate-User: admin", "Content-Length: 3") == OURS
-
-
-def test_connection_named_headers_stay_behind() -> None:
-    """T009: what Connection names of the client's own stays behind, and Connection itself."""
-    found = upstream_of("Connection: x-a,\tX-B ,", "X-A: 1", "x-b: 2", "X-C: 3", "connection: x-d")
-    assert found[1:-6] == ((b"X-C", b"3"),)
-
-
-def test_upgrade_request() -> None:
-    """T010: an upgrade's handshake carries the identity and WebSocket's own headers."""
-    found = upstream_of(
-        "Connection: Upgrade, Impersonate-User, Sec-WebSocket-Key",
-        "Upgrade: websocket",
-        "HTTP2-Settings: x",
-        "Sec-WebSocket-Key: k",
-        "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Protocol: v5.channel.k8s.io",
-        "Sec-WebSocket-Extensions: e",
-    )
-    assert found[1:-6] == (
-        (b"Sec-WebSocket-Key", b"k"),
-        (b"Sec-WebSocket-Version", b"13"),
-        (b"Sec-WebSocket-Protocol", b"v5.channel.k8s.io"),
-        (b"Sec-WebSocket-Extensions", b"e"),
-    )
-    assert found[-5:] == IDENTITY
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "Keep-Alive",
-        "Proxy-Connection",
-        "TE",
-        "Trailer",
-        "Proxy-Authorization",
-        "Proxy-Foo",
-        "Transfer-Encoding",
-        "Upgrade",
-        "HTTP2-Settings",
-        "Content-Length",
-        "Expect",
-    ],
-)
-def test_hop_by_hop_stays_behind(name: str) -> None:
-    """T011: what is between the client and us stays there."""
-    assert upstream_of(f"{name}: x", f"{name.lower()}: y") == OURS
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "X-Forwarded-User",
-        "X-Auth-Request-User",
-        "X-Forwarded-Client-Cert",
-        "SSL-Client-Cert",
-        "X-Forwarded-For",
-        "X-Real-Ip",
-        "Forwarded",
-        "Cookie",
-        "X-Forwarded-Host",
-    ],
-)
-def test_other_proxies_identities_stay_behind(name: str) -> None:
-    """T012: what other proxies tell of a client stays behind."""
-    assert upstream_of(f"{name}: admin") == OURS
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "X-Original-URL",
-        "X-Rewrite-URL",
-        "X-Forwarded-Uri",
-        "X-HTTP-Method-Override",
-        "x-original-method",
-        "X_Original_Url",
-    ],
-)
-def test_other_targets_stay_behind(name: str) -> None:
-    """T013: only the request line says what is asked."""
-    assert upstream_of(f"{name}: /api/v1/secrets") == OURS
-
-
-def test_client_token_stays_behind() -> None:
-    """T020: the client's own credential goes upstream in no header and no subprotocol."""
-    token = "base64url.bearer.authorization.k8s.io.Y2FuYXJ5"
-    lines = (
-        "Authorization: Bearer canary",
-        "Proxy-Authorization: Bearer canary",
-        f"Sec-WebSocket-Protocol: {token}, v5.channel.k8s.io",
-        "sec-websocket-protocol: v4.channel.k8s.io",
-    )
-    found = upstream_of(*lines, subprotocols="v5.channel.k8s.io,v4.channel.k8s.io")
-    assert found == (
-        (b"Host", b"upstream:6443"),
-        (b"Sec-WebSocket-Protocol", b"v5.channel.k8s.io,v4.channel.k8s.io"),
-        (b"Audit-ID", b"id-1"),
-        *IDENTITY,
-    )
-
-
-def test_no_subprotocol_left() -> None:
-    """When the token was the only subprotocol there is no line at all."""
-    assert upstream_of("Sec-WebSocket-Protocol: token", subprotocols="") == OURS
-
-
-@pytest.mark.parametrize(
-    "identity",
-    [
-        (),
-        ((b"Authorization", b"Bearer theirs"),),
-        ((b"Impersonate-User", b"alice"),),
-        ((b"X-Remote-User", b"alice"), (b"X-Remote-Group", b"dev")),
-        IDENTITY,
-    ],
-)
-def test_identities_that_are_whole(identity: RawHeaders) -> None:
-    """Anonymous, a token, one user, a front proxy's user: all go upstream as they are."""
-    assert upstream_of("Accept: x", identity=identity)[3:] == identity
-
-
-@pytest.mark.parametrize(
-    "identity",
-    [
-        ((b"Impersonate-Group", b"system:masters"),),
-        ((b"Authorization", b"Bearer ours"), (b"Impersonate-Uid", b"1")),
-        ((b"Impersonate-User", b""),),
-        ((b"Impersonate-User", b"alice"), (b"impersonate-user", b"bob")),
-        ((b"Impersonate_User", b"alice"),),
-        ((b"Impersonate-User", b"alice\r\nImpersonate-Group: system:masters"),),
-        ((b"Impersonate-User", b"alice\n"),),
-        ((b"Impersonate-User", b"a\x00"),),
-        ((b"Impersonate-User", b"a"), (b"Impersonate-Extra-x\r\nY", b"1")),
-        ((b"X-Other", b"1"),),
-        ((b"X-Remote-Group", b"system:masters"),),
-        ((b"X-Remote-User", b""),),
-        ((b"X-Remote-User", b"alice"), (b"X-Remote-User", b"bob")),
-        ((b"X_Remote_User", b"alice"),),
-        ((b"Authorization", b"Bearer ours"), (b"X-Remote-User", b"alice")),
-        ((b"X-Remote-User", b"alice"), (b"Impersonate-User", b"bob")),
-    ],
-)
-def test_identities_that_are_not(identity: RawHeaders) -> None:
-    """What would act as ourselves, as two users or as more than it says is never sent."""
-    with pytest.raises(HeaderAssertionError) as caught:
-        upstream_of(identity=identity)
-    assert "alice" not in str(caught.value)
-
-
-# --- what comes back ----------------------------------------------------------------
-
-
-def response_of(*lines: str) -> RawHeaders:
-    """What the client gets of an answer with these lines."""
-    return response_headers(raw_of(*lines), audit_id="id-1")
-
-
-AUDIT_ID = (b"Audit-Id", b"id-1")
-CACHE_CONTROL = (b"Cache-Control", b"no-cache, private")
-
-
-def test_response_list() -> None:
-    """The upstream's headers in order, Date and doubled ones included; hop-by-hop ones not."""
-    found = response_of(
-        "Content-Type: application/json",
-        "Connection: keep-alive",
-        "Keep-Alive: timeout=5",
-        "Proxy-Authenticate: x",
-        "proxy-connection: x",
-        "TE: x",
-        "Trailer: x",
-        "Transfer-Encoding: chunked",
-        "Upgrade: h2c",
-        "Content-Length: 5",
-        "Warning: 299 - a",
-        "Warning: 299 - b",
-        "Date: now",
-    )
-    assert found == (
-        AUDIT_ID,
-        CACHE_CONTROL,
-        (b"Content-Type", b"application/json"),
-        (b"Warning", b"299 - a"),
-        (b"Warning", b"299 - b"),
-        (b"Date", b"now"),
-    )
-
-
-def test_one_audit_id() -> None:
-    """T119: however many the upstream sends, the client gets one Audit-Id, and it is ours."""
-    assert response_of("Audit-Id: theirs", "AUDIT-ID: again") == (AUDIT_ID, CACHE_CONTROL)
-
-
-def test_response_connection() -> None:
-    """T120: what the upstream's Connection names stays behind, ours cannot."""
-    found = response_of(
-        "Set-Cookie: a",
-        "Connection: Set-Cookie, Audit-Id,,",
-        "connection:\tX-B\t",
-        "x-b: 1",
-        "X-C: 2",
-    )
-    assert found == (AUDIT_ID, CACHE_CONTROL, (b"X-C", b"2"))
-
-
-def test_cache_control() -> None:
-    """kube-apiserver's default stands in only for a Cache-Control that does not pass."""
-    assert response_of("cache-control: public") == (AUDIT_ID, (b"cache-control", b"public"))
-    found = response_of("Cache-Control: public", "Connection: cache-control")
-    assert found == (AUDIT_ID, CACHE_CONTROL)
-
-
-def test_switching_protocols() -> None:
-    """T211: a 101 keeps what switches protocols and loses all framing."""
-    switching = raw_of(
-        "Connection: Upgrade, Sec-WebSocket-Accept",
-        "Upgrade: websocket",
-        "Sec-WebSocket-Accept: a",
-        "Content-Length: 5",
-        "Transfer-Encoding: chunked",
-        "Audit-Id: theirs",
-    )
-    kept = (*switching[:3], switching[5])
-    assert response_headers(switching, audit_id="", upgrade=True) == kept
-    found = response_headers(switching, audit_id="id-1", upgrade=True)
-    assert found == (AUDIT_ID, *switching[:3])
-
-
-# --- properties ---------------------------------------------------------------------
-
-NAMES = st.one_of(
-    st.sampled_from(
-        [
-            "Impersonate-User",
-            "impersonate_group",
-            "X-Remote-User",
-            "AUTHORIZATION",
-            "Host",
-            "Connection",
-            "Audit-ID",
-            "Content-Length",
-            "Transfer-Encoding",
-            "Accept",
-            "X-A",
-        ]
-    ),
-    st.text("aA-_xX0", min_size=1, max_size=12),
-)
-VALUES = st.one_of(
-    st.sampled_from(["Impersonate-User", "authorization, host, audit-id", "x-a", "chunked"]),
-    st.text("aA,- \t\u00e4", max_size=20),
-)
-LINES = st.lists(st.tuples(NAMES, VALUES), max_size=12).map(
-    lambda pairs: tuple((name.encode(), value.encode()) for name, value in pairs)
-)
-
-
-IDENTITY_NAMES = (
-    "impersonate-user",
-    "impersonate-group",
-    "impersonate-uid",
-    "impersonate-extra-scopes",
-    "x-remote-user",
-    "x-remote-group",
-    "x-remote-extra-scopes",
-    "authorization",
-    "proxy-authorization",
-)
-SPELLINGS: tuple[Callable[[str], str], ...] = (
-    str,
-    str.upper,
-    str.title,
-    str.swapcase,
-    lambda name: name.replace("-", "_"),
-    lambda name: name.replace("-", "_", 1),
-    lambda name: name.title().replace("-", "_"),
-    lambda name: "".join(c.upper() if i % 2 else c for i, c in enumerate(name)),
-    lambda name: "".join(c if i % 2 else c.upper() for i, c in enumerate(name)),
-)
-CONNECTIONS = (
-    (),
-    ("Connection: close",),
-    ("Connection: {name}",),
-    ("Connection: Upgrade, {name}", "Upgrade: websocket"),
-    ("connection:\t{name}\t,,", "CONNECTION: audit-id, host"),
-    ("Connection: Impersonate-User, authorization, Impersonate-Group",),
-)
-
-
-@pytest.mark.parametrize("connection", CONNECTIONS)
-def test_identity_names_in_any_spelling(connection: tuple[str, ...]) -> None:
-    """T005, T008, T010: no spelling, alone or with Connection's help, reaches the upstream."""
-    for name, spell in itertools.product(IDENTITY_NAMES, SPELLINGS):
-        spelt = spell(name)
-        lines = [line.format(name=spelt) for line in connection]
-        for order in (lines, lines[::-1]):
-            assert upstream_of(f"{spelt}: admin", *order, f"{spelt}: again") == OURS
+def test_framing_of_each_version() -> None:
+    """What is kept of a block is for HTTP/1.1; HTTP/1.0 is judged for itself."""
+    headers = headers_of("Transfer-Encoding: chunked")
+    assert headers.framing is None
+    assert framing_fault(headers, (1, 0)) is not None
+    assert headers_of("Transfer-Encoding: gzip").framing is not None
 
 
 @given(LINES)
-def test_nothing_of_the_client_changes_ours(raw: RawHeaders) -> None:
-    """Whatever a client sends, upstream there is one host, one id and exactly our identity."""
-    found = upstream_headers(
-        ClientHeaders(raw), host=b"h", identity_headers=IDENTITY, audit_id="id-1"
-    )
-    assert found[0] == (b"Host", b"h")
-    assert found[-6:] == ((b"Audit-ID", b"id-1"), *IDENTITY)
-    middle = found[1:-6]
-    assert all(line in raw for line in middle)
-    reserved = (b"impersonate", b"x-remote", b"authorization", b"host", b"audit-id")
-    framing = (b"connection", b"content-length", b"transfer-encoding")
-    for name, _ in middle:
-        assert name.lower().replace(b"_", b"-") not in (*reserved, *framing)
-        assert not name.lower().replace(b"_", b"-").startswith((b"impersonate", b"x-remote-"))
-
-
-@given(LINES)
-def test_nothing_of_the_upstream_changes_ours(raw: RawHeaders) -> None:
-    """Whatever an upstream sends, the client gets one Audit-Id, ours, and no framing."""
-    found = response_headers(raw, audit_id="id-1")
-    names = [name.lower() for name, _ in found]
-    assert found[0] == AUDIT_ID
-    assert names.count(b"audit-id") == 1
-    assert b"cache-control" in names
-    assert not {b"connection", b"content-length", b"transfer-encoding"} & set(names)
+def test_asking_in_any_order(raw: RawHeaders) -> None:
+    """What was found out changes nothing of what is found out later."""
+    used, fresh = ClientHeaders(raw), ClientHeaders(raw)
+    for headers in (used, used, fresh):
+        assert headers.audit_id == audit_id_from(ClientHeaders(raw))
+        assert headers.user_agent == user_agent(ClientHeaders(raw))
+        assert headers.upgrade_token == upgrade_token(ClientHeaders(raw))
+        assert headers.framing == framing_fault(ClientHeaders(raw), HTTP_1_1)
+        assert headers.fault() == ClientHeaders(raw).fault()
+        for name, _ in raw:
+            text = name.decode()
+            assert headers.values(text) == ClientHeaders(raw).values(text.upper())
+            assert headers.get(text) == headers.values(text)[0]
 
 
 @given(LINES)

@@ -11,9 +11,11 @@ import pytest
 
 from auditproxy.server.forwarding import SMALL_BODY
 from tests.conformance.client import read_answer
-from tests.fakes.proxy import proxy_before, request
+from tests.fakes.proxy import ALICE, BOB, RunningProxy, proxy_before, request
 from tests.fakes.upgrades import SWITCH_SPDY
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
+
+JSON = b"Content-Type: application/json"
 
 
 @pytest.mark.parametrize(
@@ -206,7 +208,6 @@ GONE = (
 )
 LIST = b'{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[]}\n'
 OBJECT = b'{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"c"}}'
-JSON = b"Content-Type: application/json"
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 
 
@@ -399,3 +400,61 @@ async def test_impersonated_extra_key(tmp_path: Path) -> None:
         assert proxy.events[-1]["impersonatedUser"]["extra"] == {"acme.io/Via": ["1"]}
         received = b"".join(bytes(c.received) for c in upstream.connections)
         assert b"\r\nImpersonate-Extra-acme.io%2F%56ia: 1\r\n" in received
+
+
+async def sent_and_received(
+    proxy: RunningProxy, upstream: FakeUpstream, requests: list[bytes]
+) -> list[tuple[bytes, list[tuple[str, str]], bytes]]:
+    """What goes up and what comes back for requests on one connection; ids are ``<id>``."""
+    reader, writer = await proxy.connect()
+    found = []
+    for raw in requests:
+        before = {id(each): len(each.received) for each in upstream.connections}
+        writer.write(raw)
+        async with asyncio.timeout(5):
+            got = await read_answer(reader, "GET")
+        audit_id = got.header("audit-id")
+        up = b"".join(bytes(e.received[before.get(id(e), 0) :]) for e in upstream.connections)
+        headers = [(name, value.replace(audit_id, "<id>")) for name, value in got.headers]
+        assert up.count(audit_id.encode()) == 1
+        found.append((up.replace(audit_id.encode(), b"<id>"), headers, got.body))
+    return found
+
+
+async def test_the_same_again(tmp_path: Path) -> None:
+    """Requests that come again, by whomever, go up and are answered as they were at first."""
+    body = b'{"kind":"Pod","apiVersion":"v1","metadata":{"name":"p"}}'
+    target = "/api/v1/namespaces/d/pods/p"
+    kinds = [
+        request("GET", target, token=ALICE),
+        request("GET", target, token=BOB),
+        request("GET", target, "X-A: 1", token=ALICE),
+        request("GET", target, "Impersonate-User: eve", "Impersonate-Group: g"),
+        request("GET", target, "Impersonate-User: mallory"),
+        request("PUT", target, "Content-Type: application/json", body=body),
+        request("PUT", target, "Content-Type: application/json", body=body + b" "),
+        request("DELETE", target, "Connection: X-B", "X-B: 1", "Cookie: c"),
+        request("GET", target, token=""),
+    ]
+    async with (
+        FakeUpstream(replying(answer(200, body, JSON))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        first = [(await sent_and_received(proxy, upstream, [kind]))[0] for kind in kinds]
+        for order in (kinds, kinds[::-1]):
+            again = await sent_and_received(proxy, upstream, order * 3)
+            wanted = first if order is kinds else first[::-1]
+            assert again == wanted * 3
+        users = [up.partition(b"Impersonate-User: ")[2].split(b"\r\n")[0] for up, _, _ in first]
+        admin = [b"eve", b"mallory", b"admin", b"admin", b"admin"]
+        assert users == [b"alice", b"bob", b"alice", *admin, b"system:anonymous"]
+        await proxy.proxy.settle()
+        await proxy.until_events(7 * 2 * len(kinds))
+        shown = [
+            {k: v for k, v in event.items() if not k.endswith("Timestamp") and k != "auditID"}
+            for event in proxy.events
+        ]
+        for event in shown:
+            event.pop("annotations", None)
+        one = shown[: 2 * len(kinds)]
+        assert shown[2 * len(kinds) : 8 * len(kinds)] == one * 3

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from auditproxy.server.tee import HELD_ANSWER_LIMIT
-from tests.fakes.proxy import proxy_before, request
+from tests.conformance.client import read_answer
+from tests.fakes.proxy import ALICE, BOB, proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
 
 JSON = b"Content-Type: application/json"
@@ -71,3 +72,58 @@ async def test_record_and_client_get_the_same(tmp_path: Path, size: int) -> None
         assert got.body == body
         await proxy.until_events(2)
         assert proxy.events[-1]["responseObject"]["x"] == "y" * size
+
+
+def reply(number: int, *lines: bytes) -> bytes:
+    """An answer as kube-apiserver's: its id, date and length are its own."""
+    body = b'{"kind":"Pod","apiVersion":"v1","x":"%b"}' % (b"y" * number)
+    return answer(
+        200,
+        body,
+        b"Audit-Id: theirs-%d" % number,
+        b"Cache-Control: no-cache, private",
+        JSON,
+        b"Date: Sat, 28 Nov 2026 05:53:%02d GMT" % number,
+        *lines,
+    )
+
+
+async def test_heads_that_come_again(tmp_path: Path) -> None:
+    """Each client and each event has what is this answer's own, of heads that are mostly the same."""
+    target = "/api/v1/namespaces/d/pods/p"
+    numbers = range(12)
+    cookies = {4, 7}
+    replies = [
+        reply(number, *([b"Set-Cookie: c-%d" % number] if number in cookies else ()))
+        for number in numbers
+    ]
+    async with (
+        FakeUpstream(replying(*replies)) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        clients = [await proxy.connect() for _ in range(2)]
+        got = []
+        for number in numbers:
+            reader, writer = clients[number % 2]
+            token = (ALICE, BOB)[number % 2]
+            lines = ["Audit-ID: " + f"id-{number}"] if number % 3 else []
+            writer.write(request("GET", target, *lines, token=token))
+            async with asyncio.timeout(5):
+                got.append(await read_answer(reader, "GET"))
+        await proxy.until_events(2 * len(numbers))
+        events = {e["auditID"]: e for e in proxy.events if e["stage"] == "ResponseComplete"}
+    names = [name for name, _ in got[0].headers]
+    assert len(events) == len(numbers)
+    for number, each in enumerate(got):
+        assert each.body.count(b"y") == number
+        assert each.header("date") == f"Sat, 28 Nov 2026 05:53:{number:02} GMT"
+        assert each.header("content-length") == str(len(each.body))
+        assert each.header("set-cookie") == (f"c-{number}" if number in cookies else "")
+        assert each.header("audit-id") == (
+            f"id-{number}" if number % 3 else each.header("audit-id")
+        )
+        assert [name for name, _ in each.headers if name != "Set-Cookie"] == names
+        event = events[each.header("audit-id")]
+        assert event["user"]["username"] == ("alice", "bob")[number % 2]
+        assert event["responseObject"]["x"] == "y" * number
+        assert event["responseStatus"] == {"metadata": {}, "code": 200}

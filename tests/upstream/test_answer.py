@@ -1,13 +1,16 @@
 """upstream/answer.py: answers as they arrive, however their bytes are cut."""
 
+import contextlib
 from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditproxy.sockets.flow import Flow
 from auditproxy.upstream.answer import Answer, AnswerState
-from auditproxy.upstream.messages import UpstreamLimits, UpstreamProtocolError
+from auditproxy.upstream.heads import AnswerHeads
+from auditproxy.upstream.messages import ResponseHead, UpstreamLimits, UpstreamProtocolError
 from tests.fakes.upstream import RecordingSink, answer
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -30,6 +33,25 @@ class Source:
         self.reading = True
 
 
+def answering(
+    sink: RecordingSink,
+    source: Source | None = None,
+    *,
+    method: bytes = b"GET",
+    upgrade: bool = False,
+    limits: UpstreamLimits | None = None,
+) -> Answer:
+    """An answer of which nothing was read."""
+    return Answer(
+        sink,
+        source or Source(),
+        method=method,
+        upgrade=upgrade,
+        limits=limits or UpstreamLimits(),
+        heads=AnswerHeads(),
+    )
+
+
 def read(
     segments: Iterable[bytes],
     *,
@@ -39,9 +61,7 @@ def read(
 ) -> tuple[Answer, RecordingSink, bytes]:
     """Feed an Answer until it has ended; returns it and its sink, bytes behind it in ``rest``."""
     sink = RecordingSink()
-    reading = Answer(
-        sink, Source(), method=method, upgrade=upgrade, limits=limits or UpstreamLimits()
-    )
+    reading = answering(sink, method=method, upgrade=upgrade, limits=limits)
     segments = list(segments)
     while segments and not reading.ended:
         segment = segments.pop(0)
@@ -82,6 +102,39 @@ class TestBodies:
             assert reading.keep_alive
             assert reading.head is not None
             assert sink.response.status == reading.head.status
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            answer(200, b"abc"),
+            answer(200, b""),
+            OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+            OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nno chunk\r\n",
+            OK + b"X: y\r\n\r\nabc",
+            OK + b"X: y\r\n\r\n",
+        ],
+        ids=repr,
+    )
+    def test_whether_the_body_follows(self, raw: bytes) -> None:
+        """The head comes as soon as it is whole, and says truly whether a piece is next."""
+        came: list[str] = []
+
+        class Sink(RecordingSink):
+            def head(self, head: ResponseHead, flow: Flow, *, follows: bool) -> None:
+                came.append("head, body" if follows else "head")
+
+            def data(self, chunk: bytes) -> None:
+                came.append("body")
+
+        head = raw.index(b"\r\n\r\n") + 4
+        for cut in range(head, len(raw) + 1):
+            came.clear()
+            reading = answering(Sink())
+            with contextlib.suppress(UpstreamProtocolError):
+                reading.receive(raw[:cut])
+            assert came == (["head, body", "body"] if "body" in came else ["head"])
+            assert ("body" in came) or b"abc" not in raw[:cut] or b"no chunk" in raw[:cut]
 
     def test_without_length_it_ends_with_the_stream(self) -> None:
         """A body that promised no length is complete when the upstream closes, and only then."""
@@ -210,7 +263,7 @@ class TestFlow:
         """The flow is the connection's reading, until the answer lets go of it."""
         source = Source()
         sink = RecordingSink(pause_at_head=True)
-        reading = Answer(sink, source, method=b"GET", upgrade=False, limits=UpstreamLimits())
+        reading = answering(sink, source)
         reading.receive(OK + b"Content-Length: 3\r\n\r\n")
         assert not source.is_read()
         sink.flow.resume()
@@ -226,6 +279,6 @@ class TestFlow:
             def data(self, chunk: bytes) -> None:
                 raise ValueError("client gone")
 
-        reading = Answer(Broken(), Source(), method=b"GET", upgrade=False, limits=UpstreamLimits())
+        reading = answering(Broken())
         with pytest.raises(ValueError, match="client gone"):
             reading.receive(answer(200, b"abc"))

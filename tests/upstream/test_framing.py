@@ -108,6 +108,15 @@ class TestWriteHead:
         with pytest.raises(UpstreamRequestError):
             write_head(request(**changes))
 
+    def test_lines_that_were_verified(self) -> None:
+        """Given lines stand for headers; the request line and the framing are still ours."""
+        lines = b"Host: h\r\nX: y\r\n"
+        head = write_head(request(method=b"PUT", headers=(), lines=lines, body=b"{}"))
+        assert head == b"PUT /api HTTP/1.1\r\n" + lines + b"Content-Length: 2\r\n\r\n"
+        for changes in ({"method": b"TRACE"}, {"target": b"/a\r\nX: y"}, {"content_length": 3}):
+            with pytest.raises(UpstreamRequestError):
+                write_head(request(headers=(), lines=lines, **changes))
+
     @given(st.binary(max_size=12), st.binary(max_size=12), st.binary(max_size=12))
     def test_never_another_request(self, target: bytes, name: bytes, value: bytes) -> None:
         """Whatever is written is read back as this one request with these headers, or refused."""

@@ -41,7 +41,11 @@ def test_representations_show_no_header_and_no_target() -> None:
     """Headers, bodies and targets carry credentials: no repr repeats them."""
     headers = ((b"Authorization", b"Bearer canary"), (b"Set-Cookie", b"canary"))
     request = UpstreamRequest(
-        method=b"POST", target=b"/x?token=canary", headers=headers, body=b"canary"
+        method=b"POST",
+        target=b"/x?token=canary",
+        headers=headers,
+        body=b"canary",
+        lines=b"canary",
     )
     head = ResponseHead(
         status=200,
@@ -56,3 +60,18 @@ def test_representations_show_no_header_and_no_target() -> None:
     for value in (request, head):
         assert "canary" not in f"{value!r}{value!s}"
     assert "2 headers" in repr(request)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        UpstreamRequest(b"GET", b"/", ((b"Host", b"h"), (b"X-Key", b"a: b"), (b"x-key", b""))),
+        UpstreamRequest(b"GET", b"/", lines=b"Host: h\r\nX-Key: a: b\r\nx-key: \r\n"),
+    ],
+    ids=["headers", "lines"],
+)
+def test_values_of_what_is_sent(request_: UpstreamRequest) -> None:
+    """All values of a header, whichever way it is given."""
+    assert request_.values(b"x-key") == [b"a: b", b""]
+    assert request_.values(b"host") == [b"h"]
+    assert request_.values(b"y") == []

@@ -182,8 +182,8 @@ class TestUpgrade:
             await connection.send_all(b"x" * 2_000_000)
 
         class Sink(RecordingSink):
-            def head(self, head: ResponseHead, flow: Flow) -> None:
-                super().head(head, flow)
+            def head(self, head: ResponseHead, flow: Flow, *, follows: bool) -> None:
+                super().head(head, flow, follows=follows)
                 # Beyond the handshake's deadline.
                 asyncio.get_running_loop().call_later(0.3, go_on.set)
 
