@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.apis.session import Record, SessionEvent
+from auditproxy.apis.session import Record, Session, SessionEvent
 from auditproxy.app.sessions import (
     NO_FILES,
     SessionFiles,
@@ -96,9 +96,11 @@ async def end(parts: SessionParts) -> None:
     await parts.deliver(5.0)
 
 
-async def one_session(parts: SessionParts, rule: RecordingRule = DENY) -> Running:
+async def one_session(
+    parts: SessionParts, rule: RecordingRule = DENY, session: Session | None = None
+) -> Running:
     """A session from its beginning to its end."""
-    running = await prepared(parts.supervisor, rule)
+    running = await prepared(parts.supervisor, rule, session)
     running.switched(PlainReader(), Tunnel().ending)
     parts.supervisor.started(running)
     running.from_upstream(b"out")
@@ -150,7 +152,7 @@ async def test_log_that_was_moved_away(tmp_path: Path) -> None:
     await one_session(opened.parts)
     path.rename(tmp_path / "moved")
     opened.parts.reopen()
-    await one_session(opened.parts)
+    await one_session(opened.parts, session=a_session(id="another"))
     await end(opened.parts)
     assert len((tmp_path / "moved").read_text().splitlines()) == 2
     assert len(path.read_text().splitlines()) == 2
