@@ -33,6 +33,7 @@ from auditproxy.audit.policy.reading import (
     TEXT,
     TEXTS,
     FieldType,
+    distinct,
     list_of,
     not_one_of,
     read_document,
@@ -57,6 +58,7 @@ LONGEST_WITHIN = 24 * 3600
 SHORTEST_KEEP_FIRING = 60 * SECOND
 
 _NUMBER = FieldType("number")
+_DURATION = FieldType("text", words="a duration such as 5m")
 _TEXT_MAP = FieldType("map", TEXT)
 _EXCLUSION = FieldType(
     "struct",
@@ -91,9 +93,9 @@ _RULE = FieldType(
         "condition": TEXT,
         "by": TEXTS,
         "threshold": FieldType(
-            "struct", members={"count": _NUMBER, "within": TEXT, "distinct": TEXT}
+            "struct", members={"count": _NUMBER, "within": _DURATION, "distinct": TEXT}
         ),
-        "keepFiringFor": TEXT,
+        "keepFiringFor": _DURATION,
     },
 )
 _FILE = FieldType(
@@ -157,7 +159,7 @@ class _Decoder:
             examples = members.get("examples", {})
             tests.append(decode_test(test, where, frozenset(names), examples, self._fault))
         if self._faults:
-            raise AlertRulesError(*dict.fromkeys(self._faults))
+            raise AlertRulesError(*distinct(self._faults))
         return AlertRules(rules=tuple(rules), tests=tuple(tests))
 
     def _fault(self, path: str, text: str) -> None:

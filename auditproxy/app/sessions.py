@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,7 @@ from auditproxy.app.logbackend import Rotation, line_file_fault, open_line_file
 from auditproxy.app.operatorlog import Report
 from auditproxy.app.process import at_once
 from auditproxy.clients.webhook import WebhookClient, WebhookTarget
+from auditproxy.files.files import Files
 from auditproxy.metrics.registry import Metrics
 from auditproxy.notifiers.dispatcher import AlertDispatcher
 from auditproxy.options import Options, SessionOptions
@@ -150,9 +152,13 @@ def _nothing() -> None:
     """Nothing is left to do."""
 
 
-def session_log_fault(sessions: SessionOptions) -> str:
+def session_log_fault(options: Options) -> str:
     """Why the session log would not get its file; "" when it would."""
-    return line_file_fault("--session-log-path", sessions.log_path)
+    path, other = options.sessions.log_path, options.audit_log.path
+    both_are_files = not {path, other} & {"", "-"}
+    if both_are_files and os.path.realpath(path) == os.path.realpath(other):
+        return f"--audit-log-path and --session-log-path name one file, {path}; give each its own"
+    return line_file_fault("--session-log-path", path)
 
 
 def session_listeners(alerts: AlertDispatcher | None) -> tuple[Listener, ...]:
@@ -167,6 +173,33 @@ def session_listeners(alerts: AlertDispatcher | None) -> tuple[Listener, ...]:
             loop.call_soon_threadsafe(offer, event)
 
     return (hear,)
+
+
+def recording_folder(sessions: SessionOptions) -> Path:
+    """The folder of recordings as events name it: whole, for readers in other folders."""
+    return Path(os.path.abspath(sessions.recording_dir))
+
+
+def describe_sessions(options: Options, files: Files) -> str:
+    """The start-up line about what is kept of sessions; "" where nothing is."""
+    sessions, rules = options.sessions, files.recording_policy.values
+    parts = []
+    if rules:
+        refusing = sum(rule.deny for rule in rules)
+        details = [
+            "1 rule" if len(rules) == 1 else f"{len(rules)} rules",
+            *([f"{refusing} with onFailure: Deny"] if refusing else ()),
+            "not encrypted" if files.recording_encryption is None else "encrypted",
+            *(["uploaded"] if files.recording_upload is not None else ()),
+        ]
+        parts.append(f"recorded into {recording_folder(sessions)} ({', '.join(details)})")
+    if sessions.log_path == "-":
+        parts.append("logged on standard output")
+    elif sessions.log_path:
+        parts.append(f"logged in {sessions.log_path}")
+    if files.session_webhook is not None:
+        parts.append("sent to the webhook of --session-webhook-config-file")
+    return f"sessions are {'; '.join(parts)}" if parts else ""
 
 
 def open_sessions(
@@ -236,7 +269,7 @@ def _uploads(
     if upload is None:
         return None
     return RecordingUploads(
-        Path(sessions.recording_dir),
+        recording_folder(sessions),
         S3ObjectStore(upload.store),
         observer=metrics.sessions,
         report=report,
@@ -254,7 +287,7 @@ def _store(
 ) -> RecordingStore:
     encrypt = files.encryption
     store = RecordingStore(
-        Path(sessions.recording_dir),
+        recording_folder(sessions),
         RecordingLimits(
             per_session=sessions.recording_max_session_size,
             total=sessions.recording_max_total_size,

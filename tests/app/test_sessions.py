@@ -17,16 +17,20 @@ from auditproxy.app.sessions import (
     Sleep,
     Sweeping,
     Work,
+    describe_sessions,
     open_sessions,
     session_log_fault,
 )
 from auditproxy.clients.webhook import WebhookTarget, request_url
+from auditproxy.files.files import read_files
 from auditproxy.metrics.registry import Metrics
-from auditproxy.options import Options, SessionOptions
+from auditproxy.options import AuditLogOptions, Options, SessionOptions
 from auditproxy.recordings.store import RecordingRefused
 from auditproxy.recordings.usage import SWEEP_INTERVAL, RecordingLimits
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.supervision.running import Running
+from tests.fakes.kubeconfigs import kubeconfig_file
+from tests.fakes.options import options
 from tests.fakes.recorded import Stores, a_session
 from tests.fakes.supervised import PlainReader, Tunnel, prepared
 from tests.fakes.waiting import turns, until
@@ -193,10 +197,50 @@ def test_folder_that_cannot_be_used(tmp_path: Path) -> None:
 
 def test_log_that_cannot_be_written(tmp_path: Path) -> None:
     """Found without making it."""
-    assert session_log_fault(NOTHING) == ""
-    assert session_log_fault(recording(tmp_path)) == ""
-    fault = session_log_fault(recording(tmp_path, log_path="/proc/nothing/sessions.log"))
+    assert session_log_fault(Options(sessions=NOTHING)) == ""
+    assert session_log_fault(Options(sessions=recording(tmp_path))) == ""
+    missing = recording(tmp_path, log_path="/proc/nothing/sessions.log")
+    fault = session_log_fault(Options(sessions=missing))
     assert fault.startswith("--session-log-path /proc/nothing/sessions.log cannot be written: ")
+
+
+def test_two_logs_in_one_file(tmp_path: Path) -> None:
+    """They would take each other's lines away; standard output may be shared."""
+    path = tmp_path / "sessions.log"
+    (tmp_path / "link").symlink_to(tmp_path)
+    for other in (path, tmp_path / "link" / "sessions.log"):
+        options = Options(sessions=recording(tmp_path), audit_log=AuditLogOptions(path=str(other)))
+        assert session_log_fault(options) == (
+            f"--audit-log-path and --session-log-path name one file, {path}; give each its own"
+        )
+    both = Options(sessions=replace(NOTHING, log_path="-"), audit_log=AuditLogOptions(path="-"))
+    assert session_log_fault(both) == ""
+
+
+def test_described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line at the start for what is kept, and where; paths are whole."""
+    monkeypatch.chdir(tmp_path)
+    kubeconfig_file(tmp_path)
+
+    def described(**settings: object) -> str:
+        chosen = options(kubeconfig="kubeconfig", **settings)
+        return describe_sessions(chosen, read_files(chosen))
+
+    assert described() == ""
+    (tmp_path / "rec").mkdir(0o700)
+    (tmp_path / "recording.yaml").write_text(
+        "{apiVersion: auditproxy.io/v1alpha1, kind: SessionRecordingPolicy, rules: ["
+        "{namespaces: [a], record: Output, onFailure: Deny}, {record: Metadata}]}"
+    )
+    assert described(
+        sessions_recording_config_file="recording.yaml",
+        sessions_recording_dir="rec",
+        sessions_log_path="sessions.log",
+    ) == (
+        f"sessions are recorded into {tmp_path}/rec (2 rules, 1 with onFailure: Deny, not "
+        "encrypted); logged in sessions.log"
+    )
+    assert described(sessions_log_path="-") == "sessions are logged on standard output"
 
 
 class Minutes:
