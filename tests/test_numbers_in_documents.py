@@ -39,9 +39,9 @@ from auditproxy.serializer import cbor, json
 from auditproxy.serializer.protobuf import decoder as wiredecoder
 from auditproxy.server import forwarding, recorder, serving
 from auditproxy.sessions import rules as sessionrules
-from auditproxy.sessions.terminal import places
+from auditproxy.sessions.terminal import keys, places
 from auditproxy.sockets import keepalive
-from auditproxy.supervision import running, supervisor
+from auditproxy.supervision import recorderthread, running, supervisor
 from auditproxy.tls import selfsigned as certificates
 from auditproxy.tunnel import tie as upgrade
 from tests.documents import DOCUMENTS, ROOT
@@ -203,6 +203,8 @@ OURS: dict[str, tuple[str, ...]] = {
         f"{upload.LONGEST_PAUSE / 60:g} min",
         f"A recording of up to {size(objectstore.IN_ONE_REQUEST)} is one request",
         f"Above {size(places.RATE)}/s of output",
+        f"the recorder of all sessions has {size(recorderthread.MOST_FOLLOWED)} to do",
+        f"end within {size(keys.PASTE_LIMIT)}, or for {keys.PASTE_TIMEOUT:g} seconds",
         f"holds at most {size(recording.BUFFER)} of lines",
         f"{size(running.QUEUE_LIMIT)} a session",
         f"the session ends after {running.HELD_LIMIT:g} s",

@@ -43,6 +43,7 @@ class CommandFollower:
         self._pending: deque[TypedLine] = deque()
         self._outputs = 0
         self._now = 0.0
+        self._skips = False
         self._editor = False
         self._alternate = False
         self._ahead = ""
@@ -51,13 +52,14 @@ class CommandFollower:
         self._marked: Anchor | None = None
         self._found = FoundLines(redact)
 
-    def take(self, now: float, event: StreamEvent) -> list[TerminalCommand]:
+    def take(self, now: float, event: StreamEvent, *, skips: bool = False) -> list[TerminalCommand]:
         """Take an event of the session; return the lines that it completes.
 
-        ``now`` is in seconds of any clock that does not go back.
+        ``now`` is in seconds of any clock that does not go back. With ``skips`` output is not read
+        by a screen, as if it were too much: lines that are being entered are ``gap``.
         """
         self._places.clock(now)
-        self._now = now
+        self._now, self._skips = now, skips
         match event:
             case Carried(channel=Channel.STDIN):
                 for key in self._keys.read(event.data, now):
@@ -142,7 +144,7 @@ class CommandFollower:
             return
         if self._places.lost:
             marked = None
-        if not self._places.catch_up():
+        if self._skips or not self._places.catch_up():
             entry.flag("gap")
             return
         if marked is not None:
@@ -195,7 +197,8 @@ class CommandFollower:
         if not self._matters():
             self._places.keep(output)
             return
-        if self._places.lost or not self._places.catch_up() or not self._places.spend(output):
+        is_read = not (self._skips or self._places.lost) and self._places.catch_up()
+        if not is_read or not self._places.spend(output):
             self._skip(output)
             return
         while output:

@@ -182,7 +182,7 @@ class KeyReader:
         return Key(Press.OTHER)
 
     def _after_answer(self, data: bytes, at: int) -> int:
-        """Where an answer whose text begins at ``at`` has ended; -1: it is none, 0: it goes on."""
+        """The end of an answer whose text begins at ``at``; 0 if it may still come, -1 for keys."""
         if not self._awaited:
             return -1
         found = _STRING_END.search(data, at, at + STRING_LIMIT)
