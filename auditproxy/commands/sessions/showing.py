@@ -57,7 +57,7 @@ def commands_of(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[
     """A line for each command: when, its time within the session, and what is uncertain about it.
 
     The first is what the request itself ran, with the flag of REQUEST, where it named a command.
-    The last one, with the flag of UNRECORDED, is no command: input that is not in the recording.
+    The last one, with the flag of UNRECORDED, is not a command but input that is not recorded.
     """
     start = started_at(summary.header)
     for seconds, note in _commands(summary, decrypt):
@@ -113,8 +113,8 @@ def _unrecorded(summary: RecordingSummary) -> str:
     if session.kind not in (SessionKind.EXEC, SessionKind.ATTACH):
         return ""
     return (
-        f"{end.bytes_in} bytes of input without a terminal, not recorded; the session log has "
-        "their SHA-256"
+        f"{end.bytes_in} bytes of input without a terminal, not recorded; their SHA-256 is "
+        "in the session log, if there is one"
     )
 
 
