@@ -161,8 +161,10 @@ def test_input_without_a_terminal(tmp_path: Path, tty: bool, record: Record, is_
     recording.take(SECOND, [Carried(Channel.STDIN, b"cat /etc/shadow\n")])
     recording.take(2 * SECOND, [Carried(Channel.STDOUT, b"root::0\n")])
     summary = summary_of(Path(recording.finish(3 * SECOND, Outcome(0)).path))
-    text = "16 bytes of input without a terminal, not recorded; their SHA-256 is "
-"in the session log, if there is one"
+    text = (
+        "16 bytes of input without a terminal, not recorded; their SHA-256 is in the session log, "
+        "if there is one"
+    )
     assert (f"Missing:   {text}" in shown(summary.path)) == is_said
     lines = list(commands_of(summary, None))
     assert lines[0].endswith("  sh   [request]\n")
