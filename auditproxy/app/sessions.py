@@ -12,6 +12,7 @@ from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import Record, Session, SessionEvent
+from auditproxy.app.killedsessions import end_of_killed
 from auditproxy.app.logbackend import Rotation, line_file_fault, open_line_file
 from auditproxy.app.operatorlog import Report
 from auditproxy.app.process import at_once
@@ -227,7 +228,7 @@ def open_sessions(
     uploads = _uploads(sessions, files, metrics, report)
     store = None
     if sessions.recording_config_file:
-        store = _store(sessions, files, uploads, metrics, report)
+        store = _store(sessions, files, uploads, metrics, report, log.emit)
     if uploads is not None:
         uploads.start()
     supervisor = Supervisor(
@@ -284,6 +285,7 @@ def _store(
     uploads: RecordingUploads | None,
     metrics: Metrics,
     report: Report,
+    emit: Listener,
 ) -> RecordingStore:
     encrypt = files.encryption
     store = RecordingStore(
@@ -310,9 +312,12 @@ def _store(
             f"--session-recording-dir {sessions.recording_dir} cannot be used: {why}; name a "
             "folder that can be written"
         ) from None
+    for reference in recovered:
+        emit(end_of_killed(reference, time.time_ns()))
     if recovered:
+        logged = "; the session log has their SHA-256" if sessions.log_path else ""
         report(
             f"--session-recording-dir {sessions.recording_dir}: {len(recovered)} recordings of a "
-            "proxy that was killed are marked as unfinished"
+            f"proxy that was killed are marked as unfinished{logged}"
         )
     return store

@@ -1,6 +1,7 @@
 """Sessions from options: the store, the log and the supervisor."""
 
 import asyncio
+import hashlib
 import json
 import os
 from dataclasses import replace
@@ -178,10 +179,20 @@ def test_recordings_of_a_proxy_that_was_killed(tmp_path: Path) -> None:
     (report,) = opened.reports
     assert report == (
         f"--session-recording-dir {folder}: 1 recordings of a proxy that was killed are marked "
-        "as unfinished"
+        "as unfinished; the session log has their SHA-256"
     )
     assert [path.name for path in folder.glob("*.part")] == []
     asyncio.run(end(opened.parts))
+    (left,) = folder.glob("*.cast")
+    (line,) = map(json.loads, (tmp_path / "sessions.log").read_text().splitlines())
+    assert (line["type"], line["reason"]) == ("SessionEnded", "its proxy was killed")
+    assert (line["user"]["username"], line["sessionID"]) == ("alice", "5e5510f1d")
+    assert line["recording"] == {
+        "path": str(left),
+        "state": "Unfinished",
+        "sha256": hashlib.sha256(left.read_bytes()).hexdigest(),
+        "bytes": left.stat().st_size,
+    }
 
 
 def test_folder_that_cannot_be_used(tmp_path: Path) -> None:
