@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Generator
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qs
 
 import msgspec
 
@@ -17,6 +16,7 @@ from auditproxy.apis.attributes import Attributes
 from auditproxy.apis.audit import Event, ObjectReference
 from auditproxy.apis.session import SessionEvent
 from auditproxy.expressions.cel import ExpressionError, SharedVariables
+from auditproxy.request.target import Query
 from auditproxy.serializer import json
 from auditproxy.serializer.errors import SerializationError
 
@@ -169,19 +169,15 @@ class Facts:
     def _query(self) -> dict[str, list[str]] | None:
         if isinstance(self.event, SessionEvent):
             return {}
-        try:
-            found = parse_qs(
-                self.event.request_uri.partition("?")[2],
-                keep_blank_values=True,
-                max_num_fields=MAXIMUM_PARAMETERS,
-            )
-        except ValueError:
+        raw = self.event.request_uri.partition("?")[2].encode("utf-8", "surrogateescape")
+        if raw.count(b"&") >= MAXIMUM_PARAMETERS:
             return None
-        return {key: [json.go_text(value) for value in values] for key, values in found.items()}
+        found = Query(raw, MAXIMUM_PARAMETERS)
+        return {name: [json.go_text(text) for text in found.values(name)] for name in found}
 
     @property
     def query(self) -> dict[str, list[str]]:
-        """The query parameters of an event's request, decoded; {} where there are too many."""
+        """The query parameters of an event's request as Go reads them; {} of too many."""
         return self._query or {}
 
     @property

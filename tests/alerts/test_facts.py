@@ -87,7 +87,11 @@ def test_fields_of_a_session_line() -> None:
         ("?command=a+b&command=&tty=1", {"command": ["a b", ""], "tty": True, "stdin": False}),
         ("?%63ommand=%2Fbin%2Fsh&tty=", {"command": ["/bin/sh"], "tty": True, "stdin": False}),
         ("?tty=False&stdin=0&tty=1", {"command": [], "tty": False, "stdin": False}),
-        ("?command=%ff;command=b", {"command": ["\ufffd;command=b"], "tty": False, "stdin": False}),
+        ("?command=%ff&x=%ed%a0%80", {"command": ["\ufffd"], "tty": False, "stdin": False}),
+        ("?command=%zz&command=sh&tty=1", {"command": ["sh"], "tty": True, "stdin": False}),
+        ("?command=a;b&command=sh", {"command": ["sh"], "tty": False, "stdin": False}),
+        ("?command=\ud800&command=sh", {"command": ["\ufffd", "sh"], "tty": False, "stdin": False}),
+        ("?tty;&tty=%&stdin=1", {"command": [], "tty": False, "stdin": True}),
     ],
 )
 def test_request(query: str, request_variable: dict[str, Any]) -> None:
@@ -147,6 +151,12 @@ def test_bodies_too_large() -> None:
     event = audit_event(requestObject={"a": "x" * MAXIMUM_CONDITION_INPUT})
     with pytest.raises(ExpressionError, match="too large"):
         facts(event).variables  # noqa: B018 - the property raises
+
+
+def test_as_many_parameters_as_any_server_reads() -> None:
+    """Older servers have no bound on pairs: a command behind more than Go reads now is seen."""
+    event = exec_event(requestURI="/x?" + "&" * 50_000 + "command=curl")
+    assert facts(event).field("command") == "curl"
 
 
 def test_too_many_parameters() -> None:
