@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from auditproxy.alerts.objects import OF_OBJECTS, is_object, object_of, pod_spec
 from auditproxy.alerts.projection import Projection, plain
 from auditproxy.apis.attributes import Attributes
 from auditproxy.apis.audit import Event, ObjectReference
@@ -39,8 +40,6 @@ EVENT_VARIABLES = ("event", "request", "object", "podSpec")
 
 DECISION = "authorization.k8s.io/decision"
 NOWHERE = ObjectReference()
-_OF_OBJECTS = frozenset({"kind", "spec", "template", "jobTemplate"})
-"""Members of an object that are read to find ``object`` and ``podSpec``."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 """What would break a line, hide text, or turn its direction."""
 
@@ -109,12 +108,12 @@ class Facts:
             bodies = {self._object_in: bodies[self._object_in]} if wanted else {}
             yield
         found = dict(self._bare)
-        projection = Projection(names | _OF_OBJECTS)
+        projection = Projection(names | OF_OBJECTS)
         for name, body in bodies.items():
             if body:
                 found[name] = yield from projection.value(memoryview(body))
         shown = found if len(bodies) > 1 else self._bare
-        return _variables(shown, _object(found), self._request)
+        return _variables(shown, object_of(found), self._request)
 
     @cached_property
     def _object_in(self) -> str:
@@ -126,7 +125,7 @@ class Facts:
                 while True:
                     next(read)
             except StopIteration as end:
-                if _is_object(end.value):
+                if is_object(end.value):
                     return "responseObject"
         return "requestObject"
 
@@ -146,7 +145,7 @@ class Facts:
             return SharedVariables(session=plain(json.encode(event)))
         self._check()
         decoded = _plain_event(event)
-        return _variables(decoded, _object(decoded), self._request)
+        return _variables(decoded, object_of(decoded), self._request)
 
     def _check(self) -> None:
         if self._size > MAXIMUM_CONDITION_INPUT:
@@ -217,31 +216,7 @@ def _plain_event(event: Event) -> dict[str, Any]:
 def _variables(
     event: dict[str, Any], body: dict[str, Any], request: dict[str, Any]
 ) -> SharedVariables:
-    return SharedVariables(event=event, object=body, podSpec=_pod_spec(body), request=request)
-
-
-def _object(event: dict[str, Any]) -> dict[str, Any]:
-    """The object as it is after the request, as far as it was recorded, else as it was sent."""
-    answered, sent = event.get("responseObject"), event.get("requestObject")
-    found = answered if _is_object(answered) else sent
-    return found if isinstance(found, dict) else {}
-
-
-def _is_object(answered: Any) -> bool:
-    """Whether an answer is the object that was asked for."""
-    return isinstance(answered, dict) and answered.get("kind") not in ("Status", "Table", None)
-
-
-def _pod_spec(body: dict[str, Any]) -> dict[str, Any]:
-    """The spec of the pods that an object is or makes; {} for any other object."""
-    spec = body.get("spec")
-    for _ in range(2):
-        # A CronJob has a template in its template.
-        if isinstance(spec, dict) and isinstance(spec.get("jobTemplate"), dict):
-            spec = spec["jobTemplate"].get("spec")
-        if isinstance(spec, dict) and isinstance(spec.get("template"), dict):
-            spec = spec["template"].get("spec")
-    return spec if isinstance(spec, dict) else {}
+    return SharedVariables(event=event, object=body, podSpec=pod_spec(body), request=request)
 
 
 def one_line(text: str) -> str:
