@@ -32,6 +32,9 @@ them would take 50 ms for each MiB."""
 LONGEST_FIELD = 500
 """Characters of a field's text; the rest is cut."""
 
+_OF_QUERY = frozenset({"query", "command", "tty", "stdin"})
+"""Members of ``request`` that are made of the query."""
+
 MAXIMUM_PARAMETERS = 100_000
 """Query parameters that are read; a command has one for each of its words."""
 
@@ -82,11 +85,6 @@ class Facts:
         self.attributes = attributes
 
     @property
-    def is_large(self) -> bool:
-        """Whether the variables of conditions are a part of it, as ``part`` makes them."""
-        return self._size > MAXIMUM_WHOLE
-
-    @property
     def _size(self) -> int:
         event = self.event
         if isinstance(event, SessionEvent):
@@ -97,15 +95,19 @@ class Facts:
     def part(self, names: frozenset[str]) -> Generator[None, None, dict[str, Any]]:
         """The variables of one condition, with the members of the bodies that have these names.
 
-        Yields when others should have their turn. Raises ExpressionError.
+        Yields when others should have their turn. Raises ExpressionError for what cannot be read
+        of what the condition names; what it does not name cannot keep it from being evaluated.
         """
         event = self.event
         assert isinstance(event, Event)
-        self._check()
+        if self._query is None and names & _OF_QUERY:
+            raise ExpressionError("the query has too many parameters")
         bodies = {"requestObject": event.request_object, "responseObject": event.response_object}
+        is_wanted = "object" in names or "podSpec" in names
+        if (is_wanted or names & bodies.keys()) and self._size > MAXIMUM_CONDITION_INPUT:
+            raise ExpressionError("the bodies are too large")
         if not names & bodies.keys():
-            wanted = "object" in names or "podSpec" in names
-            bodies = {self._object_in: bodies[self._object_in]} if wanted else {}
+            bodies = {self._object_in: bodies[self._object_in]} if is_wanted else {}
             yield
         found = dict(self._bare)
         projection = Projection(names | OF_OBJECTS)
@@ -113,7 +115,7 @@ class Facts:
             if body:
                 found[name] = yield from projection.value(memoryview(body))
         shown = found if len(bodies) > 1 else self._bare
-        return _variables(shown, object_of(found), self._request)
+        return _variables(shown, object_of(found) if is_wanted else {}, self._request)
 
     @cached_property
     def _object_in(self) -> str:
@@ -138,20 +140,18 @@ class Facts:
         return _plain_event(bare)
 
     @cached_property
-    def variables(self) -> SharedVariables:
-        """The variables of all conditions; raises ExpressionError for bodies that are too large."""
+    def variables(self) -> SharedVariables | None:
+        """The variables of all conditions; None where each has a part of its own, by ``part``."""
         event = self.event
         if isinstance(event, SessionEvent):
             return SharedVariables(session=plain(json.encode(event)))
-        self._check()
-        decoded = _plain_event(event)
-        return _variables(decoded, object_of(decoded), self._request)
-
-    def _check(self) -> None:
-        if self._size > MAXIMUM_CONDITION_INPUT:
-            raise ExpressionError("the bodies are too large")
-        if self._query is None:
-            raise ExpressionError("the query has too many parameters")
+        if self._size > MAXIMUM_WHOLE or self._query is None:
+            return None
+        try:
+            decoded = _plain_event(event)
+            return _variables(decoded, object_of(decoded), self._request)
+        except ExpressionError:
+            return None
 
     @cached_property
     def _request(self) -> dict[str, Any]:
