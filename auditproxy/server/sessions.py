@@ -22,6 +22,7 @@ from auditproxy.server.services import ActingUser
 from auditproxy.sessions.ephemeral import ephemeral_containers, shown
 from auditproxy.sessions.lines import (
     EPHEMERAL_CONTAINERS,
+    SESSION_REASON,
     SESSION_RECORDING,
     annotations_at_end,
     annotations_at_start,
@@ -235,6 +236,9 @@ class LiveSession:
     def _begin_unseen(self, reason: str, ending: str) -> None:
         """The session may have taken place, and nothing of it was seen."""
         self._ending = ending
+        if self._exchange.shared.session_annotations:
+            # From the first event on, so that alerts know it from a session that was refused.
+            self._exchange.context.annotate(SESSION_REASON, ending)
         reader = Unreadable(from_client=False, reason=reason)
         self._running.switched(reader, Ending(self._end, self._write))
         self._begun()

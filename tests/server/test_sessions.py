@@ -266,6 +266,7 @@ async def test_protocol_that_cannot_be_read(tmp_path: Path, reply: bytes, reason
         await found.upstream.connections[0].wait_closed()
         await found.proxy.until_events(3)
         assert [code for _, code in found.proxy.stages()] == [None, 503, 503]
+        assert "cannot be read" in found.annotations("ResponseStarted")["reason"]
         # The upstream had begun it: what may have run is not forgotten.
         types = [line["type"] for line in (await found.lines())]
         assert types == ["SessionStarted", "RecordingStopped", "SessionEnded"]
@@ -450,6 +451,7 @@ async def test_refused_for_its_recording(tmp_path: Path) -> None:
         annotations = found.annotations()
         assert json.loads(annotations["command"]) == ["sh", "-c", "x"]
         assert annotations["recording"].startswith("none: ")
+        assert "reason" not in annotations, "it was refused before it began"
 
 
 async def test_only_sessions_need_a_recording(tmp_path: Path) -> None:
@@ -544,6 +546,7 @@ async def test_client_that_leaves_before_the_answer(tmp_path: Path) -> None:
         annotations = found.annotations()
         assert json.loads(annotations["command"]) == ["sh", "-c", "x"]
         assert "(Cut)" in annotations["recording"]
+        assert "before its answer came" in found.annotations("ResponseStarted")["reason"]
 
 
 @pytest.mark.parametrize(
