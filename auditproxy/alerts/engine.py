@@ -257,7 +257,7 @@ def _changed(incident: _Incident, state: AlertState) -> Alert:
 
 def label_name(field_name: str) -> str:
     """The label of a field: ``sourceIP`` is ``source_ip``."""
-    special = {"sourceIP": "source_ip"}
+    special = {"sourceIP": "source_ip", "peerIP": "peer_ip"}
     if field_name in special:
         return special[field_name]
     return "".join(f"_{char.lower()}" if char.isupper() else char for char in field_name)

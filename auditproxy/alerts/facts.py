@@ -284,6 +284,7 @@ LABEL_FIELDS: dict[str, Callable[[Facts], str]] = {
     "path": lambda facts: facts.path,
     "code": _of_event(_code),
     "sourceIP": lambda facts: facts.event.source_ips[0] if facts.event.source_ips else "",
+    "peerIP": lambda facts: facts.event.source_ips[-1] if facts.event.source_ips else "",
     "userAgent": lambda facts: facts.event.user_agent,
 }
 """Fields that may be labels: they have few values, and the same ones in repetitions."""

@@ -44,6 +44,9 @@ NOT_A_STREAM = "the kubelet answers run like any request, and not with streams"
 EPHEMERAL_LIMIT = 256 * 1024
 """Bytes of a request's body in which ephemeral containers are looked for."""
 
+_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+"""Media types of a body that Go's Request.FormValue reads."""
+
 NO_ANSWER = "the request ended before its answer came; the command may have run"
 
 ANSWERED = "the request was answered"
@@ -66,7 +69,9 @@ async def prepare(
     upgrades = upgrade_token(exchange.headers) is not None
     if not upgrades and exchange.info.resource != "nodes":
         return None
-    asked = describe(exchange.info, exchange.target.query)
+    form = exchange.headers.get("content-type").partition(";")[0].strip().lower() in _FORMS
+    has_form = form and exchange.method in ("POST", "PUT", "PATCH")
+    asked = describe(exchange.info, exchange.target.query, has_form=has_form)
     if not upgrades and asked.has_streams:
         return None
     rule = exchange.services.recording_policy.first(

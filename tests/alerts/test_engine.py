@@ -149,7 +149,12 @@ def test_bounded_labels() -> None:
 
 @pytest.mark.parametrize(
     ("field", "label"),
-    [("user", "user"), ("sourceIP", "source_ip"), ("impersonatedUser", "impersonated_user")],
+    [
+        ("user", "user"),
+        ("sourceIP", "source_ip"),
+        ("peerIP", "peer_ip"),
+        ("impersonatedUser", "impersonated_user"),
+    ],
 )
 def test_label_name(field: str, label: str) -> None:
     """Labels are in Prometheus' spelling."""

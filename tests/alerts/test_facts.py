@@ -62,6 +62,7 @@ def part(event: Event, *names: str) -> Any:
         ("path", "/api/v1/namespaces/n/pods/box/exec"),
         ("code", "101"),
         ("sourceIP", "192.0.2.1"),
+        ("peerIP", "192.0.2.1"),
         ("userAgent", "kubectl/v1"),
         ("auditID", "id"),
         ("stage", "ResponseStarted"),

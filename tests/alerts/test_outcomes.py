@@ -144,3 +144,15 @@ def test_a_401_has_one_event() -> None:
     refused = {"stage": "ResponseStarted", "responseStatus": code(401), "user": {}}
     found = [alert for _ in range(50) for alert in engine.take(audit_event(**refused), 0)]
     assert [alert.name for alert in found] == ["ManyRefusedRequests"]
+
+
+def test_claimed_addresses_do_not_keep_refusals_apart() -> None:
+    """The first of sourceIPs is the client's word; the last is where it is."""
+    engine = AlertEngine(read_rules("builtin").rules)
+    found: list[str] = []
+    for number in range(50):
+        event = audit_event(
+            responseStatus=code(403), sourceIPs=[f"198.51.100.{number}", "192.0.2.1"]
+        )
+        found += [alert.name for alert in engine.take(event, 0)]
+    assert found == ["ManyRefusedRequests"]

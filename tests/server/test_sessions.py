@@ -325,6 +325,27 @@ async def test_run(tmp_path: Path) -> None:
         assert found.proxy.metric("auditproxy_sessions_open", kind="exec") == 0
 
 
+@pytest.mark.parametrize(
+    ("method", "media_type", "is_known"),
+    [
+        ("POST", "application/x-www-form-urlencoded", False),
+        ("PUT", "Multipart/Form-Data; boundary=x", False),
+        ("POST", "application/json", True),
+        ("GET", "application/x-www-form-urlencoded", True),
+    ],
+)
+async def test_run_with_a_form(
+    tmp_path: Path, method: str, media_type: str, is_known: bool
+) -> None:
+    """The kubelet takes the command from there: that of the query is not said to have run."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    async with stage(tmp_path, answer) as found:
+        asked = request(method, RUN, f"Content-Type: {media_type}", body=b"cmd=cat+x")
+        assert (await found.proxy.ask(asked)).status == 200
+        await found.proxy.until_events(3)
+        assert ("command" in found.annotations()) is is_known
+
+
 async def test_run_that_must_be_recorded(tmp_path: Path) -> None:
     """It is refused before the upstream hears of it."""
     async with stage(tmp_path, b"", on_failure="Deny") as found:
