@@ -161,7 +161,10 @@ def test_launcher(tmp_path: Path) -> None:
     """The demo's environment has a command that runs this folder's auditproxy from anywhere."""
     folder = tmp_path / "it's"
     folder.mkdir()
-    (folder / "python").symlink_to(sys.executable)
+    # A link would be an interpreter without its environment.
+    python = folder / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
     command = [str(ROOT / "tools" / "launcher.sh"), str(folder)]
     subprocess.run(command, check=True, timeout=30)
     made = folder / "auditproxy"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from auditproxy.alerts import decoding as alertdecoding
 from auditproxy.alerts import facts as alertfacts
 from auditproxy.apis.units import SECOND
 from auditproxy.app import process
@@ -37,9 +38,10 @@ from auditproxy.request import headers, heads, resolution, selectors
 from auditproxy.serializer import cbor, json
 from auditproxy.serializer.protobuf import decoder as wiredecoder
 from auditproxy.server import forwarding, recorder, serving
-from auditproxy.sessions.terminal import places
+from auditproxy.sessions import rules as sessionrules
+from auditproxy.sessions.terminal import keys, places
 from auditproxy.sockets import keepalive
-from auditproxy.supervision import running, supervisor
+from auditproxy.supervision import recorderthread, running, supervisor
 from auditproxy.tls import selfsigned as certificates
 from auditproxy.tunnel import tie as upgrade
 from tests.documents import DOCUMENTS, ROOT
@@ -99,6 +101,8 @@ OURS: dict[str, tuple[str, ...]] = {
         f"{size(dispatcher.MAXIMUM_BYTES)} together",
         f"bodies of {size(alertfacts.MAXIMUM_CONDITION_INPUT)} together",
         f"more than {size(alertfacts.MAXIMUM_WHOLE)} of bodies",
+        f"`count` is from 2 to {alertdecoding.LARGEST_COUNT}, `within` from `1s` to "
+        f"`{alertdecoding.LONGEST_WITHIN // 3600}h`",
         f"as firing for {outbox.LATE_FIRING // (60 * SECOND)} minutes from then on",
     ),
     "certs/README.md": (f"valid for {certificates.VALIDITY.days} days",),
@@ -194,10 +198,13 @@ OURS: dict[str, tuple[str, ...]] = {
         f"read to {ANSWER}",
     ),
     "docs/sessions.md": (
+        f"as `8h` or `1h30m`, at least `{sessionrules.SHORTEST_LIMIT // SECOND}s`",
         f"tried again after {upload.FIRST_PAUSE:g} s, then 2, 4, up to "
         f"{upload.LONGEST_PAUSE / 60:g} min",
         f"A recording of up to {size(objectstore.IN_ONE_REQUEST)} is one request",
         f"Above {size(places.RATE)}/s of output",
+        f"the recorder of all sessions has {size(recorderthread.MOST_FOLLOWED)} to do",
+        f"end within {size(keys.PASTE_LIMIT)}, or for {keys.PASTE_TIMEOUT:g} seconds",
         f"holds at most {size(recording.BUFFER)} of lines",
         f"{size(running.QUEUE_LIMIT)} a session",
         f"the session ends after {running.HELD_LIMIT:g} s",

@@ -12,8 +12,10 @@ from typing import Any
 from auditproxy.alerts.alert import SEVERITIES
 from auditproxy.alerts.conditions import Condition
 from auditproxy.alerts.facts import EVENT_VARIABLES, FIELDS, LABEL_FIELDS
+from auditproxy.alerts.outcomes import codes_of
 from auditproxy.alerts.rules import (
     DEFAULT_KEEP_FIRING,
+    LAST_STAGES,
     AlertRule,
     AlertRules,
     Exclusion,
@@ -33,6 +35,7 @@ from auditproxy.audit.policy.reading import (
     TEXT,
     TEXTS,
     FieldType,
+    distinct,
     list_of,
     not_one_of,
     read_document,
@@ -57,6 +60,7 @@ LONGEST_WITHIN = 24 * 3600
 SHORTEST_KEEP_FIRING = 60 * SECOND
 
 _NUMBER = FieldType("number")
+_DURATION = FieldType("text", words="a duration such as 5m")
 _TEXT_MAP = FieldType("map", TEXT)
 _EXCLUSION = FieldType(
     "struct",
@@ -91,9 +95,9 @@ _RULE = FieldType(
         "condition": TEXT,
         "by": TEXTS,
         "threshold": FieldType(
-            "struct", members={"count": _NUMBER, "within": TEXT, "distinct": TEXT}
+            "struct", members={"count": _NUMBER, "within": _DURATION, "distinct": TEXT}
         ),
-        "keepFiringFor": TEXT,
+        "keepFiringFor": _DURATION,
     },
 )
 _FILE = FieldType(
@@ -110,7 +114,6 @@ _FILE = FieldType(
 
 _RULE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-_CODE = re.compile(r"[1-5](?:[0-9]{2}|xx)")
 _RESERVED = frozenset({"alertname", "severity"})
 _DEFAULT_BY = ("user", "namespace", "name")
 
@@ -157,7 +160,7 @@ class _Decoder:
             examples = members.get("examples", {})
             tests.append(decode_test(test, where, frozenset(names), examples, self._fault))
         if self._faults:
-            raise AlertRulesError(*dict.fromkeys(self._faults))
+            raise AlertRulesError(*distinct(self._faults))
         return AlertRules(rules=tuple(rules), tests=tuple(tests))
 
     def _fault(self, path: str, text: str) -> None:
@@ -231,7 +234,7 @@ class _Decoder:
 
     def _stages(self, match: dict[str, Any], path: str) -> frozenset[Stage]:
         words = self._words(match, path, "stages", tuple(stage.value for stage in Stage))
-        return frozenset(map(Stage, words)) or frozenset({Stage.RESPONSE_COMPLETE})
+        return frozenset(map(Stage, words)) or LAST_STAGES
 
     def _session_events(self, match: dict[str, Any], path: str) -> frozenset[SessionEventType]:
         types = tuple(kind.value for kind in SessionEventType)
@@ -243,19 +246,13 @@ class _Decoder:
         return frozenset(map(SessionEventType, words))
 
     def _codes(self, written: list[Any], path: str) -> frozenset[int]:
-        found: set[int] = set()
-        for code in written:
-            text = str(code).lower()
-            if isinstance(code, bool) or not _CODE.fullmatch(text):
-                self._fault(
-                    f"{path}.responseCodes",
-                    f"must be numbers as 403 and ranges as 4xx; {go_quote(str(code))} is neither",
-                )
-            elif text.endswith("xx"):
-                found.update(range(int(text[0]) * 100, int(text[0]) * 100 + 100))
-            else:
-                found.add(int(text))
-        return frozenset(found)
+        codes, faults = codes_of(written)
+        for fault in faults:
+            self._fault(
+                f"{path}.responseCodes",
+                f"must be numbers as 403, ranges as 4xx, or unknown; is {go_quote(fault)}",
+            )
+        return codes
 
     def _template(self, text: str, path: str) -> Template:
         try:

@@ -32,6 +32,7 @@ from auditproxy.audit.policy.reading import (
     TEXT,
     TEXTS,
     FieldType,
+    distinct,
     list_of,
     not_one_of,
     read_document,
@@ -152,7 +153,7 @@ def decode_destinations(text: bytes) -> tuple[AlertDestinations, tuple[str, ...]
         if name in names[:index]:
             faults.append(f"destinations[{index}].name: {name} is the name of another one")
     destinations = AlertDestinations(destinations=tuple(found), labels=members.get("labels", {}))
-    return destinations, tuple(faults)
+    return destinations, distinct(faults)
 
 
 def _destination(entry: dict[str, Any], path: str, faults: list[str]) -> Destination:

@@ -7,8 +7,9 @@ others keep it firing and are sent again no more often than every REPEAT. So bot
 an exec that is refused, and ten thousand events a second, are one alert.
 """
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from auditproxy.alerts.alert import Alert, AlertState
 from auditproxy.alerts.conditions import Condition
@@ -164,11 +165,10 @@ class AlertEngine:
     ) -> Generator[None, None, bool]:
         """Whether a condition is true."""
         try:
-            if facts.is_large:
+            variables: Mapping[str, Any] | None = facts.variables
+            if variables is None:
                 variables = yield from facts.part(condition.names)
                 yield
-            else:
-                variables = facts.variables
             is_true = condition.is_true(variables)
         except ExpressionError:
             self.condition_errors[rule.name] += 1
@@ -257,7 +257,7 @@ def _changed(incident: _Incident, state: AlertState) -> Alert:
 
 def label_name(field_name: str) -> str:
     """The label of a field: ``sourceIP`` is ``source_ip``."""
-    special = {"sourceIP": "source_ip"}
+    special = {"sourceIP": "source_ip", "peerIP": "peer_ip"}
     if field_name in special:
         return special[field_name]
     return "".join(f"_{char.lower()}" if char.isupper() else char for char in field_name)

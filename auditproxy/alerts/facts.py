@@ -8,15 +8,16 @@ import re
 from collections.abc import Callable, Generator
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qs
 
 import msgspec
 
+from auditproxy.alerts.objects import OF_OBJECTS, is_object, object_of, pod_spec
 from auditproxy.alerts.projection import Projection, plain
 from auditproxy.apis.attributes import Attributes
 from auditproxy.apis.audit import Event, ObjectReference
 from auditproxy.apis.session import SessionEvent
 from auditproxy.expressions.cel import ExpressionError, SharedVariables
+from auditproxy.request.target import Query
 from auditproxy.serializer import json
 from auditproxy.serializer.errors import SerializationError
 
@@ -31,6 +32,9 @@ them would take 50 ms for each MiB."""
 LONGEST_FIELD = 500
 """Characters of a field's text; the rest is cut."""
 
+_OF_QUERY = frozenset({"query", "command", "tty", "stdin"})
+"""Members of ``request`` that are made of the query."""
+
 MAXIMUM_PARAMETERS = 100_000
 """Query parameters that are read; a command has one for each of its words."""
 
@@ -39,8 +43,6 @@ EVENT_VARIABLES = ("event", "request", "object", "podSpec")
 
 DECISION = "authorization.k8s.io/decision"
 NOWHERE = ObjectReference()
-_OF_OBJECTS = frozenset({"kind", "spec", "template", "jobTemplate"})
-"""Members of an object that are read to find ``object`` and ``podSpec``."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 """What would break a line, hide text, or turn its direction."""
 
@@ -83,11 +85,6 @@ class Facts:
         self.attributes = attributes
 
     @property
-    def is_large(self) -> bool:
-        """Whether the variables of conditions are a part of it, as ``part`` makes them."""
-        return self._size > MAXIMUM_WHOLE
-
-    @property
     def _size(self) -> int:
         event = self.event
         if isinstance(event, SessionEvent):
@@ -98,23 +95,27 @@ class Facts:
     def part(self, names: frozenset[str]) -> Generator[None, None, dict[str, Any]]:
         """The variables of one condition, with the members of the bodies that have these names.
 
-        Yields when others should have their turn. Raises ExpressionError.
+        Yields when others should have their turn. Raises ExpressionError for what cannot be read
+        of what the condition names; what it does not name cannot keep it from being evaluated.
         """
         event = self.event
         assert isinstance(event, Event)
-        self._check()
+        if self._query is None and names & _OF_QUERY:
+            raise ExpressionError("the query has too many parameters")
         bodies = {"requestObject": event.request_object, "responseObject": event.response_object}
+        is_wanted = "object" in names or "podSpec" in names
+        if (is_wanted or names & bodies.keys()) and self._size > MAXIMUM_CONDITION_INPUT:
+            raise ExpressionError("the bodies are too large")
         if not names & bodies.keys():
-            wanted = "object" in names or "podSpec" in names
-            bodies = {self._object_in: bodies[self._object_in]} if wanted else {}
+            bodies = {self._object_in: bodies[self._object_in]} if is_wanted else {}
             yield
         found = dict(self._bare)
-        projection = Projection(names | _OF_OBJECTS)
+        projection = Projection(names | OF_OBJECTS)
         for name, body in bodies.items():
             if body:
                 found[name] = yield from projection.value(memoryview(body))
         shown = found if len(bodies) > 1 else self._bare
-        return _variables(shown, _object(found), self._request)
+        return _variables(shown, object_of(found) if is_wanted else {}, self._request)
 
     @cached_property
     def _object_in(self) -> str:
@@ -126,7 +127,7 @@ class Facts:
                 while True:
                     next(read)
             except StopIteration as end:
-                if _is_object(end.value):
+                if is_object(end.value):
                     return "responseObject"
         return "requestObject"
 
@@ -139,20 +140,18 @@ class Facts:
         return _plain_event(bare)
 
     @cached_property
-    def variables(self) -> SharedVariables:
-        """The variables of all conditions; raises ExpressionError for bodies that are too large."""
+    def variables(self) -> SharedVariables | None:
+        """The variables of all conditions; None where each has a part of its own, by ``part``."""
         event = self.event
         if isinstance(event, SessionEvent):
             return SharedVariables(session=plain(json.encode(event)))
-        self._check()
-        decoded = _plain_event(event)
-        return _variables(decoded, _object(decoded), self._request)
-
-    def _check(self) -> None:
-        if self._size > MAXIMUM_CONDITION_INPUT:
-            raise ExpressionError("the bodies are too large")
-        if self._query is None:
-            raise ExpressionError("the query has too many parameters")
+        if self._size > MAXIMUM_WHOLE or self._query is None:
+            return None
+        try:
+            decoded = _plain_event(event)
+            return _variables(decoded, object_of(decoded), self._request)
+        except ExpressionError:
+            return None
 
     @cached_property
     def _request(self) -> dict[str, Any]:
@@ -169,19 +168,15 @@ class Facts:
     def _query(self) -> dict[str, list[str]] | None:
         if isinstance(self.event, SessionEvent):
             return {}
-        try:
-            found = parse_qs(
-                self.event.request_uri.partition("?")[2],
-                keep_blank_values=True,
-                max_num_fields=MAXIMUM_PARAMETERS,
-            )
-        except ValueError:
+        raw = self.event.request_uri.partition("?")[2].encode("utf-8", "surrogateescape")
+        if raw.count(b"&") >= MAXIMUM_PARAMETERS:
             return None
-        return {key: [json.go_text(value) for value in values] for key, values in found.items()}
+        found = Query(raw, MAXIMUM_PARAMETERS)
+        return {name: [json.go_text(text) for text in found.values(name)] for name in found}
 
     @property
     def query(self) -> dict[str, list[str]]:
-        """The query parameters of an event's request, decoded; {} where there are too many."""
+        """The query parameters of an event's request as Go reads them; {} of too many."""
         return self._query or {}
 
     @property
@@ -221,31 +216,7 @@ def _plain_event(event: Event) -> dict[str, Any]:
 def _variables(
     event: dict[str, Any], body: dict[str, Any], request: dict[str, Any]
 ) -> SharedVariables:
-    return SharedVariables(event=event, object=body, podSpec=_pod_spec(body), request=request)
-
-
-def _object(event: dict[str, Any]) -> dict[str, Any]:
-    """The object as it is after the request, as far as it was recorded, else as it was sent."""
-    answered, sent = event.get("responseObject"), event.get("requestObject")
-    found = answered if _is_object(answered) else sent
-    return found if isinstance(found, dict) else {}
-
-
-def _is_object(answered: Any) -> bool:
-    """Whether an answer is the object that was asked for."""
-    return isinstance(answered, dict) and answered.get("kind") not in ("Status", "Table", None)
-
-
-def _pod_spec(body: dict[str, Any]) -> dict[str, Any]:
-    """The spec of the pods that an object is or makes; {} for any other object."""
-    spec = body.get("spec")
-    for _ in range(2):
-        # A CronJob has a template in its template.
-        if isinstance(spec, dict) and isinstance(spec.get("jobTemplate"), dict):
-            spec = spec["jobTemplate"].get("spec")
-        if isinstance(spec, dict) and isinstance(spec.get("template"), dict):
-            spec = spec["template"].get("spec")
-    return spec if isinstance(spec, dict) else {}
+    return SharedVariables(event=event, object=body, podSpec=pod_spec(body), request=request)
 
 
 def one_line(text: str) -> str:
@@ -313,6 +284,7 @@ LABEL_FIELDS: dict[str, Callable[[Facts], str]] = {
     "path": lambda facts: facts.path,
     "code": _of_event(_code),
     "sourceIP": lambda facts: facts.event.source_ips[0] if facts.event.source_ips else "",
+    "peerIP": lambda facts: facts.event.source_ips[-1] if facts.event.source_ips else "",
     "userAgent": lambda facts: facts.event.user_agent,
 }
 """Fields that may be labels: they have few values, and the same ones in repetitions."""

@@ -14,6 +14,7 @@ import msgspec
 
 from auditproxy.alerts.conditions import Condition
 from auditproxy.alerts.facts import DECISION, Facts
+from auditproxy.alerts.outcomes import UNKNOWN, is_unknown
 from auditproxy.alerts.templates import Template
 from auditproxy.apis.audit import Event, Selectors, Stage
 from auditproxy.apis.session import SessionEvent, SessionEventType
@@ -21,6 +22,9 @@ from auditproxy.apis.units import SECOND
 
 DEFAULT_KEEP_FIRING = 300 * SECOND
 """Nanoseconds that an alert keeps firing after its last event."""
+
+LAST_STAGES = frozenset({Stage.RESPONSE_COMPLETE, Stage.PANIC})
+"""Stages of a rule that names none: every request that was authenticated ends with one of them."""
 
 
 class Globs:
@@ -83,10 +87,11 @@ class AlertRule(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     annotations: dict[str, Template] = {}
     selectors: Selectors = Selectors()
-    stages: frozenset[Stage] = frozenset({Stage.RESPONSE_COMPLETE})
+    stages: frozenset[Stage] = LAST_STAGES
     session_events: frozenset[SessionEventType] = frozenset()
     subresources: frozenset[str] = frozenset()
     response_codes: frozenset[int] = frozenset()
+    """UNKNOWN among them admits events whose outcome is not known (outcomes.py)."""
     user_agents: Globs | None = None
     impersonated_users: Globs | None = None
     """Of requests that act as another user; those of themselves are not meant."""
@@ -102,8 +107,7 @@ class AlertRule(msgspec.Struct, frozen=True, kw_only=True):
         if self.response_codes or self.decisions:
             if isinstance(event, SessionEvent):
                 return False
-            status = event.response_status
-            if self.response_codes and (status is None or status.code not in self.response_codes):
+            if self.response_codes and not self._admits_outcome(event):
                 return False
             if self.decisions and event.annotations.get(DECISION) not in self.decisions:
                 return False
@@ -116,6 +120,12 @@ class AlertRule(msgspec.Struct, frozen=True, kw_only=True):
             if user is None or not self.impersonated_users.match(user.username):
                 return False
         return self.user_agents is None or self.user_agents.match(event.user_agent)
+
+    def _admits_outcome(self, event: Event) -> bool:
+        status = event.response_status
+        if status is not None and status.code in self.response_codes:
+            return True
+        return UNKNOWN in self.response_codes and is_unknown(event)
 
 
 class RuleTest(msgspec.Struct, frozen=True, kw_only=True):

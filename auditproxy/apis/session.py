@@ -158,10 +158,10 @@ class SessionEventType(enum.StrEnum):
 
 
 class RecordingReference(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """Where a recording is, and what it is worth."""
+    """Where a recording is, and what it is worth; Unfinished is one whose proxy was killed."""
 
     path: str = ""
-    state: Literal["Complete", "Cut", "Failed", "None"] = "None"
+    state: Literal["Complete", "Cut", "Failed", "Unfinished", "None"] = "None"
     sha256: str = ""
     bytes: int = 0
 

@@ -46,6 +46,15 @@ def open_alerts(
     )
 
 
+def describe_alerts(files: Files) -> str:
+    """The start-up line about alerts; "" where there are no rules."""
+    if files.alert_rules is None or files.alert_targets is None:
+        return ""
+    count = len(files.alert_rules.rules)
+    names = ", ".join(target.name for target in files.alert_targets.targets)
+    return f"alerts: {count} {'rule' if count == 1 else 'rules'}, to {names}"
+
+
 def replace_alerts(
     dispatcher: AlertDispatcher, changes: Mapping[str, Any], metrics: AlertMetrics, report: Report
 ) -> None:

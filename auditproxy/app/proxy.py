@@ -19,7 +19,7 @@ from auditproxy.alerts.alert import Alert
 from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.apis.units import SECOND
 from auditproxy.app import descriptors, operatorlog, process
-from auditproxy.app.alerts import open_alerts
+from auditproxy.app.alerts import describe_alerts, open_alerts
 from auditproxy.app.authenticators import describe_authentication
 from auditproxy.app.backends import AuditSink, open_backends
 from auditproxy.app.composition import Composed
@@ -29,6 +29,7 @@ from auditproxy.app.reload import new_reloader
 from auditproxy.app.sessions import (
     SessionFiles,
     SessionParts,
+    describe_sessions,
     open_sessions,
     session_listeners,
     session_log_fault,
@@ -71,7 +72,8 @@ def check(options: Options, *, strict: bool = False) -> Files:
         listener_context(options, files)
     except Unusable as error:
         faults += error.faults
-    faults += filter(None, (log_fault(options.audit_log), session_log_fault(options.sessions)))
+    logs = log_fault(options.audit_log), session_log_fault(options)
+    faults += filter(None, logs)
     if faults:
         raise Unusable(*faults)
     return files
@@ -238,7 +240,9 @@ async def build(
     handler = Handler(composed.shared, composed.services)
     for warning in files.warnings:
         operatorlog.warn(warning)
-    operatorlog.info(describe_authentication(options, files))
+    described = describe_sessions(options, files), describe_alerts(files)
+    for line in (describe_authentication(options, files), *filter(None, described)):
+        operatorlog.info(line)
     for note in (*files.notes, *(certificate.notes if certificate else ())):
         operatorlog.info(note)
     context = listener_context(options, files)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -11,10 +12,12 @@ from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import Record, Session, SessionEvent
+from auditproxy.app.killedsessions import end_of_killed
 from auditproxy.app.logbackend import Rotation, line_file_fault, open_line_file
 from auditproxy.app.operatorlog import Report
 from auditproxy.app.process import at_once
 from auditproxy.clients.webhook import WebhookClient, WebhookTarget
+from auditproxy.files.files import Files
 from auditproxy.metrics.registry import Metrics
 from auditproxy.notifiers.dispatcher import AlertDispatcher
 from auditproxy.options import Options, SessionOptions
@@ -150,9 +153,13 @@ def _nothing() -> None:
     """Nothing is left to do."""
 
 
-def session_log_fault(sessions: SessionOptions) -> str:
+def session_log_fault(options: Options) -> str:
     """Why the session log would not get its file; "" when it would."""
-    return line_file_fault("--session-log-path", sessions.log_path)
+    path, other = options.sessions.log_path, options.audit_log.path
+    both_are_files = not {path, other} & {"", "-"}
+    if both_are_files and os.path.realpath(path) == os.path.realpath(other):
+        return f"--audit-log-path and --session-log-path name one file, {path}; give each its own"
+    return line_file_fault("--session-log-path", path)
 
 
 def session_listeners(alerts: AlertDispatcher | None) -> tuple[Listener, ...]:
@@ -167,6 +174,33 @@ def session_listeners(alerts: AlertDispatcher | None) -> tuple[Listener, ...]:
             loop.call_soon_threadsafe(offer, event)
 
     return (hear,)
+
+
+def recording_folder(sessions: SessionOptions) -> Path:
+    """The folder of recordings as events name it: whole, for readers in other folders."""
+    return Path(os.path.abspath(sessions.recording_dir))
+
+
+def describe_sessions(options: Options, files: Files) -> str:
+    """The start-up line about what is kept of sessions; "" where nothing is."""
+    sessions, rules = options.sessions, files.recording_policy.values
+    parts = []
+    if rules:
+        refusing = sum(rule.deny for rule in rules)
+        details = [
+            "1 rule" if len(rules) == 1 else f"{len(rules)} rules",
+            *([f"{refusing} with onFailure: Deny"] if refusing else ()),
+            "not encrypted" if files.recording_encryption is None else "encrypted",
+            *(["uploaded"] if files.recording_upload is not None else ()),
+        ]
+        parts.append(f"recorded into {recording_folder(sessions)} ({', '.join(details)})")
+    if sessions.log_path == "-":
+        parts.append("logged on standard output")
+    elif sessions.log_path:
+        parts.append(f"logged in {sessions.log_path}")
+    if files.session_webhook is not None:
+        parts.append("sent to the webhook of --session-webhook-config-file")
+    return f"sessions are {'; '.join(parts)}" if parts else ""
 
 
 def open_sessions(
@@ -194,7 +228,7 @@ def open_sessions(
     uploads = _uploads(sessions, files, metrics, report)
     store = None
     if sessions.recording_config_file:
-        store = _store(sessions, files, uploads, metrics, report)
+        store = _store(sessions, files, uploads, metrics, report, log.emit)
     if uploads is not None:
         uploads.start()
     supervisor = Supervisor(
@@ -236,7 +270,7 @@ def _uploads(
     if upload is None:
         return None
     return RecordingUploads(
-        Path(sessions.recording_dir),
+        recording_folder(sessions),
         S3ObjectStore(upload.store),
         observer=metrics.sessions,
         report=report,
@@ -251,10 +285,11 @@ def _store(
     uploads: RecordingUploads | None,
     metrics: Metrics,
     report: Report,
+    emit: Listener,
 ) -> RecordingStore:
     encrypt = files.encryption
     store = RecordingStore(
-        Path(sessions.recording_dir),
+        recording_folder(sessions),
         RecordingLimits(
             per_session=sessions.recording_max_session_size,
             total=sessions.recording_max_total_size,
@@ -277,9 +312,12 @@ def _store(
             f"--session-recording-dir {sessions.recording_dir} cannot be used: {why}; name a "
             "folder that can be written"
         ) from None
+    for reference in recovered:
+        emit(end_of_killed(reference, time.time_ns()))
     if recovered:
+        logged = "; the session log has their SHA-256" if sessions.log_path else ""
         report(
             f"--session-recording-dir {sessions.recording_dir}: {len(recovered)} recordings of a "
-            "proxy that was killed are marked as unfinished"
+            f"proxy that was killed are marked as unfinished{logged}"
         )
     return store

@@ -236,11 +236,17 @@ class AuditContext:
         elif self.response_status.code != code:
             self.response_status = msgspec.structs.replace(self.response_status, code=code)
 
-    def wrote_nothing(self) -> None:
-        """Note that the client got no answer (it left), in kube-apiserver's words."""
-        self.response_status = Status(
-            metadata={}, status="Success", message="Connection closed early", code=200
-        )
+    def wrote_nothing(self, code: int = 0) -> None:
+        """Note that the client got no answer (it left), in kube-apiserver's words.
+
+        ``code`` is that of an answer that was there already.
+        """
+        if code:
+            self.wrote_code(code)
+        else:
+            self.response_status = Status(
+                metadata={}, status="Success", message="Connection closed early", code=200
+            )
 
     def panicked(self, value: str) -> None:
         """Record a crash of the proxy's handler; replaces any status recorded before."""

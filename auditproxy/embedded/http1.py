@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qs
 
 from auditproxy.apis.user import NOBODY, UserInfo
 from auditproxy.request.target import Target, TargetError, parse_target
+from auditproxy.serializer.json import go_text
 from auditproxy.sockets.tasks import spawn
 
 MAXIMUM_HEAD = 64 * 1024
@@ -185,7 +185,10 @@ async def read_head(reader: asyncio.StreamReader) -> Request | None:
     for name, value in raw:
         key = name.lower()
         headers[key] = f"{headers[key]}, {value}" if key in headers else value
-    query = parse_qs(target.raw_query.decode("latin-1"), keep_blank_values=True)
+    query = {
+        go_text(name): [go_text(value) for value in target.query.values(name)]
+        for name in target.query
+    }
     return Request(method, target, target.path, query, headers, tuple(raw))
 
 

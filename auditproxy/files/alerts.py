@@ -17,6 +17,7 @@ from auditproxy.alerts.destinations import (
     url_fault,
 )
 from auditproxy.alerts.messages import Message
+from auditproxy.alerts.outcomes import UNKNOWN
 from auditproxy.alerts.rules import AlertRules
 from auditproxy.apis.faults import Unusable
 from auditproxy.audit.policy.advice import literal_asterisks
@@ -30,6 +31,10 @@ from auditproxy.tls.pem import load_pair
 
 RULES_FLAG = "--alert-rules-file"
 DESTINATIONS_FLAG = "--alert-destinations-file"
+
+_SWITCHING_PROTOCOLS = 101
+_OF_LEFT_REQUESTS = frozenset({UNKNOWN, 200})
+"""Either admits a request whose client left before its answer came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +231,12 @@ def _read_rules(options: Options, remarks: Remarks) -> AlertRules | None:
     for rule in rules.rules:
         where = f"{RULES_FLAG} {path}: rule {rule.name}: match"
         remarks.warnings += literal_asterisks(rule.selectors, where)
+        codes = rule.response_codes
+        if _SWITCHING_PROTOCOLS in codes and not codes & _OF_LEFT_REQUESTS:
+            remarks.warnings.append(
+                f"{where}.responseCodes: 101 without unknown: the command of a client that leaves "
+                "before its answer comes runs, and this rule does not see it; add unknown"
+            )
     bodies = sum("level Request" in rule.description.text for rule in rules.rules)
     if bodies and path == BUILTIN and not options.audit.policy_file:
         remarks.notes.append(

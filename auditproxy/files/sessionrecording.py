@@ -5,6 +5,7 @@ from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.files.trustedfile import Remarks, TrustedFile, named, parsed
+from auditproxy.files.writable import fault_of_folder
 from auditproxy.options import Options
 from auditproxy.recordings.encryption import Encrypt, encryption_to, recipients_in
 from auditproxy.recordings.uploadsettings import UploadSettings, load_upload_settings
@@ -31,6 +32,11 @@ def read_recording_policy(options: Options, remarks: Remarks) -> RecordingPolicy
         faults.append(f"{_FLAG} needs {_DIR}; name the folder of the recordings")
     elif not Path(sessions.recording_dir).is_dir():
         faults.append(f"{_DIR} {sessions.recording_dir} is not a folder; create it with mode 0700")
+    elif why := fault_of_folder(Path(sessions.recording_dir)):
+        faults.append(
+            f"{_DIR} {sessions.recording_dir} cannot be used: {why}; name a folder that can be "
+            "written"
+        )
     if faults:
         raise Unusable(*faults)
     remarks.warnings += (f"{_FLAG} {path}: {text}" for text in advice)

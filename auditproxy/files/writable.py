@@ -27,6 +27,16 @@ def fault_of_writing(path: Path) -> str:
     return ""
 
 
+def fault_of_folder(path: Path) -> str:
+    """Why no file can be made in a folder that exists; "" when it can. Leaves nothing behind."""
+    try:
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        return (error.strerror or type(error).__name__).lower()
+    return ""
+
+
 def _look_at(path: Path) -> None:
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):

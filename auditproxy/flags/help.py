@@ -95,6 +95,11 @@ def _of_topic(command: Command, topic: str) -> list[Flag]:
     word = topic.removeprefix("--").replace("_", "-").lower()
     chosen = chosen or [flag for flag in command.flags if word and word in flag.name]
     if not chosen:
+        if command.words:
+            raise ValueError(
+                f"{go_quote(topic)} is neither a word nor a flag of auditproxy {command.name}; its "
+                f"words are {', '.join(command.words)}, see auditproxy {command.name} --help"
+            )
         known = (*(GROUPS if command.common else ()), ALL)
         hint = closest(topic, known)
         fix = f"did you mean {hint}?" if hint else f"give one of {', '.join(known)}, or a flag"

@@ -170,7 +170,7 @@ class Parsed:
     faults: tuple[str, ...]
     wants_help: bool
     warnings: tuple[str, ...] = ()
-    """What still works and will not for ever."""
+    """What works, but will not for ever or is probably not meant so."""
     help_topic: str = ""
     """What help is wanted about, as in ``--help=audit``; empty without a topic."""
 
@@ -288,6 +288,8 @@ class _Parser:
             return
         if flag.kind is LIST:
             value = (*self.values.get(flag.name, ()), *value)
+        elif flag.name in self.values:
+            self.warnings.append(f"{flag.spelling} is given twice, and the last one counts")
         self.values[flag.name] = value
 
     def _skip_value(self) -> None:

@@ -21,6 +21,8 @@ from auditproxy.sessions.castnotes import EndNote, StoppedNote, UnfinishedNote
 from auditproxy.sessions.castreader import CastEvent, CastFault, CastHeader, CastNote, CastReader
 
 _BLOCK = 64 * 1024
+_ENDLESS = 16 * LONGEST_LINE
+"""Bytes without a line end after which nothing is expected any more."""
 _TAIL = 64 * 1024
 """Bytes at the end in which the notes of the end are looked for."""
 
@@ -135,24 +137,32 @@ def _opened(path: Path) -> Iterator[int]:
 
 def _lines(path: Path, descriptor: int, decrypt: Decrypt | None) -> Iterator[bytes]:
     if not path.name.removesuffix(PART).endswith(SEALED):
-        yield from _plain_lines(descriptor)
+        yield from _plain_lines(path, descriptor)
         return
     for segment in segments(descriptor):
         yield from _opened_segment(path, descriptor, segment, decrypt)
 
 
-def _plain_lines(descriptor: int) -> Iterator[bytes]:
-    """Every whole line; one that is too long is cut, so that it is not valid."""
+def _plain_lines(path: Path, descriptor: int) -> Iterator[bytes]:
+    """Every whole line; one that is too long is cut, so that it is not valid.
+
+    The rest of a file is not read where a line does not end, such as in a hole of 4 GB.
+    """
     held = b""
-    offset = 0
+    offset = ended = 0
     while block := os.pread(descriptor, _BLOCK, offset):
         offset += len(block)
+        if offset - ended > _ENDLESS:
+            raise UnreadableRecording(
+                f"{path}: what follows byte {ended} has no line ends and is not a recording"
+            )
         whole, newline, rest = block.rpartition(b"\n")
         if not newline:
             held = (held + block)[: LONGEST_LINE + 1]
             continue
         yield from (held + whole).split(b"\n")
         held = rest
+        ended = offset - len(rest)
     # What has no newline is still being written, or was when the writer ended.
 
 

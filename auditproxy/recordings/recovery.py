@@ -58,7 +58,7 @@ def repair(path: Path, new_form: Callable[[], RecordingForm]) -> RecordingRefere
         if not mark:
             return None
         digest, size = _digest(descriptor)
-        return RecordingReference(path=str(target), state="Cut", sha256=digest, bytes=size)
+        return RecordingReference(path=str(target), state="Unfinished", sha256=digest, bytes=size)
     finally:
         os.close(descriptor)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import SESSION_API_VERSION
-from auditproxy.audit.policy.reading import FLAG, TEXT, FieldType, read_document
+from auditproxy.audit.policy.reading import FLAG, TEXT, FieldType, distinct, read_document
 from auditproxy.recordings.appending import reason_of
 from auditproxy.recordings.objectstore import S3Settings, settings_faults
 
@@ -79,7 +79,7 @@ def load_upload_settings(text: bytes, folder: Path) -> UploadSettings:
         if named is not None and (reason := _unreadable(named)):
             faults.append(f"{field} {named} cannot be read: {reason}")
     if faults:
-        raise Unusable(*dict.fromkeys(faults))
+        raise Unusable(*distinct(faults))
     return UploadSettings(store, bool(members.get("removeUploaded")))
 
 

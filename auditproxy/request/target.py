@@ -6,6 +6,7 @@ dot segments, doubled slashes and escapes stay as the client sent them.
 """
 
 import re
+from collections.abc import Iterator
 
 MAXIMUM_QUERY_PAIRS = 10_000
 """Number of pairs above which Go's query map stays empty (net/url parseQuery)."""
@@ -39,13 +40,17 @@ class TargetError(ValueError):
 
 
 class Query:
-    """Go's query map: drops pairs with a ``;`` or an invalid escape, keeps order of values."""
+    """Go's query map: drops pairs with a ``;`` or an invalid escape, keeps order of values.
+
+    ``maximum_pairs``: older Go has no bound, so what must see whatever any server may read gives
+    a larger one.
+    """
 
     __slots__ = ("_values",)
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes, maximum_pairs: int = MAXIMUM_QUERY_PAIRS) -> None:
         self._values: dict[str, list[str]] = {}
-        if not raw or raw.count(b"&") >= MAXIMUM_QUERY_PAIRS:
+        if not raw or raw.count(b"&") >= maximum_pairs:
             return
         for pair in raw.split(b"&"):
             if not pair or b";" in pair:
@@ -64,6 +69,10 @@ class Query:
 
     def __bool__(self) -> bool:
         return bool(self._values)
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the keys, in order."""
+        return iter(self._values)
 
     def values(self, name: str) -> tuple[str, ...]:
         """Return every value of a key, in order."""

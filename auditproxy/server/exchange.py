@@ -278,8 +278,8 @@ class Exchange:
         if self.context.level is Level.NONE or self.context.failed or self.context.finished:
             self.recorder.release()
             return
-        if self.context.response_status is None and not self.recorder.captured.code:
-            self.context.wrote_nothing()
+        if self.context.response_status is None:
+            self.context.wrote_nothing(self.recorder.captured.code)
         if not self.recorder.is_costly(self.info):
             self._record(self.recorder)
             self._recorded_at_last()

@@ -21,6 +21,7 @@ from auditproxy.server.services import ActingUser
 from auditproxy.sessions.ephemeral import ephemeral_containers, shown
 from auditproxy.sessions.lines import (
     EPHEMERAL_CONTAINERS,
+    SESSION_REASON,
     SESSION_RECORDING,
     annotations_at_end,
     annotations_at_start,
@@ -41,6 +42,9 @@ NOT_A_STREAM = "the kubelet answers run like any request, and not with streams"
 
 EPHEMERAL_LIMIT = 256 * 1024
 """Bytes of a request's body in which ephemeral containers are looked for."""
+
+_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+"""Media types of a body that Go's Request.FormValue reads."""
 
 NO_ANSWER = "the request ended before its answer came; the command may have run"
 
@@ -64,7 +68,9 @@ async def prepare(
     upgrades = exchange.headers.upgrade_token is not None
     if not upgrades and exchange.info.resource != "nodes":
         return None
-    asked = describe(exchange.info, exchange.target.query)
+    form = exchange.headers.get("content-type").partition(";")[0].strip().lower() in _FORMS
+    has_form = form and exchange.method in ("POST", "PUT", "PATCH")
+    asked = describe(exchange.info, exchange.target.query, has_form=has_form)
     if not upgrades and asked.has_streams:
         return None
     rule = exchange.services.recording_policy.first(
@@ -232,6 +238,9 @@ class LiveSession:
     def _begin_unseen(self, reason: str, ending: str) -> None:
         """The session may have taken place, and nothing of it was seen."""
         self._ending = ending
+        if self._exchange.shared.session_annotations:
+            # From the first event on, so that alerts know it from a session that was refused.
+            self._exchange.context.annotate(SESSION_REASON, ending)
         reader = Unreadable(from_client=False, reason=reason)
         self._running.switched(reader, Ending(self._end, self._write))
         self._begun()

@@ -48,13 +48,16 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
     """False for the kubelet's ``run``, whose output is the answer of an ordinary request."""
 
 
-def describe(info: RequestInfo, query: Query) -> SessionRequest:
-    """Return what a request says of its session; of a request for none, where it goes."""
+def describe(info: RequestInfo, query: Query, *, has_form: bool = False) -> SessionRequest:
+    """Return what a request says of its session; of a request for none, where it goes.
+
+    ``has_form``: its body is a form, which the kubelet's ``run`` reads before the query.
+    """
     if info.is_resource_request and not info.api_group:
         if info.resource == "pods":
             return _pod(info, query)
         if info.resource == "nodes":
-            return _node(info, query)
+            return _node(info, query, has_form)
     return SessionRequest(namespace=info.namespace)
 
 
@@ -89,7 +92,7 @@ def _is_true(query: Query, name: str) -> bool:
     return value is not None and value.lower() not in _FALSE
 
 
-def _node(info: RequestInfo, query: Query) -> SessionRequest:
+def _node(info: RequestInfo, query: Query, has_form: bool) -> SessionRequest:
     """Read a request to a kubelet: /{kind}/{namespace}/{pod}[/{uid}][/{container}]."""
     node = _host(info.name)
     parts = _cleaned(info.parts[3:]) if info.subresource == "proxy" else []
@@ -110,8 +113,9 @@ def _node(info: RequestInfo, query: Query) -> SessionRequest:
         return SessionRequest(node=node)
     runs = parts[0] == "run"
     if runs:
-        # An ordinary request: the command's output is the body of the answer.
-        command = tuple((query.first("cmd") or "").split(" "))
+        # An ordinary request: the command's output is the body of the answer. Go's
+        # Request.FormValue has the command, of which a form is the first source.
+        command = () if has_form else tuple((query.first("cmd") or "").split(" "))
     else:
         command = query.values("command") if kind is SessionKind.EXEC else ()
     tty = _is_one(query, "tty") and not runs

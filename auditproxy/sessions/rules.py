@@ -15,6 +15,7 @@ Selectors are those of the audit policy; the first rule that matches decides. A 
 rule matches is not recorded.
 """
 
+import difflib
 from typing import Any
 
 import msgspec
@@ -24,13 +25,15 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.session import SESSION_API_VERSION, Record
 from auditproxy.apis.units import SECOND
-from auditproxy.audit.policy.advice import literal_asterisks
+from auditproxy.audit.policy.advice import literal_asterisks, never_reached
 from auditproxy.audit.policy.matching import Matcher
 from auditproxy.audit.policy.reading import (
     FLAG,
     TEXT,
     FieldType,
+    distinct,
     list_of,
+    not_one_of,
     read_document,
 )
 from auditproxy.audit.policy.selectors import SELECTOR_FIELDS, decode_selectors
@@ -41,6 +44,7 @@ KIND = "SessionRecordingPolicy"
 SHORTEST_LIMIT = 10 * SECOND
 """The shortest time in which a session may have to end; a user has to read that it does."""
 
+_DURATION = FieldType("text", words="a duration such as 8h")
 _RULE = FieldType(
     "struct",
     members={
@@ -48,12 +52,27 @@ _RULE = FieldType(
         "record": TEXT,
         "commands": FLAG,
         "onFailure": TEXT,
-        "maximumDuration": TEXT,
-        "idleTimeout": TEXT,
+        "maximumDuration": _DURATION,
+        "idleTimeout": _DURATION,
     },
 )
 _DOCUMENT = FieldType("struct", members={"apiVersion": TEXT, "kind": TEXT, "rules": list_of(_RULE)})
 _RECORDS = tuple(Record)
+_RESOURCES = (
+    "pods/exec",
+    "pods/attach",
+    "pods/portforward",
+    "pods/proxy",
+    "services/proxy",
+    "nodes/proxy",
+)
+"""Where sessions are, in the core group."""
+_PATTERNS = frozenset(
+    pattern
+    for resource, subresource in (text.split("/") for text in _RESOURCES)
+    for pattern in ("*", f"{resource}/*", f"*/{subresource}")
+)
+"""Texts of a rule that match some of them."""
 _ON_FAILURE = ("Allow", "Deny")
 
 
@@ -93,12 +112,47 @@ def load_recording_policy(text: bytes, advice: list[str] | None = None) -> Recor
         faults += (*of_selectors, *of_rule)
         if advice is not None:
             advice += literal_asterisks(selectors, path)
+            advice += _no_sessions(selectors, path)
+            advice += _never_idle(written, rule, path)
         rules.append((selectors, rule))
+    if advice is not None:
+        advice += never_reached([selectors for selectors, _ in rules])
     if not rules:
         faults.append("rules: at least one is needed, such as {record: Output}")
     if faults:
-        raise Unusable(*dict.fromkeys(faults))
+        raise Unusable(*distinct(faults))
     return Matcher(rules, NOT_RECORDED)
+
+
+def _no_sessions(selectors: Selectors, path: str) -> list[str]:
+    """A text for each resource of the core group that has no sessions."""
+    found = []
+    for index, entry in enumerate(selectors.resources):
+        where = f"{path}.resources[{index}].resources"
+        for text in entry.resources:
+            if entry.group == "" and text not in (*_RESOURCES, *_PATTERNS):
+                near = difflib.get_close_matches(text, _RESOURCES, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]}?" if near else f"give {', '.join(_RESOURCES)}"
+                found.append(
+                    f"{where} has {go_quote(text)}, which matches no session: sessions are "
+                    f"requests for subresources; {hint}"
+                )
+            elif entry.group not in ("", "*") and text in _RESOURCES:
+                found.append(
+                    f"{where} has {go_quote(text)} of group {go_quote(entry.group)}, which "
+                    'matches no session; its group is ""'
+                )
+    return found
+
+
+def _never_idle(written: dict[str, Any], rule: RecordingRule, path: str) -> list[str]:
+    """A text for a rule whose sessions end before they can be idle for too long."""
+    if rule.maximum_duration and rule.idle_timeout >= rule.maximum_duration:
+        return [
+            f"{path}.idleTimeout: {written['idleTimeout']} has no effect, because "
+            f"maximumDuration ends a session after {written['maximumDuration']}"
+        ]
+    return []
 
 
 def _rule(written: dict[str, Any], path: str) -> tuple[RecordingRule, list[str]]:
@@ -106,11 +160,7 @@ def _rule(written: dict[str, Any], path: str) -> tuple[RecordingRule, list[str]]
     faults: list[str] = []
     record = written.get("record", "")
     if record not in _RECORDS:
-        faults.append(
-            f"{path}.record: {go_quote(record)} is not one of {', '.join(_RECORDS)}"
-            if record
-            else f"{path}.record is missing; give one of {', '.join(_RECORDS)}"
-        )
+        faults.append(f"{path}.record: {not_one_of(record, _RECORDS)}")
         record = Record.NONE
     on_failure = written.get("onFailure") or "Allow"
     if on_failure not in _ON_FAILURE:
@@ -140,7 +190,10 @@ def _limit(written: dict[str, Any], field: str, path: str, faults: list[str]) ->
     try:
         limit = parse_duration(text)
     except GoDurationError:
-        faults.append(f"{path}.{field}: {go_quote(text)} is not a duration such as 8h or 30m")
+        faults.append(
+            f"{path}.{field}: {go_quote(text)} is not a duration such as 8h or 30m; its units "
+            "are h, m and s"
+        )
         return 0
     if limit < SHORTEST_LIMIT:
         faults.append(f"{path}.{field}: {text} is shorter than 10s")

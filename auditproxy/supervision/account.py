@@ -131,8 +131,8 @@ class Account:
         if self._recording is not None:
             self._recording.discard()
 
-    def take(self, batch: Sequence[Timed]) -> None:
-        """Account for events in their order."""
+    def take(self, batch: Sequence[Timed], *, skips: bool = False) -> None:
+        """Account for events in their order; with ``skips`` no terminal is followed meanwhile."""
         recording = self._recording
         self._moment = batch[-1][0]
         for moment, event in batch:
@@ -141,7 +141,7 @@ class Account:
                 continue
             if recording is not None:
                 recording.take(moment, (event,))
-            self._follow(moment, event)
+            self._follow(moment, event, skips)
         if recording is not None and recording.stopped:
             self._stopped(batch[-1][0], recording.stopped)
 
@@ -161,7 +161,7 @@ class Account:
             # What stood on the terminal is not known any more.
             self._follower = self._new_follower()
 
-    def _follow(self, moment: int, event: StreamEvent) -> None:
+    def _follow(self, moment: int, event: StreamEvent, skips: bool) -> None:
         """What the event means beside the recording."""
         if isinstance(event, Carried):
             if event.channel is Channel.STDIN and not self._session.tty:
@@ -179,7 +179,7 @@ class Account:
         elif isinstance(event, Resized):
             self._size = (event.columns, event.rows)
         if self._follower is not None:
-            for command in self._follower.take(moment / SECOND, event):
+            for command in self._follower.take(moment / SECOND, event, skips=skips):
                 self._command(moment, command)
 
     def _command(self, moment: int, command: TerminalCommand) -> None:

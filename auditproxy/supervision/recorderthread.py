@@ -19,6 +19,9 @@ from auditproxy.supervision.running import Running, cost_of
 MOST_GIVEN = 64 * MEBIBYTE
 """Bytes of all sessions that the thread may be behind. Where there are more, a session that has
 less than its share of them still gets what it needs."""
+MOST_FOLLOWED = 4 * MEBIBYTE
+"""Bytes that it may be behind while it follows terminals, which costs most of its time; what is
+recorded is not affected."""
 LATE = 0.01
 """Seconds that the event loop may be late before the thread leaves the interpreter to it."""
 MOST_REST = 4.0
@@ -119,7 +122,7 @@ class RecorderThread:
     ) -> None:
         """Account for a batch, on the thread."""
         try:
-            running.account.take(batch)
+            running.account.take(batch, skips=self._given > MOST_FOLLOWED)
         except Exception as crash:
             self._faults.crashed(crash)
             running.account.abandon(batch[-1][0], fault)

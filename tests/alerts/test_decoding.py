@@ -81,7 +81,7 @@ def test_members() -> None:
         ),
         (
             "rules: [{name: R, match: {responseCodes: [600]}}]",
-            'must be numbers as 403 and ranges as 4xx; "600" is neither',
+            'must be numbers as 403, ranges as 4xx, or unknown; is "600"',
         ),
         ("rules: [{name: R, match: {responseCodes: [true]}}]", "must be numbers as 403"),
         (

@@ -149,7 +149,12 @@ def test_bounded_labels() -> None:
 
 @pytest.mark.parametrize(
     ("field", "label"),
-    [("user", "user"), ("sourceIP", "source_ip"), ("impersonatedUser", "impersonated_user")],
+    [
+        ("user", "user"),
+        ("sourceIP", "source_ip"),
+        ("peerIP", "peer_ip"),
+        ("impersonatedUser", "impersonated_user"),
+    ],
 )
 def test_label_name(field: str, label: str) -> None:
     """Labels are in Prometheus' spelling."""
@@ -245,3 +250,11 @@ def test_an_answer_that_is_no_object() -> None:
     assert engine.take(pod_event(100_000, responseObject=None), 400 * SECOND)
     assert not engine.take(audit_event(responseObject=table), 800 * SECOND)
     assert engine.condition_errors == {"Rule": 1}
+    metadata = {"kind": "PartialObjectMetadata", "metadata": {"annotations": {"a": "x" * 70_000}}}
+    assert engine.take(pod_event(1_000, responseObject=metadata), 1200 * SECOND)
+    patch = [
+        {"op": "test", "path": "/x", "value": "x" * 70_000},
+        {"op": "add", "path": "/spec/hostPID", "value": True},
+    ]
+    event = pod_event(1_000, verb="patch", requestObject=patch, responseObject=metadata)
+    assert engine.take(event, 1600 * SECOND)

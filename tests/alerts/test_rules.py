@@ -41,6 +41,10 @@ def fires(event: dict[str, Any], **rule: Any) -> bool:
         ({"responseCodes": ["2xx"]}, {}, True),
         ({"responseCodes": ["4xx", 500]}, {}, False),
         ({"responseCodes": [200]}, {"responseStatus": None}, False),
+        ({"responseCodes": [101, "unknown"]}, {"responseStatus": None}, True),
+        ({"responseCodes": [101, "unknown"]}, {}, False),
+        ({"responseCodes": ["unknown"]}, {"stage": "Panic"}, True),
+        ({"responseCodes": ["unknown"]}, {"stage": "ResponseStarted"}, False),
         ({"decisions": ["forbid"]}, {}, False),
         (
             {"decisions": ["forbid"]},
@@ -55,6 +59,8 @@ def fires(event: dict[str, Any], **rule: Any) -> bool:
         ({"impersonatedUsers": ["b*"]}, {"impersonatedUser": {"username": "bob"}}, True),
         ({"impersonatedUsers": ["c*"]}, {"impersonatedUser": {"username": "bob"}}, False),
         ({"stages": ["Panic"]}, {}, False),
+        ({}, {"stage": "Panic"}, True),
+        ({}, {"stage": "ResponseStarted"}, False),
     ],
 )
 def test_match(match: dict[str, Any], event: dict[str, Any], admitted: bool) -> None:

@@ -15,7 +15,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from auditproxy.alerts.alert import Alert, AlertState
-from auditproxy.app.alerts import open_alerts, open_notifiers, replace_alerts, write_line
+from auditproxy.app.alerts import (
+    describe_alerts,
+    open_alerts,
+    open_notifiers,
+    replace_alerts,
+    write_line,
+)
 from auditproxy.files.alerts import AlertTargets, read_targets
 from auditproxy.files.files import Files, read_files
 from auditproxy.metrics.alerts import AlertMetrics
@@ -58,6 +64,15 @@ async def test_without_rules(tmp_path: Path) -> None:
     config.write_text(json.dumps(kubeconfig()))
     found = read_files(options(kubeconfig=str(config)))
     assert open_alerts(AlertOptions(), found, metrics(), print) is None
+    assert describe_alerts(found) == ""
+
+
+def test_described(tmp_path: Path) -> None:
+    """A line at the start: how many rules, and where alerts go."""
+    found = files(tmp_path, "destinations: [{name: a, standardError: {}}]")
+    assert found.alert_rules is not None
+    count = len(found.alert_rules.rules)
+    assert describe_alerts(found) == f"alerts: {count} rules, to a"
 
 
 async def test_from_an_event_to_slack(tmp_path: Path) -> None:

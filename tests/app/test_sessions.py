@@ -1,6 +1,7 @@
 """Sessions from options: the store, the log and the supervisor."""
 
 import asyncio
+import hashlib
 import json
 import os
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.apis.session import Record, SessionEvent
+from auditproxy.apis.session import Record, Session, SessionEvent
 from auditproxy.app.sessions import (
     NO_FILES,
     SessionFiles,
@@ -17,16 +18,20 @@ from auditproxy.app.sessions import (
     Sleep,
     Sweeping,
     Work,
+    describe_sessions,
     open_sessions,
     session_log_fault,
 )
 from auditproxy.clients.webhook import WebhookTarget, request_url
+from auditproxy.files.files import read_files
 from auditproxy.metrics.registry import Metrics
-from auditproxy.options import Options, SessionOptions
+from auditproxy.options import AuditLogOptions, Options, SessionOptions
 from auditproxy.recordings.store import RecordingRefused
 from auditproxy.recordings.usage import SWEEP_INTERVAL, RecordingLimits
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.supervision.running import Running
+from tests.fakes.kubeconfigs import kubeconfig_file
+from tests.fakes.options import options
 from tests.fakes.recorded import Stores, a_session
 from tests.fakes.supervised import PlainReader, Tunnel, prepared
 from tests.fakes.waiting import turns, until
@@ -96,9 +101,11 @@ async def end(parts: SessionParts) -> None:
     await parts.deliver(5.0)
 
 
-async def one_session(parts: SessionParts, rule: RecordingRule = DENY) -> Running:
+async def one_session(
+    parts: SessionParts, rule: RecordingRule = DENY, session: Session | None = None
+) -> Running:
     """A session from its beginning to its end."""
-    running = await prepared(parts.supervisor, rule)
+    running = await prepared(parts.supervisor, rule, session)
     running.switched(PlainReader(), Tunnel().ending)
     parts.supervisor.started(running)
     running.from_upstream(b"out")
@@ -150,7 +157,7 @@ async def test_log_that_was_moved_away(tmp_path: Path) -> None:
     await one_session(opened.parts)
     path.rename(tmp_path / "moved")
     opened.parts.reopen()
-    await one_session(opened.parts)
+    await one_session(opened.parts, session=a_session(id="another"))
     await end(opened.parts)
     assert len((tmp_path / "moved").read_text().splitlines()) == 2
     assert len(path.read_text().splitlines()) == 2
@@ -172,10 +179,20 @@ def test_recordings_of_a_proxy_that_was_killed(tmp_path: Path) -> None:
     (report,) = opened.reports
     assert report == (
         f"--session-recording-dir {folder}: 1 recordings of a proxy that was killed are marked "
-        "as unfinished"
+        "as unfinished; the session log has their SHA-256"
     )
     assert [path.name for path in folder.glob("*.part")] == []
     asyncio.run(end(opened.parts))
+    (left,) = folder.glob("*.cast")
+    (line,) = map(json.loads, (tmp_path / "sessions.log").read_text().splitlines())
+    assert (line["type"], line["reason"]) == ("SessionEnded", "its proxy was killed")
+    assert (line["user"]["username"], line["sessionID"]) == ("alice", "5e5510f1d")
+    assert line["recording"] == {
+        "path": str(left),
+        "state": "Unfinished",
+        "sha256": hashlib.sha256(left.read_bytes()).hexdigest(),
+        "bytes": left.stat().st_size,
+    }
 
 
 def test_folder_that_cannot_be_used(tmp_path: Path) -> None:
@@ -191,10 +208,50 @@ def test_folder_that_cannot_be_used(tmp_path: Path) -> None:
 
 def test_log_that_cannot_be_written(tmp_path: Path) -> None:
     """Found without making it."""
-    assert session_log_fault(NOTHING) == ""
-    assert session_log_fault(recording(tmp_path)) == ""
-    fault = session_log_fault(recording(tmp_path, log_path="/proc/nothing/sessions.log"))
+    assert session_log_fault(Options(sessions=NOTHING)) == ""
+    assert session_log_fault(Options(sessions=recording(tmp_path))) == ""
+    missing = recording(tmp_path, log_path="/proc/nothing/sessions.log")
+    fault = session_log_fault(Options(sessions=missing))
     assert fault.startswith("--session-log-path /proc/nothing/sessions.log cannot be written: ")
+
+
+def test_two_logs_in_one_file(tmp_path: Path) -> None:
+    """They would take each other's lines away; standard output may be shared."""
+    path = tmp_path / "sessions.log"
+    (tmp_path / "link").symlink_to(tmp_path)
+    for other in (path, tmp_path / "link" / "sessions.log"):
+        options = Options(sessions=recording(tmp_path), audit_log=AuditLogOptions(path=str(other)))
+        assert session_log_fault(options) == (
+            f"--audit-log-path and --session-log-path name one file, {path}; give each its own"
+        )
+    both = Options(sessions=replace(NOTHING, log_path="-"), audit_log=AuditLogOptions(path="-"))
+    assert session_log_fault(both) == ""
+
+
+def test_described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line at the start for what is kept, and where; paths are whole."""
+    monkeypatch.chdir(tmp_path)
+    kubeconfig_file(tmp_path)
+
+    def described(**settings: object) -> str:
+        chosen = options(kubeconfig="kubeconfig", **settings)
+        return describe_sessions(chosen, read_files(chosen))
+
+    assert described() == ""
+    (tmp_path / "rec").mkdir(0o700)
+    (tmp_path / "recording.yaml").write_text(
+        "{apiVersion: auditproxy.io/v1alpha1, kind: SessionRecordingPolicy, rules: ["
+        "{namespaces: [a], record: Output, onFailure: Deny}, {record: Metadata}]}"
+    )
+    assert described(
+        sessions_recording_config_file="recording.yaml",
+        sessions_recording_dir="rec",
+        sessions_log_path="sessions.log",
+    ) == (
+        f"sessions are recorded into {tmp_path}/rec (2 rules, 1 with onFailure: Deny, not "
+        "encrypted); logged in sessions.log"
+    )
+    assert described(sessions_log_path="-") == "sessions are logged on standard output"
 
 
 class Minutes:

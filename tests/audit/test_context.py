@@ -158,6 +158,15 @@ def test_nothing_written() -> None:
     )
 
 
+def test_nothing_written_of_an_answer() -> None:
+    """A client that left while its answer was held: the code is known."""
+    context = begun()
+    context.wrote_nothing(403)
+    status = event(context, Stage.RESPONSE_COMPLETE).response_status
+    assert status is not None
+    assert (status.code, status.message) == (403, "")
+
+
 def test_panic() -> None:
     """A panic replaces whatever status stood there."""
     context = begun()

@@ -16,6 +16,8 @@ from typing import Self
 
 SECONDS = 10.0
 """How long a program may take to show what is waited for."""
+MOST_READS = 100
+"""Reads of what has come already; a program may write faster than it is read."""
 _TAKE_TERMINAL = 'terminal=$1; shift; exec "$@" <"$terminal" >"$terminal" 2>&1'
 """The leader of a session opens a terminal, which becomes the one that controls it."""
 
@@ -36,15 +38,23 @@ class PseudoTerminal:
         self._seen = b""
         self._terminal, other = pty.openpty()
         self.resize(columns, rows)
-        self._process = subprocess.Popen(
-            ["/bin/sh", "-c", _TAKE_TERMINAL, "sh", os.ttyname(other), *argv],
-            env=dict(environment),
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        ignores = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        if ignores:
+            # As in a job of a shell script. Programs inherit it, and ^C would end none of them.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        try:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", _TAKE_TERMINAL, "sh", os.ttyname(other), *argv],
+                env=dict(environment),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        finally:
+            if ignores:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
         # Kept open: without it, reading fails until the program has opened its side.
         self._other = other
 
@@ -84,9 +94,10 @@ class PseudoTerminal:
                 raise AssertionError(f"no {pattern!r} in {self._seen!r}")
 
     def read_ready(self) -> None:
-        """Take what there is."""
-        while select.select([self._terminal], [], [], 0)[0] and self._read(0):
-            pass
+        """Take what there is; of a flood, some of it."""
+        for _ in range(MOST_READS):
+            if not (select.select([self._terminal], [], [], 0)[0] and self._read(0)):
+                return
 
     def _read(self, seconds: float) -> bool:
         if not select.select([self._terminal], [], [], seconds)[0]:

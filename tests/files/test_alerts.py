@@ -176,3 +176,22 @@ def test_sources(tmp_path: Path) -> None:
     assert ALERT_RULES.paths(options(rules_file="x"), rules) == ("x",)
     assert ALERT_DESTINATIONS.paths is not None
     assert ALERT_DESTINATIONS.paths(chosen, targets) == ()
+
+
+def test_rules_that_a_client_evades_by_leaving(tmp_path: Path) -> None:
+    """A rule for streams without unknown is reported; one with it, and the shipped ones, are not."""
+    path = tmp_path / "rules.yaml"
+    rule = "{name: R, severity: low, summary: s, match: {responseCodes: [101%s]}}"
+    found = []
+    for more in ("", ", unknown"):
+        path.write_text(f"{HEAD}rules: [{rule % more}]\n")
+        remarks = Remarks()
+        ALERT_RULES.read(options(rules_file=str(path)), remarks)
+        found.append(remarks.warnings)
+    assert found[1] == []
+    assert [text.partition(": 101 ")[0] for text in found[0]] == [
+        f"--alert-rules-file {path}: rule R: match.responseCodes"
+    ]
+    remarks = Remarks()
+    ALERT_RULES.read(options(rules_file="builtin"), remarks)
+    assert remarks.warnings == []

@@ -41,8 +41,14 @@ def test_faults_come_together(tmp_path: Path) -> None:
         read_recording_policy(options(file, tmp_path / "missing"), Remarks())
     assert caught.value.faults == (
         flag + 'apiVersion: must be auditproxy.io/v1alpha1; is "auditproxy.io/v2"',
-        flag + 'rules[0].record: "All" is not one of None, Metadata, Output, InputOutput',
+        flag + 'rules[0].record: must be one of None, Metadata, Output, InputOutput; is "All"',
         f"--session-recording-dir {tmp_path}/missing is not a folder; create it with mode 0700",
+    )
+    with pytest.raises(Unusable) as caught:
+        read_recording_policy(options(file, "/proc"), Remarks())
+    assert caught.value.faults[-1] == (
+        "--session-recording-dir /proc cannot be used: no such file or directory; name a folder "
+        "that can be written"
     )
     with pytest.raises(Unusable, match="needs --session-recording-dir; name the folder"):
         read_recording_policy(options(file, ""), Remarks())

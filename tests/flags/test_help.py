@@ -6,6 +6,7 @@ import shlex
 import pytest
 
 from auditproxy.cli import commands
+from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.flags.command import Command
 from auditproxy.flags.help import GROUPS, WIDTH, command_help, overview
 from auditproxy.flags.pflag import parse
@@ -138,3 +139,9 @@ UNNATURAL = re.compile(
 def test_plain_english(command: Command) -> None:
     """D: help reads as an engineer would write it; these words begin sentences that do not."""
     assert UNNATURAL.findall(command_help(command, "all")) == []
+
+
+def test_a_word_that_does_not_exist() -> None:
+    """Who asks for help of one reads which there are."""
+    with pytest.raises(ValueError, match='"export" is neither a word nor a flag of auditproxy se'):
+        command_help(SESSIONS, "export")

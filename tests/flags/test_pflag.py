@@ -280,6 +280,10 @@ def test_deprecated_names() -> None:
     flags = (Flag("new", INT, 1, "What it is.", alias="old"),)
     parsed = parse(["--new=2", "--old", "3"], flags)
     assert (parsed.values, parsed.faults) == ({"new": 3}, ())
-    assert parsed.warnings == ("Flag --old has been deprecated, use --new instead",)
+    assert parsed.warnings == (
+        "Flag --old has been deprecated, use --new instead",
+        "--new is given twice, and the last one counts",
+    )
+    assert parse(["--new=2"], flags).warnings == ()
     assert parse(["--old=2", "--new=4"], flags).values == {"new": 4}
     assert "--old int\n                DEPRECATED: use --new instead." in help_text(flags)

@@ -132,3 +132,13 @@ def test_broken_lines(tmp_path: Path) -> None:
         "longer than a line of a recording can be",
     ]
     assert output(path) == b"on"
+
+
+def test_a_hole(tmp_path: Path) -> None:
+    """A sparse file of many gigabytes is not read to its end."""
+    path = tmp_path / "x.cast"
+    with path.open("wb") as file:
+        file.write(HEADER)
+        file.truncate(1 << 40)
+    with pytest.raises(UnreadableRecording, match="what follows byte 42 has no line ends"):
+        list(read_events(path))

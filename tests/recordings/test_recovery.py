@@ -45,7 +45,7 @@ class TestLeftOver:
         (found,) = reopened(stores).recover()
         content = Path(found.path).read_bytes()
         assert found.path == str(path).removesuffix(".part")
-        assert (found.state, found.bytes) == ("Cut", len(content))
+        assert (found.state, found.bytes) == ("Unfinished", len(content))
         assert found.sha256 == hashlib.sha256(content).hexdigest()
         cast = read_recording(found.path)
         assert cast.data(OUT) == b"whole\r\n"

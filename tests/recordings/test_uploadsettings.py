@@ -54,11 +54,10 @@ removeUploaded: true
         (
             b"kind: Upload\nbuckets: x\nregion: 3",
             (
-                'unknown field "buckets"',
+                'unknown field "buckets" (did you mean bucket?)',
                 "region: must be text, is a number",
                 "apiVersion: is missing; give auditproxy.io/v1alpha1",
                 'kind: must be SessionRecordingUpload; is "Upload"',
-                "bucket is missing; give the name of the bucket",
             ),
         ),
     ],

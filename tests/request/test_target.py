@@ -320,6 +320,7 @@ def test_too_many_pairs() -> None:
     most = b"&" * (MAXIMUM_QUERY_PAIRS - 1) + b"watch=1"
     assert Query(most).first("watch") == "1"
     assert not Query(b"&" + most)
+    assert list(Query(b"&" + most, MAXIMUM_QUERY_PAIRS + 1)) == ["watch"]
 
 
 def test_many_values_of_one_key() -> None:

@@ -14,6 +14,7 @@ from auditproxy.authorization.authorizer import Decision
 from auditproxy.server.exchange import Exchange
 from tests.fakes.proxy import ALICE, BOB, EVERYTHING, EventCollector, proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
+from tests.fakes.waiting import until
 
 BOTH_LOOPS = True
 
@@ -437,6 +438,29 @@ async def test_client_leaves(tmp_path: Path, answered: bool) -> None:
         ]
         message = proxy.events[-1]["responseStatus"].get("message")
         assert message == (None if answered else "Connection closed early")
+
+
+async def test_client_leaves_a_held_error(tmp_path: Path) -> None:
+    """A refusal whose body is still to come is one, though no byte of it went out."""
+
+    async def script(connection: FakeConnection) -> None:
+        await connection.read_head()
+        connection.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\n{")
+        await connection.wait_closed(5)
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        _, writer = await proxy.connect()
+        writer.write(request("GET", "/api/v1/namespaces/a/pods/box/exec?command=ls"))
+        await until(
+            lambda: any(
+                isinstance(each, Exchange) and each.recorder.captured.code == 403
+                for each in gc.get_objects()
+            ),
+            "the head of the answer",
+        )
+        writer.transport.abort()
+        await proxy.until_events(3)
+        assert [code for _, code in proxy.stages()] == [None, 403, 403]
 
 
 async def test_strict_backend(tmp_path: Path) -> None:

@@ -266,6 +266,7 @@ async def test_protocol_that_cannot_be_read(tmp_path: Path, reply: bytes, reason
         await found.upstream.connections[0].wait_closed()
         await found.proxy.until_events(3)
         assert [code for _, code in found.proxy.stages()] == [None, 503, 503]
+        assert "cannot be read" in found.annotations("ResponseStarted")["reason"]
         # The upstream had begun it: what may have run is not forgotten.
         types = [line["type"] for line in (await found.lines())]
         assert types == ["SessionStarted", "RecordingStopped", "SessionEnded"]
@@ -322,6 +323,27 @@ async def test_run(tmp_path: Path) -> None:
         ]
         assert (await found.lines())[0]["node"] == "n1"
         assert found.proxy.metric("auditproxy_sessions_open", kind="exec") == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "media_type", "is_known"),
+    [
+        ("POST", "application/x-www-form-urlencoded", False),
+        ("PUT", "Multipart/Form-Data; boundary=x", False),
+        ("POST", "application/json", True),
+        ("GET", "application/x-www-form-urlencoded", True),
+    ],
+)
+async def test_run_with_a_form(
+    tmp_path: Path, method: str, media_type: str, is_known: bool
+) -> None:
+    """The kubelet takes the command from there: that of the query is not said to have run."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    async with stage(tmp_path, answer) as found:
+        asked = request(method, RUN, f"Content-Type: {media_type}", body=b"cmd=cat+x")
+        assert (await found.proxy.ask(asked)).status == 200
+        await found.proxy.until_events(3)
+        assert ("command" in found.annotations()) is is_known
 
 
 async def test_run_that_must_be_recorded(tmp_path: Path) -> None:
@@ -450,6 +472,7 @@ async def test_refused_for_its_recording(tmp_path: Path) -> None:
         annotations = found.annotations()
         assert json.loads(annotations["command"]) == ["sh", "-c", "x"]
         assert annotations["recording"].startswith("none: ")
+        assert "reason" not in annotations, "it was refused before it began"
 
 
 async def test_only_sessions_need_a_recording(tmp_path: Path) -> None:
@@ -544,6 +567,7 @@ async def test_client_that_leaves_before_the_answer(tmp_path: Path) -> None:
         annotations = found.annotations()
         assert json.loads(annotations["command"]) == ["sh", "-c", "x"]
         assert "(Cut)" in annotations["recording"]
+        assert "before its answer came" in found.annotations("ResponseStarted")["reason"]
 
 
 @pytest.mark.parametrize(

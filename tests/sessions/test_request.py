@@ -12,10 +12,10 @@ POD = "/api/v1/namespaces/ns/pods/box"
 NODE = "/api/v1/nodes/worker/proxy"
 
 
-def described(target: str) -> SessionRequest:
+def described(target: str, *, has_form: bool = False) -> SessionRequest:
     """What a GET of this target says."""
     parsed = parse_target("GET", target.encode())
-    return describe(resolve("GET", parsed), parsed.query)
+    return describe(resolve("GET", parsed), parsed.query, has_form=has_form)
 
 
 def pod(kind: SessionKind, **more: object) -> SessionRequest:
@@ -99,6 +99,13 @@ def node(kind: SessionKind, **more: object) -> SessionRequest:
 def test_nodes(target: str, expected: SessionRequest) -> None:
     """The kubelet's own API behind a node's proxy."""
     assert described(target) == expected
+
+
+def test_a_form_has_the_command_of_run() -> None:
+    """The kubelet reads it before the query, so that the query's is not known to be the one."""
+    target = f"{NODE}/run/ns/box/c?cmd=ls"
+    assert described(target).command == ("ls",)
+    assert described(target, has_form=True).command == ()
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ rules:
 """
 WRONG = b"""\
 apiVersion: v1
-kind: Policy
+kind: SessionPolicy
 rules:
 - recrod: Output
 - record: Everything
@@ -41,6 +41,7 @@ rules:
   maximumDuration: long
   idleTimeout: 1s
 - record: 7
+  idleTimeout: 8
 - record: Output
   nonResourceURLs: [healthz]
 """
@@ -86,26 +87,84 @@ def faults_of(text: bytes) -> tuple[str, ...]:
 def test_every_fault_at_once() -> None:
     """Misspelt fields, wrong words and times, in one go."""
     assert faults_of(WRONG) == (
-        'unknown field "rules[0].recrod"',
+        'unknown field "rules[0].recrod" (did you mean record?)',
         "rules[4].record: must be text, is a number",
+        "rules[4].idleTimeout: must be a duration such as 8h, is a number",
         'apiVersion: must be auditproxy.io/v1alpha1; is "v1"',
-        'kind: must be SessionRecordingPolicy; is "Policy"',
-        "rules[0].record is missing; give one of None, Metadata, Output, InputOutput",
-        'rules[1].record: "Everything" is not one of None, Metadata, Output, InputOutput',
+        'kind: must be SessionRecordingPolicy; is "SessionPolicy"',
+        'rules[1].record: must be one of None, Metadata, Output, InputOutput; is "Everything"',
         'rules[1].onFailure: "deny" is not Allow or Deny',
         "rules[2].onFailure: Deny has no meaning with record: None; nothing can fail to be "
         "recorded",
-        'rules[3].maximumDuration: "long" is not a duration such as 8h or 30m',
+        'rules[3].maximumDuration: "long" is not a duration such as 8h or 30m; its units are h, '
+        "m and s",
         "rules[3].idleTimeout: 1s is shorter than 10s",
-        "rules[4].record is missing; give one of None, Metadata, Output, InputOutput",
         'rules[5].nonResourceURLs[0]: Invalid value: "healthz": non-resource URL rules must begin '
         "with a '/' character",
+    )
+
+
+def advised(rules: str) -> list[str]:
+    """What is valid and probably not meant."""
+    advice: list[str] = []
+    load_recording_policy(HEAD + f"rules: {rules}".encode(), advice)
+    return advice
+
+
+@pytest.mark.parametrize(
+    ("rules", "text"),
+    [
+        (
+            "[{resources: [{resources: [pod/exec]}], record: Output}]",
+            'rules[0].resources[0].resources has "pod/exec", which matches no session: sessions '
+            "are requests for subresources; did you mean pods/exec?",
+        ),
+        (
+            "[{resources: [{resources: [xyz]}], record: Output}]",
+            'rules[0].resources[0].resources has "xyz", which matches no session: sessions are '
+            "requests for subresources; give pods/exec, pods/attach, pods/portforward, "
+            "pods/proxy, services/proxy, nodes/proxy",
+        ),
+        (
+            "[{resources: [{group: apps, resources: [pods/exec]}], record: Output}]",
+            'rules[0].resources[0].resources has "pods/exec" of group "apps", which matches no '
+            'session; its group is ""',
+        ),
+        (
+            "[{namespaces: ['prod*'], record: Output}]",
+            'rules[0].namespaces has "prod*", and its asterisk stands for itself: names are '
+            "compared whole; give each name, or leave the list out to mean all",
+        ),
+        (
+            "[{record: None}, {record: Output}, {record: Metadata}]",
+            "rules[1] to rules[2] are never reached: rules[0] has no selectors and so matches "
+            "everything; put it last",
+        ),
+        (
+            "[{record: Output, idleTimeout: 30h, maximumDuration: 10s}]",
+            "rules[0].idleTimeout: 30h has no effect, because maximumDuration ends a session "
+            "after 10s",
+        ),
+    ],
+)
+def test_advice(rules: str, text: str) -> None:
+    """A rule that can match nothing, that no session reaches, or a time that never comes."""
+    assert advised(rules) == [text]
+
+
+def test_no_advice() -> None:
+    """Patterns of resources, sessions of other groups, and a last rule for the rest."""
+    texts = "pods/exec, 'pods/*', '*/exec', '*', 'services/*', nodes/proxy"
+    assert not advised(
+        f"[{{resources: [{{resources: [{texts}]}}, {{group: kubevirt.io, resources: [vmis/vnc]}}],"
+        " record: Output, idleTimeout: 1h, maximumDuration: 8h}, {record: None}]"
     )
 
 
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
+        (b"kind: AlertRules", 'kind: must be SessionRecordingPolicy; is "AlertRules"'),
         (b"", "the file must be a mapping with kind: SessionRecordingPolicy"),
         (b"- 1", "the file must be a mapping with kind: SessionRecordingPolicy"),
         (HEAD, "rules: at least one is needed, such as {record: Output}"),

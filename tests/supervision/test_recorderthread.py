@@ -5,12 +5,14 @@ import threading
 
 import pytest
 
-from auditproxy.apis.session import Carried, Channel, Record
+from auditproxy.apis.session import Carried, Channel, Record, SessionEvent
 from auditproxy.recordings.store import RecordingRefused
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.supervision import recorderthread
-from auditproxy.supervision.account import Timed
+from auditproxy.supervision.account import Account, Timed
 from auditproxy.supervision.recorderthread import RecorderThread
+from auditproxy.supervision.running import Running
+from tests.fakes.recorded import a_session
 from tests.fakes.supervised import Woken, a_running
 from tests.fakes.waiting import until
 
@@ -26,6 +28,10 @@ class Crashes:
     def crashed(self, crash: Exception) -> None:
         """Keep one."""
         self.found.append(crash)
+
+
+def _nothing(_: object) -> None:
+    """Nobody listens."""
 
 
 def of(size: int) -> list[Timed]:
@@ -75,6 +81,43 @@ async def test_a_flood_leaves_others_their_share(monkeypatch: pytest.MonkeyPatch
     await until(lambda: thread.is_idle, "the end of the work")
     await until(lambda: thread.give(flood, of(10_000), ""), "room")
     assert await thread.close(lambda: None, 5.0)
+
+
+async def test_no_terminal_is_followed_where_there_is_much_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What waits is recorded; the line that is being entered meanwhile is a gap."""
+    monkeypatch.setattr(recorderthread, "MOST_FOLLOWED", 1_000)
+    thread = RecorderThread(Crashes())
+    found: list[SessionEvent] = []
+    session = a_session(tty=True)
+    account = Account(session, follows_commands=True, emit=found.append, failed=_nothing)
+    running = Running(session, RULE, account, feeder=Woken(), now=iter(range(10**6)).__next__)
+    gate, stopped = threading.Event(), threading.Event()
+
+    def stop() -> None:
+        stopped.set()
+        gate.wait()
+
+    def typed(line: bytes) -> list[Timed]:
+        pieces = ((Channel.STDIN, line), (Channel.STDOUT, line), (Channel.STDIN, b"\r"))
+        shown = (*pieces, (Channel.STDOUT, b"\r\n$ "))
+        return [(1, Carried(channel, data)) for channel, data in shown]
+
+    thread.do(stop)
+    await until(stopped.is_set, "the stop of the thread")
+    assert thread.give(running, typed(b"one"), "")
+    assert thread.give(a_running(RULE, Woken()), of(2_000), "")
+    gate.set()
+    await until(lambda: thread.is_idle, "the end of the work")
+    assert thread.give(running, typed(b"two"), "")
+    assert thread.give(running, typed(b"three"), "")
+    assert await thread.close(lambda: None, 5.0)
+    assert [(event.line, event.flags) for event in found] == [
+        (None, ("hidden", "gap")),
+        ("two", ()),
+        ("three", ()),
+    ]
 
 
 @pytest.mark.parametrize(

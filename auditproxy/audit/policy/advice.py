@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Sequence
 
 from auditproxy.apis.audit import Level, Policy, PolicyRule, Selectors, Stage
 from auditproxy.apis.gotext import go_quote
@@ -28,6 +29,7 @@ def advice(policy: Policy, *, strict: bool) -> tuple[str, ...]:
                 "a rule with level Metadata for the verbs get, list and watch before it"
             )
         reads_decided |= _reads(rule)
+    found += (f"the policy's {text}" for text in never_reached(policy.rules))
     omitting = [policy.omit_stages, *(rule.omit_stages for rule in policy.rules)]
     if strict and any(Stage.REQUEST_RECEIVED in stages for stages in omitting):
         found.append(
@@ -49,6 +51,32 @@ def literal_asterisks(selectors: Selectors, path: str) -> tuple[str, ...]:
         )
         for value in values
         if "*" in value
+    )
+
+
+def never_reached(rules: Sequence[Selectors]) -> tuple[str, ...]:
+    """A text for the rules behind one that has no selectors, where there are any."""
+    for index, rule in enumerate(rules[:-1]):
+        if not _has_selectors(rule):
+            behind = len(rules) - index - 1
+            last = f" to rules[{len(rules) - 1}] are" if behind > 1 else " is"
+            return (
+                f"rules[{index + 1}]{last} never reached: rules[{index}] has no selectors and so "
+                "matches everything; put it last",
+            )
+    return ()
+
+
+def _has_selectors(rule: Selectors) -> bool:
+    return any(
+        (
+            rule.users,
+            rule.user_groups,
+            rule.verbs,
+            rule.resources,
+            rule.namespaces,
+            rule.non_resource_urls,
+        )
     )
 
 

@@ -52,9 +52,11 @@ class Matcher(Generic[T, Default]):
     ``default`` is the value of a request that no rule matches.
     """
 
-    __slots__ = ("_default", "_resource_rules", "_url_rules")
+    __slots__ = ("_default", "_resource_rules", "_url_rules", "values")
 
     def __init__(self, rules: Sequence[tuple[Selectors, T]], default: Default) -> None:
+        self.values = tuple(value for _, value in rules)
+        """Those of all rules, in their order."""
         self._default = default
         # None stands for the verbs that no rule names.
         verbs = (*{verb for selectors, _ in rules for verb in selectors.verbs}, None)

@@ -4,6 +4,9 @@ A value of another type is a fault; unknown fields and duplicate names are stric
 the caller may let pass. The texts are the same for every file whose rules have selectors.
 """
 
+import difflib
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,12 +20,14 @@ from auditproxy.serializer.errors import YAMLError
 class FieldType:
     """The type of a field; ``element`` is a list's, ``members`` are those of a struct.
 
-    A map has any names, and values of ``element``.
+    A map has any names, and values of ``element``. ``words`` are what a fault asks for where the
+    kind alone says too little, such as "a duration such as 8h".
     """
 
     kind: Literal["text", "flag", "number", "list", "struct", "map", "anything"]
     element: "FieldType | None" = None
     members: "dict[str, FieldType]" = field(default_factory=dict)
+    words: str = ""
 
 
 def list_of(element: FieldType) -> FieldType:
@@ -55,13 +60,32 @@ def read_document(
         raise error(str(fault)) from None
     if not isinstance(document, dict):
         raise error(f"the file must be a mapping with kind: {kind}")
-    reader = FieldReader([*strict_errors])
+    if document.get("kind") in _OTHER_KINDS - {kind}:
+        # Every field would be unknown.
+        raise error(f"kind: {not_one_of(document['kind'], (kind,))}")
+    reader = FieldReader([*strict_errors], suggests=True)
     members = reader.read(wanted, document, "")
     faults = [*reader.strict_errors, *reader.faults]
     for name, value in (("apiVersion", api_version), ("kind", kind)):
         if members.get(name) != value:
             faults.append(f"{name}: {not_one_of(members.get(name), (value,))}")
     return members, faults
+
+
+def distinct(faults: Iterable[str]) -> tuple[str, ...]:
+    """Faults in their order, each once, and none that only follows from another one.
+
+    A field that has a fault is read as empty, so that it would be missing as well.
+    """
+    found: list[str] = []
+    faulty: set[str] = set()
+    for fault in dict.fromkeys(faults):
+        path, _, text = _RULE_NAME.sub("", fault).partition(": ")
+        if path in faulty and "is missing" in text:
+            continue
+        faulty.add(path)
+        found.append(fault)
+    return tuple(found)
 
 
 def not_one_of(value: Any, allowed: tuple[str, ...]) -> str:
@@ -82,8 +106,9 @@ class Members(dict[str, Any]):
 class FieldReader:
     """Reads values by their types; ``faults`` and ``strict_errors`` are in the document's order."""
 
-    def __init__(self, strict_errors: list[str]) -> None:
+    def __init__(self, strict_errors: list[str], *, suggests: bool = False) -> None:
         self.strict_errors = strict_errors
+        self._suggests = suggests
         self.faults: list[str] = []
 
     def read(self, wanted: FieldType, value: Any, path: str) -> Any:
@@ -116,7 +141,8 @@ class FieldReader:
         if wanted.kind == "struct" and isinstance(value, dict):
             return self._read_struct(wanted, value, path)
         if value is not None:
-            self.faults.append(f"{path}: must be {_WANTED[wanted.kind]}, is {kind_of(value)}")
+            words = wanted.words or _WANTED[wanted.kind]
+            self.faults.append(f"{path}: must be {words}, is {kind_of(value)}")
         return _EMPTY.get(wanted.kind, lambda: None)()
 
     def _read_struct(self, wanted: FieldType, value: dict[str, Any], path: str) -> dict[str, Any]:
@@ -127,14 +153,42 @@ class FieldReader:
             inner = f"{path}.{key}" if path else key
             member_type = wanted.members.get(key)
             if member_type is None:
-                self.strict_errors.append(f"unknown field {go_quote(inner)}")
+                meant = self._meant(key, wanted, value)
+                hint = f" (did you mean {meant}?)" if meant else ""
+                self.strict_errors.append(f"unknown field {go_quote(inner)}{hint}")
+                if meant:
+                    # So that it is not reported as missing as well.
+                    members[meant] = self.read(wanted.members[meant], member, inner)
                 continue
             if key in doubled:
                 self.strict_errors.append(f"duplicate field {go_quote(inner)}")
             members[key] = self.read(member_type, member, inner)
         return members
 
+    def _meant(self, key: str, wanted: FieldType, value: dict[str, Any]) -> str:
+        """The field that an unknown one was probably meant to be; "" for none."""
+        if not self._suggests:
+            return ""
+        names = {name.lower(): name for name in wanted.members if name not in value}
+        found = difflib.get_close_matches(key.lower(), names, n=1, cutoff=0.7)
+        return names[found[0]] if found else ""
 
+
+_RULE_NAME = re.compile(r" \([^()]*\)(?=[.:\[])")
+"""The name of a rule behind its number in a path."""
+_OTHER_KINDS = frozenset(
+    {
+        "AlertDestinations",
+        "AlertRules",
+        "AuthenticationConfiguration",
+        "Policy",
+        "ProxyConfiguration",
+        "RedactionConfiguration",
+        "SessionRecordingPolicy",
+        "SessionRecordingUpload",
+    }
+)
+"""Kinds of files that are given to the wrong flag."""
 _EMPTY = {"text": str, "list": list, "struct": dict, "map": dict}
 _WANTED = {
     "text": "text",

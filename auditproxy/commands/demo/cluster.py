@@ -66,7 +66,7 @@ rules:
     verbs: [get, create]
     resources: [{group: "", resources: [pods/exec, pods/attach]}]
     stages: [ResponseStarted]
-    responseCodes: [101]
+    responseCodes: [101, unknown]
 """
 
 

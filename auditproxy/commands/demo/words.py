@@ -3,9 +3,10 @@
 import shlex
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qs
 
 from auditproxy.embedded.kinds import RESOURCES
+from auditproxy.request.target import Query
+from auditproxy.serializer.json import go_text
 
 _TYPES = {(known.group, known.resource): known for known in RESOURCES}
 _SESSIONS = {
@@ -26,12 +27,11 @@ def request_in_words(event: Mapping[str, Any]) -> str:
     reference = event.get("objectRef")
     if reference is None:
         return f"{event['verb']} {path}"
-    # The parser's own bound on fields would raise; the proxy bounds the length of a target.
-    parameters = parse_qs(query, keep_blank_values=True)
+    parameters = Query(query.encode("utf-8", "surrogateescape"))
     words = _of_object(event["verb"], reference, parameters)
     if "dryRun" in parameters:
         words += " (dry run)"
-    return words
+    return go_text(words)
 
 
 def is_discovery(event: Mapping[str, Any]) -> bool:
@@ -56,13 +56,13 @@ def discovery_root(event: Mapping[str, Any]) -> str:
     return f"/{path.split('/')[1]}"
 
 
-def _of_object(verb: str, reference: Mapping[str, Any], parameters: Mapping[str, list[str]]) -> str:
+def _of_object(verb: str, reference: Mapping[str, Any], parameters: Query) -> str:
     resource, subresource = reference.get("resource", ""), reference.get("subresource", "")
     namespace, name = reference.get("namespace", ""), reference.get("name", "")
     place = "/".join(part for part in (namespace, name) if part)
     if resource == "pods" and subresource in _SESSIONS:
         words, parameter = _SESSIONS[subresource]
-        detail = parameters.get(parameter, [])
+        detail = parameters.values(parameter)
         return f"{words} {place}" + (f": {shlex.join(detail)}" if detail else "")
     if resource == "pods" and subresource == "eviction":
         return f"evict pod {place}"
@@ -75,7 +75,7 @@ def _of_object(verb: str, reference: Mapping[str, Any], parameters: Mapping[str,
     return f"{verb} {thing}"
 
 
-def _where(reference: Mapping[str, Any], parameters: Mapping[str, list[str]]) -> str:
+def _where(reference: Mapping[str, Any], parameters: Query) -> str:
     """``in default``, ``in all namespaces``, nothing for what is in none; then the selectors."""
     known = _TYPES.get((reference.get("apiGroup", ""), reference.get("resource", "")))
     where = ""
@@ -84,7 +84,7 @@ def _where(reference: Mapping[str, Any], parameters: Mapping[str, list[str]]) ->
     elif known is not None and known.namespaced:
         where = " in all namespaces"
     selectors = [
-        value for key in ("labelSelector", "fieldSelector") for value in parameters.get(key, [])
+        value for key in ("labelSelector", "fieldSelector") for value in parameters.values(key)
     ]
     chosen = ", ".join(value for value in selectors if value)
     return f"{where} where {chosen}" if chosen else where

@@ -22,16 +22,27 @@ FLAGS = (
         "",
         "Only sessions of this user, impersonated ones included. An asterisk stands for anything.",
     ),
-    Flag("namespace", STRING, "", "Only sessions in this namespace.", shorthand="n"),
+    Flag(
+        "namespace",
+        STRING,
+        "",
+        "Only sessions in this namespace. An asterisk stands for anything.",
+        shorthand="n",
+    ),
     Flag("pod", STRING, "", "Only sessions in this pod. An asterisk stands for anything."),
     Flag(
         "since",
         STRING,
         "",
-        "Only sessions that began at this time or later: a duration before now such as 24h, a "
-        "date, or a date and time such as 2026-11-28T13:00. UTC without a zone.",
+        "Only sessions that began at this time or later: a duration before now such as 24h, "
+        "7d or 2w, a date, or a date and time such as 2026-11-28T13:00. UTC without a zone.",
     ),
-    Flag("until", STRING, "", "Only sessions that began before this time."),
+    Flag(
+        "until",
+        STRING,
+        "",
+        "Only sessions that began before this time; a date alone includes the whole day.",
+    ),
     Flag("output", STRING, "table", "table or json, one object per line.", shorthand="o"),
     Flag(
         "identity",
@@ -53,7 +64,8 @@ FLAGS = (
         "search",
         STRING,
         "",
-        "play: begin where this text first appears in the output or in a command.",
+        "play: begin where this text first appears in the output or in a command; what came before "
+        "is drawn at once.",
     ),
     HELP,
 )
@@ -112,6 +124,12 @@ def run_sessions(parsed: Parsed) -> int:
             limits[name] = instant(name, settings[name], time.time_ns())
         except Unusable as error:
             faults += error.faults
+    since, until = limits.get("since"), limits.get("until")
+    if since is not None and until is not None and since >= until:
+        faults.append(
+            f"--since={settings['since']} is not before --until={settings['until']}, so no session "
+            "can match; exchange them, or change one"
+        )
     decrypt = None
     if settings["identity"]:
         try:

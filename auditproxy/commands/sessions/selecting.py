@@ -27,7 +27,7 @@ from auditproxy.recordings.reading import (
 )
 from auditproxy.serializer.duration import parse_duration
 from auditproxy.serializer.errors import GoDurationError, SerializationError
-from auditproxy.serializer.times import parse_time
+from auditproxy.serializer.times import parse_time, rfc3339
 from auditproxy.sessions.castreader import LATEST_START, CastHeader
 from auditproxy.sessions.playback import visible
 
@@ -36,6 +36,8 @@ SHORTEST_BEGINNING = 6
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?", re.ASCII
 )
+_DAYS = re.compile(r"(?:(\d{1,5})w)?(?:(\d{1,5})d)?(.*)", re.DOTALL | re.ASCII)
+_DAY = 86_400 * SECOND
 _PROGRESS_STEP = 500
 """Files between two lines of progress."""
 
@@ -64,12 +66,13 @@ class Locked:
 def instant(flag: str, text: str, now: int) -> int | None:
     """A time in nanoseconds: a duration before ``now``, a date, or a date and time; None for "".
 
-    A time without a zone is UTC. Raises Unusable.
+    A duration has the units of Go, ``d`` and ``w``. A date alone is its beginning, and for the flag
+    "until" its end. A time without a zone is UTC. Raises Unusable.
     """
     if not text:
         return None
     try:
-        return now - parse_duration(text)
+        return now - _duration(text)
     except GoDurationError:
         pass
     parts = _TIME.fullmatch(text)
@@ -77,18 +80,29 @@ def instant(flag: str, text: str, now: int) -> int | None:
         if parts is None:
             raise SerializationError
         date, clock, seconds, zone = parts.groups()
-        return parse_time(f"{date}T{clock or '00:00'}{seconds or ':00'}{zone or 'Z'}")
+        moment = parse_time(f"{date}T{clock or '00:00'}{seconds or ':00'}{zone or 'Z'}")
+        return moment + _DAY if flag == "until" and clock is None else moment
     except SerializationError:
         raise Unusable(
-            f"--{flag} {go_quote(text)} is not a time; give one such as 24h, 2026-11-28, "
-            "2026-11-28T13:00 in UTC, or 2026-11-28T13:00:00+01:00"
+            f"--{flag} {go_quote(text)} is not a time; give one such as 24h, 7d, 2w, "
+            "2026-11-28, 2026-11-28T13:00 in UTC, or 2026-11-28T13:00:00+01:00"
         ) from None
+
+
+def _duration(text: str) -> int:
+    """Nanoseconds; raises GoDurationError."""
+    found = _DAYS.fullmatch(text)
+    if found is None or not (found[1] or found[2]):
+        return parse_duration(text)
+    days = 7 * int(found[1] or 0) + int(found[2] or 0)
+    return days * _DAY + (parse_duration(found[3]) if found[3] else 0)
 
 
 class ChosenRecordings:
     """Recordings at ``path``, a file or a folder, that match ``filters``.
 
-    ``broken`` counts files that could not be read; each is reported in one line. The beginning of
+    ``broken`` counts files that could not be read; each is reported in one line. Where a session is
+    asked for, a file whose name does not say that it is this one is not reported. The beginning of
     an ID means the one recording whose ID begins so, unless another has exactly this ID.
     """
 
@@ -102,6 +116,7 @@ class ChosenRecordings:
         progress: TextIO | None = None,
     ) -> None:
         self.broken = 0
+        self._unknown = 0
         self._path = path
         self._filters = filters
         self._decrypt = decrypt
@@ -146,12 +161,20 @@ class ChosenRecordings:
             )
             if value
         ]
-        given += ["--since"] if wanted.since is not None else []
-        given += ["--until"] if wanted.until is not None else []
+        given += [
+            f"--{flag}={rfc3339(moment)}"
+            for flag, moment in (("since", wanted.since), ("until", wanted.until))
+            if moment is not None
+        ]
         if wanted.session:
             given.insert(0, go_quote(wanted.session))
         what = f" matches {' '.join(given)}" if given else ""
-        return f"no recording in {visible(str(self._path))}{what}"
+        text = f"no recording in {visible(str(self._path))}{what}"
+        if 0 < len(wanted.session) < SHORTEST_BEGINNING:
+            text += f" as a whole ID; give at least {SHORTEST_BEGINNING} characters of the ID"
+        if self._unknown:
+            text += f" ({self._unknown} files cannot be read, and their names do not say whose)"
+        return text
 
     def _found(self) -> Iterator[RecordingSummary | Locked]:
         names = self._names()
@@ -166,11 +189,21 @@ class ChosenRecordings:
                 if name is not None:
                     yield Locked(path, name)
             except UnreadableRecording as error:
+                if not self._is_meant(path, name):
+                    self._unknown += 1
+                    continue
                 self.broken += 1
                 self._report(visible(str(error)))
             else:
                 if self._matches(path.name, summary.header):
                     yield summary
+
+    def _is_meant(self, path: Path, name: RecordingName | None) -> bool:
+        """Whether a file that cannot be read is asked for; its name has passed the filters."""
+        wanted = self._filters.session
+        return (
+            not wanted or path in (self._path, self._path / wanted) or bool(name and name.started)
+        )
 
     def _names(self) -> list[Path]:
         if not self._path.is_dir():

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from auditproxy.apis.session import Record, SessionKind
 from auditproxy.apis.units import SECOND
 from auditproxy.commands.sessions.listing import as_object, duration
 from auditproxy.commands.sessions.selecting import started_at
@@ -29,6 +30,8 @@ from auditproxy.sessions.playback import visible
 
 REQUEST = "request"
 """The flag of a command that kubectl's request names; the others were entered on a terminal."""
+UNRECORDED = "input"
+"""The flag of input that was sent without a terminal and is not in the recording."""
 MOST_SHOWN = 10_000
 """Commands, files and connections of one recording that are shown."""
 
@@ -54,11 +57,16 @@ def commands_of(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[
     """A line for each command: when, its time within the session, and what is uncertain about it.
 
     The first is what the request itself ran, with the flag of REQUEST, where it named a command.
+    The last one, with the flag of UNRECORDED, is not a command but input that is not recorded.
     """
     start = started_at(summary.header)
     for seconds, note in _commands(summary, decrypt):
         moment = rfc3339(start + int(seconds * SECOND))
         yield f"{moment}  {_clock(seconds)}  {_command(note)}\n"
+    unrecorded = _unrecorded(summary)
+    if unrecorded:
+        moment = rfc3339(start + int(summary.seconds * SECOND))
+        yield f"{moment}  {_clock(summary.seconds)}  {unrecorded}   [{UNRECORDED}]\n"
 
 
 def command_objects(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[dict[str, Any]]:
@@ -78,6 +86,36 @@ def command_objects(summary: RecordingSummary, decrypt: Decrypt | None) -> Itera
             "line": note.line,
             "flags": note.flags,
         }
+    if summary.end is not None and _unrecorded(summary):
+        yield {
+            "sessionID": session.session_id,
+            "auditID": session.audit_id,
+            "user": session.user,
+            "namespace": session.namespace,
+            "pod": session.pod,
+            "container": session.container,
+            "timestamp": micro_time(start + int(summary.seconds * SECOND)),
+            "seconds": summary.seconds,
+            "line": None,
+            "flags": (UNRECORDED,),
+            "inputBytes": summary.end.bytes_in,
+        }
+
+
+def _unrecorded(summary: RecordingSummary) -> str:
+    """What a client sent without a terminal that is not in the recording; "" without it.
+
+    On a terminal the output has the echo. What was typed before the end is known is not counted.
+    """
+    session, end = summary.header.auditproxy, summary.end
+    if end is None or not end.bytes_in or session.tty or session.record == Record.INPUT_OUTPUT:
+        return ""
+    if session.kind not in (SessionKind.EXEC, SessionKind.ATTACH):
+        return ""
+    return (
+        f"{end.bytes_in} bytes of input without a terminal, not recorded; their SHA-256 is "
+        "in the session log, if there is one"
+    )
 
 
 def _commands(
@@ -108,6 +146,7 @@ def show(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[str]:
         ("Ended", _ended(summary)),
         ("Bytes", f"{end.bytes_in} in, {end.bytes_out} out" if end else ""),
         ("Recorded", _recorded(summary)),
+        ("Missing", _unrecorded(summary)),
         ("SHA-256", _sha256(summary)),
         ("File", str(summary.path)),
     ]

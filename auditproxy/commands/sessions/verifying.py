@@ -16,12 +16,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 from auditproxy.alerts.reading import read_line
 from auditproxy.apis.audit import Event
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import SessionEvent
+from auditproxy.apis.units import MEBIBYTE
 from auditproxy.commands.alerts.replay import lines_of
 from auditproxy.commands.sessions.listing import as_json
 from auditproxy.commands.sessions.selecting import Filters, name_matches, to_standard_error
@@ -33,6 +34,9 @@ from auditproxy.sessions.playback import visible
 
 _DIGEST = re.compile(r"(.*) sha256:([0-9a-f]{64})(?: \([A-Za-z]+\))?", re.DOTALL)
 _MARKS = (SESSION_RECORDING.encode(), b'"SessionStarted"', b'"SessionEnded"')
+
+PROGRESS_STEP = 64 * MEBIBYTE
+_BLOCK = MEBIBYTE
 
 Result = Literal["ok", "changed", "missing", "unlisted", "unfinished"]
 SOUND: tuple[Result, ...] = ("ok", "unfinished")
@@ -47,17 +51,24 @@ class Verified:
     result: Result
     sha256: str = ""
     logged: tuple[str, ...] = ()
+    is_known: bool = False
+    """Whether a log has the session at all."""
 
     @property
     def reason(self) -> str:
         """What the result means, in a few words; "" for ok."""
         if self.result == "changed":
             return f"its SHA-256 is {self.sha256}, the log has {' and '.join(self.logged)}"
+        if self.result == "unlisted" and self.is_known:
+            return (
+                "no log has its SHA-256, though one has the session's beginning: the log of its "
+                "end was not given, or its proxy was killed"
+            )
         return {
             "ok": "",
             "missing": "the log has it, the folder does not",
-            "unlisted": "no log has its SHA-256",
-            "unfinished": "still being written",
+            "unlisted": "no log has its SHA-256, and no log knows this session",
+            "unfinished": "it is still being written, or waits for a proxy to repair it",
         }[self.result]
 
 
@@ -112,9 +123,12 @@ def logged_recordings(flag_paths: Iterable[tuple[str, str]]) -> LoggedRecordings
     return logged
 
 
-def verify(path: Path, logged: LoggedRecordings, filters: Filters) -> Iterator[Verified]:
+def verify(
+    path: Path, logged: LoggedRecordings, filters: Filters, progress: TextIO | None = None
+) -> Iterator[Verified]:
     """Each recording at ``path``, a folder or a file, or of the logs; in the order of their names.
 
+    ``progress`` is a terminal that gets how much of a big file is read.
     Raises Unusable for what cannot be read.
     """
     if path.is_dir():
@@ -133,17 +147,19 @@ def verify(path: Path, logged: LoggedRecordings, filters: Filters) -> Iterator[V
             continue
         digests = tuple(sorted(logged.digests.get(name, ())))
         if name in present:
-            yield _verified(folder / name, digests)
+            yield _verified(folder / name, digests, progress, is_known=name in logged.digests)
         elif digests or f"{name}{PART}" not in present:
             yield Verified(folder / name, "missing", logged=digests)
 
 
-def _verified(path: Path, digests: tuple[str, ...]) -> Verified:
+def _verified(
+    path: Path, digests: tuple[str, ...], progress: TextIO | None, *, is_known: bool
+) -> Verified:
     if is_unfinished(path.name):
         return Verified(path, "unfinished")
-    digest = sha256_of(path)
+    digest = sha256_of(path, progress)
     if not digests:
-        return Verified(path, "unlisted", digest)
+        return Verified(path, "unlisted", digest, is_known=is_known)
     return Verified(path, "ok" if digests == (digest,) else "changed", digest, digests)
 
 
@@ -157,7 +173,7 @@ def run_verify(path: Path, filters: Filters, settings: Mapping[str, Any]) -> boo
     if logged.unreadable:
         to_standard_error(f"{logged.unreadable} lines of the logs cannot be read", kind="warning: ")
     counts: Counter[Result] = Counter()
-    for each in verify(path, logged, filters):
+    for each in verify(path, logged, filters, sys.stderr if sys.stderr.isatty() else None):
         counts[each.result] += 1
         if settings["output"] == "json":
             members = {"path": str(each.path), "result": each.result}
@@ -167,18 +183,36 @@ def run_verify(path: Path, filters: Filters, settings: Mapping[str, Any]) -> boo
             text = f"{each.path}: {each.reason}" if each.reason else str(each.path)
             sys.stdout.write(f"{each.result:<10}  {visible(text)}\n")
     if not counts:
-        raise Unusable(f"no recording in {path} or in the logs matches")
+        if filters == Filters():
+            raise Unusable(f"neither {path} nor the logs have a recording; name others")
+        raise Unusable(f"no recording in {path} or in the logs matches the flags and SESSION")
     if settings["output"] != "json":
         sums = ", ".join(f"{count} {result}" for result, count in sorted(counts.items()))
         sys.stdout.write(f"\n{sums}\n")
     return all(result in SOUND for result in counts)
 
 
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file in hexadecimal, as logs have it of recordings; raises Unusable."""
+def sha256_of(path: Path, progress: TextIO | None = None) -> str:
+    """The SHA-256 of a file in hexadecimal, as logs have it of recordings; raises Unusable.
+
+    ``progress`` is a terminal that gets a line for every PROGRESS_STEP bytes.
+    """
+    digest = hashlib.sha256()
+    read = 0
     try:
         # A FIFO would wait for a writer.
         with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            size = os.fstat(file.fileno()).st_size
+            while block := file.read(_BLOCK):
+                digest.update(block)
+                read += len(block)
+                if progress is not None and read % PROGRESS_STEP == 0:
+                    done = f"{read // MEBIBYTE} of {size // MEBIBYTE} MiB"
+                    progress.write(f"\r\x1b[Kread {done} of {visible(path.name)}")
+                    progress.flush()
     except OSError as error:
         raise Unusable(f"{path} cannot be read: {reason_of(error)}") from None
+    if progress is not None and read >= PROGRESS_STEP:
+        progress.write("\r\x1b[K")
+        progress.flush()
+    return digest.hexdigest()

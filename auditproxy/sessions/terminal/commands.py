@@ -42,21 +42,27 @@ class CommandFollower:
         self._entry: TypedLine | None = None
         self._pending: deque[TypedLine] = deque()
         self._outputs = 0
+        self._now = 0.0
+        self._skips = False
         self._editor = False
         self._alternate = False
         self._ahead = ""
+        self._answered = False
+        """A terminal's answer came since the last prompt or line."""
         self._marked: Anchor | None = None
         self._found = FoundLines(redact)
 
-    def take(self, now: float, event: StreamEvent) -> list[TerminalCommand]:
+    def take(self, now: float, event: StreamEvent, *, skips: bool = False) -> list[TerminalCommand]:
         """Take an event of the session; return the lines that it completes.
 
-        ``now`` is in seconds of any clock that does not go back.
+        ``now`` is in seconds of any clock that does not go back. With ``skips`` output is not read
+        by a screen, as if it were too much: lines that are being entered are ``gap``.
         """
         self._places.clock(now)
+        self._now, self._skips = now, skips
         match event:
             case Carried(channel=Channel.STDIN):
-                for key in self._keys.read(event.data):
+                for key in self._keys.read(event.data, now):
                     if not self._alternate:
                         self._press(now, key)
             case Carried(channel=Channel.STDOUT):
@@ -80,6 +86,10 @@ class CommandFollower:
             entry.flag("unfinished")
             if entry.typed and not entry.interrupted:
                 self._found.give(entry.hidden())
+        open_paste = self._entry
+        if open_paste is not None and not open_paste.continued and "\n" in open_paste.typed:
+            open_paste.flag("unfinished")
+            self._found.give(open_paste.hidden())
         self._reset()
         return self._found.take()
 
@@ -98,12 +108,15 @@ class CommandFollower:
             for pending in self._pending:
                 pending.interrupted = True
             return
-        if key.press is Press.END and self._entry is None:
+        if self._entry is None and key.press in (Press.END, Press.ANSWER):
+            self._answered |= key.press is Press.ANSWER
             return
         if self._entry is None:
             self._begin(now)
         entry = self._entry
         assert entry is not None, "begun above"
+        entry.answered |= self._answered
+        self._answered = False
         if key.press is not Press.ENTER:
             entry.press(key)
             return
@@ -131,7 +144,7 @@ class CommandFollower:
             return
         if self._places.lost:
             marked = None
-        if not self._places.catch_up():
+        if self._skips or not self._places.catch_up():
             entry.flag("gap")
             return
         if marked is not None:
@@ -184,7 +197,8 @@ class CommandFollower:
         if not self._matters():
             self._places.keep(output)
             return
-        if self._places.lost or not self._places.catch_up() or not self._places.spend(output):
+        is_read = not (self._skips or self._places.lost) and self._places.catch_up()
+        if not is_read or not self._places.spend(output):
             self._skip(output)
             return
         while output:
@@ -261,14 +275,21 @@ class CommandFollower:
         if mark in (Mark.ALTERNATE_ON, Mark.ALTERNATE_OFF):
             self._reset()
             self._alternate = mark is Mark.ALTERNATE_ON
+        elif mark is Mark.QUESTION:
+            self._keys.asked(self._now)
+        elif mark in (Mark.MOUSE_ON, Mark.MOUSE_OFF):
+            self._keys.follows_mouse = mark is Mark.MOUSE_ON
         elif mark is Mark.EDITOR_OFF:
             self._editor = False
+            self._keys.brackets_pastes(False)
             self._accept()
+        elif mark is Mark.EDITOR_ON:
+            self._keys.brackets_pastes(True)
+            if not self._alternate:
+                self._editor = True
+                self._prompt()
         elif self._alternate:
             return
-        elif mark is Mark.EDITOR_ON:
-            self._editor = True
-            self._prompt()
         elif mark is Mark.DONE:
             self._found.done(found.exit_code)
         else:
@@ -297,6 +318,7 @@ class CommandFollower:
                 self._found.give(answered.hidden())
         self._found.release()
         self._marked = None
+        self._answered = False
         entry = self._entry
         if entry is None or (not entry.plain and self._is_here(entry)):
             # zsh shows its prompt first: keys that edit may have come between.

@@ -62,6 +62,7 @@ class TypedLine:
         "_typed",
         "ahead",
         "anchor",
+        "answered",
         "begun",
         "claimed",
         "continued",
@@ -98,6 +99,8 @@ class TypedLine:
         self.ahead = ""
         """What was typed before the prompt and may still be shown again."""
         self.interrupted = False
+        self.answered = False
+        """A terminal's answer came as well: the program may have taken it for the line."""
         self.continued = ""
         """What was reported of it when Enter only began another row."""
         self.claimed: str | None = None
@@ -115,6 +118,9 @@ class TypedLine:
                 pass
         elif key.press is Press.KILL:
             self._typed.clear()
+        elif key.press is Press.ANSWER:
+            self.answered = True
+            self.plain = False
         else:
             self._plain_size = len(self._typed) if self.plain else self._plain_size
             self.plain = False
@@ -172,6 +178,9 @@ class TypedLine:
         """The command, by the screen's text from where it began; None: nothing was entered."""
         if self.interrupted and (not text or text.endswith(("^C", "^Z", "^\\"))):
             return None
+        if self.answered and not self._typed:
+            self.flag("prompt?")
+            return self.command(text) or self.hidden()
         if self.claimed is not None:
             self.flag("client-claimed")
             return self.command(self.claimed)

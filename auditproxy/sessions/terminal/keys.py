@@ -2,10 +2,16 @@
 
 What terminals send by themselves are not keys: answers (cursor position, attributes, colours),
 focus and mouse reports. Sequences may be cut anywhere.
+
+A client may send such bytes at any time, to have what is typed behind them taken for something
+else. So they count only where the program has caused them: a paste after it has switched
+bracketed paste on, a mouse report while it follows the mouse, an answer with text after it has
+asked. Whatever else they are, they are keys that edit the line, and what follows is typed.
 """
 
 import enum
 import re
+from collections import deque
 from collections.abc import Iterator
 
 import msgspec
@@ -21,11 +27,24 @@ _TOKEN = re.compile(
     rb"|\x1b(?P<meta>[ -\x7f])"
     rb"|(?P<control>[\x00-\x1f\x7f])"
 )
-_STRING_END = re.compile(rb"[\x07\x18\x1a\x1b\r\n]")
+_STRING_END = re.compile(rb"[\x00-\x1f\x7f]")
+_MOUSE_START = 3
+"""Bytes of a mouse report before its three bytes of what the mouse did: ESC [ M."""
 _PASTE_END = b"\x1b[201~"
 STRING_LIMIT = 4096
+"""Bytes of an answer with text; a longer one was typed."""
+PASTE_LIMIT = 64 * 1024
+"""Bytes of a paste; what follows is typed, so that a paste without end hides nothing more."""
+PASTE_TIMEOUT = 2.0
+"""Seconds between two pieces of a paste; what comes later is typed."""
+ANSWER_TIMEOUT = 5.0
+"""Seconds in which a terminal answers what a program has asked."""
+MOST_ANSWERS = 16
+"""Answers that are awaited at the same time."""
 _REPORTS = frozenset(b"RcntyIO")
 """Finals of a terminal's answers and of focus; no key that edits a line has one of them."""
+_PRIVATE_REPORTS = frozenset(b"RcntyuSMm")
+"""Those of answers and mouse reports whose parameters begin with < = > or ?."""
 
 
 class Press(enum.Enum):
@@ -41,6 +60,8 @@ class Press(enum.Enum):
     """^C, ^Z, ^\\."""
     END = "end"
     """^D."""
+    ANSWER = "answer"
+    """What a terminal says to a program that has asked, with text that it may take for keys."""
     OTHER = "other"
     """Any other: what it does to the line only the screen shows."""
 
@@ -69,33 +90,69 @@ _CONTROLS = {
 
 
 class KeyReader:
-    """Turns standard input into keys."""
+    """Turns standard input into keys.
+
+    ``follows_mouse`` says whether the program has mouse reports sent.
+    """
 
     def __init__(self) -> None:
+        self.follows_mouse = False
         self._held = b""
-        self._string = 0
-        self._pastes = False
+        self._brackets = False
+        self._paste = 0
+        """Bytes that a paste may still have."""
+        self._pasted_at = 0.0
+        self._awaited: deque[float] = deque(maxlen=MOST_ANSWERS)
 
-    def read(self, data: bytes) -> Iterator[Key]:
-        """Yield the keys in some more input."""
+    def brackets_pastes(self, on: bool) -> None:
+        """The program switches bracketed paste on or off, which ends a paste."""
+        self._brackets = on
+        if not on:
+            self._paste = 0
+
+    def asked(self, now: float) -> None:
+        """The program asks the terminal for an answer with text."""
+        self._awaited.append(now + ANSWER_TIMEOUT)
+
+    def read(self, data: bytes, now: float = 0.0) -> Iterator[Key]:
+        """Yield the keys in some more input, which came at ``now``."""
+        while self._awaited and self._awaited[0] < now:
+            self._awaited.popleft()
+        if now - self._pasted_at > PASTE_TIMEOUT:
+            self._paste = 0
+        self._pasted_at = now
         data, self._held = self._held + data, b""
         at, end = 0, len(data)
         while at < end:
-            if self._string:
-                at = self._skip_string(data, at)
-                continue
-            if self._pastes:
-                at, pasted = self._paste(data, at)
+            if self._paste:
+                at, pasted = self._pasted(data, at)
                 if pasted:
                     yield Key(Press.TEXT, pasted)
                 continue
             found = _TOKEN.match(data, at)
             assert found is not None, "every byte begins a token, ESC alone too"
-            at = found.end()
-            if found.lastgroup == "partial":
+            start, at = at, found.end()
+            is_mouse = found.lastgroup == "mouse" or (
+                found.lastgroup == "partial" and found[0].startswith(b"\x1b[M")
+            )
+            if is_mouse and not self.follows_mouse:
+                # A key, and what follows it.
+                at = start + _MOUSE_START
+                yield Key(Press.OTHER)
+            elif found.lastgroup == "partial":
                 self._held = found[0]
             elif found.lastgroup == "string":
-                self._string = STRING_LIMIT
+                after = self._after_answer(data, at)
+                if after == 0:
+                    self._held = data[start:]
+                    return
+                if after < 0:
+                    yield Key(Press.OTHER)
+                else:
+                    at = after
+                    yield Key(Press.ANSWER)
+            elif found.lastgroup == "mouse":
+                yield Key(Press.ANSWER)
             elif (key := self._key(found)) is not None:
                 yield key
 
@@ -109,39 +166,53 @@ class KeyReader:
             return self._sequence(found["parameters"], found["final"])
         if kind == "keypad":
             return Key(Press.ENTER if found["keypad"] == b"M" else Press.OTHER)
-        # ESC \ ends an answer; ESC with another character is a key.
-        return Key(Press.OTHER) if kind == "meta" and found["meta"] != b"\\" else None
+        if kind == "report":
+            return None if self.follows_mouse else Key(Press.OTHER)
+        return Key(Press.OTHER)
 
     def _sequence(self, parameters: bytes, final: bytes) -> Key | None:
         if parameters == b"200" and final == b"~":
-            self._pastes = True
+            self._paste = PASTE_LIMIT if self._brackets else 0
             return Key(Press.OTHER)
         if final == b"u" and parameters.partition(b";")[0] == b"13":
             return Key(Press.ENTER)
-        if parameters[:1] in (b"<", b"=", b">", b"?") or (final[0] in _REPORTS):
+        is_private = parameters[:1] in (b"<", b"=", b">", b"?")
+        if final[0] in (_PRIVATE_REPORTS if is_private else _REPORTS):
             return None
         return Key(Press.OTHER)
 
-    def _skip_string(self, data: bytes, at: int) -> int:
-        limit = min(len(data), at + self._string)
-        found = _STRING_END.search(data, at, limit)
+    def _after_answer(self, data: bytes, at: int) -> int:
+        """The end of an answer whose text begins at ``at``; 0 if it may still come, -1 for keys."""
+        if not self._awaited:
+            return -1
+        found = _STRING_END.search(data, at, at + STRING_LIMIT)
         if found is None:
-            self._string -= limit - at
-            return limit
-        self._string = 0
-        return found.start() if found[0] in b"\x1b\r\n" else found.end()
+            return 0 if len(data) - at < STRING_LIMIT else -1
+        end = found.end()
+        if found[0] == b"\x1b":
+            if end == len(data):
+                return 0
+            end = end + 1 if data[end : end + 1] == b"\\" else -1
+        elif found[0] != b"\x07":
+            end = -1
+        if end > 0:
+            self._awaited.popleft()
+        return end
 
-    def _paste(self, data: bytes, at: int) -> tuple[int, bytes]:
+    def _pasted(self, data: bytes, at: int) -> tuple[int, bytes]:
         """Text up to the end of a paste, of which a part may still be to come."""
-        stop = data.find(_PASTE_END, at)
+        limit = min(len(data), at + self._paste)
+        stop = data.find(_PASTE_END, at, limit + len(_PASTE_END))
         if stop >= 0:
-            self._pastes = False
+            self._paste = 0
             return stop + len(_PASTE_END), _lines(data[at:stop])
-        for kept in range(min(len(_PASTE_END) - 1, len(data) - at), 0, -1):
-            if data.endswith(_PASTE_END[:kept]):
+        for kept in range(min(len(_PASTE_END) - 1, limit - at), 0, -1):
+            if limit == len(data) and data.endswith(_PASTE_END[:kept]):
                 self._held = data[len(data) - kept :]
+                self._paste -= limit - kept - at
                 return len(data), _lines(data[at : len(data) - kept])
-        return len(data), _lines(data[at:])
+        self._paste -= limit - at
+        return limit, _lines(data[at:limit])
 
 
 def _lines(pasted: bytes) -> bytes:

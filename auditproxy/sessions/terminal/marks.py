@@ -4,6 +4,9 @@
     ESC [ ? 1049 h/l        the alternate screen, also 1047 and 47: vim, less
     OSC 133 ; A|B|C|D       prompt, command line, its output, its end (semantic prompts)
     OSC 633 ; ...           the same of Visual Studio Code, with ``E``: the command line itself
+    ESC [ ? 1000 h/l        mouse reports, also 9 and 1001 to 1003
+    OSC n ; ?               a question that the terminal answers with text, also DCS + q, DCS $ q,
+                            CSI > q, CSI = c and an APC of graphics
 
 Found by one regular expression, at about 1 GB/s; the screen is not needed for them.
 """
@@ -20,11 +23,13 @@ CLAIM_LIMIT = 4096
 _MARK = re.compile(
     rb"\x1b(?:\[\?(?P<modes>[0-9;]{1,32})(?P<set>[hl])"
     rb"|\](?P<number>133|633);(?P<words>[^\x00-\x1f]{0,4096})(?:\x07|\x1b\\)"
+    rb"|(?P<question>\][0-9]{1,4}(?:;[0-9]{1,4})?;\?(?=[\x07\x1b])|P[+$]q|\[>0?q|\[=0?c|_G)"
     rb"|(?P<reset>c))"
 )
 _PARTIAL = re.compile(
     rb"\x1b(?:\[(?:\?[0-9;]{0,32})?"
-    rb"|\](?:[136]|[13]3|63|(?:133|633)(?:;[^\x00-\x1f]{0,4096}\x1b?)?)?)?\Z"
+    rb"|\](?:(?:133|633);[^\x00-\x1f]{0,4096}\x1b?|[0-9]{0,4}(?:;[0-9]{0,4})?(?:;\??)?)"
+    rb"|P[+$]?|\[[>=]0?|_)?\Z"
 )
 _CONTROL = re.compile(rb"[\x00-\x1f]")
 _WORDS_AT = len(b"\x1b]133;")
@@ -43,6 +48,9 @@ class Mark(enum.Enum):
     OUTPUT = "output"
     DONE = "done"
     CLAIM = "claim"
+    MOUSE_ON = "mouse on"
+    MOUSE_OFF = "mouse off"
+    QUESTION = "question"
 
 
 class Found(msgspec.Struct, frozen=True, gc=False):
@@ -108,6 +116,9 @@ def _meaning(found: re.Match[bytes]) -> Iterator[Found]:
     if found["reset"] is not None:
         yield Found(Mark.ALTERNATE_OFF)
         yield Found(Mark.EDITOR_OFF)
+        yield Found(Mark.MOUSE_OFF)
+    elif found["question"] is not None:
+        yield Found(Mark.QUESTION)
     elif found["modes"] is not None:
         on = found["set"] == b"h"
         for mode in found["modes"].split(b";"):
@@ -115,6 +126,8 @@ def _meaning(found: re.Match[bytes]) -> Iterator[Found]:
                 yield Found(Mark.EDITOR_ON if on else Mark.EDITOR_OFF)
             elif mode in (b"1049", b"1047", b"47"):
                 yield Found(Mark.ALTERNATE_ON if on else Mark.ALTERNATE_OFF)
+            elif mode in (b"9", b"1000", b"1001", b"1002", b"1003"):
+                yield Found(Mark.MOUSE_ON if on else Mark.MOUSE_OFF)
     else:
         word, _, rest = found["words"].partition(b";")
         mark = _WORDS.get(word)

@@ -12,6 +12,8 @@ RATE = 64 * 1024
 """Bytes of output that a screen reads in a second."""
 CONTROL_COST = 6
 """Bytes of text that take as long as a sequence or a line feed, about."""
+WIDE_COST = 2
+"""The same of a byte of text that is not ASCII, beside one that is."""
 TAIL_LIMIT = 8 * 1024
 """Bytes of output that are kept while no line is being entered."""
 SEARCHED_ROWS = 50
@@ -54,7 +56,11 @@ class Places:
 
     def spend(self, output: bytes) -> bool:
         """Whether a screen may read some output now."""
-        size = len(output) + CONTROL_COST * (output.count(b"\x1b") + output.count(b"\n"))
+        controls = output.count(b"\x1b") + output.count(b"\n")
+        text = max(0, len(output) - controls)
+        # On a narrow terminal text has more line feeds than it shows.
+        controls += max(0, text // self._size[0] - text // COLUMNS)
+        size = len(output) * (1 if output.isascii() else WIDE_COST) + CONTROL_COST * controls
         if size > self._allowed:
             return False
         self._allowed -= size

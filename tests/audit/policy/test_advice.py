@@ -64,6 +64,22 @@ def test_asterisks() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("rules", "rest"),
+    [
+        ("{level: None}, {level: Metadata, users: [a]}", "rules[1] is"),
+        ("{level: None}, {level: Metadata}, {level: Request}", "rules[1] to rules[2] are"),
+    ],
+)
+def test_never_reached(rules: str, rest: str) -> None:
+    """A rule without selectors decides for all behind it."""
+    (found,) = told(f"rules: [{rules}]")
+    assert found == (
+        f"the policy's {rest} never reached: rules[0] has no selectors and so matches "
+        "everything; put it last"
+    )
+
+
 def test_builtin() -> None:
     """Ours needs none, either."""
     assert advice(load_policy(BUILTIN_POLICY)[0], strict=True) == ()

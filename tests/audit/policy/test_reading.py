@@ -13,6 +13,7 @@ from auditproxy.audit.policy.reading import (
     FieldReader,
     FieldType,
     Members,
+    distinct,
     kind_of,
     not_one_of,
 )
@@ -106,3 +107,38 @@ def test_kind_of() -> None:
 def test_not_one_of(value: object, allowed: tuple[str, ...], text: str) -> None:
     """A value that is missing is not quoted."""
     assert not_one_of(value, allowed) == text
+
+
+PLACE = FieldType("struct", members={"latitude": TEXT, "longitude": TEXT})
+
+
+@pytest.mark.parametrize(
+    ("value", "strict_errors", "read"),
+    [
+        ({"lattitude": "1"}, ['unknown field "at.lattitude" (did you mean latitude?)'], "1"),
+        ({"lattitude": "1", "latitude": "2"}, ['unknown field "at.lattitude"'], "2"),
+        ({"x": "1"}, ['unknown field "at.x"'], None),
+    ],
+)
+def test_suggestions(value: dict[str, str], strict_errors: list[str], read: str | None) -> None:
+    """A field that is close to one that is not given is read as that one."""
+    reader = FieldReader([], suggests=True)
+    assert reader.read(PLACE, value, "at").get("latitude") == read
+    assert reader.strict_errors == strict_errors
+
+
+def test_distinct() -> None:
+    """Each fault once; what was read as empty because it has a fault is not missing as well."""
+    assert distinct(
+        [
+            "rules[0].within: must be a duration such as 5m, is a number",
+            "rules[0].name: is missing; give one",
+            "rules[0] (Name).within: must be a duration from 1s to 24h; is missing",
+            "rules[0].name: is missing; give one",
+            "rules[1] (Name).within: must be a duration from 1s to 24h; is missing",
+        ]
+    ) == (
+        "rules[0].within: must be a duration such as 5m, is a number",
+        "rules[0].name: is missing; give one",
+        "rules[1] (Name).within: must be a duration from 1s to 24h; is missing",
+    )

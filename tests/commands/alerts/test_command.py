@@ -77,8 +77,11 @@ def test_check_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     path.write_text(HEAD + "rules: [{name: R, sevrity: low}]")
     assert main(["alerts", "check", str(path)]) == 2
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == (f'auditproxy: error: {path}: unknown field "rules[0].sevrity"')
-    assert len(lines) == 3
+    assert lines == [
+        f'auditproxy: error: {path}: unknown field "rules[0].sevrity" (did you mean severity?)',
+        f"auditproxy: error: {path}: rules[0] (R).summary: is missing; give a text such as "
+        '"{{ user }} is here"',
+    ]
 
 
 def test_test(tmp_path: Path, rules: str) -> None:

@@ -34,6 +34,12 @@ def event(verb: str, uri: str, reference: dict[str, str] | None = None) -> dict[
             {**POD, "subresource": "exec"},
             "exec in default/hello: sh -c 'echo \"ü\"; ls /etc'",
         ),
+        (
+            "get",
+            f"{EXEC}?command=%zz&command=a;b&command=sh&command=%ff",
+            {**POD, "subresource": "exec"},
+            "exec in default/hello: sh '\ufffd'",
+        ),
         ("get", f"{EXEC}?command=", {**POD, "subresource": "exec"}, "exec in default/hello: ''"),
         ("get", "/x?stdin=1", {**POD, "subresource": "attach"}, "attach to default/hello"),
         (

@@ -47,7 +47,8 @@ def test_list(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["--pod=box"], ["5e5510f1d", "f0a4"]),
         (["--since=2023-11-15"], ["c0b1", "f0a4"]),
         (["--until=2023-11-16T00:00:00Z"], ["5e5510f1d", "c0b1"]),
-        (["--since=2023-11-15", "--until=2023-11-16"], ["c0b1"]),
+        (["--since=2023-11-15", "--until=2023-11-15"], ["c0b1"]),
+        (["--until=2023-11-16"], ["5e5510f1d", "c0b1", "f0a4"]),
         (["--since=1h"], []),
     ],
 )
@@ -91,6 +92,11 @@ def test_play(
         (["play", ".", "--speed=0"], "--speed must be from 0.001 to 10000"),
         (["play", ".", "--idle-time-limit=-1s"], "--idle-time-limit must not be negative"),
         (["list", ".", "--identity=/nowhere"], "--identity: /nowhere cannot be read"),
+        (
+            ["list", ".", "--since=2023-11-16", "--until=2023-11-15"],
+            "--since=2023-11-16 is not before --until=2023-11-15, so no session can match",
+        ),
+        (["list", ".", "--until=7y"], '--until "7y" is not a time; give one such as 24h, 7d, 2w,'),
         (["verify", "."], "needs --session-log or --audit-log; name the log"),
         (["list", ".", "--audit-log=x"], "are flags of auditproxy sessions verify"),
         (["verify", ".", "--audit-log=x", "--user=a"], "--user has no effect on verify"),
@@ -115,6 +121,33 @@ def test_a_broken_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert (
         captured.err
         == f"auditproxy: error: {folder}/broken\\x1b.cast: not the header of a recording\n"
+    )
+
+
+@pytest.mark.parametrize("word", ["show", "play", "commands"])
+def test_a_broken_file_beside_one_session(
+    folder: Path, capsys: pytest.CaptureFixture[str], word: str
+) -> None:
+    """Who asks for a session hears of files that are this one, and of others only without it."""
+    (folder / "broken.cast").write_bytes(b"?\n")
+    assert main(["sessions", word, str(folder), "c0b1"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["sessions", word, str(folder), "c0b1c0b1"]) == 2
+    assert "(1 files cannot be read, and their names do not say whose)" in capsys.readouterr().err
+    assert main(["sessions", word, str(folder), "broken.cast"]) == 1
+    assert "broken.cast: not the header of a recording" in capsys.readouterr().err
+    (one,) = folder.glob("*_c0b1.cast")
+    one.write_bytes(b"?\n")
+    assert main(["sessions", word, str(folder), "c0b1"]) == 1
+    assert f"{one}: not the header of a recording" in capsys.readouterr().err
+
+
+def test_an_id_that_is_too_short(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The line says how much of it is needed."""
+    assert main(["sessions", "show", str(folder), "5e55"]) == 2
+    assert (
+        'matches "5e55" as a whole ID; give at least 6 characters of the ID'
+        in capsys.readouterr().err
     )
 
 

@@ -40,11 +40,15 @@ def test_list_without_a_match(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     """An empty list is an answer, and a line says that it is empty."""
     assert main(["sessions", "list", str(tmp_path)]) == 0
     assert capsys.readouterr().err == f"auditproxy: no recording in {tmp_path}\n"
-    assert main(["sessions", "list", str(tmp_path), "-o", "json", "--since=1h", "-n", "a"]) == 0
+    assert (
+        main(["sessions", "list", str(tmp_path), "-o", "json", "--since=2023-11-15", "-n", "a"])
+        == 0
+    )
     captured = capsys.readouterr()
     assert captured.out == ""
     assert (
-        captured.err == f'auditproxy: no recording in {tmp_path} matches --namespace="a" --since\n'
+        captured.err
+        == f'auditproxy: no recording in {tmp_path} matches --namespace="a" --since=2023-11-15T00:00:00Z\n'
     )
 
 

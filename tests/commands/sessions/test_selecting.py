@@ -19,6 +19,8 @@ NOW = 1_700_000_000 * SECOND
     [
         ("", None),
         ("1h", NOW - 3600 * SECOND),
+        ("7d", NOW - 7 * 86_400 * SECOND),
+        ("1w2d12h", NOW - (9 * 86_400 + 43_200) * SECOND),
         ("2023-11-14T22:13:20Z", NOW),
         ("2023-11-14T23:13:20+01:00", NOW),
         ("2023-11-14", 1_699_920_000 * SECOND),
@@ -34,12 +36,31 @@ def test_times(text: str, moment: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["yesterday", "2023-13-01", "T", "12", "2023-11-14T22", "2023-11-14Z", "13:00"]
+    "text",
+    [
+        "yesterday",
+        "2023-13-01",
+        "T",
+        "12",
+        "2023-11-14T22",
+        "2023-11-14Z",
+        "13:00",
+        "7d1",
+        "d",
+        "d7",
+        "-7d",
+    ],
 )
 def test_what_is_not_a_time(text: str) -> None:
     """The fault names the flag."""
     with pytest.raises(Unusable, match="--since"):
         instant("since", text, NOW)
+
+
+def test_a_date_alone_is_a_whole_day() -> None:
+    """Until a day means with this day; until a moment means before it."""
+    assert instant("until", "2023-11-14", NOW) == 1_700_006_400 * SECOND
+    assert instant("until", "2023-11-14T00:00", NOW) == 1_699_920_000 * SECOND
 
 
 def names(folder: Path, **filters: str) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.apis.session import Outcome, Record, Unreadable
+from auditproxy.apis.session import Carried, Channel, Outcome, Record, Unreadable
 from auditproxy.apis.units import SECOND
 from auditproxy.commands.sessions import showing
 from auditproxy.commands.sessions.showing import (
@@ -143,3 +143,33 @@ def test_broken_lines_are_counted(tmp_path: Path) -> None:
     path = three_recordings(tmp_path)[0]
     path.write_bytes(path.read_bytes() + b"?\n")
     assert "  1 lines of the file cannot be read" in shown(path)
+
+
+@pytest.mark.parametrize(
+    ("tty", "record", "is_said"),
+    [
+        (False, Record.OUTPUT, True),
+        (False, Record.METADATA, True),
+        (False, Record.INPUT_OUTPUT, False),
+        (True, Record.OUTPUT, False),
+    ],
+)
+def test_input_without_a_terminal(tmp_path: Path, tty: bool, record: Record, is_said: bool) -> None:
+    """No echo shows it: a line says how much there was, unless the recording has it."""
+    session = a_session(command=("sh",), tty=tty)
+    recording = Stores(tmp_path).new().open(session, record, moment=0)
+    recording.take(SECOND, [Carried(Channel.STDIN, b"cat /etc/shadow\n")])
+    recording.take(2 * SECOND, [Carried(Channel.STDOUT, b"root::0\n")])
+    summary = summary_of(Path(recording.finish(3 * SECOND, Outcome(0)).path))
+    text = (
+        "16 bytes of input without a terminal, not recorded; their SHA-256 is in the session log, "
+        "if there is one"
+    )
+    assert (f"Missing:   {text}" in shown(summary.path)) == is_said
+    lines = list(commands_of(summary, None))
+    assert lines[0].endswith("  sh   [request]\n")
+    assert [line.endswith(f"  {text}   [input]\n") for line in lines[1:]] == [True] * is_said
+    objects = list(command_objects(summary, None))[1:]
+    assert [(each["line"], each["flags"], each["inputBytes"]) for each in objects] == [
+        (None, ("input",), 16)
+    ] * is_said

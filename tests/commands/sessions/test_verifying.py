@@ -1,6 +1,7 @@
 """verify: recordings that are unchanged, changed, removed, added, and still being written."""
 
 import gzip
+import io
 import json
 import os
 from pathlib import Path
@@ -11,7 +12,7 @@ from auditproxy.apis.audit import API_VERSION
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import SESSION_API_VERSION, Record
 from auditproxy.cli import main
-from auditproxy.commands.sessions.verifying import LoggedRecordings, sha256_of
+from auditproxy.commands.sessions.verifying import PROGRESS_STEP, LoggedRecordings, sha256_of
 from tests.fakes.recorded import Stores, a_session, three_recordings
 
 
@@ -120,7 +121,10 @@ def test_what_is_wrong(
     shown = capsys.readouterr().out
     assert f"changed     {shell}: its SHA-256 is {sha256_of(shell)}, the log has {before}" in shown
     assert f"missing     {copy}: the log has it, the folder does not" in shown
-    assert f"unlisted    {shell.parent / added_name}: no log has its SHA-256" in shown
+    assert (
+        f"unlisted    {shell.parent / added_name}: no log has its SHA-256, and no log knows"
+        in shown
+    )
     assert shown.endswith("\n\n1 changed, 1 missing, 1 unlisted\n")
     flags = (f"--session-log={log}", "--since=2023-11-15")
     assert verified(capsys, shell.parent, *flags) == (1, {copy.name: "missing"})
@@ -137,7 +141,34 @@ def test_nothing_to_verify(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     """It is not a proof either."""
     log = log_of(tmp_path)
     assert main(["sessions", "verify", str(tmp_path), f"--session-log={log}"]) == 2
-    assert "no recording in" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f"neither {tmp_path} nor the logs have a recording; name others" in error
+    assert main(["sessions", "verify", str(tmp_path), "x", f"--session-log={log}"]) == 2
+    error = capsys.readouterr().err
+    assert f"no recording in {tmp_path} or in the logs matches the flags and SESSION" in error
+
+
+def test_a_killed_proxy_and_a_foreign_file(
+    tmp_path: Path, paths: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A session that a log knows is not mistaken for a file that somebody put there."""
+    shell, copy, forward = paths
+    log = log_of(tmp_path, ended(str(shell), "", "SessionStarted"))
+    assert main(["sessions", "verify", str(shell.parent), f"--session-log={log}"]) == 1
+    shown = capsys.readouterr().out
+    assert f"{shell}: no log has its SHA-256, though one has the session's beginning" in shown
+    assert f"{copy}: no log has its SHA-256, and no log knows this session" in shown
+    assert f"{forward}: it is still being written, or waits for a proxy to repair it" in shown
+
+
+def test_progress_of_a_big_file(tmp_path: Path) -> None:
+    """A terminal shows how far it is; the line is wiped."""
+    path = tmp_path / "x.cast"
+    with path.open("wb") as file:
+        file.truncate(PROGRESS_STEP + 1)
+    progress = io.StringIO()
+    assert sha256_of(path, progress) == sha256_of(path)
+    assert progress.getvalue() == "\r\x1b[Kread 64 of 64 MiB of x.cast\r\x1b[K"
 
 
 @pytest.mark.parametrize(

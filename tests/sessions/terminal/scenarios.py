@@ -106,6 +106,52 @@ SCENARIOS = (
         ("echo one", "echo two"),
     ),
     Scenario(
+        "dash-paste-that-nobody-asked-for",
+        "A client opens a bracketed paste in a program that has none, and takes it back with ^U.",
+        DASH,
+        (
+            (b"\x1b[200~", rb"\^\[\[200~"),
+            (b"\x15", rb"(?:\x08 \x08){7}"),
+            *typed("echo one"),
+            *typed("echo two"),
+        ),
+        ("echo one", "echo two"),
+    ),
+    Scenario(
+        "dash-answer-that-nobody-asked-for",
+        "The same with an answer of a terminal that does not end.",
+        DASH,
+        (
+            (b"\x1b]", rb"\^\[\]"),
+            (b"\x15", rb"(?:\x08 \x08){3}"),
+            *typed("echo one"),
+            *typed("echo two"),
+        ),
+        ("echo one", "echo two"),
+    ),
+    Scenario(
+        "bash-answer-that-nobody-asked-for",
+        "In an editor it is a key, and a command follows.",
+        BASH,
+        (
+            (b"\x1b]\x15", rb""),
+            *key(b"echo one\r", rb"one\r\n.*ready\$ \Z"),
+            *typed("echo two"),
+        ),
+        ("echo one", "echo two"),
+    ),
+    Scenario(
+        "bash-answer-for-a-command",
+        "A program asks, and the client answers with a command.",
+        BASH,
+        (
+            *typed("printf '\\033]11;?\\007'"),
+            *key(b"\x1b]x;echo one\x07\r", rb"one\r\n.*ready\$ \Z"),
+            *typed("echo two"),
+        ),
+        ("printf '\\033]11;?\\007'", ("x;echo one", "prompt?"), "echo two"),
+    ),
+    Scenario(
         "bash-coloured-prompt",
         "A prompt is not text, whatever its colours, and when it changes.",
         BASH,

@@ -414,6 +414,91 @@ def test_what_is_not_shown_is_nowhere(pieces: list[bytes | str], seconds: float)
     assert not {c for command in found for c in command.line or ""} & ({*"ABC"} - shown)
 
 
+class CookedTerminal:
+    """The kernel's terminal before a shell without an editor: it echoes, erases and gives lines."""
+
+    def __init__(self) -> None:
+        self.follower = CommandFollower()
+        self._now = 0.0
+        self._line = bytearray()
+        self._show(b"$ ")
+
+    def _show(self, output: bytes) -> list[TerminalCommand]:
+        self._now += 0.01
+        return self.follower.take(self._now, Carried(Channel.STDOUT, output))
+
+    def type(self, keys: bytes) -> list[TerminalCommand]:
+        """Keys that come together, and what is reported of them by the next prompt."""
+        self._now += 0.01
+        found = self.follower.take(self._now, Carried(Channel.STDIN, keys))
+        echo = b""
+        for byte in keys:
+            if byte == 0x0D:
+                self._line.clear()
+                echo += b"\r\n$ "
+            elif byte == 0x15:
+                echo += b"".join(map(_erased, reversed(self._line)))
+                self._line.clear()
+            elif byte == 0x7F:
+                echo += _erased(self._line.pop()) if self._line else b""
+            else:
+                self._line.append(byte)
+                echo += _echoed(byte)
+        return found + self._show(echo)
+
+
+def _echoed(byte: int) -> bytes:
+    return bytes((byte,)) if byte >= 0x20 else b"^%c" % (byte + 64)
+
+
+def _erased(byte: int) -> bytes:
+    return b"\b \b" * len(_echoed(byte))
+
+
+DISGUISES = st.lists(
+    st.sampled_from(
+        [
+            b"\x1b[200~",
+            b"\x1b[201~",
+            b"\x1b]",
+            b"\x1b]11;",
+            b"\x1bP",
+            b"\x1b_",
+            b"\x1b^",
+            b"\x1bX",
+            b"\x1b[",
+            b"\x1bO",
+            b"\x1b[M",
+            b"\x1b[<0;",
+            b"\x1b\\",
+            b"\x1b",
+            b"\x07",
+            b"\x15",
+            b"\x7f",
+            b"x",
+            b"x;",
+            b"   ",
+        ]
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.tuples(DISGUISES, st.booleans()), min_size=1, max_size=5))
+def test_no_keys_hide_a_line(typed: list[tuple[list[bytes], bool]]) -> None:
+    """Whatever a client sends before a command: the command is reported, and so are the next."""
+    terminal = CookedTerminal()
+    for pieces, together in typed:
+        found = []
+        keys = [*pieces, b"idid", b"\r"]
+        for piece in [b"".join(keys)] if together else keys:
+            found += terminal.type(piece)
+        # ESC and a letter are one key: one of the letters may be in it.
+        assert any(command.line is None or "id" in command.line for command in found)
+    assert [command.line for command in terminal.type(b"pwd\r")] == ["pwd"]
+
+
 def test_the_same_events_give_the_same_lines() -> None:
     """Nothing but the arguments matters."""
     for scenario in SCENARIOS[:20]:

@@ -4,15 +4,33 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditproxy.sessions.terminal.keys import KeyReader, Press
+from auditproxy.sessions.terminal.keys import (
+    ANSWER_TIMEOUT,
+    MOST_ANSWERS,
+    PASTE_LIMIT,
+    PASTE_TIMEOUT,
+    KeyReader,
+    Press,
+)
 
 TEXT, ENTER, BACK = Press.TEXT, Press.ENTER, Press.BACKSPACE
 KILL, STOP, END, OTHER = Press.KILL, Press.INTERRUPT, Press.END, Press.OTHER
+ANSWER = Press.ANSWER
 
 
-def pressed(*pieces: bytes) -> list[tuple[Press, bytes]]:
+def a_reader(caused: str = "") -> KeyReader:
+    """A reader of a program that pastes into brackets, follows the mouse or asks, as a row says."""
+    reader = KeyReader()
+    reader.brackets_pastes("paste" in caused)
+    reader.follows_mouse = "mouse" in caused
+    for _ in range(caused.count("ask")):
+        reader.asked(0.0)
+    return reader
+
+
+def pressed(*pieces: bytes, caused: str = "") -> list[tuple[Press, bytes]]:
     """The keys in some input; texts that follow each other are one."""
-    reader, found = KeyReader(), list[tuple[Press, bytes]]()
+    reader, found = a_reader(caused), list[tuple[Press, bytes]]()
     for piece in pieces:
         for key in reader.read(piece):
             if found and key.press is found[-1][0] is Press.TEXT:
@@ -41,24 +59,106 @@ def pressed(*pieces: bytes) -> list[tuple[Press, bytes]]:
         pytest.param(b"\x1b[24;80R", [], id="answer: place of the cursor"),
         pytest.param(b"\x1b[?1;2c\x1b[>41;354;0c", [], id="answer: attributes"),
         pytest.param(b"\x1b[0n\x1b[?2026;2$y\x1b[8;24;80t", [], id="answers: state, mode, size"),
-        pytest.param(b"\x1b]11;rgb:0000/0000/0000\x1b\\", [], id="answer: colour, ST"),
-        pytest.param(b"\x1b]11;rgb:0000/0000/0000\x07x", [TEXT], id="answer: colour, BEL"),
-        pytest.param(b"\x1bP1+r544e=78\x1b\\", [], id="answer: DCS"),
         pytest.param(b"\x1b[I\x1b[O", [], id="focus"),
-        pytest.param(b"\x1b[<0;3;4M\x1b[<0;3;4m\x1b[M !!", [], id="mouse"),
-        pytest.param(b"\x1b[200~a\rb\x1b[201~\r", [OTHER, TEXT, ENTER], id="paste"),
-        pytest.param(b"\x1b]no end\rls\r", [ENTER, TEXT, ENTER], id="a string ends with its line"),
+        pytest.param(b"\x1b[?;w\x1b[<1z", [OTHER, OTHER], id="no answer has this final"),
     ],
 )
 def test_row(data: bytes, keys: list[Press]) -> None:
-    """What some input is."""
+    """What some input is, whatever the program has caused."""
     assert [press for press, _ in pressed(data)] == keys
     assert pressed(*(bytes((byte,)) for byte in data)) == pressed(data)
+    assert pressed(data, caused="paste, mouse, ask") == pressed(data)
+
+
+@pytest.mark.parametrize(
+    ("caused", "data", "keys", "otherwise"),
+    [
+        pytest.param(
+            "ask",
+            b"\x1b]11;rgb:0000/0000/0000\x1b\\x",
+            [ANSWER, TEXT],
+            [OTHER, TEXT, OTHER, TEXT],
+            id="colour, ST",
+        ),
+        pytest.param(
+            "ask",
+            b"\x1b]11;rgb:0/0/0\x07x",
+            [ANSWER, TEXT],
+            [OTHER, TEXT, OTHER, TEXT],
+            id="colour, BEL",
+        ),
+        pytest.param("ask", b"\x1bP1+r54=78\x1b\\", [ANSWER], [OTHER, TEXT, OTHER], id="DCS"),
+        pytest.param(
+            "ask", b"\x1b]id\rls\r", [OTHER, TEXT, ENTER, TEXT, ENTER], [], id="typed after ESC ]"
+        ),
+        pytest.param("ask", b"\x1b]\x15id\r", [OTHER, KILL, TEXT, ENTER], [], id="^U in it"),
+        pytest.param("ask", b"\x1b]a\x1b[Ab", [OTHER, TEXT, OTHER, TEXT], [], id="a key in it"),
+        pytest.param(
+            "ask", b"\x1b]" + b"x" * 5000 + b"\x07", [OTHER, TEXT, OTHER], [], id="too long for it"
+        ),
+        pytest.param(
+            "ask",
+            b"\x1b]a\x07\x1b]b\x07",
+            [ANSWER, OTHER, TEXT, OTHER],
+            [OTHER, TEXT, OTHER, OTHER, TEXT, OTHER],
+            id="one answer for each question",
+        ),
+        pytest.param("ask, ask", b"\x1b]a\x07\x1b]b\x07", [ANSWER] * 2, None, id="two of them"),
+        pytest.param(
+            "mouse",
+            b"\x1b[M !!\x1b[<0;3;4M",
+            [ANSWER],
+            [OTHER, TEXT, OTHER],
+            id="what the mouse did",
+        ),
+        pytest.param("mouse", b"\x1b[0;3;4M", [], [OTHER], id="the same in numbers"),
+        pytest.param(
+            "paste",
+            b"\x1b[200~a\rb\x1b[201~\r",
+            [OTHER, TEXT, ENTER],
+            [OTHER, TEXT, ENTER, TEXT, OTHER, ENTER],
+            id="paste",
+        ),
+    ],
+)
+def test_what_the_program_has_caused(
+    caused: str, data: bytes, keys: list[Press], otherwise: list[Press] | None
+) -> None:
+    """Bytes that a terminal sends by itself, and that a client could send to hide a line."""
+    for causes, expected in ((caused, keys), ("", otherwise or None)):
+        found = pressed(data, caused=causes)
+        if expected is not None:
+            assert [press for press, _ in found] == expected
+        assert pressed(*(bytes((byte,)) for byte in data), caused=causes) == found
 
 
 def test_a_paste_has_newlines() -> None:
     """Terminals send a return for each line of a paste."""
-    assert pressed(b"\x1b[200~a\rb", b"c\x1b[20", b"1~d")[1] == (TEXT, b"a\nbcd")
+    found = pressed(b"\x1b[200~a\rb", b"c\x1b[20", b"1~d", caused="paste")
+    assert found[1] == (TEXT, b"a\nbcd")
+
+
+@pytest.mark.parametrize("how", ["size", "time", "mode"])
+def test_a_paste_without_end(how: str) -> None:
+    """It ends by its size, after a while, and with the program's mode: what follows is typed."""
+    reader = a_reader("paste")
+    size = PASTE_LIMIT if how == "size" else 100
+    before = list(reader.read(b"\x1b[200~" + b"x" * size, 1.0))
+    assert [key.press for key in before] == [OTHER, TEXT]
+    if how == "mode":
+        reader.brackets_pastes(False)
+    keys = list(reader.read(b"id\r", 1.1 + (PASTE_TIMEOUT if how == "time" else 0)))
+    assert [(key.press, key.text) for key in keys] == [(TEXT, b"id"), (ENTER, b"")]
+
+
+def test_an_answer_comes_soon() -> None:
+    """What comes later is no answer; neither are more than MOST_ANSWERS."""
+    reader = a_reader("ask")
+    late = list(reader.read(b"\x1b]id\x07", ANSWER_TIMEOUT + 0.1))
+    assert [key.press for key in late] == [OTHER, TEXT, OTHER]
+    reader = a_reader("ask" * (MOST_ANSWERS + 5))
+    keys = list(reader.read(b"\x1b]a\x07" * (MOST_ANSWERS + 1), 0.0))
+    assert [key.press for key in keys].count(ANSWER) == MOST_ANSWERS
 
 
 PIECES = st.sampled_from(
@@ -80,11 +180,16 @@ PIECES = st.sampled_from(
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.one_of(PIECES, st.binary(max_size=4)), max_size=20))
-def test_segmentation_changes_nothing(pieces: list[bytes]) -> None:
+@given(
+    st.lists(st.one_of(PIECES, st.binary(max_size=4)), max_size=20),
+    st.sampled_from(["", "paste", "mouse", "ask, ask", "paste, mouse, ask"]),
+)
+def test_segmentation_changes_nothing(pieces: list[bytes], caused: str) -> None:
     """Any bytes, cut anywhere, and no error."""
     data = b"".join(pieces)
-    assert pressed(*pieces) == pressed(data) == pressed(*(bytes((byte,)) for byte in data))
+    whole = pressed(data, caused=caused)
+    assert pressed(*pieces, caused=caused) == whole
+    assert pressed(*(bytes((byte,)) for byte in data), caused=caused) == whole
 
 
 def test_a_key_does_not_show_its_text() -> None:

@@ -32,7 +32,21 @@ def read(*pieces: bytes) -> tuple[bytes, list[tuple[int, Found]]]:
             [Found(Mark.ALTERNATE_ON), Found(Mark.ALTERNATE_OFF)],
             id="older",
         ),
-        pytest.param(b"\x1bc", [Found(Mark.ALTERNATE_OFF), Found(Mark.EDITOR_OFF)], id="reset"),
+        pytest.param(
+            b"\x1bc",
+            [Found(Mark.ALTERNATE_OFF), Found(Mark.EDITOR_OFF), Found(Mark.MOUSE_OFF)],
+            id="reset",
+        ),
+        pytest.param(b"\x1b[?1000h", [Found(Mark.MOUSE_ON)], id="mouse"),
+        pytest.param(
+            b"\x1b[?1003;1006l\x1b[?9h", [Found(Mark.MOUSE_OFF), Found(Mark.MOUSE_ON)], id="its end"
+        ),
+        pytest.param(
+            b"\x1b]11;?\x07\x1b]4;1;?\x1b\\\x1bP+q544e\x1b\\\x1bP$qm\x1b\\\x1b[>q\x1b[=c\x1b_Ga=q;\x1b\\",
+            [Found(Mark.QUESTION)] * 7,
+            id="questions",
+        ),
+        pytest.param(b"\x1b]11;rgb:0/0/0\x07\x1b]0;what?\x07\x1b[c\x1b[6n", [], id="none"),
         pytest.param(b"\x1b[?25h\x1b[2J\x1b]0;x\x07", [], id="nothing of it"),
         pytest.param(b"\x1b]133;A\x07", [Found(Mark.PROMPT)], id="prompt"),
         pytest.param(b"\x1b]133;B;x=y\x1b\\", [Found(Mark.COMMAND)], id="command, with ST"),
@@ -61,6 +75,10 @@ PIECES = st.sampled_from(
     [
         b"\x1b",
         b"[?2004",
+        b"[?1000",
+        b"]11;?",
+        b"P+q",
+        b"[>0q",
         b"h",
         b"l",
         b"\x1b]133;",

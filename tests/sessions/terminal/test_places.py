@@ -1,5 +1,7 @@
 """The screen that is followed only while it matters."""
 
+import pytest
+
 from auditproxy.sessions.terminal.entries import TypedLine
 from auditproxy.sessions.terminal.places import RATE, TAIL_LIMIT, Places
 
@@ -47,8 +49,8 @@ def test_reading_is_bounded_by_time() -> None:
 
 def test_what_is_kept_can_always_be_read() -> None:
     """Even when every byte of it is a line feed or begins a sequence."""
-    for costly in (b"\n", b"\x1b"):
-        places = Places()
+    for costly in (b"\n", b"\x1b", "\u8a9e".encode()):
+        places = Places(1, 1)
         places.keep(costly * 3 * TAIL_LIMIT)
         assert places.catch_up()
 
@@ -85,3 +87,16 @@ def test_a_prompt_at_the_right_is_not_text() -> None:
     entry = entry_at(places)
     show(places, b"ls")
     assert places.text(entry, places.screen.row) == "ls"
+
+
+def test_what_costs_more_spends_more() -> None:
+    """Text that is not ASCII, controls, and text on a narrow terminal, where it wraps."""
+    for output, columns, times in (
+        (b"x" * 1000, 80, 64),
+        ("\u8a9e".encode() * 250, 80, 43),
+        (b"x" * 1000, 10, 43),
+        (b"x" * 1000, 1, 9),
+        (b"\n" * 1000, 80, 9),
+    ):
+        places = Places(columns, 24)
+        assert sum(places.spend(output) for _ in range(100)) == pytest.approx(times, abs=3), output
