@@ -76,6 +76,7 @@ class AuditContext:
         "finished",
         "impersonated_user",
         "latencies",
+        "level",
         "received",
         "redactor",
         "request_object",
@@ -87,6 +88,8 @@ class AuditContext:
         self.audit_id = audit_id
         self.received = received
         self.config = _NO_CONFIG
+        self.level = Level.NONE
+        """The level that the policy gave this request; NONE before it was asked."""
         self.annotations: dict[str, str] = {}
         self.latencies: dict[str, int] = {}
         self.impersonated_user: UserInfo | None = None
@@ -121,6 +124,7 @@ class AuditContext:
         the level is None. ``redactor`` marks secrets in the URI, and in bodies later.
         """
         self.config = config
+        self.level = config.level
         self.failed = failed
         if config.level is Level.NONE:
             self.annotations.clear()
@@ -143,11 +147,6 @@ class AuditContext:
                 api_version=info.api_version,
                 subresource=info.subresource,
             )
-
-    @property
-    def level(self) -> Level:
-        """The level that the policy gave this request; NONE before it was asked."""
-        return self.config.level
 
     def annotate(self, key: str, value: str) -> None:
         """Add an annotation; the first value of a key stays, as in kube-apiserver."""

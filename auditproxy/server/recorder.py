@@ -72,6 +72,8 @@ class Recorder:
 
     def is_costly(self, info: RequestInfo) -> bool:
         """Return whether recording both bodies would hold up the event loop; call before it."""
+        if self._request is None and self._response is None:
+            return False
         self._costs = self._cost_of_request(info), self._cost_of_response(info)
         return sum(self._costs) > DECODE_INLINE
 
