@@ -22,7 +22,7 @@ Series = TypeVar("Series")
 
 
 class Count:
-    """One series of a counter; whoever counts adds to ``value``, never less than 0."""
+    """One series of a counter; a caller adds to ``value``, never less than 0."""
 
     __slots__ = ("value",)
 

@@ -2,7 +2,7 @@
 
 Refused requests also get the part of the requestURI that their event may show.
 
-    KnownTargets.resolve --seen before--> the same Resolution
+    KnownTargets.resolve -- (seen before) --> the same Resolution
                          \\--otherwise--> resolve
 """
 

@@ -1,6 +1,6 @@
 """KnownClient: what one connection has found out about the sender of a header block.
 
-Clients send the same block again and again. The object hangs on the block that its connection
+Clients send the same block again and again. The object belongs to the block that its connection
 remembers (request/memory.py) and goes with it; no other connection has it, because an identity
 may hold a token.
 """

@@ -123,7 +123,7 @@ MOST_GROUPS = 64
 class PolicyRuleEvaluator:
     """Decides how much of each request is recorded; the first matching rule applies.
 
-    Decisions are remembered by what the rules look at: a name, a namespace, a user or a verb that
+    Decisions are remembered by what the rules match: a name, a namespace, a user or a verb that
     no rule mentions is like any other that none does.
     """
 
