@@ -26,7 +26,7 @@ from auditproxy.sessions.lines import (
     annotations_at_end,
     annotations_at_start,
 )
-from auditproxy.sessions.request import SessionRequest, describe
+from auditproxy.sessions.request import SessionRequest, describe, has_form
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.sessions.wire.kinds import open_reader
 from auditproxy.sockets.tasks import spawn
@@ -42,9 +42,6 @@ NOT_A_STREAM = "the kubelet answers run like any request, and not with streams"
 
 EPHEMERAL_LIMIT = 256 * 1024
 """Bytes of a request's body in which ephemeral containers are looked for."""
-
-_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
-"""Media types of a body that Go's Request.FormValue reads."""
 
 NO_ANSWER = "the request ended before its answer came; the command may have run"
 
@@ -68,9 +65,8 @@ async def prepare(
     upgrades = exchange.headers.upgrade_token is not None
     if not upgrades and exchange.info.resource != "nodes":
         return None
-    form = exchange.headers.get("content-type").partition(";")[0].strip().lower() in _FORMS
-    has_form = form and exchange.method in ("POST", "PUT", "PATCH")
-    asked = describe(exchange.info, exchange.target.query, has_form=has_form)
+    form = has_form(exchange.method, exchange.headers.get("content-type"))
+    asked = describe(exchange.info, exchange.target.query, has_form=form)
     if not upgrades and asked.has_streams:
         return None
     rule = exchange.services.recording_policy.first(

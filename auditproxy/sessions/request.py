@@ -24,6 +24,8 @@ _KUBELET_KINDS = {
     "portForward": SessionKind.PORT_FORWARD,
 }
 _FALSE = frozenset({"0", "false"})
+_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+_WITH_FORM = frozenset({"POST", "PUT", "PATCH"})
 
 
 class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +48,11 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
     ports: tuple[int, ...] = ()
     has_streams: bool = True
     """False for the kubelet's ``run``, whose output is the answer of an ordinary request."""
+
+
+def has_form(method: str, content_type: str) -> bool:
+    """Return whether Go's Request.FormValue reads a request's body before its query."""
+    return method in _WITH_FORM and content_type.partition(";")[0].strip().lower() in _FORMS
 
 
 def describe(info: RequestInfo, query: Query, *, has_form: bool = False) -> SessionRequest:
