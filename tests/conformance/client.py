@@ -33,6 +33,30 @@ async def replay(exchange: Exchange, port: int) -> Answer:
         writer.close()
 
 
+async def replay_again(exchange: Exchange, port: int, times: int) -> list[Answer]:
+    """Send a recorded request several times on one connection, as long as that is kept."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 24)
+    answers: list[Answer] = []
+    try:
+        while len(answers) < times:
+            writer.write(_request(exchange))
+            answers.append(await read_answer(reader, exchange.method))
+            if not _is_kept(answers[-1], exchange.method):
+                break
+        return answers
+    finally:
+        writer.close()
+
+
+def _is_kept(answer: Answer, method: str) -> bool:
+    is_framed = (
+        method == "HEAD"
+        or answer.status in (204, 304)
+        or bool(answer.header("content-length") or answer.header("transfer-encoding"))
+    )
+    return is_framed and answer.complete and answer.header("connection").lower() != "close"
+
+
 def _request(exchange: Exchange) -> bytes:
     """The recorded request in the framing it was sent in."""
     lines = [f"{exchange.method} {exchange.target} HTTP/1.1"]

@@ -23,7 +23,7 @@ from auditproxy.app.proxy import Proxy, build
 from auditproxy.audit.encode import json_line
 from auditproxy.options import Options
 from tests.conformance import corpus
-from tests.conformance.client import Answer, replay
+from tests.conformance.client import Answer, replay, replay_again
 from tests.conformance.compare import differences
 from tests.conformance.corpus import Exchange
 from tests.conformance.upstream import RecordedUpstream
@@ -79,6 +79,8 @@ class Outcome:
     without_objects: Figures = field(default_factory=Figures)
     everything: Figures = field(default_factory=Figures)
     extra: list[str] = field(default_factory=list)
+    sent: dict[str, int] = field(default_factory=dict)
+    """How often each exchange was sent."""
 
 
 @contextlib.asynccontextmanager
@@ -137,15 +139,23 @@ def _prepare(folder: Path, port: int, users: dict[str, Any]) -> Options:
     )
 
 
-async def measure(exchanges: list[Exchange], users: dict[str, Any]) -> Outcome:
-    """Replay every exchange, one after the other, and compare."""
+async def measure(exchanges: list[Exchange], users: dict[str, Any], *, times: int = 1) -> Outcome:
+    """Replay every exchange, one after the other, and compare.
+
+    With ``times`` each that is not a tunnel is sent so often on a connection that is kept, and once
+    more on another one: what is remembered of a request must change nothing.
+    """
     outcome = Outcome()
     collector = Collector()
     async with proxy_before(exchanges, users, collector) as (proxy, _):
         for exchange in exchanges:
             async with asyncio.timeout(20):
-                answer = await replay(exchange, proxy.port)
-            _compare_answer(exchange, answer, outcome)
+                answers = [await replay(exchange, proxy.port)]
+                if times > 1 and exchange.tunnel is None:
+                    answers += await replay_again(exchange, proxy.port, times)
+            outcome.sent[exchange.audit_id] = len(answers)
+            for answer in answers:
+                _compare_answer(exchange, answer, outcome)
         await proxy.settle()
     for exchange in exchanges:
         _compare_events(exchange, collector.events[exchange.audit_id], outcome)
@@ -170,30 +180,41 @@ def _compare_answer(exchange: Exchange, answer: Answer, outcome: Outcome) -> Non
 
 def _compare_events(exchange: Exchange, ours: list[dict[str, Any]], outcome: Outcome) -> None:
     """Each recorded event with ours of the same stage."""
-    by_stage = {event["stage"]: event for event in ours}
+    by_stage: dict[str, list[dict[str, Any] | None]] = collections.defaultdict(list)
+    for event in ours:
+        by_stage[event["stage"]].append(event)
     for recorded in exchange.events:
-        mine = by_stage.pop(recorded["stage"], None)
-        for figures, with_objects in (
-            (outcome.without_objects, False),
-            (outcome.everything, True),
-            *(() if exchange.speaks_protobuf else ((outcome.without_protobuf, True),)),
-        ):
-            figures.recorded += 1
-            if mine is None:
-                found = ["no event"]
-            else:
-                found = differences(recorded, mine, with_objects=with_objects)
-            if not found:
-                figures.equal += 1
-            else:
-                figures.details.append(
-                    f"{exchange.audit_id} {recorded['stage']} {exchange.method} "
-                    f"{exchange.target[:80]}: " + "; ".join(found)
-                )
+        found_here = by_stage.pop(recorded["stage"], [])
+        missing = outcome.sent[exchange.audit_id] - len(found_here)
+        for mine in (*found_here, *[None] * missing):
+            _compare_event(exchange, recorded, mine, outcome)
     outcome.extra += [
         f"{exchange.audit_id} {stage} {exchange.method} {exchange.target[:80]}"
         for stage in by_stage
     ]
+
+
+def _compare_event(
+    exchange: Exchange, recorded: dict[str, Any], mine: dict[str, Any] | None, outcome: Outcome
+) -> None:
+    """One recorded event with one of ours."""
+    for figures, with_objects in (
+        (outcome.without_objects, False),
+        (outcome.everything, True),
+        *(() if exchange.speaks_protobuf else ((outcome.without_protobuf, True),)),
+    ):
+        figures.recorded += 1
+        if mine is None:
+            found = ["no event"]
+        else:
+            found = differences(recorded, mine, with_objects=with_objects)
+        if not found:
+            figures.equal += 1
+        else:
+            figures.details.append(
+                f"{exchange.audit_id} {recorded['stage']} {exchange.method} "
+                f"{exchange.target[:80]}: " + "; ".join(found)
+            )
 
 
 def main() -> int:
@@ -201,10 +222,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make conformance", description=__doc__)
     parser.add_argument("--corpus", type=Path, default=corpus.DATA / "exchanges.jsonl.gz")
     parser.add_argument("--users", type=Path, default=corpus.DATA / "users.json")
+    parser.add_argument("--times", type=int, default=1, help="send each so often, and once more")
     parser.add_argument("--details", type=int, default=40, help="differences to print per figure")
     arguments = parser.parse_args()
     exchanges = list(corpus.read(arguments.corpus))
-    outcome = asyncio.run(measure(exchanges, corpus.users(arguments.users)))
+    outcome = asyncio.run(measure(exchanges, corpus.users(arguments.users), times=arguments.times))
     print(f"{len(exchanges)} exchanges replayed")
     for name, figures in (
         ("answers: code and body as recorded", outcome.answers),

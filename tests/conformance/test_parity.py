@@ -9,10 +9,14 @@ from tests.conformance.replay import measure
 
 @pytest.mark.timeout(180)
 async def test_parity() -> None:
-    """T153: every answer as recorded; every event equal, objects of protobuf bodies included."""
+    """T153: every answer as recorded; every event equal, objects of protobuf bodies included.
+
+    Each is sent again on one connection: what is remembered of it changes nothing.
+    """
     exchanges = list(corpus.read())
-    outcome = await measure(exchanges, corpus.users())
-    assert len(exchanges) == outcome.answers.recorded
+    outcome = await measure(exchanges, corpus.users(), times=2)
+    assert outcome.sent.keys() == {exchange.audit_id for exchange in exchanges}
+    assert outcome.answers.recorded > 2.5 * len(exchanges)
     assert outcome.answers.details == []
     assert outcome.without_protobuf.details == []
     assert outcome.without_objects.details == []
