@@ -106,7 +106,9 @@ def _find(root: list[Any], path: list[str]) -> tuple[Any, Any]:
 
 
 def _has(holder: Any, at: Any) -> bool:
-    return 0 <= at < len(holder) if isinstance(holder, list) else at in holder
+    if isinstance(holder, list):
+        return isinstance(at, int) and 0 <= at < len(holder)
+    return isinstance(holder, dict) and at in holder
 
 
 def _put(root: list[Any], path: list[str], value: Any, *, insert: bool) -> None:

@@ -23,6 +23,8 @@ from auditproxy.sessions.castreader import CastEvent, CastFault, CastHeader, Cas
 _BLOCK = 64 * 1024
 _ENDLESS = 16 * LONGEST_LINE
 """Bytes without a line end after which nothing is expected any more."""
+MOST_FAULTS = 10_000
+"""Lines one after the other that cannot be read; the rest of a file is not read then."""
 _TAIL = 64 * 1024
 """Bytes at the end in which the notes of the end are looked for."""
 
@@ -59,12 +61,18 @@ def read_events(path: Path, decrypt: Decrypt | None = None) -> Iterator[CastEven
     Raises UnreadableRecording: at once for what is not a recording, later for what is damaged.
     """
     reader = CastReader()
+    faults = 0
     with _opened(path) as descriptor:
         for line in _lines(path, descriptor, decrypt):
             event = reader.feed(line)
             if reader.header is None:
                 reason = event.reason if isinstance(event, CastFault) else "empty"
                 raise UnreadableRecording(f"{path}: {reason}")
+            faults = faults + 1 if isinstance(event, CastFault) else 0
+            if faults > MOST_FAULTS:
+                raise UnreadableRecording(
+                    f"{path}: {faults} lines one after the other are not lines of a recording"
+                )
             if event is not None:
                 yield event
             elif reader.count == 1:

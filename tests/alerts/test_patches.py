@@ -4,7 +4,7 @@ import contextlib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from auditproxy.alerts.patches import DEEPEST, MAXIMUM_COPIED, MAXIMUM_OPERATIONS, patched
@@ -108,6 +108,8 @@ OPERATIONS = st.fixed_dictionaries(
 )
 
 
+@example([{"op": "add", "path": ""}, {"op": "remove", "path": "/a/a"}])
+@settings(max_examples=500, deadline=None)
 @given(st.lists(OPERATIONS | VALUES, max_size=12))
 def test_any_patch(written: list[Any]) -> None:
     """Operations of any form make an object, or the error that conditions count."""

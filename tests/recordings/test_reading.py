@@ -7,7 +7,12 @@ import pytest
 
 from auditproxy.apis.session import Carried, Channel, Outcome, Record, Unreadable
 from auditproxy.apis.units import MEBIBYTE, SECOND
-from auditproxy.recordings.reading import UnreadableRecording, read_events, summary_of
+from auditproxy.recordings.reading import (
+    MOST_FAULTS,
+    UnreadableRecording,
+    read_events,
+    summary_of,
+)
 from auditproxy.recordings.usage import RecordingLimits
 from auditproxy.sessions.asciicast import LONGEST_LINE
 from auditproxy.sessions.castreader import CastData, CastFault, CastHeader
@@ -141,4 +146,12 @@ def test_a_hole(tmp_path: Path) -> None:
         file.write(HEADER)
         file.truncate(1 << 40)
     with pytest.raises(UnreadableRecording, match="what follows byte 42 has no line ends"):
+        list(read_events(path))
+
+
+def test_many_lines_that_are_none(tmp_path: Path) -> None:
+    """A large file of line ends is not read to its end."""
+    path = tmp_path / "x.cast"
+    path.write_bytes(HEADER + b"\n" * (MOST_FAULTS + 10))
+    with pytest.raises(UnreadableRecording, match="10001 lines one after the other are not lines"):
         list(read_events(path))

@@ -38,6 +38,8 @@ _TIME = re.compile(
 )
 _DAYS = re.compile(r"(?:(\d{1,5})w)?(?:(\d{1,5})d)?(.*)", re.DOTALL | re.ASCII)
 _DAY = 86_400 * SECOND
+_EARLIEST, _LATEST = -62_135_596_800 * SECOND, 253_402_300_800 * SECOND
+"""The years 1 to 9999."""
 _PROGRESS_STEP = 500
 """Files between two lines of progress."""
 
@@ -72,9 +74,19 @@ def instant(flag: str, text: str, now: int) -> int | None:
     if not text:
         return None
     try:
-        return now - _duration(text)
+        moment: int | None = now - _duration(text)
     except GoDurationError:
-        pass
+        moment = _date(flag, text)
+    if moment is None or not _EARLIEST <= moment < _LATEST:
+        raise Unusable(
+            f"--{flag} {go_quote(text)} is not a time; give one such as 24h, 7d, 2w, "
+            "2026-11-28, 2026-11-28T13:00 in UTC, or 2026-11-28T13:00:00+01:00"
+        )
+    return moment
+
+
+def _date(flag: str, text: str) -> int | None:
+    """The time of a date; None where it is not valid."""
     parts = _TIME.fullmatch(text)
     try:
         if parts is None:
@@ -83,10 +95,7 @@ def instant(flag: str, text: str, now: int) -> int | None:
         moment = parse_time(f"{date}T{clock or '00:00'}{seconds or ':00'}{zone or 'Z'}")
         return moment + _DAY if flag == "until" and clock is None else moment
     except SerializationError:
-        raise Unusable(
-            f"--{flag} {go_quote(text)} is not a time; give one such as 24h, 7d, 2w, "
-            "2026-11-28, 2026-11-28T13:00 in UTC, or 2026-11-28T13:00:00+01:00"
-        ) from None
+        return None
 
 
 def _duration(text: str) -> int:

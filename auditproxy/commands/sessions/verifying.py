@@ -11,6 +11,7 @@ read line by line; of each only names and digests are remembered.
 import hashlib
 import os
 import re
+import stat
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,7 +39,7 @@ _MARKS = (SESSION_RECORDING.encode(), b'"SessionStarted"', b'"SessionEnded"')
 PROGRESS_STEP = 64 * MEBIBYTE
 _BLOCK = MEBIBYTE
 
-Result = Literal["ok", "changed", "missing", "unlisted", "unfinished"]
+Result = Literal["ok", "changed", "missing", "unlisted", "unfinished", "unreadable"]
 SOUND: tuple[Result, ...] = ("ok", "unfinished")
 """Results that are as they should be."""
 
@@ -52,13 +53,23 @@ class Verified:
     sha256: str = ""
     logged: tuple[str, ...] = ()
     is_known: bool = False
-    """Whether a log has the session at all."""
+    """Whether a log has the session, and not the repair of its recording alone."""
+    fault: str = ""
 
     @property
     def reason(self) -> str:
         """What the result means, in a few words; "" for ok."""
         if self.result == "changed":
             return f"its SHA-256 is {self.sha256}, the log has {' and '.join(self.logged)}"
+        if self.fault:
+            return self.fault
+        if self.result == "unlisted" and self.logged:
+            return (
+                "the logs have its repair alone, and no log has the beginning of its session: "
+                "give the log of that time, or another program wrote it"
+            )
+        if self.result == "unlisted" and is_unfinished(self.path.name):
+            return "no log knows this session, though it looks as if it were being written"
         if self.result == "unlisted" and self.is_known:
             return (
                 "no log has its SHA-256, though one has the session's beginning: the log of its "
@@ -77,6 +88,8 @@ class LoggedRecordings:
     """What logs say of recordings: the digests of each file's name, none while it is unknown."""
 
     digests: dict[str, set[str]] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)
+    """Names of files of which more is known than that they were repaired."""
     unreadable: int = 0
     """Lines that could not be read."""
 
@@ -92,8 +105,20 @@ class LoggedRecordings:
         for event in events:
             for path, digest in _recordings(event):
                 if path:
-                    known = self.digests.setdefault(os.path.basename(path), set())
-                    known.update((digest,) if digest else ())
+                    name = os.path.basename(path)
+                    self.digests.setdefault(name, set()).update((digest,) if digest else ())
+                    if not _is_repair(event):
+                        self.known.add(name)
+
+
+def _is_repair(event: Event | SessionEvent) -> bool:
+    """Whether a line says only that a recording was found and repaired.
+
+    Its session may never have been: a user who writes to the folder chooses what is repaired.
+    """
+    if not isinstance(event, SessionEvent) or event.recording is None:
+        return False
+    return event.recording.state == "Unfinished"
 
 
 def _recordings(event: Event | SessionEvent) -> Iterator[tuple[str, str]]:
@@ -147,7 +172,8 @@ def verify(
             continue
         digests = tuple(sorted(logged.digests.get(name, ())))
         if name in present:
-            yield _verified(folder / name, digests, progress, is_known=name in logged.digests)
+            is_known = name.removesuffix(PART) in logged.known
+            yield _verified(folder / name, digests, progress, is_known=is_known)
         elif digests or f"{name}{PART}" not in present:
             yield Verified(folder / name, "missing", logged=digests)
 
@@ -156,10 +182,13 @@ def _verified(
     path: Path, digests: tuple[str, ...], progress: TextIO | None, *, is_known: bool
 ) -> Verified:
     if is_unfinished(path.name):
-        return Verified(path, "unfinished")
-    digest = sha256_of(path, progress)
-    if not digests:
-        return Verified(path, "unlisted", digest, is_known=is_known)
+        return Verified(path, "unfinished" if is_known else "unlisted", is_known=is_known)
+    try:
+        digest = sha256_of(path, progress)
+    except Unusable as error:
+        return Verified(path, "unreadable", logged=digests, fault="; ".join(error.faults))
+    if not digests or not is_known:
+        return Verified(path, "unlisted", digest, digests, is_known=is_known)
     return Verified(path, "ok" if digests == (digest,) else "changed", digest, digests)
 
 
@@ -178,6 +207,7 @@ def run_verify(path: Path, filters: Filters, settings: Mapping[str, Any]) -> boo
         if settings["output"] == "json":
             members = {"path": str(each.path), "result": each.result}
             members |= {"sha256": each.sha256} if each.sha256 else {}
+            members |= {"reason": each.reason} if each.reason else {}
             sys.stdout.write(as_json(members | {"logged": each.logged}))
         else:
             text = f"{each.path}: {each.reason}" if each.reason else str(each.path)
@@ -202,7 +232,10 @@ def sha256_of(path: Path, progress: TextIO | None = None) -> str:
     try:
         # A FIFO would wait for a writer.
         with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
-            size = os.fstat(file.fileno()).st_size
+            facts = os.fstat(file.fileno())
+            if not stat.S_ISREG(facts.st_mode):
+                raise Unusable(f"{path} is not a file")
+            size = facts.st_size
             while block := file.read(_BLOCK):
                 digest.update(block)
                 read += len(block)

@@ -49,12 +49,20 @@ def test_times(text: str, moment: int | None) -> None:
         "d",
         "d7",
         "-7d",
+        "99999w99999d",
     ],
 )
 def test_what_is_not_a_time(text: str) -> None:
     """The fault names the flag."""
     with pytest.raises(Unusable, match="--since"):
         instant("since", text, NOW)
+
+
+def test_the_end_of_time() -> None:
+    """The last day of the last year has no end that could be shown."""
+    assert instant("since", "9999-12-31", NOW) is not None
+    with pytest.raises(Unusable, match='--until "9999-12-31" is not a time'):
+        instant("until", "9999-12-31", NOW)
 
 
 def test_a_date_alone_is_a_whole_day() -> None:

@@ -95,6 +95,9 @@ def test_unchanged(tmp_path: Path, paths: list[Path], capsys: pytest.CaptureFixt
                     completed(f"/elsewhere/{shell.name}", "ResponseStarted"),
                     completed(f"/elsewhere/{shell.name} sha256:{sha256_of(shell)}"),
                     completed(f"/elsewhere/{copy.name} sha256:{sha256_of(copy)} (Cut)"),
+                    completed(
+                        f"/elsewhere/{forward.name.removesuffix('.part')}", "ResponseStarted"
+                    ),
                 )
             ).encode()
         )
@@ -158,7 +161,44 @@ def test_a_killed_proxy_and_a_foreign_file(
     shown = capsys.readouterr().out
     assert f"{shell}: no log has its SHA-256, though one has the session's beginning" in shown
     assert f"{copy}: no log has its SHA-256, and no log knows this session" in shown
-    assert f"{forward}: it is still being written, or waits for a proxy to repair it" in shown
+    assert f"{forward}: no log knows this session, though it looks as if it were" in shown
+    known = log_of(tmp_path, ended(str(forward).removesuffix(".part"), "", "SessionStarted"))
+    assert verified(capsys, forward, f"--session-log={known}") == (0, {forward.name: "unfinished"})
+
+
+def test_the_line_of_a_repair_alone(
+    tmp_path: Path, paths: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another program can plant what a proxy repairs and logs; with its beginning it is sound."""
+    shell = paths[0]
+    repair = ended(str(shell), sha256_of(shell)).replace("Complete", "Unfinished")
+    assert "Unfinished" in repair
+    log = log_of(tmp_path, repair)
+    assert main(["sessions", "verify", str(shell), f"--session-log={log}"]) == 1
+    assert f"unlisted    {shell}: the logs have its repair alone" in capsys.readouterr().out
+    log = log_of(tmp_path, ended(str(shell), "", "SessionStarted"), repair)
+    assert verified(capsys, shell, f"--session-log={log}") == (0, {shell.name: "ok"})
+
+
+def test_what_is_no_file(
+    tmp_path: Path, paths: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Entries that cannot be read have a result of their own; the others are verified."""
+    shell, copy, forward = paths
+    forward.unlink()
+    folder = shell.parent
+    name = shell.name.removesuffix(".cast")
+    (folder / f"{name}1.cast").mkdir()
+    (folder / f"{name}2.cast").symlink_to("nowhere")
+    os.mkfifo(folder / f"{name}3.cast")
+    log = log_of(tmp_path, ended(str(shell), sha256_of(shell)), ended(str(copy), sha256_of(copy)))
+    code, results = verified(capsys, folder, f"--session-log={log}")
+    assert code == 1
+    assert results == {
+        shell.name: "ok",
+        copy.name: "ok",
+        **{f"{name}{number}.cast": "unreadable" for number in (1, 2, 3)},
+    }
 
 
 def test_progress_of_a_big_file(tmp_path: Path) -> None:
