@@ -1,6 +1,7 @@
 """Settings of every test, and the event loops it runs on: see tests/fakes/loops.py."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,7 +13,8 @@ from tests.fakes.loops import loop_factories
 # How long one example takes is the machine's mood; what must not take long is measured by counts
 # or has a test of its own.
 settings.register_profile("auditproxy", deadline=None)
-settings.load_profile("auditproxy")
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "auditproxy"))
 
 
 def pytest_asyncio_loop_factories(
