@@ -96,7 +96,8 @@ _NAMES = (
     # kubectl cp, and a secret in a command line
     " password retries"
     # tools and tests of the project
-    " api apimachinery count level module no-cbor release seconds seed write"
+    " api apimachinery count level list module no-cbor only profile release rounds seconds seed times"
+    " write"
 )
 OTHER_PROGRAMS = frozenset(_NAMES.split())
 """Flags of other programs that documents name."""

@@ -451,9 +451,13 @@ async def test_client_leaves_a_held_error(tmp_path: Path) -> None:
     async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
         _, writer = await proxy.connect()
         writer.write(request("GET", "/api/v1/namespaces/a/pods/box/exec?command=ls"))
+        shared = proxy.proxy.handler.shared
         await until(
             lambda: any(
-                isinstance(each, Exchange) and each.recorder.captured.code == 403
+                # Of this proxy: what other tests have left behind may not be collected yet.
+                isinstance(each, Exchange)
+                and each.shared is shared
+                and each.recorder.captured.code == 403
                 for each in gc.get_objects()
             ),
             "the head of the answer",
