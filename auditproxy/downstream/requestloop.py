@@ -9,6 +9,7 @@ It overrides ``start`` of aiohttp's RequestHandler and uses private names of it,
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import Any
 
 from aiohttp import web
@@ -22,7 +23,7 @@ LINGERING_TIMEOUT = 2.0
 """Seconds in which the rest of a body is read that the answer did not wait for."""
 
 
-class RequestLoop(RequestHandler):
+class RequestLoop(RequestHandler, ABC):
     """aiohttp's protocol with a loop that does for each request what has to be done."""
 
     __slots__ = ("_served",)
@@ -106,9 +107,9 @@ class RequestLoop(RequestHandler):
             self._upgraded = False
         return answered
 
+    @abstractmethod
     def _failed(self, status: int, error: BaseException | None, message: str | None) -> Answered:
         """Answer what the chain has not answered."""
-        raise NotImplementedError
 
     async def _read_rest(self, payload: StreamReader) -> None:
         """Read and drop the rest of a body, so that the client reads the answer before a reset."""

@@ -7,6 +7,7 @@ The library's own objects cost a dozen calls and a lock for each change. The tex
 same. Changed on the event loop alone; any thread may scrape.
 """
 
+from abc import abstractmethod
 from bisect import bisect_left
 from collections.abc import Iterable
 from itertools import accumulate
@@ -66,11 +67,13 @@ class _Family(Collector, Generic[Series]):
             self.labels()
         registry.register(self)
 
+    @abstractmethod
     def _new(self) -> Series:
-        raise NotImplementedError
+        """A series without a value."""
 
+    @abstractmethod
     def _family(self, series: Iterable[tuple[Labels, Series]]) -> Metric:
-        raise NotImplementedError
+        """These series as the library has them."""
 
     def labels(self, *values: str) -> Series:
         """Return the series with these values of the labels: the same object each time."""

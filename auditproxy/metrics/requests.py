@@ -7,7 +7,6 @@ path). Before that, and above each of the limits below, they are ``other``. A sc
 any client may request, is therefore at most some 2 MB.
 """
 
-from bisect import bisect_left
 from typing import NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, Gauge, disable_created_metrics
@@ -160,9 +159,7 @@ class RequestSeries:
             if known.is_settled and len(values) + sum(map(len, values)) <= LONGEST_VALUES:
                 self._known.remember(kind, known)
         known.counted.value += 1
-        measured = known.measured
-        measured.counts[bisect_left(DURATION_BUCKETS, seconds)] += 1
-        measured.sum += seconds
+        known.measured.observe(seconds)
 
     def _series(
         self,

@@ -14,6 +14,8 @@ MAXIMUM_BLOCKS = 8
 """Header blocks that one connection remembers, without a Content-Length and as many with one."""
 MAXIMUM_BLOCK = 4096
 """Bytes of names and values in one of them; longer ones are read each time."""
+MAXIMUM_LINES = 32
+"""Headers of one of them: each costs some hundred bytes, however short it is."""
 
 _LENGTH = b"Content-Length"
 _LONGEST_LENGTH = 15
@@ -64,6 +66,7 @@ class ConnectionMemory:
 def _comes_again(headers: ClientHeaders) -> bool:
     """Whether to remember a block: not if it is long, or if each request has an id of its own."""
     return (
-        not headers.audit_id
+        len(headers.raw) <= MAXIMUM_LINES
+        and not headers.audit_id
         and sum(len(name) + len(value) for name, value in headers.raw) <= MAXIMUM_BLOCK
     )

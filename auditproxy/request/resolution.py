@@ -34,6 +34,10 @@ MAXIMUM_QUERIES = 32
 LONGEST_REMEMBERED = 256
 """Characters of a method and a target that are remembered."""
 
+MOST_PARTS = 16
+"""Parameters of a query that is remembered, and items of lists in it: each costs some hundred
+bytes, however short it is."""
+
 NO_TARGET = parse_target("GET", b"/")
 """Placeholder for a target that must not be parsed."""
 
@@ -98,6 +102,8 @@ class KnownTargets:
             return found
         if len(method) + len(text) > LONGEST_REMEMBERED:
             return found
+        if known is queries and _parts(text) > MOST_PARTS:
+            return found
         return known.remember((method, text), found)
 
 
@@ -146,6 +152,11 @@ def resolve(
         long_running=requestinfo.is_long_running(info),
         fault=None if header_fault is None else new_bad_request(header_fault),
     )
+
+
+def _parts(query: str) -> int:
+    """Parameters of a query and items of lists in it, or more."""
+    return 1 + sum(query.count(mark) for mark in ("&", ",", "%2C", "%2c"))
 
 
 def _refused(

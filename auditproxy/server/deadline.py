@@ -47,11 +47,14 @@ class Deadlines:
         """End what is late; set the timer for the first of the others."""
         self._timer = None
         now = loop.time()
-        while self._waiting:
-            deadline, when = next(iter(self._waiting.items()))
+        # One pass: to look for the first one again and again would be a pass over all each time.
+        late = []
+        for deadline, when in self._waiting.items():
             if when > now:
                 self._set(loop, when)
-                return
+                break
+            late.append(deadline)
+        for deadline in late:
             del self._waiting[deadline]
             deadline.expire()
 

@@ -1,11 +1,26 @@
 """Header blocks are read once on a connection, however often they come; none is kept that is long."""
 
+import gc
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditproxy.request.frontproxyheaders import NO_FRONT_PROXY
 from auditproxy.request.headers import ClientHeaders, RawHeaders
-from auditproxy.request.memory import MAXIMUM_BLOCK, MAXIMUM_BLOCKS, ConnectionMemory
+from auditproxy.request.memory import (
+    MAXIMUM_BLOCK,
+    MAXIMUM_BLOCKS,
+    MAXIMUM_LINES,
+    ConnectionMemory,
+)
+from auditproxy.request.resolution import (
+    LONGEST_REMEMBERED,
+    MAXIMUM_QUERIES,
+    MOST_PARTS,
+    KnownTargets,
+)
 from auditproxy.request.upstreamheaders import upstream_lines
 from tests.fakes.headers import LINES
 
@@ -60,6 +75,66 @@ def test_bounds() -> None:
 
 
 # --- blocks that differ in their Content-Length -------------------------------------
+
+
+def test_many_short_headers() -> None:
+    """Each costs more than its bytes: such a block is read again."""
+    memory = ConnectionMemory()
+    lines = tuple((b"N%d" % number, b"v") for number in range(MAXIMUM_LINES))
+    assert memory.headers(lines) is memory.headers(lines)
+    more = (*lines, (b"One-More", b"v"))
+    assert memory.headers(more) is not memory.headers(more)
+    sized_lines = (*lines, (b"Content-Length", b"1"))
+    assert memory.headers(sized_lines) is not memory.headers(sized_lines)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "&".join(f"{number:x}" for number in range(MOST_PARTS - 2)),
+        "a=" + ",".join("b" for _ in range(MOST_PARTS - 2)),
+        "labelSelector=" + ",".join("a" for _ in range(MOST_PARTS - 2)),
+        "x=" + "v" * 250,
+    ],
+)
+def test_a_hostile_connection_is_bounded(query: str) -> None:
+    """Whatever blocks and queries it sends, before it is authenticated: 400 KiB at most."""
+    targets = KnownTargets()
+
+    def filled() -> ConnectionMemory:
+        memory = ConnectionMemory()
+        value = MAXIMUM_BLOCK // MAXIMUM_LINES - 8
+        for block in range(2 * MAXIMUM_BLOCKS):
+            lines = tuple(
+                (b"%c%03d" % (97 + block, number), bytes(bytearray(b"v" * value)))
+                for number in range(MAXIMUM_LINES - 1)
+            )
+            sizes = ((b"Content-Length", b"0"),) if block % 2 else ()
+            headers = memory.headers((*lines, *sizes))
+            assert headers.fault() is None
+        for number in range(MAXIMUM_QUERIES):
+            text = f"/api/v1/pods?x={number:02d}&{query}"[: LONGEST_REMEMBERED - 4]
+            targets.resolve(
+                "GET",
+                text,
+                headers,
+                queries=memory.queries,
+                fault=None,
+                front_proxy=NO_FRONT_PROXY,
+            )
+        return memory
+
+    filled()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        kept = [filled() for _ in range(3)]
+        gc.collect()
+        held = (tracemalloc.get_traced_memory()[0] - before) // len(kept)
+    finally:
+        tracemalloc.stop()
+    assert held < 400 * 1024
 
 
 def sized(length: bytes, name: bytes = b"Content-Length") -> RawHeaders:
