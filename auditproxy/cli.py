@@ -212,6 +212,8 @@ def _serve(parsed: Parsed, load_proxy: LoadProxy) -> int:
         raise Unusable(*faults)
     files = check(options, strict=checking)
     if checking:
+        for warning in files.warnings:
+            sys.stderr.write(f"auditproxy: warning: {one_line(warning)}\n")
         return _print("the configuration is sound\n")
     return _run(serve(options, files))
 

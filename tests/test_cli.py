@@ -67,6 +67,18 @@ def test_check_config_only_checks(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "the configuration is sound\n"
 
 
+def test_check_config_warns(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the start would warn of, each in one line; the configuration is sound all the same."""
+    proxy = FakeProxy(warnings=("rules[0] is never\nreached", "prod* is not a pattern"))
+    assert run("serve", "--check-config", proxy=proxy) == 0
+    captured = capsys.readouterr()
+    assert captured.out == "the configuration is sound\n"
+    assert captured.err.splitlines() == [
+        "auditproxy: warning: rules[0] is never reached",
+        "auditproxy: warning: prod* is not a pattern",
+    ]
+
+
 def test_every_fault_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Flags, configuration file, their meaning and the files: one run shows all."""
     path = tmp_path / "proxy.yaml"

@@ -103,7 +103,8 @@ def _source(
     def load() -> Any:
         remarks = Remarks()
         value = row.read_again(options, remarks, current())
-        for text in (*(fault + FALLING_BACK for fault in remarks.misspelt), *remarks.notes):
+        misspelt = (fault + FALLING_BACK for fault in remarks.misspelt)
+        for text in (*misspelt, *remarks.warnings, *remarks.notes):
             inform(text)
         return value
 

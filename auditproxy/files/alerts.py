@@ -223,20 +223,27 @@ def _context(connection: Connection, reader: _Contents) -> ssl.SSLContext:
     return context
 
 
+def advice_on(rules: AlertRules, source: str) -> list[str]:
+    """Texts about rules that are valid and probably not meant so; ``source`` names their file."""
+    found: list[str] = []
+    for rule in rules.rules:
+        where = f"{source}: rule {rule.name}: match"
+        found += literal_asterisks(rule.selectors, where)
+        codes = rule.response_codes
+        if _SWITCHING_PROTOCOLS in codes and not codes & _OF_LEFT_REQUESTS:
+            found.append(
+                f"{where}.responseCodes: 101 without unknown: the command of a client that leaves "
+                "before its answer comes runs, and this rule does not see it; add unknown"
+            )
+    return found
+
+
 def _read_rules(options: Options, remarks: Remarks) -> AlertRules | None:
     path = options.alerts.rules_file
     if not path:
         return None
     rules = read_rules(path)
-    for rule in rules.rules:
-        where = f"{RULES_FLAG} {path}: rule {rule.name}: match"
-        remarks.warnings += literal_asterisks(rule.selectors, where)
-        codes = rule.response_codes
-        if _SWITCHING_PROTOCOLS in codes and not codes & _OF_LEFT_REQUESTS:
-            remarks.warnings.append(
-                f"{where}.responseCodes: 101 without unknown: the command of a client that leaves "
-                "before its answer comes runs, and this rule does not see it; add unknown"
-            )
+    remarks.warnings += advice_on(rules, f"{RULES_FLAG} {path}")
     bodies = sum("level Request" in rule.description.text for rule in rules.rules)
     if bodies and path == BUILTIN and not options.audit.policy_file:
         remarks.notes.append(

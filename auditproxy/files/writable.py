@@ -28,8 +28,12 @@ def fault_of_writing(path: Path) -> str:
 
 
 def fault_of_folder(path: Path) -> str:
-    """Why no file can be made in a folder that exists; "" when it can. Leaves nothing behind."""
+    """Why a folder that exists cannot be listed, or no file made in it; "" when both can be.
+
+    Leaves nothing behind.
+    """
     try:
+        os.scandir(path).close()
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:

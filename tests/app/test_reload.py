@@ -188,6 +188,18 @@ async def test_policy_under_load(tmp_path: Path) -> None:
             assert reloads(proxy, "audit-policy-file", "success") == 20
 
 
+async def test_warnings_of_a_policy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is probably not meant so is said of what comes later, too."""
+    async with FakeUpstream(replying(answer(200, b"{}"))) as upstream:
+        async with proxy_before(upstream.port, tmp_path, policy=METADATA) as proxy:
+            capsys.readouterr()
+            policy = METADATA.replace("{level", "{users: ['dev-*'], level")
+            assert policy != METADATA
+            (tmp_path / "policy.yaml").write_text(policy)
+            await reload(proxy)
+            assert 'rules[0].users has "dev-*"' in capsys.readouterr().out
+
+
 async def test_redaction(tmp_path: Path) -> None:
     """New rules count from the next request on with the key of before; senseless ones change nothing."""
     rules = (

@@ -1,5 +1,6 @@
 """Stands for app/proxy.py: remembers what the command asks of it, opens nothing."""
 
+from types import SimpleNamespace
 from typing import Any
 
 from auditproxy.apis.faults import Unusable
@@ -10,14 +11,18 @@ class FakeProxy:
     """``check`` finds ``faults``, ``serve`` ends with ``code`` or raises ``error``."""
 
     def __init__(
-        self, faults: tuple[str, ...] = (), code: int = 0, error: BaseException | None = None
+        self,
+        faults: tuple[str, ...] = (),
+        code: int = 0,
+        error: BaseException | None = None,
+        warnings: tuple[str, ...] = (),
     ) -> None:
         self.faults = faults
         self.code = code
         self.error = error
         self.checked: list[Options] = []
         self.served: list[tuple[Options, Any]] = []
-        self.files: Any = object()
+        self.files: Any = SimpleNamespace(warnings=warnings)
         """What ``check`` gives and ``serve`` is expected to be given."""
 
     def check(self, options: Options, *, strict: bool) -> Any:

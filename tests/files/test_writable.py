@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.files.writable import fault_of_writing
+from auditproxy.files.writable import fault_of_folder, fault_of_writing
 
 
 def test_what_can_be_written(tmp_path: Path) -> None:
@@ -51,6 +51,25 @@ def test_a_fifo_is_not_opened(tmp_path: Path) -> None:
     assert fault_of_writing(path) == ""
     assert hung_up.poll(0) == []
     os.close(reader)
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    """It is listed, and takes files; nothing is left in it."""
+    assert fault_of_folder(tmp_path) == ""
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    assert fault_of_folder(tmp_path / "file") == "not a directory"
+    assert fault_of_folder(Path("/proc/self")) != ""
+
+
+def test_a_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files may be made in it, and those that are there are not found."""
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert fault_of_folder(tmp_path) == "permission denied"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write to everything")

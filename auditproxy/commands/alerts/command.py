@@ -16,7 +16,7 @@ from auditproxy.alerts.ruletests import FailedTest, run_tests
 from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.commands.alerts.flags import OUTPUTS, WORDS
 from auditproxy.commands.alerts.replay import Replay, counted, lines_of
-from auditproxy.files.alerts import builtin_rules_text, read_rules
+from auditproxy.files.alerts import advice_on, builtin_rules_text, read_rules
 from auditproxy.flags.pflag import Parsed
 from auditproxy.options.alerts import BUILTIN
 
@@ -55,14 +55,16 @@ def run_alerts(parsed: Parsed, out: Output, err: Output) -> int:
         out.write(builtin_rules_text().decode())
         return 0
     if word == "check":
-        return _check(rest, out)
+        return _check(rest, out, err)
     return _test(parsed.values, rest, out, err)
 
 
-def _check(paths: Sequence[str], out: Output) -> int:
+def _check(paths: Sequence[str], out: Output, err: Output) -> int:
     failed = False
     for path in paths:
         rules = read_rules(path, "")
+        for warning in advice_on(rules, path):
+            err.write(f"auditproxy: warning: {warning}\n")
         failures = run_tests(rules)
         for failure in failures:
             out.write(f"{path}: {_failure(failure)}\n")

@@ -60,6 +60,17 @@ def test_check(rules: str) -> None:
     assert run("check", rules) == (0, f"{rules}: 1 rule, 2 of 2 tests pass\n", "")
 
 
+def test_check_warns(rules: str) -> None:
+    """What is valid and probably not meant is said, and the file passes."""
+    path = Path(rules)
+    path.write_text(path.read_text().replace("match:\n", "match:\n    namespaces: ['prod*']\n", 1))
+    code, out, err = run("check", rules)
+    assert (code, out) == (0, f"{rules}: 1 rule, 2 of 2 tests pass\n")
+    assert err.startswith(
+        f'auditproxy: warning: {rules}: rule Exec: match.namespaces has "prod*", and its asterisk'
+    )
+
+
 def test_check_fails(rules: str) -> None:
     """A test that fails is named, and is the exit code."""
     path = Path(rules)
