@@ -21,7 +21,7 @@ from auditproxy.apis.faults import FAILED, MISCONFIGURED, Unusable
 from auditproxy.apis.gotext import go_quote
 from auditproxy.app.standardstreams import nobody_reads, one_line, refusal
 from auditproxy.commands import certs, kubeconfig
-from auditproxy.commands.alerts.flags import ALERTS
+from auditproxy.commands.alerts.command import ALERTS
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.flags.command import Command
 from auditproxy.flags.completion import SHELLS, completion

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from auditproxy.cli import DEMO_FLAGS
-from auditproxy.commands.alerts.flags import FLAGS as ALERTS_FLAGS
+from auditproxy.commands.alerts.command import FLAGS as ALERTS_FLAGS
 from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
 from auditproxy.commands.kubeconfig import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.commands.sessions.command import SESSIONS

@@ -1,42 +1,51 @@
-"""``auditproxy alerts check|test|rules``: what a file of alert rules says, before it is used.
+"""``auditproxy alerts``: its words, flags and examples, which help and completion need."""
 
-    check FILE...        validates rule files and runs the tests that they bring
-    test LOG...          says which events of existing logs would have fired
-    rules                prints the rules that are shipped
+import sys
+from typing import TYPE_CHECKING
 
-Exit codes: 0 when all is well, 1 when a test of a file fails or a log has no event, 2 for what
-cannot be used.
-"""
-
-import time
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
-
-from auditproxy.alerts.ruletests import FailedTest, run_tests
-from auditproxy.apis.faults import FAILED, Unusable
-from auditproxy.commands.alerts.flags import OUTPUTS, WORDS
-from auditproxy.commands.alerts.replay import Replay, counted, lines_of
-from auditproxy.files.alerts import advice_on, builtin_rules_text, read_rules
-from auditproxy.flags.pflag import Parsed
+from auditproxy.apis.faults import Unusable
+from auditproxy.flags.command import Command
+from auditproxy.flags.pflag import HELP, STRING, Flag, Parsed
 from auditproxy.options.alerts import BUILTIN
 
-PROGRESS = 5.0
-"""Seconds between two lines of progress, where standard error is a terminal."""
+if TYPE_CHECKING:
+    from auditproxy.commands.alerts.running import Output
+
+WORDS = ("check", "test", "rules")
+OUTPUTS = ("table", "json")
+
+FLAGS = (
+    Flag(
+        "rules",
+        STRING,
+        BUILTIN,
+        "Rules for alerts test: a file, or builtin for those that are shipped.",
+    ),
+    Flag(
+        "output",
+        STRING,
+        "table",
+        "What alerts test prints: table, or json for one object per alert and line.",
+        shorthand="o",
+    ),
+    HELP,
+)
+"""Every flag of ``auditproxy alerts``."""
+
+EXAMPLES = (
+    ("Copy the shipped rules, to change them.", "auditproxy alerts rules > rules.yaml"),
+    ("Validate a file, and run its own tests.", "auditproxy alerts check rules.yaml"),
+    ("What the shipped rules say about a log.", "auditproxy alerts test audit.log"),
+    (
+        "Rules of your own, and rotated logs, kube-apiserver's too.",
+        "auditproxy alerts test --rules=rules.yaml audit-*.log.gz audit.log",
+    ),
+    ("For another program.", "auditproxy alerts test --output=json audit.log | jq .name"),
+)
+"""What help shows first: a comment and a command line."""
 
 
-class Output(Protocol):
-    """Where text is written: standard output or error."""
-
-    def write(self, text: str, /) -> Any:
-        """Write a text."""
-        ...
-
-    def isatty(self) -> bool:
-        """Whether it is a terminal."""
-        ...
-
-
-def run_alerts(parsed: Parsed, out: Output, err: Output) -> int:
+def run_alerts(parsed: Parsed, out: "Output", err: "Output") -> int:
     """Run the command line; the exit code. Raises Unusable for what cannot be used."""
     word, *rest = parsed.arguments or ("",)
     faults = list(parsed.faults)
@@ -51,73 +60,27 @@ def run_alerts(parsed: Parsed, out: Output, err: Output) -> int:
         faults.append(f"--output must be one of {', '.join(OUTPUTS)}")
     if faults:
         raise Unusable(*faults)
+    from auditproxy.commands.alerts import running
+
     if word == "rules":
-        out.write(builtin_rules_text().decode())
-        return 0
+        return running.rules(out)
     if word == "check":
-        return _check(rest, out, err)
-    return _test(parsed.values, rest, out, err)
+        return running.check(rest, out, err)
+    return running.test(parsed.values, rest, out, err)
 
 
-def _check(paths: Sequence[str], out: Output, err: Output) -> int:
-    failed = False
-    for path in paths:
-        rules = read_rules(path, "")
-        for warning in advice_on(rules, path):
-            err.write(f"auditproxy: warning: {warning}\n")
-        failures = run_tests(rules)
-        for failure in failures:
-            out.write(f"{path}: {_failure(failure)}\n")
-        passed = len(rules.tests) - len(failures)
-        rows = counted(len(rules.rules), "rule")
-        out.write(f"{path}: {rows}, {passed} of {len(rules.tests)} tests pass\n")
-        failed = failed or bool(failures)
-    return FAILED if failed else 0
+def _alerts(parsed: Parsed) -> int:
+    return run_alerts(parsed, sys.stdout, sys.stderr)
 
 
-def _failure(failure: FailedTest) -> str:
-    parts = []
-    if failure.missing:
-        parts.append(f"does not fire: {', '.join(failure.missing)}")
-    if failure.unexpected:
-        parts.append(f"fires, and should not: {', '.join(failure.unexpected)}")
-    if failure.errors:
-        parts.append(f"condition cannot be evaluated: {', '.join(failure.errors)}")
-    return f"test {failure.name!r}: {'; '.join(parts)}"
-
-
-def _test(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Output) -> int:
-    rules = read_rules(values.get("rules", BUILTIN), "--rules")
-    is_json = values.get("output", OUTPUTS[0]) == "json"
-    replay = Replay(rules, out.write, is_json=is_json)
-    shown = time.monotonic()
-    for path in paths:
-        try:
-            for line in lines_of(path):
-                replay.take(line)
-                if replay.lines % 1000 == 0 and time.monotonic() - shown > PROGRESS:
-                    shown = time.monotonic()
-                    if err.isatty():
-                        err.write(f"{path}: {replay.lines} lines, {replay.events} events\n")
-        except OSError as error:
-            raise Unusable(f"{path} cannot be read: {error.strerror or error}") from None
-        except EOFError:
-            raise Unusable(f"{path} cannot be read: the gzip file ends too early") from None
-    replay.finish()
-    if replay.unreadable:
-        many = replay.unreadable > 1
-        left_out = "lines are not events and were" if many else "line is not an event and was"
-        err.write(
-            f"auditproxy: warning: {replay.unreadable} {left_out} left out"
-            f"{', the first of them' if many else ''}: {replay.first_unreadable}\n"
-        )
-    for rule, count in replay.condition_errors.items():
-        if count:
-            err.write(
-                f"auditproxy: warning: the condition of {rule} could not be evaluated for "
-                f"{counted(count, 'event')}\n"
-            )
-    if not replay.events:
-        err.write(f"auditproxy: error: no event in {', '.join(paths)}; name an audit log\n")
-        return FAILED
-    return 0
+ALERTS = Command(
+    "alerts",
+    "Validate alert rules and run their tests (check), say which events of existing logs would "
+    "have fired (test), or print the shipped rules (rules).",
+    FLAGS,
+    _alerts,
+    EXAMPLES,
+    words=WORDS,
+    operand="FILE",
+)
+"""The subcommand, for the table of cli.py."""

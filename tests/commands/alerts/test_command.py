@@ -1,194 +1,24 @@
-"""auditproxy alerts: checked, tried and printed."""
+"""What help and completion show of auditproxy alerts."""
 
-import gzip
-import json
-from pathlib import Path
-
-import pytest
-
-from auditproxy.apis.faults import Unusable
-from auditproxy.cli import main
-from auditproxy.commands.alerts.command import run_alerts
-from auditproxy.commands.alerts.flags import FLAGS
+from auditproxy.commands.alerts.command import EXAMPLES, FLAGS, OUTPUTS, WORDS
 from auditproxy.flags.pflag import parse
-from auditproxy.serializer.json import encode
-from tests.fakes.alertrules import EXEC_RULE, HEAD, audit_event, exec_event, session_event
 
 
-class Text:
-    """What is written."""
-
-    def __init__(self) -> None:
-        self.text = ""
-
-    def write(self, text: str) -> None:
-        """Keep it."""
-        self.text += text
-
-    def isatty(self) -> bool:
-        """Nobody watches."""
-        return False
+def test_examples_are_command_lines() -> None:
+    """Each can be read, and each word has one."""
+    words = set()
+    for _, line in EXAMPLES:
+        command = line.partition(" | ")[0].partition(" > ")[0].split()
+        assert command[:2] == ["auditproxy", "alerts"]
+        parsed = parse(command[2:], FLAGS)
+        assert not parsed.faults
+        words.add(parsed.arguments[0])
+    assert words == set(WORDS)
 
 
-def run(*words: str) -> tuple[int, str, str]:
-    """Run a command line: exit code, standard output, standard error."""
-    out, err = Text(), Text()
-    code = run_alerts(parse(words, FLAGS), out, err)
-    return code, out.text, err.text
-
-
-def faults(*words: str) -> tuple[str, ...]:
-    """The faults of a command line."""
-    with pytest.raises(Unusable) as caught:
-        run(*words)
-    return caught.value.faults
-
-
-@pytest.fixture
-def rules(tmp_path: Path) -> str:
-    """A file of rules with one test."""
-    path = tmp_path / "rules.yaml"
-    path.write_text(
-        HEAD + EXEC_RULE + "tests:\n- name: no exec\n  events: [{}]\n- name: also none\n"
-        "  events: [{verb: create}]\n"
-    )
-    return str(path)
-
-
-def test_check(rules: str) -> None:
-    """A sound file whose tests pass."""
-    assert run("check", rules) == (0, f"{rules}: 1 rule, 2 of 2 tests pass\n", "")
-
-
-def test_check_warns(rules: str) -> None:
-    """What is valid and probably not meant is said, and the file passes."""
-    path = Path(rules)
-    path.write_text(path.read_text().replace("match:\n", "match:\n    namespaces: ['prod*']\n", 1))
-    code, out, err = run("check", rules)
-    assert (code, out) == (0, f"{rules}: 1 rule, 2 of 2 tests pass\n")
-    assert err.startswith(
-        f'auditproxy: warning: {rules}: rule Exec: match.namespaces has "prod*", and its asterisk'
-    )
-
-
-def test_check_fails(rules: str) -> None:
-    """A test that fails is named, and is the exit code."""
-    path = Path(rules)
-    path.write_text(path.read_text() + "  fires: [Exec]\n")
-    assert run("check", rules) == (
-        1,
-        f"{rules}: test 'also none': does not fire: Exec\n{rules}: 1 rule, 1 of 2 tests pass\n",
-        "",
-    )
-
-
-def test_check_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """All faults, one a line, and the exit code for what cannot be used."""
-    path = tmp_path / "rules.yaml"
-    path.write_text(HEAD + "rules: [{name: R, sevrity: low}]")
-    assert main(["alerts", "check", str(path)]) == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert lines == [
-        f'auditproxy: error: {path}: unknown field "rules[0].sevrity" (did you mean severity?)',
-        f"auditproxy: error: {path}: rules[0] (R).summary: is missing; give a text such as "
-        '"{{ user }} is here"',
-    ]
-
-
-def test_test(tmp_path: Path, rules: str) -> None:
-    """A row for each alert, a summary, and lines that are no events are said."""
-    log, packed = tmp_path / "audit.log", tmp_path / "old.gz"
-    event_list = b'{"kind":"EventList","items":[' + encode(exec_event()) + b"]}\n"
-    packed.write_bytes(gzip.compress(event_list))
-    log.write_bytes(
-        b"not json\n"
-        + encode(audit_event())
-        + b"\n"
-        + encode(exec_event())
-        + b"\n"
-        + encode(session_event())
-        + b"\n"
-    )
-    code, out, err = run("test", f"--rules={rules}", str(packed), str(log))
-    assert code == 0
-    rows = out.splitlines()
-    assert rows[0].split() == ["TIME", "SEVERITY", "RULE", "SUMMARY"]
-    assert rows[1] == ("2026-01-01T00:00:00Z  high      Exec                        alice in n/box")
-    assert rows[3] == "4 events, 1 alert of 1 rule"
-    assert rows[5].split() == ["Exec", "high", "1", "2"]
-    assert err == (
-        "auditproxy: warning: 1 line is not an event and was left out: line 2: not JSON\n"
-    )
-
-
-def test_test_without_an_event(tmp_path: Path) -> None:
-    """A file that is not a log is not a log in which nothing fires."""
-    log = tmp_path / "audit.log"
-    log.write_bytes(b"a\nb\n")
-    code, _, err = run("test", str(log))
-    assert code == 1
-    assert err == (
-        "auditproxy: warning: 2 lines are not events and were left out, the first of them: "
-        f"line 1: not JSON\nauditproxy: error: no event in {log}; name an audit log\n"
-    )
-
-
-def test_test_json(tmp_path: Path, rules: str) -> None:
-    """An object for each alert."""
-    log = tmp_path / "audit.log"
-    log.write_bytes(encode(exec_event()) + b"\n")
-    _, out, _ = run("test", f"--rules={rules}", "-o=json", str(log))
-    (line,) = out.splitlines()
-    assert json.loads(line)["name"] == "Exec"
-
-
-def test_test_with_the_shipped_rules(tmp_path: Path) -> None:
-    """They are used when none are named."""
-    log = tmp_path / "audit.log"
-    log.write_bytes(encode(exec_event()) + b"\n")
-    assert "ExecIntoPod" in run("test", str(log))[1]
-
-
-def test_condition_errors_are_said(tmp_path: Path) -> None:
-    """A rule that could not be evaluated is not silent."""
-    rules, log = tmp_path / "rules.yaml", tmp_path / "audit.log"
-    rules.write_text(
-        HEAD + "rules: [{name: R, severity: low, summary: s, condition: event.a.b == 1}]"
-    )
-    log.write_bytes(encode(audit_event()) + b"\n")
-    _, _, err = run("test", f"--rules={rules}", str(log))
-    assert "the condition of R could not be evaluated for 1 event\n" in err
-
-
-def test_rules(rules: str) -> None:
-    """The shipped file, which is sound as a file of one's own."""
-    code, out, _ = run("rules")
-    assert code == 0
-    Path(rules).write_text(out)
-    assert run("check", rules)[0] == 0
-
-
-@pytest.mark.parametrize(
-    ("words", "fault"),
-    [
-        ((), "auditproxy alerts takes check, test or rules"),
-        (("list",), "auditproxy alerts takes check, test or rules"),
-        (("check",), "auditproxy alerts check needs the file to check"),
-        (("test",), "auditproxy alerts test needs a log, - for standard input"),
-        (("rules", "x"), "auditproxy alerts rules does not take any arguments"),
-        (("test", "x", "--output=xml"), "--output must be one of table, json"),
-    ],
-)
-def test_refused(words: tuple[str, ...], fault: str) -> None:
-    """One line says what is missing."""
-    assert fault in faults(*words)
-
-
-def test_files_that_cannot_be_read(tmp_path: Path, rules: str) -> None:
-    """The path and the reason."""
-    missing, cut = tmp_path / "missing", tmp_path / "cut.gz"
-    cut.write_bytes(gzip.compress(b"x" * 100)[:-8])
-    assert faults("test", f"--rules={rules}", str(missing)) == (
-        f"{missing} cannot be read: No such file or directory",
-    )
-    assert "ends too early" in faults("test", f"--rules={rules}", str(cut))[0]
+def test_defaults() -> None:
+    """A table of the shipped rules."""
+    assert {flag.name: flag.default for flag in FLAGS if flag.name != "help"} == {
+        "rules": "builtin",
+        "output": OUTPUTS[0],
+    }

@@ -1,0 +1,106 @@
+"""``auditproxy alerts check|test|rules``: what a file of alert rules says, before it is used.
+
+    check FILE...        validates rule files and runs the tests that they bring
+    test LOG...          says which events of existing logs would have fired
+    rules                prints the rules that are shipped
+
+Exit codes: 0 when all is well, 1 when a test of a file fails or a log has no event, 2 for what
+cannot be used.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from auditproxy.alerts.ruletests import FailedTest, run_tests
+from auditproxy.apis.faults import FAILED, Unusable
+from auditproxy.commands.alerts.replay import Replay, counted, lines_of
+from auditproxy.files.alerts import advice_on, builtin_rules_text, read_rules
+from auditproxy.options.alerts import BUILTIN
+
+PROGRESS = 5.0
+"""Seconds between two lines of progress, where standard error is a terminal."""
+
+
+class Output(Protocol):
+    """Where text is written: standard output or error."""
+
+    def write(self, text: str, /) -> Any:
+        """Write a text."""
+        ...
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        ...
+
+
+def rules(out: Output) -> int:
+    """Print the rules that are shipped."""
+    out.write(builtin_rules_text().decode())
+    return 0
+
+
+def check(paths: Sequence[str], out: Output, err: Output) -> int:
+    """Validate files of rules and run their tests; the exit code."""
+    failed = False
+    for path in paths:
+        found = read_rules(path, "")
+        for warning in advice_on(found, path):
+            err.write(f"auditproxy: warning: {warning}\n")
+        failures = run_tests(found)
+        for failure in failures:
+            out.write(f"{path}: {_failure(failure)}\n")
+        passed = len(found.tests) - len(failures)
+        rows = counted(len(found.rules), "rule")
+        out.write(f"{path}: {rows}, {passed} of {len(found.tests)} tests pass\n")
+        failed = failed or bool(failures)
+    return FAILED if failed else 0
+
+
+def _failure(failure: FailedTest) -> str:
+    parts = []
+    if failure.missing:
+        parts.append(f"does not fire: {', '.join(failure.missing)}")
+    if failure.unexpected:
+        parts.append(f"fires, and should not: {', '.join(failure.unexpected)}")
+    if failure.errors:
+        parts.append(f"condition cannot be evaluated: {', '.join(failure.errors)}")
+    return f"test {failure.name!r}: {'; '.join(parts)}"
+
+
+def test(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Output) -> int:
+    """Say which events of logs would have fired; the exit code."""
+    tried = read_rules(values.get("rules", BUILTIN), "--rules")
+    is_json = values.get("output") == "json"
+    replay = Replay(tried, out.write, is_json=is_json)
+    shown = time.monotonic()
+    for path in paths:
+        try:
+            for line in lines_of(path):
+                replay.take(line)
+                if replay.lines % 1000 == 0 and time.monotonic() - shown > PROGRESS:
+                    shown = time.monotonic()
+                    if err.isatty():
+                        err.write(f"{path}: {replay.lines} lines, {replay.events} events\n")
+        except OSError as error:
+            raise Unusable(f"{path} cannot be read: {error.strerror or error}") from None
+        except EOFError:
+            raise Unusable(f"{path} cannot be read: the gzip file ends too early") from None
+    replay.finish()
+    if replay.unreadable:
+        many = replay.unreadable > 1
+        left_out = "lines are not events and were" if many else "line is not an event and was"
+        err.write(
+            f"auditproxy: warning: {replay.unreadable} {left_out} left out"
+            f"{', the first of them' if many else ''}: {replay.first_unreadable}\n"
+        )
+    for rule, count in replay.condition_errors.items():
+        if count:
+            err.write(
+                f"auditproxy: warning: the condition of {rule} could not be evaluated for "
+                f"{counted(count, 'event')}\n"
+            )
+    if not replay.events:
+        err.write(f"auditproxy: error: no event in {', '.join(paths)}; name an audit log\n")
+        return FAILED
+    return 0
