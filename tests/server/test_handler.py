@@ -8,10 +8,13 @@ from typing import Any, NoReturn
 
 import pytest
 
-from auditproxy.apis.attributes import Attributes
+from auditproxy.apis.attributes import Attributes, RequestInfo
 from auditproxy.apis.audit import Event
+from auditproxy.apis.user import UserInfo
 from auditproxy.authorization.authorizer import Decision
+from auditproxy.monitor.monitor import Unwatched
 from auditproxy.server.exchange import Exchange
+from auditproxy.upstream.messages import ResponseHead
 from tests.fakes.proxy import ALICE, BOB, EVERYTHING, EventCollector, proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, replying
 from tests.fakes.waiting import until
@@ -448,20 +451,23 @@ async def test_client_leaves_a_held_error(tmp_path: Path) -> None:
         connection.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\n{")
         await connection.wait_closed(5)
 
+    class Watch(Unwatched):
+        """Knows when a refusal's head is there."""
+
+        def __init__(self) -> None:
+            self.seen = asyncio.Event()
+
+        def refused(
+            self, user: UserInfo, info: RequestInfo, head: ResponseHead, *, upgrade: bool = False
+        ) -> None:
+            """It is there."""
+            self.seen.set()
+
     async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        watch = proxy.proxy.handler.shared.watch = Watch()
         _, writer = await proxy.connect()
         writer.write(request("GET", "/api/v1/namespaces/a/pods/box/exec?command=ls"))
-        shared = proxy.proxy.handler.shared
-        await until(
-            lambda: any(
-                # Of this proxy: what other tests have left behind may not be collected yet.
-                isinstance(each, Exchange)
-                and each.shared is shared
-                and each.recorder.captured.code == 403
-                for each in gc.get_objects()
-            ),
-            "the head of the answer",
-        )
+        await until(watch.seen.is_set, "the head of the answer")
         writer.transport.abort()
         await proxy.until_events(3)
         assert [code for _, code in proxy.stages()] == [None, 403, 403]
