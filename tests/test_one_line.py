@@ -18,7 +18,7 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.app.proxy import build, serving_line
 from auditproxy.files.files import read_files
 from auditproxy.options import AuditLogOptions, AuditWebhookOptions
-from auditproxy.options.backends import describe_backends
+from auditproxy.options.backends import BackendGroups, describe_backends
 from auditproxy.sockets.listener import shown_address
 from tests.fakes.commands import FakeProxy
 from tests.fakes.options import options
@@ -233,7 +233,10 @@ def test_no_text_shows_how_go_is_built(path: Path) -> None:
 )
 def test_where_events_go(log: dict[str, Any], webhook: dict[str, Any], said: str) -> None:
     """C9: the start-up line names places and modes, not classes."""
-    assert describe_backends(AuditLogOptions(**log), AuditWebhookOptions(**webhook)) == said
+    groups = BackendGroups(
+        audit_log=AuditLogOptions(**log), audit_webhook=AuditWebhookOptions(**webhook)
+    )
+    assert describe_backends(groups) == said
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.options import Options
+from auditproxy.options.backends import backends_in_use
 
 OWN = 96
 """Descriptors of the process itself, those of the health port's connections among them."""
@@ -114,13 +115,8 @@ def _each(options: Options) -> int:
 
 
 def _webhooks(options: Options) -> int:
-    return sum(
-        map(
-            bool,
-            (
-                options.audit_webhook.config_file,
-                options.authentication.token_webhook_config_file,
-                options.sessions.webhook_config_file,
-            ),
-        )
+    others = (
+        options.authentication.token_webhook_config_file,
+        options.sessions.webhook_config_file,
     )
+    return sum(backend.connects for backend in backends_in_use(options)) + sum(map(bool, others))

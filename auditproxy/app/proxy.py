@@ -334,7 +334,7 @@ def serving_line(options: Options, port: int) -> str:
     """The line that says where clients are served, and where events go."""
     return (
         f"serving on {shown_address(options.serving.bind_address, port)}, "
-        f"audit events go to {describe_backends(options.audit_log, options.audit_webhook)}"
+        f"audit events go to {describe_backends(options)}"
     )
 
 

@@ -8,7 +8,7 @@ from auditproxy.audit.policy.decoding import PolicyError
 from auditproxy.audit.policy.evaluator import LENIENT, load_policy, strict_decoding_error
 from auditproxy.files.trustedfile import Remarks, TrustedFile, content_of, named
 from auditproxy.options import Options
-from auditproxy.options.backends import STRICT
+from auditproxy.options.backends import STRICT, backends_in_use
 
 FLAG = "--audit-policy-file"
 
@@ -41,8 +41,8 @@ def read_policy(options: Options, remarks: Remarks) -> Policy:
 
 def is_strict(options: Options) -> bool:
     """Whether a request whose arrival cannot be stored is refused."""
-    webhook = options.audit_webhook
-    return options.audit_log.mode == STRICT or bool(webhook.config_file and webhook.mode == STRICT)
+    backends = (options.audit_log, *backends_in_use(options))
+    return any(backend.mode == STRICT for backend in backends)
 
 
 POLICY = TrustedFile(

@@ -22,6 +22,7 @@ from auditproxy.flags.pflag import (
     Kind,
 )
 from auditproxy.options import Options
+from auditproxy.options.backends import BackendGroups
 from auditproxy.options.declared import ValueType, declarations
 
 SERVING = "Secure serving flags"
@@ -40,13 +41,13 @@ _SECTIONS = {
     "upstream": UPSTREAM,
     "authentication": AUTHENTICATION,
     "audit": AUDITING,
-    "audit_log": AUDITING,
-    "audit_webhook": AUDITING,
+    **{backend.name: AUDITING for backend in dataclasses.fields(BackendGroups)},
     "sessions": SESSIONS,
     "alerts": ALERTS,
     "health": HEALTH,
     "logging": MISC,
 }
+"""The heading of each group; help and documentation keep this order."""
 
 KINDS: Mapping[ValueType, Kind] = {
     "string": STRING,
@@ -111,8 +112,6 @@ def settings_of(group: str, options: Any) -> Iterator[Setting]:
 
 
 SETTINGS = tuple(
-    setting
-    for group in dataclasses.fields(Options)
-    for setting in settings_of(group.name, getattr(DEFAULTS, group.name))
+    setting for group in _SECTIONS for setting in settings_of(group, getattr(DEFAULTS, group))
 )
-"""Every setting; help and documentation keep this order."""
+"""Every setting, in that order."""

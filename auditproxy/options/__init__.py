@@ -5,8 +5,7 @@
     |-- upstream         which kube-apiserver, and how it learns who asks
     |-- authentication   who may log in, and how
     |-- audit            policy, what is kept of bodies
-    |-- audit_log        the log backend
-    |-- audit_webhook    the webhook backend
+    |-- audit_log, ...   a group for each backend (backends.BackendGroups)
     |-- sessions         what is done inside exec, attach and port-forward
     |-- alerts           which rules alert, and where alerts go
     |-- health           the listener of /livez, /readyz and /metrics
@@ -25,7 +24,12 @@ from auditproxy.options.alerts import AlertOptions, alert_faults
 from auditproxy.options.audit import AuditOptions, audit_faults
 from auditproxy.options.authentication import AuthenticationOptions
 from auditproxy.options.authenticationfaults import authentication_faults
-from auditproxy.options.backends import AuditLogOptions, AuditWebhookOptions, backend_faults
+from auditproxy.options.backendfaults import backend_faults
+from auditproxy.options.backends import (
+    AuditLogOptions,
+    AuditWebhookOptions,
+    BackendGroups,
+)
 from auditproxy.options.health import HealthOptions, health_faults
 from auditproxy.options.logging import LoggingOptions, logging_faults
 from auditproxy.options.serving import ServingOptions, serving_faults
@@ -49,7 +53,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(BackendGroups):
     """Every setting; a group and field for each flag of ``auditproxy serve``."""
 
     serving: ServingOptions = field(default_factory=ServingOptions)
@@ -60,10 +64,6 @@ class Options:
     """How a client proves who it is."""
     audit: AuditOptions = field(default_factory=AuditOptions)
     """What is recorded."""
-    audit_log: AuditLogOptions = field(default_factory=AuditLogOptions)
-    """The log backend."""
-    audit_webhook: AuditWebhookOptions = field(default_factory=AuditWebhookOptions)
-    """The webhook backend."""
     sessions: SessionOptions = field(default_factory=SessionOptions)
     """What is done inside exec, attach and port-forward."""
     alerts: AlertOptions = field(default_factory=AlertOptions)
@@ -83,7 +83,7 @@ def validate(options: Options) -> tuple[str, ...]:
         *serving_faults(options.serving),
         *upstream_faults(options.upstream),
         *authentication_faults(options.authentication),
-        *backend_faults(options.audit_log, options.audit_webhook),
+        *backend_faults(options),
         *audit_faults(options.audit),
         *session_faults(options.sessions),
         *alert_faults(options.alerts),

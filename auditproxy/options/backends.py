@@ -1,11 +1,13 @@
-"""Where events go: the log and the webhook backend, each with its mode, batching and truncation.
+"""Where events go: a group for each backend, with its mode, batching and truncation.
 
-Defaults, validation and its texts are kube-apiserver's (apiserver
-server/options/audit.go): a backend that is not in use is not validated, and of
-one backend's batch settings only the first fault is reported.
+A backend is a class of BackendOptions and a field of BackendGroups; all else follows from these.
+
+Defaults are kube-apiserver's (apiserver server/options/audit.go).
 """
 
-from dataclasses import dataclass
+import dataclasses
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 from auditproxy.apis.gotext import go_quote
@@ -22,13 +24,15 @@ _BATCH = "Only in the batch mode of the {plugin} backend."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BackendOptions:
-    """What the two backends have in common; ``plugin`` is the backend's name in flags and faults.
+class BackendOptions(ABC):
+    """What the backends have in common; ``plugin`` is the backend's name in flags and faults.
 
     Each backend declares its own ``mode``, and repeats a field to give it another default.
+    ``connects`` says whether it has connections of its own.
     """
 
     plugin: ClassVar[str]
+    connects: ClassVar[bool] = False
 
     mode: str
     """One of AUDIT_MODES."""
@@ -118,6 +122,20 @@ class BackendOptions:
         ),
     ] = 100 * 1024
 
+    @property
+    @abstractmethod
+    def is_configured(self) -> bool:
+        """Whether a setting asks for this backend."""
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """Where its events go, for operators."""
+
+    @abstractmethod
+    def own_faults(self) -> list[str]:
+        """Faults of what it has beside the common settings."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditLogOptions(BackendOptions):
@@ -177,12 +195,40 @@ class AuditLogOptions(BackendOptions):
         ),
     ] = "blocking"
 
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is a path; it is in use without one where no other backend is."""
+        return bool(self.path)
+
+    @property
+    def place(self) -> str:
+        """The path, or standard output."""
+        return "standard output" if self.path in ("", "-") else self.path
+
+    def own_faults(self) -> list[str]:
+        """Faults of format and rotation."""
+        faults: list[str] = []
+        if self.format not in AUDIT_FORMATS:
+            faults.append(
+                f"invalid audit log format {self.format}, "
+                f"allowed formats are {go_quote(','.join(AUDIT_FORMATS))}"
+            )
+        for name, number in (
+            ("maxage", self.maxage),
+            ("maxbackup", self.maxbackup),
+            ("maxsize", self.maxsize),
+        ):
+            if number < 0:
+                faults.append(f"--audit-log-{name} {number} can't be a negative number")
+        return faults
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditWebhookOptions(BackendOptions):
     """The webhook backend."""
 
     plugin: ClassVar[str] = "webhook"
+    connects: ClassVar[bool] = True
 
     config_file: Annotated[
         str,
@@ -219,94 +265,46 @@ class AuditWebhookOptions(BackendOptions):
     batch_throttle_qps: float = 10.0
     batch_throttle_burst: int = 15
 
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is a receiver."""
+        return bool(self.config_file)
 
-def describe_backends(log: AuditLogOptions, webhook: AuditWebhookOptions) -> str:
-    """Where events go and how, for operators: ``standard output (blocking)``."""
-    places: list[tuple[str, BackendOptions]] = []
-    if log.path or not webhook.config_file:
-        name = "standard output" if log.path in ("", "-") else log.path
-        places.append((name, log))
-    if webhook.config_file:
-        places.append((f"the webhook of {webhook.config_file}", webhook))
-    return " and ".join(
-        f"{name} ({backend.mode}{', truncated' if backend.truncate_enabled else ''})"
-        for name, backend in places
+    @property
+    def place(self) -> str:
+        """The file that names the receiver."""
+        return f"the webhook of {self.config_file}"
+
+    def own_faults(self) -> list[str]:
+        """Faults of the retries."""
+        if self.initial_backoff >= 0:
+            return []
+        # kube-apiserver takes it and then retries at once, for ever as fast as it can.
+        return ["--audit-webhook-initial-backoff can't be negative; give a time such as 10s"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendGroups:
+    """The group of each backend; Options has them all, in this order."""
+
+    audit_log: AuditLogOptions = field(default_factory=AuditLogOptions)
+    """The log backend."""
+    audit_webhook: AuditWebhookOptions = field(default_factory=AuditWebhookOptions)
+    """The webhook backend."""
+
+
+def backends_in_use(groups: BackendGroups) -> tuple[BackendOptions, ...]:
+    """The backends that are configured; the log where none is."""
+    values = (getattr(groups, each.name) for each in dataclasses.fields(groups))
+    configured = tuple(
+        value for value in values if isinstance(value, BackendOptions) and value.is_configured
     )
+    return configured or (groups.audit_log,)
 
 
-def backend_faults(log: AuditLogOptions, webhook: AuditWebhookOptions) -> list[str]:
-    """Faults of the backends that are in use."""
-    faults: list[str] = []
-    if log.path or not webhook.config_file:
-        faults += _common_faults(log)
-        if log.format not in AUDIT_FORMATS:
-            faults.append(
-                f"invalid audit log format {log.format}, "
-                f"allowed formats are {go_quote(','.join(AUDIT_FORMATS))}"
-            )
-        for name, number in (
-            ("maxage", log.maxage),
-            ("maxbackup", log.maxbackup),
-            ("maxsize", log.maxsize),
-        ):
-            if number < 0:
-                faults.append(f"--audit-log-{name} {number} can't be a negative number")
-    if webhook.config_file:
-        faults += _common_faults(webhook)
-        if webhook.initial_backoff < 0:
-            # kube-apiserver takes it and then retries at once, for ever as fast as it can.
-            faults.append(
-                "--audit-webhook-initial-backoff can't be negative; give a time such as 10s"
-            )
-    return faults
-
-
-def _common_faults(backend: BackendOptions) -> list[str]:
-    """Mode and batch, then truncation, then version, as kube-apiserver has them."""
-    plugin = backend.plugin
-    faults = _mode_faults(backend)
-    # Truncation is validated even when it is off.
-    event, batch = backend.truncate_max_event_size, backend.truncate_max_batch_size
-    if event <= 0:
-        faults.append(
-            f"invalid audit truncate {plugin} max event size {event}, must be a positive number"
-        )
-    elif batch < event:
-        faults.append(
-            f"invalid audit truncate {plugin} max batch size {batch}, "
-            f"must be greater than max event size ({event})"
-        )
-    if backend.version.count("/") > 1:
-        faults.append(f"unexpected GroupVersion string: {backend.version}")
-    elif backend.version not in AUDIT_VERSIONS:
-        known = " ".join(go_quote(version) for version in AUDIT_VERSIONS)
-        faults.append(f"invalid group version, allowed versions are [{known}]")
-    return faults
-
-
-def _mode_faults(backend: BackendOptions) -> list[str]:
-    plugin = backend.plugin
-    if backend.mode not in AUDIT_MODES:
-        return [
-            f"invalid audit {plugin} mode {backend.mode}, "
-            f"allowed modes are {go_quote(','.join(AUDIT_MODES))}"
-        ]
-    if backend.mode != "batch":
-        return []
-    numbers: list[tuple[str, float]] = [
-        ("buffer size", backend.batch_buffer_size),
-        ("max batch size", backend.batch_max_size),
-    ]
-    if backend.batch_throttle_enable:
-        numbers += [
-            ("throttle QPS", backend.batch_throttle_qps),
-            ("throttle burst", backend.batch_throttle_burst),
-        ]
-    for name, number in numbers:
-        if not number > 0:
-            return [
-                f"invalid audit batch {plugin} {name} {number:g}, must be a positive number"
-                if isinstance(number, float)
-                else f"invalid audit batch {plugin} {name} {number}, must be a positive number"
-            ]
-    return []
+def describe_backends(groups: BackendGroups) -> str:
+    """Where events go and how, for operators: ``standard output (blocking)``."""
+    return " and ".join(
+        f"{backend.place} ({backend.mode}{', truncated' if backend.truncate_enabled else ''})"
+        for backend in backends_in_use(groups)
+    )

@@ -1,5 +1,6 @@
 """Settings: made of the declarations; every audit flag of kube-apiserver 1.36 is among them."""
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import get_args
@@ -18,7 +19,7 @@ from auditproxy.flags.settings import (
     camel_case,
     settings_of,
 )
-from auditproxy.options import AuditLogOptions
+from auditproxy.options import AuditLogOptions, Options
 from auditproxy.options.declared import ValueType
 from auditproxy.options.upstream import UpstreamOptions
 
@@ -44,6 +45,11 @@ def test_settings_of_what_is_no_path() -> None:
     row = list(settings_of("upstream", UpstreamOptions()))[1]
     usage = "Context of the kubeconfig to use. Empty means its current-context."
     assert row == Setting(Flag("context", STRING, "", usage, UPSTREAM), "upstream", "context")
+
+
+def test_every_group_has_its_settings() -> None:
+    """A group that nobody gave a heading would have fields and no flags."""
+    assert {row.group for row in SETTINGS} == {group.name for group in dataclasses.fields(Options)}
 
 
 def test_every_type_has_its_parser() -> None:

@@ -1,121 +1,64 @@
-"""The two backends: kube-apiserver's defaults, validation and texts (server/options/audit_test.go)."""
+"""The backends: what is in use, and what another one costs."""
 
-from typing import Any
+from dataclasses import dataclass, field
+from typing import ClassVar
 
-import pytest
-
-from auditproxy.options.backends import AuditLogOptions, AuditWebhookOptions, backend_faults
-
-MODES = 'allowed modes are "batch,blocking,blocking-strict"'
-
-COMMON_ROWS = [
-    ({"mode": "foo"}, f"invalid audit PLUGIN mode foo, {MODES}"),
-    ({"mode": ""}, f"invalid audit PLUGIN mode , {MODES}"),
-    (
-        {"batch_buffer_size": -3},
-        "invalid audit batch PLUGIN buffer size -3, must be a positive number",
-    ),
-    (
-        {"batch_max_size": 0},
-        "invalid audit batch PLUGIN max batch size 0, must be a positive number",
-    ),
-    (
-        {"batch_throttle_enable": True, "batch_throttle_qps": -1.0},
-        "invalid audit batch PLUGIN throttle QPS -1, must be a positive number",
-    ),
-    (
-        {
-            "batch_throttle_enable": True,
-            "batch_throttle_qps": 0.5,
-            "batch_throttle_burst": -1,
-        },
-        "invalid audit batch PLUGIN throttle burst -1, must be a positive number",
-    ),
-    # The first fault of the batch settings only.
-    (
-        {"batch_buffer_size": 0, "batch_max_size": 0},
-        "invalid audit batch PLUGIN buffer size 0, must be a positive number",
-    ),
-    # Even when truncation is off.
-    (
-        {"truncate_max_event_size": -1},
-        "invalid audit truncate PLUGIN max event size -1, must be a positive number",
-    ),
-    (
-        {"truncate_max_event_size": 2, "truncate_max_batch_size": 1},
-        "invalid audit truncate PLUGIN max batch size 1, must be greater than max event size (2)",
-    ),
-    ({"version": "a/b/c"}, "unexpected GroupVersion string: a/b/c"),
-    (
-        {"version": "audit.k8s.io/v1beta1"},
-        'invalid group version, allowed versions are ["audit.k8s.io/v1"]',
-    ),
-    ({"version": ""}, 'invalid group version, allowed versions are ["audit.k8s.io/v1"]'),
-]
-
-
-@pytest.mark.parametrize("plugin", ["log", "webhook"])
-@pytest.mark.parametrize(("fields", "fault"), COMMON_ROWS)
-def test_common_faults(plugin: str, fields: dict[str, Any], fault: str) -> None:
-    """Each backend that is in use is validated, with its name in the text."""
-    settings = {"mode": "batch", **fields}
-    log, webhook = AuditLogOptions(), AuditWebhookOptions()
-    if plugin == "log":
-        log = AuditLogOptions(path="audit.log", **settings)
-    else:
-        webhook = AuditWebhookOptions(config_file="webhook.yaml", **settings)
-    assert backend_faults(log, webhook) == [fault.replace("PLUGIN", plugin)]
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"mode": "blocking", "batch_buffer_size": -3},
-        {"mode": "blocking-strict", "batch_max_size": -3},
-        {"mode": "batch", "batch_throttle_enable": False, "batch_throttle_qps": -1.0},
-        {"mode": "batch", "batch_max_wait": -1},
-        {"truncate_max_event_size": 7, "truncate_max_batch_size": 7},
-    ],
+from auditproxy.options.backendfaults import backend_faults
+from auditproxy.options.backends import (
+    AuditLogOptions,
+    BackendGroups,
+    BackendOptions,
+    backends_in_use,
+    describe_backends,
 )
-def test_no_fault(fields: dict[str, Any]) -> None:
-    """What is not in use is not validated, and the longest wait never is."""
-    assert backend_faults(AuditLogOptions(path="-", **fields), AuditWebhookOptions()) == []
 
 
-LOG_ROWS = [
-    ({"format": "foo"}, 'invalid audit log format foo, allowed formats are "legacy,json"'),
-    ({"maxage": -1}, "--audit-log-maxage -1 can't be a negative number"),
-    ({"maxbackup": -2}, "--audit-log-maxbackup -2 can't be a negative number"),
-    ({"maxsize": -3}, "--audit-log-maxsize -3 can't be a negative number"),
-]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueOptions(BackendOptions):
+    """A backend that somebody adds."""
+
+    plugin: ClassVar[str] = "queue"
+    connects: ClassVar[bool] = True
+
+    address: str = ""
+    mode: str = "batch"
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is a queue."""
+        return bool(self.address)
+
+    @property
+    def place(self) -> str:
+        """The queue's address."""
+        return f"the queue {self.address}"
+
+    def own_faults(self) -> list[str]:
+        """An address that is none."""
+        return [] if ":" in self.address else [f"{self.address} is no address"]
 
 
-@pytest.mark.parametrize(("fields", "fault"), LOG_ROWS)
-def test_log_faults(fields: dict[str, Any], fault: str) -> None:
-    """Those of the file; without a webhook the log is in use even when no path is named."""
-    assert backend_faults(AuditLogOptions(**fields), AuditWebhookOptions()) == [fault]
-    webhook = AuditWebhookOptions(config_file="webhook.yaml")
-    assert backend_faults(AuditLogOptions(**fields), webhook) == []
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoreGroups(BackendGroups):
+    """The groups with one more."""
+
+    audit_queue: QueueOptions = field(default_factory=QueueOptions)
 
 
-def test_backoff() -> None:
-    """A negative pause would be a flood."""
-    webhook = AuditWebhookOptions(config_file="webhook.yaml", initial_backoff=-1)
-    assert backend_faults(AuditLogOptions(), webhook) == [
-        "--audit-webhook-initial-backoff can't be negative; give a time such as 10s"
+def test_another_backend() -> None:
+    """A backend is its class and its field: use, place and faults follow."""
+    none = MoreGroups()
+    assert backends_in_use(none) == (none.audit_log,)
+    assert describe_backends(none) == "standard output (blocking)"
+    alone = MoreGroups(audit_queue=QueueOptions(address="far", mode="x"))
+    assert backends_in_use(alone) == (alone.audit_queue,)
+    assert describe_backends(alone) == "the queue far (x)"
+    assert backend_faults(alone) == [
+        'invalid audit queue mode x, allowed modes are "batch,blocking,blocking-strict"',
+        "far is no address",
     ]
-
-
-def test_all_faults_at_once() -> None:
-    """Both backends' faults come together, the log's first."""
-    found = backend_faults(
-        AuditLogOptions(path="-", mode="x", truncate_max_event_size=0, version="y", format="z"),
-        AuditWebhookOptions(config_file="webhook.yaml", mode="x"),
+    both = MoreGroups(
+        audit_log=AuditLogOptions(path="/a"), audit_queue=QueueOptions(address="far:1")
     )
-    assert [fault.split(",")[0] for fault in found] == [
-        "invalid audit log mode x",
-        "invalid audit truncate log max event size 0",
-        "invalid group version",
-        "invalid audit log format z",
-        "invalid audit webhook mode x",
-    ]
+    assert describe_backends(both) == "/a (blocking) and the queue far:1 (batch)"
+    assert backend_faults(both) == []

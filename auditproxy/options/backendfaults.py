@@ -1,0 +1,75 @@
+"""What is wrong with settings of backends.
+
+Validation and its texts are kube-apiserver's (apiserver server/options/audit.go): a backend that
+is not in use is not validated, and of one backend's batch settings only the first fault is
+reported.
+"""
+
+from auditproxy.apis.gotext import go_quote
+from auditproxy.options.backends import (
+    AUDIT_MODES,
+    AUDIT_VERSIONS,
+    BackendGroups,
+    BackendOptions,
+    backends_in_use,
+)
+
+
+def backend_faults(groups: BackendGroups) -> list[str]:
+    """Faults of the backends that are in use."""
+    return [
+        fault
+        for backend in backends_in_use(groups)
+        for fault in (*_common_faults(backend), *backend.own_faults())
+    ]
+
+
+def _common_faults(backend: BackendOptions) -> list[str]:
+    """Mode and batch, then truncation, then version, as kube-apiserver has them."""
+    plugin = backend.plugin
+    faults = _mode_faults(backend)
+    # Truncation is validated even when it is off.
+    event, batch = backend.truncate_max_event_size, backend.truncate_max_batch_size
+    if event <= 0:
+        faults.append(
+            f"invalid audit truncate {plugin} max event size {event}, must be a positive number"
+        )
+    elif batch < event:
+        faults.append(
+            f"invalid audit truncate {plugin} max batch size {batch}, "
+            f"must be greater than max event size ({event})"
+        )
+    if backend.version.count("/") > 1:
+        faults.append(f"unexpected GroupVersion string: {backend.version}")
+    elif backend.version not in AUDIT_VERSIONS:
+        known = " ".join(go_quote(version) for version in AUDIT_VERSIONS)
+        faults.append(f"invalid group version, allowed versions are [{known}]")
+    return faults
+
+
+def _mode_faults(backend: BackendOptions) -> list[str]:
+    plugin = backend.plugin
+    if backend.mode not in AUDIT_MODES:
+        return [
+            f"invalid audit {plugin} mode {backend.mode}, "
+            f"allowed modes are {go_quote(','.join(AUDIT_MODES))}"
+        ]
+    if backend.mode != "batch":
+        return []
+    numbers: list[tuple[str, float]] = [
+        ("buffer size", backend.batch_buffer_size),
+        ("max batch size", backend.batch_max_size),
+    ]
+    if backend.batch_throttle_enable:
+        numbers += [
+            ("throttle QPS", backend.batch_throttle_qps),
+            ("throttle burst", backend.batch_throttle_burst),
+        ]
+    for name, number in numbers:
+        if not number > 0:
+            return [
+                f"invalid audit batch {plugin} {name} {number:g}, must be a positive number"
+                if isinstance(number, float)
+                else f"invalid audit batch {plugin} {name} {number}, must be a positive number"
+            ]
+    return []
