@@ -33,6 +33,31 @@ BodyError = web.RequestPayloadError
 """The framing of a body does not match its head."""
 
 _NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
+_NO_URL = URL("/")
+
+
+class WholeBody:
+    """A request's body of which every byte is here, as the chain reads it."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, body: bytes) -> None:
+        self._left = body
+
+    def is_eof(self) -> bool:
+        """Whether the client has sent all of it."""
+        return True
+
+    def at_eof(self) -> bool:
+        """Whether all of it was read."""
+        return not self._left
+
+    async def read(self) -> bytes:
+        """Return what was not read yet."""
+        left, self._left = self._left, b""
+        return left
+
+    readany = read
 
 
 class ClientRequest:
@@ -46,7 +71,7 @@ class ClientRequest:
     def __init__(
         self,
         head: RawRequestMessage,
-        content: StreamReader,
+        content: StreamReader | WholeBody,
         protocol: RequestHandler,
         refusal: Status | None = None,
     ) -> None:
@@ -72,7 +97,22 @@ class ClientRequest:
 
     def _cancel(self, error: BaseException) -> None:
         """The connection is gone: fail a pending read of the body. Called by aiohttp."""
-        set_exception(self.content, error)
+        if isinstance(self.content, StreamReader):
+            set_exception(self.content, error)
+
+
+def known_request(
+    method: str,
+    target: str,
+    headers: tuple[tuple[bytes, bytes], ...],
+    body: bytes,
+    protocol: RequestHandler,
+) -> ClientRequest:
+    """Return a request of HTTP/1.1 that keeps its connection and was not parsed for itself."""
+    head = RawRequestMessage(
+        method, target, HttpVersion11, _NO_HEADERS, headers, False, None, False, False, _NO_URL
+    )
+    return ClientRequest(head, WholeBody(body), protocol)
 
 
 class RefusedHead(NamedTuple):
@@ -102,7 +142,7 @@ def refusal(head: bytes, status: Status | None) -> "RefusedHead | _ErrInfo":
         None,
         False,
         False,
-        URL("/"),
+        _NO_URL,
     )
     return RefusedHead(message, status or head_fault(head, line))
 

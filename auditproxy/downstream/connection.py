@@ -24,10 +24,10 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from auditproxy.apis.status import Status, failure
 from auditproxy.downstream import clientrequest
-from auditproxy.downstream.facts import NO_FACTS, facts_of
-from auditproxy.downstream.requestloop import RequestLoop
+from auditproxy.downstream.facts import facts_of
 from auditproxy.downstream.responses import Answered, describe, plain_answer
 from auditproxy.downstream.segments import Pieces
+from auditproxy.downstream.shortloop import ShortLoop
 from auditproxy.request.heads import MAXIMUM_HEAD, has_bare_line_feed, may_begin, respelled
 from auditproxy.sockets.flow import Flow
 from auditproxy.tunnel.tie import TunnelReceiver
@@ -44,22 +44,18 @@ _FIRST_BYTES = 256
 """Bytes of an incomplete first line that are examined; they suffice to recognise non-HTTP."""
 
 
-class ClientConnection(RequestLoop):
+class ClientConnection(ShortLoop):
     """The server side of one connection; see the module docstring."""
 
     __slots__ = (
         "_after_chunks",
         "_asks_upgrade",
-        "_head",
         "_head_timer",
         "_held",
         "_last_payload",
         "_pieces",
         "_tunnel",
-        "_unreadable",
-        "_waiting",
         "breaks_off",
-        "facts",
         "flow",
         "on_lost",
         "on_unparsed",
@@ -79,17 +75,13 @@ class ClientConnection(RequestLoop):
         self.on_lost = on_lost
         self.told_address = told_address
         self.flow: Flow | None = None
-        self.facts = NO_FACTS
         self.breaks_off = False
         self._after_chunks = False
         self._asks_upgrade = False
-        self._head = bytearray()
         self._head_timer: asyncio.TimerHandle | None = None
         self._held: bytearray | None = None
         self._last_payload: StreamReader = EMPTY_PAYLOAD
         self._pieces = Pieces()
-        self._unreadable = False
-        self._waiting = b""
         self._tunnel: TunnelReceiver | None = None
 
     # --- what the client sends -------------------------------------------------
@@ -100,6 +92,8 @@ class ClientConnection(RequestLoop):
         No piece extends beyond one head or body. Parsing therefore does not depend on TCP
         segmentation, and invalid input does not discard valid requests before it.
         """
+        if self._waiter is not None and self._taken(data):
+            return
         if not data:
             self._parse_body(data)  # aiohttp has room again: flush what its parser holds.
         data, self._waiting = self._waiting + data, b""
@@ -188,6 +182,8 @@ class ClientConnection(RequestLoop):
             message = clientrequest.put_back(message, again)
         elif method:
             message = message._replace(method=method)
+        else:
+            self._note_block(head, message)
         self._messages.append((message, payload))
         self._begin(message, payload)
 
@@ -319,6 +315,7 @@ class ClientConnection(RequestLoop):
         self._stop_head_timer()
         if self.on_lost is not None:
             self.on_lost()
+        self._short_lost()
         tunnel, self._tunnel = self._tunnel, None
         if tunnel is not None:
             tunnel.connection_lost(exc)

@@ -10,7 +10,8 @@ It overrides ``start`` of aiohttp's RequestHandler and uses private names of it,
 
 import asyncio
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
 
 from aiohttp import web
 from aiohttp.streams import StreamReader
@@ -21,6 +22,12 @@ from auditproxy.downstream.responses import Answered
 
 LINGERING_TIMEOUT = 2.0
 """Seconds in which the rest of a body is read that the answer did not wait for."""
+
+
+class Continued(NamedTuple):
+    """The rest of a request that began without the loop."""
+
+    serve: Callable[[], Awaitable[Answered]]
 
 
 class RequestLoop(RequestHandler, ABC):
@@ -53,7 +60,7 @@ class RequestLoop(RequestHandler, ABC):
                 finally:
                     self._waiter = None
             message, payload = self._messages.popleft()
-            if self._parser is not None:
+            if self._parser is not None and not isinstance(message, Continued):
                 self._parser.message_consumed()
             if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
                 self._resume_reading_if_drained()
@@ -67,21 +74,27 @@ class RequestLoop(RequestHandler, ABC):
             self._keepalive = answered.keep_alive
             if not self._keepalive or self._close or self._force_close:
                 break
-            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-            if self._keepalive_handle is None:
-                self._keepalive_handle = self._loop.call_at(
-                    self._next_keepalive_close_time, self._process_keepalive
-                )
+            self._wait_for_next()
         if not self._force_close:
             self._task_handler = None
             if self.transport is not None:
                 self.transport.close()
+
+    def _wait_for_next(self) -> None:
+        """Bound the time until the next request."""
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(
+                self._next_keepalive_close_time, self._process_keepalive
+            )
 
     async def _serve(self, message: Any, payload: StreamReader) -> Answered:
         """Let the chain serve one request; input that is not one gets its constant answer."""
         manager, handler = self._manager, self._request_handler
         assert manager is not None
         assert handler is not None
+        if isinstance(message, Continued):
+            return await self._continue(message)
         manager.requests_count += 1
         if isinstance(message, _ErrInfo):
             return self._failed(message.status, message.exc, message.message)
@@ -97,15 +110,28 @@ class RequestLoop(RequestHandler, ABC):
             answered = self._failed(500, error, None)
         finally:
             self._current_request = None
-            self._request_in_progress = False
-            for waiter in (self._served, self._handler_waiter):
-                if waiter is not None and not waiter.done():
-                    waiter.set_result(None)
+            self._is_served()
         if self._upgraded and not self._messages and self._parser is not None:
             # The upgrade was declined. Nothing behind it is parsed.
             self._parser.set_upgraded(False)
             self._upgraded = False
         return answered
+
+    def _is_served(self) -> None:
+        """The request is over, answered or not."""
+        self._request_in_progress = False
+        for waiter in (self._served, self._handler_waiter):
+            if waiter is not None and not waiter.done():
+                waiter.set_result(None)
+
+    async def _continue(self, message: Continued) -> Answered:
+        """Serve the rest of a request that began without the loop."""
+        try:
+            return await message.serve()
+        except Exception as error:
+            return self._failed(500, error, None)
+        finally:
+            self._is_served()
 
     @abstractmethod
     def _failed(self, status: int, error: BaseException | None, message: str | None) -> Answered:

@@ -6,6 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from auditproxy.downstream.connection import ClientConnection
+from auditproxy.downstream.shortloop import Take
 from auditproxy.request.heads import MAXIMUM_HEAD, MAXIMUM_HEADERS
 
 IDLE_TIMEOUT = 90.0
@@ -15,7 +16,13 @@ IDLE_TIMEOUT = 90.0
 class ClientServer(web.Server):
     """Creates a ClientConnection for each accepted connection."""
 
-    def __init__(self, handler: Any, *, on_unparsed: Callable[[int, str], None]) -> None:
+    def __init__(
+        self,
+        handler: Any,
+        *,
+        on_unparsed: Callable[[int, str], None],
+        take: Take | None = None,
+    ) -> None:
         super().__init__(
             handler,
             handler_cancellation=True,
@@ -28,6 +35,7 @@ class ClientServer(web.Server):
             max_headers=MAXIMUM_HEADERS,
         )
         self.on_unparsed = on_unparsed
+        self._take = take
 
     def __call__(
         self, *, on_lost: Callable[[], None] | None = None, told_address: str = ""
@@ -37,6 +45,7 @@ class ClientServer(web.Server):
             self,
             loop=self._loop,
             on_unparsed=self.on_unparsed,
+            take=self._take,
             on_lost=on_lost,
             told_address=told_address,
             **self._kwargs,

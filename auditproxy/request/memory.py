@@ -6,6 +6,8 @@ Requests with bodies often differ in their Content-Length alone: then only what 
 length is found out anew.
 """
 
+from typing import Any
+
 from auditproxy.apis.memo import Memo
 from auditproxy.request.headers import ClientHeaders, RawHeaders
 from auditproxy.request.resolution import MAXIMUM_QUERIES, TargetMemo
@@ -25,13 +27,17 @@ _LONGEST_LENGTH = 15
 class ConnectionMemory:
     """Facts that follow from bytes of one client connection.
 
-    ``queries`` are its targets with a query (``KnownTargets``).
+    ``queries`` are its targets with a query (``KnownTargets``), ``short`` request lines with one
+    as the short way knows them, and ``blocks`` header blocks by their bytes, as the parser has
+    read them.
     """
 
-    __slots__ = ("_alike", "_headers", "_sized", "queries")
+    __slots__ = ("_alike", "_headers", "_sized", "blocks", "queries", "short")
 
     def __init__(self) -> None:
         self.queries: TargetMemo = Memo(MAXIMUM_QUERIES)
+        self.short: Memo[bytes, Any] = Memo(MAXIMUM_QUERIES)
+        self.blocks: Memo[bytes, ClientHeaders] = Memo(MAXIMUM_BLOCKS)
         self._headers: Memo[RawHeaders, ClientHeaders] = Memo(MAXIMUM_BLOCKS)
         # Those with a plain Content-Length: by the whole block, and one by the rest of it.
         self._sized: Memo[RawHeaders, ClientHeaders] = Memo(MAXIMUM_BLOCKS)
@@ -49,6 +55,16 @@ class ConnectionMemory:
         if _comes_again(found):
             self._headers.remember(raw, found)
         return found
+
+    def read(self, block: bytes, raw: RawHeaders) -> None:
+        """Note that the parser has read ``raw`` from a block, from its first line to its end.
+
+        The bytes are kept if the block may come again.
+        """
+        if block not in self.blocks and len(block) <= MAXIMUM_BLOCK:
+            headers = self.headers(raw)
+            if _comes_again(headers):
+                self.blocks.remember(block, headers)
 
     def _with_length(self, raw: RawHeaders, length: bytes) -> ClientHeaders:
         """The headers of a block with this one Content-Length of that spelling."""

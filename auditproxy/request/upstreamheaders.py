@@ -97,8 +97,32 @@ def upstream_lines(
 ) -> bytes:
     """Return the lines of ``upstream_headers`` as they are written.
 
-    The block keeps them, but for the audit id, by everything else that they follow from: host,
-    identity, subprotocols and front proxy. Raises UnwritableHeadersError and HeaderAssertionError.
+    Raises UnwritableHeadersError and HeaderAssertionError.
+    """
+    before, after = lines_around_audit_id(
+        client,
+        host=host,
+        identity_headers=identity_headers,
+        subprotocols=subprotocols,
+        front_proxy=front_proxy,
+    )
+    if not audit_id.isprintable():
+        raise HeaderAssertionError("the audit id would break out of its line")
+    return before + audit_id.encode("ascii") + after
+
+
+def lines_around_audit_id(
+    client: ClientHeaders,
+    *,
+    host: bytes,
+    identity_headers: RawHeaders,
+    subprotocols: str | None = None,
+    front_proxy: FrontProxyHeaders = NO_FRONT_PROXY,
+) -> tuple[bytes, bytes]:
+    """Return the lines of ``upstream_headers`` before and after the audit id.
+
+    The block keeps them by everything else that they follow from: host, identity, subprotocols
+    and front proxy. Raises as ``upstream_lines``.
     """
     key = (
         host,
@@ -109,22 +133,19 @@ def upstream_lines(
     )
     remembered = client.upstream_lines
     if key in remembered:
-        before, after = remembered[key]
-    else:
-        headers = upstream_headers(
-            client,
-            host=host,
-            identity_headers=identity_headers,
-            audit_id=_PLACE,
-            subprotocols=subprotocols,
-            front_proxy=front_proxy,
-        )
-        before, after = _around_audit_id(headers, identity_headers)
-        if len(before) + len(after) <= MAXIMUM_LINES:
-            remembered.remember(key, (before, after))
-    if not audit_id.isprintable():
-        raise HeaderAssertionError("the audit id would break out of its line")
-    return before + audit_id.encode("ascii") + after
+        return remembered[key]
+    headers = upstream_headers(
+        client,
+        host=host,
+        identity_headers=identity_headers,
+        audit_id=_PLACE,
+        subprotocols=subprotocols,
+        front_proxy=front_proxy,
+    )
+    before, after = _around_audit_id(headers, identity_headers)
+    if len(before) + len(after) <= MAXIMUM_LINES:
+        remembered.remember(key, (before, after))
+    return before, after
 
 
 def _around_audit_id(headers: RawHeaders, identity: RawHeaders) -> tuple[bytes, bytes]:

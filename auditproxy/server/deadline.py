@@ -8,7 +8,17 @@ timer for all of these, and a request costs it no timer of its own.
 """
 
 import asyncio
-from typing import Any
+from typing import Any, Protocol
+
+UPSTREAM_GRACE = 1.0
+"""Seconds past a deadline in which the upstream, which has the same one, may say so itself."""
+
+
+class Expiring(Protocol):
+    """What has an end."""
+
+    def expire(self) -> None:
+        """The time is over."""
 
 
 class Deadlines:
@@ -17,12 +27,12 @@ class Deadlines:
     __slots__ = ("_due", "_latest", "_timer", "_waiting")
 
     def __init__(self) -> None:
-        self._waiting: dict[Deadline, float] = {}
+        self._waiting: dict[Expiring, float] = {}
         self._latest = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
 
-    def add(self, deadline: "Deadline", loop: asyncio.AbstractEventLoop, when: float) -> bool:
+    def add(self, deadline: Expiring, loop: asyncio.AbstractEventLoop, when: float) -> bool:
         """Have it expire at ``when``; false, and nothing is done, if that is before another's."""
         if when < self._latest and self._waiting:
             return False
@@ -39,7 +49,7 @@ class Deadlines:
         self._due = when
         self._timer = loop.call_at(when, self._expire, loop)
 
-    def remove(self, deadline: "Deadline") -> None:
+    def remove(self, deadline: Expiring) -> None:
         """It is over. The timer is left for those that follow."""
         self._waiting.pop(deadline, None)
 

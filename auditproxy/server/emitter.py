@@ -44,6 +44,11 @@ class Emitter:
             self._deliveries.append(outcome)
         return outcome
 
+    @property
+    def has_deliveries(self) -> bool:
+        """Whether there is something to wait for."""
+        return bool(self._deliveries)
+
     async def delivered(self, seconds: float) -> None:
         """Wait for deliveries under way, as the blocking modes of kube-apiserver do.
 

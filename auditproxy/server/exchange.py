@@ -9,19 +9,16 @@ ResponseStarted event. Emitting is a plain call, so a client that leaves cannot 
 event; decoding a large body for it happens on a thread, after the client has its answer.
 """
 
-import asyncio
 from enum import Enum
 from functools import partial
-from typing import Any
 
 from auditproxy.apis.audit import Level, Stage
-from auditproxy.apis.status import Status, new_bad_request, new_unauthorized
+from auditproxy.apis.status import Status, new_bad_request
 from auditproxy.apis.user import ANONYMOUS, UserInfo
 from auditproxy.audit.annotations import ENDED, UPSTREAM_ERROR
+from auditproxy.audit.backend import Delivery
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.fitting import SHORTENED
-from auditproxy.authentication.attempts import attempted_methods
-from auditproxy.authentication.authenticator import AuthenticationRequest
 from auditproxy.capture.decoding import Job, Skipped
 from auditproxy.downstream.clientrequest import ClientRequest
 from auditproxy.downstream.connection import ClientConnection
@@ -30,7 +27,8 @@ from auditproxy.metrics.requests import OpenRequests
 from auditproxy.request.headers import HTTP_1_1, framing_fault
 from auditproxy.request.resolution import NOT_RESOLVED
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
-from auditproxy.server.deadline import Deadline
+from auditproxy.server.arrival import Arrival, arrived
+from auditproxy.server.deadline import UPSTREAM_GRACE, Deadline
 from auditproxy.server.emitter import Emitter
 from auditproxy.server.knownclient import known_client
 from auditproxy.server.recorder import Recorder
@@ -38,8 +36,8 @@ from auditproxy.server.services import Services, Shared
 from auditproxy.tunnel.farewell import SHUTTING_DOWN, LastWords
 from auditproxy.upstream.messages import UpstreamError
 
-UPSTREAM_GRACE = 1.0
-"""Seconds past a deadline in which the upstream, which has the same one, may say so itself."""
+SHUT_DOWN = "the proxy was shut down"
+"""Why requests end that are under way at a stop."""
 
 
 class ExchangeState(Enum):
@@ -58,22 +56,28 @@ RECEIVED, RECORDED, ANSWERING, ANSWERED, UNANSWERED = ExchangeState
 class Exchange:
     """One request on its way through the chain; times are nanoseconds since the epoch."""
 
-    def __init__(self, shared: Shared, services: Services, request: ClientRequest) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        services: Services,
+        request: ClientRequest,
+        arrival: Arrival | None = None,
+    ) -> None:
         # First of all, before anything can fail: the timestamp and the id.
-        self._started = shared.monotonic_clock()
-        received = shared.wall_clock()
+        arrival = arrival or arrived(shared)
+        self._started = arrival.started
         message = request.head
         self.connection: ClientConnection = request.protocol  # type: ignore[assignment]
         self.facts = self.connection.facts
         self.headers = self.facts.memory.headers(message.raw_headers)
-        audit_id = self.headers.audit_id or shared.new_audit_id()
-        self.context = AuditContext(audit_id, received)
+        audit_id = arrival.audit_id or self.headers.audit_id or shared.new_audit_id()
+        self.context = AuditContext(audit_id, arrival.received)
         self.state = RECEIVED
         self._events = Emitter(shared, self.context)
         self.shared = shared
         self.services = services
         self.request = request
-        self.task: asyncio.Task[Any] | None = asyncio.current_task()
+        self.task = arrival.task
         self.method: str = message.method
         self.found = NOT_RESOLVED
         self.target, self.info = NOT_RESOLVED.target, NOT_RESOLVED.info
@@ -141,22 +145,6 @@ class Exchange:
                 raise self.fail(new_bad_request(str(error)), message=str(error)) from None
         return self.connection.loop.time() + allowed / 1e9 + UPSTREAM_GRACE
 
-    def asked(self) -> AuthenticationRequest:
-        """The input of the authenticators."""
-        return AuthenticationRequest(
-            headers=self.headers,
-            target=self.target,
-            peer_certificate=self.facts.peer_certificate,
-            now=self.context.received,
-            warnings=self.warnings,
-        )
-
-    def unauthenticated(self) -> Refused:
-        """kube-apiserver's 401 and its one event."""
-        has_certificate = self.facts.peer_certificate is not None
-        attempted = attempted_methods(self.headers, self.target, has_certificate)
-        return self.fail(new_unauthorized(), message=attempted)
-
     def fail(self, status: Status, message: str = "") -> Refused:
         """Begin the record of a request refused before anyone was authenticated.
 
@@ -192,9 +180,12 @@ class Exchange:
             redactor=self.services.redactor,
         )
 
-    async def request_received(self) -> None:
-        """Emit RequestReceived, stored when this returns if the mode waits; raises Refused."""
-        outcome = self._events.emit(Stage.REQUEST_RECEIVED, self.context.received)
+    def emit_received(self) -> Delivery:
+        """Emit RequestReceived; what is not True is to be ``stored`` before the request is sent."""
+        return self._events.emit(Stage.REQUEST_RECEIVED, self.context.received)
+
+    async def stored(self, outcome: Delivery) -> None:
+        """Wait until an event is stored, if the mode waits; raises Refused."""
         if not isinstance(outcome, bool):
             self.waits_for_sink = True
             outcome = await outcome
@@ -205,6 +196,11 @@ class Exchange:
         self.context.finished = True
         text = internal_error(self.found.request_uri, "failed to store audit event")
         raise Refused(Status(metadata={}, code=500), text=text, no_sniff=True)
+
+    @property
+    def has_deliveries(self) -> bool:
+        """Whether events of this request are still on their way."""
+        return self._events.has_deliveries
 
     async def delivered(self) -> None:
         """Wait for the delivery of this request's events, no longer than a request may take."""
@@ -253,7 +249,7 @@ class Exchange:
 
     def end_at_shutdown(self) -> None:
         """The proxy stops: give the reason in the event and, where possible, to the client."""
-        self.end("the proxy was shut down", SHUTTING_DOWN)
+        self.end(SHUT_DOWN, SHUTTING_DOWN)
 
     def end(self, why: str, farewell: str) -> None:
         """End a request under way; ``why`` is for the event, ``farewell`` for the client."""

@@ -39,7 +39,7 @@ from auditproxy.tunnel.farewell import Farewell
 from auditproxy.tunnel.protocols import WEBSOCKET
 from auditproxy.tunnel.tie import Tap, tie
 from auditproxy.upstream.identityheaders import UnforwardableIdentityError
-from auditproxy.upstream.messages import ResponseHead, UpstreamRequest
+from auditproxy.upstream.messages import ResponseHead, RoundTrip, UpstreamRequest
 from auditproxy.upstream.switching import Switched
 
 SMALL_BODY = 64 * 1024
@@ -119,18 +119,24 @@ async def exchanged(
     if sent is not None or body.content_length is not None:
         request = msgspec.structs.replace(request, body=sent, content_length=body.content_length)
     if request.upgrade is None:
-        outcome = await pool.round_trip(request, tee)
-        if outcome.retried:
-            exchange.context.annotate(RETRIED, "true")
+        answered = await passed_on(exchange, pool.round_trip(request, tee), tee)
     else:
         # A short request has its own deadline; its answer may take as long as without Upgrade.
         decided = await pool.upgrade(request, tee, handshake_deadline=exchange.long_running)
         if isinstance(decided, Switched):
             return await tunnel(exchange, decided, session)
-    answered = tee.end()
+        answered = tee.end()
     if body.kept is not None:
         note_ephemeral(exchange, bytes(body.kept))
     return answered
+
+
+async def passed_on(exchange: Exchange, round_trip: Awaitable[RoundTrip], tee: Tee) -> Answered:
+    """Wait until an answer has passed ``tee``, as a whole."""
+    outcome = await round_trip
+    if outcome.retried:
+        exchange.context.annotate(RETRIED, "true")
+    return tee.end()
 
 
 class RequestBody:

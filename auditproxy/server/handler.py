@@ -26,12 +26,17 @@ from auditproxy.authorization.impersonation import ImpersonationBadRequest
 from auditproxy.authorization.impersonation_modes import ImpersonationForbidden
 from auditproxy.clients.apiserver import ReviewError
 from auditproxy.downstream.clientrequest import ClientRequest
+from auditproxy.downstream.connection import ClientConnection
 from auditproxy.downstream.responses import Answered, Refused, describe
 from auditproxy.request.attributes import attributes as attributes_of
+from auditproxy.request.headers import ClientHeaders
 from auditproxy.server.answering import answer, answer_crash
+from auditproxy.server.asking import question, unauthenticated
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.forwarding import forward
 from auditproxy.server.services import ActingUser, Services, Shared
+from auditproxy.server.shortexchange import Rest, ShortExchange
+from auditproxy.server.shortway import ShortWay
 from auditproxy.upstream.messages import (
     UpstreamClosedEarly,
     UpstreamCredentialRefused,
@@ -80,15 +85,34 @@ class Handler:
     def __init__(self, shared: Shared, services: Services) -> None:
         self.shared = shared
         self.services = services
-        self._active: set[Exchange] = set()
-        shared.metrics.audit.due.counting(self.under_way)
+        self.under_way: set[Exchange | ShortExchange] = set()
+        self._short = ShortWay(self, services)
+        self.short_requests = 0
+        """Requests that began on the short way."""
+        shared.metrics.audit.due.counting(self._owed)
 
     async def handle(self, request: ClientRequest) -> Answered:
         """Serve one request; every way out emits the last event, in ``Exchange.finish``."""
         exchange = Exchange(self.shared, self.services, request)
-        self._active.add(exchange)
+        return await self.serve_rest(exchange, self.serve)
+
+    def take(
+        self, connection: ClientConnection, line: bytes, headers: ClientHeaders, body: bytes
+    ) -> bool:
+        """Serve a request the short way, if all of it is known; see ``ShortWay.take``."""
+        short = self._short
+        if short.services is not self.services:
+            short = self._short = ShortWay(self, self.services)
+        if not short.take(connection, line, headers, body):
+            return False
+        self.short_requests += 1
+        return True
+
+    async def serve_rest(self, exchange: Exchange, rest: Rest) -> Answered:
+        """Serve what is left of a request, or all of it: ``rest`` is ``serve`` then."""
+        self.under_way.add(exchange)
         try:
-            answered = await self.serve(exchange)
+            answered = await rest(exchange)
         except Refused as refused:
             answered = answer(exchange, refused)
         except UpstreamError as error:
@@ -103,7 +127,7 @@ class Handler:
             answered = self.crashed(exchange, crash)
         finally:
             # First: what finishing raises must not leave the request under way for ever.
-            self._active.discard(exchange)
+            self.under_way.discard(exchange)
             exchange.finish()
         await exchange.delivered()
         return answered
@@ -115,7 +139,9 @@ class Handler:
         identity = self.recognised(exchange) or await self.authenticate(exchange)
         exchange.begin(identity.user)
         exchange.deadline.end_at(exchange.connection.loop, until)
-        await exchange.request_received()
+        outcome = exchange.emit_received()
+        if outcome is not True:
+            await exchange.stored(outcome)
         acting = await self.impersonate(exchange, identity)
         await self.explain(exchange, acting)
         return await forward(exchange, identity, acting)
@@ -131,7 +157,7 @@ class Handler:
         """Find out who asks; a failure is kube-apiserver's audited 401."""
         started = exchange.now()
         try:
-            identity = await exchange.services.authenticator.authenticate(exchange.asked())
+            identity = await exchange.services.authenticator.authenticate(question(exchange))
         except AuthenticationError as error:
             # Its text holds no credential.
             peer, audit_id = exchange.facts.remote, exchange.context.audit_id
@@ -144,7 +170,7 @@ class Handler:
             identity = None
         exchange.context.track("authentication", exchange.now() - started)
         if identity is None:
-            raise exchange.unauthenticated()
+            raise unauthenticated(exchange)
         return exchange.client.authenticated(identity, warned=bool(exchange.warnings))
 
     async def impersonate(self, exchange: Exchange, identity: Identity) -> ActingUser:
@@ -219,7 +245,7 @@ class Handler:
     async def _finish_short(self, seconds: float, *, waiting_for_sink: bool) -> None:
         served = {
             exchange.connection.served()
-            for exchange in self._active
+            for exchange in self.under_way
             if not exchange.long_running and (waiting_for_sink or not exchange.waits_for_sink)
         }
         if served:
@@ -227,7 +253,7 @@ class Handler:
 
     async def end_long_running(self) -> None:
         """End every request that is still under way; each emits its last event."""
-        exchanges = tuple(self._active)
+        exchanges = tuple(self.under_way)
         served = {exchange.connection.served() for exchange in exchanges}
         for exchange in exchanges:
             exchange.end_at_shutdown()
@@ -248,6 +274,6 @@ class Handler:
                 f"stopping: {undecoded} events are written without bodies that were not decoded yet"
             )
 
-    def under_way(self) -> int:
+    def _owed(self) -> int:
         """Requests under way whose last event is still to come."""
-        return sum(exchange.owes_event for exchange in self._active)
+        return sum(exchange.owes_event for exchange in tuple(self.under_way))

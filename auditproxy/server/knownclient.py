@@ -5,11 +5,29 @@ remembers (request/memory.py) and goes with it; no other connection has it, beca
 may hold a token.
 """
 
+import msgspec
+
 from auditproxy.authentication.authenticator import Identity, Proof
 from auditproxy.downstream.facts import ConnectionFacts
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.sourceips import source_ips
 from auditproxy.server.services import Services
+
+
+class ShortSender(msgspec.Struct, frozen=True, gc=False):
+    """A header block as the upstream gets it from ``identity``, with the credential ``at_hand``.
+
+    ``before`` and ``after`` are the lines around the audit id.
+    """
+
+    at_hand: object
+    identity: Identity
+    before: bytes
+    after: bytes
+
+    def __repr__(self) -> str:
+        # The lines may hold our credential.
+        return f"ShortSender({len(self.before) + len(self.after)} bytes)"
 
 
 class KnownClient:
@@ -24,6 +42,7 @@ class KnownClient:
         "_proof",
         "facts",
         "impersonates",
+        "sender",
         "services",
         "source_ips",
         "user_agent",
@@ -35,6 +54,8 @@ class KnownClient:
         self.impersonates = headers.impersonates
         self.source_ips = source_ips(headers, facts.remote, services.trusted_proxies)
         self.user_agent = headers.user_agent
+        self.sender: ShortSender | None = None
+        """What the short way has found out; its ``identity`` is the one that it is about."""
         self._identity: Identity | None = None
         self._proof: Proof | None = None
 

@@ -57,6 +57,12 @@ class UpstreamIdentity(Protocol):
     host: bytes
     base_path: bytes
 
+    def at_hand(self) -> object:
+        """What the lines of ``known_headers`` follow from besides the client.
+
+        The same object as long as they do; None where they are not to be kept.
+        """
+
     def known_headers(
         self, identity: Identity, user: UserInfo, wanted: UserInfo | None
     ) -> RawHeaders | None:

@@ -20,14 +20,15 @@ from auditproxy.tunnel.tie import TunnelReceiver
 from auditproxy.upstream.answer import Answer, AnswerState
 from auditproxy.upstream.heads import AnswerHeads
 from auditproxy.upstream.messages import (
+    AnswerTaker,
     ResponseHead,
     ResponseSink,
     UpstreamClosedEarly,
     UpstreamLimits,
     UpstreamRequest,
-    UpstreamRequestError,
     UpstreamSwitchedEarly,
 )
+from auditproxy.upstream.sending import BodySending
 
 SMALL_BODY = 64 * 1024
 """Bytes of a complete body that are written together with the head."""
@@ -53,7 +54,6 @@ class UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "_answer",
-        "_drained",
         "_early",
         "_ended",
         "_heads",
@@ -62,10 +62,10 @@ class UpstreamConnection(asyncio.Protocol):
         "_on_lost",
         "_reading_paused",
         "_receiver",
-        "_request_written",
         "_reusable",
+        "_sending",
         "_state",
-        "_writing_paused",
+        "_taker",
         "descriptor",
         "idle_since",
         "ssl_context",
@@ -89,13 +89,12 @@ class UpstreamConnection(asyncio.Protocol):
         self._on_lost = on_lost
         self._state = _IDLE
         self._answer: Answer | None = None
+        self._taker: AnswerTaker | None = None
         self._ended: asyncio.Future[None] | None = None
-        self._drained: asyncio.Future[None] | None = None
         self._receiver: TunnelReceiver | None = None
         self._early = b""
         self._reading_paused = False
-        self._writing_paused = False
-        self._request_written = True
+        self._sending = BodySending(loop)
         self._reusable = False
         self.descriptor = -1
         self.idle_since = 0.0
@@ -111,7 +110,13 @@ class UpstreamConnection(asyncio.Protocol):
         """
         if self.is_closing():
             raise UpstreamClosedEarly("the upstream closed the connection before the request")
-        self._answer = answer = Answer(
+        self.expect(request, sink)
+        return await self.ended(self._send(head, request))
+
+    def expect(self, request: UpstreamRequest, sink: ResponseSink) -> None:
+        """IDLE -> BUSY, or go on from ``begin``: read what comes as the answer to ``request``."""
+        self._taker = None
+        self._answer = Answer(
             sink,
             self,
             method=request.method,
@@ -119,9 +124,14 @@ class UpstreamConnection(asyncio.Protocol):
             limits=self._limits,
             heads=self._heads,
         )
-        self._ended = ended = self._loop.create_future()
+        self._ended = self._loop.create_future()
         self._state = _BUSY
-        sending = self._send(head, request)
+
+    async def ended(self, sending: asyncio.Task[None] | None = None) -> ResponseHead:
+        """Wait for the end of what is expected; ``sending`` is the rest of the request."""
+        answer, ended = self._answer, self._ended
+        assert answer is not None
+        assert ended is not None
         try:
             await ended
         except BaseException:
@@ -138,6 +148,29 @@ class UpstreamConnection(asyncio.Protocol):
         assert answer.head is not None
         return answer.head
 
+    def begin(self, request: bytes, taker: AnswerTaker) -> None:
+        """IDLE -> BUSY: write a whole request; its answer's bytes go to ``taker``.
+
+        Until ``taken``, which ends the exchange, or ``expect``, which reads them from there on.
+        """
+        self._taker = taker
+        self._state = _BUSY
+        self.transport.write(request)
+
+    def taken(self, *, keep_alive: bool) -> None:
+        """BUSY -> DONE: the taker has the whole answer, and no byte came behind it."""
+        self._taker = None
+        self._state = _DONE
+        self._reusable = keep_alive
+
+    def abandon(self) -> None:
+        """Drop the connection and whatever is expected on it; nobody is told."""
+        self._taker = self._ended = None
+        if self._answer is not None:
+            self._answer.detach()
+            self._answer = None
+        self.transport.abort()
+
     def _send(self, head: bytes, request: UpstreamRequest) -> asyncio.Task[None] | None:
         """Write what is available at once; start a task for a body that is still to come."""
         body = request.body
@@ -149,60 +182,29 @@ class UpstreamConnection(asyncio.Protocol):
                 head = b""
             self.transport.write(head + body)
         else:
-            self._request_written = False
+            self._sending.is_whole = False
             self.transport.write(head)
             return spawn(self._send_body(body, request.content_length), "send a request body")
         return None
 
     async def _send_body(self, body: AsyncIterator[bytes], length: int | None) -> None:
-        """Write the body as it arrives, and only as fast as the upstream accepts it."""
-        sent = 0
-        transport = self.transport
+        """Write the body; what goes wrong with it is raised from the exchange."""
         try:
-            async for piece in body:
-                if self._writing_paused:
-                    await self._until_drained()
-                # Whatever closed the transport also ends the exchange.
-                if transport.is_closing():
-                    return
-                if not piece:
-                    continue
-                sent += len(piece)
-                if length is None:
-                    transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
-                elif sent <= length:
-                    transport.write(piece)
-                else:
-                    break
-            if length is None:
-                transport.write(b"0\r\n\r\n")
-            elif sent != length:
-                self.fail(UpstreamRequestError("the body is not as long as announced"))
-                return
-            self._request_written = True
+            await self._sending.send(self.transport, body, length)
         except Exception as error:
-            # The client failed or disconnected: raise it from the exchange.
+            # The client failed or disconnected, or the body is not as announced.
             self.fail(error)
         except BaseException:
             # Cancelled inside the body: nothing may follow it on this connection.
-            transport.abort()
+            self.transport.abort()
             raise
-        finally:
-            close = getattr(body, "aclose", None)
-            if close is not None:
-                await close()
-
-    async def _until_drained(self) -> None:
-        """Wait until the transport accepts more, or is gone."""
-        self._drained = self._loop.create_future()
-        try:
-            await self._drained
-        finally:
-            self._drained = None
 
     def fail(self, error: Exception) -> None:
         """Abort the connection, and end the exchange, if any, with an error."""
         self.transport.abort()
+        taker, self._taker = self._taker, None
+        if taker is not None and isinstance(error, UpstreamClosedEarly):
+            taker.lost(error)
         if self._ended is not None and not self._ended.done():
             self._ended.set_exception(error)
 
@@ -210,7 +212,7 @@ class UpstreamConnection(asyncio.Protocol):
         """BUSY -> DONE or SWITCHED."""
         answer.detach()
         if answer.state is AnswerState.SWITCHED:
-            if not self._request_written:
+            if not self._sending.is_whole:
                 self.fail(UpstreamSwitchedEarly("the upstream switched during the request"))
                 return
             self._state = _SWITCHED
@@ -230,7 +232,7 @@ class UpstreamConnection(asyncio.Protocol):
         transport = self.transport
         if transport.is_closing():
             return False
-        if not self._request_written or transport.get_write_buffer_size():
+        if not self._sending.is_whole or transport.get_write_buffer_size():
             # close() would first send the rest of the abandoned request.
             transport.abort()
             return False
@@ -244,6 +246,9 @@ class UpstreamConnection(asyncio.Protocol):
         """Pass bytes to the answer or the tunnel; called by the loop."""
         state = self._state
         if state is _BUSY:
+            if self._taker is not None:
+                self._taker.received(data)
+                return
             answer = self._answer
             if answer is None:
                 return  # cancelled; the transport is being aborted
@@ -270,7 +275,9 @@ class UpstreamConnection(asyncio.Protocol):
             assert self._receiver is not None
             return bool(self._receiver.eof_received())
         answer = self._answer
-        if self._state is _BUSY and answer is not None:
+        if self._taker is not None:
+            self._lost_early(None)
+        elif self._state is _BUSY and answer is not None:
             if answer.end_of_stream():
                 self._answer_ended(answer)
             else:
@@ -285,20 +292,30 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Any -> CLOSED."""
-        if self._state is _BUSY and self._answer is not None:
+        if self._taker is not None:
+            self._lost_early(exc)
+        elif self._state is _BUSY and self._answer is not None:
             self.fail(self._closed_early(self._answer, exc))
         self._state = _CLOSED
-        self._wake_sender()
+        self._sending.wake()
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             receiver.connection_lost(exc)
         self._on_lost(self)
 
-    def _closed_early(self, answer: Answer, exc: Exception | None) -> UpstreamClosedEarly:
-        when = "inside its answer" if answer.any_byte else "before it answered"
+    def _lost_early(self, exc: Exception | None) -> None:
+        """Tell the taker that no answer comes."""
+        taker, self._taker = self._taker, None
+        self.transport.abort()
+        if taker is not None:
+            taker.lost(self._closed_early(None, exc))
+
+    def _closed_early(self, answer: Answer | None, exc: Exception | None) -> UpstreamClosedEarly:
+        any_byte = answer is not None and answer.any_byte
+        when = "inside its answer" if any_byte else "before it answered"
         how = f" ({type(exc).__name__})" if exc is not None else ""
         text = f"the upstream closed the connection {when}{how}"
-        return UpstreamClosedEarly(text, any_response_byte=answer.any_byte)
+        return UpstreamClosedEarly(text, any_response_byte=any_byte)
 
     def is_closing(self) -> bool:
         """Return whether the connection is closing or gone."""
@@ -319,20 +336,16 @@ class UpstreamConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The transport's buffer is full; called by the loop."""
-        self._writing_paused = True
+        self._sending.is_paused = True
         if self._receiver is not None:
             self._receiver.pause_writing()
 
     def resume_writing(self) -> None:
         """The transport's buffer has room; called by the loop."""
-        self._writing_paused = False
-        self._wake_sender()
+        self._sending.is_paused = False
+        self._sending.wake()
         if self._receiver is not None:
             self._receiver.resume_writing()
-
-    def _wake_sender(self) -> None:
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
 
     def start_tunnel(self, receiver: TunnelReceiver) -> bytes:
         """SWITCHED -> TUNNEL: pass all later events to ``receiver``; return bytes after the 101.

@@ -14,7 +14,7 @@ import msgspec
 from auditproxy.apis.memo import Memo
 from auditproxy.request.responseheaders import ResponseFacts
 from auditproxy.upstream.framing import read_head
-from auditproxy.upstream.messages import ResponseHead
+from auditproxy.upstream.messages import ResponseHead, UpstreamProtocolError
 
 MAXIMUM_HEADS = 128
 """Heads that one pool remembers; a cluster has some ten for each flow schema in use."""
@@ -40,6 +40,7 @@ _USUAL = re.compile(
 Location or Warning, is read each time."""
 _LONGEST_LENGTH = 15
 """Digits of a Content-Length that need no judgement."""
+_HEAD_END = b"\r\n\r\n"
 
 
 class _Known(msgspec.Struct, frozen=True, gc=False):
@@ -53,9 +54,27 @@ class _Known(msgspec.Struct, frozen=True, gc=False):
     before_date: bytes
     after_date: bytes
     """The client's lines around the date."""
+    begin: bytes
+    """The client's head up to the audit id, where such an answer may be a WholeAnswer."""
 
     def __repr__(self) -> str:
         return f"_Known({self.head!r})"
+
+
+class WholeAnswer(msgspec.Struct, frozen=True, gc=False):
+    """An answer of a 2xx that came at once and as a whole.
+
+    ``begin`` and ``rest`` are what the client gets, around the audit id's value; ``body`` is in
+    ``rest`` too. ``head`` is that of a like answer: its date, audit id and length are another's.
+    """
+
+    head: ResponseHead
+    begin: bytes
+    rest: bytes
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"WholeAnswer({self.head!r}, {len(self.body)} bytes)"
 
 
 class AnswerHeads:
@@ -70,16 +89,9 @@ class AnswerHeads:
         """Return what ``read_head`` returns; raises UpstreamProtocolError as it does."""
         if len(raw) > MAXIMUM_HEAD:
             return read_head(raw, method)
-        parts = _OWN.split(raw)
-        values = parts[2::3]
-        del parts[2::3]
-        key = tuple(parts)
+        values, key = _own(raw)
         if key not in self._known:
-            head = read_head(raw, method)
-            # An answer to HEAD does not say whether one to GET has a body.
-            if method != b"HEAD" and _USUAL.fullmatch(raw) is not None:
-                self._learn(key, values, head)
-            return head
+            return self._read_new(raw, method, values, key)
         known = self._known[key]
         head, facts = known.head, known.head.facts
         length = None
@@ -112,6 +124,56 @@ class AnswerHeads:
             facts=facts,
         )
 
+    def whole(self, data: bytes, method: bytes) -> WholeAnswer | None:
+        """Return the answer that ``data`` is, if it is one and nothing else; None: read it.
+
+        None as well for all but a 2xx with a body of the length that it says, and for heads with
+        headers that are read each time.
+        """
+        end = data.find(_HEAD_END) + len(_HEAD_END)
+        if end < len(_HEAD_END) or end > MAXIMUM_HEAD or method == b"HEAD":
+            return None
+        raw = data[:end]
+        values, key = _own(raw)
+        known = self._known.get(key)
+        if known is None:
+            try:
+                self._read_new(raw, method, values, key)
+            except UpstreamProtocolError:
+                return None
+            known = self._known.get(key)
+        if known is None or not known.begin:
+            return None
+        digits = values[known.length_at]
+        length = len(data) - end
+        if digits != b"%d" % length:
+            return None
+        body = data[end:]
+        date = values[known.date_at] if known.date_at >= 0 else b""
+        rest = b"".join(
+            (
+                b"\r\n",
+                known.before_date,
+                date,
+                known.after_date,
+                b"Content-Length: ",
+                digits,
+                _HEAD_END,
+                body,
+            )
+        )
+        return WholeAnswer(known.head, known.begin, rest, body)
+
+    def _read_new(
+        self, raw: bytes, method: bytes, values: list[bytes], key: tuple[bytes, ...]
+    ) -> ResponseHead:
+        """Read a head that is not known, and remember it if it may be."""
+        head = read_head(raw, method)
+        # An answer to HEAD does not say whether one to GET has a body.
+        if method != b"HEAD" and _USUAL.fullmatch(raw) is not None:
+            self._learn(key, values, head)
+        return head
+
     def _learn(self, key: tuple[bytes, ...], values: list[bytes], head: ResponseHead) -> None:
         """Remember a head that was just read, unless it has one of these headers otherwise."""
         own = [name.lower() for name in key[1::2]]
@@ -127,7 +189,32 @@ class AnswerHeads:
             if own.count(b"date") > 1 or not after:
                 # Two of them, or Connection names it.
                 return
-        self._known.remember(key, _Known(head, places, length_at, date_at, before, after))
+        else:
+            before = head.facts.lines
+        begin = b""
+        if length_at >= 0 and own.count(b"content-length") == 1 and _may_be_whole(head):
+            begin = b"HTTP/1.1 %d %b\r\nAudit-Id: " % (head.status, head.reason)
+        self._known.remember(key, _Known(head, places, length_at, date_at, before, after, begin))
+
+
+def _own(raw: bytes) -> tuple[list[bytes], tuple[bytes, ...]]:
+    """Return the values that each answer has of its own, and all else of its head."""
+    parts = _OWN.split(raw)
+    values = parts[2::3]
+    del parts[2::3]
+    return values, tuple(parts)
+
+
+def _may_be_whole(head: ResponseHead) -> bool:
+    """Whether all that comes of such an answer is a body of its length, and nothing to record."""
+    return (
+        200 <= head.status < 300
+        and head.reason != b""
+        and head.has_body
+        and not head.chunked
+        and not head.facts.warnings
+        and head.facts.audit_ids <= 1
+    )
 
 
 def _around(lines: bytes, header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:

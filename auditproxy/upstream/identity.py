@@ -66,6 +66,10 @@ class Impersonating:
         self._original_user_extra = original_user_extra
         self._known: Memo[UserKey, tuple[AtHand, RawHeaders]] = Memo(REMEMBERED)
 
+    def at_hand(self) -> AtHand | None:
+        """Our credential, if it needs no waiting."""
+        return self._credential.at_hand()
+
     def known_headers(
         self, identity: Identity, user: UserInfo, wanted: UserInfo | None
     ) -> RawHeaders | None:
@@ -116,6 +120,9 @@ class PassingThrough:
         self.host = target.host_header
         self.base_path = target.base_path.encode()
 
+    def at_hand(self) -> None:
+        """None: the client's own credential is not ours to keep."""
+
     def known_headers(
         self, identity: Identity, user: UserInfo, wanted: UserInfo | None
     ) -> RawHeaders | None:
@@ -140,6 +147,10 @@ class RequestHeader:
         self.base_path = target.base_path.encode()
         self._original_user_extra = original_user_extra
         self._known: Memo[UserKey, RawHeaders] = Memo(REMEMBERED)
+
+    def at_hand(self) -> RawHeaders:
+        """Nothing: our credential is the connections' certificate."""
+        return ()
 
     def known_headers(
         self, identity: Identity, user: UserInfo, wanted: UserInfo | None

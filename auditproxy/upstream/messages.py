@@ -191,6 +191,16 @@ class UpstreamLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes that a transport may buffer per direction before its source is paused."""
 
 
+class AnswerTaker(Protocol):
+    """Takes what comes of an answer before anything of it is read; never raises."""
+
+    def received(self, data: bytes) -> None:
+        """Take the next bytes."""
+
+    def lost(self, error: UpstreamClosedEarly) -> None:
+        """The connection ended before any byte came that was taken."""
+
+
 class ResponseSink(Protocol):
     """Receives one answer through synchronous calls; must not block.
 

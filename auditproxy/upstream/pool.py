@@ -13,7 +13,7 @@ taken first, and idle ones expire.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 import msgspec
 
@@ -67,7 +67,7 @@ class UpstreamPool:
     ) -> None:
         self._target = target
         self._limits = limits or UpstreamLimits()
-        self._heads = AnswerHeads()
+        self.heads = AnswerHeads()
         self._loop = loop or asyncio.get_running_loop()
         self._connections: set[UpstreamConnection] = set()
         # In order of release: the last one is used next, the first one expires next.
@@ -93,19 +93,45 @@ class UpstreamPool:
         if request.upgrade is not None:
             raise UpstreamRequestError("an upgrade is not a round trip")
         head = write_head(request)
-        connection = self._take(request)
+        connection = self.take(resendable=_may_be_sent_again(request))
         if connection is None:
             return await self._on_new_connection(head, request, sink, retried=False)
-        try:
-            await connection.exchange(head, request, sink)
-        except UpstreamClosedEarly as error:
-            if error.any_response_byte or not _may_be_sent_again(request):
-                raise
-        else:
-            self._give_back(connection)
-            return RoundTrip(retried=False)
+        return await self._finished(
+            connection, connection.exchange(head, request, sink), request, sink
+        )
+
+    async def rest(
+        self, connection: UpstreamConnection, request: UpstreamRequest, sink: ResponseSink
+    ) -> RoundTrip:
+        """Go on with a round trip whose connection expects the answer to ``request`` already.
+
+        As ``round_trip`` in all else.
+        """
+        return await self._finished(connection, connection.ended(), request, sink)
+
+    async def again(
+        self, request: UpstreamRequest, sink: ResponseSink, error: UpstreamClosedEarly
+    ) -> RoundTrip:
+        """Go on with a round trip whose connection ended in ``error``: send it again, or raise."""
+        if error.any_response_byte or not _may_be_sent_again(request):
+            raise error
         self._retried += 1
-        return await self._on_new_connection(head, request, sink, retried=True)
+        return await self._on_new_connection(write_head(request), request, sink, retried=True)
+
+    async def _finished(
+        self,
+        connection: UpstreamConnection,
+        ended: Awaitable[ResponseHead],
+        request: UpstreamRequest,
+        sink: ResponseSink,
+    ) -> RoundTrip:
+        """Wait for the end on a connection that was idle before."""
+        try:
+            await ended
+        except UpstreamClosedEarly as error:
+            return await self.again(request, sink, error)
+        self.give_back(connection)
+        return RoundTrip(retried=False)
 
     async def _on_new_connection(
         self, head: bytes, request: UpstreamRequest, sink: ResponseSink, *, retried: bool
@@ -113,7 +139,7 @@ class UpstreamPool:
         """Make a round trip on a new connection."""
         connection = await self._connect()
         await connection.exchange(head, request, sink)
-        self._give_back(connection)
+        self.give_back(connection)
         return RoundTrip(retried)
 
     async def upgrade(
@@ -148,13 +174,15 @@ class UpstreamPool:
             raise UpstreamProtocolError(fault)
         return Switched(head, connection)
 
-    def _take(self, request: UpstreamRequest) -> UpstreamConnection | None:
-        """Take the most recently used idle connection that suits this request."""
+    def take(self, *, resendable: bool) -> UpstreamConnection | None:
+        """Take the most recently used idle connection, one that is not about to be closed.
+
+        A request that is not ``resendable`` takes only one that has nothing to read.
+        """
         idle = self._idle
         if not idle:
             return None
         context = self._target.ssl_context
-        careful = not _may_be_sent_again(request)
         while idle:
             connection, _ = idle.popitem()
             if connection.is_closing():
@@ -165,16 +193,19 @@ class UpstreamPool:
                 continue
             # A request that cannot be resent must not go to a connection that the upstream
             # has just closed: check the kernel's buffer before writing the first byte.
-            if careful and has_something_to_read(connection.descriptor):
+            if not resendable and has_something_to_read(connection.descriptor):
                 connection.transport.abort()
                 continue
             return connection
         return None
 
-    def _give_back(self, connection: UpstreamConnection) -> None:
-        """Keep the connection for reuse, or close it."""
-        if not connection.reuse():
-            return
+    def give_back(self, connection: UpstreamConnection) -> None:
+        """Keep a connection whose exchange is over for reuse, or close it."""
+        if connection.reuse():
+            self.put_back(connection)
+
+    def put_back(self, connection: UpstreamConnection) -> None:
+        """Keep a connection on which nothing was sent since it was taken."""
         if self._closed:
             connection.transport.close()
             return
@@ -204,7 +235,7 @@ class UpstreamPool:
         context = target.ssl_context
         connection = UpstreamConnection(
             limits=limits,
-            heads=self._heads,
+            heads=self.heads,
             loop=self._loop,
             on_lost=self._lost,
             ssl_context=context,

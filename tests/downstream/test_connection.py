@@ -308,7 +308,7 @@ async def test_nothing_is_read_behind_an_upgrade(
             writer.write(raw[start : start + step])
             await turns()
         await proxy.until_events(1)
-        (exchange,) = proxy.proxy.handler._active
+        (exchange,) = proxy.proxy.handler.under_way
         await until(
             lambda: len(exchange.connection._held or b"") >= len(smuggled), "all bytes are held"
         )
@@ -564,7 +564,7 @@ async def test_pipelined_requests_wait_their_turn(tmp_path: Path) -> None:
         reader, writer = await proxy.connect()
         writer.write(b"".join(request("GET", f"/{n}") for n in range(500)))
         await proxy.until_events(1)
-        (connection,) = proxy.proxy.handler._active
+        (connection,) = proxy.proxy.handler.under_way
         assert len(connection.connection._messages) <= 32
         release.set()
         async with asyncio.timeout(20):
@@ -626,7 +626,7 @@ async def test_chunks_come_in_turns(tmp_path: Path) -> None:
         reader, writer = await proxy.connect()
         writer.write(request("POST", "/api/v1/pods", "Transfer-Encoding: chunked"))
         await proxy.until_events(1)
-        (exchange,) = proxy.proxy.handler._active
+        (exchange,) = proxy.proxy.handler.under_way
         chunks = b"1\r\nx\r\n" * 20_000
         exchange.connection.data_received(chunks)
         assert len(exchange.connection._waiting) == len(chunks) - CHUNKS_AT_ONCE

@@ -417,7 +417,7 @@ def itself(client: Client) -> Client:
 
 async def idle(proxy: Any) -> None:
     """Wait until the proxy has no request under way and every event is written."""
-    await until(lambda: not proxy.handler._active, "no request is under way", seconds=60)
+    await until(lambda: not proxy.handler.under_way, "no request is under way", seconds=60)
     await proxy.settle()
 
 

@@ -174,7 +174,7 @@ async def quiet(rig: Rig) -> None:
     """End the client's connections and wait until no request is under way."""
     for writer in rig.proxy.writers:
         writer.transport.abort()
-    await until(lambda: not rig.proxy.proxy.handler._active, "no request is under way")
+    await until(lambda: not rig.proxy.proxy.handler.under_way, "no request is under way")
     async with asyncio.timeout(DEADLINE):
         await rig.proxy.proxy.settle()
 

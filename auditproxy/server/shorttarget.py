@@ -1,0 +1,77 @@
+"""ShortTarget: what follows from a request line under one configuration, for the short way."""
+
+import re
+
+import msgspec
+
+from auditproxy.apis.names import STREAMING_SUBRESOURCES
+from auditproxy.audit.annotations import issues_credential
+from auditproxy.request.resolution import Resolution
+from auditproxy.request.timeout import TimeoutParameterError, request_deadline
+from auditproxy.server.deadline import UPSTREAM_GRACE
+from auditproxy.server.services import Services
+from auditproxy.upstream.framing import write_head
+from auditproxy.upstream.messages import UpstreamRequest, UpstreamRequestError
+
+LONGEST_LINE = 512
+"""Bytes of a request line that may be served the short way."""
+
+_LINE = re.compile(rb"(GET|PUT|POST|PATCH|DELETE) (/[!-~]*) HTTP/1\.1")
+"""Request lines that every reader reads alike: visible characters and single spaces."""
+
+_RESENDABLE = frozenset({b"GET"})
+_WITH_BODY = frozenset({b"POST", b"PUT", b"PATCH"})
+_OTHER_WAYS = frozenset({"proxy", "ephemeralcontainers", *STREAMING_SUBRESOURCES})
+"""Subresources that may be, or may change, a session."""
+
+
+class ShortTarget(msgspec.Struct, frozen=True, gc=False):
+    """A request line whose requests may be served the short way.
+
+    ``line`` goes upstream; ``seconds`` is how long a request may take. Requests with it always
+    have a Content-Length upstream if ``has_length``, and may be sent twice if ``is_resendable``.
+    """
+
+    method: bytes
+    text: str
+    found: Resolution
+    line: bytes
+    seconds: float
+    has_length: bool
+    is_resendable: bool
+    services: Services
+
+
+def parse_line(line: bytes) -> tuple[str, str] | None:
+    """Return method and target of a request line that can be read in one way only."""
+    match = _LINE.fullmatch(line) if len(line) <= LONGEST_LINE else None
+    return None if match is None else (match[1].decode(), match[2].decode())
+
+
+def short_target(method: bytes, found: Resolution, services: Services) -> ShortTarget | None:
+    """Return the target of requests that neither wait, nor stream, nor are refused; else None."""
+    info = found.info
+    if (
+        found.fault is not None
+        or found.long_running
+        or found.is_shortened
+        or info.subresource in _OTHER_WAYS
+        or issues_credential(info)
+    ):
+        return None
+    target = services.upstream.base_path + found.target.raw
+    try:
+        allowed = request_deadline(found.target, services.limits.request_timeout)
+        head = write_head(UpstreamRequest(method=method, target=target, lines=b"", body=b""))
+    except (TimeoutParameterError, UpstreamRequestError):
+        return None
+    return ShortTarget(
+        method=method,
+        text=found.target.raw.decode(),
+        found=found,
+        line=head[: head.index(b"\r\n") + 2],
+        seconds=allowed / 1e9 + UPSTREAM_GRACE,
+        has_length=method in _WITH_BODY,
+        is_resendable=method in _RESENDABLE,
+        services=services,
+    )

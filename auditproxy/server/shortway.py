@@ -1,0 +1,145 @@
+"""ShortWay: takes requests of which all is known before they are sent, past the chain's task.
+
+    take --(the sender is known, the target is plain, a connection is idle)--> ShortExchange
+      \\--False: the chain serves it, from the first byte
+
+Of a client's head only bytes are compared: the request line, and the header block that the parser
+has read before. What both mean was found out by the chain's own functions, for the same
+configuration, connection and credential; what can change with time is asked each time, as the chain
+does: whether the identity still holds, and whether our credential is the same.
+"""
+
+from auditproxy.apis.memo import Memo
+from auditproxy.authentication.authenticator import Identity
+from auditproxy.downstream.connection import ClientConnection
+from auditproxy.request.headerlines import UnwritableHeadersError
+from auditproxy.request.headers import ClientHeaders
+from auditproxy.request.resolution import MAXIMUM_TARGETS
+from auditproxy.request.upstreamheaders import lines_around_audit_id
+from auditproxy.server.knownclient import KnownClient, ShortSender
+from auditproxy.server.services import Services
+from auditproxy.server.shortexchange import Chain, ShortExchange
+from auditproxy.server.shorttarget import ShortTarget, parse_line, short_target
+
+
+class ShortWay:
+    """The short way under one configuration."""
+
+    __slots__ = ("_chain", "_known", "services", "shared")
+
+    def __init__(self, chain: Chain, services: Services) -> None:
+        self._chain = chain
+        self.shared = chain.shared
+        self.services = services
+        # Without a query: those may hold a secret and stay with their connection.
+        self._known: Memo[bytes, ShortTarget] = Memo(MAXIMUM_TARGETS)
+
+    def take(
+        self, connection: ClientConnection, line: bytes, headers: ClientHeaders, body: bytes
+    ) -> bool:
+        """Send a request on its way, if all of it is known; False, and nothing is done: serve it.
+
+        ``headers`` are those that the parser has read from the block that follows ``line``, and
+        ``body`` is all of their Content-Length.
+        """
+        shared, services = self.shared, self.services
+        started, received = shared.monotonic_clock(), shared.wall_clock()
+        client: KnownClient | None = headers.known
+        if (
+            client is None
+            or client.services is not services
+            or client.facts is not connection.facts
+        ):
+            return False
+        identity = client.identity(received)
+        if identity is None or services.annotation_authorizer is not None:
+            return False
+        target = self._known.get(line) or self._target(line, client, headers)
+        if target is None:
+            return False
+        sender = client.sender
+        if (
+            sender is None
+            or sender.identity is not identity
+            or sender.at_hand is not services.upstream.at_hand()
+        ):
+            sender = self._sender(client, identity, headers)
+            if sender is None:
+                return False
+        upstream = services.upstream.pool.take(resendable=target.is_resendable)
+        if upstream is None:
+            return False
+        short = ShortExchange(
+            self._chain,
+            services,
+            connection,
+            headers=headers,
+            sender=sender,
+            target=target,
+            body=body,
+            started=started,
+            received=received,
+        )
+        short.begin(upstream)
+        return True
+
+    def _target(
+        self, line: bytes, client: KnownClient, headers: ClientHeaders
+    ) -> ShortTarget | None:
+        """Find out what a request line means; one that is plain is remembered."""
+        memory = client.facts.memory
+        known: ShortTarget | None = memory.short.get(line)
+        if known is not None and known.services is self.services:
+            return known
+        parsed = parse_line(line)
+        if parsed is None:
+            return None
+        method, text = parsed
+        found = self.shared.targets.resolve(
+            method,
+            text,
+            headers,
+            queries=memory.queries,
+            fault=headers.framing,
+            front_proxy=self.services.front_proxy,
+        )
+        target = short_target(method.encode(), found, self.services)
+        if target is not None:
+            (memory.short if "?" in text else self._known).remember(line, target)
+        return target
+
+    def _sender(
+        self, client: KnownClient, identity: Identity, headers: ClientHeaders
+    ) -> ShortSender | None:
+        """Find out what the upstream gets of this sender's header block, if that is plain."""
+        services = self.services
+        upstream = services.upstream
+        at_hand = upstream.at_hand()
+        asserted = upstream.known_headers(identity, identity.user, None)
+        if at_hand is None or asserted is None or not _is_plain(headers):
+            return None
+        if headers.framing is not None or headers.fault(services.front_proxy) is not None:
+            return None
+        try:
+            before, after = lines_around_audit_id(
+                headers,
+                host=upstream.host,
+                identity_headers=asserted,
+                front_proxy=services.front_proxy,
+            )
+        except UnwritableHeadersError:
+            return None
+        client.sender = ShortSender(at_hand, identity, before, after)
+        return client.sender
+
+
+def _is_plain(headers: ClientHeaders) -> bool:
+    """Whether a block asks for nothing but an answer."""
+    return (
+        not headers.impersonates
+        and headers.upgrade_token is None
+        and not headers.offers_subprotocols
+        and not headers.expects_continue
+        and not headers.audit_id
+        and "transfer-encoding" not in headers
+    )
