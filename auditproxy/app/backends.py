@@ -30,7 +30,7 @@ from auditproxy.backends.webhook import WebhookBackend
 from auditproxy.clients.webhook import WebhookClient, WebhookTarget
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
-from auditproxy.options.backends import BackendOptions
+from auditproxy.options.backends import AuditLogOptions, BackendOptions
 
 LOG_ALONG = 256
 """Events that the log takes in one go when they wait already."""
@@ -40,11 +40,16 @@ Waiting = Callable[[], int]
 
 @dataclass(frozen=True, slots=True)
 class AuditSink:
-    """Where events go, how the log file is opened again, and how each backend fares."""
+    """Where events go, how the log file is opened again, and how each backend fares.
+
+    ``take_line`` takes the line of an event in place of the event, where that is all that becomes
+    of it.
+    """
 
     backend: Backend
     reopen: Callable[[], None]
     states: tuple[SinkState, ...] = ()
+    take_line: Callable[[bytes], None] | None = None
 
 
 def open_backends(
@@ -72,6 +77,7 @@ def open_backends(
             losses=webhook_losses,
         )
     reopen = _nothing
+    take_line = None
     if options.audit_log.path or webhook is None:
         losses = Losses("log", metrics, report, time.monotonic)
         log = open_log(
@@ -90,6 +96,8 @@ def open_backends(
                 probe=log.probe,
             )
         )
+        if webhook is None and _takes_lines(options.audit_log, log):
+            take_line = log.backend.process_line
         if log.on_thread:
             # The file belongs to the writer's thread.
             reopen = log.reopen_on_writer
@@ -106,7 +114,17 @@ def open_backends(
         )
     for state in states:
         metrics.audit.sinks.sink(state.backend, state.is_well, state.stalled)
-    return AuditSink(union(tuple(backends)), reopen, tuple(states))
+    return AuditSink(union(tuple(backends)), reopen, tuple(states), take_line)
+
+
+def _takes_lines(options: AuditLogOptions, log: OpenLog) -> bool:
+    """Whether the log writes each event at once, on this thread, as it stands in JSON."""
+    return (
+        options.mode == "blocking"
+        and options.format == "json"
+        and not options.truncate_enabled
+        and not log.on_thread
+    )
 
 
 def open_webhook(

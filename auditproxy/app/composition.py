@@ -76,6 +76,7 @@ class Composed:
         sink: Backend,
         metrics: Metrics,
         report: Callable[[str], None],
+        take_line: Callable[[bytes], None] | None = None,
         supervisor: Supervisor | None = None,
         session_annotations: bool = False,
         alerts: AlertDispatcher | None = None,
@@ -95,6 +96,7 @@ class Composed:
         captures = files.captures
         self.shared = Shared(
             sink=sink,
+            take_line=take_line,
             metrics=metrics,
             wall_clock=time.time_ns,
             monotonic_clock=time.perf_counter_ns,

@@ -44,7 +44,7 @@ _LATENCY_PREFIX = "apiserver.latency.k8s.io/"
 _NO_CONFIG = RequestAuditConfig(Level.NONE)
 
 _RECORDED = (
-    "_object_ref",
+    "object_ref",
     "_redaction",
     "annotations",
     "impersonated_user",
@@ -60,14 +60,9 @@ class AuditContext:
 
     __slots__ = (
         "_impersonation_decided",
-        "_object_ref",
         "_received_text",
         "_redaction",
         "_request_info",
-        "_request_uri",
-        "_source_ips",
-        "_user",
-        "_user_agent",
         "annotations",
         "audit_id",
         "authentication_metadata",
@@ -77,11 +72,16 @@ class AuditContext:
         "impersonated_user",
         "latencies",
         "level",
+        "object_ref",
         "received",
         "redactor",
         "request_object",
+        "request_uri",
         "response_object",
         "response_status",
+        "source_ips",
+        "user",
+        "user_agent",
     )
 
     def __init__(self, audit_id: str, received: int) -> None:
@@ -102,7 +102,7 @@ class AuditContext:
         self.failed = False
         self.finished = False
         self._impersonation_decided = True
-        self._object_ref: ObjectReference | None = None
+        self.object_ref: ObjectReference | None = None
         self._received_text = ""
 
     def begin(
@@ -131,15 +131,15 @@ class AuditContext:
             return
         self._request_info = info
         self.redactor = redactor
-        self._request_uri = request_uri if redactor is None else redactor.request_uri(request_uri)
-        if self._request_uri != request_uri:
+        self.request_uri = request_uri if redactor is None else redactor.request_uri(request_uri)
+        if self.request_uri != request_uri:
             self.redacted("requestURI")
-        self._user = user or NOBODY
-        self._source_ips = source_ips
-        self._user_agent = user_agent
+        self.user = user or NOBODY
+        self.source_ips = source_ips
+        self.user_agent = user_agent
         self._received_text = micro_time(self.received)
         if info.is_resource_request:
-            self._object_ref = ObjectReference(
+            self.object_ref = ObjectReference(
                 resource=info.resource,
                 namespace=info.namespace,
                 name=info.name,
@@ -147,6 +147,11 @@ class AuditContext:
                 api_version=info.api_version,
                 subresource=info.subresource,
             )
+
+    @property
+    def verb(self) -> str:
+        """The verb of a request that has begun."""
+        return self._request_info.verb
 
     def annotate(self, key: str, value: str) -> None:
         """Add an annotation; the first value of a key stays, as in kube-apiserver."""
@@ -196,7 +201,7 @@ class AuditContext:
     @property
     def effective_user(self) -> UserInfo:
         """The user of the request: the impersonated user, otherwise the authenticated one."""
-        return self.impersonated_user or self._user
+        return self.impersonated_user or self.user
 
     def not_authorized(self, *, impersonated: bool) -> None:
         """Remove the decision recorded in advance: the upstream never asked its authorizer.
@@ -211,10 +216,10 @@ class AuditContext:
 
     def complete_reference(self, metadata: ObjectMeta) -> None:
         """Fill the members of objectRef that the URL lacks from the request's object."""
-        reference = self._object_ref
+        reference = self.object_ref
         if reference is None:
             return
-        self._object_ref = msgspec.structs.replace(
+        self.object_ref = msgspec.structs.replace(
             reference,
             namespace=reference.namespace or metadata.namespace,
             name=reference.name or metadata.name,
@@ -279,14 +284,14 @@ class AuditContext:
             level=LEVEL_WORDS[level],
             audit_id=self.audit_id,
             stage=stage,
-            request_uri=self._request_uri,
+            request_uri=self.request_uri,
             verb=self._request_info.verb,
-            user=self._user,
+            user=self.user,
             impersonated_user=self.impersonated_user,
             authentication_metadata=self.authentication_metadata,
-            source_ips=self._source_ips,
-            user_agent=self._user_agent,
-            object_ref=self._object_ref,
+            source_ips=self.source_ips,
+            user_agent=self.user_agent,
+            object_ref=self.object_ref,
             response_status=self.response_status,
             request_object=self.request_object if level >= Level.REQUEST else None,
             response_object=self.response_object if level >= Level.REQUEST_RESPONSE else None,

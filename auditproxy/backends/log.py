@@ -83,18 +83,34 @@ class LogBackend:
                 self._write(event)
             except (OSError, LineTooLongError, EncodingError) as error:
                 success = False
-                self.losses.lost(
-                    1,
-                    plugin=PLUGIN,
-                    reason=drop_reason(error),
-                    text=describe(error),
-                    public=public_text(error),
-                )
+                self._lost(error)
             else:
                 self.losses.delivered()
             if fault := self._writer.take_fault():
                 self._report(f"audit plugin '{PLUGIN}': {fault}")
         return success
+
+    def process_line(self, line: bytes) -> None:
+        """Write the line of an event without bodies; a lost one is counted as ``process_events``
+        does.
+        """
+        try:
+            self._writer.write(line)
+        except (OSError, LineTooLongError) as error:
+            self._lost(error)
+        else:
+            self.losses.delivered()
+        if fault := self._writer.take_fault():
+            self._report(f"audit plugin '{PLUGIN}': {fault}")
+
+    def _lost(self, error: Exception) -> None:
+        self.losses.lost(
+            1,
+            plugin=PLUGIN,
+            reason=drop_reason(error),
+            text=describe(error),
+            public=public_text(error),
+        )
 
     def _write(self, event: Event) -> None:
         """Write an event; what of it fits, if it is too large as a whole."""

@@ -102,9 +102,9 @@ class RotatingFile:
 
     def write(self, line: bytes) -> None:
         """Append one line, whole; raises OSError or LineTooLongError and leaves no part of it."""
-        maximum = self._maximum_size
-        if maximum and len(line) > maximum:
-            raise LineTooLongError(len(line), maximum)
+        length, maximum = len(line), self._maximum_size
+        if maximum and length > maximum:
+            raise LineTooLongError(length, maximum)
         if self._descriptor < 0:
             self._open()
         elif self._monotonic() - self._checked >= CHECK_INTERVAL:
@@ -115,7 +115,9 @@ class RotatingFile:
         if not self._milled:
             self._milled = True
             self._mill_later()
-        if maximum and self._is_full_for(line):
+        # The file that was found at opening must not even get full.
+        room = maximum - self._size
+        if maximum and (length > room or (self._just_opened and length == room and self._size > 0)):
             self._rotate()
         self._just_opened = False
         self._append(line)
@@ -258,11 +260,6 @@ class RotatingFile:
             self._open()
 
     # --- rotation ------------------------------------------------------------------
-
-    def _is_full_for(self, line: bytes) -> bool:
-        """Whether a line goes into the next file; one found at opening must not even get full."""
-        room = self._maximum_size - self._size
-        return len(line) > room or (self._just_opened and len(line) == room and self._size > 0)
 
     def _rotate(self) -> None:
         """Rename the file aside and continue with a new one of the same mode and owner.

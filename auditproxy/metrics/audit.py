@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from auditproxy.apis.audit import LEVEL_WORDS
 from auditproxy.metrics.due import DueMetrics
-from auditproxy.metrics.plain import Counts
+from auditproxy.metrics.plain import Count, Counts
 from auditproxy.metrics.sinks import SinkMetrics
 
 
@@ -53,13 +53,12 @@ class AuditMetrics:
             "Audit events handed to the audit backend, or due once their bodies are decoded.",
             registry=registry,
         ).labels()
-        self._written = Counter(
+        self._written = Counts(
             "auditproxy_audit_events_written",
             "Audit events written completely, or accepted by the receiver, by backend.",
             ("plugin",),
             registry=registry,
         )
-        self._written_by: dict[str, Counter] = {}
         self._dropped = Counter(
             "auditproxy_audit_events_dropped",
             "Audit events that were not delivered, by backend and reason.",
@@ -86,12 +85,12 @@ class AuditMetrics:
         """Count a request refused because its event could not be stored."""
         self._rejected.inc()
 
-    def written(self, backend: str, count: int = 1) -> None:
-        """Count events written completely by a backend, ``log`` or ``webhook``."""
-        written = self._written_by.get(backend)
-        if written is None:
-            written = self._written_by[backend] = self._written.labels(backend)
-        written.inc(count)
+    def written_by(self, backend: str) -> Count:
+        """Return the number of events written completely by a backend, ``log`` or ``webhook``.
+
+        One thread changes it at a time.
+        """
+        return self._written.labels(backend)
 
     def dropped(self, reason: str, backend: str, plugin: str, count: int = 1) -> None:
         """Count events that were not delivered; ``reason`` is one of a few fixed words.

@@ -65,12 +65,17 @@ NO_PATCH = frozenset({"DELETE", "GET", "HEAD", "POST", "PUT"})
 """Methods whose labels do not depend on the type of the request's body."""
 
 
-class _Series(NamedTuple):
+class KindSeries(NamedTuple):
     """The series of a kind of requests; ``is_settled`` if they are its own for ever."""
 
     counted: Count
     measured: Buckets
     is_settled: bool
+
+    def add(self, seconds: float) -> None:
+        """Record a finished request."""
+        self.counted.value += 1
+        self.measured.observe(seconds)
 
 
 class OpenRequests(Protocol):
@@ -113,7 +118,7 @@ class RequestSeries:
             _LONG_RUNNING_LABELS,
             registry=registry,
         )
-        self._known: Memo[tuple[object, ...], _Series] = Memo(MAXIMUM_KINDS)
+        self._known: Memo[tuple[object, ...], KindSeries] = Memo(MAXIMUM_KINDS)
         self._resources: set[Labels] = set()
         self._counted: set[Labels] = set()
         self._measured: set[Labels] = set()
@@ -130,9 +135,25 @@ class RequestSeries:
         dry_run: tuple[str, ...] = (),
         watch: tuple[str, ...] = (),
     ) -> None:
-        """Record a finished request; ``dry_run`` and ``watch`` are query parameter values.
+        """Record a finished request; the arguments are those of ``series``."""
+        self.series(
+            info, method, code=code, content_type=content_type, dry_run=dry_run, watch=watch
+        ).add(seconds)
 
-        ``content_type`` may be left out where ``method`` is in NO_PATCH.
+    def series(
+        self,
+        info: RequestInfo,
+        method: str,
+        *,
+        code: int,
+        content_type: str = "",
+        dry_run: tuple[str, ...] = (),
+        watch: tuple[str, ...] = (),
+    ) -> KindSeries:
+        """Return the series of a kind of requests, which may be kept if ``is_settled``.
+
+        ``dry_run`` and ``watch`` are query parameter values. ``content_type`` may be left out
+        where ``method`` is in NO_PATCH.
         """
         if method in NO_PATCH or content_type != APPLY_PATCH:
             content_type = ""
@@ -158,8 +179,7 @@ class RequestSeries:
             values = dry_run + watch
             if known.is_settled and len(values) + sum(map(len, values)) <= LONGEST_VALUES:
                 self._known.remember(kind, known)
-        known.counted.value += 1
-        known.measured.observe(seconds)
+        return known
 
     def _series(
         self,
@@ -169,7 +189,7 @@ class RequestSeries:
         content_type: str,
         dry_run: tuple[str, ...],
         watch: tuple[str, ...],
-    ) -> "_Series":
+    ) -> KindSeries:
         """Return the series of a request."""
         verb = clean_verb(info, method, content_type, watch)
         labels = self._labels(info, verb, code, clean_dry_run(dry_run))
@@ -177,7 +197,7 @@ class RequestSeries:
         counted = _within(self._counted, MAXIMUM_COUNTERS, key)
         measured = _within(self._measured, MAXIMUM_HISTOGRAMS, labels)
         resource = (info.api_group, info.api_version, info.resource, info.subresource)
-        return _Series(
+        return KindSeries(
             self._requests.labels(*counted),
             self._durations.labels(*measured),
             counted == key and (not info.is_resource_request or resource in self._resources),

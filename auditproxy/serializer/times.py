@@ -15,12 +15,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def micro_time(nanoseconds: int) -> str:
     """metav1.MicroTime: ``2026-11-23T13:06:31.814986Z``, always six digits, cut and not rounded."""
     seconds, rest = divmod(nanoseconds, SECOND)
-    return f"{_date_and_time(seconds)}.{rest // 1000:06d}Z"
+    return f"{date_and_time(seconds)}.{rest // 1000:06d}Z"
 
 
 def rfc3339(nanoseconds: int) -> str:
     """metav1.Time: ``2026-11-23T13:06:31Z``, seconds cut and not rounded."""
-    return _date_and_time(nanoseconds // SECOND) + "Z"
+    return date_and_time(nanoseconds // SECOND) + "Z"
 
 
 def rfc3339_nano(nanoseconds: int, zone: tzinfo = UTC) -> str:
@@ -48,6 +48,6 @@ def parse_time(text: str) -> int:
 
 
 @lru_cache(maxsize=8)
-def _date_and_time(seconds: int) -> str:
-    """Date and time of a second; events of one second share it."""
+def date_and_time(seconds: int) -> str:
+    """Return date and time of a second since the epoch; events of one second share it."""
     return (_EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat()

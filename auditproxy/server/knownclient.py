@@ -7,6 +7,7 @@ may hold a token.
 
 import msgspec
 
+from auditproxy.audit.template import SenderPart
 from auditproxy.authentication.authenticator import Identity, Proof
 from auditproxy.downstream.facts import ConnectionFacts
 from auditproxy.request.headers import ClientHeaders
@@ -24,6 +25,8 @@ class ShortSender(msgspec.Struct, frozen=True, gc=False):
     identity: Identity
     before: bytes
     after: bytes
+    part: SenderPart
+    """The sender's part of events."""
 
     def __repr__(self) -> str:
         # The lines may hold our credential.

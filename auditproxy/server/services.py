@@ -142,3 +142,5 @@ class Shared:
     supervisor: Supervisor | None = None
     """Follows sessions while they run; None where nothing comes of it."""
     session_annotations: bool = False
+    take_line: Callable[[bytes], None] | None = None
+    """Takes the line of an event in place of the event; None where the sink needs the event."""

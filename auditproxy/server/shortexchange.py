@@ -14,23 +14,31 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Protocol
 
-from auditproxy.apis.audit import Level, Stage
+from auditproxy.apis.audit import Level, RequestAuditConfig, Stage
 from auditproxy.audit.annotations import ENDED
 from auditproxy.audit.backend import Delivery
+from auditproxy.audit.context import LATENCY_THRESHOLD
+from auditproxy.audit.template import line, status_text
 from auditproxy.downstream.clientrequest import known_request
 from auditproxy.downstream.connection import ClientConnection
 from auditproxy.downstream.responses import Answered
+from auditproxy.metrics.requests import NO_PATCH
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.server.arrival import Arrival
 from auditproxy.server.exchange import SHUT_DOWN, Exchange
 from auditproxy.server.forwarding import forward, passed_on
 from auditproxy.server.knownclient import ShortSender
 from auditproxy.server.services import ActingUser, Services, Shared
-from auditproxy.server.shorttarget import ShortTarget
+from auditproxy.server.shorttarget import CodeFacts, ShortTarget
 from auditproxy.server.tee import Tee
 from auditproxy.upstream.connection import UpstreamConnection
 from auditproxy.upstream.heads import WholeAnswer
 from auditproxy.upstream.messages import UpstreamClosedEarly, UpstreamRequest
+
+MOST_CODES = 4
+"""Codes of answers whose series one target remembers."""
+
+_UNDECIDED = RequestAuditConfig(Level.NONE)
 
 Rest = Callable[[Exchange], Awaitable[Answered]]
 """What is left to do of a request; raises as ``Handler.serve`` does."""
@@ -53,9 +61,11 @@ class ShortExchange:
         "_audit_id",
         "_body",
         "_chain",
+        "_config",
         "_exchange",
         "_handle",
         "_headers",
+        "_is_bare",
         "_is_over",
         "_received",
         "_recognised",
@@ -96,6 +106,8 @@ class ShortExchange:
         self._received = received
         self._recognised = chain.shared.monotonic_clock() - started
         self._audit_id = chain.shared.new_audit_id()
+        self._config = _UNDECIDED
+        self._is_bare = False
         self._exchange: Exchange | None = None
         self._until: float | None = None
         self._handle: asyncio.TimerHandle | None = None
@@ -125,11 +137,18 @@ class ShortExchange:
 
     def _request_received(self) -> Delivery:
         """Emit RequestReceived where the policy wants it."""
-        info, user = self._target.found.info, self._sender.identity.user
-        config = self._services.evaluator.decide(user, info)
+        target = self._target
+        config = self._services.evaluator.decide(self._sender.identity.user, target.found.info)
+        self._config = config
+        self._is_bare = target.bare[config.level] and (
+            config.level is Level.NONE or self._chain.shared.take_line is not None
+        )
         if config.level is Level.NONE or Stage.REQUEST_RECEIVED in config.omit_stages:
             return True
-        return self.exchange().emit_received()
+        if not self._is_bare:
+            return self.exchange().emit_received()
+        self._take_line(Stage.REQUEST_RECEIVED, "", self._received, target.early)
+        return True
 
     def _request_bytes(self) -> bytes:
         """The request as the upstream gets it."""
@@ -185,7 +204,8 @@ class ShortExchange:
     @property
     def owes_event(self) -> bool:
         """Whether the last event is wanted and still to come."""
-        return self.exchange().owes_event
+        config = self._config
+        return config.level is not Level.NONE and Stage.RESPONSE_COMPLETE not in config.omit_stages
 
     # --- ways out -------------------------------------------------------------------
 
@@ -194,15 +214,76 @@ class ShortExchange:
         upstream = self._upstream
         upstream.taken(keep_alive=whole.head.keep_alive)
         self._services.upstream.pool.give_back(upstream)
+        now = self._received + self._chain.shared.monotonic_clock() - self._started
+        if self._is_bare and now - self._received <= LATENCY_THRESHOLD:
+            self._answered_bare(whole, now)
+        else:
+            self._answered_and_recorded(whole)
+
+    def _answered_bare(self, whole: WholeAnswer, now: int) -> None:
+        """Give the client its answer, and record it by its code alone."""
+        config, target, code = self._config, self._target, whole.head.status
+        facts = target.codes.get(code) or self._code_facts(code)
+        self._write(whole)
+        self._over()
+        try:
+            self._chain.shared.metrics.audit.levels[config.level].value += 1
+            if self.owes_event:
+                self._take_line(Stage.RESPONSE_COMPLETE, facts.status, now, target.late)
+            facts.series.add((now - self._received) / 1e9)
+        finally:
+            self.connection.short_over()
+
+    def _take_line(self, stage: Stage, status: str, now: int, annotations: str) -> None:
+        """Give the line of an event to the sink."""
+        shared = self._chain.shared
+        shared.metrics.audit.event()
+        assert shared.take_line is not None
+        shared.take_line(
+            line(
+                self._config.level,
+                self._audit_id,
+                stage,
+                self._target.part,
+                self._sender.part,
+                status=status,
+                received=self._received,
+                now=now,
+                annotations=annotations,
+            )
+        )
+
+    def _code_facts(self, code: int) -> CodeFacts:
+        """What follows from the code; kept with the target where its series are its own."""
+        target, found = self._target, self._target.found
+        method = target.method.decode()
+        series = self._chain.shared.metrics.requests.series(
+            found.info,
+            method,
+            code=code,
+            content_type=self._headers.content_type,
+            dry_run=found.dry_run,
+            watch=found.watch,
+        )
+        facts = CodeFacts(status_text(code), series)
+        if series.is_settled and method in NO_PATCH and len(target.codes) < MOST_CODES:
+            target.codes[code] = facts
+        return facts
+
+    def _write(self, whole: WholeAnswer) -> None:
+        transport = self.connection.transport
+        if transport is not None and not transport.is_closing():
+            transport.write(b"".join((whole.begin, self._audit_id.encode(), whole.rest)))
+
+    def _answered_and_recorded(self, whole: WholeAnswer) -> None:
+        """Give the client its answer, and have the chain record it."""
         exchange = self._exchange_sent()
         recorder, code = exchange.recorder, whole.head.status
         recorder.head(whole.head, code, exchange.info, long_running=False, is_head=False)
         recorder.data(whole.body)
         recorder.end()
         exchange.answer_begins(code)
-        transport = self.connection.transport
-        if transport is not None and not transport.is_closing():
-            transport.write(b"".join((whole.begin, self._audit_id.encode(), whole.rest)))
+        self._write(whole)
         self._over()
         try:
             exchange.finish()

@@ -1,11 +1,19 @@
 """ShortTarget: what follows from a request line under one configuration, for the short way."""
 
 import re
+from typing import NamedTuple
 
 import msgspec
 
+from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.audit import Level, RequestAuditConfig
 from auditproxy.apis.names import STREAMING_SUBRESOURCES
-from auditproxy.audit.annotations import issues_credential
+from auditproxy.audit.annotations import inferred_decision, issues_credential
+from auditproxy.audit.context import AuditContext
+from auditproxy.audit.record import request_copy_limit, response_copy_limit
+from auditproxy.audit.refusals.refusal import Stop
+from auditproxy.audit.template import TargetPart, annotations_text, target_part
+from auditproxy.metrics.requests import KindSeries
 from auditproxy.request.resolution import Resolution
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
 from auditproxy.server.deadline import UPSTREAM_GRACE
@@ -25,6 +33,16 @@ _OTHER_WAYS = frozenset({"proxy", "ephemeralcontainers", *STREAMING_SUBRESOURCES
 """Subresources that may be, or may change, a session."""
 
 
+class CodeFacts(NamedTuple):
+    """What follows from a target and the code of an answer.
+
+    ``status`` is the event's member, ``series`` are the metrics of such requests.
+    """
+
+    status: str
+    series: KindSeries
+
+
 class ShortTarget(msgspec.Struct, frozen=True, gc=False):
     """A request line whose requests may be served the short way.
 
@@ -40,6 +58,15 @@ class ShortTarget(msgspec.Struct, frozen=True, gc=False):
     has_length: bool
     is_resendable: bool
     services: Services
+    part: TargetPart
+    """The target's part of events."""
+    early: str
+    late: str
+    """Annotations of events before the answer, and of the last one."""
+    bare: tuple[bool, ...]
+    """By level: whether no body is needed for the record of a 2xx."""
+    codes: dict[int, CodeFacts] = msgspec.field(default_factory=dict)
+    """What follows from the code of an answer, for methods that need no type of a body."""
 
 
 def parse_line(line: bytes) -> tuple[str, str] | None:
@@ -65,6 +92,11 @@ def short_target(method: bytes, found: Resolution, services: Services) -> ShortT
         head = write_head(UpstreamRequest(method=method, target=target, lines=b"", body=b""))
     except (TimeoutParameterError, UpstreamRequestError):
         return None
+    contexts = [_begun(found, services, level) for level in Level]
+    context = contexts[Level.METADATA]
+    late = dict(context.annotations)
+    if services.infer_decision:
+        late |= inferred_decision(Stop.HANDLED, "")
     return ShortTarget(
         method=method,
         text=found.target.raw.decode(),
@@ -74,4 +106,31 @@ def short_target(method: bytes, found: Resolution, services: Services) -> ShortT
         has_length=method in _WITH_BODY,
         is_resendable=method in _RESENDABLE,
         services=services,
+        part=target_part(context),
+        early=annotations_text(context.annotations),
+        late=annotations_text(late),
+        bare=tuple(_is_bare(each, info) for each in contexts),
+    )
+
+
+def _begun(found: Resolution, services: Services, level: Level) -> AuditContext:
+    """Return the record of a request with this target, by nobody."""
+    context = AuditContext("", 0)
+    context.begin(
+        RequestAuditConfig(level),
+        info=found.info,
+        request_uri=found.request_uri,
+        user=None,
+        source_ips=(),
+        user_agent="",
+        redactor=services.redactor,
+    )
+    return context
+
+
+def _is_bare(context: AuditContext, info: RequestInfo) -> bool:
+    """Whether neither body of a request that is answered with a 2xx is looked at."""
+    asked = request_copy_limit(context, info, 1)
+    return not asked and not response_copy_limit(
+        info, context.level, 200, long_running=False, limit=1
     )

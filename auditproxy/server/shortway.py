@@ -9,12 +9,15 @@ configuration, connection and credential; what can change with time is asked eac
 does: whether the identity still holds, and whether our credential is the same.
 """
 
+from auditproxy.apis.audit import Level, RequestAuditConfig
 from auditproxy.apis.memo import Memo
+from auditproxy.audit.context import AuditContext
+from auditproxy.audit.template import sender_part
 from auditproxy.authentication.authenticator import Identity
 from auditproxy.downstream.connection import ClientConnection
 from auditproxy.request.headerlines import UnwritableHeadersError
 from auditproxy.request.headers import ClientHeaders
-from auditproxy.request.resolution import MAXIMUM_TARGETS
+from auditproxy.request.resolution import MAXIMUM_TARGETS, NOT_RESOLVED
 from auditproxy.request.upstreamheaders import lines_around_audit_id
 from auditproxy.server.knownclient import KnownClient, ShortSender
 from auditproxy.server.services import Services
@@ -129,7 +132,16 @@ class ShortWay:
             )
         except UnwritableHeadersError:
             return None
-        client.sender = ShortSender(at_hand, identity, before, after)
+        context = AuditContext("", 0)
+        context.begin(
+            RequestAuditConfig(Level.METADATA),
+            info=NOT_RESOLVED.info,
+            request_uri="",
+            user=identity.user,
+            source_ips=client.source_ips,
+            user_agent=client.user_agent,
+        )
+        client.sender = ShortSender(at_hand, identity, before, after, sender_part(context))
         return client.sender
 
 
