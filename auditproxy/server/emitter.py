@@ -45,18 +45,22 @@ class Emitter:
         return outcome
 
     @property
-    def has_deliveries(self) -> bool:
-        """Whether there is something to wait for."""
-        return bool(self._deliveries)
+    def pending(self) -> list[Awaitable[bool]]:
+        """Deliveries under way."""
+        return self._deliveries
 
     async def delivered(self, seconds: float) -> None:
         """Wait for deliveries under way, as the blocking modes of kube-apiserver do.
 
         The client has its answer; its next request waits no longer than ``seconds``.
         """
-        if not self._deliveries:
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while self._deliveries:
-                    await self._deliveries.pop()
+        if self._deliveries:
+            await all_delivered(self._deliveries, seconds)
+
+
+async def all_delivered(deliveries: list[Awaitable[bool]], seconds: float) -> None:
+    """Wait for deliveries, and drop them, no longer than ``seconds``."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while deliveries:
+                await deliveries.pop()

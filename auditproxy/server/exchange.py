@@ -9,6 +9,7 @@ ResponseStarted event. Emitting is a plain call, so a client that leaves cannot 
 event; decoding a large body for it happens on a thread, after the client has its answer.
 """
 
+from collections.abc import Awaitable
 from enum import Enum
 from functools import partial
 
@@ -198,9 +199,9 @@ class Exchange:
         raise Refused(Status(metadata={}, code=500), text=text, no_sniff=True)
 
     @property
-    def has_deliveries(self) -> bool:
-        """Whether events of this request are still on their way."""
-        return self._events.has_deliveries
+    def pending(self) -> list[Awaitable[bool]]:
+        """Deliveries of this request's events that are under way."""
+        return self._events.pending
 
     async def delivered(self) -> None:
         """Wait for the delivery of this request's events, no longer than a request may take."""

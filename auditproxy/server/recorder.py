@@ -56,6 +56,11 @@ FAILED = "recording it failed"
 """Why a body is left out that a fault of ours kept from being recorded."""
 
 
+def inline_budget(nodes: int) -> Budget:
+    """Return what reading one body may cost on the event loop."""
+    return Budget(nodes, text=DECODE_INLINE, seconds=INLINE_SECONDS, clock=time.thread_time)
+
+
 class Recorder:
     """Keeps what was copied of one request and its answer, and decodes it when asked."""
 
@@ -270,10 +275,7 @@ class Recorder:
     ) -> tuple[bytes | None, str, Budget | None]:
         """A body or why there is none, and what reading it may cost."""
         if spent <= DECODE_INLINE:
-            inline = Budget(
-                nodes, text=DECODE_INLINE, seconds=INLINE_SECONDS, clock=time.thread_time
-            )
-            return copy.take(), copy.missing(), inline
+            return copy.take(), copy.missing(), inline_budget(nodes)
         if self._skipped:
             self._left_out = True
             self._context.annotate(omitted, WHY[self._skipped])

@@ -12,33 +12,23 @@ gone to the client, so the chain can still answer whatever it has to.
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Protocol
+from typing import Protocol, Unpack
 
-from auditproxy.apis.audit import Level, RequestAuditConfig, Stage
 from auditproxy.audit.annotations import ENDED
 from auditproxy.audit.backend import Delivery
-from auditproxy.audit.context import LATENCY_THRESHOLD
-from auditproxy.audit.template import line, status_text
 from auditproxy.downstream.clientrequest import known_request
 from auditproxy.downstream.connection import ClientConnection
 from auditproxy.downstream.responses import Answered
-from auditproxy.metrics.requests import NO_PATCH
-from auditproxy.request.headers import ClientHeaders
 from auditproxy.server.arrival import Arrival
+from auditproxy.server.emitter import all_delivered
 from auditproxy.server.exchange import SHUT_DOWN, Exchange
 from auditproxy.server.forwarding import forward, passed_on
-from auditproxy.server.knownclient import ShortSender
-from auditproxy.server.services import ActingUser, Services, Shared
-from auditproxy.server.shorttarget import CodeFacts, ShortTarget
+from auditproxy.server.services import ActingUser, Shared
+from auditproxy.server.shortrecord import Pending, RecordFacts, ShortRecord
 from auditproxy.server.tee import Tee
 from auditproxy.upstream.connection import UpstreamConnection
 from auditproxy.upstream.heads import WholeAnswer
 from auditproxy.upstream.messages import UpstreamClosedEarly, UpstreamRequest
-
-MOST_CODES = 4
-"""Codes of answers whose series one target remembers."""
-
-_UNDECIDED = RequestAuditConfig(Level.NONE)
 
 Rest = Callable[[Exchange], Awaitable[Answered]]
 """What is left to do of a request; raises as ``Handler.serve`` does."""
@@ -54,26 +44,15 @@ class Chain(Protocol):
         """Serve what is left of a request, up to its last event."""
 
 
-class ShortExchange:
+class ShortExchange(ShortRecord):
     """One request on the short way; ``headers`` are those of ``sender``."""
 
     __slots__ = (
-        "_audit_id",
         "_body",
         "_chain",
-        "_config",
         "_exchange",
         "_handle",
-        "_headers",
-        "_is_bare",
         "_is_over",
-        "_received",
-        "_recognised",
-        "_rest",
-        "_sender",
-        "_services",
-        "_started",
-        "_target",
         "_until",
         "_upstream",
         "connection",
@@ -83,35 +62,15 @@ class ShortExchange:
     waits_for_sink = False
 
     def __init__(
-        self,
-        chain: Chain,
-        services: Services,
-        connection: ClientConnection,
-        *,
-        headers: ClientHeaders,
-        sender: ShortSender,
-        target: ShortTarget,
-        body: bytes,
-        started: int,
-        received: int,
+        self, chain: Chain, connection: ClientConnection, body: bytes, **facts: Unpack[RecordFacts]
     ) -> None:
+        super().__init__(chain.shared, **facts)
         self._chain = chain
-        self._services = services
         self.connection = connection
-        self._headers = headers
-        self._sender = sender
-        self._target = target
         self._body = body
-        self._started = started
-        self._received = received
-        self._recognised = chain.shared.monotonic_clock() - started
-        self._audit_id = chain.shared.new_audit_id()
-        self._config = _UNDECIDED
-        self._is_bare = False
         self._exchange: Exchange | None = None
         self._until: float | None = None
         self._handle: asyncio.TimerHandle | None = None
-        self._rest: Rest | None = None
         self._is_over = False
 
     def begin(self, upstream: UpstreamConnection) -> None:
@@ -134,21 +93,6 @@ class ShortExchange:
         else:
             self._services.upstream.pool.put_back(upstream)
             self._hand_over(partial(self._stored, outcome))
-
-    def _request_received(self) -> Delivery:
-        """Emit RequestReceived where the policy wants it."""
-        target = self._target
-        config = self._services.evaluator.decide(self._sender.identity.user, target.found.info)
-        self._config = config
-        self._is_bare = target.bare[config.level] and (
-            config.level is Level.NONE or self._chain.shared.take_line is not None
-        )
-        if config.level is Level.NONE or Stage.REQUEST_RECEIVED in config.omit_stages:
-            return True
-        if not self._is_bare:
-            return self.exchange().emit_received()
-        self._take_line(Stage.REQUEST_RECEIVED, "", self._received, target.early)
-        return True
 
     def _request_bytes(self) -> bytes:
         """The request as the upstream gets it."""
@@ -201,12 +145,6 @@ class ShortExchange:
             self.client_left()
             self.connection.force_close()
 
-    @property
-    def owes_event(self) -> bool:
-        """Whether the last event is wanted and still to come."""
-        config = self._config
-        return config.level is not Level.NONE and Stage.RESPONSE_COMPLETE not in config.omit_stages
-
     # --- ways out -------------------------------------------------------------------
 
     def _answered(self, whole: WholeAnswer) -> None:
@@ -214,84 +152,39 @@ class ShortExchange:
         upstream = self._upstream
         upstream.taken(keep_alive=whole.head.keep_alive)
         self._services.upstream.pool.give_back(upstream)
-        now = self._received + self._chain.shared.monotonic_clock() - self._started
-        if self._is_bare and now - self._received <= LATENCY_THRESHOLD:
-            self._answered_bare(whole, now)
-        else:
-            self._answered_and_recorded(whole)
-
-    def _answered_bare(self, whole: WholeAnswer, now: int) -> None:
-        """Give the client its answer, and record it by its code alone."""
-        config, target, code = self._config, self._target, whole.head.status
-        facts = target.codes.get(code) or self._code_facts(code)
-        self._write(whole)
-        self._over()
-        try:
-            self._chain.shared.metrics.audit.levels[config.level].value += 1
-            if self.owes_event:
-                self._take_line(Stage.RESPONSE_COMPLETE, facts.status, now, target.late)
-            facts.series.add((now - self._received) / 1e9)
-        finally:
-            self.connection.short_over()
-
-    def _take_line(self, stage: Stage, status: str, now: int, annotations: str) -> None:
-        """Give the line of an event to the sink."""
-        shared = self._chain.shared
-        shared.metrics.audit.event()
-        assert shared.take_line is not None
-        shared.take_line(
-            line(
-                self._config.level,
-                self._audit_id,
-                stage,
-                self._target.part,
-                self._sender.part,
-                status=status,
-                received=self._received,
-                now=now,
-                annotations=annotations,
-            )
-        )
-
-    def _code_facts(self, code: int) -> CodeFacts:
-        """What follows from the code; kept with the target where its series are its own."""
-        target, found = self._target, self._target.found
-        method = target.method.decode()
-        series = self._chain.shared.metrics.requests.series(
-            found.info,
-            method,
-            code=code,
-            content_type=self._headers.content_type,
-            dry_run=found.dry_run,
-            watch=found.watch,
-        )
-        facts = CodeFacts(status_text(code), series)
-        if series.is_settled and method in NO_PATCH and len(target.codes) < MOST_CODES:
-            target.codes[code] = facts
-        return facts
-
-    def _write(self, whole: WholeAnswer) -> None:
         transport = self.connection.transport
         if transport is not None and not transport.is_closing():
             transport.write(b"".join((whole.begin, self._audit_id.encode(), whole.rest)))
+        self._over()
+        pending: Pending | None = []
+        try:
+            pending = self._recorded_or_reported(whole)
+            if pending is None:
+                pending = self._recorded_by_the_chain(whole)
+        finally:
+            if pending:
+                seconds = self._services.limits.request_timeout / 1e9
+                self.connection.short_continues(partial(_delivered, pending, seconds))
+            else:
+                self.connection.short_over()
 
-    def _answered_and_recorded(self, whole: WholeAnswer) -> None:
-        """Give the client its answer, and have the chain record it."""
+    def _recorded_or_reported(self, whole: WholeAnswer) -> Pending | None:
+        """Record the request; what meets a fault of ours, the chain records as far as it can."""
+        try:
+            return self._recorded(whole, self._body)
+        except Exception:
+            return None
+
+    def _recorded_by_the_chain(self, whole: WholeAnswer) -> Pending:
+        """Have the chain record what costs more than may be done at once."""
         exchange = self._exchange_sent()
         recorder, code = exchange.recorder, whole.head.status
         recorder.head(whole.head, code, exchange.info, long_running=False, is_head=False)
         recorder.data(whole.body)
         recorder.end()
         exchange.answer_begins(code)
-        self._write(whole)
-        self._over()
-        try:
-            exchange.finish()
-        finally:
-            if exchange.has_deliveries:
-                self.connection.short_continues(partial(_delivered, exchange))
-            else:
-                self.connection.short_over()
+        exchange.finish()
+        return exchange.pending
 
     def _over(self) -> None:
         """Nothing that comes is for this request any more."""
@@ -396,7 +289,7 @@ async def _raise(crash: Exception, exchange: Exchange) -> Answered:
     raise crash
 
 
-async def _delivered(exchange: Exchange) -> Answered:
+async def _delivered(pending: Pending, seconds: float) -> Answered:
     """Wait for deliveries under way, as the chain does before the next request."""
-    await exchange.delivered()
+    await all_delivered(pending, seconds)
     return Answered(keep_alive=True)

@@ -74,12 +74,13 @@ class ShortWay:
             return False
         short = ShortExchange(
             self._chain,
-            services,
             connection,
+            body,
+            services=services,
+            client=client,
             headers=headers,
             sender=sender,
             target=target,
-            body=body,
             started=started,
             received=received,
         )

@@ -1,0 +1,199 @@
+"""ShortRecord: the events and counts of a request on the short way.
+
+    bare       no body is looked at: lines, from parts that were encoded once
+    whole      both bodies are here and cheap to read: what a Recorder would take from them
+    otherwise  None: the chain records it
+
+Bare lines are for a log that writes each at once; other sinks get events.
+"""
+
+from collections.abc import Awaitable
+from typing import TypedDict
+
+from auditproxy.apis.audit import Level, RequestAuditConfig, Stage
+from auditproxy.audit.backend import Delivery
+from auditproxy.audit.context import LATENCY_THRESHOLD, AuditContext
+from auditproxy.audit.template import line, status_text
+from auditproxy.metrics.requests import NO_PATCH
+from auditproxy.request.headers import ClientHeaders
+from auditproxy.server.knownclient import KnownClient, ShortSender
+from auditproxy.server.services import Services, Shared
+from auditproxy.server.shorttarget import CodeFacts, ShortTarget
+from auditproxy.server.wholerecord import captured_whole, record_whole
+from auditproxy.upstream.heads import WholeAnswer
+
+MOST_CODES = 4
+"""Codes of answers whose series one target remembers."""
+
+NOT_DECIDED = RequestAuditConfig(Level.NONE)
+
+Pending = list[Awaitable[bool]]
+"""Deliveries of events that are under way."""
+
+
+class RecordFacts(TypedDict):
+    """What a record begins with, by name."""
+
+    services: Services
+    client: KnownClient
+    headers: ClientHeaders
+    sender: ShortSender
+    target: ShortTarget
+    started: int
+    received: int
+
+
+class ShortRecord:
+    """What is recorded of one request; times are nanoseconds since the epoch."""
+
+    __slots__ = (
+        "_audit_id",
+        "_client",
+        "_config",
+        "_context",
+        "_headers",
+        "_is_bare",
+        "_received",
+        "_recognised",
+        "_sender",
+        "_services",
+        "_shared",
+        "_started",
+        "_target",
+    )
+
+    def __init__(
+        self,
+        shared: Shared,
+        *,
+        services: Services,
+        client: KnownClient,
+        headers: ClientHeaders,
+        sender: ShortSender,
+        target: ShortTarget,
+        started: int,
+        received: int,
+    ) -> None:
+        self._shared = shared
+        self._services = services
+        self._client = client
+        self._headers = headers
+        self._sender = sender
+        self._target = target
+        self._started = started
+        self._received = received
+        self._recognised = shared.monotonic_clock() - started
+        self._audit_id = shared.new_audit_id()
+        self._config = NOT_DECIDED
+        self._is_bare = False
+        self._context: AuditContext | None = None
+
+    @property
+    def owes_event(self) -> bool:
+        """Whether the last event is wanted and still to come."""
+        config = self._config
+        return config.level is not Level.NONE and Stage.RESPONSE_COMPLETE not in config.omit_stages
+
+    def _request_received(self) -> Delivery:
+        """Ask the policy, and emit RequestReceived where it wants it."""
+        target = self._target
+        config = self._services.evaluator.decide(self._sender.identity.user, target.found.info)
+        level = config.level
+        self._config = config
+        self._is_bare = target.bare[level] and (
+            level is Level.NONE or self._shared.take_line is not None
+        )
+        if level is Level.NONE or Stage.REQUEST_RECEIVED in config.omit_stages:
+            return True
+        if self._is_bare:
+            self._take_line(Stage.REQUEST_RECEIVED, "", self._received, target.early)
+            return True
+        return self._emit(self._begun(), Stage.REQUEST_RECEIVED, self._received)
+
+    def _recorded(self, whole: WholeAnswer, body: bytes) -> Pending | None:
+        """Record a request that has its answer; None, and nothing is done: the chain has to."""
+        shared, code = self._shared, whole.head.status
+        now = self._received + shared.monotonic_clock() - self._started
+        facts = self._target.codes.get(code) or self._code_facts(code)
+        pending: Pending = []
+        # A slow request has annotations of its own.
+        if self._is_bare and now - self._received <= LATENCY_THRESHOLD:
+            if self.owes_event:
+                self._take_line(Stage.RESPONSE_COMPLETE, facts.status, now, self._target.late)
+        elif self._config.level is not Level.NONE:
+            context = self._begun()
+            captured = captured_whole(
+                context, self._target.found, self._headers, body, whole, self._services
+            )
+            if captured is None:
+                return None
+            record_whole(context, self._target.found, captured, self._services, shared)
+            now = self._received + shared.monotonic_clock() - self._started
+            outcome = self._emit(context, Stage.RESPONSE_COMPLETE, now)
+            if not isinstance(outcome, bool):
+                pending.append(outcome)
+        shared.metrics.audit.levels[self._config.level].value += 1
+        facts.series.add((now - self._received) / 1e9)
+        return pending
+
+    def _begun(self) -> AuditContext:
+        """The record of this request, as the chain begins it."""
+        context = self._context
+        if context is None:
+            found, client = self._target.found, self._client
+            context = self._context = AuditContext(self._audit_id, self._received)
+            context.track("authentication", self._recognised)
+            context.begin(
+                self._config,
+                info=found.info,
+                request_uri=found.request_uri,
+                user=self._sender.identity.user,
+                source_ips=client.source_ips,
+                user_agent=client.user_agent,
+                redactor=self._services.redactor,
+            )
+        return context
+
+    def _emit(self, context: AuditContext, stage: Stage, now: int) -> Delivery:
+        """Give the event of a stage to the sink, if it is wanted."""
+        event = context.event(stage, now)
+        if event is None:
+            return True
+        self._shared.metrics.audit.event()
+        return self._shared.sink.process_events((event,))
+
+    def _take_line(self, stage: Stage, status: str, now: int, annotations: str) -> None:
+        """Give the line of an event to the sink."""
+        shared = self._shared
+        shared.metrics.audit.event()
+        assert shared.take_line is not None
+        shared.take_line(
+            line(
+                self._config.level,
+                self._audit_id,
+                stage,
+                self._target.part,
+                self._sender.part,
+                status=status,
+                received=self._received,
+                now=now,
+                annotations=annotations,
+            )
+        )
+
+    def _code_facts(self, code: int) -> CodeFacts:
+        """What follows from the code; kept with the target where its series are its own."""
+        target, found = self._target, self._target.found
+        method = target.method.decode()
+        series = self._shared.metrics.requests.series(
+            found.info,
+            method,
+            code=code,
+            content_type=self._headers.content_type,
+            dry_run=found.dry_run,
+            watch=found.watch,
+        )
+        facts = CodeFacts(status_text(code), series)
+        if series.is_settled and method in NO_PATCH and len(target.codes) < MOST_CODES:
+            target.codes[code] = facts
+        return facts
