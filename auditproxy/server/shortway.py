@@ -54,23 +54,24 @@ class ShortWay:
             or client.facts is not connection.facts
         ):
             return False
-        identity = client.identity(received)
-        if identity is None or services.annotation_authorizer is not None:
+        at_hand = services.upstream.at_hand()
+        if services.annotation_authorizer is not None or at_hand is None:
             return False
         target = self._known.get(line) or self._target(line, client, headers)
-        if target is None:
+        if target is None or (client.sender is None and not self._is_plain(headers)):
             return False
-        sender = client.sender
-        if (
-            sender is None
-            or sender.identity is not identity
-            or sender.at_hand is not services.upstream.at_hand()
-        ):
-            sender = self._sender(client, identity, headers)
-            if sender is None:
-                return False
         upstream = services.upstream.pool.take(resendable=target.is_resendable)
         if upstream is None:
+            return False
+        # The last question: it counts as a hit of the token cache, and the chain asks it too.
+        identity = client.identity(received)
+        sender = client.sender
+        if identity is not None and (
+            sender is None or sender.identity is not identity or sender.at_hand is not at_hand
+        ):
+            sender = self._sender(client, identity, headers)
+        if identity is None or sender is None:
+            services.upstream.pool.put_back(upstream)
             return False
         short = ShortExchange(
             self._chain,
@@ -115,14 +116,12 @@ class ShortWay:
     def _sender(
         self, client: KnownClient, identity: Identity, headers: ClientHeaders
     ) -> ShortSender | None:
-        """Find out what the upstream gets of this sender's header block, if that is plain."""
+        """Find out what the upstream gets of this sender's header block, which is plain."""
         services = self.services
         upstream = services.upstream
         at_hand = upstream.at_hand()
         asserted = upstream.known_headers(identity, identity.user, None)
-        if at_hand is None or asserted is None or not _is_plain(headers):
-            return None
-        if headers.framing is not None or headers.fault(services.front_proxy) is not None:
+        if at_hand is None or asserted is None:
             return None
         try:
             before, after = lines_around_audit_id(
@@ -145,14 +144,15 @@ class ShortWay:
         client.sender = ShortSender(at_hand, identity, before, after, sender_part(context))
         return client.sender
 
-
-def _is_plain(headers: ClientHeaders) -> bool:
-    """Whether a block asks for nothing but an answer."""
-    return (
-        not headers.impersonates
-        and headers.upgrade_token is None
-        and not headers.offers_subprotocols
-        and not headers.expects_continue
-        and not headers.audit_id
-        and "transfer-encoding" not in headers
-    )
+    def _is_plain(self, headers: ClientHeaders) -> bool:
+        """Whether a block asks for nothing but an answer, and is not refused."""
+        return (
+            not headers.impersonates
+            and headers.upgrade_token is None
+            and not headers.offers_subprotocols
+            and not headers.expects_continue
+            and not headers.audit_id
+            and "transfer-encoding" not in headers
+            and headers.framing is None
+            and headers.fault(self.services.front_proxy) is None
+        )

@@ -1,0 +1,209 @@
+"""One scene played twice, by the chain alone and with the short way, and all that can be seen of it.
+
+    seen = await both(tmp_path, steps, play)
+
+Both proxies and upstreams are new ones. What the client, the upstream, the events, the metrics and
+the pool show must be equal but for ids and times; then a probe on the same connection must be
+answered alike too.
+"""
+
+import contextlib
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from auditproxy.upstream.pool import PoolStats
+from tests.fakes.proxy import RunningProxy, proxy_before, request
+from tests.fakes.upstream import FakeConnection, FakeUpstream, Script, answer, dial
+from tests.fakes.waiting import steady, until
+
+JSON = b"Content-Type: application/json"
+POD = b'{"kind":"Pod","apiVersion":"v1","metadata":{"name":"box"}}\n'
+OK = answer(200, POD, JSON, b"Date: Sat, 28 Nov 2026 10:00:00 GMT", b"Audit-Id: theirs")
+PROBED = b"the probe was answered"
+
+Step = bytes | Callable[[FakeConnection], Awaitable[None]]
+"""What the upstream does about one request: the bytes of its answer, or something else."""
+
+
+def script_of(steps: Sequence[Step]) -> Script:
+    """Take a step for each request, over all connections; probes and all further ones get OK."""
+    left = list(steps)
+
+    async def script(connection: FakeConnection) -> None:
+        while True:
+            head, _ = await connection.read_request()
+            if b" /api/v1/nodes/probe " in head.partition(b"\r\n")[0]:
+                connection.send(answer(200, PROBED))
+                continue
+            step = left.pop(0) if left else OK
+            if isinstance(step, bytes):
+                connection.send(step)
+            else:
+                await step(connection)
+
+    return script
+
+
+@dataclass
+class Scene:
+    """A proxy, its upstream, and one client whose first request is what the scene began with."""
+
+    proxy: RunningProxy
+    upstream: FakeUpstream
+    client: FakeConnection
+    answers: int = 0
+
+    @property
+    def handler(self) -> Any:
+        """The proxy's handler."""
+        return self.proxy.proxy.handler
+
+    async def ask(self, raw: bytes) -> None:
+        """Send a request as one segment, and wait until it is answered and over."""
+        self.client.send(raw)
+        await self.answered()
+
+    async def answered(self, count: int = 1) -> None:
+        """Wait for so many more answers, and until nothing is under way."""
+        self.answers += count
+        client = self.client
+        await client.until(
+            lambda: client.received.count(b"HTTP/1.1 ") >= self.answers or client.closed.is_set()
+        )
+        await self.over()
+
+    async def over(self) -> None:
+        """Wait until no request is under way and every event is out."""
+        await until(lambda: not self.handler.under_way, "no request is under way")
+        await self.proxy.proxy.settle()
+
+
+@dataclass
+class Seen:
+    """What a scene showed; ``short`` is how many requests began on the short way."""
+
+    client: bytes
+    events: list[dict[str, Any]]
+    upstream: list[bytes]
+    pool: PoolStats
+    metrics: dict[str, float]
+    said: list[str]
+    short: int = field(compare=False)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the probe was answered on the same connection."""
+        return self.client.endswith(PROBED)
+
+    def codes(self) -> list[tuple[str, int | None]]:
+        """Stage and code of each event but the probe's and the first request's."""
+        found = [(e["stage"], e.get("responseStatus", {}).get("code")) for e in self.events]
+        return found[: -2 if self.is_kept else None]
+
+
+Play = Callable[[Scene], Awaitable[object]]
+
+_CLIENTS_OWN = re.compile(rb"(?<=\r\n)((?:Audit-Id|Date): )[^\r]*")
+_UPSTREAMS_OWN = re.compile(rb"(?<=\r\nAudit-ID: )[^\r]*|(?<=\r\nHost: 127.0.0.1:)\d+")
+_IDS = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_TIMES = ("_bucket", "_sum", "_created")
+
+
+def shape(event: dict[str, Any]) -> dict[str, Any]:
+    """An event without its id and times."""
+    own = ("auditID", "requestReceivedTimestamp", "stageTimestamp")
+    return {key: value for key, value in event.items() if key not in own}
+
+
+def figures(proxy: RunningProxy) -> dict[str, float]:
+    """Every metric of requests, events and connections that is no time."""
+    found = {}
+    for family in proxy.proxy.handler.shared.metrics.registry.collect():
+        for sample in family.samples:
+            is_time = sample.name.endswith(_TIMES) or "timestamp" in sample.name
+            if is_time or sample.name.startswith(("process_", "python_")):
+                continue
+            found[sample.name + json.dumps(sample.labels, sort_keys=True)] = sample.value
+    return found
+
+
+@contextlib.asynccontextmanager
+async def scene(
+    folder: Path, steps: Sequence[Step], *, short: bool, **flags: Any
+) -> AsyncIterator[tuple[Scene, list[str]]]:
+    """A proxy that has the short way, or has it not, before an upstream; and what it reports."""
+    context = flags.pop("client_context", None)
+    async with (
+        FakeUpstream(script_of(steps)) as upstream,
+        proxy_before(upstream.port, folder, **flags) as proxy,
+    ):
+        if not short:
+            proxy.proxy._serving.server._take = None
+        said: list[str] = []
+        proxy.proxy.handler.shared.report = said.append
+        client = await dial("127.0.0.1", proxy.proxy.port, context=context)
+        try:
+            yield Scene(proxy, upstream, client), said
+        finally:
+            await client.stop()
+
+
+async def played(
+    folder: Path, steps: Sequence[Step], play: Play, *, short: bool, **flags: Any
+) -> Seen:
+    """Play a scene and return what it showed."""
+    async with scene(folder, steps, short=short, **flags) as (of, said):
+        await play(of)
+        await of.over()
+        client = of.client
+        await steady(lambda: len(client.received), "what the client gets", looks=5)
+        if not client.closed.is_set():
+            client.send(request("GET", "/api/v1/nodes/probe"))
+            await client.until(lambda: PROBED in client.received or client.closed.is_set())
+        await of.over()
+        pool = of.handler.services.upstream.pool
+        await until(lambda: not pool.stats.active, "no connection to the upstream is in use")
+        return Seen(
+            client=_CLIENTS_OWN.sub(rb"\1own", bytes(client.received)),
+            events=[shape(event) for event in of.proxy.events],
+            upstream=[
+                _UPSTREAMS_OWN.sub(b"own", bytes(connection.received))
+                for connection in of.upstream.connections
+            ],
+            pool=pool.stats,
+            metrics=figures(of.proxy),
+            said=[_IDS.sub("own", str(line)) for line in said],
+            short=of.handler.short_requests,
+        )
+
+
+async def both(
+    folder: Path, steps: Sequence[Step], play: Play, *, took: int = 1, **flags: Any
+) -> Seen:
+    """Play a scene both ways; all that is seen must be equal.
+
+    At least ``took`` requests of the scene began on the short way; the probe is not counted on.
+    """
+    chain = await played(folder, steps, play, short=False, **flags)
+    short = await played(folder, steps, play, short=True, **flags)
+    assert chain.short == 0
+    assert short.short >= took
+    for what in ("client", "events", "upstream", "pool", "metrics", "said"):
+        ours, theirs = getattr(short, what), getattr(chain, what)
+        assert ours == theirs, f"{what}: {apart(theirs, ours)}"
+    return short
+
+
+def apart(chain: Any, short: Any) -> str:
+    """Where two of them differ, for a test that fails."""
+    if isinstance(chain, dict):
+        keys = [key for key in chain.keys() | short.keys() if chain.get(key) != short.get(key)]
+        return "; ".join(f"{key}: {chain.get(key)} became {short.get(key)}" for key in keys)
+    if isinstance(chain, list) and len(chain) == len(short):
+        pairs = zip(chain, short, strict=True)
+        return "; ".join(apart(one, other) for one, other in pairs if one != other)
+    return f"{chain!r} became {short!r}"
