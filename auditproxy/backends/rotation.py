@@ -120,7 +120,19 @@ class RotatingFile:
         if maximum and (length > room or (self._just_opened and length == room and self._size > 0)):
             self._rotate()
         self._just_opened = False
-        self._append(line)
+        data = b"\n" + line if self._torn else line
+        try:
+            written = os.write(self._descriptor, data)
+        except OSError as error:
+            if error.errno in (errno.EIO, errno.ESTALE):
+                # This descriptor may never work again; the next line opens another.
+                self.close()
+            raise
+        if written != len(data):
+            self._cut_back(written)
+            raise ShortWriteError(f"short write: {written} of {len(data)} bytes")
+        self._torn = False
+        self._size += written
 
     def take_fault(self) -> str:
         """A fault that lost no line, returned once; usually ""."""
@@ -172,21 +184,6 @@ class RotatingFile:
                 self._fault = f"closing {self.path}: {(error.strerror or str(error)).lower()}"
 
     # --- one line ----------------------------------------------------------------
-
-    def _append(self, line: bytes) -> None:
-        data = b"\n" + line if self._torn else line
-        try:
-            written = os.write(self._descriptor, data)
-        except OSError as error:
-            if error.errno in (errno.EIO, errno.ESTALE):
-                # This descriptor may never work again; the next line opens another.
-                self.close()
-            raise
-        if written != len(data):
-            self._cut_back(written)
-            raise ShortWriteError(f"short write: {written} of {len(data)} bytes")
-        self._torn = False
-        self._size += written
 
     def _cut_back(self, written: int) -> None:
         """Take a torn line off the file's end, if it still is the end.

@@ -260,11 +260,6 @@ class ClientConnection(ShortLoop):
     # --- upgrades --------------------------------------------------------------
 
     @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The event loop; asyncio's own lookup costs a system call in Python 3.11."""
-        return self._loop
-
-    @property
     def must_close(self) -> bool:
         """Whether no further request can be read after the current one."""
         return (self._asks_upgrade or self.breaks_off) and not self._messages

@@ -42,11 +42,14 @@ class ShortLoop(RequestLoop):
         "_unreadable",
         "_waiting",
         "facts",
+        "loop",
     )
 
     def __init__(self, *args: Any, take: Take | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.facts = NO_FACTS
+        self.loop: asyncio.AbstractEventLoop = self._loop
+        """The event loop; asyncio's own lookup costs a system call in Python 3.11."""
         self._take = take
         self._short: ShortRequest | None = None
         self._resting: asyncio.Future[None] | None = None
@@ -104,15 +107,18 @@ class ShortLoop(RequestLoop):
         if self._served is not None or self._handler_waiter is not None:
             self._is_served()
         self._request_in_progress = False
-        resting = self._wait_again()
-        if resting is None:
+        resting, self._resting = self._resting, None
+        if resting is None or resting.done():
             return
+        self._waiter = resting
         if self._close or self._force_close:
             resting.cancel()
         elif self._messages:
             resting.set_result(None)
-        else:
+        elif self._keepalive_handle is None:
             self._wait_for_next()
+        else:
+            self._next_keepalive_close_time = self.loop.time() + self._keepalive_timeout
 
     def short_continues(self, serve: Callable[[], Awaitable[Answered]]) -> None:
         """The loop has to ``serve`` the rest of it, before any other request."""
@@ -122,17 +128,10 @@ class ShortLoop(RequestLoop):
             return await serve()
 
         self._messages.appendleft((Continued(rest), EMPTY_PAYLOAD))  # type: ignore[arg-type]
-        resting = self._wait_again()
-        if resting is not None:
-            resting.set_result(None)
-
-    def _wait_again(self) -> asyncio.Future[None] | None:
-        """Give aiohttp its future back, and return it; None if the loop has ended."""
         resting, self._resting = self._resting, None
-        if resting is None or resting.done():
-            return None
-        self._waiter = resting
-        return resting
+        if resting is not None and not resting.done():
+            self._waiter = resting
+            resting.set_result(None)
 
     def _short_lost(self) -> None:
         """The client's connection is gone."""

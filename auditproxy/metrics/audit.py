@@ -22,7 +22,7 @@ class AuditMetrics:
     """Counts events from the policy to their delivery; names and labels are kube-apiserver's."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._events = Counts(
+        self.events = Counts(
             "apiserver_audit_event",
             "[ALPHA] Counter of audit events generated and sent to the audit backend.",
             registry=registry,
@@ -48,7 +48,7 @@ class AuditMetrics:
             "logging backend.",
             registry=registry,
         )
-        self._generated = Counts(
+        self.generated = Counts(
             "auditproxy_audit_events_generated",
             "Audit events handed to the audit backend, or due once their bodies are decoded.",
             registry=registry,
@@ -70,16 +70,16 @@ class AuditMetrics:
 
     def event_due(self) -> None:
         """Count an event that goes to the backend once its bodies are decoded."""
-        self._generated.value += 1
+        self.generated.value += 1
         self.due.decoding += 1
 
     def event(self, *, was_due: bool = False) -> None:
         """Count an event passed to the backend; ``was_due`` if ``event_due`` counted it before."""
-        self._events.value += 1
+        self.events.value += 1
         if was_due:
             self.due.decoding -= 1
         else:
-            self._generated.value += 1
+            self.generated.value += 1
 
     def rejected(self) -> None:
         """Count a request refused because its event could not be stored."""

@@ -72,11 +72,6 @@ class KindSeries(NamedTuple):
     measured: Buckets
     is_settled: bool
 
-    def add(self, seconds: float) -> None:
-        """Record a finished request."""
-        self.counted.value += 1
-        self.measured.observe(seconds)
-
 
 class OpenRequests(Protocol):
     """Gauge of open requests of one kind; its user increments and decrements it."""
@@ -136,9 +131,11 @@ class RequestSeries:
         watch: tuple[str, ...] = (),
     ) -> None:
         """Record a finished request; the arguments are those of ``series``."""
-        self.series(
+        series = self.series(
             info, method, code=code, content_type=content_type, dry_run=dry_run, watch=watch
-        ).add(seconds)
+        )
+        series.counted.value += 1
+        series.measured.observe(seconds)
 
     def series(
         self,

@@ -26,10 +26,8 @@ from auditproxy.authorization.impersonation import ImpersonationBadRequest
 from auditproxy.authorization.impersonation_modes import ImpersonationForbidden
 from auditproxy.clients.apiserver import ReviewError
 from auditproxy.downstream.clientrequest import ClientRequest
-from auditproxy.downstream.connection import ClientConnection
 from auditproxy.downstream.responses import Answered, Refused, describe
 from auditproxy.request.attributes import attributes as attributes_of
-from auditproxy.request.headers import ClientHeaders
 from auditproxy.server.answering import answer, answer_crash
 from auditproxy.server.asking import question, unauthenticated
 from auditproxy.server.exchange import Exchange
@@ -86,27 +84,13 @@ class Handler:
         self.shared = shared
         self.services = services
         self.under_way: set[Exchange | ShortExchange] = set()
-        self._short = ShortWay(self, services)
-        self.short_requests = 0
-        """Requests that began on the short way."""
+        self.short = ShortWay(self)
         shared.metrics.audit.due.counting(self._owed)
 
     async def handle(self, request: ClientRequest) -> Answered:
         """Serve one request; every way out emits the last event, in ``Exchange.finish``."""
         exchange = Exchange(self.shared, self.services, request)
         return await self.serve_rest(exchange, self.serve)
-
-    def take(
-        self, connection: ClientConnection, line: bytes, headers: ClientHeaders, body: bytes
-    ) -> bool:
-        """Serve a request the short way, if all of it is known; see ``ShortWay.take``."""
-        short = self._short
-        if short.services is not self.services:
-            short = self._short = ShortWay(self, self.services)
-        if not short.take(connection, line, headers, body):
-            return False
-        self.short_requests += 1
-        return True
 
     async def serve_rest(self, exchange: Exchange, rest: Rest) -> Answered:
         """Serve what is left of a request, or all of it: ``rest`` is ``serve`` then."""
@@ -230,6 +214,11 @@ class Handler:
         if exchange.answer_started:
             return exchange.cut("the request exceeded its deadline")
         return answer(exchange, Refused(new_timeout()))
+
+    @property
+    def short_requests(self) -> int:
+        """Requests that began on the short way."""
+        return self.short.taken
 
     # --- the end of it all ---------------------------------------------------------
 

@@ -52,7 +52,9 @@ class Serving:
         handler.shared.metrics.connections.counting(self.limits.__len__)
         self._report = report
         self._listener: Listener | None = None
-        self.server = ClientServer(handler.handle, take=handler.take, on_unparsed=self._unparsed)
+        self.server = ClientServer(
+            handler.handle, take=handler.short.take, on_unparsed=self._unparsed
+        )
 
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port. Raises ServingError when the address cannot be had."""

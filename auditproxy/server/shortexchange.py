@@ -23,8 +23,8 @@ from auditproxy.server.arrival import Arrival
 from auditproxy.server.emitter import all_delivered
 from auditproxy.server.exchange import SHUT_DOWN, Exchange
 from auditproxy.server.forwarding import forward, passed_on
-from auditproxy.server.services import ActingUser, Shared
-from auditproxy.server.shortrecord import Pending, RecordFacts, ShortRecord
+from auditproxy.server.services import ActingUser, Services, Shared
+from auditproxy.server.shortrecord import NOTHING, Pending, RecordFacts, ShortRecord
 from auditproxy.server.tee import Tee
 from auditproxy.upstream.connection import UpstreamConnection
 from auditproxy.upstream.heads import WholeAnswer
@@ -38,6 +38,7 @@ class Chain(Protocol):
     """The chain, as the short way hands requests over to it."""
 
     shared: Shared
+    services: Services
     under_way: set["Exchange | ShortExchange"]
 
     async def serve_rest(self, exchange: Exchange, rest: Rest) -> Answered:
@@ -48,6 +49,7 @@ class ShortExchange(ShortRecord):
     """One request on the short way; ``headers`` are those of ``sender``."""
 
     __slots__ = (
+        "_audit_id_line",
         "_body",
         "_chain",
         "_exchange",
@@ -88,21 +90,17 @@ class ShortExchange(ShortRecord):
         except Exception as crash:
             self._crashed(crash)
             return
-        if outcome is True:
-            upstream.begin(self._request_bytes(), self)
-        else:
+        if outcome is not True:
             self._services.upstream.pool.put_back(upstream)
             self._hand_over(partial(self._stored, outcome))
-
-    def _request_bytes(self) -> bytes:
-        """The request as the upstream gets it."""
+            return
         target, sender, body = self._target, self._sender, self._body
-        framing = b""
+        framing = b"\r\n"
         if body or target.has_length or self._headers.content_length is not None:
-            framing = b"Content-Length: %d\r\n" % len(body)
-        audit_id = self._audit_id.encode()
-        return b"".join(
-            (target.line, sender.before, audit_id, sender.after, framing, b"\r\n", body)
+            framing = b"Content-Length: %d\r\n\r\n" % len(body)
+        audit_id = self._audit_id_line = self._audit_id.encode()
+        upstream.begin(
+            b"".join((target.line, sender.before, audit_id, sender.after, framing, body)), self
         )
 
     # --- what comes ---------------------------------------------------------------
@@ -150,15 +148,19 @@ class ShortExchange(ShortRecord):
     def _answered(self, whole: WholeAnswer) -> None:
         """Give the client its answer, and record it."""
         upstream = self._upstream
-        upstream.taken(keep_alive=whole.head.keep_alive)
-        self._services.upstream.pool.give_back(upstream)
+        if upstream.taken(keep_alive=whole.head.keep_alive):
+            self._services.upstream.pool.put_back(upstream)
         transport = self.connection.transport
         if transport is not None and not transport.is_closing():
-            transport.write(b"".join((whole.begin, self._audit_id.encode(), whole.rest)))
+            transport.write(b"".join((whole.begin, self._audit_id_line, whole.rest)))
         self._over()
-        pending: Pending | None = []
+        pending: Pending | None = NOTHING
         try:
-            pending = self._recorded_or_reported(whole)
+            try:
+                pending = self._recorded(whole, self._body)
+            except Exception:
+                # What meets a fault of ours, the chain records as far as it can.
+                pending = None
             if pending is None:
                 pending = self._recorded_by_the_chain(whole)
         finally:
@@ -167,13 +169,6 @@ class ShortExchange(ShortRecord):
                 self.connection.short_continues(partial(_delivered, pending, seconds))
             else:
                 self.connection.short_over()
-
-    def _recorded_or_reported(self, whole: WholeAnswer) -> Pending | None:
-        """Record the request; what meets a fault of ours, the chain records as far as it can."""
-        try:
-            return self._recorded(whole, self._body)
-        except Exception:
-            return None
 
     def _recorded_by_the_chain(self, whole: WholeAnswer) -> Pending:
         """Have the chain record what costs more than may be done at once."""

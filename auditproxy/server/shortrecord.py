@@ -30,6 +30,9 @@ NOT_DECIDED = RequestAuditConfig(Level.NONE)
 Pending = list[Awaitable[bool]]
 """Deliveries of events that are under way."""
 
+NOTHING: Pending = []
+"""No delivery; never added to."""
+
 
 class RecordFacts(TypedDict):
     """What a record begins with, by name."""
@@ -115,12 +118,13 @@ class ShortRecord:
         shared, code = self._shared, whole.head.status
         now = self._received + shared.monotonic_clock() - self._started
         facts = self._target.codes.get(code) or self._code_facts(code)
-        pending: Pending = []
+        pending = NOTHING
+        level = self._config.level
         # A slow request has annotations of its own.
         if self._is_bare and now - self._received <= LATENCY_THRESHOLD:
-            if self.owes_event:
+            if level is not Level.NONE and Stage.RESPONSE_COMPLETE not in self._config.omit_stages:
                 self._take_line(Stage.RESPONSE_COMPLETE, facts.status, now, self._target.late)
-        elif self._config.level is not Level.NONE:
+        elif level is not Level.NONE:
             context = self._begun()
             captured = captured_whole(
                 context, self._target.found, self._headers, body, whole, self._services
@@ -131,9 +135,10 @@ class ShortRecord:
             now = self._received + shared.monotonic_clock() - self._started
             outcome = self._emit(context, Stage.RESPONSE_COMPLETE, now)
             if not isinstance(outcome, bool):
-                pending.append(outcome)
-        shared.metrics.audit.levels[self._config.level].value += 1
-        facts.series.add((now - self._received) / 1e9)
+                pending = [outcome]
+        shared.metrics.audit.levels[level].value += 1
+        facts.series.counted.value += 1
+        facts.series.measured.observe((now - self._received) / 1e9)
         return pending
 
     def _begun(self) -> AuditContext:
@@ -165,9 +170,11 @@ class ShortRecord:
     def _take_line(self, stage: Stage, status: str, now: int, annotations: str) -> None:
         """Give the line of an event to the sink."""
         shared = self._shared
-        shared.metrics.audit.event()
-        assert shared.take_line is not None
-        shared.take_line(
+        audit, take_line = shared.metrics.audit, shared.take_line
+        assert take_line is not None
+        audit.events.value += 1
+        audit.generated.value += 1
+        take_line(
             line(
                 self._config.level,
                 self._audit_id,

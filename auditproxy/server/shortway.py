@@ -20,20 +20,20 @@ from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.resolution import MAXIMUM_TARGETS, NOT_RESOLVED
 from auditproxy.request.upstreamheaders import lines_around_audit_id
 from auditproxy.server.knownclient import KnownClient, ShortSender
-from auditproxy.server.services import Services
 from auditproxy.server.shortexchange import Chain, ShortExchange
 from auditproxy.server.shorttarget import ShortTarget, parse_line, short_target
 
 
 class ShortWay:
-    """The short way under one configuration."""
+    """The short way under the chain's configuration; ``taken`` counts the requests that went it."""
 
-    __slots__ = ("_chain", "_known", "services", "shared")
+    __slots__ = ("_chain", "_known", "_services", "_shared", "taken")
 
-    def __init__(self, chain: Chain, services: Services) -> None:
+    def __init__(self, chain: Chain) -> None:
         self._chain = chain
-        self.shared = chain.shared
-        self.services = services
+        self._shared = chain.shared
+        self._services = chain.services
+        self.taken = 0
         # Without a query: those may hold a secret and stay with their connection.
         self._known: Memo[bytes, ShortTarget] = Memo(MAXIMUM_TARGETS)
 
@@ -45,7 +45,10 @@ class ShortWay:
         ``headers`` are those that the parser has read from the block that follows ``line``, and
         ``body`` is all of their Content-Length.
         """
-        shared, services = self.shared, self.services
+        shared, services = self._shared, self._chain.services
+        if services is not self._services:
+            self._services = services
+            self._known.clear()
         started, received = shared.monotonic_clock(), shared.wall_clock()
         client: KnownClient | None = headers.known
         if (
@@ -73,7 +76,8 @@ class ShortWay:
         if identity is None or sender is None:
             services.upstream.pool.put_back(upstream)
             return False
-        short = ShortExchange(
+        self.taken += 1
+        ShortExchange(
             self._chain,
             connection,
             body,
@@ -84,8 +88,7 @@ class ShortWay:
             target=target,
             started=started,
             received=received,
-        )
-        short.begin(upstream)
+        ).begin(upstream)
         return True
 
     def _target(
@@ -94,21 +97,21 @@ class ShortWay:
         """Find out what a request line means; one that is plain is remembered."""
         memory = client.facts.memory
         known: ShortTarget | None = memory.short.get(line)
-        if known is not None and known.services is self.services:
+        if known is not None and known.services is self._services:
             return known
         parsed = parse_line(line)
         if parsed is None:
             return None
         method, text = parsed
-        found = self.shared.targets.resolve(
+        found = self._shared.targets.resolve(
             method,
             text,
             headers,
             queries=memory.queries,
             fault=headers.framing,
-            front_proxy=self.services.front_proxy,
+            front_proxy=self._services.front_proxy,
         )
-        target = short_target(method.encode(), found, self.services)
+        target = short_target(method.encode(), found, self._services)
         if target is not None:
             (memory.short if "?" in text else self._known).remember(line, target)
         return target
@@ -117,7 +120,7 @@ class ShortWay:
         self, client: KnownClient, identity: Identity, headers: ClientHeaders
     ) -> ShortSender | None:
         """Find out what the upstream gets of this sender's header block, which is plain."""
-        services = self.services
+        services = self._services
         upstream = services.upstream
         at_hand = upstream.at_hand()
         asserted = upstream.known_headers(identity, identity.user, None)
@@ -154,5 +157,5 @@ class ShortWay:
             and not headers.audit_id
             and "transfer-encoding" not in headers
             and headers.framing is None
-            and headers.fault(self.services.front_proxy) is None
+            and headers.fault(self._services.front_proxy) is None
         )

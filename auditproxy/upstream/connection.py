@@ -157,11 +157,12 @@ class UpstreamConnection(asyncio.Protocol):
         self._state = _BUSY
         self.transport.write(request)
 
-    def taken(self, *, keep_alive: bool) -> None:
-        """BUSY -> DONE: the taker has the whole answer, and no byte came behind it."""
+    def taken(self, *, keep_alive: bool) -> bool:
+        """BUSY -> IDLE, or close: the taker has the whole answer; return as ``reuse``."""
         self._taker = None
         self._state = _DONE
         self._reusable = keep_alive
+        return self.reuse()
 
     def abandon(self) -> None:
         """Drop the connection and whatever is expected on it; nobody is told."""

@@ -89,7 +89,10 @@ class AnswerHeads:
         """Return what ``read_head`` returns; raises UpstreamProtocolError as it does."""
         if len(raw) > MAXIMUM_HEAD:
             return read_head(raw, method)
-        values, key = _own(raw)
+        parts = _OWN.split(raw)
+        values = parts[2::3]
+        del parts[2::3]
+        key = tuple(parts)
         if key not in self._known:
             return self._read_new(raw, method, values, key)
         known = self._known[key]
@@ -134,7 +137,10 @@ class AnswerHeads:
         if end < len(_HEAD_END) or end > MAXIMUM_HEAD or method == b"HEAD":
             return None
         raw = data[:end]
-        values, key = _own(raw)
+        parts = _OWN.split(raw)
+        values = parts[2::3]
+        del parts[2::3]
+        key = tuple(parts)
         known = self._known.get(key)
         if known is None:
             try:
@@ -195,14 +201,6 @@ class AnswerHeads:
         if length_at >= 0 and own.count(b"content-length") == 1 and _may_be_whole(head):
             begin = b"HTTP/1.1 %d %b\r\nAudit-Id: " % (head.status, head.reason)
         self._known.remember(key, _Known(head, places, length_at, date_at, before, after, begin))
-
-
-def _own(raw: bytes) -> tuple[list[bytes], tuple[bytes, ...]]:
-    """Return the values that each answer has of its own, and all else of its head."""
-    parts = _OWN.split(raw)
-    values = parts[2::3]
-    del parts[2::3]
-    return values, tuple(parts)
 
 
 def _may_be_whole(head: ResponseHead) -> bool:

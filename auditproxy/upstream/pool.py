@@ -201,13 +201,8 @@ class UpstreamPool:
 
     def give_back(self, connection: UpstreamConnection) -> None:
         """Keep a connection whose exchange is over for reuse, or close it."""
-        if not connection.reuse():
-            return
-        if self._closed or self._expiry is None:
+        if connection.reuse():
             self.put_back(connection)
-            return
-        connection.idle_since = self._loop.time()
-        self._idle[connection] = None
 
     def put_back(self, connection: UpstreamConnection) -> None:
         """Keep a connection on which nothing was sent since it was taken."""
