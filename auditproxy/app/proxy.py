@@ -231,7 +231,6 @@ async def build(
         options,
         files,
         sink=opened.backend if alerts is None else OverheardBackend(opened.backend, alerts.offer),
-        # Rules are about events.
         take_line=opened.take_line if alerts is None else None,
         metrics=metrics,
         report=report,

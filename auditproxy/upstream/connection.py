@@ -10,11 +10,10 @@ per exchange reports its end; a task exists only while a body iterator is being 
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from enum import Enum
 from typing import cast
 
-from auditproxy.sockets.tasks import spawn
 from auditproxy.sockets.transport import prepare_transport
 from auditproxy.tunnel.tie import TunnelReceiver
 from auditproxy.upstream.answer import Answer, AnswerState
@@ -28,10 +27,7 @@ from auditproxy.upstream.messages import (
     UpstreamRequest,
     UpstreamSwitchedEarly,
 )
-from auditproxy.upstream.sending import BodySending
-
-SMALL_BODY = 64 * 1024
-"""Bytes of a complete body that are written together with the head."""
+from auditproxy.upstream.sending import RequestSending
 
 
 class ConnectionState(Enum):
@@ -94,7 +90,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._receiver: TunnelReceiver | None = None
         self._early = b""
         self._reading_paused = False
-        self._sending = BodySending(loop)
+        self._sending = RequestSending(loop)
         self._reusable = False
         self.descriptor = -1
         self.idle_since = 0.0
@@ -111,7 +107,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self.is_closing():
             raise UpstreamClosedEarly("the upstream closed the connection before the request")
         self.expect(request, sink)
-        return await self.ended(self._send(head, request))
+        return await self.ended(self._sending.begin(self.transport, head, request, self.fail))
 
     def expect(self, request: UpstreamRequest, sink: ResponseSink) -> None:
         """IDLE -> BUSY, or go on from ``begin``: read what comes as the answer to ``request``."""
@@ -171,34 +167,6 @@ class UpstreamConnection(asyncio.Protocol):
             self._answer.detach()
             self._answer = None
         self.transport.abort()
-
-    def _send(self, head: bytes, request: UpstreamRequest) -> asyncio.Task[None] | None:
-        """Write what is available at once; start a task for a body that is still to come."""
-        body = request.body
-        if body is None:
-            self.transport.write(head)
-        elif isinstance(body, bytes):
-            if len(body) > SMALL_BODY:
-                self.transport.write(head)
-                head = b""
-            self.transport.write(head + body)
-        else:
-            self._sending.is_whole = False
-            self.transport.write(head)
-            return spawn(self._send_body(body, request.content_length), "send a request body")
-        return None
-
-    async def _send_body(self, body: AsyncIterator[bytes], length: int | None) -> None:
-        """Write the body; what goes wrong with it is raised from the exchange."""
-        try:
-            await self._sending.send(self.transport, body, length)
-        except Exception as error:
-            # The client failed or disconnected, or the body is not as announced.
-            self.fail(error)
-        except BaseException:
-            # Cancelled inside the body: nothing may follow it on this connection.
-            self.transport.abort()
-            raise
 
     def fail(self, error: Exception) -> None:
         """Abort the connection, and end the exchange, if any, with an error."""

@@ -266,3 +266,72 @@ def test_any_bytes(raw: bytes) -> None:
             found = outcome(heads, each)
             assert found == outcome(None, each)
             assert isinstance(found, ResponseHead | str)
+
+
+def relayed(raw: bytes, method: bytes, audit_id: bytes) -> bytes | None:
+    """A whole answer of a 2xx with its length, as the chain writes it for a client."""
+    end = raw.find(b"\r\n\r\n") + 4
+    if end < 4:
+        return None
+    head, body = read_head(raw[:end], method), raw[end:]
+    if head.content_length != len(body) or not head.has_body or not 200 <= head.status < 300:
+        return None
+    start = b"HTTP/1.1 %d %b\r\nAudit-Id: %b\r\n" % (head.status, head.reason, audit_id)
+    return b"%b%bContent-Length: %d\r\n\r\n%b" % (start, head.facts.lines, len(body), body)
+
+
+def whole(heads: AnswerHeads, raw: bytes, method: bytes = b"GET") -> bytes | None:
+    """The same by ``whole``."""
+    found = heads.whole(raw, method)
+    return None if found is None else found.begin + b"ours" + found.rest
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_whole_answers(kind: tuple[str, ...]) -> None:
+    """What is taken as a whole is what the chain gives the client; all else is left to it."""
+    heads = AnswerHeads()
+    for number in (3, 3, 4, 0, 2000):
+        raw = head_of(kind, number) + b"b" * number
+        found = whole(heads, raw)
+        assert found in (None, relayed(raw, b"GET", b"ours"))
+    assert found is not None or kind is not KUBE
+
+
+@pytest.mark.parametrize(
+    ("raw", "method"),
+    [
+        (head_of(KUBE, 3) + b"abcd", b"GET"),
+        (head_of(KUBE, 3) + b"ab", b"GET"),
+        (head_of(KUBE, 3) + b"abc", b"HEAD"),
+        (head_of(KUBE, 3)[:-1], b"GET"),
+        (head_of(KUBE, 3) + b"abc" + head_of(KUBE, 0), b"GET"),
+        (head_of([*KUBE[:-1], "Content-Length: 03"]) + b"abc", b"GET"),
+        (head_of([*KUBE, "Content-Length: 3"], 3) + b"abc", b"GET"),
+        (head_of([*KUBE, "Warning: 299 - w"], 3) + b"abc", b"GET"),
+        (head_of([*KUBE, "Set-Cookie: c"], 3) + b"abc", b"GET"),
+        (head_of([*KUBE, "Audit-Id: theirs"], 3) + b"abc", b"GET"),
+        (head_of(["HTTP/1.1 404 Not Found", *KUBE[1:]], 3) + b"abc", b"GET"),
+        (head_of(["HTTP/1.1 101 Switching Protocols", *KUBE[1:]], 3) + b"abc", b"GET"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nabc", b"GET"),
+        (b"garbage\r\n\r\n", b"GET"),
+        (b"", b"GET"),
+    ],
+)
+def test_what_is_not_taken_as_a_whole(raw: bytes, method: bytes) -> None:
+    """Anything that is not exactly one such answer is left to be read, whatever came before."""
+    heads = AnswerHeads()
+    for _ in range(3):
+        assert whole(heads, raw, method) is None
+        assert whole(heads, head_of(KUBE, 1) + b"x") is not None
+
+
+@given(st.binary(max_size=40), st.integers(0, 5), st.integers(0, 300))
+def test_any_bytes_are_taken_as_the_chain_would(noise: bytes, number: int, place: int) -> None:
+    """Bytes put anywhere into an answer: taken, it is what the chain gives; else it is left."""
+    heads = AnswerHeads()
+    raw = head_of(KUBE, number) + b"b" * number
+    assert whole(heads, raw) is not None
+    changed = raw[:place] + noise + raw[place:]
+    found = whole(heads, changed)
+    if found is not None:
+        assert found == relayed(changed, b"GET", b"ours")
