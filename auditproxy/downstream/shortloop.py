@@ -113,6 +113,8 @@ class ShortLoop(RequestLoop):
         self._waiter = resting
         if self._close or self._force_close:
             resting.cancel()
+            if self.transport is not None:
+                self.transport.close()
         elif self._messages:
             resting.set_result(None)
         elif self._keepalive_handle is None:
@@ -138,3 +140,4 @@ class ShortLoop(RequestLoop):
         short, self._short = self._short, None
         if short is not None:
             short.client_left()
+            self._is_served()

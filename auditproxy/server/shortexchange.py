@@ -55,6 +55,7 @@ class ShortExchange(ShortRecord):
         "_exchange",
         "_handle",
         "_is_over",
+        "_is_unrecorded",
         "_until",
         "_upstream",
         "connection",
@@ -74,11 +75,14 @@ class ShortExchange(ShortRecord):
         self._until: float | None = None
         self._handle: asyncio.TimerHandle | None = None
         self._is_over = False
+        self._is_unrecorded = False
+        """Whether the request was sent, and the exchange does not know it."""
+        self._upstream: UpstreamConnection | None = None
+        """The connection, while what was sent on it is not answered."""
 
     def begin(self, upstream: UpstreamConnection) -> None:
         """Record the request as far as the policy wants it before it is sent, and send it."""
         chain = self._chain
-        self._upstream = upstream
         chain.under_way.add(self)
         self.connection.short_begins(self)
         loop = self.connection.loop
@@ -88,6 +92,7 @@ class ShortExchange(ShortRecord):
         try:
             outcome = self._request_received()
         except Exception as crash:
+            self._services.upstream.pool.put_back(upstream)
             self._crashed(crash)
             return
         if outcome is not True:
@@ -99,6 +104,7 @@ class ShortExchange(ShortRecord):
         if body or target.has_length or self._headers.content_length is not None:
             framing = b"Content-Length: %d\r\n\r\n" % len(body)
         audit_id = self._audit_id_line = self._audit_id.encode()
+        self._upstream, self._is_unrecorded = upstream, True
         upstream.begin(
             b"".join((target.line, sender.before, audit_id, sender.after, framing, body)), self
         )
@@ -107,12 +113,14 @@ class ShortExchange(ShortRecord):
 
     def received(self, data: bytes) -> None:
         """Take what came of the answer: all of it, or the chain reads it."""
+        upstream = self._upstream
+        assert upstream is not None
         try:
             whole = self._services.upstream.pool.heads.whole(data, self._target.method)
             if whole is None:
-                self._read_on(data)
+                self._read_on(upstream, data)
             else:
-                self._answered(whole)
+                self._answered(upstream, whole)
         except Exception as crash:
             if self._is_over:
                 raise
@@ -126,14 +134,14 @@ class ShortExchange(ShortRecord):
     def expire(self) -> None:
         """The time is over."""
         self._until = None
-        self._upstream.abandon()
-        self._hand_over(_late)
+        self._abandon()
+        self._hand_over(self._late)
 
     def client_left(self) -> None:
         """The client's connection is gone; the chain's last event says how far it got."""
         if not self._is_over:
             self._over()
-            self._upstream.abandon()
+            self._abandon()
             self._exchange_sent().finish()
 
     def end_at_shutdown(self) -> None:
@@ -145,9 +153,9 @@ class ShortExchange(ShortRecord):
 
     # --- ways out -------------------------------------------------------------------
 
-    def _answered(self, whole: WholeAnswer) -> None:
+    def _answered(self, upstream: UpstreamConnection, whole: WholeAnswer) -> None:
         """Give the client its answer, and record it."""
-        upstream = self._upstream
+        self._upstream = None
         if upstream.taken(keep_alive=whole.head.keep_alive):
             self._services.upstream.pool.put_back(upstream)
         transport = self.connection.transport
@@ -198,6 +206,9 @@ class ShortExchange(ShortRecord):
 
     async def _go_on(self, rest: Rest) -> Answered:
         """The rest of the request; runs in the connection's task."""
+        if self._is_over:
+            # It was ended before the task came to it.
+            return Answered(keep_alive=False)
         self._over()
         exchange = self.exchange()
         exchange.deadline.end_at(self.connection.loop, self._until)
@@ -209,9 +220,9 @@ class ShortExchange(ShortRecord):
         identity = self._sender.identity
         return await forward(exchange, identity, ActingUser(identity.user))
 
-    def _read_on(self, data: bytes) -> None:
+    def _read_on(self, upstream: UpstreamConnection, data: bytes) -> None:
         """Have the answer read as it comes, from its first byte."""
-        exchange, upstream, request = self._exchange_sent(), self._upstream, self._request()
+        exchange, request = self._exchange_sent(), self._request()
         tee = Tee(exchange, self._sender.identity.user)
         upstream.expect(request, tee)
         pool = self._services.upstream.pool
@@ -229,9 +240,20 @@ class ShortExchange(ShortRecord):
         again = self._services.upstream.pool.again(request, tee, error)
         return await passed_on(exchange, again, tee)
 
+    async def _late(self, exchange: Exchange) -> Answered:
+        """End as a task does whose deadline has cancelled it."""
+        self._exchange_sent().deadline.expired = True
+        raise asyncio.CancelledError
+
+    def _abandon(self) -> None:
+        """Drop the connection, and whatever would come of an answer."""
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.abandon()
+
     def _crashed(self, crash: Exception) -> None:
         """A fault of ours, which the chain answers and records."""
-        self._upstream.abandon()
+        self._abandon()
         self._hand_over(partial(_raise, crash))
 
     # --- the chain's own values -------------------------------------------------------
@@ -253,8 +275,11 @@ class ShortExchange(ShortRecord):
         return exchange
 
     def _exchange_sent(self) -> Exchange:
-        """The same, once the request was sent."""
+        """The same, with what was sent of the request."""
         exchange = self.exchange()
+        if not self._is_unrecorded:
+            return exchange
+        self._is_unrecorded = False
         recorder = exchange.recorder
         recorder.request_head(exchange.info, exchange.target, exchange.headers)
         if self._body:
@@ -272,12 +297,6 @@ class ShortExchange(ShortRecord):
             content_length=self._headers.content_length,
             body=self._body or None,
         )
-
-
-async def _late(exchange: Exchange) -> Answered:
-    """End as a task does whose deadline has cancelled it."""
-    exchange.deadline.expired = True
-    raise asyncio.CancelledError
 
 
 async def _raise(crash: Exception, exchange: Exchange) -> Answered:

@@ -162,7 +162,9 @@ class UpstreamConnection(asyncio.Protocol):
 
     def abandon(self) -> None:
         """Drop the connection and whatever is expected on it; nobody is told."""
-        self._taker = self._ended = None
+        ended, self._taker, self._ended = self._ended, None, None
+        if ended is not None and ended.done() and not ended.cancelled():
+            ended.exception()  # asyncio logs one that nobody has looked at
         if self._answer is not None:
             self._answer.detach()
             self._answer = None

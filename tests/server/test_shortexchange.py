@@ -1,12 +1,18 @@
 """A request on the short way: whatever comes of it, nothing differs from the chain but what it costs."""
 
+import asyncio
+import dataclasses
+import gc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.fakes.bothways import JSON, OK, POD, Scene, Step, both
+from auditproxy.server.shortexchange import ShortExchange
+from tests.fakes.bothways import JSON, OK, POD, Scene, Step, both, figures, scene
 from tests.fakes.proxy import request
-from tests.fakes.upstream import FakeConnection, answer
+from tests.fakes.upstream import FakeConnection, answer, dial
+from tests.fakes.waiting import until
 
 BOTH_LOOPS = True
 
@@ -131,3 +137,188 @@ async def test_answers(tmp_path: Path, name: str, raw: bytes) -> None:
     seen = await both(tmp_path, [OK, step], play)
     if code is not None:
         assert seen.codes()[-1] == ("ResponseComplete", code)
+
+
+@pytest.mark.parametrize("name", ["whole", "404", "204", "chunked"])
+async def test_cut_anywhere(tmp_path: Path, name: str) -> None:
+    """An answer in two segments, wherever it is cut, is the same answer."""
+    whole, _ = ANSWERS[name]
+    assert isinstance(whole, bytes)
+    cuts = range(1, len(whole))
+
+    async def play(scene: Scene) -> None:
+        for _ in range(1 + len(cuts)):
+            await scene.ask(GET)
+
+    steps = [OK, *[pieces(whole[:cut], whole[cut:]) for cut in cuts]]
+    await both(tmp_path, steps, play, took=len(cuts))
+
+
+async def test_byte_by_byte(tmp_path: Path) -> None:
+    """Answers of one byte a segment."""
+
+    async def slowly(connection: FakeConnection) -> None:
+        await connection.drip(OK)
+
+    async def play(scene: Scene) -> None:
+        for _ in range(4):
+            await scene.ask(PUT)
+
+    await both(tmp_path, [OK, slowly, slowly, OK], play, took=3)
+
+
+async def silent(connection: FakeConnection) -> None:
+    """Say nothing until the proxy gives up."""
+    await connection.wait_closed(10)
+
+
+@pytest.mark.parametrize("raw", [GET, PUT], ids=["GET", "PUT"])
+@pytest.mark.parametrize("how", [ends, resets])
+async def test_no_answer(tmp_path: Path, how: Callable[[bytes], Step], raw: bytes) -> None:
+    """T183: without a byte of an answer a GET is sent once more and a PUT is not."""
+
+    async def play(scene: Scene) -> None:
+        for _ in range(3):
+            await scene.ask(raw)
+
+    seen = await both(tmp_path, [OK, how(b""), OK], play)
+    sent = sum(data.count(raw[: raw.index(b"\r\n")]) for data in seen.upstream)
+    codes = [code for stage, code in seen.codes() if stage == "ResponseComplete"]
+    assert seen.pool.retried == (raw is GET)
+    assert (sent, codes) == ((4, [200] * 3) if raw is GET else (3, [200, 502, 200]))
+
+
+async def test_sent_once_more_only(tmp_path: Path) -> None:
+    """T183: the second connection may end too: then the answer is a 502."""
+
+    async def play(scene: Scene) -> None:
+        for _ in range(3):
+            await scene.ask(GET)
+
+    seen = await both(tmp_path, [OK, ends(b""), ends(b""), OK], play, took=1)
+    assert [code for _, code in seen.codes() if code] == [200, 502, 200]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+async def test_deadline(tmp_path: Path, method: str) -> None:
+    """A request whose ?timeout= is over gets kube-apiserver's 504, and its event the body it had."""
+    body = BODY if method == "PUT" else b""
+    raw = request(method, f"{LEASE}?timeout=1ms", "Content-Type: application/json", body=body)
+
+    async def play(scene: Scene) -> None:
+        for _ in range(3):
+            await scene.ask(raw)
+
+    seen = await both(tmp_path, [OK, silent, OK], play)
+    assert [code for _, code in seen.codes() if code] == [200, 504, 200]
+
+
+async def test_request_timeout(tmp_path: Path) -> None:
+    """--request-timeout is over for all of several requests, each with its own answer."""
+
+    async def play(scene: Scene) -> None:
+        services = scene.handler.services
+        await scene.ask(GET)
+        services.limits = dataclasses.replace(services.limits, request_timeout=1_000_000)
+        await scene.ask(PUT)
+        await scene.ask(PUT)
+
+    seen = await both(tmp_path, [OK, OK, silent], play, took=1)
+    assert [code for _, code in seen.codes() if code] == [200, 200, 504]
+
+
+# --- clients that leave ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("raw", [GET, PUT], ids=["GET", "PUT"])
+@pytest.mark.parametrize("how", ["close", "reset"])
+async def test_client_leaves(tmp_path: Path, how: str, raw: bytes) -> None:
+    """T158: a client that leaves ends the upstream's request, and the event says that no answer came."""
+    asked = asyncio.Event()
+
+    async def never(connection: FakeConnection) -> None:
+        asked.set()
+        await connection.wait_closed(5)
+
+    async def play(scene: Scene) -> None:
+        asked.clear()
+        await scene.ask(raw)
+        scene.client.send(raw)
+        await asked.wait()
+        getattr(scene.client, how)()
+        await scene.client.wait_closed()
+        await scene.upstream.connections[0].wait_closed()
+        await scene.over()
+
+    seen = await both(tmp_path, [OK, never], play)
+    assert [stage for stage, _ in seen.codes()[2:]] == ["RequestReceived", "ResponseComplete"]
+    assert seen.events[-1]["responseStatus"]["message"] == "Connection closed early"
+    assert ("requestObject" in seen.events[-1]) is (raw is PUT)
+
+
+def injected(scene: Scene, client: FakeConnection, raw: bytes) -> ShortExchange:
+    """Have the proxy receive a request now, which begins on the short way; what is under way."""
+    before = set(scene.handler.under_way)
+    address = client.transport.get_extra_info("sockname")
+    for connection in scene.proxy.proxy._serving.server.connections:
+        if connection.transport.get_extra_info("peername") == address:
+            connection.data_received(raw)
+    (short,) = scene.handler.under_way - before
+    assert isinstance(short, ShortExchange)
+    return short
+
+
+@pytest.mark.parametrize("reply", [OK[:-1], OK[:20], ANSWERS["404"][0], b"garbage", b""])
+@pytest.mark.parametrize("event", ["client leaves", "proxy stops"])
+async def test_between_the_hand_over_and_the_chain(
+    tmp_path: Path, event: str, reply: bytes
+) -> None:
+    """What ends a request while the chain's task is about to take it over ends it once, for good."""
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, fault: faults.append(fault))
+    async with scene(tmp_path, [OK, silent], short=True) as (of, said):
+        await of.ask(PUT)
+        pool, shared = of.handler.services.upstream.pool, of.handler.shared
+        (upstream,) = pool._idle
+        short = injected(of, of.client, PUT)
+        if event == "client leaves":
+            short.connection.transport.abort()
+        if reply:
+            upstream.data_received(reply)
+        else:
+            upstream.eof_received()
+        if event == "proxy stops":
+            short.end_at_shutdown()
+        await of.client.wait_closed()
+        await of.over()
+        await until(lambda: not pool.stats.active, "the connection is dropped")
+        stages = [stage for stage, _ in of.proxy.stages()]
+        assert stages == ["RequestReceived", "ResponseComplete"] * 2
+        assert of.proxy.events[-1]["requestObject"]["kind"] == "Lease"
+        assert shared.room.in_memory == 0
+        answered = figures(of.proxy)
+        assert (
+            sum(n for name, n in answered.items() if name.startswith("apiserver_request_total"))
+            == 2
+        )
+    gc.collect()
+    assert faults == []
+    assert said == []
+
+
+async def test_not_sent_yet(tmp_path: Path) -> None:
+    """A request that waits for the audit backend has no connection: none of another's is dropped."""
+    async with scene(tmp_path, [OK, OK, OK], short=True) as (of, _):
+        await of.ask(GET)
+        other = await dial("127.0.0.1", of.proxy.proxy.port)
+        other.send(GET)
+        await other.until(lambda: POD in other.received)
+        await of.over()
+        of.proxy.collector.accepts = False
+        waiting = injected(of, of.client, GET)
+        of.proxy.collector.accepts = True
+        injected(of, other, GET)
+        waiting.end_at_shutdown()
+        await other.until(lambda: other.received.count(POD) == 2)
+        assert len(of.upstream.connections) == 1
+        await other.stop()
