@@ -118,7 +118,7 @@ def open_backends(
 
 
 def _takes_lines(options: AuditLogOptions, log: OpenLog) -> bool:
-    """Whether the log writes each event at once, on this thread, as it stands in JSON."""
+    """Whether the log writes each event at once, on this thread, as a line of JSON."""
     return (
         options.mode == "blocking"
         and options.format == "json"

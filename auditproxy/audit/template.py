@@ -3,7 +3,7 @@
     TargetPart   what follows from the target: requestURI, verb, objectRef
     SenderPart   what follows from the client: user, source addresses, user agent
 
-A part is text as it stands in the line, made of an AuditContext, which alone decides what an event
+A part is a piece of the line, made of an AuditContext, which alone decides what an event
 shows. ``line`` joins two parts with what each event has of its own.
 """
 

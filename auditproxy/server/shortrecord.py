@@ -1,6 +1,6 @@
 """ShortRecord: the events and counts of a request on the short way.
 
-    bare       no body is looked at: lines, from parts that were encoded once
+    bare       no body is needed: lines, from parts that were encoded once
     whole      both bodies are here and cheap to read: what a Recorder would take from them
     otherwise  None: the chain records it
 

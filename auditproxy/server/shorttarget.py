@@ -114,7 +114,7 @@ def short_target(method: bytes, found: Resolution, services: Services) -> ShortT
 
 
 def _begun(found: Resolution, services: Services, level: Level) -> AuditContext:
-    """Return the record of a request with this target, by nobody."""
+    """Return the record of a request with this target, without a user."""
     context = AuditContext("", 0)
     context.begin(
         RequestAuditConfig(level),
@@ -129,7 +129,7 @@ def _begun(found: Resolution, services: Services, level: Level) -> AuditContext:
 
 
 def _is_bare(context: AuditContext, info: RequestInfo) -> bool:
-    """Whether neither body of a request that is answered with a 2xx is looked at."""
+    """Whether neither body of a request that is answered with a 2xx is needed."""
     asked = request_copy_limit(context, info, 1)
     return not asked and not response_copy_limit(
         info, context.level, 200, long_running=False, limit=1

@@ -110,7 +110,7 @@ class UpstreamConnection(asyncio.Protocol):
         return await self.ended(self._sending.begin(self.transport, head, request, self.fail))
 
     def expect(self, request: UpstreamRequest, sink: ResponseSink) -> None:
-        """IDLE -> BUSY, or go on from ``begin``: read what comes as the answer to ``request``."""
+        """IDLE -> BUSY, or continue after ``begin``: read what comes as the answer to ``request``."""
         self._taker = None
         self._answer = Answer(
             sink,
@@ -161,10 +161,10 @@ class UpstreamConnection(asyncio.Protocol):
         return self.reuse()
 
     def abandon(self) -> None:
-        """Drop the connection and whatever is expected on it; nobody is told."""
+        """Drop the connection and whatever is expected on it, without a report."""
         ended, self._taker, self._ended = self._ended, None, None
         if ended is not None and ended.done() and not ended.cancelled():
-            ended.exception()  # asyncio logs one that nobody has looked at
+            ended.exception()  # asyncio logs one that was never read
         if self._answer is not None:
             self._answer.detach()
             self._answer = None
@@ -275,7 +275,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._on_lost(self)
 
     def _lost_early(self, exc: Exception | None) -> None:
-        """Tell the taker that no answer comes."""
+        """Report to the taker that no answer comes."""
         taker, self._taker = self._taker, None
         self.transport.abort()
         if taker is not None:

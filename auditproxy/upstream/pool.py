@@ -103,7 +103,7 @@ class UpstreamPool:
     async def rest(
         self, connection: UpstreamConnection, request: UpstreamRequest, sink: ResponseSink
     ) -> RoundTrip:
-        """Go on with a round trip whose connection expects the answer to ``request`` already.
+        """Continue a round trip whose connection expects the answer to ``request`` already.
 
         As ``round_trip`` in all else.
         """
@@ -112,7 +112,7 @@ class UpstreamPool:
     async def again(
         self, request: UpstreamRequest, sink: ResponseSink, error: UpstreamClosedEarly
     ) -> RoundTrip:
-        """Go on with a round trip whose connection ended in ``error``: send it again, or raise."""
+        """Continue a round trip whose connection ended in ``error``: send it again, or raise."""
         if error.any_response_byte or not _may_be_sent_again(request):
             raise error
         self._retried += 1
