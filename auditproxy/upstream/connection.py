@@ -110,7 +110,7 @@ class UpstreamConnection(asyncio.Protocol):
         return await self.ended(self._sending.begin(self.transport, head, request, self.fail))
 
     def expect(self, request: UpstreamRequest, sink: ResponseSink) -> None:
-        """IDLE -> BUSY, or continue after ``begin``: read what comes as the answer to ``request``."""
+        """IDLE -> BUSY, or continue after ``begin``: read the answer to ``request``."""
         self._taker = None
         self._answer = Answer(
             sink,
