@@ -110,12 +110,15 @@ Play = Callable[[Scene], Awaitable[object]]
 _CLIENTS_OWN = re.compile(rb"(?<=\r\n)((?:Audit-Id|Date): )[^\r]*")
 _UPSTREAMS_OWN = re.compile(rb"(?<=\r\nAudit-ID: )[^\r]*|(?<=\r\nHost: 127.0.0.1:)\d+")
 _IDS = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_KEYED = re.compile("hmac-sha256:[0-9a-f]{16}")
+"""What stands for a secret follows from a key of the process."""
 _TIMES = ("_bucket", "_sum", "_created")
 
 
 def shape(event: dict[str, Any]) -> dict[str, Any]:
-    """An event without its id and times; of latencies it keeps that there are any."""
+    """An event without its id and times; of latencies and secrets it keeps that there are any."""
     own = ("auditID", "requestReceivedTimestamp", "stageTimestamp")
+    event = json.loads(_KEYED.sub("secret", json.dumps(event)))
     found = {key: value for key, value in event.items() if key not in own}
     if "annotations" in found:
         found["annotations"] = {
@@ -159,9 +162,12 @@ async def scene(
 
 
 async def played(
-    folder: Path, steps: Sequence[Step], play: Play, *, short: bool, **flags: Any
+    folder: Path, steps: Sequence[Step], play: Play, *, short: bool, log: bool = False, **flags: Any
 ) -> Seen:
-    """Play a scene and return what it showed."""
+    """Play a scene and return what it showed; with ``log`` events go to a log, as a proxy's do."""
+    path = folder / f"{short}.log"
+    if log:
+        flags |= {"own_backend": True, "audit_log_path": str(path)}
     async with scene(folder, steps, short=short, **flags) as (of, said):
         await play(of)
         await of.over()
@@ -173,9 +179,9 @@ async def played(
         await of.over()
         pool = of.handler.services.upstream.pool
         await until(lambda: not pool.stats.active, "no connection to the upstream is in use")
-        return Seen(
+        seen = Seen(
             client=_CLIENTS_OWN.sub(rb"\1own", bytes(client.received)),
-            events=[shape(event) for event in of.proxy.events],
+            events=of.proxy.events,
             upstream=[
                 _UPSTREAMS_OWN.sub(b"own", bytes(connection.received))
                 for connection in of.upstream.connections
@@ -185,6 +191,11 @@ async def played(
             said=[_IDS.sub("own", str(line)) for line in said],
             short=of.handler.short_requests,
         )
+    if log:
+        # A log that is written in batches is whole once the proxy has ended.
+        seen.events = [json.loads(line) for line in path.read_bytes().splitlines()]
+    seen.events = [shape(event) for event in seen.events]
+    return seen
 
 
 async def both(
