@@ -12,7 +12,7 @@ gone to the client, so the chain can still answer whatever it has to.
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Protocol, Unpack
+from typing import Protocol
 
 from auditproxy.audit.annotations import ENDED
 from auditproxy.audit.backend import Delivery
@@ -24,7 +24,7 @@ from auditproxy.server.emitter import all_delivered
 from auditproxy.server.exchange import SHUT_DOWN, Exchange
 from auditproxy.server.forwarding import forward, passed_on
 from auditproxy.server.services import ActingUser, Services, Shared
-from auditproxy.server.shortrecord import NOTHING, Pending, RecordFacts, ShortRecord
+from auditproxy.server.shortrecord import NOTHING, Ask, Pending, ShortRecord
 from auditproxy.server.tee import Tee
 from auditproxy.upstream.connection import UpstreamConnection
 from auditproxy.upstream.heads import WholeAnswer
@@ -50,7 +50,6 @@ class ShortExchange(ShortRecord):
 
     __slots__ = (
         "_audit_id_line",
-        "_body",
         "_chain",
         "_exchange",
         "_handle",
@@ -65,12 +64,11 @@ class ShortExchange(ShortRecord):
     waits_for_sink = False
 
     def __init__(
-        self, chain: Chain, connection: ClientConnection, body: bytes, **facts: Unpack[RecordFacts]
+        self, chain: Chain, services: Services, connection: ClientConnection, ask: Ask
     ) -> None:
-        super().__init__(chain.shared, **facts)
+        ShortRecord.__init__(self, chain.shared, services, ask)
         self._chain = chain
         self.connection = connection
-        self._body = body
         self._exchange: Exchange | None = None
         self._until: float | None = None
         self._handle: asyncio.TimerHandle | None = None
@@ -116,7 +114,10 @@ class ShortExchange(ShortRecord):
         upstream = self._upstream
         assert upstream is not None
         try:
-            whole = self._services.upstream.pool.heads.whole(data, self._target.method)
+            target = self._target
+            whole = self._services.upstream.pool.heads.whole(
+                data, target.method, self._audit_id_line, target.answers
+            )
             if whole is None:
                 self._read_on(upstream, data)
             else:
@@ -156,16 +157,17 @@ class ShortExchange(ShortRecord):
     def _answered(self, upstream: UpstreamConnection, whole: WholeAnswer) -> None:
         """Give the client its answer, and record it."""
         self._upstream = None
+        self._target.answers = whole.kind
         if upstream.taken(keep_alive=whole.head.keep_alive):
             self._services.upstream.pool.put_back(upstream)
         transport = self.connection.transport
         if transport is not None and not transport.is_closing():
-            transport.write(b"".join((whole.begin, self._audit_id_line, whole.rest)))
+            transport.write(whole.written)
         self._over()
         pending: Pending | None = NOTHING
         try:
             try:
-                pending = self._recorded(whole, self._body)
+                pending = self._recorded(whole)
             except Exception:
                 # What meets a fault of ours, the chain records as far as it can.
                 pending = None

@@ -8,7 +8,7 @@ Bare lines are for a log that writes each at once; other sinks get events.
 """
 
 from collections.abc import Awaitable
-from typing import TypedDict
+from typing import NamedTuple
 
 from auditproxy.apis.audit import Level, RequestAuditConfig, Stage
 from auditproxy.audit.backend import Delivery
@@ -34,14 +34,18 @@ NOTHING: Pending = []
 """No delivery; never added to."""
 
 
-class RecordFacts(TypedDict):
-    """What a record begins with, by name."""
+class Ask(NamedTuple):
+    """A request as the short way takes it: who asks, what for, and when it came.
 
-    services: Services
+    ``headers`` are those of ``sender``; ``started`` is the monotonic clock and ``received`` the
+    wall clock.
+    """
+
     client: KnownClient
     headers: ClientHeaders
     sender: ShortSender
     target: ShortTarget
+    body: bytes
     started: int
     received: int
 
@@ -51,6 +55,7 @@ class ShortRecord:
 
     __slots__ = (
         "_audit_id",
+        "_body",
         "_client",
         "_config",
         "_context",
@@ -65,26 +70,19 @@ class ShortRecord:
         "_target",
     )
 
-    def __init__(
-        self,
-        shared: Shared,
-        *,
-        services: Services,
-        client: KnownClient,
-        headers: ClientHeaders,
-        sender: ShortSender,
-        target: ShortTarget,
-        started: int,
-        received: int,
-    ) -> None:
+    def __init__(self, shared: Shared, services: Services, ask: Ask) -> None:
         self._shared = shared
         self._services = services
-        self._client = client
-        self._headers = headers
-        self._sender = sender
-        self._target = target
+        (
+            self._client,
+            self._headers,
+            self._sender,
+            self._target,
+            self._body,
+            started,
+            self._received,
+        ) = ask
         self._started = started
-        self._received = received
         self._recognised = shared.monotonic_clock() - started
         self._audit_id = shared.new_audit_id()
         self._config = NOT_DECIDED
@@ -113,7 +111,7 @@ class ShortRecord:
             return True
         return self._emit(self._begun(), Stage.REQUEST_RECEIVED, self._received)
 
-    def _recorded(self, whole: WholeAnswer, body: bytes) -> Pending | None:
+    def _recorded(self, whole: WholeAnswer) -> Pending | None:
         """Record a request that has its answer; None, and nothing is done: the chain has to."""
         shared, code = self._shared, whole.head.status
         now = self._received + shared.monotonic_clock() - self._started
@@ -127,7 +125,7 @@ class ShortRecord:
         elif level is not Level.NONE:
             context = self._begun()
             captured = captured_whole(
-                context, self._target.found, self._headers, body, whole, self._services
+                context, self._target.found, self._headers, self._body, whole, self._services
             )
             if captured is None:
                 return None

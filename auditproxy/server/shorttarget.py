@@ -19,6 +19,7 @@ from auditproxy.request.timeout import TimeoutParameterError, request_deadline
 from auditproxy.server.deadline import UPSTREAM_GRACE
 from auditproxy.server.services import Services
 from auditproxy.upstream.framing import write_head
+from auditproxy.upstream.heads import KnownHead
 from auditproxy.upstream.messages import UpstreamRequest, UpstreamRequestError
 
 LONGEST_LINE = 512
@@ -43,7 +44,7 @@ class CodeFacts(NamedTuple):
     series: KindSeries
 
 
-class ShortTarget(msgspec.Struct, frozen=True, gc=False):
+class ShortTarget(msgspec.Struct, gc=False):
     """A request line whose requests may be served the short way.
 
     ``line`` goes upstream; ``seconds`` is how long a request may take. Requests with it always
@@ -67,6 +68,8 @@ class ShortTarget(msgspec.Struct, frozen=True, gc=False):
     """By level: whether no body is needed for the record of a 2xx."""
     codes: dict[int, CodeFacts] = msgspec.field(default_factory=dict)
     """What follows from the code of an answer, for methods that need no type of a body."""
+    answers: KnownHead | None = None
+    """The kind of the last answer's head."""
 
 
 def parse_line(line: bytes) -> tuple[str, str] | None:

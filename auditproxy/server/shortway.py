@@ -21,6 +21,7 @@ from auditproxy.request.resolution import MAXIMUM_TARGETS, NOT_RESOLVED
 from auditproxy.request.upstreamheaders import lines_around_audit_id
 from auditproxy.server.knownclient import KnownClient, ShortSender
 from auditproxy.server.shortexchange import Chain, ShortExchange
+from auditproxy.server.shortrecord import Ask
 from auditproxy.server.shorttarget import ShortTarget, parse_line, short_target
 
 
@@ -77,18 +78,8 @@ class ShortWay:
             services.upstream.pool.put_back(upstream)
             return False
         self.taken += 1
-        ShortExchange(
-            self._chain,
-            connection,
-            body,
-            services=services,
-            client=client,
-            headers=headers,
-            sender=sender,
-            target=target,
-            started=started,
-            received=received,
-        ).begin(upstream)
+        ask = Ask(client, headers, sender, target, body, started, received)
+        ShortExchange(self._chain, services, connection, ask).begin(upstream)
         return True
 
     def _target(

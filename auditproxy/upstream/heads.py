@@ -28,6 +28,7 @@ _OWN = re.compile(
 """What each answer has of its own. In a value without control characters, and with no space at its
 ends, nothing has a meaning in a head's grammar."""
 _OWN_NAMES = frozenset({b"audit-id", b"date", b"content-length"})
+_USUAL_NAMES = ([b"audit-id", b"content-length"], sorted(_OWN_NAMES))
 _USUAL = re.compile(
     rb"HTTP/1\.1 [2-5]\d\d [ -~]*\r\n"
     rb"(?:(?:audit-id|cache-control|connection|content-encoding|content-length|content-type|date|"
@@ -43,34 +44,98 @@ _LONGEST_LENGTH = 15
 _HEAD_END = b"\r\n\r\n"
 
 
-class _Known(msgspec.Struct, frozen=True, gc=False):
-    """A head that was read; the values at ``places`` of its headers are each answer's own."""
+class KnownHead:
+    """A head that was read; the values at ``places`` of its headers are each answer's own.
 
-    head: ResponseHead
-    places: tuple[int, ...]
-    length_at: int
-    """Which of the values is the Content-Length; -1 if none is."""
-    date_at: int
-    before_date: bytes
-    after_date: bytes
-    """The client's lines around the date."""
-    begin: bytes
-    """The client's head up to the audit id, where such an answer may be a WholeAnswer."""
+    ``length_at`` and ``date_at`` say which of the values these are, -1 for none. ``before_date``
+    and ``after_date`` are the client's lines around the date. ``begin`` is the client's head up to
+    the audit id where such an answer may be a WholeAnswer, else empty.
+    """
+
+    __slots__ = (
+        "_around",
+        "_date",
+        "_key",
+        "after_date",
+        "before_date",
+        "begin",
+        "date_at",
+        "head",
+        "length_at",
+        "middle",
+        "places",
+    )
+
+    def __init__(
+        self,
+        head: ResponseHead,
+        key: tuple[bytes, ...],
+        places: tuple[int, ...],
+        length_at: int,
+        date_at: int,
+        lines: tuple[bytes, bytes],
+        begin: bytes,
+    ) -> None:
+        self.head = head
+        self.places = places
+        self.length_at = length_at
+        self.date_at = date_at
+        self.before_date, self.after_date = lines
+        self.begin = begin
+        self.middle = b""
+        """The client's lines from behind the audit id up to the length, of the last date."""
+        self._key = key
+        self._date = b""
+        # What is around the audit id and the length, of the last date.
+        self._around: tuple[bytes, bytes, bytes] | None = None
+
+    def dated(self, values: list[bytes]) -> None:
+        """Note the date of an answer of this kind."""
+        date = values[self.date_at] if self.date_at >= 0 else b""
+        if date == self._date and self.middle:
+            return
+        self._date = date
+        self.middle = b"\r\n%b%b%bContent-Length: " % (self.before_date, date, self.after_date)
+        names = [name.lower() for name in self._key[1::2]]
+        if sorted(names) in _USUAL_NAMES and names[-1] == b"content-length":
+            texts = iter(self._key)
+            pieces = [next(texts)]
+            for name, text in zip(texts, texts, strict=True):
+                own = {b"audit-id": b"\0", b"date": date}.get(name.lower(), b"\1")
+                pieces.append(b"\r\n%b: %b%b" % (name, own, text))
+            before, _, rest = b"".join(pieces).partition(b"\0")
+            until, _, behind = rest.partition(b"\1")
+            self._around = before, until, behind
+
+    def again(self, data: bytes, audit_id: bytes) -> tuple[bytes, int]:
+        """Return the length in a head of this kind with the same date, and where the head ends.
+
+        The end is 0 if ``data`` begins with another head.
+        """
+        if self._around is None:
+            return b"", 0
+        before, until, behind = self._around
+        expected = before + audit_id + until
+        if not data.startswith(expected):
+            return b"", 0
+        at = len(expected)
+        stop = data.find(behind, at, at + _LONGEST_LENGTH + len(behind))
+        return (data[at:stop], stop + len(behind)) if stop > 0 else (b"", 0)
 
     def __repr__(self) -> str:
-        return f"_Known({self.head!r})"
+        return f"KnownHead({self.head!r})"
 
 
 class WholeAnswer(msgspec.Struct, frozen=True, gc=False):
     """An answer of a 2xx that came at once and as a whole.
 
-    ``begin`` and ``rest`` are what the client gets, around the audit id's value; ``body`` is in
-    ``rest`` too. ``head`` is that of a like answer: its date, audit id and length are another's.
+    ``written`` is what the client gets. ``head`` is that of a like answer: its date, audit id and
+    length are another's. ``kind`` finds the next one like it at less cost.
     """
 
     head: ResponseHead
-    begin: bytes
-    rest: bytes
+    kind: KnownHead
+    written: bytes
     body: bytes
 
     def __repr__(self) -> str:
@@ -83,7 +148,7 @@ class AnswerHeads:
     __slots__ = ("_known",)
 
     def __init__(self) -> None:
-        self._known: Memo[tuple[bytes, ...], _Known] = Memo(MAXIMUM_HEADS)
+        self._known: Memo[tuple[bytes, ...], KnownHead] = Memo(MAXIMUM_HEADS)
 
     def read(self, raw: bytes, method: bytes) -> ResponseHead:
         """Return what ``read_head`` returns; raises UpstreamProtocolError as it does."""
@@ -127,15 +192,33 @@ class AnswerHeads:
             facts=facts,
         )
 
-    def whole(self, data: bytes, method: bytes) -> WholeAnswer | None:
+    def whole(
+        self, data: bytes, method: bytes, audit_id: bytes, kind: KnownHead | None = None
+    ) -> WholeAnswer | None:
         """Return the answer that ``data`` is, if it is one and nothing else; None: read it.
 
         None as well for all but a 2xx with a body of the length that it says, and for heads with
-        headers that are read each time.
+        headers that are read each time. The client gets ``audit_id``, which is plain. ``kind`` is
+        that of an answer to a like request.
         """
+        digits, end = kind.again(data, audit_id) if kind is not None else (b"", 0)
+        if not end:
+            kind, values, end = self._kind(data, method)
+            if kind is None or not kind.begin:
+                return None
+            kind.dated(values)
+            digits = values[kind.length_at]
+        if kind is None or method == b"HEAD" or digits != b"%d" % (len(data) - end):
+            return None
+        body = data[end:]
+        written = b"".join((kind.begin, audit_id, kind.middle, digits, _HEAD_END, body))
+        return WholeAnswer(kind.head, kind, written, body)
+
+    def _kind(self, data: bytes, method: bytes) -> tuple[KnownHead | None, list[bytes], int]:
+        """Find out of which kind the head is that ``data`` begins with; its values, and its end."""
         end = data.find(_HEAD_END) + len(_HEAD_END)
         if end < len(_HEAD_END) or end > MAXIMUM_HEAD or method == b"HEAD":
-            return None
+            return None, [], 0
         raw = data[:end]
         parts = _OWN.split(raw)
         values = parts[2::3]
@@ -146,29 +229,9 @@ class AnswerHeads:
             try:
                 self._read_new(raw, method, values, key)
             except UpstreamProtocolError:
-                return None
+                return None, [], 0
             known = self._known.get(key)
-        if known is None or not known.begin:
-            return None
-        digits = values[known.length_at]
-        length = len(data) - end
-        if digits != b"%d" % length:
-            return None
-        body = data[end:]
-        date = values[known.date_at] if known.date_at >= 0 else b""
-        rest = b"".join(
-            (
-                b"\r\n",
-                known.before_date,
-                date,
-                known.after_date,
-                b"Content-Length: ",
-                digits,
-                _HEAD_END,
-                body,
-            )
-        )
-        return WholeAnswer(known.head, known.begin, rest, body)
+        return known, values, end
 
     def _read_new(
         self, raw: bytes, method: bytes, values: list[bytes], key: tuple[bytes, ...]
@@ -200,7 +263,8 @@ class AnswerHeads:
         begin = b""
         if length_at >= 0 and own.count(b"content-length") == 1 and _may_be_whole(head):
             begin = b"HTTP/1.1 %d %b\r\nAudit-Id: " % (head.status, head.reason)
-        self._known.remember(key, _Known(head, places, length_at, date_at, before, after, begin))
+        known = KnownHead(head, key, places, length_at, date_at, (before, after), begin)
+        self._known.remember(key, known)
 
 
 def _may_be_whole(head: ResponseHead) -> bool:
