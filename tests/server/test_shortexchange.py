@@ -261,7 +261,7 @@ def injected(scene: Scene, client: FakeConnection, raw: bytes) -> ShortExchange:
     before = set(scene.handler.under_way)
     address = client.transport.get_extra_info("sockname")
     for connection in scene.proxy.proxy._serving.server.connections:
-        if connection.transport.get_extra_info("peername") == address:
+        if connection.peername == address:
             connection.data_received(raw)
     (short,) = scene.handler.under_way - before
     assert isinstance(short, ShortExchange)
@@ -282,6 +282,7 @@ async def test_between_the_hand_over_and_the_chain(
         (upstream,) = pool._idle
         short = injected(of, of.client, PUT)
         if event == "client leaves":
+            assert short.connection.transport is not None
             short.connection.transport.abort()
         if reply:
             upstream.data_received(reply)
