@@ -61,10 +61,11 @@ class ConnectionMemory:
 
         The bytes are kept if the block may come again.
         """
-        if block not in self.blocks and len(block) <= MAXIMUM_BLOCK:
-            headers = self.headers(raw)
-            if _comes_again(headers):
-                self.blocks.remember(block, headers)
+        if block in self.blocks or len(block) > MAXIMUM_BLOCK:
+            return
+        headers = self.headers(raw)
+        if raw in self._headers or raw in self._sized:
+            self.blocks.remember(block, headers)
 
     def _with_length(self, raw: RawHeaders, length: bytes) -> ClientHeaders:
         """The headers of a block with this one Content-Length of that spelling."""
@@ -84,5 +85,5 @@ def _comes_again(headers: ClientHeaders) -> bool:
     return (
         len(headers.raw) <= MAXIMUM_LINES
         and not headers.audit_id
-        and sum(len(name) + len(value) for name, value in headers.raw) <= MAXIMUM_BLOCK
+        and len(b"".join(map(b"".join, headers.raw))) <= MAXIMUM_BLOCK
     )
