@@ -85,13 +85,17 @@ class Outcome:
 
 @contextlib.asynccontextmanager
 async def proxy_before(
-    exchanges: list[Exchange], users: dict[str, Any], collector: Collector
+    exchanges: list[Exchange],
+    users: dict[str, Any],
+    collector: Collector,
+    *,
+    annotations: str = "review",
 ) -> AsyncIterator[tuple[Proxy, RecordedUpstream]]:
     """A proxy in front of the recording, with the recording's users."""
     upstream = RecordedUpstream(exchanges, users)
     port = await upstream.start()
     with tempfile.TemporaryDirectory() as folder:
-        prepared = _prepare(Path(folder), port, users)
+        prepared = _prepare(Path(folder), port, users, annotations)
         proxy = await build(prepared, sink=collector, listener_tls=False)
         try:
             await proxy.start()
@@ -101,7 +105,7 @@ async def proxy_before(
             await upstream.close()
 
 
-def _prepare(folder: Path, port: int, users: dict[str, Any]) -> Options:
+def _prepare(folder: Path, port: int, users: dict[str, Any], annotations: str) -> Options:
     """The proxy's files: policy, static tokens, kubeconfig."""
     (folder / "policy.yaml").write_text(POLICY, encoding="utf-8")
     with (folder / "tokens.csv").open("w", encoding="utf-8", newline="") as file:
@@ -133,7 +137,7 @@ def _prepare(folder: Path, port: int, users: dict[str, Any]) -> Options:
         kubeconfig=str(folder / "kubeconfig"),
         audit_policy_file=str(folder / "policy.yaml"),
         token_auth_file=str(folder / "tokens.csv"),
-        audit_authorization_annotations="review",
+        audit_authorization_annotations=annotations,
         # Parity is with a server that redacts nothing.
         audit_redact="none",
     )

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.conformance import corpus
+from tests.conformance.again import measure_again
 from tests.conformance.compare import differences
 from tests.conformance.replay import measure
 
@@ -56,3 +57,14 @@ def test_the_measure_measures() -> None:
         "annotations": {"k": "v", "apiserver.latency.k8s.io/total": "1s"},
     }
     assert differences(event, passing, with_objects=True) == []
+
+
+@pytest.mark.timeout(180)
+async def test_again() -> None:
+    """T153: without an Audit-ID of the client's most requests go the short way, and none differs."""
+    exchanges = list(corpus.read())
+    found = await measure_again(exchanges, corpus.users(), times=2)
+    assert found.details == []
+    assert found.sent > 4 * len(exchanges)
+    assert found.short >= 2 * found.targets
+    assert found.targets > 0.8 * len(exchanges)

@@ -30,6 +30,8 @@ class RecordedUpstream:
         self._connections: set[asyncio.StreamWriter] = set()
         self.forwarded: dict[str, list[tuple[str, str]]] = {}
         self.reviews = 0
+        self.unnamed: Exchange | None = None
+        """The exchange whose answer a request gets that has no recorded Audit-ID."""
 
     async def start(self) -> int:
         """Listen; returns the port."""
@@ -66,6 +68,8 @@ class RecordedUpstream:
         path = target.partition("?")[0]
         audit_id = next((value for name, value in headers if name.lower() == "audit-id"), "")
         exchange = self._by_id.get(audit_id)
+        if exchange is None and audit_id:
+            exchange = self.unnamed
         if exchange is None:
             self.reviews += 1
             answer = getattr(self, REVIEWS[path])(json.loads(body))

@@ -22,7 +22,21 @@ from tests.fakes.waiting import steady, until
 
 JSON = b"Content-Type: application/json"
 POD = b'{"kind":"Pod","apiVersion":"v1","metadata":{"name":"box"}}\n'
-OK = answer(200, POD, JSON, b"Date: Sat, 28 Nov 2026 10:00:00 GMT", b"Audit-Id: theirs")
+ECHOED = b"{id}"
+"""Stands for the Audit-ID that came with the request."""
+DATE = b"Date: Sat, 28 Nov 2026 10:00:00 GMT"
+
+
+def kube(status: int, body: bytes, *headers: bytes, date: bytes = DATE) -> bytes:
+    """An answer with the head of kube-apiserver's, which tells the Audit-ID that came."""
+    return (
+        b"HTTP/1.1 %d OK\r\nAudit-Id: %b\r\nCache-Control: no-cache, private\r\n"
+        b"Content-Type: application/json\r\n%b%b\r\nContent-Length: %d\r\n\r\n%b"
+        % (status, ECHOED, b"".join(line + b"\r\n" for line in headers), date, len(body), body)
+    )
+
+
+OK = kube(200, POD)
 PROBED = b"the probe was answered"
 
 Step = bytes | Callable[[FakeConnection], Awaitable[None]]
@@ -41,7 +55,8 @@ def script_of(steps: Sequence[Step]) -> Script:
                 continue
             step = left.pop(0) if left else OK
             if isinstance(step, bytes):
-                connection.send(step)
+                audit_id = head.partition(b"\r\nAudit-ID: ")[2].partition(b"\r\n")[0]
+                connection.send(step.replace(ECHOED, audit_id))
             else:
                 await step(connection)
 

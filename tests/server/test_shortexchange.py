@@ -119,8 +119,8 @@ ANSWERS: dict[str, tuple[Step, int | None]] = {
     "half a head and a reset": (resets(OK[:30]), 502),
     "garbage": (b"SSH-2.0-OpenSSH\r\n", 502),
     "bare line feeds": (OK.replace(b"\r\n", b"\n"), 502),
-    "NUL in the head": (OK.replace(b"theirs", b"the\0rs"), 502),
-    "folded line": (OK.replace(b"theirs", b"the\r\n irs"), None),
+    "NUL in the head": (OK.replace(b"{id}", b"the\0rs"), 502),
+    "folded line": (OK.replace(b"{id}", b"the\r\n irs"), None),
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.bothways import JSON, OK, POD, Scene, both
+from tests.fakes.bothways import ECHOED, JSON, OK, POD, Scene, both, kube
 from tests.fakes.proxy import ALICE, EVERYTHING, request
 from tests.fakes.upstream import FakeConnection, answer
 
@@ -67,6 +67,8 @@ async def test_requests(tmp_path: Path, level: str, log: bool) -> None:
     """T153: every kind of request, on one connection and several times, at any level."""
     bodies = [
         OK,
+        kube(201, POD),
+        OK,
         answer(201, POD, JSON, reason=b"Created"),
         answer(200, b'{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[]}', JSON),
     ]
@@ -100,6 +102,19 @@ async def test_stages(tmp_path: Path, stage: str, level: str, log: bool) -> None
 
 
 ANSWERS = {
+    "like the last": [
+        *(kube(200, b"1" * length) for length in (1, 1, 9, 10, 99, 100, 5, 1000)),
+        kube(201, POD),
+        *(kube(200, POD, date=b"Date: %d" % day) for day in (1, 1, 2, 2, 1)),
+        kube(200, POD).replace(ECHOED, b"theirs"),
+        kube(200, POD, b"Vary: a"),
+        kube(200, POD),
+        kube(200, POD, b"Vary: b"),
+        kube(200, POD).replace(b"Content-Length: ", b"Content-Length: 0"),
+        kube(200, POD).replace(b"\r\n\r\n", b"\r\nVary: a\r\n\r\n", 1),
+        kube(200, POD).replace(b"\r\n\r\n", b"\r\nAudit-Id: b\r\n\r\n", 1),
+        kube(200, POD).replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1),
+    ],
     "code": [answer(code, POD, JSON, reason=b"Other") for code in (200, 201, 202, 203, 206, 299)],
     "Status": [answer(200, b'{"kind":"Status","apiVersion":"v1","status":"Success","code":%d}' % code, JSON) for code in (200, 202, 404)],
     "types": [

@@ -333,6 +333,24 @@ async def test_two_connections(tmp_path: Path) -> None:
         assert of.client is first
 
 
+async def test_facts_are_compared(tmp_path: Path) -> None:
+    """T034: a block that another connection has read is not taken, were it offered."""
+    async with warmed(tmp_path) as of:
+        other = await dial("127.0.0.1", of.proxy.proxy.port)
+        other.send(request("GET", "/api", token=BOB))
+        await other.until(lambda: POD in other.received)
+        await of.over()
+        ours, theirs = of.proxy.proxy._serving.server.connections
+        assert isinstance(ours, ClientConnection)
+        assert isinstance(theirs, ClientConnection)
+        line = GET.partition(b"\r\n")[0]
+        for connection, offered in ((ours, theirs), (theirs, ours)):
+            (headers,) = offered.facts.memory.blocks.values()
+            assert not of.handler.short.take(connection, line, headers, b"")
+        assert of.handler.short_requests == 1
+        await other.stop()
+
+
 # --- clients with certificates -----------------------------------------------------------
 
 
