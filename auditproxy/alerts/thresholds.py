@@ -1,7 +1,8 @@
 """Windows: how many events of one kind came within a time, bounded in memory.
 
 A window remembers the latest times up to the threshold's count, or the latest distinct values
-with their times. The windows of one rule hold MAXIMUM_ENTRIES entries at most: beyond, the user with most of them loses the one that was used longest ago, so that no user ends those of another.
+with their times. The windows of one rule hold MAXIMUM_ENTRIES entries at most: beyond, the user
+with most of them loses the one that was used longest ago, so that no user ends those of another.
 """
 
 from collections import OrderedDict, deque
