@@ -20,12 +20,11 @@ from auditproxy.app.sessions import (
     Work,
     describe_sessions,
     open_sessions,
-    session_log_fault,
 )
 from auditproxy.clients.webhook import WebhookTarget, request_url
 from auditproxy.files.files import read_files
 from auditproxy.metrics.registry import Metrics
-from auditproxy.options import AuditLogOptions, Options, SessionOptions
+from auditproxy.options import Options, SessionOptions
 from auditproxy.recordings.store import RecordingRefused
 from auditproxy.recordings.usage import SWEEP_INTERVAL, RecordingLimits
 from auditproxy.sessions.rules import RecordingRule
@@ -203,29 +202,7 @@ def test_folder_that_cannot_be_used(tmp_path: Path) -> None:
         Opened(recording(tmp_path, recording_dir=str(file / "below"), log_path=""))
     (fault,) = error.value.faults
     assert fault.startswith(f"--session-recording-dir {file}/below cannot be used: not a directory")
-    assert fault.endswith("name a folder that can be written")
-
-
-def test_log_that_cannot_be_written(tmp_path: Path) -> None:
-    """Found without making it."""
-    assert session_log_fault(Options(sessions=NOTHING)) == ""
-    assert session_log_fault(Options(sessions=recording(tmp_path))) == ""
-    missing = recording(tmp_path, log_path="/proc/nothing/sessions.log")
-    fault = session_log_fault(Options(sessions=missing))
-    assert fault.startswith("--session-log-path /proc/nothing/sessions.log cannot be written: ")
-
-
-def test_two_logs_in_one_file(tmp_path: Path) -> None:
-    """They would take each other's lines away; standard output may be shared."""
-    path = tmp_path / "sessions.log"
-    (tmp_path / "link").symlink_to(tmp_path)
-    for other in (path, tmp_path / "link" / "sessions.log"):
-        options = Options(sessions=recording(tmp_path), audit_log=AuditLogOptions(path=str(other)))
-        assert session_log_fault(options) == (
-            f"--audit-log-path and --session-log-path name one file, {path}; give each its own"
-        )
-    both = Options(sessions=replace(NOTHING, log_path="-"), audit_log=AuditLogOptions(path="-"))
-    assert session_log_fault(both) == ""
+    assert fault.endswith("name a folder that the proxy's user can list and write to (mode 0700)")
 
 
 def test_described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
