@@ -34,6 +34,7 @@ from auditproxy.sessions.castnotes import (
     CommandNote,
     CopyEndNote,
     GapNote,
+    InputNote,
     Note,
     RecordingState,
     StoppedNote,
@@ -133,6 +134,11 @@ class Recording:
         shown = None if line is None else clean(line)
         self._note(CommandNote(line=shown, flags=tuple(clean(flag) for flag in flags)))
 
+    def input(self, moment: int, note: InputNote) -> None:
+        """What was sent until now without a terminal."""
+        self._moment = moment
+        self._note(note)
+
     def gap(self, moment: int, size: int) -> None:
         """``size`` bytes of the streams were not read in time, and are missing here.
 
@@ -172,12 +178,14 @@ class Recording:
         outcome: Outcome | None = None,
         *,
         reason: str = "",
+        input_sha256: str = "",
         synced: bool = True,
         unsettled: Callable[[str], None] = lambda reason: None,
     ) -> RecordingReference:
         """Write the end, give the file its name, and say what it is worth; again, say it again.
 
-        ``reason`` is why the session ended where the container's side gave no outcome. A file that
+        ``reason`` is why the session ended where the container's side gave no outcome, and
+        ``input_sha256`` that of what was sent without a terminal. A file that
         the disk refused from its first byte is removed, and one that is not there as it was written
         is left alone: the reference has no SHA-256 and 0 bytes. With ``synced`` this waits for the
         disk, twice. Without, it does not, and the file gets its name with the next
@@ -203,6 +211,7 @@ class Recording:
             self._bytes_in,
             self._bytes_out,
             missing_bytes=self._missing,
+            input_sha256=input_sha256,
             state=self._state,
         )
         self._append(b"".join(self._after_header(self._writer.note(moment, end))), last=True)

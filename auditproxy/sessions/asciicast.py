@@ -248,7 +248,8 @@ def header_line(session: Session, record: Record, columns: int, rows: int) -> by
         "width": columns,
         "height": rows,
         "timestamp": session.started // SECOND,
-        "auditproxy": {key: value for key, value in ours.items() if value} | {"tty": session.tty},
+        "auditproxy": {key: value for key, value in ours.items() if value}
+        | {"stdin": session.stdin, "tty": session.tty},
     }
     return json.dumps(header).encode("ascii") + b"\n"
 

@@ -4,7 +4,6 @@ open --take*--> close      the session ran
      \\-discard-->          the upstream did not switch; nothing is left of it
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +29,7 @@ from auditproxy.recordings.names import PART
 from auditproxy.recordings.recording import Recording
 from auditproxy.sessions.castnotes import ConnectionClosedNote
 from auditproxy.sessions.forwards import Forwards
+from auditproxy.sessions.inputs import SentInput
 from auditproxy.sessions.lines import SessionLines
 from auditproxy.sessions.terminal.commands import CommandFollower
 from auditproxy.sessions.terminal.entries import TerminalCommand
@@ -92,9 +92,7 @@ class Account:
         self._moment = session.started
         self._follower = self._new_follower() if follows_commands and session.tty else None
         self._forwards = Forwards() if session.kind is SessionKind.PORT_FORWARD else None
-        self._input = hashlib.sha256()
-        self._input_size = 0
-        self._has_gap = False
+        self._input = SentInput()
 
     def record_into(self, recording: Recording) -> None:
         """Record what follows; before the session starts."""
@@ -142,6 +140,8 @@ class Account:
             if recording is not None:
                 recording.take(moment, (event,))
             self._follow(moment, event, skips)
+        if recording is not None and (sent := self._input.due()) is not None:
+            recording.input(self._moment, sent)
         if recording is not None and recording.stopped:
             self._stopped(batch[-1][0], recording.stopped)
 
@@ -154,7 +154,7 @@ class Account:
                 self._stopped(self._moment, recording.stopped)
 
     def _missing(self, moment: int, size: int) -> None:
-        self._has_gap = True
+        self._input.lost()
         if self._recording is not None:
             self._recording.gap(moment, size)
         if self._follower is not None:
@@ -165,8 +165,7 @@ class Account:
         """What the event means beside the recording."""
         if isinstance(event, Carried):
             if event.channel is Channel.STDIN and not self._session.tty:
-                self._input.update(event.data)
-                self._input_size += len(event.data)
+                self._input.take(event.data)
         elif isinstance(event, Unreadable):
             side = "input" if event.from_client else "output"
             self._stopped(moment, f"{side} cannot be read: {event.reason}")
@@ -227,14 +226,13 @@ class Account:
         if self._follower is not None:
             for command in self._follower.end(moment / SECOND):
                 self._command(moment, command)
-        if self._input_size:
+        if self._input.size:
             self._line(
                 SessionEventType.INPUT,
                 moment,
-                input_bytes=self._input_size,
-                # Of a part alone it would be the digest of nothing that was sent.
-                input_sha256="" if self._has_gap else self._input.hexdigest(),
-                flags=("gap",) if self._has_gap else (),
+                input_bytes=self._input.size,
+                input_sha256=self._input.sha256,
+                flags=("gap",) if self._input.has_gap else (),
             )
         outcome = closing.outcome
         reason = closing.reason if outcome is None else outcome.reason
@@ -242,7 +240,12 @@ class Account:
         if self._recording is not None:
             # Its name on the disk comes after the line (RecordingStore.settle).
             reference = self._recording.finish(
-                moment, outcome, reason=reason, synced=False, unsettled=self._unsettled
+                moment,
+                outcome,
+                reason=reason,
+                input_sha256=self._input.sha256,
+                synced=False,
+                unsettled=self._unsettled,
             )
             if self._recording.stopped:
                 self._stopped(moment, self._recording.stopped)
