@@ -26,7 +26,7 @@ from auditproxy.apis.session import SessionEvent
 from auditproxy.apis.units import MEBIBYTE
 from auditproxy.commands.alerts.replay import lines_of
 from auditproxy.commands.sessions.listing import as_json
-from auditproxy.commands.sessions.selecting import Filters, name_matches, to_standard_error
+from auditproxy.commands.sessions.selecting import Filters, is_named, to_standard_error
 from auditproxy.recordings.appending import reason_of
 from auditproxy.recordings.names import PART, is_unfinished, take_apart
 from auditproxy.serializer.errors import SerializationError
@@ -168,7 +168,7 @@ def verify(
         raise Unusable(f"{path} does not exist; name a folder or file of recordings")
     for name in names:
         parts = take_apart(name)
-        if parts is None or not name_matches(name, parts, filters):
+        if parts is None or not is_named(name, parts, filters):
             continue
         digests = tuple(sorted(logged.digests.get(name, ())))
         if name in present:
