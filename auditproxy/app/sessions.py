@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.apis.session import Record, Session, SessionEvent
-from auditproxy.app.killedsessions import end_of_killed
+from auditproxy.apis.session import Record, RecordingReference, Session, SessionEvent
+from auditproxy.app.killedsessions import end_of_killed, logged_ends
 from auditproxy.app.logbackend import open_line_file, session_rotation
 from auditproxy.app.operatorlog import Report
 from auditproxy.app.process import at_once
@@ -266,6 +266,19 @@ def _uploads(
     )
 
 
+def _emit_ends(
+    found: tuple[RecordingReference, ...], sessions: SessionOptions, emit: Listener
+) -> None:
+    """A line for each recording that was found, unless the log has its end already.
+
+    One that was finished may have its line: its name came after it.
+    """
+    logged = logged_ends(sessions.log_path)
+    for reference in found:
+        if reference.state == "Unfinished" or os.path.basename(reference.path) not in logged:
+            emit(end_of_killed(reference, time.time_ns()))
+
+
 def _store(
     sessions: SessionOptions,
     files: SessionFiles,
@@ -298,12 +311,13 @@ def _store(
         raise Unusable(
             f"--session-recording-dir {sessions.recording_dir} cannot be used: {why}; {USABLE}"
         ) from None
-    for reference in recovered:
-        emit(end_of_killed(reference, time.time_ns()))
     if recovered:
+        _emit_ends(recovered, sessions, emit)
+    cut = sum(reference.state == "Unfinished" for reference in recovered)
+    if cut:
         logged = "; the session log has their SHA-256" if sessions.log_path else ""
         report(
-            f"--session-recording-dir {sessions.recording_dir}: {len(recovered)} recordings of a "
+            f"--session-recording-dir {sessions.recording_dir}: {cut} recordings of a "
             f"proxy that was killed are marked as unfinished{logged}"
         )
     return store

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.apis.session import Record, Session, SessionEvent
+from auditproxy.apis.session import Carried, Channel, Outcome, Record, Session, SessionEvent
+from auditproxy.apis.units import SECOND
 from auditproxy.app.sessions import (
     NO_FILES,
     SessionFiles,
@@ -192,6 +193,36 @@ def test_recordings_of_a_proxy_that_was_killed(tmp_path: Path) -> None:
         "sha256": hashlib.sha256(left.read_bytes()).hexdigest(),
         "bytes": left.stat().st_size,
     }
+    assert line["flags"] == ["repaired"]
+
+
+def test_a_proxy_that_was_killed_before_the_line_of_an_end(tmp_path: Path) -> None:
+    """The recording has its end and no log has it: the start writes the line, and only once."""
+    folder = tmp_path / "recordings"
+    store = Stores(folder).new()
+    made = store.open(a_session(tty=False), Record.OUTPUT, moment=0)
+    made.take(1, [Carried(Channel.STDIN, b"abc"), Carried(Channel.STDOUT, b"defg")])
+    unnamed = Path(made.path)
+    reference = made.finish(3 * SECOND, Outcome(7, "NonZeroExitCode"), synced=False)
+    written = unnamed.read_bytes()
+    for _ in range(2):
+        # As kill -9 leaves it: the file without its name, and nobody who has it open.
+        unnamed.unlink(missing_ok=True)
+        unnamed.write_bytes(written)
+        opened = Opened(recording(tmp_path))
+        asyncio.run(end(opened.parts))
+        assert opened.reports == []
+        assert [path.name for path in folder.glob("*.cast*")] == [Path(reference.path).name]
+        (line,) = map(json.loads, (tmp_path / "sessions.log").read_text().splitlines())
+        assert (line["type"], line["reason"]) == ("SessionEnded", "NonZeroExitCode")
+        assert (line["exitCode"], line["bytesIn"], line["bytesOut"]) == (7, 3, 4)
+        assert (line["durationSeconds"], line["flags"]) == (3, ["repaired"])
+        assert line["recording"] == {
+            "path": reference.path,
+            "state": "Complete",
+            "sha256": reference.sha256,
+            "bytes": len(written),
+        }
 
 
 def test_folder_that_cannot_be_used(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from auditproxy.commands.sessions.selecting import Filters, is_named, to_standar
 from auditproxy.recordings.appending import reason_of
 from auditproxy.recordings.names import PART, is_unfinished, take_apart
 from auditproxy.serializer.errors import SerializationError
-from auditproxy.sessions.lines import SESSION_RECORDING
+from auditproxy.sessions.lines import REPAIRED, SESSION_RECORDING
 from auditproxy.sessions.playback import visible
 
 _DIGEST = re.compile(r"(.*) sha256:([0-9a-f]{64})(?: \([A-Za-z]+\))?", re.DOTALL)
@@ -118,7 +118,7 @@ def _is_repair(event: Event | SessionEvent) -> bool:
     """
     if not isinstance(event, SessionEvent) or event.recording is None:
         return False
-    return event.recording.state == "Unfinished"
+    return event.recording.state == "Unfinished" or REPAIRED in event.flags
 
 
 def _recordings(event: Event | SessionEvent) -> Iterator[tuple[str, str]]:
