@@ -46,6 +46,8 @@ from auditproxy.sessions.copying import Copying
 BUFFER = 64 * 1024
 """Bytes of lines that are written at once."""
 
+_STDIN = Channel.STDIN
+
 RESERVE = 16 * 1024
 """Bytes of the bound that are left for notes when content is cut."""
 
@@ -112,7 +114,7 @@ class Recording:
         self._moment = moment
         for event in events:
             if isinstance(event, Carried):
-                if event.channel == Channel.STDIN:
+                if event.channel is _STDIN:
                     self._bytes_in += len(event.data)
                 else:
                     self._bytes_out += len(event.data)
@@ -120,10 +122,12 @@ class Recording:
                 self._is_incomplete()
         if self._reason:
             return
-        kept, notes = self._copying.take(events)
-        for note in notes:
-            self._note(note)
-        for lines in self._after_header(self._writer.take(moment, kept)):
+        if self._copying.copy is not None:
+            events, notes = self._copying.take(events)
+            for note in notes:
+                self._note(note)
+        written = self._writer.take(moment, events)
+        for lines in written if self._has_header else self._after_header(written):
             self._add(lines, RESERVE)
         if len(self._buffer) >= BUFFER:
             self._write()
@@ -289,11 +293,12 @@ class Recording:
         """Hold lines for the file; ``reserve`` bytes of the bound are left for others."""
         if self._reason:
             return
-        room = self._maximum - min(reserve, self._maximum // 4)
-        held = len(self._header) + len(self._buffer)
-        if self._maximum and self._file.size + held + len(lines) > room:
-            self._stop("Cut", _in_words(self._maximum))
-            return
+        if self._maximum:
+            room = self._maximum - min(reserve, self._maximum // 4)
+            held = len(self._header) + len(self._buffer)
+            if self._file.size + held + len(lines) > room:
+                self._stop("Cut", _in_words(self._maximum))
+                return
         self._buffer += lines
 
     def _stop(self, state: RecordingState, reason: str) -> None:

@@ -93,24 +93,20 @@ class Account:
         self._follower = self._new_follower() if follows_commands and session.tty else None
         self._forwards = Forwards() if session.kind is SessionKind.PORT_FORWARD else None
         self._input = SentInput()
+        self._counts_input = not session.tty
+        self.wants_output = self._follower is not None
+        """Whether anything is done with what the container writes."""
+        self.wants_input = self.wants_output or self._counts_input
+        """Whether anything is done with what the client sends."""
 
     def record_into(self, recording: Recording) -> None:
         """Record what follows; before the session starts."""
         self._recording = recording
+        self.wants_output = self.wants_input = True
 
     def cannot_record(self, refusal: str) -> None:
         """There will be no recording; before the session starts."""
         self._refusal = refusal
-
-    @property
-    def wants_output(self) -> bool:
-        """Whether anything is done with what the container writes."""
-        return self._recording is not None or self._follower is not None
-
-    @property
-    def wants_input(self) -> bool:
-        """Whether anything is done with what the client sends."""
-        return self.wants_output or not self._session.tty
 
     def _new_follower(self) -> CommandFollower:
         return CommandFollower(*self._size, redact=self._redact)
@@ -164,7 +160,7 @@ class Account:
     def _follow(self, moment: int, event: StreamEvent, skips: bool) -> None:
         """What the event means beside the recording."""
         if isinstance(event, Carried):
-            if event.channel is Channel.STDIN and not self._session.tty:
+            if self._counts_input and event.channel is Channel.STDIN:
                 self._input.take(event.data)
         elif isinstance(event, Unreadable):
             side = "input" if event.from_client else "output"
@@ -214,7 +210,9 @@ class Account:
     def abandon(self, moment: int, reason: str) -> None:
         """A fault of ours: nothing more is recorded, and no terminal is followed."""
         self._follower = None
-        if self._recording is not None:
+        if self._recording is None:
+            self.wants_output, self.wants_input = False, self._counts_input
+        else:
             self._recording.stop(moment, reason)
         self._stopped(moment, reason)
 
