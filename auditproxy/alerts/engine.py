@@ -8,12 +8,13 @@ an exec that is refused, and ten thousand events a second, are one alert.
 """
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from auditproxy.alerts.alert import Alert, AlertState
 from auditproxy.alerts.conditions import Condition
 from auditproxy.alerts.facts import Facts, attributes_of
+from auditproxy.alerts.incidents import Incident, Incidents
 from auditproxy.alerts.rules import AlertRule
 from auditproxy.alerts.thresholds import Windows
 from auditproxy.apis.attributes import Attributes
@@ -26,16 +27,12 @@ from auditproxy.expressions.cel import ExpressionError
 REPEAT = 60 * SECOND
 """Nanoseconds after which an alert that is still firing is sent again."""
 
-MAXIMUM_INCIDENTS = 1000
-"""Alerts of one rule that fire at once; beyond, all others are one with OTHERS in its labels."""
-
-OTHERS = "(others)"
-
 STANDARD_ANNOTATIONS = {
     "audit_id": "auditID",
     "time": "time",
     "groups": "groups",
     "source_ip": "sourceIP",
+    "peer_ip": "peerIP",
     "user_agent": "userAgent",
     "request_uri": "requestURI",
     "command": "command",
@@ -47,16 +44,6 @@ STANDARD_ANNOTATIONS = {
 
 
 @dataclass(slots=True)
-class _Incident:
-    """An alert while it fires."""
-
-    alert: Alert
-    sent: int
-    ends: int
-    count: int = 1
-
-
-@dataclass(slots=True)
 class _State:
     """One rule and what is remembered for it."""
 
@@ -64,7 +51,7 @@ class _State:
     windows: Windows | None
     labels: tuple[str, ...]
     """The names of the labels for ``by``."""
-    incidents: dict[tuple[str, ...], _Incident] = field(default_factory=dict)
+    incidents: Incidents
 
 
 class AlertEngine:
@@ -82,6 +69,7 @@ class AlertEngine:
                 rule,
                 Windows(rule.threshold) if rule.threshold else None,
                 tuple(map(label_name, rule.by)),
+                Incidents(rule.by),
             )
             for rule in rules
         ]
@@ -143,16 +131,12 @@ class AlertEngine:
         """The alerts to send because of the time: those to repeat, and those that are resolved."""
         found = []
         for state in self._states:
-            ended = []
-            for key, incident in state.incidents.items():
-                if now >= incident.ends:
-                    ended.append(key)
-                    found.append(_changed(incident, AlertState.RESOLVED))
-                elif now - incident.sent >= REPEAT:
+            for incident in state.incidents.ended(now):
+                found.append(_changed(incident, AlertState.RESOLVED))
+            for incident in state.incidents:
+                if now - incident.sent >= REPEAT:
                     incident.sent = now
                     found.append(_changed(incident, AlertState.REPEATED))
-            for key in ended:
-                del state.incidents[key]
         return tuple(found)
 
     @property
@@ -179,19 +163,21 @@ class AlertEngine:
     def _count(self, state: _State, facts: Facts, now: int) -> Alert | None:
         rule = state.rule
         key = tuple(map(facts.field, rule.by))
+        owner = facts.owner
         if state.windows is not None and rule.threshold is not None:
             distinct = rule.threshold.distinct
-            if not state.windows.reached(key, now, facts.field(distinct) if distinct else ""):
+            if not state.windows.reached(
+                key, now, facts.field(distinct) if distinct else "", owner
+            ):
                 return None
-        incident = state.incidents.get(key)
-        if incident is None and len(state.incidents) >= MAXIMUM_INCIDENTS:
+        key, taken = state.incidents.place(key, owner)
+        if taken is None:
             self.folded[rule.name] += 1
-            key = (OTHERS,) * len(rule.by)
-            incident = state.incidents.get(key)
+        incident = state.incidents.get(key)
         if incident is None or now >= incident.ends:
             ends = now + rule.keep_firing
             alert = _alert(state, facts, key, now, ends)
-            state.incidents[key] = _Incident(alert, now, ends)
+            state.incidents.begin(key, Incident(alert, now, ends, taken))
             return alert
         incident.count += 1
         incident.ends = max(incident.ends, now + rule.keep_firing)
@@ -240,7 +226,7 @@ def _alert(state: _State, facts: Facts, key: tuple[str, ...], starts: int, ends:
     )
 
 
-def _changed(incident: _Incident, state: AlertState) -> Alert:
+def _changed(incident: Incident, state: AlertState) -> Alert:
     """The alert of an incident as it is now."""
     old = incident.alert
     return Alert(

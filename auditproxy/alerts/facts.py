@@ -16,6 +16,7 @@ from auditproxy.alerts.projection import Projection, plain
 from auditproxy.apis.attributes import Attributes
 from auditproxy.apis.audit import Event, ObjectReference
 from auditproxy.apis.session import SessionEvent
+from auditproxy.apis.user import ANONYMOUS
 from auditproxy.expressions.cel import ExpressionError, SharedVariables
 from auditproxy.request.target import Query
 from auditproxy.serializer import json
@@ -192,6 +193,12 @@ class Facts:
             return self.event.command
         return tuple(self.query.get("command", ()))
 
+    @property
+    def owner(self) -> tuple[str, str]:
+        """Who sent the request: the user, and the peer of those who share a name or have none."""
+        name = self.event.user.username
+        return (name, "") if name and name != ANONYMOUS else (name, _peer(self))
+
     def field(self, name: str) -> str:
         """A field's text on one line, of LONGEST_FIELD characters at most; "" where there is none.
 
@@ -258,6 +265,11 @@ def _reason(event: Event) -> str:
     return event.response_status.message if event.response_status else ""
 
 
+def _peer(facts: Facts) -> str:
+    """The address of the client's connection, the one of sourceIPs that it cannot choose."""
+    return facts.event.source_ips[-1] if facts.event.source_ips else ""
+
+
 def _time(facts: Facts) -> str:
     event = facts.event
     return event.timestamp if isinstance(event, SessionEvent) else event.stage_timestamp
@@ -284,7 +296,7 @@ LABEL_FIELDS: dict[str, Callable[[Facts], str]] = {
     "path": lambda facts: facts.path,
     "code": _of_event(_code),
     "sourceIP": lambda facts: facts.event.source_ips[0] if facts.event.source_ips else "",
-    "peerIP": lambda facts: facts.event.source_ips[-1] if facts.event.source_ips else "",
+    "peerIP": _peer,
     "userAgent": lambda facts: facts.event.user_agent,
 }
 """Fields that may be labels: they have few values, and the same ones in repetitions."""

@@ -1,8 +1,8 @@
 """Windows: how many events of one kind came within a time, bounded in memory.
 
 A window remembers the latest times up to the threshold's count, or the latest distinct values
-with their times. The windows of one rule hold MAXIMUM_ENTRIES entries at most: beyond, the
-window that was used longest ago is forgotten.
+with their times. The windows of one rule hold MAXIMUM_ENTRIES entries at most: beyond, the user
+with most of them loses the one that was used longest ago, so that no user ends those of another.
 """
 
 from collections import OrderedDict, deque
@@ -16,6 +16,9 @@ MAXIMUM_ENTRIES = 50_000
 FEWEST_WINDOWS = 50
 """Even of a rule with a large count."""
 
+_Window = deque[int] | OrderedDict[int, int]
+"""The latest times, or the latest values, by numbers, with their times."""
+
 
 class Windows:
     """The windows of one rule, by the values that its alerts are grouped by."""
@@ -26,39 +29,47 @@ class Windows:
         self._is_distinct = bool(threshold.distinct)
         fitting = MAXIMUM_ENTRIES // threshold.count
         self._limit = max(FEWEST_WINDOWS, min(MAXIMUM_WINDOWS, fitting))
-        self._times: OrderedDict[tuple[str, ...], deque[int]] = OrderedDict()
-        self._values: OrderedDict[tuple[str, ...], OrderedDict[int, int]] = OrderedDict()
+        self._owners: dict[tuple[str, ...], tuple[str, str]] = {}
+        """Who has begun a window; others may count in it."""
+        # Both latest used last.
+        self._of_owners: OrderedDict[tuple[str, str], OrderedDict[tuple[str, ...], _Window]] = (
+            OrderedDict()
+        )
 
     def __len__(self) -> int:
-        return len(self._times) + len(self._values)
+        return len(self._owners)
 
-    def reached(self, key: tuple[str, ...], now: int, value: str) -> bool:
-        """Count an event; whether it and those before it reach the threshold."""
-        return self._distinct(key, now, value) if self._is_distinct else self._plain(key, now)
-
-    def _plain(self, key: tuple[str, ...], now: int) -> bool:
-        times = self._times.get(key)
-        if times is None:
-            times = self._times[key] = deque(maxlen=self._count)
-            if len(self._times) > self._limit:
-                self._times.popitem(last=False)
-        else:
-            self._times.move_to_end(key)
-        times.append(now)
-        return len(times) == self._count and times[0] >= now - self._within
-
-    def _distinct(self, key: tuple[str, ...], now: int, value: str) -> bool:
-        values = self._values.get(key)
-        if values is None:
-            values = self._values[key] = OrderedDict()
-            if len(self._values) > self._limit:
-                self._values.popitem(last=False)
-        else:
-            self._values.move_to_end(key)
+    def reached(self, key: tuple[str, ...], now: int, value: str, owner: tuple[str, str]) -> bool:
+        """Count an event of ``owner``; whether it and those before it reach the threshold."""
+        window = self._window(key, owner)
+        if isinstance(window, deque):
+            window.append(now)
+            return len(window) == self._count and window[0] >= now - self._within
         # A number for a text: names may be long.
         number = hash(value)
-        values.pop(number, None)
-        values[number] = now
-        while next(iter(values.values())) < now - self._within or len(values) > self._count:
-            values.popitem(last=False)
-        return len(values) >= self._count
+        window.pop(number, None)
+        window[number] = now
+        while next(iter(window.values())) < now - self._within or len(window) > self._count:
+            window.popitem(last=False)
+        return len(window) >= self._count
+
+    def _window(self, key: tuple[str, ...], owner: tuple[str, str]) -> _Window:
+        owner = self._owners.setdefault(key, owner)
+        mine = self._of_owners.setdefault(owner, OrderedDict())
+        self._of_owners.move_to_end(owner)
+        window = mine.get(key)
+        if window is None:
+            window = OrderedDict() if self._is_distinct else deque(maxlen=self._count)
+            mine[key] = window
+            if len(self._owners) > self._limit:
+                self._forget_one()
+        else:
+            mine.move_to_end(key)
+        return window
+
+    def _forget_one(self) -> None:
+        owner, windows = max(self._of_owners.items(), key=lambda item: len(item[1]))
+        key, _ = windows.popitem(last=False)
+        del self._owners[key]
+        if not windows:
+            del self._of_owners[owner]

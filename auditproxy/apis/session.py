@@ -207,7 +207,8 @@ class SessionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     line: str | None = None
     """Command: what stood on the terminal; absent where it was hidden."""
     flags: tuple[str, ...] = ()
-    """Command: what is uncertain about ``line``, or why there is none."""
+    """Command: what is uncertain about ``line``, or why there is none. SessionEnded: "repaired"
+    where it was written at a start, from a recording that was found."""
     input_bytes: int = 0
     input_sha256: str = ""
     forwarded: ForwardedConnection | None = None

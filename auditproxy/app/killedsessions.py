@@ -1,9 +1,17 @@
 """The line of the session log for a session whose proxy was killed: its end, as far as known.
 
+    killed while it ran                the recording has no end: neither has the line
+    killed between its end and line    the line says what the recording's end says
+
 The proxy that finds the recording writes it, so that a log has the SHA-256 of every recording.
 """
 
+import os
+import stat
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from auditproxy.apis.audit import ObjectReference
 from auditproxy.apis.session import (
@@ -13,35 +21,97 @@ from auditproxy.apis.session import (
     SessionEventType,
     SessionKind,
 )
+from auditproxy.apis.units import MEBIBYTE
 from auditproxy.apis.user import UserInfo
 from auditproxy.recordings.names import RecordingName, take_apart
 from auditproxy.recordings.reading import UnreadableRecording, summary_of
 from auditproxy.sessions.castreader import CastSession
-from auditproxy.sessions.lines import SessionLines
+from auditproxy.sessions.lines import REPAIRED, SessionLines
 
 KILLED = "its proxy was killed"
 """The reason of such an end."""
+TAIL = 16 * MEBIBYTE
+"""Bytes at the end of a session log in which the lines of the last ends are looked for."""
+_ENDED = b'"SessionEnded"'
+
+
+class _Ended(msgspec.Struct):
+    """What is read of a line."""
+
+    type: str = ""
+    recording: RecordingReference | None = None
+
+
+_LINE = msgspec.json.Decoder(_Ended)
+
+
+def logged_ends(path: str) -> frozenset[str]:
+    """Names of recordings whose end the last TAIL bytes of a session log have; raises nothing.
+
+    What is not a regular file has none. Lines of rotated files are not read.
+    """
+    if path in ("", "-"):
+        return frozenset()
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            facts = os.fstat(descriptor)
+            if not stat.S_ISREG(facts.st_mode):
+                return frozenset()
+            tail = os.pread(descriptor, TAIL, max(0, facts.st_size - TAIL))
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return frozenset()
+    return frozenset(filter(None, map(_ended, tail.split(b"\n"))))
+
+
+def _ended(line: bytes) -> str:
+    """The name of the recording of a SessionEnded; "" of any other line."""
+    if _ENDED not in line:
+        return ""
+    try:
+        found = _LINE.decode(line)
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        return ""
+    if found.type != SessionEventType.ENDED or found.recording is None:
+        return ""
+    return os.path.basename(found.recording.path)
 
 
 def end_of_killed(reference: RecordingReference, moment: int) -> SessionEvent:
     """Its SessionEnded; ``moment`` is nanoseconds since the epoch, the time of the repair.
 
-    Who and where are from the recording's header, of an encrypted one from its name. Bytes and exit
-    code are not known. Reads the file; a header that cannot be read leaves what the name says.
+    Who and where are from the recording's header, of an encrypted one from its name. Bytes, exit
+    code and reason are those of its end, where it has one that can be read. A header that cannot be
+    read leaves what the name says.
     """
     path = Path(reference.path)
+    end = None
     try:
         summary = summary_of(path)
     except UnreadableRecording:
         session, seconds = _by_name(take_apart(path.name)), 0.0
     else:
         session, seconds = _by_header(summary.header.auditproxy), summary.seconds
+        end = None if summary.state == "Unfinished" else summary.end
+    members: dict[str, Any] = {"reason": KILLED}
+    if end is not None:
+        reference = msgspec.structs.replace(reference, state=summary.state)
+        members = {
+            "exit_code": end.exit_code,
+            "reason": end.reason,
+            "bytes_in": end.bytes_in,
+            "bytes_out": end.bytes_out,
+            "missing_bytes": end.missing_bytes,
+        }
     return SessionLines(session).line(
         SessionEventType.ENDED,
         moment,
-        reason=KILLED,
         duration_seconds=seconds,
         recording=reference,
+        flags=(REPAIRED,),
+        **members,
     )
 
 

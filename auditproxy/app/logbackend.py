@@ -15,9 +15,9 @@ from auditproxy.backends.log import LogBackend, StandardOutput
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.rotation import RotatingFile
 from auditproxy.backends.writer import LogWriter
-from auditproxy.files.writable import fault_of_writing
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import AuditLogOptions
+from auditproxy.options.sessions import SessionOptions
 
 STANDARD_OUTPUT = StandardOutput()
 """The one for all logs that go there, so that their lines do not mix."""
@@ -27,6 +27,28 @@ _FIX = "name a file in a folder that can be written"
 
 class LogFileError(Unusable):
     """The log file cannot be made; the text names the flag and the path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """When a file of lines is rotated, and what becomes of old ones; MiB and days, 0 is never."""
+
+    maxsize: int
+    maxbackup: int
+    maxage: int
+    compress: bool
+
+
+def audit_rotation(options: AuditLogOptions) -> Rotation:
+    """That of the audit log."""
+    return Rotation(options.maxsize, options.maxbackup, options.maxage, options.compress)
+
+
+def session_rotation(options: SessionOptions) -> Rotation:
+    """That of the session log."""
+    return Rotation(
+        options.log_maxsize, options.log_maxbackup, options.log_maxage, options.log_compress
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +93,7 @@ def open_log(
     writer = open_line_file(
         "--audit-log-path",
         options.path,
-        Rotation(options.maxsize, options.maxbackup, options.maxage, options.compress),
+        audit_rotation(options),
         reopened=metrics.audit.sinks.log_reopened,
         report=report,
     )
@@ -92,31 +114,9 @@ def open_log(
     )
 
 
-def log_fault(options: AuditLogOptions) -> str:
-    """Why ``open_log`` would not get its file, found without making it; "" when it would."""
-    return line_file_fault("--audit-log-path", options.path)
-
-
-def line_file_fault(flag: str, path: str) -> str:
-    """Why the file at ``path`` cannot take lines, found without making it; "" when it can."""
-    if path in ("", "-"):
-        return ""
-    why = fault_of_writing(Path(path))
-    return _unusable(flag, path, why) if why else ""
-
-
-def _unusable(flag: str, path: str, why: str, fix: str = _FIX) -> str:
+def unusable(flag: str, path: str, why: str, fix: str = _FIX) -> str:
+    """The line for operators of a file that cannot take lines."""
     return f"{flag} {path} cannot be written: {why.lower()}; {fix}"
-
-
-@dataclass(frozen=True, slots=True)
-class Rotation:
-    """When a file of lines is rotated, and what becomes of old ones; MiB and days, 0 is never."""
-
-    maxsize: int
-    maxbackup: int
-    maxage: int
-    compress: bool
 
 
 def open_line_file(
@@ -139,7 +139,7 @@ def open_line_file(
     except OSError as error:
         why = error.strerror or str(error)
         fix = "stop it, or name another file" if isinstance(error, BlockingIOError) else _FIX
-        raise LogFileError(_unusable(flag, path, why, fix)) from None
+        raise LogFileError(unusable(flag, path, why, fix)) from None
     return file
 
 

@@ -23,7 +23,7 @@ from auditproxy.app.alerts import describe_alerts, open_alerts
 from auditproxy.app.authenticators import describe_authentication
 from auditproxy.app.backends import AuditSink, open_backends
 from auditproxy.app.composition import Composed
-from auditproxy.app.logbackend import log_fault
+from auditproxy.app.logchecks import log_doubts, log_faults
 from auditproxy.app.operatorlines import OperatorLines
 from auditproxy.app.reload import new_reloader
 from auditproxy.app.sessions import (
@@ -32,7 +32,6 @@ from auditproxy.app.sessions import (
     describe_sessions,
     open_sessions,
     session_listeners,
-    session_log_fault,
 )
 from auditproxy.audit.backend import Backend
 from auditproxy.backends.overheard import OverheardBackend
@@ -72,11 +71,10 @@ def check(options: Options, *, strict: bool = False) -> Files:
         listener_context(options, files)
     except Unusable as error:
         faults += error.faults
-    logs = log_fault(options.audit_log), session_log_fault(options)
-    faults += filter(None, logs)
+    faults += log_faults(options)
     if faults:
         raise Unusable(*faults)
-    return files
+    return replace(files, warnings=files.warnings + log_doubts(options))
 
 
 class Proxy:

@@ -11,13 +11,14 @@ from functools import partial
 from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.apis.session import Record, Session, SessionEvent
-from auditproxy.app.killedsessions import end_of_killed
-from auditproxy.app.logbackend import Rotation, line_file_fault, open_line_file
+from auditproxy.apis.session import Record, RecordingReference, Session, SessionEvent
+from auditproxy.app.killedsessions import end_of_killed, logged_ends
+from auditproxy.app.logbackend import open_line_file, session_rotation
 from auditproxy.app.operatorlog import Report
 from auditproxy.app.process import at_once
 from auditproxy.clients.webhook import WebhookClient, WebhookTarget
 from auditproxy.files.files import Files
+from auditproxy.files.sessionrecording import USABLE
 from auditproxy.metrics.registry import Metrics
 from auditproxy.notifiers.dispatcher import AlertDispatcher
 from auditproxy.options import Options, SessionOptions
@@ -153,15 +154,6 @@ def _nothing() -> None:
     """Nothing is left to do."""
 
 
-def session_log_fault(options: Options) -> str:
-    """Why the session log would not get its file; "" when it would."""
-    path, other = options.sessions.log_path, options.audit_log.path
-    both_are_files = not {path, other} & {"", "-"}
-    if both_are_files and os.path.realpath(path) == os.path.realpath(other):
-        return f"--audit-log-path and --session-log-path name one file, {path}; give each its own"
-    return line_file_fault("--session-log-path", path)
-
-
 def session_listeners(alerts: AlertDispatcher | None) -> tuple[Listener, ...]:
     """What hears lines of sessions beside the session log; on whatever thread they are made."""
     if alerts is None:
@@ -251,12 +243,7 @@ def _session_log(
         writer = open_line_file(
             "--session-log-path",
             sessions.log_path,
-            Rotation(
-                sessions.log_maxsize,
-                sessions.log_maxbackup,
-                sessions.log_maxage,
-                sessions.log_compress,
-            ),
+            session_rotation(sessions),
             reopened=metrics.sessions.log_reopened,
             report=report,
         )
@@ -277,6 +264,19 @@ def _uploads(
         random=random.SystemRandom().random,
         remove_uploaded=upload.remove_uploaded,
     )
+
+
+def _emit_ends(
+    found: tuple[RecordingReference, ...], sessions: SessionOptions, emit: Listener
+) -> None:
+    """A line for each recording that was found, unless the log has its end already.
+
+    One that was finished may have its line: its name came after it.
+    """
+    logged = logged_ends(sessions.log_path)
+    for reference in found:
+        if reference.state == "Unfinished" or os.path.basename(reference.path) not in logged:
+            emit(end_of_killed(reference, time.time_ns()))
 
 
 def _store(
@@ -309,15 +309,15 @@ def _store(
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise Unusable(
-            f"--session-recording-dir {sessions.recording_dir} cannot be used: {why}; name a "
-            "folder that can be written"
+            f"--session-recording-dir {sessions.recording_dir} cannot be used: {why}; {USABLE}"
         ) from None
-    for reference in recovered:
-        emit(end_of_killed(reference, time.time_ns()))
     if recovered:
+        _emit_ends(recovered, sessions, emit)
+    cut = sum(reference.state == "Unfinished" for reference in recovered)
+    if cut:
         logged = "; the session log has their SHA-256" if sessions.log_path else ""
         report(
-            f"--session-recording-dir {sessions.recording_dir}: {len(recovered)} recordings of a "
+            f"--session-recording-dir {sessions.recording_dir}: {cut} recordings of a "
             f"proxy that was killed are marked as unfinished{logged}"
         )
     return store

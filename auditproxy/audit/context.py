@@ -55,6 +55,18 @@ _RECORDED = (
 """What audit/record.py writes."""
 
 
+def object_reference(info: RequestInfo) -> ObjectReference:
+    """What the URL of a request for a resource says of its object."""
+    return ObjectReference(
+        resource=info.resource,
+        namespace=info.namespace,
+        name=info.name,
+        api_group=info.api_group,
+        api_version=info.api_version,
+        subresource=info.subresource,
+    )
+
+
 class AuditContext:
     """One request's audit record in the making; times are nanoseconds since the epoch."""
 
@@ -139,14 +151,7 @@ class AuditContext:
         self.user_agent = user_agent
         self._received_text = micro_time(self.received)
         if info.is_resource_request:
-            self.object_ref = ObjectReference(
-                resource=info.resource,
-                namespace=info.namespace,
-                name=info.name,
-                api_group=info.api_group,
-                api_version=info.api_version,
-                subresource=info.subresource,
-            )
+            self.object_ref = object_reference(info)
 
     @property
     def verb(self) -> str:

@@ -47,8 +47,12 @@ def existing_self_signed(folder: Path) -> tuple[Path, Path] | None:
 def _paths(folder: Path) -> tuple[Path, Path]:
     """Where the pair is or would be made; raises Unusable for half a pair."""
     certificate, key = folder / "auditproxy.crt", folder / "auditproxy.key"
+    try:
+        there = {path: path.exists() for path in (certificate, key)}
+    except OSError as error:
+        raise _unwritable(folder, error.strerror or type(error).__name__) from None
     for path, partner in ((certificate, key), (key, certificate)):
-        if path.exists() and not partner.exists():
+        if there[path] and not there[partner]:
             raise Unusable(
                 f"--cert-dir {folder} has {path.name} without the matching file: "
                 "remove it to have a new pair made, or name both with "

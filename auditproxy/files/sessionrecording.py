@@ -5,14 +5,19 @@ from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.files.trustedfile import Remarks, TrustedFile, named, parsed
-from auditproxy.files.writable import fault_of_folder
+from auditproxy.files.writable import fault_of_folder, fault_of_opening
 from auditproxy.options import Options
+from auditproxy.recordings.appending import reason_of
 from auditproxy.recordings.encryption import Encrypt, encryption_to, recipients_in
+from auditproxy.recordings.names import LOCK
 from auditproxy.recordings.uploadsettings import UploadSettings, load_upload_settings
 from auditproxy.sessions.rules import RecordingPolicy, load_recording_policy
 
 _FLAG = "--session-recording-config-file"
 _DIR = "--session-recording-dir"
+
+USABLE = "name a folder that the proxy's user can list and write to (mode 0700)"
+"""What to do about a folder of recordings that cannot be used."""
 
 
 def read_recording_policy(options: Options, remarks: Remarks) -> RecordingPolicy | None:
@@ -30,13 +35,8 @@ def read_recording_policy(options: Options, remarks: Remarks) -> RecordingPolicy
         faults += error.faults
     if not sessions.recording_dir:
         faults.append(f"{_FLAG} needs {_DIR}; name the folder of the recordings")
-    elif not Path(sessions.recording_dir).is_dir():
-        faults.append(f"{_DIR} {sessions.recording_dir} is not a folder; create it with mode 0700")
-    elif why := fault_of_folder(Path(sessions.recording_dir)):
-        faults.append(
-            f"{_DIR} {sessions.recording_dir} cannot be used: {why}; name a folder that can be "
-            "written"
-        )
+    elif fault := _fault_of(Path(sessions.recording_dir)):
+        faults.append(f"{_DIR} {sessions.recording_dir} {fault}")
     if faults:
         raise Unusable(*faults)
     remarks.warnings += (f"{_FLAG} {path}: {text}" for text in advice)
@@ -47,6 +47,20 @@ def read_recording_policy(options: Options, remarks: Remarks) -> RecordingPolicy
             "list recordings, or add and remove some; run chmod 700 unless only the proxy sees it"
         )
     return policy
+
+
+def _fault_of(folder: Path) -> str:
+    """Why recordings cannot be kept in a folder, and what to do; "" when they can."""
+    try:
+        if not folder.is_dir():
+            return "is not a folder; create it with mode 0700"
+    except OSError as error:
+        return f"cannot be used: {reason_of(error)}; {USABLE}"
+    if why := fault_of_folder(folder):
+        return f"cannot be used: {why}; {USABLE}"
+    if why := fault_of_opening(folder / LOCK):
+        return f"cannot be used: its {LOCK} cannot be opened: {why}; remove this file"
+    return ""
 
 
 def read_recipients(options: Options, remarks: Remarks) -> Encrypt | None:

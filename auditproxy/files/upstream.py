@@ -52,9 +52,17 @@ def default_kubeconfig(environment: Mapping[str, str]) -> str:
     return str(Path.home() / ".kube" / "config")
 
 
+def _may_exist(path: str) -> bool:
+    """Whether a file is there; true where its folder cannot be searched: reading says why."""
+    try:
+        return Path(path).exists()
+    except OSError:
+        return True
+
+
 def _load(options: Options, context: str) -> Upstream:
     path = options.upstream.kubeconfig or default_kubeconfig(os.environ)
-    if path and not options.upstream.kubeconfig and not Path(path).exists():
+    if path and not options.upstream.kubeconfig and not _may_exist(path):
         raise Unusable(
             f"there is no upstream: {path} does not exist and this is not a pod of a cluster; "
             "give --kubeconfig"

@@ -1,10 +1,15 @@
-"""Whether a file could be written, found out without making it."""
+"""Whether files could be written and folders used, found out without leaving anything behind."""
 
+import contextlib
 import errno
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+_TRIAL = ".auditproxy-check-"
+"""What a file is called that is made to see whether one can be; a recording has no dot."""
 
 
 def fault_of_writing(path: Path) -> str:
@@ -23,22 +28,68 @@ def fault_of_writing(path: Path) -> str:
             with tempfile.TemporaryFile(dir=folder):
                 pass
     except OSError as error:
-        return (error.strerror or type(error).__name__).lower()
+        return _why(error)
     return ""
 
 
 def fault_of_folder(path: Path) -> str:
-    """Why a folder that exists cannot be listed, or no file made in it; "" when both can be.
+    """Why a folder that exists cannot be listed, or no file made, renamed and removed in it.
 
-    Leaves nothing behind.
+    "" when all of it can be. Leaves nothing behind.
     """
+    return fault_of_listing(path) or fault_of_renaming(path)
+
+
+def fault_of_listing(path: Path) -> str:
+    """Why what is in a folder cannot be found; "" when it can."""
     try:
         os.scandir(path).close()
-        with tempfile.TemporaryFile(dir=path):
-            pass
     except OSError as error:
-        return (error.strerror or type(error).__name__).lower()
+        return _why(error)
     return ""
+
+
+def fault_of_renaming(path: Path) -> str:
+    """Why no file can be made, renamed and removed in a folder; "" when one can."""
+    try:
+        with _trial(path) as made:
+            os.rename(made, f"{made}.renamed")
+    except OSError as error:
+        return _why(error)
+    return ""
+
+
+def fault_of_opening(path: Path) -> str:
+    """Why a regular file that is there cannot be read and written; "" when it can, or is not there.
+
+    A link at its end is a fault.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return _why(error)
+    os.close(descriptor)
+    return ""
+
+
+@contextlib.contextmanager
+def _trial(folder: Path) -> Iterator[str]:
+    """A new, empty file in ``folder``, removed under its name and the one that it is given."""
+    descriptor, made = tempfile.mkstemp(prefix=_TRIAL, dir=folder)
+    os.close(descriptor)
+    try:
+        yield made
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(made)
+        raise
+    os.unlink(f"{made}.renamed")
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()
 
 
 def _look_at(path: Path) -> None:

@@ -33,7 +33,14 @@ def select(path: str, context: str, source: str, flag: str) -> tuple[Entry, Entr
     from kubernetes.config.config_exception import ConfigException
     from kubernetes.config.kube_config import KubeConfigMerger
 
-    if not any(Path(part).expanduser().exists() for part in path.split(os.pathsep) if part):
+    try:
+        is_there = any(Path(part).expanduser().exists() for part in path.split(os.pathsep) if part)
+    except OSError as error:
+        why = (error.strerror or type(error).__name__).lower()
+        raise CredentialError(
+            f"{source} cannot be read: {why}; let the proxy's user search its folder"
+        ) from None
+    if not is_there:
         raise CredentialError(f"{source} does not exist; create the file or name another")
     try:
         config = KubeConfigMerger(path).config  # type: ignore[no-untyped-call]

@@ -87,7 +87,14 @@ def _in_cluster(environment: Mapping[str, str], service_account: Path) -> Upstre
         )
     source = f"the service account in {service_account}"
     token_file, ca_file = service_account / "token", service_account / "ca.crt"
-    if not token_file.is_file():
+    try:
+        has_token = token_file.is_file()
+    except OSError as error:
+        why = (error.strerror or type(error).__name__).lower()
+        raise CredentialError(
+            f"{source} cannot be read: {why}; let the proxy's user search this folder"
+        ) from None
+    if not has_token:
         raise CredentialError(
             f"{source} has no token: set automountServiceAccountToken, or give --kubeconfig"
         )

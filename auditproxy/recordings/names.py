@@ -22,13 +22,16 @@ PART = ".part"
 UPLOADED = ".uploaded"
 LOCK = ".auditproxy-recordings.lock"
 
+NOTHING = "-"
+"""A part of a name for a value that was empty, or that has no character of which names are made."""
+
 _LONGEST = {"namespace": 40, "pod": 60, "audit_id": 40, "session_id": 40}
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]")
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingName:
-    """A name taken apart; "-" stands for what was empty, and long parts are cut."""
+    """A name taken apart; NOTHING stands for what was empty, and long parts are cut."""
 
     started: str
     """RFC 3339 with six digits, or "" where the name is not one of ours."""
@@ -79,4 +82,4 @@ def is_unfinished(name: str) -> bool:
 def part_of(text: str, part: str) -> str:
     """What a value becomes as a part of a name, of "namespace", "pod", "audit_id", "session_id"."""
     # A part that begins with a dot or a dash would hide the file or look like a flag.
-    return _UNSAFE.sub("-", text[: _LONGEST[part]]).lstrip(".-") or "-"
+    return _UNSAFE.sub("-", text[: _LONGEST[part]]).lstrip(".-") or NOTHING

@@ -34,6 +34,7 @@ from auditproxy.sessions.castnotes import (
     CommandNote,
     CopyEndNote,
     GapNote,
+    InputNote,
     Note,
     RecordingState,
     StoppedNote,
@@ -44,6 +45,8 @@ from auditproxy.sessions.copying import Copying
 
 BUFFER = 64 * 1024
 """Bytes of lines that are written at once."""
+
+_STDIN = Channel.STDIN
 
 RESERVE = 16 * 1024
 """Bytes of the bound that are left for notes when content is cut."""
@@ -111,7 +114,7 @@ class Recording:
         self._moment = moment
         for event in events:
             if isinstance(event, Carried):
-                if event.channel == Channel.STDIN:
+                if event.channel is _STDIN:
                     self._bytes_in += len(event.data)
                 else:
                     self._bytes_out += len(event.data)
@@ -119,10 +122,12 @@ class Recording:
                 self._is_incomplete()
         if self._reason:
             return
-        kept, notes = self._copying.take(events)
-        for note in notes:
-            self._note(note)
-        for lines in self._after_header(self._writer.take(moment, kept)):
+        if self._copying.copy is not None:
+            events, notes = self._copying.take(events)
+            for note in notes:
+                self._note(note)
+        written = self._writer.take(moment, events)
+        for lines in written if self._has_header else self._after_header(written):
             self._add(lines, RESERVE)
         if len(self._buffer) >= BUFFER:
             self._write()
@@ -132,6 +137,11 @@ class Recording:
         self._moment = moment
         shown = None if line is None else clean(line)
         self._note(CommandNote(line=shown, flags=tuple(clean(flag) for flag in flags)))
+
+    def input(self, moment: int, note: InputNote) -> None:
+        """What was sent until now without a terminal."""
+        self._moment = moment
+        self._note(note)
 
     def gap(self, moment: int, size: int) -> None:
         """``size`` bytes of the streams were not read in time, and are missing here.
@@ -172,12 +182,14 @@ class Recording:
         outcome: Outcome | None = None,
         *,
         reason: str = "",
+        input_sha256: str = "",
         synced: bool = True,
         unsettled: Callable[[str], None] = lambda reason: None,
     ) -> RecordingReference:
         """Write the end, give the file its name, and say what it is worth; again, say it again.
 
-        ``reason`` is why the session ended where the container's side gave no outcome. A file that
+        ``reason`` is why the session ended where the container's side gave no outcome, and
+        ``input_sha256`` that of what was sent without a terminal. A file that
         the disk refused from its first byte is removed, and one that is not there as it was written
         is left alone: the reference has no SHA-256 and 0 bytes. With ``synced`` this waits for the
         disk, twice. Without, it does not, and the file gets its name with the next
@@ -203,6 +215,7 @@ class Recording:
             self._bytes_in,
             self._bytes_out,
             missing_bytes=self._missing,
+            input_sha256=input_sha256,
             state=self._state,
         )
         self._append(b"".join(self._after_header(self._writer.note(moment, end))), last=True)
@@ -280,11 +293,12 @@ class Recording:
         """Hold lines for the file; ``reserve`` bytes of the bound are left for others."""
         if self._reason:
             return
-        room = self._maximum - min(reserve, self._maximum // 4)
-        held = len(self._header) + len(self._buffer)
-        if self._maximum and self._file.size + held + len(lines) > room:
-            self._stop("Cut", _in_words(self._maximum))
-            return
+        if self._maximum:
+            room = self._maximum - min(reserve, self._maximum // 4)
+            held = len(self._header) + len(self._buffer)
+            if self._file.size + held + len(lines) > room:
+                self._stop("Cut", _in_words(self._maximum))
+                return
         self._buffer += lines
 
     def _stop(self, state: RecordingState, reason: str) -> None:

@@ -9,6 +9,7 @@ import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from auditproxy.apis.session import RecordingReference
 from auditproxy.recordings.appending import lock, sync_folder
@@ -28,9 +29,10 @@ _START = "0.000000"
 def repair(path: Path, new_form: Callable[[], RecordingForm]) -> RecordingReference | None:
     """Finish the file at ``path``; what it is now, or None where there is nothing to keep.
 
-    None for one that another process writes, for one without a whole line, which is removed, and
-    for one that was finished and gets its name alone. A full disk costs the mark, not the
-    recording. Raises OSError.
+    None for one that another process writes, and for one without a whole line, which is removed.
+    Unfinished for one that was cut and marked. One that has its end gets its name alone; what it is
+    worth is in its end, and not in the reference. A full disk costs the mark, not the recording.
+    Raises OSError.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
@@ -55,10 +57,9 @@ def repair(path: Path, new_form: Callable[[], RecordingForm]) -> RecordingRefere
         target = path.with_name(path.name.removesuffix(PART))
         os.rename(path, target)
         sync_folder(target.parent)
-        if not mark:
-            return None
         digest, size = _digest(descriptor)
-        return RecordingReference(path=str(target), state="Unfinished", sha256=digest, bytes=size)
+        state: Literal["Unfinished", "None"] = "Unfinished" if mark else "None"
+        return RecordingReference(path=str(target), state=state, sha256=digest, bytes=size)
     finally:
         os.close(descriptor)
 

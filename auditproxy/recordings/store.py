@@ -118,9 +118,9 @@ class RecordingStore:
     def recover(self) -> tuple[RecordingReference, ...]:
         """Finish what a killed proxy left: call it at start, before the first recording.
 
-        Returns those whose end is missing. Those that were finished and lack their name alone get
-        it. Makes the folder, 0700, where it is missing. Leaves alone what another process writes.
-        Faults of single files are reported; raises OSError for the folder.
+        Returns those whose end is missing, as Unfinished, and those that were finished and lacked
+        their name alone. Makes the folder, 0700, where it is missing. Leaves alone what another
+        process writes. Faults of single files are reported; raises OSError for the folder.
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = []

@@ -20,11 +20,16 @@ from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import SESSION_API_VERSION
+from auditproxy.apis.units import MEBIBYTE
 from auditproxy.audit.policy.reading import FLAG, TEXT, FieldType, distinct, read_document
 from auditproxy.recordings.appending import reason_of
 from auditproxy.recordings.objectstore import S3Settings, settings_faults
+from auditproxy.serializer.pem import certificates
 
 KIND = "SessionRecordingUpload"
+
+_MOST = 16 * MEBIBYTE
+"""Bytes of a file that are read to see that it can be."""
 
 _DOCUMENT = FieldType(
     "struct",
@@ -76,18 +81,22 @@ def load_upload_settings(text: bytes, folder: Path) -> UploadSettings:
     faults += settings_faults(store)
     for field in ("accessKeyIDFile", "secretAccessKeyFile", "certificateAuthority"):
         named = path(field)
-        if named is not None and (reason := _unreadable(named)):
-            faults.append(f"{field} {named} cannot be read: {reason}")
+        if named is not None and (fault := _fault_of(field, named)):
+            faults.append(f"{field} {named} {fault}")
     if faults:
         raise Unusable(*distinct(faults))
     return UploadSettings(store, bool(members.get("removeUploaded")))
 
 
-def _unreadable(path: Path) -> str:
-    """Why a file cannot be read; "" if it can."""
+def _fault_of(field: str, path: Path) -> str:
+    """Why a file cannot serve, and what to do; "" if it can."""
     try:
         # A FIFO would wait for a writer.
-        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            content = file.read(_MOST)
     except OSError as error:
-        return reason_of(error)
-    return ""
+        return f"cannot be read: {reason_of(error)}"
+    if field == "certificateAuthority":
+        return "" if certificates(content) else "has no certificate; give a PEM file"
+    return "" if content.strip() else "is empty"

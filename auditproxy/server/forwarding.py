@@ -34,6 +34,7 @@ from auditproxy.server.sessions import (
     prepare,
 )
 from auditproxy.server.tee import Tee
+from auditproxy.sessions.forms import NO_FORM, BodyForm, may_have_form, read_form
 from auditproxy.sockets.tasks import spawn
 from auditproxy.tunnel.farewell import Farewell
 from auditproxy.tunnel.protocols import WEBSOCKET
@@ -91,17 +92,22 @@ async def forward(exchange: Exchange, identity: Identity, acting: ActingUser) ->
     )
     tee = Tee(exchange, acting.user)
     # Before the upstream hears of it: what must not run unrecorded has not begun then.
-    session = await prepare(exchange, identity, acting)
+    body = RequestBody(exchange)
+    session = await prepare(exchange, identity, acting, body.form)
     if session is None:
-        return await exchanged(exchange, request, tee)
+        return await exchanged(exchange, request, tee, body)
     try:
-        return await exchanged(exchange, request, tee, session)
+        return await exchanged(exchange, request, tee, body, session)
     finally:
         await session.over()
 
 
 async def exchanged(
-    exchange: Exchange, request: UpstreamRequest, tee: Tee, session: LiveSession | None = None
+    exchange: Exchange,
+    request: UpstreamRequest,
+    tee: Tee,
+    body: "RequestBody",
+    session: LiveSession | None = None,
 ) -> Answered:
     """The body goes up as it comes, the answer comes down as it comes.
 
@@ -109,7 +115,6 @@ async def exchanged(
     upstream switches: only that makes a tunnel of it.
     """
     pool = exchange.services.upstream.pool
-    body = RequestBody(exchange)
     if session is None or not session.is_known:
         sent = await body.sendable()
     else:
@@ -147,6 +152,8 @@ class RequestBody:
         self._content = exchange.request.content
         self.content_length = exchange.headers.content_length
         self.kept = bytearray() if adds_ephemeral(exchange) else None
+        self._was_read = False
+        self._whole: bytes | None = None
         # A tunnel through a proxy subresource may be silent for as long as it likes.
         self._may_wait = None if exchange.long_running else exchange.services.limits.body_wait / 1e9
 
@@ -179,6 +186,19 @@ class RequestBody:
         Else a client could have its command begun, and the request never end. Raises Refused for
         one that no client of Kubernetes sends.
         """
+        if not self._was_read:
+            self._whole = await self._read_whole()
+            self._was_read = True
+        return self._whole
+
+    async def form(self) -> BodyForm:
+        """The form that a session's request may have in its body."""
+        content_type = self._exchange.headers.get("content-type")
+        if not may_have_form(self._exchange.method, content_type):
+            return NO_FORM
+        return read_form(content_type, await self.whole() or b"")
+
+    async def _read_whole(self) -> bytes | None:
         if self._may_wait is None:
             self._may_wait = self._exchange.services.limits.body_wait / 1e9
         sent = await self.sendable()

@@ -5,11 +5,11 @@ prepare -> (upstream) -> begin -> tunnel -> ended
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from auditproxy.apis.audit import ObjectReference
 from auditproxy.apis.session import RecordingReference, Session, SessionKind, Unreadable
 from auditproxy.apis.status import new_service_unavailable
+from auditproxy.audit.context import object_reference
 from auditproxy.audit.redaction.redactor import Redactor
 from auditproxy.authentication.authenticator import Identity
 from auditproxy.downstream.responses import Refused
@@ -19,6 +19,7 @@ from auditproxy.request.sourceips import source_ips
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.services import ActingUser
 from auditproxy.sessions.ephemeral import ephemeral_containers, shown
+from auditproxy.sessions.forms import BodyForm
 from auditproxy.sessions.lines import (
     EPHEMERAL_CONTAINERS,
     SESSION_REASON,
@@ -26,7 +27,7 @@ from auditproxy.sessions.lines import (
     annotations_at_end,
     annotations_at_start,
 )
-from auditproxy.sessions.request import SessionRequest, describe, has_form
+from auditproxy.sessions.request import SessionRequest, describe
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.sessions.wire.kinds import open_reader
 from auditproxy.sockets.tasks import spawn
@@ -46,18 +47,23 @@ EPHEMERAL_LIMIT = 256 * 1024
 NO_ANSWER = "the request ended before its answer came; the command may have run"
 
 ANSWERED = "the request was answered"
+FAILED = "the request failed, as it does where the command fails"
 UNANSWERED = "the request ended before its answer came"
 ENDED_UNREAD = "the proxy ended it, as it must be recorded and cannot be read"
 
-_COMMAND = "command"
+_COMMANDS = frozenset({"command", "cmd"})
+"""Parameters that have it: of exec, and of the kubelet's run."""
 
 
 async def prepare(
-    exchange: Exchange, identity: Identity, acting: ActingUser
+    exchange: Exchange,
+    identity: Identity,
+    acting: ActingUser,
+    form: Callable[[], Awaitable[BodyForm]],
 ) -> "LiveSession | None":
     """The session that a request asks for, ready to be recorded; None for any other request.
 
-    Raises Refused for one that must not run unrecorded.
+    ``form`` reads the request's body. Raises Refused for one that must not run unrecorded.
     """
     supervisor = exchange.shared.supervisor
     if supervisor is None:
@@ -65,8 +71,7 @@ async def prepare(
     upgrades = exchange.headers.upgrade_token is not None
     if not upgrades and exchange.info.resource != "nodes":
         return None
-    form = has_form(exchange.method, exchange.headers.get("content-type"))
-    asked = describe(exchange.info, exchange.target.query, has_form=form)
+    asked = describe(exchange.info, exchange.target.query)
     if not upgrades and asked.has_streams:
         return None
     rule = exchange.services.recording_policy.first(
@@ -76,12 +81,16 @@ async def prepare(
         if rule.deny:
             raise _refused(supervisor, "unreadable", NOT_A_STREAM)
         rule = RecordingRule()
+    if asked.node and asked.kind is not SessionKind.UNKNOWN:
+        asked = describe(exchange.info, exchange.target.query, await form())
+        if asked.doubt and rule.deny:
+            raise _refused(supervisor, "unreadable", asked.doubt)
     if exchange.info.verb == "watch":
         # Most likely it is one; the 101 says.
         asked = SessionRequest(namespace=exchange.info.namespace)
     session = _session(supervisor, exchange, identity, acting, asked)
     running = supervisor.prepare(session, rule, exchange.services.redact_line)
-    live = LiveSession(exchange, supervisor, running, has_streams=asked.has_streams)
+    live = LiveSession(exchange, supervisor, running, asked)
     if asked.kind is not SessionKind.UNKNOWN:
         # Of any other request the upstream has to say first that it is a session.
         await live.record()
@@ -126,7 +135,6 @@ def _session(
     acting: ActingUser,
     asked: SessionRequest,
 ) -> Session:
-    info = exchange.info
     return Session(
         id=exchange.shared.new_audit_id(),
         audit_id=exchange.context.audit_id,
@@ -138,14 +146,7 @@ def _session(
             exchange.headers, exchange.facts.remote, exchange.services.trusted_proxies
         ),
         user_agent=exchange.headers.user_agent,
-        object_ref=ObjectReference(
-            resource=info.resource,
-            namespace=info.namespace,
-            name=info.name,
-            api_group=info.api_group,
-            api_version=info.api_version,
-            subresource=info.subresource,
-        ),
+        object_ref=object_reference(exchange.info),
         namespace=asked.namespace,
         pod=asked.pod,
         node=asked.node,
@@ -161,7 +162,7 @@ def _session(
 
 def _shown(command: tuple[str, ...], redactor: Redactor | None) -> tuple[str, ...]:
     """The command as requestURI shows it: marked where the owner has it redacted there."""
-    if redactor is None or _COMMAND not in redactor.query_parameters:
+    if redactor is None or _COMMANDS.isdisjoint(redactor.query_parameters):
         return command
     return tuple(
         redactor.marker(argument.encode("utf-8", "surrogateescape")) for argument in command
@@ -172,9 +173,9 @@ class LiveSession:
     """One session of one exchange: the tap of its tunnel, and its annotations."""
 
     def __init__(
-        self, exchange: Exchange, supervisor: Supervisor, running: Running, *, has_streams: bool
+        self, exchange: Exchange, supervisor: Supervisor, running: Running, asked: SessionRequest
     ) -> None:
-        self._has_streams = has_streams
+        self._asked = asked
         self._is_asked = False
         self._exchange = exchange
         self._supervisor = supervisor
@@ -210,7 +211,8 @@ class LiveSession:
         session, running = self._running.session, self._running
         reader = open_reader(
             head.headers,
-            session.kind,
+            # Which streams there are is not known then: all are read.
+            SessionKind.UNKNOWN if self._asked.doubt else session.kind,
             stdin=session.stdin,
             stdout=session.stdout,
             stderr=session.stderr,
@@ -256,8 +258,9 @@ class LiveSession:
         """The request is over: a session that never began leaves nothing, and every other ends."""
         code = self._exchange.recorder.captured.code
         if not self._has_begun and self._is_asked:
-            if not self._has_streams and 200 <= code < 300:
-                self._begin_unseen(NOT_A_STREAM, ANSWERED)
+            if not self._asked.has_streams and (200 <= code < 300 or code >= 500):
+                endings = (ANSWERED if code < 300 else FAILED, self._asked.doubt)
+                self._begin_unseen(NOT_A_STREAM, "; ".join(filter(None, endings)))
             elif not code and self.is_known:
                 self._begin_unseen(NO_ANSWER, UNANSWERED)
         if not self._has_begun:

@@ -61,7 +61,21 @@ _LONGEST_FIELD = 4096
 _MOST_VALUES = 256
 _LONGEST_COMMAND = 16 * 1024
 
+_STDIN = Channel.STDIN
+_quoted = json.encoder.encode_basestring_ascii
+"""A text as JSON in ASCII, as ``json.dumps`` makes it."""
+
 STREAM_NAMES = {Channel.STDOUT: "stdout", Channel.STDERR: "stderr"}
+
+
+_OUTPUTS = frozenset({Channel.STDOUT, Channel.STDERR})
+_CHANNELS_OF = {
+    Record.NONE: frozenset[Channel](),
+    Record.METADATA: frozenset[Channel](),
+    Record.OUTPUT: _OUTPUTS,
+    Record.INPUT_OUTPUT: _OUTPUTS | {Channel.STDIN},
+}
+"""Streams whose bytes are written."""
 
 
 class CastWriter:
@@ -77,6 +91,7 @@ class CastWriter:
     ) -> None:
         self._session = session
         self._record = record
+        self._kept = _CHANNELS_OF[record]
         self._began = began
         self._last = 0
         self._size = (columns, rows) if _is_size(columns, rows) else None
@@ -89,6 +104,8 @@ class CastWriter:
     def take(self, moment: int, events: Sequence[StreamEvent]) -> list[bytes]:
         """What happened at ``moment``; an Outcome is left to the note of the end."""
         seconds = self._seconds(moment)
+        if len(events) == 1 and isinstance(events[0], Carried):
+            return self._one(seconds, events[0])
         position = 0
         while position < len(events):
             event = events[position]
@@ -138,14 +155,27 @@ class CastWriter:
         return lines
 
     def _seconds(self, moment: int) -> str:
-        self._last = max(self._last, moment - self._began)
+        since = moment - self._began
+        if since > self._last:
+            self._last = since
         return self.seconds
 
     # --- streams ------------------------------------------------------------------
 
+    def _one(self, seconds: str, event: Carried) -> list[bytes]:
+        """The line of one piece, as most are: a key, or what it shows."""
+        channel, data = event.channel, event.data
+        is_plain = data and len(data) <= PIECE and data.isascii() and not self._tails.get(channel)
+        if is_plain and channel in self._kept and self._begun:
+            if channel is _STDIN:
+                return [_line(seconds, INPUT, data.decode("ascii"))]
+            if channel is self._stream:
+                return [_line(seconds, OUTPUT, data.decode("ascii"))]
+        self._carried(seconds, channel, data)
+        return self._taken()
+
     def _carried(self, seconds: str, channel: Channel, data: bytes) -> None:
-        wanted = Record.INPUT_OUTPUT if channel == Channel.STDIN else Record.OUTPUT
-        if self._record not in (wanted, Record.INPUT_OUTPUT):
+        if channel not in self._kept:
             return
         data = self._tails.get(channel, b"") + data
         start = 0
@@ -162,7 +192,7 @@ class CastWriter:
         """Lines for at most PIECE bytes of a stream."""
         self._begin()
         lines = b""
-        if channel != Channel.STDIN and channel != self._stream:
+        if channel is not _STDIN and channel is not self._stream:
             self._stream = channel
             lines = _line(seconds, STREAM, STREAM_NAMES[channel])
         try:
@@ -172,9 +202,7 @@ class CastWriter:
             text = piece.decode("utf-8", "replace")
             if not self._session.tty and _is_binary(piece, text):
                 text = ""
-        self._lines.append(
-            lines + _line(seconds, INPUT if channel == Channel.STDIN else OUTPUT, text)
-        )
+        self._lines.append(lines + _line(seconds, INPUT if channel is _STDIN else OUTPUT, text))
 
     # --- the rest -----------------------------------------------------------------
 
@@ -248,7 +276,8 @@ def header_line(session: Session, record: Record, columns: int, rows: int) -> by
         "width": columns,
         "height": rows,
         "timestamp": session.started // SECOND,
-        "auditproxy": {key: value for key, value in ours.items() if value} | {"tty": session.tty},
+        "auditproxy": {key: value for key, value in ours.items() if value}
+        | {"stdin": session.stdin, "tty": session.tty},
     }
     return json.dumps(header).encode("ascii") + b"\n"
 
@@ -261,7 +290,7 @@ def note_lines(seconds: str, note: Note) -> bytes:
 
 def _line(seconds: str, code: str, data: str) -> bytes:
     # The text of a JSON string is all that has to be escaped; times have no exponent.
-    return f'[{seconds}, "{code}", {json.dumps(data)}]\n'.encode("ascii")
+    return f'[{seconds}, "{code}", {_quoted(data)}]\n'.encode("ascii")
 
 
 def _texts(values: Sequence[str]) -> list[str]:

@@ -51,6 +51,16 @@ class InputClosedNote(_Note, frozen=True, kw_only=True, tag="InputClosed"):
     """The client closed standard input."""
 
 
+class InputNote(_Note, frozen=True, kw_only=True, tag="Input"):
+    """So many bytes of input were sent until here without a terminal; not all that will be.
+
+    ``sha256`` is that of these, "" where some may be missing.
+    """
+
+    bytes: int = 0
+    sha256: str = ""
+
+
 class UnreadableNote(_Note, frozen=True, kw_only=True, tag="Unreadable"):
     """One direction could not be read from here on."""
 
@@ -167,7 +177,8 @@ class EndNote(_Note, frozen=True, kw_only=True, tag="End"):
     """The session ended; ``exit_code`` is None where the container's side did not say.
 
     ``bytes_in`` and ``bytes_out`` are without ``missing_bytes``, those of all gaps. ``state`` is
-    what the recording is worth: Complete if nothing is missing.
+    what the recording is worth: Complete if nothing is missing. ``input_sha256`` is that of the
+    input without a terminal, "" where some of it may be missing.
     """
 
     exit_code: int | None = None
@@ -176,6 +187,7 @@ class EndNote(_Note, frozen=True, kw_only=True, tag="End"):
     bytes_in: int = 0
     bytes_out: int = 0
     missing_bytes: int = 0
+    input_sha256: str = ""
     state: RecordingState = "Complete"
 
     @property
@@ -189,6 +201,7 @@ class EndNote(_Note, frozen=True, kw_only=True, tag="End"):
 Note = (
     CommandNote
     | InputClosedNote
+    | InputNote
     | UnreadableNote
     | GapNote
     | StoppedNote
@@ -209,6 +222,7 @@ def end_note(
     bytes_out: int,
     *,
     missing_bytes: int = 0,
+    input_sha256: str = "",
     state: RecordingState = "Complete",
 ) -> EndNote:
     """The end of a session; ``reason`` counts where the container's side gives none."""
@@ -221,6 +235,7 @@ def end_note(
         bytes_in=bytes_in,
         bytes_out=bytes_out,
         missing_bytes=missing_bytes,
+        input_sha256=input_sha256,
         state=state,
     )
 

@@ -53,6 +53,8 @@ class CastSession(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     container: str = ""
     node: str = ""
     command: tuple[str, ...] = ()
+    stdin: bool | None = None
+    """Whether the request asked for standard input; recordings of old do not say it."""
     tty: bool = False
 
 

@@ -30,6 +30,9 @@ SESSION_DURATION = "auditproxy.io/session-duration"
 EPHEMERAL_CONTAINERS = "auditproxy.io/ephemeral-containers"
 """What a request to pods/ephemeralcontainers adds."""
 
+REPAIRED = "repaired"
+"""The flag of a SessionEnded that was written when a recording was found at a start."""
+
 Annotations = tuple[tuple[str, str], ...]
 
 

@@ -1,7 +1,7 @@
 """What a request says of its session: where it runs, which command, which streams.
 
 pods/exec, pods/attach, pods/portforward    kube-apiserver's parameters
-nodes/{name}/proxy/exec/...                 the kubelet's own API and its parameters
+nodes/{name}/proxy/exec/...                 the kubelet's own API, its parameters and forms
 anything else                               UNKNOWN: only the 101 may say that it is a session
 """
 
@@ -10,6 +10,7 @@ import msgspec
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.session import SessionKind
 from auditproxy.request.target import Query
+from auditproxy.sessions.forms import NO_FORM, BodyForm
 from auditproxy.sessions.wire.ports import port_number
 
 _KINDS = {
@@ -24,8 +25,12 @@ _KUBELET_KINDS = {
     "portForward": SessionKind.PORT_FORWARD,
 }
 _FALSE = frozenset({"0", "false"})
-_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
-_WITH_FORM = frozenset({"POST", "PUT", "PATCH"})
+
+FORM_NOT_READ = "what is asked for may be in a form in the request's body that is not read"
+TWO_COMMANDS = (
+    "the form in the request's body has this command and the query another one, and the version "
+    "of the kubelet decides which of them runs"
+)
 
 
 class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,23 +53,20 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
     ports: tuple[int, ...] = ()
     has_streams: bool = True
     """False for the kubelet's ``run``, whose output is the answer of an ordinary request."""
+    doubt: str = ""
+    """Why the command, or which streams there are, may be others than these."""
 
 
-def has_form(method: str, content_type: str) -> bool:
-    """Return whether Go's Request.FormValue reads a request's body before its query."""
-    return method in _WITH_FORM and content_type.partition(";")[0].strip().lower() in _FORMS
-
-
-def describe(info: RequestInfo, query: Query, *, has_form: bool = False) -> SessionRequest:
+def describe(info: RequestInfo, query: Query, form: BodyForm = NO_FORM) -> SessionRequest:
     """Return what a request says of its session; of a request for none, where it goes.
 
-    ``has_form``: its body is a form, which the kubelet's ``run`` reads before the query.
+    ``form`` is in the request's body; only a kubelet looks for one.
     """
     if info.is_resource_request and not info.api_group:
         if info.resource == "pods":
             return _pod(info, query)
         if info.resource == "nodes":
-            return _node(info, query, has_form)
+            return _node(info, query, form)
     return SessionRequest(namespace=info.namespace)
 
 
@@ -99,7 +101,7 @@ def _is_true(query: Query, name: str) -> bool:
     return value is not None and value.lower() not in _FALSE
 
 
-def _node(info: RequestInfo, query: Query, has_form: bool) -> SessionRequest:
+def _node(info: RequestInfo, query: Query, form: BodyForm) -> SessionRequest:
     """Read a request to a kubelet: /{kind}/{namespace}/{pod}[/{uid}][/{container}]."""
     node = _host(info.name)
     parts = _cleaned(info.parts[3:]) if info.subresource == "proxy" else []
@@ -118,32 +120,49 @@ def _node(info: RequestInfo, query: Query, has_form: bool) -> SessionRequest:
         )
     if len(parts) not in (4, 5):
         return SessionRequest(node=node)
-    runs = parts[0] == "run"
-    if runs:
-        # An ordinary request: the command's output is the body of the answer. Go's
-        # Request.FormValue has the command, of which a form is the first source.
-        command = () if has_form else tuple((query.first("cmd") or "").split(" "))
-    else:
-        command = query.values("command") if kind is SessionKind.EXEC else ()
-    tty = _is_one(query, "tty") and not runs
-    return SessionRequest(
+    where = SessionRequest(
         kind=kind,
-        has_streams=not runs,
         node=node,
         namespace=parts[1],
         pod=parts[2],
         container=parts[-1],
-        command=command,
-        stdin=_is_one(query, "input") and not runs,
-        stdout=_is_one(query, "output") and not runs,
-        stderr=_is_one(query, "error") and not tty and not runs,
+        doubt="" if form.is_read else FORM_NOT_READ,
+    )
+    if parts[0] == "run":
+        return _run(where, query, form)
+    tty = _is_one(query, form, "tty")
+    return msgspec.structs.replace(
+        where,
+        command=query.values("command") if kind is SessionKind.EXEC else (),
+        stdin=_is_one(query, form, "input"),
+        stdout=_is_one(query, form, "output"),
+        stderr=_is_one(query, form, "error") and not tty,
         tty=tty,
     )
 
 
-def _is_one(query: Query, name: str) -> bool:
-    """As the kubelet's NewOptions: only 1 is true."""
-    return query.first(name) == "1"
+def _run(where: SessionRequest, query: Query, form: BodyForm) -> SessionRequest:
+    """An ordinary request: the command's output is the body of the answer.
+
+    Kubelets of go-restful before 3.10 take the command of the form, later ones that of the query
+    alone (go-restful request.go QueryParameter, kubelet server.go getRun). What requestURI does
+    not show is shown here; where there may be a form that is not read, no command is asserted.
+    """
+    where = msgspec.structs.replace(where, has_streams=False)
+    if where.doubt:
+        return where
+    in_query, in_form = query.first("cmd"), form.values.first("cmd")
+    command = in_form if in_form is not None else in_query or ""
+    differ = in_query is not None and command != in_query
+    return msgspec.structs.replace(
+        where, command=tuple(command.split(" ")), doubt=TWO_COMMANDS if differ else ""
+    )
+
+
+def _is_one(query: Query, form: BodyForm, name: str) -> bool:
+    """As the kubelet's NewOptions: only 1 is true, and the form comes before the query."""
+    value = form.values.first(name)
+    return (query.first(name) if value is None else value) == "1"
 
 
 def _ports(values: tuple[str, ...]) -> tuple[int, ...]:

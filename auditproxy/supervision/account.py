@@ -4,7 +4,6 @@ open --take*--> close      the session ran
      \\-discard-->          the upstream did not switch; nothing is left of it
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +29,7 @@ from auditproxy.recordings.names import PART
 from auditproxy.recordings.recording import Recording
 from auditproxy.sessions.castnotes import ConnectionClosedNote
 from auditproxy.sessions.forwards import Forwards
+from auditproxy.sessions.inputs import SentInput
 from auditproxy.sessions.lines import SessionLines
 from auditproxy.sessions.terminal.commands import CommandFollower
 from auditproxy.sessions.terminal.entries import TerminalCommand
@@ -92,27 +92,21 @@ class Account:
         self._moment = session.started
         self._follower = self._new_follower() if follows_commands and session.tty else None
         self._forwards = Forwards() if session.kind is SessionKind.PORT_FORWARD else None
-        self._input = hashlib.sha256()
-        self._input_size = 0
-        self._has_gap = False
+        self._input = SentInput()
+        self._counts_input = not session.tty
+        self.wants_output = self._follower is not None
+        """Whether anything is done with what the container writes."""
+        self.wants_input = self.wants_output or self._counts_input
+        """Whether anything is done with what the client sends."""
 
     def record_into(self, recording: Recording) -> None:
         """Record what follows; before the session starts."""
         self._recording = recording
+        self.wants_output = self.wants_input = True
 
     def cannot_record(self, refusal: str) -> None:
         """There will be no recording; before the session starts."""
         self._refusal = refusal
-
-    @property
-    def wants_output(self) -> bool:
-        """Whether anything is done with what the container writes."""
-        return self._recording is not None or self._follower is not None
-
-    @property
-    def wants_input(self) -> bool:
-        """Whether anything is done with what the client sends."""
-        return self.wants_output or not self._session.tty
 
     def _new_follower(self) -> CommandFollower:
         return CommandFollower(*self._size, redact=self._redact)
@@ -142,6 +136,8 @@ class Account:
             if recording is not None:
                 recording.take(moment, (event,))
             self._follow(moment, event, skips)
+        if recording is not None and (sent := self._input.due()) is not None:
+            recording.input(self._moment, sent)
         if recording is not None and recording.stopped:
             self._stopped(batch[-1][0], recording.stopped)
 
@@ -154,7 +150,7 @@ class Account:
                 self._stopped(self._moment, recording.stopped)
 
     def _missing(self, moment: int, size: int) -> None:
-        self._has_gap = True
+        self._input.lost()
         if self._recording is not None:
             self._recording.gap(moment, size)
         if self._follower is not None:
@@ -164,9 +160,8 @@ class Account:
     def _follow(self, moment: int, event: StreamEvent, skips: bool) -> None:
         """What the event means beside the recording."""
         if isinstance(event, Carried):
-            if event.channel is Channel.STDIN and not self._session.tty:
-                self._input.update(event.data)
-                self._input_size += len(event.data)
+            if self._counts_input and event.channel is Channel.STDIN:
+                self._input.take(event.data)
         elif isinstance(event, Unreadable):
             side = "input" if event.from_client else "output"
             self._stopped(moment, f"{side} cannot be read: {event.reason}")
@@ -215,7 +210,9 @@ class Account:
     def abandon(self, moment: int, reason: str) -> None:
         """A fault of ours: nothing more is recorded, and no terminal is followed."""
         self._follower = None
-        if self._recording is not None:
+        if self._recording is None:
+            self.wants_output, self.wants_input = False, self._counts_input
+        else:
             self._recording.stop(moment, reason)
         self._stopped(moment, reason)
 
@@ -227,14 +224,13 @@ class Account:
         if self._follower is not None:
             for command in self._follower.end(moment / SECOND):
                 self._command(moment, command)
-        if self._input_size:
+        if self._input.size:
             self._line(
                 SessionEventType.INPUT,
                 moment,
-                input_bytes=self._input_size,
-                # Of a part alone it would be the digest of nothing that was sent.
-                input_sha256="" if self._has_gap else self._input.hexdigest(),
-                flags=("gap",) if self._has_gap else (),
+                input_bytes=self._input.size,
+                input_sha256=self._input.sha256,
+                flags=("gap",) if self._input.has_gap else (),
             )
         outcome = closing.outcome
         reason = closing.reason if outcome is None else outcome.reason
@@ -242,7 +238,12 @@ class Account:
         if self._recording is not None:
             # Its name on the disk comes after the line (RecordingStore.settle).
             reference = self._recording.finish(
-                moment, outcome, reason=reason, synced=False, unsettled=self._unsettled
+                moment,
+                outcome,
+                reason=reason,
+                input_sha256=self._input.sha256,
+                synced=False,
+                unsettled=self._unsettled,
             )
             if self._recording.stopped:
                 self._stopped(moment, self._recording.stopped)

@@ -194,7 +194,8 @@ class Running:
                 self._lose(event)
                 return
         is_awaited = bool(self._queue)
-        self._queue_gap()
+        if self._gap:
+            self._queue_gap()
         self._queue.append((self._now(), event))
         self._queued += cost
         self._unfed += cost

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.alerts.alert import AlertState
-from auditproxy.alerts.engine import MAXIMUM_INCIDENTS, OTHERS, REPEAT, AlertEngine, label_name
+from auditproxy.alerts.engine import REPEAT, AlertEngine, label_name
+from auditproxy.alerts.incidents import MAXIMUM_OF_OWNER, OTHERS
 from auditproxy.apis.audit import Event
 from auditproxy.apis.units import SECOND
 from auditproxy.files.alerts import read_rules
@@ -41,6 +42,7 @@ def test_an_alert() -> None:
         "time": "2026-01-01T00:00:00.000000Z",
         "groups": "dev",
         "source_ip": "192.0.2.1",
+        "peer_ip": "192.0.2.1",
         "user_agent": "kubectl/v1",
         "request_uri": "/api/v1/namespaces/n/pods/box/exec?command=ls&command=-l&container=c",
         "command": "ls -l",
@@ -136,15 +138,39 @@ def test_a_flood_of_one_kind_is_one_alert() -> None:
 
 
 def test_bounded_labels() -> None:
-    """Beyond the limit all others are one alert, and counted."""
+    """A user with very many alerts has one of all others; nobody else's is in it."""
     engine = AlertEngine(rules_of(EXEC_RULE).rules)
-    for number in range(MAXIMUM_INCIDENTS):
-        assert engine.take(exec_event(user={"username": f"u{number}"}), 0)
-    (others,) = engine.take(exec_event(user={"username": "one more"}), 0)
-    assert others.labels["user"] == OTHERS
-    assert engine.take(exec_event(user={"username": "and one"}), 0) == ()
-    assert engine.firing == MAXIMUM_INCIDENTS + 1
+    place = {"resource": "pods", "subresource": "exec", "namespace": "n"}
+    for number in range(MAXIMUM_OF_OWNER):
+        assert engine.take(exec_event(objectRef={**place, "name": f"p{number}"}), 0)
+    (others,) = engine.take(exec_event(objectRef={**place, "name": "one more"}), 0)
+    labels = (others.labels["user"], others.labels["namespace"], others.labels["pod"])
+    assert labels == ("alice", OTHERS, OTHERS)
+    assert engine.take(exec_event(objectRef={**place, "name": "and one"}), 0) == ()
+    assert engine.take(exec_event(objectRef={**place, "name": "p0"}), 0) == ()
+    (of_bob,) = engine.take(exec_event(user={"username": "bob"}), 0)
+    assert (of_bob.labels["user"], of_bob.labels["pod"]) == ("bob", "box")
+    assert engine.firing == MAXIMUM_OF_OWNER + 2
     assert engine.folded == {"Exec": 2}
+    assert len(engine.tick(KEEP)) == MAXIMUM_OF_OWNER + 2
+    (again,) = engine.take(exec_event(objectRef={**place, "name": "one more"}), KEEP)
+    assert again.labels["pod"] == "one more"
+
+
+def test_forwarded_addresses_hide_nothing() -> None:
+    """A client that claims another address each time is refused as often (sourceIPs[0])."""
+    engine = AlertEngine(read_rules("builtin").rules)
+    refused = {"metadata": {}, "code": 403}
+    fired = [
+        alert
+        for number in range(200)
+        for alert in engine.take(
+            audit_event(sourceIPs=[f"10.0.0.{number}", "192.0.2.1"], responseStatus=refused), 0
+        )
+    ]
+    assert [alert.name for alert in fired] == ["ManyRefusedRequests"]
+    assert fired[0].labels["peer_ip"] == "192.0.2.1"
+    assert "source_ip" not in fired[0].labels
 
 
 @pytest.mark.parametrize(

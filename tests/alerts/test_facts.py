@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from auditproxy.alerts.facts import (
 )
 from auditproxy.apis.audit import Event
 from auditproxy.apis.session import SessionEvent
+from auditproxy.apis.user import UserInfo
 from auditproxy.expressions.cel import ExpressionError, cel_compiler
 from tests.fakes.alertrules import audit_event, exec_event, session_event
 
@@ -145,6 +147,18 @@ def test_a_hostile_member_does_not_blind_a_condition(hostile: object) -> None:
     condition = cel_compiler(*EVENT_VARIABLES, is_condition=True)("object.a == 1")
     event = audit_event(requestObject={"a": 1, "x": hostile, "l": [hostile]})
     assert condition(variables(event)) is True
+
+
+def test_who_sent_it() -> None:
+    """The last address is the peer's; anonymous users share a name, and are told apart by it."""
+    event = audit_event(sourceIPs=["203.0.113.9", "198.51.100.2", "192.0.2.1"])
+    assert facts(event).field("sourceIP") == "203.0.113.9"
+    assert facts(event).field("peerIP") == "192.0.2.1"
+    assert facts(event).owner == ("alice", "")
+    for name in ("", "system:anonymous"):
+        anonymous = msgspec.structs.replace(event, user=UserInfo(username=name))
+        assert facts(anonymous).owner == (name, "192.0.2.1")
+    assert facts(audit_event(sourceIPs=[])).field("peerIP") == ""
 
 
 def test_null_is_absent() -> None:

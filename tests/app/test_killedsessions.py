@@ -1,12 +1,22 @@
 """The end of a session whose proxy was killed, from its recording."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from auditproxy.apis.session import Record, RecordingReference, SessionKind
+from auditproxy.apis.session import (
+    Carried,
+    Channel,
+    Outcome,
+    Record,
+    RecordingReference,
+    SessionKind,
+)
 from auditproxy.apis.units import SECOND
-from auditproxy.app.killedsessions import KILLED, end_of_killed
+from auditproxy.app.killedsessions import KILLED, TAIL, end_of_killed, logged_ends
+from auditproxy.sessions.asciicast import header_line, note_lines
+from auditproxy.sessions.castnotes import UnfinishedNote
 from tests.fakes.recorded import Stores, a_session
 
 
@@ -18,8 +28,10 @@ def reference(path: Path) -> RecordingReference:
 def test_by_its_header(tmp_path: Path) -> None:
     """Who, where and what are those of the session's other lines."""
     session = a_session()
-    recording = Stores(tmp_path).new().open(session, Record.OUTPUT, moment=0)
-    found = reference(Path(recording.finish(3 * SECOND).path))
+    path = tmp_path / "x.cast"
+    end = note_lines("3.000000", UnfinishedNote())
+    path.write_bytes(header_line(session, Record.OUTPUT, 80, 24) + end)
+    found = reference(path)
     line = end_of_killed(found, SECOND)
     assert (line.type, line.reason, line.recording) == ("SessionEnded", KILLED, found)
     assert line.timestamp == "1970-01-01T00:00:01.000000Z"
@@ -29,6 +41,41 @@ def test_by_its_header(tmp_path: Path) -> None:
     assert line.object_ref is not None
     assert (line.object_ref.resource, line.object_ref.subresource) == ("pods", "exec")
     assert (line.object_ref.namespace, line.object_ref.name) == ("team-a", "box")
+
+
+def test_by_its_end(tmp_path: Path) -> None:
+    """One that has it says what it says; how much the recording is worth is there as well."""
+    recording = Stores(tmp_path).new().open(a_session(), Record.OUTPUT, moment=0)
+    recording.take(1, [Carried(Channel.STDIN, b"abc")])
+    recording.gap(2, 5)
+    path = recording.finish(3 * SECOND, Outcome(1, "Error")).path
+    found = RecordingReference(path=path, sha256="ab", bytes=7)
+    line = end_of_killed(found, SECOND)
+    assert line.recording == RecordingReference(path=path, state="Cut", sha256="ab", bytes=7)
+    assert (line.exit_code, line.reason, line.duration_seconds) == (1, "Error", 3)
+    assert (line.bytes_in, line.bytes_out, line.missing_bytes) == (3, 0, 5)
+    assert line.flags == ("repaired",)
+
+
+def line_of(name: str, kind: str = "SessionEnded") -> bytes:
+    """A line of a session log, with what is read of it."""
+    return json.dumps({"type": kind, "recording": {"path": f"/r/{name}"}}).encode() + b"\n"
+
+
+def test_logged_ends(tmp_path: Path) -> None:
+    """Names that the last lines of a log have; whatever else is there is passed over."""
+    log = tmp_path / "sessions.log"
+    other = b'{"type": "SessionEnded", "recording": 1}\n{"SessionEnded"\n{"type": "SessionEnded"}\n'
+    log.write_bytes(line_of("a.cast") + other + line_of("b.cast", "SessionStarted"))
+    assert logged_ends(str(log)) == {"a.cast"}
+    log.write_bytes(line_of("old.cast") + b"x" * TAIL + b"\n" + line_of("new.cast"))
+    assert logged_ends(str(log)) == {"new.cast"}
+
+
+@pytest.mark.parametrize("path", ["", "-", "/dev/null", "/absent", "/"])
+def test_logs_that_say_nothing(path: str) -> None:
+    """What is not a file has no lines that could be read again."""
+    assert logged_ends(path) == frozenset()
 
 
 def test_through_a_node(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.apis.session import Record, Session, SessionEvent
+from auditproxy.apis.session import Carried, Channel, Outcome, Record, Session, SessionEvent
+from auditproxy.apis.units import SECOND
 from auditproxy.app.sessions import (
     NO_FILES,
     SessionFiles,
@@ -20,12 +21,11 @@ from auditproxy.app.sessions import (
     Work,
     describe_sessions,
     open_sessions,
-    session_log_fault,
 )
 from auditproxy.clients.webhook import WebhookTarget, request_url
 from auditproxy.files.files import read_files
 from auditproxy.metrics.registry import Metrics
-from auditproxy.options import AuditLogOptions, Options, SessionOptions
+from auditproxy.options import Options, SessionOptions
 from auditproxy.recordings.store import RecordingRefused
 from auditproxy.recordings.usage import SWEEP_INTERVAL, RecordingLimits
 from auditproxy.sessions.rules import RecordingRule
@@ -193,6 +193,36 @@ def test_recordings_of_a_proxy_that_was_killed(tmp_path: Path) -> None:
         "sha256": hashlib.sha256(left.read_bytes()).hexdigest(),
         "bytes": left.stat().st_size,
     }
+    assert line["flags"] == ["repaired"]
+
+
+def test_a_proxy_that_was_killed_before_the_line_of_an_end(tmp_path: Path) -> None:
+    """The recording has its end and no log has it: the start writes the line, and only once."""
+    folder = tmp_path / "recordings"
+    store = Stores(folder).new()
+    made = store.open(a_session(tty=False), Record.OUTPUT, moment=0)
+    made.take(1, [Carried(Channel.STDIN, b"abc"), Carried(Channel.STDOUT, b"defg")])
+    unnamed = Path(made.path)
+    reference = made.finish(3 * SECOND, Outcome(7, "NonZeroExitCode"), synced=False)
+    written = unnamed.read_bytes()
+    for _ in range(2):
+        # As kill -9 leaves it: the file without its name, and nobody who has it open.
+        unnamed.unlink(missing_ok=True)
+        unnamed.write_bytes(written)
+        opened = Opened(recording(tmp_path))
+        asyncio.run(end(opened.parts))
+        assert opened.reports == []
+        assert [path.name for path in folder.glob("*.cast*")] == [Path(reference.path).name]
+        (line,) = map(json.loads, (tmp_path / "sessions.log").read_text().splitlines())
+        assert (line["type"], line["reason"]) == ("SessionEnded", "NonZeroExitCode")
+        assert (line["exitCode"], line["bytesIn"], line["bytesOut"]) == (7, 3, 4)
+        assert (line["durationSeconds"], line["flags"]) == (3, ["repaired"])
+        assert line["recording"] == {
+            "path": reference.path,
+            "state": "Complete",
+            "sha256": reference.sha256,
+            "bytes": len(written),
+        }
 
 
 def test_folder_that_cannot_be_used(tmp_path: Path) -> None:
@@ -203,29 +233,7 @@ def test_folder_that_cannot_be_used(tmp_path: Path) -> None:
         Opened(recording(tmp_path, recording_dir=str(file / "below"), log_path=""))
     (fault,) = error.value.faults
     assert fault.startswith(f"--session-recording-dir {file}/below cannot be used: not a directory")
-    assert fault.endswith("name a folder that can be written")
-
-
-def test_log_that_cannot_be_written(tmp_path: Path) -> None:
-    """Found without making it."""
-    assert session_log_fault(Options(sessions=NOTHING)) == ""
-    assert session_log_fault(Options(sessions=recording(tmp_path))) == ""
-    missing = recording(tmp_path, log_path="/proc/nothing/sessions.log")
-    fault = session_log_fault(Options(sessions=missing))
-    assert fault.startswith("--session-log-path /proc/nothing/sessions.log cannot be written: ")
-
-
-def test_two_logs_in_one_file(tmp_path: Path) -> None:
-    """They would take each other's lines away; standard output may be shared."""
-    path = tmp_path / "sessions.log"
-    (tmp_path / "link").symlink_to(tmp_path)
-    for other in (path, tmp_path / "link" / "sessions.log"):
-        options = Options(sessions=recording(tmp_path), audit_log=AuditLogOptions(path=str(other)))
-        assert session_log_fault(options) == (
-            f"--audit-log-path and --session-log-path name one file, {path}; give each its own"
-        )
-    both = Options(sessions=replace(NOTHING, log_path="-"), audit_log=AuditLogOptions(path="-"))
-    assert session_log_fault(both) == ""
+    assert fault.endswith("name a folder that the proxy's user can list and write to (mode 0700)")
 
 
 def test_described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

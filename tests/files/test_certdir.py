@@ -8,6 +8,7 @@ import pytest
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.files.certdir import ensure_self_signed, existing_self_signed
+from tests.fakes.unprivileged import folder_with, unprivileged
 
 NOW = datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC)
 NAMES = ("localhost", "127.0.0.1", "::1")
@@ -49,3 +50,18 @@ def test_existing(tmp_path: Path) -> None:
     assert existing_self_signed(tmp_path / "made") == (certificate, key)
     with pytest.raises(Unusable, match="--cert-dir /proc/certs cannot be written"):
         existing_self_signed(Path("/proc/certs"))
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o200, 0o400, 0o500, 0o600])
+def test_a_folder_without_permissions(mode: int) -> None:
+    """The check and the start say the same, also of one that cannot be searched."""
+    with unprivileged() as parent:
+        folder = folder_with(parent, mode)
+        for ask in (
+            lambda: existing_self_signed(folder),
+            lambda: ensure_self_signed(folder, NAMES, NOW),
+        ):
+            with pytest.raises(Unusable) as caught:
+                ask()
+            (fault,) = caught.value.faults
+            assert fault.startswith(f"--cert-dir {folder} cannot be written: permission denied; ")

@@ -9,6 +9,8 @@ from auditproxy.files.sessionrecording import read_recording_policy
 from auditproxy.files.trustedfile import Remarks
 from auditproxy.options import Options
 from auditproxy.options.sessions import SessionOptions
+from auditproxy.recordings.names import LOCK
+from tests.fakes.unprivileged import folder_with, unprivileged
 
 POLICY = """\
 apiVersion: auditproxy.io/v1alpha1
@@ -48,12 +50,47 @@ def test_faults_come_together(tmp_path: Path) -> None:
         read_recording_policy(options(file, "/proc"), Remarks())
     assert caught.value.faults[-1] == (
         "--session-recording-dir /proc cannot be used: no such file or directory; name a folder "
-        "that can be written"
+        "that the proxy's user can list and write to (mode 0700)"
     )
     with pytest.raises(Unusable, match="needs --session-recording-dir; name the folder"):
         read_recording_policy(options(file, ""), Remarks())
     with pytest.raises(Unusable, match="cannot be read: No such file"):
         read_recording_policy(options(tmp_path / "none", tmp_path), Remarks())
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o300, 0o500, 0o600, 0o700])
+def test_folders_by_mode(mode: int) -> None:
+    """What the start or a recording could not use does not pass; nor does one inside of it."""
+    with unprivileged() as parent:
+        file = parent / "policy.yaml"
+        file.write_text(POLICY)
+        folder = folder_with(parent, mode)
+        if mode == 0o700:
+            assert read_recording_policy(options(file, folder), Remarks()) is not None
+            return
+        refused = [folder] if mode & 0o100 else [folder, folder / "below"]
+        for each in refused:
+            with pytest.raises(Unusable) as caught:
+                read_recording_policy(options(file, each), Remarks())
+            assert caught.value.faults == (
+                f"--session-recording-dir {each} cannot be used: permission denied; name a folder "
+                "that the proxy's user can list and write to (mode 0700)",
+            )
+
+
+def test_the_lock_of_another_user() -> None:
+    """A proxy that ran as another user left it; no recording could begin."""
+    with unprivileged() as folder:
+        file = folder / "policy.yaml"
+        file.write_text(POLICY)
+        recordings = folder_with(folder, 0o700)
+        (recordings / LOCK).touch(0o400)
+        with pytest.raises(Unusable) as caught:
+            read_recording_policy(options(file, recordings), Remarks())
+        assert caught.value.faults == (
+            f"--session-recording-dir {recordings} cannot be used: its {LOCK} cannot be opened: "
+            "permission denied; remove this file",
+        )
 
 
 def test_remarks(tmp_path: Path) -> None:

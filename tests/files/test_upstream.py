@@ -10,6 +10,7 @@ from auditproxy.files.trustedfile import Remarks
 from auditproxy.files.upstream import default_kubeconfig, read_upstream, read_upstream_again
 from tests.fakes.kubeconfigs import kubeconfig_file
 from tests.fakes.options import options
+from tests.fakes.unprivileged import folder_with, unprivileged
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,21 @@ def test_no_upstream_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         f"there is no upstream: {tmp_path / 'nothing'} does not exist and this is not a pod of a "
         "cluster; give --kubeconfig",
     )
+
+
+def test_a_default_that_cannot_be_searched_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home of another user: one line, and not that there is none."""
+    # The library is loaded with the privileges of the process.
+    with pytest.raises(Unusable):
+        read_upstream(options(kubeconfig="/absent"), Remarks())
+    with unprivileged() as parent:
+        path = folder_with(parent, 0o600) / "config"
+        monkeypatch.setenv("KUBECONFIG", str(path))
+        with pytest.raises(Unusable) as caught:
+            read_upstream(options(), Remarks())
+        (fault,) = caught.value.faults
+        assert str(path) in fault
+        assert fault.endswith("permission denied; let the proxy's user search its folder")
 
 
 def test_again(tmp_path: Path) -> None:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.files.writable import fault_of_folder, fault_of_writing
+from auditproxy.files.writable import (
+    fault_of_folder,
+    fault_of_listing,
+    fault_of_opening,
+    fault_of_renaming,
+    fault_of_writing,
+)
+from tests.fakes.unprivileged import folder_with, unprivileged
 
 
 def test_what_can_be_written(tmp_path: Path) -> None:
@@ -72,8 +79,48 @@ def test_a_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.Monk
     assert fault_of_folder(tmp_path) == "permission denied"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to everything")
-def test_a_fifo_of_another(tmp_path: Path) -> None:
-    """Its permissions are looked at."""
-    os.mkfifo(tmp_path / "pipe", 0o400)
-    assert fault_of_writing(tmp_path / "pipe") == "permission denied"
+@pytest.mark.parametrize("mode", [0o000, 0o100, 0o200, 0o300, 0o400, 0o500, 0o600, 0o700])
+def test_a_folder_by_mode(mode: int) -> None:
+    """Each of read, write and search is needed to list it, and to make and rename files."""
+    with unprivileged() as parent:
+        folder = folder_with(parent, mode)
+        may_rename = mode & 0o300 == 0o300
+        assert fault_of_renaming(folder) == ("" if may_rename else "permission denied")
+        assert fault_of_listing(folder) == ("" if mode & 0o400 else "permission denied")
+        assert fault_of_folder(folder) == ("" if mode == 0o700 else "permission denied")
+        folder.chmod(0o700)
+        assert list(folder.iterdir()) == []
+
+
+def test_a_folder_in_which_nothing_is_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was made is removed."""
+
+    def refuse(source: str, target: str) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "rename", refuse)
+    assert fault_of_folder(tmp_path) == "operation not permitted"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_opening(tmp_path: Path) -> None:
+    """A file of another user, a folder and a link are faults; one that is not there is made."""
+    assert fault_of_opening(tmp_path / "new") == ""
+    (tmp_path / "there").touch()
+    assert fault_of_opening(tmp_path / "there") == ""
+    (tmp_path / "link").symlink_to("there")
+    assert fault_of_opening(tmp_path / "link") == "too many levels of symbolic links"
+    assert fault_of_opening(tmp_path) == "is a directory"
+    assert [each.name for each in sorted(tmp_path.iterdir())] == ["link", "there"]
+    with unprivileged() as folder:
+        (folder / "file").touch(0o400)
+        assert fault_of_opening(folder / "file") == "permission denied"
+
+
+def test_a_fifo_of_another() -> None:
+    """Its permissions are checked."""
+    with unprivileged() as folder:
+        os.mkfifo(folder / "pipe", 0o400)
+        assert fault_of_writing(folder / "pipe") == "permission denied"

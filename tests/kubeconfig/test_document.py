@@ -13,6 +13,7 @@ from auditproxy.kubeconfig.document import (
     text_of,
     tls_material,
 )
+from tests.fakes.unprivileged import folder_with, unprivileged
 
 
 def test_text_of() -> None:
@@ -50,6 +51,20 @@ def test_select_names_the_flag(tmp_path: Path) -> None:
     """A missing file is behind the flag that named it."""
     with pytest.raises(CredentialError, match="^the file does not exist; create the file"):
         select(str(tmp_path / "absent"), "", "the file", "--some-file")
+
+
+def test_a_folder_that_cannot_be_searched() -> None:
+    """Whether the file is there is not known: one line says so."""
+    # The library is loaded with the privileges of the process.
+    with pytest.raises(CredentialError):
+        select("/absent", "", "the file", "--some-file")
+    with unprivileged() as parent:
+        folder = folder_with(parent, 0o600)
+        with pytest.raises(CredentialError) as caught:
+            select(f"{folder}/kubeconfig", "", "the file", "--some-file")
+        assert str(caught.value) == (
+            "the file cannot be read: permission denied; let the proxy's user search its folder"
+        )
 
 
 KUBESPRAY = """\

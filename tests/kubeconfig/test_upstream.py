@@ -23,6 +23,7 @@ from auditproxy.kubeconfig.credentials import (
 from auditproxy.kubeconfig.upstream import Upstream, load_upstream
 from tests.fakes.certificates import CERTIFICATE, KEY, self_signed_pair
 from tests.fakes.kubeconfigs import kubeconfig
+from tests.fakes.unprivileged import folder_with, unprivileged
 
 
 def base64_of(data: bytes) -> str:
@@ -514,6 +515,17 @@ class TestInCluster:
         environment = self.ENVIRONMENT | {"KUBERNETES_SERVICE_HOST": "fd00::1"}
         upstream = load_upstream("", environment=environment, service_account=tmp_path)
         assert upstream.impersonating.host_header == b"[fd00::1]"
+
+    def test_a_folder_that_cannot_be_searched(self) -> None:
+        """Whether there is a token is not known."""
+        with unprivileged() as parent:
+            folder = folder_with(parent, 0o600)
+            with pytest.raises(CredentialError) as caught:
+                load_upstream("", environment=self.ENVIRONMENT, service_account=folder)
+            assert str(caught.value) == (
+                f"the service account in {folder} cannot be read: permission denied; let the "
+                "proxy's user search this folder"
+            )
 
     def test_not_in_a_pod(self, tmp_path: Path) -> None:
         """Outside of a pod, or without a mounted token, the error says what to give."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.apis.session import Carried, Channel, Outcome, Record
+from auditproxy.apis.session import Carried, Channel, Outcome, Record, RecordingReference
 from auditproxy.apis.units import SECOND
 from auditproxy.recordings.forms import PlainForm, RecordingForm
 from auditproxy.recordings.segments import SealedForm
@@ -87,7 +87,19 @@ class TestLeftOver:
         recording.take(1, [Carried(OUT, b"whole")])
         reference = recording.finish(2, Outcome(0), synced=False)
         self.dead(Path(recording.path))
-        store = stores.new(new_form=new_form)
+        store = RecordingStore(
+            stores.folder,
+            RecordingLimits(),
+            stores.lines.append,
+            wall=stores.wall,
+            monotonic=stores.monotonic,
+            observer=stores.counted,
+            new_form=new_form,
+        )
+        found = RecordingReference(
+            path=reference.path, sha256=reference.sha256, bytes=reference.bytes
+        )
+        assert store.recover() == (found,)
         assert store.recover() == ()
         content = Path(reference.path).read_bytes()
         assert reference.sha256 == hashlib.sha256(content).hexdigest()

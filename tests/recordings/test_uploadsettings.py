@@ -7,6 +7,7 @@ import pytest
 from auditproxy.apis.faults import Unusable
 from auditproxy.recordings.objectstore import S3Settings
 from auditproxy.recordings.uploadsettings import UploadSettings, load_upload_settings
+from tests.fakes.certificates import CERTIFICATE
 
 HEAD = b"apiVersion: auditproxy.io/v1alpha1\nkind: SessionRecordingUpload\n"
 
@@ -15,8 +16,9 @@ def test_every_setting(tmp_path: Path) -> None:
     """Relative paths are relative to the file; only the bucket is required."""
     folder = tmp_path / "settings"
     folder.mkdir()
-    for path in (folder / "id", tmp_path / "key", folder / "ca.crt"):
-        path.touch()
+    for path in (folder / "id", tmp_path / "key"):
+        path.write_text("x")
+    (folder / "ca.crt").write_bytes(CERTIFICATE)
     assert load_upload_settings(HEAD + b"bucket: b", folder) == UploadSettings(
         S3Settings(bucket="b")
     )
@@ -82,6 +84,23 @@ def test_faults_of_different_kinds(tmp_path: Path) -> None:
         "https://minio.example.com:9000",
         f"accessKeyIDFile {tmp_path}/id cannot be read: no such file or directory",
         f"certificateAuthority {tmp_path}/nope.crt cannot be read: no such file or directory",
+    )
+
+
+def test_files_that_have_nothing(tmp_path: Path) -> None:
+    """What an upload could not use is found before the first one."""
+    (tmp_path / "id").write_text("\n")
+    (tmp_path / "key").mkdir()
+    (tmp_path / "ca.crt").write_text("not a certificate")
+    text = (
+        b"bucket: b\naccessKeyIDFile: id\nsecretAccessKeyFile: key\ncertificateAuthority: ca.crt\n"
+    )
+    with pytest.raises(Unusable) as caught:
+        load_upload_settings(HEAD + text, tmp_path)
+    assert caught.value.faults == (
+        f"accessKeyIDFile {tmp_path}/id is empty",
+        f"secretAccessKeyFile {tmp_path}/key cannot be read: is a directory",
+        f"certificateAuthority {tmp_path}/ca.crt has no certificate; give a PEM file",
     )
 
 

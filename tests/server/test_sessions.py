@@ -25,6 +25,7 @@ KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 EXEC = (
     "/api/v1/namespaces/team/pods/box/exec?command=sh&command=-c&command=x&stdout=true&stdin=true"
 )
+URLENCODED = "application/x-www-form-urlencoded"
 RUN = "/api/v1/nodes/n1/proxy/run/team/box/main?cmd=ls%20-l"
 POLICY = """\
 apiVersion: auditproxy.io/v1alpha1
@@ -235,6 +236,22 @@ async def test_redacted_command(tmp_path: Path) -> None:
         assert (await found.lines())[0]["command"] == command
 
 
+async def test_redacted_run(tmp_path: Path) -> None:
+    """The kubelet has its command in another parameter, and in a form."""
+    redaction = tmp_path / "redaction.yaml"
+    redaction.write_text(
+        'apiVersion: auditproxy.io/v1alpha1\nkind: RedactionConfiguration\nqueryParameters: ["cmd"]\n'
+    )
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    async with stage(tmp_path, answer, audit_redact=str(redaction)) as found:
+        asked = request("POST", RUN, f"Content-Type: {URLENCODED}", body=b"cmd=cat+/etc/shadow")
+        assert (await found.proxy.ask(asked)).status == 200
+        await found.proxy.until_events(3)
+        command = json.loads(found.annotations()["command"])
+        assert len(command) == 2
+        assert not {"ls", "-l", "cat", "/etc/shadow"} & set(command)
+
+
 async def test_without_annotations(tmp_path: Path) -> None:
     """A flag leaves them out; the log has all of it."""
     async with stage(tmp_path, switched(), sessions_annotations=False) as found:
@@ -326,24 +343,73 @@ async def test_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "media_type", "is_known"),
+    ("method", "content_type", "command", "doubt"),
     [
-        ("POST", "application/x-www-form-urlencoded", False),
-        ("PUT", "Multipart/Form-Data; boundary=x", False),
-        ("POST", "application/json", True),
-        ("GET", "application/x-www-form-urlencoded", True),
+        ("POST", URLENCODED, ["cat", "/etc/shadow"], "the query another one"),
+        ("PUT", f"{URLENCODED}; charset=utf-8", ["cat", "/etc/shadow"], "the query another one"),
+        ("POST", "multipart/form-data; boundary=b", None, "a form in the request's body"),
+        ("PUT", "Multipart/Form-Data; boundary=x", None, "a form in the request's body"),
+        ("POST", "application/json", ["ls", "-l"], ""),
+        ("GET", URLENCODED, ["ls", "-l"], ""),
     ],
 )
 async def test_run_with_a_form(
-    tmp_path: Path, method: str, media_type: str, is_known: bool
+    tmp_path: Path, method: str, content_type: str, command: list[str] | None, doubt: str
 ) -> None:
-    """The kubelet takes the command from there: that of the query is not said to have run."""
+    """Older kubelets run the form's command: that of the query is not said to have run."""
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    body = b"cmd=cat+/etc/shadow"
     async with stage(tmp_path, answer) as found:
-        asked = request(method, RUN, f"Content-Type: {media_type}", body=b"cmd=cat+x")
+        asked = request(method, RUN, f"Content-Type: {content_type}", body=body)
         assert (await found.proxy.ask(asked)).status == 200
+        assert found.upstream.connections[0].received.endswith(b"\r\n\r\n" + body)
         await found.proxy.until_events(3)
-        assert ("command" in found.annotations()) is is_known
+        shown = found.annotations().get("command")
+        assert (shown and json.loads(shown)) == command
+        ended = (await found.lines())[-1]
+        assert ended.get("command") == command
+        for reason in (ended["reason"], found.annotations()["reason"]):
+            assert reason.startswith("the request was answered")
+            assert doubt in reason
+            assert bool(doubt) is (";" in reason)
+
+
+async def test_run_that_fails(tmp_path: Path) -> None:
+    """The kubelet answers 500 where the command fails: it ran all the same."""
+    answer = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 2\r\n\r\nno"
+    async with stage(tmp_path, answer) as found:
+        assert (await found.proxy.ask(request("POST", RUN))).status == 500
+        await found.proxy.until_events(3)
+        assert found.annotations()["command"] == '["ls","-l"]'
+        assert found.annotations()["reason"].startswith("the request failed")
+        assert [line["type"] for line in (await found.lines())] == [
+            "SessionStarted",
+            "SessionEnded",
+        ]
+
+
+@pytest.mark.parametrize("on_failure", ["Allow", "Deny"])
+async def test_streams_in_a_form_that_is_not_read(tmp_path: Path, on_failure: str) -> None:
+    """Which streams there are is not known: Deny refuses it, Allow reads all of them."""
+    headers = ("Content-Type: multipart/form-data; boundary=b", "Content-Length: 3")
+    target = "/api/v1/nodes/n1/proxy/exec/team/box/main?command=sh&output=1"
+    async with stage(tmp_path, switched(), on_failure=on_failure) as found:
+        asked = exec_request(target, *headers).replace(b"GET ", b"POST ", 1) + b"--b"
+        client = await found.ask(asked)
+        if on_failure == "Deny":
+            assert client.answer.status == 503
+            assert b"a form in the request's body" in client.answer.body
+            assert found.upstream.connections == []
+            return
+        assert client.answer.status == 101
+        client.writer.write(masked(BINARY, b"\x00typed"))
+        found.upstream.connections[0].send(frame(BINARY, b"\x01out"))
+        async with asyncio.timeout(5):
+            await client.reader.readexactly(6)
+        client.writer.close()
+        await found.proxy.until_events(3)
+        assert found.annotations()["bytes-in"] == "5"
+        assert found.annotations()["bytes-out"] == "3"
 
 
 async def test_run_that_must_be_recorded(tmp_path: Path) -> None:

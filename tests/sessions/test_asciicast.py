@@ -89,6 +89,7 @@ def test_header() -> None:
             "pod": "box",
             "container": "main",
             "command": ["sh", "-c", "ls"],
+            "stdin": True,
             "tty": True,
         },
     }

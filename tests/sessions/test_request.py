@@ -5,17 +5,23 @@ import pytest
 from auditproxy.apis.session import SessionKind
 from auditproxy.request.requestinfo import resolve
 from auditproxy.request.target import parse_target
-from auditproxy.sessions.request import SessionRequest, describe
+from auditproxy.sessions.forms import NO_FORM, BodyForm, read_form
+from auditproxy.sessions.request import FORM_NOT_READ, TWO_COMMANDS, SessionRequest, describe
 
 EXEC, ATTACH, FORWARD = SessionKind.EXEC, SessionKind.ATTACH, SessionKind.PORT_FORWARD
 POD = "/api/v1/namespaces/ns/pods/box"
 NODE = "/api/v1/nodes/worker/proxy"
 
 
-def described(target: str, *, has_form: bool = False) -> SessionRequest:
-    """What a GET of this target says."""
+def described(target: str, form: BodyForm = NO_FORM) -> SessionRequest:
+    """What a GET of this target says, or a POST with a form."""
     parsed = parse_target("GET", target.encode())
-    return describe(resolve("GET", parsed), parsed.query, has_form=has_form)
+    return describe(resolve("GET", parsed), parsed.query, form)
+
+
+def urlencoded(body: bytes) -> BodyForm:
+    """A form as most clients send it."""
+    return read_form("application/x-www-form-urlencoded", body)
 
 
 def pod(kind: SessionKind, **more: object) -> SessionRequest:
@@ -105,7 +111,45 @@ def test_a_form_has_the_command_of_run() -> None:
     """The kubelet reads it before the query, so that the query's is not known to be the one."""
     target = f"{NODE}/run/ns/box/c?cmd=ls"
     assert described(target).command == ("ls",)
-    assert described(target, has_form=True).command == ()
+    assert described(target, urlencoded(b"cmd=id")).command == ("id",)
+    for content_type in ("multipart/form-data; boundary=b", "application/x-www-form-urlencoded; x"):
+        assert described(target, read_form(content_type, b"cmd=id")).command == ()
+
+
+@pytest.mark.parametrize(
+    ("query", "form", "command", "doubt"),
+    [
+        ("?cmd=ls", NO_FORM, "ls", ""),
+        ("?cmd=ls", urlencoded(b"cmd=cat+/etc/shadow"), "cat /etc/shadow", TWO_COMMANDS),
+        ("?cmd=ls", urlencoded(b"cmd=ls&cmd=id"), "ls", ""),
+        ("?cmd=ls", urlencoded(b"cmd=%zz&x=1"), "ls", ""),
+        ("?cmd=ls", urlencoded(b"cmd="), "", TWO_COMMANDS),
+        ("", urlencoded(b"cmd=id"), "id", ""),
+        ("", urlencoded(b"x=1"), "", ""),
+        ("?cmd=ls", read_form("multipart/form-data; boundary=b", b"--b"), None, FORM_NOT_READ),
+    ],
+)
+def test_commands_in_forms(query: str, form: BodyForm, command: str | None, doubt: str) -> None:
+    """What requestURI does not show is not hidden, and what is not known is not asserted."""
+    found = described(f"{NODE}/run/ns/box/c{query}", form)
+    argv = () if command is None else tuple(command.split(" "))
+    assert found == node(EXEC, container="c", command=argv, has_streams=False, doubt=doubt)
+
+
+@pytest.mark.parametrize("kind", ["exec", "attach"])
+def test_streams_in_forms(kind: str) -> None:
+    """The kubelet takes the form's for those of the query; the command is the query's alone."""
+    target = f"{NODE}/{kind}/ns/box/c?command=id&tty=0&error=1&output=1"
+    found = described(target, urlencoded(b"tty=1&input=1&command=sh"))
+    assert (found.tty, found.stdin, found.stdout, found.stderr) == (True, True, True, False)
+    assert found.command == (("id",) if kind == "exec" else ())
+    assert found.doubt == ""
+    assert described(target, read_form("multipart/form-data", b"x")).doubt == FORM_NOT_READ
+
+
+def test_kube_apiserver_reads_no_form() -> None:
+    """It has the query alone."""
+    assert described(f"{POD}/exec?command=id", urlencoded(b"tty=1")) == pod(EXEC, command=("id",))
 
 
 @pytest.mark.parametrize(

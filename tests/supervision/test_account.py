@@ -27,7 +27,13 @@ from auditproxy.apis.session import (
 from auditproxy.apis.units import SECOND
 from auditproxy.recordings.store import RecordingStore
 from auditproxy.recordings.usage import RecordingLimits
-from auditproxy.sessions.castnotes import CommandNote, GapNote, UnreadableNote
+from auditproxy.sessions.castnotes import (
+    CommandNote,
+    EndNote,
+    GapNote,
+    InputNote,
+    UnreadableNote,
+)
 from auditproxy.supervision.account import Account, Closing, Missing
 from tests.fakes.recorded import STARTED, Stores, a_session, read_recording
 
@@ -140,6 +146,31 @@ def test_input_without_terminal() -> None:
     assert given.input_sha256 == hashlib.sha256(b"echo hidden\n").hexdigest()
     assert last.recording is None
     assert last.reason == "it ended"
+
+
+def test_a_recording_has_the_digest_of_its_input(stores: Stores) -> None:
+    """While it comes, whenever it has doubled, and at the end; with a gap only the size."""
+
+    def digest(text: bytes) -> str:
+        return hashlib.sha256(text).hexdigest()
+
+    kept = Kept(a_session(tty=False), stores)
+    for text in (b"echo ", b"hi", b"dden\n"):
+        kept.take(Carried(STDIN, text))
+    notes = read_recording(kept.close().path).notes()
+    assert [note for note in notes if isinstance(note, InputNote)] == [
+        InputNote(bytes=5, sha256=digest(b"echo ")),
+        InputNote(bytes=12, sha256=digest(b"echo hidden\n")),
+    ]
+    end = notes[-1]
+    assert isinstance(end, EndNote)
+    assert (end.bytes_in, end.input_sha256) == (12, digest(b"echo hidden\n"))
+    kept = Kept(a_session(id="other", tty=False), stores)
+    kept.take(Carried(STDIN, b"abc"), Missing(7))
+    notes = read_recording(kept.close().path).notes()
+    assert InputNote(bytes=3) in notes
+    assert isinstance(notes[-1], EndNote)
+    assert notes[-1].input_sha256 == ""
 
 
 def test_forwarded_connections(stores: Stores) -> None:

@@ -18,7 +18,7 @@ from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.units import SECOND
 from auditproxy.recordings.appending import reason_of
 from auditproxy.recordings.encryption import Decrypt
-from auditproxy.recordings.names import RecordingName, part_of, take_apart
+from auditproxy.recordings.names import NOTHING, RecordingName, part_of, take_apart
 from auditproxy.recordings.reading import (
     NeedsIdentity,
     RecordingSummary,
@@ -195,8 +195,12 @@ class ChosenRecordings:
             try:
                 summary = summary_of(path, self._decrypt)
             except NeedsIdentity:
-                if name is not None:
+                if name is None:
+                    continue
+                if is_named(path.name, name, self._filters):
                     yield Locked(path, name)
+                else:
+                    self._unknown += 1
             except UnreadableRecording as error:
                 if not self._is_meant(path, name):
                     self._unknown += 1
@@ -209,10 +213,9 @@ class ChosenRecordings:
 
     def _is_meant(self, path: Path, name: RecordingName | None) -> bool:
         """Whether a file that cannot be read is asked for; its name has passed the filters."""
-        wanted = self._filters.session
-        return (
-            not wanted or path in (self._path, self._path / wanted) or bool(name and name.started)
-        )
+        if path == self._path:
+            return True
+        return name is None or is_named(path.name, name, self._filters)
 
     def _names(self) -> list[Path]:
         if not self._path.is_dir():
@@ -267,6 +270,18 @@ def name_matches(file: str, name: RecordingName, wanted: Filters) -> bool:
     )
 
 
+def is_named(file: str, name: RecordingName, wanted: Filters) -> bool:
+    """Whether a name alone says that a file is meant; NOTHING in it is never what is wanted."""
+    if not name_matches(file, name, wanted):
+        return False
+    session = wanted.session in ("", file) or any(
+        part not in ("", NOTHING) and _may_begin(wanted.session, part, of)
+        for part, of in ((name.session_id, "session_id"), (name.audit_id, "audit_id"))
+    )
+    places = ((wanted.namespace, name.namespace), (wanted.pod, name.pod))
+    return session and not any(value and part == NOTHING for value, part in places)
+
+
 def started_at(header: CastHeader) -> int:
     """When a session began, in nanoseconds since the epoch."""
     moment = _nanoseconds(header.auditproxy.started)
@@ -304,7 +319,7 @@ def _is(wanted: str, value: str) -> bool:
 
 def _may_be(wanted: str, part: str, of: str) -> bool:
     """Whether a wanted value may have become this part of a name, which may be cut and changed."""
-    return not wanted or "*" in wanted or part == "-" or part == part_of(wanted, of)
+    return not wanted or "*" in wanted or part == part_of(wanted, of)
 
 
 def _may_begin(wanted: str, part: str, of: str) -> bool:
@@ -324,6 +339,7 @@ def _names(wanted: str, ids: tuple[str, ...]) -> bool:
 def _ids(each: RecordingSummary | Locked) -> tuple[str, ...]:
     """What names exactly this recording."""
     if isinstance(each, Locked):
-        return each.path.name, each.name.session_id, each.name.audit_id
+        parts = (each.name.session_id, each.name.audit_id)
+        return each.path.name, *(part for part in parts if part != NOTHING)
     session = each.header.auditproxy
     return each.path.name, session.session_id, session.audit_id

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from auditproxy.apis.session import Record, SessionKind
 from auditproxy.apis.units import SECOND
 from auditproxy.commands.sessions.listing import as_object, duration
 from auditproxy.commands.sessions.selecting import started_at
+from auditproxy.commands.sessions.unrecorded import unrecorded_of
 from auditproxy.commands.sessions.verifying import sha256_of
 from auditproxy.recordings.encryption import Decrypt
 from auditproxy.recordings.names import is_unfinished
@@ -30,8 +30,6 @@ from auditproxy.sessions.playback import visible
 
 REQUEST = "request"
 """The flag of a command that kubectl's request names; the others were entered on a terminal."""
-UNRECORDED = "input"
-"""The flag of input that was sent without a terminal and is not in the recording."""
 MOST_SHOWN = 10_000
 """Commands, files and connections of one recording that are shown."""
 
@@ -57,24 +55,26 @@ def commands_of(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[
     """A line for each command: when, its time within the session, and what is uncertain about it.
 
     The first is what the request itself ran, with the flag of REQUEST, where it named a command.
-    The last one, with the flag of UNRECORDED, is not a command but input that is not recorded.
+    The last one, with the flag of unrecorded.py, is not a command but input that is not recorded.
     """
     start = started_at(summary.header)
     for seconds, note in _commands(summary, decrypt):
         moment = rfc3339(start + int(seconds * SECOND))
         yield f"{moment}  {_clock(seconds)}  {_command(note)}\n"
-    unrecorded = _unrecorded(summary)
-    if unrecorded:
+    unrecorded = unrecorded_of(summary, decrypt)
+    if unrecorded is not None:
         moment = rfc3339(start + int(summary.seconds * SECOND))
-        yield f"{moment}  {_clock(summary.seconds)}  {unrecorded}   [{UNRECORDED}]\n"
+        flags = ", ".join(unrecorded.flags)
+        yield f"{moment}  {_clock(summary.seconds)}  {unrecorded.text}   [{flags}]\n"
 
 
 def command_objects(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[dict[str, Any]]:
     """The commands as JSON, each with the session that it belongs to."""
     session = summary.header.auditproxy
     start = started_at(summary.header)
-    for seconds, note in _commands(summary, decrypt):
-        yield {
+
+    def line(seconds: float, **members: Any) -> dict[str, Any]:
+        return {
             "sessionID": session.session_id,
             "auditID": session.audit_id,
             "user": session.user,
@@ -83,39 +83,15 @@ def command_objects(summary: RecordingSummary, decrypt: Decrypt | None) -> Itera
             "container": session.container,
             "timestamp": micro_time(start + int(seconds * SECOND)),
             "seconds": seconds,
-            "line": note.line,
-            "flags": note.flags,
-        }
-    if summary.end is not None and _unrecorded(summary):
-        yield {
-            "sessionID": session.session_id,
-            "auditID": session.audit_id,
-            "user": session.user,
-            "namespace": session.namespace,
-            "pod": session.pod,
-            "container": session.container,
-            "timestamp": micro_time(start + int(summary.seconds * SECOND)),
-            "seconds": summary.seconds,
-            "line": None,
-            "flags": (UNRECORDED,),
-            "inputBytes": summary.end.bytes_in,
+            **members,
         }
 
-
-def _unrecorded(summary: RecordingSummary) -> str:
-    """What a client sent without a terminal that is not in the recording; "" without it.
-
-    On a terminal the output has the echo. What was typed before the end is known is not counted.
-    """
-    session, end = summary.header.auditproxy, summary.end
-    if end is None or not end.bytes_in or session.tty or session.record == Record.INPUT_OUTPUT:
-        return ""
-    if session.kind not in (SessionKind.EXEC, SessionKind.ATTACH):
-        return ""
-    return (
-        f"{end.bytes_in} bytes of input without a terminal, not recorded; their SHA-256 is "
-        "in the session log, if there is one"
-    )
+    for seconds, note in _commands(summary, decrypt):
+        yield line(seconds, line=note.line, flags=note.flags)
+    unrecorded = unrecorded_of(summary, decrypt)
+    if unrecorded is not None:
+        more = unrecorded.members
+        yield line(summary.seconds, line=None, flags=unrecorded.flags, **more)
 
 
 def _commands(
@@ -133,6 +109,7 @@ def _commands(
 def show(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[str]:
     """Lines that say who, what, where, how it ended, and what was done."""
     session, end = summary.header.auditproxy, summary.end
+    unrecorded = unrecorded_of(summary, decrypt)
     rows = [
         ("Session", session.session_id),
         ("Audit ID", session.audit_id),
@@ -146,7 +123,7 @@ def show(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[str]:
         ("Ended", _ended(summary)),
         ("Bytes", f"{end.bytes_in} in, {end.bytes_out} out" if end else ""),
         ("Recorded", _recorded(summary)),
-        ("Missing", _unrecorded(summary)),
+        ("Missing", "" if unrecorded is None else unrecorded.text),
         ("SHA-256", _sha256(summary)),
         ("File", str(summary.path)),
     ]

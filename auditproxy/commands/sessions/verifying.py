@@ -26,11 +26,11 @@ from auditproxy.apis.session import SessionEvent
 from auditproxy.apis.units import MEBIBYTE
 from auditproxy.commands.alerts.replay import lines_of
 from auditproxy.commands.sessions.listing import as_json
-from auditproxy.commands.sessions.selecting import Filters, name_matches, to_standard_error
+from auditproxy.commands.sessions.selecting import Filters, is_named, to_standard_error
 from auditproxy.recordings.appending import reason_of
 from auditproxy.recordings.names import PART, is_unfinished, take_apart
 from auditproxy.serializer.errors import SerializationError
-from auditproxy.sessions.lines import SESSION_RECORDING
+from auditproxy.sessions.lines import REPAIRED, SESSION_RECORDING
 from auditproxy.sessions.playback import visible
 
 _DIGEST = re.compile(r"(.*) sha256:([0-9a-f]{64})(?: \([A-Za-z]+\))?", re.DOTALL)
@@ -118,7 +118,7 @@ def _is_repair(event: Event | SessionEvent) -> bool:
     """
     if not isinstance(event, SessionEvent) or event.recording is None:
         return False
-    return event.recording.state == "Unfinished"
+    return event.recording.state == "Unfinished" or REPAIRED in event.flags
 
 
 def _recordings(event: Event | SessionEvent) -> Iterator[tuple[str, str]]:
@@ -168,7 +168,7 @@ def verify(
         raise Unusable(f"{path} does not exist; name a folder or file of recordings")
     for name in names:
         parts = take_apart(name)
-        if parts is None or not name_matches(name, parts, filters):
+        if parts is None or not is_named(name, parts, filters):
             continue
         digests = tuple(sorted(logged.digests.get(name, ())))
         if name in present:

@@ -10,7 +10,16 @@ from collections.abc import Callable, Iterator
 from auditproxy.apis.session import Channel, InputClosed, StreamEvent, Unreadable
 from auditproxy.sessions.wire.base64messages import Base64Message
 from auditproxy.sessions.wire.budget import TOO_MANY, FrameBudget
-from auditproxy.sessions.wire.frames import CLOSE, CONTROL, PING, PONG, Frame, Frames, unmask
+from auditproxy.sessions.wire.frames import (
+    CLOSE,
+    CONTROL,
+    MASKED,
+    PING,
+    PONG,
+    Frame,
+    Frames,
+    unmask,
+)
 from auditproxy.sessions.wire.reader import carry
 from auditproxy.sessions.wire.resizes import ResizeReader
 from auditproxy.sessions.wire.status import OutcomeReader
@@ -27,6 +36,8 @@ MAXIMUM_MESSAGE = 32 * 1024 * 1024
 
 MAXIMUM_CLOSED_CHANNEL = 4
 HALF_CLOSE = 0xFF
+_SHORTEST, _MASKED_SHORTEST = 3, 7
+"""Bytes of a frame that has a channel and no more."""
 STDIN, STDOUT, STDERR, ERROR, RESIZE = range(5)
 _UNREAD = frozenset({PING, PONG})
 _OUTPUTS = {STDOUT: Channel.STDOUT, STDERR: Channel.STDERR}
@@ -99,6 +110,25 @@ class Messages:
         """Whether the next byte begins a message."""
         frames = self._frames
         return frames.between and not frames.in_message and not frames.closed
+
+    def single(self, data: bytes, channel: int) -> bytes | None:
+        """Return the content of a message of this channel, if ``data`` is that, whole and short.
+
+        Most keys and their echo are. None: ``read`` returns what it is.
+        """
+        from_client = self._from_client
+        if self._base64 or len(data) < (_MASKED_SHORTEST if from_client else _SHORTEST):
+            return None
+        if (data[1] >= MASKED) is not from_client:
+            return None
+        if channel != (data[6] ^ data[2] if from_client else data[2]):
+            return None
+        start = self._frames.short(data)
+        if not start:
+            return None
+        self._channel = channel
+        content = data[start + 1 :]
+        return unmask(content, data[2:6], 1) if from_client else content
 
     def read(self, data: bytes) -> Iterator[ChannelMessage]:
         """Return the parts of messages, each as it comes; raises MessageError at the end.
@@ -182,6 +212,9 @@ class ChannelReader:
         events: list[StreamEvent] = []
         if self._client is None:
             return events
+        if self._with_input and (typed := self._client.single(data, STDIN)) is not None:
+            carry(events, Channel.STDIN, typed)
+            return events
         try:
             for message in self._client.read(data):
                 if self._half_close and message.channel == HALF_CLOSE:
@@ -200,6 +233,9 @@ class ChannelReader:
         """Read the next bytes that were sent to the client."""
         events: list[StreamEvent] = []
         if self._server is None:
+            return events
+        if (written := self._server.single(data, STDOUT)) is not None:
+            carry(events, Channel.STDOUT, written)
             return events
         try:
             for message in self._server.read(data):

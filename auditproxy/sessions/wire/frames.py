@@ -16,6 +16,8 @@ FINAL = MASKED = 0x80
 RESERVED = 0x70
 
 _SHORT_HEAD, _LONGEST_HEAD = 6, 14
+_SHORTEST = 3
+"""Bytes of a frame that is not masked and not empty."""
 _NOT_SHORT = 126
 """Sizes from here on are in more bytes."""
 
@@ -69,6 +71,27 @@ class Frames:
     def between(self) -> bool:
         """Whether the next byte starts a frame."""
         return self._frame is None and not self._head and not self.overrun
+
+    def short(self, data: bytes) -> int:
+        """Where the payload starts in ``data`` if that is one short frame of data, and whole.
+
+        0 if it is something else, or more is known of what comes: ``follow`` reads it then, and
+        would have read the same here.
+        """
+        size = len(data)
+        if self._frame is not None or self._head or self.overrun or size < _SHORTEST:
+            return 0
+        first, second = data[0], data[1]
+        start = _SHORT_HEAD if second >= MASKED else 2
+        payload = second & 0x7F
+        if not 0 < payload < _NOT_SHORT or payload != size - start or first & 0x0F >= CONTROL:
+            return 0
+        allowed = self._budget.refill() + payload - SMALL
+        if allowed < 0:
+            return 0
+        self._budget.left = allowed
+        self.in_message = first < FINAL
+        return start
 
     def follow(self, data: bytes) -> list[tuple[Frame, int, int]]:
         """Return, for each frame, where in ``data`` this part of its payload starts and ends.
@@ -157,6 +180,8 @@ def unmask(masked: bytes, mask: bytes, offset: int = 0) -> bytes:
     Takes about 2 ns a byte: every fourth byte by a table, or short ones as one number.
     """
     size = len(masked)
+    if size == 1:
+        return bytes((masked[0] ^ mask[offset & 3],))
     if offset & 3:
         mask = mask[offset & 3 :] + mask[: offset & 3]
     if size > _LONG:

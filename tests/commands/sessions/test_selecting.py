@@ -9,8 +9,10 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import Record
 from auditproxy.apis.units import SECOND
 from auditproxy.commands.sessions.selecting import ChosenRecordings, Filters, Locked, instant
+from auditproxy.recordings.segments import SealedForm
 from tests.fakes.recorded import Stores, a_session, three_recordings
 
+ENCRYPTED = SealedForm(lambda lines: lines).piece(b"{}\n", "0.000000")
 NOW = 1_700_000_000 * SECOND
 
 
@@ -113,6 +115,59 @@ def test_only_what_may_match_is_opened(tmp_path: Path) -> None:
     path = Path(store.open(a_session(), Record.OUTPUT, moment=0).finish(1).path)
     path.write_bytes(b"broken")
     assert names(tmp_path, namespace="other") == []
+
+
+PLACEHOLDERS = "2023-11-14T22-13-20.123456Z_-_-_{}_{}.cast"
+
+
+@pytest.mark.parametrize("wanted", ["nosuchid", "-", "5e5510f1d", "another.cast", ".", "------"])
+def test_what_stands_for_nothing_is_never_meant(tmp_path: Path, wanted: str) -> None:
+    """A name without an audit ID, a namespace or a pod: only what else it says can be wanted."""
+    lines: list[str] = []
+    store = Stores(tmp_path).new()
+    whole = a_session(audit_id="...", namespace="", pod="")
+    store.open(whole, Record.OUTPUT, moment=0).finish(1)
+    (tmp_path / PLACEHOLDERS.format("-", "0bad0001")).write_bytes(b"broken")
+    (tmp_path / PLACEHOLDERS.format("-", "-")).write_bytes(b"broken")
+    (tmp_path / f"{PLACEHOLDERS.format('-', '5e55aaaa')}.age.tar").write_bytes(ENCRYPTED)
+    (tmp_path / f"{PLACEHOLDERS.format('-', '-')}.age.tar").write_bytes(ENCRYPTED)
+    (tmp_path / "foreign.cast.age.tar").write_bytes(ENCRYPTED)
+    selection = ChosenRecordings(tmp_path, Filters(session=wanted), None, report=lines.append)
+    found = [
+        each.header.auditproxy.session_id for each in selection if not isinstance(each, Locked)
+    ]
+    assert found == (["5e5510f1d"] if wanted == "5e5510f1d" else [])
+    assert [each for each in selection if isinstance(each, Locked)] == []
+    assert lines == []
+    assert selection.broken == 0
+    assert "files cannot be read, and their names do not say whose" in selection.none_matches()
+
+
+def test_what_a_name_does_say(tmp_path: Path) -> None:
+    """The session's ID beside a placeholder, the name of the file, and an odd audit ID."""
+    lines: list[str] = []
+    store = Stores(tmp_path).new()
+    whole = a_session(audit_id="...", namespace="", pod="")
+    store.open(whole, Record.OUTPUT, moment=0).finish(1)
+    locked = f"{PLACEHOLDERS.format('-', '5e55aaaa')}.age.tar"
+    broken = PLACEHOLDERS.format("-", "0bad0001")
+    (tmp_path / locked).write_bytes(ENCRYPTED)
+    (tmp_path / broken).write_bytes(b"broken")
+
+    def found(**filters: str) -> list[str]:
+        chosen = Filters(**filters)  # type: ignore[arg-type]
+        selection = ChosenRecordings(tmp_path, chosen, None, report=lines.append)
+        return [each.path.name for each in selection]
+
+    assert found(session="5e55aaaa") == found(session="5e55aa") == [locked]
+    assert found(session=locked) == [locked]
+    assert lines == []
+    (odd,) = found(session="...")
+    assert odd.endswith("_5e5510f1d.cast")
+    assert found(namespace="team-a") == found(namespace="team-*") == found(pod="box") == []
+    assert lines == []
+    assert found(session="0bad0001") == []
+    assert len(lines) == 1
 
 
 def test_progress(tmp_path: Path) -> None:

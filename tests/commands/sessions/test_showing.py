@@ -145,6 +145,10 @@ def test_broken_lines_are_counted(tmp_path: Path) -> None:
     assert "  1 lines of the file cannot be read" in shown(path)
 
 
+SENT = b"cat /etc/shadow\n"
+DIGEST = hashlib.sha256(SENT).hexdigest()
+
+
 @pytest.mark.parametrize(
     ("tty", "record", "is_said"),
     [
@@ -158,18 +162,16 @@ def test_input_without_a_terminal(tmp_path: Path, tty: bool, record: Record, is_
     """No echo shows it: a line says how much there was, unless the recording has it."""
     session = a_session(command=("sh",), tty=tty)
     recording = Stores(tmp_path).new().open(session, record, moment=0)
-    recording.take(SECOND, [Carried(Channel.STDIN, b"cat /etc/shadow\n")])
+    recording.take(SECOND, [Carried(Channel.STDIN, SENT)])
     recording.take(2 * SECOND, [Carried(Channel.STDOUT, b"root::0\n")])
-    summary = summary_of(Path(recording.finish(3 * SECOND, Outcome(0)).path))
-    text = (
-        "16 bytes of input without a terminal, not recorded; their SHA-256 is in the session log, "
-        "if there is one"
-    )
+    end = recording.finish(3 * SECOND, Outcome(0), input_sha256=DIGEST)
+    summary = summary_of(Path(end.path))
+    text = f"16 bytes of input without a terminal, not recorded; SHA-256 {DIGEST}"
     assert (f"Missing:   {text}" in shown(summary.path)) == is_said
     lines = list(commands_of(summary, None))
     assert lines[0].endswith("  sh   [request]\n")
     assert [line.endswith(f"  {text}   [input]\n") for line in lines[1:]] == [True] * is_said
     objects = list(command_objects(summary, None))[1:]
-    assert [(each["line"], each["flags"], each["inputBytes"]) for each in objects] == [
-        (None, ("input",), 16)
-    ] * is_said
+    assert [
+        (each["line"], each["flags"], each["inputBytes"], each["inputSha256"]) for each in objects
+    ] == [(None, ("input",), 16, DIGEST)] * is_said

@@ -176,6 +176,13 @@ def test_the_line_of_a_repair_alone(
     log = log_of(tmp_path, repair)
     assert main(["sessions", "verify", str(shell), f"--session-log={log}"]) == 1
     assert f"unlisted    {shell}: the logs have its repair alone" in capsys.readouterr().out
+    named = json.loads(ended(str(shell), sha256_of(shell))) | {"flags": ["repaired"]}
+    by_name = json.dumps(named, separators=(",", ":"))
+    log = log_of(tmp_path, by_name)
+    assert main(["sessions", "verify", str(shell), f"--session-log={log}"]) == 1
+    assert f"unlisted    {shell}: the logs have its repair alone" in capsys.readouterr().out
+    log = log_of(tmp_path, ended(str(shell), "", "SessionStarted"), by_name)
+    assert verified(capsys, shell, f"--session-log={log}") == (0, {shell.name: "ok"})
     log = log_of(tmp_path, ended(str(shell), "", "SessionStarted"), repair)
     assert verified(capsys, shell, f"--session-log={log}") == (0, {shell.name: "ok"})
 

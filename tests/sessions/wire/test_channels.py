@@ -4,6 +4,8 @@ import base64
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auditproxy.apis.session import (
     Carried,
@@ -15,6 +17,7 @@ from auditproxy.apis.session import (
     Unreadable,
 )
 from auditproxy.sessions.wire.base64messages import MAXIMUM_ENCODED
+from auditproxy.sessions.wire.budget import SMALL
 from auditproxy.sessions.wire.channels import MAXIMUM_MESSAGE, ChannelReader
 from auditproxy.sessions.wire.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame
 from auditproxy.sessions.wire.status import OutcomeReader
@@ -202,3 +205,86 @@ def test_the_end() -> None:
     raw = frame(BINARY, b"\3" + SUCCESS)
     assert one.from_server(raw[:-3]) == []
     assert one.end() == [Outcome(None, message='{"status":"Succes')]
+
+
+FIRST_BYTES = st.sampled_from((0x82, 0x82, 0x02, 0x81, 0x80, 0xC2, 0x89, 0x88, 0x8B, 0x85))
+SHORT = st.builds(
+    lambda channel, content: channel + content,
+    st.sampled_from((b"\0", b"\1", b"\0", b"\1", b"\2", b"\3", b"\4", b"\xff", b"0", b"")),
+    st.sampled_from((b"x", b"xyz", b"", b"\0", b"x" * 123, b"x" * 124, b"x" * 125, b"x" * 300)),
+)
+
+
+@given(
+    st.lists(st.tuples(FIRST_BYTES, SHORT, st.integers(0, 40)), max_size=8),
+    st.booleans(),
+    st.sampled_from((False, False, False, True)),
+    st.sampled_from((100, 3, 1, 0)),
+)
+def test_frames_alone(
+    frames: list[tuple[int, bytes, int]], from_client: bool, base64: bool, left: int
+) -> None:
+    """What comes in a read of its own is what it is among others, and takes as much of the budget."""
+    raw = [
+        # Now and then the other side's: not masked, or masked.
+        made_frame(first, payload, is_masked=from_client is (odd > 0))
+        for first, payload, odd in frames
+    ]
+    found = Fed(raw, from_client=from_client, base64=base64, left=left)
+    in_halves = [half for one in raw for half in (one[:1], one[1:])]
+    for pieces in (in_halves, [b"".join(raw)]):
+        again = Fed(pieces, from_client=from_client, base64=base64, left=left)
+        assert (again.events, again.rest) == (found.events, found.rest)
+
+
+@pytest.mark.parametrize("from_client", [True, False])
+@pytest.mark.parametrize("is_masked", [True, False])
+def test_each_frame_alone(from_client: bool, is_masked: bool) -> None:
+    """Any first byte, any channel: as in two reads."""
+    for first in range(256):
+        for payload in (b"", b"\0", b"\1", b"\0x", b"\1x", b"\3x", b"\xff\0", b"\1" + b"x" * 125):
+            raw = made_frame(first, payload, is_masked=is_masked)
+            one = Fed([raw], from_client=from_client)
+            two = Fed([raw[:1], raw[1:]], from_client=from_client)
+            assert (one.events, one.rest) == (two.events, two.rest)
+
+
+class Fed:
+    """A reader that was fed: its events, and what is left of it."""
+
+    def __init__(
+        self, pieces: list[bytes], *, from_client: bool, base64: bool = False, left: int = 9
+    ) -> None:
+        found = reader(base64=base64)
+        messages = found._client if from_client else found._server
+        assert messages is not None
+        budget = messages._frames._budget
+        budget.full = budget.left = left * SMALL
+        events: list[StreamEvent] = []
+        for piece in pieces:
+            events += found.from_client(piece) if from_client else found.from_server(piece)
+        self.events = joined_events(events)
+        self.rest: object = None
+        if (found._client if from_client else found._server) is not None:
+            # Of what nobody reads any more nothing is taken.
+            self.rest = budget.left, messages.between, messages._frames.in_message
+
+
+def made_frame(first: int, payload: bytes, *, is_masked: bool) -> bytes:
+    """A frame with any first byte."""
+    if not is_masked:
+        return bytes((first,)) + frame(BINARY, payload)[1:]
+    return bytes((first,)) + masked(BINARY, payload)[1:]
+
+
+def joined_events(events: list[StreamEvent]) -> list[tuple[Channel, bytes] | StreamEvent]:
+    """The content of a channel may come in more or fewer pieces."""
+    found: list[tuple[Channel, bytes] | StreamEvent] = []
+    for event in events:
+        if not isinstance(event, Carried):
+            found.append(event)
+        elif found and isinstance(found[-1], tuple) and found[-1][0] == event.channel:
+            found[-1] = (event.channel, found[-1][1] + event.data)
+        else:
+            found.append((event.channel, event.data))
+    return found

@@ -1,0 +1,85 @@
+"""Input that was sent without a terminal and is not in a recording: what is known of it.
+
+On a terminal the output has the echo. Without one, ``kubectl exec -i`` gives a shell what no line
+of the recording shows but its size and its SHA-256.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from auditproxy.apis.session import Record, SessionKind
+from auditproxy.recordings.encryption import Decrypt
+from auditproxy.recordings.reading import RecordingSummary, read_events
+from auditproxy.sessions.castnotes import InputNote
+from auditproxy.sessions.castreader import CastNote
+from auditproxy.sessions.playback import visible
+
+FLAG = "input"
+UNFINISHED = "unfinished"
+"""Beside FLAG: the recording has no end, and there may be more."""
+
+_NO_END = "the recording has no end"
+_WITH_INPUT = (SessionKind.EXEC, SessionKind.ATTACH)
+
+
+@dataclass(frozen=True, slots=True)
+class Unrecorded:
+    """Input of so many bytes, None where it is not known whether there was any.
+
+    ``is_whole`` is false where the recording has no end: there may be more.
+    """
+
+    bytes: int | None
+    sha256: str = ""
+    is_whole: bool = True
+    has_gap: bool = False
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Those of its line among the commands."""
+        return (FLAG,) if self.is_whole else (FLAG, UNFINISHED)
+
+    @property
+    def text(self) -> str:
+        """One line, safe for a terminal."""
+        if self.bytes is None:
+            return (
+                "whether input was sent without a terminal is not known: the recording has no end"
+            )
+        what = f"{self.bytes} bytes of input without a terminal, not recorded"
+        if not self.is_whole:
+            digest = f", SHA-256 of these {visible(self.sha256)}" if self.sha256 else ""
+            return f"at least {what}{digest}; what followed is not known: {_NO_END}"
+        if self.sha256:
+            return f"{what}; SHA-256 {visible(self.sha256)}"
+        if self.has_gap:
+            return f"{what}; without a SHA-256, as some of it was not read in time"
+        return f"{what}; their SHA-256 is in the session log, if there is one"
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """The same for JSON; what is not known is left out."""
+        members: dict[str, Any] = {} if self.bytes is None else {"inputBytes": self.bytes}
+        return members | ({"inputSha256": self.sha256} if self.sha256 else {})
+
+
+def unrecorded_of(summary: RecordingSummary, decrypt: Decrypt | None) -> Unrecorded | None:
+    """What a client sent without a terminal that is not in the recording; None without any.
+
+    Reads the file where it has no end; raises UnreadableRecording.
+    """
+    session, end = summary.header.auditproxy, summary.end
+    if session.tty or session.record == Record.INPUT_OUTPUT or session.kind not in _WITH_INPUT:
+        return None
+    if end is not None:
+        if not end.bytes_in:
+            return None
+        return Unrecorded(end.bytes_in, end.input_sha256, has_gap=bool(end.missing_bytes))
+    last = None
+    for event in read_events(summary.path, decrypt):
+        if isinstance(event, CastNote) and isinstance(event.note, InputNote):
+            last = event.note
+    if last is not None:
+        return Unrecorded(last.bytes, last.sha256, is_whole=False)
+    # Recordings of old do not say whether there was standard input.
+    return None if session.stdin is False else Unrecorded(None, is_whole=False)
