@@ -5,14 +5,16 @@ import dataclasses
 import gc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from auditproxy.apis.audit import Event
 from auditproxy.server.shortexchange import ShortExchange
 from tests.fakes.bothways import JSON, OK, POD, Scene, Step, both, figures, scene
-from tests.fakes.proxy import request
+from tests.fakes.proxy import EventCollector, request
 from tests.fakes.upstream import FakeConnection, answer, dial
-from tests.fakes.waiting import until
+from tests.fakes.waiting import turns, until
 
 BOTH_LOOPS = True
 
@@ -322,4 +324,98 @@ async def test_not_sent_yet(tmp_path: Path) -> None:
         waiting.end_at_shutdown()
         await other.until(lambda: other.received.count(POD) == 2)
         assert len(of.upstream.connections) == 1
+        await other.stop()
+
+
+# --- audit backends ----------------------------------------------------------------------
+
+
+class Sink(EventCollector):
+    """A backend that does something else about the events that it is told to."""
+
+    def __init__(self, stage: str, act: Callable[[], Any]) -> None:
+        super().__init__()
+        self.stage = stage
+        self.act = act
+        self.is_on = False
+
+    def process_events(self, events: tuple[Event, ...]) -> Any:
+        """Keep the events, or act."""
+        super().process_events(events)
+        (event,) = events
+        return self.act() if self.is_on and event.stage == self.stage else True
+
+
+def later(value: bool) -> Callable[[], Any]:
+    """A delivery that takes some turns of the loop."""
+
+    async def delivery() -> bool:
+        await turns(5)
+        return value
+
+    return lambda: asyncio.create_task(delivery())
+
+
+def raises() -> bool:
+    """A backend with a fault."""
+    raise RuntimeError("secret value")
+
+
+@pytest.mark.parametrize("raw", [GET, PUT], ids=["GET", "PUT"])
+@pytest.mark.parametrize("stage", ["RequestReceived", "ResponseComplete"])
+@pytest.mark.parametrize(
+    "act", [lambda: False, later(True), later(False)], ids=["refuses", "waits", "waits, refuses"]
+)
+async def test_backends(tmp_path: Path, act: Callable[[], Any], stage: str, raw: bytes) -> None:
+    """T165: a backend that refuses or waits holds up what the chain would hold up."""
+
+    async def play(scene: Scene) -> None:
+        await scene.ask(raw)
+        sink = Sink(stage, act)
+        scene.handler.shared.sink = sink
+        scene.proxy.collector = sink
+        await scene.ask(raw)
+        for sink.is_on in (True, True, False):
+            await scene.ask(raw)
+
+    await both(tmp_path, [], play, took=2)
+
+
+@pytest.mark.parametrize("raw", [GET, PUT], ids=["GET", "PUT"])
+async def test_backend_with_a_fault(tmp_path: Path, raw: bytes) -> None:
+    """T157: what a fault of the backend does to RequestReceived is a Panic, and holds no value."""
+
+    async def play(scene: Scene) -> None:
+        await scene.ask(raw)
+        sink = Sink("RequestReceived", raises)
+        scene.handler.shared.sink = sink
+        scene.proxy.collector = sink
+        sink.is_on = True
+        await scene.ask(raw)
+
+    seen = await both(tmp_path, [], play, took=1)
+    assert [stage for stage, _ in seen.codes()][-1] == "Panic"
+    assert "secret value" not in str(seen)
+
+
+async def test_last_event_with_a_fault(tmp_path: Path) -> None:
+    """A request whose last event cannot be emitted is over, and so is nobody else's."""
+    async with scene(tmp_path, [], short=True) as (of, _):
+        faults: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, fault: faults.append(fault))
+        await of.ask(GET)
+        sink = of.handler.shared.sink = Sink("ResponseComplete", raises)
+        sink.is_on = True
+        of.client.send(GET)
+        await of.client.until(
+            lambda: of.client.received.count(POD) == 2 or of.client.closed.is_set()
+        )
+        await of.over()
+        sink.is_on = False
+        other = await dial("127.0.0.1", of.proxy.proxy.port)
+        other.send(GET)
+        await other.until(lambda: POD in other.received)
+        await of.over()
+        assert of.handler.under_way == set()
+        assert [type(fault["exception"]) for fault in faults] == [RuntimeError]
         await other.stop()
