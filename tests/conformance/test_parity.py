@@ -66,5 +66,6 @@ async def test_again() -> None:
     found = await measure_again(exchanges, corpus.users(), times=2)
     assert found.details == []
     assert found.sent > 4 * len(exchanges)
-    assert found.short >= 2 * found.targets
+    # Now and then the upstream's connection is not idle yet when the next request comes.
+    assert found.short > 1.9 * found.targets
     assert found.targets > 0.8 * len(exchanges)
