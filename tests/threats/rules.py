@@ -299,7 +299,7 @@ RULES = (
     ),
     Rule(
         "R11 once",
-        "a request that has ended is not served on by whoever was about to",
+        "the rest of a request that has ended is not served",
         "server/shortexchange.py",
         "ShortExchange._go_on",
         "        if self._is_over:\n            # It was",
