@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from auditproxy.sessions.terminal.entries import TerminalCommand, claimed, exited
+from auditproxy.sessions.terminal.reported import TerminalCommand, claimed, exited
 
 
 class FoundLines:

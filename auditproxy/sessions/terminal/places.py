@@ -7,11 +7,12 @@ is read is bounded for each second; beyond that, output is skipped until the nex
 from auditproxy.sessions.terminal.entries import Anchor, TypedLine
 from auditproxy.sessions.terminal.rows import cells_of
 from auditproxy.sessions.terminal.screen import COLUMNS, ROWS, VisibleScreen, clamped
+from auditproxy.sessions.terminal.texts import squeezed
 
 RATE = 64 * 1024
 """Bytes of output that a screen reads in a second."""
 CONTROL_COST = 6
-"""Bytes of text that take as long as a sequence or a line feed, about."""
+"""Bytes of text that take as long as a sequence, a line feed or a wrap, about."""
 WIDE_COST = 2
 """The same of a byte of text that is not ASCII, beside one that is."""
 TAIL_LIMIT = 8 * 1024
@@ -118,9 +119,35 @@ class Places:
         screen.rows.keep_from = screen.row
         return Anchor(screen.row, column, prompt, "".join(cells[column:]).strip())
 
+    def is_same_line(self, anchor: Anchor) -> bool:
+        """Whether the cursor is in the line that a place is in, which may wrap."""
+        rows, row = self._screen.rows, self._screen.row
+        if not rows.first <= anchor.row <= row:
+            return False
+        return all(rows.is_continued(number) for number in range(anchor.row, row))
+
+    def between(self, anchor: Anchor) -> str | None:
+        """What is between a place and the cursor; None if that is not in the same line."""
+        screen = self._screen
+        if not self.is_same_line(anchor) or (screen.row, screen.column) < anchor[:2]:
+            return None
+        if anchor.row < screen.row:
+            return screen.text(anchor.row, anchor.column, screen.row)
+        return "".join(cells_of(screen.rows.find(screen.row))[anchor.column : screen.column])
+
+    def after_prompt(self) -> Anchor | None:
+        """The place behind the last prompt, if the cursor's row begins with it."""
+        row = self._screen.row
+        column = self._known(row)
+        return Anchor(row, column, self._prompt) if column else None
+
     def at_anchor(self, anchor: Anchor) -> str:
         """What the screen has in the row of a place, from there on."""
         return self._screen.text(anchor.row, anchor.column, anchor.row)
+
+    def is_echo(self, entry: TypedLine) -> bool:
+        """Whether the screen may have the echo of a line where it begins."""
+        return entry.anchor is not None and entry.begins(self.at_anchor(entry.anchor))
 
     def end(self) -> int:
         """The last row of a line that an editor has just accepted."""
@@ -129,10 +156,15 @@ class Places:
             return screen.row - 1
         return screen.row
 
-    def is_full(self, number: int) -> bool:
-        """Whether a row is written to its last column."""
-        rows = self._screen.rows
-        return len(cells_of(rows.find(number))) >= rows.columns
+    def wraps(self, entry: TypedLine, text: str) -> bool:
+        """Whether an editor begins another row itself, as busybox does, with more to be shown."""
+        rows, row = self._screen.rows, self._screen.row
+        typed, shown = squeezed(entry.typed), squeezed(text)
+        full = len(cells_of(rows.find(row))) >= rows.columns
+        if not (full and entry.plain and typed != shown and typed.startswith(shown)):
+            return False
+        rows.wrap(row - rows.top)
+        return True
 
     def row(self, number: int) -> str:
         """The text of a row, without a prompt that is known."""

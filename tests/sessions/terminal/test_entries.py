@@ -2,8 +2,9 @@
 
 import pytest
 
-from auditproxy.sessions.terminal.entries import TEXT_LIMIT, Anchor, TypedLine, claimed, exited
+from auditproxy.sessions.terminal.entries import Anchor, TypedLine
 from auditproxy.sessions.terminal.keys import Key, Press
+from auditproxy.sessions.terminal.reported import TEXT_LIMIT
 
 
 def entered(*keys: Key | str, echoed: bool = True, editor: bool = False) -> TypedLine:
@@ -94,16 +95,6 @@ def test_a_text_is_cut_and_without_controls() -> None:
     odd = entered(LEFT).command("a\x1b[31m\x07b\u202ec\nd")
     assert odd is not None
     assert odd.line == "a[31mbc\nd"
-
-
-def test_claims_are_marked() -> None:
-    """What a program says of a line is its claim."""
-    command = entered("ls").judge("ls")
-    assert command is not None
-    other = claimed(command, "rm\x07")
-    assert (other.line, other.flags) == ("rm", ("client-claimed",))
-    ended = exited(other, 3)
-    assert (ended.flags, ended.exit_code) == (("client-claimed", "exited"), 3)
 
 
 def test_what_was_typed_is_in_no_repr() -> None:

@@ -61,6 +61,15 @@ def test_sequences_cost_more_than_text() -> None:
     assert not places.spend(b"\x1b[A" * (RATE // 4))
 
 
+def test_a_wrap_costs_more_than_text() -> None:
+    """Every character of a terminal with one column is a row."""
+    places = Places(1, 1)
+    assert not places.spend(b"x" * (RATE // 4))
+    places.keep(b"x" * 3 * TAIL_LIMIT)
+    assert places.catch_up()
+    assert Places(80, 24).spend(b"x" * (RATE // 4))
+
+
 def test_a_redrawn_prompt_is_where_the_line_begins() -> None:
     """After a list of choices."""
     places = Places()
