@@ -16,6 +16,8 @@ from auditproxy.sessions.terminal.marks import Found, Mark, MarkReader
 from auditproxy.sessions.terminal.places import Places
 from auditproxy.sessions.terminal.reported import TerminalCommand
 from auditproxy.sessions.terminal.screen import COLUMNS, ROWS
+from auditproxy.sessions.terminal.texts import squeezed
+from auditproxy.sessions.terminal.unseen import UnseenLines
 from auditproxy.sessions.terminal.waiting import WaitingLines
 
 
@@ -47,6 +49,7 @@ class CommandFollower:
         self._marked: Anchor | None = None
         self._found = FoundLines(redact)
         self._pending = WaitingLines(self._found, self._places)
+        self._unseen = UnseenLines(self._places, self._found, self._pending)
 
     def take(self, now: float, event: StreamEvent, *, skips: bool = False) -> list[TerminalCommand]:
         """Take an event of the session; return the lines that it completes.
@@ -59,6 +62,7 @@ class CommandFollower:
         match event:
             case Carried(channel=Channel.STDIN):
                 for key in self._keys.read(event.data, now):
+                    self._unseen.press(key.press, alternate=self._alternate)
                     if not self._alternate:
                         self._press(now, key)
             case Carried(channel=Channel.STDOUT):
@@ -68,7 +72,9 @@ class CommandFollower:
                     elif not self._alternate:
                         self._output(piece)
             case Resized():
-                self._places.resize(event.columns, event.rows)
+                if self._places.resize(event.columns, event.rows):
+                    for entry in self._lines():
+                        entry.partial = True
             case Outcome():
                 return self.end(now)
             case _:
@@ -127,11 +133,9 @@ class CommandFollower:
     def _begin(self, now: float) -> None:
         """The first key of a line."""
         self._pending.settle(now, self._outputs, editor=self._editor)
-        first = self._pending.first if self._pending else None
-        if first is not None and self._is_continued(first):
-            self._continue(self._pending.pop())
-            return
-        self._entry = self._earlier.resume(pending=bool(self._pending))
+        self._entry = self._pending.continued(
+            self._outputs, editor=self._editor
+        ) or self._earlier.resume(pending=bool(self._pending))
         if self._entry is not None:
             return
         entry = self._entry = TypedLine(None, now, self._outputs)
@@ -144,35 +148,19 @@ class CommandFollower:
                 entry.flag("client-claimed")
             entry.anchor = marked or self._places.here(ahead)
             entry.ahead = ahead
-            if ahead and self._places.at_anchor(entry.anchor) == ahead:
+            if ahead and squeezed(self._places.at_anchor(entry.anchor)) == squeezed(ahead):
                 entry.was_ahead(ahead)
+            elif ahead:
+                entry.uncertain = True
         elif not self._pending:
             entry.flag("gap")
         self._earlier.settle(entry, marked=marked is not None)
-
-    def _is_continued(self, entry: TypedLine) -> bool:
-        """The next key has come: whether an editor took Enter as one of its line."""
-        placed = entry.anchor is not None and not self._places.lost
-        reads = entry.editor and self._editor and self._outputs != entry.outputs
-        return placed and reads and entry.last_row is not None
-
-    def _continue(self, entry: TypedLine) -> None:
-        """Report the line, and keep it."""
-        assert entry.last_row is not None, "it is continued"
-        before = list(entry.flags)
-        text = self._places.text(entry, entry.last_row)
-        if hash(text) != entry.continued:
-            entry.continued = hash(text)
-            entry.flag("continued")
-            self._found.give(entry.judge(text))
-        entry.flags = before
-        entry.reopen()
-        self._entry = entry
 
     # Output.
 
     def _output(self, output: bytes) -> None:
         self._outputs += 1
+        self._unseen.output(output)
         if not self._matters():
             self._keep(output)
             return
@@ -208,9 +196,13 @@ class CommandFollower:
     def _skip(self, output: bytes) -> None:
         self._places.skip(output)
         self._earlier.lose()
-        for entry in (*self._pending, *((self._entry,) if self._entry else ())):
+        for entry in self._lines():
             entry.flag("gap")
             entry.anchor = None
+
+    def _lines(self) -> tuple[TypedLine, ...]:
+        """Those that wait, and the one that is being typed."""
+        return (*self._pending, *((self._entry,) if self._entry else ()))
 
     def _line_feed(self) -> bool:
         """A line feed comes: whether it finishes a line."""
@@ -262,19 +254,24 @@ class CommandFollower:
         mark = found.mark
         if mark in (Mark.ALTERNATE_ON, Mark.ALTERNATE_OFF):
             self._reset()
+            self._unseen.swap()
             self._alternate = mark is Mark.ALTERNATE_ON
         elif mark is Mark.QUESTION:
             self._keys.asked(self._now)
         elif mark in (Mark.MOUSE_ON, Mark.MOUSE_OFF):
             self._keys.follows_mouse = mark is Mark.MOUSE_ON
         elif mark is Mark.EDITOR_OFF:
-            self._editor = False
+            reads, self._editor = self._editor, False
             if self._keys.in_paste and self._entry is not None:
                 self._entry.flag("unfinished")
             self._keys.brackets_pastes(False)
+            before = self._found.count
             self._accept()
+            unknown = reads and self._found.count == before
+            self._unseen.end(self._now, unknown=unknown, alternate=self._alternate)
         elif mark is Mark.EDITOR_ON:
             self._keys.brackets_pastes(True)
+            self._unseen.begin(self._now)
             if not self._alternate:
                 self._editor = True
                 self._prompt()
@@ -309,6 +306,9 @@ class CommandFollower:
         self._found.release()
         self._marked = None
         self._earlier.confirm()
+        if self._pending:
+            # What is typed goes on behind lines that wait too.
+            return
         entry = self._entry
         here = self._places.screen.row
         if entry is None or (not entry.plain and entry.anchor and entry.anchor.row == here):
@@ -332,6 +332,7 @@ class CommandFollower:
         if entry.restart(text):
             return
         if self._pending:
+            self._pending.split(text)
             self._pending.pop()
         else:
             self._entry = None

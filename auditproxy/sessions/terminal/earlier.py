@@ -16,18 +16,20 @@ class Earlier:
     def __init__(self, places: Places) -> None:
         self._places = places
         self._stopped: TypedLine | None = None
+        self._stop: Anchor | None = None
+        """Where the cursor was at the interrupt."""
         self._any = False
         self._anchor: Anchor | None = None
         self._sent = bytearray()
 
     def clear(self) -> None:
         """Nothing of it matters any more."""
-        self._stopped, self._any, self._anchor = None, False, None
+        self._stopped, self._stop, self._any, self._anchor = None, None, False, None
         self._sent.clear()
 
     def lose(self) -> None:
         """Places from before are void."""
-        self._anchor = None
+        self._anchor = self._stop = None
         if self._stopped is not None:
             self._stopped.anchor = None
 
@@ -45,6 +47,7 @@ class Earlier:
     def stop(self, entry: TypedLine) -> None:
         """An interrupt was typed into a line."""
         self._stopped = entry
+        self._stop = self._places.cursor() if self._places.catch_up() else None
 
     def confirm(self) -> None:
         """The program begins a new line: the interrupt was one."""
@@ -64,7 +67,14 @@ class Earlier:
                 entry.sent(bytes(self._sent))
                 self.clear()
             return entry
+        elif not self._has_ended(entry):
+            self.drop()
         return None
+
+    def _has_ended(self, entry: TypedLine) -> bool:
+        """Whether the screen shows that the interrupt was one, and not the line itself."""
+        is_known = entry.known and "^" not in entry.typed
+        return is_known and self._stop is not None and self._places.has_stop(self._stop)
 
     def settle(self, entry: TypedLine, *, marked: bool) -> None:
         """A line begins: what of this is in it. ``marked``: its place is from a mark."""
@@ -99,12 +109,12 @@ class Earlier:
                 _shown_before(entry, start)
 
     def _settle_by_prompt(self, entry: TypedLine) -> None:
-        """Without a place: what is behind the last prompt, if it is shown again."""
+        """Without a place: what is behind the last prompt, if it is shown again, or comes still."""
         start = self._places.after_prompt()
-        if start is None:
-            entry.uncertain = True
-        elif (self._places.between(start) or "").strip():
+        if start is not None and (self._places.between(start) or "").strip():
             _shown_before(entry, start)
+        else:
+            entry.uncertain = True
 
 
 def _shown_before(entry: TypedLine, anchor: Anchor) -> None:

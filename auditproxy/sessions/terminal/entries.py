@@ -8,14 +8,20 @@ leaves this room, and in no repr.
 from typing import NamedTuple
 
 from auditproxy.sessions.terminal.keys import Key, Press
-from auditproxy.sessions.terminal.reported import TEXT_LIMIT, TerminalCommand, fitting
-from auditproxy.sessions.terminal.texts import as_shown, could_show, is_within, printable, squeezed
+from auditproxy.sessions.terminal.reported import TEXT_LIMIT, TerminalCommand, fitting, flagged
+from auditproxy.sessions.terminal.texts import (
+    INTERRUPTS,
+    as_shown,
+    could_show,
+    is_within,
+    printable,
+    squeezed,
+)
 
 TYPED_LIMIT = 4096
 SILENCE = 1.0
 """Seconds of typing without any output after which nothing that follows is taken for its echo."""
 _STARS = frozenset("*•●")
-_INTERRUPTS = ("^C", "^Z", "^\\")
 
 
 class Anchor(NamedTuple):
@@ -48,8 +54,10 @@ class TypedLine:
         "entered",
         "flags",
         "interrupted",
+        "known",
         "last_row",
         "outputs",
+        "partial",
         "plain",
         "prompted",
         "silent",
@@ -66,12 +74,16 @@ class TypedLine:
         """The row of the first line feed after Enter."""
         self.plain = True
         """Only characters were typed: what the line must be is known."""
+        self.known = True
+        """No key was pressed but characters, and those that take characters away."""
         self.echoed = False
         """The screen showed some of it before Enter."""
         self.silent = False
         """There was no output at all while it was typed, for a second and more."""
         self.editor = False
         """A line editor was reading at Enter."""
+        self.partial = False
+        """The terminal was too narrow to show all of it, or became narrower meanwhile."""
         self.prompted = False
         """It was found behind a prompt that was shown again, or is known."""
         self.ahead = ""
@@ -112,6 +124,7 @@ class TypedLine:
             if self._sent:
                 self._sent += key.text[: TYPED_LIMIT - len(self._sent)]
         elif key.press is Press.ACCEPT:
+            self.known = False
             self.edit()
             self.accepts = True
             self._typed += b"\n"
@@ -121,6 +134,7 @@ class TypedLine:
         elif key.press is Press.KILL:
             self._typed.clear()
         else:
+            self.known = False
             self.edit()
 
     def edit(self) -> None:
@@ -144,7 +158,7 @@ class TypedLine:
 
     def restart(self, text: str) -> bool:
         """Whether the interrupt did end it, by its text; it is then what was typed afterwards."""
-        if self._resumed is None or not text.endswith(_INTERRUPTS):
+        if self._resumed is None or not text.endswith(INTERRUPTS):
             return False
         rest = self._typed[self._resumed :].rstrip()
         if text.endswith(rest.decode("utf-8", "replace")) if rest else not self._reported:
@@ -172,7 +186,7 @@ class TypedLine:
 
     @property
     def typed(self) -> str:
-        """What was typed, if plain."""
+        """What was typed, as far as it is plain."""
         return self._typed.decode("utf-8", "replace").rstrip()
 
     @property
@@ -212,6 +226,10 @@ class TypedLine:
             not self.plain or typed.startswith(shown) or shown.startswith(typed)
         )
 
+    def has_more(self, text: str) -> bool:
+        """Whether more was typed than a text shows."""
+        return not is_within(squeezed(self.typed), squeezed(text))
+
     def ends(self, text: str) -> bool:
         """Whether a row ends with what was typed, as a word of its own."""
         typed = self.typed
@@ -222,13 +240,37 @@ class TypedLine:
     def judge(self, text: str) -> TerminalCommand | None:
         """The command, by the screen's text from where it began; None: nothing was entered."""
         command = self._judge(text)
-        return self.hidden("prompt?") if command is None and self.uncertain else command
+        if command is None:
+            if self.uncertain:
+                return self.hidden("prompt?")
+            is_lost = self.has_keys and (self.partial or "cut" in self.flags)
+            return self.hidden() if is_lost else None
+        if command.line is not None and not self._is_whole(text):
+            return flagged(command, "cut")
+        return command
+
+    def _is_whole(self, text: str) -> bool:
+        """Whether a text has all that was typed, as far as that is known."""
+        typed, shown = squeezed(self.typed), squeezed(text)
+        if self.uncertain and shown not in (typed, squeezed(self.ahead) + typed):
+            return False
+        if not self.known:
+            return not self.partial
+        if self.continued:
+            typed = squeezed(self.typed.rpartition("\n")[2])
+        # Before a prompt that is shown again another program may have had what was typed.
+        return is_within(typed, shown) or (self.prompted and typed.endswith(shown))
 
     def _judge(self, text: str) -> TerminalCommand | None:
-        if self.interrupted and (not text or text.endswith(_INTERRUPTS)):
-            if not self.has_keys or not text or (self.plain and text[:-2].rstrip() == self.typed):
+        if self.interrupted and (not text or text.endswith(INTERRUPTS)):
+            if not self.has_keys or not text:
                 return None
             self.flag("prompt?")
+            if self.plain and text[:-2].rstrip() == self.typed:
+                # The interrupt came after Enter, perhaps too late.
+                return self.command(text[:-2])
+            if self.has_more(text):
+                return self.hidden()
         if self.claimed is not None:
             self.flag("client-claimed")
             return self.command(self.claimed)
@@ -249,6 +291,9 @@ class TypedLine:
     def _judge_plain(self, text: str) -> TerminalCommand | None:
         typed, shown = squeezed(self.typed), squeezed(text)
         if shown and self.ahead and shown == squeezed(self.ahead) + typed:
+            return self.command(text)
+        if self.uncertain and shown and shown != typed and not self.silent:
+            self.flag("prompt?")
             return self.command(text)
         if not typed:
             return self._judge_edited(text) if shown and self._keys else None

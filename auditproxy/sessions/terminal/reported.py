@@ -23,7 +23,8 @@ class TerminalCommand(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         client-claimed  text, exit code or place are as a program's marks claim (OSC 133, 633)
         exited          follows the value of the same line, with its exit code
         gap             output was skipped, as it was too much; the line may be incomplete
-        cut             only the first 4 KiB are given, or its beginning has left the screen
+        alternate       beside hidden: entered on the alternate screen, which is not read
+        cut             only the first 4 KiB are given, or the screen does not show all of it
         unfinished      the session ended before the terminal showed what became of it, or the
                         line has a paste that had no end
     """
@@ -45,6 +46,11 @@ def exited(command: TerminalCommand, exit_code: int) -> TerminalCommand:
     """The value that follows a command's, with the exit code that a program claims."""
     flags = _with(command.flags, "client-claimed", "exited")
     return replace(command, flags=flags, exit_code=exit_code)
+
+
+def flagged(command: TerminalCommand, *flags: str) -> TerminalCommand:
+    """A command with more flags."""
+    return replace(command, flags=_with(command.flags, *flags))
 
 
 def _with(flags: tuple[str, ...], *more: str) -> tuple[str, ...]:

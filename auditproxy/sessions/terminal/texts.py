@@ -2,6 +2,8 @@
 
 import unicodedata
 
+INTERRUPTS = ("^C", "^Z", "^\\")
+"""How the kernel shows the keys that stop a program."""
 _KEPT_FORMATS = "\u200c\u200d"
 
 

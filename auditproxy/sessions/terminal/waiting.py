@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from auditproxy.sessions.terminal.entries import TypedLine
 from auditproxy.sessions.terminal.found import FoundLines
 from auditproxy.sessions.terminal.places import Places
+from auditproxy.sessions.terminal.texts import squeezed
 
 PATIENCE = 2.0
 """Seconds after which a line that was typed ahead and is not shown gives way to the next key."""
@@ -20,6 +21,8 @@ class WaitingLines:
         self._found = found
         self._places = places
         self._lines: deque[TypedLine] = deque()
+        self._ahead: deque[int] = deque(maxlen=MOST_PENDING)
+        """The hashes of lines that were shown before their prompt."""
 
     def __bool__(self) -> bool:
         return bool(self._lines)
@@ -66,6 +69,26 @@ class WaitingLines:
             return not waits and (now - entry.entered >= PATIENCE or self._places.lost)
         return not (entry.editor or entry.echoed or (entry.plain and self._places.is_echo(entry)))
 
+    def continued(self, outputs: int, *, editor: bool) -> TypedLine | None:
+        """The next key has come: the first, if an editor took Enter as one of its line.
+
+        It is reported, and goes on.
+        """
+        entry = self._lines[0] if self._lines else None
+        if entry is None or entry.anchor is None or entry.last_row is None or self._places.lost:
+            return None
+        if not (entry.editor and editor and outputs != entry.outputs):
+            return None
+        before = list(entry.flags)
+        text = self._places.text(entry, entry.last_row)
+        if hash(text) != entry.continued:
+            entry.continued = hash(text)
+            entry.flag("continued")
+            self._found.give(entry.judge(text))
+        entry.flags = before
+        entry.reopen()
+        return self._lines.popleft()
+
     def clear(self) -> None:
         """None of them matters any more."""
         self._lines.clear()
@@ -78,7 +101,16 @@ class WaitingLines:
                     self._found.give(self._lines.popleft().hidden())
                 self._lines.popleft()
                 self._found.give(entry.command(entry.typed))
+                self._ahead.append(hash(squeezed(entry.typed)))
                 return True
+        return False
+
+    def was_ahead(self, text: str) -> bool:
+        """Whether a line is shown again that was found before its prompt; each is once."""
+        known = hash(squeezed(text))
+        if known in self._ahead:
+            self._ahead.remove(known)
+            return True
         return False
 
     def split(self, text: str) -> None:

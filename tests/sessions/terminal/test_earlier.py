@@ -87,6 +87,23 @@ def test_an_interrupted_line_goes_on_where_the_cursor_stays() -> None:
     earlier.stop(entry)
     show(places, b"^C\r\n$ ")
     assert earlier.resume(pending=False) is None
+    after = begun(places)
+    earlier.settle(after, marked=False)
+    assert not after.uncertain, "^C says that it has ended"
+
+
+def test_a_line_that_left_its_row_without_an_interrupt_leaves_a_doubt() -> None:
+    """An editor that is told a wrong place wraps it anywhere; the ^C above is an older one."""
+    places = shown(b"$ ^C\r\n$ ")
+    earlier = Earlier(places)
+    entry = begun(places)
+    entry.press(Key(Press.TEXT, b"id"))
+    show(places, b"i\r\nd")
+    earlier.stop(entry)
+    assert earlier.resume(pending=False) is None
+    after = begun(places)
+    earlier.settle(after, marked=False)
+    assert after.uncertain
 
 
 def test_a_line_that_was_lost_leaves_a_doubt() -> None:

@@ -17,6 +17,12 @@ def entered(*keys: Key | str, echoed: bool = True, editor: bool = False) -> Type
     return entry
 
 
+def narrow(entry: TypedLine) -> TypedLine:
+    """The same on a terminal that does not show all of it."""
+    entry.partial = True
+    return entry
+
+
 LEFT = Key(Press.OTHER)
 SECRET = "hunter2"
 
@@ -65,6 +71,11 @@ SECRET = "hunter2"
         ),
         pytest.param(entered("lx", Key(Press.BACKSPACE), "s"), "ls", ("ls",), id="backspace"),
         pytest.param(entered("rm", Key(Press.KILL), "ls"), "ls", ("ls",), id="^U"),
+        pytest.param(
+            entered("echo one", editor=True), "<ne", ("<ne", "cut"), id="not all that was typed"
+        ),
+        pytest.param(narrow(entered(LEFT)), "<ne", ("<ne", "cut"), id="on a narrow terminal"),
+        pytest.param(narrow(entered("ls", LEFT)), "", (None, "hidden"), id="nothing is left there"),
     ],
 )
 def test_row(entry: TypedLine, text: str, expected: tuple[str | None, ...] | None) -> None:

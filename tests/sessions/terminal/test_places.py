@@ -89,6 +89,16 @@ def test_a_line_without_a_known_place_is_a_whole_row() -> None:
     assert entry.flags == ["prompt?"]
 
 
+def test_a_line_that_was_typed_ahead_may_wrap() -> None:
+    """Its place is in the row where it begins, wide characters or not."""
+    for ahead in ("echo one two", "echo \u8a9e\u8a9e\u8a9e"):
+        places = Places(10, 24)
+        show(places, b"$ " + ahead.encode())
+        anchor = places.here(ahead)
+        assert anchor[:3] == (0, 2, "$ ")
+        assert places.here("other")[:2] == (places.screen.row, places.screen.column)
+
+
 def test_a_prompt_at_the_right_is_not_text() -> None:
     """As zsh shows it."""
     places = Places(20, 5)

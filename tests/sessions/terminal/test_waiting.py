@@ -59,6 +59,15 @@ def test_another_key_than_enter_splits_a_line_that_its_row_shows_in_part() -> No
     assert [entry.typed for entry in pending] == ["one", "two"]
 
 
+def test_a_line_that_was_shown_before_its_prompt_is_shown_again_once() -> None:
+    """Whatever blanks are between."""
+    pending, _ = waiting(entered(b"echo one"))
+    assert not pending.was_ahead("echo one")
+    assert pending.find_ahead("echo one")
+    assert pending.was_ahead("echo  one")
+    assert not pending.was_ahead("echo one")
+
+
 def test_a_split_is_bounded() -> None:
     """Each line costs more than its byte."""
     accept = Key(Press.ACCEPT, b"\x0f")
