@@ -39,7 +39,7 @@ from auditproxy.serializer import cbor, json
 from auditproxy.serializer.protobuf import decoder as wiredecoder
 from auditproxy.server import forwarding, recorder, serving
 from auditproxy.sessions import rules as sessionrules
-from auditproxy.sessions.terminal import keys, places, screen
+from auditproxy.sessions.terminal import keys, places, reported, screen
 from auditproxy.sockets import keepalive
 from auditproxy.supervision import recorderthread, running, supervisor
 from auditproxy.tls import selfsigned as certificates
@@ -208,6 +208,8 @@ OURS: dict[str, tuple[str, ...]] = {
         f"Above {size(places.RATE)}/s of output",
         f"the recorder of all sessions has {size(recorderthread.MOST_FOLLOWED)} to do",
         f"narrower than {screen.COLUMNS} columns, a wrapped row count as {places.CONTROL_COST} bytes",
+        f"On a terminal of less than {places.NARROW} columns",
+        f"it is longer than {size(reported.TEXT_LIMIT)}",
         f"after {size(keys.PASTE_LIMIT)}, after {keys.PASTE_TIMEOUT:g} seconds without more",
         f"Answers with text count only within {keys.ANSWER_TIMEOUT:g} seconds",
         f"holds at most {size(recording.BUFFER)} of lines",

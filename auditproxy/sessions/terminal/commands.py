@@ -16,7 +16,7 @@ from auditproxy.sessions.terminal.marks import Found, Mark, MarkReader
 from auditproxy.sessions.terminal.places import Places
 from auditproxy.sessions.terminal.reported import TerminalCommand
 from auditproxy.sessions.terminal.screen import COLUMNS, ROWS
-from auditproxy.sessions.terminal.texts import squeezed
+from auditproxy.sessions.terminal.texts import INTERRUPTS, squeezed
 from auditproxy.sessions.terminal.unseen import UnseenLines
 from auditproxy.sessions.terminal.waiting import WaitingLines
 
@@ -321,7 +321,7 @@ class CommandFollower:
 
     def _accept(self) -> None:
         """An editor has a line."""
-        entry = self._pending.first if self._pending else self._entry
+        entry = self._pending.first if self._pending else self._entry or self._earlier.stopped
         if entry is None:
             return
         known = self._places.catch_up()
@@ -330,6 +330,8 @@ class CommandFollower:
             return
         text = self._places.text(entry, last) if known else ""
         if entry.restart(text):
+            return
+        if entry is self._earlier.stopped and text.endswith(INTERRUPTS):
             return
         if self._pending:
             self._pending.split(text)

@@ -49,6 +49,11 @@ class Earlier:
         self._stopped = entry
         self._stop = self._places.cursor() if self._places.catch_up() else None
 
+    @property
+    def stopped(self) -> TypedLine | None:
+        """The line into which an interrupt was typed, while nothing says that it was one."""
+        return self._stopped
+
     def confirm(self) -> None:
         """The program begins a new line: the interrupt was one."""
         self._stopped = None

@@ -215,8 +215,11 @@ class Places:
         screen = self._screen
         while screen.rows.is_continued(last):
             last += 1
-        row, column = self._begin(entry, last)
+        row, column, prompt = self._begin(entry, last)
         text = screen.text(row, column, last)
+        if text:
+            # Before nothing, what stands there may be the line: keys may have come before its place.
+            self._prompt = prompt or self._prompt
         if row < screen.rows.first:
             entry.flag("cut")
         entry.partial |= self._size[0] < NARROW or self._scrolls(entry.anchor, row, last)
@@ -236,7 +239,7 @@ class Places:
         """No line is being entered."""
         self._screen.rows.keep_from = None
 
-    def _begin(self, entry: TypedLine, last: int) -> tuple[int, int]:
+    def _begin(self, entry: TypedLine, last: int) -> tuple[int, int, str]:
         anchor = entry.anchor
         rows = self._screen.rows
         if anchor is not None:
@@ -247,18 +250,16 @@ class Places:
             if anchor.prompt.strip():
                 for number in range(last, max(floor, last - SEARCHED_ROWS), -1):
                     if self._starts(number, anchor.prompt) and not rows.is_continued(number - 1):
-                        self._prompt = anchor.prompt
                         entry.prompted = True
-                        return number, anchor.column
+                        return number, anchor.column, anchor.prompt
             if holds:
-                self._prompt = anchor.prompt or self._prompt
-                return anchor.row, anchor.column
+                return anchor.row, anchor.column, anchor.prompt
         for number in range(last, max(rows.first - 1, last - SEARCHED_ROWS), -1):
             if column := self._known(number):
                 entry.prompted = True
-                return number, column
+                return number, column, ""
         entry.flag("prompt?")
-        return last, 0
+        return last, 0, ""
 
     def _starts(self, number: int, prompt: str) -> bool:
         text = self._screen.rows.find(number)

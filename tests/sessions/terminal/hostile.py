@@ -186,6 +186,18 @@ HOSTILE = (
         ("true", "#", (SHOWN, "prompt?"), "pwd"),
     ),
     Scenario(
+        "hostile-bash-recalled-ahead",
+        "A line that is recalled before its prompt, so that Enter is the only key behind it.",
+        BASH,
+        (
+            *typed(SHOWN, RAN),
+            (b"sleep 0.2\x0f" + UP + UP, rb"echo m4''2\Z"),
+            (b"\r", RAN),
+            *typed("pwd"),
+        ),
+        (SHOWN, "sleep 0.2", (SHOWN, "prompt?"), "pwd"),
+    ),
+    Scenario(
         "hostile-bash-two-at-once",
         "^O and Enter in one write, in an editor with marks.",
         BASH,

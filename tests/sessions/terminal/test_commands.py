@@ -226,6 +226,12 @@ ROWS = [
         [("ls", "prompt?")],
         id="^C right after Enter",
     ),
+    pytest.param(
+        [BASH, "id", b"id", "\x0f", "\x03", ACCEPTED, BASH], [("id",)], id="^C right after ^O"
+    ),
+    pytest.param(
+        [BASH, "id", b"id", "\x0f", "\x03", b"^C\x1b[?2004l\r", BASH], [], id="^C before it"
+    ),
     pytest.param([b"$ ", "ls\r\x03", b"ls\r\n^C\r\n$ "], [("ls",)], id="^C for what runs"),
     pytest.param(
         [

@@ -120,11 +120,11 @@ def test_a_line_that_was_lost_leaves_a_doubt() -> None:
 
 def test_keys_from_before_the_prompt_are_behind_it() -> None:
     """When the line is entered."""
-    places = shown(b"$ ls\r\n")
-    show(places, b"$ ")
+    places = shown(b"$ ")
     known = begun(places)
+    show(places, b"ls")
     places.text(known, places.screen.row)
-    show(places, b"id")
+    show(places, b"\r\n$ id")
     entry = TypedLine(None, 0.0, 0)
     entry.press(Key(Press.OTHER, b"\x1b[C"))
     Earlier(places).place(entry)
