@@ -39,7 +39,7 @@ from auditproxy.serializer import cbor, json
 from auditproxy.serializer.protobuf import decoder as wiredecoder
 from auditproxy.server import forwarding, recorder, serving
 from auditproxy.sessions import rules as sessionrules
-from auditproxy.sessions.terminal import keys, places
+from auditproxy.sessions.terminal import keys, places, reported, screen
 from auditproxy.sockets import keepalive
 from auditproxy.supervision import recorderthread, running, supervisor
 from auditproxy.tls import selfsigned as certificates
@@ -207,7 +207,11 @@ OURS: dict[str, tuple[str, ...]] = {
         f"A recording of up to {size(objectstore.IN_ONE_REQUEST)} is one request",
         f"Above {size(places.RATE)}/s of output",
         f"the recorder of all sessions has {size(recorderthread.MOST_FOLLOWED)} to do",
-        f"end within {size(keys.PASTE_LIMIT)}, or for {keys.PASTE_TIMEOUT:g} seconds",
+        f"narrower than {screen.COLUMNS} columns, a wrapped row count as {places.CONTROL_COST} bytes",
+        f"On a terminal of less than {places.NARROW} columns",
+        f"it is longer than {size(reported.TEXT_LIMIT)}",
+        f"after {size(keys.PASTE_LIMIT)}, after {keys.PASTE_TIMEOUT:g} seconds without more",
+        f"Answers with text count only within {keys.ANSWER_TIMEOUT:g} seconds",
         f"holds at most {size(recording.BUFFER)} of lines",
         f"{size(running.QUEUE_LIMIT)} a session",
         f"the session ends after {running.HELD_LIMIT:g} s",
@@ -263,6 +267,7 @@ MEASURED: dict[str, tuple[str, ...]] = {
         "1.3 to 1.6 times the CPU of an unrecorded session, 107 to 163 µs instead of 83 to 113",
         "hold 67 KiB each instead of 53",
         "take 218 to 259 KiB each",
+        "at most 160 KiB of memory",
     ),
     "docs/threat-model.md": ("1 000 448 requests", "(822 s in two processes)"),
 }

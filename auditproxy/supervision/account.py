@@ -32,7 +32,7 @@ from auditproxy.sessions.forwards import Forwards
 from auditproxy.sessions.inputs import SentInput
 from auditproxy.sessions.lines import SessionLines
 from auditproxy.sessions.terminal.commands import CommandFollower
-from auditproxy.sessions.terminal.entries import TerminalCommand
+from auditproxy.sessions.terminal.reported import TerminalCommand
 from auditproxy.sessions.terminal.screen import COLUMNS, ROWS
 
 

@@ -5,21 +5,20 @@ paste goes off), or at the first line feed after Enter. Its text is what the scr
 with what history and completion made of it, and without what was typed without echo.
 """
 
-from collections import deque
 from collections.abc import Callable
 
 from auditproxy.apis.session import Carried, Channel, Outcome, Resized, StreamEvent
-from auditproxy.sessions.terminal.entries import Anchor, TerminalCommand, TypedLine
+from auditproxy.sessions.terminal.earlier import Earlier
+from auditproxy.sessions.terminal.entries import Anchor, TypedLine
 from auditproxy.sessions.terminal.found import FoundLines
 from auditproxy.sessions.terminal.keys import Key, KeyReader, Press
 from auditproxy.sessions.terminal.marks import Found, Mark, MarkReader
 from auditproxy.sessions.terminal.places import Places
+from auditproxy.sessions.terminal.reported import TerminalCommand
 from auditproxy.sessions.terminal.screen import COLUMNS, ROWS
-
-PATIENCE = 2.0
-"""Seconds after which a line that was typed ahead and is not shown gives way to the next key."""
-MOST_PENDING, PENDING_LIMIT = 16, 16 * 1024
-"""Lines that wait for what the terminal shows of them, and bytes that were typed in them."""
+from auditproxy.sessions.terminal.texts import INTERRUPTS, squeezed
+from auditproxy.sessions.terminal.unseen import UnseenLines
+from auditproxy.sessions.terminal.waiting import WaitingLines
 
 
 class CommandFollower:
@@ -39,18 +38,18 @@ class CommandFollower:
         self._keys = KeyReader()
         self._marks = MarkReader()
         self._places = Places(columns, rows)
-        self._entry: TypedLine | None = None
-        self._pending: deque[TypedLine] = deque()
-        self._outputs = 0
+        self._earlier = Earlier(self._places)
         self._now = 0.0
+        self._entry: TypedLine | None = None
+        self._outputs = 0
         self._skips = False
         self._editor = False
         self._alternate = False
         self._ahead = ""
-        self._answered = False
-        """A terminal's answer came since the last prompt or line."""
         self._marked: Anchor | None = None
         self._found = FoundLines(redact)
+        self._pending = WaitingLines(self._found, self._places)
+        self._unseen = UnseenLines(self._places, self._found, self._pending)
 
     def take(self, now: float, event: StreamEvent, *, skips: bool = False) -> list[TerminalCommand]:
         """Take an event of the session; return the lines that it completes.
@@ -63,6 +62,7 @@ class CommandFollower:
         match event:
             case Carried(channel=Channel.STDIN):
                 for key in self._keys.read(event.data, now):
+                    self._unseen.press(key.press, alternate=self._alternate)
                     if not self._alternate:
                         self._press(now, key)
             case Carried(channel=Channel.STDOUT):
@@ -72,7 +72,9 @@ class CommandFollower:
                     elif not self._alternate:
                         self._output(piece)
             case Resized():
-                self._places.resize(event.columns, event.rows)
+                if self._places.resize(event.columns, event.rows):
+                    for entry in self._lines():
+                        entry.partial = True
             case Outcome():
                 return self.end(now)
             case _:
@@ -82,14 +84,9 @@ class CommandFollower:
     def end(self, now: float) -> list[TerminalCommand]:
         """The session has ended; return what is left."""
         self._found.release()
-        for entry in self._pending:
-            entry.flag("unfinished")
-            if entry.typed and not entry.interrupted:
-                self._found.give(entry.hidden())
-        open_paste = self._entry
-        if open_paste is not None and not open_paste.continued and "\n" in open_paste.typed:
-            open_paste.flag("unfinished")
-            self._found.give(open_paste.hidden())
+        self._split()
+        while self._pending:
+            self._pending.give_up("unfinished")
         self._reset()
         return self._found.take()
 
@@ -97,105 +94,75 @@ class CommandFollower:
         self._entry = None
         self._pending.clear()
         self._marked = None
+        self._earlier.clear()
+        self._keys.leave_paste()
         self._places.forget()
 
     # Keys.
 
     def _press(self, now: float, key: Key) -> None:
+        if key.press in (Press.REPORT, Press.PARTIAL):
+            if self._entry is not None:
+                self._entry.press(key)
+            else:
+                self._earlier.report(key.text, placed=not self._pending)
+            return
         self._found.release()
         if key.press is Press.INTERRUPT:
+            if self._entry is not None:
+                self._earlier.stop(self._entry)
             self._entry = None
             for pending in self._pending:
                 pending.interrupted = True
             return
-        if self._entry is None and key.press in (Press.END, Press.ANSWER):
-            self._answered |= key.press is Press.ANSWER
+        if key.press is Press.END and self._entry is None:
             return
         if self._entry is None:
             self._begin(now)
         entry = self._entry
         assert entry is not None, "begun above"
-        entry.answered |= self._answered
-        self._answered = False
         if key.press is not Press.ENTER:
             entry.press(key)
             return
+        if not self._pending:
+            self._earlier.place(entry)
         entry.enter(now, self._outputs, editor=self._editor)
-        self._pending.append(entry)
         self._entry = None
-        while (
-            len(self._pending) > MOST_PENDING
-            or sum(pending.size for pending in self._pending) > PENDING_LIMIT
-        ):
-            oldest = self._pending.popleft()
-            oldest.flag("gap")
-            self._found.give(oldest.hidden())
+        self._pending.add(entry)
 
     def _begin(self, now: float) -> None:
         """The first key of a line."""
-        while self._pending and self._settled(now, self._pending[0]):
-            self._pending.popleft()
+        self._pending.settle(now, self._outputs, editor=self._editor)
+        self._entry = self._pending.continued(
+            self._outputs, editor=self._editor
+        ) or self._earlier.resume(pending=bool(self._pending))
         if self._entry is not None:
             return
         entry = self._entry = TypedLine(None, now, self._outputs)
         marked, self._marked = self._marked, None
         ahead, self._ahead = self._ahead, ""
-        if self._pending:
-            return
         if self._places.lost:
             marked = None
-        if self._skips or not self._places.catch_up():
+        if not self._pending and not self._skips and self._places.catch_up():
+            if marked is not None:
+                entry.flag("client-claimed")
+            entry.anchor = marked or self._places.here(ahead)
+            entry.ahead = ahead
+            if ahead and squeezed(self._places.at_anchor(entry.anchor)) == squeezed(ahead):
+                entry.was_ahead(ahead)
+            elif ahead:
+                entry.uncertain = True
+        elif not self._pending:
             entry.flag("gap")
-            return
-        if marked is not None:
-            entry.flag("client-claimed")
-        entry.anchor = marked or self._places.here(ahead)
-        entry.ahead = ahead
-        if ahead and self._places.at_anchor(entry.anchor) == ahead:
-            entry.was_ahead(ahead)
-
-    def _settled(self, now: float, entry: TypedLine) -> bool:
-        """The next key has come: whether a line that was not finished is done with."""
-        if self._outputs == entry.outputs:
-            return False
-        if entry.interrupted:
-            return True
-        if entry.anchor is None or self._places.lost:
-            waits = entry.editor and not self._editor
-            if waits or (now - entry.entered < PATIENCE and not self._places.lost):
-                return False
-        elif entry.editor and self._editor:
-            if entry.last_row is not None:
-                self._continue(entry, entry.last_row)
-                return True
-            return False
-        elif entry.editor or entry.echoed or (entry.plain and self._is_echoing(entry)):
-            return False
-        if entry.typed:
-            self._found.give(entry.hidden())
-        return True
-
-    def _continue(self, entry: TypedLine, last: int) -> None:
-        """An editor took Enter as one of its line: report the line, and keep it."""
-        before = list(entry.flags)
-        text = self._places.text(entry, last)
-        if text != entry.continued:
-            entry.continued = text
-            entry.flag("continued")
-            self._found.give(entry.judge(text))
-        entry.flags = before
-        entry.reopen()
-        self._entry = entry
-
-    def _is_echoing(self, entry: TypedLine) -> bool:
-        return entry.anchor is not None and entry.begins(self._places.at_anchor(entry.anchor))
+        self._earlier.settle(entry, marked=marked is not None)
 
     # Output.
 
     def _output(self, output: bytes) -> None:
         self._outputs += 1
+        self._unseen.output(output)
         if not self._matters():
-            self._places.keep(output)
+            self._keep(output)
             return
         is_read = not (self._skips or self._places.lost) and self._places.catch_up()
         if not is_read or not self._places.spend(output):
@@ -212,38 +179,49 @@ class CommandFollower:
             else:
                 break
             if not self._matters():
-                self._places.keep(output)
+                self._keep(output)
                 return
         entry = self._entry
         if entry is not None and not entry.echoed and entry.has_keys:
-            entry.echoed = self._is_echoing(entry)
+            entry.echoed = self._places.is_echo(entry)
 
     def _matters(self) -> bool:
         return self._entry is not None or bool(self._pending)
 
+    def _keep(self, output: bytes) -> None:
+        self._places.keep(output)
+        if self._places.lost:
+            self._earlier.lose()
+
     def _skip(self, output: bytes) -> None:
         self._places.skip(output)
-        for entry in (*self._pending, *((self._entry,) if self._entry else ())):
+        self._earlier.lose()
+        for entry in self._lines():
             entry.flag("gap")
             entry.anchor = None
+
+    def _lines(self) -> tuple[TypedLine, ...]:
+        """Those that wait, and the one that is being typed."""
+        return (*self._pending, *((self._entry,) if self._entry else ()))
 
     def _line_feed(self) -> bool:
         """A line feed comes: whether it finishes a line."""
         finished = False
+        self._split()
         row = self._places.screen.row
         for entry in self._pending:
             entry.last_row = row if entry.last_row is None else entry.last_row
-        while self._pending and not (self._editor or self._pending[0].editor):
-            entry = self._pending[0]
+        while self._pending and not (self._editor or self._pending.first.editor):
+            entry = self._pending.first
             if entry.anchor is None:
-                if not self._find_ahead(self._places.row(row)):
+                if not self._pending.find_ahead(self._places.row(row)):
                     break
                 return True
             text = self._places.text(entry, row)
-            if self._wraps(entry, text):
-                self._places.screen.rows.wrap(row - self._places.screen.rows.top)
+            if self._places.wraps(entry, text) or entry.restart(text):
                 break
-            self._pending.popleft()
+            self._pending.split(text)
+            self._pending.pop()
             command = entry.judge(text)
             self._found.give(command)
             finished = True
@@ -251,22 +229,24 @@ class CommandFollower:
                 break
         return finished
 
-    def _wraps(self, entry: TypedLine, text: str) -> bool:
-        """Whether an editor begins another row itself, as busybox does, with more to be shown."""
-        full = self._places.is_full(self._places.screen.row)
-        typed, shown = "".join(entry.typed.split()), "".join(text.split())
-        return full and entry.plain and typed != shown and typed.startswith(shown)
+    def _split(self) -> None:
+        """A line feed comes before Enter: it is the answer to a key that a program took for it.
 
-    def _find_ahead(self, text: str) -> bool:
-        """Finish the first line that was typed ahead and is what a row ends with."""
-        for index, entry in enumerate(self._pending):
-            if entry.anchor is None and entry.ends(text):
-                for _ in range(index):
-                    self._found.give(self._pending.popleft().hidden())
-                self._pending.popleft()
-                self._found.give(entry.command(entry.typed))
-                return True
-        return False
+        In a paste that has no end, that is a newline; otherwise the key of an editor without marks.
+        """
+        entry = self._entry
+        if entry is None or len(entry.lines) < 2 or not (self._keys.in_paste or entry.accepts):
+            return
+        if self._keys.in_paste:
+            self._editor = False
+            self._keys.brackets_pastes(False)
+            entry.flag("unfinished")
+        rest = entry.lines[1:]
+        entry.keep_first_line()
+        for line in rest:
+            self._press(self._now, Key(Press.ENTER))
+            if line:
+                self._press(self._now, Key(Press.TEXT, line))
 
     # Marks.
 
@@ -274,17 +254,24 @@ class CommandFollower:
         mark = found.mark
         if mark in (Mark.ALTERNATE_ON, Mark.ALTERNATE_OFF):
             self._reset()
+            self._unseen.swap()
             self._alternate = mark is Mark.ALTERNATE_ON
         elif mark is Mark.QUESTION:
             self._keys.asked(self._now)
         elif mark in (Mark.MOUSE_ON, Mark.MOUSE_OFF):
             self._keys.follows_mouse = mark is Mark.MOUSE_ON
         elif mark is Mark.EDITOR_OFF:
-            self._editor = False
+            reads, self._editor = self._editor, False
+            if self._keys.in_paste and self._entry is not None:
+                self._entry.flag("unfinished")
             self._keys.brackets_pastes(False)
+            before = self._found.count
             self._accept()
+            unknown = reads and self._found.count == before
+            self._unseen.end(self._now, unknown=unknown, alternate=self._alternate)
         elif mark is Mark.EDITOR_ON:
             self._keys.brackets_pastes(True)
+            self._unseen.begin(self._now)
             if not self._alternate:
                 self._editor = True
                 self._prompt()
@@ -306,44 +293,53 @@ class CommandFollower:
             self._accept()
             self._found.release()
         elif self._pending:
-            self._pending[0].claimed = found.text
+            self._pending.first.claimed = found.text
         else:
             self._found.claim(found.text)
 
     def _prompt(self) -> None:
         """A prompt is about to be shown: what was entered before has had its answer."""
-        while self._pending and self._pending[0].anchor is not None and not self._pending[0].editor:
-            answered = self._pending.popleft()
-            if answered.typed and not answered.interrupted:
-                self._found.give(answered.hidden())
+        while self._pending and self._pending.first.anchor is not None:
+            if self._pending.first.editor:
+                break
+            self._pending.give_up()
         self._found.release()
         self._marked = None
-        self._answered = False
+        self._earlier.confirm()
+        if self._pending:
+            # What is typed goes on behind lines that wait too.
+            return
         entry = self._entry
-        if entry is None or (not entry.plain and self._is_here(entry)):
+        here = self._places.screen.row
+        if entry is None or (not entry.plain and entry.anchor and entry.anchor.row == here):
             # zsh shows its prompt first: keys that edit may have come between.
             return
         self._ahead = entry.typed if entry.plain else ""
+        if not entry.plain:
+            self._earlier.drop()
         self._entry = None
-
-    def _is_here(self, entry: TypedLine) -> bool:
-        return entry.anchor is not None and entry.anchor.row == self._places.screen.row
 
     def _accept(self) -> None:
         """An editor has a line."""
-        entry = self._pending[0] if self._pending else self._entry
+        entry = self._pending.first if self._pending else self._entry or self._earlier.stopped
         if entry is None:
             return
         known = self._places.catch_up()
         last = self._places.end()
-        if known and entry.anchor is None and self._find_ahead(self._places.row(last)):
+        if known and entry.anchor is None and self._pending.find_ahead(self._places.row(last)):
+            return
+        text = self._places.text(entry, last) if known else ""
+        if entry.restart(text):
+            return
+        if entry is self._earlier.stopped and text.endswith(INTERRUPTS):
             return
         if self._pending:
-            self._pending.popleft()
+            self._pending.split(text)
+            self._pending.pop()
         else:
             self._entry = None
         if known:
-            self._found.give(entry.judge(self._places.text(entry, last)))
+            self._found.give(entry.judge(text))
         else:
             entry.flag("gap")
             self._found.give(entry.hidden())

@@ -5,44 +5,23 @@ the answer of a program is not taken for a line that it did not echo; it is in n
 leaves this room, and in no repr.
 """
 
-import unicodedata
 from typing import NamedTuple
 
-import msgspec
-from msgspec.structs import replace
-
 from auditproxy.sessions.terminal.keys import Key, Press
+from auditproxy.sessions.terminal.reported import TEXT_LIMIT, TerminalCommand, fitting, flagged
+from auditproxy.sessions.terminal.texts import (
+    INTERRUPTS,
+    as_shown,
+    could_show,
+    is_within,
+    printable,
+    squeezed,
+)
 
-TEXT_LIMIT = 4096
-"""Bytes of a command's text."""
 TYPED_LIMIT = 4096
 SILENCE = 1.0
 """Seconds of typing without any output after which nothing that follows is taken for its echo."""
-_KEPT_FORMATS = "\u200c\u200d"
 _STARS = frozenset("*•●")
-
-
-class TerminalCommand(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A line that was entered on a terminal, as it stood there when Enter was pressed.
-
-    ``entered`` is the time of Enter in the caller's clock. ``line`` is None where it must not or
-    cannot be shown. Flags:
-
-        hidden          typed without echo: a password, most likely
-        no-echo         beside hidden: something else is where its echo would be
-        prompt?         the line may begin with a prompt, or be mixed with other output
-        continued       the editor has not accepted it when the next key came: a line of several
-        client-claimed  text, exit code or place are as a program's marks claim (OSC 133, 633)
-        exited          follows the value of the same line, with its exit code
-        gap             output was skipped, as it was too much; the line may be incomplete
-        cut             only the first 4 KiB are given, or its beginning has left the screen
-        unfinished      the session ended before the terminal showed what became of it
-    """
-
-    line: str | None
-    flags: tuple[str, ...] = ()
-    exit_code: int | None = None
-    entered: float = 0.0
 
 
 class Anchor(NamedTuple):
@@ -58,11 +37,15 @@ class TypedLine:
     """A line that is being typed, or has been entered and waits for what the terminal shows."""
 
     __slots__ = (
+        "_keys",
         "_plain_size",
+        "_reported",
+        "_resumed",
+        "_sent",
         "_typed",
+        "accepts",
         "ahead",
         "anchor",
-        "answered",
         "begun",
         "claimed",
         "continued",
@@ -71,11 +54,14 @@ class TypedLine:
         "entered",
         "flags",
         "interrupted",
+        "known",
         "last_row",
         "outputs",
+        "partial",
         "plain",
         "prompted",
         "silent",
+        "uncertain",
     )
 
     def __init__(self, anchor: Anchor | None, begun: float, outputs: int) -> None:
@@ -88,42 +74,99 @@ class TypedLine:
         """The row of the first line feed after Enter."""
         self.plain = True
         """Only characters were typed: what the line must be is known."""
+        self.known = True
+        """No key was pressed but characters, and those that take characters away."""
         self.echoed = False
         """The screen showed some of it before Enter."""
         self.silent = False
         """There was no output at all while it was typed, for a second and more."""
         self.editor = False
         """A line editor was reading at Enter."""
+        self.partial = False
+        """The terminal was too narrow to show all of it, or became narrower meanwhile."""
         self.prompted = False
         """It was found behind a prompt that was shown again, or is known."""
         self.ahead = ""
         """What was typed before the prompt and may still be shown again."""
         self.interrupted = False
-        self.answered = False
-        """A terminal's answer came as well: the program may have taken it for the line."""
-        self.continued = ""
-        """What was reported of it when Enter only began another row."""
+        self.continued = 0
+        """The hash of what was reported of it when Enter only began another row."""
         self.claimed: str | None = None
+        self.accepts = False
+        """A key was pressed that some editors take for Enter: it is a newline of what was typed."""
+        self.uncertain = False
+        """Something may be entered with it that is before its place: never nothing."""
         self.flags: list[str] = []
+        self._keys = False
+        """A key was pressed before Enter."""
+        self._resumed: int | None = None
+        """How much was typed before an interrupt that nothing confirmed."""
+        self._sent = bytearray()
+        """What was sent, as far as keys are not text only."""
+        self._reported = False
+        """Some of it terminals send by themselves."""
         self._typed = bytearray()
         self._plain_size = 0
 
     def press(self, key: Key) -> None:
         """Take a key other than Enter."""
+        if key.press is Press.PARTIAL:
+            return
+        if key.press is not Press.TEXT:
+            self._keep_sent(key.text)
+        if key.press is Press.REPORT:
+            self._reported = True
+            return
+        self._keys |= key.press is not Press.TEXT or bool(key.text)
         if key.press is Press.TEXT:
             self._typed += key.text[: TYPED_LIMIT - len(self._typed)]
             self.plain &= len(self._typed) < TYPED_LIMIT
+            if self._sent:
+                self._sent += key.text[: TYPED_LIMIT - len(self._sent)]
+        elif key.press is Press.ACCEPT:
+            self.known = False
+            self.edit()
+            self.accepts = True
+            self._typed += b"\n"
         elif key.press is Press.BACKSPACE:
             while self._typed and self._typed.pop() & 0xC0 == 0x80:
                 pass
         elif key.press is Press.KILL:
             self._typed.clear()
-        elif key.press is Press.ANSWER:
-            self.answered = True
-            self.plain = False
         else:
-            self._plain_size = len(self._typed) if self.plain else self._plain_size
-            self.plain = False
+            self.known = False
+            self.edit()
+
+    def edit(self) -> None:
+        """What the line is only the screen shows from now on."""
+        self._plain_size = len(self._typed) if self.plain else self._plain_size
+        self.plain = False
+
+    def sent(self, reports: bytes) -> None:
+        """Terminals send this by themselves: a program may still take it for keys."""
+        self._reported |= bool(reports)
+        self._keep_sent(reports)
+
+    def _keep_sent(self, sent: bytes) -> None:
+        self._sent = self._sent or self._typed[:]
+        self._sent += sent[: TYPED_LIMIT - len(self._sent)]
+
+    def resume(self) -> None:
+        """An interrupt has not ended the line, as far as the screen shows."""
+        self.edit()
+        self._resumed = len(self._typed)
+
+    def restart(self, text: str) -> bool:
+        """Whether the interrupt did end it, by its text; it is then what was typed afterwards."""
+        if self._resumed is None or not text.endswith(INTERRUPTS):
+            return False
+        rest = self._typed[self._resumed :].rstrip()
+        if text.endswith(rest.decode("utf-8", "replace")) if rest else not self._reported:
+            return False
+        self._typed, self._resumed = rest, None
+        self.anchor, self.last_row, self.echoed = None, None, False
+        self.plain = True
+        return True
 
     def enter(self, now: float, outputs: int, *, editor: bool) -> None:
         """Enter was pressed."""
@@ -149,12 +192,28 @@ class TypedLine:
     @property
     def size(self) -> int:
         """Bytes that are kept of what was typed."""
-        return len(self._typed)
+        return len(self._typed) + len(self._sent)
 
     @property
     def has_keys(self) -> bool:
-        """Whether there was a key before Enter that may show something."""
-        return bool(self._typed) or not self.plain
+        """Whether there was something before Enter that may show something."""
+        return bool(self._typed) or not self.plain or self._reported or self.uncertain
+
+    @property
+    def lines(self) -> list[bytes]:
+        """What was typed, by the newlines of a paste and keys that some take for Enter."""
+        return bytes(self._typed).split(b"\n")
+
+    def keep_first_line(self) -> None:
+        """What was typed in it ends with its first newline."""
+        del self._typed[len(self.lines[0]) :]
+
+    def behind(self, typed: bytes) -> "TypedLine":
+        """A line that was entered with this one, and is shown after it."""
+        other = TypedLine(None, self.begun, self.outputs)
+        other._typed += typed
+        other.enter(self.entered, self.outputs, editor=self.editor)
+        return other
 
     def flag(self, *flags: str) -> None:
         """Add flags once."""
@@ -162,10 +221,14 @@ class TypedLine:
 
     def begins(self, text: str) -> bool:
         """Whether a text at the anchor can be the echo of what was typed."""
-        typed, shown = _squeezed(self.typed), _squeezed(text)
+        typed, shown = squeezed(self.typed), squeezed(text)
         return bool(shown) and (
             not self.plain or typed.startswith(shown) or shown.startswith(typed)
         )
+
+    def has_more(self, text: str) -> bool:
+        """Whether more was typed than a text shows."""
+        return not is_within(squeezed(self.typed), squeezed(text))
 
     def ends(self, text: str) -> bool:
         """Whether a row ends with what was typed, as a word of its own."""
@@ -176,24 +239,64 @@ class TypedLine:
 
     def judge(self, text: str) -> TerminalCommand | None:
         """The command, by the screen's text from where it began; None: nothing was entered."""
-        if self.interrupted and (not text or text.endswith(("^C", "^Z", "^\\"))):
-            return None
-        if self.answered and not self._typed:
+        command = self._judge(text)
+        if command is None:
+            if self.uncertain:
+                return self.hidden("prompt?")
+            is_lost = self.has_keys and (self.partial or "cut" in self.flags)
+            return self.hidden() if is_lost else None
+        if command.line is not None and not self._is_whole(text):
+            return flagged(command, "cut")
+        return command
+
+    def _is_whole(self, text: str) -> bool:
+        """Whether a text has all that was typed, as far as that is known."""
+        typed, shown = squeezed(self.typed), squeezed(text)
+        if self.uncertain and shown not in (typed, squeezed(self.ahead) + typed):
+            return False
+        if not self.known:
+            return not self.partial
+        if self.continued:
+            typed = squeezed(self.typed.rpartition("\n")[2])
+        # Before a prompt that is shown again another program may have had what was typed.
+        return is_within(typed, shown) or (self.prompted and typed.endswith(shown))
+
+    def _judge(self, text: str) -> TerminalCommand | None:
+        if self.interrupted and (not text or text.endswith(INTERRUPTS)):
+            if not self.has_keys or not text:
+                return None
             self.flag("prompt?")
-            return self.command(text) or self.hidden()
+            if self.plain and text[:-2].rstrip() == self.typed:
+                # The interrupt came after Enter, perhaps too late.
+                return self.command(text[:-2])
+            if self.has_more(text):
+                return self.hidden()
         if self.claimed is not None:
             self.flag("client-claimed")
             return self.command(self.claimed)
         if _STARS.issuperset(text.strip()) and text:
             return self.hidden("no-echo")
-        return self._judge_plain(text) if self.plain else self._judge_edited(text)
+        if not self.plain:
+            return self._judge_edited(text)
+        if self._reported and text and squeezed(text) != squeezed(self.typed):
+            return self._judge_sent(text)
+        return self._judge_plain(text)
+
+    def _judge_sent(self, text: str) -> TerminalCommand | None:
+        """A program took for keys what terminals send by themselves, or shows something else."""
+        if not self.silent and could_show(bytes(self._sent), text):
+            return self.command(text)
+        return self._judge_edited(text)
 
     def _judge_plain(self, text: str) -> TerminalCommand | None:
-        typed, shown = _squeezed(self.typed), _squeezed(text)
-        if shown and self.ahead and shown == _squeezed(self.ahead) + typed:
+        typed, shown = squeezed(self.typed), squeezed(text)
+        if shown and self.ahead and shown == squeezed(self.ahead) + typed:
+            return self.command(text)
+        if self.uncertain and shown and shown != typed and not self.silent:
+            self.flag("prompt?")
             return self.command(text)
         if not typed:
-            return None
+            return self._judge_edited(text) if shown and self._keys else None
         if shown == typed and not self.silent:
             return self.command(text if "\n" not in text or "\n" in self.typed else self.typed)
         if shown and self.prompted and typed.endswith(shown) and not self.silent:
@@ -205,7 +308,7 @@ class TypedLine:
                 return self.command(self.typed)
             if self.editor or typed.endswith(shown):
                 return self.command(text)
-            if _is_within(typed, shown):
+            if is_within(typed, shown):
                 self.flag("prompt?")
                 return self.command(text)
         return self.hidden(*(("no-echo",) if shown else ()))
@@ -218,10 +321,15 @@ class TypedLine:
         return self.hidden() if self._typed and not self.echoed else None
 
     def _is_edited(self, text: str) -> bool:
-        """Whether a text has what was typed: at its start up to the first key that edits."""
-        shown = _squeezed(text)
-        start = _squeezed(self._typed[: self._plain_size].decode("utf-8", "replace"))
-        return bool(start) and shown.startswith(start) and _is_within(_squeezed(self.typed), shown)
+        """Whether a text has what was typed: at its start up to the first key that edits.
+
+        Or it is all that was sent, as the kernel shows it.
+        """
+        if self._sent and squeezed(text) == squeezed(as_shown(bytes(self._sent))):
+            return True
+        shown = squeezed(text)
+        start = squeezed(self._typed[: self._plain_size].decode("utf-8", "replace"))
+        return bool(start) and shown.startswith(start) and is_within(squeezed(self.typed), shown)
 
     def hidden(self, *flags: str) -> TerminalCommand:
         """The command without its text."""
@@ -230,55 +338,9 @@ class TypedLine:
 
     def command(self, text: str) -> TerminalCommand | None:
         """The command with a text, without what would not be text in a log."""
-        text = printable(text)
+        shown, text = text, printable(text[:TEXT_LIMIT])
         if not text.strip():
-            return None
-        if (short := _fitting(text)) != text:
+            return self.hidden("no-echo") if shown.strip() else None
+        if (short := fitting(text)) != text or len(shown) > TEXT_LIMIT:
             self.flag("cut")
         return TerminalCommand(line=short, flags=tuple(self.flags), entered=self.entered)
-
-
-def claimed(command: TerminalCommand, text: str) -> TerminalCommand:
-    """A command with the text that a program claims for it."""
-    return replace(
-        command, line=_fitting(printable(text)), flags=_with(command.flags, "client-claimed")
-    )
-
-
-def exited(command: TerminalCommand, exit_code: int) -> TerminalCommand:
-    """The value that follows a command's, with the exit code that a program claims."""
-    flags = _with(command.flags, "client-claimed", "exited")
-    return replace(command, flags=flags, exit_code=exit_code)
-
-
-def _with(flags: tuple[str, ...], *more: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*flags, *more)))
-
-
-def _fitting(text: str) -> str:
-    encoded = text.encode("utf-8", "replace")
-    return encoded[:TEXT_LIMIT].decode("utf-8", "ignore") if len(encoded) > TEXT_LIMIT else text
-
-
-def printable(text: str) -> str:
-    """A text without controls and formats, but for newlines and joiners."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        character
-        for character in text
-        if character in "\n\t"
-        or character in _KEPT_FORMATS
-        or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
-    )
-
-
-def _squeezed(text: str) -> str:
-    """A text without blanks: what wraps, tabs and newlines do to it does not matter."""
-    return "".join(text.split())
-
-
-def _is_within(part: str, whole: str) -> bool:
-    """Whether all characters of one text occur in another, in order."""
-    rest = iter(whole)
-    return all(character in rest for character in part)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from auditproxy.sessions.terminal.entries import TerminalCommand, claimed, exited
+from auditproxy.sessions.terminal.reported import TerminalCommand, claimed, exited
 
 
 class FoundLines:
@@ -19,12 +19,15 @@ class FoundLines:
         self._held: TerminalCommand | None = None
         self._last: TerminalCommand | None = None
         self._found: list[TerminalCommand] = []
+        self.count = 0
+        """Lines that were given."""
 
     def give(self, command: TerminalCommand | None) -> None:
         """A line is complete; it goes out at once, or when nothing can be claimed of it."""
         if command is None:
             return
         self.release()
+        self.count += 1
         self._held = command
         if not self.claims:
             self.release()

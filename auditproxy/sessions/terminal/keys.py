@@ -1,12 +1,13 @@
 """What a client types, as keys.
 
-What terminals send by themselves are not keys: answers (cursor position, attributes, colours),
-focus and mouse reports. Sequences may be cut anywhere.
+What terminals send by themselves are reports, not keys: answers (cursor position, attributes,
+colours), focus and mouse. Sequences may be cut anywhere.
 
 A client may send such bytes at any time, to have what is typed behind them taken for something
 else. So they count only where the program has caused them: a paste after it has switched
 bracketed paste on, a mouse report while it follows the mouse, an answer with text after it has
-asked. Whatever else they are, they are keys that edit the line, and what follows is typed.
+asked. Whatever else they are, they are keys that edit the line, and what follows is typed. Whether
+a program takes even a report for keys only the screen shows, so reports come with their bytes.
 """
 
 import enum
@@ -31,6 +32,7 @@ _STRING_END = re.compile(rb"[\x00-\x1f\x7f]")
 _MOUSE_START = 3
 """Bytes of a mouse report before its three bytes of what the mouse did: ESC [ M."""
 _PASTE_END = b"\x1b[201~"
+_PASTE_STOP = re.compile(rb"(?P<end>\x1b\[201~)|[\x03\x1a\x1c]")
 STRING_LIMIT = 4096
 """Bytes of an answer with text; a longer one was typed."""
 PASTE_LIMIT = 64 * 1024
@@ -60,14 +62,18 @@ class Press(enum.Enum):
     """^C, ^Z, ^\\."""
     END = "end"
     """^D."""
-    ANSWER = "answer"
-    """What a terminal says to a program that has asked, with text that it may take for keys."""
+    ACCEPT = "accept"
+    """^O, which bash takes for Enter."""
+    REPORT = "report"
+    """Not a key if the program knows what terminals send; with its bytes."""
+    PARTIAL = "partial"
+    """Of a sequence that has not ended: it comes again, as what it is, but may be shown already."""
     OTHER = "other"
-    """Any other: what it does to the line only the screen shows."""
+    """Any other, with its bytes: what it does to the line only the screen shows."""
 
 
 class Key(msgspec.Struct, frozen=True, gc=False):
-    """One key, or a run of text; ``text`` is as typed and secret."""
+    """One key, or a run of text; ``text`` is as typed, except of Enter, and secret."""
 
     press: Press
     text: bytes = b""
@@ -86,6 +92,7 @@ _CONTROLS = {
     b"\x1a": Press.INTERRUPT,
     b"\x1c": Press.INTERRUPT,
     b"\x04": Press.END,
+    b"\x0f": Press.ACCEPT,
 }
 
 
@@ -104,6 +111,15 @@ class KeyReader:
         self._pasted_at = 0.0
         self._awaited: deque[float] = deque(maxlen=MOST_ANSWERS)
 
+    @property
+    def in_paste(self) -> bool:
+        """Whether a paste has begun and not ended."""
+        return self._paste > 0
+
+    def leave_paste(self) -> None:
+        """No editor reads the paste: what follows is typed."""
+        self._paste = 0
+
     def brackets_pastes(self, on: bool) -> None:
         """The program switches bracketed paste on or off, which ends a paste."""
         self._brackets = on
@@ -115,7 +131,10 @@ class KeyReader:
         self._awaited.append(now + ANSWER_TIMEOUT)
 
     def read(self, data: bytes, now: float = 0.0) -> Iterator[Key]:
-        """Yield the keys in some more input, which came at ``now``."""
+        """Yield the keys in some more input, which came at ``now``.
+
+        The caller may leave a paste between two keys.
+        """
         while self._awaited and self._awaited[0] < now:
             self._awaited.popleft()
         if now - self._pasted_at > PASTE_TIMEOUT:
@@ -138,48 +157,49 @@ class KeyReader:
             if is_mouse and not self.follows_mouse:
                 # A key, and what follows it.
                 at = start + _MOUSE_START
-                yield Key(Press.OTHER)
+                yield Key(Press.OTHER, data[start:at])
             elif found.lastgroup == "partial":
                 self._held = found[0]
+                yield Key(Press.PARTIAL)
             elif found.lastgroup == "string":
                 after = self._after_answer(data, at)
                 if after == 0:
                     self._held = data[start:]
+                    yield Key(Press.PARTIAL)
                     return
-                if after < 0:
-                    yield Key(Press.OTHER)
-                else:
-                    at = after
-                    yield Key(Press.ANSWER)
-            elif found.lastgroup == "mouse":
-                yield Key(Press.ANSWER)
-            elif (key := self._key(found)) is not None:
-                yield key
+                at = max(at, after)
+                yield Key(Press.OTHER if after < 0 else Press.REPORT, data[start:at])
+            else:
+                yield from self._key(found)
 
-    def _key(self, found: re.Match[bytes]) -> Key | None:
+    def _key(self, found: re.Match[bytes]) -> Iterator[Key]:
         kind = found.lastgroup
         if kind == "text":
-            return Key(Press.TEXT, found[0])
-        if kind == "control":
-            return Key(_CONTROLS.get(found[0], Press.OTHER))
-        if kind == "final":
-            return self._sequence(found["parameters"], found["final"])
-        if kind == "keypad":
-            return Key(Press.ENTER if found["keypad"] == b"M" else Press.OTHER)
-        if kind == "report":
-            return None if self.follows_mouse else Key(Press.OTHER)
-        return Key(Press.OTHER)
+            yield Key(Press.TEXT, found[0])
+        elif kind == "control":
+            press = _CONTROLS.get(found[0], Press.OTHER)
+            yield Key(press, b"" if press is Press.ENTER else found[0])
+        elif kind == "final":
+            yield from self._sequence(found)
+        elif kind == "mouse" or (kind == "report" and self.follows_mouse):
+            yield Key(Press.REPORT, found[0])
+        else:
+            yield Key(Press.OTHER, found[0])
+            if kind == "keypad" and found["keypad"] == b"M":
+                yield Key(Press.ENTER)
 
-    def _sequence(self, parameters: bytes, final: bytes) -> Key | None:
-        if parameters == b"200" and final == b"~":
-            self._paste = PASTE_LIMIT if self._brackets else 0
-            return Key(Press.OTHER)
-        if final == b"u" and parameters.partition(b";")[0] == b"13":
-            return Key(Press.ENTER)
+    def _sequence(self, found: re.Match[bytes]) -> Iterator[Key]:
+        parameters, final = found["parameters"], found["final"]
         is_private = parameters[:1] in (b"<", b"=", b">", b"?")
         if final[0] in (_PRIVATE_REPORTS if is_private else _REPORTS):
-            return None
-        return Key(Press.OTHER)
+            yield Key(Press.REPORT, found[0])
+            return
+        yield Key(Press.OTHER, found[0])
+        if parameters == b"200" and final == b"~":
+            self._paste = PASTE_LIMIT if self._brackets else 0
+        elif final == b"u" and parameters.partition(b";")[0] == b"13":
+            # Of another terminal's keyboard protocol, so to some programs it is not Enter.
+            yield Key(Press.ENTER)
 
     def _after_answer(self, data: bytes, at: int) -> int:
         """The end of an answer whose text begins at ``at``; 0 if it may still come, -1 for keys."""
@@ -200,12 +220,14 @@ class KeyReader:
         return end
 
     def _pasted(self, data: bytes, at: int) -> tuple[int, bytes]:
-        """Text up to the end of a paste, of which a part may still be to come."""
+        """Text up to the end of a paste, of which a part may still be to come.
+
+        A key that the kernel takes for an interrupt ends it too, as it does in editors.
+        """
         limit = min(len(data), at + self._paste)
-        stop = data.find(_PASTE_END, at, limit + len(_PASTE_END))
-        if stop >= 0:
+        if (found := _PASTE_STOP.search(data, at, limit)) is not None:
             self._paste = 0
-            return stop + len(_PASTE_END), _lines(data[at:stop])
+            return found.end() if found["end"] else found.start(), _lines(data[at : found.start()])
         for kept in range(min(len(_PASTE_END) - 1, limit - at), 0, -1):
             if limit == len(data) and data.endswith(_PASTE_END[:kept]):
                 self._held = data[len(data) - kept :]

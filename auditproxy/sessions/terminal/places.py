@@ -7,15 +7,18 @@ is read is bounded for each second; beyond that, output is skipped until the nex
 from auditproxy.sessions.terminal.entries import Anchor, TypedLine
 from auditproxy.sessions.terminal.rows import cells_of
 from auditproxy.sessions.terminal.screen import COLUMNS, ROWS, VisibleScreen, clamped
+from auditproxy.sessions.terminal.texts import INTERRUPTS, squeezed
 
 RATE = 64 * 1024
 """Bytes of output that a screen reads in a second."""
 CONTROL_COST = 6
-"""Bytes of text that take as long as a sequence or a line feed, about."""
+"""Bytes of text that take as long as a sequence, a line feed or a wrap, about."""
 WIDE_COST = 2
 """The same of a byte of text that is not ASCII, beside one that is."""
 TAIL_LIMIT = 8 * 1024
 """Bytes of output that are kept while no line is being entered."""
+NARROW = 10
+"""Columns below which editors show only a part of a line."""
 SEARCHED_ROWS = 50
 """Rows that are searched for a prompt."""
 
@@ -43,11 +46,12 @@ class Places:
         """Whether output was skipped, so that places from before are void."""
         return self._lost
 
-    def resize(self, columns: int, rows: int) -> None:
-        """The terminal has another size."""
-        self._size = clamped(columns, rows)
+    def resize(self, columns: int, rows: int) -> bool:
+        """The terminal has another size; whether it is narrower."""
+        before, self._size = self._size[0], clamped(columns, rows)
         if not self._lost:
             self._screen.resize(*self._size)
+        return self._size[0] < before
 
     def clock(self, now: float) -> None:
         """Allow for the time that has passed."""
@@ -107,20 +111,81 @@ class Places:
         """A line feed is about to be done."""
         self._last_line_feed = self._screen.row
 
+    def cursor(self) -> Anchor:
+        """The place of the cursor, and nothing of what is there."""
+        return Anchor(self._screen.row, self._screen.column)
+
     def here(self, ahead: str = "") -> Anchor:
         """The place of the cursor, or of what was typed ahead of the prompt and is shown again."""
         screen = self._screen
-        column = screen.column
-        cells = cells_of(screen.rows.find(screen.row))
-        if ahead and "".join(cells[:column]).endswith(ahead):
-            column -= len(cells_of(ahead))
+        row, column = screen.row, screen.column
+        if ahead:
+            row, column = self._before(ahead)
+        cells = cells_of(screen.rows.find(row))
         prompt = "".join(cells[:column]).ljust(column) if column else ""
-        screen.rows.keep_from = screen.row
-        return Anchor(screen.row, column, prompt, "".join(cells[column:]).strip())
+        right = "" if row < screen.row else "".join(cells[screen.column :]).strip()
+        screen.rows.keep_from = row
+        return Anchor(row, column, prompt, right)
+
+    def _before(self, ahead: str) -> tuple[int, int]:
+        """The place before a text, if the cursor is behind it; it may have wrapped."""
+        rows, row, column = self._screen.rows, self._screen.row, self._screen.column
+        cells, wanted = cells_of(rows.find(row))[:column], squeezed(ahead)
+        while len(_shown(cells)) < len(wanted) and rows.first < row:
+            if not rows.is_continued(row - 1):
+                break
+            row -= 1
+            cells = cells_of(rows.find(row)) + cells
+        if not _shown(cells).endswith(wanted):
+            return self._screen.row, self._screen.column
+        left = len(wanted)
+        while left > 0:
+            left -= len(_shown([cells.pop()]))
+        return row, len(cells)
+
+    def is_same_line(self, anchor: Anchor) -> bool:
+        """Whether the cursor is in the line that a place is in, which may wrap."""
+        rows, row = self._screen.rows, self._screen.row
+        if not rows.first <= anchor.row <= row:
+            return False
+        return all(rows.is_continued(number) for number in range(anchor.row, row))
+
+    def between(self, anchor: Anchor) -> str | None:
+        """What is between a place and the cursor; None if that is not in the same line."""
+        screen = self._screen
+        if not self.is_same_line(anchor) or (screen.row, screen.column) < anchor[:2]:
+            return None
+        if anchor.row < screen.row:
+            return screen.text(anchor.row, anchor.column, screen.row)
+        return "".join(cells_of(screen.rows.find(screen.row))[anchor.column : screen.column])
+
+    def after_prompt(self, row: int | None = None) -> Anchor | None:
+        """The place behind the last prompt, if the line in a row, or at the cursor, has it."""
+        row, rows = self._screen.row if row is None else row, self._screen.rows
+        while rows.first < row and not self._known(row) and rows.is_continued(row - 1):
+            row -= 1
+        column = self._known(row)
+        return Anchor(row, column, self._prompt) if column else None
+
+    def has_stop(self, anchor: Anchor) -> bool:
+        """Whether a row between a place and the cursor ends with the echo of an interrupt."""
+        rows, last = self._screen.rows, self._screen.row
+        first = max(anchor.row, rows.first, last - SEARCHED_ROWS)
+        texts = [rows.find(row).rstrip() for row in range(first, last + 1)]
+        if first == anchor.row:
+            texts[0] = "".join(cells_of(texts[0])[anchor.column :])
+        return any(text.endswith(INTERRUPTS) for text in texts)
 
     def at_anchor(self, anchor: Anchor) -> str:
-        """What the screen has in the row of a place, from there on."""
-        return self._screen.text(anchor.row, anchor.column, anchor.row)
+        """What the screen has in the row of a place, from there on, and where it wraps."""
+        last = anchor.row
+        while last < self._screen.row and self._screen.rows.is_continued(last):
+            last += 1
+        return self._screen.text(anchor.row, anchor.column, last)
+
+    def is_echo(self, entry: TypedLine) -> bool:
+        """Whether the screen may have the echo of a line where it begins."""
+        return entry.anchor is not None and entry.begins(self.at_anchor(entry.anchor))
 
     def end(self) -> int:
         """The last row of a line that an editor has just accepted."""
@@ -129,8 +194,15 @@ class Places:
             return screen.row - 1
         return screen.row
 
-    def is_full(self, number: int) -> bool:
-        """Whether a row is written to its last column."""
+    def wraps(self, entry: TypedLine, text: str) -> bool:
+        """Whether an editor begins another row itself, as busybox does, with more to be shown."""
+        rows, row = self._screen.rows, self._screen.row
+        if not (self._is_full(row) and entry.has_more(text)):
+            return False
+        rows.wrap(row - rows.top)
+        return True
+
+    def _is_full(self, number: int) -> bool:
         rows = self._screen.rows
         return len(cells_of(rows.find(number))) >= rows.columns
 
@@ -143,20 +215,31 @@ class Places:
         screen = self._screen
         while screen.rows.is_continued(last):
             last += 1
-        row, column = self._begin(entry, last)
+        row, column, prompt = self._begin(entry, last)
         text = screen.text(row, column, last)
+        if text:
+            # Before nothing, what stands there may be the line: keys may have come before its place.
+            self._prompt = prompt or self._prompt
         if row < screen.rows.first:
             entry.flag("cut")
+        entry.partial |= self._size[0] < NARROW or self._scrolls(entry.anchor, row, last)
         right = entry.anchor.right if entry.anchor is not None else ""
         if right and "\n" not in text and text.endswith(" " + right):
             text = text[: -len(right)].rstrip()
         return text
 
+    def _scrolls(self, anchor: Anchor | None, first: int, last: int) -> bool:
+        """Whether readline shows a part of a long line in one row, which its marks say."""
+        prompt = "" if anchor is None else anchor.prompt
+        find = self._screen.rows.find
+        left = find(first).startswith("<") and not prompt.startswith("<")
+        return left or (find(last).endswith(">") and self._is_full(last))
+
     def forget(self) -> None:
         """No line is being entered."""
         self._screen.rows.keep_from = None
 
-    def _begin(self, entry: TypedLine, last: int) -> tuple[int, int]:
+    def _begin(self, entry: TypedLine, last: int) -> tuple[int, int, str]:
         anchor = entry.anchor
         rows = self._screen.rows
         if anchor is not None:
@@ -167,18 +250,16 @@ class Places:
             if anchor.prompt.strip():
                 for number in range(last, max(floor, last - SEARCHED_ROWS), -1):
                     if self._starts(number, anchor.prompt) and not rows.is_continued(number - 1):
-                        self._prompt = anchor.prompt
                         entry.prompted = True
-                        return number, anchor.column
+                        return number, anchor.column, anchor.prompt
             if holds:
-                self._prompt = anchor.prompt or self._prompt
-                return anchor.row, anchor.column
+                return anchor.row, anchor.column, anchor.prompt
         for number in range(last, max(rows.first - 1, last - SEARCHED_ROWS), -1):
             if column := self._known(number):
                 entry.prompted = True
-                return number, column
+                return number, column, ""
         entry.flag("prompt?")
-        return last, 0
+        return last, 0, ""
 
     def _starts(self, number: int, prompt: str) -> bool:
         text = self._screen.rows.find(number)
@@ -190,3 +271,8 @@ class Places:
         if prompt.strip() and self._screen.rows.find(number).startswith(prompt):
             return len(cells_of(prompt))
         return 0
+
+
+def _shown(cells: list[str]) -> str:
+    """What some cells show, without blanks."""
+    return squeezed("".join(cells).replace("\0", ""))

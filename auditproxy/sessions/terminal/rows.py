@@ -9,12 +9,12 @@ from collections.abc import Iterable
 
 from auditproxy.sessions.terminal.widths import width
 
-CELLS_KEPT, ROWS_KEPT = 8192, 16
-"""Of a large screen so many cells are kept, but at least so many rows, near the last written."""
+SHOWN_LIMIT = 24 * 1024
+"""Bytes of text of a screen of any size that are kept, in the rows near the last written."""
 MARKS_A_ROW, MARKS_A_CELL = 64, 7
 """Combining marks that are kept."""
-SCROLLED_LIMIT, SCROLLED_ROW = 12 * 1024, 64
-"""Characters, with so many for each row besides, of rows that have scrolled off and are kept."""
+SCROLLED_LIMIT, SCROLLED_ROW = 16 * 1024, 64
+"""Bytes, with so many for each row besides, of rows that have scrolled off and are kept."""
 
 
 class _Row:
@@ -41,7 +41,7 @@ class Rows:
         self._scrolled_size = 0
         self._hot: _Row | None = None
         self._cells: list[str] = []
-        self._written = 0
+        self._kept = 0
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -150,7 +150,7 @@ class Rows:
             if cursor - left < len(self._lines) - 1:
                 self._forget(self._lines.pop())
             else:
-                self._leave(self._lines.pop(0))
+                self._forget(self._leave(self._lines.pop(0)))
                 left += 1
         self._lines.extend(_Row() for _ in range(rows - len(self._lines)))
         return left
@@ -168,29 +168,27 @@ class Rows:
         row = self._lines[index]
         if row is not self._hot:
             self._close()
-            if not row.text:
-                self._written += 1
-                if self._written > max(ROWS_KEPT, CELLS_KEPT // self.columns):
-                    self._drop_farthest(index)
+            while self._kept > SHOWN_LIMIT:
+                self._drop_farthest(index)
             self._hot, self._cells = row, cells_of(row.text)
         return self._cells
 
     def _close(self) -> None:
         if self._hot is not None:
+            self._kept -= _size(self._hot.text)
             self._hot.text = "".join(self._cells)
-            self._written -= not self._hot.text
+            self._kept += _size(self._hot.text)
             self._hot, self._cells = None, []
 
     def _drop_farthest(self, index: int) -> None:
         written = [place for place, row in enumerate(self._lines) if row.text]
-        if written:
-            farthest = max(written[0], written[-1], key=lambda place: abs(place - index))
-            self._forget(self._lines[farthest])
+        farthest = max(written[0], written[-1], key=lambda place: abs(place - index))
+        self._forget(self._lines[farthest])
 
     def _forget(self, row: _Row) -> None:
         if row is self._hot:
             self._close()
-        self._written -= bool(row.text)
+        self._kept -= _size(row.text)
         row.text, row.wrapped, row.marks = "", False, 0
 
     def _leave(self, row: _Row) -> _Row:
@@ -201,12 +199,12 @@ class Rows:
             self._scrolled.clear()
             self._scrolled_size = 0
         elif self.top >= self.keep_from and row.text:
-            self._written -= 1
+            self._kept -= _size(row.text)
             self._scrolled[self.top] = row
-            self._scrolled_size += len(row.text) + SCROLLED_ROW
+            self._scrolled_size += _size(row.text) + SCROLLED_ROW
             while self._scrolled_size > SCROLLED_LIMIT:
                 oldest = self._scrolled.pop(next(iter(self._scrolled)))
-                self._scrolled_size -= len(oldest.text) + SCROLLED_ROW
+                self._scrolled_size -= _size(oldest.text) + SCROLLED_ROW
             row = _Row()
         self.top += 1
         return row
@@ -223,6 +221,11 @@ def cells_of(text: str) -> list[str]:
         else:
             cells.append(character)
     return cells
+
+
+def _size(text: str) -> int:
+    """Bytes that a text takes, at most."""
+    return len(text) if text.isascii() else 4 * len(text)
 
 
 def _pad(cells: list[str], at: int) -> None:

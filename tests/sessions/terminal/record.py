@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.sessions.terminal.hostile import HOSTILE
 from tests.sessions.terminal.scenarios import SCENARIOS
 from tests.sessions.terminal.transcripts import DATA, replay, run, save
 
@@ -40,7 +41,7 @@ def database(folder: Path) -> Iterator[None]:
 def main(names: list[str]) -> None:
     """Record all rows, or those named; print what comes of each."""
     DATA.mkdir(exist_ok=True)
-    for scenario in SCENARIOS:
+    for scenario in (*SCENARIOS, *HOSTILE):
         if names and scenario.name not in names:
             continue
         with tempfile.TemporaryDirectory() as name:

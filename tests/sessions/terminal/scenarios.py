@@ -149,7 +149,7 @@ SCENARIOS = (
             *key(b"\x1b]x;echo one\x07\r", rb"one\r\n.*ready\$ \Z"),
             *typed("echo two"),
         ),
-        ("printf '\\033]11;?\\007'", ("x;echo one", "prompt?"), "echo two"),
+        ("printf '\\033]11;?\\007'", "x;echo one", "echo two"),
     ),
     Scenario(
         "bash-coloured-prompt",

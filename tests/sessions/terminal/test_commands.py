@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from auditproxy.apis.session import Carried, Channel, InputClosed, Outcome, Resized, StreamEvent
 from auditproxy.sessions.terminal.commands import CommandFollower
-from auditproxy.sessions.terminal.entries import TerminalCommand
+from auditproxy.sessions.terminal.reported import TerminalCommand
 from tests.sessions.terminal.scenarios import SCENARIOS, SECRET, Expected, Scenario
 from tests.sessions.terminal.transcripts import Events, load, replay, run
 
@@ -220,7 +220,18 @@ ROWS = [
     pytest.param([b"$ ", "ls", b"ls", "\r"], [(None, "hidden", "unfinished")], id="cut off"),
     pytest.param([b"$ ", "\r", b"\r\n$ ", "\r", b"\r\n$ "], [], id="Enter alone"),
     pytest.param([b"$ ", "\x04", b"exit\r\n"], [], id="^D"),
-    pytest.param([b"$ ", "ls\r\x03", b"ls^C\r\n$ "], [], id="^C right after Enter"),
+    pytest.param(
+        # Of bash without marks: it may have read Enter, and the command runs.
+        [b"$ ", "ls\r\x03", b"ls^C\r\n$ "],
+        [("ls", "prompt?")],
+        id="^C right after Enter",
+    ),
+    pytest.param(
+        [BASH, "id", b"id", "\x0f", "\x03", ACCEPTED, BASH], [("id",)], id="^C right after ^O"
+    ),
+    pytest.param(
+        [BASH, "id", b"id", "\x0f", "\x03", b"^C\x1b[?2004l\r", BASH], [], id="^C before it"
+    ),
     pytest.param([b"$ ", "ls\r\x03", b"ls\r\n^C\r\n$ "], [("ls",)], id="^C for what runs"),
     pytest.param(
         [
@@ -531,3 +542,36 @@ def test_a_session_is_small(piece: bytes) -> None:
         assert tracemalloc.get_traced_memory()[0] < 100 * 1024
     finally:
         tracemalloc.stop()
+
+
+FULL = ["\U0001f600" * 250, "\U0001d400" * 500, "\u4e00" * 250, "x" * 500, "e\u0301" * 500]
+
+
+@pytest.mark.parametrize("row", FULL, ids=["emoji", "four bytes", "wide", "ascii", "marks"])
+def test_a_hostile_terminal_is_small(row: str) -> None:
+    """At most 160 KiB after each event, whatever sizes alternate and whatever is shown in them."""
+    scattered = b"".join(b"\x1b[%d;1Hx" % number for number in range(1, 201))
+    full = [b"\x1b[%d;1H%s" % (number, row.encode()) for number in range(1, 201, 3)]
+    keys = b"typed" * 800
+    CommandFollower().take(0.0, Carried(Channel.STDOUT, full[0]))
+    tracemalloc.start()
+    try:
+        follower, largest, now = CommandFollower(), 0, 0.0
+        for turn in range(6):
+            events: list[StreamEvent] = [
+                Resized(1, 1),
+                Carried(Channel.STDIN, keys + (b"\r" if turn % 3 == 0 else b"\x1b[A\x1b]0;")),
+                Resized(1, 65535),
+                Carried(Channel.STDOUT, scattered),
+                Resized(65535, 65535),
+                *(Carried(Channel.STDOUT, output) for output in full),
+                Resized(65535, 1),
+                Carried(Channel.STDOUT, (row.encode() + b"\r\n") * 20),
+            ]
+            for event in events:
+                now += 0.5
+                follower.take(now, event)
+                largest = max(largest, tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert largest < 160 * 1024

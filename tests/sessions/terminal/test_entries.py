@@ -2,8 +2,9 @@
 
 import pytest
 
-from auditproxy.sessions.terminal.entries import TEXT_LIMIT, Anchor, TypedLine, claimed, exited
+from auditproxy.sessions.terminal.entries import Anchor, TypedLine
 from auditproxy.sessions.terminal.keys import Key, Press
+from auditproxy.sessions.terminal.reported import TEXT_LIMIT
 
 
 def entered(*keys: Key | str, echoed: bool = True, editor: bool = False) -> TypedLine:
@@ -13,6 +14,12 @@ def entered(*keys: Key | str, echoed: bool = True, editor: bool = False) -> Type
         entry.press(Key(Press.TEXT, key.encode()) if isinstance(key, str) else key)
     entry.echoed = echoed
     entry.enter(0.5, 0, editor=editor)
+    return entry
+
+
+def narrow(entry: TypedLine) -> TypedLine:
+    """The same on a terminal that does not show all of it."""
+    entry.partial = True
     return entry
 
 
@@ -64,6 +71,11 @@ SECRET = "hunter2"
         ),
         pytest.param(entered("lx", Key(Press.BACKSPACE), "s"), "ls", ("ls",), id="backspace"),
         pytest.param(entered("rm", Key(Press.KILL), "ls"), "ls", ("ls",), id="^U"),
+        pytest.param(
+            entered("echo one", editor=True), "<ne", ("<ne", "cut"), id="not all that was typed"
+        ),
+        pytest.param(narrow(entered(LEFT)), "<ne", ("<ne", "cut"), id="on a narrow terminal"),
+        pytest.param(narrow(entered("ls", LEFT)), "", (None, "hidden"), id="nothing is left there"),
     ],
 )
 def test_row(entry: TypedLine, text: str, expected: tuple[str | None, ...] | None) -> None:
@@ -94,16 +106,6 @@ def test_a_text_is_cut_and_without_controls() -> None:
     odd = entered(LEFT).command("a\x1b[31m\x07b\u202ec\nd")
     assert odd is not None
     assert odd.line == "a[31mbc\nd"
-
-
-def test_claims_are_marked() -> None:
-    """What a program says of a line is its claim."""
-    command = entered("ls").judge("ls")
-    assert command is not None
-    other = claimed(command, "rm\x07")
-    assert (other.line, other.flags) == ("rm", ("client-claimed",))
-    ended = exited(other, 3)
-    assert (ended.flags, ended.exit_code) == (("client-claimed", "exited"), 3)
 
 
 def test_what_was_typed_is_in_no_repr() -> None:

@@ -1,7 +1,7 @@
 """Lines on their way out: at once, or when a program has said what they were."""
 
-from auditproxy.sessions.terminal.entries import TerminalCommand
 from auditproxy.sessions.terminal.found import FoundLines
+from auditproxy.sessions.terminal.reported import TerminalCommand
 
 
 def line(text: str) -> TerminalCommand:

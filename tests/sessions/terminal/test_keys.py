@@ -15,7 +15,7 @@ from auditproxy.sessions.terminal.keys import (
 
 TEXT, ENTER, BACK = Press.TEXT, Press.ENTER, Press.BACKSPACE
 KILL, STOP, END, OTHER = Press.KILL, Press.INTERRUPT, Press.END, Press.OTHER
-ANSWER = Press.ANSWER
+REPORT = Press.REPORT
 
 
 def a_reader(caused: str = "") -> KeyReader:
@@ -29,10 +29,12 @@ def a_reader(caused: str = "") -> KeyReader:
 
 
 def pressed(*pieces: bytes, caused: str = "") -> list[tuple[Press, bytes]]:
-    """The keys in some input; texts that follow each other are one."""
+    """The keys in some input, as they are when complete; texts that follow each other are one."""
     reader, found = a_reader(caused), list[tuple[Press, bytes]]()
     for piece in pieces:
         for key in reader.read(piece):
+            if key.press is Press.PARTIAL:
+                continue
             if found and key.press is found[-1][0] is Press.TEXT:
                 found[-1] = (Press.TEXT, found[-1][1] + key.text)
             else:
@@ -47,7 +49,7 @@ def pressed(*pieces: bytes, caused: str = "") -> list[tuple[Press, bytes]]:
         pytest.param(b"ls\n", [TEXT, ENTER], id="newline is Enter"),
         pytest.param(
             b"\x1bOM\x1b[13u\x1b[13;1u",
-            [ENTER, ENTER, ENTER],
+            [OTHER, ENTER] * 3,
             id="Enter of the keypad and of kitty",
         ),
         pytest.param(b"a\x7f\b", [TEXT, BACK, BACK], id="backspaces"),
@@ -56,10 +58,12 @@ def pressed(*pieces: bytes, caused: str = "") -> list[tuple[Press, bytes]]:
         ),
         pytest.param(b"\x1b[A\x1bOA\x1b[1;5C\x1b[3~\x1bf\t\x12", [OTHER] * 7, id="keys that edit"),
         pytest.param(b"\x1b\r", [OTHER, ENTER], id="ESC, then Enter"),
-        pytest.param(b"\x1b[24;80R", [], id="answer: place of the cursor"),
-        pytest.param(b"\x1b[?1;2c\x1b[>41;354;0c", [], id="answer: attributes"),
-        pytest.param(b"\x1b[0n\x1b[?2026;2$y\x1b[8;24;80t", [], id="answers: state, mode, size"),
-        pytest.param(b"\x1b[I\x1b[O", [], id="focus"),
+        pytest.param(b"\x1b[24;80R", [REPORT], id="answer: place of the cursor"),
+        pytest.param(b"\x1b[?1;2c\x1b[>41;354;0c", [REPORT] * 2, id="answer: attributes"),
+        pytest.param(
+            b"\x1b[0n\x1b[?2026;2$y\x1b[8;24;80t", [REPORT] * 3, id="answers: state, mode, size"
+        ),
+        pytest.param(b"\x1b[I\x1b[O", [REPORT] * 2, id="focus"),
         pytest.param(b"\x1b[?;w\x1b[<1z", [OTHER, OTHER], id="no answer has this final"),
     ],
 )
@@ -76,18 +80,18 @@ def test_row(data: bytes, keys: list[Press]) -> None:
         pytest.param(
             "ask",
             b"\x1b]11;rgb:0000/0000/0000\x1b\\x",
-            [ANSWER, TEXT],
+            [REPORT, TEXT],
             [OTHER, TEXT, OTHER, TEXT],
             id="colour, ST",
         ),
         pytest.param(
             "ask",
             b"\x1b]11;rgb:0/0/0\x07x",
-            [ANSWER, TEXT],
+            [REPORT, TEXT],
             [OTHER, TEXT, OTHER, TEXT],
             id="colour, BEL",
         ),
-        pytest.param("ask", b"\x1bP1+r54=78\x1b\\", [ANSWER], [OTHER, TEXT, OTHER], id="DCS"),
+        pytest.param("ask", b"\x1bP1+r54=78\x1b\\", [REPORT], [OTHER, TEXT, OTHER], id="DCS"),
         pytest.param(
             "ask", b"\x1b]id\rls\r", [OTHER, TEXT, ENTER, TEXT, ENTER], [], id="typed after ESC ]"
         ),
@@ -99,19 +103,19 @@ def test_row(data: bytes, keys: list[Press]) -> None:
         pytest.param(
             "ask",
             b"\x1b]a\x07\x1b]b\x07",
-            [ANSWER, OTHER, TEXT, OTHER],
+            [REPORT, OTHER, TEXT, OTHER],
             [OTHER, TEXT, OTHER, OTHER, TEXT, OTHER],
             id="one answer for each question",
         ),
-        pytest.param("ask, ask", b"\x1b]a\x07\x1b]b\x07", [ANSWER] * 2, None, id="two of them"),
+        pytest.param("ask, ask", b"\x1b]a\x07\x1b]b\x07", [REPORT] * 2, None, id="two of them"),
         pytest.param(
             "mouse",
             b"\x1b[M !!\x1b[<0;3;4M",
-            [ANSWER],
+            [REPORT] * 2,
             [OTHER, TEXT, OTHER],
             id="what the mouse did",
         ),
-        pytest.param("mouse", b"\x1b[0;3;4M", [], [OTHER], id="the same in numbers"),
+        pytest.param("mouse", b"\x1b[0;3;4M", [REPORT], [OTHER], id="the same in numbers"),
         pytest.param(
             "paste",
             b"\x1b[200~a\rb\x1b[201~\r",
@@ -158,7 +162,7 @@ def test_an_answer_comes_soon() -> None:
     assert [key.press for key in late] == [OTHER, TEXT, OTHER]
     reader = a_reader("ask" * (MOST_ANSWERS + 5))
     keys = list(reader.read(b"\x1b]a\x07" * (MOST_ANSWERS + 1), 0.0))
-    assert [key.press for key in keys].count(ANSWER) == MOST_ANSWERS
+    assert [key.press for key in keys].count(REPORT) == MOST_ANSWERS
 
 
 PIECES = st.sampled_from(

@@ -61,6 +61,15 @@ def test_sequences_cost_more_than_text() -> None:
     assert not places.spend(b"\x1b[A" * (RATE // 4))
 
 
+def test_a_wrap_costs_more_than_text() -> None:
+    """Every character of a terminal with one column is a row."""
+    places = Places(1, 1)
+    assert not places.spend(b"x" * (RATE // 4))
+    places.keep(b"x" * 3 * TAIL_LIMIT)
+    assert places.catch_up()
+    assert Places(80, 24).spend(b"x" * (RATE // 4))
+
+
 def test_a_redrawn_prompt_is_where_the_line_begins() -> None:
     """After a list of choices."""
     places = Places()
@@ -78,6 +87,16 @@ def test_a_line_without_a_known_place_is_a_whole_row() -> None:
     entry = TypedLine(None, 0.0, 0)
     assert places.text(entry, places.screen.row) == "% ls"
     assert entry.flags == ["prompt?"]
+
+
+def test_a_line_that_was_typed_ahead_may_wrap() -> None:
+    """Its place is in the row where it begins, wide characters or not."""
+    for ahead in ("echo one two", "echo \u8a9e\u8a9e\u8a9e"):
+        places = Places(10, 24)
+        show(places, b"$ " + ahead.encode())
+        anchor = places.here(ahead)
+        assert anchor[:3] == (0, 2, "$ ")
+        assert places.here("other")[:2] == (places.screen.row, places.screen.column)
 
 
 def test_a_prompt_at_the_right_is_not_text() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from auditproxy.apis.session import Carried, Channel, Resized, StreamEvent
 from auditproxy.sessions.terminal.commands import CommandFollower
-from auditproxy.sessions.terminal.entries import TerminalCommand
+from auditproxy.sessions.terminal.reported import TerminalCommand
 from tests.fakes.pseudoterminal import PseudoTerminal
 from tests.sessions.terminal.scenarios import PROMPT, Resize, Scenario
 

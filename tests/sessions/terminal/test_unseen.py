@@ -1,0 +1,104 @@
+"""Lines that an editor accepts without a key that is known to be in them."""
+
+import pytest
+
+from auditproxy.sessions.terminal.entries import TypedLine
+from auditproxy.sessions.terminal.found import FoundLines
+from auditproxy.sessions.terminal.keys import Press
+from auditproxy.sessions.terminal.places import Places
+from auditproxy.sessions.terminal.unseen import UnseenLines
+from auditproxy.sessions.terminal.waiting import WaitingLines
+
+
+class Session:
+    """A screen with a known prompt, and what is found on it."""
+
+    def __init__(self, columns: int = 80) -> None:
+        self.places = Places(columns, 24)
+        self.found = FoundLines()
+        self.pending = WaitingLines(self.found, self.places)
+        self.unseen = UnseenLines(self.places, self.found, self.pending)
+        self.show(b"$ ")
+        known = TypedLine(self.places.here(), 0.0, 0)
+        self.show(b"ls")
+        self.places.text(known, self.places.screen.row)
+        self.show(b"\r\n")
+
+    def show(self, output: bytes) -> None:
+        """Let the screen read some output."""
+        self.unseen.output(output)
+        for _ in self.places.screen.feed(output):
+            self.places.line_feed()
+
+    def end(self, *, unknown: bool = True, alternate: bool = False) -> list[tuple[str | None, ...]]:
+        """What is found when the editor has a line."""
+        self.unseen.end(1.0, unknown=unknown, alternate=alternate)
+        return [(command.line, *command.flags) for command in self.found.take()]
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        (b"$ id\r\n", [("id", "prompt?")]),
+        (b"$ id", [("id", "prompt?")]),
+        (b"$ \r\n", []),
+        (b"out", []),
+    ],
+)
+def test_what_stands_behind_the_prompt_was_entered(
+    output: bytes, expected: list[tuple[str | None, ...]]
+) -> None:
+    """Before or after the line feed that ends it."""
+    session = Session()
+    session.unseen.begin(0.0)
+    session.show(output)
+    assert session.end() == expected
+
+
+def test_a_line_that_was_given_is_given_once() -> None:
+    """By its keys, or before its prompt."""
+    session = Session()
+    session.unseen.begin(0.0)
+    session.show(b"$ id\r\n")
+    assert session.end(unknown=False) == []
+    ahead = TypedLine(None, 0.0, 0)
+    ahead.was_ahead("id")
+    session.pending.add(ahead)
+    assert session.pending.find_ahead("id")
+    session.found.take()
+    for expected in ([], [("id", "prompt?")]):
+        session.unseen.begin(0.0)
+        session.show(b"$ id\r\n")
+        assert session.end() == expected
+
+
+def test_a_line_may_wrap() -> None:
+    """The prompt is in its first row."""
+    session = Session(10)
+    session.unseen.begin(0.0)
+    session.show(b"$ echo one two")
+    assert session.end() == [("echo one two", "prompt?")]
+
+
+def test_an_interrupt_enters_nothing() -> None:
+    """If it was the last key, and is shown."""
+    for press, expected in ((Press.INTERRUPT, []), (Press.OTHER, [("id^C", "prompt?")])):
+        session = Session()
+        session.unseen.begin(0.0)
+        session.show(b"$ id^C")
+        session.unseen.press(press, alternate=False)
+        assert session.end() == expected
+
+
+def test_lines_on_the_alternate_screen_are_noted() -> None:
+    """Where an editor has one and begins again, as shells do; not in a program that only leaves."""
+    session = Session()
+    session.unseen.press(Press.ENTER, alternate=True)
+    assert session.end(alternate=True) == []
+    session.unseen.begin(2.0)
+    assert [(c.line, *c.flags) for c in session.found.take()] == [(None, "hidden", "alternate")]
+    session.unseen.press(Press.ENTER, alternate=True)
+    assert session.end(alternate=True) == []
+    session.unseen.swap()
+    session.unseen.begin(3.0)
+    assert session.found.take() == []
