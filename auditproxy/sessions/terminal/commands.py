@@ -307,7 +307,7 @@ class CommandFollower:
         self._marked = None
         self._earlier.confirm()
         if self._pending:
-            # What is typed goes on behind lines that wait too.
+            # Typing continues behind lines that wait too.
             return
         entry = self._entry
         here = self._places.screen.row

@@ -218,7 +218,7 @@ class Places:
         row, column, prompt = self._begin(entry, last)
         text = screen.text(row, column, last)
         if text:
-            # Before nothing, what stands there may be the line: keys may have come before its place.
+            # Before nothing, that text may be the line: keys may have come before its place.
             self._prompt = prompt or self._prompt
         if row < screen.rows.first:
             entry.flag("cut")

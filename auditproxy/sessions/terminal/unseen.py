@@ -1,7 +1,7 @@
 """Lines that an editor accepts without a key that is known to be in them.
 
 Keys may have come before the prompt, or have a meaning that only the editor knows. Its marks say
-when it has a line; what stands behind the prompt then was entered, whatever was typed for it.
+when it has a line; what is behind the prompt then was entered, whatever was typed for it.
 """
 
 from auditproxy.sessions.terminal.entries import TypedLine

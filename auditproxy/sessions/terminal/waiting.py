@@ -72,7 +72,7 @@ class WaitingLines:
     def continued(self, outputs: int, *, editor: bool) -> TypedLine | None:
         """The next key has come: the first, if an editor took Enter as one of its line.
 
-        It is reported, and goes on.
+        It is reported, and continues.
         """
         entry = self._lines[0] if self._lines else None
         if entry is None or entry.anchor is None or entry.last_row is None or self._places.lost:
