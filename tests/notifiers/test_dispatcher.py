@@ -195,7 +195,8 @@ async def test_events_gather() -> None:
 
     rig = Rig(sleep=sleep)
     rig.dispatcher.offer(exec_event())
-    await until(lambda: rig.kept.alerts, "an alert")
+    await until(lambda: rests, "a rest: the first event has been evaluated by all rules")
+    assert len(rig.kept.alerts) == 1
     for user in "abc":
         rig.dispatcher.offer(exec_event(user={"username": user}))
         await turns()
