@@ -239,7 +239,7 @@ MEASURED: dict[str, tuple[str, ...]] = {
         "0.95 ms (2.89 ms)",
         "is 4 ms at 316 KB and 790 KB for each body, and 8 to 20 ms at 3 MB for each",
     ),
-    "README.md": ("| 85 MiB plus", "about 220 MiB at most", "about 5 times HAProxy's"),
+    "README.md": ("| 85 MiB plus", "about 220 MiB at most", "about 2 times HAProxy's"),
     "docs/design.md": ("costs 45 MB for each container", "keep the lock for less than 50 ms"),
     "docs/metrics.md": ("a page has some 2 MB at most",),
     "docs/behaviour.md": ("its own 85 MiB", "some 220 MiB", "a LIST of 100 MiB", "3 ms per MiB"),
