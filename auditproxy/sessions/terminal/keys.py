@@ -29,8 +29,8 @@ _TOKEN = re.compile(
     rb"|(?P<control>[\x00-\x1f\x7f])"
 )
 _STRING_END = re.compile(rb"[\x00-\x1f\x7f]")
-_MOUSE_START = 3
-"""Bytes of a mouse report before its three bytes of what the mouse did: ESC [ M."""
+_MOUSE_START = b"\x1b[M"
+"""What a mouse report has before its three bytes of what the mouse did."""
 _PASTE_END = b"\x1b[201~"
 _PASTE_STOP = re.compile(rb"(?P<end>\x1b\[201~)|[\x03\x1a\x1c]")
 STRING_LIMIT = 4096
@@ -151,12 +151,9 @@ class KeyReader:
             found = _TOKEN.match(data, at)
             assert found is not None, "every byte begins a token, ESC alone too"
             start, at = at, found.end()
-            is_mouse = found.lastgroup == "mouse" or (
-                found.lastgroup == "partial" and found[0].startswith(b"\x1b[M")
-            )
-            if is_mouse and not self.follows_mouse:
+            if not self.follows_mouse and data.startswith(_MOUSE_START, start):
                 # A key, and what follows it.
-                at = start + _MOUSE_START
+                at = start + len(_MOUSE_START)
                 yield Key(Press.OTHER, data[start:at])
             elif found.lastgroup == "partial":
                 self._held = found[0]

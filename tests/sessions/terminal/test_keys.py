@@ -115,6 +115,13 @@ def test_row(data: bytes, keys: list[Press]) -> None:
             [OTHER, TEXT, OTHER],
             id="what the mouse did",
         ),
+        pytest.param(
+            "mouse",
+            b"\x1b[M\x1b[A",
+            [OTHER, TEXT, OTHER],
+            [OTHER, OTHER],
+            id="no report: a key follows",
+        ),
         pytest.param("mouse", b"\x1b[0;3;4M", [REPORT], [OTHER], id="the same in numbers"),
         pytest.param(
             "paste",
