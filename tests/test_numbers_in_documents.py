@@ -264,8 +264,8 @@ MEASURED: dict[str, tuple[str, ...]] = {
     "docs/sessions.md": (
         "about 200 KiB, and 2 KB at rest",
         "costs some 1.2 KiB for each second",
-        "1.3 to 1.6 times the CPU of an unrecorded session, 107 to 163 µs instead of 83 to 113",
-        "hold 67 KiB each instead of 53",
+        "1.5 to 1.7 times the CPU of an unrecorded session, 150 to 187 µs instead of 100 to 110",
+        "hold 69 KiB each instead of 55",
         "take 218 to 259 KiB each",
         "at most 160 KiB of memory",
     ),
