@@ -215,11 +215,6 @@ class Handler:
             return exchange.cut("the request exceeded its deadline")
         return answer(exchange, Refused(new_timeout()))
 
-    @property
-    def short_requests(self) -> int:
-        """Requests that began on the short way."""
-        return self.short.taken
-
     # --- the end of it all ---------------------------------------------------------
 
     async def finish_short(self, grace: float, audit_grace: float) -> None:

@@ -45,6 +45,7 @@ class KnownClient:
         "_proof",
         "facts",
         "impersonates",
+        "is_unwritable",
         "sender",
         "services",
         "source_ips",
@@ -59,6 +60,8 @@ class KnownClient:
         self.user_agent = headers.user_agent
         self.sender: ShortSender | None = None
         """What the short way has found out; its ``identity`` is the one that it is about."""
+        self.is_unwritable = False
+        """Whether headers cannot carry the identity: the short way need not ask again."""
         self._identity: Identity | None = None
         self._proof: Proof | None = None
 
@@ -81,6 +84,7 @@ class KnownClient:
         self._proof = identity.proof
         if identity != self._identity:
             self._identity = identity
+            self.is_unwritable = False
             return identity
         return self._identity
 

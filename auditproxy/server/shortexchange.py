@@ -166,11 +166,7 @@ class ShortExchange(ShortRecord):
         self._over()
         pending: Pending | None = NOTHING
         try:
-            try:
-                pending = self._recorded(whole)
-            except Exception:
-                # What meets a fault of ours, the chain records as far as it can.
-                pending = None
+            pending = self._recorded(whole)
             if pending is None:
                 pending = self._recorded_by_the_chain(whole)
         finally:

@@ -16,6 +16,7 @@ from auditproxy.audit.context import LATENCY_THRESHOLD, AuditContext
 from auditproxy.audit.template import line, status_text
 from auditproxy.metrics.requests import NO_PATCH
 from auditproxy.request.headers import ClientHeaders
+from auditproxy.server.emitter import Emitter
 from auditproxy.server.knownclient import KnownClient, ShortSender
 from auditproxy.server.services import Services, Shared
 from auditproxy.server.shorttarget import CodeFacts, ShortTarget
@@ -59,6 +60,7 @@ class ShortRecord:
         "_client",
         "_config",
         "_context",
+        "_emitter",
         "_headers",
         "_is_bare",
         "_received",
@@ -88,6 +90,7 @@ class ShortRecord:
         self._config = NOT_DECIDED
         self._is_bare = False
         self._context: AuditContext | None = None
+        self._emitter: Emitter | None = None
 
     @property
     def owes_event(self) -> bool:
@@ -112,7 +115,10 @@ class ShortRecord:
         return self._emit(self._begun(), Stage.REQUEST_RECEIVED, self._received)
 
     def _recorded(self, whole: WholeAnswer) -> Pending | None:
-        """Record a request that has its answer; None, and nothing is done: the chain has to."""
+        """Record a request that has its answer; None, and nothing is done: the chain has to.
+
+        Raises what a sink raises; the event was given to it, and nobody may give it again.
+        """
         shared, code = self._shared, whole.head.status
         now = self._received + shared.monotonic_clock() - self._started
         facts = self._target.codes.get(code) or self._code_facts(code)
@@ -124,12 +130,8 @@ class ShortRecord:
                 self._take_line(Stage.RESPONSE_COMPLETE, facts.status, now, self._target.late)
         elif level is not Level.NONE:
             context = self._begun()
-            captured = captured_whole(
-                context, self._target.found, self._headers, self._body, whole, self._services
-            )
-            if captured is None:
+            if not self._is_captured(context, whole):
                 return None
-            record_whole(context, self._target.found, captured, self._services, shared)
             now = self._received + shared.monotonic_clock() - self._started
             outcome = self._emit(context, Stage.RESPONSE_COMPLETE, now)
             if not isinstance(outcome, bool):
@@ -138,6 +140,19 @@ class ShortRecord:
         facts.series.counted.value += 1
         facts.series.measured.observe((now - self._received) / 1e9)
         return pending
+
+    def _is_captured(self, context: AuditContext, whole: WholeAnswer) -> bool:
+        """Record both bodies, unless they are not cheap to read."""
+        found, services = self._target.found, self._services
+        try:
+            captured = captured_whole(context, found, self._headers, self._body, whole, services)
+            if captured is None:
+                return False
+            record_whole(context, found, captured, services, self._shared)
+        except Exception:
+            # What meets a fault of ours, the chain records as far as it can.
+            return False
+        return True
 
     def _begun(self) -> AuditContext:
         """The record of this request, as the chain begins it."""
@@ -159,11 +174,10 @@ class ShortRecord:
 
     def _emit(self, context: AuditContext, stage: Stage, now: int) -> Delivery:
         """Give the event of a stage to the sink, if it is wanted."""
-        event = context.event(stage, now)
-        if event is None:
-            return True
-        self._shared.metrics.audit.event()
-        return self._shared.sink.process_events((event,))
+        emitter = self._emitter
+        if emitter is None:
+            emitter = self._emitter = Emitter(self._shared, context)
+        return emitter.emit(stage, now)
 
     def _take_line(self, stage: Stage, status: str, now: int, annotations: str) -> None:
         """Give the line of an event to the sink."""

@@ -59,7 +59,7 @@ class ShortWay:
         ):
             return False
         at_hand = services.upstream.at_hand()
-        if services.annotation_authorizer is not None or at_hand is None:
+        if services.annotation_authorizer is not None or at_hand is None or client.is_unwritable:
             return False
         target = self._known.get(line) or self._target(line, client, headers)
         if target is None or (client.sender is None and not self._is_plain(headers)):
@@ -114,8 +114,11 @@ class ShortWay:
         services = self._services
         upstream = services.upstream
         at_hand = upstream.at_hand()
+        if at_hand is None:
+            return None
         asserted = upstream.known_headers(identity, identity.user, None)
-        if at_hand is None or asserted is None:
+        if asserted is None:
+            client.is_unwritable = True
             return None
         try:
             before, after = lines_around_audit_id(
@@ -125,6 +128,7 @@ class ShortWay:
                 front_proxy=services.front_proxy,
             )
         except UnwritableHeadersError:
+            client.is_unwritable = True
             return None
         context = AuditContext("", 0)
         context.begin(

@@ -48,7 +48,7 @@ async def measure_again(exchanges: list[Exchange], users: dict[str, Any], times:
             if exchange.tunnel is None:
                 async with asyncio.timeout(20):
                     await _send(exchange, proxy, upstream, collector, times, found)
-    found.short = proxy.handler.short_requests
+    found.short = proxy.handler.short.taken
     return found
 
 
@@ -63,13 +63,13 @@ async def _send(
     """Send one exchange, and note where a later answer or event is not the first one's."""
     upstream.unnamed = exchange
     asked = without_id(exchange)
-    short = proxy.handler.short_requests
+    short = proxy.handler.short.taken
     answers = await replay_again(asked, proxy.port, 1)
     for _ in range(2):
         answers += await replay_again(asked, proxy.port, times)
     await proxy.settle()
     found.sent += len(answers)
-    found.targets += proxy.handler.short_requests > short
+    found.targets += proxy.handler.short.taken > short
     events = [
         [_shape(event) for event in collector.events.pop(answer.header("audit-id"), [])]
         for answer in answers

@@ -130,7 +130,7 @@ async def test_idle_connections_end(tmp_path: Path) -> None:
         assert not of.client.closed.is_set()
         released.set()
         await of.answered()
-        assert of.handler.short_requests == 2
+        assert of.handler.short.taken == 2
         await of.client.wait_closed()
         assert of.client.received.count(POD) == 3
 
@@ -172,7 +172,7 @@ async def test_stop(tmp_path: Path, end: str) -> None:
         # Nothing of the grace is waited for in vain.
         assert loop.time() - started < 4.0
         assert of.client.received.count(POD) == (2 if end == "answered" else 1)
-        assert of.handler.short_requests == 1
+        assert of.handler.short.taken == 1
         assert [stage for stage, _ in of.proxy.stages()[2:]] == [
             "RequestReceived",
             "ResponseComplete",
@@ -203,7 +203,7 @@ async def test_closed_behind_the_last_answer(tmp_path: Path) -> None:
         await of.client.wait_closed()
         assert not closing.done()
         assert of.client.received.count(POD) == 2
-        assert of.handler.short_requests == 1
+        assert of.handler.short.taken == 1
         other.released.set()
         await closing
 

@@ -207,7 +207,7 @@ async def played(
             pool=pool.stats,
             metrics=figures(of.proxy),
             said=[_IDS.sub("own", str(line)) for line in said],
-            short=of.handler.short_requests,
+            short=of.handler.short.taken,
         )
     if log:
         # A log that is written in batches is whole once the proxy has ended.

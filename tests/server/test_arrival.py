@@ -31,7 +31,7 @@ async def test_one_id_and_one_time(tmp_path: Path) -> None:
         of.handler.shared.wall_clock = lambda: next(times)
         for _ in range(3):
             await of.ask(GET)
-        assert of.handler.short_requests == 2
+        assert of.handler.short.taken == 2
         sent = bytes(of.upstream.connections[0].received).split(b"\r\n")
         ids = [line.partition(b": ")[2].decode() for line in sent if line.startswith(b"Audit-ID")]
         assert [event["auditID"] for event in of.proxy.events[::2]] == ids

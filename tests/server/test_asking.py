@@ -43,5 +43,5 @@ async def test_question_and_refusal(tmp_path: Path) -> None:
         await of.ask(raw.replace(b"\r\n\r\n", b"\r\nAccept: image/png\r\n\r\n"))
         message = of.proxy.events[-1]["responseStatus"]["message"]
         assert message == "Authentication failed, attempted: bearer, access_token"
-        assert of.handler.short_requests == 0
+        assert of.handler.short.taken == 0
         assert of.upstream.connections == []

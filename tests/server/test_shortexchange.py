@@ -398,15 +398,19 @@ async def test_backend_with_a_fault(tmp_path: Path, raw: bytes) -> None:
     assert "secret value" not in str(seen)
 
 
-async def test_last_event_with_a_fault(tmp_path: Path) -> None:
-    """A request whose last event cannot be emitted is over, and so is nobody else's."""
+@pytest.mark.parametrize("raw", [GET, PUT], ids=["GET", "PUT"])
+async def test_last_event_with_a_fault(tmp_path: Path, raw: bytes) -> None:
+    """A request whose last event cannot be emitted is over, and so is nobody else's.
+
+    The event is given once: the backend may have written it before it failed.
+    """
     async with scene(tmp_path, [], short=True) as (of, _):
         faults: list[Any] = []
         asyncio.get_running_loop().set_exception_handler(lambda loop, fault: faults.append(fault))
-        await of.ask(GET)
+        await of.ask(raw)
         sink = of.handler.shared.sink = Sink("ResponseComplete", raises)
         sink.is_on = True
-        of.client.send(GET)
+        of.client.send(raw)
         await of.client.until(
             lambda: of.client.received.count(POD) == 2 or of.client.closed.is_set()
         )
@@ -417,5 +421,6 @@ async def test_last_event_with_a_fault(tmp_path: Path) -> None:
         await other.until(lambda: POD in other.received)
         await of.over()
         assert of.handler.under_way == set()
+        assert [event["stage"] for event in sink.events].count("ResponseComplete") == 2
         assert [type(fault["exception"]) for fault in faults] == [RuntimeError]
         await other.stop()

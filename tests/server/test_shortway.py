@@ -149,7 +149,7 @@ async def warmed(folder: Path, **flags: Any) -> AsyncIterator[Scene]:
     async with scene(folder, [], short=True, **flags) as (of, _):
         await of.ask(GET)
         await of.ask(GET)
-        assert of.handler.short_requests == 1
+        assert of.handler.short.taken == 1
         yield of
 
 
@@ -187,7 +187,7 @@ async def test_tokens_that_change(tmp_path: Path) -> None:
                 if groups is not None:
                     assert told(of)["user"]["groups"] == groups
                     assert b"Impersonate-User: %b\r\n" % name.encode() in sent(of) + b"\r\n"
-        assert of.handler.short_requests == 1 + 3 * 2
+        assert of.handler.short.taken == 1 + 3 * 2
 
 
 async def test_policy_that_changes(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ async def test_policy_that_changes(tmp_path: Path) -> None:
                 await of.ask(GET)
                 new = of.proxy.events[before:]
                 assert [event["level"] for event in new] == [level] * stages
-        assert of.handler.short_requests == 1 + 4 * 2
+        assert of.handler.short.taken == 1 + 4 * 2
 
 
 async def test_credential_that_changes(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ async def test_credential_that_changes(tmp_path: Path) -> None:
             for _ in range(3):
                 await of.ask(GET)
                 assert b"Authorization: Bearer %b\r\n" % credential.encode() in sent(of)
-        assert of.handler.short_requests >= 3
+        assert of.handler.short.taken >= 3
 
 
 async def test_token_of_ours_in_a_file(tmp_path: Path) -> None:
@@ -232,11 +232,11 @@ async def test_token_of_ours_in_a_file(tmp_path: Path) -> None:
         for text in ("second", "third"):
             path.write_text(text, encoding="utf-8")
             credential._read_at = None
-            before = of.handler.short_requests
+            before = of.handler.short.taken
             for _ in range(3):
                 await of.ask(GET)
                 assert b"Authorization: Bearer %b\r\n" % text.encode() in sent(of)
-            assert of.handler.short_requests > before
+            assert of.handler.short.taken > before
 
 
 async def test_mode_that_changes(tmp_path: Path) -> None:
@@ -250,11 +250,11 @@ async def test_mode_that_changes(tmp_path: Path) -> None:
             {"front_proxy": FrontProxyHeaders(frozenset({b"x-remote-user"}), ())},
         ):
             services = of.handler.services = dataclasses.replace(services, **more)
-            before = of.handler.short_requests
+            before = of.handler.short.taken
             await of.ask(GET)
-            assert of.handler.short_requests == before
+            assert of.handler.short.taken == before
             await of.ask(GET)
-            assert of.handler.short_requests == before + 1
+            assert of.handler.short.taken == before + 1
             decided = "authorization.k8s.io/decision" in told(of).get("annotations", {})
             assert decided is services.infer_decision
 
@@ -278,7 +278,7 @@ async def test_annotations_by_review(tmp_path: Path) -> None:
             await of.ask(GET)
             assert counting.asked == number
             assert told(of)["annotations"]["authorization.k8s.io/reason"] == "because"
-        assert of.handler.short_requests == 1
+        assert of.handler.short.taken == 1
 
 
 async def test_token_that_expires(tmp_path: Path) -> None:
@@ -299,12 +299,12 @@ async def test_token_that_expires(tmp_path: Path) -> None:
 
         headers.known._proof = proof = Until()
         await of.ask(GET)
-        assert of.handler.short_requests == 2
+        assert of.handler.short.taken == 2
         proof.now = False
         await of.ask(GET)
-        assert of.handler.short_requests == 2
+        assert of.handler.short.taken == 2
         await of.ask(GET)
-        assert of.handler.short_requests == 3
+        assert of.handler.short.taken == 3
 
 
 async def test_two_tokens_in_turns(tmp_path: Path) -> None:
@@ -315,7 +315,7 @@ async def test_two_tokens_in_turns(tmp_path: Path) -> None:
                 await of.ask(request(token=token))
                 assert told(of)["user"]["username"] == name
                 assert b"\r\nImpersonate-User: %b" % name.encode() in sent(of)
-        assert of.handler.short_requests == 1 + 2 + 2 * 2 + 1
+        assert of.handler.short.taken == 1 + 2 + 2 * 2 + 1
 
 
 async def test_two_connections(tmp_path: Path) -> None:
@@ -324,11 +324,11 @@ async def test_two_connections(tmp_path: Path) -> None:
         first = of.client
         for number in range(3):
             other = await dial("127.0.0.1", of.proxy.proxy.port)
-            before = of.handler.short_requests
+            before = of.handler.short.taken
             other.send(GET)
             await other.until(lambda: POD in other.received)  # noqa: B023
             await of.over()
-            assert of.handler.short_requests == before, number
+            assert of.handler.short.taken == before, number
             await other.stop()
         assert of.client is first
 
@@ -347,7 +347,7 @@ async def test_facts_are_compared(tmp_path: Path) -> None:
         for connection, offered in ((ours, theirs), (theirs, ours)):
             (headers,) = offered.facts.memory.blocks.values()
             assert not of.handler.short.take(connection, line, headers, b"")
-        assert of.handler.short_requests == 1
+        assert of.handler.short.taken == 1
         await other.stop()
 
 
@@ -419,7 +419,7 @@ async def test_two_certificates(tmp_path: Path) -> None:
                 await of.over()
                 assert told(of)["user"]["username"] == name
                 assert b"\r\nImpersonate-User: %b" % name.encode() in sent(of)
-        assert of.handler.short_requests == 4
+        assert of.handler.short.taken == 4
         await other.stop()
 
 
@@ -433,7 +433,7 @@ async def test_certificate_that_expires(tmp_path: Path) -> None:
             for _ in range(3):
                 await of.ask(PLAIN)
                 assert told(of)["responseStatus"]["code"] == code
-        assert of.handler.short_requests >= 4
+        assert of.handler.short.taken >= 4
 
 
 async def test_authorities_that_change(tmp_path: Path) -> None:
@@ -446,7 +446,7 @@ async def test_authorities_that_change(tmp_path: Path) -> None:
             for _ in range(3):
                 await of.ask(PLAIN)
                 assert told(of)["responseStatus"]["code"] == code
-        assert of.handler.short_requests == 4
+        assert of.handler.short.taken == 4
 
 
 async def test_front_proxies(tmp_path: Path) -> None:
