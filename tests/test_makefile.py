@@ -121,7 +121,7 @@ def test_requirements_are_those_of_the_project() -> None:
     )
     names = [line.partition(">")[0] for line in done.stdout.splitlines()]
     assert names[-1] == "rich"
-    assert {"aiohttp", "kubernetes", "pyyaml"} < set(names)
+    assert {"aiohttp", "cryptography", "pyyaml"} < set(names)
     assert not {"pytest", "mypy", "hypothesis", "uvloop"} & set(names)
 
 

@@ -20,6 +20,7 @@ import yaml
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.flags.pflag import BOOL, HELP, STRING, Flag
+from auditproxy.kubeconfig.merging import LISTS, Document, MalformedError, Named, merge, read
 from auditproxy.options import ServingOptions
 from auditproxy.serializer.pem import certificates
 
@@ -118,7 +119,7 @@ def make_kubeconfig(
     if not name:
         raise KubeconfigError("--name is empty; give the new context a name")
     paths = _paths(settings["kubeconfig"], environment, home)
-    kubeconfig = _merge(paths)
+    kubeconfig = _read_all(paths)
     context_name = settings["context"] or kubeconfig.current_context
     if not context_name:
         raise KubeconfigError(
@@ -210,51 +211,45 @@ class _Kubeconfig:
     users: Mapping[str, _Entry]
 
 
-def _merge(paths: Sequence[Path]) -> _Kubeconfig:
-    """Of entries with the same name, and of current-contexts, the first one counts."""
-    from kubernetes.config.kube_config import KubeConfigMerger
-
-    merger = KubeConfigMerger("")  # type: ignore[no-untyped-call]
-    for path in paths:
-        _load(merger, path)
-    # The package takes the last current-context of several, kubectl the first.
-    currents = (document.get("current-context") for document in merger.config_files.values())
+def _read_all(paths: Sequence[Path]) -> _Kubeconfig:
+    """The files as one; raises KubeconfigError."""
+    try:
+        merged = merge([_load(path) for path in paths])
+    except MalformedError as error:
+        why = f": {error.why}" if error.why else " is not a kubeconfig"
+        raise KubeconfigError(f"{error.path}{why}; see kubectl config view") from None
     return _Kubeconfig(
-        next((str(current) for current in currents if current), ""),
-        _entries(merger, "contexts", "context"),
-        _entries(merger, "users", "user"),
+        str(merged.current_context),
+        _entries(merged.contexts, "contexts"),
+        _entries(merged.users, "users"),
     )
 
 
-def _load(merger: Any, path: Path) -> None:
-    """Have a file merged; raises KubeconfigError."""
-    from kubernetes.config.config_exception import ConfigException
-
+def _load(path: Path) -> Document:
+    """One file; raises KubeconfigError and MalformedError."""
     try:
-        merger.load_config(str(path))
+        return read(str(path))
     except OSError as error:
         raise KubeconfigError(f"{path} cannot be read: {error.strerror}") from None
+    except MalformedError:
+        raise
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         # Its text may show parts of the file.
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark is not None else ""
         raise KubeconfigError(f"{path}{line}: not valid YAML; see kubectl config view") from None
-    except (ConfigException, AttributeError, KeyError, TypeError):
-        raise KubeconfigError(f"{path} is not a kubeconfig; see kubectl config view") from None
 
 
-def _entries(merger: Any, key: str, member: str) -> dict[str, _Entry]:
-    """The merged entries of one list; an entry without content counts as an empty one."""
+def _entries(entries: Mapping[str, Named], each: str) -> dict[str, _Entry]:
+    """The entries of one list; raises KubeconfigError for one whose content is no mapping."""
     found: dict[str, _Entry] = {}
-    for node in merger.config.value[key]:
-        entry = node.value
-        name = entry.get("name") if isinstance(entry, dict) else None
-        value = (entry.get(member) or {}) if isinstance(entry, dict) else None
-        if not isinstance(name, str) or not isinstance(value, dict):
+    for name, named in entries.items():
+        if not isinstance(named.content, dict):
             raise KubeconfigError(
-                f"{node.path}: {key} is not a list of name and {member}; see kubectl config view"
+                f"{named.path}: {each} is not a list of name and {LISTS[each]}; "
+                "see kubectl config view"
             )
-        found[name] = _Entry(value, Path(node.path).absolute().parent)
+        found[name] = _Entry(named.content, Path(named.path).absolute().parent)
     return found
 
 

@@ -1,6 +1,5 @@
 """Kubeconfig files: one context's cluster and user, and the members of each.
 
-The ``kubernetes`` package reads and merges the files; it is imported only when it is needed.
 Errors are CredentialErrors and show no part of a file.
 """
 
@@ -14,6 +13,7 @@ from typing import Any
 import yaml
 
 from auditproxy.kubeconfig.credentials import CredentialError
+from auditproxy.kubeconfig.merging import EmptyError, Named, merge, read
 from auditproxy.kubeconfig.tls import TlsMaterial
 
 
@@ -30,36 +30,31 @@ def select(path: str, context: str, source: str, flag: str) -> tuple[Entry, Entr
 
     ``context`` "" is the file's own; ``flag`` is what named the file. Raises CredentialError.
     """
-    from kubernetes.config.config_exception import ConfigException
-    from kubernetes.config.kube_config import KubeConfigMerger
-
+    named = [str(Path(part).expanduser()) for part in path.split(os.pathsep) if part]
     try:
-        is_there = any(Path(part).expanduser().exists() for part in path.split(os.pathsep) if part)
+        paths = [part for part in named if Path(part).exists()]
     except OSError as error:
         why = (error.strerror or type(error).__name__).lower()
         raise CredentialError(
             f"{source} cannot be read: {why}; let the proxy's user search its folder"
         ) from None
-    if not is_there:
+    if not paths:
         raise CredentialError(f"{source} does not exist; create the file or name another")
     try:
-        config = KubeConfigMerger(path).config  # type: ignore[no-untyped-call]
-        if config is None:
-            raise CredentialError(f"{source} is empty")
-        context = context or config.safe_get("current-context")
+        config = merge([read(each) for each in paths])
+        context = context or config.current_context
         if not context or not isinstance(context, str):
             fix = "give --context or set it" if flag == "--kubeconfig" else "set it"
             raise CredentialError(f"{source} has no current-context; {fix}")
-        # An entry without content is an empty one, as kubectl reads it: a user without credentials.
-        chosen = _entry(config, "context", context, path, source)
-        cluster = _entry(config, "cluster", chosen.get("cluster"), path, source)
-        named = chosen.get("user")
-        user = _entry(config, "user", named, path, source) if named else Entry({}, path)
-        return cluster, user, context
-    except ConfigException:
-        # Its text may show parts of the file.
+        chosen = _entry(config.contexts, "context", context, source)
+        cluster = _entry(config.clusters, "cluster", chosen.get("cluster"), source)
+        user = chosen.get("user")
+        entry = _entry(config.users, "user", user, source) if user else Entry({}, paths[0])
+        return cluster, entry, context
+    except EmptyError:
         raise CredentialError(f"{source} is empty; see `kubectl config view`") from None
     except yaml.YAMLError as error:
+        # Its text may show parts of the file.
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark is not None else ""
         raise CredentialError(f"{source} is not valid YAML{place}") from None
@@ -69,24 +64,22 @@ def select(path: str, context: str, source: str, flag: str) -> tuple[Entry, Entr
         raise CredentialError(
             f"{source} is nested too deeply; correct the file that {flag} names"
         ) from None
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (TypeError, ValueError):
         raise CredentialError(f"{source} is not a kubeconfig; see `kubectl config view`") from None
 
 
-def _entry(config: Any, kind: str, name: object, path: str, source: str) -> Entry:
-    """The content of an entry of the list ``<kind>s``; raises CredentialError for none."""
-    from kubernetes.config.config_exception import ConfigException
-
+def _entry(entries: Mapping[str, Named], kind: str, name: object, source: str) -> Entry:
+    """The content of an entry; raises CredentialError for none, TypeError for no mapping."""
     if not name or not isinstance(name, str):
         raise CredentialError(f"{source}: the context names no {kind}; see `kubectl config view`")
-    try:
-        node = config[f"{kind}s"].get_with_name(name)
-    except ConfigException:
-        # Its text may show parts of the file.
+    named = entries.get(name)
+    if named is None:
         raise CredentialError(
             f"{source}: the {kind} {name!r} is not in the file; see `kubectl config view`"
-        ) from None
-    return Entry(node.value.get(kind) or {}, node.path or path)
+        )
+    if not isinstance(named.content, dict):
+        raise TypeError(kind)
+    return Entry(named.content, named.path)
 
 
 def text_of(entry: Mapping[str, Any], key: str, source: str) -> str:

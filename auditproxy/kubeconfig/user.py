@@ -1,12 +1,10 @@
 """The credential of a kubeconfig's user: tokenFile, token, exec, username and password.
 
-The first that is there counts. The ``kubernetes`` package runs exec plugins; it is
-imported only when there is one.
+The first that is there counts.
 """
 
 import base64
 import os
-import re
 import shutil
 import ssl
 from typing import Any
@@ -23,6 +21,7 @@ from auditproxy.kubeconfig.credentials import (
     expiry,
 )
 from auditproxy.kubeconfig.document import Entry, text_of
+from auditproxy.kubeconfig.execplugin import ExecPlugin, PluginError
 from auditproxy.kubeconfig.tls import load_chain
 
 
@@ -48,51 +47,30 @@ def credential_of(
 def _exec_credential(
     user: Entry, cluster: Entry, context: ssl.SSLContext | None, source: str
 ) -> ExecCredential:
-    from kubernetes.config.config_exception import ConfigException
-    from kubernetes.config.exec_provider import ExecProvider
-    from kubernetes.config.kube_config import ConfigNode
-
-    node = ConfigNode("exec", user["exec"])  # type: ignore[no-untyped-call]
     try:
-        command = str(node["command"])
-        provider = ExecProvider(  # type: ignore[no-untyped-call]
-            node,
-            str(user.directory),
-            ConfigNode("cluster", dict(cluster)),  # type: ignore[no-untyped-call]
-        )
-    except (ConfigException, AttributeError, KeyError, TypeError):
+        program = ExecPlugin.read(user["exec"], cluster, user.directory)
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise CredentialError(
             f"{source}: exec needs command and apiVersion, args and env as lists"
         ) from None
-    plugin = f"the exec plugin {command!r} of {source}"
+    plugin = f"the exec plugin {program.command!r} of {source}"
 
     def run() -> ExecResult:
         try:
-            status = provider.run()  # type: ignore[no-untyped-call]
+            status = program.run()
         except OSError as error:
             raise CredentialError(
                 f"{plugin} cannot be run: {error.strerror}; install it or correct exec.command"
             ) from None
-        except ConfigException as error:
-            # What follows may be the plugin's own output: a secret, perhaps.
-            code = re.match(r"exec: process returned -?[0-9]+", str(error))
-            why = (
-                code.group().removeprefix("exec: process ")
-                if code
-                else "returned no ExecCredential"
-            )
-            raise CredentialError(f"{plugin} {why}; run it manually to see the error") from None
-        except (KeyError, TypeError, ValueError):
-            raise CredentialError(
-                f"{plugin} returned no ExecCredential; run it manually to see the error"
-            ) from None
+        except PluginError as error:
+            raise CredentialError(f"{plugin} {error}; run it manually to see the error") from None
         return _exec_result(status, plugin)
 
     def load_certificate(certificate: str, key: str) -> None:
         if context is not None:
             load_chain(context, certificate.encode(), key.encode(), plugin)
 
-    return ExecCredential(command, run, load_certificate)
+    return ExecCredential(program.command, run, load_certificate)
 
 
 def check_credential(credential: Credential, user: Entry, source: str) -> None:
