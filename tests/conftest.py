@@ -5,9 +5,9 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-import structlog
 from hypothesis import settings
 
+from auditproxy.app import operatorlog
 from tests.fakes.loops import loop_factories
 
 # How long one example takes is the machine's mood; what must not take long is measured by counts
@@ -28,4 +28,4 @@ def pytest_asyncio_loop_factories(
 def log_of_its_own() -> Iterator[None]:
     """What one test makes of the operator's log, as starting a demo does, is over for the next."""
     yield
-    structlog.reset_defaults()
+    operatorlog.configure(verbosity=0, json_lines=False)

@@ -1,11 +1,10 @@
 """Lines for operators, on standard error: one fact a line, text or JSON, never an audit event."""
 
+import json
 import logging
 import sys
-from collections.abc import Callable, MutableMapping
-from typing import Any
-
-import structlog
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 from auditproxy.apis.operatorline import OperatorLine, fields_of
 from auditproxy.app.operatorlines import OperatorLines
@@ -16,54 +15,58 @@ Report = Callable[[str], None]
 LONGEST = 200
 """Characters shown of a text from outside the proxy."""
 
+INFO, WARNING = "info", "warning"
+
+
+class _Log:
+    """How lines are written; there is one in a process, because there is one standard error."""
+
+    def __init__(self) -> None:
+        self.quiet = False
+        self.json_lines = False
+        self.lines: OperatorLines | None = None
+
+    def log(self, level: str, text: str) -> None:
+        """Write one line, unless only warnings are wanted and it is none."""
+        if self.quiet and level == INFO:
+            return
+        time = datetime.now(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+        if self.json_lines:
+            line = json.dumps(
+                fields_of(text) | {"event": str(text), "level": level, "timestamp": time}
+            )
+        else:
+            # As text a line is its sentence, which names everything that the fields do.
+            line = f"{time} [{level:<9}] {text}"
+        if self.lines is not None:
+            self.lines.write(line + "\n")
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+
+_LOG = _Log()
+
 
 def configure(*, verbosity: int, json_lines: bool, lines: OperatorLines | None = None) -> None:
-    """Set up the lines once, at start; ``verbosity`` 2 and more shows debugging lines, a
-    negative one only warnings.
+    """Set up the lines once, at start; a negative ``verbosity`` shows only warnings.
 
     ``lines`` writes them without blocking the caller; else they are written at once.
     """
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if json_lines
-        else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
-    )
-    factory: Any = structlog.PrintLoggerFactory(sys.stderr)
+    _LOG.quiet = verbosity < 0
+    _LOG.json_lines = json_lines
+    _LOG.lines = lines
     if lines is not None:
-        factory = structlog.WriteLoggerFactory(lines)  # type: ignore[arg-type] # writes, flushes
         lines.on_gap = warn
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *(() if json_lines else (_without_fields,)),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(_level(verbosity)),
-        logger_factory=factory,
-    )
-
-
-def _without_fields(logger: Any, name: str, line: MutableMapping[str, Any]) -> dict[str, Any]:
-    """As text a line is its sentence, which names everything that the fields do."""
-    return {key: line[key] for key in ("timestamp", "level", "event")}
-
-
-def _level(verbosity: int) -> int:
-    """The logging level of klog's ``-v``."""
-    if verbosity < 0:
-        return 30
-    return 10 if verbosity >= 2 else 20
 
 
 def info(text: str) -> None:
     """Log something that is as it should be."""
-    structlog.get_logger().info(str(text), **fields_of(text))
+    _LOG.log(INFO, text)
 
 
 def warn(text: str) -> None:
     """Log something that an operator may want to change."""
-    structlog.get_logger().warning(str(text), **fields_of(text))
+    _LOG.log(WARNING, text)
 
 
 def limited(report: Report, clock: Callable[[], float], seconds: float = 60.0) -> Report:

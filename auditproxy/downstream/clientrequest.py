@@ -7,12 +7,11 @@ refused head -> respelled, a new parser -> the request, as Go's net/http reads i
 import re
 from typing import Any, NamedTuple
 
-from aiohttp import web
 from aiohttp.helpers import set_exception
 from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
 from aiohttp.http_writer import HttpVersion11
 from aiohttp.streams import StreamReader
-from aiohttp.web_protocol import RequestHandler, _ErrInfo
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
@@ -29,7 +28,7 @@ _METHODS = frozenset(
     {b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD", b"OPTIONS", b"CONNECT", b"TRACE"}
 )
 _METHOD = re.compile(rb"[!#$%%&'*+.^_`|~0-9A-Za-z-]{1,%d}" % METHOD_LIMIT)
-BodyError = web.RequestPayloadError
+BodyError = RequestPayloadError
 """The framing of a body does not match its head."""
 
 _NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
@@ -176,7 +175,7 @@ def new_parser(protocol: RequestHandler, loop: Any, buffer_size: int) -> Any:
         max_line_size=protocol.max_line_size,
         max_field_size=protocol.max_field_size,
         max_headers=protocol.max_headers,
-        payload_exception=web.RequestPayloadError,
+        payload_exception=RequestPayloadError,
         auto_decompress=False,
     )
 

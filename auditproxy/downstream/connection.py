@@ -18,13 +18,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestPayloadError
 
 from auditproxy.apis.status import Status, failure
 from auditproxy.downstream import clientrequest
-from auditproxy.downstream.facts import facts_of
+from auditproxy.downstream.facts import KnownCertificates, facts_of
 from auditproxy.downstream.responses import Answered, describe, plain_answer
 from auditproxy.downstream.segments import Pieces
 from auditproxy.downstream.shortloop import ShortLoop
@@ -56,6 +56,7 @@ class ClientConnection(ShortLoop):
         "_pieces",
         "_tunnel",
         "breaks_off",
+        "certificates",
         "flow",
         "on_lost",
         "on_unparsed",
@@ -66,12 +67,14 @@ class ClientConnection(ShortLoop):
         self,
         *args: Any,
         on_unparsed: Callable[[int, str], None],
+        certificates: KnownCertificates,
         on_lost: Callable[[], None] | None = None,
         told_address: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.on_unparsed = on_unparsed
+        self.certificates = certificates
         self.on_lost = on_lost
         self.told_address = told_address
         self.flow: Flow | None = None
@@ -211,7 +214,7 @@ class ClientConnection(ShortLoop):
             if not self._last_payload.is_eof():
                 self._messages.pop()
                 self.breaks_off = True
-                self._last_payload.set_exception(web.RequestPayloadError())
+                self._last_payload.set_exception(RequestPayloadError())
         self._hold_if_complete()
 
     def _hold_if_complete(self) -> None:
@@ -302,7 +305,7 @@ class ClientConnection(ShortLoop):
         assert hasattr(transport, "set_write_buffer_limits")
         transport.set_write_buffer_limits(WRITE_HIGH_WATER)
         super().connection_made(transport)
-        self.facts = facts_of(transport, self.told_address)
+        self.facts = facts_of(transport, self.certificates, self.told_address)
         self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._head_late)
 
     def connection_lost(self, exc: BaseException | None) -> None:

@@ -13,9 +13,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from aiohttp import web
 from aiohttp.streams import StreamReader
-from aiohttp.web_protocol import RequestHandler, _ErrInfo
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
 
 from auditproxy.downstream.clientrequest import ClientRequest, RefusedHead
 from auditproxy.downstream.responses import Answered
@@ -146,7 +145,7 @@ class RequestLoop(RequestHandler, ABC):
                         await payload.readany()
             except TimeoutError:
                 pass
-            except web.RequestPayloadError:
+            except RequestPayloadError:
                 self.force_close()
         if not payload.is_eof() and not self._force_close:
             self.close()

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from aiohttp import web
+from aiohttp.web_server import Server
 
 from auditproxy.downstream.connection import ClientConnection
+from auditproxy.downstream.facts import KnownCertificates
 from auditproxy.downstream.shortloop import Take
 from auditproxy.request.heads import MAXIMUM_HEAD, MAXIMUM_HEADERS
 
@@ -13,7 +14,7 @@ IDLE_TIMEOUT = 90.0
 """Seconds that a connection may be idle between requests."""
 
 
-class ClientServer(web.Server):
+class ClientServer(Server):
     """Creates a ClientConnection for each accepted connection."""
 
     def __init__(
@@ -36,6 +37,7 @@ class ClientServer(web.Server):
         )
         self.on_unparsed = on_unparsed
         self._take = take
+        self.certificates = KnownCertificates()
 
     def __call__(
         self, *, on_lost: Callable[[], None] | None = None, told_address: str = ""
@@ -46,6 +48,7 @@ class ClientServer(web.Server):
             loop=self._loop,
             on_unparsed=self.on_unparsed,
             take=self._take,
+            certificates=self.certificates,
             on_lost=on_lost,
             told_address=told_address,
             **self._kwargs,

@@ -11,7 +11,9 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_request import BaseRequest
+from aiohttp.web_response import Response, StreamResponse
 
 HEAD_TIMEOUT = 10.0
 """Seconds within which the first request of a connection must arrive."""
@@ -26,7 +28,7 @@ _SILENT = logging.Logger("health", logging.CRITICAL + 1)
 _SILENT.addHandler(logging.NullHandler())
 
 
-class HealthConnection(web.RequestHandler):
+class HealthConnection(RequestHandler):
     """aiohttp's connection with a deadline; ``on_lost`` is called when it ends."""
 
     __slots__ = ("_deadline", "_ended", "_on_lost", "is_answering")
@@ -81,20 +83,20 @@ class HealthConnection(web.RequestHandler):
 
     def handle_error(
         self,
-        request: web.BaseRequest,
+        request: BaseRequest,
         status: int = 500,
         exc: BaseException | None = None,
         message: str | None = None,
-    ) -> web.StreamResponse:
+    ) -> StreamResponse:
         """Answer non-HTTP input with one constant text, where aiohttp would echo it."""
         response = text_answer(status, f"{status} {http.HTTPStatus(status).phrase}\n")
         response.force_close()
         return response
 
 
-def text_answer(code: int, body: str) -> web.Response:
+def text_answer(code: int, body: str) -> Response:
     """Return a plain-text response like those of kube-apiserver's health endpoints."""
-    return web.Response(
+    return Response(
         status=code,
         text=body,
         content_type="text/plain",

@@ -14,7 +14,9 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from aiohttp import web
+from aiohttp.web_request import BaseRequest
+from aiohttp.web_response import Response
+from aiohttp.web_server import Server
 from prometheus_client import CollectorRegistry
 
 from auditproxy.apis.gotext import go_quote
@@ -68,7 +70,7 @@ class HealthServer:
         self._checks["readyz"]["shutdown"] = lambda: not self._shutting_down
         self._information: list[Callable[[], tuple[str, ...]]] = []
         self._listeners: list[Listener] = []
-        self._server: web.Server | None = None
+        self._server: Server | None = None
         self._connections: dict[HealthConnection, None] = {}
 
     def add_check(self, name: str, check: Check, groups: tuple[str, ...] = GROUPS) -> None:
@@ -82,7 +84,7 @@ class HealthServer:
 
     async def start(self, host: str, port: int) -> int:
         """Listen on plain HTTP; return the port. Raises OSError."""
-        self._server = web.Server(self._answer)
+        self._server = Server(self._answer)
         for bound in bind(host, port):
             port = bound.getsockname()[1]
             self._listeners.append(
@@ -121,7 +123,7 @@ class HealthServer:
         for listener in self._listeners:
             listener.refill_soon()
 
-    async def _answer(self, request: web.BaseRequest) -> web.Response:
+    async def _answer(self, request: BaseRequest) -> Response:
         """Answer a request to its last byte; its connection becomes the most recently used."""
         connection = request.protocol
         assert isinstance(connection, HealthConnection)
@@ -148,13 +150,13 @@ class HealthServer:
         if self._server is not None:
             await self._server.shutdown(1.0)
 
-    async def _handle(self, request: web.BaseRequest) -> web.Response:
+    async def _handle(self, request: BaseRequest) -> Response:
         if request.method not in ("GET", "HEAD"):
             return text_answer(405, "only GET and HEAD are supported\n")
         path = request.path
         if path == "/metrics":
             body = await self._page.text()
-            return web.Response(body=body, headers={"Content-Type": METRICS_TYPE})
+            return Response(body=body, headers={"Content-Type": METRICS_TYPE})
         group, _, name = path.removeprefix("/").partition("/")
         if group not in self._checks:
             return text_answer(404, "404 page not found\n")
@@ -163,7 +165,7 @@ class HealthServer:
         excluded = frozenset(request.query.getall("exclude", ()))
         return self._all(group, excluded, verbose="verbose" in request.query)
 
-    def _one(self, group: str, name: str) -> web.Response:
+    def _one(self, group: str, name: str) -> Response:
         """Return the answer for a single check."""
         check = self._checks[group].get(name)
         if check is None:
@@ -173,7 +175,7 @@ class HealthServer:
             return text_answer(200, "ok")
         return text_answer(500, f"internal server error: {why or 'failed health check'}\n")
 
-    def _all(self, group: str, excluded: frozenset[str], *, verbose: bool) -> web.Response:
+    def _all(self, group: str, excluded: frozenset[str], *, verbose: bool) -> Response:
         """Return the answer for all checks of a group."""
         checks = self._checks[group]
         lines = []

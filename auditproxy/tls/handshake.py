@@ -16,6 +16,8 @@ from typing import Any
 
 from cryptography import x509
 
+from auditproxy.tls.sslobject import LeanSSLObject
+
 ACCEPTED: ContextVar[socket.socket | None] = ContextVar("accepted", default=None)
 """The socket of the connection that the current task secures; its callbacks inherit it."""
 
@@ -26,7 +28,7 @@ _UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})
 """OpenSSL's codes for an issuer that is not there, and for self-signed certificates."""
 
 
-class _Telling(ssl.SSLObject):
+class _Telling(LeanSSLObject):
     """Calls ``on_failure`` when its handshake has failed for good."""
 
     on_failure: Callable[[], None] | None = None

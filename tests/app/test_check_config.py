@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.app import operatorlog
@@ -122,18 +121,18 @@ def test_a_kubeconfig_with_a_client_certificate(tmp_path: Path) -> None:
         assert read_files(options(**sound, **change)).warnings == ()
 
 
-async def test_what_serve_tells(tmp_path: Path) -> None:
+async def test_what_serve_tells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """C1: serve says both lines itself: who is recognised, and what a certificate needs."""
     for name, content in (("c.crt", CERTIFICATE), ("c.key", KEY)):
         (tmp_path / name).write_bytes(content)
     chosen = options(**flags(tmp_path, **{"client-certificate": "c.crt", "client-key": "c.key"}))
-    operatorlog.configure(verbosity=0, json_lines=False)
-    with capture_logs() as lines:
-        proxy = await build(chosen, sink=EventCollector(), listener_tls=False)
+    operatorlog.configure(verbosity=0, json_lines=True)
+    proxy = await build(chosen, sink=EventCollector(), listener_tls=False)
     await proxy.close()
-    (warning,) = [line["event"] for line in lines if line["log_level"] == "warning"]
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    (warning,) = [line["event"] for line in lines if line["level"] == "warning"]
     assert "without --client-ca-file clients with a certificate are anonymous" in warning
-    told = [line["event"] for line in lines if line["log_level"] == "info"]
+    told = [line["event"] for line in lines if line["level"] == "info"]
     assert any(line.startswith("clients are recognised by static tokens") for line in told)
 
 

@@ -135,7 +135,7 @@ async def test_a_misspelt_policy(tmp_path: Path, capsys: pytest.CaptureFixture[s
             (tmp_path / "policy.yaml").write_text(METADATA.replace("level", "levle: x, level"))
             capsys.readouterr()
             await reload(proxy)
-            (line,) = [each for each in capsys.readouterr().out.splitlines() if "levle" in each]
+            (line,) = [each for each in capsys.readouterr().err.splitlines() if "levle" in each]
             assert line.endswith("; falling back to lenient decoding")
 
 
@@ -197,7 +197,7 @@ async def test_warnings_of_a_policy(tmp_path: Path, capsys: pytest.CaptureFixtur
             assert policy != METADATA
             (tmp_path / "policy.yaml").write_text(policy)
             await reload(proxy)
-            assert 'rules[0].users has "dev-*"' in capsys.readouterr().out
+            assert 'rules[0].users has "dev-*"' in capsys.readouterr().err
 
 
 async def test_redaction(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import errno
 import ssl
 
 import aiohttp
+from aiohttp import connector
 
 from auditproxy.clients.session import LazySession, os_fault, tls_fault
 
@@ -42,3 +43,11 @@ def test_faults_of_handshakes() -> None:
 async def test_never_opened() -> None:
     """What never asked has nothing to close."""
     await LazySession(lambda: aiohttp.TCPConnector(limit=1)).close()
+
+
+def test_the_context_of_a_session_that_brings_none() -> None:
+    """aiohttp's own context has no authorities: it costs no memory, and trusts nobody."""
+    context = connector._SSL_CONTEXT_VERIFIED
+    assert context.cert_store_stats()["x509_ca"] == 0
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.downstream.facts import facts_of
+from auditproxy.authentication.x509.peer import PeerCertificate
+from auditproxy.downstream.facts import (
+    MAXIMUM_CERTIFICATES,
+    MAXIMUM_CHAIN,
+    KnownCertificates,
+    facts_of,
+)
 from tests.fakes.authority import Authority
 
 
@@ -26,10 +32,10 @@ class Transport:
 )
 def test_facts_of(peer: object, remote: str) -> None:
     """The peer's address, nothing where there is none."""
-    facts = facts_of(Transport(peer))
+    facts = facts_of(Transport(peer), KnownCertificates())
     assert facts.remote == remote
     assert facts.peer_certificate is None
-    assert facts_of(None).remote == ""
+    assert facts_of(None, KnownCertificates()).remote == ""
 
 
 class Secured(Transport):
@@ -70,9 +76,39 @@ def test_certificates(tmp_path: Path) -> None:
     client = ssl.create_default_context(cadata=root.pem.decode())
     client.verify_flags &= ~ssl.VERIFY_X509_STRICT
     client.check_hostname = False
-    assert facts_of(Secured(shake_hands(server, client))).peer_certificate is None
+    known = KnownCertificates()
+    assert facts_of(Secured(shake_hands(server, client)), known).peer_certificate is None
     client.load_cert_chain(tmp_path / "alice.crt", tmp_path / "alice.key")
-    peer = facts_of(Secured(shake_hands(server, client))).peer_certificate
+    peer = facts_of(Secured(shake_hands(server, client)), known).peer_certificate
     assert peer is not None
     assert (peer.der, peer.intermediates) == (alice, (middle.der,))
     assert peer.common_name == "alice"
+    again = facts_of(Secured(shake_hands(server, client)), known)
+    assert again.peer_certificate is peer
+    assert again.memory is not facts_of(Secured(shake_hands(server, client)), known).memory
+
+
+def test_known_certificates() -> None:
+    """The same bytes give the same object, and what they say; any other byte, another one."""
+    authority = Authority("root")
+    known = KnownCertificates()
+    first = known.read(authority.der, ())
+    assert known.read(bytes(bytearray(authority.der)), ()) is first
+    assert first == PeerCertificate.from_der(authority.der)
+    other = known.read(authority.der, (b"other",))
+    assert other is not first
+    assert other.intermediates == (b"other",)
+    assert known.read(authority.der + b"x", ()).fault
+
+
+def test_known_certificates_are_bounded() -> None:
+    """R24: neither many nor long ones fill the memory."""
+    known = KnownCertificates()
+    first = known.read(b"0", ())
+    for number in range(MAXIMUM_CERTIFICATES - 1):
+        known.read(b"%d" % (number + 1), ())
+    assert known.read(b"0", ()) is first
+    known.read(b"one more", ())
+    assert known.read(b"0", ()) is not first
+    long = (b"x" * MAXIMUM_CHAIN,)
+    assert known.read(b"0", long) is not known.read(b"0", long)

@@ -57,10 +57,10 @@ def test_a_plugin_is_told_what_the_package_tells_it(
     """Arguments, environment, folder and KUBERNETES_EXEC_INFO."""
     config = settings(tmp_path, TELLS, **more)
     ours = ExecPlugin.read(config, cluster, tmp_path).run()
-    theirs = ExecProvider(  # type: ignore[no-untyped-call]
-        ConfigNode("exec", config),  # type: ignore[no-untyped-call]
+    theirs = ExecProvider(
+        ConfigNode("exec", config),
         str(tmp_path),
-        ConfigNode("cluster", dict(cluster)),  # type: ignore[no-untyped-call]
+        ConfigNode("cluster", dict(cluster)),
     ).run()
     assert ours == theirs
     assert ours["folder"] == str(tmp_path.resolve())

@@ -44,7 +44,7 @@ def test_entries_are_those_of_the_package(folder: Path, documents: list[dict[str
     for number, document in enumerate(documents):
         paths.append(folder / str(number))
         paths[-1].write_text(yaml.safe_dump(document))
-    theirs = KubeConfigMerger(":".join(map(str, paths))).config  # type: ignore[no-untyped-call]
+    theirs = KubeConfigMerger(":".join(map(str, paths))).config
     merged = merge([read(str(path)) for path in paths])
     for each, member in LISTS.items():
         ours = getattr(merged, each)

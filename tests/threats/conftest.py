@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
+from auditproxy.app import operatorlog
 from tests.threats.rig import RigFactory, new_rig
 
 
@@ -14,4 +14,4 @@ from tests.threats.rig import RigFactory, new_rig
 def rigged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[RigFactory]:
     """Makes a proxy on which the oracles are held."""
     yield functools.partial(new_rig, tmp_path, capsys)
-    structlog.reset_defaults()
+    operatorlog.configure(verbosity=0, json_lines=False)
