@@ -284,23 +284,3 @@ def test_no_mocks() -> None:
         text = path.read_text(encoding="utf-8")
         assert "unittest.mock" not in text, path
         assert "MagicMock" not in text, path
-
-
-NOT_AT_START = ("kubernetes",)
-"""What a proxy that serves has no use for, or no use yet, and what would take memory and time."""
-
-
-def test_what_the_start_does_not_import() -> None:
-    """Each of these is imported where it is used, or not at all."""
-    code = (
-        f"import auditproxy.app.proxy, sys; print([n for n in {NOT_AT_START} if n in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        timeout=30,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout == "[]\n"

@@ -6,12 +6,11 @@ import time
 import weakref
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from auditproxy.apis.audit import Stage
 from auditproxy.apis.units import SECOND
 from auditproxy.app import operatorlog
-from auditproxy.app.alerts import replace_alerts
 from auditproxy.app.auditids import new_audit_id
 from auditproxy.app.authenticators import (
     anonymous_authenticator,
@@ -35,12 +34,14 @@ from auditproxy.files.policy import is_strict
 from auditproxy.lookups.signatures import SignatureThreads
 from auditproxy.metrics.registry import Metrics
 from auditproxy.monitor.monitor import UpstreamMonitor
-from auditproxy.notifiers.dispatcher import AlertDispatcher
 from auditproxy.options import Options
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.server.services import Limits, Services, Shared
 from auditproxy.sockets.tasks import spawn
-from auditproxy.supervision.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from auditproxy.notifiers.dispatcher import AlertDispatcher
+    from auditproxy.supervision.supervisor import Supervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,9 @@ class Composed:
         metrics: Metrics,
         report: Callable[[str], None],
         take_line: Callable[[bytes], None] | None = None,
-        supervisor: Supervisor | None = None,
+        supervisor: "Supervisor | None" = None,
         session_annotations: bool = False,
-        alerts: AlertDispatcher | None = None,
+        alerts: "AlertDispatcher | None" = None,
     ) -> None:
         self.files = files
         self._options = options
@@ -136,6 +137,8 @@ class Composed:
                     setattr(self, part.name, made)
                     changed.add(part.name)
         if self._alerts is not None:
+            from auditproxy.app.alerts import replace_alerts
+
             replace_alerts(self._alerts, changes, self._metrics.alerts, self._report)
         if "_connected" in changed:
             for old in (*old_connected.closers, *old_connected.pools):

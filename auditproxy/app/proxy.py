@@ -13,26 +13,19 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from auditproxy import __version__
-from auditproxy.alerts.alert import Alert
 from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.apis.units import SECOND
 from auditproxy.app import descriptors, operatorlog, process
-from auditproxy.app.alerts import describe_alerts, open_alerts
 from auditproxy.app.authenticators import describe_authentication
 from auditproxy.app.backends import AuditSink, open_backends
 from auditproxy.app.composition import Composed
 from auditproxy.app.logchecks import log_doubts, log_faults
 from auditproxy.app.operatorlines import OperatorLines
 from auditproxy.app.reload import new_reloader
-from auditproxy.app.sessions import (
-    SessionFiles,
-    SessionParts,
-    describe_sessions,
-    open_sessions,
-    session_listeners,
-)
+from auditproxy.app.wanted import alerts_of, described, sessions_of
 from auditproxy.audit.backend import Backend
 from auditproxy.backends.overheard import OverheardBackend
 from auditproxy.downstream.limits import ConnectionLimits
@@ -42,7 +35,6 @@ from auditproxy.files.reloader import Reloader
 from auditproxy.files.servingcertificate import make_certificate
 from auditproxy.health.server import HealthServer
 from auditproxy.metrics.registry import Metrics
-from auditproxy.notifiers.dispatcher import AlertDispatcher
 from auditproxy.options import Options
 from auditproxy.options.backends import describe_backends
 from auditproxy.server.handler import Handler
@@ -51,6 +43,11 @@ from auditproxy.sockets.listener import fault_text, fault_word, shown_address, w
 from auditproxy.sockets.tasks import spawn
 from auditproxy.sockets.transport import tune_tls_buffers
 from auditproxy.tls.serving import ServingError
+
+if TYPE_CHECKING:
+    from auditproxy.alerts.alert import Alert
+    from auditproxy.app.sessions import SessionParts
+    from auditproxy.notifiers.dispatcher import AlertDispatcher
 
 LAST_LINES = 0.5
 """Seconds that the last lines for operators may take at the end."""
@@ -89,8 +86,8 @@ class Proxy:
         sink: AuditSink,
         metrics: Metrics,
         reloader: Reloader,
-        sessions: SessionParts | None = None,
-        alerts: AlertDispatcher | None = None,
+        sessions: "SessionParts | None" = None,
+        alerts: "AlertDispatcher | None" = None,
     ) -> None:
         self.port = 0
         self.health_port = 0
@@ -194,7 +191,7 @@ async def build(
     *,
     listener_tls: bool,
     sink: Backend | None = None,
-    write_alert: Callable[[Alert], None] | None = None,
+    write_alert: "Callable[[Alert], None] | None" = None,
 ) -> Proxy:
     """Make the proxy; raises Unusable.
 
@@ -215,16 +212,8 @@ async def build(
         if sink is None
         else AuditSink(sink, lambda: None)
     )
-    alerts = open_alerts(options.alerts, files, metrics.alerts, report, write_alert)
-    sessions = open_sessions(
-        options,
-        metrics,
-        report,
-        files=SessionFiles(
-            files.recording_encryption, files.recording_upload, files.session_webhook
-        ),
-        listeners=session_listeners(alerts),
-    )
+    alerts = alerts_of(options, files, metrics, report, write_alert)
+    sessions = sessions_of(options, files, metrics, report, alerts)
     composed = Composed(
         options,
         files,
@@ -239,8 +228,7 @@ async def build(
     handler = Handler(composed.shared, composed.services)
     for warning in files.warnings:
         operatorlog.warn(warning)
-    described = describe_sessions(options, files), describe_alerts(files)
-    for line in (describe_authentication(options, files), *filter(None, described)):
+    for line in (describe_authentication(options, files), *described(options, files)):
         operatorlog.info(line)
     for note in (*files.notes, *(certificate.notes if certificate else ())):
         operatorlog.info(note)

@@ -1,4 +1,4 @@
-"""Reads --alert-rules-file and --alert-destinations-file, with the files that the latter names."""
+"""What --alert-rules-file and --alert-destinations-file say, and the files the latter names."""
 
 import base64
 import ssl
@@ -9,7 +9,6 @@ from typing import Literal
 
 from auditproxy.alerts.decoding import load_rules
 from auditproxy.alerts.destinations import (
-    STANDARD_ERROR_ONLY,
     AlertDestinations,
     Connection,
     Destination,
@@ -23,8 +22,7 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.audit.policy.advice import literal_asterisks
 from auditproxy.clients.alertmanager import alerts_url
 from auditproxy.clients.webhook import WebhookTarget
-from auditproxy.files.trustedfile import Remarks, TrustedFile, content_of, named, parsed
-from auditproxy.options import Options
+from auditproxy.files.trustedfile import content_of, parsed
 from auditproxy.options.alerts import BUILTIN
 from auditproxy.tls.client import client_context
 from auditproxy.tls.pem import load_pair
@@ -236,48 +234,3 @@ def advice_on(rules: AlertRules, source: str) -> list[str]:
                 "before its answer comes runs, and this rule does not see it; add unknown"
             )
     return found
-
-
-def _read_rules(options: Options, remarks: Remarks) -> AlertRules | None:
-    path = options.alerts.rules_file
-    if not path:
-        return None
-    rules = read_rules(path)
-    remarks.warnings += advice_on(rules, f"{RULES_FLAG} {path}")
-    bodies = sum("level Request" in rule.description.text for rule in rules.rules)
-    if bodies and path == BUILTIN and not options.audit.policy_file:
-        remarks.notes.append(
-            f"{RULES_FLAG}={BUILTIN} without --audit-policy-file: {bodies} rules see nothing, as "
-            "they need level Request and the built-in policy records metadata; docs/alerts.md "
-            "has the level of each rule"
-        )
-    return rules
-
-
-def _read_targets(options: Options, remarks: Remarks) -> AlertTargets | None:
-    if not options.alerts.rules_file:
-        return None
-    path = options.alerts.destinations_file
-    if path:
-        return read_targets(path)
-    remarks.notes.append(
-        f"{RULES_FLAG} without {DESTINATIONS_FLAG}: alerts are lines of standard error"
-    )
-    return targets_of(STANDARD_ERROR_ONLY, "")
-
-
-ALERT_RULES = TrustedFile(
-    flag="alert-rules-file",
-    field="alert_rules",
-    read=_read_rules,
-    paths=lambda options, _: (
-        () if options.alerts.rules_file == BUILTIN else named(options.alerts.rules_file)
-    ),
-)
-
-ALERT_DESTINATIONS = TrustedFile(
-    flag="alert-destinations-file",
-    field="alert_targets",
-    read=_read_targets,
-    paths=lambda _, targets: targets.files if targets is not None else (),
-)

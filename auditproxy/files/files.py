@@ -8,9 +8,8 @@ change while the proxy runs (trustedfile.py).
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from auditproxy.alerts.rules import AlertRules
 from auditproxy.apis.audit import Policy
 from auditproxy.apis.faults import Unusable
 from auditproxy.audit.objects import BUILTIN_TYPES
@@ -21,7 +20,7 @@ from auditproxy.authentication.tokens.tokenfile import TokenFile
 from auditproxy.authentication.x509.authorities import CertificateAuthorities
 from auditproxy.capture.copies import CaptureLimits
 from auditproxy.clients.webhook import WebhookTarget
-from auditproxy.files.alerts import ALERT_DESTINATIONS, ALERT_RULES, AlertTargets
+from auditproxy.files.alertfiles import ALERT_DESTINATIONS, ALERT_RULES
 from auditproxy.files.authorities import (
     CLIENT_AUTHORITIES,
     FRONT_PROXY_AUTHORITIES,
@@ -45,10 +44,14 @@ from auditproxy.files.upstream import UPSTREAM
 from auditproxy.files.webhook import AUDIT_WEBHOOK, SESSION_WEBHOOK, TOKEN_WEBHOOK
 from auditproxy.kubeconfig.upstream import Upstream
 from auditproxy.options import Options
-from auditproxy.recordings.encryption import Encrypt
-from auditproxy.recordings.uploadsettings import UploadSettings
 from auditproxy.serializer.protobuf.decoder import Decoder
 from auditproxy.sessions.rules import NO_POLICY, RecordingPolicy
+
+if TYPE_CHECKING:
+    from auditproxy.alerts.rules import AlertRules
+    from auditproxy.files.alerts import AlertTargets
+    from auditproxy.recordings.encryption import Encrypt
+    from auditproxy.recordings.uploadsettings import UploadSettings
 
 SOURCES = (
     POLICY,
@@ -92,13 +95,13 @@ class Files:
     client_authorities: CertificateAuthorities | None = None
     front_proxy_authorities: CertificateAuthorities | None = None
     recording_policy: RecordingPolicy = NO_POLICY
-    recording_encryption: Encrypt | None = None
-    recording_upload: UploadSettings | None = None
+    recording_encryption: "Encrypt | None" = None
+    recording_upload: "UploadSettings | None" = None
     session_webhook: WebhookTarget | None = None
     certificate: ServingCertificate | None = None
     """None where it is still to be made."""
-    alert_rules: AlertRules | None = None
-    alert_targets: AlertTargets | None = None
+    alert_rules: "AlertRules | None" = None
+    alert_targets: "AlertTargets | None" = None
 
     notes: tuple[str, ...] = ()
     """Start-up lines: each default that was taken, each warning of a file."""

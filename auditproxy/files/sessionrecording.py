@@ -2,16 +2,17 @@
 
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.files.trustedfile import Remarks, TrustedFile, named, parsed
 from auditproxy.files.writable import fault_of_folder, fault_of_opening
 from auditproxy.options import Options
-from auditproxy.recordings.appending import reason_of
-from auditproxy.recordings.encryption import Encrypt, encryption_to, recipients_in
-from auditproxy.recordings.names import LOCK
-from auditproxy.recordings.uploadsettings import UploadSettings, load_upload_settings
 from auditproxy.sessions.rules import RecordingPolicy, load_recording_policy
+
+if TYPE_CHECKING:
+    from auditproxy.recordings.encryption import Encrypt
+    from auditproxy.recordings.uploadsettings import UploadSettings
 
 _FLAG = "--session-recording-config-file"
 _DIR = "--session-recording-dir"
@@ -51,6 +52,9 @@ def read_recording_policy(options: Options, remarks: Remarks) -> RecordingPolicy
 
 def _fault_of(folder: Path) -> str:
     """Why recordings cannot be kept in a folder, and what to do; "" when they can."""
+    from auditproxy.recordings.appending import reason_of
+    from auditproxy.recordings.names import LOCK
+
     try:
         if not folder.is_dir():
             return "is not a folder; create it with mode 0700"
@@ -63,7 +67,7 @@ def _fault_of(folder: Path) -> str:
     return ""
 
 
-def read_recipients(options: Options, remarks: Remarks) -> Encrypt | None:
+def read_recipients(options: Options, remarks: Remarks) -> "Encrypt | None":
     """What encrypts recordings, None where they are plain; raises Unusable."""
     path = options.sessions.recording_recipients_file
     if not path:
@@ -73,15 +77,19 @@ def read_recipients(options: Options, remarks: Remarks) -> Encrypt | None:
     return encrypt
 
 
-def _encryption(content: bytes) -> Encrypt:
+def _encryption(content: bytes) -> "Encrypt":
+    from auditproxy.recordings.encryption import encryption_to, recipients_in
+
     return encryption_to(recipients_in(content.decode("utf-8", "replace")))
 
 
-def read_upload(options: Options, remarks: Remarks) -> UploadSettings | None:
+def read_upload(options: Options, remarks: Remarks) -> "UploadSettings | None":
     """Where recordings are uploaded to, None where they are not; raises Unusable."""
     path = options.sessions.recording_upload_config_file
     if not path:
         return None
+    from auditproxy.recordings.uploadsettings import load_upload_settings
+
     flag = "--session-recording-upload-config-file"
     (settings,) = parsed(
         (path,), flag, lambda content: load_upload_settings(content, Path(path).parent)

@@ -11,7 +11,6 @@ continues and returns every fault, in pflag's words with a hint where one helps.
 """
 
 import csv
-import difflib
 import ipaddress
 import math
 import re
@@ -307,6 +306,8 @@ def unknown_flag(name: str, known: Sequence[str]) -> str:
 def closest(name: str, known: Sequence[str]) -> str:
     """The known name that was perhaps meant, or ""."""
     lowered = {word.lower(): word for word in known}
+    import difflib
+
     matches = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.75)
     return lowered[matches[0]] if matches else ""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -27,8 +27,10 @@ from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.serializer.protobuf.decoder import Decoder
 from auditproxy.server.deadline import Deadlines
 from auditproxy.sessions.rules import NO_POLICY, RecordingPolicy
-from auditproxy.supervision.supervisor import Supervisor
 from auditproxy.upstream.pool import UpstreamPool
+
+if TYPE_CHECKING:
+    from auditproxy.supervision.supervisor import Supervisor
 
 
 class PolicyEvaluator(Protocol):
@@ -139,7 +141,7 @@ class Shared:
     deprecations: Deprecations = field(default_factory=Deprecations)
     deadlines: Deadlines = field(default_factory=Deadlines)
     targets: KnownTargets = field(default_factory=KnownTargets)
-    supervisor: Supervisor | None = None
+    supervisor: "Supervisor | None" = None
     """Follows sessions while they run; None where nothing comes of it."""
     session_annotations: bool = False
     take_line: Callable[[bytes], None] | None = None

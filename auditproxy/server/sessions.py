@@ -6,6 +6,7 @@ prepare -> (upstream) -> begin -> tunnel -> ended
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from auditproxy.apis.session import RecordingReference, Session, SessionKind, Unreadable
 from auditproxy.apis.status import new_service_unavailable
@@ -13,7 +14,6 @@ from auditproxy.audit.context import object_reference
 from auditproxy.audit.redaction.redactor import Redactor
 from auditproxy.authentication.authenticator import Identity
 from auditproxy.downstream.responses import Refused
-from auditproxy.recordings.store import RecordingRefused
 from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.request.sourceips import source_ips
 from auditproxy.server.exchange import Exchange
@@ -29,12 +29,14 @@ from auditproxy.sessions.lines import (
 )
 from auditproxy.sessions.request import SessionRequest, describe
 from auditproxy.sessions.rules import RecordingRule
-from auditproxy.sessions.wire.kinds import open_reader
 from auditproxy.sockets.tasks import spawn
-from auditproxy.supervision.running import Ending, Running
-from auditproxy.supervision.supervisor import Supervisor
 from auditproxy.tunnel.farewell import Farewell
 from auditproxy.upstream.messages import ResponseHead
+
+if TYPE_CHECKING:
+    from auditproxy.sessions.wire.reader import SessionReader
+    from auditproxy.supervision.running import Running
+    from auditproxy.supervision.supervisor import Supervisor
 
 REFUSAL = "this session must be recorded, and it cannot be: {}"
 """What the client reads; kubectl shows it as its error."""
@@ -123,13 +125,13 @@ def note_ephemeral(exchange: Exchange, body: bytes) -> None:
             supervisor.debugged.added(exchange.info.namespace, exchange.info.name, container.name)
 
 
-def _refused(supervisor: Supervisor, reason: str, text: str) -> Refused:
+def _refused(supervisor: "Supervisor", reason: str, text: str) -> Refused:
     supervisor.refused(reason)
     return Refused(new_service_unavailable(REFUSAL.format(text)))
 
 
 def _session(
-    supervisor: Supervisor,
+    supervisor: "Supervisor",
     exchange: Exchange,
     identity: Identity,
     acting: ActingUser,
@@ -173,7 +175,11 @@ class LiveSession:
     """One session of one exchange: the tap of its tunnel, and its annotations."""
 
     def __init__(
-        self, exchange: Exchange, supervisor: Supervisor, running: Running, asked: SessionRequest
+        self,
+        exchange: Exchange,
+        supervisor: "Supervisor",
+        running: "Running",
+        asked: SessionRequest,
     ) -> None:
         self._asked = asked
         self._is_asked = False
@@ -187,6 +193,8 @@ class LiveSession:
 
     async def record(self) -> None:
         """Open the recording; raises Refused where the session must not run without."""
+        from auditproxy.recordings.store import RecordingRefused
+
         try:
             await self._supervisor.record(self._running)
         except RecordingRefused as error:
@@ -209,7 +217,7 @@ class LiveSession:
         streams cannot be read.
         """
         session, running = self._running.session, self._running
-        reader = open_reader(
+        reader = self._supervisor.open_reader(
             head.headers,
             # Which streams there are is not known then: all are read.
             SessionKind.UNKNOWN if self._asked.doubt else session.kind,
@@ -229,8 +237,7 @@ class LiveSession:
         if session.kind is SessionKind.UNKNOWN and not isinstance(reader, Unreadable):
             await self.record()
         self._farewell = farewell if isinstance(reader, Unreadable) else None
-        running.switched(reader, Ending(self._end, self._write))
-        self._begun()
+        self._switched(reader)
         return True
 
     def _begin_unseen(self, reason: str, ending: str) -> None:
@@ -239,11 +246,12 @@ class LiveSession:
         if self._exchange.shared.session_annotations:
             # From the first event on, so that alerts know it from a session that was refused.
             self._exchange.context.annotate(SESSION_REASON, ending)
-        reader = Unreadable(from_client=False, reason=reason)
-        self._running.switched(reader, Ending(self._end, self._write))
-        self._begun()
+        self._switched(Unreadable(from_client=False, reason=reason))
 
-    def _begun(self) -> None:
+    def _switched(self, reader: "SessionReader | Unreadable") -> None:
+        from auditproxy.supervision.running import Ending
+
+        self._running.switched(reader, Ending(self._end, self._write))
         self._has_begun = True
         self._supervisor.started(self._running)
         self._annotate_start(self._running.refusal)

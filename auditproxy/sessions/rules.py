@@ -15,7 +15,6 @@ Selectors are those of the audit policy; the first rule that matches decides. A 
 rule matches is not recorded.
 """
 
-import difflib
 from typing import Any
 
 import msgspec
@@ -131,6 +130,8 @@ def _no_sessions(selectors: Selectors, path: str) -> list[str]:
         where = f"{path}.resources[{index}].resources"
         for text in entry.resources:
             if entry.group == "" and text not in (*_RESOURCES, *_PATTERNS):
+                import difflib
+
                 near = difflib.get_close_matches(text, _RESOURCES, n=1, cutoff=0.5)
                 hint = f"did you mean {near[0]}?" if near else f"give {', '.join(_RESOURCES)}"
                 found.append(

@@ -23,6 +23,7 @@ from auditproxy.metrics.sessions import SessionMetrics
 from auditproxy.recordings.recording import Recording
 from auditproxy.recordings.store import RecordingRefused
 from auditproxy.sessions.rules import RecordingRule
+from auditproxy.sessions.wire.kinds import open_reader
 from auditproxy.supervision.account import Account, final_path
 from auditproxy.supervision.debugged import DebuggedPods
 from auditproxy.supervision.recorderthread import RecorderThread
@@ -65,6 +66,7 @@ class Supervisor:
         report: Callable[[str], None],
         now: Callable[[], int],
     ) -> None:
+        self.open_reader = open_reader
         self.debugged = DebuggedPods()
         self._recordings = recordings
         self._emit = emit

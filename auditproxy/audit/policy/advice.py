@@ -1,6 +1,5 @@
 """Advice on a valid policy: logged for the operator at the start, never a fault."""
 
-import difflib
 import re
 from collections.abc import Sequence
 
@@ -85,6 +84,8 @@ def spelling(warning: str) -> str:
     known = {name.lower(): name for name in FIELDS}
 
     def hint(found: re.Match[str]) -> str:
+        import difflib
+
         match = difflib.get_close_matches(found[1].lower(), known, n=1, cutoff=0.7)
         return f"{found[0]} (did you mean {known[match[0]]}?)" if match else found[0]
 

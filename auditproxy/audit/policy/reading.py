@@ -4,7 +4,6 @@ A value of another type is a fault; unknown fields and duplicate names are stric
 the caller may let pass. The texts are the same for every file whose rules have selectors.
 """
 
-import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -170,6 +169,8 @@ class FieldReader:
         if not self._suggests:
             return ""
         names = {name.lower(): name for name in wanted.members if name not in value}
+        import difflib
+
         found = difflib.get_close_matches(key.lower(), names, n=1, cutoff=0.7)
         return names[found[0]] if found else ""
 

@@ -10,8 +10,6 @@ Keys that share a ``kid`` are all kept and all tried, as in go-oidc.
 from typing import Annotated
 
 import msgspec
-from jwt.algorithms import ECAlgorithm, RSAAlgorithm
-from jwt.exceptions import InvalidKeyError
 
 from auditproxy.authentication.tokens.jws import ALGORITHMS
 from auditproxy.authentication.tokens.publickeys import PublicKey, public_key
@@ -97,6 +95,9 @@ def _read_key(raw: msgspec.Raw) -> PublicKey | None:
 
 
 def _public_key(key: _Key) -> PublicKey | None:
+    from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+    from jwt.exceptions import InvalidKeyError
+
     try:
         if key.kty == "RSA" and key.n and key.e:
             rsa_key = RSAAlgorithm.from_jwk({"kty": "RSA", "n": key.n, "e": key.e})

@@ -11,35 +11,31 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from jwt.algorithms import ECAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
 
 from auditproxy.authentication.tokens.publickeys import PublicKey
 from auditproxy.serializer.errors import JSONError
 from auditproxy.serializer.json import decode_as
+
+if TYPE_CHECKING:
+    from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 LONGEST_TOKEN = 64 * 1024
 """Characters."""
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
-_RSA: Mapping[str, RSAAlgorithm] = {
-    "RS256": RSAAlgorithm(RSAAlgorithm.SHA256),
-    "RS384": RSAAlgorithm(RSAAlgorithm.SHA384),
-    "RS512": RSAAlgorithm(RSAAlgorithm.SHA512),
-    "PS256": RSAPSSAlgorithm(RSAPSSAlgorithm.SHA256),
-    "PS384": RSAPSSAlgorithm(RSAPSSAlgorithm.SHA384),
-    "PS512": RSAPSSAlgorithm(RSAPSSAlgorithm.SHA512),
-}
-_EC: Mapping[str, tuple[ECAlgorithm, type[ec.EllipticCurve]]] = {
-    "ES256": (ECAlgorithm(ECAlgorithm.SHA256), ec.SECP256R1),
-    "ES384": (ECAlgorithm(ECAlgorithm.SHA384), ec.SECP384R1),
-    "ES512": (ECAlgorithm(ECAlgorithm.SHA512), ec.SECP521R1),
+_RSA = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
+_CURVES: Mapping[str, type[ec.EllipticCurve]] = {
+    "ES256": ec.SECP256R1,
+    "ES384": ec.SECP384R1,
+    "ES512": ec.SECP521R1,
 }
 
-ALGORITHMS = frozenset((*_RSA, *_EC))
+ALGORITHMS = frozenset((*_RSA, *_CURVES))
 """Accepted signature algorithms; HMAC and ``none`` are not among them."""
 
 
@@ -75,14 +71,34 @@ def parse_jws(token: str) -> Jws | None:
 def signed_by(jws: Jws, key: PublicKey) -> bool:
     """Return whether this key made the signature; False if the algorithm does not match it."""
     if isinstance(key.key, rsa.RSAPublicKey):
-        rsa_algorithm = _RSA.get(jws.algorithm)
-        return rsa_algorithm is not None and rsa_algorithm.verify(
+        return jws.algorithm in _RSA and _rsa(jws.algorithm).verify(
             jws.signing_input, key.key, jws.signature
         )
-    ec_algorithm, curve = _EC.get(jws.algorithm, (None, None))
-    if ec_algorithm is None or curve is None or not isinstance(key.key.curve, curve):
+    curve = _CURVES.get(jws.algorithm)
+    if curve is None or not isinstance(key.key.curve, curve):
         return False
-    return ec_algorithm.verify(jws.signing_input, key.key, jws.signature)
+    return _ec(jws.algorithm).verify(jws.signing_input, key.key, jws.signature)
+
+
+@cache
+def _rsa(name: str) -> "RSAAlgorithm":
+    """One of _RSA; the package is imported with the first key or signature."""
+    from jwt.algorithms import RSAAlgorithm, RSAPSSAlgorithm
+
+    kind = RSAPSSAlgorithm if name.startswith("PS") else RSAAlgorithm
+    return kind(_hash(kind, name))
+
+
+@cache
+def _ec(name: str) -> "ECAlgorithm":
+    """One of _CURVES."""
+    from jwt.algorithms import ECAlgorithm
+
+    return ECAlgorithm(_hash(ECAlgorithm, name))
+
+
+def _hash(kind: Any, name: str) -> Any:
+    return {"256": kind.SHA256, "384": kind.SHA384, "512": kind.SHA512}[name[2:]]
 
 
 def _decoded(part: str) -> bytes | None:

@@ -1,0 +1,70 @@
+"""What follows sessions and sends alerts: imported, and made, only where the options want it.
+
+Both are a tenth of a proxy's memory, which most proxies have no use for.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from auditproxy.app.operatorlog import Report
+from auditproxy.files.files import Files
+from auditproxy.metrics.registry import Metrics
+from auditproxy.options import Options
+
+if TYPE_CHECKING:
+    from auditproxy.alerts.alert import Alert
+    from auditproxy.app.sessions import SessionParts
+    from auditproxy.notifiers.dispatcher import AlertDispatcher
+
+
+def alerts_of(
+    options: Options,
+    files: Files,
+    metrics: Metrics,
+    report: Report,
+    write: "Callable[[Alert], None] | None",
+) -> "AlertDispatcher | None":
+    """The dispatcher of alerts, None without rules; see open_alerts."""
+    if files.alert_rules is None:
+        return None
+    from auditproxy.app.alerts import open_alerts
+
+    return open_alerts(options.alerts, files, metrics.alerts, report, write)
+
+
+def sessions_of(
+    options: Options,
+    files: Files,
+    metrics: Metrics,
+    report: Report,
+    alerts: "AlertDispatcher | None",
+) -> "SessionParts | None":
+    """What follows sessions, None where nothing comes of it; see open_sessions."""
+    sessions = options.sessions
+    if not (sessions.is_kept or alerts is not None or sessions.annotates()):
+        return None
+    from auditproxy.app.sessions import SessionFiles, open_sessions, session_listeners
+
+    return open_sessions(
+        options,
+        metrics,
+        report,
+        files=SessionFiles(
+            files.recording_encryption, files.recording_upload, files.session_webhook
+        ),
+        listeners=session_listeners(alerts),
+    )
+
+
+def described(options: Options, files: Files) -> tuple[str, ...]:
+    """The start-up lines about what is kept of sessions, and about alerts, where there are any."""
+    lines = []
+    if options.sessions.is_kept:
+        from auditproxy.app.sessions import describe_sessions
+
+        lines.append(describe_sessions(options, files))
+    if files.alert_rules is not None:
+        from auditproxy.app.alerts import describe_alerts
+
+        lines.append(describe_alerts(files))
+    return tuple(filter(None, lines))

@@ -1,0 +1,99 @@
+"""What is imported and made for settings that want it, and for no others."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.fakes.proxy import EVERYTHING, TOKENS, write_files
+
+ROOT = Path(__file__).parents[2]
+
+ALWAYS_LATER = (
+    "aiohttp.web",
+    "auditproxy.embedded",
+    "cbor2",
+    "cel_expr_python",
+    "difflib",
+    "jwt",
+    "kubernetes",
+    "obstore",
+    "pyrage",
+    "requests",
+    "rich",
+    "structlog",
+)
+"""What a proxy that serves has no use for, or none before somebody asks for it."""
+SESSIONS = ("auditproxy.app.sessions", "auditproxy.recordings", "auditproxy.supervision", "tarfile")
+ALERTS = ("auditproxy.alerts", "auditproxy.app.alerts", "auditproxy.notifiers")
+
+RECORDED = """\
+apiVersion: auditproxy.io/v1alpha1
+kind: SessionRecordingPolicy
+rules: [{record: Output}]
+"""
+
+STARTS = """
+import asyncio, json, sys
+from pathlib import Path
+from auditproxy.app.proxy import build, check
+from auditproxy.flags.serve import options_from
+
+async def main():
+    options = options_from(json.loads(sys.argv[1]))
+    proxy = await build(options, check(options), listener_tls=True)
+    names = json.loads(sys.argv[2])
+    print(json.dumps([name for name in names if name in sys.modules]))
+    await proxy.close()
+
+asyncio.run(main())
+"""
+
+
+def imported(folder: Path, **more: Any) -> set[str]:
+    """Which of them a process has imported that has made all of its proxy."""
+    values = {
+        name.replace("_", "-"): value
+        for name, value in write_files(1, folder, policy=EVERYTHING, tokens=TOKENS).items()
+    }
+    values |= {"audit-log-path": str(folder / "audit.log"), "cert-dir": str(folder), **more}
+    names = json.dumps(ALWAYS_LATER + SESSIONS + ALERTS)
+    done = subprocess.run(
+        [sys.executable, "-c", STARTS, json.dumps(values), names],
+        cwd=ROOT,
+        timeout=60,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return set(json.loads(done.stdout))
+
+
+def test_a_plain_proxy(tmp_path: Path) -> None:
+    """It takes 60 MiB, and less time to start, because it has none of these."""
+    assert imported(tmp_path) == set()
+
+
+def test_alerts(tmp_path: Path) -> None:
+    """With rules there is what evaluates them, and what gives them lines of sessions."""
+    found = imported(tmp_path, **{"alert-rules-file": "builtin"})
+    assert found >= {*ALERTS, "auditproxy.supervision"}
+    assert not found & set(ALWAYS_LATER) - {"cel_expr_python", "difflib"}
+
+
+def test_sessions(tmp_path: Path) -> None:
+    """With a log of sessions, or rules for them, there is what follows them."""
+    (tmp_path / "recordings").mkdir(mode=0o700)
+    (tmp_path / "sessions.yaml").write_text(RECORDED)
+    found = imported(
+        tmp_path,
+        **{
+            "session-recording-config-file": str(tmp_path / "sessions.yaml"),
+            "session-recording-dir": str(tmp_path / "recordings"),
+        },
+    )
+    assert found >= set(SESSIONS)
+    assert not found & set(ALWAYS_LATER) - {"difflib"}
+    logged = imported(tmp_path, **{"session-log-path": str(tmp_path / "sessions.log")})
+    assert "auditproxy.app.sessions" in logged
