@@ -66,6 +66,8 @@ class Tee:
             self._held = []
         else:
             self._begin(head, follows=follows)
+            if exchange.long_running:
+                flow.linger()
 
     def data(self, chunk: bytes) -> None:
         """Take a piece of the body."""

@@ -11,3 +11,6 @@ class Flow(Protocol):
 
     def resume(self) -> None:
         """Resume reading."""
+
+    def linger(self) -> None:
+        """Give back what only a busy connection needs: the rest may be long in coming."""

@@ -9,10 +9,12 @@ passed on without copying or waiting. Bytes after the end are kept in ``rest``: 
 switch they belong to the tunnel, otherwise to no answer.
 """
 
+import asyncio
 import re
 from enum import Enum
 from typing import Protocol
 
+from auditproxy.sockets.transport import release_write_buffer
 from auditproxy.upstream.framing import ChunkedDecoder
 from auditproxy.upstream.heads import AnswerHeads
 from auditproxy.upstream.messages import (
@@ -49,6 +51,8 @@ _SWITCHED = AnswerState.SWITCHED
 
 class ReadingSide(Protocol):
     """The connection that an answer is read from, as its flow control needs it."""
+
+    transport: asyncio.Transport
 
     def pause_reading(self) -> None:
         """Stop reading."""
@@ -121,6 +125,11 @@ class Answer:
         """Resume reading."""
         if self._source is not None:
             self._source.resume_reading()
+
+    def linger(self) -> None:
+        """Give back what only a busy connection needs."""
+        if self._source is not None:
+            release_write_buffer(self._source.transport)
 
     def detach(self) -> None:
         """Detach from the connection: pause and resume have no effect from now on."""

@@ -32,6 +32,9 @@ class NoFlow:
     def resume(self) -> None:
         """Do nothing."""
 
+    def linger(self) -> None:
+        """Do nothing."""
+
 
 def ok(body: bytes = b"{}", status: int = 201, headers: RawHeaders = ()) -> Answer:
     """An answer."""

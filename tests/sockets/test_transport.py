@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
+import ssl
 from asyncio import sslproto
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +13,10 @@ from auditproxy.sockets.transport import (
     TLS_READ_SIZE,
     has_something_to_read,
     prepare_transport,
+    release_write_buffer,
     tune_tls_buffers,
 )
+from tests.fakes.authority import Authority
 from tests.fakes.upstream import FakeConnection, FakeUpstream
 from tests.fakes.waiting import turns
 
@@ -76,3 +80,34 @@ def test_what_waits_in_the_kernel(what: str) -> None:
         assert has_something_to_read(near.fileno()) is (what != "nothing")
         if what == "bytes":
             assert near.recv(1) == b"x"
+
+
+def test_an_empty_write_is_not_seen(tmp_path: Path) -> None:
+    """What gives the buffer back sends nothing, and the connection goes on; also when it ends."""
+    authority = Authority("root")
+    authority.write_leaf(tmp_path / "server", "localhost")
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(tmp_path / "server.crt", tmp_path / "server.key")
+    there, here = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = ssl.create_default_context(cadata=authority.pem.decode()).wrap_bio(
+        here, there, server_hostname="localhost"
+    )
+    server = serving.wrap_bio(there, here, server_side=True)
+    transport = asyncio.Transport({"ssl_object": client})
+    for side in (client, server, client, server):
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            release_write_buffer(transport)
+    for text in (b"one", b"two"):
+        client.write(text)
+        sent = there.pending
+        release_write_buffer(transport)
+        assert there.pending == sent
+        assert server.read(10) == text
+    with pytest.raises(ssl.SSLWantReadError):
+        client.unwrap()
+    sent = there.pending
+    release_write_buffer(transport)
+    assert there.pending == sent
+    release_write_buffer(asyncio.Transport())

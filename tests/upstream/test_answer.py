@@ -1,5 +1,6 @@
 """upstream/answer.py: answers as they arrive, however their bytes are cut."""
 
+import asyncio
 import contextlib
 from collections.abc import Iterable
 
@@ -16,8 +17,22 @@ from tests.fakes.upstream import RecordingSink, answer
 OK = b"HTTP/1.1 200 OK\r\n"
 
 
+class Secured:
+    """The TLS side of a connection that only notes what is written."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        """Note it."""
+        self.written.append(data)
+        return len(data)
+
+
 class Source:
     """A connection that only notes whether it is read."""
+
+    transport = asyncio.Transport()
 
     def __init__(self) -> None:
         self.reading = True
@@ -271,6 +286,18 @@ class TestFlow:
         reading.detach()
         sink.flow.pause()
         assert source.is_read()
+
+    def test_linger_reaches_the_connection(self) -> None:
+        """A long answer has the connection's buffers given back, until the answer lets go of it."""
+        secured = Secured()
+        source = Source()
+        source.transport = asyncio.Transport({"ssl_object": secured})
+        reading = answering(RecordingSink(), source)
+        reading.linger()
+        assert secured.written == [b""]
+        reading.detach()
+        reading.linger()
+        assert secured.written == [b""]
 
     def test_errors_of_the_sink_come_out(self) -> None:
         """What the sink raises is not swallowed."""
