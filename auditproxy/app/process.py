@@ -1,6 +1,7 @@
 """What the process needs: garbage collection, turns of threads, core dumps, faults, its end."""
 
 import asyncio
+import ctypes
 import gc
 import logging
 import resource
@@ -19,11 +20,36 @@ SENDING_GRACE = 5.0
 """Seconds after that for the session log, uploads, the session webhook and alerts, all at once."""
 
 
+LARGE = 256 * 1024
+"""Bytes of an allocation that is mapped by itself."""
+
+_M_MMAP_THRESHOLD = -3
+"""Its name in malloc.h."""
+
+
 def tune() -> None:
     """Set all that is set once the proxy serves."""
     tune_garbage_collector()
     share_interpreter()
     forbid_core_dumps()
+    settle_memory()
+
+
+def settle_memory() -> bool:
+    """Give back what the start took, and keep large buffers out of the heap; False if it cannot.
+
+    uvloop has a buffer of 256 KiB for each TLS connection, of which a page or two are ever used:
+    within the heap each takes two or three, from the kernel one. Python's own allocations of that
+    size are bodies.
+    """
+    libc = ctypes.CDLL(None)
+    try:
+        libc.mallopt(_M_MMAP_THRESHOLD, LARGE)
+        libc.malloc_trim(0)
+    except AttributeError:
+        # Not the GNU C library.
+        return False
+    return True
 
 
 def forbid_core_dumps() -> None:

@@ -40,6 +40,36 @@ def test_garbage_collector() -> None:
     assert gc.get_threshold()[0] >= 10_000
 
 
+SETTLES = """\
+import ctypes, os, sys
+from auditproxy.app.process import LARGE, settle_memory
+
+class Figures(ctypes.Structure):
+    names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
+    _fields_ = [(name, ctypes.c_size_t) for name in names.split()]
+
+libc = ctypes.CDLL(None)
+libc.mallinfo2.restype = Figures
+
+def mapped():
+    before = libc.mallinfo2().hblks
+    kept.append([bytes(LARGE) for _ in range(8)])
+    return libc.mallinfo2().hblks - before
+
+kept = []
+# Once one is freed, later ones are taken from the heap.
+bytes(LARGE)
+assert mapped() == 0
+assert settle_memory()
+assert mapped() >= 7
+"""
+
+
+def test_large_buffers_are_mapped() -> None:
+    """What is never used of a connection's buffer has no page, and shares none with others."""
+    subprocess.run([sys.executable, "-c", SETTLES], timeout=30, check=True)
+
+
 FAULTS = """\
 import asyncio, logging
 from auditproxy.app import operatorlog
