@@ -27,7 +27,7 @@ class _Log:
         self.lines: OperatorLines | None = None
 
     def log(self, level: str, text: str) -> None:
-        """Write one line, unless only warnings are wanted and it is none."""
+        """Write one line; leave it out if only warnings are wanted."""
         if self.quiet and level == INFO:
             return
         time = datetime.now(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

@@ -23,8 +23,9 @@ SENDING_GRACE = 5.0
 LARGE = 256 * 1024
 """Bytes of an allocation that is mapped by itself."""
 
-_M_MMAP_THRESHOLD = -3
-"""Its name in malloc.h."""
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""As malloc.h numbers them. The first is what may stay free at the heap's end: less of it would be
+given back and asked for with each connection."""
 
 
 def tune() -> None:
@@ -45,6 +46,7 @@ def settle_memory() -> bool:
     libc = ctypes.CDLL(None)
     try:
         libc.mallopt(_M_MMAP_THRESHOLD, LARGE)
+        libc.mallopt(_M_TRIM_THRESHOLD, 4 * LARGE)
         libc.malloc_trim(0)
     except AttributeError:
         # Not the GNU C library.

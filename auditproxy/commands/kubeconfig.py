@@ -241,7 +241,7 @@ def _load(path: Path) -> Document:
 
 
 def _entries(entries: Mapping[str, Named], each: str) -> dict[str, _Entry]:
-    """The entries of one list; raises KubeconfigError for one whose content is no mapping."""
+    """The entries of one list; raises KubeconfigError unless their contents are mappings."""
     found: dict[str, _Entry] = {}
     for name, named in entries.items():
         if not isinstance(named.content, dict):

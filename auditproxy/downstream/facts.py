@@ -27,8 +27,8 @@ MAXIMUM_CHAIN = 8 * 1024
 class KnownCertificates:
     """Certificates as they were read before, by every byte that a client sent of them.
 
-    What they claim follows from their bytes alone; whether it is believed is found out for each
-    request, against the authorities and the time of that request.
+    What they claim follows from their bytes alone; each request verifies them against the
+    authorities and the time of that request.
     """
 
     __slots__ = ("_known",)

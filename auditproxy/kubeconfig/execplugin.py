@@ -22,7 +22,7 @@ class PluginError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ExecPlugin:
-    """A program, as a user's ``exec`` names it; ``cluster`` is told to it if it asks for that."""
+    """A program, as a user's ``exec`` names it; ``cluster`` is given to it on request."""
 
     command: str
     arguments: tuple[str, ...] = field(repr=False)

@@ -11,8 +11,8 @@ class LeanSSLObject(ssl.SSLObject):
     """Gives the peer's certificate as DER only.
 
     After each handshake asyncio and uvloop have it decoded into a dictionary, and the cipher
-    named, for callers of ``get_extra_info``. Nobody here asks for them; for each connection they
-    would take 2 KiB as long as it lasts, and the decoding as much CPU as a small request.
+    named, for callers of ``get_extra_info``. Both are unused here; they would take 2 KiB
+    of each connection while it lasts, and the decoding as much CPU as a small request.
     """
 
     def read(self, len: int = LONGEST_RECORD, buffer: Any = None) -> Any:  # noqa: A002

@@ -129,9 +129,11 @@ class Subject:
     ) -> "Subject":
         """Start a process and wait until it listens; raises RuntimeError with what it logged."""
         began = time.perf_counter()
+        # An installation has byte code, which the first start writes here.
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         with on_core(core), log.open("wb") as said:
             process = await asyncio.create_subprocess_exec(
-                *words, stdout=asyncio.subprocess.DEVNULL, stderr=said
+                *words, stdout=asyncio.subprocess.DEVNULL, stderr=said, env=environment
             )
         subject = cls(name, process, port)
         while not listens(port):
