@@ -53,7 +53,7 @@ class ExecPlugin:
     def run(self) -> Any:
         """Run it and return the status that it gives; raises OSError and PluginError.
 
-        It may ask somebody at a terminal: it has standard input and error where output is one.
+        It may ask questions: it has standard input and error if standard output is a terminal.
         """
         interactive = bool(sys.stdout) and sys.stdout.isatty()
         try:
@@ -80,7 +80,7 @@ class ExecPlugin:
         raise PluginError("returned no ExecCredential")
 
     def _information(self, interactive: bool) -> dict[str, Any]:
-        """What the plugin is told: an ExecCredential with a spec."""
+        """Return what the plugin gets in its environment: an ExecCredential with a spec."""
         spec: dict[str, Any] = {"interactive": interactive}
         if self.cluster is not None:
             spec["cluster"] = dict(self.cluster)

@@ -1,4 +1,4 @@
-"""Kubeconfig files as one, merged as kubectl does it: what comes first counts.
+"""Kubeconfig files as one, merged as kubectl does it: the first of a name is used.
 
 The package ``kubernetes`` would merge them as well (a test compares both), but takes 25 MiB of
 every proxy's memory and a third of its start.
@@ -73,7 +73,7 @@ def read(path: str) -> Document:
 
 
 def merge(documents: Sequence[Document]) -> Kubeconfig:
-    """Return files as one; of entries with one name, and of current-contexts, the first counts.
+    """Return files as one; the first of entries with one name, and the first current-context.
 
     Raises MalformedError.
     """

@@ -24,13 +24,11 @@ from auditproxy.kubeconfig.credentials import CredentialError
 from auditproxy.request.headerlines import UnwritableHeadersError
 from auditproxy.request.responseheaders import switching_headers
 from auditproxy.request.upstreamheaders import upstream_lines
+from auditproxy.server.ephemeral import EPHEMERAL_LIMIT, adds_ephemeral, note_ephemeral
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.services import ActingUser
 from auditproxy.server.sessions import (
-    EPHEMERAL_LIMIT,
     LiveSession,
-    adds_ephemeral,
-    note_ephemeral,
     prepare,
 )
 from auditproxy.server.tee import Tee

@@ -18,10 +18,8 @@ from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.request.sourceips import source_ips
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.services import ActingUser
-from auditproxy.sessions.ephemeral import ephemeral_containers, shown
 from auditproxy.sessions.forms import BodyForm
 from auditproxy.sessions.lines import (
-    EPHEMERAL_CONTAINERS,
     SESSION_REASON,
     SESSION_RECORDING,
     annotations_at_end,
@@ -42,9 +40,6 @@ REFUSAL = "this session must be recorded, and it cannot be: {}"
 """What the client reads; kubectl shows it as its error."""
 
 NOT_A_STREAM = "the kubelet answers run like any request, and not with streams"
-
-EPHEMERAL_LIMIT = 256 * 1024
-"""Bytes of a request's body in which ephemeral containers are looked for."""
 
 NO_ANSWER = "the request ended before its answer came; the command may have run"
 
@@ -97,32 +92,6 @@ async def prepare(
         # Of any other request the upstream has to say first that it is a session.
         await live.record()
     return live
-
-
-def adds_ephemeral(exchange: Exchange) -> bool:
-    """Whether a request adds ephemeral containers, and it matters."""
-    info = exchange.info
-    return (
-        info.subresource == "ephemeralcontainers"
-        and info.verb in ("patch", "update")
-        and exchange.shared.supervisor is not None
-    )
-
-
-def note_ephemeral(exchange: Exchange, body: bytes) -> None:
-    """The upstream has answered a request that adds ephemeral containers.
-
-    The event names them, and sessions know of those that the upstream accepted.
-    """
-    supervisor = exchange.shared.supervisor
-    added = ephemeral_containers(body, exchange.headers.content_type, exchange.services.types)
-    if not added or supervisor is None:
-        return
-    if exchange.shared.session_annotations:
-        exchange.context.annotate(EPHEMERAL_CONTAINERS, shown(added))
-    if exchange.recorder.captured.code in (200, 201):
-        for container in added:
-            supervisor.debugged.added(exchange.info.namespace, exchange.info.name, container.name)
 
 
 def _refused(supervisor: "Supervisor", reason: str, text: str) -> Refused:

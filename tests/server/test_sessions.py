@@ -570,31 +570,6 @@ async def test_fault_of_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert found.annotations()["recording"].endswith("(Cut)")
 
 
-@pytest.mark.parametrize("chunked", [False, True])
-async def test_debugged(tmp_path: Path, chunked: bool) -> None:
-    """kubectl debug's patch names its container, however its body is framed; sessions know it."""
-    patch = json.dumps({"spec": {"ephemeralContainers": [{"name": "debugger-x", "image": "i"}]}})
-    target = "/api/v1/namespaces/team/pods/box/ephemeralcontainers"
-    headers = ["Content-Type: application/strategic-merge-patch+json", "Connection: close"]
-    body = patch.encode()
-    if chunked:
-        headers.append("Transfer-Encoding: chunked")
-        body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-    else:
-        headers.append(f"Content-Length: {len(body)}")
-    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
-    async with stage(tmp_path, answer) as found:
-        asked = request("PATCH", target, *headers) + body
-        assert (await found.proxy.ask(asked)).status == 200
-        await found.proxy.until_events(2)
-        (event,) = (one for one in found.proxy.events if one["stage"] == "ResponseComplete")
-        added = json.loads(event["annotations"]["auditproxy.io/ephemeral-containers"])
-        assert added == [{"name": "debugger-x", "image": "i"}]
-        supervisor = found.proxy.proxy.handler.shared.supervisor
-        assert supervisor is not None
-        assert supervisor.debugged.is_ephemeral("team", "box", "debugger-x")
-
-
 @pytest.mark.parametrize("framing", ["Content-Length: 100000", "Transfer-Encoding: chunked"])
 async def test_withheld_body(tmp_path: Path, framing: str) -> None:
     """A command does not begin while its request does not end: the upstream hears nothing."""
