@@ -1,21 +1,26 @@
-"""The issuers at work: their keys, fetched and kept fresh, and who judges their tokens."""
+"""The issuers at work: their keys, fetched and kept fresh, and who judges their tokens.
+
+What that needs is imported where there is an issuer (app/wanted.py says why).
+"""
 
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from auditproxy.app.operatorlog import Report
 from auditproxy.authentication.authenticator import TokenAuthenticator
-from auditproxy.authentication.oidc.authenticator import OidcAuthenticator
 from auditproxy.authentication.tokens.keysource import Check, KeySource
-from auditproxy.clients.apiserver import ApiClient
-from auditproxy.clients.fetcher import HttpsFetcher
 from auditproxy.files.issuers import Trusted
-from auditproxy.lookups.issuerkeys import IssuerKeys
-from auditproxy.lookups.keydocuments import DiscoveredKeys, JwksUri, KeyDocument, UpstreamKeys
 from auditproxy.metrics.issuers import IssuerMetrics
 from auditproxy.options import AuthenticationOptions
 from auditproxy.tls.client import client_context
+
+if TYPE_CHECKING:
+    from auditproxy.clients.apiserver import ApiClient
+    from auditproxy.clients.fetcher import HttpsFetcher
+    from auditproxy.lookups.issuerkeys import IssuerKeys
+    from auditproxy.lookups.keydocuments import KeyDocument
 
 
 class KeysOfIssuers:
@@ -31,8 +36,10 @@ class KeysOfIssuers:
         self._keys: list[IssuerKeys] = []
         self._fetchers: list[HttpsFetcher] = []
 
-    def fetched(self, name: str, flag: str, document: KeyDocument) -> KeySource:
+    def fetched(self, name: str, flag: str, document: "KeyDocument") -> KeySource:
         """The keys in a document, which begin to load."""
+        from auditproxy.lookups.issuerkeys import IssuerKeys
+
         keys = IssuerKeys(
             name,
             flag,
@@ -48,14 +55,20 @@ class KeysOfIssuers:
         keys.start()
         return keys
 
-    def fetcher(self, fetcher: HttpsFetcher) -> HttpsFetcher:
+    def fetcher(self, fetcher: "HttpsFetcher") -> "HttpsFetcher":
         """The fetcher, to be closed with the rest."""
         self._fetchers.append(fetcher)
         return fetcher
 
     def authenticators(self, trusted: Trusted) -> tuple[TokenAuthenticator, ...]:
         """Who judges the tokens of each trusted issuer."""
-        found = []
+        if not trusted.issuers:
+            return ()
+        from auditproxy.authentication.oidc.authenticator import OidcAuthenticator
+        from auditproxy.clients.fetcher import HttpsFetcher
+        from auditproxy.lookups.keydocuments import DiscoveredKeys
+
+        found: list[TokenAuthenticator] = []
         for issuer in trusted.issuers:
             fetcher = self.fetcher(HttpsFetcher(issuer.context))
             document = DiscoveredKeys(issuer.jwt.issuer, fetcher)
@@ -64,7 +77,7 @@ class KeysOfIssuers:
         return tuple(found)
 
     def of_service_accounts(
-        self, options: AuthenticationOptions, client: Callable[[], ApiClient]
+        self, options: AuthenticationOptions, client: "Callable[[], ApiClient]"
     ) -> KeySource | None:
         """Keys of service accounts that are published; None where files hold them, or none do.
 
@@ -72,6 +85,9 @@ class KeysOfIssuers:
         """
         if not options.service_account_issuer or options.service_account_key_file:
             return None
+        from auditproxy.clients.fetcher import HttpsFetcher
+        from auditproxy.lookups.keydocuments import JwksUri, UpstreamKeys
+
         name, uri = options.service_account_issuer[0], options.service_account_jwks_uri
         if not uri:
             return self.fetched(name, "--service-account-issuer", UpstreamKeys(client))

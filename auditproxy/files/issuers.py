@@ -2,6 +2,7 @@
 
 import ssl
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from auditproxy.apis.authentication import (
     AnonymousAuthConfiguration,
@@ -13,13 +14,13 @@ from auditproxy.apis.authentication import (
     PrefixedClaimOrExpression,
 )
 from auditproxy.apis.faults import Unusable
-from auditproxy.authentication.oidc.claims import ClaimMapper
-from auditproxy.authentication.oidc.decoding import load_configuration
-from auditproxy.authentication.oidc.validation import configuration_faults
 from auditproxy.expressions.cel import ExpressionError, cel_compiler
 from auditproxy.files.trustedfile import Remarks, TrustedFile, content_of, named, parsed
 from auditproxy.options import AuthenticationOptions, Options
 from auditproxy.tls.client import client_context
+
+if TYPE_CHECKING:
+    from auditproxy.authentication.oidc.claims import ClaimMapper
 
 CONFIG = "authentication-config"
 CA_FILE = "oidc-ca-file"
@@ -30,7 +31,7 @@ class TrustedIssuer:
     """One issuer: its rules, compiled, and the TLS settings for its server."""
 
     jwt: JWTAuthenticator
-    mapper: ClaimMapper
+    mapper: "ClaimMapper"
     context: ssl.SSLContext
     flag: str
 
@@ -57,6 +58,8 @@ def read_authentication(options: AuthenticationOptions) -> Trusted | None:
         flag, configuration = "--oidc-issuer-url", _from_flags(options)
     else:
         return None
+    from auditproxy.authentication.oidc.claims import ClaimMapper
+
     faults: list[str] = []
     if configuration.anonymous is not None and not options.anonymous_auth:
         faults.append(
@@ -86,6 +89,8 @@ def read_authentication(options: AuthenticationOptions) -> Trusted | None:
 
 
 def _from_file(options: AuthenticationOptions) -> AuthenticationConfiguration:
+    from auditproxy.authentication.oidc.decoding import load_configuration
+
     path, issuers = options.authentication_config, options.service_account_issuer
     (configuration,) = parsed(
         (path,),
@@ -96,6 +101,8 @@ def _from_file(options: AuthenticationOptions) -> AuthenticationConfiguration:
 
 
 def _from_flags(options: AuthenticationOptions) -> AuthenticationConfiguration:
+    from auditproxy.authentication.oidc.validation import configuration_faults
+
     bundle = b""
     if options.oidc_ca_file:
         bundle = content_of(options.oidc_ca_file, f"--{CA_FILE}")

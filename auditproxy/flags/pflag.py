@@ -10,7 +10,6 @@ which guesses at negative numbers and stops at the first fault, ``parse``
 continues and returns every fault, in pflag's words with a hint where one helps.
 """
 
-import csv
 import ipaddress
 import math
 import re
@@ -119,6 +118,8 @@ def parse_list(text: str) -> tuple[str, ...]:
     """One comma separated list; a value with a comma needs double quotes."""
     if not text:
         return ()
+    import csv
+
     try:
         rows = list(csv.reader([text], strict=True))
     except csv.Error as error:

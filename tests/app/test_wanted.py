@@ -26,6 +26,11 @@ ALWAYS_LATER = (
 )
 """What a proxy that serves has no use for, or none before somebody asks for it."""
 SESSIONS = ("auditproxy.app.sessions", "auditproxy.recordings", "auditproxy.supervision", "tarfile")
+ISSUERS = (
+    "auditproxy.authentication.oidc",
+    "auditproxy.clients.fetcher",
+    "auditproxy.lookups.issuerkeys",
+)
 ALERTS = ("auditproxy.alerts", "auditproxy.app.alerts", "auditproxy.notifiers")
 
 RECORDED = """\
@@ -58,7 +63,7 @@ def imported(folder: Path, **more: Any) -> set[str]:
         for name, value in write_files(1, folder, policy=EVERYTHING, tokens=TOKENS).items()
     }
     values |= {"audit-log-path": str(folder / "audit.log"), "cert-dir": str(folder), **more}
-    names = json.dumps(ALWAYS_LATER + SESSIONS + ALERTS)
+    names = json.dumps(ALWAYS_LATER + SESSIONS + ALERTS + ISSUERS)
     done = subprocess.run(
         [sys.executable, "-c", STARTS, json.dumps(values), names],
         cwd=ROOT,
@@ -97,3 +102,12 @@ def test_sessions(tmp_path: Path) -> None:
     assert not found & set(ALWAYS_LATER) - {"difflib"}
     logged = imported(tmp_path, **{"session-log-path": str(tmp_path / "sessions.log")})
     assert "auditproxy.app.sessions" in logged
+
+
+def test_issuers(tmp_path: Path) -> None:
+    """With an issuer there is what reads its configuration, loads its keys and judges its tokens."""
+    found = imported(
+        tmp_path,
+        **{"oidc-issuer-url": "https://127.0.0.1:1", "oidc-client-id": "kubernetes"},
+    )
+    assert found >= set(ISSUERS)
