@@ -60,6 +60,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m tests.bench.sessions
 	$(BIN)/python -m tests.bench.terminal
 	$(BIN)/python -m tests.bench.alerts
+	$(BIN)/python -m tests.bench.workers
 
 fuzz: $(VENV)/.installed
 	$(BIN)/python -m tests.fuzz.requests --count $(or $(COUNT),100000) --seed $(or $(SEED),1)

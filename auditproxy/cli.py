@@ -9,7 +9,6 @@ Every fault is found before anything starts, and each is one line:
 that help and version answer at once.
 """
 
-import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -67,14 +66,14 @@ class Check(Protocol):
 
 
 class Serve(Protocol):
-    """app/proxy.py's ``serve``."""
+    """app/serve.py's ``serve``."""
 
     def __call__(self, options: Options, files: "Files") -> Coroutine[Any, Any, int]:
         """Run the proxy until a signal; the exit code. Raises Unusable at the start."""
 
 
 LoadProxy = Callable[[], tuple[Check, Serve]]
-"""Imports app/proxy.py; tests bring functions of their own."""
+"""Imports app/proxy.py and app/serve.py; tests bring functions of their own."""
 
 
 def commands(load_proxy: LoadProxy) -> tuple[Command, ...]:
@@ -287,19 +286,16 @@ def _version(parsed: Parsed) -> int:
 
 
 def _load_proxy() -> tuple[Check, Serve]:
-    from auditproxy.app import proxy
+    from auditproxy.app import proxy, serve
 
-    return proxy.check, proxy.serve
+    return proxy.check, serve.serve
 
 
 def _run(coroutine: Coroutine[Any, Any, int]) -> int:
     """Run on uvloop where it is installed, else on asyncio's own loop."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(coroutine)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(coroutine)
+    from auditproxy.app import process
+
+    return process.run(coroutine)
 
 
 def _with_fault(parsed: Parsed, fault: str) -> Parsed:

@@ -10,6 +10,7 @@ import pytest
 
 from auditproxy.flags.serve import FLAGS
 from auditproxy.metrics.registry import Metrics
+from auditproxy.metrics.workers import WorkerMetrics
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(
@@ -104,7 +105,8 @@ def metric_names() -> set[str]:
     """Every metric of the registry, as it is exposed."""
     return {
         f"{family.name}_total" if family.type == "counter" else family.name
-        for family in Metrics().registry.collect()
+        for registry in (Metrics().registry, WorkerMetrics().registry)
+        for family in registry.collect()
     }
 
 

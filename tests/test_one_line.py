@@ -15,7 +15,8 @@ import pytest
 
 from auditproxy import cli
 from auditproxy.apis.faults import Unusable
-from auditproxy.app.proxy import build, serving_line
+from auditproxy.app.announcing import serving_line
+from auditproxy.app.proxy import build
 from auditproxy.files.files import read_files
 from auditproxy.options import AuditLogOptions, AuditWebhookOptions
 from auditproxy.options.backends import BackendGroups, describe_backends

@@ -10,13 +10,28 @@ from pathlib import Path
 from auditproxy.app.logbackend import Rotation, audit_rotation, session_rotation, unusable
 from auditproxy.files.writable import fault_of_listing, fault_of_renaming, fault_of_writing
 from auditproxy.options import Options
+from auditproxy.options.workers import of_each_worker
 
 _AUDIT, _SESSION = "audit-log", "session-log"
 
 
 def log_faults(options: Options) -> list[str]:
     """Why ``open_backends`` or ``open_sessions`` would not get its file."""
-    return list(filter(None, (audit_log_fault(options), session_log_fault(options))))
+    faults = _faults_of_workers(options)
+    for own in of_each_worker(options):
+        faults += filter(None, (audit_log_fault(own), session_log_fault(own)))
+    return faults
+
+
+def _faults_of_workers(options: Options) -> list[str]:
+    """Paths of which several workers cannot have a file each, because they lead to something else."""
+    paths = {_AUDIT: options.audit_log.path, _SESSION: options.sessions.log_path}
+    return [
+        f"--{log}-path {path} is not a regular file, and each of several workers needs a file of "
+        "its own; name another, or run replicas instead"
+        for log, path in paths.items()
+        if options.serving.workers > 1 and path and Path(path).exists() and not Path(path).is_file()
+    ]
 
 
 def audit_log_fault(options: Options) -> str:
@@ -35,9 +50,11 @@ def session_log_fault(options: Options) -> str:
 
 def log_doubts(options: Options) -> tuple[str, ...]:
     """What the logs could not do later, of those that the start would open."""
+    # Those of several workers are in one folder: what one cannot do, none can.
+    own = next(of_each_worker(options))
     return (
-        *_doubts(_AUDIT, options.audit_log.path, audit_rotation(options.audit_log)),
-        *_doubts(_SESSION, options.sessions.log_path, session_rotation(options.sessions)),
+        *_doubts(_AUDIT, own.audit_log.path, audit_rotation(own.audit_log)),
+        *_doubts(_SESSION, own.sessions.log_path, session_rotation(own.sessions)),
     )
 
 

@@ -25,6 +25,7 @@ class _Log:
         self.quiet = False
         self.json_lines = False
         self.lines: OperatorLines | None = None
+        self.worker = 0
 
     def log(self, level: str, text: str) -> None:
         """Write one line; leave it out if only warnings are wanted."""
@@ -32,12 +33,14 @@ class _Log:
             return
         time = datetime.now(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
         if self.json_lines:
-            line = json.dumps(
-                fields_of(text) | {"event": str(text), "level": level, "timestamp": time}
-            )
+            fields = fields_of(text) | {"event": str(text), "level": level, "timestamp": time}
+            if self.worker:
+                fields["worker"] = self.worker
+            line = json.dumps(fields)
         else:
             # As text a line is its sentence, which names everything that the fields do.
-            line = f"{time} [{level:<9}] {text}"
+            source = f"worker {self.worker}: " if self.worker else ""
+            line = f"{time} [{level:<9}] {source}{text}"
         if self.lines is not None:
             self.lines.write(line + "\n")
         else:
@@ -47,16 +50,20 @@ class _Log:
 _LOG = _Log()
 
 
-def configure(*, verbosity: int, json_lines: bool, lines: OperatorLines | None = None) -> None:
+def configure(
+    *, verbosity: int, json_lines: bool, lines: OperatorLines | None = None, worker: int = 0
+) -> None:
     """Set up the lines once, at start; a negative ``verbosity`` shows only warnings.
 
-    ``lines`` writes them without blocking the caller; else they are written at once.
+    ``lines`` writes them without blocking the caller; else they are written at once. ``worker``
+    is the number of this process among those that share a port, 0 for one alone.
     """
     _LOG.quiet = verbosity < 0
     _LOG.json_lines = json_lines
     _LOG.lines = lines
     if lines is not None:
         lines.on_gap = warn
+    _LOG.worker = worker
 
 
 def info(text: str) -> None:

@@ -7,7 +7,7 @@ import logging
 import resource
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from auditproxy.app import operatorlog
@@ -18,6 +18,19 @@ RECORDER_GRACE = 5.0
 
 SENDING_GRACE = 5.0
 """Seconds after that for the session log, uploads, the session webhook and alerts, all at once."""
+
+LAST_LINES = 0.5
+"""Seconds that the last lines for operators may take at the end."""
+
+
+def run(coroutine: Coroutine[Any, Any, int]) -> int:
+    """Run on uvloop where it is installed, else on asyncio's own loop."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(coroutine)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(coroutine)
 
 
 LARGE = 256 * 1024

@@ -1,15 +1,15 @@
-"""Running: starts what composition built, waits for a signal, and stops it in order.
+"""The whole proxy of one process: makes it of options and files, starts it, and stops it in order.
 
 check(options) -> Files          every file read, every fault of them; nothing is opened
 build(options) -> Proxy          everything made, nothing listens
 Proxy: start -> settle -> close  health port and listener, in this order and back
-serve(options, files)            all of it, until SIGTERM or SIGINT
+
+What runs it until a signal is serve.py, or worker.py where several share a port.
 """
 
 import asyncio
 import platform
-import signal
-import sys
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING
 from auditproxy import __version__
 from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.apis.units import SECOND
-from auditproxy.app import descriptors, operatorlog, process
-from auditproxy.app.authenticators import describe_authentication
+from auditproxy.app import operatorlog, process
+from auditproxy.app.announcing import tell_start
 from auditproxy.app.backends import AuditSink, open_backends
 from auditproxy.app.composition import Composed
 from auditproxy.app.logchecks import log_doubts, log_faults
-from auditproxy.app.operatorlines import OperatorLines
 from auditproxy.app.reload import new_reloader
-from auditproxy.app.wanted import alerts_of, described, sessions_of
+from auditproxy.app.wanted import alerts_of, sessions_of
 from auditproxy.audit.backend import Backend
 from auditproxy.backends.overheard import OverheardBackend
 from auditproxy.downstream.limits import ConnectionLimits
@@ -36,7 +35,6 @@ from auditproxy.files.servingcertificate import make_certificate
 from auditproxy.health.server import HealthServer
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
-from auditproxy.options.backends import describe_backends
 from auditproxy.server.handler import Handler
 from auditproxy.server.serving import Serving
 from auditproxy.sockets.listener import fault_text, fault_word, shown_address, why_not_bound
@@ -48,12 +46,6 @@ if TYPE_CHECKING:
     from auditproxy.alerts.alert import Alert
     from auditproxy.app.sessions import SessionParts
     from auditproxy.notifiers.dispatcher import AlertDispatcher
-
-LAST_LINES = 0.5
-"""Seconds that the last lines for operators may take at the end."""
-
-UNDELIVERED = 3
-"""The exit code of a process that lost audit events."""
 
 
 def check(options: Options, *, strict: bool = False) -> Files:
@@ -72,6 +64,21 @@ def check(options: Options, *, strict: bool = False) -> Files:
     if faults:
         raise Unusable(*faults)
     return replace(files, warnings=files.warnings + log_doubts(options))
+
+
+async def start_health(health: HealthServer, options: Options) -> int:
+    """Open the port of probes, if there is to be one; its number or 0. Raises ServingError."""
+    address = options.health.address()
+    if address is None:
+        return 0
+    try:
+        return await health.start(*address)
+    except OSError as error:
+        raise ServingError(
+            f"--health-bind-address {shown_address(*address)} cannot be used: "
+            f"{why_not_bound(error)}; choose another, or stop the process that "
+            "listens there"
+        ) from None
 
 
 class Proxy:
@@ -109,24 +116,25 @@ class Proxy:
         return self._sink.backend
 
     @property
+    def health(self) -> HealthServer:
+        """What answers probes and scrapes."""
+        return self._health
+
+    @property
     def handler(self) -> Handler:
         """The chain, for callers that read its services."""
         return self._serving.handler
 
-    async def start(self) -> None:
-        """Open the health port, then the listener; raises ServingError."""
-        address = self._options.health.address()
-        if address is not None:
-            try:
-                self.health_port = await self._health.start(*address)
-            except OSError as error:
-                raise ServingError(
-                    f"--health-bind-address {shown_address(*address)} cannot be used: "
-                    f"{why_not_bound(error)}; choose another, or stop the process that "
-                    "listens there"
-                ) from None
+    async def start(self, shared: socket.socket | None = None) -> None:
+        """Open the health port, then the listener; raises ServingError.
+
+        With ``shared``, a bound socket, clients are accepted there, beside other processes.
+        """
+        self.health_port = await start_health(self._health, self._options)
         serving = self._options.serving
-        self.port = await self._serving.start(serving.bind_address, serving.secure_port)
+        self.port = await self._serving.start(
+            serving.bind_address, serving.secure_port, shared=shared
+        )
         self._health.ready()
         background = [spawn(self.reloader.run(), "reload files")]
         if self._options.upstream.check_period:
@@ -152,6 +160,10 @@ class Proxy:
         self._sink.reopen()
         if self._sessions is not None:
             self._sessions.reopen()
+
+    async def leave(self) -> None:
+        """Leave new connections to the other processes; those that are being made are served."""
+        await self._serving.leave()
 
     async def close(self, *, delay: float = 0.0) -> None:
         """Fail /readyz, wait, stop accepting, end requests, write their events, close the log."""
@@ -192,13 +204,15 @@ async def build(
     listener_tls: bool,
     sink: Backend | None = None,
     write_alert: "Callable[[Alert], None] | None" = None,
+    quiet: bool = False,
 ) -> Proxy:
     """Make the proxy; raises Unusable.
 
     ``files`` is what ``check`` has read; without it they are read here. With
     ``listener_tls`` False clients are served plain HTTP; ``sink`` replaces the
     backends of the options. Both are for tests. ``write_alert`` takes the alerts for
-    standard error, for the demo.
+    standard error, for the demo. With ``quiet`` the lines of the start are
+    not logged: the parent has done it.
     """
     tune_tls_buffers()
     files = files or read_files(options)
@@ -226,12 +240,8 @@ async def build(
         session_annotations=sessions is not None and sessions.annotates,
     )
     handler = Handler(composed.shared, composed.services)
-    for warning in files.warnings:
-        operatorlog.warn(warning)
-    for line in (describe_authentication(options, files), *described(options, files)):
-        operatorlog.info(line)
-    for note in (*files.notes, *(certificate.notes if certificate else ())):
-        operatorlog.info(note)
+    if not quiet:
+        tell_start(options, files)
     context = listener_context(options, files)
     serving = Serving(
         handler,
@@ -265,72 +275,3 @@ async def build(
     proxy = Proxy(options, composed, serving, health, opened, metrics, reloader, sessions, alerts)
     proxy.certificate = certificate.certificate if certificate else ""
     return proxy
-
-
-async def serve(options: Options, files: Files) -> int:
-    """Run until SIGTERM or SIGINT; a second signal exits at once. Returns the exit code.
-
-    ``files`` is what ``check`` has read. Raises Unusable when the proxy cannot start.
-    """
-    lines = OperatorLines()
-    operatorlog.configure(
-        verbosity=options.logging.verbosity,
-        json_lines=options.logging.format == "json",
-        lines=lines,
-    )
-    try:
-        return await _serve(options, files, lines)
-    finally:
-        lines.finish(LAST_LINES)
-
-
-async def _serve(options: Options, files: Files, lines: OperatorLines) -> int:
-    fitted = descriptors.fit(options)
-    if fitted.note:
-        few = fitted.options.serving.max_connections < descriptors.MANY
-        (operatorlog.warn if few else operatorlog.info)(fitted.note)
-    options = fitted.options
-    proxy = await build(options, files, listener_tls=True)
-    lines.count(proxy.metrics.operator_line_dropped)
-    if options.upstream.required:
-        await proxy.require_upstream()
-    await proxy.start()
-    loop = asyncio.get_running_loop()
-    process.tell_faults(loop)
-    stop = asyncio.Event()
-    loop.add_signal_handler(signal.SIGHUP, proxy.reopen)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    # A process that waits for this line may send signals from now on.
-    operatorlog.info(serving_line(options, proxy.port))
-    process.tune()
-    await stop.wait()
-    operatorlog.info("shutting down; a second signal exits at once")
-
-    def end_at_once() -> None:
-        lines.finish(LAST_LINES)
-        sys.exit(1)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end_at_once)
-    await proxy.close(delay=options.serving.shutdown_delay_duration / SECOND)
-    return ending(proxy.metrics)
-
-
-def serving_line(options: Options, port: int) -> str:
-    """The line that says where clients are served, and where events go."""
-    return (
-        f"serving on {shown_address(options.serving.bind_address, port)}, "
-        f"audit events go to {describe_backends(options)}"
-    )
-
-
-def ending(metrics: Metrics) -> int:
-    """Say whether every event was delivered; the exit code, UNDELIVERED when not."""
-    lost = metrics.audit.undelivered()
-    if not lost:
-        operatorlog.info("stopped; every audit event was delivered")
-        return 0
-    causes = ", ".join(f"{count} of {plugin}: {reason}" for (plugin, reason), count in lost.items())
-    operatorlog.warn(f"stopped; audit events were not delivered: {causes}")
-    return UNDELIVERED

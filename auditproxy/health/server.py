@@ -11,7 +11,8 @@ answered.
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp.web_request import BaseRequest
@@ -44,10 +45,19 @@ RESERVED = 4
 """Descriptors reserved for probes, for when other connections use up all others."""
 
 
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Which checks of /readyz fail, with their reasons, and the lines of /readyz?verbose."""
+
+    faults: tuple[str, ...] = ()
+    information: tuple[str, ...] = ()
+
+
 class HealthServer:
     """Answers probes; ``readyz`` fails until ``ready`` and after ``shutting_down``.
 
-    /metrics shows ``registry``, and the registry with many series, ``many``.
+    /metrics shows ``registry``, and the registry with many series, ``many``; with ``page`` what
+    that makes of their text.
     """
 
     def __init__(
@@ -57,8 +67,10 @@ class HealthServer:
         *,
         accepting_failed: Callable[[OSError], None] = lambda error: None,
         pushed_out: Callable[[], None] = lambda: None,
+        page: Callable[[bytes], Awaitable[bytes]] | None = None,
     ) -> None:
-        self._page = MetricsPage(registry, many)
+        self._own_page = MetricsPage(registry, many)
+        self._page = page
         self._accepting_failed = accepting_failed
         self._pushed_out = pushed_out
         self._ready = False
@@ -135,6 +147,19 @@ class HealthServer:
             await response.write_eof()
         return response
 
+    async def metrics(self) -> bytes:
+        """Return the text of /metrics."""
+        own = await self._own_page.text()
+        return own if self._page is None else await self._page(own)
+
+    def readiness(self) -> Readiness:
+        """Return what /readyz would say."""
+        faults = ((name, _fault(check)) for name, check in self._checks["readyz"].items())
+        return Readiness(
+            tuple(f"{name}: {why or 'failed'}" for name, why in faults if why is not None),
+            tuple(line for describe in self._information for line in describe()),
+        )
+
     def ready(self) -> None:
         """Report the proxy as ready."""
         self._ready = True
@@ -155,7 +180,7 @@ class HealthServer:
             return text_answer(405, "only GET and HEAD are supported\n")
         path = request.path
         if path == "/metrics":
-            body = await self._page.text()
+            body = await self.metrics()
             return Response(body=body, headers={"Content-Type": METRICS_TYPE})
         group, _, name = path.removeprefix("/").partition("/")
         if group not in self._checks:

@@ -35,6 +35,7 @@ from auditproxy.options.logging import LoggingOptions, logging_faults
 from auditproxy.options.serving import ServingOptions, serving_faults
 from auditproxy.options.sessions import SessionOptions, session_faults
 from auditproxy.options.upstream import UpstreamOptions, upstream_faults
+from auditproxy.options.workerfaults import worker_faults
 
 __all__ = [
     "AlertOptions",
@@ -89,4 +90,5 @@ def validate(options: Options) -> tuple[str, ...]:
         *alert_faults(options.alerts),
         *health_faults(options.health, options.serving),
         *logging_faults(options.logging),
+        *worker_faults(options.serving, options, options.sessions),
     )

@@ -10,6 +10,7 @@ from auditproxy.options.declared import Declared
 from auditproxy.options.values import choice
 
 PROXY_PROTOCOLS = ("off", "v1", "v2", "any")
+MAXIMUM_WORKERS = 64
 TLS_VERSIONS = ("VersionTLS10", "VersionTLS11", "VersionTLS12", "VersionTLS13")
 
 
@@ -96,6 +97,17 @@ class ServingOptions:
             "fails, so that load balancers can remove the proxy.",
         ),
     ] = 0
+    workers: Annotated[
+        int,
+        Declared(
+            "workers",
+            "int",
+            "Number of processes that serve clients on the port. With more than 1 each writes an "
+            "audit log and a session log of its own, with -worker1, -worker2, ... before the "
+            "extension of the file's name, and limits of connections and memory hold for each.",
+        ),
+    ] = 1
+    """At most MAXIMUM_WORKERS."""
     trusted_proxy_cidrs: Annotated[
         tuple[str, ...],
         Declared(
@@ -178,6 +190,11 @@ def serving_faults(serving: ServingOptions) -> list[str]:
         faults.append("--shutdown-audit-grace-period can not be negative value")
     if serving.shutdown_delay_duration < 0:
         faults.append("--shutdown-delay-duration can not be negative value")
+    if not 1 <= serving.workers <= MAXIMUM_WORKERS:
+        faults.append(
+            f"--workers {serving.workers} must be between 1 and {MAXIMUM_WORKERS}, inclusive; "
+            "give the number of cores at most"
+        )
     return faults + _connection_faults(serving)
 
 

@@ -19,7 +19,14 @@ from auditproxy.downstream.plaintext import refuse_plaintext
 from auditproxy.downstream.server import ClientServer
 from auditproxy.request.proxyprotocol import ProxyProtocolError, missing, source
 from auditproxy.server.handler import Handler
-from auditproxy.sockets.listener import BACKLOG, Listener, fault_text, fault_word, why_not_bound
+from auditproxy.sockets.listener import (
+    ACCEPTED_AT_ONCE,
+    BACKLOG,
+    Listener,
+    fault_text,
+    fault_word,
+    why_not_bound,
+)
 from auditproxy.tls import clienthello
 from auditproxy.tls.handshake import ACCEPTED, ServingContext, handshake_fault
 from auditproxy.tls.serving import ServingError
@@ -30,6 +37,14 @@ HANDSHAKE_TIMEOUT = 10.0
 
 TLS_SHUTDOWN_TIMEOUT = 1.0
 """Seconds for a client to answer the end of TLS."""
+
+
+def not_bound(host: str, port: int, error: OSError) -> ServingError:
+    """Return what to say when the address of the listener cannot be had."""
+    return ServingError(
+        f"--bind-address {host} --secure-port {port} cannot be used: "
+        f"{why_not_bound(error)}; choose another, or stop the process that listens there"
+    )
 
 
 class Serving:
@@ -56,19 +71,29 @@ class Serving:
             handler.handle, take=handler.short.take, on_unparsed=self._unparsed
         )
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen; returns the port. Raises ServingError when the address cannot be had."""
+    async def start(self, host: str, port: int, *, shared: socket.socket | None = None) -> int:
+        """Listen; returns the port. Raises ServingError when the address cannot be had.
+
+        ``shared`` is a socket bound to it, from which other processes accept as well.
+        """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            bound = socket.create_server(
-                (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=host == "::"
-            )
+            if shared is None:
+                bound = socket.create_server(
+                    (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=host == "::"
+                )
+            else:
+                shared.listen(BACKLOG)
+                bound = shared
         except OSError as error:
-            raise ServingError(
-                f"--bind-address {host} --secure-port {port} cannot be used: "
-                f"{why_not_bound(error)}; choose another, or stop the process that listens there"
-            ) from None
-        self._listener = Listener(bound, self._accepted, self._accepting_failed)
+            raise not_bound(host, port, error) from None
+        self._listener = Listener(
+            bound,
+            self._accepted,
+            self._accepting_failed,
+            # Those that wait are for whichever process comes first.
+            at_once=ACCEPTED_AT_ONCE if shared is None else 1,
+        )
         number: int = bound.getsockname()[1]
         return number
 
@@ -198,6 +223,11 @@ class Serving:
         started = loop.time()
         await self.handler.finish_events(events_grace)
         return loop.time() - started
+
+    async def leave(self) -> None:
+        """Leave new connections to other processes, and wait for those that are being made."""
+        if self._listener is not None:
+            await self._listener.leave()
 
     def stop_accepting(self) -> None:
         """Close the listener and every idle connection."""

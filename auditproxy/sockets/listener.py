@@ -75,6 +75,24 @@ def bind(host: str, port: int) -> list[socket.socket]:
     return bound
 
 
+def reserve(host: str, port: int) -> socket.socket:
+    """Return a socket bound to an address that does not listen yet; raises OSError.
+
+    ``host`` is an address of this machine; :: means all interfaces of both families. Processes
+    that inherit it all accept from one queue, so that none of them takes connections along.
+    """
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if bound.family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host != "::")
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
 def _closed(sockets: list[socket.socket]) -> list[socket.socket]:
     for each in sockets:
         each.close()
@@ -189,8 +207,19 @@ class Listener:
         if self._reserve > len(self._reserved):
             self._loop.call_later(REFILL, self.refill)
 
+    async def leave(self) -> None:
+        """Stop accepting, and wait for the connections that are still being set up."""
+        self._stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
     def close(self) -> None:
         """Stop accepting and drop connections that are still being set up."""
+        self._stop()
+        for task in tuple(self._tasks):
+            task.cancel()
+
+    def _stop(self) -> None:
         if self._closed:
             return
         self._closed = True
@@ -200,8 +229,6 @@ class Listener:
         self._socket.close()
         while self._reserved:
             os.close(self._reserved.pop())
-        for task in tuple(self._tasks):
-            task.cancel()
 
 
 def shown_address(host: str, port: int) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from auditproxy.health.server import MAXIMUM_CONNECTIONS
+from auditproxy.health.server import MAXIMUM_CONNECTIONS, Readiness
 from tests.conformance.client import Answer, read_answer
 from tests.fakes.health import Many, serving
 from tests.fakes.proxy import proxy_before, request
@@ -274,3 +274,24 @@ async def test_series_of_requests_are_written_beside_the_loop(
     assert series in page
     assert [on_loop for on_loop, text in written if series in text] == [False]
     assert b"apiserver_audit_event_total" in page
+
+
+async def test_page_of_others() -> None:
+    """What /metrics shows may be made of its own text and of others'."""
+
+    async def with_others(own: bytes) -> bytes:
+        return own + b"# of others\n"
+
+    async with serving(page=with_others) as (health, port):
+        assert (await get(port, "/metrics")).body.endswith(b"# of others\n")
+        assert (await health.metrics()).endswith(b"# of others\n")
+
+
+async def test_readiness_as_a_value() -> None:
+    """The faults of /readyz with their reasons, and the lines of ?verbose."""
+    async with serving() as (health, _):
+        health.add_check("disk", lambda: "full", ("readyz",))
+        health.add_information(lambda: ("line",))
+        assert health.readiness() == Readiness(("serving: failed", "disk: full"), ("line",))
+        health.ready()
+        assert health.readiness().faults == ("disk: full",)

@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from auditproxy.health.server import RESERVED
-from auditproxy.sockets.listener import Listener, bind, fault_text, fault_word
+from auditproxy.sockets.listener import Listener, bind, fault_text, fault_word, reserve
 from tests.conformance.client import read_answer
 from tests.fakes.health import serving
 from tests.fakes.waiting import until
@@ -151,3 +151,59 @@ def test_bind() -> None:
         each.close()
     with pytest.raises(OSError, match="assign"):
         bind("192.0.2.1", 0)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::"])
+async def test_reserved(host: str) -> None:
+    """A reserved address refuses until it listens, and then has one queue for all that accept."""
+    with reserve(host, 0) as bound:
+        port = bound.getsockname()[1]
+        to = "127.0.0.1" if host == "::" else host
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((to, port))
+        bound.listen(8)
+        others = bound.dup()
+        with socket.create_connection((to, port), timeout=10):
+            # The one that is closed takes no connection along.
+            bound.close()
+            with others:
+                others.settimeout(10)
+                others.accept()[0].close()
+
+
+async def test_reserved_twice() -> None:
+    """An address on which somebody listens cannot be had."""
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        with pytest.raises(OSError, match="in use"):
+            reserve("127.0.0.1", there.getsockname()[1])
+
+
+async def test_leaving() -> None:
+    """A listener that leaves finishes what it has begun and takes nothing else from the queue."""
+    gate = asyncio.Event()
+    served: list[socket.socket] = []
+
+    async def serve(accepted: socket.socket) -> None:
+        await gate.wait()
+        served.append(accepted)
+
+    faults: list[OSError] = []
+    with reserve("127.0.0.1", 0) as bound:
+        bound.listen(8)
+        others = bound.dup()
+        listener = Listener(bound, serve, faults.append, at_once=1)
+        address = others.getsockname()
+        with others, socket.create_connection(address):
+            await until(lambda: asyncio.all_tasks() - {asyncio.current_task()}, "it is accepted")
+            leaving = asyncio.create_task(listener.leave())
+            with socket.create_connection(address):
+                others.settimeout(10)
+                others.accept()[0].close()
+                assert not leaving.done()
+                gate.set()
+                async with asyncio.timeout(10):
+                    await leaving
+        listener.close()
+    assert len(served) == 1
+    served[0].close()
+    assert faults == []

@@ -1,0 +1,36 @@
+"""Workers: how each of several processes on one port is set up."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import PurePath
+
+from auditproxy.options import Options
+
+
+def of_worker(options: Options, number: int) -> Options:
+    """The options of one worker, counted from 1: its own logs, and no health port."""
+    log, sessions = options.audit_log, options.sessions
+    return replace(
+        options,
+        audit_log=replace(log, path=_own(log.path, number)),
+        sessions=replace(sessions, log_path=_own(sessions.log_path, number)),
+        health=replace(options.health, bind_address=""),
+    )
+
+
+def of_each_worker(options: Options) -> Iterator[Options]:
+    """The options of each process that serves clients: these themselves where there is one."""
+    count = options.serving.workers
+    if count == 1:
+        yield options
+        return
+    for number in range(1, count + 1):
+        yield of_worker(options, number)
+
+
+def _own(path: str, number: int) -> str:
+    """``audit-worker1.log`` for ``audit.log``."""
+    if not path:
+        return path
+    whole = PurePath(path)
+    return str(whole.with_name(f"{whole.stem}-worker{number}{whole.suffix}"))
