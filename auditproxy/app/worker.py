@@ -117,7 +117,11 @@ class Worker:
 
 async def work(number: int, control: int, listener: int) -> int:
     """Run a worker over two descriptors; the exit code."""
-    channel = await ControlChannel.of(socket.socket(fileno=control))
+    connected, bound = socket.socket(fileno=control), socket.socket(fileno=listener)
+    for each in (connected, bound):
+        # A credential plugin that this process starts must not hold them open.
+        each.set_inheritable(False)
+    channel = await ControlChannel.of(connected)
     message = await channel.receive()
     if message is None:
         return 0
@@ -133,7 +137,7 @@ async def work(number: int, control: int, listener: int) -> int:
     own = of_worker(options, number)
     own = replace(own, serving=replace(own.serving, workers=1))
     try:
-        return await Worker(channel, socket.socket(fileno=listener), lines).run(own)
+        return await Worker(channel, bound, lines).run(own)
     except Unusable as error:
         content = {"faults": error.faults, "code": error.code}
         await channel.send("failed", json.dumps(content).encode())

@@ -37,7 +37,7 @@ class WorkerProcess:
     ) -> None:
         self.number = number
         self.serving = False
-        self.readiness = Readiness()
+        self.readiness = Readiness(("has not reported yet",))
         self.reported = self.began = time.monotonic()
         self._process = process
         self._channel = channel

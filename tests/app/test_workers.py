@@ -294,7 +294,7 @@ async def test_readiness(tmp_path: Path) -> None:
         FakeUpstream(seen.script) as upstream,
         started(upstream.port, tmp_path, "--workers=2") as proxy,
     ):
-        assert (await proxy.health("/readyz")).body == b"ok"
+        await proxy.until_shown("/readyz", b"ok")
         process = (await workers_of(proxy))[2]
         os.kill(process, signal.SIGSTOP)
         try:
