@@ -81,14 +81,12 @@ class Workers:
     # --- starting ------------------------------------------------------------------
 
     async def build(self) -> None:
-        """Start all of them, as far as they go without a port; raises Unusable.
+        """Start all of them, as far as they go without a port.
 
-        The first one goes ahead: what keeps it from serving keeps the others, and is said once.
+        Raises Unusable of the first that cannot serve: the others have the same faults as a rule.
         """
-        first, *others = self._places
-        await self._build(first, self._options)
         for result in await asyncio.gather(
-            *(self._build(place, self._options) for place in others), return_exceptions=True
+            *(self._build(place, self._options) for place in self._places), return_exceptions=True
         ):
             if isinstance(result, BaseException):
                 raise result
