@@ -24,7 +24,7 @@ def log_faults(options: Options) -> list[str]:
 
 
 def _faults_of_workers(options: Options) -> list[str]:
-    """Paths of which several workers cannot have a file each, because they lead to something else."""
+    """Paths to something of which several workers cannot have one each."""
     paths = {_AUDIT: options.audit_log.path, _SESSION: options.sessions.log_path}
     return [
         f"--{log}-path {path} is not a regular file, and each of several workers needs a file of "
