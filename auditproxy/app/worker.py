@@ -14,12 +14,13 @@ the parent passes it on as well. When the parent is gone it stops as after SIGTE
 import asyncio
 import json
 import os
-import pickle
 import signal
 import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+
+import msgspec
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.units import SECOND
@@ -125,8 +126,7 @@ async def work(number: int, control: int, listener: int) -> int:
     message = await channel.receive()
     if message is None:
         return 0
-    # From the process that started this one, over a pair of sockets that no other process has.
-    options: Options = pickle.loads(message[1])  # noqa: S301
+    options = msgspec.json.decode(message[1], type=Options)
     lines = OperatorLines()
     operatorlog.configure(
         verbosity=options.logging.verbosity,

@@ -7,11 +7,12 @@ started --built--> built --serve--> serving --its end--> ended
 import asyncio
 import json
 import os
-import pickle
 import socket
 import sys
 import time
 from pathlib import Path
+
+import msgspec
 
 from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.app.control import ControlChannel
@@ -71,7 +72,7 @@ class WorkerProcess:
                 ours.close()
                 raise
         worker = cls(number, process, await ControlChannel.of(ours))
-        worker.tell("options", pickle.dumps(options))
+        worker.tell("options", msgspec.json.encode(options))
         return worker
 
     @property
