@@ -40,6 +40,8 @@ FIRST_REQUEST = 1.0
 """Seconds in which a connection that was just made gets its first request to a worker that leaves:
 one that is closed before it looks like a refusal to clients."""
 
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+
 
 class Worker:
     """One worker, as it runs."""
@@ -79,14 +81,19 @@ class Worker:
         else:
             await proxy.close(delay=options.serving.shutdown_delay_duration / SECOND)
         hearing.cancel()
-        return tell_end(proxy.metrics)
+        code = tell_end(proxy.metrics)
+        for number in _ENDING:
+            # A handler in Python goes before the process does.
+            signal.signal(number, signal.SIG_IGN)
+        return code
 
     def _take_signals(self, proxy: Proxy) -> None:
         loop = asyncio.get_running_loop()
         process.tell_faults(loop)
         loop.add_signal_handler(signal.SIGHUP, proxy.reopen)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+        for number in _ENDING:
+            # Not the loop's own: in the end it would let one that comes late kill the process.
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._stop.set))
 
     async def _report(self, proxy: Proxy) -> None:
         while True:
@@ -148,6 +155,9 @@ async def work(number: int, control: int, listener: int) -> int:
 
 def main(words: Sequence[str]) -> int:
     """Run a worker; ``words`` are its number and its descriptors."""
+    for each in _ENDING:
+        # Until it serves: the parent passes on what counts. What this one starts takes them.
+        signal.signal(each, lambda *_: None)
     number, control, listener = map(int, words)
     return process.run(work(number, control, listener))
 

@@ -20,7 +20,7 @@ from tests.conformance.client import read_answer
 from tests.fakes.processes import Started, started
 from tests.fakes.proxy import request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer
-from tests.fakes.waiting import until
+from tests.fakes.waiting import turns, until
 
 CLIENTS = 4
 """How many ask at once, each on a connection of its own for each request."""
@@ -229,10 +229,17 @@ async def test_signals_of_a_service_manager(tmp_path: Path) -> None:
         writer.write(WATCH)
         async with asyncio.timeout(10):
             await reader.readuntil(b"hi")
+        workers = set((await workers_of(proxy)).values())
         proxy.process.send_signal(signal.SIGTERM)
-        for process in (await workers_of(proxy)).values():
-            os.kill(process, signal.SIGTERM)
-        assert await proxy.ended(40) == 0
+        # Until the end of each, whatever it is doing.
+        while workers:
+            for process in tuple(workers):
+                try:
+                    os.kill(process, signal.SIGTERM)
+                except ProcessLookupError:
+                    workers.remove(process)
+            await turns(1)
+        assert await proxy.ended(40) == 0, "\n".join(proxy.lines)
         assert [event["stage"] for event in events(tmp_path)] == [
             "RequestReceived",
             "ResponseStarted",
