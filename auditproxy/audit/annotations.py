@@ -5,7 +5,8 @@ import base64
 import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.audit.bodies import base_type, inflate
+from auditproxy.audit.bodies import inflate
+from auditproxy.audit.mediatypes import base_type
 from auditproxy.audit.refusals.refusal import Stop
 from auditproxy.audit.submitted import PROTOBUF, as_json
 from auditproxy.serializer.budget import Budget

@@ -40,6 +40,8 @@ _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _NO_VALUE = msgspec.Raw(b"null")
 MEMBERS_AT_ONCE = 50_000
 """Members of one object; they are made in one piece, and nothing else runs meanwhile."""
+SHORTEST_MEMBER = 5
+"""Bytes that a member takes at the least: "":1,"""
 
 
 class _Kind(msgspec.Struct):
@@ -86,17 +88,14 @@ _OBJECT = msgspec.json.Decoder(_Object)
 _METADATA = msgspec.json.Decoder(_Metadata)
 
 
-def base_type(content_type: str) -> str:
-    """A Content-Type without its parameters, in lower case."""
-    return content_type.partition(";")[0].strip().lower()
-
-
 def inflate(body: bytes, content_encoding: str, limit: int) -> bytes:
     """The body without its content coding; raises SerializationError when it cannot be.
 
     It may unfold to ``limit`` bytes, and beyond a mebibyte to RATIO_LIMIT times
     what was sent; no more than that is ever held.
     """
+    if not content_encoding:
+        return body
     coding = content_encoding.strip().lower()
     if coding in ("", "identity"):
         return body
@@ -160,6 +159,9 @@ def members(raw: bytes, budget: Budget | None = None) -> Members:
 
 def _most_members(raw: bytes) -> int:
     """Return an upper bound of an object's members, without inspecting each."""
+    names = len(raw) // SHORTEST_MEMBER
+    if names <= MEMBERS_AT_ONCE:
+        return names
     names = json.marks_outside(raw, b":", MEMBERS_AT_ONCE)
     if names <= MEMBERS_AT_ONCE:
         return names
@@ -168,8 +170,7 @@ def _most_members(raw: bytes) -> int:
     except _UNREADABLE:
         return names
     known = sum(memoryview(getattr(large, name)).nbytes for name in large.__struct_fields__)
-    # A member takes five bytes at the least: "":1,
-    return min(names, (len(raw) - known) // 5)
+    return min(names, (len(raw) - known) // SHORTEST_MEMBER)
 
 
 def _decode(decoder: msgspec.json.Decoder[Decoded], raw: bytes) -> Decoded:
@@ -236,6 +237,10 @@ def text_of(raw: msgspec.Raw) -> str | None:
     plain = bytes(raw)
     if not plain.startswith(b'"'):
         return None
+    if b"\\" not in plain and plain.isascii():
+        text = plain[1:-1].decode()
+        if text.isprintable():
+            return text
     found = json.decode(plain)
     return found if isinstance(found, str) else None
 

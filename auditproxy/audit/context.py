@@ -149,7 +149,6 @@ class AuditContext:
         self.user = user or NOBODY
         self.source_ips = source_ips
         self.user_agent = user_agent
-        self._received_text = micro_time(self.received)
         if info.is_resource_request:
             self.object_ref = object_reference(info)
 
@@ -277,6 +276,8 @@ class AuditContext:
         if not self.wants(stage):
             return None
         early = stage is Stage.REQUEST_RECEIVED
+        if not self._received_text:
+            self._received_text = micro_time(self.received)
         annotations = dict(self.annotations)
         if stage is Stage.RESPONSE_COMPLETE:
             annotations.update(self._latency_annotations(now))

@@ -4,7 +4,8 @@ The unit is the bytes of JSON that take as long to read: JSON is read by C code,
 value by value. Measured with bodies of nothing but the smallest values.
 """
 
-from auditproxy.audit.bodies import base_type, unfolded_limit
+from auditproxy.audit.bodies import unfolded_limit
+from auditproxy.audit.mediatypes import base_type
 from auditproxy.audit.objects import APPLY_CBOR, APPLY_YAML
 from auditproxy.audit.submitted import CBOR, PROTOBUF, YAML
 from auditproxy.serializer.yaml import ALIAS_LIMIT
@@ -17,7 +18,7 @@ REDACTED_WEIGHT = 8
 
 def cost(content_type: str, content_encoding: str, size: int, *, limit: int) -> int:
     """Return the cost of a body of ``size`` bytes; ``limit`` bounds what a compressed one holds."""
-    if content_encoding.strip().lower() not in ("", "identity"):
+    if content_encoding and content_encoding.strip().lower() not in ("", "identity"):
         size = unfolded_limit(size, limit)
     return size * _WEIGHTS.get(base_type(content_type), 1)
 

@@ -2,9 +2,8 @@
 
 kube-apiserver records objects inside its REST handlers; seen from outside the
 same facts are in the bodies and in the answer. Every function here takes whole
-captured bodies and gives values; whatever it cannot read becomes an annotation,
-never an exception, so that no body can cost an event
-(apiserver audit/request.go, endpoints/handlers/{create,update,patch,delete}.go).
+captured bodies and gives values; whatever it cannot read becomes an annotation, so that no body
+can cost an event (apiserver audit/request.go, endpoints/handlers/{create,update,patch,delete}.go).
 """
 
 import re
@@ -16,6 +15,7 @@ from auditproxy.apis.audit import Level
 from auditproxy.apis.status import Status
 from auditproxy.audit import bodies, deleteoptions, skimming
 from auditproxy.audit.doubledmembers import REQUEST_OBJECT_DOUBLED, each_once
+from auditproxy.audit.mediatypes import base_type
 from auditproxy.audit.submitted import CBOR, JSON, PROTOBUF, YAML, as_json, records_request
 from auditproxy.serializer import cbor, json, yaml, yamlskim
 from auditproxy.serializer.budget import Budget, BudgetExceededError
@@ -118,7 +118,7 @@ def _unreadable(
     budget: Budget | None,
 ) -> Recorded:
     """Record a body the server may have read but the proxy cannot: objectRef, and a string."""
-    media_type = bodies.base_type(content_type) or JSON
+    media_type = base_type(content_type) or JSON
     metadata = None
     if info.verb in ("create", "update"):
         metadata = skimming.metadata_at_any_cost(info, media_type, body, budget)
@@ -191,7 +191,7 @@ def _submitted(
     budget: Budget | None,
 ) -> Recorded:
     """Return the object of a create or update, or the DeleteOptions of a delete."""
-    media_type = bodies.base_type(content_type) or JSON
+    media_type = base_type(content_type) or JSON
     if media_type not in OBJECT_TYPES:
         return NOTHING
     deleting = info.verb in ("delete", "deletecollection")
@@ -281,7 +281,7 @@ def response_object(
     """
     try:
         plain = bodies.inflate(body, content_encoding, decoded_limit)
-        media_type = bodies.base_type(content_type)
+        media_type = base_type(content_type)
         if media_type == PROTOBUF:
             return _answered_protobuf(plain, level, omit_managed_fields, types, budget)
         wants_status = level < Level.REQUEST_RESPONSE

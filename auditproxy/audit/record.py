@@ -10,10 +10,10 @@ from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level
 from auditproxy.apis.status import Status, StatusDetails, failure, new_forbidden
 from auditproxy.audit import annotations
-from auditproxy.audit.bodies import base_type
 from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.deprecation import Deprecations
+from auditproxy.audit.mediatypes import base_type
 from auditproxy.audit.objects import (
     BUILTIN_TYPES,
     NOTHING,

@@ -8,6 +8,7 @@ from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.names import STREAMING_SUBRESOURCES
 from auditproxy.audit import bodies
 from auditproxy.audit.deleteoptions import DeleteOptions
+from auditproxy.audit.mediatypes import base_type
 from auditproxy.serializer import cbor, json, yaml
 from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import SerializationError
@@ -42,7 +43,7 @@ def type_of(content_type: str, body: bytes, budget: Budget | None = None) -> tup
 
     Raises SerializationError, and its BudgetExceededError for a body that costs too much.
     """
-    media_type = bodies.base_type(content_type) or JSON
+    media_type = base_type(content_type) or JSON
     if media_type == PROTOBUF:
         envelope = protobuf.envelope(body, budget)
         return envelope.kind, envelope.api_version
@@ -57,7 +58,7 @@ def is_delete_options(content_type: str, body: bytes, budget: Budget | None = No
 
     Raises BudgetExceededError.
     """
-    media_type = bodies.base_type(content_type) or JSON
+    media_type = base_type(content_type) or JSON
     try:
         if media_type == PROTOBUF:
             envelope = protobuf.envelope(body, budget)

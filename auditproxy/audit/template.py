@@ -4,7 +4,8 @@
     SenderPart   what follows from the client: user, source addresses, user agent
 
 A part is a piece of the line, made of an AuditContext, which alone decides what an event
-shows. ``line`` joins two parts with what each event has of its own.
+shows. ``line`` joins two parts with what each event has of its own; ``recorded_line`` does so for
+the last event of a request of which bodies were recorded.
 """
 
 from collections.abc import Mapping
@@ -12,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from auditproxy.apis.audit import API_VERSION, LEVEL_WORDS, Level, Stage
-from auditproxy.apis.status import only_code
+from auditproxy.apis.audit import API_VERSION, LEVEL_WORDS, Level, ObjectReference, Stage
+from auditproxy.apis.status import Status, only_code
 from auditproxy.apis.units import SECOND
 from auditproxy.audit.context import AuditContext
-from auditproxy.serializer.json import encode
+from auditproxy.serializer.json import encode, escape_html
 from auditproxy.serializer.times import date_and_time
 
 _BEGINNINGS = {
@@ -24,6 +25,7 @@ _BEGINNINGS = {
     for level, word in LEVEL_WORDS.items()
 }
 _STAGES = {stage: f'","stage":"{stage}"' for stage in Stage}
+_COMPLETE = _STAGES[Stage.RESPONSE_COMPLETE]
 
 
 class TargetPart(msgspec.Struct, frozen=True, gc=False):
@@ -31,6 +33,8 @@ class TargetPart(msgspec.Struct, frozen=True, gc=False):
 
     before: str
     behind: str
+    reference: ObjectReference | None
+    """What ``behind`` says."""
 
     def __repr__(self) -> str:
         return f"TargetPart({len(self.before) + len(self.behind)} characters)"
@@ -45,12 +49,26 @@ class SenderPart(msgspec.Struct, frozen=True, gc=False):
         return f"SenderPart({len(self.text)} characters)"
 
 
+class KnownRecord(msgspec.Struct, frozen=True, gc=False):
+    """What the record of an answer with one code has as a rule, and the members that say it."""
+
+    answer: Status
+    status: str
+    annotated: Mapping[str, str]
+    annotations: str
+
+
+def known_record(code: int, annotated: Mapping[str, str]) -> KnownRecord:
+    """Return the record of an answer of which the code alone is known."""
+    return KnownRecord(only_code(code), status_text(code), annotated, annotations_text(annotated))
+
+
 def target_part(context: AuditContext) -> TargetPart:
     """Return the target's part of the events of a request that has begun."""
     before = _member("requestURI", context.request_uri) + _member("verb", context.verb)
     reference = context.object_ref
     behind = "" if reference is None else _member("objectRef", reference)
-    return TargetPart(before, behind)
+    return TargetPart(before, behind, reference)
 
 
 def sender_part(context: AuditContext) -> SenderPart:
@@ -90,15 +108,54 @@ def line(
     ``audit_id`` is one that JSON does not have to escape; ``status`` and ``annotations`` are what
     ``status_text`` and ``annotations_text`` return.
     """
+    return (
+        f"{_BEGINNINGS[level]}{audit_id}{_STAGES[stage]}{target.before}{sender.text}"
+        f"{target.behind}{status}{_end(received, now, annotations)}"
+    ).encode()
+
+
+def recorded_line(
+    context: AuditContext,
+    target: TargetPart,
+    sender: SenderPart,
+    *,
+    now: int,
+    known: KnownRecord,
+) -> bytes:
+    """Return the line of ResponseComplete, with what ``context`` has of bodies.
+
+    The request acts as itself and is not slow, and the policy wants the event. ``context`` is of
+    a request with both parts; ``known`` is what it has as a rule.
+    """
+    level, reference, status = context.level, context.object_ref, context.response_status
+    behind = target.behind if reference == target.reference else _member("objectRef", reference)
+    answered = known.status if status == known.answer else _member("responseStatus", status)
+    annotations = known.annotations
+    if context.annotations != known.annotated:
+        annotations = annotations_text(context.annotations)
+    pieces = [
+        (
+            f"{_BEGINNINGS[level]}{context.audit_id}{_COMPLETE}{target.before}{sender.text}"
+            f"{behind}{answered}"
+        ).encode()
+    ]
+    if context.request_object is not None and level >= Level.REQUEST:
+        pieces += (b',"requestObject":', escape_html(bytes(context.request_object)))
+    if context.response_object is not None and level >= Level.REQUEST_RESPONSE:
+        pieces += (b',"responseObject":', escape_html(bytes(context.response_object)))
+    pieces.append(_end(context.received, now, annotations).encode())
+    return b"".join(pieces)
+
+
+def _end(received: int, now: int, annotations: str) -> str:
+    """Return the members behind the bodies, and the newline."""
     began, later = received // SECOND, now // SECOND
     date = date_and_time(began)
     second = date if later == began else date_and_time(later)
     return (
-        f"{_BEGINNINGS[level]}{audit_id}{_STAGES[stage]}{target.before}{sender.text}"
-        f'{target.behind}{status},"requestReceivedTimestamp":"{date}.'
-        f'{received % SECOND // 1000:06d}Z","stageTimestamp":"{second}.'
-        f'{now % SECOND // 1000:06d}Z"{annotations}}}\n'
-    ).encode()
+        f',"requestReceivedTimestamp":"{date}.{received % SECOND // 1000:06d}Z"'
+        f',"stageTimestamp":"{second}.{now % SECOND // 1000:06d}Z"{annotations}}}\n'
+    )
 
 
 def _member(name: str, value: Any) -> str:

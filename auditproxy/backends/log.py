@@ -91,8 +91,9 @@ class LogBackend:
         return success
 
     def process_line(self, line: bytes) -> None:
-        """Write the line of an event without bodies; a lost one is counted as ``process_events``
-        does.
+        """Write the line of an event; a lost one is counted as ``process_events`` does.
+
+        Its bodies are small: it fits in any file.
         """
         try:
             self._writer.write(line)

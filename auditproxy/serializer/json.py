@@ -87,7 +87,7 @@ def check_depth(raw: bytes) -> None:
 
     Linear; very cheap for a text with few brackets.
     """
-    if raw.count(b"[") + raw.count(b"{") <= DEPTH_LIMIT:
+    if len(raw) <= DEPTH_LIMIT or raw.count(b"[") + raw.count(b"{") <= DEPTH_LIMIT:
         return
     if b"\\" in raw:
         raw = raw.replace(b"\\\\", b"").replace(b'\\"', b"")

@@ -4,7 +4,7 @@
     whole      both bodies are here and cheap to read: what a Recorder would take from them
     otherwise  None: the chain records it
 
-Bare lines are for a log that writes each at once; other sinks get events.
+Lines are for a log that writes each at once; other sinks, and slow requests, get events.
 """
 
 from collections.abc import Awaitable
@@ -13,7 +13,8 @@ from typing import NamedTuple
 from auditproxy.apis.audit import Level, RequestAuditConfig, Stage
 from auditproxy.audit.backend import Delivery
 from auditproxy.audit.context import LATENCY_THRESHOLD, AuditContext
-from auditproxy.audit.template import line, status_text
+from auditproxy.audit.record import response_copy_limit
+from auditproxy.audit.template import KnownRecord, known_record, line, recorded_line
 from auditproxy.metrics.requests import NO_PATCH
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.server.emitter import Emitter
@@ -109,7 +110,7 @@ class ShortRecord:
         )
         if level is Level.NONE or Stage.REQUEST_RECEIVED in config.omit_stages:
             return True
-        if self._is_bare:
+        if self._shared.take_line is not None:
             self._take_line(Stage.REQUEST_RECEIVED, "", self._received, target.early)
             return True
         return self._emit(self._begun(), Stage.REQUEST_RECEIVED, self._received)
@@ -117,7 +118,7 @@ class ShortRecord:
     def _recorded(self, whole: WholeAnswer) -> Pending | None:
         """Record a request that has its answer; None, and nothing is done: the chain has to.
 
-        Raises what a sink raises; the event was given to it, and nobody may give it again.
+        Raises what a sink raises: it has the event then, and must not get it twice.
         """
         shared, code = self._shared, whole.head.status
         now = self._received + shared.monotonic_clock() - self._started
@@ -127,25 +128,32 @@ class ShortRecord:
         # A slow request has annotations of its own.
         if self._is_bare and now - self._received <= LATENCY_THRESHOLD:
             if level is not Level.NONE and Stage.RESPONSE_COMPLETE not in self._config.omit_stages:
-                self._take_line(Stage.RESPONSE_COMPLETE, facts.status, now, self._target.late)
+                record = facts.record
+                self._take_line(Stage.RESPONSE_COMPLETE, record.status, now, record.annotations)
         elif level is not Level.NONE:
             context = self._begun()
-            if not self._is_captured(context, whole):
+            if not self._is_captured(context, whole, facts.answered[level]):
                 return None
             now = self._received + shared.monotonic_clock() - self._started
-            outcome = self._emit(context, Stage.RESPONSE_COMPLETE, now)
-            if not isinstance(outcome, bool):
-                pending = [outcome]
+            if shared.take_line is not None and now - self._received <= LATENCY_THRESHOLD:
+                self._take_recorded_line(context, facts.record, now)
+            else:
+                outcome = self._emit(context, Stage.RESPONSE_COMPLETE, now)
+                if not isinstance(outcome, bool):
+                    pending = [outcome]
         shared.metrics.audit.levels[level].value += 1
         facts.series.counted.value += 1
         facts.series.measured.observe((now - self._received) / 1e9)
         return pending
 
-    def _is_captured(self, context: AuditContext, whole: WholeAnswer) -> bool:
+    def _is_captured(self, context: AuditContext, whole: WholeAnswer, answered: int) -> bool:
         """Record both bodies, unless they are not cheap to read."""
         found, services = self._target.found, self._services
+        asked = self._target.asked[context.level]
         try:
-            captured = captured_whole(context, found, self._headers, self._body, whole, services)
+            captured = captured_whole(
+                found, self._headers, self._body, whole, asked=asked, answered=answered
+            )
             if captured is None:
                 return False
             record_whole(context, found, captured, services, self._shared)
@@ -181,12 +189,7 @@ class ShortRecord:
 
     def _take_line(self, stage: Stage, status: str, now: int, annotations: str) -> None:
         """Give the line of an event to the sink."""
-        shared = self._shared
-        audit, take_line = shared.metrics.audit, shared.take_line
-        assert take_line is not None
-        audit.events.value += 1
-        audit.generated.value += 1
-        take_line(
+        self._give(
             line(
                 self._config.level,
                 self._audit_id,
@@ -200,6 +203,20 @@ class ShortRecord:
             )
         )
 
+    def _take_recorded_line(self, context: AuditContext, known: KnownRecord, now: int) -> None:
+        """Give the line of the last event to the sink, if it is wanted."""
+        if context.wants(Stage.RESPONSE_COMPLETE):
+            part = self._target.part
+            self._give(recorded_line(context, part, self._sender.part, now=now, known=known))
+
+    def _give(self, text: bytes) -> None:
+        shared = self._shared
+        audit, take_line = shared.metrics.audit, shared.take_line
+        assert take_line is not None
+        audit.events.value += 1
+        audit.generated.value += 1
+        take_line(text)
+
     def _code_facts(self, code: int) -> CodeFacts:
         """What follows from the code; kept with the target where its series are its own."""
         target, found = self._target, self._target.found
@@ -212,7 +229,15 @@ class ShortRecord:
             dry_run=found.dry_run,
             watch=found.watch,
         )
-        facts = CodeFacts(status_text(code), series)
+        copied = self._services.limits.response_copy
+        facts = CodeFacts(
+            known_record(code, target.late),
+            tuple(
+                response_copy_limit(found.info, level, code, long_running=False, limit=copied)
+                for level in Level
+            ),
+            series,
+        )
         if series.is_settled and method in NO_PATCH and len(target.codes) < MOST_CODES:
             target.codes[code] = facts
         return facts

@@ -1,6 +1,7 @@
 """ShortTarget: what follows from a request line under one configuration, for the short way."""
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -12,7 +13,7 @@ from auditproxy.audit.annotations import inferred_decision, issues_credential
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.record import request_copy_limit, response_copy_limit
 from auditproxy.audit.refusals.refusal import Stop
-from auditproxy.audit.template import TargetPart, annotations_text, target_part
+from auditproxy.audit.template import KnownRecord, TargetPart, annotations_text, target_part
 from auditproxy.metrics.requests import KindSeries
 from auditproxy.request.resolution import Resolution
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
@@ -37,10 +38,12 @@ _OTHER_WAYS = frozenset({"proxy", "ephemeralcontainers", *STREAMING_SUBRESOURCES
 class CodeFacts(NamedTuple):
     """What follows from a target and the code of an answer.
 
-    ``status`` is the event's member, ``series`` are the metrics of such requests.
+    ``answered`` is by level how many bytes of an answer's body may be needed, ``series`` are the
+    metrics of such requests.
     """
 
-    status: str
+    record: KnownRecord
+    answered: tuple[int, ...]
     series: KindSeries
 
 
@@ -62,8 +65,11 @@ class ShortTarget(msgspec.Struct, gc=False):
     part: TargetPart
     """The target's part of events."""
     early: str
-    late: str
-    """Annotations of events before the answer, and of the last one."""
+    """Annotations of events before the answer."""
+    late: Mapping[str, str]
+    """Those of the last one, unless bodies add some."""
+    asked: tuple[int, ...]
+    """By level: how many bytes of a request's body may be needed."""
     bare: tuple[bool, ...]
     """By level: whether no body is needed for the record of a 2xx."""
     codes: dict[int, CodeFacts] = msgspec.field(default_factory=dict)
@@ -111,7 +117,10 @@ def short_target(method: bytes, found: Resolution, services: Services) -> ShortT
         services=services,
         part=target_part(context),
         early=annotations_text(context.annotations),
-        late=annotations_text(late),
+        late=late,
+        asked=tuple(
+            request_copy_limit(each, info, services.limits.request_copy) for each in contexts
+        ),
         bare=tuple(_is_bare(each, info) for each in contexts),
     )
 

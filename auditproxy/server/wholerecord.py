@@ -7,13 +7,7 @@ before anything else happens. Where a body may cost more, nothing is done: a Rec
 from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.costs import REDACTED_WEIGHT, cost, may_unfold
-from auditproxy.audit.record import (
-    record_answer,
-    record_end,
-    record_request,
-    request_copy_limit,
-    response_copy_limit,
-)
+from auditproxy.audit.record import record_answer, record_end, record_request
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.resolution import Resolution
 from auditproxy.server.recorder import DECODE_INLINE, REQUEST_NODES, RESPONSE_NODES, inline_budget
@@ -22,19 +16,19 @@ from auditproxy.upstream.heads import WholeAnswer
 
 
 def captured_whole(
-    context: AuditContext,
     found: Resolution,
     headers: ClientHeaders,
     body: bytes,
     whole: WholeAnswer,
-    services: Services,
+    *,
+    asked: int,
+    answered: int,
 ) -> Captured | None:
-    """Return what a Recorder would have of both; None where it would not read them at once."""
-    facts, info, limits = whole.head.facts, found.info, services.limits
-    asked = request_copy_limit(context, info, limits.request_copy)
-    answered = response_copy_limit(
-        info, context.level, whole.head.status, long_running=False, limit=limits.response_copy
-    )
+    """Return what a Recorder would have of both; None where it would not read them at once.
+
+    ``asked`` and ``answered`` are its limits of copies, in bytes; 0 for none.
+    """
+    facts = whole.head.facts
     captured = Captured(
         request_content_type=headers.content_type,
         request_content_encoding=headers.content_encoding,

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from auditproxy.audit.bodies import base_type
+from auditproxy.audit.mediatypes import base_type
 from auditproxy.audit.objects import APPLY_CBOR, APPLY_YAML
 from auditproxy.audit.submitted import CBOR, PROTOBUF, YAML
 from auditproxy.serializer import cbor, json, yaml

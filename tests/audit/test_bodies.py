@@ -15,20 +15,6 @@ from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.json import compact, go_text
 
 
-@pytest.mark.parametrize(
-    ("content_type", "base"),
-    [
-        ("application/json", "application/json"),
-        ("Application/JSON; charset=utf-8", "application/json"),
-        (" application/yaml ;x", "application/yaml"),
-        ("", ""),
-    ],
-)
-def test_base_type(content_type: str, base: str) -> None:
-    """Parameters and case do not matter."""
-    assert bodies.base_type(content_type) == base
-
-
 def test_members_keep_lexemes() -> None:
     """Values stay as they were written; the last of a doubled name counts."""
     members = bodies.members(b'{"a": 1.0e2, "b": "\\u00e9", "a": 2.50}')

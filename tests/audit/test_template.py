@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level, RequestAuditConfig, Stage
+from auditproxy.apis.status import Status
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.annotations import DECISION, REASON
 from auditproxy.audit.context import LATENCY_THRESHOLD, AuditContext
@@ -13,11 +14,15 @@ from auditproxy.audit.encode import json_line
 from auditproxy.audit.redaction.redactor import Redactor
 from auditproxy.audit.template import (
     annotations_text,
+    known_record,
     line,
+    recorded_line,
     sender_part,
     status_text,
     target_part,
 )
+from auditproxy.serializer.json import encode
+from auditproxy.serializer.protobuf.envelope import ObjectMeta
 
 RECEIVED = 1_795_439_191_812_566_999
 ALLOWED = {DECISION: "allow", REASON: ""}
@@ -136,6 +141,59 @@ def test_equals_the_event(data: st.DataObject) -> None:
         annotations=annotations_text(annotations),
     )
     assert found == line_of(context, stage, now)
+
+
+OBJECTS = st.one_of(
+    st.none(),
+    st.recursive(
+        st.one_of(st.none(), st.integers(-9, 9), TEXTS),
+        lambda inner: st.dictionaries(TEXTS, inner, max_size=3),
+        max_leaves=5,
+    ).map(lambda value: msgspec.Raw(encode(value))),
+    st.just(msgspec.Raw(b'{"a":"<&>\xe2\x80\xa8"}')),
+)
+STATUSES = st.one_of(
+    st.none(),
+    st.builds(
+        Status,
+        metadata=st.just({}),
+        details=st.none(),
+        code=st.just(200),
+        **dict.fromkeys(("message", "reason", "status"), NAMES),
+    ),
+)
+
+
+@given(st.data())
+def test_equals_the_event_with_bodies(data: st.DataObject) -> None:
+    """T175 T176: the same with whatever was recorded of bodies."""
+    draw = data.draw
+    context = begun(
+        level=draw(st.sampled_from([Level.METADATA, Level.REQUEST, Level.REQUEST_RESPONSE])),
+        info=draw(INFOS),
+        uri=draw(TEXTS),
+        audit_id=draw(AUDIT_IDS),
+        received=draw(st.integers(0, 2**62)),
+        user=draw(USERS),
+    )
+    target, sender = target_part(context), sender_part(context)
+    known = known_record(draw(st.sampled_from([200, 201])), ALLOWED)
+    for key, value in draw(
+        st.one_of(st.just(ALLOWED), st.dictionaries(TEXTS, TEXTS, max_size=3))
+    ).items():
+        context.annotate(key, value)
+    if draw(st.booleans()):
+        context.complete_reference(
+            ObjectMeta(
+                name=draw(NAMES), namespace=draw(NAMES), uid=draw(NAMES), resource_version="7"
+            )
+        )
+    context.request_object, context.response_object = draw(OBJECTS), draw(OBJECTS)
+    context.response_status = draw(STATUSES)
+    context.wrote_code(200)
+    now = context.received + draw(LATER)
+    found = recorded_line(context, target, sender, now=now, known=known)
+    assert found == line_of(context, Stage.RESPONSE_COMPLETE, now)
 
 
 def test_a_line() -> None:

@@ -2,12 +2,19 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.serializer.budget import CHECKED, Budget, BudgetExceededError
-from auditproxy.serializer.doubled import VALUES_LIMIT, is_countless, is_doubled, merged
+from auditproxy.serializer.doubled import (
+    VALUES_LIMIT,
+    is_canonical,
+    is_countless,
+    is_doubled,
+    merged,
+)
 from tests.fakes.cpu import fastest
 
 
@@ -83,6 +90,36 @@ def test_names_that_are_one(names: tuple[bytes, bytes]) -> None:
         assert is_doubled(b'[%b{"%b":{},"%b" :1}]' % (before, *names))
         assert not is_doubled(b'[%b{"%b":{"%b":1}}]' % (before, *names))
         assert not is_doubled(b'[%b{"%b":1},{"%b":1}]' % (before, *names))
+
+
+@given(_VALUES)
+def test_what_our_encoder_writes_is_canonical(value: object) -> None:
+    """It is known at once to have nothing doubled; with a space in it, it has to be searched."""
+    text = msgspec.json.encode(value)
+    assert is_canonical(text)
+    assert is_canonical(text + b"\n")
+    assert not is_canonical(b" " + text)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a":1,"a":1}',
+        b'{"a":1,"a":2}',
+        b'{"a":[{"b":{},"b":{}}]}',
+        b'{"\\u0061":1,"a":1}',
+        b'{"a":1e999}',
+        b'{"a":"\xff","a":"\xfe"}',
+        b'{"a":"\\ud800"}',
+        b"[" * 600 + b"]" * 600,
+        b"{",
+        b"",
+    ],
+    ids=str,
+)
+def test_what_is_not_canonical(raw: bytes) -> None:
+    """What stands twice, and what we would write otherwise or cannot read."""
+    assert not is_canonical(raw)
 
 
 @given(st.binary(max_size=60))

@@ -7,15 +7,21 @@ a body and finds what else in it must be marked.
 
 import hmac
 from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import unquote_to_bytes
 
 from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.memo import Memo
 from auditproxy.audit.redaction.body import BodyRedactor
 from auditproxy.audit.redaction.paths import LAST_APPLIED, Known, Paths, Scope
 from auditproxy.serializer.budget import Budget
 
 MARKER = "auditproxy.io/redacted:hmac-sha256:"
 """The prefix of the digest."""
+MAXIMUM_SCOPES = 256
+"""Kinds of resources whose scope is remembered; it follows from the rules."""
+LONGEST_KIND = 128
+"""Characters of group, resource and subresource that are remembered."""
 DIGEST_LENGTH = 16
 """Hexadecimal characters of the digest that are shown."""
 
@@ -53,6 +59,9 @@ class Redactor:
     rules: tuple[RedactionRule, ...]
     query_parameters: frozenset[str]
     key: bytes = field(repr=False)
+    _scopes: Memo[tuple[str, str, str], Scope | Literal[False]] = field(
+        default_factory=lambda: Memo(MAXIMUM_SCOPES), init=False, repr=False, compare=False
+    )
 
     def paths(self, info: RequestInfo) -> Paths:
         """The paths of every rule that matches a request; () when its bodies hold no secret."""
@@ -60,6 +69,17 @@ class Redactor:
 
     def scope(self, info: RequestInfo) -> Scope | None:
         """Return the scope of the matching rules; None if no rule matches the request."""
+        if not info.is_resource_request:
+            return None
+        kind = (info.api_group, info.resource, info.subresource)
+        known = self._scopes.get(kind)
+        if known is None:
+            known = self._scope(info) or False
+            if sum(map(len, kind)) <= LONGEST_KIND:
+                self._scopes.remember(kind, known)
+        return known or None
+
+    def _scope(self, info: RequestInfo) -> Scope | None:
         rules = [rule for rule in self.rules if rule.matches(info)]
         if not rules:
             return None

@@ -5,7 +5,7 @@ from enum import IntEnum
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.status import Status
-from auditproxy.audit import bodies
+from auditproxy.audit.mediatypes import base_type
 from auditproxy.request.target import Query
 from auditproxy.serializer.budget import Budget
 
@@ -57,7 +57,7 @@ class Refusal:
     @property
     def is_plain(self) -> bool:
         """Whether the answer is plain text, which no handler of a resource writes."""
-        return bodies.base_type(self.answer_type) == "text/plain"
+        return base_type(self.answer_type) == "text/plain"
 
     @property
     def is_proxied(self) -> bool:
