@@ -25,7 +25,7 @@ from auditproxy.server.wholerecord import captured_whole, record_whole
 from auditproxy.upstream.heads import WholeAnswer
 
 MOST_CODES = 4
-"""Codes of answers whose series one target remembers."""
+"""Codes of answers whose facts one kind of targets remembers."""
 
 NOT_DECIDED = RequestAuditConfig(Level.NONE)
 
@@ -105,13 +105,13 @@ class ShortRecord:
         config = self._services.evaluator.decide(self._sender.identity.user, target.found.info)
         level = config.level
         self._config = config
-        self._is_bare = target.bare[level] and (
+        self._is_bare = target.kind.bare[level] and (
             level is Level.NONE or self._shared.take_line is not None
         )
         if level is Level.NONE or Stage.REQUEST_RECEIVED in config.omit_stages:
             return True
         if self._shared.take_line is not None:
-            self._take_line(Stage.REQUEST_RECEIVED, "", self._received, target.early)
+            self._take_line(Stage.REQUEST_RECEIVED, "", self._received, target.kind.early)
             return True
         return self._emit(self._begun(), Stage.REQUEST_RECEIVED, self._received)
 
@@ -122,7 +122,7 @@ class ShortRecord:
         """
         shared, code = self._shared, whole.head.status
         now = self._received + shared.monotonic_clock() - self._started
-        facts = self._target.codes.get(code) or self._code_facts(code)
+        facts = self._target.kind.codes.get(code) or self._code_facts(code)
         pending = NOTHING
         level = self._config.level
         # A slow request has annotations of its own.
@@ -149,7 +149,7 @@ class ShortRecord:
     def _is_captured(self, context: AuditContext, whole: WholeAnswer, answered: int) -> bool:
         """Record both bodies, unless they are not cheap to read."""
         found, services = self._target.found, self._services
-        asked = self._target.asked[context.level]
+        asked = self._target.kind.asked[context.level]
         try:
             captured = captured_whole(
                 found, self._headers, self._body, whole, asked=asked, answered=answered
@@ -231,13 +231,13 @@ class ShortRecord:
         )
         copied = self._services.limits.response_copy
         facts = CodeFacts(
-            known_record(code, target.late),
+            known_record(code, target.kind.late),
             tuple(
                 response_copy_limit(found.info, level, code, long_running=False, limit=copied)
                 for level in Level
             ),
             series,
         )
-        if series.is_settled and method in NO_PATCH and len(target.codes) < MOST_CODES:
-            target.codes[code] = facts
+        if series.is_settled and method in NO_PATCH and len(target.kind.codes) < MOST_CODES:
+            target.kind.codes[code] = facts
         return facts

@@ -8,6 +8,7 @@ import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level, RequestAuditConfig
+from auditproxy.apis.memo import Memo
 from auditproxy.apis.names import STREAMING_SUBRESOURCES
 from auditproxy.audit.annotations import inferred_decision, issues_credential
 from auditproxy.audit.context import AuditContext
@@ -22,6 +23,11 @@ from auditproxy.server.services import Services
 from auditproxy.upstream.framing import write_head
 from auditproxy.upstream.heads import KnownHead
 from auditproxy.upstream.messages import UpstreamRequest, UpstreamRequestError
+
+MAXIMUM_TARGET_KINDS = 1024
+"""Kinds of targets that are remembered."""
+LONGEST_OF_KIND = 256
+"""Bytes of a target of which the kind is remembered."""
 
 LONGEST_LINE = 512
 """Bytes of a request line that may be served the short way."""
@@ -47,6 +53,25 @@ class CodeFacts(NamedTuple):
     series: KindSeries
 
 
+class TargetKind(msgspec.Struct, gc=False):
+    """What follows from a target, but for the names in it and how they are spelled."""
+
+    early: str
+    """Annotations of events before the answer."""
+    late: Mapping[str, str]
+    """Those of the last one, unless bodies add some."""
+    asked: tuple[int, ...]
+    """By level: how many bytes of a request's body may be needed."""
+    bare: tuple[bool, ...]
+    """By level: whether no body is needed for the record of a 2xx."""
+    codes: dict[int, CodeFacts] = msgspec.field(default_factory=dict)
+    """What follows from the code of an answer, for methods that need no type of a body."""
+
+
+Kinds = Memo[tuple[object, ...], TargetKind]
+"""Kinds of targets under one configuration."""
+
+
 class ShortTarget(msgspec.Struct, gc=False):
     """A request line whose requests may be served the short way.
 
@@ -64,16 +89,7 @@ class ShortTarget(msgspec.Struct, gc=False):
     services: Services
     part: TargetPart
     """The target's part of events."""
-    early: str
-    """Annotations of events before the answer."""
-    late: Mapping[str, str]
-    """Those of the last one, unless bodies add some."""
-    asked: tuple[int, ...]
-    """By level: how many bytes of a request's body may be needed."""
-    bare: tuple[bool, ...]
-    """By level: whether no body is needed for the record of a 2xx."""
-    codes: dict[int, CodeFacts] = msgspec.field(default_factory=dict)
-    """What follows from the code of an answer, for methods that need no type of a body."""
+    kind: TargetKind
     answers: KnownHead | None = None
     """The kind of the last answer's head."""
 
@@ -84,8 +100,13 @@ def parse_line(line: bytes) -> tuple[str, str] | None:
     return None if match is None else (match[1].decode(), match[2].decode())
 
 
-def short_target(method: bytes, found: Resolution, services: Services) -> ShortTarget | None:
-    """Return the target of requests that neither wait, nor stream, nor are refused; else None."""
+def short_target(
+    method: bytes, found: Resolution, services: Services, kinds: Kinds
+) -> ShortTarget | None:
+    """Return the target of requests that neither wait, nor stream, nor are refused; else None.
+
+    ``kinds`` are those found so far for ``services``.
+    """
     info = found.info
     if (
         found.fault is not None
@@ -101,11 +122,7 @@ def short_target(method: bytes, found: Resolution, services: Services) -> ShortT
         head = write_head(UpstreamRequest(method=method, target=target, lines=b"", body=b""))
     except (TimeoutParameterError, UpstreamRequestError):
         return None
-    contexts = [_begun(found, services, level) for level in Level]
-    context = contexts[Level.METADATA]
-    late = dict(context.annotations)
-    if services.infer_decision:
-        late |= inferred_decision(Stop.HANDLED, "")
+    context = _begun(found, services, Level.METADATA)
     return ShortTarget(
         method=method,
         text=found.target.raw.decode(),
@@ -116,6 +133,45 @@ def short_target(method: bytes, found: Resolution, services: Services) -> ShortT
         is_resendable=method in _RESENDABLE,
         services=services,
         part=target_part(context),
+        kind=_kind(method, found, context, services, kinds),
+    )
+
+
+def _kind(
+    method: bytes, found: Resolution, context: AuditContext, services: Services, kinds: Kinds
+) -> TargetKind:
+    """Return the kind of a target; ``context`` is of a request with it."""
+    info = found.info
+    if not info.is_resource_request or context.annotations:
+        # It follows from the path, or from secrets in the query.
+        return _new_kind(found, context, services)
+    key = (
+        method,
+        info.verb,
+        info.api_group,
+        info.api_version,
+        info.resource,
+        info.subresource,
+        not info.name,
+        not info.namespace,
+        found.dry_run,
+        found.watch,
+    )
+    kind = kinds.get(key)
+    if kind is None:
+        kind = _new_kind(found, context, services)
+        if len(found.target.raw) <= LONGEST_OF_KIND:
+            kinds.remember(key, kind)
+    return kind
+
+
+def _new_kind(found: Resolution, context: AuditContext, services: Services) -> TargetKind:
+    info = found.info
+    late = dict(context.annotations)
+    if services.infer_decision:
+        late |= inferred_decision(Stop.HANDLED, "")
+    contexts = [_begun(found, services, level) for level in Level]
+    return TargetKind(
         early=annotations_text(context.annotations),
         late=late,
         asked=tuple(

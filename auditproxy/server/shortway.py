@@ -22,13 +22,19 @@ from auditproxy.request.upstreamheaders import lines_around_audit_id
 from auditproxy.server.knownclient import KnownClient, ShortSender
 from auditproxy.server.shortexchange import Chain, ShortExchange
 from auditproxy.server.shortrecord import Ask
-from auditproxy.server.shorttarget import ShortTarget, parse_line, short_target
+from auditproxy.server.shorttarget import (
+    MAXIMUM_TARGET_KINDS,
+    Kinds,
+    ShortTarget,
+    parse_line,
+    short_target,
+)
 
 
 class ShortWay:
     """The short way under the chain's configuration; ``taken`` counts the requests that went it."""
 
-    __slots__ = ("_chain", "_known", "_services", "_shared", "taken")
+    __slots__ = ("_chain", "_kinds", "_known", "_services", "_shared", "taken")
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
@@ -37,6 +43,7 @@ class ShortWay:
         self.taken = 0
         # Without a query: those may hold a secret and stay with their connection.
         self._known: Memo[bytes, ShortTarget] = Memo(MAXIMUM_TARGETS)
+        self._kinds: Kinds = Memo(MAXIMUM_TARGET_KINDS)
 
     def take(
         self, connection: ClientConnection, line: bytes, headers: ClientHeaders, body: bytes
@@ -50,6 +57,7 @@ class ShortWay:
         if services is not self._services:
             self._services = services
             self._known.clear()
+            self._kinds.clear()
         started, received = shared.monotonic_clock(), shared.wall_clock()
         client: KnownClient | None = headers.known
         if (
@@ -102,7 +110,7 @@ class ShortWay:
             fault=headers.framing,
             front_proxy=self._services.front_proxy,
         )
-        target = short_target(method.encode(), found, self._services)
+        target = short_target(method.encode(), found, self._services, self._kinds)
         if target is not None:
             (memory.short if "?" in text else self._known).remember(line, target)
         return target

@@ -73,7 +73,10 @@ class Shape:
     query: bool = False
     lease: bool = False
     token: bool = False
-    new_heads: bool = False
+    new_flow: bool = False
+    """Whether the heads of answers are never seen before."""
+    traced: bool = False
+    """Whether the heads of requests are never seen before."""
     media_type: str = "application/json"
 
 
@@ -93,7 +96,7 @@ def steps(shape: Shape, traffic: Traffic, number: int) -> Iterator[Step]:
             target = targets[at]
         else:
             target = traffic.order.choice(targets)
-        if shape.new_heads:
+        if shape.traced:
             headers = traffic.headers(token, traced=True)
         body = b"" if shape.body is None else shape.body(traffic)
         answered = traffic.config_map(shape.size or traffic.random.randrange(500, 2000))
@@ -103,7 +106,7 @@ def steps(shape: Shape, traffic: Traffic, number: int) -> Iterator[Step]:
             at,
             body=answered,
             media_type=shape.media_type,
-            new_flow=shape.new_heads,
+            new_flow=shape.new_flow,
         )
         yield Step(request_bytes(shape.method, target, headers, body), answer)
 
@@ -119,7 +122,14 @@ def case(
 CASES = (
     case("get", "GET of one target again and again"),
     case("targets", "GET of a thousand targets", targets=1000, warm_up=1000),
-    case("new", "GET, target and heads never seen before", targets=0, new_heads=True),
+    case("new", "GET, target and answer's head never seen before", targets=0, new_flow=True),
+    case(
+        "traced",
+        "GET, target and both heads never seen before",
+        targets=0,
+        new_flow=True,
+        traced=True,
+    ),
     case("token", "GET of one target with a token of a file", token=True),
     case("put", "PUT of a lease of 200 bytes", method="PUT", lease=True, body=Traffic.lease),
     case("list", "LIST of one namespace with a query", query=True),

@@ -35,7 +35,9 @@ class Ask:
     connections: int = 32
     method: str = "GET"
     targets: int = 1000
-    """0 asks for another target with other heads each time."""
+    """0 asks for another target each time."""
+    traced: bool = False
+    """Whether another client asks each time: another User-Agent and another trace."""
     marker: str = ""
     """What the stand-in of the upstream is to answer with."""
     token: str = ""
@@ -57,6 +59,7 @@ def requests(asked: Ask, traffic: Traffic, most: int) -> list[list[bytes]]:
                 target = traffic.random.choice(known)
             else:
                 target = asked.target(traffic) + asked.marker
+            if asked.traced:
                 headers = traffic.headers(asked.token, traced=True)
             body = b"" if asked.body is None else asked.body(traffic)
             mine.append(request_bytes(asked.method, target, headers, body, asked.media_type))
@@ -123,7 +126,8 @@ CELLS = (
     of("get-1", "GET, 1 connection, 1,000 targets", connections=1),
     of("get-128", "GET, 128 connections, 1,000 targets", connections=128),
     of("one", "GET, 32 connections, one target", targets=1),
-    of("new", "GET, targets and heads never seen before", targets=0),
+    of("new", "GET, targets never seen before", targets=0),
+    of("traced", "GET, targets and clients' heads never seen before", targets=0, traced=True),
     of("token", "GET with a token of a file", token=TOKEN),
     of("review", "GET with a token whose review is cached", token=REVIEWED),
     of("list", "LIST of a namespace with a query, 8 KB", target=Traffic.list_target),

@@ -13,7 +13,15 @@ from auditproxy.apis.memo import Memo
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.resolution import KnownTargets
 from auditproxy.server.services import Services
-from auditproxy.server.shorttarget import LONGEST_LINE, ShortTarget, parse_line, short_target
+from auditproxy.server.shorttarget import (
+    LONGEST_LINE,
+    LONGEST_OF_KIND,
+    MAXIMUM_TARGET_KINDS,
+    Kinds,
+    ShortTarget,
+    parse_line,
+    short_target,
+)
 from tests.fakes.proxy import proxy_before
 
 
@@ -72,7 +80,9 @@ def test_any_line(line: bytes) -> None:
         assert " ".join((*found, "HTTP/1.1")).encode() == line
 
 
-def target_of(services: Services, method: str, text: str) -> ShortTarget | None:
+def target_of(
+    services: Services, method: str, text: str, kinds: Kinds | None = None
+) -> ShortTarget | None:
     """What follows from a request line."""
     found = KnownTargets().resolve(
         method,
@@ -82,7 +92,7 @@ def target_of(services: Services, method: str, text: str) -> ShortTarget | None:
         fault=None,
         front_proxy=services.front_proxy,
     )
-    return short_target(method.encode(), found, services)
+    return short_target(method.encode(), found, services, Memo(8) if kinds is None else kinds)
 
 
 POD = "/api/v1/namespaces/d/pods/p"
@@ -169,12 +179,60 @@ async def test_bare_levels(tmp_path: Path) -> None:
         ):
             target = target_of(services, method, text)
             assert target is not None
-            assert {level for level in Level if target.bare[level]} == bare, (method, text)
+            assert {level for level in Level if target.kind.bare[level]} == bare, (method, text)
         inferring = dataclasses.replace(services, infer_decision=True)
         silent = dataclasses.replace(services, infer_decision=False)
         with_it, without = target_of(inferring, "GET", POD), target_of(silent, "GET", POD)
         assert with_it is not None
         assert without is not None
-        assert "authorization.k8s.io/decision" in with_it.late
-        assert without.late == {}
-        assert with_it.early == without.early == ""
+        assert "authorization.k8s.io/decision" in with_it.kind.late
+        assert without.kind.late == {}
+        assert with_it.kind.early == without.kind.early == ""
+
+
+async def test_kinds(tmp_path: Path) -> None:
+    """What is found with kinds at hand is what is found without, whatever was asked before."""
+    methods = ("GET", "PUT", "POST", "PATCH", "DELETE")
+    queries = ("", "?dryRun=All", "?watch=0", "?token=a", "?limit=1")
+    paths = (
+        "/healthz",
+        "/api",
+        "/apis/apps/v1",
+        "/api/v1/pods",
+        "/api/v1/secrets/s",
+        "/api/v1/namespaces/d",
+        "/api/v1/namespaces/d/status",
+        "/api/v1/namespaces/d/secrets",
+        "/api/v1/namespaces/d/secrets/s",
+        "/api/v1/namespaces/d/pods/p/status",
+        "/api/v2/namespaces/d/pods/p/status",
+        "/apis/a.b/v1/namespaces/d/secrets/s",
+    )
+    async with proxy_before(1, tmp_path) as proxy:
+        services, kinds = proxy.proxy.handler.services, Kinds(MAXIMUM_TARGET_KINDS)
+        lines = [
+            (method, path + query) for method in methods for path in paths for query in queries
+        ]
+        for method, text in (*lines, *reversed(lines)):
+            alone = target_of(services, method, text)
+            known = target_of(services, method, text, kinds)
+            assert alone is not None
+            assert known is not None
+            assert (alone.line, alone.part, alone.kind) == (known.line, known.part, known.kind)
+        assert 0 < len(kinds) < len(lines)
+        assert not any(b"token" in repr(key).encode() for key in kinds)
+
+
+async def test_bounds_of_kinds(tmp_path: Path) -> None:
+    """T126: as many as they may be, and none of what is long."""
+    async with proxy_before(1, tmp_path) as proxy:
+        services, kinds = proxy.proxy.handler.services, Kinds(4)
+        for number in range(50):
+            assert target_of(services, "GET", f"/api/v1/a{number}", kinds) is not None
+            assert len(kinds) <= 4
+        kinds.clear()
+        long = "a" * (LONGEST_OF_KIND - len("/api/v1/"))
+        assert target_of(services, "GET", f"/api/v1/{long}", kinds) is not None
+        assert len(kinds) == 1
+        assert target_of(services, "GET", f"/api/v1/{long}b", kinds) is not None
+        assert len(kinds) == 1
