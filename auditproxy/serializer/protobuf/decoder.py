@@ -30,6 +30,7 @@ from auditproxy.serializer.protobuf.plan import (
     PACKED,
     SINGLE,
     TEXT_LIST,
+    TEXT_MAP,
     TEXT_POINTER,
     WHOLE,
     Account,
@@ -39,6 +40,7 @@ from auditproxy.serializer.protobuf.plan import (
     charge,
 )
 from auditproxy.serializer.protobuf.table import WireTable, builtin
+from auditproxy.serializer.protobuf.textmaps import add_text, of_texts, text_map
 from auditproxy.serializer.protobuf.wire import VARINT, fields, message, passed, varint
 
 OUTPUT_LIMIT = 64 * 1024 * 1024
@@ -192,10 +194,18 @@ def members(plan: Plan, raw: bytes, start: int, end: int, depth: int, account: A
             else:
                 held = slots[slot]
                 if type(held) is bytes:
-                    held = slots[slot] = {} if how == MAP else []
+                    held = slots[slot] = {} if how in (MAP, TEXT_MAP) else []
                     later.append(rule)
                 if how == SINGLE:
                     held.append((position, stop))
+                elif how == TEXT_MAP:
+                    charge(account, stop - position)
+                    if not add_text(held, raw, position, stop):
+                        # From here on as any map.
+                        held = slots[slot] = of_texts(held)
+                        later[later.index(rule)] = rule = (MAP, slot, name, extra, absent)
+                        rules = {**rules, key: rule}
+                        _add_entry(held, extra, raw, position, stop, depth, account)
                 elif how == LIST:
                     held.append(extra(raw, position, stop, depth + 1, account))
                 elif how == MAP:
@@ -268,13 +278,11 @@ def _finish(slots: list[Any], rule: Rule, raw: bytes, depth: int, account: Accou
             start, stop = 0, len(raw)
         text = element(raw, start, stop, depth + 1, account)
         slots[slot] = absent if text == zero else name + text
+    elif how == TEXT_MAP:
+        slots[slot] = name + text_map(held)
     elif how == MAP:
-        slots[slot] = (
-            name
-            + b"{"
-            + b",".join([wirevalues.quoted(key) + b":" + held[key] for key in sorted(held)])
-            + b"}"
-        )
+        entries = [wirevalues.quoted(key) + b":" + held[key] for key in sorted(held)]
+        slots[slot] = name + b"{" + b",".join(entries) + b"}"
     elif held:
         slots[slot] = name + b"[" + b",".join(held) + b"]"
     else:

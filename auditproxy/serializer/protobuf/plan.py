@@ -27,8 +27,8 @@ from auditproxy.serializer.protobuf.wire import (
 )
 
 # How a value on the wire becomes a member. The first stand for values of a length.
-TEXT, TEXT_POINTER, SINGLE, TEXT_LIST, LIST, MAP, WHOLE, PACKED = range(8)
-INT, INT_POINTER, BOOL, BOOL_POINTER, NUMBERS, DOUBLE, DOUBLES = range(8, 15)
+TEXT, TEXT_POINTER, SINGLE, TEXT_LIST, TEXT_MAP, LIST, MAP, WHOLE, PACKED = range(9)
+INT, INT_POINTER, BOOL, BOOL_POINTER, NUMBERS, DOUBLE, DOUBLES = range(9, 16)
 
 Account = list[Any]
 """Bytes written, their limit, the Budget of time or None, messages since it was last checked."""
@@ -189,7 +189,8 @@ class Plan:
         of_double = field.number << 3 | FIXED64
         pointer = "p" in flags
         if "m" in flags:
-            rules[of_length] = (MAP, slot, name, self._value(field, plan), absent)
+            how = TEXT_MAP if kind == "s" else MAP
+            rules[of_length] = (how, slot, name, self._value(field, plan), absent)
         elif kind in _NUMBERS and "r" in flags:
             convert = _NUMBERS[kind]
             rules[of_number] = (NUMBERS, slot, name, convert, absent)
