@@ -8,7 +8,8 @@ Lines are for a log that writes each at once; other sinks, and slow requests, ge
 """
 
 from collections.abc import Awaitable
-from typing import NamedTuple
+
+import msgspec
 
 from auditproxy.apis.audit import Level, RequestAuditConfig, Stage
 from auditproxy.audit.backend import Delivery
@@ -36,7 +37,7 @@ NOTHING: Pending = []
 """No delivery; never added to."""
 
 
-class Ask(NamedTuple):
+class Ask(msgspec.Struct, frozen=True, gc=False):
     """A request as the short way takes it: who asks, what for, and when it came.
 
     ``headers`` are those of ``sender``; ``started`` is the monotonic clock and ``received`` the
@@ -50,6 +51,10 @@ class Ask(NamedTuple):
     body: bytes
     started: int
     received: int
+
+    def __repr__(self) -> str:
+        # Headers and body may hold secrets.
+        return f"Ask({len(self.body)} bytes)"
 
 
 class ShortRecord:
@@ -76,16 +81,13 @@ class ShortRecord:
     def __init__(self, shared: Shared, services: Services, ask: Ask) -> None:
         self._shared = shared
         self._services = services
-        (
-            self._client,
-            self._headers,
-            self._sender,
-            self._target,
-            self._body,
-            started,
-            self._received,
-        ) = ask
-        self._started = started
+        self._client = ask.client
+        self._headers = ask.headers
+        self._sender = ask.sender
+        self._target = ask.target
+        self._body = ask.body
+        self._started = started = ask.started
+        self._received = ask.received
         self._recognised = shared.monotonic_clock() - started
         self._audit_id = shared.new_audit_id()
         self._config = NOT_DECIDED
@@ -189,7 +191,12 @@ class ShortRecord:
 
     def _take_line(self, stage: Stage, status: str, now: int, annotations: str) -> None:
         """Give the line of an event to the sink."""
-        self._give(
+        shared = self._shared
+        audit, take_line = shared.metrics.audit, shared.take_line
+        assert take_line is not None
+        audit.events.value += 1
+        audit.generated.value += 1
+        take_line(
             line(
                 self._config.level,
                 self._audit_id,
@@ -205,17 +212,15 @@ class ShortRecord:
 
     def _take_recorded_line(self, context: AuditContext, known: KnownRecord, now: int) -> None:
         """Give the line of the last event to the sink, if it is wanted."""
-        if context.wants(Stage.RESPONSE_COMPLETE):
-            part = self._target.part
-            self._give(recorded_line(context, part, self._sender.part, now=now, known=known))
-
-    def _give(self, text: bytes) -> None:
+        if not context.wants(Stage.RESPONSE_COMPLETE):
+            return
         shared = self._shared
         audit, take_line = shared.metrics.audit, shared.take_line
         assert take_line is not None
         audit.events.value += 1
         audit.generated.value += 1
-        take_line(text)
+        part = self._target.part
+        take_line(recorded_line(context, part, self._sender.part, now=now, known=known))
 
     def _code_facts(self, code: int) -> CodeFacts:
         """What follows from the code; kept with the target where its series are its own."""

@@ -156,6 +156,15 @@ class UpstreamConnection(asyncio.Protocol):
     def taken(self, *, keep_alive: bool) -> bool:
         """BUSY -> IDLE, or close: the taker has the whole answer; return as ``reuse``."""
         self._taker = None
+        transport = self.transport
+        if (
+            keep_alive
+            and not transport.is_closing()
+            and self._sending.is_whole
+            and not transport.get_write_buffer_size()
+        ):
+            self._state = _IDLE
+            return True
         self._state = _DONE
         self._reusable = keep_alive
         return self.reuse()
