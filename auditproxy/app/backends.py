@@ -19,6 +19,7 @@ from auditproxy.app import operatorlog
 from auditproxy.app.logbackend import OpenLog, open_log
 from auditproxy.app.operatorlog import Report
 from auditproxy.audit.backend import Backend, Deliverer
+from auditproxy.backends.aside import LargeAside
 from auditproxy.backends.buffered import BatchConfig, BufferedBackend
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.modes import Awaited, IgnoreErrors
@@ -98,9 +99,6 @@ def open_backends(
         )
         if webhook is None and _takes_lines(options.audit_log, log):
             take_line = log.backend.process_line
-        if log.on_thread:
-            # The file belongs to the writer's thread.
-            reopen = log.reopen_on_writer
     if webhook is not None:
         backend, waiting = _webhook(options.audit_webhook, webhook, metrics, webhook_losses)
         backends.append(backend)
@@ -123,7 +121,7 @@ def _takes_lines(options: AuditLogOptions, log: OpenLog) -> bool:
         options.mode == "blocking"
         and options.format == "json"
         and not options.truncate_enabled
-        and not log.on_thread
+        and not log.may_stall
     )
 
 
@@ -152,11 +150,6 @@ def _nothing() -> None:
     """There is no file to open again."""
 
 
-def _none() -> int:
-    """No queue: each event is written before its request continues."""
-    return 0
-
-
 def _log(
     options: BackendOptions, log: OpenLog, metrics: Metrics, losses: Losses
 ) -> tuple[Backend, Waiting]:
@@ -166,7 +159,8 @@ def _log(
         # A reader who does not read keeps requests waiting, and not the process.
         backend, waiting = _awaited(options, log.writer, metrics, losses)
     else:
-        backend, waiting = log.backend, _none
+        awaited = Awaited(log.writer, losses)
+        backend, waiting = LargeAside(log.backend, log.writer, awaited), lambda: awaited.waiting
         if options.mode == "blocking":
             backend = IgnoreErrors(backend)
     return _truncated(options, backend, losses), waiting

@@ -53,7 +53,9 @@ def session_rotation(options: SessionOptions) -> Rotation:
 
 @dataclass(frozen=True, slots=True)
 class OpenLog:
-    """The backend, the thread that writes to it in batch mode, and the file behind it if any."""
+    """The backend, the thread that writes to it in batch mode and large events, and the file
+    behind it if any.
+    """
 
     backend: LogBackend
     writer: LogWriter
@@ -63,24 +65,27 @@ class OpenLog:
     mode: str = "blocking"
 
     @property
-    def on_thread(self) -> bool:
-        """Whether only the writer's thread touches the file."""
-        return self.may_stall or self.mode == "batch"
+    def _on_thread(self) -> bool:
+        """Whether only the writer's thread touches the file: always, or while it has a large event.
+
+        In that case it gets its next one from the event loop.
+        """
+        return self.may_stall or self.mode == "batch" or not self.writer.is_idle
 
     def probe(self) -> str:
         """Why a line could not be written now, asked on the event loop; "" as a rule."""
         if self.file is None:
             return self.backend.probe()
-        return self.file.probe(may_open=not self.on_thread)
+        return self.file.probe(may_open=not self._on_thread)
 
     def reopen(self) -> None:
-        """Open the file again; standard output stays as it is."""
-        if self.file is not None:
+        """Open the file again, behind the lines before; standard output stays as it is."""
+        if self.file is None:
+            return
+        if self._on_thread:
+            self.writer.run(self.file.reopen)
+        else:
             self.file.reopen()
-
-    def reopen_on_writer(self) -> None:
-        """The same in batch mode, where only the writer's thread touches the file."""
-        self.writer.run(self.reopen)
 
 
 def open_log(

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from auditproxy.apis.audit import LEVEL_WORDS, Event, Level
-from auditproxy.audit.encode import json_line
+from auditproxy.audit.encode import body_bytes, json_line
 
 TRUNCATED = "audit.k8s.io/truncated"
 SHORTENED = "auditproxy.io/shortened"
@@ -77,7 +77,8 @@ def fitting(event: Event, maximum: int) -> Event | None:
     Its bodies go first, then the ends of long texts and lists. None when not even the
     rest fits, which needs a maximum of less than some 4000 bytes.
     """
-    if _size(event) <= maximum:
+    # What its bodies alone make too large is not written to see how large it is.
+    if body_bytes(event) <= maximum and _size(event) <= maximum:
         return event
     if event.level in _WITH_BODIES:
         annotations = {**event.annotations, TRUNCATED: "true"}

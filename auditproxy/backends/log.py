@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from auditproxy.apis.audit import Event
-from auditproxy.audit.encode import Encoder
+from auditproxy.audit.encode import PartsEncoder
 from auditproxy.audit.fitting import fitting
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.rotation import LineTooLongError, ShortWriteError
@@ -22,8 +22,8 @@ PLUGIN = "log"
 class LineWriter(Protocol):
     """Where lines go."""
 
-    def write(self, line: bytes) -> None:
-        """Append one line whole; raises OSError or LineTooLongError."""
+    def write(self, line: bytes, /, *more: bytes) -> None:
+        """Append one line whole, given in one or more parts; raises OSError or LineTooLongError."""
         ...
 
     def take_fault(self) -> str:
@@ -66,7 +66,7 @@ class LogBackend:
         self,
         writer: LineWriter,
         *,
-        encode: Encoder,
+        encode: PartsEncoder,
         losses: Losses,
         report: Callable[[str], None],
     ) -> None:
@@ -116,19 +116,19 @@ class LogBackend:
     def _write(self, event: Event) -> None:
         """Write an event; what of it fits, if it is too large as a whole."""
         try:
-            self._writer.write(self._line(event))
+            self._writer.write(*self._line(event))
         except LineTooLongError as error:
             smaller = fitting(event, error.maximum)
             if smaller is None:
                 raise
-            self._writer.write(self._line(smaller))
+            self._writer.write(*self._line(smaller))
             self._report(
                 f"audit plugin '{PLUGIN}': an event larger than --audit-log-maxsize was written "
                 "without its bodies"
             )
 
-    def _line(self, event: Event) -> bytes:
-        """The event's line; whatever the encoder raises, the loss is counted like any other."""
+    def _line(self, event: Event) -> tuple[bytes, ...]:
+        """The event's line in parts; what the encoder raises is a loss like any other."""
         try:
             return self._encode(event)
         except Exception as error:

@@ -65,7 +65,7 @@ class Awaited:
             text = f"{self.maximum} deliveries are in progress"
             return self._refuse(events, "buffer-full", text)
         size = sum(map(weight, events))
-        if self._bytes and self._bytes + size > MAXIMUM_BYTES:
+        if not self._has_bytes(size):
             text = f"{MAXIMUM_BYTES // MEBIBYTE} MiB of events wait for their delivery"
             return self._refuse(events, "buffer-full", text)
         self._bytes += size
@@ -76,6 +76,14 @@ class Awaited:
         self._under_way[task] = len(events)
         task.add_done_callback(lambda done: self._ended(done, size, outcome))
         return outcome
+
+    def has_room(self, events: tuple[Event, ...]) -> bool:
+        """Whether the events would be delivered and not refused."""
+        free = self.maximum - len(self._under_way)
+        return not self._is_shut and free > 0 and self._has_bytes(sum(map(weight, events)))
+
+    def _has_bytes(self, size: int) -> bool:
+        return not self._bytes or self._bytes + size <= MAXIMUM_BYTES
 
     def _ended(
         self, task: "asyncio.Task[bool]", size: int, outcome: "asyncio.Future[bool]"

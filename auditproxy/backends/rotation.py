@@ -100,9 +100,13 @@ class RotatingFile:
             text = "another process writes to it"
             raise BlockingIOError(errno.EWOULDBLOCK, text, str(self.path))
 
-    def write(self, line: bytes) -> None:
-        """Append one line, whole; raises OSError or LineTooLongError and leaves no part of it."""
+    def write(self, line: bytes, /, *more: bytes) -> None:
+        """Append one line, whole, in one or more parts; raises OSError or LineTooLongError and
+        leaves no part of it.
+        """
         length, maximum = len(line), self._maximum_size
+        if more:
+            length += sum(map(len, more))
         if maximum and length > maximum:
             raise LineTooLongError(length, maximum)
         if self._descriptor < 0:
@@ -110,7 +114,7 @@ class RotatingFile:
         elif self._monotonic() - self._checked >= CHECK_INTERVAL:
             self._check()
         if self._stream is not None:
-            self._stream.write(line)
+            self._stream.write(line, *more)
             return
         if not self._milled:
             self._milled = True
@@ -120,17 +124,21 @@ class RotatingFile:
         if maximum and (length > room or (self._just_opened and length == room and self._size > 0)):
             self._rotate()
         self._just_opened = False
-        data = b"\n" + line if self._torn else line
+        if self._torn:
+            line, length = b"\n" + line, length + 1
         try:
-            written = os.write(self._descriptor, data)
+            if more:
+                written = os.writev(self._descriptor, (line, *more))
+            else:
+                written = os.write(self._descriptor, line)
         except OSError as error:
             if error.errno in (errno.EIO, errno.ESTALE):
                 # This descriptor may never work again; the next line opens another.
                 self.close()
             raise
-        if written != len(data):
+        if written != length:
             self._cut_back(written)
-            raise ShortWriteError(f"short write: {written} of {len(data)} bytes")
+            raise ShortWriteError(f"short write: {written} of {length} bytes")
         self._torn = False
         self._size += written
 

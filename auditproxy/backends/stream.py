@@ -19,14 +19,15 @@ class Stream:
         self._torn = False
         self._turn = threading.Lock()
 
-    def write(self, line: bytes) -> None:
+    def write(self, line: bytes, /, *more: bytes) -> None:
         """Write all of a line, in pieces where the reader is slow; raises OSError."""
         with self._turn:
-            self._write(line)
+            parts = (b"\n" + line if self._torn else line, *more)
+            for number, part in enumerate(parts):
+                self._write(part, is_first=number == 0, is_last=number == len(parts) - 1)
 
-    def _write(self, line: bytes) -> None:
-        data = b"\n" + line if self._torn else line
-        rest = memoryview(data)
+    def _write(self, part: bytes, *, is_first: bool, is_last: bool) -> None:
+        rest = memoryview(part)
         try:
             while rest:
                 try:
@@ -34,9 +35,9 @@ class Stream:
                 except BlockingIOError:
                     self._wait()
         finally:
-            if not rest:
+            if not rest and is_last:
                 self._torn = False
-            elif len(rest) < len(data):
+            elif len(rest) < len(part) or not is_first:
                 self._torn = True
 
     @property

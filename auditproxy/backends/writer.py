@@ -100,6 +100,17 @@ class LogWriter:
                 text="not written before the shutdown deadline",
             )
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether all is written that it was given."""
+        return self._thread.is_idle
+
+    def drain(self) -> None:
+        """Wait, and have the caller's thread wait, until all is written that was given so far."""
+        written = threading.Event()
+        self.run(written.set)
+        written.wait()
+
     def run(self, work: Callable[[], None]) -> None:
         """Do something on the thread, after what it has to do already."""
         self._thread.run(work)

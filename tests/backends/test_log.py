@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from auditproxy.apis.audit import Event
-from auditproxy.audit.encode import Encoder, json_line
+from auditproxy.audit.encode import PartsEncoder, json_line, json_parts
 from auditproxy.backends.log import LineWriter, LogBackend, StandardOutput, describe, drop_reason
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.rotation import LineTooLongError, RotatingFile, ShortWriteError
@@ -21,7 +21,10 @@ from tests.fakes.backends import event
 
 
 def log_backend(
-    writer: Any, metrics: Metrics, report: Callable[[str], None], encode: Encoder = json_line
+    writer: Any,
+    metrics: Metrics,
+    report: Callable[[str], None],
+    encode: PartsEncoder = json_parts,
 ) -> LogBackend:
     """A backend whose losses are told at once."""
     losses = Losses("log", metrics, report, itertools.count(step=60.0).__next__)
@@ -37,12 +40,12 @@ class Lines:
         self.fault = ""
         self._failures = list(failures)
 
-    def write(self, line: bytes) -> None:
+    def write(self, *parts: bytes) -> None:
         """Keep a line, or fail."""
         failure = self._failures.pop(0) if self._failures else None
         if failure is not None:
             raise failure
-        self.lines.append(line)
+        self.lines.append(b"".join(parts))
 
     def take_fault(self) -> str:
         """What it was given to tell, once."""
@@ -63,7 +66,7 @@ def backend(writer: LineWriter) -> tuple[LogBackend, Metrics, list[str]]:
     metrics = Metrics()
     told: list[str] = []
     return (
-        log_backend(writer, metrics, told.append, json_line),
+        log_backend(writer, metrics, told.append),
         metrics,
         told,
     )
@@ -131,7 +134,7 @@ def test_dev_full() -> None:
     descriptor = os.open("/dev/full", os.O_WRONLY)
     metrics = Metrics()
     told: list[str] = []
-    log = log_backend(StandardOutput(descriptor), metrics, told.append, json_line)
+    log = log_backend(StandardOutput(descriptor), metrics, told.append)
     try:
         assert log.process_events((event(),)) is False
     finally:
@@ -161,10 +164,10 @@ def test_encoder_fails(failure: Exception) -> None:
     metrics = Metrics()
     told: list[str] = []
 
-    def encode(one: Event) -> bytes:
+    def encode(one: Event) -> tuple[bytes, ...]:
         if one.audit_id == "bad":
             raise failure
-        return json_line(one)
+        return json_parts(one)
 
     log = log_backend(writer, metrics, told.append, encode)
     assert log.process_events((event("bad"), event("b"))) is False
@@ -184,7 +187,7 @@ def test_reader_of_standard_output_gone() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     metrics = Metrics()
-    log = log_backend(StandardOutput(writing), metrics, lambda text: None, json_line)
+    log = log_backend(StandardOutput(writing), metrics, lambda text: None)
     assert log.process_events((event(),)) is False
     os.close(writing)
     assert (
@@ -232,7 +235,7 @@ def test_accounting(tmp_path: Path) -> None:
         OSError(errno.EIO, "Input/output error"),
         BrokenPipeError(errno.EPIPE, "Broken pipe"),
     ]
-    log = log_backend(Lines(*failures), metrics, lambda text: None, json_line)
+    log = log_backend(Lines(*failures), metrics, lambda text: None)
     for _ in range(10):
         metrics.audit.event()
         log.process_events((event(),))

@@ -378,6 +378,29 @@ class TestTornLines:
         file.write(b"whole\n")
         assert path.read_bytes() == b"whole\n"
 
+    def test_in_parts(
+        self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """T252: a line in parts is whole or not there at all, and never longer than a file."""
+        path = tmp_path / "a.log"
+        file = rotating(path, clocks, size=20)
+        write = os.writev
+
+        def half(descriptor: int, parts: tuple[bytes, ...]) -> int:
+            return write(descriptor, parts[:-1])
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "writev", half)
+            with pytest.raises(ShortWriteError, match="short write: 5 of 10 bytes"):
+                file.write(b"torn ", b"line\n")
+        assert path.read_bytes() == b""
+        with pytest.raises(LineTooLongError):
+            file.write(b"x" * 20, b"\n")
+        file.write(b"one ", b"line\n")
+        file.write(b"another ", b"line\n")
+        assert path.read_bytes() == b"another line\n"
+        assert [len(old.read_bytes()) for old in tmp_path.glob("a-*.log")] == [9]
+
     def test_somebody_wrote_behind_it(
         self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
     ) -> None:

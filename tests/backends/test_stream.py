@@ -57,6 +57,31 @@ def test_two_writers() -> None:
     assert sorted(received[0].splitlines()) == sorted(lines * 5)
 
 
+@pytest.mark.parametrize(
+    ("fails_at", "received"),
+    [(0, b"next\n"), (1, b"first \nnext\n"), (2, b"first second \nnext\n")],
+)
+def test_parts(fails_at: int, received: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line in parts is torn where one of them fails; the next one begins on its own."""
+    reading, writing = os.pipe()
+    stream, real = Stream(writing), os.write
+    left = [fails_at]
+
+    def fail(descriptor: int, data: bytes) -> int:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError("no space")
+        return real(descriptor, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", fail)
+        with pytest.raises(OSError, match="no space"):
+            stream.write(b"first ", b"second ", b"third\n")
+    stream.write(b"ne", b"xt\n")
+    os.close(writing)
+    assert read_all(reading) == received
+
+
 def test_reader_gone() -> None:
     """A pipe that nobody reads any more is an error, also while waiting."""
     reading, writing = os.pipe()

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 
-from auditproxy.audit.encode import json_line
+from auditproxy.audit.encode import json_line, json_parts
 from auditproxy.backends.log import LogBackend
 from auditproxy.backends.writer import LogWriter
 from tests.fakes.backends import Told, dropped, events, value
@@ -21,12 +21,12 @@ class Lines:
         self.began = threading.Event()
         self.closed = False
 
-    def write(self, line: bytes) -> None:
+    def write(self, *parts: bytes) -> None:
         """Keep a line, when the gate is open."""
         self.began.set()
         self.gate.wait(20)
         self.threads.add(threading.current_thread().name)
-        self.lines.append(line)
+        self.lines.append(b"".join(parts))
 
     def take_fault(self) -> str:
         """Nothing to tell."""
@@ -45,7 +45,7 @@ def writer_of(lines: Lines, told: Told) -> LogWriter:
     """A writer over a log backend."""
     backend = LogBackend(
         lines,
-        encode=json_line,
+        encode=json_parts,
         losses=told.losses,
         report=told.lines.append,
     )
@@ -124,8 +124,8 @@ async def test_a_crash_loses_one_event() -> None:
     """Whatever writing raises, the event is counted, and the next ones are written."""
 
     class Crashing(Lines):
-        def write(self, line: bytes) -> None:
-            super().write(line)
+        def write(self, *parts: bytes) -> None:
+            super().write(*parts)
             if len(self.lines) == 2:
                 raise MemoryError
 

@@ -28,11 +28,11 @@ class Lines:
         self.fault = ""
         self.is_closed = False
 
-    def write(self, line: bytes) -> None:
+    def write(self, *parts: bytes) -> None:
         """Keep a line."""
         if self.error is not None:
             raise self.error
-        self.written.append(line)
+        self.written.append(b"".join(parts))
 
     def take_fault(self) -> str:
         """What it wants to be reported."""
@@ -151,11 +151,11 @@ class Blocked(Lines):
         self.entered = threading.Event()
         self.gate = threading.Event()
 
-    def write(self, line: bytes) -> None:
+    def write(self, *parts: bytes) -> None:
         """Wait for the reader."""
         self.entered.set()
         self.gate.wait(20)
-        super().write(line)
+        super().write(*parts)
 
 
 async def test_a_file_that_takes_no_more() -> None:
