@@ -18,6 +18,7 @@ from auditproxy.app.authenticators import (
     request_header_authenticator,
     x509_authenticator,
 )
+from auditproxy.app.decoding import open_decoding
 from auditproxy.app.issuers import KeysOfIssuers, TrustedKeys
 from auditproxy.app.tokens import TokenAuthentication, TokenSources
 from auditproxy.app.upstream import Connected, connect
@@ -28,7 +29,6 @@ from auditproxy.authentication.factory import new_authenticator
 from auditproxy.authentication.tokens.keysource import KeySource, StaticKeys
 from auditproxy.authentication.tokens.tokenreview import Reviewer
 from auditproxy.capture.copies import CaptureLimits, CaptureRoom
-from auditproxy.capture.decoding import DecodeQueue
 from auditproxy.files.files import Files
 from auditproxy.files.policy import is_strict
 from auditproxy.lookups.signatures import SignatureThreads
@@ -104,8 +104,7 @@ class Composed:
             new_audit_id=new_audit_id,
             report=report,
             room=capture_room(captures, metrics, report),
-            # A quarter of all space: one user's bodies cannot crowd out the copies of all others.
-            decoding=DecodeQueue((captures.memory + captures.files) // 4),
+            decoding=open_decoding(options.audit, captures, report),
             watch=self.monitor,
             supervisor=supervisor,
             session_annotations=session_annotations,

@@ -67,6 +67,15 @@ def object_reference(info: RequestInfo) -> ObjectReference:
     )
 
 
+class Changes(msgspec.Struct, frozen=True):
+    """What recording bodies has changed of a context, but for the two objects."""
+
+    annotations: dict[str, str]
+    is_impersonated: bool
+    object_ref: ObjectReference | None
+    response_status: Status | None
+
+
 class AuditContext:
     """One request's audit record in the making; times are nanoseconds since the epoch."""
 
@@ -189,6 +198,29 @@ class AuditContext:
         """Copy back what was recorded into a fork."""
         for name in _RECORDED:
             setattr(self, name, getattr(recorded, name))
+
+    def changes(self) -> Changes:
+        """What ``apply`` needs for the same state after bodies were recorded, elsewhere."""
+        return Changes(
+            self.annotations,
+            self.impersonated_user is not None,
+            self.object_ref,
+            self.response_status,
+        )
+
+    def apply(
+        self,
+        changes: Changes,
+        request_object: msgspec.Raw | None,
+        response_object: msgspec.Raw | None,
+    ) -> None:
+        """Take over what was recorded elsewhere, into a copy of this context."""
+        self.annotations = changes.annotations
+        if not changes.is_impersonated:
+            self.impersonated_user = None
+        self.object_ref = changes.object_ref
+        self.response_status = changes.response_status
+        self.request_object, self.response_object = request_object, response_object
 
     def impersonate(self, user: UserInfo, constraint: str, *, decided: bool = True) -> None:
         """Record the impersonated user, and the constrained mode that allowed it.

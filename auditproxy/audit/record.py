@@ -227,10 +227,17 @@ def record_end(
     if context.level is Level.NONE:
         return
     if captured.warnings:
-        known = deprecations or Deprecations()
-        _annotate(context, known.annotations(info, captured.code, captured.warnings))
+        record_warnings(context, info, captured, deprecations or Deprecations())
     if captured.code == 201 and annotations.issues_credential(info):
         _annotate(context, _issued_credential(captured, decoded_limit))
+
+
+def record_warnings(
+    context: AuditContext, info: RequestInfo, captured: Captured, deprecations: Deprecations
+) -> None:
+    """Take the annotations that follow from the warnings of the answer."""
+    if context.level is not Level.NONE and captured.warnings:
+        _annotate(context, deprecations.annotations(info, captured.code, captured.warnings))
 
 
 def _issued_credential(captured: Captured, decoded_limit: int) -> annotations.Annotations:

@@ -30,7 +30,8 @@ class IgnoreErrors:
 
     def process_events(self, events: tuple[Event, ...]) -> Delivery:
         """Pass the events on; resolves to true when the delivery ends."""
-        return whatever(self._inner.process_events(events))
+        outcome = self._inner.process_events(events)
+        return True if isinstance(outcome, bool) else whatever(outcome)
 
     async def shutdown(self, grace: float) -> None:
         """Shut the inner backend down."""

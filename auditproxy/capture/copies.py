@@ -12,7 +12,7 @@ and at most one body at a time is unfolded.
 import os
 import tempfile
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
@@ -178,24 +178,43 @@ class Copy:
 
     def take(self) -> bytes | None:
         """The whole body, or None when it was dropped."""
-        if self._writing is not None and self.dropped is None:
-            try:
-                self._writing.result()
-                return self._from_file()
-            except OSError as error:
-                self._room.report(f"the copy of a body is lost; its event notes it: {error}")
-                # What it holds is given back on the event loop.
-                self.dropped = "file-error"
-                self._room.dropped("file-error")
-        if self.dropped is not None:
+        if self.dropped is not None or (self._writing is not None and not self.is_whole()):
             return None
+        if self._file is not None:
+            try:
+                return self._from_file(self._file)
+            except OSError as error:
+                self._lose(error)
+                return None
         if len(self._parts) > 1:
             self._parts = [b"".join(self._parts)]
         return self._parts[0] if self._parts else b""
 
-    def _from_file(self) -> bytes:
-        assert self._file is not None
-        whole = self._file.read(self._parts)
+    def is_whole(self) -> bool:
+        """Whether all of the body is there, once the file is written that has some of it."""
+        if self._writing is not None and self.dropped is None:
+            try:
+                self._writing.result()
+                if self._file is not None:
+                    self._file.check()
+            except OSError as error:
+                self._lose(error)
+        return self.dropped is None
+
+    def blocks(self) -> Iterator[bytes]:
+        """The body piece by piece, so that it is never there twice; raises OSError."""
+        if self._file is not None:
+            yield from self._file.blocks()
+        yield from self._parts
+
+    def _lose(self, error: OSError) -> None:
+        self._room.report(f"the copy of a body is lost; its event notes it: {error}")
+        # What it holds is given back on the event loop.
+        self.dropped = "file-error"
+        self._room.dropped("file-error")
+
+    def _from_file(self, file: "CaptureFile") -> bytes:
+        whole = file.read(self._parts)
         if len(whole) != self.size:
             raise OSError("the file holds less than was written to it")
         return whole
@@ -258,18 +277,27 @@ class CaptureFile:
         except OSError as error:
             self._fault = error
 
-    def read(self, tail: list[bytes]) -> bytes:
-        """What was written, and the tail behind it; raises OSError."""
+    def check(self) -> None:
+        """Raise the error of a write that failed, an OSError."""
         if self._fault is not None:
             raise self._fault
+
+    def blocks(self) -> Iterator[bytes]:
+        """What was written, piece by piece; raises OSError."""
+        self.check()
         if self._file is None:
-            return b"".join(tail)
+            return
         decryptor = self._cipher.decryptor()
-        # Gives its buffer away without a copy, which for a large body counts.
-        whole = BytesIO()
         self._file.seek(0)
         while block := self._file.read(READ):
-            whole.write(decryptor.update(block))
+            yield decryptor.update(block)
+
+    def read(self, tail: list[bytes]) -> bytes:
+        """What was written, and the tail behind it; raises OSError."""
+        # Gives its buffer away without a copy, which for a large body counts.
+        whole = BytesIO()
+        for block in self.blocks():
+            whole.write(block)
         for part in tail:
             whole.write(part)
         return whole.getvalue()

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 REASONS = ("too-large", "no-room", "file-error")
 """Reasons for a missing copy; all exist from the start, so that each has a rate."""
-UNDECODED = ("nodes", "time", "queue-full", "shutdown")
+UNDECODED = ("nodes", "time", "queue-full", "shutdown", "process")
 """Reasons why a copied body is not in its event."""
 
 

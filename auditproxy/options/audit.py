@@ -8,6 +8,8 @@ from auditproxy.options.declared import Declared
 from auditproxy.options.values import choice
 
 AUTHORIZATION_ANNOTATIONS = ("infer", "review", "off")
+MOST_PROCESSES = 16
+"""Processes that may decode bodies; each may hold several times the largest body."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,16 @@ class AuditOptions:
             "Folder of the temporary files. Empty means the system's default.",
         ),
     ] = ""
+    decode_processes: Annotated[
+        int,
+        Declared(
+            "audit-decode-processes",
+            "int",
+            "Processes that decode large bodies, so that small requests do not wait for it; each "
+            "starts with the first such body. 0 decodes on a thread. -1 is one process where there "
+            "are two cores or more, and none on one.",
+        ),
+    ] = -1
     protobuf_tables: Annotated[
         tuple[str, ...],
         Declared(
@@ -127,6 +139,11 @@ def audit_faults(audit: AuditOptions) -> list[str]:
     ):
         if limit < 1:
             faults.append(f"--audit-capture-{name}-limit {limit} must be a positive number")
+    if not -1 <= audit.decode_processes <= MOST_PROCESSES:
+        faults.append(
+            f"--audit-decode-processes {audit.decode_processes} must be -1 or a number from 0 to "
+            f"{MOST_PROCESSES}"
+        )
     if audit.capture_spill_limit < 0:
         faults.append("--audit-capture-spill-limit can't be negative; 0 disables temporary files")
     if audit.capture_spill_dir and not audit.capture_spill_limit:

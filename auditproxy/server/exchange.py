@@ -21,6 +21,7 @@ from auditproxy.audit.backend import Delivery
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.fitting import SHORTENED
 from auditproxy.capture.decoding import Job, Skipped
+from auditproxy.capture.process import DecodeProcess
 from auditproxy.downstream.clientrequest import ClientRequest
 from auditproxy.downstream.connection import ClientConnection
 from auditproxy.downstream.responses import Answered, Refused, internal_error
@@ -284,18 +285,15 @@ class Exchange:
         if self.context.wants(self._last_stage):
             self._events.owe()
         aside = self.recorder.fork()
-        self.shared.decoding.submit(
-            Job(
-                self._owner,
-                self.recorder.size,
-                partial(self._record, aside),
-                partial(self._recorded, aside),
-            )
-        )
+        record, recorded = partial(self._record, aside), partial(self._recorded, aside)
+        self.shared.decoding.submit(Job(self._owner, aside.size, aside.cost, record, recorded))
 
-    def _record(self, recorder: Recorder) -> None:
+    def _record(self, recorder: Recorder, process: DecodeProcess | None = None) -> None:
         if self._last_stage is not Stage.PANIC:
-            recorder.record(self.info, long_running=self.long_running)
+            if process is None:
+                recorder.record(self.info, long_running=self.long_running)
+            else:
+                recorder.record_in(process, self.info, long_running=self.long_running)
 
     def _recorded(self, aside: Recorder, skipped: Skipped) -> None:
         """The bodies are decoded, or ``skipped`` says why they will not be: the event goes out."""

@@ -5,75 +5,55 @@ head, data*, end                               beside what goes to the client (s
 record, or skip and record                     when both have passed
 """
 
-import sys
-import time
 from dataclasses import replace
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.operatorline import OperatorLine
-from auditproxy.apis.units import MEBIBYTE
 from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.costs import REDACTED_WEIGHT, cost, may_unfold, unfolded_cost
 from auditproxy.audit.objects import REQUEST_OBJECT_OMITTED, RESPONSE_OBJECT_OMITTED
-from auditproxy.audit.record import (
-    record_answer,
-    record_end,
-    record_request,
-    request_copy_limit,
-    response_copy_limit,
-)
+from auditproxy.audit.record import record_warnings, request_copy_limit, response_copy_limit
 from auditproxy.capture.copies import Copy
 from auditproxy.capture.decoding import Skipped
+from auditproxy.capture.process import DecodeProcess, Given, Sent
+from auditproxy.capture.recording import (
+    DECODE_INLINE,
+    NODES,
+    BodyRecording,
+    RecordingConfiguration,
+    Taken,
+    budget_of,
+    inline_budget,
+)
 from auditproxy.downstream.responses import describe
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.target import Target
-from auditproxy.serializer.budget import Budget
 from auditproxy.server.services import Services, Shared
 from auditproxy.upstream.messages import ResponseHead
-
-DECODE_INLINE = 64 * 1024
-"""Cost (audit/costs.py) of bodies that are decoded on the event loop; more goes to a thread."""
-INLINE_SECONDS = 0.1
-"""What decoding one body may take there, of the CPU; the costliest take half of it."""
-
-
-REQUEST_NODES = 250_000
-"""Values of one request's body; etcd takes no object of half as many."""
-REQUEST_TEXT = MEBIBYTE * 2
-"""Bytes of a YAML request; a value of as many takes some 30 ms, during which nothing else runs."""
-RESPONSE_NODES = 1_000_000
-"""Values of one answer, which may be a list of many objects."""
-SECONDS, SECONDS_A_MEBIBYTE = 2.0, 0.25
-"""What decoding one body may take of a CPU, and more for each mebibyte of it."""
 
 WHY: dict[Skipped, str] = {
     "queue-full": "not decoded: too many bodies of this user wait already",
     "shutdown": "not decoded: the proxy was stopping",
+    "process": "not decoded: the process that decodes bodies ended",
 }
 
-FAILED = "recording it failed"
-"""Why a body is left out that a fault of ours kept from being recorded."""
 
-
-def inline_budget(nodes: int) -> Budget:
-    """Return what reading one body may cost on the event loop."""
-    return Budget(nodes, text=DECODE_INLINE, seconds=INLINE_SECONDS, clock=time.thread_time)
-
-
-class Recorder:
+class Recorder(BodyRecording):
     """Keeps what was copied of one request and its answer, and decodes it when asked."""
 
     def __init__(self, shared: Shared, services: Services, context: AuditContext) -> None:
-        self.captured = Captured()
+        super().__init__(context, Captured(), services, services.limits.response_copy)
+        self.deprecations = shared.deprecations
         self._shared = shared
         self._services = services
-        self._context = context
         self._request: Copy | None = None
         self._response: Copy | None = None
         self._costs = (0, 0)
         self._skipped: Skipped = ""
         self._left_out = False
+        self._reasons: tuple[str, ...] = ()
+        """Bounds that another process met."""
 
     def is_costly(self, info: RequestInfo) -> bool:
         """Return whether recording both bodies would hold up the event loop; call before it."""
@@ -81,6 +61,11 @@ class Recorder:
             return False
         self._costs = self._cost_of_request(info), self._cost_of_response(info)
         return sum(self._costs) > DECODE_INLINE
+
+    @property
+    def cost(self) -> int:
+        """The cost of both bodies, once ``is_costly`` was called."""
+        return sum(self._costs)
 
     @property
     def size(self) -> int:
@@ -181,6 +166,7 @@ class Recorder:
         """Why bodies were not decoded, for each."""
         budgets = (self.captured.request_budget, self.captured.response_budget)
         found = [budget.reason for budget in budgets if budget is not None and budget.reason]
+        found += self._reasons
         return [*found, self._skipped] if self._left_out else found
 
     def fork(self) -> "Recorder":
@@ -197,99 +183,70 @@ class Recorder:
     def adopt(self, recorded: "Recorder") -> None:
         """Take over what a fork has recorded."""
         self.captured = recorded.captured
+        self._reasons = recorded._reasons
         self._context.adopt(recorded._context)
 
-    def record(self, info: RequestInfo, *, long_running: bool) -> None:
-        """Decode what was captured; whatever that meets, the event can go out."""
-        try:
-            self._record(info, long_running=long_running)
-            record_end(
-                self._context,
-                info,
-                self.captured,
-                self._shared.deprecations,
-                decoded_limit=self._services.limits.response_copy,
-            )
-        except Exception as crash:
-            self._report(crash)
-        finally:
-            # A waiting event must not hold on to what it was made from.
-            self.captured.request_body = self.captured.response_body = b""
+    def record_in(self, process: DecodeProcess, info: RequestInfo, *, long_running: bool) -> None:
+        """Have decoded what was captured; raises ProcessEndedError when that was not done."""
+        done = process.record(self._given(info, long_running=long_running), self._configuration)
+        self._context.apply(done.changes, done.request_object, done.response_object)
+        self._reasons = done.reasons
+        for fault in done.faults:
+            self._tell(fault)
+        # What warnings say follows from those of other requests, which are known here.
+        record_warnings(self._context, info, self.captured, self.deprecations)
 
-    def _record(self, info: RequestInfo, *, long_running: bool) -> None:
-        try:
-            # The request first: what the answer may show depends on what was asked.
-            self._take_request()
-            if self.captured.code and not long_running:
-                self.record_answer(info, long_running=False)
-            record_request(self._context, info, self.captured, types=self._services.types)
-        except Exception as crash:
-            self._report(crash)
-            if self._request is not None and self._context.request_object is None:
-                self._context.annotate(REQUEST_OBJECT_OMITTED, FAILED)
+    def report(self, crash: Exception) -> None:
+        """Let operators know of a fault of ours."""
+        self._tell(describe(crash))
 
-    def record_answer(self, info: RequestInfo, *, long_running: bool) -> None:
-        """Take over what the upstream's answer says; its code and the decision in any case."""
-        try:
-            # Of long-running requests it is read before the client has it: no cost is known yet.
-            self._take_response(0 if long_running else self._costs[1])
-            self._record_answer(info, long_running=long_running)
-        except Exception as crash:
-            self._report(crash)
-            self.captured.response_body, self.captured.response_missing = None, FAILED
-            self._record_answer(info, long_running=long_running)
-
-    def _report(self, crash: Exception) -> None:
-        """Let operators know of a fault of ours, without content."""
-        where = f"request {self._context.audit_id} failed: {describe(crash)}"
-        text = f"recording bodies of {where}"
+    def _tell(self, fault: str) -> None:
+        text = f"recording bodies of request {self._context.audit_id} failed: {fault}"
         self._shared.report(OperatorLine(text, audit_id=self._context.audit_id))
 
-    def _take_request(self) -> None:
-        if self._request is None:
-            return
-        taken = self._take(self._request, self._costs[0], REQUEST_NODES, REQUEST_OBJECT_OMITTED)
-        self.captured.request_body, self.captured.request_missing = taken[:2]
-        self.captured.request_budget = taken[2]
+    def request(self) -> Taken | None:
+        """The request's body."""
+        copy = self._request
+        return None if copy is None else self._take(copy, self._costs[0], REQUEST_OBJECT_OMITTED)
 
-    def _take_response(self, spent: int) -> None:
-        if self._response is None:
-            return
-        taken = self._take(self._response, spent, RESPONSE_NODES, RESPONSE_OBJECT_OMITTED)
-        self.captured.response_body, self.captured.response_missing = taken[:2]
-        self.captured.response_budget = taken[2]
+    def response(self, *, early: bool) -> Taken | None:
+        """The answer's body; ``early``: before the client has it, when no cost is known yet."""
+        cost = 0 if early else self._costs[1]
+        copy = self._response
+        return None if copy is None else self._take(copy, cost, RESPONSE_OBJECT_OMITTED)
 
-    def _record_answer(self, info: RequestInfo, *, long_running: bool) -> None:
-        record_answer(
-            self._context,
-            info,
-            self.captured,
-            long_running=long_running,
-            infer_decision=self._services.infer_decision,
-            decoded_limit=self._services.limits.response_copy,
-            types=self._services.types,
-        )
-
-    def _take(
-        self, copy: Copy, spent: int, nodes: int, omitted: str
-    ) -> tuple[bytes | None, str, Budget | None]:
+    def _take(self, copy: Copy, cost: int, omitted: str) -> Taken:
         """A body or why there is none, and what reading it may cost."""
-        if spent <= DECODE_INLINE:
-            return copy.take(), copy.missing(), inline_budget(nodes)
+        if cost <= DECODE_INLINE:
+            body = copy.take()
+            missing = copy.missing() if body is None else ""
+            return body, missing, inline_budget(NODES[omitted])
         if self._skipped:
             self._left_out = True
             self._context.annotate(omitted, WHY[self._skipped])
             return None, WHY[self._skipped], None
         decoding = self._shared.decoding
-        budget = Budget(
-            nodes,
-            text=REQUEST_TEXT if copy is self._request else sys.maxsize,
-            seconds=SECONDS + SECONDS_A_MEBIBYTE * copy.size / MEBIBYTE,
-            # Of this thread alone: what else the machine does leaves no gap in the trail.
-            clock=time.thread_time,
-            stopped=lambda: decoding.stopping,
-        )
+        budget = budget_of(omitted, cost, copy.size, lambda: decoding.stopping)
         return copy.take(), copy.missing(), budget
+
+    @property
+    def _configuration(self) -> RecordingConfiguration:
+        services = self._services
+        return RecordingConfiguration(
+            services.redactor, services.types, services.infer_decision, self._decoded_limit
+        )
+
+    def _given(self, info: RequestInfo, *, long_running: bool) -> Given:
+        """What another process is given of this request."""
+        return Given(
+            self._context,
+            info,
+            # Budgets are made where they are kept, and warnings are read here.
+            replace(self.captured, warnings=(), request_budget=None, response_budget=None),
+            long_running=long_running,
+            request=None if self._request is None else Sent(self._request, self._costs[0]),
+            response=None if self._response is None else Sent(self._response, self._costs[1]),
+        )
 
     def release(self) -> None:
         """Give back the room of the copies; on the event loop, once per request."""

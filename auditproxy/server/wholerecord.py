@@ -8,9 +8,14 @@ from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.costs import REDACTED_WEIGHT, cost, may_unfold
 from auditproxy.audit.record import record_answer, record_end, record_request
+from auditproxy.capture.recording import (
+    DECODE_INLINE,
+    REQUEST_NODES,
+    RESPONSE_NODES,
+    inline_budget,
+)
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.resolution import Resolution
-from auditproxy.server.recorder import DECODE_INLINE, REQUEST_NODES, RESPONSE_NODES, inline_budget
 from auditproxy.server.services import Services, Shared
 from auditproxy.upstream.heads import WholeAnswer
 

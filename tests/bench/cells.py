@@ -24,7 +24,12 @@ PREPARED = 40
 """Different requests that one connection asks in turn."""
 
 
-WHOLE_LISTS = ("--audit-capture-response-limit=134217728", "--audit-log-maxsize=1000")
+WHOLE_LISTS = (
+    "--audit-capture-response-limit=134217728",
+    "--audit-log-maxsize=1000",
+    # On its one core, where there would be none.
+    "--audit-decode-processes=1",
+)
 """Flags with which a LIST of 100 MiB is recorded whole."""
 
 

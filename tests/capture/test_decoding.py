@@ -2,15 +2,19 @@
 
 import asyncio
 import json
+import os
+import signal
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from auditproxy.capture.decoding import JOBS, OWNERS, DecodeQueue, Job, Skipped
-from auditproxy.server.recorder import REQUEST_TEXT
+from auditproxy.capture.decoding import DEAR, JOBS, OWNERS, DecodeQueue, Job, Skipped
+from auditproxy.capture.process import DecodeProcess, ProcessEndedError
+from auditproxy.capture.recording import REQUEST_TEXT
 from tests.conformance.client import Answer, read_answer
 from tests.fakes.proxy import ALICE, BOB, RunningProxy, proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer
@@ -168,7 +172,7 @@ class GivingUp(DecodeQueue):
 
     def submit(self, job: Job) -> None:
         """Decode it, and finish it undecoded."""
-        job.decode()
+        job.decode(None)
         job.finish("shutdown")
 
 
@@ -304,16 +308,19 @@ class Bench:
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.ended: list[tuple[str, Skipped]] = []
+        self.given: list[tuple[str, DecodeProcess | None]] = []
 
-    def _decode(self) -> None:
+    def _decode(self, name: str, process: DecodeProcess | None) -> None:
+        self.given.append((name, process))
         self.gate.wait(DEADLINE)
 
-    def job(self, owner: str, name: str, size: int = 1) -> Job:
+    def job(self, owner: str, name: str, size: int = 1, cost: int = 1) -> Job:
         """A job that is decoded when the gate is open."""
         return Job(
             owner,
             size,
-            self._decode,
+            cost,
+            partial(self._decode, name),
             lambda skipped: self.ended.append((name, skipped)),
         )
 
@@ -375,15 +382,174 @@ async def test_a_crash_while_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(skipped: Skipped) -> None:
         raise ValueError("no")
 
-    def wait() -> None:
+    def wait(process: DecodeProcess | None) -> None:
         bench.gate.wait(DEADLINE)
 
-    queue.submit(Job("a", 1, wait, crash))
-    queue.submit(Job("a", 1, lambda: None, crash))
+    queue.submit(Job("a", 1, 1, wait, crash))
+    queue.submit(Job("a", 1, 1, lambda process: None, crash))
     queue.submit(bench.job("a", "waits"))
     async with asyncio.timeout(DEADLINE):
         assert await queue.stop(0.05) == 3
     assert bench.ended == [("waits", "shutdown")]
     assert [type(fault["exception"]) for fault in told] == [ValueError, ValueError]
     bench.gate.set()
+    queue.close()
+
+
+LARGE_LIST = json.dumps(
+    {
+        "kind": "SecretList",
+        "apiVersion": "v1",
+        "items": [{"metadata": {"name": f"s{n}"}, "data": {"p": "c2VjcmV0"}} for n in range(5_000)],
+    }
+).encode()
+ANSWER_OMITTED = "auditproxy.io/response-object-omitted"
+
+
+async def lists(connection: FakeConnection) -> None:
+    """Every answer is a large list of secrets."""
+    while await connection.read_request() is not None:
+        connection.send(answer(200, LARGE_LIST, b"Content-Type: application/json"))
+
+
+def worker(proxy: RunningProxy) -> int:
+    """The process that decodes for a proxy, 0 without one."""
+    (found,) = proxy.proxy.handler.shared.decoding._processes
+    return found.pid
+
+
+async def test_a_process_decodes(tmp_path: Path) -> None:
+    """Large bodies are decoded and redacted in a process, as on a thread; small ones start none."""
+    found = []
+    for processes in (0, 1):
+        async with (
+            FakeUpstream(lists) as upstream,
+            proxy_before(
+                upstream.port,
+                tmp_path,
+                audit_decode_processes=processes,
+                audit_redact_key_file=str(key_file(tmp_path)),
+            ) as proxy,
+        ):
+            await proxy.ask(request("POST", REVIEWS, body=b'{"spec":{}}'))
+            if processes:
+                assert worker(proxy) == 0
+            await proxy.ask(request("GET", "/api/v1/secrets"))
+            event = proxy.events[-1]
+            notes = {k: v for k, v in event["annotations"].items() if "latency" not in k}
+            found.append((event["responseObject"], notes))
+            if processes:
+                pid = worker(proxy)
+                assert Path(f"/proc/{pid}").exists()
+            assert accounted(proxy) == 0
+    assert found[0] == found[1]
+    assert "c2VjcmV0" not in json.dumps(found)
+    assert "hmac-sha256" in json.dumps(found)
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def key_file(folder: Path) -> Path:
+    """A key of digests."""
+    path = folder / "key"
+    path.write_bytes(b"0123456789abcdef0123456789abcdef")
+    return path
+
+
+async def test_a_process_that_is_killed(tmp_path: Path) -> None:
+    """It costs its request the bodies, with an annotation and a count, and no event."""
+    told: list[str] = []
+    async with (
+        FakeUpstream(lists) as upstream,
+        proxy_before(upstream.port, tmp_path, audit_decode_processes=1) as proxy,
+    ):
+        proxy.proxy.handler.shared.decoding._report = told.append
+        await proxy.ask(request("GET", "/api/v1/secrets"))
+        before = worker(proxy)
+        os.kill(before, signal.SIGSTOP)
+        reader, writer = await proxy.connect()
+        writer.write(request("GET", "/api/v1/secrets"))
+        await read_answer(reader, "GET")
+        assert len(proxy.proxy.handler.shared.decoding) == 1
+        assert accounted(proxy) == 1
+        os.kill(before, signal.SIGKILL)
+        async with asyncio.timeout(DEADLINE):
+            await proxy.proxy.settle()
+        event = proxy.events[-1]
+        assert event["stage"] == "ResponseComplete"
+        assert event["responseStatus"]["code"] == 200
+        assert event["annotations"][ANSWER_OMITTED] == (
+            "not decoded: the process that decodes bodies ended"
+        )
+        assert "responseObject" not in event
+        assert proxy.metric("auditproxy_bodies_undecoded_total", reason="process") == 1
+        assert told == [
+            "the process that decodes bodies failed; an event notes it: it ended with signal SIGKILL"
+        ]
+        await proxy.ask(request("GET", "/api/v1/secrets"))
+        assert len(proxy.events[-1]["responseObject"]["items"]) == 5_000
+        assert worker(proxy) not in (0, before)
+        assert accounted(proxy) == 0
+
+
+async def test_stop_while_a_process_decodes(tmp_path: Path) -> None:
+    """B1: a process that does not come to an end holds up no stop, and is gone after it."""
+    async with (
+        FakeUpstream(lists) as upstream,
+        proxy_before(
+            upstream.port, tmp_path, audit_decode_processes=1, audit_grace=100_000_000
+        ) as proxy,
+    ):
+        await proxy.ask(request("GET", "/api/v1/secrets"))
+        pid = worker(proxy)
+        os.kill(pid, signal.SIGSTOP)
+        for _ in range(3):
+            reader, writer = await proxy.connect()
+            writer.write(request("GET", "/api/v1/secrets"))
+            await read_answer(reader, "GET")
+        async with asyncio.timeout(DEADLINE):
+            await proxy.proxy.close()
+        events = [event for event in proxy.events if event["stage"] == "ResponseComplete"]
+        notes = [event["annotations"].get(ANSWER_OMITTED) for event in events]
+        assert notes == [None, *["not decoded: the proxy was stopping"] * 3]
+        assert proxy.metric("auditproxy_bodies_undecoded_total", reason="shutdown") == 3
+        assert accounted(proxy) == 0
+        assert not Path(f"/proc/{pid}").exists()
+
+
+async def test_turns_of_processes() -> None:
+    """B1: owners take turns at processes as they do at the thread; each process has one job."""
+    bench = Bench()
+    queue = DecodeQueue(processes=[DecodeProcess(1), DecodeProcess(1)])
+    for name in ("a1", "a2", "a3", "a4", "b1", "c1"):
+        queue.submit(bench.job(name[0], name, cost=DEAR if name != "a2" else DEAR - 1))
+    assert len(queue) == 6
+    assert len(queue._running) == 2
+    bench.gate.set()
+    await queue.settle()
+    assert sorted(name for name, _ in bench.ended[:2]) == ["a1", "a2"]
+    # The other users' come before the third of the first.
+    assert {name for name, _ in bench.ended[2:]} == {"a3", "a4", "b1", "c1"}
+    assert [name for name, _ in bench.ended].index("a4") > 3
+    given = dict(bench.given)
+    assert given["a2"] is None
+    assert all(given[name] is not None for name in ("a1", "a3", "b1", "c1"))
+    queue.close()
+
+
+async def test_processes_that_cannot_start() -> None:
+    """A job that its process did not do ends as one; others go on."""
+    ended: list[Skipped] = []
+    told: list[str] = []
+    queue = DecodeQueue(processes=[DecodeProcess(1)], report=told.append)
+
+    def fail(process: DecodeProcess | None) -> None:
+        raise ProcessEndedError("it could not be started")
+
+    for decode in (fail, lambda process: None):
+        queue.submit(Job("a", 1, DEAR, decode, ended.append))
+    await queue.settle()
+    assert ended == ["process", ""]
+    assert told == [
+        "the process that decodes bodies failed; an event notes it: it could not be started"
+    ]
     queue.close()

@@ -25,6 +25,14 @@ from auditproxy.options.audit import AuditOptions, audit_faults
             {"capture_response_limit": -1},
             "--audit-capture-response-limit -1 must be a positive number",
         ),
+        (
+            {"decode_processes": -2},
+            "--audit-decode-processes -2 must be -1 or a number from 0 to 16",
+        ),
+        (
+            {"decode_processes": 17},
+            "--audit-decode-processes 17 must be -1 or a number from 0 to 16",
+        ),
     ],
 )
 def test_faults(fields: dict[str, Any], fault: str) -> None:

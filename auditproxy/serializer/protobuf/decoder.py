@@ -71,6 +71,10 @@ class Decoder:
         self._plans: Plans | None = None
         self._go_values: GoValues | None = None
 
+    def __reduce__(self) -> tuple[type["Decoder"], tuple[WireTable | None]]:
+        """Without what was compiled: a copy in another process compiles its own."""
+        return type(self), (self._table,)
+
     def decode(
         self, raw: bytes, *, omit_managed_fields: bool = False, limit: int | None = None
     ) -> bytes:

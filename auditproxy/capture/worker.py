@@ -1,0 +1,184 @@
+"""``python -m auditproxy.capture.worker DESCRIPTOR MEMORY``: a process that decodes bodies.
+
+    waits --task--> records --> replies --> waits
+    the proxy is gone: ends, in whatever state it is
+
+It reads clients' bodies, so it has one socket, no other file, and no environment of the proxy's;
+the kernel enforces the bounds of its memory and, for each task, of its CPU. It imports only the
+pure core.
+"""
+
+import contextlib
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import threading
+
+import msgspec
+
+from auditproxy.audit.deprecation import Deprecations
+from auditproxy.audit.objects import REQUEST_OBJECT_OMITTED, RESPONSE_OBJECT_OMITTED
+from auditproxy.capture import messages
+from auditproxy.capture.messages import NONE, Part, Reply, Task
+from auditproxy.capture.recording import (
+    BodyRecording,
+    RecordingConfiguration,
+    Taken,
+    budget_of,
+    seconds_for,
+)
+
+NICE = 10
+"""Its niceness: where both need one core, the proxy has it first."""
+MORE, SPARE_SECONDS = 1.25, 2
+"""Times the CPU seconds of its bodies that a task may take, and what it may besides: bodies that
+are dear to read are passed over once more, for a quarter of the time."""
+
+
+class TaskRecording(BodyRecording):
+    """The recording of a task; ``faults`` are ours, without content."""
+
+    def __init__(
+        self, task: Task, configuration: RecordingConfiguration, request: bytes, response: bytes
+    ) -> None:
+        super().__init__(task.context, task.captured, configuration, configuration.response_copy)
+        self.deprecations = Deprecations()
+        self.faults: list[str] = []
+        self._task = task
+        self._request = request
+        self._response = response
+
+    def request(self) -> Taken | None:
+        """The request's body."""
+        return _taken(self._task.request, self._request, REQUEST_OBJECT_OMITTED)
+
+    def response(self, *, early: bool) -> Taken | None:
+        """The answer's body."""
+        return _taken(self._task.response, self._response, RESPONSE_OBJECT_OMITTED)
+
+    def report(self, crash: Exception) -> None:
+        """Keep where it was."""
+        self.faults.append(_describe(crash))
+
+    def reply(self) -> Reply:
+        """Do it; returns what the proxy has to know besides the two objects."""
+        self.record(self._task.info, long_running=self._task.long_running)
+        budgets = self.captured.request_budget, self.captured.response_budget
+        reasons = tuple(each.reason for each in budgets if each is not None and each.reason)
+        return Reply(self._context.changes(), reasons, tuple(self.faults))
+
+
+def _taken(part: Part | None, body: bytes, omitted: str) -> Taken | None:
+    if part is None:
+        return None
+    budget = budget_of(omitted, part.cost, max(part.size, 0), lambda: False)
+    return None if part.size == NONE else body, part.missing, budget
+
+
+class Worker:
+    """Does one task after the other."""
+
+    def __init__(self, proxy: socket.socket) -> None:
+        self._proxy = proxy
+        self._configurations: dict[int, RecordingConfiguration] = {}
+
+    def run(self) -> None:
+        """Work until the proxy is gone; raises EOFError."""
+        while True:
+            kind, number, first, second = messages.HEAD.unpack(self._read(messages.HEAD.size))
+            if kind == messages.CONFIGURATION:
+                self._configure(number, self._read(first))
+            else:
+                self._work(number, first, second)
+
+    def _configure(self, number: int, raw: bytes) -> None:
+        self._configurations[number] = messages.unpack_configuration(raw)
+        while len(self._configurations) > messages.KEPT:
+            del self._configurations[min(self._configurations)]
+
+    def _work(self, number: int, configuration_number: int, length: int) -> None:
+        configuration = self._configurations[configuration_number]
+        task = messages.unpack_task(self._read(length), configuration)
+        sizes = [max(part.size, 0) if part else 0 for part in (task.request, task.response)]
+        _bound_cpu(sum(map(seconds_for, sizes)))
+        reply = TaskRecording(task, configuration, *map(self._read, sizes)).reply()
+        objects = task.context.request_object, task.context.response_object
+        self._send(number, messages.pack_reply(reply), objects)
+
+    def _send(
+        self, number: int, reply: bytes, objects: tuple[msgspec.Raw | None, msgspec.Raw | None]
+    ) -> None:
+        views = [NONE if each is None else memoryview(each).nbytes for each in objects]
+        self._proxy.sendall(messages.HEAD.pack(number, len(reply), *views) + reply)
+        for each in objects:
+            if each is not None:
+                self._proxy.sendall(memoryview(each))
+
+    def _read(self, size: int) -> bytes:
+        return read(self._proxy, size)
+
+
+def read(connection: socket.socket, size: int) -> bytes:
+    """Read exactly so many bytes; raises EOFError when the other side is gone.
+
+    As a rule it is one call, which gives the interpreter to others while it waits.
+    """
+    whole = connection.recv(size, socket.MSG_WAITALL) if size else b""
+    if len(whole) == size:
+        return whole
+    parts = [whole]
+    left = size - len(whole)
+    while left:
+        parts.append(connection.recv(left, socket.MSG_WAITALL))
+        if not parts[-1]:
+            raise EOFError
+        left -= len(parts[-1])
+    return b"".join(parts)
+
+
+def _describe(crash: Exception) -> str:
+    """Where a crash happened, without values: its text may contain a secret."""
+    frame = crash.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "nowhere"
+    return f"{type(crash).__name__} at {place}"
+
+
+def _bound_cpu(seconds: float) -> None:
+    """Have the kernel end this process when a task takes much more than its bodies may."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    until = int(used.ru_utime + used.ru_stime + MORE * seconds) + 1 + SPARE_SECONDS
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (until, hard))
+
+
+def _end_with(proxy: socket.socket) -> None:
+    """End when the proxy is gone, even in the middle of a task."""
+    watched = select.poll()
+    watched.register(proxy, select.POLLRDHUP)
+    watched.poll()
+    os._exit(0)
+
+
+def main(descriptor: int, memory: int) -> None:
+    """Serve the proxy at the other end of a socket; ``memory`` is in bytes."""
+    # A stop of everything at once leaves the end to the proxy, which has tasks to finish.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    bound = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
+    os.nice(NICE)
+    proxy = socket.socket(fileno=descriptor)
+    threading.Thread(target=_end_with, args=(proxy,), name="proxy-gone", daemon=True).start()
+    with contextlib.suppress(EOFError, OSError):
+        Worker(proxy).run()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
