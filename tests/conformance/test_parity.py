@@ -2,6 +2,10 @@
 
 import pytest
 
+from auditproxy.capture import decoding
+from auditproxy.capture.process import DecodeProcess, Done, Given
+from auditproxy.capture.recording import RecordingConfiguration
+from auditproxy.server import recorder
 from tests.conformance import corpus
 from tests.conformance.again import measure_again
 from tests.conformance.compare import differences
@@ -25,6 +29,26 @@ async def test_parity() -> None:
     assert outcome.without_protobuf.recorded > 700
     # Only patches that are no JSON: kube-apiserver loses their last event.
     assert all("PATCH" in extra for extra in outcome.extra)
+
+
+@pytest.mark.timeout(180)
+async def test_parity_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """T153: the same where every body, however small, is decoded in a process of its own."""
+    monkeypatch.setattr(recorder, "DECODE_INLINE", -1)
+    monkeypatch.setattr(decoding, "DEAR", -1)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1})
+    tasks = []
+    record = DecodeProcess.record
+
+    def counted(self: DecodeProcess, given: Given, configuration: RecordingConfiguration) -> Done:
+        tasks.append(given.info)
+        return record(self, given, configuration)
+
+    monkeypatch.setattr(DecodeProcess, "record", counted)
+    outcome = await measure(list(corpus.read()), corpus.users())
+    assert outcome.answers.details == []
+    assert outcome.everything.details == []
+    assert len(tasks) > 600
 
 
 def test_the_measure_measures() -> None:
