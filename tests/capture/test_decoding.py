@@ -18,6 +18,7 @@ from auditproxy.capture.recording import REQUEST_TEXT
 from tests.conformance.client import Answer, read_answer
 from tests.fakes.proxy import ALICE, BOB, RunningProxy, proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer
+from tests.fakes.waiting import until as waited
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 YAML = "Content-Type: application/yaml"
@@ -308,10 +309,8 @@ class Bench:
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.ended: list[tuple[str, Skipped]] = []
-        self.given: list[tuple[str, DecodeProcess | None]] = []
 
-    def _decode(self, name: str, process: DecodeProcess | None) -> None:
-        self.given.append((name, process))
+    def _decode(self, process: DecodeProcess | None) -> None:
         self.gate.wait(DEADLINE)
 
     def job(self, owner: str, name: str, size: int = 1, cost: int = 1) -> Job:
@@ -320,7 +319,7 @@ class Bench:
             owner,
             size,
             cost,
-            partial(self._decode, name),
+            self._decode,
             lambda skipped: self.ended.append((name, skipped)),
         )
 
@@ -518,21 +517,35 @@ async def test_stop_while_a_process_decodes(tmp_path: Path) -> None:
 
 async def test_turns_of_processes() -> None:
     """B1: owners take turns at processes as they do at the thread; each process has one job."""
-    bench = Bench()
     queue = DecodeQueue(processes=[DecodeProcess(1), DecodeProcess(1)])
+    gates: dict[str, threading.Event] = {}
+    begun: dict[str, DecodeProcess | None] = {}
+    ended: list[str] = []
+
+    def decode(name: str, process: DecodeProcess | None) -> None:
+        begun[name] = process
+        gates[name].wait(DEADLINE)
+
+    def finish(name: str, skipped: Skipped) -> None:
+        ended.append(name)
+
     for name in ("a1", "a2", "a3", "a4", "b1", "c1"):
-        queue.submit(bench.job(name[0], name, cost=DEAR if name != "a2" else DEAR - 1))
+        gates[name] = threading.Event()
+        cost = DEAR - 1 if name == "a2" else DEAR
+        job = Job(name[0], 1, cost, partial(decode, name), partial(finish, name))
+        queue.submit(job)
     assert len(queue) == 6
-    assert len(queue._running) == 2
-    bench.gate.set()
+    await waited(lambda: begun.keys() == {"a1", "a2"}, "two are decoded at once")
+    for done, following in (("a2", "a3"), ("a1", "b1"), ("b1", "c1"), ("a3", "a4")):
+        gates[done].set()
+        await waited(lambda wanted=following: wanted in begun, following)  # type: ignore[misc]
+        assert len(begun) == len(ended) + 2
+    for gate in gates.values():
+        gate.set()
     await queue.settle()
-    assert sorted(name for name, _ in bench.ended[:2]) == ["a1", "a2"]
-    # The other users' come before the third of the first.
-    assert {name for name, _ in bench.ended[2:]} == {"a3", "a4", "b1", "c1"}
-    assert [name for name, _ in bench.ended].index("a4") > 3
-    given = dict(bench.given)
-    assert given["a2"] is None
-    assert all(given[name] is not None for name in ("a1", "a3", "b1", "c1"))
+    assert ended[:4] == ["a2", "a1", "b1", "a3"]
+    assert [name for name, process in begun.items() if process is None] == ["a2"]
+    assert begun["a1"] is not begun["a3"]
     queue.close()
 
 
