@@ -44,13 +44,13 @@ class AuditSink:
     """Where events go, how the log file is opened again, and how each backend fares.
 
     ``take_line`` takes the line of an event in place of the event, where that is all that becomes
-    of it.
+    of it; false when it did not, and the event is to be given to the backend.
     """
 
     backend: Backend
     reopen: Callable[[], None]
     states: tuple[SinkState, ...] = ()
-    take_line: Callable[[bytes], None] | None = None
+    take_line: Callable[[bytes], bool] | None = None
 
 
 def open_backends(

@@ -77,7 +77,7 @@ class Composed:
         sink: Backend,
         metrics: Metrics,
         report: Callable[[str], None],
-        take_line: Callable[[bytes], None] | None = None,
+        take_line: Callable[[bytes], bool] | None = None,
         supervisor: "Supervisor | None" = None,
         session_annotations: bool = False,
         alerts: "AlertDispatcher | None" = None,

@@ -70,7 +70,7 @@ class OpenLog:
 
         In that case it gets its next one from the event loop.
         """
-        return self.may_stall or self.mode == "batch" or not self.writer.is_idle
+        return self.may_stall or self.mode == "batch" or self.backend.is_lent
 
     def probe(self) -> str:
         """Why a line could not be written now, asked on the event loop; "" as a rule."""

@@ -60,7 +60,12 @@ class EncodingError(ValueError):
 
 
 class LogBackend:
-    """Writes events as lines; ``report`` logs one fact for operators."""
+    """Writes events as lines; ``report`` logs one fact for operators.
+
+    One thread has it at a time. What the event loop gives to a thread (writer.py) is counted in
+    ``lent`` before, on the loop, and in ``returned`` after it was done, on that thread. While the
+    two differ the log is the thread's.
+    """
 
     def __init__(
         self,
@@ -73,7 +78,14 @@ class LogBackend:
         self._writer = writer
         self._encode = encode
         self.losses = losses
+        self.lent = 0
+        self.returned = 0
         self._report = report
+
+    @property
+    def is_lent(self) -> bool:
+        """Whether a thread has it, asked on the event loop."""
+        return self.lent != self.returned
 
     def process_events(self, events: tuple[Event, ...]) -> bool:
         """Write each event; false when one was lost, the others are written anyway."""
@@ -90,11 +102,14 @@ class LogBackend:
                 self._report(f"audit plugin '{PLUGIN}': {fault}")
         return success
 
-    def process_line(self, line: bytes) -> None:
+    def process_line(self, line: bytes) -> bool:
         """Write the line of an event; a lost one is counted as ``process_events`` does.
 
-        Its bodies are small: it fits in any file.
+        Its bodies are small: it fits in any file. False, and nothing is done, while a thread has
+        the log: the event has to wait for its turn.
         """
+        if self.lent != self.returned:
+            return False
         try:
             self._writer.write(line)
         except (OSError, LineTooLongError) as error:
@@ -103,6 +118,7 @@ class LogBackend:
             self.losses.delivered()
         if fault := self._writer.take_fault():
             self._report(f"audit plugin '{PLUGIN}': {fault}")
+        return True
 
     def _lost(self, error: Exception) -> None:
         self.losses.lost(
@@ -116,7 +132,12 @@ class LogBackend:
     def _write(self, event: Event) -> None:
         """Write an event; what of it fits, if it is too large as a whole."""
         try:
-            self._writer.write(*self._line(event))
+            # Not by _line: this is called for every event.
+            parts = self._encode(event)
+        except Exception as error:
+            raise _not_encoded(error) from None
+        try:
+            self._writer.write(*parts)
         except LineTooLongError as error:
             smaller = fitting(event, error.maximum)
             if smaller is None:
@@ -132,7 +153,7 @@ class LogBackend:
         try:
             return self._encode(event)
         except Exception as error:
-            raise EncodingError(f"encoding failed: {type(error).__name__}") from None
+            raise _not_encoded(error) from None
 
     def probe(self) -> str:
         """Why the writer could not take a line now; "" when nothing speaks against it."""
@@ -149,6 +170,10 @@ class LogBackend:
 
     def __str__(self) -> str:
         return PLUGIN
+
+
+def _not_encoded(error: Exception) -> EncodingError:
+    return EncodingError(f"encoding failed: {type(error).__name__}")
 
 
 def drop_reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Writer: the log backend on a thread of its own, for its batch mode.
+"""Writer: the log backend on a thread of its own, for its batch mode and for large events.
 
 A disk or a pipe that stalls holds up this thread and neither requests nor the
 process's end: the thread is a daemon.
@@ -7,7 +7,9 @@ process's end: the thread is a daemon.
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
 
 from auditproxy.apis.audit import Event
 from auditproxy.backends.log import LogBackend
@@ -15,6 +17,10 @@ from auditproxy.sockets.thread import OrderedThread, settle
 
 CLOSING = 1.0
 """Seconds that the thread has to write what it has begun and to close the log."""
+
+
+def _nothing() -> None:
+    """There is nothing to do."""
 
 
 class _Batch:
@@ -43,26 +49,39 @@ class _Batch:
 
 
 class LogWriter:
-    """Delivers batches to a log backend, one after the other, on one thread."""
+    """Delivers batches to a log backend, one after the other, on one thread.
+
+    It is given work on the event loop, and lends the log to its thread for it.
+    """
 
     def __init__(self, backend: LogBackend, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._backend = backend
         self._clock = clock
         self._writing_since: float | None = None
         self._thread = OrderedThread("audit-log", clock=clock)
+        self._is_closed = False
 
-    async def deliver(self, events: tuple[Event, ...]) -> bool:
-        """Write events; false when one was dropped. What is cancelled is dropped and counted."""
+    def deliver(self, events: tuple[Event, ...]) -> Coroutine[Any, Any, bool]:
+        """Write events, behind all that was given before; the coroutine waits for it.
+
+        False when one was dropped. What is cancelled is dropped and counted.
+        """
         loop = asyncio.get_running_loop()
         batch = _Batch(events, loop.create_future())
+        success = True
 
         def write() -> None:
-            success = True
+            nonlocal success
             while (event := batch.next()) is not None:
                 success = self._write(event) and success
+
+        def tell() -> None:
             loop.call_soon_threadsafe(settle, batch.done, success)
 
-        self.run(write)
+        self.run(write, tell)
+        return self._written(batch)
+
+    async def _written(self, batch: _Batch) -> bool:
         try:
             return await batch.done
         except asyncio.CancelledError:
@@ -100,27 +119,35 @@ class LogWriter:
                 text="not written before the shutdown deadline",
             )
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether all is written that it was given."""
-        return self._thread.is_idle
-
     def drain(self) -> None:
         """Wait, and have the caller's thread wait, until all is written that was given so far."""
         written = threading.Event()
-        self.run(written.set)
+        self.run(_nothing, written.set)
         written.wait()
 
-    def run(self, work: Callable[[], None]) -> None:
-        """Do something on the thread, after what it has to do already."""
-        self._thread.run(work)
+    def run(self, work: Callable[[], None], tell: Callable[[], None] = _nothing) -> None:
+        """Do something on the thread, after what it has to do already; ``tell`` when it is done."""
+        self._backend.lent += 1
+        self._thread.run(partial(self._do, work, tell))
+
+    def _do(self, work: Callable[[], None], tell: Callable[[], None] = _nothing) -> None:
+        try:
+            work()
+        finally:
+            # Who is told finds the log back.
+            self._backend.returned += 1
+            tell()
 
     async def shutdown(self) -> None:
         """Close the log once the thread has come to it; a stalled one is left behind."""
         if not self._thread.started:
             self._backend.close()
             return
-        if not await self._thread.close(self._backend.close, CLOSING):
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._backend.lent += 1
+        if not await self._thread.close(partial(self._do, self._backend.close), CLOSING):
             # The line under way is nowhere whole.
             self._lost(self._writing_since is not None)
             self._backend.losses.tell_rest()

@@ -144,5 +144,7 @@ class Shared:
     supervisor: "Supervisor | None" = None
     """Follows sessions while they run; None where nothing comes of it."""
     session_annotations: bool = False
-    take_line: Callable[[bytes], None] | None = None
-    """Takes the line of an event in place of the event; None where the sink needs the event."""
+    take_line: Callable[[bytes], bool] | None = None
+    """Takes the line of an event in place of the event, or returns false: then the sink has to take
+    the event, as always where this is None.
+    """

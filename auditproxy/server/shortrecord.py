@@ -112,8 +112,9 @@ class ShortRecord:
         )
         if level is Level.NONE or Stage.REQUEST_RECEIVED in config.omit_stages:
             return True
-        if self._shared.take_line is not None:
-            self._take_line(Stage.REQUEST_RECEIVED, "", self._received, target.kind.early)
+        if self._shared.take_line is not None and self._is_taken(
+            Stage.REQUEST_RECEIVED, "", self._received, target.kind.early
+        ):
             return True
         return self._emit(self._begun(), Stage.REQUEST_RECEIVED, self._received)
 
@@ -128,18 +129,26 @@ class ShortRecord:
         pending = NOTHING
         level = self._config.level
         # A slow request has annotations of its own.
-        if self._is_bare and now - self._received <= LATENCY_THRESHOLD:
-            if level is not Level.NONE and Stage.RESPONSE_COMPLETE not in self._config.omit_stages:
-                record = facts.record
-                self._take_line(Stage.RESPONSE_COMPLETE, record.status, now, record.annotations)
-        elif level is not Level.NONE:
+        is_bare = self._is_bare and now - self._received <= LATENCY_THRESHOLD
+        if (
+            is_bare
+            and level is not Level.NONE
+            and Stage.RESPONSE_COMPLETE not in self._config.omit_stages
+        ):
+            record = facts.record
+            is_bare = self._is_taken(
+                Stage.RESPONSE_COMPLETE, record.status, now, record.annotations
+            )
+        if not is_bare and level is not Level.NONE:
             context = self._begun()
             if not self._is_captured(context, whole, facts.answered[level]):
                 return None
             now = self._received + shared.monotonic_clock() - self._started
-            if shared.take_line is not None and now - self._received <= LATENCY_THRESHOLD:
-                self._take_recorded_line(context, facts.record, now)
-            else:
+            if (
+                shared.take_line is None
+                or now - self._received > LATENCY_THRESHOLD
+                or not self._is_taken_with_bodies(context, facts.record, now)
+            ):
                 outcome = self._emit(context, Stage.RESPONSE_COMPLETE, now)
                 if not isinstance(outcome, bool):
                     pending = [outcome]
@@ -189,38 +198,50 @@ class ShortRecord:
             emitter = self._emitter = Emitter(self._shared, context)
         return emitter.emit(stage, now)
 
-    def _take_line(self, stage: Stage, status: str, now: int, annotations: str) -> None:
-        """Give the line of an event to the sink."""
+    def _is_taken(self, stage: Stage, status: str, now: int, annotations: str) -> bool:
+        """Give the line of an event to the sink; false if it did not take it."""
         shared = self._shared
         audit, take_line = shared.metrics.audit, shared.take_line
         assert take_line is not None
-        audit.events.value += 1
-        audit.generated.value += 1
-        take_line(
-            line(
-                self._config.level,
-                self._audit_id,
-                stage,
-                self._target.part,
-                self._sender.part,
-                status=status,
-                received=self._received,
-                now=now,
-                annotations=annotations,
+        was_taken = True
+        try:
+            was_taken = take_line(
+                line(
+                    self._config.level,
+                    self._audit_id,
+                    stage,
+                    self._target.part,
+                    self._sender.part,
+                    status=status,
+                    received=self._received,
+                    now=now,
+                    annotations=annotations,
+                )
             )
-        )
+        finally:
+            # Given is given, whatever that raises.
+            if was_taken:
+                audit.events.value += 1
+                audit.generated.value += 1
+        return was_taken
 
-    def _take_recorded_line(self, context: AuditContext, known: KnownRecord, now: int) -> None:
-        """Give the line of the last event to the sink, if it is wanted."""
+    def _is_taken_with_bodies(self, context: AuditContext, known: KnownRecord, now: int) -> bool:
+        """Give the line of the last event to the sink, if it is wanted; false as ``_is_taken``."""
         if not context.wants(Stage.RESPONSE_COMPLETE):
-            return
-        shared = self._shared
+            return True
+        shared, part = self._shared, self._target.part
         audit, take_line = shared.metrics.audit, shared.take_line
         assert take_line is not None
-        audit.events.value += 1
-        audit.generated.value += 1
-        part = self._target.part
-        take_line(recorded_line(context, part, self._sender.part, now=now, known=known))
+        was_taken = True
+        try:
+            was_taken = take_line(
+                recorded_line(context, part, self._sender.part, now=now, known=known)
+            )
+        finally:
+            if was_taken:
+                audit.events.value += 1
+                audit.generated.value += 1
+        return was_taken
 
     def _code_facts(self, code: int) -> CodeFacts:
         """What follows from the code; kept with the target where its series are its own."""

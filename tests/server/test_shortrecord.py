@@ -1,6 +1,7 @@
 """What is recorded on the short way is what the chain records, whatever the policy wants."""
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from tests.fakes.bothways import ECHOED, JSON, OK, POD, Scene, both, kube
 from tests.fakes.proxy import ALICE, EVERYTHING, request
 from tests.fakes.upstream import FakeConnection, answer
+from tests.fakes.waiting import until
 
 GET = request()
 LIST = request("GET", "/api/v1/pods?limit=500&resourceVersion=0", "Accept: application/json")
@@ -215,3 +217,57 @@ async def test_slow_ones(tmp_path: Path, milliseconds: int, level: str, log: boo
     seen = await both(tmp_path, [later] * 5, play, log=log, policy=policy(level), took=3)
     marks = ["apiserver.latency.k8s.io/total" in e.get("annotations", {}) for e in seen.events]
     assert sum(marks) == (3 if milliseconds > 500 else 0)
+
+
+class HeldLog:
+    """The thread of a log in its blocking mode, which is at work on something large, or not."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.scene: Any = None
+
+    def hold(self) -> None:
+        """Give it work that lasts."""
+        self.aside._writer.run(self._wait)
+
+    def _wait(self) -> None:
+        self.gate.wait(10)
+
+    @property
+    def aside(self) -> Any:
+        """The backend that has the thread."""
+        return self.scene.handler.shared.sink._inner
+
+    async def release(self) -> None:
+        """Let it go on, once an event waits for it."""
+        await until(lambda: self.aside._awaited.waiting == 1, "an event waits for its turn")
+        self.gate.set()
+
+
+@pytest.mark.parametrize("level", LEVELS[1:])
+@pytest.mark.parametrize("stage", ["RequestReceived", "ResponseComplete"])
+async def test_a_log_that_a_thread_has(tmp_path: Path, stage: str, level: str) -> None:
+    """A line that comes while a large event is written is an event that waits, on both ways."""
+    held = HeldLog()
+
+    async def holding(connection: FakeConnection) -> None:
+        if stage == "ResponseComplete":
+            held.hold()
+        connection.send(OK)
+
+    async def play(scene: Scene) -> None:
+        held.scene = scene
+        held.gate.clear()
+        await scene.ask(GET)
+        if stage == "RequestReceived":
+            held.hold()
+        scene.client.send(GET)
+        await held.release()
+        await scene.answered()
+        await scene.ask(GET)
+
+    seen = await both(
+        tmp_path, [OK, holding, OK], play, log=True, policy=policy(level), audit_log_mode="blocking"
+    )
+    assert [event["stage"] for event in seen.events] == ["RequestReceived", "ResponseComplete"] * 4
+    assert seen.metrics['auditproxy_audit_events_written_total{"plugin": "log"}'] == 8
