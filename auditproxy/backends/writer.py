@@ -75,10 +75,10 @@ class LogWriter:
             while (event := batch.next()) is not None:
                 success = self._write(event) and success
 
-        def tell() -> None:
+        def settled() -> None:
             loop.call_soon_threadsafe(settle, batch.done, success)
 
-        self.run(write, tell)
+        self.run(write, settled)
         return self._written(batch)
 
     async def _written(self, batch: _Batch) -> bool:
@@ -125,18 +125,21 @@ class LogWriter:
         self.run(_nothing, written.set)
         written.wait()
 
-    def run(self, work: Callable[[], None], tell: Callable[[], None] = _nothing) -> None:
-        """Do something on the thread, after what it has to do already; ``tell`` when it is done."""
-        self._backend.lent += 1
-        self._thread.run(partial(self._do, work, tell))
+    def run(self, work: Callable[[], None], then: Callable[[], None] = _nothing) -> None:
+        """Do something on the thread, after what it has to do already, and ``then`` something more.
 
-    def _do(self, work: Callable[[], None], tell: Callable[[], None] = _nothing) -> None:
+        For ``then`` the log is returned.
+        """
+        self._backend.lent += 1
+        self._thread.run(partial(self._do, work, then))
+
+    def _do(self, work: Callable[[], None], then: Callable[[], None] = _nothing) -> None:
         try:
             work()
         finally:
-            # Who is told finds the log back.
+            # First: what follows may use the log again.
             self._backend.returned += 1
-            tell()
+            then()
 
     async def shutdown(self) -> None:
         """Close the log once the thread has come to it; a stalled one is left behind."""

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import cast
 
+from auditproxy.sockets.reading import COUNTED, Reading
 from auditproxy.sockets.transport import prepare_transport
 from auditproxy.tunnel.tie import TunnelReceiver
 from auditproxy.upstream.answer import Answer, AnswerState
@@ -56,7 +57,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_limits",
         "_loop",
         "_on_lost",
-        "_reading_paused",
+        "_reading",
         "_receiver",
         "_reusable",
         "_sending",
@@ -69,6 +70,7 @@ class UpstreamConnection(asyncio.Protocol):
     )
 
     transport: asyncio.Transport
+    _reading: Reading
 
     def __init__(
         self,
@@ -89,7 +91,6 @@ class UpstreamConnection(asyncio.Protocol):
         self._ended: asyncio.Future[None] | None = None
         self._receiver: TunnelReceiver | None = None
         self._early = b""
-        self._reading_paused = False
         self._sending = RequestSending(loop)
         self._reusable = False
         self.descriptor = -1
@@ -198,11 +199,12 @@ class UpstreamConnection(asyncio.Protocol):
             self._state = _SWITCHED
             self._early = answer.rest
             # The next bytes belong to the tunnel, which has no receiver yet.
-            self.pause_reading()
+            self._reading.pause()
         else:
             self._state = _DONE
             # A paused transport would not notice the upstream closing.
-            self.resume_reading()
+            if self._reading.is_stopped:
+                self._reading.resume()
             self._reusable = answer.keep_alive and not answer.rest
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
@@ -240,6 +242,8 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             if answer.ended:
                 self._answer_ended(answer)
+            elif len(data) >= COUNTED:
+                self._reading.take(len(data))
         elif state is _TUNNEL:
             assert self._receiver is not None
             self._receiver.data_received(data)
@@ -268,6 +272,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Set up the socket; called by the loop, after the TLS handshake if there is one."""
         # uvloop's transports are not subclasses of asyncio.Transport.
         self.transport = cast(asyncio.Transport, transport)
+        self._reading = Reading(self.transport, self._loop)
         self.descriptor = prepare_transport(self.transport, self._limits.buffer_bytes)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -303,16 +308,11 @@ class UpstreamConnection(asyncio.Protocol):
 
     def pause_reading(self) -> None:
         """Stop reading until ``resume_reading``."""
-        if not self._reading_paused and not self.transport.is_closing():
-            self._reading_paused = True
-            self.transport.pause_reading()
+        self._reading.pause()
 
     def resume_reading(self) -> None:
         """Resume reading."""
-        if self._reading_paused:
-            self._reading_paused = False
-            if not self.transport.is_closing():
-                self.transport.resume_reading()
+        self._reading.resume()
 
     def pause_writing(self) -> None:
         """The transport's buffer is full; called by the loop."""
@@ -333,7 +333,7 @@ class UpstreamConnection(asyncio.Protocol):
         Reading is paused; the receiver's owner resumes it on ``transport``.
         """
         early, self._early = self._early, b""
-        self._reading_paused = False
+        self._reading.let_go()
         if self._state is _CLOSED:
             # Deferred: the caller has not joined both sides yet.
             self._loop.call_soon(receiver.connection_lost, None)

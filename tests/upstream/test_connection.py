@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from auditproxy.sockets.reading import MOST_A_TURN
 from auditproxy.upstream.messages import (
     UpstreamClosedEarly,
     UpstreamProtocolError,
@@ -20,6 +21,8 @@ from tests.fakes.waiting import steady, turns, until
 BOTH_LOOPS = True
 OK = answer(200, b"ok")
 MEGABYTE = 1 << 20
+ONE_READ = 256 * 1024
+"""What a loop reads at once."""
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +75,29 @@ class Blocked(Counted):
         self.taken += 1
         await asyncio.Event().wait()
         return b""
+
+
+class InTurns(RecordingSink):
+    """Counts bytes by turns of the loop; ``stops`` once the flow where a turn has had enough."""
+
+    def __init__(self, *, stops: bool) -> None:
+        super().__init__()
+        self.turns = [0]
+        self.size = 0
+        self.stopped = asyncio.Event()
+        self.stopped_at = 0
+        self._stops = stops
+
+    def data(self, chunk: bytes) -> None:
+        super().data(chunk)
+        if not self.turns[-1]:
+            asyncio.get_running_loop().call_soon(self.turns.append, 0)
+        self.turns[-1] += len(chunk)
+        self.size += len(chunk)
+        if self._stops and self.size >= MOST_A_TURN and not self.stopped.is_set():
+            self.flow.pause()
+            self.stopped_at = self.size
+            self.stopped.set()
 
 
 async def ask(
@@ -289,6 +315,34 @@ class TestResponseBody:
             sink.flow.resume()
             await asyncio.wait_for(asking, 30)
             assert sink.body == body
+            assert pool.stats.idle == 1
+
+    @BOTH_TRANSPORTS
+    @pytest.mark.parametrize("stops", [False, True], ids=["taken", "stopped"])
+    async def test_a_large_answer_in_turns(
+        self, contexts: Contexts, transport: str, stops: bool
+    ) -> None:
+        """B1: no turn of the loop has more than a share of an answer that comes at once; a sink that
+        stops the flow in such a turn has it stopped until it wants more.
+        """
+        body = bytes(range(256)) * (32 * MEGABYTE // 256)
+
+        async def script(connection: FakeConnection) -> None:
+            await connection.read_head()
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            await connection.wait_closed(30)
+
+        sink = InTurns(stops=stops)
+        async with upstream_and_pool(script, contexts=over(contexts, transport)) as (_, pool):
+            asking = asyncio.create_task(ask(pool, sink))
+            if stops:
+                await asyncio.wait_for(sink.stopped.wait(), 30)
+                await steady(lambda: sink.size, "nothing more comes", looks=50)
+                assert sink.size <= sink.stopped_at + ONE_READ
+                sink.flow.resume()
+            await asyncio.wait_for(asking, 30)
+            assert sink.body == body
+            assert max(sink.turns) < MOST_A_TURN + ONE_READ
             assert pool.stats.idle == 1
 
     async def test_a_sink_left_paused_does_not_hurt_the_next_request(self) -> None:
