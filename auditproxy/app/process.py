@@ -10,8 +10,8 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from auditproxy.apis.crash import describe
 from auditproxy.app import operatorlog
-from auditproxy.downstream.responses import describe
 
 RECORDER_GRACE = 5.0
 """Seconds that the recorder of sessions may take to finish what it has begun."""

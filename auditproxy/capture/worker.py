@@ -19,6 +19,7 @@ import threading
 
 import msgspec
 
+from auditproxy.apis.crash import describe
 from auditproxy.audit.deprecation import Deprecations
 from auditproxy.audit.objects import REQUEST_OBJECT_OMITTED, RESPONSE_OBJECT_OMITTED
 from auditproxy.capture import messages
@@ -61,7 +62,7 @@ class TaskRecording(BodyRecording):
 
     def report(self, crash: Exception) -> None:
         """Keep where it was."""
-        self.faults.append(_describe(crash))
+        self.faults.append(describe(crash))
 
     def reply(self) -> Reply:
         """Do it; returns what the proxy has to know besides the two objects."""
@@ -137,15 +138,6 @@ def read(connection: socket.socket, size: int) -> bytes:
             raise EOFError
         left -= len(parts[-1])
     return b"".join(parts)
-
-
-def _describe(crash: Exception) -> str:
-    """Where a crash happened, without values: its text may contain a secret."""
-    frame = crash.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "nowhere"
-    return f"{type(crash).__name__} at {place}"
 
 
 def _bound_cpu(seconds: float) -> None:

@@ -22,10 +22,11 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestPayloadError
 
+from auditproxy.apis.crash import describe
 from auditproxy.apis.status import Status, failure
 from auditproxy.downstream import clientrequest
 from auditproxy.downstream.facts import KnownCertificates, facts_of
-from auditproxy.downstream.responses import Answered, describe, plain_answer
+from auditproxy.downstream.responses import Answered, plain_answer
 from auditproxy.downstream.segments import Pieces
 from auditproxy.downstream.shortloop import ShortLoop
 from auditproxy.request.heads import MAXIMUM_HEAD, has_bare_line_feed, may_begin, respelled

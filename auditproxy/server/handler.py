@@ -9,6 +9,7 @@
 
 import asyncio
 
+from auditproxy.apis.crash import describe
 from auditproxy.apis.operatorline import OperatorLine
 from auditproxy.apis.status import (
     Status,
@@ -26,7 +27,7 @@ from auditproxy.authorization.impersonation import ImpersonationBadRequest
 from auditproxy.authorization.impersonation_modes import ImpersonationForbidden
 from auditproxy.clients.apiserver import ReviewError
 from auditproxy.downstream.clientrequest import ClientRequest
-from auditproxy.downstream.responses import Answered, Refused, describe
+from auditproxy.downstream.responses import Answered, Refused
 from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.server.answering import answer, answer_crash
 from auditproxy.server.asking import question, unauthenticated

@@ -8,6 +8,7 @@ record, or skip and record                     when both have passed
 from dataclasses import replace
 
 from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.crash import describe
 from auditproxy.apis.operatorline import OperatorLine
 from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext
@@ -26,7 +27,6 @@ from auditproxy.capture.recording import (
     budget_of,
     inline_budget,
 )
-from auditproxy.downstream.responses import describe
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.target import Target
 from auditproxy.server.services import Services, Shared

@@ -15,10 +15,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
+from auditproxy.apis.crash import describe
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.operatorline import OperatorLine
 from auditproxy.apis.session import Record, RecordingReference, Session, SessionEvent
-from auditproxy.downstream.responses import describe
 from auditproxy.metrics.sessions import SessionMetrics
 from auditproxy.recordings.recording import Recording
 from auditproxy.recordings.store import RecordingRefused
