@@ -1,9 +1,9 @@
 """Decoding: from options to the queue of bodies, and the processes that decode the large ones."""
 
-import os
 from collections.abc import Callable
 
 from auditproxy.apis.units import MEBIBYTE
+from auditproxy.app.cores import cores
 from auditproxy.capture.copies import CaptureLimits
 from auditproxy.capture.decoding import DecodeQueue
 from auditproxy.capture.process import DecodeProcess
@@ -24,11 +24,14 @@ def open_decoding(
     return DecodeQueue(
         # A quarter of all space: one user's bodies cannot crowd out the copies of all others.
         (captures.memory + captures.files) // 4,
-        processes=[DecodeProcess(memory) for _ in range(processes(audit.decode_processes))],
+        processes=[
+            DecodeProcess(memory, report=report)
+            for _ in range(processes(audit.decode_processes, cores()))
+        ],
         report=report,
     )
 
 
-def processes(wanted: int) -> int:
+def processes(wanted: int, cores: float) -> int:
     """How many processes decode; by cores for a negative number: there must be one for them."""
-    return wanted if wanted >= 0 else int(len(os.sched_getaffinity(0)) > 1)
+    return wanted if wanted >= 0 else int(cores >= 2)

@@ -1,5 +1,6 @@
 """Messages between the proxy and a process that decodes bodies; both are of one installation.
 
+    from the process  READY, once it can take tasks
     to the process    (0, number, length, 0)              a pickled configuration
                       (1, number, configuration, length)  a pickled Task, then its bodies
     from the process  (number, length, request, response) a Reply, then the two objects
@@ -23,6 +24,7 @@ from auditproxy.audit.context import AuditContext, Changes
 from auditproxy.capture.recording import RecordingConfiguration
 
 HEAD = struct.Struct("!qqqq")
+READY = b"ready\n"
 CONFIGURATION, TASK = 0, 1
 NONE = -1
 """The length of a body or an object that is absent."""

@@ -5,19 +5,24 @@
              ends, takes too long, is killed at a stop, or its reply is not valid
                                                v
                                               none: the task failed; the next one starts another
+    none --(it cannot be started)--> none for AGAIN seconds, in which tasks are the caller's to do
 
 One thread at a time gives it a task and waits, without the interpreter's lock. The process is
-spawned, not forked, so it has no copy of this memory. It inherits one socket, its arguments and
-environment hold no secret, and it ends when this process ends.
+started as any program is (``subprocess``: vfork and exec), never as a fork of this Python: it has
+no copy of this memory, and no lock that another thread holds. It inherits one socket, its
+arguments and environment hold no secret, and it ends when this process ends.
 """
 
 import contextlib
+import math
 import os
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -38,6 +43,12 @@ KEPT_ENVIRONMENT = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPYCACHEPREFIX")
 """What Python may need to start; all else could be a secret."""
 LAST = 2.0
 """Seconds until a killed process is gone."""
+AGAIN = 60.0
+"""Seconds until the next attempt, where none could be started."""
+
+
+class NoProcessError(Exception):
+    """There is no process, and none was given the task."""
 
 
 class ProcessEndedError(Exception):
@@ -82,10 +93,23 @@ class Done:
 
 
 class DecodeProcess:
-    """One process, started when it is needed; ``memory`` is what it may hold in bytes."""
+    """One process, started when it is needed; ``memory`` is what it may hold in bytes.
 
-    def __init__(self, memory: int) -> None:
+    ``report`` logs one fact for operators, from any thread; ``clock`` is monotonic, in seconds.
+    """
+
+    def __init__(
+        self,
+        memory: int,
+        *,
+        report: Callable[[str], None] = lambda text: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._memory = memory
+        self._report = report
+        self._clock = clock
+        self._not_before = -math.inf
+        self._until = math.inf
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._configurations: dict[int, RecordingConfiguration] = {}
@@ -98,12 +122,12 @@ class DecodeProcess:
         return 0 if self._process is None else self._process.pid
 
     def record(self, given: Given, configuration: RecordingConfiguration) -> Done:
-        """Have the bodies of a request recorded; raises ProcessEndedError.
+        """Have the bodies of a request recorded; raises ProcessEndedError, or NoProcessError.
 
         Called by one thread at a time.
         """
+        connection = self._started()
         try:
-            connection = self._started()
             task, bodies = _task(given)
             number = self._send(connection, task, bodies, configuration)
             return self._receive(connection, number)
@@ -124,7 +148,7 @@ class DecodeProcess:
     ) -> int:
         """Send a task and its bodies; returns its number."""
         sizes = [copy.size for copy in bodies]
-        _allow(connection, WAIT + WAIT_A_SECOND * sum(map(seconds_for, sizes)))
+        self._allow(connection, WAIT + WAIT_A_SECOND * sum(map(seconds_for, sizes)))
         known = self._know(connection, configuration)
         self._number += 1
         raw = messages.pack_task(task, configuration)
@@ -133,6 +157,8 @@ class DecodeProcess:
         for copy, size in zip(bodies, sizes, strict=True):
             sent = 0
             for block in copy.blocks():
+                if time.monotonic() >= self._until:
+                    raise TimeoutError
                 connection.sendall(block)
                 sent += len(block)
             if sent != size:
@@ -154,14 +180,15 @@ class DecodeProcess:
 
     def _receive(self, connection: socket.socket, number: int) -> Done:
         """The reply to a task; raises ValueError for what is none."""
-        told, length, *sizes = HEAD.unpack(read(connection, HEAD.size))
+        told, length, *sizes = HEAD.unpack(read(connection, HEAD.size, self._until))
         if told != number or not 0 <= length <= messages.LONGEST_REPLY:
             raise ValueError("not the reply to this task")
         if not all(NONE <= size <= self._memory for size in sizes):
             raise ValueError("more than it may hold")
-        reply: Reply = messages.unpack_reply(read(connection, length))
+        reply: Reply = messages.unpack_reply(read(connection, length, self._until))
         request, response = (
-            None if size == NONE else msgspec.Raw(read(connection, size)) for size in sizes
+            None if size == NONE else msgspec.Raw(read(connection, size, self._until))
+            for size in sizes
         )
         return Done(reply.changes, request, response, reply.reasons, reply.faults)
 
@@ -169,14 +196,34 @@ class DecodeProcess:
 
     def _started(self) -> socket.socket:
         """The socket of a process that runs."""
-        if self._is_closed:
-            raise EOFError
-        if self._process is not None and self._process.poll() is not None:
+        process = self._process
+        if process is not None and process.poll() is not None:
             self._end()
-        if self._socket is None:
+        if self._socket is None and not self._is_closed:
+            self._try_to_start()
+        connection = self._socket
+        if self._is_closed or connection is None:
+            raise ProcessEndedError("it is not wanted any more")
+        return connection
+
+    def _try_to_start(self) -> None:
+        """Start a process that can take tasks; raises NoProcessError."""
+        if self._clock() < self._not_before:
+            raise NoProcessError
+        try:
             self._start()
-        assert self._socket is not None
-        return self._socket
+        except Exception as error:
+            is_made = self._process is not None
+            how = self._end(is_gone=isinstance(error, EOFError | ConnectionError))
+            if self._is_closed:
+                return
+            self._not_before = self._clock() + AGAIN
+            why = getattr(error, "strerror", None) or type(error).__name__
+            self._report(
+                f"no process can be started to decode bodies: {how if is_made else why}; a thread "
+                f"decodes, and the next attempt is {AGAIN:g}s from now or later"
+            )
+            raise NoProcessError from None
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
@@ -201,12 +248,23 @@ class DecodeProcess:
             unused.pop_all()
         self._socket = ours
         self._configurations.clear()
+        self._allow(ours, WAIT)
+        if read(ours, len(messages.READY), self._until) != messages.READY:
+            raise ValueError("not what it says when it has started")
+
+    def _allow(self, connection: socket.socket, seconds: float) -> None:
+        """How long each call, and all together, may wait for the other side."""
+        self._until = time.monotonic() + seconds
+        wait = struct.pack("ll", int(seconds), 0)
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            connection.setsockopt(socket.SOL_SOCKET, option, wait)
 
     def kill(self) -> None:
         """End it at once, in whatever state it is, and start no other; any thread may call this."""
         self._is_closed = True
-        if self._process is not None:
-            self._process.kill()
+        process = self._process
+        if process is not None:
+            process.kill()
 
     def _end(self, *, is_gone: bool = False) -> str:
         """End it; returns how it ended, if it had already or is about to, ``is_gone``."""
@@ -242,13 +300,6 @@ def _task(given: Given) -> tuple[Task, list[Copy]]:
     task = Task(given.context, given.info, given.captured, given.long_running, request, response)
     pairs = ((request, given.request), (response, given.response))
     return task, [sent.copy for part, sent in pairs if sent and part and part.size > 0]
-
-
-def _allow(connection: socket.socket, seconds: float) -> None:
-    """How long each call may wait for the other side."""
-    wait = struct.pack("ll", int(seconds), 0)
-    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-        connection.setsockopt(socket.SOL_SOCKET, option, wait)
 
 
 def _ending(code: int) -> str:

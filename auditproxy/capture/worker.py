@@ -9,6 +9,7 @@ pure core.
 """
 
 import contextlib
+import math
 import os
 import resource
 import select
@@ -16,6 +17,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 
 import msgspec
 
@@ -122,10 +124,11 @@ class Worker:
         return read(self._proxy, size)
 
 
-def read(connection: socket.socket, size: int) -> bytes:
+def read(connection: socket.socket, size: int, until: float = math.inf) -> bytes:
     """Read exactly so many bytes; raises EOFError when the other side is gone.
 
-    As a rule it is one call, which gives the interpreter to others while it waits.
+    If they come bit by bit it raises TimeoutError at ``until`` of the monotonic clock. As a rule it
+    is one call, which gives the interpreter to others while it waits.
     """
     whole = connection.recv(size, socket.MSG_WAITALL) if size else b""
     if len(whole) == size:
@@ -133,6 +136,8 @@ def read(connection: socket.socket, size: int) -> bytes:
     parts = [whole]
     left = size - len(whole)
     while left:
+        if time.monotonic() >= until:
+            raise TimeoutError
         parts.append(connection.recv(left, socket.MSG_WAITALL))
         if not parts[-1]:
             raise EOFError
@@ -145,7 +150,12 @@ def _bound_cpu(seconds: float) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     until = int(used.ru_utime + used.ru_stime + MORE * seconds) + 1 + SPARE_SECONDS
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (until, hard))
+    resource.setrlimit(resource.RLIMIT_CPU, (_within(until, hard), hard))
+
+
+def _within(wanted: int, hard: int) -> int:
+    """A bound that the kernel accepts below one that was there before."""
+    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
 
 
 def _end_with(proxy: socket.socket) -> None:
@@ -163,12 +173,16 @@ def main(descriptor: int, memory: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    bound = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+    bound = _within(memory, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
     os.nice(NICE)
+    # Where memory ends, its loss costs a body, and that of the proxy everything.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "wb", 0) as file:
+        file.write(b"1000")
     proxy = socket.socket(fileno=descriptor)
     threading.Thread(target=_end_with, args=(proxy,), name="proxy-gone", daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
+        proxy.sendall(messages.READY)
         Worker(proxy).run()
 
 

@@ -104,9 +104,11 @@ class AuditOptions:
         Declared(
             "audit-decode-processes",
             "int",
-            "Processes that decode large bodies, so that small requests do not wait for it; each "
-            "starts with the first such body. 0 decodes on a thread. -1 is one process where there "
-            "are two cores or more, and none on one.",
+            "Processes that decode large bodies, such as a LIST of all Secrets, so that small "
+            "requests do not wait for it; each starts with the first such body. 0 decodes on a "
+            "thread. -1 is one process where the proxy may use two cores or more, and none with "
+            "fewer. More than one, such as 3, are for clients that ask for large lists all the "
+            "time.",
         ),
     ] = -1
     protobuf_tables: Annotated[

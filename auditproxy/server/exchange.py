@@ -9,6 +9,7 @@ ResponseStarted event. Emitting is a plain call, so a client that leaves cannot 
 event; decoding a large body for it happens on a thread, after the client has its answer.
 """
 
+import contextlib
 from collections.abc import Awaitable
 from enum import Enum
 from functools import partial
@@ -21,7 +22,7 @@ from auditproxy.audit.backend import Delivery
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.fitting import SHORTENED
 from auditproxy.capture.decoding import Job, Skipped
-from auditproxy.capture.process import DecodeProcess
+from auditproxy.capture.process import DecodeProcess, NoProcessError
 from auditproxy.downstream.clientrequest import ClientRequest
 from auditproxy.downstream.connection import ClientConnection
 from auditproxy.downstream.responses import Answered, Refused, internal_error
@@ -290,10 +291,11 @@ class Exchange:
 
     def _record(self, recorder: Recorder, process: DecodeProcess | None = None) -> None:
         if self._last_stage is not Stage.PANIC:
-            if process is None:
-                recorder.record(self.info, long_running=self.long_running)
-            else:
-                recorder.record_in(process, self.info, long_running=self.long_running)
+            if process is not None:
+                with contextlib.suppress(NoProcessError):
+                    recorder.record_in(process, self.info, long_running=self.long_running)
+                    return
+            recorder.record(self.info, long_running=self.long_running)
 
     def _recorded(self, aside: Recorder, skipped: Skipped) -> None:
         """The bodies are decoded, or ``skipped`` says why they will not be: the event goes out."""

@@ -187,7 +187,9 @@ class Recorder(BodyRecording):
         self._context.adopt(recorded._context)
 
     def record_in(self, process: DecodeProcess, info: RequestInfo, *, long_running: bool) -> None:
-        """Have decoded what was captured; raises ProcessEndedError when that was not done."""
+        """Have decoded what was captured; raises ProcessEndedError when that was not done, and
+        NoProcessError when it was not begun.
+        """
         done = process.record(self._given(info, long_running=long_running), self._configuration)
         self._context.apply(done.changes, done.request_object, done.response_object)
         self._reasons = done.reasons

@@ -1,7 +1,5 @@
 """How many processes decode, and what they may hold."""
 
-import os
-
 import pytest
 
 from auditproxy.app.decoding import open_decoding, processes
@@ -13,12 +11,11 @@ MEBIBYTE = 1 << 20
 
 @pytest.mark.parametrize(
     ("wanted", "cores", "expected"),
-    [(-1, 1, 0), (-1, 2, 1), (-1, 64, 1), (0, 64, 0), (1, 1, 1), (3, 2, 3)],
+    [(-1, 1, 0), (-1, 1.9, 0), (-1, 2, 1), (-1, 64, 1), (0, 64, 0), (1, 0.5, 1), (3, 2, 3)],
 )
-def test_number(wanted: int, cores: int, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number(wanted: int, cores: float, expected: int) -> None:
     """One where there is a core for it, unless the operator says how many."""
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)))
-    assert processes(wanted) == expected
+    assert processes(wanted, cores) == expected
 
 
 async def test_bounds() -> None:

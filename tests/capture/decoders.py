@@ -1,6 +1,7 @@
 """Decoders that misbehave, for a process that decodes: it imports them by their names."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 from auditproxy.serializer.protobuf.decoder import Decoder
@@ -53,6 +54,7 @@ class Settled(Decoder):
             "core": resource.getrlimit(resource.RLIMIT_CORE)[1],
             "data": resource.getrlimit(resource.RLIMIT_DATA)[1],
             "nice": os.nice(0),
+            "oom": int(Path("/proc/self/oom_score_adj").read_text()),
             "modules": [
                 name
                 for name in ("aiohttp", "asyncio", "prometheus_client", "ssl", "cryptography")

@@ -1,9 +1,12 @@
 """Decoding in turns: whose bodies wait for whom, what has no place, and how a stop ends it."""
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
+import sys
+import termios
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -417,6 +420,16 @@ def worker(proxy: RunningProxy) -> int:
     return found.pid
 
 
+def unread(proxy: RunningProxy) -> int:
+    """Bytes that the process has been sent and has not read."""
+    (found,) = proxy.proxy.handler.shared.decoding._processes
+    if found._socket is None:
+        return 0
+    size = bytearray(4)
+    fcntl.ioctl(found._socket, termios.TIOCOUTQ, size)
+    return int.from_bytes(size, sys.byteorder)
+
+
 async def test_a_process_decodes(tmp_path: Path) -> None:
     """Large bodies are decoded and redacted in a process, as on a thread; small ones start none."""
     found = []
@@ -470,6 +483,8 @@ async def test_a_process_that_is_killed(tmp_path: Path) -> None:
         await read_answer(reader, "GET")
         assert len(proxy.proxy.handler.shared.decoding) == 1
         assert accounted(proxy) == 1
+        # Otherwise its end may be noticed before the task is sent, and another one has it.
+        await waited(lambda: unread(proxy) > 0, "it has some of the task")
         os.kill(before, signal.SIGKILL)
         async with asyncio.timeout(DEADLINE):
             await proxy.proxy.settle()
@@ -488,6 +503,27 @@ async def test_a_process_that_is_killed(tmp_path: Path) -> None:
         assert len(proxy.events[-1]["responseObject"]["items"]) == 5_000
         assert worker(proxy) not in (0, before)
         assert accounted(proxy) == 0
+
+
+async def test_where_no_process_can_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread decodes instead: no body is missing, and operators learn why."""
+    told: list[str] = []
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+    async with (
+        FakeUpstream(lists) as upstream,
+        proxy_before(upstream.port, tmp_path, audit_decode_processes=1) as proxy,
+    ):
+        (process,) = proxy.proxy.handler.shared.decoding._processes
+        process._report = told.append
+        for _ in range(3):
+            await proxy.ask(request("GET", "/api/v1/secrets"))
+            assert len(proxy.events[-1]["responseObject"]["items"]) == 5_000
+        assert accounted(proxy) == 0
+        assert worker(proxy) == 0
+        assert proxy.metric("auditproxy_bodies_undecoded_total", reason="process") == 0
+    assert [line.partition(";")[0] for line in told] == [
+        "no process can be started to decode bodies: No such file or directory"
+    ]
 
 
 async def test_stop_while_a_process_decodes(tmp_path: Path) -> None:

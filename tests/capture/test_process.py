@@ -32,7 +32,13 @@ from auditproxy.audit.submitted import PROTOBUF
 from auditproxy.capture import messages, process
 from auditproxy.capture.copies import CaptureLimits, CaptureRoom, Copy
 from auditproxy.capture.messages import Part, Task
-from auditproxy.capture.process import DecodeProcess, Given, ProcessEndedError, Sent
+from auditproxy.capture.process import (
+    DecodeProcess,
+    Given,
+    NoProcessError,
+    ProcessEndedError,
+    Sent,
+)
 from auditproxy.capture.recording import RecordingConfiguration
 from auditproxy.capture.worker import TaskRecording
 from auditproxy.serializer.protobuf.decoder import Decoder
@@ -337,7 +343,13 @@ def test_what_it_is_given(own: DecodeProcess, monkeypatch: pytest.MonkeyPatch) -
         done = own.record(pod(), configured(decoders.Settled()))
         assert done.response_object is not None
         found = json.loads(bytes(done.response_object))
-        assert found == {"core": 0, "data": MEMORY, "nice": min(os.nice(0) + 10, 19), "modules": []}
+        assert found == {
+            "core": 0,
+            "data": MEMORY,
+            "nice": min(os.nice(0) + 10, 19),
+            "oom": 1000,
+            "modules": [],
+        }
         folder = Path(f"/proc/{own.pid}")
         links = sorted(os.readlink(path) for path in (folder / "fd").iterdir())
     assert links[:3] == ["/dev/null"] * 3
@@ -404,6 +416,33 @@ def test_nonsense(reply: bytes) -> None:
     assert "changes" not in str(caught.value)
 
 
+class Trickling(Impostor):
+    """In place of the process somebody replies without end, and always in time for one call."""
+
+    def _start(self) -> None:
+        self._socket, theirs = socket.socketpair()
+
+        def answer() -> None:
+            with theirs, contextlib.suppress(OSError):
+                theirs.recv(1 << 20)
+                theirs.sendall(self.reply)
+                while True:
+                    theirs.sendall(b" ")
+                    # Its pace: so slow that the reply would take hours.
+                    gone.wait(0.01)
+
+        gone = threading.Event()
+        threading.Thread(target=answer, daemon=True).start()
+
+
+def test_one_that_trickles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """B1: what a reply may take is bounded as a whole, not for each of its bytes."""
+    monkeypatch.setattr(process, "WAIT", 1)
+    monkeypatch.setattr(process, "WAIT_A_SECOND", 0)
+    with pytest.raises(ProcessEndedError):
+        Trickling(HEAD(2, messages.LONGEST_REPLY, -1, -1)).record(pod(), CONFIGURATION)
+
+
 def test_one_that_hangs(own: DecodeProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that neither replies nor ends is killed after a while."""
     done_there(own, pod())
@@ -436,11 +475,77 @@ def test_stop_of_everything(own: DecodeProcess) -> None:
     assert os.getpgid(before) != os.getpgid(0)
 
 
-def test_no_start(own: DecodeProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no process can be started, the task fails and says so."""
-    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
-    with pytest.raises(ProcessEndedError, match="could not be started"):
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [
+        ("/nonexistent/python", "No such file or directory"),
+        ("/etc/passwd", "Permission denied"),
+        ("/bin/false", "it ended with code 1"),
+        ("/bin/echo", "it ended with code 0"),
+    ],
+)
+def test_no_start(program: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no process can be started none has the task; it is tried again, and not each time."""
+    told: list[str] = []
+    now = [0.0]
+    own = DecodeProcess(MEMORY, report=told.append, clock=lambda: now[0])
+    with monkeypatch.context() as without:
+        without.setattr(sys, "executable", program)
+        for now[0] in (0.0, 59.9, 60.0):
+            with pytest.raises(NoProcessError):
+                own.record(pod(), CONFIGURATION)
+    assert (
+        told
+        == [
+            f"no process can be started to decode bodies: {why}; a thread decodes, and the next "
+            "attempt is 60s from now or later"
+        ]
+        * 2
+    )
+    assert own.pid == 0
+    now[0] = 119.9
+    with pytest.raises(NoProcessError):
         own.record(pod(), CONFIGURATION)
+    now[0] = 120.0
+    assert done_there(own, pod()) == done_here(pod())
+    assert len(told) == 2
+    own.close()
+
+
+def test_start_that_hangs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One that does not come to its first task is not waited for."""
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nexec tail -f /dev/null\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(process, "WAIT", 1)
+    monkeypatch.setattr(sys, "executable", str(program))
+    told: list[str] = []
+    own = DecodeProcess(MEMORY, report=told.append)
+    with pytest.raises(NoProcessError):
+        own.record(pod(), CONFIGURATION)
+    assert "it did not reply as it should and was killed" in told[0]
+    assert own.pid == 0
+
+
+def test_killed_while_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop during a start leaves nothing behind, and is no fault."""
+    told: list[str] = []
+    own = DecodeProcess(MEMORY, report=told.append)
+
+    def popen(*words: Any, **more: Any) -> Any:
+        started = spawned(*words, **more)
+        own.kill()
+        return started
+
+    spawned = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    with pytest.raises(ProcessEndedError, match="not wanted any more"):
+        own.record(pod(), CONFIGURATION)
+    pid = own.pid
+    assert pid
+    own.close()
+    assert not Path(f"/proc/{pid}").exists()
+    assert told == []
 
 
 def test_closed(own: DecodeProcess) -> None:

@@ -1,6 +1,8 @@
 """The other side of a process that decodes; what it does is tested with the process."""
 
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -27,3 +29,23 @@ def test_reading() -> None:
         with pytest.raises(EOFError):
             read(ours, len(whole))
         sending.join(20)
+
+
+CPU = """
+import resource, sys
+from auditproxy.capture.worker import _bound_cpu
+resource.setrlimit(resource.RLIMIT_CPU, (100, 100))
+_bound_cpu(float(sys.argv[1]))
+print(*resource.getrlimit(resource.RLIMIT_CPU))
+"""
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [("1000", (100, 100)), ("8", (13, 100))])
+def test_bound_within_another(seconds: str, expected: tuple[int, int]) -> None:
+    """A bound that the process began with is kept, and is no fault."""
+    words = [sys.executable, "-c", CPU, seconds]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    soft, hard = map(int, done.stdout.split())
+    # What the start of Python took comes on top.
+    assert expected[0] <= soft <= min(expected[0] + 3, hard)
+    assert hard == expected[1]
