@@ -41,7 +41,7 @@ from auditproxy.serializer.protobuf import decoder as wiredecoder
 from auditproxy.server import forwarding, serving
 from auditproxy.sessions import rules as sessionrules
 from auditproxy.sessions.terminal import keys, places, reported, screen
-from auditproxy.sockets import keepalive
+from auditproxy.sockets import keepalive, reading
 from auditproxy.supervision import recorderthread, running, supervisor
 from auditproxy.tls import selfsigned as certificates
 from auditproxy.tunnel import tie as upgrade
@@ -164,6 +164,7 @@ OURS: dict[str, tuple[str, ...]] = {
         f"(event {size(DEFAULTS.audit_webhook.truncate_max_event_size)}, "
         f"batch {size(DEFAULTS.audit_webhook.truncate_max_batch_size)})",
     ),
+    "docs/design.md": (f"has {size(reading.MOST_A_TURN)} of each turn of the loop",),
     "docs/operating.md": (
         f"has not answered for {workers.SILENT:g} s; `/livez` after {workers.STUCK:g} s",
         f"after pauses of up to {workers.LONGEST_PAUSE:g} s when it ends soon again",
