@@ -81,7 +81,7 @@ def _taken(part: Part | None, body: bytes, omitted: str) -> Taken | None:
     return None if part.size == NONE else body, part.missing, budget
 
 
-class Worker:
+class DecodeWorker:
     """Does one task after the other."""
 
     def __init__(self, proxy: socket.socket) -> None:
@@ -183,7 +183,7 @@ def main(descriptor: int, memory: int) -> None:
     threading.Thread(target=_end_with, args=(proxy,), name="proxy-gone", daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
         proxy.sendall(messages.READY)
-        Worker(proxy).run()
+        DecodeWorker(proxy).run()
 
 
 if __name__ == "__main__":

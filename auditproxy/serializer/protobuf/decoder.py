@@ -1,8 +1,7 @@
 """Kubernetes protobuf to the JSON that kube-apiserver writes, by the table of types.
 
-Decoding a message fills a copy of its Plan's template and joins it, so that the
-order is the Go struct's whatever the order on the wire, and members that Go shows
-even when they are empty are there.
+Decoding a message fills a copy of its Plan's template and joins it, so that the order is the Go
+struct's whatever that on the wire, and members that Go shows even when they are empty are there.
 
 Bodies are untrusted: time and memory are bounded by the size of the body and the
 limit, nesting is bounded, and ProtobufError is the only error.
