@@ -15,7 +15,6 @@ from auditproxy.serializer import json
 from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import JSONError, SerializationError
 from auditproxy.serializer.jsonnumbers import check_numbers
-from auditproxy.serializer.protobuf.envelope import ObjectMeta as ObjectMetadata
 
 GZIP = b"\x1f\x8b"
 """How every gzip body begins."""
@@ -31,13 +30,14 @@ RATIO_LIMIT = 200
 Members = dict[str, msgspec.Raw]
 Decoded = TypeVar("Decoded")
 
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 """What msgspec raises for bytes that are not JSON; the depth is checked before."""
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-_NO_VALUE = msgspec.Raw(b"null")
+NO_VALUE = msgspec.Raw(b"null")
+"""A member that is absent."""
 MEMBERS_AT_ONCE = 50_000
 """Members of one object; they are made in one piece, and nothing else runs meanwhile."""
 SHORTEST_MEMBER = 5
@@ -47,45 +47,28 @@ SHORTEST_MEMBER = 5
 class _Kind(msgspec.Struct):
     """Just the kind of an object, as raw bytes, so that its value is not decoded."""
 
-    kind: msgspec.Raw = _NO_VALUE
-
-
-class _Object(msgspec.Struct):
-    """Just an object's metadata."""
-
-    metadata: msgspec.Raw = _NO_VALUE
-
-
-class _Metadata(msgspec.Struct, rename="camel"):
-    """The metadata that objectRef needs."""
-
-    name: msgspec.Raw = _NO_VALUE
-    namespace: msgspec.Raw = _NO_VALUE
-    uid: msgspec.Raw = _NO_VALUE
-    resource_version: msgspec.Raw = _NO_VALUE
+    kind: msgspec.Raw = NO_VALUE
 
 
 class _Large(msgspec.Struct, rename="camel"):
     """The members that large objects have."""
 
-    metadata: msgspec.Raw = _NO_VALUE
-    spec: msgspec.Raw = _NO_VALUE
-    status: msgspec.Raw = _NO_VALUE
-    data: msgspec.Raw = _NO_VALUE
-    binary_data: msgspec.Raw = _NO_VALUE
-    items: msgspec.Raw = _NO_VALUE
-    rows: msgspec.Raw = _NO_VALUE
-    rules: msgspec.Raw = _NO_VALUE
-    results: msgspec.Raw = _NO_VALUE
-    groups: msgspec.Raw = _NO_VALUE
-    resources: msgspec.Raw = _NO_VALUE
-    webhooks: msgspec.Raw = _NO_VALUE
+    metadata: msgspec.Raw = NO_VALUE
+    spec: msgspec.Raw = NO_VALUE
+    status: msgspec.Raw = NO_VALUE
+    data: msgspec.Raw = NO_VALUE
+    binary_data: msgspec.Raw = NO_VALUE
+    items: msgspec.Raw = NO_VALUE
+    rows: msgspec.Raw = NO_VALUE
+    rules: msgspec.Raw = NO_VALUE
+    results: msgspec.Raw = NO_VALUE
+    groups: msgspec.Raw = NO_VALUE
+    resources: msgspec.Raw = NO_VALUE
+    webhooks: msgspec.Raw = NO_VALUE
 
 
 _KIND = msgspec.json.Decoder(_Kind)
 _LARGE = msgspec.json.Decoder(_Large)
-_OBJECT = msgspec.json.Decoder(_Object)
-_METADATA = msgspec.json.Decoder(_Metadata)
 
 
 def inflate(body: bytes, content_encoding: str, limit: int) -> bytes:
@@ -148,13 +131,13 @@ def members(raw: bytes, budget: Budget | None = None) -> Members:
         raise budget.exceeded("nodes", f"more than {MEMBERS_AT_ONCE} members of one object")
     try:
         return _MEMBERS.decode(raw)
-    except _UNREADABLE:
+    except UNREADABLE:
         pass
     if raw.strip(b" \t\r\n") == b"null":
         # Go decodes null into an empty object.
         return {}
     # Go may still accept it, for example bytes that are not UTF-8.
-    return _decode(_MEMBERS, json.normalize(raw))
+    return decode_object(_MEMBERS, json.normalize(raw))
 
 
 def _most_members(raw: bytes) -> int:
@@ -167,19 +150,19 @@ def _most_members(raw: bytes) -> int:
         return names
     try:
         large = _LARGE.decode(raw)
-    except _UNREADABLE:
+    except UNREADABLE:
         return names
     known = sum(memoryview(getattr(large, name)).nbytes for name in large.__struct_fields__)
     return min(names, (len(raw) - known) // SHORTEST_MEMBER)
 
 
-def _decode(decoder: msgspec.json.Decoder[Decoded], raw: bytes) -> Decoded:
+def decode_object(decoder: msgspec.json.Decoder[Decoded], raw: bytes) -> Decoded:
     """Decode a JSON object; only the members that the decoder wants are built."""
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError:
         raise SerializationError("the body is not a JSON object") from None
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise JSONError(str(error)) from None
 
 
@@ -188,48 +171,14 @@ def kind(raw: bytes) -> str:
     try:
         json.check_depth(raw)
         found = _KIND.decode(raw).kind
-    except _UNREADABLE:
+    except UNREADABLE:
         try:
             found = _KIND.decode(json.normalize(raw)).kind
-        except _UNREADABLE:
+        except UNREADABLE:
             return ""
     except SerializationError:
         return ""
     return text_of(found) or ""
-
-
-def object_metadata(raw: bytes) -> ObjectMetadata:
-    """Return what objectRef needs of an object, without decoding the rest.
-
-    Raises SerializationError where ``members`` does.
-    """
-    json.check_depth(raw)
-    try:
-        found = _OBJECT.decode(raw)
-    except _UNREADABLE:
-        return metadata(members(raw))
-    return _metadata(found.metadata)
-
-
-def metadata(object_members: Members) -> ObjectMetadata:
-    """Return what objectRef needs of an object's metadata; absent members are empty."""
-    return _metadata(object_members.get("metadata", _NO_VALUE))
-
-
-def _metadata(raw: msgspec.Raw) -> ObjectMetadata:
-    try:
-        found = _METADATA.decode(raw)
-    except _UNREADABLE:
-        try:
-            found = _decode(_METADATA, json.normalize(bytes(raw)))
-        except SerializationError:
-            found = _Metadata()
-    return ObjectMetadata(
-        name=text_of(found.name) or "",
-        namespace=text_of(found.namespace) or "",
-        uid=text_of(found.uid) or "",
-        resource_version=text_of(found.resource_version) or "",
-    )
 
 
 def text_of(raw: msgspec.Raw) -> str | None:
@@ -266,7 +215,7 @@ def _drop_from_metadata(object_members: Members) -> bool:
         return False
     try:
         found = _MEMBERS.decode(raw)
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
     if found.pop("managedFields", None) is None:
         return False
@@ -281,7 +230,7 @@ def _drop_from_items(object_members: Members, name: str, *, inner: str | None) -
         return False
     try:
         items = _ITEMS.decode(raw)
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
     changed = False
     for index, item in enumerate(items):
@@ -295,7 +244,7 @@ def _drop_from_items(object_members: Members, name: str, *, inner: str | None) -
                 item_members[inner] = msgspec.Raw(msgspec.json.encode(object_of_row))
             else:
                 dropped = False
-        except _UNREADABLE:
+        except UNREADABLE:
             continue
         if dropped:
             items[index] = msgspec.Raw(msgspec.json.encode(item_members))

@@ -6,8 +6,6 @@ captured bodies and gives values; whatever it cannot read becomes an annotation,
 can cost an event (apiserver audit/request.go, endpoints/handlers/{create,update,patch,delete}.go).
 """
 
-import re
-
 import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
@@ -16,6 +14,7 @@ from auditproxy.apis.status import Status
 from auditproxy.audit import bodies, deleteoptions, skimming
 from auditproxy.audit.doubledmembers import REQUEST_OBJECT_DOUBLED, each_once
 from auditproxy.audit.mediatypes import base_type
+from auditproxy.audit.objectmetadata import canonical_metadata, metadata_of, object_metadata
 from auditproxy.audit.submitted import CBOR, JSON, PROTOBUF, YAML, as_json, records_request
 from auditproxy.serializer import cbor, json, yaml, yamlskim
 from auditproxy.serializer.budget import Budget, BudgetExceededError
@@ -44,8 +43,6 @@ RESPONSE_OBJECT_OMITTED = "auditproxy.io/response-object-omitted"
 BUILTIN_TYPES = Decoder()
 """Protobuf by the table of the built-in types, which is read when the first body comes."""
 
-_DISCOVERY_PATH = re.compile(r"/(api|apis)(/[^/]+){0,2}/?")
-
 
 class Recorded(msgspec.Struct, frozen=True):
     """What one body adds to the event: all members optional."""
@@ -57,15 +54,6 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 NOTHING = Recorded()
-
-
-def records_response(info: RequestInfo, code: int, *, long_running: bool) -> bool:
-    """Whether the answer's body may hold an object or a Status that belongs in the event."""
-    if code >= 400:
-        return True
-    if long_running or code < 200 or code in (204, 304):
-        return False
-    return info.is_resource_request or _DISCOVERY_PATH.fullmatch(info.path) is not None
 
 
 def request_object(
@@ -199,6 +187,8 @@ def _submitted(
         return NOTHING
     notes: tuple[tuple[str, str], ...] = ()
     if media_type == JSON:
+        if level < Level.REQUEST and (known := canonical_metadata(body)):
+            return Recorded(metadata=known)
         decoded, note = each_once(info, body, budget)
         notes = ((REQUEST_OBJECT_DOUBLED, note),) if note else ()
         if decoded is None:
@@ -208,7 +198,7 @@ def _submitted(
         body = decoded
     if level < Level.REQUEST:
         if media_type == JSON:
-            return Recorded(metadata=bodies.object_metadata(body), annotations=notes)
+            return Recorded(metadata=object_metadata(body), annotations=notes)
         return Recorded(metadata=skimming.metadata(info, media_type, body, budget))
     if media_type == PROTOBUF:
         return _submitted_protobuf(body, deleting, omit_managed_fields, types, budget)
@@ -216,7 +206,7 @@ def _submitted(
     if deleting:
         options = deleteoptions.recorded(deleteoptions.from_members(members, budget))
         return Recorded(object=options, annotations=notes)
-    metadata = bodies.metadata(members)
+    metadata = metadata_of(members)
     if omit_managed_fields:
         bodies.drop_managed_fields(members)
     try:

@@ -21,14 +21,13 @@ from auditproxy.audit.objects import (
     REQUEST_OBJECT_OMITTED,
     RESPONSE_OBJECT_OMITTED,
     Recorded,
-    records_response,
     request_object,
     response_object,
 )
 from auditproxy.audit.redaction.record import redacted_answer, redacted_request
 from auditproxy.audit.refusals.order import stopped_at
 from auditproxy.audit.refusals.refusal import Refusal, Stop
-from auditproxy.audit.submitted import CBOR, JSON, records_request
+from auditproxy.audit.submitted import CBOR, JSON, records_request, records_response
 from auditproxy.request.accept import negotiate
 from auditproxy.request.attributes import attributes
 from auditproxy.serializer.json import status_object

@@ -5,8 +5,8 @@ expensive to read: the object's name must be found nevertheless.
 """
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.audit import bodies
 from auditproxy.audit.doubledmembers import each_once
+from auditproxy.audit.objectmetadata import object_metadata
 from auditproxy.audit.submitted import JSON, PROTOBUF, YAML, as_json
 from auditproxy.serializer import json, yamlskim
 from auditproxy.serializer.budget import Budget
@@ -25,13 +25,13 @@ def metadata(info: RequestInfo, media_type: str, body: bytes, budget: Budget | N
     if media_type == YAML:
         # In one pass: a second one would begin anew where the first ran out of values.
         budget = None if budget is None else budget.to_skim()
-        return bodies.object_metadata(yamlskim.skim(body, budget))
+        return object_metadata(yamlskim.skim(body, budget))
     if media_type == JSON:
         flat, why = each_once(info, json.cut(body, _LEVELS, budget), budget)
         if flat is None:
             raise SerializationError(why)
-        return bodies.object_metadata(flat)
-    return bodies.object_metadata(as_json(media_type, body, budget))
+        return object_metadata(flat)
+    return object_metadata(as_json(media_type, body, budget))
 
 
 def metadata_at_any_cost(

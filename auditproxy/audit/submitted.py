@@ -1,5 +1,6 @@
-"""What a request submits: whether its body is audited, and the type that it states."""
+"""Which bodies the audit reads, and the type that a request states of what it submits."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -19,6 +20,8 @@ YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 CBOR = "application/cbor"
 
+_DISCOVERY_PATH = re.compile(r"/(api|apis)(/[^/]+){0,2}/?")
+
 
 def records_request(info: RequestInfo) -> bool:
     """Whether kube-apiserver's audit would read this request's body at all."""
@@ -27,6 +30,15 @@ def records_request(info: RequestInfo) -> bool:
         and info.verb in ("create", "update", "patch", "delete", "deletecollection")
         and info.subresource not in STREAMING_SUBRESOURCES
     )
+
+
+def records_response(info: RequestInfo, code: int, *, long_running: bool) -> bool:
+    """Whether the answer's body may hold an object or a Status that belongs in the event."""
+    if code >= 400:
+        return True
+    if long_running or code < 200 or code in (204, 304):
+        return False
+    return info.is_resource_request or _DISCOVERY_PATH.fullmatch(info.path) is not None
 
 
 def as_json(media_type: str, body: bytes, budget: Budget | None = None) -> bytes:

@@ -21,6 +21,8 @@ VALUES_LIMIT = 10_000
 
 SMALL = 64 * 1024
 """Bytes of a text that is decoded and written again, to compare both."""
+NOT_CANONICAL = object()
+"""Stands for the value of a text of which it is not known whether a member stands twice."""
 _DECODER = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 
@@ -61,7 +63,7 @@ def is_doubled(raw: bytes, budget: Budget | None = None) -> bool:
     Does not build the values. The result for invalid JSON is undefined. Raises the
     budget's error for a text that takes too long.
     """
-    if len(raw) <= SMALL and is_canonical(raw):
+    if canonical(raw) is not NOT_CANONICAL:
         return False
     if _most_values(raw) <= VALUES_LIMIT and raw.count(b"\\") <= VALUES_LIMIT:
         # Ten times faster, but in one piece.
@@ -99,16 +101,20 @@ def is_doubled(raw: bytes, budget: Budget | None = None) -> bool:
     return False
 
 
-def is_canonical(raw: bytes) -> bool:
-    """Whether a text is what our encoder writes of its value, but for spaces at the end.
+def canonical(raw: bytes) -> Any:
+    """Return the value of a small text that is what our encoder writes of it, else NOT_CANONICAL.
 
-    Clients in Go send such texts. A member that stands twice would be written once.
+    Spaces at the end do not count. Clients in Go send such texts. No member stands twice in one,
+    as it would be written once.
     """
+    if len(raw) > SMALL:
+        return NOT_CANONICAL
     try:
         json.check_depth(raw)
-        return _ENCODER.encode(_DECODER.decode(raw)) == raw.rstrip()
+        value = _DECODER.decode(raw)
+        return value if _ENCODER.encode(value) == raw.rstrip() else NOT_CANONICAL
     except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError, JSONError):
-        return False
+        return NOT_CANONICAL
 
 
 def is_countless(raw: bytes) -> bool:

@@ -3,16 +3,13 @@
 import gzip
 import json
 import zlib
-from typing import Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from auditproxy.audit import bodies
 from auditproxy.serializer.budget import Budget, BudgetExceededError
 from auditproxy.serializer.errors import SerializationError
-from auditproxy.serializer.json import compact, go_text
+from auditproxy.serializer.json import compact
 
 
 def test_members_keep_lexemes() -> None:
@@ -51,22 +48,6 @@ def test_invalid_text_in_members() -> None:
 def test_kind(raw: bytes, kind: str) -> None:
     """The kind, where there is one."""
     assert bodies.kind(raw) == kind
-
-
-@pytest.mark.parametrize(
-    ("raw", "expected"),
-    [
-        (b'{"metadata":{"name":"n","namespace":"s","uid":"u","resourceVersion":"1"}}', "n s u 1"),
-        (b'{"metadata":{"name":5,"uid":null}}', "   "),
-        (b'{"metadata":[]}', "   "),
-        (b'{"metadata":null}', "   "),
-        (b"{}", "   "),
-    ],
-)
-def test_metadata(raw: bytes, expected: str) -> None:
-    """Members of another type count as absent."""
-    found = bodies.metadata(bodies.members(raw))
-    assert f"{found.name} {found.namespace} {found.uid} {found.resource_version}" == expected
 
 
 def test_status_from_json() -> None:
@@ -137,53 +118,6 @@ def test_unknown_codings(coding: str) -> None:
     """Codings that are not decoded are named, cut to a readable length."""
     with pytest.raises(SerializationError, match=f"'{coding[:40]}' is not decoded"):
         bodies.inflate(b"x", coding, 1000)
-
-
-LEAVES = st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=4)
-NAMES = st.sampled_from(["metadata", "name", "namespace", "uid", "resourceVersion", "kind", "x"])
-VALUES = st.recursive(
-    LEAVES,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
-    max_leaves=12,
-)
-
-
-@given(st.dictionaries(NAMES, VALUES, max_size=5) | VALUES, st.sampled_from([None, 1, 4]))
-@example({"metadata": {"name": "a", "labels": {"name": "b"}}}, None)
-@example({"metadata": ["name"]}, None)
-@example({"metadata": {"name": "\ud800", "uid": 1}}, None)
-def test_skimming_agrees(value: Any, indent: int | None) -> None:
-    """B1: what fills objectRef is the same as if the whole object had been decoded."""
-    raw = json.dumps(value, indent=indent).encode()
-    if value is not None and not isinstance(value, dict):
-        with pytest.raises(SerializationError):
-            bodies.object_metadata(raw)
-        return
-    found = (value or {}).get("metadata")
-    found = found if isinstance(found, dict) else {}
-
-    def told(name: str) -> str:
-        member = found.get(name, "")
-        return go_text(member) if isinstance(member, str) else ""
-
-    metadata = bodies.object_metadata(raw)
-    assert metadata.name == told("name")
-    assert metadata.namespace == told("namespace")
-    assert metadata.uid == told("uid")
-    assert metadata.resource_version == told("resourceVersion")
-    assert bodies.metadata(bodies.members(raw)) == metadata
-
-
-@given(st.binary(max_size=60) | st.text('{}[]",:metadatanull ', max_size=60).map(str.encode))
-def test_skimming_refuses_what_members_refuse(raw: bytes) -> None:
-    """B1: of any bytes either both are read or neither, and the metadata is the same."""
-    try:
-        expected = bodies.metadata(bodies.members(raw))
-    except SerializationError:
-        with pytest.raises(SerializationError):
-            bodies.object_metadata(raw)
-        return
-    assert bodies.object_metadata(raw) == expected
 
 
 def test_members_that_are_made_at_once() -> None:

@@ -15,11 +15,10 @@ from auditproxy.audit.objects import (
     REQUEST_OBJECT_OMITTED,
     RESPONSE_OBJECT_OMITTED,
     Recorded,
-    records_response,
     request_object,
     response_object,
 )
-from auditproxy.audit.submitted import records_request
+from auditproxy.audit.submitted import records_request, records_response
 from auditproxy.serializer.budget import Budget
 
 LIMIT = 1 << 20

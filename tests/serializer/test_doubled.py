@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from auditproxy.serializer.budget import CHECKED, Budget, BudgetExceededError
 from auditproxy.serializer.doubled import (
+    NOT_CANONICAL,
+    SMALL,
     VALUES_LIMIT,
-    is_canonical,
+    canonical,
     is_countless,
     is_doubled,
     merged,
@@ -96,9 +98,9 @@ def test_names_that_are_one(names: tuple[bytes, bytes]) -> None:
 def test_what_our_encoder_writes_is_canonical(value: object) -> None:
     """It is known at once to have nothing doubled; with a space in it, it has to be searched."""
     text = msgspec.json.encode(value)
-    assert is_canonical(text)
-    assert is_canonical(text + b"\n")
-    assert not is_canonical(b" " + text)
+    assert canonical(text) == value
+    assert canonical(text + b"\n") == value
+    assert canonical(b" " + text) is NOT_CANONICAL
 
 
 @pytest.mark.parametrize(
@@ -114,12 +116,13 @@ def test_what_our_encoder_writes_is_canonical(value: object) -> None:
         b"[" * 600 + b"]" * 600,
         b"{",
         b"",
+        b'"' + b"a" * SMALL + b'"',
     ],
-    ids=str,
+    ids=lambda raw: str(raw[:40]),
 )
 def test_what_is_not_canonical(raw: bytes) -> None:
     """What stands twice, and what we would write otherwise or cannot read."""
-    assert not is_canonical(raw)
+    assert canonical(raw) is NOT_CANONICAL
 
 
 @given(st.binary(max_size=60))
