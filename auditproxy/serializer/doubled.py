@@ -104,7 +104,7 @@ def is_doubled(raw: bytes, budget: Budget | None = None) -> bool:
 def canonical(raw: bytes) -> Any:
     """Return the value of a small text that is what our encoder writes of it, else NOT_CANONICAL.
 
-    Spaces at the end do not count. Clients in Go send such texts. No member stands twice in one,
+    Spaces at the end are ignored. Clients in Go send such texts. No member stands twice in one,
     as it would be written once.
     """
     if len(raw) > SMALL:
