@@ -153,7 +153,7 @@ class SessionEventType(enum.StrEnum):
     FORWARDED = "ForwardedConnection"
     """A connection of a port-forward has ended."""
     RECORDING_STOPPED = "RecordingStopped"
-    """The rest of the session is not recorded; ``reason`` says why."""
+    """The rest of the session is not recorded, or not reported; ``reason`` says why."""
     ENDED = "SessionEnded"
 
 
@@ -208,7 +208,8 @@ class SessionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     """Command: what stood on the terminal; absent where it was hidden."""
     flags: tuple[str, ...] = ()
     """Command: what is uncertain about ``line``, or why there is none. SessionEnded: "repaired"
-    where it was written at a start, from a recording that was found."""
+    where it was written at a start, from a recording that was found; "unreadable" and "gap" where
+    the session was not followed to its end or without a gap."""
     input_bytes: int = 0
     input_sha256: str = ""
     forwarded: ForwardedConnection | None = None
@@ -218,5 +219,7 @@ class SessionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     bytes_out: int = 0
     missing_bytes: int = 0
     """SessionEnded: bytes that passed and are in no recording, for lack of time."""
+    missing_connections: int = 0
+    """SessionEnded: connections of a port-forward that are in no line, for lack of time."""
     duration_seconds: float = 0.0
     recording: RecordingReference | None = None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 STATES = ("Complete", "Cut", "Failed")
-FAILURES = ("open", "stopped", "cut", "failed", "crash")
+FAILURES = ("open", "stopped", "cut", "failed", "crash", "unfollowed")
 REFUSALS = ("recording", "unreadable")
 REMOVALS = ("age", "total")
 DESTINATIONS = ("log", "webhook")

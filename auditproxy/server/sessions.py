@@ -215,9 +215,11 @@ class LiveSession:
         if self._exchange.shared.session_annotations:
             # From the first event on, so that alerts know it from a session that was refused.
             self._exchange.context.annotate(SESSION_REASON, ending)
-        self._switched(Unreadable(from_client=False, reason=reason))
+        unread = Unreadable(from_client=False, reason=reason)
+        # Without a recording that would be Cut, the end says enough.
+        self._switched(unread if self._running.recording else None)
 
-    def _switched(self, reader: "SessionReader | Unreadable") -> None:
+    def _switched(self, reader: "SessionReader | Unreadable | None") -> None:
         from auditproxy.supervision.running import Ending
 
         self._running.switched(reader, Ending(self._end, self._write))

@@ -36,7 +36,7 @@ from auditproxy.apis.session import (
 )
 from auditproxy.apis.units import SECOND
 from auditproxy.serializer.times import micro_time
-from auditproxy.sessions.castnotes import InputClosedNote, Note, UnreadableNote, clean
+from auditproxy.sessions.castnotes import GapNote, InputClosedNote, Note, UnreadableNote, clean
 from auditproxy.sessions.forwards import Forwards
 
 OUTPUT = "o"
@@ -125,6 +125,8 @@ class CastWriter:
 
     def note(self, moment: int, note: Note) -> list[bytes]:
         """A note, and its label."""
+        if isinstance(note, GapNote):
+            self._forwards.lost()
         self._note(self._seconds(moment), note)
         return self._taken()
 

@@ -127,6 +127,8 @@ class ConnectionClosedNote(_Note, frozen=True, kw_only=True, tag="ConnectionClos
     bytes_out: int = 0
     duration_seconds: float = 0.0
     error: str = ""
+    has_gap: bool = False
+    """Something was not read in time while it was open."""
 
     @property
     def label(self) -> str:

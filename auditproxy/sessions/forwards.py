@@ -16,6 +16,7 @@ class _Open:
     began: int
     bytes_in: int = 0
     bytes_out: int = 0
+    has_gap: bool = False
 
 
 class Forwards:
@@ -43,6 +44,11 @@ class Forwards:
             case PortClosed(connection, error):
                 return self._closed(moment, connection, error)
 
+    def lost(self) -> None:
+        """Something is missing here: what is open may have carried more, or have ended."""
+        for known in self._open.values():
+            known.has_gap = True
+
     def close(self, moment: int) -> list[ConnectionClosedNote]:
         """The session ended: what is still open ends with it."""
         notes = [self._closed(moment, connection, "") for connection in list(self._open)]
@@ -59,4 +65,5 @@ class Forwards:
             bytes_out=known.bytes_out,
             duration_seconds=max(0, moment - known.began) // 1000 * 1000 / SECOND,
             error=clean(error),
+            has_gap=known.has_gap,
         )

@@ -38,9 +38,15 @@ from auditproxy.sessions.terminal.screen import COLUMNS, ROWS
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """So many bytes of the streams were not read in time; between two events."""
+    """So many bytes of the streams were not read in time; between two events.
+
+    ``sent`` of them are what the client sent on standard input. ``connections``: so many of a
+    port-forward began meanwhile.
+    """
 
     size: int
+    sent: int = 0
+    connections: int = 0
 
 
 Timed = tuple[int, StreamEvent | Missing]
@@ -60,14 +66,16 @@ class Closing:
     """Bytes that passed and were not accounted for."""
     seconds: float
     """From the 101 to the end."""
+    unfed: tuple[StreamEvent | Missing, ...] = ()
+    """What was not accounted for and could not be told before."""
 
 
 class Account:
     """The account of one session; every method runs on the recorder's thread.
 
     ``refusal`` says why there is no recording where there should be one.
-    ``emit`` takes lines of the session log; ``failed`` is called once, with the reason, when a
-    recording stops before its session.
+    ``emit`` takes lines of the session log; ``failed`` is called once, with the reason, when what
+    is recorded or reported of a session ends before it.
     """
 
     def __init__(
@@ -89,6 +97,10 @@ class Account:
         self._redact = redact
         self._size = (COLUMNS, ROWS)
         self._has_failed = False
+        self._flags: dict[str, None] = {}
+        """What the last line says of the account."""
+        self._connections = 0
+        """Of a port-forward, that no line has."""
         self._moment = session.started
         self._follower = self._new_follower() if follows_commands and session.tty else None
         self._forwards = Forwards() if session.kind is SessionKind.PORT_FORWARD else None
@@ -131,7 +143,7 @@ class Account:
         self._moment = batch[-1][0]
         for moment, event in batch:
             if isinstance(event, Missing):
-                self._missing(moment, event.size)
+                self._missing(moment, event)
                 continue
             if recording is not None:
                 recording.take(moment, (event,))
@@ -149,13 +161,17 @@ class Account:
             if recording.stopped:
                 self._stopped(self._moment, recording.stopped)
 
-    def _missing(self, moment: int, size: int) -> None:
+    def _missing(self, moment: int, missing: Missing) -> None:
+        self._flags["gap"] = None
+        self._connections += missing.connections
         self._input.lost()
         if self._recording is not None:
-            self._recording.gap(moment, size)
+            self._recording.gap(moment, missing.size)
+        if self._forwards is not None:
+            self._forwards.lost()
         if self._follower is not None:
-            # What stood on the terminal is not known any more.
-            self._follower = self._new_follower()
+            for command in self._follower.miss(moment / SECOND, keys=missing.sent > 0):
+                self._command(moment, command)
 
     def _follow(self, moment: int, event: StreamEvent, skips: bool) -> None:
         """What the event means beside the recording."""
@@ -163,8 +179,7 @@ class Account:
             if self._counts_input and event.channel is Channel.STDIN:
                 self._input.take(event.data)
         elif isinstance(event, Unreadable):
-            side = "input" if event.from_client else "output"
-            self._stopped(moment, f"{side} cannot be read: {event.reason}")
+            self._unreadable(moment, event)
         elif self._forwards is not None and isinstance(
             event, PortOpened | PortCarried | PortClosed
         ):
@@ -176,6 +191,21 @@ class Account:
         if self._follower is not None:
             for command in self._follower.take(moment / SECOND, event, skips=skips):
                 self._command(moment, command)
+
+    def _unreadable(self, moment: int, event: Unreadable) -> None:
+        self._flags["unreadable"] = None
+        if event.from_client:
+            self._input.lost()
+        if self._recording is not None or self._is_followed:
+            side = "input" if event.from_client else "output"
+            self._stopped(moment, f"{side} cannot be read: {event.reason}")
+
+    @property
+    def _is_followed(self) -> bool:
+        """Whether lines of the session log say what is done in it."""
+        if self._session.kind is SessionKind.UNKNOWN:
+            return False
+        return bool(self._follower or self._forwards) or self._counts_input
 
     def _command(self, moment: int, command: TerminalCommand) -> None:
         line = command.line
@@ -197,11 +227,12 @@ class Account:
             duration_seconds=note.duration_seconds,
             error=note.error,
         )
-        self._line(SessionEventType.FORWARDED, moment, forwarded=forwarded)
+        flags = ("gap",) if note.has_gap else ()
+        self._line(SessionEventType.FORWARDED, moment, forwarded=forwarded, flags=flags)
 
     def _stopped(self, moment: int, reason: str) -> None:
-        """The rest of the session is not recorded; reported once."""
-        if self._has_failed or self._recording is None:
+        """The rest of the session is not recorded, or not reported; said once."""
+        if self._has_failed:
             return
         self._has_failed = True
         self._line(SessionEventType.RECORDING_STOPPED, moment, reason=reason)
@@ -209,16 +240,22 @@ class Account:
 
     def abandon(self, moment: int, reason: str) -> None:
         """A fault of ours: nothing more is recorded, and no terminal is followed."""
+        is_said = self._recording is not None or self._is_followed
+        self._flags["unreadable"] = None
         self._follower = None
+        self._input.lost()
         if self._recording is None:
             self.wants_output, self.wants_input = False, self._counts_input
         else:
             self._recording.stop(moment, reason)
-        self._stopped(moment, reason)
+        if is_said:
+            self._stopped(moment, reason)
 
     def close(self, closing: Closing) -> RecordingReference | None:
         """The tunnel has ended: finish the recording and write the last lines."""
         moment = self._moment = closing.moment
+        if closing.unfed:
+            self.take([(moment, event) for event in closing.unfed])
         for note in self._forwards.close(moment) if self._forwards is not None else ():
             self._forwarded(moment, note)
         if self._follower is not None:
@@ -255,6 +292,8 @@ class Account:
             bytes_in=closing.bytes_in,
             bytes_out=closing.bytes_out,
             missing_bytes=closing.missing,
+            missing_connections=self._connections,
+            flags=tuple(self._flags),
             duration_seconds=round(closing.seconds, 6),
             recording=reference,
         )

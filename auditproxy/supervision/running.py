@@ -11,7 +11,7 @@ and the session ends if that lasts.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from auditproxy.apis.session import (
@@ -26,6 +26,7 @@ from auditproxy.apis.units import SECOND
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.sessions.wire.reader import SessionReader
 from auditproxy.supervision.account import Account, Closing, Missing, Timed
+from auditproxy.supervision.losses import SessionLosses
 
 QUEUE_LIMIT = 1024 * 1024
 """Bytes of one session that may wait for the recorder's thread."""
@@ -80,7 +81,6 @@ class Running:
         self.recording = ""
         self.refusal = ""
         """Why there is no recording where there should be one."""
-        self.missing = 0
         self.outcome: Outcome | None = None
         self.bytes_in = 0
         self.bytes_out = 0
@@ -92,8 +92,9 @@ class Running:
         self._queue: list[Timed] = []
         self._queued = 0
         self._unfed = 0
-        self._gap = 0
-        self._missed = 0
+        self._losses = SessionLosses()
+        self._metered = 0
+        self._is_closed = False
         self._hold: Callable[[bool], None] = _nothing
         self._held: asyncio.TimerHandle | None = None
         self._ending: Ending | None = None
@@ -104,8 +105,8 @@ class Running:
 
     # --- the tunnel ----------------------------------------------------------------
 
-    def switched(self, reader: SessionReader | Unreadable, ending: Ending) -> None:
-        """The upstream has switched."""
+    def switched(self, reader: SessionReader | Unreadable | None, ending: Ending) -> None:
+        """The upstream has switched; None: there is no tunnel."""
         self._ending = ending
         self.started = self._now()
         self._began = self._loop.time()
@@ -191,11 +192,11 @@ class Running:
             if self.rule.deny and is_lost:
                 self.end(TOO_FAST)
             if not self.rule.deny or is_lost:
-                self._lose(event)
+                self._losses.lose(event)
                 return
         is_awaited = bool(self._queue)
-        if self._gap:
-            self._queue_gap()
+        if self._losses:
+            self._tell_losses()
         self._queue.append((self._now(), event))
         self._queued += cost
         self._unfed += cost
@@ -204,35 +205,28 @@ class Running:
         elif not is_awaited:
             self._feeder.wake(self)
 
-    def _lose(self, event: StreamEvent | Missing) -> None:
-        if isinstance(event, Carried):
-            self._gap += len(event.data)
-        elif isinstance(event, PortCarried | Missing):
-            self._gap += event.size
+    @property
+    def missing(self) -> int:
+        """Bytes that passed and the account does not get."""
+        return self._losses.size
 
-    def _queue_gap(self) -> None:
+    def _tell_losses(self) -> None:
         """Say what is missing where it is missing: after what was queued before it."""
-        if self._gap:
-            self._queue.append((self._now(), Missing(self._gap)))
-            self._missed += self._gap
-            self.missing += self._gap
-            self._gap = 0
+        told = [(self._now(), event) for event in self._losses.tell()]
+        self._queue.extend(told)
+        self._queued += cost_of(told)
 
     def waiting(self) -> tuple[list[Timed], int]:
         """What waits for the account, and how many bytes of the streams are missing in it."""
         queue, self._queue = self._queue, []
         self._unfed = 0
-        missed, self._missed = self._missed, 0
+        missed, self._metered = self.missing - self._metered, self.missing
         return queue, missed
 
     def lost(self, batch: list[Timed]) -> None:
         """A batch is not accounted for: the recorder has too much to do already."""
         for _, event in batch:
-            if not isinstance(event, Missing):
-                self._lose(event)
-        self.missing += self._gap
-        self._missed += self._gap
-        self._gap = 0
+            self._losses.lose(event)
         self.taken(batch)
         if self.rule.deny:
             self.end(TOO_FAST)
@@ -244,6 +238,10 @@ class Running:
             self._held.cancel()
             self._held = None
             self._hold(False)
+        if self._losses and not self._queue and not self._is_closed:
+            # Nothing else may come that it would be told with.
+            self._tell_losses()
+            self._feeder.wake(self)
 
     def _stop_reading(self) -> None:
         if self._held is None:
@@ -316,7 +314,8 @@ class Running:
             if isinstance(event, Outcome):
                 self.outcome = event
             self._put(event, EVENT_COST)
-        self._queue_gap()
+        self._tell_losses()
+        self._is_closed = True
         return Closing(
             self._now(),
             self.outcome,
@@ -326,6 +325,10 @@ class Running:
             self.missing,
             self._loop.time() - self._began,
         )
+
+    def unfed(self, closing: Closing) -> Closing:
+        """A closing with what its account was not given in the end."""
+        return replace(closing, missing=self.missing, unfed=tuple(self._losses.tell()))
 
 
 def cost_of(batch: list[Timed]) -> int:

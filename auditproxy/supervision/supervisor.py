@@ -11,7 +11,6 @@ The thread is in recorderthread.py.
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -219,10 +218,11 @@ class Supervisor:
         self._report(f"recording a session crashed: {describe(crash)}")
 
     def _recording_failed(self, running: Running, reason: str) -> None:
-        self._metrics.failed("stopped")
+        self._metrics.failed("stopped" if running.recording else "unfollowed")
+        what = "recorded" if running.recording else "followed"
         self._report(
             OperatorLine(
-                f"{_whose(running.session)} is not recorded any further: {reason}",
+                f"{_whose(running.session)} is not {what} any further: {reason}",
                 audit_id=running.session.audit_id,
             )
         )
@@ -238,8 +238,7 @@ class Supervisor:
         closing = running.closed(reason)
         self.feed(running)
         self._unflushed.pop(running, None)
-        if running.missing != closing.missing:
-            closing = replace(closing, missing=running.missing)
+        closing = running.unfed(closing)
 
         def finish() -> RecordingReference | None:
             found = running.account.close(closing)

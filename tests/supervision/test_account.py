@@ -29,6 +29,7 @@ from auditproxy.recordings.store import RecordingStore
 from auditproxy.recordings.usage import RecordingLimits
 from auditproxy.sessions.castnotes import (
     CommandNote,
+    ConnectionClosedNote,
     EndNote,
     GapNote,
     InputNote,
@@ -200,11 +201,86 @@ def test_gap(stores: Stores) -> None:
 
 
 def test_gap_without_recording() -> None:
-    """Nothing to note it in."""
+    """The last line has it."""
     kept = Kept(a_session(tty=False), None)
     kept.take(Missing(5))
     kept.close()
     assert kept.types() == ["SessionStarted", "SessionEnded"]
+    assert kept.lines[-1].flags == ("gap",)
+
+
+HIDDEN = (None, ("hidden", "gap"))
+WHOLE = (
+    Carried(STDIN, b"id"),
+    Carried(STDOUT, b"id"),
+    Carried(STDIN, b"\r"),
+    Carried(STDOUT, b"\r\n"),
+)
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        pytest.param(
+            [*WHOLE[:2], Missing(100), *WHOLE[2:], Carried(STDOUT, b"root\r\n$ ")],
+            [HIDDEN, ("id", ())],
+            id="before Enter",
+        ),
+        pytest.param(
+            [*WHOLE[:3], Missing(100), Carried(STDOUT, b"root\r\n$ ")],
+            [HIDDEN, ("id", ())],
+            id="the answer",
+        ),
+        pytest.param(
+            [Missing(100, sent=9), Carried(STDOUT, b"root\r\n$ ")],
+            [HIDDEN, ("id", ("gap",))],
+            id="all of it",
+        ),
+        pytest.param(
+            [*WHOLE[:2], Missing(100, sent=1), Carried(STDOUT, b"root\r\n$ ")],
+            [HIDDEN, ("id", ("gap",))],
+            id="Enter",
+        ),
+        pytest.param([Missing(100), Carried(STDOUT, b"$ ")], [("id", ())], id="only output"),
+    ],
+)
+def test_lines_in_a_gap(
+    events: Sequence[StreamEvent | Missing], expected: list[tuple[str | None, tuple[str, ...]]]
+) -> None:
+    """A line that was entered, or may have been, is reported without its text."""
+    kept = Kept(a_session(), None)
+    kept.take(Carried(STDOUT, b"$ "))
+    for event in (*events, *WHOLE):
+        kept.take(event)
+    kept.close()
+    found = [(line.line, line.flags) for line in kept.lines if line.type == "Command"]
+    assert found == expected
+
+
+def test_connections_in_a_gap(stores: Stores) -> None:
+    """Those that began in it are counted; what is said of those that were open may be too little."""
+    kept = Kept(a_session(kind=SessionKind.PORT_FORWARD, tty=False), stores)
+    kept.take(PortOpened(0, 80), Missing(20, connections=3), PortOpened(4, 81))
+    kept.take(PortClosed(3), PortClosed(4))
+    reference = kept.close()
+    forwarded = [(line.forwarded.port, line.flags) for line in kept.lines if line.forwarded]
+    assert forwarded == [(81, ()), (80, ("gap",))]
+    assert kept.lines[-1].missing_connections == 3
+    notes = read_recording(reference.path).notes()
+    closed = [note.has_gap for note in notes if isinstance(note, ConnectionClosedNote)]
+    assert closed == [False, True]
+
+
+def test_what_was_not_told_before_the_end(stores: Stores) -> None:
+    """Comes with it."""
+    kept = Kept(a_session(tty=False), stores)
+    moment = STARTED + SECOND
+    unfed = (Missing(5), Unreadable(True, "no frame"))
+    reference = kept.account.close(Closing(moment, None, "it ended", 0, 0, 5, 1.0, unfed))
+    assert kept.types() == ["SessionStarted", "RecordingStopped", "SessionEnded"]
+    assert kept.lines[-1].flags == ("gap", "unreadable")
+    assert reference is not None
+    assert reference.state == "Cut"
 
 
 @pytest.mark.parametrize(
@@ -235,13 +311,44 @@ def test_streams_that_cannot_be_read(
     assert sum(isinstance(note, UnreadableNote) for note in cast.notes()) == len(events)
 
 
-def test_unreadable_and_not_recorded() -> None:
-    """Nothing stops where nothing is recorded."""
-    kept = Kept(a_session(tty=False), None)
+@pytest.mark.parametrize(
+    ("kind", "tty", "commands", "is_said"),
+    [
+        (SessionKind.EXEC, True, True, True),
+        (SessionKind.EXEC, False, True, True),
+        (SessionKind.PORT_FORWARD, False, True, True),
+        (SessionKind.EXEC, True, False, False),
+        (SessionKind.UNKNOWN, False, True, False),
+    ],
+    ids=["commands", "input", "connections", "nothing", "no session of Kubernetes"],
+)
+def test_unreadable_and_not_recorded(
+    kind: SessionKind, tty: bool, commands: bool, is_said: bool
+) -> None:
+    """Where lines say what is done in a session, one says that no more of them come; once."""
+    kept = Kept(a_session(kind=kind, tty=tty), None, follows_commands=commands)
+    kept.take(Unreadable(True, "more frames than are read"))
     kept.take(Unreadable(False, "no frame"))
     kept.close()
-    assert kept.failures == []
-    assert kept.types() == ["SessionStarted", "SessionEnded"]
+    reason = "input cannot be read: more frames than are read"
+    assert kept.failures == [reason] * is_said
+    assert [line.reason for line in kept.lines if line.type == "RecordingStopped"] == (
+        [reason] * is_said
+    )
+    assert kept.lines[-1].flags == ("unreadable",)
+
+
+def test_input_of_which_a_part_was_read(stores: Stores) -> None:
+    """Its digest would be that of nothing that was sent: there is none, in any place."""
+    for store in (None, stores):
+        kept = Kept(a_session(tty=False), store)
+        kept.take(Carried(STDIN, b"echo 0\n"), Unreadable(True, "more frames than are read"))
+        reference = kept.close()
+        (given,) = (line for line in kept.lines if line.type == "Input")
+        assert (given.input_bytes, given.input_sha256, given.flags) == (7, "", ("gap",))
+    notes = read_recording(reference.path).notes()
+    assert isinstance(notes[-1], EndNote)
+    assert (notes[-1].input_sha256, notes[-1].state) == ("", "Cut")
 
 
 def test_recording_that_stops(stores: Stores) -> None:
@@ -310,10 +417,21 @@ def test_abandoned(stores: Stores) -> None:
 
 
 def test_abandoned_without_recording() -> None:
-    """Only the commands end."""
+    """The commands end, which is said; input is still counted, and has no digest."""
     kept = Kept(a_session(), None)
     kept.account.abandon(STARTED, "a fault")
     kept.take(*TYPED)
+    kept.close()
+    assert kept.types() == ["SessionStarted", "RecordingStopped", "SessionEnded"]
+    assert kept.lines[-1].flags == ("unreadable",)
+    kept = Kept(a_session(tty=False), None)
+    kept.account.abandon(STARTED, "a fault")
+    kept.take(Carried(STDIN, b"id\n"))
+    kept.close()
+    (given,) = (line for line in kept.lines if line.type == "Input")
+    assert (given.input_bytes, given.input_sha256) == (3, "")
+    kept = Kept(a_session(kind=SessionKind.UNKNOWN), None)
+    kept.account.abandon(STARTED, "a fault")
     kept.close()
     assert kept.types() == ["SessionStarted", "SessionEnded"]
 

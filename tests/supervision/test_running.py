@@ -8,6 +8,7 @@ from auditproxy.apis.session import Carried, Channel, Outcome, PortClosed, Recor
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.supervision.account import Missing
 from auditproxy.supervision.running import (
+    EVENT_COST,
     HELD_LIMIT,
     NOTICE,
     QUEUE_FED,
@@ -297,7 +298,7 @@ async def test_a_lot_goes_at_once() -> None:
 
 
 async def test_what_the_recorder_cannot_take_is_counted() -> None:
-    """Bytes of every kind; under Deny the session ends."""
+    """Bytes of every kind, which the account is told; under Deny the session ends."""
     stage = Stage(DENY)
     stage.running.from_upstream(b"four")
     stage.running.from_client(b"port")
@@ -305,8 +306,49 @@ async def test_what_the_recorder_cannot_take_is_counted() -> None:
     assert missed == 0
     stage.running.lost(batch)
     assert stage.running.missing == 4 + 7
-    assert stage.running.waiting() == ([], 4 + 7)
+    batch, missed = stage.running.waiting()
+    assert ([event for _, event in batch], missed) == ([Missing(4 + 7)], 4 + 7)
     assert len(stage.tunnel.ends) == 1
+    # Refused again, it is told again, and counted once.
+    stage.running.lost(batch)
+    batch, missed = stage.running.waiting()
+    assert ([event for _, event in batch], missed) == ([Missing(4 + 7)], 0)
+    assert stage.running.missing == 4 + 7
+
+
+async def test_what_ends_the_reading_is_not_lost() -> None:
+    """Where the queue is full, the account learns it as soon as there is room."""
+    stage = Stage(ALLOW)
+    running = stage.running
+    running.from_upstream(b"x" * (QUEUE_LIMIT - EVENT_COST))
+    running.from_client(b"broken")
+    running.from_client(b"id\r")
+    running.from_upstream(b"end")
+    batch, _ = running.waiting()
+    assert [type(event) for _, event in batch] == [Carried]
+    woken = stage.woken.count
+    running.taken(batch)
+    assert stage.woken.count == woken + 1
+    batch, _ = running.waiting()
+    assert [event for _, event in batch] == [
+        Missing(3, sent=3),
+        Unreadable(True, "broken"),
+        Outcome(3, "NonZeroExitCode"),
+    ]
+
+
+async def test_what_was_not_told_is_in_the_closing() -> None:
+    """A last batch that the recorder does not take."""
+    stage = Stage(ALLOW)
+    stage.running.from_upstream(b"four")
+    stage.running.from_client(b"broken")
+    closing = stage.running.closed("it ended")
+    batch, _ = stage.running.waiting()
+    stage.running.lost(batch)
+    assert stage.running.waiting() == ([], 4)
+    closing = stage.running.unfed(closing)
+    assert closing.missing == 4
+    assert closing.unfed == (Missing(4), Unreadable(True, "broken"))
 
 
 async def test_it_ends_once() -> None:

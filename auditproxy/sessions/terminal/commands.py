@@ -5,51 +5,20 @@ paste goes off), or at the first line feed after Enter. Its text is what the scr
 with what history and completion made of it, and without what was typed without echo.
 """
 
-from collections.abc import Callable
-
 from auditproxy.apis.session import Carried, Channel, Outcome, Resized, StreamEvent
-from auditproxy.sessions.terminal.earlier import Earlier
-from auditproxy.sessions.terminal.entries import Anchor, TypedLine
-from auditproxy.sessions.terminal.found import FoundLines
-from auditproxy.sessions.terminal.keys import Key, KeyReader, Press
+from auditproxy.sessions.terminal.entries import TypedLine
+from auditproxy.sessions.terminal.following import LineFollower
 from auditproxy.sessions.terminal.marks import Found, Mark, MarkReader
-from auditproxy.sessions.terminal.places import Places
 from auditproxy.sessions.terminal.reported import TerminalCommand
-from auditproxy.sessions.terminal.screen import COLUMNS, ROWS
-from auditproxy.sessions.terminal.texts import INTERRUPTS, squeezed
-from auditproxy.sessions.terminal.unseen import UnseenLines
-from auditproxy.sessions.terminal.waiting import WaitingLines
+from auditproxy.sessions.terminal.texts import INTERRUPTS
 
 
-class CommandFollower:
+class CommandFollower(LineFollower):
     """Follows one session with a terminal; not for use by two threads at a time.
 
     ``take`` never raises for what a session carries, takes time in proportion to its bytes, and
     depends on nothing but its arguments. ``redact`` is applied to each line before it is given.
     """
-
-    def __init__(
-        self,
-        columns: int = COLUMNS,
-        rows: int = ROWS,
-        *,
-        redact: Callable[[str], str] | None = None,
-    ) -> None:
-        self._keys = KeyReader()
-        self._marks = MarkReader()
-        self._places = Places(columns, rows)
-        self._earlier = Earlier(self._places)
-        self._now = 0.0
-        self._entry: TypedLine | None = None
-        self._outputs = 0
-        self._skips = False
-        self._editor = False
-        self._alternate = False
-        self._ahead = ""
-        self._marked: Anchor | None = None
-        self._found = FoundLines(redact)
-        self._pending = WaitingLines(self._found, self._places)
-        self._unseen = UnseenLines(self._places, self._found, self._pending)
 
     def take(self, now: float, event: StreamEvent, *, skips: bool = False) -> list[TerminalCommand]:
         """Take an event of the session; return the lines that it completes.
@@ -90,163 +59,34 @@ class CommandFollower:
         self._reset()
         return self._found.take()
 
-    def _reset(self) -> None:
-        self._entry = None
-        self._pending.clear()
-        self._marked = None
-        self._earlier.clear()
-        self._keys.leave_paste()
-        self._places.forget()
+    def miss(self, now: float, *, keys: bool) -> list[TerminalCommand]:
+        """Output is missing here, and ``keys`` says whether input is; return what is lost by it.
 
-    # Keys.
-
-    def _press(self, now: float, key: Key) -> None:
-        if key.press in (Press.REPORT, Press.PARTIAL):
-            if self._entry is not None:
-                self._entry.press(key)
-            else:
-                self._earlier.report(key.text, placed=not self._pending)
-            return
+        Of lines that were entered, and of one that may have been, only that is known; nothing of
+        what the terminal shows.
+        """
+        self._now = now
         self._found.release()
-        if key.press is Press.INTERRUPT:
-            if self._entry is not None:
-                self._earlier.stop(self._entry)
-            self._entry = None
-            for pending in self._pending:
-                pending.interrupted = True
-            return
-        if key.press is Press.END and self._entry is None:
-            return
-        if self._entry is None:
-            self._begin(now)
+        while self._pending:
+            self._pending.give_up("gap")
         entry = self._entry
-        assert entry is not None, "begun above"
-        if key.press is not Press.ENTER:
-            entry.press(key)
-            return
-        if not self._pending:
-            self._earlier.place(entry)
-        entry.enter(now, self._outputs, editor=self._editor)
-        self._entry = None
-        self._pending.add(entry)
-
-    def _begin(self, now: float) -> None:
-        """The first key of a line."""
-        self._pending.settle(now, self._outputs, editor=self._editor)
-        self._entry = self._pending.continued(
-            self._outputs, editor=self._editor
-        ) or self._earlier.resume(pending=bool(self._pending))
-        if self._entry is not None:
-            return
-        entry = self._entry = TypedLine(None, now, self._outputs)
-        marked, self._marked = self._marked, None
-        ahead, self._ahead = self._ahead, ""
-        if self._places.lost:
-            marked = None
-        if not self._pending and not self._skips and self._places.catch_up():
-            if marked is not None:
-                entry.flag("client-claimed")
-            entry.anchor = marked or self._places.here(ahead)
-            entry.ahead = ahead
-            if ahead and squeezed(self._places.at_anchor(entry.anchor)) == squeezed(ahead):
-                entry.was_ahead(ahead)
-            elif ahead:
-                entry.uncertain = True
-        elif not self._pending:
-            entry.flag("gap")
-        self._earlier.settle(entry, marked=marked is not None)
-
-    # Output.
-
-    def _output(self, output: bytes) -> None:
-        self._outputs += 1
-        self._unseen.output(output)
-        if not self._matters():
-            self._keep(output)
-            return
-        is_read = not (self._skips or self._places.lost) and self._places.catch_up()
-        if not is_read or not self._places.spend(output):
-            self._skip(output)
-            return
-        while output:
-            screen = self._places.screen
-            for end in screen.feed(output):
-                self._places.line_feed()
-                if self._line_feed():
-                    screen.line_feed()
-                    output = output[end:]
-                    break
-            else:
-                break
-            if not self._matters():
-                self._keep(output)
-                return
-        entry = self._entry
-        if entry is not None and not entry.echoed and entry.has_keys:
-            entry.echoed = self._places.is_echo(entry)
-
-    def _matters(self) -> bool:
-        return self._entry is not None or bool(self._pending)
-
-    def _keep(self, output: bytes) -> None:
-        self._places.keep(output)
-        if self._places.lost:
-            self._earlier.lose()
-
-    def _skip(self, output: bytes) -> None:
-        self._places.skip(output)
-        self._earlier.lose()
-        for entry in self._lines():
+        if keys and entry is None:
+            entry = TypedLine(None, now, self._outputs)
+        self._reset()
+        self._places.void()
+        self._marks, self._editor, self._alternate, self._ahead = MarkReader(), False, False, ""
+        self._keys.brackets_pastes(False)
+        self._unseen.swap()
+        if entry is not None:
             entry.flag("gap")
             entry.anchor = None
-
-    def _lines(self) -> tuple[TypedLine, ...]:
-        """Those that wait, and the one that is being typed."""
-        return (*self._pending, *((self._entry,) if self._entry else ()))
-
-    def _line_feed(self) -> bool:
-        """A line feed comes: whether it finishes a line."""
-        finished = False
-        self._split()
-        row = self._places.screen.row
-        for entry in self._pending:
-            entry.last_row = row if entry.last_row is None else entry.last_row
-        while self._pending and not (self._editor or self._pending.first.editor):
-            entry = self._pending.first
-            if entry.anchor is None:
-                if not self._pending.find_ahead(self._places.row(row)):
-                    break
-                return True
-            text = self._places.text(entry, row)
-            if self._places.wraps(entry, text) or entry.restart(text):
-                break
-            self._pending.split(text)
-            self._pending.pop()
-            command = entry.judge(text)
-            self._found.give(command)
-            finished = True
-            if command is None or command.line is not None:
-                break
-        return finished
-
-    def _split(self) -> None:
-        """A line feed comes before Enter: it is the answer to a key that a program took for it.
-
-        In a paste that has no end, that is a newline; otherwise the key of an editor without marks.
-        """
-        entry = self._entry
-        if entry is None or len(entry.lines) < 2 or not (self._keys.in_paste or entry.accepts):
-            return
-        if self._keys.in_paste:
-            self._editor = False
-            self._keys.brackets_pastes(False)
-            entry.flag("unfinished")
-        rest = entry.lines[1:]
-        entry.keep_first_line()
-        for line in rest:
-            self._press(self._now, Key(Press.ENTER))
-            if line:
-                self._press(self._now, Key(Press.TEXT, line))
+        if keys and entry is not None:
+            self._found.give(entry.hidden())
+            # What is left of it, or the next, is typed from here on.
+            entry = None
+            self._earlier.miss()
+        self._entry = entry
+        return self._found.take()
 
     # Marks.
 

@@ -7,7 +7,7 @@ key comes: whether the cursor is still in the same line, behind more than it had
 
 from auditproxy.sessions.terminal.entries import TYPED_LIMIT, Anchor, TypedLine
 from auditproxy.sessions.terminal.places import Places
-from auditproxy.sessions.terminal.texts import could_show
+from auditproxy.sessions.terminal.texts import could_show, squeezed
 
 
 class Earlier:
@@ -21,10 +21,13 @@ class Earlier:
         self._any = False
         self._anchor: Anchor | None = None
         self._sent = bytearray()
+        self._gap = False
+        """Keys were not read."""
 
     def clear(self) -> None:
         """Nothing of it matters any more."""
         self._stopped, self._stop, self._any, self._anchor = None, None, False, None
+        self._gap = False
         self._sent.clear()
 
     def lose(self) -> None:
@@ -43,6 +46,11 @@ class Earlier:
     def drop(self) -> None:
         """Keys came before a prompt; what they are in its line is not known."""
         self._any, self._anchor = True, None
+
+    def miss(self) -> None:
+        """Keys were not read: what is typed next may be the rest of a line."""
+        self.drop()
+        self._gap = True
 
     def stop(self, entry: TypedLine) -> None:
         """An interrupt was typed into a line."""
@@ -81,9 +89,33 @@ class Earlier:
         is_known = entry.known and "^" not in entry.typed
         return is_known and self._stop is not None and self._places.has_stop(self._stop)
 
+    def begin(
+        self, entry: TypedLine, ahead: str, marked: Anchor | None, *, placed: bool, is_read: bool
+    ) -> None:
+        """A line begins: behind a mark, what was typed ahead of its prompt, or at the cursor.
+
+        ``placed``: it would be shown at the cursor; ``is_read``: a screen may read output now.
+        """
+        if self._places.lost:
+            marked = None
+        if placed and is_read and self._places.catch_up():
+            if marked is not None:
+                entry.flag("client-claimed")
+            entry.anchor = marked or self._places.here(ahead)
+            entry.ahead = ahead
+            if ahead and squeezed(self._places.at_anchor(entry.anchor)) == squeezed(ahead):
+                entry.was_ahead(ahead)
+            elif ahead:
+                entry.uncertain = True
+        elif placed:
+            entry.flag("gap")
+        self.settle(entry, marked=marked is not None)
+
     def settle(self, entry: TypedLine, *, marked: bool) -> None:
         """A line begins: what of this is in it. ``marked``: its place is from a mark."""
         found, anchor, sent = self._any, self._anchor, bytes(self._sent)
+        if self._gap:
+            entry.flag("gap")
         self.clear()
         if not found:
             return

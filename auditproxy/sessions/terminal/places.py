@@ -86,6 +86,11 @@ class Places:
         self.keep(output)
         self._lose()
 
+    def void(self) -> None:
+        """Output is missing here: what came before means nothing for what follows."""
+        self._tail.clear()
+        self._lose()
+
     def _lose(self) -> None:
         if not self._lost:
             self._lost = True
