@@ -8,7 +8,7 @@ with what history and completion made of it, and without what was typed without 
 from auditproxy.apis.session import Carried, Channel, Outcome, Resized, StreamEvent
 from auditproxy.sessions.terminal.entries import TypedLine
 from auditproxy.sessions.terminal.following import LineFollower
-from auditproxy.sessions.terminal.marks import Found, Mark, MarkReader
+from auditproxy.sessions.terminal.marks import Flood, Found, Mark, MarkReader
 from auditproxy.sessions.terminal.reported import TerminalCommand
 from auditproxy.sessions.terminal.texts import INTERRUPTS
 
@@ -31,13 +31,17 @@ class CommandFollower(LineFollower):
         match event:
             case Carried(channel=Channel.STDIN):
                 for key in self._keys.read(event.data, now):
-                    self._unseen.press(key.press, alternate=self._alternate)
+                    self._unseen.press(key.press)
                     if not self._alternate:
                         self._press(now, key)
+                    elif self._aside is not None:
+                        self._aside.change()
             case Carried(channel=Channel.STDOUT):
-                for piece in self._marks.read(event.data):
+                for piece in self._marks.read(event.data, now):
                     if isinstance(piece, Found):
                         self._mark(piece)
+                    elif isinstance(piece, Flood):
+                        self._flood(piece)
                     elif not self._alternate:
                         self._output(piece)
             case Resized():
@@ -76,7 +80,7 @@ class CommandFollower(LineFollower):
         self._places.void()
         self._marks, self._editor, self._alternate, self._ahead = MarkReader(), False, False, ""
         self._keys.brackets_pastes(False)
-        self._unseen.swap()
+        self._unseen.forget()
         if entry is not None:
             entry.flag("gap")
             entry.anchor = None
@@ -93,25 +97,20 @@ class CommandFollower(LineFollower):
     def _mark(self, found: Found) -> None:
         mark = found.mark
         if mark in (Mark.ALTERNATE_ON, Mark.ALTERNATE_OFF):
-            self._reset()
-            self._unseen.swap()
-            self._alternate = mark is Mark.ALTERNATE_ON
+            self._swap(mark is Mark.ALTERNATE_ON)
+        elif mark is Mark.RESET:
+            self._swap(False)
+            self._keys.brackets_pastes(False)
+            self._keys.follows_mouse = False
         elif mark is Mark.QUESTION:
             self._keys.asked(self._now)
         elif mark in (Mark.MOUSE_ON, Mark.MOUSE_OFF):
             self._keys.follows_mouse = mark is Mark.MOUSE_ON
         elif mark is Mark.EDITOR_OFF:
-            reads, self._editor = self._editor, False
-            if self._keys.in_paste and self._entry is not None:
-                self._entry.flag("unfinished")
-            self._keys.brackets_pastes(False)
-            before = self._found.count
-            self._accept()
-            unknown = reads and self._found.count == before
-            self._unseen.end(self._now, unknown=unknown, alternate=self._alternate)
+            self._editor_ends()
         elif mark is Mark.EDITOR_ON:
             self._keys.brackets_pastes(True)
-            self._unseen.begin(self._now)
+            self._unseen.begin(self._now, alternate=self._alternate)
             if not self._alternate:
                 self._editor = True
                 self._prompt()
@@ -123,6 +122,54 @@ class CommandFollower(LineFollower):
             self._found.marks = True
             self._found.claims |= found.claims
             self._semantic(found)
+
+    def _editor_ends(self) -> None:
+        """An editor has a line, or leaves."""
+        if self._keys.in_paste and self._entry is not None:
+            self._entry.flag("unfinished")
+        self._keys.brackets_pastes(False)
+        if self._alternate:
+            if self._unseen.end_alternate(self._now):
+                self._editor, self._aside = False, None
+            return
+        reads, self._editor = self._editor, False
+        before = self._found.count
+        self._accept()
+        if reads and self._found.count == before:
+            self._unseen.end(self._now)
+
+    def _swap(self, alternate: bool) -> None:
+        """A program shows the other screen, or the one that is shown."""
+        if alternate is self._alternate:
+            return
+        self._alternate = alternate
+        self._found.release()
+        while self._pending:
+            self._pending.give_up()
+        entry, self._entry = self._entry, None
+        if not alternate:
+            self._entry, self._aside = self._aside, None
+        elif entry is not None and self._editor:
+            # An editor that still has it shows it again.
+            self._aside = entry
+        elif entry is not None and entry.has_keys:
+            # What reads on the other screen may have it, or what comes after that.
+            self._earlier.drop()
+        self._marked = None
+        self._keys.leave_paste()
+
+    def _flood(self, flood: Flood) -> None:
+        """There are more marks than are read: only what they leave is known."""
+        is_read = self._editor and not self._alternate
+        self._skip(flood.rest)
+        if is_read and flood.editor is not None:
+            self._unseen.flood(self._now)
+        if flood.alternate is not None:
+            self._swap(flood.alternate)
+        if flood.editor is not None:
+            self._keys.brackets_pastes(flood.editor)
+            if not self._alternate:
+                self._editor = flood.editor
 
     def _semantic(self, found: Found) -> None:
         if found.mark is Mark.PROMPT:

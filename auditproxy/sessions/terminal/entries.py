@@ -124,8 +124,7 @@ class TypedLine:
             if self._sent:
                 self._sent += key.text[: TYPED_LIMIT - len(self._sent)]
         elif key.press is Press.ACCEPT:
-            self.known = False
-            self.edit()
+            self.change()
             self.accepts = True
             self._typed += b"\n"
         elif key.press is Press.BACKSPACE:
@@ -134,13 +133,17 @@ class TypedLine:
         elif key.press is Press.KILL:
             self._typed.clear()
         else:
-            self.known = False
-            self.edit()
+            self.change()
 
     def edit(self) -> None:
         """What the line is only the screen shows from now on."""
         self._plain_size = len(self._typed) if self.plain else self._plain_size
         self.plain = False
+
+    def change(self) -> None:
+        """Keys that are not known may have changed it."""
+        self.known = False
+        self.edit()
 
     def sent(self, reports: bytes) -> None:
         """Terminals send this by themselves: a program may still take it for keys."""

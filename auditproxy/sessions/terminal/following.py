@@ -37,6 +37,8 @@ class LineFollower:
         self._skips = False
         self._editor = False
         self._alternate = False
+        self._aside: TypedLine | None = None
+        """The line of an editor that was reading when the alternate screen came."""
         self._ahead = ""
         self._marked: Anchor | None = None
         self._found = FoundLines(redact)
@@ -44,7 +46,7 @@ class LineFollower:
         self._unseen = UnseenLines(self._places, self._found, self._pending)
 
     def _reset(self) -> None:
-        self._entry = None
+        self._entry = self._aside = None
         self._pending.clear()
         self._marked = None
         self._earlier.clear()
@@ -142,7 +144,8 @@ class LineFollower:
 
     def _lines(self) -> tuple[TypedLine, ...]:
         """Those that wait, and the one that is being typed."""
-        return (*self._pending, *((self._entry,) if self._entry else ()))
+        typed = (entry for entry in (self._entry, self._aside) if entry is not None)
+        return (*self._pending, *typed)
 
     def _line_feed(self) -> bool:
         """A line feed comes: whether it finishes a line."""

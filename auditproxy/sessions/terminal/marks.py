@@ -5,10 +5,12 @@
     OSC 133 ; A|B|C|D       prompt, command line, its output, its end (semantic prompts)
     OSC 633 ; ...           the same of Visual Studio Code, with ``E``: the command line itself
     ESC [ ? 1000 h/l        mouse reports, also 9 and 1001 to 1003
+    ESC c                   the terminal forgets all of these
     OSC n ; ?               a question that the terminal answers with text, also DCS + q, DCS $ q,
                             CSI > q, CSI = c and an APC of graphics
 
-Found by one regular expression, at about 1 GB/s; the screen is not needed for them.
+Found by one regular expression, at about 1 GB/s; the screen is not needed for them. What they
+cause takes longer, so that only so many are read in a second.
 """
 
 import enum
@@ -19,6 +21,9 @@ import msgspec
 
 CLAIM_LIMIT = 4096
 """Bytes of an OSC 133 or 633 that are held while it may still end."""
+MARKS = 1000
+"""Marks that are read in a second, and at once after a second without any. A shell has up to ten
+for each line; reading one takes some 10 microseconds."""
 
 _MARK = re.compile(
     rb"\x1b(?:\[\?(?P<modes>[0-9;]{1,32})(?P<set>[hl])"
@@ -31,6 +36,7 @@ _PARTIAL = re.compile(
     rb"|\](?:(?:133|633);[^\x00-\x1f]{0,4096}\x1b?|[0-9]{0,4}(?:;[0-9]{0,4})?(?:;\??)?)"
     rb"|P[+$]?|\[[>=]0?|_)?\Z"
 )
+_EDITOR, _ALTERNATE, _RESET = (b"2004",), (b"1049", b"1047", b"47"), b"\x1bc"
 _CONTROL = re.compile(rb"[\x00-\x1f]")
 _WORDS_AT = len(b"\x1b]133;")
 _ESCAPED = re.compile(r"\\(?:x([0-9a-fA-F]{2})|(\\))")
@@ -51,6 +57,18 @@ class Mark(enum.Enum):
     MOUSE_ON = "mouse on"
     MOUSE_OFF = "mouse off"
     QUESTION = "question"
+    RESET = "reset"
+
+
+class Flood(msgspec.Struct, frozen=True, gc=False):
+    """The rest of some output, which has more marks than are read.
+
+    ``editor`` and ``alternate`` are what the last marks of it leave on; None where there are none.
+    """
+
+    rest: bytes
+    editor: bool | None
+    alternate: bool | None
 
 
 class Found(msgspec.Struct, frozen=True, gc=False):
@@ -79,9 +97,16 @@ class MarkReader:
 
     def __init__(self) -> None:
         self._held = b""
+        self._left = float(MARKS)
+        self._now = 0.0
 
-    def read(self, data: bytes) -> Iterator[bytes | Found]:
-        """Yield the output in order: bytes, and after the bytes of a mark what it means."""
+    def read(self, data: bytes, now: float = 0.0) -> Iterator[bytes | Found | Flood]:
+        """Yield the output in order: bytes, and after the bytes of a mark what it means.
+
+        ``now`` is in seconds. Of more marks than may be read by then only the last ones count.
+        """
+        passed, self._now = max(0.0, now - self._now), now
+        self._left = min(float(MARKS), self._left + passed * MARKS)
         if self._continues(data):
             self._held += data
             return
@@ -91,6 +116,11 @@ class MarkReader:
         for found in _MARK.finditer(data):
             marks = list(_meaning(found))
             if marks:
+                self._left -= len(marks)
+                if self._left < 0:
+                    self._left = 0.0
+                    yield _flood(data[at:])
+                    return
                 yield data[at : found.end()]
                 at = found.end()
                 yield from marks
@@ -112,19 +142,28 @@ class MarkReader:
         )
 
 
+def _flood(rest: bytes) -> Flood:
+    return Flood(rest, _last(rest, _EDITOR), _last(rest, _ALTERNATE, _RESET))
+
+
+def _last(data: bytes, modes: tuple[bytes, ...], *off: bytes) -> bool | None:
+    """Whether the last mark of some modes switches on; found in no more than a look at each."""
+    is_on = max(data.rfind(b"\x1b[?%bh" % mode) for mode in modes)
+    is_off = max(data.rfind(mark) for mark in (*(b"\x1b[?%bl" % mode for mode in modes), *off))
+    return None if is_on == is_off else is_on > is_off
+
+
 def _meaning(found: re.Match[bytes]) -> Iterator[Found]:
     if found["reset"] is not None:
-        yield Found(Mark.ALTERNATE_OFF)
-        yield Found(Mark.EDITOR_OFF)
-        yield Found(Mark.MOUSE_OFF)
+        yield Found(Mark.RESET)
     elif found["question"] is not None:
         yield Found(Mark.QUESTION)
     elif found["modes"] is not None:
         on = found["set"] == b"h"
         for mode in found["modes"].split(b";"):
-            if mode == b"2004":
+            if mode in _EDITOR:
                 yield Found(Mark.EDITOR_ON if on else Mark.EDITOR_OFF)
-            elif mode in (b"1049", b"1047", b"47"):
+            elif mode in _ALTERNATE:
                 yield Found(Mark.ALTERNATE_ON if on else Mark.ALTERNATE_OFF)
             elif mode in (b"9", b"1000", b"1001", b"1002", b"1003"):
                 yield Found(Mark.MOUSE_ON if on else Mark.MOUSE_OFF)

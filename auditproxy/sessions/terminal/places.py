@@ -100,7 +100,8 @@ class Places:
         """Let the screen read what was kept; False when that is too much now."""
         if not self._tail and not self._lost:
             return True
-        output = bytes(self._tail)
+        # A reset clears the screen: what came before the last one shows nothing.
+        output = bytes(self._tail[max(0, self._tail.rfind(b"\x1bc")) :])
         if not self.spend(output):
             return False
         self._tail.clear()

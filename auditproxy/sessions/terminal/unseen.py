@@ -11,6 +11,9 @@ from auditproxy.sessions.terminal.places import Places
 from auditproxy.sessions.terminal.texts import INTERRUPTS
 from auditproxy.sessions.terminal.waiting import WaitingLines
 
+FLOOD = 1.0
+"""Seconds in which it is said once that lines may have been entered in a flood."""
+
 
 class UnseenLines:
     """Those of one session."""
@@ -23,38 +26,65 @@ class UnseenLines:
         """The last key was an interrupt."""
         self._fed = False
         """A line feed came since the editor began to read."""
-        self._entered = False
-        """Enter was pressed on the alternate screen."""
+        self._on_main = False
+        """The editor that reads began on the main screen."""
         self._accepted = False
-        """An editor had a line there."""
+        """One had a line on the alternate screen, or left."""
+        self._count = 0
+        """Lines that had been found then."""
+        self._flooded = -FLOOD
 
-    def press(self, press: Press, *, alternate: bool) -> None:
+    def press(self, press: Press) -> None:
         """A key was pressed."""
         self._interrupted = press is Press.INTERRUPT
-        self._entered |= alternate and press in (Press.ENTER, Press.ACCEPT)
 
     def output(self, output: bytes) -> None:
         """There was output that is read."""
         self._fed |= b"\n" in output
 
-    def swap(self) -> None:
-        """The other screen is shown."""
-        self._entered = self._accepted = False
+    def forget(self) -> None:
+        """It is not known any more which editor reads."""
+        self._on_main = self._accepted = False
 
-    def begin(self, now: float) -> None:
-        """An editor begins to read; after a line of it on the alternate screen, that is noted."""
+    def begin(self, now: float, *, alternate: bool) -> None:
+        """An editor begins to read; after a line of one on the alternate screen, that is noted.
+
+        A program that has left shows the main screen, where lines are found before the next.
+        """
         self._fed = False
-        if self._accepted:
-            self._accepted = False
-            self._found.give(TypedLine(None, now, 0).hidden("alternate"))
+        self._on_main = not alternate
+        if self._accepted and alternate and self._found.count == self._count:
+            self._note(now)
+        self._accepted = False
 
-    def end(self, now: float, *, unknown: bool, alternate: bool) -> None:
-        """An editor has a line; ``unknown``: it was reading one, and its keys were not known."""
-        if alternate:
-            self._accepted |= self._entered
-            self._entered = False
-        elif unknown and self._places.catch_up():
+    def end(self, now: float) -> None:
+        """An editor that was reading has a line of which no key is known."""
+        self._on_main = False
+        if self._places.catch_up():
             self._give(now)
+        else:
+            self.flood(now)
+
+    def end_alternate(self, now: float) -> bool:
+        """An editor ends on the alternate screen; whether it is one that began on the main one.
+
+        That has a line, whatever follows. Another may be a program's that leaves.
+        """
+        began, self._on_main = self._on_main, False
+        if began:
+            self._note(now)
+        else:
+            self._accepted, self._count = True, self._found.count
+        return began
+
+    def flood(self, now: float) -> None:
+        """An editor may have had lines of which nothing was read; said once a second."""
+        if now - self._flooded >= FLOOD:
+            self._flooded = now
+            self._found.give(TypedLine(None, now, 0).hidden("gap"))
+
+    def _note(self, now: float) -> None:
+        self._found.give(TypedLine(None, now, 0).hidden("alternate"))
 
     def _give(self, now: float) -> None:
         last = self._places.end() if self._fed else self._places.screen.row

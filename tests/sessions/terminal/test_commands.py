@@ -329,6 +329,39 @@ def test_a_line_that_ends_in_a_flood_is_said_to_be_unknown() -> None:
     assert lines(found) == [(None, "hidden", "gap")]
 
 
+@pytest.mark.parametrize(
+    "mark",
+    [b"\x1bc", b"\x1b[?1049l", b"\x1b[?1049h\x1b[?1049l", b"\x1b]133;A\x07"],
+    ids=["reset", "main screen", "both screens", "prompts"],
+)
+def test_a_flood_of_marks_skips_and_the_next_line_is_right(mark: bytes) -> None:
+    """As a flood of text does: what is entered meanwhile is not known, and that is said."""
+    follower = CommandFollower()
+    found: list[TerminalCommand] = []
+
+    def give(now: float, *events: StreamEvent) -> None:
+        for event in events:
+            found.extend(follower.take(now, event))
+
+    give(0.0, Carried(Channel.STDOUT, b"$ "), Carried(Channel.STDIN, b"l"))
+    give(0.1, Carried(Channel.STDOUT, b"l" + mark * 40_000))
+    give(0.2, Carried(Channel.STDIN, b"s\r"), Carried(Channel.STDOUT, mark * 40_000))
+    give(5.0, Carried(Channel.STDOUT, b"\r\n$ "), Carried(Channel.STDIN, b"pwd"))
+    give(5.1, Carried(Channel.STDOUT, b"pwd"), Carried(Channel.STDIN, b"\r"))
+    give(5.2, Carried(Channel.STDOUT, b"\r\n/\r\n$ "))
+    assert lines(found)[0][:2] == (None, "hidden")
+    assert lines(found)[1:] == [("pwd",)]
+
+
+def test_lines_without_a_known_key_in_a_flood_of_marks() -> None:
+    """It is said once that there may have been some."""
+    follower = CommandFollower()
+    follower.take(0.0, Carried(Channel.STDOUT, BASH))
+    follower.take(0.1, Carried(Channel.STDIN, b"\x1b[9;9R"))
+    found = follower.take(0.2, Carried(Channel.STDOUT, b"\x1b[?1049l" * 2000 + ACCEPTED + BASH))
+    assert lines(found) == [(None, "hidden", "gap")]
+
+
 def test_lines_without_an_answer_are_few() -> None:
     """Seventeen are one too many, and so are more than 16 KiB."""
     follower = CommandFollower()

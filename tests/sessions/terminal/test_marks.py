@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditproxy.sessions.terminal.marks import CLAIM_LIMIT, Found, Mark, MarkReader
+from auditproxy.sessions.terminal.marks import CLAIM_LIMIT, MARKS, Flood, Found, Mark, MarkReader
 
 
 def read(*pieces: bytes) -> tuple[bytes, list[tuple[int, Found]]]:
@@ -32,11 +32,7 @@ def read(*pieces: bytes) -> tuple[bytes, list[tuple[int, Found]]]:
             [Found(Mark.ALTERNATE_ON), Found(Mark.ALTERNATE_OFF)],
             id="older",
         ),
-        pytest.param(
-            b"\x1bc",
-            [Found(Mark.ALTERNATE_OFF), Found(Mark.EDITOR_OFF), Found(Mark.MOUSE_OFF)],
-            id="reset",
-        ),
+        pytest.param(b"\x1bc", [Found(Mark.RESET)], id="reset"),
         pytest.param(b"\x1b[?1000h", [Found(Mark.MOUSE_ON)], id="mouse"),
         pytest.param(
             b"\x1b[?1003;1006l\x1b[?9h", [Found(Mark.MOUSE_OFF), Found(Mark.MOUSE_ON)], id="its end"
@@ -107,3 +103,32 @@ def test_little_of_a_mark_without_end_is_held() -> None:
     """4 KiB, then it is output."""
     output, _ = read(b"\x1b]133;", *[b"x"] * (CLAIM_LIMIT + 100))
     assert len(output) > CLAIM_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("mark", "editor", "alternate"),
+    [
+        (b"\x1bc", None, False),
+        (b"\x1b[?1049l", None, False),
+        (b"\x1b[?1049l\x1b[?47h", None, True),
+        (b"\x1b[?2004h$ \x1b[?2004l", False, None),
+        (b"\x1b[?2004l\x1b[?2004h", True, None),
+        (b"\x1b[?2004;2004;2004;2004h", None, None),
+        (b"\x1b]133;A\x07", None, None),
+        (b"\x1b]11;?\x07", None, None),
+    ],
+)
+def test_a_flood_of_marks(mark: bytes, editor: bool | None, alternate: bool | None) -> None:
+    """So many are read in a second; of others only what they leave is known. No byte is lost."""
+    reader, data = MarkReader(), mark * (2 * MARKS)
+    first = list(reader.read(data, 10.0))
+    *_, flood = first
+    assert isinstance(flood, Flood)
+    assert (flood.editor, flood.alternate) == (editor, alternate)
+    assert sum(isinstance(piece, Found) for piece in first) <= MARKS
+    shown = b"".join(piece for piece in first if isinstance(piece, bytes))
+    assert shown + flood.rest == data
+    *pieces, flood = reader.read(data, 10.1)
+    assert isinstance(flood, Flood)
+    assert sum(isinstance(piece, Found) for piece in pieces) <= MARKS // 10
+    assert not any(isinstance(piece, Flood) for piece in reader.read(mark, 11.0))

@@ -30,9 +30,13 @@ class Session:
         for _ in self.places.screen.feed(output):
             self.places.line_feed()
 
-    def end(self, *, unknown: bool = True, alternate: bool = False) -> list[tuple[str | None, ...]]:
+    def end(self) -> list[tuple[str | None, ...]]:
         """What is found when the editor has a line."""
-        self.unseen.end(1.0, unknown=unknown, alternate=alternate)
+        self.unseen.end(1.0)
+        return self.taken()
+
+    def taken(self) -> list[tuple[str | None, ...]]:
+        """What was found."""
         return [(command.line, *command.flags) for command in self.found.take()]
 
 
@@ -50,24 +54,21 @@ def test_what_stands_behind_the_prompt_was_entered(
 ) -> None:
     """Before or after the line feed that ends it."""
     session = Session()
-    session.unseen.begin(0.0)
+    session.unseen.begin(0.0, alternate=False)
     session.show(output)
     assert session.end() == expected
 
 
 def test_a_line_that_was_given_is_given_once() -> None:
-    """By its keys, or before its prompt."""
+    """Before its prompt, or behind it."""
     session = Session()
-    session.unseen.begin(0.0)
-    session.show(b"$ id\r\n")
-    assert session.end(unknown=False) == []
     ahead = TypedLine(None, 0.0, 0)
     ahead.was_ahead("id")
     session.pending.add(ahead)
     assert session.pending.find_ahead("id")
     session.found.take()
     for expected in ([], [("id", "prompt?")]):
-        session.unseen.begin(0.0)
+        session.unseen.begin(0.0, alternate=False)
         session.show(b"$ id\r\n")
         assert session.end() == expected
 
@@ -75,7 +76,7 @@ def test_a_line_that_was_given_is_given_once() -> None:
 def test_a_line_may_wrap() -> None:
     """The prompt is in its first row."""
     session = Session(10)
-    session.unseen.begin(0.0)
+    session.unseen.begin(0.0, alternate=False)
     session.show(b"$ echo one two")
     assert session.end() == [("echo one two", "prompt?")]
 
@@ -84,21 +85,59 @@ def test_an_interrupt_enters_nothing() -> None:
     """If it was the last key, and is shown."""
     for press, expected in ((Press.INTERRUPT, []), (Press.OTHER, [("id^C", "prompt?")])):
         session = Session()
-        session.unseen.begin(0.0)
+        session.unseen.begin(0.0, alternate=False)
         session.show(b"$ id^C")
-        session.unseen.press(press, alternate=False)
+        session.unseen.press(press)
         assert session.end() == expected
 
 
+ALTERNATE: list[tuple[str | None, ...]] = [(None, "hidden", "alternate")]
+
+
 def test_lines_on_the_alternate_screen_are_noted() -> None:
-    """Where an editor has one and begins again, as shells do; not in a program that only leaves."""
+    """Where an editor has one and begins again, as shells do, whatever key it was."""
     session = Session()
-    session.unseen.press(Press.ENTER, alternate=True)
-    assert session.end(alternate=True) == []
-    session.unseen.begin(2.0)
-    assert [(c.line, *c.flags) for c in session.found.take()] == [(None, "hidden", "alternate")]
-    session.unseen.press(Press.ENTER, alternate=True)
-    assert session.end(alternate=True) == []
-    session.unseen.swap()
-    session.unseen.begin(3.0)
-    assert session.found.take() == []
+    session.unseen.begin(0.0, alternate=True)
+    assert not session.unseen.end_alternate(1.0)
+    assert session.taken() == []
+    session.unseen.begin(2.0, alternate=True)
+    assert session.taken() == ALTERNATE
+
+
+def test_an_editor_that_began_on_the_main_screen_has_a_line() -> None:
+    """At once: what shows the main screen again may come next."""
+    session = Session()
+    session.unseen.begin(0.0, alternate=False)
+    assert session.unseen.end_alternate(1.0)
+    assert session.taken() == ALTERNATE
+
+
+@pytest.mark.parametrize("is_found", [False, True], ids=["again", "after a line"])
+def test_a_program_that_leaves(is_found: bool) -> None:
+    """It ends as a shell's editor does; on the main screen an editor begins, or a line is found."""
+    session = Session()
+    session.unseen.begin(0.0, alternate=True)
+    session.unseen.end_alternate(1.0)
+    if is_found:
+        session.found.give(TypedLine(None, 0.0, 0).command("vim"))
+    else:
+        session.unseen.begin(2.0, alternate=False)
+    session.taken()
+    session.unseen.begin(3.0, alternate=True)
+    assert session.taken() == []
+
+
+def test_a_flood_is_said_once_a_second() -> None:
+    """However many lines it may have had."""
+    session = Session()
+    for now in (1.0, 1.1, 1.9, 2.0):
+        session.unseen.flood(now)
+    assert session.taken() == [(None, "hidden", "gap")] * 2
+
+
+def test_a_line_that_cannot_be_read_is_said() -> None:
+    """As part of a flood."""
+    session = Session()
+    session.places.skip(b"x" * 8192)
+    session.places.spend(b"x" * 60_000)
+    assert session.end() == [(None, "hidden", "gap")]
