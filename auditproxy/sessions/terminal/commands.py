@@ -10,7 +10,6 @@ from auditproxy.sessions.terminal.entries import TypedLine
 from auditproxy.sessions.terminal.following import LineFollower
 from auditproxy.sessions.terminal.marks import Flood, Found, Mark, MarkReader
 from auditproxy.sessions.terminal.reported import TerminalCommand
-from auditproxy.sessions.terminal.texts import INTERRUPTS
 
 
 class CommandFollower(LineFollower):
@@ -134,8 +133,8 @@ class CommandFollower(LineFollower):
             return
         reads, self._editor = self._editor, False
         before = self._found.count
-        self._accept()
-        if reads and self._found.count == before:
+        is_known = self._accept()
+        if reads and not is_known and self._found.count == before:
             self._unseen.end(self._now)
 
     def _swap(self, alternate: bool) -> None:
@@ -206,20 +205,27 @@ class CommandFollower(LineFollower):
             self._earlier.drop()
         self._entry = None
 
-    def _accept(self) -> None:
-        """An editor has a line."""
+    def _accept(self) -> bool:
+        """An editor has a line; whether it is known that nothing was entered."""
         entry = self._pending.first if self._pending else self._entry or self._earlier.stopped
         if entry is None:
-            return
+            return False
         known = self._places.catch_up()
         last = self._places.end()
         if known and entry.anchor is None and self._pending.find_ahead(self._places.row(last)):
-            return
+            return False
         text = self._places.text(entry, last) if known else ""
         if entry.restart(text):
-            return
-        if entry is self._earlier.stopped and text.endswith(INTERRUPTS):
-            return
+            return False
+        if entry is self._earlier.stopped:
+            is_stopped = entry.is_stopped(text, self._earlier.shown)
+            if is_stopped is not False:
+                self._unseen.stop(text)
+            if is_stopped:
+                return True
+            if is_stopped is None:
+                entry.flag("prompt?")
+            self._earlier.confirm()
         if self._pending:
             self._pending.split(text)
             self._pending.pop()
@@ -230,3 +236,4 @@ class CommandFollower(LineFollower):
         else:
             entry.flag("gap")
             self._found.give(entry.hidden())
+        return False

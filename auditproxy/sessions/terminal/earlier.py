@@ -5,9 +5,10 @@ interrupt ends a line only if the program minds it. The screen shows which it wa
 key comes: whether the cursor is still in the same line, behind more than it had.
 """
 
-from auditproxy.sessions.terminal.entries import TYPED_LIMIT, Anchor, TypedLine
+from auditproxy.sessions.terminal.entries import TypedLine
 from auditproxy.sessions.terminal.places import Places
 from auditproxy.sessions.terminal.texts import could_show, squeezed
+from auditproxy.sessions.terminal.typed import TYPED_LIMIT, Anchor
 
 
 class Earlier:
@@ -18,6 +19,8 @@ class Earlier:
         self._stopped: TypedLine | None = None
         self._stop: Anchor | None = None
         """Where the cursor was at the interrupt."""
+        self.shown: str | None = None
+        """What the screen had of the line then; None: it is not known."""
         self._any = False
         self._anchor: Anchor | None = None
         self._sent = bytearray()
@@ -55,7 +58,9 @@ class Earlier:
     def stop(self, entry: TypedLine) -> None:
         """An interrupt was typed into a line."""
         self._stopped = entry
-        self._stop = self._places.cursor() if self._places.catch_up() else None
+        known = self._places.catch_up()
+        self._stop = self._places.cursor() if known else None
+        self.shown = self._places.at_anchor(entry.anchor) if known and entry.anchor else None
 
     @property
     def stopped(self) -> TypedLine | None:

@@ -7,12 +7,13 @@ given to FoundLines. What marks say of all this is in commands.py.
 from collections.abc import Callable
 
 from auditproxy.sessions.terminal.earlier import Earlier
-from auditproxy.sessions.terminal.entries import Anchor, TypedLine
+from auditproxy.sessions.terminal.entries import TypedLine
 from auditproxy.sessions.terminal.found import FoundLines
 from auditproxy.sessions.terminal.keys import Key, KeyReader, Press
 from auditproxy.sessions.terminal.marks import MarkReader
 from auditproxy.sessions.terminal.places import Places
 from auditproxy.sessions.terminal.screen import COLUMNS, ROWS
+from auditproxy.sessions.terminal.typed import Anchor
 from auditproxy.sessions.terminal.unseen import UnseenLines
 from auditproxy.sessions.terminal.waiting import WaitingLines
 
@@ -64,6 +65,8 @@ class LineFollower:
             return
         self._found.release()
         if key.press is Press.INTERRUPT:
+            if self._entry is None and self._ahead:
+                self._begin(now)
             if self._entry is not None:
                 self._earlier.stop(self._entry)
             self._entry = None
@@ -167,6 +170,8 @@ class LineFollower:
             self._pending.pop()
             command = entry.judge(text)
             self._found.give(command)
+            if command is not None and command.line is not None:
+                self._pending.shown_before(command.line)
             finished = True
             if command is None or command.line is not None:
                 break

@@ -4,10 +4,13 @@ Between lines only the end of the output is kept; it is read by a screen when a 
 is read is bounded for each second; beyond that, output is skipped until the next line begins.
 """
 
-from auditproxy.sessions.terminal.entries import Anchor, TypedLine
+import re
+
+from auditproxy.sessions.terminal.entries import TypedLine
 from auditproxy.sessions.terminal.rows import cells_of
 from auditproxy.sessions.terminal.screen import COLUMNS, ROWS, VisibleScreen, clamped
 from auditproxy.sessions.terminal.texts import INTERRUPTS, squeezed
+from auditproxy.sessions.terminal.typed import Anchor
 
 RATE = 64 * 1024
 """Bytes of output that a screen reads in a second."""
@@ -173,6 +176,29 @@ class Places:
         column = self._known(row)
         return Anchor(row, column, self._prompt) if column else None
 
+    def whole(self, row: int) -> str:
+        """The text of a line that ends in a row, its prompt included."""
+        first, rows = row, self._screen.rows
+        while rows.first < first and rows.is_continued(first - 1):
+            first -= 1
+        return self._screen.text(first, 0, row)
+
+    def is_prompt(self, text: str) -> bool | None:
+        """Whether a text is like the last prompt, as far as other folders and numbers go.
+
+        None: it has nothing of it.
+        """
+        prompt, text = _shape(self._prompt), _shape(text)
+        end = prompt[-1:]
+        if not end or end not in text:
+            return None
+        if not text.endswith(end) or text.count(end) != prompt.count(end):
+            return False
+        # One folder more may have a blank in its name.
+        pairs = enumerate(zip(prompt, text, strict=False))
+        same = next((at for at, (one, other) in pairs if one != other), len(prompt))
+        return 2 * same >= len(prompt) or len(text.split()) <= len(prompt.split()) + 1
+
     def has_stop(self, anchor: Anchor) -> bool:
         """Whether a row between a place and the cursor ends with the echo of an interrupt."""
         rows, last = self._screen.rows, self._screen.row
@@ -282,3 +308,8 @@ class Places:
 def _shown(cells: list[str]) -> str:
     """What some cells show, without blanks."""
     return squeezed("".join(cells).replace("\0", ""))
+
+
+def _shape(text: str) -> str:
+    """A prompt with one digit for all, without blanks at its end."""
+    return re.sub("[0-9]+", "0", text.rstrip())

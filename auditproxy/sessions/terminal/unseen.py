@@ -13,6 +13,8 @@ from auditproxy.sessions.terminal.waiting import WaitingLines
 
 FLOOD = 1.0
 """Seconds in which it is said once that lines may have been entered in a flood."""
+MOST_DOUBTS = 16
+_DOUBTFUL = frozenset({Press.OTHER, Press.ACCEPT, Press.REPORT})
 
 
 class UnseenLines:
@@ -24,6 +26,8 @@ class UnseenLines:
         self._pending = pending
         self._interrupted = False
         """The last key was an interrupt."""
+        self._stopped = "\0"
+        """The line that it ended, with its echo."""
         self._fed = False
         """A line feed came since the editor began to read."""
         self._on_main = False
@@ -33,10 +37,18 @@ class UnseenLines:
         self._count = 0
         """Lines that had been found then."""
         self._flooded = -FLOOD
+        self._doubts = 0
+        """Keys that may have put something behind a prompt, and are not accounted for."""
 
     def press(self, press: Press) -> None:
         """A key was pressed."""
-        self._interrupted = press is Press.INTERRUPT
+        self._interrupted, self._stopped = press is Press.INTERRUPT, "\0"
+        if press in _DOUBTFUL:
+            self._doubts = min(MOST_DOUBTS, self._doubts + 1)
+
+    def stop(self, text: str) -> None:
+        """The interrupt ended a line that is shown so; editors may begin and end there again."""
+        self._stopped = text
 
     def output(self, output: bytes) -> None:
         """There was output that is read."""
@@ -90,10 +102,30 @@ class UnseenLines:
         last = self._places.end() if self._fed else self._places.screen.row
         start = self._places.after_prompt(last)
         if start is None:
+            self._doubt(now, last)
             return
         entry = TypedLine(start, now, 0)
         text = self._places.text(entry, last)
-        is_stopped = self._interrupted and text.endswith(INTERRUPTS)
+        is_stopped = self._interrupted and text in (*INTERRUPTS, self._stopped)
         if text and not is_stopped and not self._pending.was_ahead(text):
             entry.flag("prompt?")
             self._found.give(entry.command(text))
+
+    def _doubt(self, now: float, last: int) -> None:
+        """An editor has a line behind a prompt that is not known, such as one with a folder."""
+        text = self._places.whole(last)
+        if text.endswith(self._stopped):
+            return
+        if self._interrupted and text.endswith(INTERRUPTS):
+            text = text[:-2]
+        is_prompt = self._places.is_prompt(text)
+        if not text.strip() or is_prompt:
+            return
+        if self._pending.was_ahead(text, self._places.is_prompt):
+            return
+        if is_prompt is None:
+            # Another program's, perhaps: only keys can have put something behind it.
+            if not self._doubts:
+                return
+            self._doubts -= 1
+        self._found.give(TypedLine(None, now, 0).hidden("prompt?"))

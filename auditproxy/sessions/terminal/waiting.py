@@ -1,7 +1,7 @@
 """Lines that were entered and wait for what the terminal shows of them."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from auditproxy.sessions.terminal.entries import TypedLine
 from auditproxy.sessions.terminal.found import FoundLines
@@ -21,8 +21,8 @@ class WaitingLines:
         self._found = found
         self._places = places
         self._lines: deque[TypedLine] = deque()
-        self._ahead: deque[int] = deque(maxlen=MOST_PENDING)
-        """The hashes of lines that were shown before their prompt."""
+        self._ahead: deque[tuple[int, int]] = deque(maxlen=MOST_PENDING)
+        """The sizes and hashes of lines that were shown before their prompt."""
 
     def __bool__(self) -> bool:
         return bool(self._lines)
@@ -101,16 +101,31 @@ class WaitingLines:
                     self._found.give(self._lines.popleft().hidden())
                 self._lines.popleft()
                 self._found.give(entry.command(entry.typed))
-                self._ahead.append(hash(squeezed(entry.typed)))
+                self.shown_before(entry.typed)
                 return True
         return False
 
-    def was_ahead(self, text: str) -> bool:
-        """Whether a line is shown again that was found before its prompt; each is once."""
-        known = hash(squeezed(text))
-        if known in self._ahead:
-            self._ahead.remove(known)
-            return True
+    def shown_before(self, text: str) -> None:
+        """A line was found while no editor was reading: the next one may show it again."""
+        shown = squeezed(text)
+        self._ahead.append((len(shown), hash(shown)))
+
+    def was_ahead(self, text: str, is_prompt: Callable[[str], bool | None] | None = None) -> bool:
+        """Whether a line is shown again that was found before its prompt; each is once.
+
+        ``is_prompt`` says whether a text that stands before it is one.
+        """
+        for known in self._ahead:
+            left, cut = known[0], len(text)
+            while left and cut:
+                cut -= 1
+                left -= not text[cut].isspace()
+            before, shown = text[:cut], squeezed(text[cut:])
+            if known == (len(shown), hash(shown)) and (
+                not before.strip() or (is_prompt is not None and is_prompt(before))
+            ):
+                self._ahead.remove(known)
+                return True
         return False
 
     def split(self, text: str) -> None:

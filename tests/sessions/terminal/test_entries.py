@@ -2,9 +2,10 @@
 
 import pytest
 
-from auditproxy.sessions.terminal.entries import Anchor, TypedLine
+from auditproxy.sessions.terminal.entries import TypedLine
 from auditproxy.sessions.terminal.keys import Key, Press
 from auditproxy.sessions.terminal.reported import TEXT_LIMIT
+from auditproxy.sessions.terminal.typed import Anchor
 
 
 def entered(*keys: Key | str, echoed: bool = True, editor: bool = False) -> TypedLine:

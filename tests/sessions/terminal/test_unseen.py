@@ -81,14 +81,73 @@ def test_a_line_may_wrap() -> None:
     assert session.end() == [("echo one two", "prompt?")]
 
 
-def test_an_interrupt_enters_nothing() -> None:
-    """If it was the last key, and is shown."""
-    for press, expected in ((Press.INTERRUPT, []), (Press.OTHER, [("id^C", "prompt?")])):
-        session = Session()
+@pytest.mark.parametrize(
+    ("press", "stopped", "shown", "expected"),
+    [
+        (Press.INTERRUPT, "id^C", b"$ id^C", []),
+        (Press.INTERRUPT, None, b"$ ^C", []),
+        (Press.INTERRUPT, None, b"$ id #^C", [("id #^C", "prompt?")]),
+        (Press.OTHER, None, b"$ id^C", [("id^C", "prompt?")]),
+    ],
+)
+def test_an_interrupt_enters_nothing(
+    press: Press, stopped: str | None, shown: bytes, expected: list[tuple[str | None, ...]]
+) -> None:
+    """If it was the last key, and is shown behind nothing but a line that it is known to end."""
+    session = Session()
+    session.unseen.begin(0.0, alternate=False)
+    session.show(shown)
+    session.unseen.press(press)
+    if stopped is not None:
+        session.unseen.stop(stopped)
+    assert session.end() == expected
+
+
+DOUBT: list[tuple[str | None, ...]] = [(None, "hidden", "prompt?")]
+
+
+@pytest.mark.parametrize(
+    ("press", "shown", "expected"),
+    [
+        (Press.TEXT, b"~/a $ ", []),
+        (Press.OTHER, b"~/a $ ", []),
+        (Press.TEXT, b"~/a $ id", DOUBT),
+        (Press.TEXT, b"~/a $ id # $ ", DOUBT),
+        (Press.TEXT, b"7 $ ", []),
+        (Press.TEXT, b">>> ", []),
+        (Press.TEXT, b"", []),
+        (Press.OTHER, b">>> id", DOUBT),
+        (Press.INTERRUPT, b"~/a $ ^C", []),
+        (Press.INTERRUPT, b"~/a $ id #^C", DOUBT),
+    ],
+)
+def test_another_prompt(press: Press, shown: bytes, expected: list[tuple[str | None, ...]]) -> None:
+    """Of what was entered behind it only that is said; an empty line is none."""
+    session = Session()
+    session.unseen.begin(0.0, alternate=False)
+    session.show(shown)
+    session.unseen.press(press)
+    assert session.end() == expected
+
+
+def test_a_line_that_was_found_before_another_prompt() -> None:
+    """It is shown again, once."""
+    session = Session()
+    session.pending.shown_before("cd /tmp")
+    for expected in ([], DOUBT):
         session.unseen.begin(0.0, alternate=False)
-        session.show(b"$ id^C")
-        session.unseen.press(press)
+        session.show(b"\r\n~/a $ cd  /tmp")
         assert session.end() == expected
+
+
+def test_each_doubtful_key_is_said_once() -> None:
+    """Behind the prompts of another program, which are not known."""
+    session = Session()
+    for press in (Press.REPORT, Press.ACCEPT, Press.TEXT):
+        session.unseen.press(press)
+    session.unseen.begin(0.0, alternate=False)
+    session.show(b"\r\n>>> ")
+    assert [session.end() for _ in range(3)] == [DOUBT, DOUBT, []]
 
 
 ALTERNATE: list[tuple[str | None, ...]] = [(None, "hidden", "alternate")]
