@@ -3,6 +3,7 @@
 One that was finished and has no name yet gets its name and is not changed.
 """
 
+import errno
 import hashlib
 import os
 import re
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from auditproxy.apis.session import RecordingReference
-from auditproxy.recordings.appending import lock, sync_folder
+from auditproxy.recordings.appending import lock, refuse_taken, sync_folder
 from auditproxy.recordings.forms import RecordingForm
 from auditproxy.recordings.names import PART, SEALED
 from auditproxy.recordings.segments import ARCHIVE_END, segments
@@ -32,16 +33,22 @@ def repair(path: Path, new_form: Callable[[], RecordingForm]) -> RecordingRefere
     None for one that another process writes, and for one without a whole line, which is removed.
     Unfinished for one that was cut and marked. One that has its end gets its name alone; what it is
     worth is in its end, and not in the reference. A full disk costs the mark, not the recording.
-    Raises OSError.
+    Raises OSError, also for a file with another name, which may be outside of the folder, and where
+    there is a recording of the name that it should get; nothing is done to either.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             return None
         try:
             lock(descriptor)
         except BlockingIOError:
             return None
+        target = path.with_name(path.name.removesuffix(PART))
+        refuse_taken(target)
+        if found.st_nlink != 1:
+            raise OSError(errno.EMLINK, "it is a hard link: the file has another name")
         end, mark = _remains(path, descriptor, new_form)
         if not end:
             path.unlink()
@@ -54,7 +61,6 @@ def repair(path: Path, new_form: Callable[[], RecordingForm]) -> RecordingRefere
             except OSError:
                 os.ftruncate(descriptor, end)
         os.fsync(descriptor)
-        target = path.with_name(path.name.removesuffix(PART))
         os.rename(path, target)
         sync_folder(target.parent)
         digest, size = _digest(descriptor)

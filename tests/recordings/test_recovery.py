@@ -148,6 +148,32 @@ class TestLeftOver:
         assert len(stores.lines) == 2
         assert "a.cast.part cannot be repaired" in stores.lines[0]
 
+    def test_a_hard_link(self, stores: Stores, tmp_path: Path) -> None:
+        """It may be any file of the machine: nothing is written to it, and it keeps its names."""
+        stores.new()
+        outside = tmp_path / "audit.log"
+        outside.write_bytes(b"one\ntwo\nhalf")
+        linked = stores.folder / "a.cast.part"
+        os.link(outside, linked)
+        stores.new()
+        assert outside.read_bytes() == linked.read_bytes() == b"one\ntwo\nhalf"
+        assert stores.lines == [
+            f"{linked} cannot be repaired: it is a hard link: the file has another name"
+        ]
+
+    def test_a_name_that_is_taken(self, stores: Stores) -> None:
+        """A finished recording is not replaced; the other file stays as it is."""
+        recording = stores.new().open(a_session(), Record.OUTPUT, moment=0)
+        recording.take(1, [Carried(OUT, b"evidence")])
+        finished = Path(recording.finish(2, Outcome(0)).path)
+        content = finished.read_bytes()
+        other = finished.with_name(finished.name + ".part")
+        other.write_bytes(content.splitlines(keepends=True)[0] + b"half")
+        assert stores.new().recover() == ()
+        assert finished.read_bytes() == content
+        assert other.read_bytes().endswith(b"half")
+        assert stores.lines[0].endswith(f"there is another {finished.name} already")
+
 
 KILLED = """
 import sys
