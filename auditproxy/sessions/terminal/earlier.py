@@ -162,4 +162,5 @@ class Earlier:
 def _shown_before(entry: TypedLine, anchor: Anchor) -> None:
     entry.anchor = anchor
     entry.edit()
+    entry.completes = False
     entry.echoed = True

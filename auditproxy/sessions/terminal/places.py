@@ -22,6 +22,8 @@ TAIL_LIMIT = 8 * 1024
 """Bytes of output that are kept while no line is being entered."""
 NARROW = 10
 """Columns below which editors show only a part of a line."""
+_ABOVE = ">...."
+"""What zsh shows in place of rows that the screen is too small for."""
 SEARCHED_ROWS = 50
 """Rows that are searched for a prompt."""
 
@@ -219,12 +221,23 @@ class Places:
         """Whether the screen may have the echo of a line where it begins."""
         return entry.anchor is not None and entry.begins(self.at_anchor(entry.anchor))
 
-    def end(self) -> int:
-        """The last row of a line that an editor has just accepted."""
+    def end(self, *, fed: bool = True) -> int:
+        """The last row of a line that an editor has just accepted, where it stands.
+
+        ``fed``: a line feed may have come since the editor began. zsh accepts a line of several
+        rows wherever the cursor is in it; others go below it first.
+        """
         screen = self._screen
-        if screen.column == 0 and self._last_line_feed == screen.row - 1:
+        if fed and screen.column == 0 and self._last_line_feed == screen.row - 1:
             return screen.row - 1
-        return screen.row
+        return self._lowest()
+
+    def _lowest(self) -> int:
+        """The last row with text from the cursor's on."""
+        screen, last = self._screen, self._screen.rows.top + len(self._screen.rows) - 1
+        while last > screen.row and not screen.rows.find(last).strip(" \0"):
+            last -= 1
+        return last
 
     def wraps(self, entry: TypedLine, text: str) -> bool:
         """Whether an editor begins another row itself, as busybox does, with more to be shown."""
@@ -245,6 +258,11 @@ class Places:
     def text(self, entry: TypedLine, last: int) -> str:
         """The text of a line that ends in row ``last``, from its anchor or a redrawn prompt."""
         screen = self._screen
+        if last > screen.row and entry.completes and not entry.uncertain:
+            # Below it are choices.
+            last = screen.row
+        elif last > screen.row:
+            entry.flag("prompt?")
         while screen.rows.is_continued(last):
             last += 1
         row, column, prompt = self._begin(entry, last)
@@ -254,17 +272,20 @@ class Places:
             self._prompt = prompt or self._prompt
         if row < screen.rows.first:
             entry.flag("cut")
-        entry.partial |= self._size[0] < NARROW or self._scrolls(entry.anchor, row, last)
+        is_part = text.startswith(_ABOVE) or self._scrolls(entry.anchor, row, last)
+        entry.partial |= self._size[0] < NARROW or is_part
         right = entry.anchor.right if entry.anchor is not None else ""
         if right and "\n" not in text and text.endswith(" " + right):
             text = text[: -len(right)].rstrip()
         return text
 
     def _scrolls(self, anchor: Anchor | None, first: int, last: int) -> bool:
-        """Whether readline shows a part of a long line in one row, which its marks say."""
+        """Whether an editor shows a part of a long line, which its marks say."""
         prompt = "" if anchor is None else anchor.prompt
         find = self._screen.rows.find
         left = find(first).startswith("<") and not prompt.startswith("<")
+        if any(find(row).startswith(_ABOVE) for row in range(first, last + 1)):
+            return True
         return left or (find(last).endswith(">") and self._is_full(last))
 
     def forget(self) -> None:

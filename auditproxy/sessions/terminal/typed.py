@@ -11,6 +11,9 @@ from auditproxy.sessions.terminal.keys import Key, Press
 TYPED_LIMIT = 4096
 SILENCE = 1.0
 """Seconds of typing without any output after which nothing that follows is taken for its echo."""
+_TYPING = frozenset({Press.TEXT, Press.BACKSPACE, Press.KILL})
+_COMPLETING = (b"\t", b"\x04")
+"""Keys for which editors list choices below the line."""
 
 
 class Anchor(NamedTuple):
@@ -38,6 +41,7 @@ class TypedKeys:
         "anchor",
         "begun",
         "claimed",
+        "completes",
         "continued",
         "echoed",
         "editor",
@@ -66,6 +70,8 @@ class TypedKeys:
         """Only characters were typed: what the line must be is known."""
         self.known = True
         """No key was pressed but characters, and those that take characters away."""
+        self.completes = True
+        """No key was pressed but characters of one row, and those that complete them."""
         self.echoed = False
         """The screen showed some of it before Enter."""
         self.silent = False
@@ -109,6 +115,8 @@ class TypedKeys:
         if key.press is Press.REPORT:
             self._reported = True
             return
+        completes = self.completes and b"\n" not in key.text
+        completes &= key.press in _TYPING or key.text in _COMPLETING
         self._keys |= key.press is not Press.TEXT or bool(key.text)
         if key.press is Press.TEXT:
             self._ever |= bool(key.text)
@@ -127,6 +135,7 @@ class TypedKeys:
             self._typed.clear()
         else:
             self.change()
+        self.completes = completes
 
     def edit(self) -> None:
         """What the line is only the screen shows from now on."""
@@ -135,7 +144,7 @@ class TypedKeys:
 
     def change(self) -> None:
         """Keys that are not known may have changed it."""
-        self.known = False
+        self.known = self.completes = False
         self.edit()
 
     def sent(self, reports: bytes) -> None:
@@ -167,6 +176,7 @@ class TypedKeys:
     def reopen(self) -> None:
         """Enter only began another row of the same line."""
         self._typed += b"\n"
+        self.completes = False
 
     @property
     def typed(self) -> str:

@@ -99,12 +99,13 @@ class UnseenLines:
         self._found.give(TypedLine(None, now, 0).hidden("alternate"))
 
     def _give(self, now: float) -> None:
-        last = self._places.end() if self._fed else self._places.screen.row
+        last = self._places.end(fed=self._fed)
         start = self._places.after_prompt(last)
         if start is None:
             self._doubt(now, last)
             return
         entry = TypedLine(start, now, 0)
+        entry.change()
         text = self._places.text(entry, last)
         is_stopped = self._interrupted and text in (*INTERRUPTS, self._stopped)
         if text and not is_stopped and not self._pending.was_ahead(text):

@@ -8,6 +8,8 @@ from tests.sessions.terminal.scenarios import (
     BASH,
     BUSYBOX,
     DASH,
+    LEFT,
+    RIGHT,
     UP,
     Resize,
     Scenario,
@@ -22,6 +24,8 @@ ECHO = rb"'2"
 RAN = rb"m42\r\n.*ready\$ (?:\x1b\[6n)?\Z"
 OPEN = b"\x1b[200~"
 ANY = b""
+ZSH = ("zsh", "-f", "-i")
+ZSH_READY = rb"ready\$ .*\x1b\[\?2004h\Z"
 UNMARKED = {"TERM": "dumb"}
 """As bash was before 5.1, without marks around its lines."""
 
@@ -260,5 +264,174 @@ HOSTILE = (
             *typed("pwd"),
         ),
         ((None, "hidden", "no-echo"), "pwd"),
+    ),
+    Scenario(
+        "hostile-dash-main-screen",
+        "A job leaves the alternate screen, on which it is not, while a line is typed.",
+        DASH,
+        (
+            *typed("(sleep 0.3; printf '\\033[?1049l')&"),
+            (COMMAND, rb"'2\x1b\[\?1049l"),
+            (b"\r", RAN),
+            *typed("pwd"),
+        ),
+        ("(sleep 0.3; printf '\\033[?1049l')&", SHOWN, "pwd"),
+    ),
+    Scenario(
+        "hostile-bash-main-screen",
+        "The prompt does it, each time that it is shown again.",
+        BASH,
+        (
+            *typed("PS1='\\[\\e[?1049l\\]ready$ '"),
+            (COMMAND, ECHO),
+            (b"\x0c", rb"ready\$ echo.*'2"),
+            (b"\r", RAN),
+            *typed("pwd"),
+        ),
+        ("PS1='\\[\\e[?1049l\\]ready$ '", SHOWN, "pwd"),
+    ),
+    Scenario(
+        "hostile-dash-reset",
+        "A job resets the terminal into a line: nothing shows what it was.",
+        DASH,
+        (
+            *typed("(sleep 0.3; printf '\\033c')&"),
+            (COMMAND, rb"'2\x1bc"),
+            (b"\r", RAN),
+            *typed("pwd"),
+        ),
+        ("(sleep 0.3; printf '\\033c')&", (None, "hidden", "cut"), "pwd"),
+    ),
+    Scenario(
+        "hostile-bash-alternate-prompt",
+        "A prompt on the alternate screen, which is left before the line runs.",
+        BASH,
+        (
+            *typed("PS0=$'\\e[?1049l' PS1=$'\\[\\e[?1049h\\]ready$ '"),
+            *enter(),
+            *typed("true"),
+        ),
+        (
+            "PS0=$'\\e[?1049l' PS1=$'\\[\\e[?1049h\\]ready$ '",
+            (None, "hidden", "alternate"),
+            (None, "hidden", "alternate"),
+        ),
+    ),
+    Scenario(
+        "hostile-zsh-alternate",
+        "Another key than Enter enters a line on the alternate screen.",
+        ZSH,
+        (
+            *typed("printf '\\033[?1049h'", ZSH_READY),
+            (COMMAND, ECHO),
+            (b"\x1ba", rb"m42\r\n.*ready\$ .*'2"),
+        ),
+        ("printf '\\033[?1049h'", (None, "hidden", "alternate")),
+        first=ZSH_READY,
+    ),
+    Scenario(
+        "hostile-bash-folder",
+        "^O puts the next line of the history behind a prompt that has another folder.",
+        BASH,
+        (
+            *typed("PS1='\\w ready$ '"),
+            *typed("cd /"),
+            *typed(SHOWN, RAN),
+            *typed("cd /tmp"),
+            (UP + UP + UP, rb"cd /"),
+            (b"\x0f", rb"/ ready\$ .*'2"),
+            (b"\r", RAN),
+            *typed("pwd"),
+        ),
+        (
+            "PS1='\\w ready$ '",
+            "cd /",
+            SHOWN,
+            "cd /tmp",
+            "cd /",
+            (None, "hidden", "prompt?"),
+            "pwd",
+        ),
+    ),
+    Scenario(
+        "hostile-zsh-push-line",
+        "ESC q keeps a line for the prompt after the next, which has another folder.",
+        ZSH,
+        (
+            *typed("PROMPT='%~ ready$ '", ZSH_READY),
+            *typed("true", ZSH_READY),
+            (COMMAND, ECHO),
+            (b"\x1bq", b"."),
+            (b"cd /\r", rb"/ ready\$ .*'2"),
+            (b"\r", rb"m42\r\n.*ready\$ "),
+        ),
+        ("PROMPT='%~ ready$ '", "true", "cd /", (None, "hidden", "prompt?")),
+        first=ZSH_READY,
+    ),
+    Scenario(
+        "hostile-dash-no-echo",
+        "Without echo, ^V and ^U behind a # take nothing away.",
+        DASH,
+        (*typed("stty -echo"), (b"echo;" + COMMAND + b" #\x16\x15\r", RAN)),
+        ("stty -echo", (None, "hidden")),
+    ),
+    Scenario(
+        "hostile-bash-bound-interrupt",
+        "^C enters a line that ends as if it was interrupted.",
+        BASH,
+        (
+            *typed("stty intr undef; bind '\"\\C-c\": accept-line'"),
+            (COMMAND + b" #^C", rb"#\^C"),
+            (b"\x03", RAN),
+            *typed("pwd"),
+        ),
+        ("stty intr undef; bind '\"\\C-c\": accept-line'", f"{SHOWN} #^C", "pwd"),
+    ),
+    Scenario(
+        "hostile-bash-bound-interrupt-alone",
+        "^C is a whole line that ends so.",
+        BASH,
+        (
+            *typed("stty intr undef"),
+            *typed("m() { echo m42; }"),
+            *typed('bind \'"\\C-c": "m #^C\\n"\''),
+            (b"\x03", RAN),
+            *typed("pwd"),
+        ),
+        (
+            "stty intr undef",
+            "m() { echo m42; }",
+            'bind \'"\\C-c": "m #^C\\n"\'',
+            ("m #^C", "prompt?"),
+            "pwd",
+        ),
+    ),
+    Scenario(
+        "hostile-zsh-rows",
+        "zsh takes a line of two rows where the cursor is in the first.",
+        ZSH,
+        (
+            (b"true", b"e"),
+            (b"\x1b\r", rb"\n"),
+            (COMMAND, ECHO),
+            (UP, rb"\x1b\[A"),
+            (b"\r", rb"m42\r\n.*ready\$ "),
+        ),
+        (("true", "continued"), (f"true\n{SHOWN}", "prompt?")),
+        first=ZSH_READY,
+    ),
+    Scenario(
+        "hostile-zsh-few-rows",
+        "zsh shows the end of a long line where the screen is too small for it.",
+        ZSH,
+        (
+            (COMMAND + b"; : " + b"y" * 200, b"y"),
+            (LEFT + RIGHT, b"."),
+            (b"\r", rb"m42\r\n.*ready\$ "),
+        ),
+        ((">...." + " " * 28 + "y" * 101, "cut"),),
+        first=ZSH_READY,
+        columns=40,
+        rows=4,
     ),
 )

@@ -14,7 +14,7 @@ def read(*pieces: bytes) -> tuple[bytes, list[tuple[int, Found]]]:
         for part in reader.read(piece):
             if isinstance(part, bytes):
                 output += part
-            else:
+            elif isinstance(part, Found):
                 marks.append((len(output), part))
     return output, marks
 
