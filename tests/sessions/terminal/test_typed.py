@@ -33,13 +33,18 @@ def test_what_keys_make_of_it(keys: list[Key], text: str, plain: bool, completes
     assert (line.typed, line.plain, line.completes) == (text, plain, completes)
 
 
-def test_what_was_never_shown_may_be_there_still() -> None:
+@pytest.mark.parametrize(
+    ("keys", "echoed", "is_unseen"),
+    [
+        ([TEXT, Key(Press.KILL, b"\x15")], False, True),
+        ([TEXT, Key(Press.KILL, b"\x15")], True, False),
+        ([Key(Press.KILL, b"\x15")], False, False),
+    ],
+)
+def test_what_was_never_shown_may_be_there_still(
+    keys: list[Key], echoed: bool, is_unseen: bool
+) -> None:
     """Keys that take away may mean nothing to the program."""
-    line = typed(TEXT, Key(Press.KILL, b"\x15"))
-    assert line.typed == ""
-    assert line.is_unseen
-    assert line.has_keys
-    line.echoed = True
-    assert not line.is_unseen
-    assert not line.has_keys
-    assert not typed().is_unseen
+    line = typed(*keys)
+    line.echoed = echoed
+    assert (line.typed, line.is_unseen, line.has_keys) == ("", is_unseen, is_unseen)
