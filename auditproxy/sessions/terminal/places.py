@@ -22,7 +22,7 @@ TAIL_LIMIT = 8 * 1024
 """Bytes of output that are kept while no line is being entered."""
 NARROW = 10
 """Columns below which editors show only a part of a line."""
-_ABOVE = ">...."
+_ABOVE = ">.."
 """What zsh shows in place of rows that the screen is too small for."""
 SEARCHED_ROWS = 50
 """Rows that are searched for a prompt."""
