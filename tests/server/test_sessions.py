@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from auditproxy.alerts.engine import AlertEngine
+from auditproxy.alerts.reading import event_of
 from auditproxy.apis.session import StreamEvent
+from auditproxy.files.alerts import read_rules
 from auditproxy.sessions import rules
 from auditproxy.sessions.wire.channels import ChannelReader
 from auditproxy.sessions.wire.frames import BINARY, frame
@@ -47,6 +50,13 @@ def switched(protocol: bytes = b"v5.channel.k8s.io", more: bytes = b"") -> bytes
         b"Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: %s\r\n%s\r\n"
         % (websocket_accept(KEY), protocol, more)
     )
+
+
+def alerts_of(found: "Stage") -> set[str]:
+    """The shipped rules that the events fire."""
+    engine = AlertEngine(read_rules("builtin").rules)
+    events = map(event_of, found.proxy.events)
+    return {alert.name for event in events for alert in engine.take(event, 0)}
 
 
 def exec_request(target: str = EXEC, *headers: str) -> bytes:
@@ -289,6 +299,8 @@ async def test_protocol_that_cannot_be_read(tmp_path: Path, reply: bytes, reason
         assert types == ["SessionStarted", "RecordingStopped", "SessionEnded"]
         assert found.annotations()["recording"].endswith("(Cut)")
         assert found.proxy.metric("auditproxy_sessions_refused_total", reason="unreadable") == 1
+        # It may have run, and the client was refused.
+        assert {"ExecIntoPod", "SessionRefused"} <= alerts_of(found)
 
 
 async def test_protocol_that_cannot_be_read_and_may_run(tmp_path: Path) -> None:
@@ -430,6 +442,8 @@ async def test_folder_that_is_gone(tmp_path: Path) -> None:
         message = json.loads(client.answer.body)["message"]
         assert message.startswith("this session must be recorded, and it cannot be: the folder of")
         assert found.upstream.connections == []
+        await found.proxy.until_events(3)
+        assert alerts_of(found) == {"SessionRefused"}
 
 
 async def test_session_that_lasts_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
