@@ -15,8 +15,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from auditproxy.apis.session import (
-    Carried,
-    Channel,
     Outcome,
     RecordingReference,
     Session,
@@ -42,11 +40,10 @@ from auditproxy.sessions.castnotes import (
     end_note,
 )
 from auditproxy.sessions.copying import Copying
+from auditproxy.sessions.streambytes import StreamBytes
 
 BUFFER = 64 * 1024
 """Bytes of lines that are written at once."""
-
-_STDIN = Channel.STDIN
 
 RESERVE = 16 * 1024
 """Bytes of the bound that are left for notes when content is cut."""
@@ -87,8 +84,7 @@ class Recording:
         self._buffer = bytearray()
         self._state: RecordingState = "Complete"
         self._reason = ""
-        self._bytes_in = 0
-        self._bytes_out = 0
+        self._bytes = StreamBytes()
         self._missing = 0
         self._reference: RecordingReference | None = None
 
@@ -113,12 +109,8 @@ class Recording:
             return
         self._moment = moment
         for event in events:
-            if isinstance(event, Carried):
-                if event.channel is _STDIN:
-                    self._bytes_in += len(event.data)
-                else:
-                    self._bytes_out += len(event.data)
-            elif isinstance(event, Unreadable):
+            self._bytes.take(event)
+            if isinstance(event, Unreadable):
                 self._is_incomplete()
         if self._reason:
             return
@@ -212,8 +204,8 @@ class Recording:
         end = end_note(
             outcome,
             reason,
-            self._bytes_in,
-            self._bytes_out,
+            self._bytes.sent,
+            self._bytes.received,
             missing_bytes=self._missing,
             input_sha256=input_sha256,
             state=self._state,

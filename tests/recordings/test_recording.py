@@ -14,8 +14,12 @@ from auditproxy.apis.session import (
     Carried,
     Channel,
     Outcome,
+    PortCarried,
+    PortClosed,
+    PortOpened,
     Record,
     Resized,
+    SessionKind,
     StreamEvent,
     Unreadable,
 )
@@ -144,6 +148,16 @@ def test_bytes_of_a_session(stores: Stores) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
+def test_bytes_of_a_port_forward(stores: Stores) -> None:
+    """The end has those of all connections, though the recording has no stream."""
+    recording = stores.new().open(a_session(kind=SessionKind.PORT_FORWARD), Record.OUTPUT, moment=0)
+    sent, received = PortCarried(0, True, 79), PortCarried(0, False, 104)
+    recording.take(0, [PortOpened(0, 80), sent, received, PortClosed(0)])
+    (*_, end) = read_recording(recording.finish(SECOND).path).notes()
+    assert isinstance(end, EndNote)
+    assert (end.bytes_in, end.bytes_out) == (79, 104)
+
+
 def test_full_disk(tmp_path: Path) -> None:
     """No space left in the middle of a line: whole lines stay, nothing is raised."""
     mount = tmp_path / "disk"
