@@ -50,6 +50,7 @@ ONE_HOME = {
     "1e21": "apis/gotext.py",
     "1_000_000_000": "apis/units.py",
     "MEBIBYTE = 1024": "apis/units.py",
+    "pip install": "apis/faults.py",
     "authentication.kubernetes.io/credential-id": "apis/user.py",
     "orphanDependents:": "audit/deleteoptions.py",
     "class _TokenReview(": "authentication/tokens/tokenreview.py",

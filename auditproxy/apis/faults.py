@@ -25,3 +25,14 @@ class Unusable(Exception):  # noqa: N818 - the name says what a setting is
     def under(self, name: str) -> "Unusable":
         """The same faults, each behind the name of what holds it: ``name: fault``."""
         return Unusable(*(f"{name}: {fault}" for fault in self.faults), code=self.code)
+
+
+def missing_extra(name: str) -> str:
+    """What to do where a package of an extra is not installed.
+
+    Never the name auditproxy at a package index: it is not there, and a stranger may register it.
+    """
+    return (
+        f"the extra {name}, which is not installed; run pip install '.[{name}]' in the folder of "
+        "auditproxy's sources, or name it in the image's Dockerfile"
+    )

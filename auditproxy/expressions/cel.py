@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from auditproxy.apis.faults import missing_extra
+
 LONGEST_EXPRESSION = 10_000
 """Characters."""
 
@@ -94,9 +96,7 @@ def _environment(variables: tuple[str, ...]) -> tuple[Any, tuple[Any, ...], tupl
         from cel_expr_python import cel
         from cel_expr_python.ext import ext_optional, ext_strings
     except ImportError:
-        raise NoExpressionLibrary(
-            "expressions need the library for CEL: pip install 'auditproxy[cel]'"
-        ) from None
+        raise NoExpressionLibrary(f"expressions need {missing_extra('cel')}") from None
     anything = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
     environment = cel.NewEnv(
         variables=dict.fromkeys(variables, anything),

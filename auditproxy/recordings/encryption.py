@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from auditproxy.apis.faults import Unusable
+from auditproxy.apis.faults import Unusable, missing_extra
 from auditproxy.recordings.appending import reason_of
 
 Encrypt = Callable[[bytes], bytes]
@@ -130,8 +130,6 @@ def _pyrage() -> ModuleType:
     try:
         import pyrage
     except ImportError:
-        raise Unusable(
-            "encrypted recordings need the package pyrage: pip install 'auditproxy[encryption]'"
-        ) from None
+        raise Unusable(f"encrypted recordings need {missing_extra('encryption')}") from None
     module: ModuleType = pyrage
     return module

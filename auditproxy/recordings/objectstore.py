@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
-from auditproxy.apis.faults import Unusable
+from auditproxy.apis.faults import Unusable, missing_extra
 from auditproxy.apis.units import MEBIBYTE
 from auditproxy.recordings.appending import reason_of
 
@@ -171,9 +171,7 @@ def settings_faults(settings: S3Settings) -> list[str]:
                 "secretAccessKeyFile, or in the environment"
             )
     if find_spec("obstore") is None:
-        faults.append(
-            "the upload of recordings needs the package obstore: pip install 'auditproxy[s3]'"
-        )
+        faults.append(f"the upload of recordings needs {missing_extra('s3')}")
     return faults
 
 

@@ -25,7 +25,7 @@ DEPTH_LIMIT = 64
 """Levels of nesting that Kubernetes reads."""
 NODES = 4
 """What each item costs of a budget; they are made in one piece, and nothing else runs meanwhile."""
-NEEDS_EXTRA = "CBOR is not decoded: install the extra auditproxy[cbor]"
+NEEDS_EXTRA = "CBOR is not decoded: the extra cbor is not installed"
 
 _SELF_DESCRIBED = b"\xd9\xd9\xf7"
 _TIME, _EPOCH, _BASE64_URL, _BASE64, _BASE16, _CBOR = 0, 1, 21, 22, 23, 55799

@@ -88,7 +88,7 @@ def test_the_place_of_an_error(expression: str, fault: str) -> None:
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fault says what to install."""
     monkeypatch.setitem(sys.modules, "cel_expr_python", None)
-    with pytest.raises(ExpressionError, match=r"pip install 'auditproxy\[cel\]'"):
+    with pytest.raises(ExpressionError, match=r"pip install '\.\[cel\]'"):
         of_claims()("claims.sub")
 
 

@@ -48,8 +48,9 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Unusable) as caught:
         read_rules("builtin")
     assert caught.value.faults == (
-        "--alert-rules-file=builtin: expressions need the library for CEL: "
-        "pip install 'auditproxy[cel]'",
+        "--alert-rules-file=builtin: expressions need the extra cel, which is not installed; run "
+        "pip install '.[cel]' in the folder of auditproxy's sources, or name it in the image's "
+        "Dockerfile",
     )
 
 

@@ -174,7 +174,7 @@ def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     path = tmp_path / "config"
     path.write_text(HEAD + ISSUER, encoding="utf-8")
     _, faults = read(authentication_config=str(path))
-    assert any("pip install 'auditproxy[cel]'" in fault for fault in faults)
+    assert any("pip install '.[cel]'" in fault for fault in faults)
     assert read(**FLAGS)[1] == []
 
 

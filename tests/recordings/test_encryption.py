@@ -178,11 +178,11 @@ def test_faults(tmp_path: Path, key: Key) -> None:
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The fault names the extra."""
     monkeypatch.setitem(sys.modules, "pyrage", None)
-    with pytest.raises(Unusable, match=r"pip install 'auditproxy\[encryption\]'") as raised:
+    with pytest.raises(Unusable, match=r"pip install '\.\[encryption\]'") as raised:
         encryption_to(["age1", "age1" + "q" * 58, "ssh-ed25519 AAAA user@host"])
     assert len(raised.value.faults) == 2
     assert "recipient 1 is not a public key" in raised.value.faults[1]
-    with pytest.raises(Unusable, match=r"pip install 'auditproxy\[encryption\]'"):
+    with pytest.raises(Unusable, match=r"pip install '\.\[encryption\]'"):
         decryption_with(tmp_path)
 
 

@@ -135,5 +135,5 @@ def test_faults() -> None:
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fault names the extra."""
     monkeypatch.setitem(sys.modules, "obstore", None)
-    with pytest.raises(Unusable, match=r"pip install 'auditproxy\[s3\]'"):
+    with pytest.raises(Unusable, match=r"pip install '\.\[s3\]'"):
         S3ObjectStore(S3Settings(bucket="b"))
