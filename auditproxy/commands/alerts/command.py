@@ -70,7 +70,10 @@ def run_alerts(parsed: Parsed, out: "Output", err: "Output") -> int:
 
 
 def _alerts(parsed: Parsed) -> int:
-    return run_alerts(parsed, sys.stdout, sys.stderr)
+    code = run_alerts(parsed, sys.stdout, sys.stderr)
+    # Here a reader that has gone away is known as one, and not at exit.
+    sys.stdout.flush()
+    return code
 
 
 ALERTS = Command(

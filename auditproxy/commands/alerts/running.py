@@ -9,7 +9,7 @@ cannot be used.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from auditproxy.alerts.ruletests import FailedTest, run_tests
@@ -68,6 +68,16 @@ def _failure(failure: FailedTest) -> str:
     return f"test {failure.name!r}: {'; '.join(parts)}"
 
 
+def _read(path: str) -> Iterator[bytes]:
+    """The lines of a log; raises Unusable for what reading it raises, and for nothing else."""
+    try:
+        yield from lines_of(path)
+    except OSError as error:
+        raise Unusable(f"{path} cannot be read: {error.strerror or error}") from None
+    except EOFError:
+        raise Unusable(f"{path} cannot be read: the gzip file ends too early") from None
+
+
 def test(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Output) -> int:
     """Say which events of logs would have fired; the exit code."""
     tried = read_rules(values.get("rules", BUILTIN), "--rules")
@@ -75,17 +85,12 @@ def test(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Outp
     replay = Replay(tried, out.write, is_json=is_json)
     shown = time.monotonic()
     for path in paths:
-        try:
-            for line in lines_of(path):
-                replay.take(line)
-                if replay.lines % 1000 == 0 and time.monotonic() - shown > PROGRESS:
-                    shown = time.monotonic()
-                    if err.isatty():
-                        err.write(f"{path}: {replay.lines} lines, {replay.events} events\n")
-        except OSError as error:
-            raise Unusable(f"{path} cannot be read: {error.strerror or error}") from None
-        except EOFError:
-            raise Unusable(f"{path} cannot be read: the gzip file ends too early") from None
+        for line in _read(path):
+            replay.take(line)
+            if replay.lines % 1000 == 0 and time.monotonic() - shown > PROGRESS:
+                shown = time.monotonic()
+                if err.isatty():
+                    err.write(f"{path}: {replay.lines} lines, {replay.events} events\n")
     replay.finish()
     if replay.unreadable:
         many = replay.unreadable > 1

@@ -1,7 +1,9 @@
 """auditproxy alerts: checked, tried and printed."""
 
+import contextlib
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -181,6 +183,21 @@ def test_rules(rules: str) -> None:
 def test_refused(words: tuple[str, ...], fault: str) -> None:
     """One line says what is missing."""
     assert fault in faults(*words)
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_reader_that_goes_away(
+    tmp_path: Path, rules: str, capfd: pytest.CaptureFixture[str], *, is_packed: bool
+) -> None:
+    """It is no fault of the log: nothing is said, and the exit code is that of every command."""
+    log = tmp_path / "audit.log"
+    line = encode(exec_event()) + b"\n"
+    log.write_bytes(gzip.compress(line) if is_packed else line)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", buffering=1) as broken, contextlib.redirect_stdout(broken):
+        assert main(["alerts", "test", f"--rules={rules}", str(log)]) == 1
+    assert capfd.readouterr().err == ""
 
 
 def test_files_that_cannot_be_read(tmp_path: Path, rules: str) -> None:
