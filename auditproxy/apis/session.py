@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from auditproxy.apis.audit import ObjectReference
-from auditproxy.apis.user import UserInfo
+from auditproxy.apis.user import NOBODY, UserInfo
 
 SESSION_API_VERSION = "auditproxy.io/v1alpha1"
 
@@ -192,7 +192,8 @@ class SessionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     session_id: str = msgspec.field(name="sessionID")
     audit_id: str = msgspec.field(name="auditID")
     session: SessionKind
-    user: UserInfo
+    user: UserInfo = NOBODY
+    """Absent where it is not known: at the end of an encrypted recording of a killed proxy."""
     impersonated_user: UserInfo | None = None
     source_ips: tuple[str, ...] = msgspec.field(default=(), name="sourceIPs")
     user_agent: str = ""
@@ -221,5 +222,6 @@ class SessionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     """SessionEnded: bytes that passed and are in no recording, for lack of time."""
     missing_connections: int = 0
     """SessionEnded: connections of a port-forward that are in no line, for lack of time."""
-    duration_seconds: float = 0.0
+    duration_seconds: float | None = None
+    """SessionEnded; absent where it is not known."""
     recording: RecordingReference | None = None

@@ -22,7 +22,7 @@ from auditproxy.apis.session import (
     SessionKind,
 )
 from auditproxy.apis.units import MEBIBYTE
-from auditproxy.apis.user import UserInfo
+from auditproxy.apis.user import NOBODY, UserInfo
 from auditproxy.recordings.names import RecordingName, take_apart
 from auditproxy.recordings.reading import UnreadableRecording, summary_of
 from auditproxy.sessions.castreader import CastSession
@@ -84,14 +84,14 @@ def end_of_killed(reference: RecordingReference, moment: int) -> SessionEvent:
 
     Who and where are from the recording's header, of an encrypted one from its name. Bytes, exit
     code and reason are those of its end, where it has one that can be read. A header that cannot be
-    read leaves what the name says.
+    read leaves what the name says; what is not known is absent.
     """
     path = Path(reference.path)
     end = None
     try:
         summary = summary_of(path)
     except UnreadableRecording:
-        session, seconds = _by_name(take_apart(path.name)), 0.0
+        session, seconds = _by_name(take_apart(path.name)), None
     else:
         session, seconds = _by_header(summary.header.auditproxy), summary.seconds
         end = None if summary.state == "Unfinished" else summary.end
@@ -148,7 +148,7 @@ def _by_name(name: RecordingName | None) -> Session:
         audit_id=audit_id,
         kind=SessionKind.UNKNOWN,
         started=0,
-        user=UserInfo(),
+        user=NOBODY,
         object_ref=_object(namespace, pod, "", SessionKind.UNKNOWN),
     )
 

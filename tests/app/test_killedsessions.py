@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from auditproxy.alerts.reading import read_line
 from auditproxy.apis.session import (
     Carried,
     Channel,
@@ -15,6 +16,7 @@ from auditproxy.apis.session import (
 )
 from auditproxy.apis.units import SECOND
 from auditproxy.app.killedsessions import KILLED, TAIL, end_of_killed, logged_ends
+from auditproxy.serializer.json import encode
 from auditproxy.sessions.asciicast import header_line, note_lines
 from auditproxy.sessions.castnotes import UnfinishedNote
 from tests.fakes.recorded import Stores, a_session
@@ -55,6 +57,15 @@ def test_by_its_end(tmp_path: Path) -> None:
     assert (line.exit_code, line.reason, line.duration_seconds) == (1, "Error", 3)
     assert (line.bytes_in, line.bytes_out, line.missing_bytes) == (3, 0, 5)
     assert line.flags == ("repaired",)
+
+
+def test_what_is_not_known(tmp_path: Path) -> None:
+    """A recording that cannot be read has no user and no duration, and the line claims neither."""
+    line = end_of_killed(reference(tmp_path / "2023-11-14T22-13-20.123456Z_a_b_c_d.cast"), SECOND)
+    shown = json.loads(encode(line))
+    assert (shown["sessionID"], shown["auditID"], shown["flags"]) == ("d", "c", ["repaired"])
+    assert not {"user", "durationSeconds", "bytesIn", "exitCode"} & shown.keys()
+    assert read_line(encode(line)) == (line,)
 
 
 def line_of(name: str, kind: str = "SessionEnded") -> bytes:

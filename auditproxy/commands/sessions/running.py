@@ -39,6 +39,8 @@ def run(
             _print(table(counted))
         if not counted.count and not selection.broken:
             to_standard_error(selection.none_matches(), kind="")
+        if selection.unjudged:
+            to_standard_error(_unjudged(selection.unjudged), kind="warning: ")
         return True
     if word == "play":
         return _play(selection, settings, decrypt, wait)
@@ -146,6 +148,11 @@ def _play(
     if not found:
         to_standard_error(f"--search: {visible(str(one.path))} does not have this text")
     return found
+
+
+def _unjudged(count: int) -> str:
+    many = f"{count} recordings are encrypted and" if count > 1 else "1 recording is encrypted and"
+    return f"{many} listed whatever --user says, as who it was is inside; give --identity"
 
 
 def _needs_identity(locked: Locked) -> None:

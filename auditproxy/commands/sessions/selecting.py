@@ -110,6 +110,7 @@ def _duration(text: str) -> int:
 class ChosenRecordings:
     """Recordings at ``path``, a file or a folder, that match ``filters``.
 
+    ``unjudged`` counts encrypted ones whose user is asked for and cannot be read: they are chosen.
     ``broken`` counts files that could not be read; each is reported in one line. Where a session is
     asked for, a file whose name does not say that it is this one is not reported. The beginning of
     an ID means the one recording whose ID begins so, unless another has exactly this ID.
@@ -125,6 +126,7 @@ class ChosenRecordings:
         progress: TextIO | None = None,
     ) -> None:
         self.broken = 0
+        self.unjudged = 0
         self._unknown = 0
         self._path = path
         self._filters = filters
@@ -198,6 +200,7 @@ class ChosenRecordings:
                 if name is None:
                     continue
                 if is_named(path.name, name, self._filters):
+                    self.unjudged += bool(self._filters.user)
                     yield Locked(path, name)
                 else:
                     self._unknown += 1

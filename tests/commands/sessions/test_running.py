@@ -87,6 +87,20 @@ def test_list_without_an_identity(tmp_path: Path, capsys: pytest.CaptureFixture[
     }
 
 
+def test_user_of_an_encrypted_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whose it is cannot be read: it is listed, and the list says that --user did not choose it."""
+    sealed(tmp_path)
+    assert main(["sessions", "list", str(tmp_path), "--user=x"]) == 0
+    captured = capsys.readouterr()
+    assert "(encrypted)" in captured.out
+    assert captured.err == (
+        "auditproxy: warning: 1 recording is encrypted and listed whatever --user says, as who it "
+        "was is inside; give --identity\n"
+    )
+    assert main(["sessions", "list", str(tmp_path), "--user=x", "--pod=none"]) == 0
+    assert "is encrypted" not in capsys.readouterr().err
+
+
 def test_with_an_identity(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Encrypted recordings are read as others are."""
     pyrage = pytest.importorskip("pyrage")
