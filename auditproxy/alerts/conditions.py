@@ -5,10 +5,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from auditproxy.alerts.projection import prepare
-from auditproxy.expressions.cel import Program
+from auditproxy.apis.audit import Event, ObjectReference
+from auditproxy.apis.session import RecordingReference, SessionEvent
+from auditproxy.apis.user import UserInfo
+from auditproxy.expressions.cel import ExpressionError, Program
 
 _NAMES = re.compile(r"""\w+|'([^'\\]*)'|"([^"\\]*)"|`([^`]*)`""")
+_KNOWN = (Event, SessionEvent, ObjectReference, UserInfo, RecordingReference)
+"""What events and lines are made of; of bodies no member is known."""
 _WORD = re.compile(r"\w+")
+
+
+def reason_of(error: ExpressionError) -> str:
+    """Why a condition could not be evaluated, with the member that was probably meant."""
+    import difflib
+
+    known = sorted({name for kind in _KNOWN for name in kind.__struct_encode_fields__})
+    near = difflib.get_close_matches(error.member, known, n=1, cutoff=0.7) if error.member else []
+    hint = f" (did you mean {near[0]}?)" if near and near[0] != error.member else ""
+    return f"{error}{hint}"
 
 
 class Condition:

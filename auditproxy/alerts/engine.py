@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditproxy.alerts.alert import Alert, AlertState
-from auditproxy.alerts.conditions import Condition
+from auditproxy.alerts.conditions import Condition, reason_of
 from auditproxy.alerts.facts import Facts, attributes_of
 from auditproxy.alerts.incidents import Incident, Incidents
 from auditproxy.alerts.rules import AlertRule
@@ -58,11 +58,13 @@ class AlertEngine:
     """Evaluates rules; holds bounded state for each rule. Not thread-safe.
 
     ``condition_errors`` counts by rule how often its condition could not be evaluated: such an
-    event does not fire. ``folded`` counts by rule the events that had no room of their own.
+    event does not fire. ``condition_reasons`` has why, of the first one of a rule. ``folded``
+    counts by rule the events that had no room of their own.
     """
 
     def __init__(self, rules: Sequence[AlertRule]) -> None:
         self.condition_errors = {rule.name: 0 for rule in rules}
+        self.condition_reasons: dict[str, str] = {}
         self.folded = {rule.name: 0 for rule in rules}
         self._states = [
             _State(
@@ -154,8 +156,10 @@ class AlertEngine:
                 variables = yield from facts.part(condition.names)
                 yield
             is_true = condition.is_true(variables)
-        except ExpressionError:
+        except ExpressionError as error:
             self.condition_errors[rule.name] += 1
+            if rule.name not in self.condition_reasons:
+                self.condition_reasons[rule.name] = reason_of(error)
             is_true = False
         yield
         return is_true
@@ -243,7 +247,7 @@ def _changed(incident: Incident, state: AlertState) -> Alert:
 
 def label_name(field_name: str) -> str:
     """The label of a field: ``sourceIP`` is ``source_ip``."""
-    special = {"sourceIP": "source_ip", "peerIP": "peer_ip"}
+    special = {"sourceIP": "source_ip", "peerIP": "peer_ip", "sessionID": "session_id"}
     if field_name in special:
         return special[field_name]
     return "".join(f"_{char.lower()}" if char.isupper() else char for char in field_name)

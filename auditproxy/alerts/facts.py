@@ -42,6 +42,8 @@ MAXIMUM_PARAMETERS = 100_000
 EVENT_VARIABLES = ("event", "request", "object", "podSpec")
 """What a condition over an audit event may name; one over a session's line names ``session``."""
 
+SESSION_ID = "auditproxy.io/session-id"
+"""The annotation of a session's events; a client does not choose its value."""
 DECISION = "authorization.k8s.io/decision"
 NOWHERE = ObjectReference()
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
@@ -270,6 +272,13 @@ def _peer(facts: Facts) -> str:
     return facts.event.source_ips[-1] if facts.event.source_ips else ""
 
 
+def _session_id(facts: Facts) -> str:
+    event = facts.event
+    if isinstance(event, SessionEvent):
+        return event.session_id
+    return event.annotations.get(SESSION_ID, "")
+
+
 def _time(facts: Facts) -> str:
     event = facts.event
     return event.timestamp if isinstance(event, SessionEvent) else event.stage_timestamp
@@ -298,8 +307,10 @@ LABEL_FIELDS: dict[str, Callable[[Facts], str]] = {
     "sourceIP": lambda facts: facts.event.source_ips[0] if facts.event.source_ips else "",
     "peerIP": _peer,
     "userAgent": lambda facts: facts.event.user_agent,
+    "sessionID": _session_id,
 }
-"""Fields that may be labels: they have few values, and the same ones in repetitions."""
+"""Fields that may be labels: they have few values, and the same ones in repetitions. A session's ID
+makes an alert for each session, of which one user can have no more than incidents.py says."""
 
 FIELDS: dict[str, Callable[[Facts], str]] = {
     **LABEL_FIELDS,
@@ -311,7 +322,6 @@ FIELDS: dict[str, Callable[[Facts], str]] = {
     "stage": _of_event(lambda event: event.stage),
     "auditID": lambda facts: facts.event.audit_id,
     "time": _time,
-    "sessionID": _of_session(lambda event: event.session_id),
     "sessionEvent": _of_session(lambda event: event.type.value),
     "line": _of_session(lambda event: event.line or ""),
     "exitCode": _of_session(lambda event: "" if event.exit_code is None else str(event.exit_code)),

@@ -169,7 +169,7 @@ def run_tests(rules: AlertRules) -> tuple[FailedTest, ...]:
         }
         missing = tuple(name for name in dict.fromkeys(test.fires) if name not in fired)
         unexpected = tuple(sorted(fired - set(test.fires)))
-        errors = tuple(sorted(name for name, count in engine.condition_errors.items() if count))
+        errors = tuple(f"{name}: {why}" for name, why in sorted(engine.condition_reasons.items()))
         if missing or unexpected or errors:
             failed.append(FailedTest(test.name, missing, unexpected, errors))
     return tuple(failed)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from auditproxy.apis.faults import missing_extra
+from auditproxy.apis.gotext import go_quote
 
 LONGEST_EXPRESSION = 10_000
 """Characters."""
@@ -19,10 +20,26 @@ _COMPILE_ERROR = re.compile(
     r"(?:[A-Z_]+: )?ERROR: <input>:([0-9]+):([0-9]+): (.*?)(?: \(in container ''\))?"
 )
 _CANNOT = "it cannot be evaluated with these values"
+_NO_MEMBER = re.compile(r'.*Key not found in map : "([^"\\]+)"')
+_NO_OVERLOAD = re.compile(
+    r".*No matching overloads found : ([A-Za-z_]+|_[^\w\s]+_|[^\w\s]_)\([\w, ]*\)"
+)
+_PLAIN_REASONS = (
+    ("divide by zero", "it divides by zero"),
+    ("modulus by zero", "it divides by zero"),
+    ("Applying SELECT to non-message type", "it asks for a member of what has none"),
+)
 
 
 class ExpressionError(ValueError):
-    """An expression cannot be compiled, or cannot be evaluated with the given variables."""
+    """An expression cannot be compiled, or cannot be evaluated with the given variables.
+
+    ``member`` is the one that the expression names and the variables lack, "" if that is not why.
+    """
+
+    def __init__(self, text: str = "", *, member: str = "") -> None:
+        super().__init__(text)
+        self.member = member
 
 
 class NoExpressionLibrary(ExpressionError):  # noqa: N818 - what is the case
@@ -82,7 +99,7 @@ def cel_compiler(*variables: str, is_condition: bool = False) -> Compiler:
                 raise ExpressionError(_CANNOT) from None
             if value.type() in errors:
                 # The library returns evaluation errors as values, which convert to strings.
-                raise ExpressionError(_CANNOT)
+                raise _error_of(str(plain), expression)
             return plain
 
         return run
@@ -103,6 +120,26 @@ def _environment(variables: tuple[str, ...]) -> tuple[Any, tuple[Any, ...], tupl
         extensions=[ext_strings.ExtStrings(), ext_optional.ExtOptional()],
     )
     return environment, (cel.Type.ERROR, cel.Type.UNKNOWN), (cel.Type.BOOL, cel.Type.DYN)
+
+
+def _error_of(text: str, expression: str) -> ExpressionError:
+    """Why an evaluation failed, as far as the expression alone says it; never a value.
+
+    A key that is missing may be a value: it is shown if the expression has it as a word or text.
+    """
+    found = _NO_MEMBER.fullmatch(text)
+    if found is not None:
+        member = found[1]
+        named = re.search(rf"""(?<![\w-])(['"`]?){re.escape(member)}\1(?![\w-])""", expression)
+        if named is None:
+            return ExpressionError(_CANNOT)
+        return ExpressionError(f"{_CANNOT}: no such member {go_quote(member)}", member=member)
+    if _NO_OVERLOAD.fullmatch(text):
+        return ExpressionError(f"{_CANNOT}: the types of what it compares or calls do not fit")
+    for theirs, ours in _PLAIN_REASONS:
+        if text.endswith(theirs):
+            return ExpressionError(f"{_CANNOT}: {ours}")
+    return ExpressionError(_CANNOT)
 
 
 def _first_line(error: Exception) -> str:

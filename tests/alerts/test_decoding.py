@@ -140,8 +140,8 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
         "rules: [{name: R, severity: low, summary: s, condition: 'true'},"
         " {name: S, severity: x, summary: s, condition: 'true'}]"
     )
-    assert [fault.partition(":")[0] for fault in found] == [
-        "expressions need the library for CEL",
+    assert [fault.partition(":")[0].partition(",")[0] for fault in found] == [
+        "expressions need the extra cel",
         "rules[1] (S).severity",
     ]
 

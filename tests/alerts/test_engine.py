@@ -10,6 +10,7 @@ from auditproxy.alerts.alert import AlertState
 from auditproxy.alerts.engine import REPEAT, AlertEngine, label_name
 from auditproxy.alerts.incidents import MAXIMUM_OF_OWNER, OTHERS
 from auditproxy.apis.audit import Event
+from auditproxy.apis.session import SessionEvent
 from auditproxy.apis.units import SECOND
 from auditproxy.files.alerts import read_rules
 from tests.fakes.alertrules import (
@@ -157,6 +158,38 @@ def test_bounded_labels() -> None:
     assert again.labels["pod"] == "one more"
 
 
+@pytest.mark.parametrize("of_lines", [False, True])
+def test_one_alert_for_each_session(*, of_lines: bool) -> None:
+    """Events and lines have the ID of their session; one user has no more than a bound of them."""
+
+    def start(number: int) -> Event | SessionEvent:
+        if of_lines:
+            return session_event(type="SessionStarted", sessionID=f"s{number}")
+        return exec_event(annotations={"auditproxy.io/session-id": f"s{number}"})
+
+    match = {"sessionEvents": ["SessionStarted"]} if of_lines else {"stages": ["ResponseStarted"]}
+    engine = AlertEngine(rule_of(match=match, by=["user", "sessionID"]).rules)
+    for number in range(MAXIMUM_OF_OWNER):
+        (alert,) = engine.take(start(number), number)
+        assert alert.labels["session_id"] == f"s{number}"
+    (alert,) = engine.take(start(MAXIMUM_OF_OWNER), 0)
+    assert alert.labels["session_id"] == OTHERS
+    assert engine.take(start(MAXIMUM_OF_OWNER + 1), 0) == ()
+    assert engine.take(start(0), 1) == ()
+    assert engine.firing == MAXIMUM_OF_OWNER + 1
+
+
+def test_why_a_condition_failed() -> None:
+    """The first reason of a rule, with the member that was probably meant."""
+    match = {"sessionEvents": ["Command"]}
+    engine = AlertEngine(rule_of(match=match, condition="session.lien == 'x'").rules)
+    engine.take(session_event(line="s3cret"), 0)
+    assert engine.condition_reasons == {
+        "Rule": 'it cannot be evaluated with these values: no such member "lien" '
+        "(did you mean line?)"
+    }
+
+
 def test_forwarded_addresses_hide_nothing() -> None:
     """A client that claims another address each time is refused as often (sourceIPs[0])."""
     engine = AlertEngine(read_rules("builtin").rules)
@@ -180,6 +213,7 @@ def test_forwarded_addresses_hide_nothing() -> None:
         ("sourceIP", "source_ip"),
         ("peerIP", "peer_ip"),
         ("impersonatedUser", "impersonated_user"),
+        ("sessionID", "session_id"),
     ],
 )
 def test_label_name(field: str, label: str) -> None:

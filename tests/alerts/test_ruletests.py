@@ -49,7 +49,11 @@ def test_fails() -> None:
     )
     first, second = run_tests(rules)
     assert first.name == "t"
-    assert (first.missing, first.unexpected, first.errors) == (("Other",), ("Exec",), ("Other",))
+    assert (first.missing, first.unexpected, first.errors) == (
+        ("Other",),
+        ("Exec",),
+        ('Other: it cannot be evaluated with these values: no such member "a"',),
+    )
     assert (second.name, second.unexpected) == ("tests[1]", ("Exec",))
 
 

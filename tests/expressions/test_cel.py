@@ -108,6 +108,30 @@ def test_not_a_condition(expression: str) -> None:
         cel_compiler("event", is_condition=True)(expression)
 
 
+@pytest.mark.parametrize(
+    ("expression", "reason", "member"),
+    [
+        ("event.lien == 'x'", ': no such member "lien"', "lien"),
+        ("event['li-en'] == 'x'", ': no such member "li-en"', "li-en"),
+        ("event.line + 1 == 2", ": the types of what it compares or calls do not fit", ""),
+        ("event.line.a == 1", ": it asks for a member of what has none", ""),
+        ("event.n / 0 == 1", ": it divides by zero", ""),
+        # The key is a value.
+        ("event[event.line] == 1", "", ""),
+        ("event['a'+event.line] == 1", "", ""),
+        ("event.line.matches(event.pattern)", "", ""),
+        ("int(event.line) == 1", "", ""),
+    ],
+)
+def test_why_it_cannot_be_evaluated(expression: str, reason: str, member: str) -> None:
+    """As far as the expression says it; a value is never shown."""
+    condition = cel_compiler("event", is_condition=True)(expression)
+    with pytest.raises(ExpressionError) as caught:
+        condition({"event": {"line": "s3cret", "n": 1, "pattern": "(s3cret"}})
+    assert str(caught.value) == f"it cannot be evaluated with these values{reason}"
+    assert caught.value.member == member
+
+
 def test_a_runaway_expression_is_stopped() -> None:
     """The iterations of all loops together are bounded by the library."""
     condition = cel_compiler("event", is_condition=True)(

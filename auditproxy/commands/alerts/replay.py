@@ -80,6 +80,11 @@ class Replay:
         """How often a rule's condition could not be evaluated."""
         return self._engine.condition_errors
 
+    @property
+    def condition_reasons(self) -> dict[str, str]:
+        """Why, of the first event of each such rule."""
+        return self._engine.condition_reasons
+
     def take(self, line: bytes) -> None:
         """Take the next line of a log."""
         self.lines += 1

@@ -64,7 +64,7 @@ def _failure(failure: FailedTest) -> str:
     if failure.unexpected:
         parts.append(f"fires, and should not: {', '.join(failure.unexpected)}")
     if failure.errors:
-        parts.append(f"condition cannot be evaluated: {', '.join(failure.errors)}")
+        parts += (f"condition of {error}" for error in failure.errors)
     return f"test {failure.name!r}: {'; '.join(parts)}"
 
 
@@ -103,7 +103,7 @@ def test(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Outp
         if count:
             err.write(
                 f"auditproxy: warning: the condition of {rule} could not be evaluated for "
-                f"{counted(count, 'event')}\n"
+                f"{counted(count, 'event')}: {replay.condition_reasons[rule]}\n"
             )
     if not replay.events:
         err.write(f"auditproxy: error: no event in {', '.join(paths)}; name an audit log\n")

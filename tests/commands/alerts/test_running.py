@@ -158,7 +158,10 @@ def test_condition_errors_are_said(tmp_path: Path) -> None:
     )
     log.write_bytes(encode(audit_event()) + b"\n")
     _, _, err = run("test", f"--rules={rules}", str(log))
-    assert "the condition of R could not be evaluated for 1 event\n" in err
+    assert (
+        "the condition of R could not be evaluated for 1 event: it cannot be evaluated with these "
+        'values: no such member "a"\n'
+    ) in err
 
 
 def test_rules(rules: str) -> None:
