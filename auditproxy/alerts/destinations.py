@@ -54,9 +54,10 @@ _DESTINATION = FieldType(
         "sendResolved": FLAG,
         "alertmanager": FieldType("struct", members={"urls": TEXTS, **_CONNECTION}),
         "webhook": FieldType(
-            "struct", members={"urlFile": TEXT, "template": ANYTHING, **_CONNECTION}
+            "struct",
+            members={"url": TEXT, "urlFile": TEXT, "template": ANYTHING, **_CONNECTION},
         ),
-        "slack": FieldType("struct", members={"urlFile": TEXT, "caFile": TEXT}),
+        "slack": FieldType("struct", members={"url": TEXT, "urlFile": TEXT, "caFile": TEXT}),
         "standardError": FieldType("struct"),
     },
 )
@@ -184,6 +185,11 @@ def _destination(entry: dict[str, Any], path: str, faults: list[str]) -> Destina
         for index, url in enumerate(urls):
             if fault := url_fault(url):
                 faults.append(f"{path}.urls[{index}]: {fault}")
+    elif "url" in settings:
+        faults.append(
+            f"{path}.url: is a secret, and no field of this file; put it into a file of its own, "
+            "and give the path of that as urlFile"
+        )
     elif kind != "standardError" and not settings.get("urlFile"):
         faults.append(f"{path}.urlFile: must be the path of a file with the URL, which is a secret")
     return Destination(

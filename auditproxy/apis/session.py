@@ -210,7 +210,8 @@ class SessionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     flags: tuple[str, ...] = ()
     """Command: what is uncertain about ``line``, or why there is none. SessionEnded: "repaired"
     where it was written at a start, from a recording that was found; "unreadable" and "gap" where
-    the session was not followed to its end or without a gap."""
+    the session was not followed to its end or without a gap. RecordingStopped: "unrecorded" where
+    nothing was recorded."""
     input_bytes: int = 0
     input_sha256: str = ""
     forwarded: ForwardedConnection | None = None

@@ -48,10 +48,12 @@ def load_strict(text: bytes | str, budget: Budget | None = None) -> tuple[Any, t
     BudgetExceededError if the document exceeds the budget.
     """
     node, errors = Composer(text, budget).compose()
-    value = None if node is None else node.value
-    if not errors:
-        return value, ()
-    return value, ("\n  ".join(("yaml: unmarshal errors:", *errors)),)
+    return None if node is None else node.value, unmarshal_errors(errors)
+
+
+def unmarshal_errors(errors: list[str]) -> tuple[str, ...]:
+    """What ``Composer.compose`` found as go-yaml's one text; () without any."""
+    return ("\n  ".join(("yaml: unmarshal errors:", *errors)),) if errors else ()
 
 
 def to_json(raw: bytes, budget: Budget | None = None) -> bytes:
@@ -81,6 +83,8 @@ class Node:
     entries: "dict[object, MapEntry]" = field(default_factory=dict)
     is_mapping: bool = False
     complete: bool = False
+    written: str = ""
+    """A scalar as it stands in the document."""
 
 
 @dataclass(slots=True)
@@ -100,6 +104,8 @@ class Composer:
         self._budget = budget
         self._anchors: dict[str, Node] = {}
         self._errors: list[str] = []
+        self.odd_keys: list[Node] = []
+        """Keys that are not text."""
         self._unfolded = 0
         self.events: Any = None
 
@@ -156,6 +162,7 @@ class Composer:
             self._anchors[event.anchor] = node
         if isinstance(event, yaml.ScalarEvent):
             node.value = scalar(event.tag, event.value, line, plain=event.implicit[0])
+            node.written = event.value
             node.weight += len(event.value)
         elif isinstance(event, yaml.SequenceStartEvent):
             items = []
@@ -203,6 +210,8 @@ class Composer:
             value = self._node(depth + 1)
             node.weight += key.weight + value.weight
             name, shown = key_of(key)
+            if shown is name and len(self.odd_keys) < ERRORS_LIMIT:
+                self.odd_keys.append(key)
             # Keys of different types differ, as 1 and true do in Go though not in Python.
             self._set(node, (type(key.value), key.value), MapEntry(name, shown, value))
         self.events.get_event()

@@ -30,6 +30,9 @@ SESSION_DURATION = "auditproxy.io/session-duration"
 EPHEMERAL_CONTAINERS = "auditproxy.io/ephemeral-containers"
 """What a request to pods/ephemeralcontainers adds."""
 
+UNRECORDED = "unrecorded"
+"""The flag of a RecordingStopped before which nothing of its session was recorded."""
+
 REPAIRED = "repaired"
 """The flag of a SessionEnded that was written when a recording was found at a start."""
 
@@ -40,6 +43,7 @@ class SessionLines:
     """Makes the lines of one session: what all of them share is put together once."""
 
     def __init__(self, session: Session) -> None:
+        self._is_recorded = False
         self._shared: dict[str, Any] = {
             "kind": "SessionEvent",
             "api_version": SESSION_API_VERSION,
@@ -60,6 +64,10 @@ class SessionLines:
 
     def line(self, kind: SessionEventType, moment: int, **members: Any) -> SessionEvent:
         """One line; ``moment`` is nanoseconds since the epoch, ``members`` those of its type."""
+        if kind is SessionEventType.STARTED:
+            self._is_recorded = members.get("recording") is not None
+        elif kind is SessionEventType.RECORDING_STOPPED and not self._is_recorded:
+            members["flags"] = (UNRECORDED,)
         return SessionEvent(type=kind, timestamp=micro_time(moment), **self._shared, **members)
 
 

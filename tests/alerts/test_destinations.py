@@ -61,7 +61,8 @@ def test_all_kinds() -> None:
             "standardError; has webhook and slack",
         ),
         ("destinations: [{name: a, slack: {}}]", "slack.urlFile: must be the path"),
-        ("destinations: [{name: a, slack: {url: x}}]", 'unknown field "destinations[0].slack.url"'),
+        ("destinations: [{name: a, slack: {url: x}}]", "slack.url: is a secret, and no field"),
+        ("labels: {n: x}", 'the key n is false in YAML, and not text; write "n"'),
         ("destinations: [{name: a, alertmanager: {}}]", "alertmanager.urls: must have 1 to 10"),
         (
             "destinations: [{name: a, alertmanager: {urls: [am]}}]",
@@ -127,3 +128,12 @@ def test_any_bytes(text: bytes) -> None:
     """A file is read or refused."""
     with contextlib.suppress(DestinationsError):
         load_destinations(HEAD.encode() + text)
+
+
+@pytest.mark.parametrize("kind", ["webhook", "webhok", "slack"])
+def test_a_url_where_its_file_is_named(kind: str) -> None:
+    """The fix is one line, after that about a misspelt kind; the URL is in none of them."""
+    found = faults(f"destinations: [{{name: a, {kind}: {{url: 'https://x/s3cret'}}}}]")
+    assert len(found) == 1 + (kind == "webhok")
+    assert found[-1].endswith("give the path of that as urlFile")
+    assert "s3cret" not in " ".join(found)

@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.gotext import go_quote
-from auditproxy.serializer import json, yaml
+from auditproxy.serializer import json
 from auditproxy.serializer.errors import YAMLError
+from auditproxy.serializer.ownyaml import load_own
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def read_document(
     such a file at all.
     """
     try:
-        document, strict_errors = yaml.load_strict(text)
+        document, strict_errors = load_own(text)
     except YAMLError as fault:
         raise error(str(fault)) from None
     if not isinstance(document, dict):

@@ -10,6 +10,7 @@ from typing import Any
 from auditproxy.alerts.alert import Alert
 from auditproxy.commands.demo.rows import Row, Tone, seconds_in_words, user_of
 from auditproxy.serializer.times import micro_time
+from auditproxy.sessions.lines import UNRECORDED
 
 _HIDDEN = "(hidden)"
 
@@ -24,7 +25,9 @@ def session_row_of(line: Mapping[str, Any]) -> Row | None:
         size = f"{forwarded.get('bytesIn', 0)} B in, {forwarded.get('bytesOut', 0)} B out"
         return _row(line, f"connection to port {forwarded['port']} of {_place(line)}", size)
     if kind == "RecordingStopped":
-        words = f"recording of {_place(line)} stopped: {line.get('reason', '')}"
+        is_unrecorded = UNRECORDED in line.get("flags", ())
+        what = "is not recorded" if is_unrecorded else "is not recorded any further"
+        words = f"{_place(line)} {what}: {line.get('reason', '')}"
         return _row(line, words, "", tone="failed")
     if kind == "SessionEnded":
         duration = seconds_in_words(line.get("durationSeconds", 0.0))

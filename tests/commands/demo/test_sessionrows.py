@@ -54,7 +54,13 @@ RECORDING = {"path": "/r/x.cast", "state": "Complete", "bytes": 2100}
         ),
         (
             {"type": "RecordingStopped", "reason": "the disk is nearly full"},
-            "recording of default/hello/app stopped: the disk is nearly full",
+            "default/hello/app is not recorded any further: the disk is nearly full",
+            "",
+            "",
+        ),
+        (
+            {"type": "RecordingStopped", "reason": "full", "flags": ["unrecorded"]},
+            "default/hello/app is not recorded: full",
             "",
             "",
         ),
