@@ -25,7 +25,7 @@ from auditproxy.alerts.rules import (
 )
 from auditproxy.alerts.ruletests import EXAMPLE, TEST, decode_test
 from auditproxy.alerts.templates import Template, TemplateError
-from auditproxy.alerts.wording import not_a_duration
+from auditproxy.alerts.wording import not_a_duration, not_compiled
 from auditproxy.apis.audit import Stage
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.gotext import go_quote
@@ -279,7 +279,7 @@ class _Decoder:
             # One line is enough for all rules that have a condition.
             self._faults.append(str(error))
         except ExpressionError as error:
-            self._fault(path, str(error))
+            self._fault(path, not_compiled(str(error)))
         return None
 
     def _by(self, members: dict[str, Any], path: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from auditproxy.alerts.messages import Message
 from auditproxy.alerts.outcomes import UNKNOWN
 from auditproxy.alerts.rules import AlertRules
 from auditproxy.apis.faults import Unusable
-from auditproxy.audit.policy.advice import literal_asterisks
+from auditproxy.audit.policy.advice import never_matching
 from auditproxy.clients.alertmanager import alerts_url
 from auditproxy.clients.webhook import WebhookTarget
 from auditproxy.files.trustedfile import content_of, parsed
@@ -226,7 +226,7 @@ def advice_on(rules: AlertRules, source: str) -> list[str]:
     found: list[str] = []
     for rule in rules.rules:
         where = f"{source}: rule {rule.name}: match"
-        found += literal_asterisks(rule.selectors, where)
+        found += never_matching(rule.selectors, where)
         codes = rule.response_codes
         if _SWITCHING_PROTOCOLS in codes and not codes & _OF_LEFT_REQUESTS:
             found.append(

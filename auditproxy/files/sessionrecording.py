@@ -43,7 +43,7 @@ def read_recording_policy(options: Options, remarks: Remarks) -> RecordingPolicy
     remarks.warnings += (f"{_FLAG} {path}: {text}" for text in advice)
     mode = stat.S_IMODE(Path(sessions.recording_dir).stat().st_mode)
     if mode & 0o077:
-        remarks.notes.append(
+        remarks.warnings.append(
             f"{_DIR} {sessions.recording_dir} has mode {mode:04o}: other users of this machine may "
             "list recordings, or add and remove some; run chmod 700 unless only the proxy sees it"
         )

@@ -1,7 +1,7 @@
 """YAML of files of ours: as kube-apiserver reads it, and without keys that are not text.
 
 In YAML 1.1 the keys ``n``, ``yes`` and ``1`` are truth values and numbers. Kubernetes makes text of
-them, ``false``, which in a file of ours nobody has meant.
+them, such as ``false``, and the author of such a file has not meant that.
 """
 
 from typing import Any

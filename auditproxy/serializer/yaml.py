@@ -84,7 +84,7 @@ class Node:
     is_mapping: bool = False
     complete: bool = False
     written: str = ""
-    """A scalar as it stands in the document."""
+    """The text of a scalar in the document."""
 
 
 @dataclass(slots=True)

@@ -26,6 +26,7 @@ from auditproxy.apis.session import SESSION_API_VERSION, Record
 from auditproxy.apis.units import SECOND
 from auditproxy.audit.policy.advice import literal_asterisks, never_reached
 from auditproxy.audit.policy.matching import Matcher
+from auditproxy.audit.policy.neverseen import unknown_verbs
 from auditproxy.audit.policy.reading import (
     FLAG,
     TEXT,
@@ -111,6 +112,7 @@ def load_recording_policy(text: bytes, advice: list[str] | None = None) -> Recor
         faults += (*of_selectors, *of_rule)
         if advice is not None:
             advice += literal_asterisks(selectors, path)
+            advice += unknown_verbs(selectors, path)
             advice += _no_sessions(selectors, path)
             advice += _never_idle(written, rule, path)
         rules.append((selectors, rule))

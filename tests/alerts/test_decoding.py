@@ -92,11 +92,12 @@ def test_members() -> None:
         ("rules: [{name: R, condition: \"'text'\"}]", "condition: it must be true or false"),
         (
             "rules: [{name: R, condition: session.a}]",
-            "condition: undeclared reference to 'session.a' at column 8",
+            "condition: undeclared reference to 'session.a' at column 8; session needs "
+            "match.sessionEvents, such as [Command]",
         ),
         (
             "rules: [{name: R, match: {sessionEvents: [Command]}, condition: event.a}]",
-            "undeclared reference to 'event",
+            "column 6; event is of audit events, a rule with match.sessionEvents has session",
         ),
         ("rules: [{name: R, by: [auditID]}]", "rules[0] (R).by: must be one of user"),
         ("rules: [{name: R, threshold: {count: 1, within: 5m}}]", "a whole number from 2"),

@@ -131,6 +131,11 @@ def advised(rules: str) -> list[str]:
             'session; its group is ""',
         ),
         (
+            "[{verbs: [exec], record: Output}]",
+            'rules[0].verbs has "exec", which no request has: it is the subresource pods/exec among '
+            "resources, with the verbs get and create",
+        ),
+        (
             "[{namespaces: ['prod*'], record: Output}]",
             'rules[0].namespaces has "prod*", and its asterisk stands for itself: names are '
             "compared whole; give each name, or leave the list out to mean all",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from auditproxy.apis.audit import Level, Policy, PolicyRule, Selectors, Stage
 from auditproxy.apis.gotext import go_quote
 from auditproxy.audit.policy.decoding import FIELDS
+from auditproxy.audit.policy.neverseen import unknown_resources, unknown_verbs
 
 _UNKNOWN = re.compile(r'unknown field "(?:[^" ]*\.)?([A-Za-z]+)"')
 
@@ -17,7 +18,7 @@ def advice(policy: Policy, *, strict: bool) -> tuple[str, ...]:
     found: list[str] = []
     reads_decided: set[str] = set()
     for index, rule in enumerate(policy.rules):
-        found += (f"the policy's {text}" for text in literal_asterisks(rule, f"rules[{index}]"))
+        found += (f"the policy's {text}" for text in never_matching(rule, f"rules[{index}]"))
         if not _means_every_resource(rule):
             continue
         if rule.level is Level.REQUEST_RESPONSE and _reads(rule) - reads_decided:
@@ -36,6 +37,15 @@ def advice(policy: Policy, *, strict: bool) -> tuple[str, ...]:
             "forwards a request only after this event is stored"
         )
     return tuple(found)
+
+
+def never_matching(selectors: Selectors, path: str) -> tuple[str, ...]:
+    """A text for each value in a rule at ``path`` that matches nothing."""
+    return (
+        *literal_asterisks(selectors, path),
+        *unknown_verbs(selectors, path),
+        *unknown_resources(selectors, path),
+    )
 
 
 def literal_asterisks(selectors: Selectors, path: str) -> tuple[str, ...]:

@@ -72,6 +72,8 @@ class Replay:
         self._next_tick = 0
         self.lines = 0
         self.events = 0
+        self.session_lines = 0
+        """Of the events, those of session logs."""
         self.unreadable = 0
         self.first_unreadable = ""
 
@@ -112,9 +114,22 @@ class Replay:
             alerts, events = self._alerts[rule.name], self._events[rule.name]
             self._write(f"{rule.name:<28}  {rule.severity:<8}  {alerts:>6}  {events:>8}\n")
 
+    def unasked(self) -> Iterator[str]:
+        """What could not fire: rules for a kind of lines that the input has none of."""
+        of_lines = sum(bool(rule.session_events) for rule in self._rules.rules)
+        of_events = len(self._rules.rules) - of_lines
+        for rules, lines, what, name in (
+            (of_lines, self.session_lines, "lines of the session log", "a session log"),
+            (of_events, self.events - self.session_lines, "audit events", "an audit log"),
+        ):
+            if rules and not lines:
+                are = "rule is" if rules == 1 else "rules are"
+                yield f"{rules} {are} for {what}, and the input has none; name {name} as well"
+
     def _event(self, event: Event | SessionEvent) -> None:
         self.events += 1
         text = event.timestamp if isinstance(event, SessionEvent) else event.stage_timestamp
+        self.session_lines += isinstance(event, SessionEvent)
         now = parse_time(text)
         if now >= self._next_tick:
             self._show(self._engine.tick(now))

@@ -22,6 +22,9 @@ PROGRESS = 5.0
 """Seconds between two lines of progress, where standard error is a terminal."""
 
 
+NO_TESTS = "no tests: nothing shows that its rules fire"
+
+
 class Output(Protocol):
     """Where text is written: standard output or error."""
 
@@ -52,7 +55,8 @@ def check(paths: Sequence[str], out: Output, err: Output) -> int:
             out.write(f"{path}: {_failure(failure)}\n")
         passed = len(found.tests) - len(failures)
         rows = counted(len(found.rules), "rule")
-        out.write(f"{path}: {rows}, {passed} of {len(found.tests)} tests pass\n")
+        tests = f"{passed} of {len(found.tests)} tests pass" if found.tests else NO_TESTS
+        out.write(f"{path}: {rows}, {tests}\n")
         failed = failed or bool(failures)
     return FAILED if failed else 0
 
@@ -105,6 +109,8 @@ def test(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Outp
                 f"auditproxy: warning: the condition of {rule} could not be evaluated for "
                 f"{counted(count, 'event')}: {replay.condition_reasons[rule]}\n"
             )
+    for text in replay.unasked() if replay.events else ():
+        err.write(f"auditproxy: {text}\n")
     if not replay.events:
         err.write(f"auditproxy: error: no event in {', '.join(paths)}; name an audit log\n")
         return FAILED

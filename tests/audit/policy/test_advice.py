@@ -64,6 +64,15 @@ def test_asterisks() -> None:
     ]
 
 
+def test_what_no_request_is() -> None:
+    """Verbs and resources that do not exist are advice, as kube-apiserver takes them."""
+    found = told("rules: [{level: Metadata, verbs: [exec], resources: [{resources: [pod/exec]}]}]")
+    assert [text.partition(",")[0] for text in found] == [
+        'the policy\'s rules[0].verbs has "exec"',
+        'the policy\'s rules[0].resources[0].resources has "pod/exec"',
+    ]
+
+
 @pytest.mark.parametrize(
     ("rules", "rest"),
     [

@@ -72,6 +72,26 @@ def test_check_warns(rules: str) -> None:
     )
 
 
+def test_check_without_tests(rules: str) -> None:
+    """No test that passes is none that passes."""
+    Path(rules).write_text(HEAD + EXEC_RULE)
+    assert (
+        run("check", rules)[1] == f"{rules}: 1 rule, no tests: nothing shows that its rules fire\n"
+    )
+
+
+def test_check_of_what_cannot_match(rules: str) -> None:
+    """A rule for a verb and a resource that no request has is sound, and warned of."""
+    path = Path(rules)
+    path.write_text(path.read_text().replace("pods/exec", "pod/exec").replace("create]", "exec]"))
+    code, _, err = run("check", rules)
+    assert code == 0
+    assert [line.rpartition(": ")[2].rpartition("; ")[2] for line in err.splitlines()] == [
+        "it is the subresource pods/exec among resources, with the verbs get and create",
+        "did you mean pods/exec?",
+    ]
+
+
 def test_check_fails(rules: str) -> None:
     """A test that fails is named, and is the exit code."""
     path = Path(rules)
@@ -132,6 +152,26 @@ def test_test_without_an_event(tmp_path: Path) -> None:
         "auditproxy: warning: 2 lines are not events and were left out, the first of them: "
         f"line 1: not JSON\nauditproxy: error: no event in {log}; name an audit log\n"
     )
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_lines_that_the_input_has_none_of(tmp_path: Path, rules: str, output: str) -> None:
+    """Rules that nothing could fire are no rules that did not fire."""
+    log, lines = tmp_path / "audit.log", tmp_path / "sessions.log"
+    log.write_bytes(encode(exec_event()) + b"\n")
+    lines.write_bytes(encode(session_event()) + b"\n")
+    of_lines = tmp_path / "lines.yaml"
+    of_lines.write_text(
+        HEAD + "rules: [{name: R, severity: low, summary: s, match: {sessionEvents: [Command]}}]"
+    )
+    assert run("test", f"--rules={of_lines}", f"-o={output}", str(log))[2] == (
+        "auditproxy: 1 rule is for lines of the session log, and the input has none; name a session "
+        "log as well\n"
+    )
+    assert run("test", f"--rules={rules}", f"-o={output}", str(lines))[2] == (
+        "auditproxy: 1 rule is for audit events, and the input has none; name an audit log as well\n"
+    )
+    assert run("test", f"--rules={of_lines}", str(log), str(lines))[2] == ""
 
 
 def test_test_json(tmp_path: Path, rules: str) -> None:
