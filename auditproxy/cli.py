@@ -50,8 +50,9 @@ DEMO_FLAGS = (
         "dir",
         STRING,
         "",
-        "New or empty folder for certificates, kubeconfig, events and recordings, which is kept. "
-        "Empty means a temporary one, which is removed.",
+        "Folder for certificates, kubeconfig, events and recordings, which is kept: a new or empty "
+        "one, or that of an earlier demo, which is emptied first. Empty means a temporary one, "
+        "which is removed.",
     ),
     HELP,
 )

@@ -16,6 +16,12 @@ def refusal(error: OSError) -> str:
     return f"{error.filename} cannot be used: {why}" if error.filename else why
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things: ``1 rule``, ``2 rules``, ``3 lines of sessions``."""
+    first, of, rest = noun.partition(" of ")
+    return f"{count} {first}{'' if count == 1 else 's'}{of}{rest}"
+
+
 def one_line(text: str) -> str:
     """The text without line breaks, terminal sequences and characters that cannot be written."""
     joined = " ".join(text.split())

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditproxy.app.standardstreams import one_line, refusal
+from auditproxy.app.standardstreams import counted, one_line, refusal
 
 
 @given(st.text())
@@ -26,3 +26,13 @@ def test_one_line(text: str) -> None:
 def test_refusal(error: OSError, said: str) -> None:
     """C4: the file where there is one, and the system's reason."""
     assert refusal(error) == said
+
+
+def test_counted() -> None:
+    """The noun of a count, before what it is of."""
+    assert [counted(count, "line of sessions") for count in (0, 1, 2)] == [
+        "0 lines of sessions",
+        "1 line of sessions",
+        "2 lines of sessions",
+    ]
+    assert counted(1, "alert") == "1 alert"

@@ -17,7 +17,7 @@ from auditproxy.alerts.rules import AlertRules
 from auditproxy.apis.audit import Event
 from auditproxy.apis.session import SessionEvent
 from auditproxy.apis.units import SECOND
-from auditproxy.app.standardstreams import one_line
+from auditproxy.app.standardstreams import counted, one_line
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.times import parse_time, rfc3339
 
@@ -47,11 +47,6 @@ def lines_of(path: str) -> Iterator[bytes]:
                 yield from _lines(cast("BinaryIO", unpacked))
         else:
             yield from _lines(file)
-
-
-def counted(count: int, noun: str) -> str:
-    """A number of things: ``1 rule``, ``2 rules``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:

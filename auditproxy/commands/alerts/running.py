@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 from auditproxy.alerts.ruletests import FailedTest, run_tests
 from auditproxy.apis.faults import FAILED, Unusable
-from auditproxy.commands.alerts.replay import Replay, counted, lines_of
+from auditproxy.app.standardstreams import counted
+from auditproxy.commands.alerts.replay import Replay, lines_of
 from auditproxy.files.alerts import advice_on, builtin_rules_text, read_rules
 from auditproxy.options.alerts import BUILTIN
 

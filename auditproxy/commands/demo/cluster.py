@@ -61,7 +61,7 @@ kind: AlertRules
 rules:
 - name: ExecIntoPod
   severity: medium
-  summary: "{{ user }} ran a command in {{ namespace }}/{{ name }}"
+  summary: "{{ user }} in {{ namespace }}/{{ name }}: {{ command }}"
   match:
     verbs: [get, create]
     resources: [{group: "", resources: [pods/exec, pods/attach]}]

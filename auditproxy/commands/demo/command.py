@@ -10,11 +10,13 @@ import os
 import signal
 import ssl
 import sys
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
 from auditproxy.alerts.alert import Alert
+from auditproxy.app.standardstreams import counted
 from auditproxy.commands.demo.cluster import (
     ADMIN,
     VIEWER_TOKEN,
@@ -66,36 +68,53 @@ async def show(folder: Path, cluster: DemoCluster, screen: Screen, *, once: bool
     files, proxy = cluster.files, cluster.proxy
     audit = Followed(EventLog(files.audit_log), screen.take)
     sessions = Followed(EventLog(files.session_log), screen.take_session)
+    alerts = ShownAlerts(cluster.alerts, screen)
     if once:
         by_certificate, by_token = client_contexts(files)
-        faults = await drive(proxy.port, by_certificate, by_token, VIEWER_TOKEN, audit, sessions)
-        alerted = show_alerts(cluster, screen)
-        if not any(alert.name == "ExecIntoPod" for alert in alerted):
+        faults = await drive(
+            proxy.port, by_certificate, by_token, VIEWER_TOKEN, audit, sessions, alerts.look
+        )
+        alerts.look()
+        alerts.look()
+        if not any(alert.name == "ExecIntoPod" for alert in alerts.shown):
             faults.append("shell: no alert ExecIntoPod")
         for fault in faults:
             screen.say(f"missing or wrong: {fault}")
-        verdict = "every expected one is there" if not faults else f"{len(faults)} faults"
+        verdict = "every expected one is there" if not faults else counted(len(faults), "fault")
         screen.say(
-            f"{len(audit.events)} events, {len(sessions.events)} lines of sessions, "
-            f"{len(alerted)} alerts, {verdict}"
+            f"{counted(len(audit.events), 'event')}, "
+            f"{counted(len(sessions.events), 'line of sessions')}, "
+            f"{counted(len(alerts.shown), 'alert')}, {verdict}"
         )
         return 1 if faults else 0
     screen.introduce(folder / "kubeconfig")
 
     def tick() -> None:
-        show_alerts(cluster, screen)
+        alerts.look()
         screen.tick()
 
     await follow(((audit.log, audit.show), (sessions.log, sessions.show)), tick)
     return 0
 
 
-def show_alerts(cluster: DemoCluster, screen: Screen) -> list[Alert]:
-    """Show the alerts that were raised since the last call."""
-    raised = [cluster.alerts.popleft() for _ in range(len(cluster.alerts))]
-    for alert in raised:
-        screen.take_alert(alert)
-    return raised
+class ShownAlerts:
+    """Shows alerts, each one look after it came: the logs are read before, so that the row of the
+    request that raised it is there.
+    """
+
+    def __init__(self, raised: deque[Alert], screen: Screen) -> None:
+        self.shown: list[Alert] = []
+        self._raised = raised
+        self._screen = screen
+        self._due = 0
+
+    def look(self) -> None:
+        """Show those that were there at the last look."""
+        for _ in range(self._due):
+            alert = self._raised.popleft()
+            self.shown.append(alert)
+            self._screen.take_alert(alert)
+        self._due = len(self._raised)
 
 
 def client_contexts(files: DemoFiles) -> tuple[ssl.SSLContext, ssl.SSLContext]:

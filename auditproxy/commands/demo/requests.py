@@ -140,14 +140,16 @@ async def drive(
     viewer_token: str,
     audit: Followed,
     sessions: Followed,
+    look: Callable[[], None],
 ) -> list[str]:
-    """Send every request and show what is logged; what is missing or wrong in it."""
+    """Send every request and show what is logged, then ``look``; what is missing or wrong in it."""
     faults = []
     expected: dict[str, Step] = {}
 
     def read() -> None:
         audit.read()
         sessions.read()
+        look()
 
     def is_missing() -> bool:
         over = all(has_ended(sessions.events, shell) for shell in shells)

@@ -70,6 +70,11 @@ def user_of(event: Mapping[str, Any]) -> str:
     return str(user)
 
 
+def is_session(event: Mapping[str, Any]) -> bool:
+    """Whether an exec, an attach or a port-forward is asked for."""
+    return _subresource(event) in ("exec", "attach", "portforward")
+
+
 def cells(row: Row, width: int) -> list[tuple[str, str]]:
     """The columns of a row and their texts, padded; together at most ``width`` columns wide."""
     width = max(NARROWEST, width)
@@ -136,11 +141,7 @@ def _result(event: Mapping[str, Any]) -> str:
 
 
 def _is_long(event: Mapping[str, Any]) -> bool:
-    return event["verb"] == "watch" or _is_session(event) or _subresource(event) in ("log", "proxy")
-
-
-def _is_session(event: Mapping[str, Any]) -> bool:
-    return _subresource(event) in ("exec", "attach", "portforward")
+    return event["verb"] == "watch" or is_session(event) or _subresource(event) in ("log", "proxy")
 
 
 def _subresource(event: Mapping[str, Any]) -> str:
@@ -186,5 +187,5 @@ def _tone(event: Mapping[str, Any]) -> Tone:
         return "failed"
     if code >= 400:
         return "refused"
-    is_read = event["verb"] in ("get", "list", "watch") and not _is_session(event)
+    is_read = event["verb"] in ("get", "list", "watch") and not is_session(event)
     return "read" if is_read else "changed"

@@ -38,10 +38,11 @@ def session_row_of(line: Mapping[str, Any]) -> Row | None:
 
 
 def alert_row_of(alert: Alert) -> Row:
-    """The row of an alert: its name and severity; the request has one of its own."""
+    """The row of an alert: its summary, severity and rule; the request has one of its own."""
     when = micro_time(alert.starts_at)[11:19]
     user = alert.labels.get("user", "")
-    return Row(when, user, f"ALERT {alert.name}", alert.severity, "", "failed")
+    summary = alert.annotations.get("summary", alert.name)
+    return Row(when, user, f"ALERT {summary}", alert.severity, alert.name, "failed")
 
 
 def _row(

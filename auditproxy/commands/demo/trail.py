@@ -1,6 +1,7 @@
 """Events put together to requests: one row for each, discovery folded into a count.
 
     RequestReceived -> [ResponseStarted] -> ResponseComplete | Panic   one row, at the end
+    exec, attach, port-forward with a 101                              one row, at its beginning
     ResponseStarted alone (refused before it was received)             one row, at once
 
 A request between its ResponseStarted and its end is open: a watch, an exec.
@@ -11,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from auditproxy.commands.demo.rows import Row, row_of
+from auditproxy.commands.demo.rows import Row, is_session, row_of
 from auditproxy.commands.demo.words import discovery_root, is_discovery
 
+SWITCHING_PROTOCOLS = 101
 MOST_WAITING = 10_000
 """Requests whose end is awaited; the oldest is forgotten first."""
 
@@ -26,7 +28,11 @@ class Trail:
     _under_way: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
 
     def take(self, event: Mapping[str, Any]) -> Row | None:
-        """The row of a request that ends with this event; None when it continues or is folded."""
+        """The row of a request that ends with this event, and of a session that begins with it.
+
+        None when it continues or is folded, and at the end of a session, which the line of the
+        session log shows.
+        """
         audit_id, stage = event["auditID"], event["stage"]
         if stage == "RequestReceived":
             self._under_way[audit_id] = None
@@ -35,8 +41,10 @@ class Trail:
             return None
         if stage == "ResponseStarted" and audit_id in self._under_way:
             self._under_way[audit_id] = event
+            return row_of(event, is_open=True) if _is_running(event) else None
+        started = self._under_way.pop(audit_id, None)
+        if started is not None and _is_running(started) and stage != "Panic":
             return None
-        self._under_way.pop(audit_id, None)
         if is_discovery(event):
             self.folded[discovery_root(event)] += 1
             return None
@@ -54,3 +62,8 @@ class Trail:
         if not count:
             return ""
         return f"{count} discovery request{'s' * (count > 1)}: {', '.join(sorted(self.folded))}"
+
+
+def _is_running(event: Mapping[str, Any]) -> bool:
+    """Whether a ResponseStarted begins a session."""
+    return is_session(event) and event.get("responseStatus", {}).get("code") == SWITCHING_PROTOCOLS

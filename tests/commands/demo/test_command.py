@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import termios
+from collections import deque
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,17 @@ from auditproxy.apis.audit import Event
 from auditproxy.audit.backend import Backend, Delivery
 from auditproxy.commands.demo import requests
 from auditproxy.commands.demo.cluster import demo_cluster
-from auditproxy.commands.demo.command import DemoError, run_demo, screen_for, show
+from auditproxy.commands.demo.command import (
+    DemoError,
+    ShownAlerts,
+    run_demo,
+    screen_for,
+    show,
+)
 from auditproxy.commands.demo.folder import demo_folder
+from auditproxy.commands.demo.screen import JsonScreen
 from auditproxy.commands.demo.shell import COMMANDS
+from tests.fakes.alertrules import alert as an_alert
 
 
 async def test_once(tmp_path: Path) -> None:
@@ -41,10 +50,16 @@ async def test_once(tmp_path: Path) -> None:
     sessions = [line for line in shown if line.get("kind") == "SessionEvent"]
     alerts = [line for line in shown if "kind" not in line]
     assert err.getvalue() == (
-        f"{len(events)} events, {len(sessions)} lines of sessions, {len(alerts)} alerts, "
+        f"{len(events)} events, {len(sessions)} lines of sessions, 1 alert, "
         "every expected one is there\n"
     )
-    assert {alert["name"] for alert in alerts} == {"ExecIntoPod"}
+    (alert,) = alerts
+    assert (alert["name"], alert["annotations"]["summary"]) == (
+        "ExecIntoPod",
+        "admin in default/hello: echo hi",
+    )
+    before = [(line.get("auditID"), line.get("stage")) for line in shown[: shown.index(alert)]]
+    assert (alert["annotations"]["audit_id"], "ResponseStarted") in before
     assert lines.count("") == 0
     assert len(events) == len((folder / "audit.log").read_text().splitlines())
     assert len(sessions) == len((folder / "sessions.log").read_text().splitlines())
@@ -54,6 +69,22 @@ async def test_once(tmp_path: Path) -> None:
         "ResponseStarted",
         "ResponseComplete",
     }
+
+
+def test_alerts_come_after_their_requests() -> None:
+    """One is shown a look after it came: the row of its request is written meanwhile."""
+    raised = deque([an_alert(name="first"), an_alert(name="second")])
+    out = io.StringIO()
+    alerts = ShownAlerts(raised, JsonScreen(out, out))
+    alerts.look()
+    assert (alerts.shown, out.getvalue()) == ([], "")
+    raised.append(an_alert(name="third"))
+    alerts.look()
+    assert [alert.name for alert in alerts.shown] == ["first", "second"]
+    alerts.look()
+    alerts.look()
+    assert [alert.name for alert in alerts.shown] == ["first", "second", "third"]
+    assert len(out.getvalue().splitlines()) == 3
 
 
 @pytest.mark.parametrize("raw_json", [False, True])

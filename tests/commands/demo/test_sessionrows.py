@@ -105,5 +105,8 @@ def test_alert() -> None:
         ends_at=1_796_000_300_000_000_000,
     )
     row = alert_row_of(alert)
-    assert row.request == "ALERT ExecIntoPod"
+    assert (row.request, row.recorded) == (
+        "ALERT admin ran a command in default/hello",
+        "ExecIntoPod",
+    )
     assert (row.user, row.result, row.tone) == ("admin", "medium", "failed")

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from auditproxy.commands.demo.trail import MOST_WAITING, Trail
 
 TIME = "2026-11-23T13:06:31.814986Z"
@@ -35,6 +37,35 @@ def test_one_row_for_each_request() -> None:
     assert row is not None
     assert row.result == "200, 0 ms"
     assert trail.open_rows() == []
+
+
+@pytest.mark.parametrize("subresource", ["exec", "attach", "portforward"])
+def test_a_session_is_shown_when_it_begins(subresource: str) -> None:
+    """Before what is typed in it; its end is a line of the session log."""
+    trail = Trail()
+    session = {"objectRef": {"resource": "pods", "namespace": "a", "subresource": subresource}}
+    assert trail.take(event("RequestReceived") | session) is None
+    row = trail.take(event("ResponseStarted", code=101) | session)
+    assert row is not None
+    assert row.result == "open"
+    assert len(trail.open_rows()) == 1
+    assert trail.take(event("ResponseComplete", code=101) | session) is None
+    assert trail.open_rows() == []
+
+
+def test_a_session_that_does_not_begin() -> None:
+    """One that is refused, or crashes, is a row at its end."""
+    session = {"objectRef": {"resource": "pods", "namespace": "a", "subresource": "exec"}}
+    for first, stage, code, result in (
+        (403, "ResponseComplete", 403, "403 Forbidden"),
+        (101, "Panic", 500, "500 Panic"),
+    ):
+        trail = Trail()
+        trail.take(event("RequestReceived") | session)
+        trail.take(event("ResponseStarted", code=first) | session)
+        row = trail.take(event(stage, code=code) | session)
+        assert row is not None
+        assert row.result == result
 
 
 def test_refused_before_it_was_received() -> None:
