@@ -16,6 +16,7 @@ from auditproxy.app.killedsessions import end_of_killed, logged_ends
 from auditproxy.app.logbackend import open_line_file, session_rotation
 from auditproxy.app.operatorlog import Report
 from auditproxy.app.process import at_once
+from auditproxy.app.standardstreams import counted
 from auditproxy.clients.webhook import WebhookClient, WebhookTarget
 from auditproxy.files.files import Files
 from auditproxy.files.sessionrecording import USABLE
@@ -317,7 +318,7 @@ def _store(
     if cut:
         logged = "; the session log has their SHA-256" if sessions.log_path else ""
         report(
-            f"--session-recording-dir {sessions.recording_dir}: {cut} recordings of a "
-            f"proxy that was killed are marked as unfinished{logged}"
+            f"--session-recording-dir {sessions.recording_dir}: {counted(cut, 'recording of a')} "
+            f"proxy that was killed {'is' if cut == 1 else 'are'} marked as unfinished{logged}"
         )
     return store

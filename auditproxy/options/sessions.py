@@ -82,9 +82,9 @@ class SessionOptions:
         Declared(
             "session-recording-recipients-file",
             "path",
-            "Public keys of age (age1...), one a line, to which recordings are encrypted; the "
-            "proxy cannot read what it wrote. Empty means plain recordings. Needs the extra "
-            "encryption.",
+            "Public keys of age (age1...) or SSH (ssh-ed25519, ssh-rsa), one a line, to which "
+            "recordings are encrypted; the proxy cannot read what it wrote. Empty means plain "
+            "recordings. Needs the extra encryption.",
         ),
     ] = ""
     recording_upload_config_file: Annotated[

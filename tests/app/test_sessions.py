@@ -178,7 +178,7 @@ def test_recordings_of_a_proxy_that_was_killed(tmp_path: Path) -> None:
     opened = Opened(recording(tmp_path))
     (report,) = opened.reports
     assert report == (
-        f"--session-recording-dir {folder}: 1 recordings of a proxy that was killed are marked "
+        f"--session-recording-dir {folder}: 1 recording of a proxy that was killed is marked "
         "as unfinished; the session log has their SHA-256"
     )
     assert [path.name for path in folder.glob("*.part")] == []

@@ -14,6 +14,8 @@ from auditproxy.flags.pflag import DURATION, FLOAT, HELP, LIST, STRING, Flag, Pa
 WORDS = ("list", "show", "play", "commands", "verify")
 
 OK = 0
+_OF_PLAY = ("speed", "idle-time-limit", "search")
+"""Flags that say how a recording is played."""
 
 FLAGS = (
     Flag(
@@ -118,6 +120,14 @@ def run_sessions(parsed: Parsed) -> int:
     settings = {flag.name: parsed.values.get(flag.name, flag.default) for flag in FLAGS}
     word, path, session = _arguments(parsed.arguments)
     faults = _faults(word, settings)
+    given = [f"--{name}" for name in _OF_PLAY if name in parsed.values]
+    if word != "play" and given:
+        are = "are flags" if len(given) > 1 else "is a flag"
+        faults.append(f"{' and '.join(given)} {are} of auditproxy sessions play")
+    if word == "play" and "output" in parsed.values:
+        faults.append("--output has no effect on play, which shows what was recorded; remove it")
+    if word == "verify" and settings["identity"]:
+        faults.append("--identity has no effect on verify, which reads no content; remove it")
     limits: dict[str, int | None] = {}
     for name in ("since", "until"):
         try:

@@ -36,8 +36,10 @@ def play(
     *,
     wait: Callable[[float], None],
     is_terminal: bool,
-) -> bool:
-    """Play a recording to its end; false where it does not have what is searched for.
+) -> int | None:
+    """Play a recording to its end; how many pieces of output it has.
+
+    None where it does not have what is searched for.
 
     ``wait`` sleeps for so many seconds. Raises UnreadableRecording.
     """
@@ -45,14 +47,16 @@ def play(
     if pace.search:
         found = find(path, decrypt, pace.search)
         if found is None:
-            return False
+            return None
         start = found
     playback = PlaybackFilter()
     shown = start
+    pieces = 0
     try:
         for event in read_events(path, decrypt):
             if not isinstance(event, CastData) or event.channel == Channel.STDIN:
                 continue
+            pieces += 1
             if event.seconds > shown:
                 pause = (event.seconds - shown) / pace.speed
                 shown = event.seconds
@@ -64,7 +68,7 @@ def play(
         if is_terminal:
             output.write(RESTORE.encode("ascii") + b"\r\n")
         output.flush()
-    return True
+    return pieces
 
 
 def find(path: Path, decrypt: Decrypt | None, text: str) -> float | None:

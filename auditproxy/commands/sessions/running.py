@@ -7,6 +7,7 @@ from typing import Any
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.units import SECOND
+from auditproxy.app.standardstreams import counted
 from auditproxy.commands.sessions.listing import as_json, as_object, table
 from auditproxy.commands.sessions.playing import Pace, play
 from auditproxy.commands.sessions.selecting import ChosenRecordings, Locked, to_standard_error
@@ -145,14 +146,17 @@ def _play(
     except UnreadableRecording as error:
         to_standard_error(visible(str(error)))
         return False
-    if not found:
+    if found is None:
         to_standard_error(f"--search: {visible(str(one.path))} does not have this text")
-    return found
+    elif not found:
+        hint = "the recording has no output; auditproxy sessions show says what was done"
+        to_standard_error(hint, kind="")
+    return found is not None
 
 
 def _unjudged(count: int) -> str:
-    many = f"{count} recordings are encrypted and" if count > 1 else "1 recording is encrypted and"
-    return f"{many} listed whatever --user says, as who it was is inside; give --identity"
+    recordings = f"{counted(count, 'recording')} {'is' if count == 1 else 'are'} encrypted and"
+    return f"{recordings} listed whatever --user says, as who it was is inside; give --identity"
 
 
 def _needs_identity(locked: Locked) -> None:

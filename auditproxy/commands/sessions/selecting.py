@@ -16,6 +16,7 @@ from typing import TextIO
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.units import SECOND
+from auditproxy.app.standardstreams import counted
 from auditproxy.recordings.appending import reason_of
 from auditproxy.recordings.encryption import Decrypt
 from auditproxy.recordings.names import NOTHING, RecordingName, part_of, take_apart
@@ -40,8 +41,7 @@ _DAYS = re.compile(r"(?:(\d{1,5})w)?(?:(\d{1,5})d)?(.*)", re.DOTALL | re.ASCII)
 _DAY = 86_400 * SECOND
 _EARLIEST, _LATEST = -62_135_596_800 * SECOND, 253_402_300_800 * SECOND
 """The years 1 to 9999."""
-_PROGRESS_STEP = 500
-"""Files between two lines of progress."""
+_PROGRESS_STEP = 500  # Files between two lines of progress.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +184,9 @@ class ChosenRecordings:
         if 0 < len(wanted.session) < SHORTEST_BEGINNING:
             text += f" as a whole ID; give at least {SHORTEST_BEGINNING} characters of the ID"
         if self._unknown:
-            text += f" ({self._unknown} files cannot be read, and their names do not say whose)"
+            whose = "its name does" if self._unknown == 1 else "their names do"
+            files = counted(self._unknown, "file")
+            text += f" ({files} cannot be read, and {whose} not say whose)"
         return text
 
     def _found(self) -> Iterator[RecordingSummary | Locked]:

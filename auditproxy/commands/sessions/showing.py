@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from auditproxy.apis.units import SECOND
+from auditproxy.app.standardstreams import counted
 from auditproxy.commands.sessions.listing import as_object, duration
 from auditproxy.commands.sessions.selecting import started_at
 from auditproxy.commands.sessions.unrecorded import unrecorded_of
@@ -30,6 +31,8 @@ from auditproxy.sessions.playback import visible
 
 REQUEST = "request"
 """The flag of a command that kubectl's request names; the others were entered on a terminal."""
+COPIED = "copied"
+"""The flag of a file that a ``kubectl cp`` copied, among the commands."""
 MOST_SHOWN = 10_000
 """Commands, files and connections of one recording that are shown."""
 
@@ -54,13 +57,16 @@ def notes_of(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[Cas
 def commands_of(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[str]:
     """A line for each command: when, its time within the session, and what is uncertain about it.
 
+    Files that a ``kubectl cp`` copied have one each, with the flag COPIED.
+
     The first is what the request itself ran, with the flag of REQUEST, where it named a command.
     The last one, with the flag of unrecorded.py, is not a command but input that is not recorded.
     """
     start = started_at(summary.header)
     for seconds, note in _commands(summary, decrypt):
         moment = rfc3339(start + int(seconds * SECOND))
-        yield f"{moment}  {_clock(seconds)}  {_command(note)}\n"
+        shown = _command(note) if isinstance(note, CommandNote) else f"{_line(note)}   [{COPIED}]"
+        yield f"{moment}  {_clock(seconds)}  {shown}\n"
     unrecorded = unrecorded_of(summary, decrypt)
     if unrecorded is not None:
         moment = rfc3339(start + int(summary.seconds * SECOND))
@@ -87,7 +93,11 @@ def command_objects(summary: RecordingSummary, decrypt: Decrypt | None) -> Itera
         }
 
     for seconds, note in _commands(summary, decrypt):
-        yield line(seconds, line=note.line, flags=note.flags)
+        if isinstance(note, CommandNote):
+            yield line(seconds, line=note.line, flags=note.flags)
+        else:
+            copied = {"name": note.name, "size": note.size, "kind": note.kind}
+            yield line(seconds, line=None, flags=(COPIED,), copied=copied)
     unrecorded = unrecorded_of(summary, decrypt)
     if unrecorded is not None:
         more = unrecorded.members
@@ -96,13 +106,15 @@ def command_objects(summary: RecordingSummary, decrypt: Decrypt | None) -> Itera
 
 def _commands(
     summary: RecordingSummary, decrypt: Decrypt | None
-) -> Iterator[tuple[float, CommandNote]]:
-    """The command of the request, then those of the terminal, each with its seconds."""
+) -> Iterator[tuple[float, CommandNote | CopiedFileNote]]:
+    """The command of the request, then those of the terminal or the files of a copy, each with its
+    seconds.
+    """
     command = summary.header.auditproxy.command
     if command:
         yield 0.0, CommandNote(line=shlex.join(command), flags=(REQUEST,))
     for event in notes_of(summary, decrypt):
-        if isinstance(event.note, CommandNote):
+        if isinstance(event.note, CommandNote | CopiedFileNote):
             yield event.seconds, event.note
 
 
@@ -123,7 +135,10 @@ def show(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[str]:
         ("Ended", _ended(summary)),
         ("Bytes", f"{end.bytes_in} in, {end.bytes_out} out" if end else ""),
         ("Recorded", _recorded(summary)),
-        ("Missing", "" if unrecorded is None else unrecorded.text),
+        (
+            "Copied" if unrecorded is not None and unrecorded.is_copy else "Missing",
+            "" if unrecorded is None else unrecorded.text,
+        ),
         ("SHA-256", _sha256(summary)),
         ("File", str(summary.path)),
     ]
@@ -168,7 +183,7 @@ def _sections(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[st
     if omitted:
         yield f"  and {omitted} more\n"
     if faults:
-        yield f"  {faults} lines of the file cannot be read\n"
+        yield f"  {counted(faults, 'line of the file')} cannot be read\n"
 
 
 def _line(note: Any) -> str:

@@ -12,6 +12,7 @@ from auditproxy.recordings.encryption import Decrypt
 from auditproxy.recordings.reading import RecordingSummary, read_events
 from auditproxy.sessions.castnotes import InputNote
 from auditproxy.sessions.castreader import CastNote
+from auditproxy.sessions.copies import CopyDirection, copy_of
 from auditproxy.sessions.playback import visible
 
 FLAG = "input"
@@ -33,6 +34,8 @@ class Unrecorded:
     sha256: str = ""
     is_whole: bool = True
     has_gap: bool = False
+    is_copy: bool = False
+    """Whether it is the tar stream of a ``kubectl cp``, whose files the recording names."""
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -46,7 +49,8 @@ class Unrecorded:
             return (
                 "whether input was sent without a terminal is not known: the recording has no end"
             )
-        what = f"{self.bytes} bytes of input without a terminal, not recorded"
+        kind = "tar, whose files alone are recorded" if self.is_copy else "input without a terminal"
+        what = f"{self.bytes} bytes of {kind}{'' if self.is_copy else ', not recorded'}"
         if not self.is_whole:
             digest = f", SHA-256 of these {visible(self.sha256)}" if self.sha256 else ""
             return f"at least {what}{digest}; what followed is not known: {_NO_END}"
@@ -71,15 +75,18 @@ def unrecorded_of(summary: RecordingSummary, decrypt: Decrypt | None) -> Unrecor
     session, end = summary.header.auditproxy, summary.end
     if session.tty or session.record == Record.INPUT_OUTPUT or session.kind not in _WITH_INPUT:
         return None
+    copy = copy_of(session.command)
+    is_copy = copy is not None and copy.direction is CopyDirection.TO_CONTAINER
     if end is not None:
         if not end.bytes_in:
             return None
-        return Unrecorded(end.bytes_in, end.input_sha256, has_gap=bool(end.missing_bytes))
+        has_gap = bool(end.missing_bytes)
+        return Unrecorded(end.bytes_in, end.input_sha256, has_gap=has_gap, is_copy=is_copy)
     last = None
     for event in read_events(summary.path, decrypt):
         if isinstance(event, CastNote) and isinstance(event.note, InputNote):
             last = event.note
     if last is not None:
-        return Unrecorded(last.bytes, last.sha256, is_whole=False)
+        return Unrecorded(last.bytes, last.sha256, is_whole=False, is_copy=is_copy)
     # Recordings of old do not say whether there was standard input.
     return None if session.stdin is False else Unrecorded(None, is_whole=False)

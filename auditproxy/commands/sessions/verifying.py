@@ -24,6 +24,7 @@ from auditproxy.apis.audit import Event
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import SessionEvent
 from auditproxy.apis.units import MEBIBYTE
+from auditproxy.app.standardstreams import counted
 from auditproxy.commands.alerts.replay import lines_of
 from auditproxy.commands.sessions.listing import as_json
 from auditproxy.commands.sessions.selecting import Filters, is_named, to_standard_error
@@ -200,7 +201,8 @@ def run_verify(path: Path, filters: Filters, settings: Mapping[str, Any]) -> boo
     flags = ("session-log", "audit-log")
     logged = logged_recordings((flag, log) for flag in flags for log in settings[flag])
     if logged.unreadable:
-        to_standard_error(f"{logged.unreadable} lines of the logs cannot be read", kind="warning: ")
+        lines = counted(logged.unreadable, "line of the logs")
+        to_standard_error(f"{lines} cannot be read", kind="warning: ")
     counts: Counter[Result] = Counter()
     for each in verify(path, logged, filters, sys.stderr if sys.stderr.isatty() else None):
         counts[each.result] += 1

@@ -101,6 +101,12 @@ def test_play(
         (["list", ".", "--audit-log=x"], "are flags of auditproxy sessions verify"),
         (["verify", ".", "--audit-log=x", "--user=a"], "--user has no effect on verify"),
         (["verify", ".", "--audit-log=/nowhere"], "--audit-log /nowhere cannot be read"),
+        (["list", ".", "--speed=2"], "--speed is a flag of auditproxy sessions play"),
+        (
+            ["show", ".", "--speed=2", "--search=x"],
+            "--speed and --search are flags of auditproxy sessions play",
+        ),
+        (["play", ".", "-o", "json"], "--output has no effect on play"),
         (["list", ".", "--wrong"], "unknown flag: --wrong"),
     ],
 )
@@ -131,9 +137,11 @@ def test_a_broken_file_beside_one_session(
     """Who asks for a session hears of files that are this one, and of others only without it."""
     (folder / "broken.cast").write_bytes(b"?\n")
     assert main(["sessions", word, str(folder), "c0b1"]) == 0
-    assert capsys.readouterr().err == ""
+    # What is played of a kubectl cp is nothing.
+    hint = "the recording has no output; auditproxy sessions show says what was done"
+    assert capsys.readouterr().err == (f"auditproxy: {hint}\n" if word == "play" else "")
     assert main(["sessions", word, str(folder), "c0b1c0b1"]) == 2
-    assert "(1 files cannot be read, and their names do not say whose)" in capsys.readouterr().err
+    assert "(1 file cannot be read, and its name does not say whose)" in capsys.readouterr().err
     assert main(["sessions", word, str(folder), "broken.cast"]) == 1
     assert "broken.cast: not the header of a recording" in capsys.readouterr().err
     (one,) = folder.glob("*_c0b1.cast")

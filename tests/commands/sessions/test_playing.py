@@ -18,7 +18,7 @@ class Player:
         self.pauses: list[float] = []
         self.output = io.BytesIO()
 
-    def play(self, pace: Pace, *, is_terminal: bool = False) -> bool:
+    def play(self, pace: Pace, *, is_terminal: bool = False) -> int | None:
         """Play once."""
         return play(
             self.path, None, pace, self.output, wait=self.pauses.append, is_terminal=is_terminal

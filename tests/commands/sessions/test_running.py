@@ -87,6 +87,16 @@ def test_list_without_an_identity(tmp_path: Path, capsys: pytest.CaptureFixture[
     }
 
 
+def test_play_of_what_has_no_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An empty screen is not all there is: a hint, and the exit code of a recording that played."""
+    recording = Stores(tmp_path).new().open(a_session(tty=False), Record.METADATA, moment=0)
+    recording.finish(1)
+    assert main(["sessions", "play", str(tmp_path)]) == 0
+    assert capsys.readouterr().err == (
+        "auditproxy: the recording has no output; auditproxy sessions show says what was done\n"
+    )
+
+
 def test_user_of_an_encrypted_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whose it is cannot be read: it is listed, and the list says that --user did not choose it."""
     sealed(tmp_path)

@@ -1,6 +1,8 @@
 """What show and commands print of each kind of session."""
 
 import hashlib
+import io
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,30 @@ def test_copy(tmp_path: Path) -> None:
         "  0:00:01.0  file etc/\\x1bhosts, 5 bytes",
         "  0:00:01.0  copied 1 file, 5 bytes",
     ]
+
+
+def test_copy_to_the_container(tmp_path: Path) -> None:
+    """Its input is tar, not lines that somebody sent unseen; its files are among the commands."""
+    session = a_session(command=("tar", "-xmf", "-", "-C", "/tmp"), stdin=True, tty=False)
+    recording = Stores(tmp_path).new().open(session, Record.OUTPUT, moment=0)
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        member = tarfile.TarInfo("run.sh")
+        member.size = 3
+        archive.addfile(member, io.BytesIO(b"id\n"))
+    recording.take(SECOND, [Carried(Channel.STDIN, stream.getvalue())])
+    path = Path(recording.finish(2 * SECOND, Outcome(0), input_sha256="ab").path)
+    lines = shown(path)
+    assert "Copied:    10240 bytes of tar, whose files alone are recorded; SHA-256 ab" in lines
+    assert not any(line.startswith("Missing") for line in lines)
+    summary = summary_of(path)
+    _, file, unrecorded = commands_of(summary, None)
+    assert file.endswith("  file run.sh, 3 bytes   [copied]\n")
+    assert "bytes of tar, whose files alone are recorded" in unrecorded
+    _, copied, rest = command_objects(summary, None)
+    assert (copied["line"], copied["flags"]) == (None, ("copied",))
+    assert copied["copied"] == {"name": "run.sh", "size": 3, "kind": "file"}
+    assert rest["inputBytes"] == 10240
 
 
 def test_port_forward_that_is_still_running(tmp_path: Path) -> None:
@@ -142,7 +168,7 @@ def test_broken_lines_are_counted(tmp_path: Path) -> None:
     """A damaged recording is shown as far as it can be."""
     path = three_recordings(tmp_path)[0]
     path.write_bytes(path.read_bytes() + b"?\n")
-    assert "  1 lines of the file cannot be read" in shown(path)
+    assert "  1 line of the file cannot be read" in shown(path)
 
 
 SENT = b"cat /etc/shadow\n"
