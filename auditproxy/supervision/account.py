@@ -67,7 +67,7 @@ class Closing:
     seconds: float
     """From the 101 to the end."""
     unfed: tuple[StreamEvent | Missing, ...] = ()
-    """What was not accounted for and could not be told before."""
+    """What was not accounted for and is still to be reported."""
 
 
 class Account:

@@ -1,7 +1,7 @@
-"""Losses: what passed in a session and its account was not given, until it can be told.
+"""Losses: what passed in a session and its account was not given, until it can be reported.
 
 Bytes are counted, and so are connections whose beginning is lost. What happens once in a session
-and changes what all that follows means is not lost: it is told as soon as there is room.
+and changes what all that follows means is not lost: it is reported as soon as there is room.
 """
 
 from auditproxy.apis.session import (
@@ -19,7 +19,7 @@ from auditproxy.supervision.account import Missing
 
 
 class SessionLosses:
-    """Those of one session; ``size`` is the bytes of all, told or not."""
+    """Those of one session; ``size`` is the bytes of all, reported or not."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -28,7 +28,7 @@ class SessionLosses:
         self._owed: dict[object, StreamEvent] = {}
 
     def lose(self, event: StreamEvent | Missing) -> None:
-        """An event is not given to the account. A Missing is counted already, and not told."""
+        """An event is not given to the account. A Missing is counted already, and not reported."""
         match event:
             case Missing(size, sent, connections):
                 self._size += size
@@ -57,16 +57,16 @@ class SessionLosses:
         self._is_any = True
 
     def __bool__(self) -> bool:
-        """Whether there is anything that was not told."""
+        """Whether there is anything that was not reported."""
         return self._is_any or bool(self._owed)
 
     def tell(self) -> list[StreamEvent | Missing]:
-        """All that was not told, the gap first; at most one event of each kind."""
-        told: list[StreamEvent | Missing] = []
+        """All that was not reported, the gap first; at most one event of each kind."""
+        reports: list[StreamEvent | Missing] = []
         if self._is_any:
-            told.append(Missing(self._size, self._sent, self._connections))
+            reports.append(Missing(self._size, self._sent, self._connections))
             self._size = self._sent = self._connections = 0
             self._is_any = False
-        told.extend(self._owed.values())
+        reports.extend(self._owed.values())
         self._owed.clear()
-        return told
+        return reports

@@ -239,7 +239,7 @@ class Running:
             self._held = None
             self._hold(False)
         if self._losses and not self._queue and not self._is_closed:
-            # Nothing else may come that it would be told with.
+            # Nothing else may come that it would be reported with.
             self._tell_losses()
             self._feeder.wake(self)
 

@@ -35,7 +35,7 @@ class TypedLine(TypedKeys):
         return True
 
     def is_stopped(self, text: str, before: str | None) -> bool | None:
-        """Whether an interrupt ended it, by its text; None if that cannot be told.
+        """Whether an interrupt ended it, by its text; None if the text does not say.
 
         ``before`` is what the screen had of it when that came: its echo must be there in addition.
         """

@@ -147,7 +147,7 @@ def _flood(rest: bytes) -> Flood:
 
 
 def _last(data: bytes, modes: tuple[bytes, ...], *off: bytes) -> bool | None:
-    """Whether the last mark of some modes switches on; found in no more than a look at each."""
+    """Whether the last mark of some modes switches on; each is read once."""
     is_on = max(data.rfind(b"\x1b[?%bh" % mode) for mode in modes)
     is_off = max(data.rfind(mark) for mark in (*(b"\x1b[?%bl" % mode for mode in modes), *off))
     return None if is_on == is_off else is_on > is_off

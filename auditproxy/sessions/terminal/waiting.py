@@ -113,7 +113,7 @@ class WaitingLines:
     def was_ahead(self, text: str, is_prompt: Callable[[str], bool | None] | None = None) -> bool:
         """Whether a line is shown again that was found before its prompt; each is once.
 
-        ``is_prompt`` says whether a text that stands before it is one.
+        ``is_prompt`` says whether a text in front of it is one.
         """
         for known in self._ahead:
             left, cut = known[0], len(text)
