@@ -43,7 +43,6 @@ class SessionLines:
     """Makes the lines of one session: what all of them share is put together once."""
 
     def __init__(self, session: Session) -> None:
-        self._is_recorded = False
         self._shared: dict[str, Any] = {
             "kind": "SessionEvent",
             "api_version": SESSION_API_VERSION,
@@ -64,10 +63,6 @@ class SessionLines:
 
     def line(self, kind: SessionEventType, moment: int, **members: Any) -> SessionEvent:
         """One line; ``moment`` is nanoseconds since the epoch, ``members`` those of its type."""
-        if kind is SessionEventType.STARTED:
-            self._is_recorded = members.get("recording") is not None
-        elif kind is SessionEventType.RECORDING_STOPPED and not self._is_recorded:
-            members["flags"] = (UNRECORDED,)
         return SessionEvent(type=kind, timestamp=micro_time(moment), **self._shared, **members)
 
 

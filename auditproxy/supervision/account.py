@@ -30,7 +30,7 @@ from auditproxy.recordings.recording import Recording
 from auditproxy.sessions.castnotes import ConnectionClosedNote
 from auditproxy.sessions.forwards import Forwards
 from auditproxy.sessions.inputs import SentInput
-from auditproxy.sessions.lines import SessionLines
+from auditproxy.sessions.lines import UNRECORDED, SessionLines
 from auditproxy.sessions.terminal.commands import CommandFollower
 from auditproxy.sessions.terminal.reported import TerminalCommand
 from auditproxy.sessions.terminal.screen import COLUMNS, ROWS
@@ -130,7 +130,8 @@ class Account:
             reference = RecordingReference(path=final_path(self._recording))
         self._line(SessionEventType.STARTED, moment, recording=reference)
         if self._refusal:
-            self._line(SessionEventType.RECORDING_STOPPED, moment, reason=self._refusal)
+            kind = SessionEventType.RECORDING_STOPPED
+            self._line(kind, moment, reason=self._refusal, flags=(UNRECORDED,))
 
     def discard(self) -> None:
         """The session did not take place."""

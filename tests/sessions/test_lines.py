@@ -165,12 +165,3 @@ class TestAtEnd:
         assert at_end(recording=whole)["recording"] == "/r/x.cast sha256:ab"
         assert at_end(recording=cut)["recording"] == "/r/x.cast sha256:ab (Cut)"
         assert at_end(recording=failed)["recording"] == "/r/x.cast.part (Failed)"
-
-
-def test_recordings_that_stop() -> None:
-    """A line says whether anything came before: a session may be unrecorded from its beginning."""
-    for recording, flags in ((None, ("unrecorded",)), (RecordingReference(path="/r/x"), ())):
-        lines = SessionLines(session())
-        lines.line(SessionEventType.STARTED, STARTED, recording=recording)
-        stopped = lines.line(SessionEventType.RECORDING_STOPPED, STARTED, reason="full")
-        assert (stopped.flags, stopped.reason) == (flags, "full")

@@ -452,3 +452,20 @@ def test_unfinished_command_at_the_end() -> None:
     commands = [line for line in kept.lines if line.type == "Command"]
     assert len(commands) == 1
     assert commands[0].flags
+
+
+@pytest.mark.parametrize("refusal", ["", "the disk is nearly full"])
+def test_a_session_without_a_recording(refusal: str) -> None:
+    """Nothing of it is recorded where its recording was refused; what is only logged was followed
+    until it could not be read any further.
+    """
+    lines: list[SessionEvent] = []
+    account = Account(a_session(), follows_commands=True, emit=lines.append, failed=lambda _: None)
+    if refusal:
+        account.cannot_record(refusal)
+    account.start(STARTED)
+    account.take([(STARTED, Unreadable(False, "no frame"))])
+    stopped = [(line.reason, line.flags) for line in lines if line.type == "RecordingStopped"]
+    assert stopped[0] == (
+        (refusal, ("unrecorded",)) if refusal else ("output cannot be read: no frame", ())
+    )
