@@ -40,6 +40,9 @@ async def serve(options: Options, files: Files) -> int:
         json_lines=options.logging.format == "json",
         lines=lines,
     )
+    for number in (signal.SIGHUP, signal.SIGUSR2):
+        # Until it serves: all is read anew anyway. The default would end the process.
+        asyncio.get_running_loop().add_signal_handler(number, _pass_over)
     try:
         fitted = descriptors.fit(options)
         if fitted.note:
@@ -49,6 +52,10 @@ async def serve(options: Options, files: Files) -> int:
         return await serve_all(fitted.options, files, lines)
     finally:
         lines.finish(process.LAST_LINES)
+
+
+def _pass_over() -> None:
+    """Do nothing on a signal."""
 
 
 def _stop_signal(end: Callable[[], None]) -> asyncio.Event:

@@ -155,7 +155,7 @@ async def work(number: int, control: int, listener: int) -> int:
 
 def main(words: Sequence[str]) -> int:
     """Run a worker; ``words`` are its number and its descriptors."""
-    for each in _ENDING:
+    for each in (*_ENDING, signal.SIGHUP, signal.SIGUSR2):
         # Until it serves: the parent passes on what counts. What this one starts takes them.
         signal.signal(each, lambda *_: None)
     number, control, listener = map(int, words)

@@ -37,7 +37,7 @@ class WorkerProcess:
         self, number: int, process: asyncio.subprocess.Process, channel: ControlChannel
     ) -> None:
         self.number = number
-        self.serving = False
+        self.serving = self.has_served = False
         self.readiness = Readiness(("has not reported yet",))
         self.reported = self.began = time.monotonic()
         self._process = process
@@ -92,7 +92,7 @@ class WorkerProcess:
         """Have it serve, and wait until it does; raises Unusable."""
         self.tell("serve")
         await asyncio.shield(self._started)
-        self.serving = True
+        self.serving = self.has_served = True
 
     async def metrics(self) -> bytes:
         """The text of its metrics; b"" when it does not answer in time."""

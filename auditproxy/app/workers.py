@@ -207,8 +207,12 @@ class Workers:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._tell("stop")
-        codes = await asyncio.gather(*(worker.wait() for worker in self._running()))
+        running = self._running()
+        codes = await asyncio.gather(*(worker.wait() for worker in running))
         self._count()
+        # One that was killed before it served had no event to lose.
+        ends = zip(running, codes, strict=True)
+        codes = [code for worker, code in ends if code >= 0 or worker.has_served]
         return exit_code((*self._codes, *codes))
 
     async def kill(self) -> None:
@@ -224,7 +228,7 @@ class Workers:
         for worker in self._running():
             worker.tell(kind)
 
-    def _running(self) -> Iterable[WorkerProcess]:
+    def _running(self) -> list[WorkerProcess]:
         return [place.worker for place in self._places if place.worker is not None]
 
     # --- what is seen of them --------------------------------------------------------

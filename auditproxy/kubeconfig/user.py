@@ -73,6 +73,15 @@ def _exec_credential(
     return ExecCredential(program.command, run, load_certificate)
 
 
+def _is_unicode(text: str) -> bool:
+    """Whether a text has no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def check_credential(credential: Credential, user: Entry, source: str) -> None:
     """See that what the credential is made of is there; raises CredentialError.
 
@@ -110,4 +119,6 @@ def _exec_result(status: Any, plugin: str) -> ExecResult:
         raise CredentialError(f"{plugin} returned a status whose members are not strings")
     if not token and not (certificate and key):
         raise CredentialError(f"{plugin} returned neither a token nor a certificate with its key")
+    if not all(_is_unicode(text) for text in (token, certificate, key)):
+        raise CredentialError(f"{plugin} returned text that is not valid Unicode")
     return ExecResult(token, certificate, key, expiry(status.get("expirationTimestamp"), plugin))

@@ -248,6 +248,19 @@ async def test_signals_of_a_service_manager(tmp_path: Path) -> None:
         writer.close()
 
 
+async def test_stop_in_a_restart(tmp_path: Path) -> None:
+    """A successor that is killed before it serves has lost nothing, and the exit code says so."""
+    seen = Seen()
+    async with (
+        FakeUpstream(seen.script) as upstream,
+        started(upstream.port, tmp_path, "--workers=2") as proxy,
+    ):
+        proxy.process.send_signal(signal.SIGUSR2)
+        await proxy.until_shown("/readyz?verbose", b"worker 1 is not serving")
+        proxy.process.send_signal(signal.SIGTERM)
+        assert await proxy.ended(60) == 0, "\n".join(proxy.lines)
+
+
 async def test_killed_parent(tmp_path: Path) -> None:
     """Without their parent workers stop in order, with the last event of what was under way."""
     seen = Seen()

@@ -75,6 +75,8 @@ def test_a_plugin_is_told_what_the_package_tells_it(
         ("print('[' * 100_000)", "returned no ExecCredential"),
         ('print(\'{"apiVersion": "v0", "kind": "x", "status": {}}\')', "returned no"),
         ("import os; os.write(1, bytes([0xff, 0xfe, 0x80]))", "returned no ExecCredential"),
+        ("print('9' * 5000)", "returned no ExecCredential"),
+        ("while True: print('canary' * 1000)", "printed more than 1024 KiB and was killed"),
     ],
 )
 def test_failures(tmp_path: Path, text: str, why: str) -> None:
@@ -82,6 +84,33 @@ def test_failures(tmp_path: Path, text: str, why: str) -> None:
     plugin = ExecPlugin.read(settings(tmp_path, text), {}, tmp_path)
     with pytest.raises(PluginError, match=why) as caught:
         plugin.run()
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import time; time.sleep(100)",
+        "import os, time; os.close(1); time.sleep(100)",
+        # What it starts holds the pipe open, in another session.
+        "import subprocess; subprocess.Popen(['sleep', '5'], start_new_session=True)",
+    ],
+)
+def test_it_does_not_end(tmp_path: Path, text: str) -> None:
+    """It is killed, and the next run is another one."""
+    plugin = ExecPlugin.read(settings(tmp_path, text), {}, tmp_path)
+    for _ in range(2):
+        with pytest.raises(PluginError, match="did not end within 0.3 seconds and was killed"):
+            plugin.run(0.3)
+
+
+@pytest.mark.parametrize("name", ["args", "env"])
+def test_what_no_program_can_be_given(tmp_path: Path, name: str) -> None:
+    """A NUL is an error of the plugin, without its text."""
+    value: Any = ["canary\0"] if name == "args" else [{"name": "X", "value": "canary\0"}]
+    config = settings(tmp_path, "pass") | {name: value}
+    with pytest.raises(PluginError, match="hold what no program can be given") as caught:
+        ExecPlugin.read(config, {}, tmp_path).run()
     assert "canary" not in str(caught.value)
 
 
