@@ -207,6 +207,7 @@ def test_a_proxy_that_was_killed_before_the_line_of_an_end(tmp_path: Path) -> No
     written = unnamed.read_bytes()
     for _ in range(2):
         # As kill -9 leaves it: the file without its name, and nobody who has it open.
+        Path(reference.path).unlink(missing_ok=True)
         unnamed.unlink(missing_ok=True)
         unnamed.write_bytes(written)
         opened = Opened(recording(tmp_path))

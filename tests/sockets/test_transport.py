@@ -89,9 +89,9 @@ def test_an_empty_write_is_not_seen(tmp_path: Path) -> None:
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.load_cert_chain(tmp_path / "server.crt", tmp_path / "server.key")
     there, here = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = ssl.create_default_context(cadata=authority.pem.decode()).wrap_bio(
-        here, there, server_hostname="localhost"
-    )
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.load_verify_locations(cadata=authority.pem.decode())
+    client = trusting.wrap_bio(here, there, server_hostname="localhost")
     server = serving.wrap_bio(there, here, server_side=True)
     transport = asyncio.Transport({"ssl_object": client})
     for side in (client, server, client, server):
