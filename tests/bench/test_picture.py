@@ -59,7 +59,7 @@ def test_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sizes.main([str(source)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 5
-    assert lines[3] == "| 100 | 220 | 1,800 | 0.02 | 1 | 201 | 19 |"
+    assert lines[3] == "| 100 | 220 | 1,800 | 0.02 | 201 | 19 |"
 
 
 def test_order_without_a_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
