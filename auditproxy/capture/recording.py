@@ -9,6 +9,7 @@ This module stands on the pure core alone, so that the other process is a small 
 
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -73,7 +74,7 @@ class Rules(Protocol):
         ...
 
 
-class BodyRecording:
+class BodyRecording(ABC):
     """Fills a context from captured bodies; a subclass has the bodies.
 
     ``decoded_limit`` is what a compressed answer may unfold to, in bytes.
@@ -90,17 +91,17 @@ class BodyRecording:
         self._rules = rules
         self._decoded_limit = decoded_limit
 
+    @abstractmethod
     def request(self) -> Taken | None:
         """The request's body; None where no copy was wanted."""
-        raise NotImplementedError
 
+    @abstractmethod
     def response(self, *, early: bool) -> Taken | None:
         """The answer's body alike; ``early``: before its cost is known."""
-        raise NotImplementedError
 
+    @abstractmethod
     def report(self, crash: Exception) -> None:
         """Take a fault of ours."""
-        raise NotImplementedError
 
     def record(self, info: RequestInfo, *, long_running: bool) -> None:
         """Decode what was captured; whatever that meets, the event can go out."""
