@@ -11,13 +11,18 @@ LAST = "the last of each is shown"
 TOO_MANY = "too many values to merge: recorded as it was sent, as a string"
 
 
-def each_once(info: RequestInfo, body: bytes, budget: Budget | None) -> tuple[bytes | None, str]:
+def each_once(
+    info: RequestInfo, body: bytes, budget: Budget | None, *, may_be_canonical: bool = True
+) -> tuple[bytes | None, str]:
     """Return a JSON body as the server decodes it, and a note if other readers see another object.
 
     Duplicate members are merged in objects of a Go type; custom resources keep the last one.
     The body is None if it has too many values to merge: showing the last of each would hide
-    what the server decodes. Raises the budget's error.
+    what the server decodes. ``may_be_canonical`` false spares a look at what is known not to be.
+    Raises the budget's error.
     """
+    if may_be_canonical and doubled.canonical_value(body) is not doubled.NOT_CANONICAL:
+        return body, ""
     if not doubled.is_doubled(body, budget):
         return body, ""
     deleting = info.verb in ("delete", "deletecollection")

@@ -32,7 +32,7 @@ def canonical_metadata(raw: bytes) -> ObjectMetadata | None:
 
     None where that would have to be searched; it costs a fraction of what that does.
     """
-    value = doubled.canonical(raw)
+    value = doubled.canonical_value(raw)
     if not isinstance(value, dict):
         return None
     found = value.get("metadata")

@@ -187,9 +187,10 @@ def _submitted(
         return NOTHING
     notes: tuple[tuple[str, str], ...] = ()
     if media_type == JSON:
-        if level < Level.REQUEST and (known := canonical_metadata(body)):
+        at_metadata = level < Level.REQUEST
+        if at_metadata and (known := canonical_metadata(body)):
             return Recorded(metadata=known)
-        decoded, note = each_once(info, body, budget)
+        decoded, note = each_once(info, body, budget, may_be_canonical=not at_metadata)
         notes = ((REQUEST_OBJECT_DOUBLED, note),) if note else ()
         if decoded is None:
             sent = msgspec.Raw(json.string(body)) if level >= Level.REQUEST else None

@@ -12,7 +12,7 @@ from auditproxy.serializer.doubled import (
     NOT_CANONICAL,
     SMALL,
     VALUES_LIMIT,
-    canonical,
+    canonical_value,
     is_countless,
     is_doubled,
     merged,
@@ -98,9 +98,9 @@ def test_names_that_are_one(names: tuple[bytes, bytes]) -> None:
 def test_what_our_encoder_writes_is_canonical(value: object) -> None:
     """It is known at once to have nothing doubled; with a space in it, it has to be searched."""
     text = msgspec.json.encode(value)
-    assert canonical(text) == value
-    assert canonical(text + b"\n") == value
-    assert canonical(b" " + text) is NOT_CANONICAL
+    assert canonical_value(text) == value
+    assert canonical_value(text + b"\n") == value
+    assert canonical_value(b" " + text) is NOT_CANONICAL
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_what_our_encoder_writes_is_canonical(value: object) -> None:
 )
 def test_what_is_not_canonical(raw: bytes) -> None:
     """What stands twice, and what we would write otherwise or cannot read."""
-    assert canonical(raw) is NOT_CANONICAL
+    assert canonical_value(raw) is NOT_CANONICAL
 
 
 @given(st.binary(max_size=60))
