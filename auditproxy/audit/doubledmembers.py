@@ -18,7 +18,7 @@ def each_once(
 
     Duplicate members are merged in objects of a Go type; custom resources keep the last one.
     The body is None if it has too many values to merge: showing the last of each would hide
-    what the server decodes. ``may_be_canonical`` false spares a look at what is known not to be.
+    what the server decodes. ``may_be_canonical`` is false for a body that is known not to be.
     Raises the budget's error.
     """
     if may_be_canonical and doubled.canonical_value(body) is not doubled.NOT_CANONICAL:
