@@ -22,6 +22,10 @@ _TAKE_TERMINAL = 'terminal=$1; shift; exec "$@" <"$terminal" >"$terminal" 2>&1'
 """The leader of a session opens a terminal, which becomes the one that controls it."""
 
 
+class NotShownError(AssertionError):
+    """A program did not show what was waited for."""
+
+
 class PseudoTerminal:
     """One program; ``events`` are ("i", keys), ("o", output) and ("r", "columns x rows")."""
 
@@ -91,7 +95,7 @@ class PseudoTerminal:
         while not re.search(pattern, self._seen, re.DOTALL):
             left = deadline - time.monotonic()
             if left < 0 or not self._read(left):
-                raise AssertionError(f"no {pattern!r} in {self._seen!r}")
+                raise NotShownError(f"no {pattern!r} in {self._seen!r}")
 
     def read_ready(self) -> None:
         """Take what there is; of a flood, some of it."""
