@@ -265,8 +265,9 @@ class ClientConnection(ShortLoop):
 
     @property
     def must_close(self) -> bool:
-        """Whether no further request can be read after the current one."""
-        return (self._asks_upgrade or self.breaks_off) and not self._messages
+        """Whether the current request is the last one of the connection."""
+        ends = self._asks_upgrade or self.breaks_off or self.is_last
+        return ends and not self.is_followed
 
     def start_tunnel(self, receiver: TunnelReceiver) -> bytes:
         """Pass all later bytes to ``receiver``; return the bytes held so far."""

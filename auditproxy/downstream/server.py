@@ -37,13 +37,14 @@ class ClientServer(Server):
         )
         self.on_unparsed = on_unparsed
         self._take = take
+        self._leaves = False
         self.certificates = KnownCertificates()
 
     def __call__(
         self, *, on_lost: Callable[[], None] | None = None, told_address: str = ""
     ) -> ClientConnection:
         """Create the protocol of one new connection."""
-        return ClientConnection(
+        connection = ClientConnection(
             self,
             loop=self._loop,
             on_unparsed=self.on_unparsed,
@@ -53,3 +54,11 @@ class ClientServer(Server):
             told_address=told_address,
             **self._kwargs,
         )
+        connection.is_last = self._leaves
+        return connection
+
+    def leave(self) -> None:
+        """Have each connection end with its next answer, which says so."""
+        self._leaves = True
+        for connection in self.connections:
+            connection.is_last = True  # type: ignore[attr-defined]

@@ -42,6 +42,7 @@ class ShortLoop(RequestLoop):
         "_unreadable",
         "_waiting",
         "facts",
+        "is_last",
         "loop",
     )
 
@@ -50,12 +51,19 @@ class ShortLoop(RequestLoop):
         self.facts = NO_FACTS
         self.loop: asyncio.AbstractEventLoop = self._loop
         """The event loop; asyncio's own lookup costs a system call in Python 3.11."""
+        self.is_last = False
+        """Whether the next answer is the last one, and says so."""
         self._take = take
         self._short: ShortRequest | None = None
         self._resting: asyncio.Future[None] | None = None
         self._head = bytearray()
         self._unreadable = False
         self._waiting = b""
+
+    def close(self) -> None:
+        """Close when idle, or with the answer under way."""
+        self.is_last = True
+        super().close()
 
     def _taken(self, data: bytes) -> bool:
         """Whether ``data`` is a whole request and the next one, and was taken as it is.
@@ -89,6 +97,11 @@ class ShortLoop(RequestLoop):
         if not (message.should_close or message.upgrade or message.chunked):
             block = head[head.find(b"\r\n") + 2 :]
             self.facts.memory.read(block, message.raw_headers)
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether another request waits behind the current one."""
+        return any(not isinstance(message, Continued) for message, _ in self._messages)
 
     @property
     def task(self) -> asyncio.Task[None] | None:

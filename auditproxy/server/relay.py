@@ -86,6 +86,8 @@ class ResponseRelay:
     def _framing(self, head: ResponseHead) -> bytes:
         """Content-Length or chunks, as the client can read it and the upstream promised it."""
         framing = b""
+        if self._connection.must_close:
+            self._keep_alive = False
         if self._head_request or head.status == 304:
             # No body follows, but only the upstream knows the length that a GET would have.
             if head.content_length is not None:

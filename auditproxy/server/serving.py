@@ -225,7 +225,11 @@ class Serving:
         return loop.time() - started
 
     async def leave(self) -> None:
-        """Leave new connections to other processes, and wait for those that are being made."""
+        """Leave new connections to other processes, and wait for those that are being made.
+
+        Each answer from now on is its connection's last, and says so.
+        """
+        self.server.leave()
         if self._listener is not None:
             await self._listener.leave()
 

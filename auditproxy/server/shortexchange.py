@@ -160,9 +160,13 @@ class ShortExchange(ShortRecord):
         self._target.answers = whole.kind
         if upstream.taken(keep_alive=whole.head.keep_alive):
             self._services.upstream.pool.put_back(upstream)
-        transport = self.connection.transport
+        connection, written = self.connection, whole.written
+        if connection.is_last and connection.must_close:
+            written = whole.written_last
+            connection.close()
+        transport = connection.transport
         if transport is not None and not transport.is_closing():
-            transport.write(whole.written)
+            transport.write(written)
         self._over()
         pending: Pending | None = NOTHING
         try:

@@ -36,7 +36,7 @@ class Tee:
             connection,
             head_request=exchange.method == "HEAD",
             http_1_0=request.is_http_1_0,
-            keep_alive=request.keep_alive and not connection.must_close,
+            keep_alive=request.keep_alive,
         )
         self._head: ResponseHead | None = None
         self._flow: Flow | None = None

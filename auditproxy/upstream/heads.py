@@ -138,6 +138,12 @@ class WholeAnswer(msgspec.Struct, frozen=True, gc=False):
     written: bytes
     body: bytes
 
+    @property
+    def written_last(self) -> bytes:
+        """``written`` where the client's connection ends with it."""
+        end = len(self.written) - len(self.body) - len(b"\r\n")
+        return b"".join((self.written[:end], b"Connection: close\r\n\r\n", self.body))
+
     def __repr__(self) -> str:
         return f"WholeAnswer({self.head!r}, {len(self.body)} bytes)"
 

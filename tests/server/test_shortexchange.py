@@ -64,6 +64,8 @@ def pieces(*parts: bytes) -> Step:
     return step
 
 
+NOT_FOUND = status(404, b"NotFound")
+
 ANSWERS: dict[str, tuple[Step, int | None]] = {
     "whole": (OK, 200),
     "201": (answer(201, POD, JSON, reason=b"Created"), 201),
@@ -94,7 +96,7 @@ ANSWERS: dict[str, tuple[Step, int | None]] = {
     "304": (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", 304),
     "302": (answer(302, b"", b"Location: /elsewhere", reason=b"Found"), 302),
     "400": (status(400, b"BadRequest"), 400),
-    "404": (status(404, b"NotFound"), 404),
+    "404": (NOT_FOUND, 404),
     "409": (status(409, b"Conflict"), 409),
     "429": (status(429, b"TooManyRequests", b"Retry-After: 1"), 429),
     "403": (status(403, b"Forbidden"), 403),
@@ -307,6 +309,46 @@ async def test_between_the_hand_over_and_the_chain(
     gc.collect()
     assert faults == []
     assert said == []
+
+
+@pytest.mark.parametrize("is_short", [True, False])
+@pytest.mark.parametrize("asked", ["leave", "pre_shutdown"])
+async def test_the_last_answer_says_so(tmp_path: Path, asked: str, is_short: bool) -> None:
+    """An answer on a connection that ends with it says so, as Go's server does in a shutdown."""
+    may_answer = asyncio.Event()
+
+    async def held(connection: FakeConnection) -> None:
+        await may_answer.wait()
+        connection.send(answer(200, POD, JSON) if is_short else NOT_FOUND)
+
+    async def play(of: Scene) -> None:
+        may_answer.clear()
+        await of.ask(GET)
+        of.client.send(GET)
+        await until(lambda: bool(of.handler.under_way), "it is under way")
+        getattr(of.proxy.proxy._serving.server, asked)()
+        may_answer.set()
+        await of.answered()
+        await of.client.wait_closed()
+
+    seen = await both(tmp_path, [OK, held], play)
+    assert not seen.is_kept
+    assert seen.client.count(b"Connection: close\r\n") == 1
+
+
+async def test_pipelined_behind_the_last_answer(tmp_path: Path) -> None:
+    """What came with the request is answered as well, and the last of them ends the connection."""
+
+    async def play(of: Scene) -> None:
+        await of.ask(GET)
+        of.proxy.proxy._serving.server.leave()
+        of.client.send(GET + GET)
+        await of.answered(2)
+        await of.client.wait_closed()
+
+    seen = await both(tmp_path, [OK, OK, OK], play, took=0)
+    assert seen.client.count(b"HTTP/1.1 200 OK") == 3
+    assert seen.client.partition(b"Connection: close")[0].count(b"HTTP/1.1 200 OK") == 3
 
 
 async def test_not_sent_yet(tmp_path: Path) -> None:
