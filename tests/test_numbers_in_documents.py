@@ -166,7 +166,8 @@ OURS: dict[str, tuple[str, ...]] = {
     ),
     "docs/design.md": (f"has {size(reading.MOST_A_TURN)} of each turn of the loop",),
     "docs/operating.md": (
-        f"has not answered for {workers.SILENT:g} s; `/livez` after {workers.STUCK:g} s",
+        f"has not answered for {workers.SILENT:g} s; `/livez` after {workers.LONGEST_SILENCE:g} s",
+        f"A worker that has not answered for {workers.LONGEST_SILENCE:g} s while it starts",
         f"after pauses of up to {workers.LONGEST_PAUSE:g} s when it ends soon again",
         f"`--upstream-check-period` ({DEFAULTS.upstream.check_period // SECOND} s)",
         "after 1, 2, 4 ... seconds up to the period",

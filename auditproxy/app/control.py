@@ -1,7 +1,7 @@
 """Control: what the parent of workers and a worker say to each other, over a pair of sockets.
 
     parent -> worker   options, serve, metrics, reopen, leave, stop, end
-    worker -> parent   failed, built, serving, state, metrics
+    worker -> parent   alive, failed, built, serving, state, metrics
 
 A message is a line with its kind and the length of what follows. The end of the stream is the end
 of the other process, a killed one included.

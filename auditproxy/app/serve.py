@@ -6,8 +6,8 @@ SIGUSR2           with workers: restart one after the other
 """
 
 import asyncio
+import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -86,7 +86,8 @@ async def _serve_alone(options: Options, files: Files, lines: OperatorLines) -> 
 
     def end_at_once() -> None:
         lines.finish(process.LAST_LINES)
-        sys.exit(1)
+        # Nor does it wait for what a thread has begun, a credential plugin for one.
+        os._exit(FAILED)
 
     loop.add_signal_handler(signal.SIGHUP, proxy.reopen)
     stop = _stop_signal(end_at_once)

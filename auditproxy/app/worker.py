@@ -1,6 +1,7 @@
 """A worker: one of several processes that serve clients on one port, under a parent.
 
     options -> failed                     it cannot serve; the parent says why
+            -> alive, each second, from the start to the end
             -> built -> serve -> serving -> state, each second
                                  leave    gives its port up to the others, serves what came, ends
                                  stop     as SIGTERM does: the port is given up by all
@@ -58,6 +59,7 @@ class Worker:
 
     async def run(self, options: Options) -> int:
         """Serve until the stop; the exit code. Raises Unusable when it cannot."""
+        spawn(self._tell_alive(), "report that it is alive")
         # The options are of one worker already; the parent has said what follows from them.
         proxy = await build(options, check(options), listener_tls=True, quiet=True)
         self._lines.count(proxy.metrics.operator_line_dropped)
@@ -94,6 +96,12 @@ class Worker:
         for number in _ENDING:
             # Not the loop's own: in the end it would let one that comes late kill the process.
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._stop.set))
+
+    async def _tell_alive(self) -> None:
+        """Say that the loop runs, to the end: the parent kills what is stuck."""
+        while True:
+            await self._channel.send("alive")
+            await asyncio.sleep(REPORT_INTERVAL)
 
     async def _report(self, proxy: Proxy) -> None:
         while True:

@@ -37,7 +37,7 @@ class WorkerProcess:
         self, number: int, process: asyncio.subprocess.Process, channel: ControlChannel
     ) -> None:
         self.number = number
-        self.serving = self.has_served = False
+        self.serving = self.has_served = self._is_killed = False
         self.readiness = Readiness(("has not reported yet",))
         self.reported = self.began = time.monotonic()
         self._process = process
@@ -112,8 +112,14 @@ class WorkerProcess:
         self.serving = False
         return code
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, or was killed."""
+        return self._is_killed or self._process.returncode is not None
+
     def kill(self) -> None:
         """End it at once, wherever it is."""
+        self._is_killed = True
         if self._process.returncode is None:
             self._process.kill()
 

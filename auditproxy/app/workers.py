@@ -35,8 +35,14 @@ SERVED_WELL = 10.0
 SILENT = 5.0
 """Seconds without a report after which a worker is not ready."""
 
-STUCK = 30.0
-"""Seconds without a report after which the process is not alive: it should be started again."""
+LONGEST_SILENCE = 30.0
+"""Seconds without a report after which the process is not alive: it should be started again.
+
+A worker that starts, leaves or stops is killed after as many: nothing else would come of it.
+"""
+
+LOOK_INTERVAL = 1.0
+"""Seconds between two looks for workers that are stuck."""
 
 
 @dataclass(eq=False)
@@ -75,6 +81,8 @@ class Workers:
         self._places = tuple(WorkerPlace(number + 1) for number in range(options.serving.workers))
         self._keeping: list[asyncio.Task[None]] = []
         self._restarting: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._stops = False
         self._codes: set[int] = set()
         metrics.configured(len(self._places))
 
@@ -85,6 +93,7 @@ class Workers:
 
         Raises Unusable of the first that cannot serve: the others have the same faults as a rule.
         """
+        self._looking = spawn(self._look(), "look for workers that are stuck")
         for result in await asyncio.gather(
             *(self._build(place, self._options) for place in self._places), return_exceptions=True
         ):
@@ -188,6 +197,13 @@ class Workers:
         for place in self._places:
             if place.worker is None or not place.serves:
                 continue
+            if missing := [other.number for other in self._places if not other.serves]:
+                numbers = ", ".join(map(str, missing))
+                operatorlog.warn(
+                    f"the restart of workers ends before worker {place.number}: "
+                    f"worker {numbers} does not serve, and clients need one that does"
+                )
+                return
             place.changed.clear()
             place.leaves = True
             self._count()
@@ -206,6 +222,7 @@ class Workers:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._stops = True
         self._tell("stop")
         running = self._running()
         codes = await asyncio.gather(*(worker.wait() for worker in running))
@@ -223,6 +240,24 @@ class Workers:
             await asyncio.wait(running, timeout=1.0)
         for worker in self._running():
             worker.kill()
+        if self._looking is not None:
+            self._looking.cancel()
+
+    async def _look(self) -> None:
+        """Kill workers that are stuck before they serve, or after it."""
+        while True:
+            await asyncio.sleep(LOOK_INTERVAL)
+            for place in self._places:
+                worker = place.worker
+                if worker is None or worker.is_over or (place.serves and not self._stops):
+                    continue
+                doing = "stops" if self._stops else "leaves" if worker.serving else "starts"
+                for silence in self._silence(worker, LONGEST_SILENCE):
+                    operatorlog.warn(
+                        f"worker {place.number} (process {worker.pid}) {silence} while it {doing}, "
+                        "and is killed"
+                    )
+                    worker.kill()
 
     def _tell(self, kind: str) -> None:
         for worker in self._running():
@@ -251,7 +286,7 @@ class Workers:
             f"worker {worker.number} {fault}"
             for worker in self._running()
             if worker.serving
-            for fault in self._silence(worker, STUCK)
+            for fault in self._silence(worker, LONGEST_SILENCE)
         ]
         return "; ".join(faults) or True
 

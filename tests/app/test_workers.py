@@ -197,6 +197,41 @@ async def test_rolling_restart(tmp_path: Path) -> None:
     assert len(events(tmp_path)) == 2 * len(expected) + 1
 
 
+async def test_connections_end_with_an_answer(tmp_path: Path) -> None:
+    """A rolling restart ends busy connections with an answer that says so: no POST is lost."""
+    seen = Seen()
+    body = b'{"kind":"Pod","apiVersion":"v1","metadata":{"name":"box"}}'
+    post = request("POST", "/api/v1/namespaces/d/pods", "Content-Type: application/json", body=body)
+    is_restarted = False
+    ends = 0
+
+    async def ask() -> None:
+        nonlocal ends
+        while not is_restarted:
+            reader, writer = await proxy.connect()
+            is_kept = True
+            while is_kept and not is_restarted:
+                writer.write(post)
+                async with asyncio.timeout(10):
+                    found = await read_answer(reader, "POST")
+                assert found.status == 200
+                is_kept = found.header("Connection") != "close"
+            ends += not is_kept
+            writer.close()
+
+    async with (
+        FakeUpstream(seen.script) as upstream,
+        started(upstream.port, tmp_path, "--workers=2") as proxy,
+    ):
+        clients = [asyncio.create_task(ask()) for _ in range(CLIENTS)]
+        proxy.process.send_signal(signal.SIGUSR2)
+        await proxy.until_said("all 2 workers are restarted")
+        is_restarted = True
+        await asyncio.gather(*clients)
+        # Each had a connection to one of those that left.
+        assert ends >= CLIENTS
+
+
 async def test_no_restart_into_a_fault(tmp_path: Path) -> None:
     """A file that a new worker could not read leaves those that run where they are."""
     seen = Seen()
