@@ -19,8 +19,9 @@ from auditproxy import __version__
 from auditproxy.apis.faults import FAILED, MISCONFIGURED, Unusable
 from auditproxy.apis.gotext import go_quote
 from auditproxy.app.standardstreams import nobody_reads, one_line, refusal
-from auditproxy.commands import certs, kubeconfig
+from auditproxy.commands import certs
 from auditproxy.commands.alerts.command import ALERTS
+from auditproxy.commands.kubeconfig import command as kubeconfig
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.flags.command import Command
 from auditproxy.flags.completion import SHELLS, completion
@@ -255,7 +256,9 @@ def _certs(parsed: Parsed) -> int:
 def _kubeconfig(parsed: Parsed) -> int:
     if parsed.faults:
         return _refuse(parsed.faults)
-    made = kubeconfig.make_kubeconfig(parsed.values, os.environ, Path.home())
+    from auditproxy.commands.kubeconfig.making import make_kubeconfig
+
+    made = make_kubeconfig(parsed.values, os.environ, Path.home())
     for warning in made.warnings:
         sys.stderr.write(f"auditproxy: warning: {one_line(warning)}\n")
     return _print(made.text)

@@ -14,7 +14,7 @@ from pathlib import Path
 from auditproxy.cli import DEMO_FLAGS
 from auditproxy.commands.alerts.command import FLAGS as ALERTS_FLAGS
 from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
-from auditproxy.commands.kubeconfig import FLAGS as KUBECONFIG_FLAGS
+from auditproxy.commands.kubeconfig.command import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.flags.pflag import Flag
 from auditproxy.flags.serve import FLAGS

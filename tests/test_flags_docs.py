@@ -9,7 +9,7 @@ import yaml
 from auditproxy.cli import DEMO_FLAGS
 from auditproxy.commands.alerts.command import FLAGS as ALERTS_FLAGS
 from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
-from auditproxy.commands.kubeconfig import FLAGS as KUBECONFIG_FLAGS
+from auditproxy.commands.kubeconfig.command import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.flags.configfile import parse_configuration
 from auditproxy.flags.pflag import BYTES, Flag, parse

@@ -12,7 +12,8 @@ import pytest
 from auditproxy.alerts import decoding as alertdecoding
 from auditproxy.alerts import facts as alertfacts
 from auditproxy.apis.units import SECOND
-from auditproxy.app import killedsessions, process, workers
+from auditproxy.app import killedsessions, process
+from auditproxy.app.workers import parent as workers
 from auditproxy.audit import bodies, objects, record
 from auditproxy.audit.costs import cost
 from auditproxy.audit.submitted import PROTOBUF, YAML

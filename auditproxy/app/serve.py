@@ -8,25 +8,16 @@ SIGUSR2           with workers: restart one after the other
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from auditproxy.apis.faults import FAILED
 from auditproxy.apis.units import SECOND
 from auditproxy.app import descriptors, operatorlog, process
-from auditproxy.app.announcing import UNDELIVERED, serving_line, tell_end, tell_start
+from auditproxy.app.announcing import serving_line, tell_end
 from auditproxy.app.operatorlines import OperatorLines
-from auditproxy.app.proxy import build, start_health
-from auditproxy.app.workers import Workers
+from auditproxy.app.proxy import build
 from auditproxy.files.files import Files
-from auditproxy.files.servingcertificate import make_certificate
-from auditproxy.health.server import HealthServer
-from auditproxy.metrics.workers import WorkerMetrics
 from auditproxy.options import Options
-from auditproxy.server.serving import not_bound
-from auditproxy.sockets.listener import fault_text, reserve
-from auditproxy.sockets.tasks import spawn
 
 
 async def serve(options: Options, files: Files) -> int:
@@ -48,8 +39,12 @@ async def serve(options: Options, files: Files) -> int:
         if fitted.note:
             few = fitted.options.serving.max_connections < descriptors.MANY
             (operatorlog.warn if few else operatorlog.info)(fitted.note)
-        serve_all = _serve_alone if options.serving.workers == 1 else _serve_with_workers
-        return await serve_all(fitted.options, files, lines)
+        if options.serving.workers == 1:
+            return await _serve_alone(fitted.options, files, lines)
+        # A proxy in one process does not pay for it.
+        from auditproxy.app.workers.serving import serve_with_workers
+
+        return await serve_with_workers(fitted.options, files, stop_signal)
     finally:
         lines.finish(process.LAST_LINES)
 
@@ -58,7 +53,7 @@ def _pass_over() -> None:
     """Do nothing on a signal."""
 
 
-def _stop_signal(end: Callable[[], None]) -> asyncio.Event:
+def stop_signal(end: Callable[[], None]) -> asyncio.Event:
     """The event that the first SIGTERM or SIGINT sets; the second calls ``end``."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -90,74 +85,10 @@ async def _serve_alone(options: Options, files: Files, lines: OperatorLines) -> 
         os._exit(FAILED)
 
     loop.add_signal_handler(signal.SIGHUP, proxy.reopen)
-    stop = _stop_signal(end_at_once)
+    stop = stop_signal(end_at_once)
     # A process that waits for this line may send signals from now on.
     operatorlog.info(serving_line(options, proxy.port))
     process.tune()
     await stop.wait()
     await proxy.close(delay=options.serving.shutdown_delay_duration / SECOND)
     return tell_end(proxy.metrics)
-
-
-async def _serve_with_workers(options: Options, files: Files, lines: OperatorLines) -> int:
-    # Made once, before several look for it.
-    files = replace(files, certificate=files.certificate or make_certificate(options))
-    tell_start(options, files)
-    serving = options.serving
-    try:
-        listener = reserve(serving.bind_address, serving.secure_port)
-    except OSError as error:
-        raise not_bound(serving.bind_address, serving.secure_port, error) from None
-    metrics = WorkerMetrics()
-    workers = Workers(options, listener, metrics)
-    health = _health_of(workers, metrics)
-    loop = asyncio.get_running_loop()
-    process.tell_faults(loop)
-    hurry = asyncio.Event()
-    stop = _stop_signal(hurry.set)
-    try:
-        await workers.build()
-        await start_health(health, options)
-        await workers.start()
-        health.ready()
-        loop.add_signal_handler(signal.SIGHUP, workers.reopen)
-        loop.add_signal_handler(signal.SIGUSR2, workers.restart)
-        operatorlog.info(serving_line(options, listener.getsockname()[1]))
-        process.tune()
-        await stop.wait()
-        health.shutting_down()
-        code = await _stop(workers, hurry)
-    finally:
-        await workers.kill()
-        listener.close()
-        await health.close()
-    if code == UNDELIVERED:
-        operatorlog.warn("workers have stopped; audit events were lost, see the lines before")
-    elif not code:
-        operatorlog.info("workers have stopped; every audit event was delivered")
-    return code
-
-
-async def _stop(workers: Workers, hurry: asyncio.Event) -> int:
-    """Stop workers in order, or leave it at that in a hurry; the exit code."""
-    stopping = spawn(workers.stop(), "stop workers")
-    hurrying = spawn(hurry.wait(), "wait for a second signal")
-    await asyncio.wait({stopping, hurrying}, return_when=asyncio.FIRST_COMPLETED)
-    hurrying.cancel()
-    if stopping.done():
-        return stopping.result()
-    stopping.cancel()
-    return FAILED
-
-
-def _health_of(workers: Workers, metrics: WorkerMetrics) -> HealthServer:
-    report = operatorlog.limited(operatorlog.warn, time.monotonic)
-    health = HealthServer(
-        metrics.registry,
-        accepting_failed=lambda error: report(fault_text(error, "--health-bind-address")),
-        page=workers.metrics,
-    )
-    health.add_check("workers", workers.is_alive, ("healthz", "livez"))
-    health.add_check("workers", workers.is_ready, ("readyz",))
-    health.add_information(workers.describe)
-    return health

@@ -4,13 +4,13 @@ import asyncio
 import os
 import signal
 
-from auditproxy.app.serve import _stop_signal
+from auditproxy.app.serve import stop_signal
 
 
 async def test_signals() -> None:
     """The first asks to stop, the second does not wait for it; test_proxy.py has the process."""
     hurried = asyncio.Event()
-    stop = _stop_signal(hurried.set)
+    stop = stop_signal(hurried.set)
     try:
         for number, event in ((signal.SIGTERM, stop), (signal.SIGINT, hurried)):
             assert not hurried.is_set()

@@ -17,7 +17,7 @@ async def test_a_parent_that_is_gone() -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "auditproxy.app.worker",
+            "auditproxy.app.workers.worker",
             *map(str, (1, *descriptors)),
             pass_fds=descriptors,
             stderr=asyncio.subprocess.PIPE,

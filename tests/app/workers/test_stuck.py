@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.app import operatorlog, workers
+from auditproxy.app import operatorlog
 from auditproxy.app.announcing import UNDELIVERED
-from auditproxy.app.workers import Workers
+from auditproxy.app.workers import parent
+from auditproxy.app.workers.parent import Workers
 from auditproxy.files.servingcertificate import make_certificate
 from auditproxy.metrics.workers import WorkerMetrics
 from auditproxy.options import Options
@@ -29,7 +30,7 @@ SILENCE = 3.0
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What operators are told; silence is noticed soon."""
     lines: list[str] = []
-    monkeypatch.setattr(workers, "LONGEST_SILENCE", SILENCE)
+    monkeypatch.setattr(parent, "LONGEST_SILENCE", SILENCE)
     for name in ("warn", "info"):
         monkeypatch.setattr(operatorlog, name, lambda text: lines.append(str(text)))
     return lines
@@ -69,7 +70,9 @@ async def two(folder: Path) -> AsyncIterator[Workers]:
         for worker in found._running():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker.pid, signal.SIGCONT)
+        running = found._running()
         await found.kill()
+        await asyncio.gather(*(worker.wait() for worker in running))
         listener.close()
 
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import msgspec
 
 from auditproxy.apis.faults import FAILED, Unusable
-from auditproxy.app.control import ControlChannel
+from auditproxy.app.workers.control import ControlChannel
 from auditproxy.health.server import Readiness
 from auditproxy.options import Options
 from auditproxy.sockets.tasks import spawn
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent.parent.parent
 """The folder that the package is in, for a worker to import the same one."""
 
 ANSWER_TIME = 5.0
@@ -61,7 +61,7 @@ class WorkerProcess:
                     # Not what happens to be in the current folder.
                     "-P",
                     "-m",
-                    "auditproxy.app.worker",
+                    "auditproxy.app.workers.worker",
                     *map(str, (number, *descriptors)),
                     pass_fds=descriptors,
                     env={**os.environ, "PYTHONPATH": path},

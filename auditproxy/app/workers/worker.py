@@ -7,9 +7,9 @@
                                  stop     as SIGTERM does: the port is given up by all
                                  end      at once
 
-``python -m auditproxy.app.worker NUMBER CONTROL LISTENER``: two descriptors that it inherits. The
-parent alone decides when it ends at once: a service manager may send SIGTERM to every process, and
-the parent passes it on as well. When the parent is gone it stops as after SIGTERM.
+``python -m auditproxy.app.workers.worker NUMBER CONTROL LISTENER``: two descriptors that it
+inherits. The parent alone decides when it ends at once: a service manager may send SIGTERM to every
+process, and the parent passes it on as well. When the parent is gone it stops as after SIGTERM.
 """
 
 import asyncio
@@ -27,9 +27,9 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.apis.units import SECOND
 from auditproxy.app import operatorlog, process
 from auditproxy.app.announcing import tell_end
-from auditproxy.app.control import ControlChannel
 from auditproxy.app.operatorlines import OperatorLines
 from auditproxy.app.proxy import Proxy, build, check
+from auditproxy.app.workers.control import ControlChannel
 from auditproxy.options import Options
 from auditproxy.options.workers import of_worker
 from auditproxy.sockets.tasks import spawn

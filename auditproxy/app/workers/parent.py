@@ -19,7 +19,7 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.app import operatorlog
 from auditproxy.app.announcing import UNDELIVERED
 from auditproxy.app.proxy import check
-from auditproxy.app.workerprocess import WorkerProcess
+from auditproxy.app.workers.workerprocess import WorkerProcess
 from auditproxy.health.workerpages import one_page
 from auditproxy.metrics.workers import WorkerMetrics
 from auditproxy.options import Options

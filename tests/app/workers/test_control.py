@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditproxy.app.control import LONGEST_MESSAGE, ControlChannel
+from auditproxy.app.workers.control import LONGEST_MESSAGE, ControlChannel
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.app.workerprocess import WorkerProcess
+from auditproxy.app.workers.workerprocess import WorkerProcess
 from auditproxy.options import Options
 from auditproxy.sockets.listener import reserve
 from tests.fakes.options import options

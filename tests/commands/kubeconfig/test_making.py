@@ -10,8 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditproxy.commands.kubeconfig import (
-    CERTIFICATE_NAME,
+from auditproxy.commands.kubeconfig.command import CERTIFICATE_NAME
+from auditproxy.commands.kubeconfig.making import (
     KubeconfigError,
     ProxyKubeconfig,
     make_kubeconfig,

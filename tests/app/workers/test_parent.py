@@ -1,13 +1,11 @@
 """Several processes on one port, as an operator starts, kills, restarts and stops them."""
 
 import asyncio
-import fcntl
 import json
 import os
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from auditproxy.app.workers import exit_code, signal_name
+from auditproxy.app.workers.parent import exit_code, signal_name
 from tests.conformance.client import read_answer
 from tests.fakes.processes import Started, started
 from tests.fakes.proxy import request
@@ -361,52 +359,6 @@ async def test_readiness(tmp_path: Path) -> None:
         finally:
             os.kill(process, signal.SIGCONT)
         await proxy.until_shown("/readyz", b"ok", seconds=20)
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """A log that another process writes to."""
-    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-@pytest.mark.parametrize(
-    ("flags", "held", "said"),
-    [
-        (("--audit-policy-file=/nope",), "", "--audit-policy-file /nope cannot be read"),
-        (("--audit-log-path=-",), "", "--workers 2 needs a file in --audit-log-path"),
-        (("--audit-log-path=/dev/null",), "", "/dev/null is not a regular file"),
-        ((), "audit-worker1.log", "audit-worker1.log cannot be written: another process"),
-        ((), "audit-worker2.log", "audit-worker2.log cannot be written: another process"),
-    ],
-)
-async def test_faults(tmp_path: Path, flags: tuple[str, ...], held: str, said: str) -> None:
-    """What cannot be used is said once, before any port is open; the exit code is 2."""
-    seen = Seen()
-    with locked(tmp_path / (held or "unrelated")):
-        async with FakeUpstream(seen.script) as upstream:
-            with pytest.raises(AssertionError, match="ended without saying") as failure:
-                async with started(upstream.port, tmp_path, "--workers=2", *flags):
-                    pass
-    text = str(failure.value)
-    assert text.count(said) == 1
-    assert text.count("auditproxy: error: ") == 1
-    assert "Traceback" not in text
-
-
-async def test_port_in_use(tmp_path: Path) -> None:
-    """A port that another process has is said once, with the flag."""
-    seen = Seen()
-    async with FakeUpstream(seen.script) as upstream:
-        taken = f"--secure-port={upstream.port}"
-        with pytest.raises(AssertionError, match="ended without saying") as failure:
-            async with started(upstream.port, tmp_path, "--workers=2", taken):
-                pass
-    assert str(failure.value).count(f"{taken.replace('=', ' ')} cannot be used") == 1
 
 
 async def test_keep_alive(tmp_path: Path) -> None:

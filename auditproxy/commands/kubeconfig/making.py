@@ -1,4 +1,4 @@
-"""``auditproxy kubeconfig``: a kubeconfig that sends a context's user to the proxy.
+"""Makes a kubeconfig that sends a context's user to the proxy.
 
     context NAME = user of an existing context, copied + cluster NAME = the proxy and its CA
 
@@ -19,69 +19,9 @@ from urllib.parse import urlsplit
 import yaml
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.flags.pflag import BOOL, HELP, STRING, Flag
+from auditproxy.commands.kubeconfig.command import CERTIFICATE_NAME, FLAGS
 from auditproxy.kubeconfig.merging import LISTS, Document, MalformedError, Named, merge, read
-from auditproxy.options import ServingOptions
 from auditproxy.serializer.pem import certificates
-
-CERTIFICATE_NAME = "auditproxy.crt"
-"""The self-signed certificate's name in ``--cert-dir``."""
-
-FLAGS = (
-    Flag(
-        "kubeconfig",
-        STRING,
-        "",
-        "Kubeconfig to read. Empty means $KUBECONFIG, else ~/.kube/config.",
-    ),
-    Flag(
-        "context",
-        STRING,
-        "",
-        "Context whose user and namespace to use. Empty means the current-context.",
-    ),
-    Flag(
-        "server",
-        STRING,
-        f"https://127.0.0.1:{ServingOptions().secure_port}",
-        "URL of the proxy, as its users reach it.",
-    ),
-    Flag(
-        "certificate-authority",
-        STRING,
-        "",
-        f"PEM file with the CA of the proxy's certificate. Empty means {CERTIFICATE_NAME} in "
-        "--cert-dir if it exists, else the authorities that kubectl's machine trusts.",
-    ),
-    Flag(
-        "cert-dir",
-        STRING,
-        ServingOptions().cert_dir,
-        "The --cert-dir of auditproxy serve, where its self-signed certificate is.",
-    ),
-    Flag("name", STRING, "auditproxy", "Name of the new context and cluster."),
-    Flag(
-        "embed-certs",
-        BOOL,
-        True,
-        "Write the contents of certificate and key files instead of their paths.",
-    ),
-    HELP,
-)
-"""Every flag of ``auditproxy kubeconfig``."""
-
-EXAMPLES = (
-    (
-        "For a proxy that auditproxy serve started in this folder.",
-        "auditproxy kubeconfig > audited.kubeconfig",
-    ),
-    (
-        "For a proxy elsewhere.",
-        "auditproxy kubeconfig --server=https://proxy.example.com:6443 "
-        "--certificate-authority=ca.crt",
-    ),
-)
-"""What help shows first: a comment and a command line."""
 
 _USER_FILES = ("client-certificate", "client-key")
 

@@ -1,0 +1,1 @@
+"""Several processes on one port; loaded only where ``--workers`` asks for more than one."""

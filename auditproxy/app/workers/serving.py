@@ -1,0 +1,92 @@
+"""The parent of workers, as it runs: one port, one page of metrics, one exit code."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from auditproxy.apis.faults import FAILED
+from auditproxy.app import operatorlog, process
+from auditproxy.app.announcing import UNDELIVERED, serving_line, tell_start
+from auditproxy.app.proxy import start_health
+from auditproxy.app.workers.parent import Workers
+from auditproxy.files.files import Files
+from auditproxy.files.servingcertificate import make_certificate
+from auditproxy.health.server import HealthServer
+from auditproxy.metrics.workers import WorkerMetrics
+from auditproxy.options import Options
+from auditproxy.server.serving import not_bound
+from auditproxy.sockets.listener import fault_text, reserve
+from auditproxy.sockets.tasks import spawn
+
+
+async def serve_with_workers(
+    options: Options, files: Files, stop_signal: Callable[[Callable[[], None]], asyncio.Event]
+) -> int:
+    """Run until the signal; the exit code. Raises Unusable when the workers cannot start.
+
+    ``stop_signal`` gives the event that the first signal sets, and calls what it is given at the
+    second.
+    """
+    # Made once, before several look for it.
+    files = replace(files, certificate=files.certificate or make_certificate(options))
+    tell_start(options, files)
+    serving = options.serving
+    try:
+        listener = reserve(serving.bind_address, serving.secure_port)
+    except OSError as error:
+        raise not_bound(serving.bind_address, serving.secure_port, error) from None
+    metrics = WorkerMetrics()
+    workers = Workers(options, listener, metrics)
+    health = _health_of(workers, metrics)
+    loop = asyncio.get_running_loop()
+    process.tell_faults(loop)
+    hurry = asyncio.Event()
+    stop = stop_signal(hurry.set)
+    try:
+        await workers.build()
+        await start_health(health, options)
+        await workers.start()
+        health.ready()
+        loop.add_signal_handler(signal.SIGHUP, workers.reopen)
+        loop.add_signal_handler(signal.SIGUSR2, workers.restart)
+        operatorlog.info(serving_line(options, listener.getsockname()[1]))
+        process.tune()
+        await stop.wait()
+        health.shutting_down()
+        code = await _stop(workers, hurry)
+    finally:
+        await workers.kill()
+        listener.close()
+        await health.close()
+    if code == UNDELIVERED:
+        operatorlog.warn("workers have stopped; audit events were lost, see the lines before")
+    elif not code:
+        operatorlog.info("workers have stopped; every audit event was delivered")
+    return code
+
+
+async def _stop(workers: Workers, hurry: asyncio.Event) -> int:
+    """Stop workers in order, or leave it at that in a hurry; the exit code."""
+    stopping = spawn(workers.stop(), "stop workers")
+    hurrying = spawn(hurry.wait(), "wait for a second signal")
+    await asyncio.wait({stopping, hurrying}, return_when=asyncio.FIRST_COMPLETED)
+    hurrying.cancel()
+    if stopping.done():
+        return stopping.result()
+    stopping.cancel()
+    return FAILED
+
+
+def _health_of(workers: Workers, metrics: WorkerMetrics) -> HealthServer:
+    report = operatorlog.limited(operatorlog.warn, time.monotonic)
+    health = HealthServer(
+        metrics.registry,
+        accepting_failed=lambda error: report(fault_text(error, "--health-bind-address")),
+        page=workers.metrics,
+    )
+    health.add_check("workers", workers.is_alive, ("healthz", "livez"))
+    health.add_check("workers", workers.is_ready, ("readyz",))
+    health.add_information(workers.describe)
+    return health
