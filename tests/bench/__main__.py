@@ -32,7 +32,17 @@ from tests.bench.cells import Cell, chosen
 from tests.bench.figures import Figures, header, lines, summary
 from tests.bench.measured import Measured
 from tests.bench.settings import Files, policy, write_files, write_kubeconfig
-from tests.bench.subjects import LOOPS, PEERS, Setup, Subject, command, cores, installed, on_core
+from tests.bench.subjects import (
+    FLOOR,
+    LOOPS,
+    PEERS,
+    Setup,
+    Subject,
+    command,
+    cores,
+    installed,
+    on_core,
+)
 from tests.e2e.cluster import free_ports
 
 Found = dict[str, dict[str, list[Figures]]]
@@ -157,7 +167,8 @@ async def main(arguments: argparse.Namespace) -> None:
             subjects.append(name)
         else:
             progress(f"{name} is skipped: it is not installed")
-    subjects += [name for name in LOOPS if name in arguments.loops.split(",")]
+    wanted = arguments.loops.split(",")
+    subjects += [name for name in (*LOOPS, FLOOR) if name in wanted]
     core, others = cores()
     with tempfile.TemporaryDirectory() as folder, on_core(others):
         files = write_files(Path(folder), "Metadata")
@@ -200,7 +211,11 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--only", default="", metavar="CELLS", help="names with commas between")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds of each cell")
-    parser.add_argument("--loops", default=",".join(LOOPS), help="uvloop, asyncio or both")
+    parser.add_argument(
+        "--loops",
+        default=",".join(LOOPS),
+        help="uvloop, asyncio, both, or floor: Python that passes bytes on",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of names, bodies and heads")
     parser.add_argument("--output", default="", metavar="FILE", help="write every round as JSON")
     parser.add_argument("--list", action="store_true", help="list the cells")

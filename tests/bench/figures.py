@@ -16,6 +16,7 @@ UNITS = {
     "speed": "MB/s",
     "memory": "KiB each",
     "opening": "us CPU to open",
+    "begun": "MiB at the start",
     "resident": "MiB",
     "start": "s to start",
     "starting": "s CPU to start",

@@ -230,7 +230,9 @@ async def beside_slow_reader(measured: Measured) -> Figures:
 
 
 async def start(measured: Measured) -> Figures:
-    """How long a process took to listen, its CPU and its memory after its first answers."""
+    """How long a process took to listen, its CPU, and its memory then and after first answers."""
+    await pause(0.1)
+    begun = measured.subject.memory
     tls = measured.files.client_context(certificate=True)
     traffic = Traffic(measured.seed, measured.round)
     (asker,) = await connect(measured.subject.port, tls, 1)
@@ -238,4 +240,9 @@ async def start(measured: Measured) -> Figures:
     asker.close()
     await pause(0.1)
     subject = measured.subject
-    return {"start": subject.started, "starting": subject.cpu, "resident": subject.memory}
+    return {
+        "start": subject.started,
+        "starting": subject.cpu,
+        "begun": begun,
+        "resident": subject.memory,
+    }

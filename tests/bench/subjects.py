@@ -18,6 +18,8 @@ from tests.fakes.waiting import pause
 
 PEERS = ("haproxy", "nginx")
 LOOPS = ("uvloop", "asyncio")
+FLOOR = "floor"
+"""Not a proxy: see tests/bench/floor.py."""
 START = 30.0
 """Seconds within which a process must listen."""
 
@@ -96,6 +98,9 @@ def command(name: str, files: Files, port: int, upstream: int, setup: Setup) -> 
         file = files.folder / f"haproxy-{port}.cfg"
         file.write_text(peers.haproxy(files, port, upstream), encoding="utf-8")
         return [installed("haproxy") or "haproxy", "-db", "-q", "-f", str(file)]
+    if name == FLOOR:
+        words = [sys.executable, "-m", "tests.bench.floor", str(files.folder)]
+        return [*words, str(port), str(upstream)]
     serve = ["serve", *auditproxy_words(files, port, setup)]
     if name == "uvloop":
         return [sys.executable, "-m", "auditproxy", *serve]
