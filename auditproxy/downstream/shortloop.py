@@ -43,6 +43,7 @@ class ShortLoop(RequestLoop):
         "_waiting",
         "facts",
         "loop",
+        "unsettled",
     )
 
     def __init__(self, *args: Any, take: Take | None = None, **kwargs: Any) -> None:
@@ -50,6 +51,8 @@ class ShortLoop(RequestLoop):
         self.facts = NO_FACTS
         self.loop: asyncio.AbstractEventLoop = self._loop
         """The event loop; asyncio's own lookup costs a system call in Python 3.11."""
+        self.unsettled: bool | Awaitable[bool] = True
+        """Whether the events of the requests before are stored; what is not True is waited for."""
         self._take = take
         self._short: ShortRequest | None = None
         self._resting: asyncio.Future[None] | None = None
