@@ -26,6 +26,7 @@ from tests.e2e.cluster import free_ports
 MODES = (
     ("log blocking", ("--audit-log-mode=blocking",), False),
     ("log blocking-strict", ("--audit-log-mode=blocking-strict",), False),
+    ("log durable", ("--audit-log-mode=durable",), False),
     ("log batch", ("--audit-log-mode=batch",), False),
     ("webhook batch", ("--audit-webhook-batch-throttle-enable=false",), True),
     ("webhook blocking", ("--audit-webhook-mode=blocking",), True),
