@@ -52,22 +52,19 @@ class Emitter:
 
         ``last`` is ResponseComplete or Panic.
         """
-        outcome = self._emit(stage, now, was_due=last and self.owed)
+        context, shared = self._context, self._shared
+        outcome: Delivery = True
+        if not context.finished:
+            event = context.event(stage, now)
+            if event is not None:
+                shared.metrics.audit.event(was_due=last and self.owed)
+                outcome = shared.sink.process_events((event,))
         if last and self._last is not None:
             _pass_on(outcome, self._last)
-        elif stage is not Stage.REQUEST_RECEIVED or not self._shared.is_durable:
+        elif outcome is not True and not (shared.is_durable and stage is Stage.REQUEST_RECEIVED):
+            # A durable RequestReceived is waited for before anything else happens.
             self._note(outcome)
         return outcome
-
-    def _emit(self, stage: Stage, now: int, *, was_due: bool) -> Delivery:
-        context = self._context
-        if context.finished:
-            return True
-        event = context.event(stage, now)
-        if event is None:
-            return True
-        self._shared.metrics.audit.event(was_due=was_due)
-        return self._shared.sink.process_events((event,))
 
     def _note(self, outcome: Delivery) -> None:
         if not isinstance(outcome, bool):
@@ -106,7 +103,7 @@ class Emitter:
 
 def after(before: Delivery, outcome: Delivery) -> Delivery:
     """The outcome of a delivery, and of what the connection still has of earlier ones."""
-    return outcome if before is True or is_settled(before) else all_of((before, outcome))
+    return outcome if is_settled(before) else all_of((before, outcome))
 
 
 def is_settled(outcome: Delivery) -> bool:

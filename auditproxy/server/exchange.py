@@ -188,7 +188,8 @@ class Exchange:
         So is what the connection still has of the request before.
         """
         outcome = self.events.emit(Stage.REQUEST_RECEIVED, self.context.received)
-        return after(self.connection.unsettled, outcome)
+        before = self.connection.unsettled
+        return outcome if before is True else after(before, outcome)
 
     async def stored(self, outcome: Delivery) -> None:
         """Wait until an event is stored, if the mode waits; raises Refused."""

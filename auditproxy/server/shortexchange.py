@@ -95,7 +95,7 @@ class ShortExchange(ShortRecord):
             self._crashed(crash)
             return
         before = self.connection.unsettled
-        if outcome is True and is_settled(before):
+        if outcome is True and (before is True or is_settled(before)):
             self._send(upstream)
             return
         # The request that is stored first may have the connection.
@@ -199,7 +199,10 @@ class ShortExchange(ShortRecord):
             if outcome is None:
                 outcome = self._recorded_by_the_chain(whole)
         finally:
-            self._let_go(outcome)
+            if outcome is True:
+                self.connection.short_over()
+            else:
+                self._let_go(outcome)
 
     def _let_go(self, outcome: Delivery | None) -> None:
         """Let the connection continue: now, or when the events are delivered."""
