@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := tools/pip.sh $(BIN)/python install --quiet --disable-pip-version-check
 
-.PHONY: demo test check coverage docs bench conformance e2e fuzz fuzz-streams differential clean
+.PHONY: demo test check coverage docs bench chaos conformance e2e fuzz fuzz-streams differential clean
 
 # What the demo needs and nothing else: it runs from this folder, so that nothing has to be built, and
 # byte code is made of what it imports.
@@ -61,6 +61,10 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m tests.bench.terminal
 	$(BIN)/python -m tests.bench.alerts
 	$(BIN)/python -m tests.bench.workers
+	$(BIN)/python -m tests.bench.backends
+
+chaos: $(VENV)/.installed
+	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),1000) --seed $(or $(SEED),1)
 
 fuzz: $(VENV)/.installed
 	$(BIN)/python -m tests.fuzz.requests --count $(or $(COUNT),100000) --seed $(or $(SEED),1)

@@ -105,7 +105,7 @@ def test_every_fault_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         "--secure-port 0 must be between 1 and 65535, inclusive. It cannot be turned off with 0",
         'invalid --tls-min-version "x", allowed values are '
         '"VersionTLS10,VersionTLS11,VersionTLS12,VersionTLS13"',
-        'invalid audit log mode bach, allowed modes are "batch,blocking,blocking-strict"',
+        'invalid audit log mode bach, allowed modes are "batch,blocking,blocking-strict,durable"',
         "the policy is bad",
     ]
     assert all(line.startswith(prefix) for line in lines)
@@ -140,7 +140,7 @@ def test_faults_cannot_write_to_the_terminal(capsys: pytest.CaptureFixture[str])
     assert run("serve", "--audit-log-mode=\x1b[2J\nx\ud800") == 2
     assert capsys.readouterr().err == (
         "auditproxy: error: invalid audit log mode \\x1b[2J x\\ud800, "
-        'allowed modes are "batch,blocking,blocking-strict"\n'
+        'allowed modes are "batch,blocking,blocking-strict,durable"\n'
     )
 
 

@@ -224,6 +224,7 @@ def test_no_text_shows_how_go_is_built(path: Path) -> None:
         ({}, {}, "standard output (blocking)"),
         ({"path": "-"}, {}, "standard output (blocking)"),
         ({"path": "/a.log", "mode": "batch"}, {}, "/a.log (batch)"),
+        ({"path": "/a.log", "mode": "durable"}, {}, "/a.log (durable)"),
         ({}, {"config_file": "h"}, "the webhook of h (batch)"),
         (
             {"path": "/a"},

@@ -3,6 +3,7 @@
     log:      truncate< mode( log ) >          the webhook alike
     both:     union[ the log's, the webhook's ]
     mode      batch: buffered<x>   blocking: ignoreErrors<x>   blocking-strict: x
+              durable: durable<log>, ours
 
 As kube-apiserver builds it (apiserver server/options/audit.go), truncation
 outside of the buffer.
@@ -16,9 +17,10 @@ from dataclasses import dataclass
 
 from auditproxy.apis.units import SECOND
 from auditproxy.app import operatorlog
+from auditproxy.app.durablelog import open_durable_log
 from auditproxy.app.logbackend import OpenLog, open_log
 from auditproxy.app.operatorlog import Report
-from auditproxy.audit.backend import Backend, Deliverer
+from auditproxy.audit.backend import Backend, Deliverer, TakeLine
 from auditproxy.backends.aside import LargeAside
 from auditproxy.backends.buffered import BatchConfig, BufferedBackend
 from auditproxy.backends.losses import Losses
@@ -31,7 +33,7 @@ from auditproxy.backends.webhook import WebhookBackend
 from auditproxy.clients.webhook import WebhookClient, WebhookTarget
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
-from auditproxy.options.backends import AuditLogOptions, BackendOptions
+from auditproxy.options.backends import DURABLE, AuditLogOptions, BackendOptions
 
 LOG_ALONG = 256
 """Events that the log takes in one go when they wait already."""
@@ -39,18 +41,38 @@ LOG_ALONG = 256
 Waiting = Callable[[], int]
 
 
+def _nothing() -> None:
+    """There is no file to open again, or to watch."""
+
+
+@dataclass(frozen=True, slots=True)
+class _LogSink:
+    """The log's part of an AuditSink; no backend where there is no log."""
+
+    backends: tuple[Backend, ...] = ()
+    states: tuple[SinkState, ...] = ()
+    reopen: Callable[[], None] = _nothing
+    take_line: TakeLine | None = None
+    start: Callable[[], None] = _nothing
+    is_durable: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class AuditSink:
     """Where events go, how the log file is opened again, and how each backend fares.
 
     ``take_line`` takes the line of an event in place of the event, where that is all that becomes
-    of it; false when it did not, and the event is to be given to the backend.
+    of it; None when it did not, and the event is to be given to the backend. ``start`` is called
+    once the loop runs that serves. ``is_durable`` is whether a connection's next request waits for
+    the events of the one before.
     """
 
     backend: Backend
     reopen: Callable[[], None]
     states: tuple[SinkState, ...] = ()
-    take_line: Callable[[bytes], bool] | None = None
+    take_line: TakeLine | None = None
+    start: Callable[[], None] = _nothing
+    is_durable: bool = False
 
 
 def open_backends(
@@ -77,28 +99,14 @@ def open_backends(
             initial_backoff=options.audit_webhook.initial_backoff,
             losses=webhook_losses,
         )
-    reopen = _nothing
-    take_line = None
+    log = _LogSink()
     if options.audit_log.path or webhook is None:
         losses = Losses("log", metrics, report, time.monotonic)
-        log = open_log(
-            options.audit_log, metrics, losses, operatorlog.limited(report, time.monotonic)
-        )
-        reopen = log.reopen
-        backend, waiting = _log(options.audit_log, log, metrics, losses)
-        backends.append(backend)
-        states.append(
-            SinkState(
-                losses,
-                mode=options.audit_log.mode,
-                clock=time.monotonic,
-                waiting=waiting,
-                stalled=lambda: log.writer.stalled,
-                probe=log.probe,
-            )
-        )
-        if webhook is None and _takes_lines(options.audit_log, log):
-            take_line = log.backend.process_line
+        tell = operatorlog.limited(report, time.monotonic)
+        open_sink = _durable_sink if options.audit_log.mode == DURABLE else _log_sink
+        log = open_sink(options.audit_log, metrics, losses, tell)
+        backends += log.backends
+        states += log.states
     if webhook is not None:
         backend, waiting = _webhook(options.audit_webhook, webhook, metrics, webhook_losses)
         backends.append(backend)
@@ -112,7 +120,59 @@ def open_backends(
         )
     for state in states:
         metrics.audit.sinks.sink(state.backend, state.is_well, state.stalled)
-    return AuditSink(union(tuple(backends)), reopen, tuple(states), take_line)
+    return AuditSink(
+        union(tuple(backends)),
+        log.reopen,
+        tuple(states),
+        # What else takes events needs them as they are.
+        log.take_line if webhook is None else None,
+        log.start,
+        log.is_durable,
+    )
+
+
+def _log_sink(
+    options: AuditLogOptions, metrics: Metrics, losses: Losses, report: Report
+) -> "_LogSink":
+    log = open_log(options, metrics, losses, report)
+    backend, waiting = _log(options, log, metrics, losses)
+    state = SinkState(
+        losses,
+        mode=options.mode,
+        clock=time.monotonic,
+        waiting=waiting,
+        stalled=lambda: log.writer.stalled,
+        probe=log.probe,
+    )
+    return _LogSink(
+        (backend,),
+        (state,),
+        log.reopen,
+        log.backend.process_line if _takes_lines(options, log) else None,
+    )
+
+
+def _durable_sink(
+    options: AuditLogOptions, metrics: Metrics, losses: Losses, report: Report
+) -> "_LogSink":
+    log = open_durable_log(options, metrics, losses, report)
+    state = SinkState(
+        losses,
+        mode=options.mode,
+        clock=time.monotonic,
+        waiting=lambda: log.waiting,
+        stalled=lambda: log.stalled,
+        probe=lambda: log.fault,
+    )
+    takes_lines = options.format == "json" and not options.truncate_enabled
+    return _LogSink(
+        (_truncated(options, log, losses),),
+        (state,),
+        log.reopen,
+        log.process_line if takes_lines else None,
+        log.watch,
+        is_durable=True,
+    )
 
 
 def _takes_lines(options: AuditLogOptions, log: OpenLog) -> bool:
@@ -144,10 +204,6 @@ def open_webhook(
         sleep=sleep,
         random=random.SystemRandom().random,
     )
-
-
-def _nothing() -> None:
-    """There is no file to open again."""
 
 
 def _log(
@@ -193,6 +249,7 @@ def _truncated(options: BackendOptions, backend: Backend, losses: Losses) -> Bac
         losses,
         maximum_event_size=options.truncate_max_event_size,
         maximum_batch_size=options.truncate_max_batch_size,
+        refuses=options.mode == DURABLE,
     )
 
 

@@ -22,7 +22,7 @@ from auditproxy.app.decoding import open_decoding
 from auditproxy.app.issuers import KeysOfIssuers, TrustedKeys
 from auditproxy.app.tokens import TokenAuthentication, TokenSources
 from auditproxy.app.upstream import Connected, connect
-from auditproxy.audit.backend import Backend
+from auditproxy.audit.backend import Backend, TakeLine
 from auditproxy.audit.policy.evaluator import PolicyRuleEvaluator, with_stage
 from auditproxy.audit.redaction.commandlines import line_redactor
 from auditproxy.authentication.factory import new_authenticator
@@ -77,7 +77,8 @@ class Composed:
         sink: Backend,
         metrics: Metrics,
         report: Callable[[str], None],
-        take_line: Callable[[bytes], bool] | None = None,
+        take_line: TakeLine | None = None,
+        is_durable: bool = False,
         supervisor: "Supervisor | None" = None,
         session_annotations: bool = False,
         alerts: "AlertDispatcher | None" = None,
@@ -98,6 +99,7 @@ class Composed:
         self.shared = Shared(
             sink=sink,
             take_line=take_line,
+            is_durable=is_durable,
             metrics=metrics,
             wall_clock=time.time_ns,
             monotonic_clock=time.perf_counter_ns,

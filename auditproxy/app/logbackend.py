@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.operatorline import OperatorLine
@@ -21,6 +22,8 @@ from auditproxy.options.sessions import SessionOptions
 
 STANDARD_OUTPUT = StandardOutput()
 """The one for all logs that go there, so that their lines do not mix."""
+
+_File = TypeVar("_File", bound=RotatingFile)
 
 _FIX = "name a file in a folder that can be written"
 
@@ -138,7 +141,20 @@ def open_line_file(
     """
     if path in ("", "-"):
         return STANDARD_OUTPUT
-    file = _rotating_file(flag, path, rotation, reopened, report)
+    return open_rotating_file(flag, path, rotation, RotatingFile, reopened=reopened, report=report)
+
+
+def open_rotating_file(
+    flag: str,
+    path: str,
+    rotation: Rotation,
+    make: Callable[..., _File],
+    *,
+    reopened: Callable[[str], None],
+    report: Callable[[str], None],
+) -> _File:
+    """The file of the log that ``flag`` names, as ``make`` makes it; raises LogFileError."""
+    file = _rotating_file(flag, path, rotation, reopened, report, make)
     try:
         file.ensure()
     except OSError as error:
@@ -154,7 +170,8 @@ def _rotating_file(
     rotation: Rotation,
     reopened: Callable[[str], None],
     report: Callable[[str], None],
-) -> RotatingFile:
+    make: Callable[..., _File],
+) -> _File:
     def on_reopened(reason: str) -> None:
         reopened(reason)
         if reason != "signal":
@@ -164,7 +181,7 @@ def _rotating_file(
     def in_background(work: Callable[[], None]) -> None:
         threading.Thread(target=work, name=f"{flag.strip('-')}-mill", daemon=True).start()
 
-    return RotatingFile(
+    return make(
         Path(path),
         maximum_size=rotation.maxsize * MEBIBYTE,
         maximum_backups=rotation.maxbackup,

@@ -7,9 +7,11 @@ log_doubts    what the run could not do later: rotate the file, remove or compre
 import os
 from pathlib import Path
 
+from auditproxy.app.durablelog import fault_of_kind
 from auditproxy.app.logbackend import Rotation, audit_rotation, session_rotation, unusable
 from auditproxy.files.writable import fault_of_listing, fault_of_renaming, fault_of_writing
-from auditproxy.options import Options
+from auditproxy.options import AuditLogOptions, Options
+from auditproxy.options.backends import DURABLE
 from auditproxy.options.workers import of_each_worker
 
 _AUDIT, _SESSION = "audit-log", "session-log"
@@ -36,7 +38,19 @@ def _faults_of_workers(options: Options) -> list[str]:
 
 def audit_log_fault(options: Options) -> str:
     """Why the audit log would not get its file; "" when it would."""
-    return _fault(_AUDIT, options.audit_log.path)
+    log = options.audit_log
+    return (_fault_of_durable(log) if log.mode == DURABLE else "") or _fault(_AUDIT, log.path)
+
+
+def _fault_of_durable(log: AuditLogOptions) -> str:
+    """What only mode ``durable`` minds."""
+    folder = Path(log.path).absolute().parent
+    why = fault_of_listing(folder) if log.path and folder.is_dir() else ""
+    if why:
+        why = f"mode durable has the disk store the folder's names, and cannot open it: {why}"
+        fix = "let the proxy's user read the folder (mode 0700)"
+        return unusable("--audit-log-path", log.path, why, fix)
+    return fault_of_kind(log) if log.path else ""
 
 
 def session_log_fault(options: Options) -> str:

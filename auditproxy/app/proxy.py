@@ -135,6 +135,7 @@ class Proxy:
         self.port = await self._serving.start(
             serving.bind_address, serving.secure_port, shared=shared
         )
+        self._sink.start()
         self._health.ready()
         background = [spawn(self.reloader.run(), "reload files")]
         if self._options.upstream.check_period:
@@ -233,6 +234,7 @@ async def build(
         files,
         sink=opened.backend if alerts is None else OverheardBackend(opened.backend, alerts.offer),
         take_line=opened.take_line if alerts is None else None,
+        is_durable=opened.is_durable,
         metrics=metrics,
         report=report,
         supervisor=None if sessions is None else sessions.supervisor,

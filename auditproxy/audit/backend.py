@@ -22,6 +22,16 @@ class Backend(Protocol):
         ...
 
 
+class TakeLine(Protocol):
+    """Takes the line of an event in place of the event."""
+
+    def __call__(self, line: bytes, *, is_intent: bool) -> Delivery | None:
+        """Take a line; ``is_intent`` if it is RequestReceived and its request not sent yet.
+
+        None, and nothing is done: the event is to be given to the backend.
+        """
+
+
 class Deliverer(Protocol):
     """Delivers batches, each to its end; the base of a batching or blocking backend."""
 

@@ -102,14 +102,14 @@ class LogBackend:
                 self._report(f"audit plugin '{PLUGIN}': {fault}")
         return success
 
-    def process_line(self, line: bytes) -> bool:
+    def process_line(self, line: bytes, *, is_intent: bool) -> bool | None:
         """Write the line of an event; a lost one is counted as ``process_events`` does.
 
-        Its bodies are small: it fits in any file. False, and nothing is done, while a thread has
-        the log: the event has to wait for its turn.
+        Its bodies are small: it fits in any file. True, for the request continues in any case;
+        None, and nothing is done, while a thread has the log: the event has to wait for its turn.
         """
         if self.lent != self.returned:
-            return False
+            return None
         try:
             self._writer.write(line)
         except (OSError, LineTooLongError) as error:

@@ -26,6 +26,7 @@ COMPRESSED = ".gz"
 _STAMP = "%Y-%m-%dT%H-%M-%S"
 _STAMP_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}", re.ASCII)
 _DAY = datetime.timedelta(days=1)
+_MILLISECOND = datetime.timedelta(milliseconds=1)
 
 Work = Callable[[], None]
 Rotated = tuple[datetime.datetime, Path]
@@ -55,9 +56,12 @@ class OldFiles:
         self._running = False
         self._wanted = False
 
-    def next_name(self) -> Path:
-        """``audit-2026-11-23T13-16-39.368.log`` for ``audit.log``; milliseconds in UTC."""
-        now = self._now()
+    def next_name(self, later: int = 0) -> Path:
+        """``audit-2026-11-23T13-16-39.368.log`` for ``audit.log``; milliseconds in UTC.
+
+        ``later`` is how many milliseconds after this moment.
+        """
+        now = self._now() + later * _MILLISECOND
         stamp = f"{now.strftime(_STAMP)}.{now.microsecond // 1000:03d}"
         stem, suffix = self._name_parts()
         return self._path.with_name(f"{stem}-{stamp}{suffix}")
@@ -149,7 +153,10 @@ class OldFiles:
 
 
 def compress_file(path: Path) -> None:
-    """Gzip a file beside itself with its mode and owner; removes it, or the half-made result."""
+    """Gzip a file beside itself with its mode and owner; removes it, or the half-made result.
+
+    It is removed only once the disk has the archive: a crash leaves one of the two.
+    """
     target = path.with_name(path.name + COMPRESSED)
     with path.open("rb") as source:
         # Opened before the target is: a file that has gone must not cost a finished archive.
@@ -161,6 +168,9 @@ def compress_file(path: Path) -> None:
                 gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw) as packed,
             ):
                 shutil.copyfileobj(source, packed, BLOCK)
+                packed.close()
+                raw.flush()
+                os.fsync(raw.fileno())
             target.chmod(stat.S_IMODE(facts.st_mode))
             with contextlib.suppress(PermissionError):
                 os.chown(target, facts.st_uid, facts.st_gid)

@@ -14,6 +14,8 @@ def all_of(outcomes: Iterable[Delivery]) -> Delivery:
             known = known and outcome
         else:
             awaited.append(outcome)
+    if known and len(awaited) == 1:
+        return awaited[0]
     return _Later(tuple(awaited), known=known) if awaited else known
 
 

@@ -275,8 +275,9 @@ class RotatingFile:
         now = self._monotonic()
         if now < self._rotate_again:
             return
+        self._before_rotation()
         facts = os.fstat(self._descriptor)
-        aside = self._old.next_name()
+        aside = self._aside()
         renamed = False
         try:
             with contextlib.suppress(FileNotFoundError):
@@ -298,6 +299,13 @@ class RotatingFile:
         self._torn = False
         self._opened()
         self._mill_later()
+
+    def _before_rotation(self) -> None:
+        """For those who have more to do with the file before it is renamed; may raise OSError."""
+
+    def _aside(self) -> Path:
+        """The name that the file gets; one that exists already is replaced, as in lumberjack."""
+        return self._old.next_name()
 
     def _create(self, old: os.stat_result) -> int:
         """A new, empty file at the path, with the lock, mode and owner of the old one."""

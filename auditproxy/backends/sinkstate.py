@@ -23,6 +23,10 @@ PROBE_INTERVAL = 1.0
 """Seconds that a probe's result is reused: any client may request /readyz, at any rate."""
 
 
+_REFUSING = frozenset({"blocking-strict", "durable"})
+"""Modes in which a request is refused when its arrival cannot be stored."""
+
+
 class SinkState:
     """The state of one backend, ``log`` or ``webhook``; it is public.
 
@@ -56,7 +60,7 @@ class SinkState:
             return True
         if stall := self._stall():
             return stall
-        if self._mode != "blocking-strict":
+        if self._mode not in _REFUSING:
             return True
         return self._failure() or True
 

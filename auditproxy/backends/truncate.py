@@ -19,14 +19,19 @@ class TruncateBackend:
         *,
         maximum_event_size: int,
         maximum_batch_size: int,
+        refuses: bool = False,
     ) -> None:
         self._inner = inner
         self._losses = losses
         self._maximum_event_size = maximum_event_size
         self._maximum_batch_size = maximum_batch_size
+        self._refuses = refuses
 
     def process_events(self, events: tuple[Event, ...]) -> Delivery:
-        """Hand on what fits; what is dropped here does not make the outcome false, as in kube."""
+        """Hand on what fits; what is dropped here does not make the outcome false, as in kube.
+
+        With ``refuses`` it does.
+        """
         truncated = truncate(
             events,
             maximum_event_size=self._maximum_event_size,
@@ -39,7 +44,8 @@ class TruncateBackend:
                 reason="too-large",
                 text="event is too large even after truncating",
             )
-        return all_of([self._inner.process_events(batch) for batch in truncated.batches])
+        handed_on = [self._inner.process_events(batch) for batch in truncated.batches]
+        return all_of([not (self._refuses and truncated.dropped), *handed_on])
 
     async def shutdown(self, grace: float) -> None:
         """Shut the inner backend down."""

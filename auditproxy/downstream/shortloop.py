@@ -44,6 +44,7 @@ class ShortLoop(RequestLoop):
         "facts",
         "is_last",
         "loop",
+        "unsettled",
     )
 
     def __init__(self, *args: Any, take: Take | None = None, **kwargs: Any) -> None:
@@ -53,6 +54,8 @@ class ShortLoop(RequestLoop):
         """The event loop; asyncio's own lookup costs a system call in Python 3.11."""
         self.is_last = False
         """Whether the next answer is the last one, and says so."""
+        self.unsettled: bool | Awaitable[bool] = True
+        """Whether the events of the requests before are stored; what is not True is waited for."""
         self._take = take
         self._short: ShortRequest | None = None
         self._resting: asyncio.Future[None] | None = None

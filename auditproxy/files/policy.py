@@ -8,7 +8,7 @@ from auditproxy.audit.policy.decoding import PolicyError
 from auditproxy.audit.policy.evaluator import LENIENT, load_policy, strict_decoding_error
 from auditproxy.files.trustedfile import Remarks, TrustedFile, content_of, named
 from auditproxy.options import Options
-from auditproxy.options.backends import STRICT, backends_in_use
+from auditproxy.options.backends import REFUSING_MODES, backends_in_use
 
 FLAG = "--audit-policy-file"
 
@@ -35,14 +35,19 @@ def read_policy(options: Options, remarks: Remarks) -> Policy:
     remarks.misspelt += (
         f"{FLAG} {path}: {spelling(text.removeprefix(LENIENT))}" for text in not_strict
     )
-    remarks.notes += advice(policy, strict=is_strict(options))
+    remarks.notes += advice(policy, strict=_refusing_mode(options))
     return policy
 
 
 def is_strict(options: Options) -> bool:
     """Whether a request whose arrival cannot be stored is refused."""
-    backends = (options.audit_log, *backends_in_use(options))
-    return any(backend.mode == STRICT for backend in backends)
+    return bool(_refusing_mode(options))
+
+
+def _refusing_mode(options: Options) -> str:
+    """The mode because of which it is, "" where it is not."""
+    modes = [backend.mode for backend in (options.audit_log, *backends_in_use(options))]
+    return next((mode for mode in modes if mode in REFUSING_MODES), "")
 
 
 POLICY = TrustedFile(

@@ -7,8 +7,8 @@ reported.
 
 from auditproxy.apis.gotext import go_quote
 from auditproxy.options.backends import (
-    AUDIT_MODES,
     AUDIT_VERSIONS,
+    DURABLE,
     BackendGroups,
     BackendOptions,
     backends_in_use,
@@ -18,9 +18,23 @@ from auditproxy.options.backends import (
 def backend_faults(groups: BackendGroups) -> list[str]:
     """Faults of the backends that are in use."""
     return [
-        fault
-        for backend in backends_in_use(groups)
-        for fault in (*_common_faults(backend), *backend.own_faults())
+        *(
+            fault
+            for backend in backends_in_use(groups)
+            for fault in (*_common_faults(backend), *backend.own_faults())
+        ),
+        *_durable_faults(groups),
+    ]
+
+
+def _durable_faults(groups: BackendGroups) -> list[str]:
+    """Mode ``durable`` without a file, also where the log is not in use."""
+    log = groups.audit_log
+    if log.mode != DURABLE or log.path not in ("", "-"):
+        return []
+    return [
+        "--audit-log-mode durable needs a file, and standard output is none; name one with "
+        "--audit-log-path, or choose --audit-log-mode=blocking-strict"
     ]
 
 
@@ -49,10 +63,10 @@ def _common_faults(backend: BackendOptions) -> list[str]:
 
 def _mode_faults(backend: BackendOptions) -> list[str]:
     plugin = backend.plugin
-    if backend.mode not in AUDIT_MODES:
+    if backend.mode not in backend.modes:
         return [
             f"invalid audit {plugin} mode {backend.mode}, "
-            f"allowed modes are {go_quote(','.join(AUDIT_MODES))}"
+            f"allowed modes are {go_quote(','.join(backend.modes))}"
         ]
     if backend.mode != "batch":
         return []

@@ -15,7 +15,11 @@ from auditproxy.apis.units import MEBIBYTE, SECOND
 from auditproxy.options.declared import Declared
 
 STRICT = "blocking-strict"
+DURABLE = "durable"
 AUDIT_MODES = ("batch", "blocking", STRICT)
+"""kube-apiserver's."""
+REFUSING_MODES = frozenset({STRICT, DURABLE})
+"""Those in which a request whose arrival cannot be stored is refused."""
 AUDIT_FORMATS = ("legacy", "json")
 AUDIT_VERSIONS = ("audit.k8s.io/v1",)
 
@@ -33,9 +37,10 @@ class BackendOptions(ABC):
 
     plugin: ClassVar[str]
     connects: ClassVar[bool] = False
+    modes: ClassVar[tuple[str, ...]] = AUDIT_MODES
 
     mode: str
-    """One of AUDIT_MODES."""
+    """One of ``modes``."""
     version: Annotated[
         str,
         Declared(
@@ -142,6 +147,7 @@ class AuditLogOptions(BackendOptions):
     """The log backend."""
 
     plugin: ClassVar[str] = "log"
+    modes: ClassVar[tuple[str, ...]] = (*AUDIT_MODES, DURABLE)
 
     path: Annotated[
         str,
@@ -191,7 +197,8 @@ class AuditLogOptions(BackendOptions):
             "string",
             "How the log backend works: blocking (the request waits for the write; a failed write "
             "is counted), blocking-strict (as blocking, and a request whose arrival cannot be "
-            "recorded is refused) or batch (written later, from a buffer).",
+            "recorded is refused), durable (as blocking-strict, and the disk has the event before "
+            "the request is sent) or batch (written later, from a buffer).",
         ),
     ] = "blocking"
 

@@ -10,7 +10,6 @@ event; decoding a large body for it happens on a thread, after the client has it
 """
 
 import contextlib
-from collections.abc import Awaitable
 from enum import Enum
 from functools import partial
 
@@ -32,7 +31,7 @@ from auditproxy.request.resolution import NOT_RESOLVED
 from auditproxy.request.timeout import TimeoutParameterError, request_deadline
 from auditproxy.server.arrival import Arrival, arrived
 from auditproxy.server.deadline import UPSTREAM_GRACE, Deadline
-from auditproxy.server.emitter import Emitter
+from auditproxy.server.emitter import Emitter, after
 from auditproxy.server.knownclient import known_client
 from auditproxy.server.recorder import Recorder
 from auditproxy.server.services import Services, Shared
@@ -76,7 +75,7 @@ class Exchange:
         audit_id = arrival.audit_id or self.headers.audit_id or shared.new_audit_id()
         self.context = AuditContext(audit_id, arrival.received)
         self.state = RECEIVED
-        self._events = Emitter(shared, self.context)
+        self.events = Emitter(shared, self.context)
         self.shared = shared
         self.services = services
         self.request = request
@@ -184,8 +183,13 @@ class Exchange:
         )
 
     def emit_received(self) -> Delivery:
-        """Emit RequestReceived; what is not True is to be ``stored`` before the request is sent."""
-        return self._events.emit(Stage.REQUEST_RECEIVED, self.context.received)
+        """Emit RequestReceived; what is not True is to be ``stored`` before the request is sent.
+
+        So is what the connection still has of the request before.
+        """
+        outcome = self.events.emit(Stage.REQUEST_RECEIVED, self.context.received)
+        before = self.connection.unsettled
+        return outcome if before is True else after(before, outcome)
 
     async def stored(self, outcome: Delivery) -> None:
         """Wait until an event is stored, if the mode waits; raises Refused."""
@@ -200,15 +204,13 @@ class Exchange:
         text = internal_error(self.found.request_uri, "failed to store audit event")
         raise Refused(Status(metadata={}, code=500), text=text, no_sniff=True)
 
-    @property
-    def pending(self) -> list[Awaitable[bool]]:
-        """Deliveries of this request's events that are under way."""
-        return self._events.pending
-
-    async def delivered(self) -> None:
+    async def delivered(self, answered: Answered) -> Answered:
         """Wait for the delivery of this request's events, no longer than a request may take."""
-        if not self.deadline.expired:
-            await self._events.delivered(self.services.limits.request_timeout / 1e9)
+        seconds = self.services.limits.request_timeout / 1e9
+        if not self.shared.is_durable and self.deadline.expired:
+            return answered
+        goes_on = await self.events.delivered(self.connection, seconds)
+        return answered if goes_on else Answered(keep_alive=False)
 
     # --- the answer --------------------------------------------------------------
 
@@ -218,7 +220,7 @@ class Exchange:
         self.context.wrote_code(code)
         has_started_event = self.long_running or self.context.failed
         if has_started_event and self._last_stage is not Stage.PANIC:
-            self._events.emit(Stage.RESPONSE_STARTED, self.now())
+            self.events.emit(Stage.RESPONSE_STARTED, self.now())
         if self.long_running and code < 400:
             self._open = self.shared.metrics.long_running(self.info, self.method, code)
             self._open.inc()
@@ -284,7 +286,7 @@ class Exchange:
             self._recorded_at_last()
             return
         if self.context.wants(self._last_stage):
-            self._events.owe()
+            self.events.owe()
         aside = self.recorder.fork()
         record, recorded = partial(self._record, aside), partial(self._recorded, aside)
         self.shared.decoding.submit(Job(self._owner, aside.size, aside.cost, record, recorded))
@@ -326,8 +328,8 @@ class Exchange:
         """Emit ResponseComplete or Panic, with ResponseStarted before it if that is still due."""
         is_due = self.long_running and self.state is UNANSWERED
         if is_due and self._last_stage is not Stage.PANIC:
-            self._events.emit(Stage.RESPONSE_STARTED, self.now())
-        self._events.emit(self._last_stage, self.now(), last=True)
+            self.events.emit(Stage.RESPONSE_STARTED, self.now())
+        self.events.emit(self._last_stage, self.now(), last=True)
         self.context.finished = True
         self.recorder.release()
 

@@ -114,8 +114,7 @@ class Handler:
             # First: what finishing raises must not leave the request under way for ever.
             self.under_way.discard(exchange)
             exchange.finish()
-        await exchange.delivered()
-        return answered
+        return await exchange.delivered(answered)
 
     async def serve(self, exchange: Exchange) -> Answered:
         """Take one request through the chain; raises Refused with the Status to answer."""

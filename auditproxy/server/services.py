@@ -9,7 +9,7 @@ import msgspec
 from auditproxy.apis.attributes import Attributes, RequestInfo
 from auditproxy.apis.audit import RequestAuditConfig
 from auditproxy.apis.user import UserInfo
-from auditproxy.audit.backend import Backend
+from auditproxy.audit.backend import Backend, TakeLine
 from auditproxy.audit.deprecation import Deprecations
 from auditproxy.audit.objects import BUILTIN_TYPES
 from auditproxy.audit.redaction.redactor import Redactor
@@ -144,7 +144,9 @@ class Shared:
     supervisor: "Supervisor | None" = None
     """Follows sessions while they run; None where nothing comes of it."""
     session_annotations: bool = False
-    take_line: Callable[[bytes], bool] | None = None
-    """Takes the line of an event in place of the event, or returns false: then the sink has to take
+    take_line: TakeLine | None = None
+    """Takes the line of an event in place of the event, or returns None: then the sink has to take
     the event, as always where this is None.
     """
+    is_durable: bool = False
+    """Whether no request is served before the events of the one before it are stored."""

@@ -20,11 +20,11 @@ from auditproxy.downstream.clientrequest import known_request
 from auditproxy.downstream.connection import ClientConnection
 from auditproxy.downstream.responses import Answered
 from auditproxy.server.arrival import Arrival
-from auditproxy.server.emitter import all_delivered
+from auditproxy.server.emitter import after, going_on, is_settled
 from auditproxy.server.exchange import SHUT_DOWN, Exchange
 from auditproxy.server.forwarding import forward, passed_on
 from auditproxy.server.services import ActingUser, Services, Shared
-from auditproxy.server.shortrecord import NOTHING, Ask, Pending, ShortRecord
+from auditproxy.server.shortrecord import Ask, ShortRecord
 from auditproxy.server.tee import Tee
 from auditproxy.upstream.connection import UpstreamConnection
 from auditproxy.upstream.heads import WholeAnswer
@@ -58,10 +58,10 @@ class ShortExchange(ShortRecord):
         "_until",
         "_upstream",
         "connection",
+        "waits_for_sink",
     )
 
     long_running = False
-    waits_for_sink = False
 
     def __init__(
         self, chain: Chain, services: Services, connection: ClientConnection, ask: Ask
@@ -73,6 +73,7 @@ class ShortExchange(ShortRecord):
         self._until: float | None = None
         self._handle: asyncio.TimerHandle | None = None
         self._is_over = False
+        self.waits_for_sink = False
         self._is_unrecorded = False
         """Whether the request was sent, and the exchange does not know it."""
         self._upstream: UpstreamConnection | None = None
@@ -93,10 +94,38 @@ class ShortExchange(ShortRecord):
             self._services.upstream.pool.put_back(upstream)
             self._crashed(crash)
             return
-        if outcome is not True:
-            self._services.upstream.pool.put_back(upstream)
-            self._hand_over(partial(self._stored, outcome))
+        before = self.connection.unsettled
+        if outcome is True and (before is True or is_settled(before)):
+            self._send(upstream)
             return
+        # The request that is stored first may have the connection.
+        self._services.upstream.pool.put_back(upstream)
+        if isinstance(outcome, asyncio.Future):
+            self.waits_for_sink = True
+            outcome.add_done_callback(self._was_stored)
+        else:
+            self._hand_over(partial(self._stored, after(before, outcome)))
+
+    def _was_stored(self, outcome: "asyncio.Future[bool]") -> None:
+        """RequestReceived is stored, or is not to be: send the request, unless the chain has to."""
+        if self._is_over or not self.waits_for_sink:
+            return
+        self.waits_for_sink = False
+        stored, before = is_settled(outcome), self.connection.unsettled
+        try:
+            upstream = None
+            if stored and is_settled(before):
+                pool = self._services.upstream.pool
+                upstream = pool.take(resendable=self._target.is_resendable)
+            if upstream is not None:
+                self._send(upstream)
+                return
+        except Exception as crash:
+            self._crashed(crash)
+            return
+        self._hand_over(partial(self._stored, after(before, stored)))
+
+    def _send(self, upstream: UpstreamConnection) -> None:
         target, sender, body = self._target, self._sender, self._body
         framing = b"\r\n"
         if body or target.has_length or self._headers.content_length is not None:
@@ -168,19 +197,30 @@ class ShortExchange(ShortRecord):
         if transport is not None and not transport.is_closing():
             transport.write(written)
         self._over()
-        pending: Pending | None = NOTHING
+        outcome: Delivery | None = True
         try:
-            pending = self._recorded(whole)
-            if pending is None:
-                pending = self._recorded_by_the_chain(whole)
+            outcome = self._recorded(whole)
+            if outcome is None:
+                outcome = self._recorded_by_the_chain(whole)
         finally:
-            if pending:
-                seconds = self._services.limits.request_timeout / 1e9
-                self.connection.short_continues(partial(_delivered, pending, seconds))
-            else:
+            if outcome is True:
                 self.connection.short_over()
+            else:
+                self._let_go(outcome)
 
-    def _recorded_by_the_chain(self, whole: WholeAnswer) -> Pending:
+    def _let_go(self, outcome: Delivery | None) -> None:
+        """Let the connection continue: now, or when the events are delivered."""
+        connection, waits = self.connection, not isinstance(outcome, bool)
+        if self._shared.is_durable and outcome is not None:
+            # Whatever comes next waits for it; a connection that lost an event ends.
+            connection.unsettled, waits = outcome, outcome is False
+        if outcome is None or not waits:
+            connection.short_over()
+        else:
+            seconds = self._services.limits.request_timeout / 1e9
+            connection.short_continues(partial(going_on, outcome, seconds))
+
+    def _recorded_by_the_chain(self, whole: WholeAnswer) -> Delivery:
         """Have the chain record what costs more than may be done at once."""
         exchange = self._exchange_sent()
         recorder, code = exchange.recorder, whole.head.status
@@ -189,7 +229,7 @@ class ShortExchange(ShortRecord):
         recorder.end()
         exchange.answer_begins(code)
         exchange.finish()
-        return exchange.pending
+        return exchange.events.unsettled
 
     def _over(self) -> None:
         """Nothing that comes is for this request any more."""
@@ -201,6 +241,7 @@ class ShortExchange(ShortRecord):
 
     def _hand_over(self, rest: Rest) -> None:
         """Have the chain serve the rest, in the connection's task."""
+        self.waits_for_sink = False
         self._chain.shared.deadlines.remove(self)
         if self._handle is not None:
             self._handle.cancel()
@@ -303,9 +344,3 @@ class ShortExchange(ShortRecord):
 
 async def _raise(crash: Exception, exchange: Exchange) -> Answered:
     raise crash
-
-
-async def _delivered(pending: Pending, seconds: float) -> Answered:
-    """Wait for deliveries under way, as the chain does before the next request."""
-    await all_delivered(pending, seconds)
-    return Answered(keep_alive=True)

@@ -7,8 +7,6 @@
 Lines are for a log that writes each at once; other sinks, and slow requests, get events.
 """
 
-from collections.abc import Awaitable
-
 import msgspec
 
 from auditproxy.apis.audit import Level, RequestAuditConfig, Stage
@@ -29,12 +27,6 @@ MOST_CODES = 4
 """Codes of answers whose facts one kind of targets remembers."""
 
 NOT_DECIDED = RequestAuditConfig(Level.NONE)
-
-Pending = list[Awaitable[bool]]
-"""Deliveries of events that are under way."""
-
-NOTHING: Pending = []
-"""No delivery; never added to."""
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False):
@@ -112,13 +104,13 @@ class ShortRecord:
         )
         if level is Level.NONE or Stage.REQUEST_RECEIVED in config.omit_stages:
             return True
-        if self._shared.take_line is not None and self._is_taken(
-            Stage.REQUEST_RECEIVED, "", self._received, target.kind.early
-        ):
-            return True
+        if self._shared.take_line is not None:
+            outcome = self._take_line(Stage.REQUEST_RECEIVED, "", self._received, target.kind.early)
+            if outcome is not None:
+                return outcome
         return self._emit(self._begun(), Stage.REQUEST_RECEIVED, self._received)
 
-    def _recorded(self, whole: WholeAnswer) -> Pending | None:
+    def _recorded(self, whole: WholeAnswer) -> Delivery | None:
         """Record a request that has its answer; None, and nothing is done: the chain has to.
 
         Raises what a sink raises: it has the event then, and must not get it twice.
@@ -126,7 +118,7 @@ class ShortRecord:
         shared, code = self._shared, whole.head.status
         now = self._received + shared.monotonic_clock() - self._started
         facts = self._target.kind.codes.get(code) or self._code_facts(code)
-        pending = NOTHING
+        outcome: Delivery = True
         level = self._config.level
         # A slow request has annotations of its own.
         is_bare = self._is_bare and now - self._received <= LATENCY_THRESHOLD
@@ -136,26 +128,27 @@ class ShortRecord:
             and Stage.RESPONSE_COMPLETE not in self._config.omit_stages
         ):
             record = facts.record
-            is_bare = self._is_taken(
-                Stage.RESPONSE_COMPLETE, record.status, now, record.annotations
-            )
+            taken = self._take_line(Stage.RESPONSE_COMPLETE, record.status, now, record.annotations)
+            if taken is None:
+                is_bare = False
+            else:
+                outcome = taken
         if not is_bare and level is not Level.NONE:
             context = self._begun()
             if not self._is_captured(context, whole, facts.answered[level]):
                 return None
             now = self._received + shared.monotonic_clock() - self._started
-            if (
-                shared.take_line is None
-                or now - self._received > LATENCY_THRESHOLD
-                or not self._is_taken_with_bodies(context, facts.record, now)
-            ):
+            taken = None
+            if shared.take_line is not None and now - self._received <= LATENCY_THRESHOLD:
+                taken = self._take_line_with_bodies(context, facts.record, now)
+            if taken is not None:
+                outcome = taken
+            else:
                 outcome = self._emit(context, Stage.RESPONSE_COMPLETE, now)
-                if not isinstance(outcome, bool):
-                    pending = [outcome]
         shared.metrics.audit.levels[level].value += 1
         facts.series.counted.value += 1
         facts.series.measured.observe((now - self._received) / 1e9)
-        return pending
+        return outcome
 
     def _is_captured(self, context: AuditContext, whole: WholeAnswer, answered: int) -> bool:
         """Record both bodies, unless they are not cheap to read."""
@@ -198,14 +191,14 @@ class ShortRecord:
             emitter = self._emitter = Emitter(self._shared, context)
         return emitter.emit(stage, now)
 
-    def _is_taken(self, stage: Stage, status: str, now: int, annotations: str) -> bool:
-        """Give the line of an event to the sink; false if it did not take it."""
+    def _take_line(self, stage: Stage, status: str, now: int, annotations: str) -> Delivery | None:
+        """Give the line of an event to the sink; None if it did not take it."""
         shared = self._shared
         audit, take_line = shared.metrics.audit, shared.take_line
         assert take_line is not None
-        was_taken = True
+        outcome: Delivery | None = True
         try:
-            was_taken = take_line(
+            outcome = take_line(
                 line(
                     self._config.level,
                     self._audit_id,
@@ -216,32 +209,36 @@ class ShortRecord:
                     received=self._received,
                     now=now,
                     annotations=annotations,
-                )
+                ),
+                is_intent=stage is Stage.REQUEST_RECEIVED,
             )
         finally:
             # Given is given, whatever that raises.
-            if was_taken:
+            if outcome is not None:
                 audit.events.value += 1
                 audit.generated.value += 1
-        return was_taken
+        return outcome
 
-    def _is_taken_with_bodies(self, context: AuditContext, known: KnownRecord, now: int) -> bool:
-        """Give the line of the last event to the sink, if it is wanted; false as ``_is_taken``."""
+    def _take_line_with_bodies(
+        self, context: AuditContext, known: KnownRecord, now: int
+    ) -> Delivery | None:
+        """Give the line of the last event to the sink, if it is wanted; None as ``_take_line``."""
         if not context.wants(Stage.RESPONSE_COMPLETE):
             return True
         shared, part = self._shared, self._target.part
         audit, take_line = shared.metrics.audit, shared.take_line
         assert take_line is not None
-        was_taken = True
+        outcome: Delivery | None = True
         try:
-            was_taken = take_line(
-                recorded_line(context, part, self._sender.part, now=now, known=known)
+            outcome = take_line(
+                recorded_line(context, part, self._sender.part, now=now, known=known),
+                is_intent=False,
             )
         finally:
-            if was_taken:
+            if outcome is not None:
                 audit.events.value += 1
                 audit.generated.value += 1
-        return was_taken
+        return outcome
 
     def _code_facts(self, code: int) -> CodeFacts:
         """What follows from the code; kept with the target where its series are its own."""

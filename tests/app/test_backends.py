@@ -1,5 +1,6 @@
 """Which backend the options describe (apiserver server/options/audit_test.go)."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,16 @@ ROWS: list[tuple[dict[str, Any], bool, str]] = [
     ({"audit_log_path": "LOG"}, False, "ignoreErrors<log>"),
     ({"audit_log_path": "LOG", "audit_log_mode": "blocking-strict"}, False, "log"),
     ({"audit_log_path": "LOG", "audit_log_mode": "batch"}, False, "buffered<log>"),
+    ({"audit_log_path": "LOG", "audit_log_mode": "durable"}, False, "durable<log>"),
+    (
+        {
+            "audit_log_path": "LOG",
+            "audit_log_mode": "durable",
+            "audit_log_truncate_enabled": True,
+        },
+        True,
+        "union[truncate<durable<log>>,buffered<webhook>]",
+    ),
     ({"audit_log_path": "LOG", "audit_log_maxsize": 0}, False, "ignoreErrors<log>"),
     ({"audit_log_path": "sub/folder/LOG"}, False, "ignoreErrors<log>"),
     ({}, True, "buffered<webhook>"),
@@ -73,6 +84,45 @@ async def test_both_get_every_event(mode: str, tmp_path: Path) -> None:
     assert value(metrics, "auditproxy_audit_events_written_total", plugin="log") == 50
     for plugin in ("log", "webhook"):
         assert value(metrics, "auditproxy_audit_buffer_events", plugin=plugin) == 0
+
+
+async def test_durable(tmp_path: Path) -> None:
+    """R16: it takes lines where nothing else takes events, and its waiting events are counted."""
+    path = tmp_path / "audit.log"
+    metrics = Metrics()
+    chosen = options(audit_log_path=str(path), audit_log_mode="durable")
+    sink = open_backends(chosen, metrics, lambda text: None)
+    assert sink.is_durable
+    assert sink.take_line is not None
+    outcome = sink.take_line(b"line\n", is_intent=True)
+    assert value(metrics, "auditproxy_audit_buffer_events", plugin="log") == 1
+    assert value(metrics, "auditproxy_audit_buffer_capacity", plugin="log") == 20_000
+    assert isinstance(outcome, asyncio.Future)
+    assert await outcome
+    assert path.read_bytes() == b"line\n"
+    assert value(metrics, "auditproxy_audit_buffer_events", plugin="log") == 0
+    path.rename(tmp_path / "moved.log")
+    sink.reopen()
+    (state,) = sink.states
+    assert state.check() is True
+    assert state.describe() == ("audit-log: accepting events",)
+    await sink.backend.shutdown(5.0)
+    assert value(metrics, "auditproxy_audit_log_reopened_total", reason="signal") == 1
+
+
+@pytest.mark.parametrize(
+    "more", [{"audit_log_format": "legacy"}, {"audit_log_truncate_enabled": True}]
+)
+async def test_durable_that_needs_events(more: dict[str, Any], tmp_path: Path) -> None:
+    """A line is not enough for another format, or where it may have to be cut."""
+    path = str(tmp_path / "audit.log")
+    chosen = options(audit_log_path=path, audit_log_mode="durable", **more)
+    sink = open_backends(chosen, Metrics(), lambda text: None)
+    assert sink.take_line is None
+    outcome = sink.backend.process_events(events(2))
+    assert not isinstance(outcome, bool)
+    assert await outcome
+    await sink.backend.shutdown(5.0)
 
 
 async def test_reopen_in_batch_mode(tmp_path: Path) -> None:

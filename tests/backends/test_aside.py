@@ -72,7 +72,7 @@ class Bench:
 
     def take(self, one: Event) -> Delivery:
         """Take an event as the short way does: without a body its line, otherwise the event."""
-        if one.request_object is None and self.log.process_line(json_line(one)):
+        if one.request_object is None and self.log.process_line(json_line(one), is_intent=False):
             return True
         return self.backend.process_events((one,))
 
@@ -178,16 +178,16 @@ async def test_lines_keep_to_the_order(tmp_path: Path, size: int) -> None:
     """No line overtakes or tears a large event that is being written to a real file."""
     held = Held(tmp_path / "a.log", size=size)
     bench = Bench(lines=held)
-    assert bench.log.process_line(json_line(event("first"))) is True
+    assert bench.log.process_line(json_line(event("first")), is_intent=False) is True
     given = [large("1"), event("a"), event("b"), large("2"), event("c"), large("3"), event("d")]
     outcomes = [bench.take(one) for one in given]
     await until(held.began.is_set, "the first large event is being written")
-    assert bench.log.process_line(b"too early\n") is False
+    assert bench.log.process_line(b"too early\n", is_intent=False) is None
     assert held.path.read_bytes() == json_line(event("first"))
     held.gate.set()
     await all_true(outcomes)
     # Nothing is under way: a line is written at once again.
-    assert bench.log.process_line(json_line(event("last"))) is True
+    assert bench.log.process_line(json_line(event("last")), is_intent=False) is True
     assert held.lines() == [json_line(one) for one in (event("first"), *given, event("last"))]
     assert len(list(tmp_path.iterdir())) == (3 if size else 1)
     assert bench.written() == len(given) + 2

@@ -17,6 +17,14 @@ def test_known(known: tuple[bool, bool]) -> None:
     assert whatever(known[0]) is True
 
 
+async def test_alone() -> None:
+    """One that is not known yet, and nothing else of interest, stays what it is."""
+    future = asyncio.get_running_loop().create_future()
+    assert all_of([True, future]) is future
+    assert all_of([False, future]) is not future
+    future.set_result(True)
+
+
 @pytest.mark.parametrize("known", list(product([True, False], repeat=3)))
 async def test_later(known: tuple[bool, bool, bool]) -> None:
     """Any that is false makes the whole false; each is awaited, whatever the others say."""

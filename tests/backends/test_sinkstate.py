@@ -5,7 +5,7 @@ import pytest
 from auditproxy.backends.sinkstate import PATIENCE, PROBE_INTERVAL, RETRY, SinkState
 from tests.fakes.backends import Told
 
-MODES = ("batch", "blocking", "blocking-strict")
+MODES = ("batch", "blocking", "blocking-strict", "durable")
 
 
 class Receiver:
@@ -46,7 +46,7 @@ def test_failing(mode: str) -> None:
     assert receiver.state.check() is True
     assert receiver.state.describe() == ("audit-log: accepting events",)
     receiver.lose("disk-full")
-    strict = mode == "blocking-strict"
+    strict = mode in ("blocking-strict", "durable")
     assert receiver.state.check() == ("no space left on device" if strict else True)
     assert receiver.state.describe() == (
         "audit-log: not accepting events: no space left on device",

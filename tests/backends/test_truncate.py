@@ -46,6 +46,16 @@ async def test_dropped_and_split() -> None:
     assert str(backend) == "truncate<buffered<webhook>>"
 
 
+def test_a_mode_that_refuses() -> None:
+    """Mode durable: a request whose arrival is dropped here is not sent either."""
+    told, inner = Told(), Inner()
+    backend = TruncateBackend(
+        inner, told.losses, maximum_event_size=10, maximum_batch_size=10, refuses=True
+    )
+    assert backend.process_events((event(),)) is False
+    assert backend.process_events(()) is True
+
+
 def test_failure_of_the_backend() -> None:
     """That one is told on; an empty call is none for the backend."""
     told, inner = Told(), Inner(outcome=False)

@@ -1,6 +1,7 @@
 """``python -m tests.bench.backends``: what each mode of the audit backends costs, and a load test.
 
-    default         events per second and latency for each mode (part of ``make bench``)
+    default         events per second and latency for each mode (part of ``make bench``);
+                    ``--only "log blocking,log durable" --rounds 5`` compares two
     --load SECONDS  RequestResponse, log blocking and webhook batch together, a receiver that
                     fails every other second; prints the accounting and the memory at the end
 
@@ -26,6 +27,7 @@ from tests.e2e.cluster import free_ports
 MODES = (
     ("log blocking", ("--audit-log-mode=blocking",), False),
     ("log blocking-strict", ("--audit-log-mode=blocking-strict",), False),
+    ("log durable", ("--audit-log-mode=durable",), False),
     ("log batch", ("--audit-log-mode=batch",), False),
     ("webhook batch", ("--audit-webhook-batch-throttle-enable=false",), True),
     ("webhook blocking", ("--audit-webhook-mode=blocking",), True),
@@ -117,13 +119,15 @@ async def serving(
         reading.cancel()
 
 
-async def modes(upstream: Process) -> None:
-    """Print a line for each mode."""
+async def modes(upstream: Process, only: str) -> None:
+    """Print a line for each mode, or for those named with commas between."""
     tls = client_context()
     webhook = await start("receiver")
     try:
         _, _, alone = await small_requests(upstream, None, 1)
         for name, flags, uses_webhook in MODES:
+            if only and name not in only.split(","):
+                continue
             with tempfile.TemporaryDirectory() as folder:
                 to = webhook if uses_webhook else None
                 async with serving(upstream, "Metadata", flags, to, Path(folder)) as (proxy, _):
@@ -227,13 +231,14 @@ async def start(*arguments: str) -> Process:
     return await Process.start(*arguments, module="tests.bench.backends")
 
 
-async def main(seconds: float) -> int:
+async def main(seconds: float, only: str, rounds: int) -> int:
     """The modes, or the load test when ``seconds`` is not 0; the exit code."""
     upstream = await Process.start("upstream")
     try:
         if seconds:
             return 0 if await load(upstream, seconds) else 1
-        await modes(upstream)
+        for _ in range(rounds):
+            await modes(upstream, only)
         return 0
     finally:
         await upstream.stop()
@@ -244,8 +249,10 @@ if __name__ == "__main__":
     parser.add_argument("role", nargs="?", choices=["receiver"])
     parser.add_argument("--flapping", action="store_true")
     parser.add_argument("--load", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument("--only", default="", metavar="MODES", help="names, commas between")
+    parser.add_argument("--rounds", type=int, default=1, help="of all modes, one after the other")
     given = parser.parse_args()
     if given.role:
         asyncio.run(receiver(given.flapping))
     else:
-        raise SystemExit(asyncio.run(main(given.load)))
+        raise SystemExit(asyncio.run(main(given.load, given.only, given.rounds)))

@@ -127,7 +127,7 @@ _UPSTREAMS_OWN = re.compile(rb"(?<=\r\nAudit-ID: )[^\r]*|(?<=\r\nHost: 127.0.0.1
 _IDS = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _KEYED = re.compile("hmac-sha256:[0-9a-f]{16}")
 """What stands for a secret follows from a key of the process."""
-_TIMES = ("_bucket", "_sum", "_created")
+_TIMES = ("_bucket", "_sum", "_created", "_stalled_seconds")
 
 
 def shape(event: dict[str, Any]) -> dict[str, Any]:
@@ -195,6 +195,8 @@ async def played(
             client.send(request("GET", "/api/v1/nodes/probe"))
             await client.until(lambda: PROBED in client.received or client.closed.is_set())
         await of.over()
+        backend = of.proxy.proxy.backend
+        await until(lambda: not getattr(backend, "waiting", 0), "every event is stored")
         pool = of.handler.services.upstream.pool
         await until(lambda: not pool.stats.active, "no connection to the upstream is in use")
         seen = Seen(

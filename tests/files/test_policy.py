@@ -84,6 +84,7 @@ def test_strict() -> None:
     """A mode counts only for a backend that is in use."""
     assert not is_strict(options())
     assert is_strict(options(audit_log_mode="blocking-strict"))
+    assert is_strict(options(audit_log_mode="durable"))
     webhook = {"audit_webhook_mode": "blocking-strict"}
     assert not is_strict(options(**webhook))
     assert is_strict(options(**webhook, audit_webhook_config_file="x"))

@@ -13,7 +13,7 @@ def faults_of(log: AuditLogOptions, webhook: AuditWebhookOptions) -> list[str]:
     return backend_faults(BackendGroups(audit_log=log, audit_webhook=webhook))
 
 
-MODES = 'allowed modes are "batch,blocking,blocking-strict"'
+MODES = 'allowed modes are "batch,blocking,blocking-strictOURS"'
 
 COMMON_ROWS = [
     ({"mode": "foo"}, f"invalid audit PLUGIN mode foo, {MODES}"),
@@ -71,7 +71,8 @@ def test_common_faults(plugin: str, fields: dict[str, Any], fault: str) -> None:
         log = AuditLogOptions(path="audit.log", **settings)
     else:
         webhook = AuditWebhookOptions(config_file="webhook.yaml", **settings)
-    assert faults_of(log, webhook) == [fault.replace("PLUGIN", plugin)]
+    ours = ",durable" if plugin == "log" else ""
+    assert faults_of(log, webhook) == [fault.replace("PLUGIN", plugin).replace("OURS", ours)]
 
 
 @pytest.mark.parametrize(
@@ -126,3 +127,20 @@ def test_all_faults_at_once() -> None:
         "invalid audit log format z",
         "invalid audit webhook mode x",
     ]
+
+
+@pytest.mark.parametrize("webhook", [AuditWebhookOptions(), AuditWebhookOptions(config_file="a")])
+@pytest.mark.parametrize("path", ["", "-"])
+def test_durable_without_a_file(path: str, webhook: AuditWebhookOptions) -> None:
+    """Nothing but a file can promise anything; a webhook beside it does not help."""
+    (fault,) = faults_of(AuditLogOptions(path=path, mode="durable"), webhook)
+    assert "--audit-log-mode durable needs a file" in fault
+    assert "--audit-log-path" in fault
+    assert faults_of(AuditLogOptions(path="audit.log", mode="durable"), webhook) == []
+
+
+def test_durable_webhook() -> None:
+    """The mode is the log's own."""
+    webhook = AuditWebhookOptions(config_file="webhook.yaml", mode="durable")
+    (fault,) = faults_of(AuditLogOptions(), webhook)
+    assert fault == f"invalid audit webhook mode durable, {MODES.replace('OURS', '')}"

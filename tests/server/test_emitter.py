@@ -10,7 +10,7 @@ from auditproxy.apis.audit import Event, Level, RequestAuditConfig, Stage
 from auditproxy.audit.backend import Delivery
 from auditproxy.audit.context import AuditContext
 from auditproxy.metrics.registry import Metrics
-from auditproxy.server.emitter import Emitter
+from auditproxy.server.emitter import Emitter, after, going_on, is_settled
 from auditproxy.server.services import Shared
 
 
@@ -30,9 +30,22 @@ class Sink:
         """Nothing is buffered."""
 
 
-def emitter(sink: Sink, config: RequestAuditConfig) -> tuple[Emitter, AuditContext]:
+class Connection:
+    """What a connection has of the requests before."""
+
+    def __init__(self, unsettled: Delivery = True) -> None:
+        self.unsettled = unsettled
+
+
+EVERYTHING = RequestAuditConfig(Level.METADATA)
+
+
+def emitter(
+    sink: Sink, config: RequestAuditConfig = EVERYTHING, *, is_durable: bool = False
+) -> tuple[Emitter, AuditContext]:
     """The emitter of a request that the policy judged so."""
     shared = Shared(sink, Metrics(), time.time_ns, time.perf_counter_ns, lambda: "id", print)
+    shared.is_durable = is_durable
     context = AuditContext("id", 0)
     context.begin(
         config,
@@ -77,13 +90,13 @@ async def test_deliveries_are_waited_for() -> None:
     soon, never = loop.create_future(), loop.create_future()
     events, _ = emitter(Sink(soon), RequestAuditConfig(Level.METADATA))
     events.emit(Stage.REQUEST_RECEIVED, 0)
-    waiting = asyncio.create_task(events.delivered(5))
+    waiting = asyncio.create_task(events.delivered(Connection(), 5))
     assert (await asyncio.wait({waiting}, timeout=0.05))[1] == {waiting}
     soon.set_result(True)
     await asyncio.wait_for(waiting, 5)
     events, _ = emitter(Sink(never), RequestAuditConfig(Level.METADATA))
     events.emit(Stage.REQUEST_RECEIVED, 0)
-    await asyncio.wait_for(events.delivered(0.05), 5)
+    await asyncio.wait_for(events.delivered(Connection(), 0.05), 5)
 
 
 async def test_an_owed_event_is_counted_once() -> None:
@@ -103,3 +116,97 @@ async def test_an_owed_event_is_counted_once() -> None:
     events.emit(Stage.RESPONSE_COMPLETE, 1, last=True)
     assert metrics.audit.due.decoding == 0
     assert total() == counted
+
+
+def later() -> "asyncio.Future[bool]":
+    """An outcome that is not known yet."""
+    return asyncio.get_running_loop().create_future()
+
+
+async def test_durable_events_are_left_with_the_connection() -> None:
+    """Nobody waits for the last event; RequestReceived was waited for before."""
+    received, last = later(), later()
+    events, _ = emitter(Sink(received, last), is_durable=True)
+    connection = Connection()
+    assert events.emit(Stage.REQUEST_RECEIVED, 0) is received
+    events.emit(Stage.RESPONSE_COMPLETE, 1, last=True)
+    assert await events.delivered(connection, 5) is True
+    assert connection.unsettled is last
+    assert not is_settled(connection.unsettled)
+    assert after(connection.unsettled, True) is not True
+    last.set_result(True)
+    assert is_settled(connection.unsettled)
+    assert after(connection.unsettled, False) is False
+
+
+async def test_durable_waits_for_the_request_before() -> None:
+    """A request that was refused unsent ends after the events of the one before it."""
+    before = later()
+    connection = Connection(before)
+    events, _ = emitter(Sink(), is_durable=True)
+    events.emit(Stage.RESPONSE_STARTED, 0)
+    waiting = asyncio.create_task(events.delivered(connection, 5))
+    assert (await asyncio.wait({waiting}, timeout=0.05))[1] == {waiting}
+    before.set_result(True)
+    assert await asyncio.wait_for(waiting, 5) is True
+    assert connection.unsettled is True
+
+
+@pytest.mark.parametrize("how", ["lost", "late", "cancelled", "lost before"])
+async def test_durable_connection_does_not_go_on(how: str) -> None:
+    """Where an event is lost, or not stored in time, nothing more is served."""
+    before = later()
+    if how == "lost":
+        before.set_result(False)
+    elif how == "cancelled":
+        before.cancel()
+    connection = Connection(False if how == "lost before" else before)
+    events, _ = emitter(Sink(), is_durable=True)
+    assert await asyncio.wait_for(events.delivered(connection, 0.05), 5) is False
+
+
+async def test_durable_event_that_was_dropped_at_once() -> None:
+    """The connection ends after the request whose last event is lost."""
+
+    class Full(Sink):
+        def process_events(self, events: tuple[Event, ...]) -> Delivery:
+            return False
+
+    events, _ = emitter(Full(), is_durable=True)
+    events.emit(Stage.RESPONSE_COMPLETE, 1, last=True)
+    assert events.unsettled is False
+    assert await events.delivered(Connection(), 5) is False
+
+
+@pytest.mark.parametrize("outcome", [True, False])
+@pytest.mark.parametrize("is_later", [False, True])
+async def test_durable_event_that_is_owed(is_later: bool, outcome: bool) -> None:
+    """An event that comes once bodies are decoded is not settled before it is stored."""
+    stored = later()
+    if not is_later:
+        stored.set_result(outcome)
+    events, _ = emitter(Sink(stored), is_durable=True)
+    connection = Connection()
+    events.owe()
+    assert await events.delivered(connection, 5) is True
+    unsettled = connection.unsettled
+    assert not isinstance(unsettled, bool)
+    events.emit(Stage.RESPONSE_COMPLETE, 1, last=True)
+    if is_later:
+        stored.set_result(outcome)
+    assert await asyncio.wait_for(unsettled, 5) is outcome
+
+
+async def test_durable_event_that_was_not_wanted_after_all() -> None:
+    """Nothing waits for an event that does not come."""
+    events, context = emitter(Sink(), is_durable=True)
+    events.owe()
+    context.finished = True
+    events.emit(Stage.RESPONSE_COMPLETE, 1, last=True)
+    assert is_settled(events.unsettled)
+
+
+async def test_going_on() -> None:
+    """A connection goes on when the delivery ends; never when an event is lost already."""
+    assert (await going_on(False, 5)).keep_alive is False
+    assert (await going_on(later(), 0.01)).keep_alive is True

@@ -177,6 +177,7 @@ async def test_large_requests(tmp_path: Path) -> None:
         {"audit_authorization_annotations": "none"},
         {"audit_redact": "none"},
         {"audit_log_mode": "blocking-strict"},
+        {"audit_log_mode": "durable"},
         {"audit_log_truncate_enabled": True},
     ],
     ids=str,

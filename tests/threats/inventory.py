@@ -31,7 +31,7 @@ GROUPS = {
     "J": ("secrets", range(296, 312)),
 }
 
-_NO_SPOOL = "a spool on disk, for a durable mode, is not part of this version; losses are counted"
+_NO_SPOOL = "a spool on disk for the webhook is not part of this version; losses are counted"
 
 WITHOUT_A_TEST: dict[int, str] = {
     50: "a bad certificate ends the handshake (docs/parity.md), so the bearer token is not read",

@@ -13,8 +13,8 @@ _UNKNOWN = re.compile(r'unknown field "(?:[^" ]*\.)?([A-Za-z]+)"')
 _READS = frozenset({"get", "list"})
 
 
-def advice(policy: Policy, *, strict: bool) -> tuple[str, ...]:
-    """Texts about a policy; ``strict`` is whether a backend's mode is blocking-strict."""
+def advice(policy: Policy, *, strict: str) -> tuple[str, ...]:
+    """Texts about a policy; ``strict`` is a backend's mode that refuses what it cannot store."""
     found: list[str] = []
     reads_decided: set[str] = set()
     for index, rule in enumerate(policy.rules):
@@ -33,7 +33,7 @@ def advice(policy: Policy, *, strict: bool) -> tuple[str, ...]:
     omitting = [policy.omit_stages, *(rule.omit_stages for rule in policy.rules)]
     if strict and any(Stage.REQUEST_RECEIVED in stages for stages in omitting):
         found.append(
-            "the policy omits RequestReceived, but the mode blocking-strict writes it anyway: it "
+            f"the policy omits RequestReceived, but the mode {strict} writes it anyway: it "
             "forwards a request only after this event is stored"
         )
     return tuple(found)

@@ -1,0 +1,52 @@
+"""Makes the log backend of mode ``durable``."""
+
+import datetime
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from auditproxy.app.logbackend import LogFileError, audit_rotation, open_rotating_file
+from auditproxy.audit.encode import encoder
+from auditproxy.backends.disk import Disk
+from auditproxy.backends.durable import DurableLog
+from auditproxy.backends.durablefile import DurableFile
+from auditproxy.backends.losses import Losses
+from auditproxy.metrics.registry import Metrics
+from auditproxy.options import AuditLogOptions
+
+
+def fault_of_kind(options: AuditLogOptions) -> str:
+    """Why what is at the path has no place in mode ``durable``; "" for a file, or nothing."""
+    path = Path(options.path)
+    if not path.exists() or path.is_file():
+        return ""
+    return (
+        f"--audit-log-mode durable needs a regular file, and --audit-log-path {path} is none: no "
+        "FIFO or device reports when an event is safe; name a file, or choose "
+        "--audit-log-mode=blocking-strict"
+    )
+
+
+def open_durable_log(
+    options: AuditLogOptions,
+    metrics: Metrics,
+    losses: Losses,
+    report: Callable[[str], None],
+    disk: Disk | None = None,
+) -> DurableLog:
+    """The backend; raises LogFileError when its file cannot be created, or is none."""
+    fault = fault_of_kind(options)
+    if fault:
+        raise LogFileError(fault)
+    file = open_rotating_file(
+        "--audit-log-path",
+        options.path,
+        audit_rotation(options),
+        partial(DurableFile, disk=disk or Disk()),
+        reopened=metrics.audit.sinks.log_reopened,
+        report=report,
+    )
+    zone = datetime.datetime.now().astimezone().tzinfo or datetime.UTC
+    log = DurableLog(file, encode=encoder(options.format, zone), losses=losses, report=report)
+    metrics.audit.sinks.buffer(losses.backend, log.maximum_lines, lambda: log.waiting)
+    return log
