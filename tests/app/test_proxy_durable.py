@@ -117,6 +117,14 @@ async def test_full_disk(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
+def read_only(folder: Path, *, staged: Path) -> None:
+    """Put a folder behind a mount of itself that is read-only from its first moment."""
+    staged.mkdir()
+    for words in (["--bind", folder, staged], ["-o", "remount,bind,ro", staged]):
+        subprocess.run(["mount", *map(str, words)], check=True)
+    subprocess.run(["mount", "--bind", str(staged), str(folder)], check=True)
+
+
 async def test_read_only(tmp_path: Path) -> None:
     """T254: a file system that becomes read-only is found without a request; then it continues."""
     with small_disk(tmp_path, "1m") as disk:
@@ -129,15 +137,19 @@ async def test_read_only(tmp_path: Path) -> None:
             ) as proxy,
         ):
             assert await served(proxy)
-            (logs / "audit.log").rename(logs / "moved.log")
-            subprocess.run(["mount", "--bind", str(logs), str(logs)], check=True)
+            await proxy.until_written(2)
+            # It would make the file again before the folder is read-only.
+            proxy.process.send_signal(signal.SIGSTOP)
             try:
-                subprocess.run(["mount", "-o", "remount,bind,ro", str(logs)], check=True)
+                (logs / "audit.log").rename(logs / "moved.log")
+                read_only(logs, staged=disk / "staged")
+                proxy.process.send_signal(signal.SIGCONT)
                 page = await proxy.until_shown("/readyz?verbose", b"read-only file system")
                 assert b"[-]audit-log failed: read-only file system" in page
                 assert (await proxy.ask(request())).status == 500
             finally:
-                subprocess.run(["umount", "-l", str(logs)], check=True)
+                for folder in (logs, disk / "staged"):
+                    subprocess.run(["umount", "-l", str(folder)], check=True)
             await until(lambda: served(proxy), "a request is served again", seconds=10)
             assert await stop(proxy) == 3
 
