@@ -25,8 +25,8 @@ from auditproxy.sessions.lines import (
     annotations_at_end,
     annotations_at_start,
 )
-from auditproxy.sessions.request import SessionRequest, describe
-from auditproxy.sessions.rules import RecordingRule
+from auditproxy.sessions.request import SessionRequest, as_of_pod, describe
+from auditproxy.sessions.rules import RecordingRule, first_of
 from auditproxy.sockets.tasks import spawn
 from auditproxy.tunnel.farewell import Farewell
 from auditproxy.upstream.messages import ResponseHead
@@ -71,8 +71,10 @@ async def prepare(
     asked = describe(exchange.info, exchange.target.query)
     if not upgrades and asked.has_streams:
         return None
-    rule = exchange.services.recording_policy.first(
-        attributes_of(identity.user, exchange.info, selectors=False)
+    requests = (exchange.info, as_of_pod(exchange.info, asked))
+    rule = first_of(
+        exchange.services.recording_policy,
+        [attributes_of(identity.user, info, selectors=False) for info in dict.fromkeys(requests)],
     )
     if not asked.has_streams:
         if rule.deny:
@@ -117,7 +119,7 @@ def _session(
             exchange.headers, exchange.facts.remote, exchange.services.trusted_proxies
         ),
         user_agent=exchange.headers.user_agent,
-        object_ref=object_reference(exchange.info),
+        object_ref=object_reference(as_of_pod(exchange.info, asked)),
         namespace=asked.namespace,
         pod=asked.pod,
         node=asked.node,

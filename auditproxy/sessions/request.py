@@ -18,6 +18,7 @@ _KINDS = {
     "attach": SessionKind.ATTACH,
     "portforward": SessionKind.PORT_FORWARD,
 }
+_SUBRESOURCES = {kind: subresource for subresource, kind in _KINDS.items()}
 _KUBELET_KINDS = {
     "exec": SessionKind.EXEC,
     "run": SessionKind.EXEC,
@@ -68,6 +69,27 @@ def describe(info: RequestInfo, query: Query, form: BodyForm = NO_FORM) -> Sessi
         if info.resource == "nodes":
             return _node(info, query, form)
     return SessionRequest(namespace=info.namespace)
+
+
+def as_of_pod(info: RequestInfo, asked: SessionRequest) -> RequestInfo:
+    """Return what kube-apiserver would understand if the session were asked of it.
+
+    That of a kubelet, through ``nodes/{name}/proxy``, is one in a pod of a namespace, which the
+    request itself has not. Any other request is its own.
+    """
+    if not asked.node or asked.kind is SessionKind.UNKNOWN:
+        return info
+    return RequestInfo(
+        is_resource_request=True,
+        path=info.path,
+        verb=info.verb,
+        api_prefix="api",
+        api_version="v1",
+        namespace=asked.namespace,
+        resource="pods",
+        subresource=_SUBRESOURCES[asked.kind],
+        name=asked.pod,
+    )
 
 
 def _pod(info: RequestInfo, query: Query) -> SessionRequest:

@@ -12,13 +12,16 @@
     - record: Metadata
 
 Selectors are those of the audit policy; the first rule that matches decides. A session that no
-rule matches is not recorded.
+rule matches is not recorded. One that is asked of a kubelet matches as nodes/proxy, and as what it
+is: pods/exec and the like, in the pod's namespace.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
+from auditproxy.apis.attributes import Attributes
 from auditproxy.apis.audit import Selectors
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.gotext import go_quote
@@ -98,6 +101,15 @@ RecordingPolicy = Matcher[RecordingRule, RecordingRule]
 NO_POLICY: RecordingPolicy = Matcher((), NOT_RECORDED)
 
 
+def first_of(policy: RecordingPolicy, requests: Iterable[Attributes]) -> RecordingRule:
+    """The first rule that matches one of several requests for the same session."""
+    matched: list[RecordingRule] = []
+    for attributes in requests:
+        policy.first(attributes, matched)
+    # Two rules that are equal do the same.
+    return min(matched, key=policy.values.index, default=NOT_RECORDED)
+
+
 def load_recording_policy(text: bytes, advice: list[str] | None = None) -> RecordingPolicy:
     """The policy in a file's text, JSON or YAML, strictly; raises Unusable with all faults.
 
@@ -114,6 +126,7 @@ def load_recording_policy(text: bytes, advice: list[str] | None = None) -> Recor
             advice += literal_asterisks(selectors, path)
             advice += unknown_verbs(selectors, path)
             advice += _no_sessions(selectors, path)
+            advice += _without_namespace(selectors, path)
             advice += _never_idle(written, rule, path)
         rules.append((selectors, rule))
     if advice is not None:
@@ -146,6 +159,20 @@ def _no_sessions(selectors: Selectors, path: str) -> list[str]:
                     'matches no session; its group is ""'
                 )
     return found
+
+
+def _without_namespace(selectors: Selectors, path: str) -> list[str]:
+    """A text for nodes/proxy in a rule that wants a namespace, which it has not."""
+    if not selectors.namespaces or "" in selectors.namespaces:
+        return []
+    return [
+        f"{path}.resources[{index}].resources has nodes/proxy, which has no namespace, so that "
+        "namespaces excludes it; a kubelet's sessions in these namespaces match as pods/exec, "
+        "pods/attach and pods/portforward. Give nodes/proxy a rule of its own for what else is "
+        "asked of kubelets"
+        for index, entry in enumerate(selectors.resources)
+        if entry.group == "" and "nodes/proxy" in entry.resources
+    ]
 
 
 def _never_idle(written: dict[str, Any], rule: RecordingRule, path: str) -> list[str]:

@@ -35,6 +35,12 @@ apiVersion: auditproxy.io/v1alpha1
 kind: SessionRecordingPolicy
 rules: [{record: InputOutput, onFailure: %s}]
 """
+OF_A_NAMESPACE = """\
+apiVersion: auditproxy.io/v1alpha1
+kind: SessionRecordingPolicy
+rules:
+- {namespaces: [team], resources: [{resources: [pods/exec]}], record: Output, onFailure: Deny}
+"""
 SHORT_POLICY = """\
 apiVersion: auditproxy.io/v1alpha1
 kind: SessionRecordingPolicy
@@ -131,7 +137,12 @@ class Client:
 
 @contextlib.asynccontextmanager
 async def stage(
-    folder: Path, reply: bytes | Script, *, on_failure: str = "Allow", **flags: Any
+    folder: Path,
+    reply: bytes | Script,
+    *,
+    on_failure: str = "Allow",
+    policy: str = "",
+    **flags: Any,
 ) -> AsyncIterator[Stage]:
     """A proxy that records everything; the upstream answers with ``reply``, or does what it says."""
 
@@ -142,7 +153,7 @@ async def stage(
     script = answering if isinstance(reply, bytes) else reply
 
     (folder / "recordings").mkdir(mode=0o700)
-    (folder / "recording.yaml").write_text(POLICY % on_failure)
+    (folder / "recording.yaml").write_text(policy or POLICY % on_failure)
     settings = {
         "sessions_recording_config_file": str(folder / "recording.yaml"),
         "sessions_recording_dir": str(folder / "recordings"),
@@ -422,6 +433,29 @@ async def test_streams_in_a_form_that_is_not_read(tmp_path: Path, on_failure: st
         await found.proxy.until_events(3)
         assert found.annotations()["bytes-in"] == "5"
         assert found.annotations()["bytes-out"] == "3"
+
+
+@pytest.mark.parametrize(
+    "target", [RUN, RUN.replace("/run/", "/exec/").replace("cmd=", "command=")]
+)
+async def test_the_rule_of_a_namespace_holds_for_its_kubelets(tmp_path: Path, target: str) -> None:
+    """What a kubelet is asked to run in a pod is the pod's, though the request has no namespace."""
+    async with stage(tmp_path, switched(), policy=OF_A_NAMESPACE) as found:
+        if "/run/" in target:
+            answer = await found.proxy.ask(request("POST", target))
+            assert answer.status == 503
+            assert b"this session must be recorded" in answer.body
+            assert found.upstream.connections == []
+            return
+        client = await found.begin(exec_request(target))
+        client.writer.close()
+        await found.proxy.until_events(3)
+        assert len(found.files()) == 1
+        lines = await found.lines()
+        assert {line["objectRef"]["namespace"] for line in lines} == {"team"}
+        assert {line["objectRef"]["subresource"] for line in lines} == {"exec"}
+        assert {line["node"] for line in lines} == {"n1"}
+        assert found.proxy.events[0]["objectRef"]["resource"] == "nodes"
 
 
 async def test_run_that_must_be_recorded(tmp_path: Path) -> None:

@@ -6,7 +6,13 @@ from auditproxy.apis.session import SessionKind
 from auditproxy.request.requestinfo import resolve
 from auditproxy.request.target import parse_target
 from auditproxy.sessions.forms import NO_FORM, BodyForm, read_form
-from auditproxy.sessions.request import FORM_NOT_READ, TWO_COMMANDS, SessionRequest, describe
+from auditproxy.sessions.request import (
+    FORM_NOT_READ,
+    TWO_COMMANDS,
+    SessionRequest,
+    as_of_pod,
+    describe,
+)
 
 EXEC, ATTACH, FORWARD = SessionKind.EXEC, SessionKind.ATTACH, SessionKind.PORT_FORWARD
 POD = "/api/v1/namespaces/ns/pods/box"
@@ -174,3 +180,22 @@ def test_kube_apiserver_reads_no_form() -> None:
 def test_no_session(target: str, expected: SessionRequest) -> None:
     """Everything else may be one only by its 101."""
     assert described(target) == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("exec/ns/box/c?command=id", ("pods", "exec", "ns", "box")),
+        ("run/ns/box/c?cmd=id", ("pods", "exec", "ns", "box")),
+        ("attach/ns/box/uid/c", ("pods", "attach", "ns", "box")),
+        ("portForward/ns/box", ("pods", "portforward", "ns", "box")),
+        ("logs/ns/box/c", ("nodes", "proxy", "", "worker")),
+    ],
+)
+def test_as_of_pod(target: str, expected: tuple[str, str, str, str]) -> None:
+    """A kubelet's session is one in a pod of a namespace; what is none stays what it was."""
+    parsed = parse_target("GET", f"{NODE}/{target}".encode())
+    info = resolve("GET", parsed)
+    found = as_of_pod(info, describe(info, parsed.query))
+    assert (found.resource, found.subresource, found.namespace, found.name) == expected
+    assert (found.verb, found.is_resource_request) == ("get", True)

@@ -11,7 +11,13 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import Record
 from auditproxy.apis.units import SECOND
 from auditproxy.apis.user import UserInfo
-from auditproxy.sessions.rules import NO_POLICY, NOT_RECORDED, RecordingRule, load_recording_policy
+from auditproxy.sessions.rules import (
+    NO_POLICY,
+    NOT_RECORDED,
+    RecordingRule,
+    first_of,
+    load_recording_policy,
+)
 
 HEAD = b"apiVersion: auditproxy.io/v1alpha1\nkind: SessionRecordingPolicy\n"
 RULES = b"""\
@@ -146,6 +152,13 @@ def advised(rules: str) -> list[str]:
             "everything; put it last",
         ),
         (
+            "[{namespaces: [prod], resources: [{resources: [pods/exec, nodes/proxy]}], record: Output}]",
+            "rules[0].resources[0].resources has nodes/proxy, which has no namespace, so that "
+            "namespaces excludes it; a kubelet's sessions in these namespaces match as pods/exec, "
+            "pods/attach and pods/portforward. Give nodes/proxy a rule of its own for what else is "
+            "asked of kubelets",
+        ),
+        (
             "[{record: Output, idleTimeout: 30h, maximumDuration: 10s}]",
             "rules[0].idleTimeout: 30h has no effect, because maximumDuration ends a session "
             "after 10s",
@@ -155,6 +168,35 @@ def advised(rules: str) -> list[str]:
 def test_advice(rules: str, text: str) -> None:
     """A rule that can match nothing, that no session reaches, or a time that never comes."""
     assert advised(rules) == [text]
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ("[{resources: [{resources: [pods/exec]}], record: Output}]", Record.OUTPUT),
+        ("[{resources: [{resources: [nodes/proxy]}], record: Output}]", Record.OUTPUT),
+        ("[{namespaces: [prod], record: Output}]", Record.OUTPUT),
+        ("[{namespaces: [other], record: Output}]", Record.NONE),
+        ("[{namespaces: [prod], record: Metadata}, {record: Output}]", Record.METADATA),
+        (
+            "[{resources: [{resources: [nodes/proxy]}], record: Output}, "
+            "{namespaces: [prod], record: Metadata}]",
+            Record.OUTPUT,
+        ),
+    ],
+)
+def test_first_of(rules: str, expected: Record) -> None:
+    """The first rule that matches either request, whichever of them that is."""
+    policy = load_recording_policy(HEAD + f"rules: {rules}".encode())
+    node = Attributes(
+        user=None, verb="get", is_resource_request=True, path="", resource="nodes",
+        subresource="proxy", name="n1",
+    )  # fmt: skip
+    pod = Attributes(
+        user=None, verb="get", is_resource_request=True, path="", resource="pods",
+        subresource="exec", namespace="prod", name="box",
+    )  # fmt: skip
+    assert first_of(policy, (node, pod)).record == first_of(policy, (pod, node)).record == expected
 
 
 def test_no_advice() -> None:
