@@ -58,8 +58,9 @@ class AlertEngine:
     """Evaluates rules; holds bounded state for each rule. Not thread-safe.
 
     ``condition_errors`` counts by rule how often its condition could not be evaluated: such an
-    event does not fire. ``condition_reasons`` has why, of the first one of a rule. ``folded``
-    counts by rule the events that had no room of their own.
+    event fires if that is because of what it holds, such as too many values, and does not if the
+    condition asks for what is not there. ``condition_reasons`` has why, of the first one of a rule.
+    ``folded`` counts by rule the events that had no room of their own.
     """
 
     def __init__(self, rules: Sequence[AlertRule]) -> None:
@@ -121,11 +122,12 @@ class AlertEngine:
                 facts = Facts(event, attributes)
             if any(exclusion.admits(facts) for exclusion in rule.exclude):
                 continue
-            if rule.condition is not None and not (
-                yield from self._is_met(rule, rule.condition, facts)
-            ):
-                continue
-            alert = self._count(state, facts, now)
+            doubt = ""
+            if rule.condition is not None:
+                is_met, doubt = yield from self._asked(rule, rule.condition, facts)
+                if not is_met:
+                    continue
+            alert = self._count(state, facts, now, doubt)
             if alert is not None:
                 yield alert
 
@@ -146,25 +148,34 @@ class AlertEngine:
         """How many alerts are firing."""
         return sum(len(state.incidents) for state in self._states)
 
-    def _is_met(
+    def _asked(
         self, rule: AlertRule, condition: Condition, facts: Facts
-    ) -> Generator[None, None, bool]:
-        """Whether a condition is true."""
+    ) -> Generator[None, None, tuple[bool, str]]:
+        """Whether a condition is true; with the reason, if it counts as true unevaluated."""
         try:
             variables: Mapping[str, Any] | None = facts.variables
             if variables is None:
                 variables = yield from facts.part(condition.names)
                 yield
+        except ExpressionError as error:
+            # The client chooses what a request holds, and could silence the rule so.
+            self._failed(rule, error)
+            yield
+            return True, str(error)
+        try:
             is_true = condition.is_true(variables)
         except ExpressionError as error:
-            self.condition_errors[rule.name] += 1
-            if rule.name not in self.condition_reasons:
-                self.condition_reasons[rule.name] = reason_of(error)
+            self._failed(rule, error)
             is_true = False
         yield
-        return is_true
+        return is_true, ""
 
-    def _count(self, state: _State, facts: Facts, now: int) -> Alert | None:
+    def _failed(self, rule: AlertRule, error: ExpressionError) -> None:
+        self.condition_errors[rule.name] += 1
+        if rule.name not in self.condition_reasons:
+            self.condition_reasons[rule.name] = reason_of(error)
+
+    def _count(self, state: _State, facts: Facts, now: int, doubt: str) -> Alert | None:
         rule = state.rule
         key = tuple(map(facts.field, rule.by))
         owner = facts.owner
@@ -180,7 +191,7 @@ class AlertEngine:
         incident = state.incidents.get(key)
         if incident is None or now >= incident.ends:
             ends = now + rule.keep_firing
-            alert = _alert(state, facts, key, now, ends)
+            alert = _alert(state, facts, key, now, ends, doubt)
             state.incidents.begin(key, Incident(alert, now, ends, taken))
             return alert
         incident.count += 1
@@ -188,7 +199,7 @@ class AlertEngine:
         if now - incident.sent < REPEAT:
             return None
         incident.sent = now
-        incident.alert = _alert(state, facts, key, incident.alert.starts_at, incident.ends)
+        incident.alert = _alert(state, facts, key, incident.alert.starts_at, incident.ends, doubt)
         return _changed(incident, AlertState.REPEATED)
 
 
@@ -204,7 +215,9 @@ def _matcher(
     return Matcher(chosen, None) if chosen else None
 
 
-def _alert(state: _State, facts: Facts, key: tuple[str, ...], starts: int, ends: int) -> Alert:
+def _alert(
+    state: _State, facts: Facts, key: tuple[str, ...], starts: int, ends: int, doubt: str
+) -> Alert:
     rule = state.rule
     values = zip(state.labels, key, strict=True)
     annotations = {
@@ -214,6 +227,8 @@ def _alert(state: _State, facts: Facts, key: tuple[str, ...], starts: int, ends:
     }
     for name, source in STANDARD_ANNOTATIONS.items():
         annotations.setdefault(name, facts.field(source))
+    if doubt:
+        annotations["unevaluated"] = f"the condition counts as true unevaluated: {doubt}"
     return Alert(
         name=rule.name,
         severity=rule.severity,

@@ -266,6 +266,14 @@ def pod_event(size: int, **members: Any) -> Event:
     )
 
 
+def _nested(depth: int) -> Any:
+    """Lists in each other."""
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 @pytest.mark.parametrize("size", [1_000, 60_000, 2_000_000])
 def test_pods_of_every_size(size: int) -> None:
     """The shipped rules see the same in each."""
@@ -273,6 +281,30 @@ def test_pods_of_every_size(size: int) -> None:
     alerts = engine.take(pod_event(size), 0)
     assert {alert.name for alert in alerts} == {"PrivilegedPod", "HostNamespaces", "NodeDebugPod"}
     assert not any(engine.condition_errors.values())
+
+
+@pytest.mark.parametrize(
+    ("rule", "spec", "reason"),
+    [
+        ("SensitiveHostPath", {"volumes": [{}] * 12_000}, "the bodies have too many values"),
+        ("PrivilegedPod", {"containers": [{}] * 12_000}, "the bodies have too many values"),
+        ("HostNamespaces", {"hostPID": _nested(40)}, "the bodies are nested too deeply"),
+    ],
+)
+def test_padding_silences_no_rule(rule: str, spec: dict[str, Any], reason: str) -> None:
+    """A body that cannot be read as far as the condition asks fires it, and the alert says so."""
+    engine = AlertEngine(read_rules("builtin").rules)
+    event = audit_event(
+        level="Request",
+        verb="create",
+        objectRef={"resource": "pods", "namespace": "a"},
+        requestObject={"kind": "Pod", "spec": {**spec, "padding": "x" * 70_000}},
+        responseStatus={"metadata": {}, "code": 201},
+    )
+    alerts = {alert.name: alert for alert in engine.take(event, 0)}
+    text = alerts[rule].annotations["unevaluated"]
+    assert text == f"the condition counts as true unevaluated: {reason}"
+    assert engine.condition_errors[rule] == 1
 
 
 def test_others_have_their_turn_within_one_event() -> None:
@@ -310,6 +342,7 @@ def test_an_answer_that_is_no_object() -> None:
     assert engine.take(pod_event(100_000, responseObject=None), 400 * SECOND)
     assert not engine.take(audit_event(responseObject=table), 800 * SECOND)
     assert engine.condition_errors == {"Rule": 1}
+    assert engine.condition_reasons["Rule"].startswith("it cannot be evaluated with these values")
     metadata = {"kind": "PartialObjectMetadata", "metadata": {"annotations": {"a": "x" * 70_000}}}
     assert engine.take(pod_event(1_000, responseObject=metadata), 1200 * SECOND)
     patch = [
