@@ -35,6 +35,26 @@ redact = line_redactor(REDACTOR)
         ("curl --user=admin:hunter2 https://x", "hunter2"),
         ("mysql -uroot -phunter2 db", "hunter2"),
         ("mysqldump -phunter2 db > x", "hunter2"),
+        ("mysql -p'hunter2' db", "hunter2"),
+        ("mariadb -phunter2", "hunter2"),
+        ("export AWS_SECRET_ACCESS_KEY=hunter2", "hunter2"),
+        ("aws configure set aws_secret_access_key hunter2", "hunter2"),
+        ("PRIVATE_KEY=hunter2 x", "hunter2"),
+        ("DB_PASS=hunter2 run", "hunter2"),
+        ("kubectl create secret generic a --from-literal=pw=hunter2", "hunter2"),
+        ("""echo '{"password": "hunter 2"}'""", "hunter 2"),
+        ("""echo "password: hunter2" """, "hunter2"),
+        ("curl -u bob:'hunter2' x", "hunter2"),
+        ("curl -u 'bob:hunter 2' x", "hunter 2"),
+        ("curl https://bob:p@ss@host/", "p@ss"),
+        ("curl -H 'Authorization: token hunter2hunter2'", "hunter2hunter2"),
+        ("git clone https://ghp_abcdefghij@host/x", "ghp_abcdefghij"),
+        ("sshpass -p hunter2 ssh h", "hunter2"),
+        ("redis-cli -h x -a hunter2", "hunter2"),
+        ("docker login -u u -p hunter2 r", "hunter2"),
+        ("htpasswd -bc f u hunter2", "hunter2"),
+        ("vault login hunter2", "hunter2"),
+        ("openssl x -passin pass:hunter2", "hunter2"),
     ],
 )
 def test_secrets_are_marked(line: str, secret: str) -> None:
@@ -44,8 +64,31 @@ def test_secrets_are_marked(line: str, secret: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("word", "secret"),
+    [
+        ("""'a'"'"'rest'""", "a'rest"),
+        (r'''"a\"rest"''', 'a"rest'),
+        (r"a\ rest", "a rest"),
+        ("a'rest'", "arest"),
+        ("$'rest'", "rest"),
+        ("'rest", "rest"),
+    ],
+)
+def test_words_of_a_shell(word: str, secret: str) -> None:
+    """All of a word is the value, whatever is quoted in it; nothing of it stays."""
+    marker = REDACTOR.marker(secret.encode())
+    found = redact(f"x --password={word}")
+    assert marker in found
+    assert "rest" not in found
+
+
+@pytest.mark.parametrize(
     "line",
     [
+        "bypass=1 compass=2",
+        "echo 'password:'",
+        "mysql -p -h x",
+        "openssl x509 -in token.pem",
         "ls -l /etc/passwd",
         "cat token.txt",
         "passwd",
