@@ -51,7 +51,8 @@ _FORMS = (
     r"(?<!\S)(?:-u|--user|--proxy-user)[ \t=]*(?:'[^':]{1,256}:(?P<login_single>[^']+)"
     r"|\"[^\":]{1,256}:(?P<login_double>[^\"]+)|[^\s:\"']{1,256}:(?P<login>{word}))",
     r"\b(?:mysql|mariadb)[a-z-]{0,16}[ \t](?:[^|;&\n]{0,256}?[ \t])?-p(?![ \t-])(?P<mysql>{word})",
-    r"\bopenssl[ \t](?:[^|;&\n]{0,256}?[ \t])?-(?:k|pass|passin|passout)[ \t]+(?:pass:)?(?P<openssl>{word})",
+    r"\bopenssl[ \t](?:[^|;&\n]{0,256}?[ \t])?-(?:k|pass|passin|passout)[ \t]+(?:pass:)?"
+    r"(?P<openssl>{word})",
     r"\bvault[ \t]+login[ \t]+(?!-)(?P<vault>{word})",
     r"\bsshpass[ \t]+-p[ \t]*(?P<ssh>{word})",
     r"\bredis-cli[ \t](?:[^|;&\n]{0,256}?[ \t])?-a[ \t]+(?P<redis>{word})",
