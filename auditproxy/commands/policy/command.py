@@ -1,0 +1,93 @@
+"""``auditproxy policy``: its words, flags and examples, which help and completion need."""
+
+import sys
+from typing import TYPE_CHECKING
+
+from auditproxy.apis.faults import Unusable
+from auditproxy.flags.command import Command
+from auditproxy.flags.pflag import HELP, STRING, Flag, Parsed
+
+if TYPE_CHECKING:
+    from auditproxy.app.standardstreams import Output
+
+WORDS = ("lint",)
+OUTPUTS = ("text", "json")
+FAIL_ON = ("error", "warning", "note", "never")
+
+FLAGS = (
+    Flag(
+        "output",
+        STRING,
+        "text",
+        "text, or json for one object per line.",
+        shorthand="o",
+    ),
+    Flag(
+        "fail-on",
+        STRING,
+        "error",
+        "lint: the exit code is 1 for a finding that is as severe, or more: error, warning, note, "
+        "or never.",
+    ),
+    HELP,
+)
+"""Every flag of ``auditproxy policy``."""
+
+EXAMPLES = (
+    (
+        "Find rules without an effect, recorded credentials and forgotten subresources.",
+        "auditproxy policy lint policy.yaml",
+    ),
+    (
+        "In a pipeline: warnings fail too, as JSON.",
+        "auditproxy policy lint policy.yaml --fail-on=warning -o json | jq .problem",
+    ),
+)
+"""What help shows first: a comment and a command line."""
+
+_ARGUMENTS: dict[str, tuple[int, int | None, str]] = {
+    "lint": (1, None, "a policy file, - for standard input, or builtin"),
+}
+"""By word: how many arguments it takes, None for any number, and what they are."""
+
+
+def run_policy(parsed: Parsed, out: "Output", err: "Output") -> int:
+    """Run the command line; the exit code. Raises Unusable for what cannot be used."""
+    word, *rest = parsed.arguments or ("",)
+    faults = list(parsed.faults)
+    values = {flag.name: parsed.values.get(flag.name, flag.default) for flag in FLAGS}
+    if word not in WORDS:
+        faults.append(f"auditproxy policy takes {', '.join(WORDS)} first")
+    else:
+        least, most, what = _ARGUMENTS[word]
+        if len(rest) < least or (most is not None and len(rest) > most):
+            faults.append(f"auditproxy policy {word} takes {what}")
+    if values["output"] not in OUTPUTS:
+        faults.append(f"--output must be one of {', '.join(OUTPUTS)}")
+    if values["fail-on"] not in FAIL_ON:
+        faults.append(f"--fail-on must be one of {', '.join(FAIL_ON)}")
+    if faults:
+        raise Unusable(*faults)
+    is_json = values["output"] == "json"
+    from auditproxy.commands.policy.linting import run_lint
+
+    return run_lint(rest, values["fail-on"], out, is_json=is_json)
+
+
+def _policy(parsed: Parsed) -> int:
+    code = run_policy(parsed, sys.stdout, sys.stderr)
+    # Here a reader that has gone away is known as one, and not at exit.
+    sys.stdout.flush()
+    return code
+
+
+POLICY = Command(
+    "policy",
+    "Find mistakes in audit policies (lint).",
+    FLAGS,
+    _policy,
+    EXAMPLES,
+    words=WORDS,
+    operand="FILE",
+)
+"""The subcommand, for the table of cli.py."""
