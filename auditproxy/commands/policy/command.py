@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.flags.command import Command
-from auditproxy.flags.pflag import HELP, STRING, Flag, Parsed
+from auditproxy.flags.pflag import BOOL, HELP, LIST, STRING, Flag, Parsed
 
 if TYPE_CHECKING:
     from auditproxy.app.standardstreams import Output
 
-WORDS = ("lint",)
+WORDS = ("lint", "explain")
 OUTPUTS = ("text", "json")
 FAIL_ON = ("error", "warning", "note", "never")
 
@@ -29,6 +29,55 @@ FLAGS = (
         "lint: the exit code is 1 for a finding that is as severe, or more: error, warning, note, "
         "or never.",
     ),
+    Flag("as", STRING, "", "explain: user of the request. Empty is one that no rule names."),
+    Flag(
+        "as-group",
+        LIST,
+        (),
+        "explain: groups of the user; those that every user is in, such as system:authenticated, "
+        "are added.",
+    ),
+    Flag(
+        "unauthenticated",
+        BOOL,
+        False,
+        "explain: the request has no user, because its authentication failed.",
+    ),
+    Flag("path", STRING, "", "explain: path of the request, with its query if it has one."),
+    Flag(
+        "method",
+        STRING,
+        "",
+        "explain: HTTP method of the request. Empty means the one of --verb, or GET.",
+    ),
+    Flag(
+        "verb",
+        STRING,
+        "",
+        "explain: verb of the request: get, list, watch, create, update, patch, delete or "
+        "deletecollection. With --path it may be left out.",
+    ),
+    Flag(
+        "resource",
+        STRING,
+        "",
+        "explain: resource instead of a path, such as pods, pods/exec or deployments.apps.",
+    ),
+    Flag(
+        "api-group",
+        STRING,
+        "",
+        "explain: group of --resource. Empty means the core group, or that of the built-in "
+        "resource of this name.",
+    ),
+    Flag(
+        "namespace",
+        STRING,
+        "",
+        "explain: namespace of --resource. Empty means all, or a resource without namespaces.",
+        shorthand="n",
+    ),
+    Flag("name", STRING, "", "explain: name of the object of --resource."),
     HELP,
 )
 """Every flag of ``auditproxy policy``."""
@@ -42,11 +91,26 @@ EXAMPLES = (
         "In a pipeline: warnings fail too, as JSON.",
         "auditproxy policy lint policy.yaml --fail-on=warning -o json | jq .problem",
     ),
+    (
+        "Which rule decides a request, and why not those before it.",
+        "auditproxy policy explain policy.yaml --as=bob --as-group=dev --verb=create "
+        "--path=/api/v1/namespaces/shop/pods/web-1/exec",
+    ),
+    (
+        "The same request by its resource; and one that a client sends.",
+        "auditproxy policy explain policy.yaml --verb=create --resource=pods/exec -n shop "
+        "--name=web-1",
+    ),
+    (
+        "What the policy of the proxy says about a watch.",
+        "auditproxy policy explain builtin --path='/apis/apps/v1/deployments?watch=true'",
+    ),
 )
 """What help shows first: a comment and a command line."""
 
 _ARGUMENTS: dict[str, tuple[int, int | None, str]] = {
     "lint": (1, None, "a policy file, - for standard input, or builtin"),
+    "explain": (1, 1, "one policy: a file, - for standard input, or builtin"),
 }
 """By word: how many arguments it takes, None for any number, and what they are."""
 
@@ -69,6 +133,10 @@ def run_policy(parsed: Parsed, out: "Output", err: "Output") -> int:
     if faults:
         raise Unusable(*faults)
     is_json = values["output"] == "json"
+    if word == "explain":
+        from auditproxy.commands.policy.explaining import run_explain
+
+        return run_explain(rest[0], values, out, is_json=is_json)
     from auditproxy.commands.policy.linting import run_lint
 
     return run_lint(rest, values["fail-on"], out, is_json=is_json)
@@ -83,7 +151,7 @@ def _policy(parsed: Parsed) -> int:
 
 POLICY = Command(
     "policy",
-    "Find mistakes in audit policies (lint).",
+    "Find mistakes in audit policies (lint), and say which rule decides a request (explain).",
     FLAGS,
     _policy,
     EXAMPLES,

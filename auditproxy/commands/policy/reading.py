@@ -22,7 +22,12 @@ def policy_text(path: str) -> bytes:
 
 def policy_of(path: str) -> Policy:
     """The policy that an argument names; raises Unusable with what kube-apiserver refuses."""
+    return policy_in(policy_text(path), path)
+
+
+def policy_in(text: bytes, path: str) -> Policy:
+    """The policy that was read from ``path``; raises Unusable."""
     try:
-        return load_policy(policy_text(path))[0]
+        return load_policy(text)[0]
     except PolicyError as error:
         raise Unusable(*(f"{path}: {reason}" for reason in error.reasons)) from None

@@ -26,9 +26,13 @@ def test_examples_are_command_lines() -> None:
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        ((), "auditproxy policy takes lint first"),
-        (("check",), "auditproxy policy takes lint first"),
+        ((), "auditproxy policy takes lint, explain first"),
+        (("check",), "auditproxy policy takes lint, explain first"),
         (("lint",), "auditproxy policy lint takes a policy file, - for standard input, or builtin"),
+        (
+            ("explain", "x", "y"),
+            "auditproxy policy explain takes one policy: a file, - for standard input, or builtin",
+        ),
         (("lint", "x", "--output=xml"), "--output must be one of text, json"),
         (("lint", "x", "--fail-on=all"), "--fail-on must be one of error, warning, note, never"),
         (("lint", "x", "--zzz"), "unknown flag: --zzz"),

@@ -1,6 +1,7 @@
 """docs/policy-tools.md: its commands print what it shows."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ rules:
   - group: ""
     resources: [secrets]
 - level: Metadata
-  verbs: [create]
+  verbs: [get]
   resources:
   - group: "*"
     resources: [pods/exec]
@@ -53,7 +54,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_output(folder: Path, command: str) -> None:
     """Line by line; three dots stand for further lines."""
     assert folder.is_dir()
-    _, out, _ = run(*command.split()[2:])
+    _, out, _ = run(*shlex.split(command)[2:])
     wanted = shown()[command]
     lines = out.splitlines()
     for line in wanted:
