@@ -10,7 +10,7 @@ from auditproxy.flags.pflag import BOOL, HELP, LIST, STRING, Flag, Parsed
 if TYPE_CHECKING:
     from auditproxy.app.standardstreams import Output
 
-WORDS = ("lint", "explain")
+WORDS = ("lint", "explain", "simulate", "diff")
 OUTPUTS = ("text", "json")
 FAIL_ON = ("error", "warning", "note", "never")
 
@@ -78,6 +78,13 @@ FLAGS = (
         shorthand="n",
     ),
     Flag("name", STRING, "", "explain: name of the object of --resource."),
+    Flag(
+        "against",
+        STRING,
+        "",
+        "simulate: the policy that the log was written with. Empty compares with the levels of its "
+        "events.",
+    ),
     HELP,
 )
 """Every flag of ``auditproxy policy``."""
@@ -105,12 +112,22 @@ EXAMPLES = (
         "What the policy of the proxy says about a watch.",
         "auditproxy policy explain builtin --path='/apis/apps/v1/deployments?watch=true'",
     ),
+    (
+        "What another policy would have recorded of logs, by rule and in bytes a day.",
+        "auditproxy policy simulate new.yaml audit-*.log.gz audit.log --against=policy.yaml",
+    ),
+    (
+        "Which requests two policies decide differently about.",
+        "auditproxy policy diff policy.yaml new.yaml audit.log",
+    ),
 )
 """What help shows first: a comment and a command line."""
 
 _ARGUMENTS: dict[str, tuple[int, int | None, str]] = {
     "lint": (1, None, "a policy file, - for standard input, or builtin"),
     "explain": (1, 1, "one policy: a file, - for standard input, or builtin"),
+    "simulate": (2, None, "a policy and logs, - for standard input"),
+    "diff": (3, None, "two policies and logs, - for standard input"),
 }
 """By word: how many arguments it takes, None for any number, and what they are."""
 
@@ -137,6 +154,14 @@ def run_policy(parsed: Parsed, out: "Output", err: "Output") -> int:
         from auditproxy.commands.policy.explaining import run_explain
 
         return run_explain(rest[0], values, out, is_json=is_json)
+    if word == "simulate":
+        from auditproxy.commands.policy.simulating import run_simulate
+
+        return run_simulate(rest[0], rest[1:], values["against"], out, err, is_json=is_json)
+    if word == "diff":
+        from auditproxy.commands.policy.differing import run_diff
+
+        return run_diff(rest[0], rest[1], rest[2:], out, err, is_json=is_json)
     from auditproxy.commands.policy.linting import run_lint
 
     return run_lint(rest, values["fail-on"], out, is_json=is_json)
@@ -151,7 +176,8 @@ def _policy(parsed: Parsed) -> int:
 
 POLICY = Command(
     "policy",
-    "Find mistakes in audit policies (lint), and say which rule decides a request (explain).",
+    "Find mistakes in audit policies (lint), say which rule decides a request (explain), and what "
+    "policies would have recorded of existing logs (simulate, diff).",
     FLAGS,
     _policy,
     EXAMPLES,
