@@ -28,7 +28,7 @@ from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.session import SESSION_API_VERSION, Record
 from auditproxy.apis.units import SECOND
 from auditproxy.audit.policy.findings import texts
-from auditproxy.audit.policy.lint.reached import never_reached
+from auditproxy.audit.policy.lint.reached import START_WORK, never_reached
 from auditproxy.audit.policy.lint.selecting import literal_asterisks
 from auditproxy.audit.policy.matching import Matcher
 from auditproxy.audit.policy.neverseen import unknown_verbs
@@ -132,7 +132,7 @@ def load_recording_policy(text: bytes, advice: list[str] | None = None) -> Recor
             advice += _never_idle(written, rule, path)
         rules.append((selectors, rule))
     if advice is not None:
-        advice += texts(never_reached([selectors for selectors, _ in rules]))
+        advice += texts(never_reached([selectors for selectors, _ in rules], START_WORK))
     if not rules:
         faults.append("rules: at least one is needed, such as {record: Output}")
     if faults:

@@ -10,7 +10,7 @@ from auditproxy.apis.audit import Policy, Stage
 from auditproxy.audit.policy.decoding import FIELDS
 from auditproxy.audit.policy.findings import Finding, Severity
 from auditproxy.audit.policy.lint.levels import levels
-from auditproxy.audit.policy.lint.reached import never_reached
+from auditproxy.audit.policy.lint.reached import START_WORK, never_reached
 from auditproxy.audit.policy.lint.selecting import never_matching
 
 _UNKNOWN = re.compile(r'unknown field "(?:[^" ]*\.)?([A-Za-z]+)"')
@@ -25,7 +25,7 @@ def advice(policy: Policy, *, strict: str) -> tuple[str, ...]:
     for index, rule in enumerate(rules):
         findings += never_matching(rule, f"rules[{index}]")
     findings += levels(policy)
-    findings += never_reached(rules)
+    findings += never_reached(rules, START_WORK)
     found = [
         f"the policy's {finding.text}"
         for finding in findings

@@ -8,15 +8,17 @@ value of each coordinate such that the intersection of their sets has the rule a
 Sets that contain another one are dropped on the way, as they cannot do better.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from operator import or_
 
 from auditproxy.apis.audit import GroupResources, Selectors
 from auditproxy.apis.user import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED
 from auditproxy.request.requestinfo import RequestInfoError, resolve
 from auditproxy.request.target import TargetError, parse_target
 
-MOST_SETS = 2048
-"""Sets of rules that are followed; a rule that needs more is not judged."""
+MOST_WORK = 50_000_000
+"""Sets of rules that are made or compared for one policy: seconds. Other rules are not judged."""
 
 _OTHER = "\0"
 """A name that no rule mentions: no request has it."""
@@ -30,17 +32,26 @@ class UndecidedError(Exception):
 
 
 class Reach:
-    """The rules of a file; ``probes`` are selectors that a question can be limited to."""
+    """The rules of a file; ``probes`` are selectors that a question can be limited to.
 
-    def __init__(self, rules: Sequence[Selectors], probes: Sequence[Selectors] = ()) -> None:
+    ``work`` bounds all questions together, in sets that are made or compared.
+    """
+
+    def __init__(
+        self, rules: Sequence[Selectors], probes: Sequence[Selectors] = (), work: int = MOST_WORK
+    ) -> None:
         self._count = len(rules)
+        self._work = work
         every = (*rules, *probes)
         who = _identities(every)
-        self._spaces = (
+        spaces = (
             (_resource_kind(every), who, _resource_verbs(every), _namespaces(every),
-             *_targets(every)),
+             *_targets(every, self._spend)),
             (_path_kind(every), who, _methods(every), _paths(every)),
         )  # fmt: skip
+        self._spaces = tuple(sorted(space, key=len) for space in spaces)
+        # Questions about one rule come one after the other.
+        self._asked: tuple[int, tuple[tuple[int, list[list[int]]], ...]] = (0, ())
 
     def decides(self, rule: int, probe: int | None = None, before: int | None = None) -> bool:
         """Whether there is a request that the rule matches and none before it does.
@@ -53,7 +64,7 @@ class Reach:
         if probe is not None:
             wanted |= 1 << (self._count + probe)
         taken = (1 << rule) - 1 if before is None else before
-        return any(_is_free(space, wanted, taken) for space in self._spaces)
+        return any(self._is_free(space, taken) for space in self._admitting(wanted))
 
     def taken_by(self, rule: int, probe: int | None = None) -> tuple[int, ...]:
         """Rules before it that together take all that the rule matches, as few as is easily found.
@@ -69,29 +80,51 @@ class Reach:
                 needed &= ~(1 << one)
         return tuple(one for one in range(rule) if needed >> one & 1)
 
+    def _admitting(self, wanted: int) -> tuple[tuple[int, list[list[int]]], ...]:
+        """Of each kind of request the values that have ``wanted``, and the rules that meet it.
 
-def _is_free(space: Sequence[frozenset[int]], wanted: int, taken: int) -> bool:
-    """Whether some choice of values has ``wanted`` and nothing of ``taken``."""
-    left = {taken}
-    for values in space:
-        left = {each & value for value in values if value & wanted == wanted for each in left}
-        left = _smallest(left)
-        if not left:
-            return False
-    return 0 in left
+        A rule that meets it in no value of some coordinate takes nothing from it.
+        """
+        if wanted != self._asked[0]:
+            found = []
+            for space in self._spaces:
+                self._spend(sum(map(len, space)))
+                chosen = [[value for value in each if value & wanted == wanted] for each in space]
+                met = -1
+                for values in chosen:
+                    met &= reduce(or_, values, 0)
+                found.append((met, chosen))
+            self._asked = wanted, tuple(found)
+        return self._asked[1]
 
+    def _is_free(self, space: tuple[int, list[list[int]]], taken: int) -> bool:
+        """Whether some choice of values has nothing of ``taken``."""
+        met, chosen = space
+        taken &= met
+        left = {taken} if all(chosen) else set()
+        for values in chosen:
+            if 0 in left or not left:
+                break
+            distinct = {value & taken for value in values}
+            self._spend(len(values) + len(distinct) * len(left))
+            left = self._smallest({each & value for value in distinct for each in left})
+        return 0 in left
 
-def _smallest(sets: set[int]) -> set[int]:
-    """The sets that contain no other one."""
-    if 0 in sets:
-        return {0}
-    kept: list[int] = []
-    for each in sorted(sets, key=int.bit_count):
-        if not any(small & each == small for small in kept):
-            kept.append(each)
-            if len(kept) > MOST_SETS:
-                raise UndecidedError
-    return set(kept)
+    def _spend(self, work: int) -> None:
+        self._work -= work
+        if self._work < 0:
+            raise UndecidedError
+
+    def _smallest(self, sets: set[int]) -> set[int]:
+        """The sets that contain no other one."""
+        if 0 in sets:
+            return {0}
+        kept: list[int] = []
+        for each in sorted(sets, key=int.bit_count):
+            self._spend(1 + len(kept))
+            if not any(small & each == small for small in kept):
+                kept.append(each)
+        return set(kept)
 
 
 def _bits(admits: Iterable[bool]) -> int:
@@ -164,7 +197,9 @@ def _namespaces(rules: Sequence[Selectors]) -> frozenset[int]:
     )
 
 
-def _targets(rules: Sequence[Selectors]) -> tuple[frozenset[int], ...]:
+def _targets(
+    rules: Sequence[Selectors], spend: Callable[[int], None]
+) -> tuple[frozenset[int], ...]:
     """Group, resource, subresource and name together, as an entry names them together."""
     entries = [entry for rule in rules for entry in rule.resources]
     if not entries:
@@ -185,9 +220,8 @@ def _targets(rules: Sequence[Selectors]) -> tuple[frozenset[int], ...]:
     }
     combined = {(1 << len(entries)) - 1}
     for values in (by_group, _resources(entries), by_name):
+        spend(len(combined) * len(values))
         combined = {each & value for each in combined for value in values}
-        if len(combined) > MOST_SETS * 8:
-            raise UndecidedError
     without = _bits(not rule.resources for rule in rules)
     of_rules: list[tuple[int, int]] = []
     position = 0
@@ -196,6 +230,7 @@ def _targets(rules: Sequence[Selectors]) -> tuple[frozenset[int], ...]:
         position += len(rule.resources)
         if mine:
             of_rules.append((mine, 1 << index))
+    spend(len(combined) * len(of_rules))
     return (
         frozenset(
             without | sum(bit for mine, bit in of_rules if mine & matched) for matched in combined

@@ -163,7 +163,7 @@ class _Result:
                 }
                 for key, group in simulation.changes.items()
             ],
-            "stagesOmitted": {stage.value: n for stage, n in simulation.stages_omitted.items()},
+            "stagesOmitted": dict(simulation.stages_omitted),
             "notes": list(self._notes()),
         }
 

@@ -102,13 +102,14 @@ def test_probes() -> None:
     assert [reach.decides(1, probe) for probe in range(3)] == [False, True, True]
 
 
-def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What takes too many sets is not judged."""
-    monkeypatch.setattr(reaching, "MOST_SETS", 0)
+def test_bounds() -> None:
+    """What takes too much work is not judged; a question that was answered stays so."""
     with pytest.raises(UndecidedError):
-        Reach([Selectors(), Selectors()]).decides(1)
+        Reach([of("a"), of("b")], work=0)
+    reach = Reach([Selectors(), Selectors()], work=50)
+    assert not reach.decides(1)
     with pytest.raises(UndecidedError):
-        Reach([of("a"), of("b")])
+        [reach.decides(1) for _ in range(50)]
 
 
 def some(*values: str) -> st.SearchStrategy[tuple[str, ...]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from auditproxy.apis.audit import GroupResources, Level, PolicyRule, Selectors
 from auditproxy.audit.policy.findings import Finding, Severity
-from auditproxy.audit.policy.reach import Reach, UndecidedError
+from auditproxy.audit.policy.reach import MOST_WORK, Reach, UndecidedError
 
 CHECK = "credential-bodies"
 
@@ -26,6 +26,8 @@ class _Kind:
 
 
 _WRITES = ("create", "update", "patch")
+_EXTENSION = "extension.invalid"
+"""A group that no rule names."""
 _OTHERS = ("get", "list", "delete", "deletecollection")
 _KINDS = (
     _Kind("", "secrets", _WRITES, _OTHERS, Severity.ERROR),
@@ -33,6 +35,8 @@ _KINDS = (
     _Kind("authentication.k8s.io", "tokenreviews", ("create",), (), Severity.ERROR),
     _Kind("", "configmaps", _WRITES, _OTHERS, Severity.WARNING),
     _Kind("certificates.k8s.io", "certificatesigningrequests", _WRITES, _OTHERS, Severity.WARNING),
+    # Of any extension.
+    _Kind(_EXTENSION, "*", _WRITES, _OTHERS, Severity.NOTE),
 )
 
 
@@ -51,19 +55,30 @@ def credential_bodies(rules: Sequence[PolicyRule]) -> Iterator[Finding]:
     ]
     found: dict[tuple[int, Severity], list[str]] = {}
     try:
-        reach = Reach(rules, probes)
+        reach = Reach(rules, probes, MOST_WORK)
         for place, (index, kind) in enumerate(asked):
             if reach.decides(index, place):
                 found.setdefault((index, kind.severity), []).append(kind.resource)
     except UndecidedError:
         return
     for (index, severity), resources in sorted(found.items(), key=lambda item: item[0][0]):
+        level = rules[index].level.word
+        if severity is Severity.NOTE:
+            yield Finding(
+                check="custom-resources",
+                severity=severity,
+                path=f"rules[{index}]",
+                problem=f"has the level {level} and records bodies of custom resources, some of "
+                "which hold credentials",
+                fix="put a rule with the level Metadata for those that do before it",
+            )
+            continue
         yield Finding(
             check=CHECK,
             severity=severity,
             path=f"rules[{index}]",
-            problem=f"has the level {rules[index].level.word} and records bodies of "
-            f"{_listed(resources)}{_why(severity)}",
+            problem=f"has the level {level} and records bodies of {_listed(resources)}"
+            f"{_why(severity)}",
             fix="put a rule with the level Metadata for these resources before it",
         )
 

@@ -6,24 +6,38 @@ from auditproxy.apis.audit import GroupResources, Selectors
 from auditproxy.apis.gotext import go_quote
 from auditproxy.audit.policy.findings import Finding, Severity
 from auditproxy.audit.policy.neverseen import VERBS, unknown_verbs
-from auditproxy.audit.policy.reach import Reach, UndecidedError
+from auditproxy.audit.policy.reach import MOST_WORK, Reach, UndecidedError
 
 MOST_RULES = 500
 """Rules of a policy that is judged."""
+START_WORK = 1_000_000
+"""What is spent on rules that are never reached, where a start or a reload waits for it."""
+_NOT_JUDGED = Finding(
+    check="not-judged",
+    severity=Severity.NOTE,
+    path="",
+    problem="the policy has too many rules, or selectors that combine in too many ways, to judge "
+    "whether each rule and value is reached",
+    fix="",
+)
 
 
-def never_reached(rules: Sequence[Selectors]) -> tuple[Finding, ...]:
-    """A finding for each run of rules that decide nothing, because those before them do."""
+def never_reached(rules: Sequence[Selectors], work: int = MOST_WORK) -> tuple[Finding, ...]:
+    """A finding for each run of rules that decide nothing, because those before them do.
+
+    ``work`` is how much is spent on the search, in units of Reach.
+    """
     if len(rules) > MOST_RULES:
-        return ()
-    try:
-        reach = Reach(rules)
-        takers = [
-            None if reach.decides(index) else _takers(reach, index) for index in range(len(rules))
-        ]
-    except UndecidedError:
-        return ()
+        return (_NOT_JUDGED,)
+    takers: list[tuple[int, ...] | None] = [None] * len(rules)
     found: list[Finding] = []
+    try:
+        reach = Reach(rules, work=work)
+        for index in range(len(rules)):
+            if not reach.decides(index):
+                takers[index] = _takers(reach, index)
+    except UndecidedError:
+        found.append(_NOT_JUDGED)
     index = 0
     while index < len(rules):
         taken = takers[index]
@@ -76,7 +90,7 @@ def _unreached(rules: Sequence[Selectors], first: int, last: int, by: tuple[int,
 def values_taken(rules: Sequence[Selectors]) -> tuple[Finding, ...]:
     """A finding for each value of a rule for which the rules before it decide everything."""
     if len(rules) > MOST_RULES:
-        return ()
+        return (_NOT_JUDGED,)
     asked = [
         (index, path, shown, probe)
         for index, rule in enumerate(rules)
@@ -84,7 +98,7 @@ def values_taken(rules: Sequence[Selectors]) -> tuple[Finding, ...]:
     ]
     found: list[Finding] = []
     try:
-        reach = Reach(rules, [probe for *_, probe in asked])
+        reach = Reach(rules, [probe for *_, probe in asked], MOST_WORK)
         reached = [reach.decides(index) for index in range(len(rules))]
         for place, (index, path, shown, _) in enumerate(asked):
             if not reached[index] or reach.decides(index, place):
@@ -104,7 +118,7 @@ def values_taken(rules: Sequence[Selectors]) -> tuple[Finding, ...]:
                 )
             )
     except UndecidedError:
-        return ()
+        found.append(_NOT_JUDGED)
     return tuple(found)
 
 

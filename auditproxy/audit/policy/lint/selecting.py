@@ -7,7 +7,7 @@ from auditproxy.apis.gotext import go_quote
 from auditproxy.audit.policy.builtinresources import is_cluster_scoped
 from auditproxy.audit.policy.findings import Finding, Severity
 from auditproxy.audit.policy.neverseen import unknown_groups, unknown_resources, unknown_verbs
-from auditproxy.audit.policy.reach import Reach, UndecidedError
+from auditproxy.audit.policy.reach import MOST_WORK, Reach, UndecidedError
 
 _WITHOUT_NAME = frozenset({"create", "deletecollection"})
 """Verbs of requests that never have a name in their path."""
@@ -64,7 +64,7 @@ def selecting(rules: Sequence[PolicyRule]) -> Iterator[Finding]:
         yield from _paths(rule, path)
         yield from _hidden(rule, path)
     try:
-        if Reach([*rules, Selectors()]).decides(len(rules)):
+        if Reach([*rules, Selectors()], work=MOST_WORK).decides(len(rules)):
             yield Finding(
                 check="no-catch-all",
                 severity=Severity.NOTE,

@@ -1,7 +1,7 @@
 """Bodies that a log has not: how many, and how large they are by those that it has."""
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.apis.audit import Level, Stage
+from auditproxy.apis.audit import Level
 from auditproxy.apis.names import STREAMING_SUBRESOURCES
 from auditproxy.audit.policy.simulation.logged import LoggedEvent
 
@@ -12,7 +12,7 @@ Kind = tuple[str, str, str, str, str]
 """Direction, group, resource, subresource, verb."""
 
 _WITH_REQUEST = frozenset({"create", "update", "patch"})
-_ENDS = (Stage.RESPONSE_COMPLETE, Stage.PANIC)
+_ENDS = ("ResponseComplete", "Panic")
 
 
 class Bodies:

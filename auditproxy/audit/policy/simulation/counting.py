@@ -4,7 +4,6 @@ from collections import OrderedDict
 from typing import Generic, TypeVar
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.apis.audit import Stage
 from auditproxy.audit.policy.simulation.logged import LoggedEvent
 
 MAXIMUM_OPEN = 100_000
@@ -13,7 +12,7 @@ MAXIMUM_OPEN = 100_000
 MAXIMUM_GROUPS = 2000
 """Groups of changes; what is in none of them is counted together."""
 
-_BEGINS = (Stage.REQUEST_RECEIVED, Stage.RESPONSE_STARTED)
+_BEGINS = ("RequestReceived", "ResponseStarted")
 Key = TypeVar("Key")
 
 

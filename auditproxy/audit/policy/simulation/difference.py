@@ -38,6 +38,9 @@ class Difference:
         self._evaluators = PolicyRuleEvaluator(first), PolicyRuleEvaluator(second)
         self._meanings = Meanings()
         self._requests = Requests()
+        self._pairs: dict[
+            tuple[int, int, tuple[Stage, ...]], tuple[RequestDecision, RequestDecision]
+        ] = {}
         self.span = Span()
         self.groups: Groups[Differing] = Groups()
         self.events = 0
@@ -58,15 +61,21 @@ class Difference:
         self.requests += 1
         info = self._meanings.of(event)
         user = event.asker
+        first, second = self._evaluators
+        configs = first.decide(user, info), second.decide(user, info)
         stages = stages_of(user, info)
-        first, second = (
-            _decision(config := each.decide(user, info), each.rule_of(config), stages)
-            for each in self._evaluators
-        )
-        if same(first, second):
+        key = (id(configs[0]), id(configs[1]), stages)
+        pair = self._pairs.get(key)
+        if pair is None:
+            # Configs live as long as their evaluators, and there is one for each rule.
+            pair = self._pairs[key] = (
+                _decision(configs[0], first.rule_of(configs[0]), stages),
+                _decision(configs[1], second.rule_of(configs[1]), stages),
+            )
+        if same(*pair):
             return
         self.differing += 1
-        differing = Differing(first, second, info.verb, shown_resource(info), info.api_group)
+        differing = Differing(*pair, info.verb, shown_resource(info), info.api_group)
         self.groups.add(differing, event)
 
 

@@ -4,10 +4,12 @@ What a policy decided by is not in an event as such: the name and the namespace 
 come from a body. So method and path are read again from requestURI, as the server read them.
 """
 
+from typing import Literal
+
 import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
-from auditproxy.apis.audit import LEVEL_WORDS, Level, Stage
+from auditproxy.apis.audit import LEVEL_WORDS, Level
 from auditproxy.apis.memo import Memo
 from auditproxy.apis.user import UserInfo
 from auditproxy.request.requestinfo import LongSelectorsError, RequestInfoError, resolve
@@ -19,6 +21,9 @@ MAXIMUM_TARGETS = 8192
 
 LONGEST_TARGET = 1024
 """Characters of one of them."""
+
+StageWord = Literal["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"]
+"""A stage as a plain text: members of enumerations are slow to look up."""
 
 _LEVELS = {word: level for level, word in LEVEL_WORDS.items()}
 _METHODS = {
@@ -43,7 +48,7 @@ class LoggedEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     kind: str
     level: str
-    stage: Stage
+    stage: StageWord
     request_uri: str = msgspec.field(name="requestURI")
     verb: str
     user: UserInfo

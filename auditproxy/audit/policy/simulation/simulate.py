@@ -61,6 +61,7 @@ class Simulation:
     def __init__(self, policy: Policy, against: Policy | None = None) -> None:
         self._evaluator = PolicyRuleEvaluator(policy)
         self._against = None if against is None else PolicyRuleEvaluator(against)
+        self._plans: dict[int, _Plan] = {}
         self._meanings = Meanings()
         self._requests = Requests()
         self._bodies = Bodies()
@@ -70,7 +71,7 @@ class Simulation:
         }
         self.changes: Groups[Change] = Groups()
         """Events of requests with another level."""
-        self.stages_omitted: Counter[Stage] = Counter()
+        self.stages_omitted: Counter[str] = Counter()
         """Events of other requests that would not be written, because their stage is omitted."""
         self.events = 0
         self.bytes = 0
@@ -89,23 +90,43 @@ class Simulation:
         self.span.take(event)
         info = self._meanings.of(event)
         self._bodies.take(event, info)
-        user = event.asker
-        config = self._evaluator.decide(user, info)
-        tally = self.tallies[self._evaluator.rule_of(config)]
+        config = self._evaluator.decide(event.asker, info)
+        plan = self._plans.get(id(config)) or self._plan(config)
+        tally, level, stage = plan.tally, plan.level, event.stage
         tally.requests += self._requests.is_new(event)
         written = 0
-        if _is_written(config, event.stage):
-            written = event.size_at(size, config.level)
+        if stage in plan.stages:
+            written = event.size_at(size, level)
             tally.events += 1
             tally.bytes += written
-            _count_lacking(tally, missing(event, info, config.level))
-        if _is_written(config, Stage.REQUEST_RECEIVED):
-            if event.stage is Stage.REQUEST_RECEIVED:
+            lacking = missing(event, info, level)
+            if lacking:
+                _count_lacking(tally, lacking)
+        if plan.has_arrivals:
+            if stage == "RequestReceived":
                 tally.arrivals += 1
-            elif event.stage is Stage.RESPONSE_COMPLETE or event.stage is Stage.PANIC:
+            elif stage != "ResponseStarted":
                 tally.answers += 1
-                tally.bytes_of_arrivals += event.size_of_arrival(size, config.level)
-        self._compare(event, info, config, written - size)
+                tally.bytes_of_arrivals += event.size_of_arrival(size, level)
+        self._compare(event, info, plan, written - size)
+
+    def _plan(self, config: RequestAuditConfig) -> "_Plan":
+        """What follows from one of the evaluator's configs, which live as long as it does."""
+        stages = frozenset(
+            stage.value
+            for stage in Stage
+            if config.level is not Level.NONE and stage not in config.omit_stages
+        )
+        return self._plans.setdefault(
+            id(config),
+            _Plan(
+                self.tallies[self._evaluator.rule_of(config)],
+                config.level,
+                config.level.word,
+                stages,
+                Stage.REQUEST_RECEIVED.value in stages,
+            ),
+        )
 
     def estimates(self) -> Iterator[tuple[int | None, Estimate]]:
         """What each rule would write, and last what no rule matches."""
@@ -134,25 +155,30 @@ class Simulation:
                 ),
             )
 
-    def _compare(
-        self, event: LoggedEvent, info: RequestInfo, config: RequestAuditConfig, size: int
-    ) -> None:
+    def _compare(self, event: LoggedEvent, info: RequestInfo, plan: "_Plan", size: int) -> None:
         """Count an event that would be written otherwise than it is; ``size`` is what that adds."""
         before = event.level
         if self._against is not None:
             used = self._against.decide(event.asker, info)
             before = used.level.word
-            self.contradictions += before != event.level or event.stage in used.omit_stages
-        after = config.level.word
+            self.contradictions += before != event.level or Stage(event.stage) in used.omit_stages
+        after = plan.word
         if before != after:
             key = (before, after, info.verb, shown_resource(info), info.api_group)
             self.changes.add(key, event, size)
-        elif event.stage in config.omit_stages:
+        elif event.stage not in plan.stages and plan.level is not Level.NONE:
             self.stages_omitted[event.stage] += 1
 
 
-def _is_written(config: RequestAuditConfig, stage: Stage) -> bool:
-    return config.level is not Level.NONE and stage not in config.omit_stages
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a decision means for events: ``stages`` are those that are written."""
+
+    tally: Tally
+    level: Level
+    word: str
+    stages: frozenset[str]
+    has_arrivals: bool
 
 
 def _count_lacking(tally: Tally, kinds: tuple[Kind, ...]) -> None:

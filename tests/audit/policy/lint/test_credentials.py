@@ -15,6 +15,7 @@ def found(*rules: str) -> list[tuple[str, str, str]]:
         (f.severity, f.path, f.problem.partition("bodies of ")[2].partition(", with their")[0]
          .partition(", in which")[0])
         for f in credential_bodies(policy_of(*rules).rules)
+        if f.check == "credential-bodies"
     ]  # fmt: skip
 
 
@@ -59,8 +60,20 @@ def test_taken_away() -> None:
                  ) == [("warning", "rules[1]", "certificatesigningrequests")]  # fmt: skip
 
 
+def test_custom_resources() -> None:
+    """A note where they are recorded with those of Kubernetes, by a catch-all."""
+    for rule, count in (
+        ("level: Request", 1),
+        ("level: Request, " + resources("*", group="*"), 1),
+        ("level: Request, verbs: [get]", 0),
+        ("level: Request, " + resources("*"), 0),
+    ):
+        notes = [f for f in credential_bodies(policy_of(rule).rules) if f.severity == "note"]
+        assert [finding.check for finding in notes] == ["custom-resources"] * count
+
+
 def test_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes too many combinations."""
     rules = policy_of("", "level: RequestResponse").rules
-    monkeypatch.setattr("auditproxy.audit.policy.reach.MOST_SETS", 0)
+    monkeypatch.setattr("auditproxy.audit.policy.lint.credentials.MOST_WORK", 0)
     assert list(credential_bodies(rules)) == []

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from auditproxy.audit.policy.builtin import BUILTIN_POLICY
 from auditproxy.audit.policy.findings import Severity
 from auditproxy.audit.policy.lint.linting import lint
+from tests.documents import ROOT
 from tests.fakes.policies import HEAD, policy_text, resources
 
 REFUSED = "kube-apiserver does not start with it"
@@ -64,8 +65,7 @@ def test_order() -> None:
 
 def test_ours() -> None:
     """The policies that are shipped have nothing but notes."""
-    with open("manifests/policy-sample.yaml", "rb") as file:
-        sample = file.read()
+    sample = (ROOT / "manifests" / "policy-sample.yaml").read_bytes()
     for text in (BUILTIN_POLICY, sample):
         found = lint(text).findings
         assert {finding.severity for finding in found} == {Severity.NOTE}

@@ -6,6 +6,7 @@ from auditproxy.audit.policy.evaluator import load_policy
 from auditproxy.audit.policy.findings import Finding
 from auditproxy.audit.policy.lint import reached
 from auditproxy.audit.policy.lint.reached import never_reached, values_taken
+from tests.documents import ROOT
 from tests.fakes.policies import policy_of, resources
 
 
@@ -127,15 +128,27 @@ def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A policy with too many rules, or with too many combinations, is not judged."""
     rules = policy_of("", "users: [a, b]").rules
     assert never_reached(rules)
-    monkeypatch.setattr("auditproxy.audit.policy.reach.MOST_SETS", 0)
-    assert never_reached(rules) == values_taken(rules) == ()
+    assert [finding.check for finding in never_reached(rules, work=0)] == ["not-judged"]
+    monkeypatch.setattr("auditproxy.audit.policy.lint.reached.MOST_WORK", 0)
+    assert [finding.check for finding in values_taken(rules)] == ["not-judged"]
     monkeypatch.undo()
     monkeypatch.setattr(reached, "MOST_RULES", 1)
-    assert never_reached(rules) == values_taken(rules) == ()
+    assert never_reached(rules) == values_taken(rules)
+    assert [finding.check for finding in values_taken(rules)] == ["not-judged"]
+
+
+def test_what_was_judged_is_kept() -> None:
+    """Rules that were judged before the search ended are found."""
+    rules = policy_of("", *[resources(f"r{number}") for number in range(30)]).rules
+    enough = next(
+        work for work in range(0, 100_000, 50) if len(never_reached(rules, work=work)) > 1
+    )
+    first, last = never_reached(rules, work=enough)
+    assert (first.check, last.check) == ("not-judged", "unreachable-rule")
+    assert first.severity == "note"
 
 
 def test_the_sample_is_reached() -> None:
     """Ours, value by value."""
-    with open("manifests/policy-sample.yaml", "rb") as file:
-        policy, _ = load_policy(file.read())
+    policy, _ = load_policy((ROOT / "manifests" / "policy-sample.yaml").read_bytes())
     assert never_reached(policy.rules) == values_taken(policy.rules) == ()

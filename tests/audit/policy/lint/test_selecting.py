@@ -115,7 +115,7 @@ def test_no_catch_all(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (one.check, one.severity, one.rule) == ("no-catch-all", Severity.NOTE, None)
     both = policy_of(resources("*", group="*"), "nonResourceURLs: ['*']").rules
     assert list(selecting(both)) == []
-    monkeypatch.setattr("auditproxy.audit.policy.reach.MOST_SETS", 0)
+    monkeypatch.setattr("auditproxy.audit.policy.lint.selecting.MOST_WORK", 0)
     assert list(selecting(policy_of(resources("*", group="*")).rules)) == []
 
 
