@@ -47,6 +47,9 @@ def of(*texts: str, group: str = "", names: tuple[str, ...] = ()) -> Selectors:
         ([], Selectors(non_resource_urls=("/api/v1/pods",))),
         ([], Selectors(non_resource_urls=("/apis/apps/v1/deployments*",))),
         ([], Selectors(verbs=("exec",), resources=of("pods").resources)),
+        ([], of("a/b/c")),
+        # A path that kube-apiserver answers with 500 before it asks the policy.
+        ([], Selectors(non_resource_urls=("/api/v1/watch",))),
     ],
 )  # fmt: skip
 def test_not_reached(earlier: list[Selectors], later: Selectors) -> None:

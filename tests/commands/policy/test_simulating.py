@@ -134,6 +134,14 @@ def test_many_groups(folder: Path) -> None:
     assert "list r0.x.io" in out
 
 
+def test_groups_are_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in none of the groups is counted."""
+    monkeypatch.setattr("auditproxy.audit.policy.simulation.counting.MAXIMUM_GROUPS", 1)
+    (folder / "none.yaml").write_bytes(policy_text("level: None"))
+    _, out, _ = run("simulate", "none.yaml", "audit.log")
+    assert "note: 4 events changed in still other groups\n" in out
+
+
 def test_nothing_to_read(folder: Path) -> None:
     """A log without an event is a failure, and what was left out is said."""
     (folder / "audit.log").write_bytes(b"no event\n")
