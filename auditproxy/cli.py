@@ -22,6 +22,7 @@ from auditproxy.app.standardstreams import nobody_reads, one_line, refusal
 from auditproxy.commands import certs
 from auditproxy.commands.alerts.command import ALERTS
 from auditproxy.commands.kubeconfig import command as kubeconfig
+from auditproxy.commands.policy.command import POLICY
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.flags.command import Command
 from auditproxy.flags.completion import SHELLS, completion
@@ -124,6 +125,7 @@ def commands(load_proxy: LoadProxy) -> tuple[Command, ...]:
             kubeconfig.EXAMPLES,
         ),
         ALERTS,
+        POLICY,
         SESSIONS,
         Command(
             "completion",

@@ -15,6 +15,7 @@ from auditproxy.cli import DEMO_FLAGS
 from auditproxy.commands.alerts.command import FLAGS as ALERTS_FLAGS
 from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
 from auditproxy.commands.kubeconfig.command import FLAGS as KUBECONFIG_FLAGS
+from auditproxy.commands.policy.command import FLAGS as POLICY_FLAGS
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.flags.pflag import Flag
 from auditproxy.flags.serve import FLAGS
@@ -42,6 +43,7 @@ def tables() -> Mapping[str, str]:
         ("certs", CERTS_FLAGS),
         ("sessions", SESSIONS.flags),
         ("alerts", ALERTS_FLAGS),
+        ("policy", POLICY_FLAGS),
     ):
         # --help is the same everywhere.
         rows = [flag for flag in flags if flag.name != "help"]

@@ -10,6 +10,7 @@ from auditproxy.cli import DEMO_FLAGS
 from auditproxy.commands.alerts.command import FLAGS as ALERTS_FLAGS
 from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
 from auditproxy.commands.kubeconfig.command import FLAGS as KUBECONFIG_FLAGS
+from auditproxy.commands.policy.command import POLICY
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.flags.configfile import parse_configuration
 from auditproxy.flags.pflag import BYTES, Flag, parse
@@ -61,7 +62,7 @@ def test_no_other_flag_is_named() -> None:
         flag.name for flag in (*FLAGS, *KUBECONFIG_FLAGS, *DEMO_FLAGS, *CERTS_FLAGS, *ALERTS_FLAGS)
     }
     known |= {flag.alias for flag in FLAGS}
-    known |= {flag.name for flag in SESSIONS.flags}
+    known |= {flag.name for flag in (*SESSIONS.flags, *POLICY.flags)}
     named = set(re.findall(r"--([a-z][a-z-]*[a-z])", PAGE))
     assert named <= known
 
@@ -111,7 +112,7 @@ def test_flags_in_prose(path: Path) -> None:
         flag.name for flag in (*FLAGS, *KUBECONFIG_FLAGS, *DEMO_FLAGS, *CERTS_FLAGS, *ALERTS_FLAGS)
     }
     known |= {flag.alias for flag in FLAGS} | OTHER_PROGRAMS
-    known |= {flag.name for flag in SESSIONS.flags}
+    known |= {flag.name for flag in (*SESSIONS.flags, *POLICY.flags)}
     text = path.read_text(encoding="utf-8")
     # Neither a drawn arrow nor the family of flags that a star or a placeholder stands for.
     for name, value in re.findall(

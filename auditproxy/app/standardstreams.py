@@ -2,6 +2,19 @@
 
 import os
 import sys
+from typing import Any, Protocol
+
+
+class Output(Protocol):
+    """Where text is written: standard output or error."""
+
+    def write(self, text: str, /) -> Any:
+        """Write a text."""
+        ...
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        ...
 
 
 def nobody_reads() -> None:

@@ -19,7 +19,8 @@ from auditproxy.alerts.messages import Message
 from auditproxy.alerts.outcomes import UNKNOWN
 from auditproxy.alerts.rules import AlertRules
 from auditproxy.apis.faults import Unusable
-from auditproxy.audit.policy.advice import never_matching
+from auditproxy.audit.policy.findings import texts
+from auditproxy.audit.policy.lint.selecting import never_matching
 from auditproxy.clients.alertmanager import alerts_url
 from auditproxy.clients.webhook import WebhookTarget
 from auditproxy.files.trustedfile import content_of, parsed
@@ -226,7 +227,7 @@ def advice_on(rules: AlertRules, source: str) -> list[str]:
     found: list[str] = []
     for rule in rules.rules:
         where = f"{source}: rule {rule.name}: match"
-        found += never_matching(rule.selectors, where)
+        found += texts(never_matching(rule.selectors, where))
         codes = rule.response_codes
         if _SWITCHING_PROTOCOLS in codes and not codes & _OF_LEFT_REQUESTS:
             found.append(

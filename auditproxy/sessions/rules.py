@@ -27,7 +27,9 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.session import SESSION_API_VERSION, Record
 from auditproxy.apis.units import SECOND
-from auditproxy.audit.policy.advice import literal_asterisks, never_reached
+from auditproxy.audit.policy.findings import texts
+from auditproxy.audit.policy.lint.reached import START_WORK, never_reached
+from auditproxy.audit.policy.lint.selecting import literal_asterisks
 from auditproxy.audit.policy.matching import Matcher
 from auditproxy.audit.policy.neverseen import unknown_verbs
 from auditproxy.audit.policy.reading import (
@@ -123,14 +125,14 @@ def load_recording_policy(text: bytes, advice: list[str] | None = None) -> Recor
         rule, of_rule = _rule(written, path)
         faults += (*of_selectors, *of_rule)
         if advice is not None:
-            advice += literal_asterisks(selectors, path)
-            advice += unknown_verbs(selectors, path)
+            advice += texts(literal_asterisks(selectors, path))
+            advice += texts(unknown_verbs(selectors, path))
             advice += _no_sessions(selectors, path)
             advice += _without_namespace(selectors, path)
             advice += _never_idle(written, rule, path)
         rules.append((selectors, rule))
     if advice is not None:
-        advice += never_reached([selectors for selectors, _ in rules])
+        advice += texts(never_reached([selectors for selectors, _ in rules], START_WORK))
     if not rules:
         faults.append("rules: at least one is needed, such as {record: Output}")
     if faults:

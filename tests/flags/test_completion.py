@@ -53,6 +53,8 @@ def offered(*words: str) -> list[str]:
         (("auditproxy", "sessions", "sh"), ["show"]),
         (("auditproxy", "sessions", "show", "pyproject.to"), ["pyproject.toml"]),
         (("auditproxy", "sessions", "show", "x", "--us"), ["--user="]),
+        (("auditproxy", "policy", "l"), ["lint"]),
+        (("auditproxy", "policy", "lint", "pyproject.to"), ["pyproject.toml"]),
         (("auditproxy", "demo", "--ra"), ["--raw-json"]),
         (("auditproxy", "nothing", "--x"), []),
     ],

@@ -138,7 +138,7 @@ def advised(rules: str) -> list[str]:
         ),
         (
             "[{verbs: [exec], record: Output}]",
-            'rules[0].verbs has "exec", which no request has: it is the subresource pods/exec among '
+            'rules[0].verbs has "exec", which no request has; it is the subresource pods/exec among '
             "resources, with the verbs get and create",
         ),
         (

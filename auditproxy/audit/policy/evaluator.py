@@ -127,7 +127,7 @@ class PolicyRuleEvaluator:
     no rule mentions is like any other that none does.
     """
 
-    __slots__ = ("_by_groups", "_by_path", "_decisions", "_mentioned", "evaluate")
+    __slots__ = ("_by_groups", "_by_path", "_decisions", "_indexes", "_mentioned", "evaluate")
 
     evaluate: Callable[[Attributes], RequestAuditConfig]
     """What the policy says about a request, by its original user."""
@@ -139,6 +139,8 @@ class PolicyRuleEvaluator:
         rules = [(rule, _config(policy, rule)) for rule in policy.rules]
         # The matcher's own method: a wrapper would cost every request a call.
         self.evaluate = Matcher(rules, default).first
+        # Each rule has a config of its own, equal to others' or not.
+        self._indexes = {id(config): index for index, (_, config) in enumerate(rules)}
         every = policy.rules
         self._mentioned = frozenset(
             {word for rule in every for word in (*rule.users, *rule.verbs, *rule.namespaces)}
@@ -146,6 +148,10 @@ class PolicyRuleEvaluator:
         self._by_groups = any(rule.user_groups for rule in every)
         self._by_path = any(set(rule.non_resource_urls) - {"*"} for rule in every)
         self._decisions: Memo[tuple[object, ...], RequestAuditConfig] = Memo(MAXIMUM_DECISIONS)
+
+    def rule_of(self, config: RequestAuditConfig) -> int | None:
+        """The index of the rule that this evaluator's ``config`` is of; None for no rule's."""
+        return self._indexes.get(id(config))
 
     def decide(self, user: UserInfo | None, info: RequestInfo) -> RequestAuditConfig:
         """Return what ``evaluate`` says of the attributes of ``user`` and ``info``, remembered."""

@@ -9,7 +9,7 @@ from auditproxy.flags.pflag import HELP, STRING, Flag, Parsed
 from auditproxy.options.alerts import BUILTIN
 
 if TYPE_CHECKING:
-    from auditproxy.commands.alerts.running import Output
+    from auditproxy.app.standardstreams import Output
 
 WORDS = ("check", "test", "rules")
 OUTPUTS = ("table", "json")

@@ -10,11 +10,11 @@ cannot be used.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from auditproxy.alerts.ruletests import FailedTest, run_tests
 from auditproxy.apis.faults import FAILED, Unusable
-from auditproxy.app.standardstreams import counted
+from auditproxy.app.standardstreams import Output, counted
 from auditproxy.commands.alerts.replay import Replay, lines_of
 from auditproxy.files.alerts import advice_on, builtin_rules_text, read_rules
 from auditproxy.options.alerts import BUILTIN
@@ -24,18 +24,6 @@ PROGRESS = 5.0
 
 
 NO_TESTS = "no tests: nothing shows that its rules fire"
-
-
-class Output(Protocol):
-    """Where text is written: standard output or error."""
-
-    def write(self, text: str, /) -> Any:
-        """Write a text."""
-        ...
-
-    def isatty(self) -> bool:
-        """Whether it is a terminal."""
-        ...
 
 
 def rules(out: Output) -> int:

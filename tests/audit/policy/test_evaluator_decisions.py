@@ -96,6 +96,20 @@ def test_users_and_groups() -> None:
     assert (by_user.read, by_group.read, by_none.read) == (2, 2, 1)
 
 
+def test_rule_of() -> None:
+    """Two rules that say the same are told apart, remembered or not."""
+    rules = (
+        PolicyRule(level=Level.METADATA, users=("alice",)),
+        PolicyRule(level=Level.METADATA, verbs=("get",)),
+    )
+    evaluator = PolicyRuleEvaluator(Policy(rules=rules))
+    bob = UserInfo(username="bob")
+    asked = ((ALICE, info()), (bob, info()), (bob, info(verb="list")))
+    for _ in range(2):
+        found = [evaluator.rule_of(evaluator.decide(user, each)) for user, each in asked]
+        assert found == [0, 1, None]
+
+
 def test_paths() -> None:
     """Paths share a decision where no rule mentions one."""
     asked = [path(f"/healthz/{number}") for number in range(100)]

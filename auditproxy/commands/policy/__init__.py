@@ -1,0 +1,1 @@
+"""``auditproxy policy``: what an audit policy says, before and while it is used."""
