@@ -218,10 +218,7 @@ class Workers:
 
     async def stop(self) -> int:
         """Stop all of them in order; the exit code of the whole."""
-        tasks = [*self._keeping, *([self._restarting] if self._restarting else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._replace_no_more()
         self._stops = True
         self._tell("stop")
         running = self._running()
@@ -232,8 +229,16 @@ class Workers:
         codes = [code for worker, code in ends if code >= 0 or worker.has_served]
         return exit_code((*self._codes, *codes))
 
+    async def _replace_no_more(self) -> None:
+        """Let every place stay as it is."""
+        tasks = [*self._keeping, *([self._restarting] if self._restarting else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def kill(self) -> None:
         """End all of them at once, after what they have to say if that does not take long."""
+        await self._replace_no_more()
         self._tell("end")
         running = [spawn(worker.wait(), "wait for a worker") for worker in self._running()]
         if running:
