@@ -1,148 +1,166 @@
-"""A round of chaos: a proxy in mode durable under load, ``kill -9`` at a random moment, the trail.
+"""Rounds of chaos: a proxy in mode durable under load, ``kill -9`` at a random moment, the trail.
 
     journal   what reached the upstream, written down there before it is answered
-    log       what the killed proxy left: the file and those that it rotated
+    log       what is left of the log files, see platter.py and trail.py
 
-No request is in the journal without its RequestReceived in the log. When a request is in the
-journal, the one before it on its connection has its ResponseComplete in the log. Each event is
-there once, and all lines but the very last are whole.
-
-A target names round, connection and place: ``/api/v1/namespaces/r7-c3/configmaps/n17``.
+With a loss of power the proxy has a Platter. All its OUTCOMES are compared with the journal, one of
+them, by chance, is what the next proxy finds: it starts, cuts off half a line, and says so.
 """
 
 import asyncio
 import contextlib
-import json
+import datetime
 import random
-import re
+import shutil
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.fakes.processes import Started, started
+from tests.chaos.nursery import Newborn, Nursery, nursery
+from tests.chaos.platter import OUTCOMES, in_order, put_back, survived
+from tests.chaos.trail import Round, place, read
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer
 from tests.fakes.waiting import pause
 
-POD = b'{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a"}}\n'
-OK = answer(200, POD, b"Content-Type: application/json")
-TARGET = re.compile(r"/api/v1/namespaces/r(\d+)-c(\d+)/configmaps/n(\d+)")
-FLAGS = ("--audit-log-mode=durable", "--audit-log-maxsize=1", "--audit-log-maxbackup=0")
+CONFIG_MAP = b'{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a"}%s}\n'
+SMALL = CONFIG_MAP % b""
+MEDIUM = CONFIG_MAP % b',"data":{"k":"%s"}' % (b"v" * 3000)
+LARGE = CONFIG_MAP % b',"data":{"k":"%s"}' % (b"v" * 1_500_000)
+OK = answer(200, SMALL, b"Content-Type: application/json")
+FLAGS = ("--audit-log-mode=durable", "--audit-log-maxbackup=0")
 LONGEST = 0.6
 """Seconds of load until the kill, at most."""
-
-Place = tuple[int, int, int]
-"""Round, connection and number of a request."""
 
 
 @dataclass
 class Chaos:
-    """What all rounds have seen; ``faults`` are broken promises."""
+    """What all rounds have seen; ``faults`` are broken promises.
+
+    ``power`` is whether kills are losses of power, ``lies`` what the disk says to have synced then,
+    and has not.
+    """
 
     folder: Path
     seed: int = 1
     connections: int = 8
+    power: bool = False
+    lies: Sequence[str] = ()
     rounds: int = 0
     answered: int = 0
-    torn: int = 0
     events: int = 0
     rotated: int = 0
-    journal: set[Place] = field(default_factory=set)
-    found: dict[tuple[Place, str], int] = field(default_factory=dict)
+    cut: int = 0
+    judged: Counter[str] = field(default_factory=Counter)
+    torn: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
+        self._round = Round(0)
 
     async def run(self, rounds: int) -> None:
-        """Play so many rounds; the log is one for all of them."""
-        async with FakeUpstream(self._serve) as upstream:
+        """Play so many rounds; what one leaves, the next begins with."""
+        async with FakeUpstream(self._serve) as upstream, nursery() as proxies:
             for _ in range(rounds):
                 self.rounds += 1
-                async with started(upstream.port, self.folder, *FLAGS) as proxy:
-                    await self._load_and_kill(proxy)
-                self._read()
-                self._check()
-                self.journal.clear()
-                self.found.clear()
+                await self._play(upstream.port, proxies)
+                self._judge()
+
+    async def _play(self, upstream_port: int, proxies: Nursery) -> None:
+        """Start a proxy on what is there, and kill it under load."""
+        files = survived(self.folder, self._platter, "killed", self._random)
+        half = len(files.get("audit.log", b"").rpartition(b"\n")[2])
+        if half:
+            files["audit.log"] = files["audit.log"][:-half]
+        self._round = Round(self.rounds, b"".join(files[name] for name in in_order(files)))
+        shutil.rmtree(self._platter, ignore_errors=True)
+        disk = (str(self.folder), str(self._platter), *self.lies) if self.power else ()
+        flags = (*FLAGS, f"--audit-log-maxsize={self._random.choice((2, 100))}")
+        proxy = await proxies.birth(upstream_port, self.folder, *flags, disk=disk)
+        if half:
+            await proxy.until_said(f"ended within a line: its {half} bytes were cut off")
+            self.cut += 1
+        clients = [
+            asyncio.create_task(self._client(proxy, number)) for number in range(self.connections)
+        ]
+        if self._random.random() < 0.3:
+            await pause(self._random.uniform(0.02, LONGEST / 2))
+            self._move_away(proxy)
+        await pause(self._random.uniform(0.02, LONGEST))
+        await proxies.kill()
+        await asyncio.gather(*clients)
+
+    @property
+    def _platter(self) -> Path:
+        return self.folder / "platter"
+
+    def _move_away(self, proxy: Newborn) -> None:
+        """Rotate the log as logrotate does."""
+        now = datetime.datetime.now(datetime.UTC)
+        name = f"audit-{now:%Y-%m-%dT%H-%M-%S}.{now.microsecond // 1000:03d}.log"
+        if not (self.folder / name).exists():
+            self._round.moved.add(name)
+            (self.folder / "audit.log").rename(self.folder / name)
+            proxy.reopen()
+
+    # --- both ends ---------------------------------------------------------------
 
     async def _serve(self, connection: FakeConnection) -> None:
         """Write each request down, and then answer it."""
         with contextlib.suppress(EOFError, TimeoutError):
             while True:
-                head = await connection.read_head()
-                self.journal.add(place(head.split(b" ", 2)[1].decode()))
+                head, _ = await connection.read_request()
+                self._round.journal.add(place(head.split(b" ", 2)[1].decode()))
                 connection.send(OK)
 
-    async def _load_and_kill(self, proxy: Started) -> None:
-        clients = [
-            asyncio.create_task(self._client(proxy, number)) for number in range(self.connections)
-        ]
-        await pause(self._random.uniform(0.02, LONGEST))
-        proxy.process.kill()
-        await proxy.process.wait()
-        await asyncio.gather(*clients)
-
-    async def _client(self, proxy: Started, number: int) -> None:
+    async def _client(self, proxy: Newborn, number: int) -> None:
         """Send one request after the other, until the proxy is gone."""
+        chance = random.Random(f"{self.seed} {self.rounds} {number}")
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             reader, writer = await proxy.connect()
             try:
                 for count in range(1_000_000):
                     target = f"/api/v1/namespaces/r{self.rounds}-c{number}/configmaps/n{count}"
-                    writer.write(
-                        f"GET {target} HTTP/1.1\r\nHost: p\r\n"
-                        "Authorization: Bearer admin-token\r\n\r\n".encode()
-                    )
+                    writer.write(_request(target, chance.random()))
                     head = await reader.readuntil(b"\r\n\r\n")
                     if not head.startswith(b"HTTP/1.1 200 "):
                         self.faults.append(f"{target} was answered {head[:30]!r}")
-                    await reader.readexactly(len(POD))
-                    self.answered += 1
+                    await reader.readexactly(len(SMALL))
+                    self._round.answered.add(place(target))
             finally:
                 writer.transport.abort()
 
-    def _read(self) -> None:
-        """Read what this round has left; what was rotated is removed, as a collector would."""
-        current = self.folder / "audit.log"
-        for path in (*sorted(self.folder.glob("audit-*.log")), current):
-            *lines, rest = path.read_bytes().split(b"\n")
-            if rest and path != current:
-                self.faults.append(f"{path.name} was rotated with half a line")
-            self.torn += bool(rest)
-            for line in lines:
-                self._take(line, path)
-            if path != current:
-                path.unlink()
-                self.rotated += 1
+    # --- what is left ------------------------------------------------------------
 
-    def _take(self, line: bytes, path: Path) -> None:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            self.faults.append(f"{path.name} has a line that is no event: {line[:80]!r}")
-            return
-        where = place(event["requestURI"])
-        if where[0] == self.rounds:
-            key = (where, event["stage"])
-            self.found[key] = self.found.get(key, 0) + 1
-            self.events += 1
-
-    def _check(self) -> None:
-        """Compare the journal with the log."""
-        for key, count in self.found.items():
-            if count > 1:
-                self.faults.append(f"{key} is in the log {count} times")
-        for where in sorted(self.journal):
-            if (where, "RequestReceived") not in self.found:
-                self.faults.append(f"{where} was forwarded without a record")
-            number, connection, count = where
-            before = ((number, connection, count - 1), "ResponseComplete")
-            if count and before not in self.found:
-                self.faults.append(f"{where} was forwarded before {before} was stored")
+    def _judge(self) -> None:
+        """Compare each outcome with the journal; one of them is what is left."""
+        self.answered += len(self._round.answered)
+        outcomes = OUTCOMES if self.power else OUTCOMES[:1]
+        left = {
+            outcome: survived(self.folder, self._platter, outcome, self._random)
+            for outcome in outcomes
+        }
+        for outcome, files in left.items():
+            trail = read(files, self._round)
+            self.judged[outcome] += 1
+            self.torn[outcome] += trail.torn
+            self.faults += (f"{outcome}: {fault}" for fault in trail.faults)
+            if outcome == "killed":
+                self.events += trail.found.total()
+        files = left[self._random.choice(outcomes)]
+        self.rotated += len(files) - ("audit.log" in files)
+        # A collector takes away what was rotated, now and then all.
+        kept = () if self._random.random() < 0.1 else ("audit.log",)
+        put_back(self.folder, {name: files[name] for name in kept if name in files})
 
 
-def place(target: str) -> Place:
-    """The place of a target."""
-    found = TARGET.fullmatch(target)
-    assert found is not None, target
-    number, connection, count = map(int, found.groups())
-    return number, connection, count
+def _request(target: str, chance: float) -> bytes:
+    """A read, or a write with a body of some size."""
+    method, body = "PUT", LARGE if chance < 0.005 else MEDIUM
+    if chance >= 0.2:
+        method, body = "GET", b""
+    return (
+        f"{method} {target} HTTP/1.1\r\nHost: p\r\nAuthorization: Bearer admin-token\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode() + body

@@ -82,10 +82,7 @@ class Started:
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection over TLS, whose certificate is the self-signed one."""
-        context = ssl.create_default_context(cafile=str(self.folder / "certs" / "auditproxy.crt"))
-        return await asyncio.open_connection(
-            "127.0.0.1", self.port, ssl=context, server_hostname="localhost"
-        )
+        return await connect(self.port, self.folder)
 
     async def ask(self, raw: bytes, seconds: float = 10.0) -> Answer:
         """One request on a connection of its own."""
@@ -114,15 +111,19 @@ def limit_open_files(number: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (number, number))
 
 
-@contextlib.asynccontextmanager
-async def started(
-    upstream_port: int, folder: Path, *more: str, open_files: int = 0, **streams: int
-) -> AsyncIterator[Started]:
-    """``auditproxy serve`` as a process; killed at the end if it still runs.
+async def connect(port: int, folder: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection over TLS to a proxy with the self-signed certificate of this folder."""
+    context = ssl.create_default_context(cafile=str(folder / "certs" / "auditproxy.crt"))
+    return await asyncio.open_connection(
+        "127.0.0.1", port, ssl=context, server_hostname="localhost"
+    )
 
-    ``open_files`` is its limit of them, 0 ours; ``streams`` may have ``stdout`` and ``stderr``.
-    """
-    (folder / "policy.yaml").write_text(POLICY)
+
+def serve_arguments(
+    upstream_port: int, folder: Path, port: int, health_port: int, policy: str = POLICY
+) -> list[str]:
+    """Those of ``auditproxy``, for files that are written into the folder."""
+    (folder / "policy.yaml").write_text(policy)
     (folder / "tokens.csv").write_text('admin-token,admin,1,"system:masters"\n')
     (folder / "kubeconfig").write_text(
         json.dumps(
@@ -138,11 +139,7 @@ async def started(
             }
         )
     )
-    port, health_port = free_ports(2)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "auditproxy",
+    return [
         "serve",
         f"--kubeconfig={folder}/kubeconfig",
         f"--audit-policy-file={folder}/policy.yaml",
@@ -153,6 +150,23 @@ async def started(
         "--upstream-check-period=0",
         f"--secure-port={port}",
         f"--health-bind-address=127.0.0.1:{health_port}",
+    ]
+
+
+@contextlib.asynccontextmanager
+async def started(
+    upstream_port: int, folder: Path, *more: str, open_files: int = 0, **streams: int
+) -> AsyncIterator[Started]:
+    """``auditproxy serve`` as a process; killed at the end if it still runs.
+
+    ``open_files`` is its limit of them, 0 ours; ``streams`` may have ``stdout`` and ``stderr``.
+    """
+    port, health_port = free_ports(2)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "auditproxy",
+        *serve_arguments(upstream_port, folder, port, health_port),
         *more,
         stderr=streams.get("stderr", asyncio.subprocess.PIPE),
         stdout=streams.get("stdout", asyncio.subprocess.DEVNULL),
