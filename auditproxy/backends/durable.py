@@ -5,9 +5,9 @@
                                                           any other: taken again, as the first
 
 All lines that were taken meanwhile are one commit: one write and one sync, on a thread of their
-own. Lines are stored in the order in which they were taken. An intent is the RequestReceived of a
-request that was not sent yet: it can be refused. What has happened cannot, so its
-line is kept until it is stored, or until the end.
+own, which makes the lines of large events too. Lines are stored in the order in which they were
+taken. An intent is the RequestReceived of a request that was not sent yet: it can be refused. What
+has happened cannot, so its line is kept until it is stored, or until the end.
 """
 
 import asyncio
@@ -17,19 +17,12 @@ from functools import partial
 from auditproxy.apis.audit import Event, Stage
 from auditproxy.apis.units import MEBIBYTE
 from auditproxy.audit.backend import Delivery
-from auditproxy.audit.encode import PartsEncoder
-from auditproxy.audit.fitting import fitting
-from auditproxy.backends.durablefile import CommitError, DurableFile
-from auditproxy.backends.log import (
-    PLUGIN,
-    EncodingError,
-    describe,
-    drop_reason,
-    public_text,
-)
+from auditproxy.audit.encode import LARGE, PartsEncoder, body_bytes
+from auditproxy.backends.durablefile import CommitError, DurableFile, Line, size_of
+from auditproxy.backends.durableline import UNMADE, Committed, LineMaker, Waiting
+from auditproxy.backends.log import PLUGIN, describe, drop_reason, public_text
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.outcomes import all_of
-from auditproxy.backends.rotation import LineTooLongError
 from auditproxy.sockets.thread import OrderedThread, settle
 
 MAXIMUM_LINES = 20_000
@@ -47,17 +40,6 @@ again."""
 
 CLOSING = 1.0
 """Seconds that the thread has at the end for what it has begun."""
-
-
-class _Line:
-    """A line on its way; ``outcome`` is whether it was stored."""
-
-    __slots__ = ("is_intent", "outcome", "text")
-
-    def __init__(self, text: bytes, outcome: "asyncio.Future[bool]", *, is_intent: bool) -> None:
-        self.text = text
-        self.outcome = outcome
-        self.is_intent = is_intent
 
 
 class DurableLog:
@@ -78,15 +60,15 @@ class DurableLog:
         maximum_bytes: int = MAXIMUM_BYTES,
     ) -> None:
         self._file = file
-        self._encode = encode
+        self._maker = LineMaker(encode, file.longest_line, report)
         self._losses = losses
         self._report = report
         self.maximum_lines = maximum_lines
         self._maximum_bytes = maximum_bytes
         self._thread = OrderedThread("audit-log")
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._queue: list[_Line] = []
-        self._committing: list[_Line] = []
+        self._queue: list[Waiting] = []
+        self._committing: list[Waiting] = []
         self._bytes = 0
         self._is_due = False
         self._retry: asyncio.TimerHandle | None = None
@@ -102,39 +84,25 @@ class DurableLog:
         return all_of([self._take_event(event) for event in events])
 
     def _take_event(self, event: Event) -> Delivery:
+        is_intent = event.stage == Stage.REQUEST_RECEIVED
+        size = body_bytes(event)
+        if size >= LARGE:
+            return self._take(b"", event, size, is_intent=is_intent)
         try:
-            line = self._fitting_line(event)
-        except (EncodingError, LineTooLongError) as error:
-            self._lost(1, drop_reason(error), describe(error), public_text(error))
+            line = self._maker.line(event)
+        except UNMADE as error:
+            self._lost_line(error)
             return False
-        return self.process_line(line, is_intent=event.stage == Stage.REQUEST_RECEIVED)
-
-    def _fitting_line(self, event: Event) -> bytes:
-        """The event's line; without its bodies where a whole file would not have room."""
-        line, longest = self._line(event), self._file.longest_line
-        if not longest or len(line) <= longest:
-            return line
-        smaller = fitting(event, longest)
-        if smaller is None or len(shorter := self._line(smaller)) > longest:
-            raise LineTooLongError(len(line), longest)
-        self._report(
-            f"audit plugin '{PLUGIN}': an event larger than --audit-log-maxsize was written "
-            "without its bodies"
-        )
-        return shorter
-
-    def _line(self, event: Event) -> bytes:
-        try:
-            return b"".join(self._encode(event))
-        except Exception as error:
-            raise EncodingError(f"encoding failed: {type(error).__name__}") from None
+        return self._take(line, None, size_of(line), is_intent=is_intent)
 
     def process_line(self, line: bytes, *, is_intent: bool) -> Delivery:
         """Take the line of an event; the outcome is a future, or False where it is dropped."""
+        return self._take(line, None, len(line), is_intent=is_intent)
+
+    def _take(self, text: Line, event: Event | None, size: int, *, is_intent: bool) -> Delivery:
         if self._is_shut:
             self._lost(1, "shutdown", "audit backend shut down")
             return False
-        size = len(line)
         share = 2 if is_intent else 1
         if self.waiting >= self.maximum_lines // share or (
             # One larger than the bound can still go alone.
@@ -145,7 +113,7 @@ class DurableLog:
         loop = self._loop
         if loop is None:
             loop = self._loop = asyncio.get_running_loop()
-        taken = _Line(line, loop.create_future(), is_intent=is_intent)
+        taken = Waiting(text, event, size, loop.create_future(), is_intent=is_intent)
         self._queue.append(taken)
         self._bytes += size
         if not self._is_due and not self._committing:
@@ -166,6 +134,9 @@ class DurableLog:
     def _lost(self, count: int, reason: str, text: str, public: str = "") -> None:
         self._losses.lost(count, plugin=PLUGIN, reason=reason, text=text, public=public)
 
+    def _lost_line(self, error: Exception, count: int = 1) -> None:
+        self._lost(count, drop_reason(error), describe(error), public_text(error))
+
     # --- commits -----------------------------------------------------------------
 
     def _begin(self) -> None:
@@ -178,25 +149,26 @@ class DurableLog:
             self._retry = None
         size = count = 0
         for line in self._queue:
-            if count and size + len(line.text) > LONGEST_COMMIT:
+            if count and size + line.size > LONGEST_COMMIT:
                 break
-            size += len(line.text)
+            size += line.size
             count += 1
         self._committing, self._queue = self._queue[:count], self._queue[count:]
-        texts = [line.text for line in self._committing]
-        self._thread.run(partial(self._commit, texts))
+        self._thread.run(partial(self._commit, self._committing))
 
-    def _commit(self, texts: list[bytes]) -> None:
+    def _commit(self, lines: list[Waiting]) -> None:
         """Commit lines; on the thread."""
-        committed, fault = len(texts), None
+        done = Committed()
         try:
-            self._file.commit(texts)
+            self._file.commit(self._maker.texts(lines, done))
+            done.count = len(done.made)
         except CommitError as error:
-            committed, fault = error.committed, error.fault
+            done.count, done.fault = error.committed, error.fault
         except Exception as crash:
             # A fault of ours: nothing is promised of any line.
-            committed, fault = 0, OSError(f"writing crashed: {type(crash).__name__}")
-        self._tell(self._committed, committed, fault, self._file.take_fault())
+            done.made, done.unmade = lines, []
+            done.fault = OSError(f"writing crashed: {type(crash).__name__}")
+        self._tell(self._committed, done, self._file.take_fault())
 
     def _tell(self, then: Callable[..., None], *what: object) -> None:
         """Continue on the loop, unless that has ended."""
@@ -204,33 +176,37 @@ class DurableLog:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(then, *what)
 
-    def _committed(self, count: int, fault: OSError | None, said: str) -> None:
-        """A commit has ended; the first ``count`` lines are stored."""
+    def _committed(self, done: Committed, said: str) -> None:
+        """A commit has ended."""
         if self._is_over:
             return
-        lines, self._committing = self._committing, []
-        for line in lines[:count]:
+        self._committing = []
+        for line in done.made[: done.count]:
             self._ends(line, stored=True)
-        if count:
-            self._losses.delivered(count)
+        if done.count:
+            self._losses.delivered(done.count)
+        for line, error in done.unmade:
+            self._lost_line(error)
+            self._ends(line, stored=False)
+        fault = done.fault
         if said:
             self._report(f"audit plugin '{PLUGIN}': {said}")
         if fault is None:
             self.fault = ""
         else:
-            self._failed(lines[count:], fault)
+            self._failed(done.made[done.count :], fault)
         if self._queue:
             self._go_on(failed=fault is not None)
         elif self._idle is not None:
             settle(self._idle, True)
 
-    def _failed(self, lines: list[_Line], fault: OSError) -> None:
+    def _failed(self, lines: list[Waiting], fault: OSError) -> None:
         """Refuse intents, and keep the others, in their order and before what came later."""
         self.fault = public_text(fault)
         self._losses.failing(self.fault)
         kept = [line for line in lines if not line.is_intent]
         self._refuse([line for line in lines if line.is_intent], fault)
-        if sum(len(line.text) for line in kept) > LONGEST_COMMIT:
+        if sum(line.size for line in kept) > LONGEST_COMMIT:
             # The next commit would not even come to intents that wait behind these.
             behind = [line for line in self._queue if line.is_intent]
             self._queue = [line for line in self._queue if not line.is_intent]
@@ -242,9 +218,9 @@ class DurableLog:
                 "forwarded wait until it can be written again"
             )
 
-    def _refuse(self, intents: list[_Line], fault: OSError) -> None:
+    def _refuse(self, intents: list[Waiting], fault: OSError) -> None:
         if intents:
-            self._lost(len(intents), drop_reason(fault), describe(fault), public_text(fault))
+            self._lost_line(fault, len(intents))
         for line in intents:
             self._ends(line, stored=False)
 
@@ -257,8 +233,8 @@ class DurableLog:
         else:
             self._begin()
 
-    def _ends(self, line: _Line, *, stored: bool) -> None:
-        self._bytes -= len(line.text)
+    def _ends(self, line: Waiting, *, stored: bool) -> None:
+        self._bytes -= line.size
         settle(line.outcome, stored)
 
     # --- watching ----------------------------------------------------------------

@@ -31,6 +31,15 @@ _LONGEST_TAIL = 256 * MEBIBYTE
 """Bytes at the end of a file in which the end of the last whole line is looked for."""
 
 
+Line = bytes | tuple[bytes, ...]
+"""A line, or its parts."""
+
+
+def size_of(line: Line) -> int:
+    """Bytes of a line."""
+    return len(line) if isinstance(line, bytes) else sum(map(len, line))
+
+
 class _DeletedError(Exception):
     """The file was deleted by another process, with what was appended to it."""
 
@@ -72,7 +81,7 @@ class DurableFile(RotatingFile):
             # A folder that was made for it is a name in another, which we may read then.
             self._disk.sync_folder(self.path.absolute().parent.parent)
 
-    def commit(self, lines: Sequence[bytes]) -> None:
+    def commit(self, lines: Sequence[Line]) -> None:
         """Append lines, and return when the disk has them; raises CommitError.
 
         Lines that are not among ``committed`` are not in the file when it is opened again.
@@ -109,30 +118,37 @@ class DurableFile(RotatingFile):
 
     # --- what is promised -----------------------------------------------------------
 
-    def _append(self, lines: Sequence[bytes]) -> None:
+    def _append(self, lines: Sequence[Line]) -> None:
         """Write what is not settled of the lines, and settle it; raises OSError."""
         if self._descriptor < 0:
             self._open()
         else:
             self._check()
         while self._appended < len(lines):
-            piece = self._piece(lines, self._appended)
-            self.write(b"".join(piece))
-            self._appended += len(piece)
+            piece, count = self._piece(lines, self._appended)
+            self.write(*piece)
+            self._appended += count
         self._settle()
 
-    def _piece(self, lines: Sequence[bytes], first: int) -> Sequence[bytes]:
-        """The lines from ``first`` on that go out in one write, and into one file."""
+    def _piece(self, lines: Sequence[Line], first: int) -> tuple[tuple[bytes, ...], int]:
+        """What goes out in one write, and into one file, from line ``first`` on; and how many
+        lines that is. One in parts is by itself: it is large.
+        """
+        whole = lines[first]
+        if not isinstance(whole, bytes):
+            return whole, 1
         most = min(LONGEST_WRITE, self._maximum_size or LONGEST_WRITE)
         if self._maximum_size:
             room = self._maximum_size - self._size
             # What is full already is rotated by the next line, whatever follows it.
-            most = min(most, room) if len(lines[first]) < room else most
-        size, last = len(lines[first]), first + 1
-        while last < len(lines) and size + len(lines[last]) <= most:
-            size += len(lines[last])
-            last += 1
-        return lines[first:last]
+            most = min(most, room) if len(whole) < room else most
+        size, piece = len(whole), [whole]
+        for line in lines[first + 1 :]:
+            if not isinstance(line, bytes) or size + len(line) > most:
+                break
+            size += len(line)
+            piece.append(line)
+        return (b"".join(piece),), len(piece)
 
     def _settle(self) -> None:
         self._disk.sync(self._descriptor)

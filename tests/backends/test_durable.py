@@ -2,6 +2,8 @@
 
 import asyncio
 import errno
+import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from auditproxy.apis.audit import Event
 from auditproxy.audit.backend import Delivery
-from auditproxy.audit.encode import json_line
+from auditproxy.audit.encode import LARGE, json_line, json_parts
 from auditproxy.backends import durable
 from auditproxy.backends.durable import DurableLog
 from tests.fakes.backends import Told, dropped, event, value
@@ -225,6 +227,60 @@ async def test_what_cannot_be_encoded(tmp_path: Path) -> None:
     assert log.process_events((event(),)) is False
     assert dropped(told.metrics, "encode-error") == 1
     assert "secret" not in str(told.lines)
+    await shut(log)
+
+
+LARGE_BODY = b'{"a":"%s"}' % (b"<" * LARGE)
+
+
+def large(audit_id: str) -> Event:
+    """An event whose text is longer than what is counted of it."""
+    return event(audit_id, level="Request", body=LARGE_BODY)
+
+
+async def test_large_events(tmp_path: Path) -> None:
+    """Their lines are made on the thread, in their turn, and written in parts; a fault costs none."""
+    threads: dict[str, str] = {}
+
+    def encode(given: Event) -> tuple[bytes, ...]:
+        threads[given.audit_id] = threading.current_thread().name
+        return json_parts(given)
+
+    path, disk, told = tmp_path / "audit.log", FaultyDisk(EIO), Told()
+    file = durable_file(path, disk)
+    log = DurableLog(file, encode=encode, losses=told.losses, report=told.lines.append)
+    given = (event("a"), large("b"), event("c"), large("d"), event("e"))
+    outcomes = [log.process_events((each,)) for each in given]
+    assert "b" not in threads
+    assert [await outcome for outcome in outcomes if not isinstance(outcome, bool)] == [True] * 5
+    assert path.read_bytes() == b"".join(map(json_line, given))
+    assert disk.syncs == 2
+    assert threads["b"] == threads["d"] == "audit-log"
+    assert {threads[each] for each in "ace"} == {threading.current_thread().name}
+    assert disk.survived(path) == path.read_bytes()
+    await shut(log)
+
+
+async def test_large_events_without_a_line(tmp_path: Path) -> None:
+    """One that cannot be made costs no other of its commit; one that no file takes loses its bodies."""
+
+    def encode(given: Event) -> tuple[bytes, ...]:
+        if given.audit_id == "bad":
+            raise ValueError("secret")
+        return json_parts(given)
+
+    path, told = tmp_path / "audit.log", Told()
+    file = durable_file(path, FaultyDisk(), size=4000)
+    log = DurableLog(file, encode=encode, losses=told.losses, report=told.lines.append)
+    outcomes = [
+        log.process_events((each,)) for each in (event("a"), large("bad"), large("b"), event("c"))
+    ]
+    results = [await outcome for outcome in outcomes if not isinstance(outcome, bool)]
+    assert results == [True, False, True, True]
+    assert [json.loads(line)["auditID"] for line in lines(path)] == ["a", "b", "c"]
+    assert path.stat().st_size < 4000
+    assert dropped(told.metrics, "encode-error") == 1
+    assert log.waiting == 0
     await shut(log)
 
 

@@ -4,20 +4,21 @@ import errno
 import itertools
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditproxy.backends.durablefile import LONGEST_WRITE, CommitError, DurableFile
+from auditproxy.backends.durablefile import LONGEST_WRITE, CommitError, DurableFile, Line
 from tests.fakes.durable import EIO, FaultyDisk, durable_file
 from tests.fakes.rotating import Clocks, names
 
 LINES = [b"a\n", b"b\n", b"c\n"]
 
 
-def commit_fails(file: DurableFile, lines: list[bytes]) -> CommitError:
+def commit_fails(file: DurableFile, lines: Sequence[Line]) -> CommitError:
     """The error of a commit."""
     with pytest.raises(CommitError) as raised:
         file.commit(lines)
@@ -41,6 +42,27 @@ def test_a_commit_is_on_the_disk(tmp_path: Path) -> None:
     assert disk.syncs == 1
     file.commit([b"d\n"])
     assert disk.survived(path) == b"a\nb\nc\nd\n"
+
+
+def test_a_line_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written as it is, by itself; lines before and behind it are joined."""
+    wrote: list[tuple[bytes, ...]] = []
+    write = DurableFile.write
+
+    def watched(file: DurableFile, line: bytes, *more: bytes) -> None:
+        wrote.append((line, *more))
+        write(file, line, *more)
+
+    monkeypatch.setattr(DurableFile, "write", watched)
+    path, disk = tmp_path / "audit.log", FaultyDisk(EIO)
+    file = durable_file(path, disk)
+    lines: list[Line] = [b"a\n", b"b\n", (b"c", b"d", b"\n"), b"e\n", b"f\n"]
+    assert commit_fails(file, lines).committed == 0
+    assert path.read_bytes() == b""
+    wrote.clear()
+    file.commit(lines)
+    assert wrote == [(b"a\nb\n",), (b"c", b"d", b"\n"), (b"e\nf\n",)]
+    assert disk.survived(path) == path.read_bytes() == b"a\nb\ncd\ne\nf\n"
 
 
 def test_a_sync_fails_once(tmp_path: Path) -> None:

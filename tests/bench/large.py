@@ -2,8 +2,11 @@
 
 First byte, whole answer, memory of the proxy, how long small requests of others
 wait meanwhile, and whether the event has every item.
+
+    --mib 10 --mode durable --rounds 5      of another size, in another mode of the log
 """
 
+import argparse
 import asyncio
 import json
 import statistics
@@ -19,13 +22,8 @@ from tests.conformance import corpus
 from tests.fakes.waiting import pause
 
 MEBIBYTE = 1 << 20
-SIZE = 100 * MEBIBYTE
-FLAGS = {
-    "audit_capture_response_limit": 128 * MEBIBYTE,
-    "audit_log_maxsize": 1000,
-    "audit_log_mode": "batch",
-}
-"""The flags of the proxy; everything else by default."""
+FLAGS = {"audit_capture_response_limit": 128 * MEBIBYTE, "audit_log_maxsize": 1000}
+"""The flags of the proxy, and the mode of its log; everything else by default."""
 
 
 def varint(number: int) -> bytes:
@@ -59,9 +57,9 @@ def pod_list(size: int) -> tuple[bytes, int]:
     return b"k8s\0" + kind + field(2, field(1, field(2, b"1")) + item * count), count
 
 
-async def upstream() -> None:
+async def upstream(size: int) -> None:
     """An HTTP server: the list at /api/v1/pods, a small object elsewhere."""
-    large, _ = pod_list(SIZE)
+    large, _ = pod_list(size)
     small = b'{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a"}}\n'
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -88,20 +86,20 @@ async def upstream() -> None:
     await asyncio.get_running_loop().create_future()
 
 
-async def proxy(port: int, level: str, folder: str) -> None:
+async def proxy(port: int, level: str, folder: str, mode: str) -> None:
     """The proxy, with large limits."""
     from tests.bench.processes import proxy
 
-    await proxy(port, level, folder=Path(folder), **FLAGS)
+    await proxy(port, level, folder=Path(folder), audit_log_mode=mode, **FLAGS)
 
 
-async def measure(level: str, upstream_port: int, items: int) -> None:
+async def measure(level: str, upstream_port: int, size: int, items: int, mode: str) -> None:
     """One list, with small requests beside it, and a line of figures."""
     from tests.bench.small import client_context, connect, request
 
     tls = client_context()
     with tempfile.TemporaryDirectory() as folder:
-        arguments = ("proxy", str(upstream_port), level, folder)
+        arguments = ("proxy", str(upstream_port), level, folder, mode)
         process = await Process.start(*arguments, module="tests.bench.large")
         try:
             waits: list[float] = []
@@ -122,7 +120,7 @@ async def measure(level: str, upstream_port: int, items: int) -> None:
             writer.write(request("/api/v1/pods"))
             await reader.readuntil(b"\r\n\r\n")
             first = time.perf_counter() - started
-            left = SIZE
+            left = size
             while left > 0:
                 left -= len(await reader.read(MEBIBYTE))
             whole = time.perf_counter() - started
@@ -150,32 +148,43 @@ async def measure(level: str, upstream_port: int, items: int) -> None:
 
 
 def listed(log: Path) -> dict[str, Any] | None:
-    """The event of the list, once it is there."""
+    """The last event of the list, once it is there."""
     with log.open("rb") as lines:
         for line in lines:
-            if b'"requestURI":"/api/v1/pods"' in line[:1000] and line.endswith(b"\n"):
+            start = line[:1000]
+            if (
+                b'"requestURI":"/api/v1/pods"' in start
+                and b'"stage":"ResponseComplete"' in start
+                and line.endswith(b"\n")
+            ):
                 return json.loads(line)  # type: ignore[no-any-return]
     return None
 
 
-async def main() -> None:
+async def main(mib: int, mode: str, rounds: int) -> None:
     """Both levels."""
-    large, items = pod_list(SIZE)
-    print(f"a protobuf LIST of {len(large) / MEBIBYTE:.0f} MiB, {items} pods; {FLAGS}")
-    server = await Process.start("upstream", module="tests.bench.large")
+    large, items = pod_list(mib * MEBIBYTE)
+    print(f"a protobuf LIST of {len(large) / MEBIBYTE:.0f} MiB, {items} pods; {mode}, {FLAGS}")
+    server = await Process.start("upstream", str(mib), module="tests.bench.large")
     try:
-        for level in ("Metadata", "RequestResponse"):
-            await measure(level, server.port, items)
+        for _ in range(rounds):
+            for level in ("Metadata", "RequestResponse"):
+                await measure(level, server.port, len(large), items, mode)
     finally:
         await server.stop()
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["upstream"]:
-        asyncio.run(upstream())
+        asyncio.run(upstream(int(sys.argv[2]) * MEBIBYTE))
     elif sys.argv[1:2] == ["proxy"]:
         import uvloop
 
-        uvloop.run(proxy(int(sys.argv[2]), sys.argv[3], sys.argv[4]))
+        uvloop.run(proxy(int(sys.argv[2]), *sys.argv[3:6]))
     else:
-        asyncio.run(main())
+        parser = argparse.ArgumentParser(prog="python -m tests.bench.large")
+        parser.add_argument("--mib", type=int, default=100)
+        parser.add_argument("--mode", default="batch", help="of the log")
+        parser.add_argument("--rounds", type=int, default=1)
+        given = parser.parse_args()
+        asyncio.run(main(given.mib, given.mode, given.rounds))
