@@ -18,6 +18,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from auditproxy.backends.disk import Disk
+
 BLOCK = 1024 * 1024
 """Bytes that are compressed at a time."""
 
@@ -27,6 +29,8 @@ _STAMP = "%Y-%m-%dT%H-%M-%S"
 _STAMP_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}", re.ASCII)
 _DAY = datetime.timedelta(days=1)
 _MILLISECOND = datetime.timedelta(milliseconds=1)
+
+_DISK = Disk()
 
 Work = Callable[[], None]
 Rotated = tuple[datetime.datetime, Path]
@@ -152,10 +156,10 @@ class OldFiles:
         return None
 
 
-def compress_file(path: Path) -> None:
+def compress_file(path: Path, disk: Disk = _DISK) -> None:
     """Gzip a file beside itself with its mode and owner; removes it, or the half-made result.
 
-    It is removed only once the disk has the archive: a crash leaves one of the two.
+    It is removed only once the disk has the archive and its name: a crash leaves one of the two.
     """
     target = path.with_name(path.name + COMPRESSED)
     with path.open("rb") as source:
@@ -170,10 +174,11 @@ def compress_file(path: Path) -> None:
                 shutil.copyfileobj(source, packed, BLOCK)
                 packed.close()
                 raw.flush()
-                os.fsync(raw.fileno())
+                disk.sync(raw.fileno())
             target.chmod(stat.S_IMODE(facts.st_mode))
             with contextlib.suppress(PermissionError):
                 os.chown(target, facts.st_uid, facts.st_gid)
+            disk.sync_folder(path.parent)
         except OSError:
             with contextlib.suppress(OSError):
                 target.unlink(missing_ok=True)

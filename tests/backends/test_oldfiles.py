@@ -1,6 +1,7 @@
 """Rotated files: which are kept, removed and compressed, and one thread at a time for it."""
 
 import datetime
+import errno
 import gzip
 import os
 import stat
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from auditproxy.backends.oldfiles import OldFiles, compress_file
 from auditproxy.backends.rotation import RotatingFile
+from tests.fakes.durable import FaultyDisk
 from tests.fakes.rotating import START, Clocks, names, rotating
 
 
@@ -99,6 +101,27 @@ def test_compress_error_leaves_the_file(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         compress_file(path)
     assert path.read_bytes() == b"x"
+
+
+def test_compress_is_safe(tmp_path: Path) -> None:
+    """The disk has the archive and its name before the file goes; where it has not, the file stays."""
+
+    class Watched(FaultyDisk):
+        def sync_folder(self, folder: Path) -> None:
+            super().sync_folder(folder)
+            assert names(folder) == ["a.log", "a.log.gz"]
+
+    path, disk = tmp_path / "a.log", Watched()
+    for faults in (disk.faults, disk.folder_faults):
+        faults.append(errno.EIO)
+        path.write_bytes(b"content")
+        with pytest.raises(OSError, match="Input/output error"):
+            compress_file(path, disk)
+        assert names(tmp_path) == ["a.log"]
+    disk.did.clear()
+    compress_file(path, disk)
+    assert disk.did == ["file", "folder"]
+    assert names(tmp_path) == ["a.log.gz"]
 
 
 def test_gone_file_leaves_its_archive(tmp_path: Path) -> None:
