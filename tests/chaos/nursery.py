@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -36,6 +37,11 @@ rules:
 """Bodies are decoded beside the loop for updates; RequestReceived is to be stored although omitted."""
 
 
+SERVING = "serving on"
+_ATTEMPTS = 5
+"""How often other ports are tried."""
+
+
 @dataclass
 class Newborn:
     """A proxy of the nursery."""
@@ -48,6 +54,10 @@ class Newborn:
     def said(self) -> str:
         """Its lines for operators."""
         return (self.folder / "said").read_text()
+
+    def has_begun(self) -> bool:
+        """Whether it serves, or has found its port taken."""
+        return any(text in self.said for text in (SERVING, "Address already in use"))
 
     async def until_said(self, text: str) -> None:
         """Wait for one of them."""
@@ -75,15 +85,28 @@ class Nursery:
         self, upstream_port: int, folder: Path, *flags: str, disk: Sequence[str] = ()
     ) -> Newborn:
         """A proxy that serves, with ``flags`` too."""
+        for _ in range(_ATTEMPTS):
+            newborn = await self._birth(upstream_port, folder, flags, disk)
+            await until(newborn.has_begun, "the proxy serves, or its port is taken", seconds=60)
+            if SERVING in newborn.said:
+                return newborn
+            # Another process was faster; this one has ended.
+            await self._from.readline()
+            self._child = 0
+        raise AssertionError(newborn.said)
+
+    async def _birth(
+        self, upstream_port: int, folder: Path, flags: Sequence[str], disk: Sequence[str]
+    ) -> Newborn:
         port, health_port = free_ports(2)
         arguments = serve_arguments(upstream_port, folder, port, health_port, POLICY)
         (folder / "said").write_text("")
+        if disk:
+            shutil.rmtree(disk[1], ignore_errors=True)
         line = {"arguments": [*arguments, *flags], "said": f"{folder}/said", "disk": list(disk)}
         self._to.write(json.dumps(line).encode() + b"\n")
         self._child = int(await self._from.readline())
-        newborn = Newborn(self._child, port, folder)
-        await newborn.until_said("serving on")
-        return newborn
+        return Newborn(self._child, port, folder)
 
     async def kill(self) -> None:
         """``kill -9``; returns when nothing of it is left."""

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import datetime
 import random
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from tests.chaos.nursery import Newborn, Nursery, nursery
 from tests.chaos.platter import OUTCOMES, in_order, put_back, survived
 from tests.chaos.trail import Round, place, read
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer
-from tests.fakes.waiting import pause
+from tests.fakes.waiting import pause, until
 
 CONFIG_MAP = b'{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a"}%s}\n'
 SMALL = CONFIG_MAP % b""
@@ -38,7 +37,7 @@ class Chaos:
     """What all rounds have seen; ``faults`` are broken promises.
 
     ``power`` is whether kills are losses of power, ``lies`` what the disk says to have synced then,
-    and has not.
+    and has not. No kill comes before ``least`` answers of a round.
     """
 
     folder: Path
@@ -46,6 +45,7 @@ class Chaos:
     connections: int = 8
     power: bool = False
     lies: Sequence[str] = ()
+    least: int = 0
     rounds: int = 0
     answered: int = 0
     events: int = 0
@@ -74,7 +74,6 @@ class Chaos:
         if half:
             files["audit.log"] = files["audit.log"][:-half]
         self._round = Round(self.rounds, b"".join(files[name] for name in in_order(files)))
-        shutil.rmtree(self._platter, ignore_errors=True)
         disk = (str(self.folder), str(self._platter), *self.lies) if self.power else ()
         flags = (*FLAGS, f"--audit-log-maxsize={self._random.choice((2, 100))}")
         proxy = await proxies.birth(upstream_port, self.folder, *flags, disk=disk)
@@ -84,6 +83,7 @@ class Chaos:
         clients = [
             asyncio.create_task(self._client(proxy, number)) for number in range(self.connections)
         ]
+        await until(lambda: len(self._round.answered) >= self.least, "answers", seconds=60)
         if self._random.random() < 0.3:
             await pause(self._random.uniform(0.02, LONGEST / 2))
             self._move_away(proxy)
