@@ -48,6 +48,10 @@ class Tail:
         """What was read after the last line feed of each file, where there is any."""
         return [rest for rest in self._partial.values() if rest]
 
+    def contents(self) -> list[bytes]:
+        """What is in each file, wherever it is now."""
+        return [os.pread(file.fileno(), 1 << 30, 0) for file in self._open.values()]
+
     def close(self) -> None:
         """Close every file."""
         for file in self._open.values():

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -187,6 +188,51 @@ async def test_chmod(tmp_path: Path) -> None:
         await proxy.until_written(2)
         assert len(proxy.events()) == 2
         assert await stop(proxy) == 0
+
+
+async def test_truncated(tmp_path: Path) -> None:
+    """T256: copytruncate: no hole and no half line is left; what was copied and what follows is all."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        started(upstream.port, tmp_path, DURABLE) as proxy,
+    ):
+        for copied in range(1, 4):
+            assert await served(proxy)
+            await proxy.until_written(2 * copied)
+            (tmp_path / f"copy{copied}").write_bytes(proxy.log.read_bytes())
+            os.truncate(proxy.log, 0)
+        assert await served(proxy)
+        assert await stop(proxy) == 0
+    whole = b"".join((tmp_path / f"copy{number}").read_bytes() for number in range(1, 4))
+    events = [json.loads(line) for line in (whole + proxy.log.read_bytes()).splitlines()]
+    keys = {(event["auditID"], event["stage"]) for event in events}
+    assert len(keys) == len(events) == 8
+
+
+async def test_taken_over(tmp_path: Path) -> None:
+    """T254: T260: a file of another process in place of ours is found without a request, and not
+    written to; when it is free again, requests are served."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        started(upstream.port, tmp_path, DURABLE) as proxy,
+    ):
+        assert await served(proxy)
+        await proxy.until_written(2)
+        with (tmp_path / "other").open("wb") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            (tmp_path / "other").rename(proxy.log)
+            page = await proxy.until_shown("/readyz?verbose", b"another process writes to it")
+            assert b"[-]audit-log failed: " in page
+            refused = await proxy.ask(request())
+            assert (refused.status, REFUSED in refused.body) == (500, True)
+            assert proxy.log.read_bytes() == b""
+        await until(lambda: served(proxy), "a request is served again", seconds=10)
+        await until(lambda: ready(proxy), "it is ready", seconds=20)
+        await proxy.until_written(4)
+        await accounted(proxy)
+        assert await stop(proxy) == 3
+        assert sum(one.received.count(b"GET ") for one in upstream.connections) == 2
+    assert len(proxy.events()) == 2
 
 
 async def load(proxy: Started, connections: int, stop_at: asyncio.Event) -> int:

@@ -14,10 +14,12 @@ from auditproxy.apis.audit import Event
 from auditproxy.audit.backend import Delivery
 from auditproxy.audit.encode import LARGE, json_line, json_parts
 from auditproxy.backends import durable
+from auditproxy.backends.disk import Disk
 from auditproxy.backends.durable import DurableLog
 from tests.fakes.backends import Told, dropped, event, value
 from tests.fakes.durable import EIO, FaultyDisk, durable_file, durable_log
 from tests.fakes.waiting import until
+from tests.tailing import Tail
 
 
 def lines(path: Path) -> list[bytes]:
@@ -337,6 +339,37 @@ async def test_reopen(tmp_path: Path) -> None:
     assert await take(log, b"b")
     assert (lines(tmp_path / "moved.log"), lines(path)) == ([b"a"], [b"b"])
     await shut(log)
+
+
+async def test_rotation_with_a_reader(tmp_path: Path) -> None:
+    """T255: T257: as many events as there is time for, own rotations, renames with and without a
+    signal, while a reader follows the files: each event once, none torn, all in order."""
+    path, tail, told = tmp_path / "audit.log", Tail(tmp_path, "audit*"), Told()
+    file = durable_file(path, Disk(), size=100_000)
+    log = DurableLog(file, encode=json_parts, losses=told.losses, report=told.lines.append)
+    log.watch()
+    outcomes: list[asyncio.Future[bool]] = []
+    for burst in range(40):
+        for number in range(250):
+            text = json.dumps({"number": burst * 250 + number, "padding": "x" * (number % 90)})
+            outcomes.append(take(log, text.encode(), intent=number % 2 == 0))
+        if burst % 10 == 4:
+            path.rename(tmp_path / f"audit-moved.{burst}")
+            if burst % 20 == 4:
+                log.reopen()
+        await asyncio.wait(outcomes[-1:])
+        tail.poll()
+    assert all(outcome.result() for outcome in outcomes)
+    await shut(log)
+    tail.poll()
+    assert tail.rest() == []
+    assert sorted(event["number"] for event in tail.events) == list(range(10_000))
+    assert tail.files > 8
+    for opened in tail.contents():
+        numbers = [json.loads(line)["number"] for line in opened.splitlines()]
+        assert numbers == sorted(numbers)
+    assert written(told) == 10_000
+    tail.close()
 
 
 async def test_an_abandoned_outcome(tmp_path: Path) -> None:
