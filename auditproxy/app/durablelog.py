@@ -47,6 +47,13 @@ def open_durable_log(
         report=report,
     )
     zone = datetime.datetime.now().astimezone().tzinfo or datetime.UTC
-    log = DurableLog(file, encode=encoder(options.format, zone), losses=losses, report=report)
-    metrics.audit.sinks.buffer(losses.backend, log.maximum_lines, lambda: log.waiting)
+    sinks = metrics.audit.sinks
+    log = DurableLog(
+        file,
+        encode=encoder(options.format, zone),
+        losses=losses,
+        report=report,
+        observe=sinks.committed,
+    )
+    sinks.buffer(losses.backend, log.room_for_intents, lambda: log.waiting)
     return log

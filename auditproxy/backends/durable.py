@@ -11,6 +11,7 @@ has happened cannot, so its line is kept until it is stored, or until the end.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -42,8 +43,13 @@ CLOSING = 1.0
 """Seconds that the thread has at the end for what it has begun."""
 
 
+def _nothing(seconds: float) -> None:
+    """It is not counted."""
+
+
 class DurableLog:
-    """The log backend of mode ``durable``; ``report`` logs one fact for operators.
+    """The log backend of mode ``durable``; ``report`` logs one fact for operators, and ``observe``
+    hears how many seconds each commit took.
 
     ``waiting`` lines are neither stored nor dropped yet; ``fault`` is why none could be stored at
     the last look, "" where nothing speaks against it.
@@ -56,6 +62,8 @@ class DurableLog:
         encode: PartsEncoder,
         losses: Losses,
         report: Callable[[str], None],
+        observe: Callable[[float], None] = _nothing,
+        clock: Callable[[], float] = time.monotonic,
         maximum_lines: int = MAXIMUM_LINES,
         maximum_bytes: int = MAXIMUM_BYTES,
     ) -> None:
@@ -63,6 +71,8 @@ class DurableLog:
         self._maker = LineMaker(encode, file.longest_line, report)
         self._losses = losses
         self._report = report
+        self._observe = observe
+        self._clock = clock
         self.maximum_lines = maximum_lines
         self._maximum_bytes = maximum_bytes
         self._thread = OrderedThread("audit-log")
@@ -103,11 +113,11 @@ class DurableLog:
         if self._is_shut:
             self._lost(1, "shutdown", "audit backend shut down")
             return False
-        share = 2 if is_intent else 1
-        if self.waiting >= self.maximum_lines // share or (
-            # One larger than the bound can still go alone.
-            self._bytes and self._bytes + size > self._maximum_bytes // share
-        ):
+        lines, room = self.maximum_lines, self._maximum_bytes
+        if is_intent:
+            lines, room = self.room_for_intents, room // 2
+        # One larger than the bound can still go alone.
+        if self.waiting >= lines or (self._bytes and self._bytes + size > room):
             self._lost(1, "buffer-full", "too many events wait for the disk")
             return False
         loop = self._loop
@@ -120,6 +130,11 @@ class DurableLog:
             self._is_due = True
             loop.call_soon(self._begin)
         return taken.outcome
+
+    @property
+    def room_for_intents(self) -> int:
+        """Waiting lines from which on intents are refused."""
+        return self.maximum_lines // 2
 
     @property
     def waiting(self) -> int:
@@ -158,7 +173,7 @@ class DurableLog:
 
     def _commit(self, lines: list[Waiting]) -> None:
         """Commit lines; on the thread."""
-        done = Committed()
+        done, began = Committed(), self._clock()
         try:
             self._file.commit(self._maker.texts(lines, done))
             done.count = len(done.made)
@@ -168,6 +183,7 @@ class DurableLog:
             # A fault of ours: nothing is promised of any line.
             done.made, done.unmade = lines, []
             done.fault = OSError(f"writing crashed: {type(crash).__name__}")
+        done.seconds = self._clock() - began
         self._tell(self._committed, done, self._file.take_fault())
 
     def _tell(self, then: Callable[..., None], *what: object) -> None:
@@ -180,6 +196,7 @@ class DurableLog:
         """A commit has ended."""
         if self._is_over:
             return
+        self._observe(done.seconds)
         self._committing = []
         for line in done.made[: done.count]:
             self._ends(line, stored=True)

@@ -40,7 +40,7 @@ class Waiting:
 
 class Committed:
     """How a commit ended: the first ``count`` of the lines ``made`` are stored, ``fault`` is why
-    the others are not, and those ``unmade`` never will be.
+    the others are not, and those ``unmade`` never will be. It took so many ``seconds``.
     """
 
     def __init__(self) -> None:
@@ -48,6 +48,7 @@ class Committed:
         self.unmade: list[tuple[Waiting, Exception]] = []
         self.count = 0
         self.fault: OSError | None = None
+        self.seconds = 0.0
 
 
 class LineMaker:

@@ -4,6 +4,11 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from auditproxy.metrics.plain import Durations
+
+COMMIT_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+"""Seconds: from a fast disk to one that is given up."""
+
 
 class SinkMetrics:
     """State of each backend, ``log`` or ``webhook``, evaluated at every scrape."""
@@ -40,6 +45,13 @@ class SinkMetrics:
             registry=registry,
         )
 
+        self._commits = Durations(
+            "auditproxy_audit_log_commit_duration_seconds",
+            "How long writing and syncing a group of events took in mode durable, in seconds.",
+            bounds=COMMIT_BUCKETS,
+            registry=registry,
+        ).labels()
+
     def buffer(self, backend: str, capacity: int, waiting: Callable[[], int]) -> None:
         """Register a backend's buffer; ``waiting`` returns the events in it or in transit."""
         self._buffer_capacity.labels(backend).set(capacity)
@@ -53,3 +65,7 @@ class SinkMetrics:
     def log_reopened(self, reason: str) -> None:
         """Count a reopening of the log file."""
         self._log_reopened.labels(reason).inc()
+
+    def committed(self, seconds: float) -> None:
+        """Count a commit of mode durable, successful or not; on the event loop."""
+        self._commits.observe(seconds)

@@ -96,7 +96,7 @@ async def test_durable(tmp_path: Path) -> None:
     assert sink.take_line is not None
     outcome = sink.take_line(b"line\n", is_intent=True)
     assert value(metrics, "auditproxy_audit_buffer_events", plugin="log") == 1
-    assert value(metrics, "auditproxy_audit_buffer_capacity", plugin="log") == 20_000
+    assert value(metrics, "auditproxy_audit_buffer_capacity", plugin="log") == 10_000
     assert isinstance(outcome, asyncio.Future)
     assert await outcome
     assert path.read_bytes() == b"line\n"

@@ -341,6 +341,23 @@ async def test_reopen(tmp_path: Path) -> None:
     await shut(log)
 
 
+async def test_commits_are_timed(tmp_path: Path) -> None:
+    """Each is, with its sync, and one that fails too."""
+    times, told, seen = iter(range(100)), Told(), list[float]()
+    log = DurableLog(
+        durable_file(tmp_path / "audit.log", FaultyDisk(None, EIO)),
+        encode=json_parts,
+        losses=told.losses,
+        report=told.lines.append,
+        observe=seen.append,
+        clock=lambda: float(next(times)),
+    )
+    assert await take(log, b"a")
+    assert await take(log, b"b", intent=True) is False
+    assert seen == [1.0, 1.0]
+    await shut(log)
+
+
 async def test_rotation_with_a_reader(tmp_path: Path) -> None:
     """T255: T257: as many events as there is time for, own rotations, renames with and without a
     signal, while a reader follows the files: each event once, none torn, all in order."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from auditproxy.audit.encode import json_parts
 from auditproxy.backends.disk import Disk
-from auditproxy.backends.durable import DurableLog
+from auditproxy.backends.durable import MAXIMUM_BYTES, MAXIMUM_LINES, DurableLog
 from auditproxy.backends.durablefile import DurableFile
 from tests.fakes.backends import Told
 from tests.fakes.rotating import Clocks
@@ -80,11 +80,22 @@ def durable_file(path: Path, disk: Disk, clocks: Clocks | None = None, **more: i
 
 
 def durable_log(
-    path: Path, disk: Disk, told: Told | None = None, *, size: int = 0, **bounds: int
+    path: Path,
+    disk: Disk,
+    told: Told | None = None,
+    *,
+    size: int = 0,
+    maximum_lines: int = MAXIMUM_LINES,
+    maximum_bytes: int = MAXIMUM_BYTES,
 ) -> DurableLog:
     """The log backend on such a file."""
     told = told or Told()
     file = durable_file(path, disk, size=size)
     return DurableLog(
-        file, encode=json_parts, losses=told.losses, report=told.lines.append, **bounds
+        file,
+        encode=json_parts,
+        losses=told.losses,
+        report=told.lines.append,
+        maximum_lines=maximum_lines,
+        maximum_bytes=maximum_bytes,
     )

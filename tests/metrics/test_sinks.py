@@ -29,3 +29,17 @@ def test_reopening() -> None:
     SinkMetrics(registry).log_reopened("deleted")
     labels = {"reason": "deleted"}
     assert registry.get_sample_value("auditproxy_audit_log_reopened_total", labels) == 1
+
+
+def test_commits() -> None:
+    """How long commits took, in buckets; there from the start."""
+    registry = CollectorRegistry()
+    metrics = SinkMetrics(registry)
+    name = "auditproxy_audit_log_commit_duration_seconds"
+    assert registry.get_sample_value(f"{name}_count") == 0
+    metrics.committed(0.002)
+    metrics.committed(0.3)
+    assert registry.get_sample_value(f"{name}_bucket", {"le": "0.0025"}) == 1
+    assert registry.get_sample_value(f"{name}_bucket", {"le": "0.25"}) == 1
+    assert registry.get_sample_value(f"{name}_count") == 2
+    assert registry.get_sample_value(f"{name}_sum") == 0.302
