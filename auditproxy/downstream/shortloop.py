@@ -66,7 +66,11 @@ class ShortLoop(RequestLoop):
     def close(self) -> None:
         """Close when idle, or with the answer under way."""
         self.is_last = True
+        is_idle = self._waiter is not None and not self._waiter.done()
         super().close()
+        if is_idle and self.transport is not None:
+            # Its task has ended: nothing would serve a request that comes now.
+            self.transport.close()
 
     def _taken(self, data: bytes) -> bool:
         """Whether ``data`` is a whole request and the next one, and was taken as it is.

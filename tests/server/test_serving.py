@@ -104,7 +104,8 @@ async def test_garbage_instead_of_tls(tmp_path: Path, pki: Path) -> None:
 
 
 async def test_shutdown_order(tmp_path: Path) -> None:
-    """T184: short requests finish, watches are ended with their last event, nothing new is accepted."""
+    """T184: T267: short requests finish, watches are ended with their last event, nothing new is
+    accepted."""
     release = asyncio.Event()
 
     async def script(connection: FakeConnection) -> None:
@@ -142,6 +143,36 @@ async def test_shutdown_order(tmp_path: Path) -> None:
         stages = {(e["verb"], e["stage"]) for e in proxy.events}
         assert ("watch", "ResponseComplete") in stages
         assert ("get", "ResponseComplete") in stages
+
+
+async def test_idle_connections_end_at_once(tmp_path: Path) -> None:
+    """T268: what has no request is closed when a stop begins, and not when the last request ends."""
+    release = asyncio.Event()
+
+    async def script(connection: FakeConnection) -> None:
+        while b"/nodes/slow" not in await connection.read_head():
+            connection.send(answer(200, b"ok"))
+        await release.wait()
+        connection.send(answer(200, b"late"))
+
+    async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
+        idle, idle_writer = await proxy.connect()
+        idle_writer.write(request("GET", "/api/v1/nodes/n"))
+        assert (await read_answer(idle, "GET")).body == b"ok"
+        busy, busy_writer = await proxy.connect()
+        busy_writer.write(request("GET", "/api/v1/nodes/slow"))
+        await until(
+            lambda: any(b"/nodes/slow" in one.received for one in upstream.connections),
+            "the slow request is under way",
+        )
+        closing = asyncio.create_task(proxy.proxy._serving.close(20.0))
+        async with asyncio.timeout(10):
+            assert await idle.read() == b""
+        assert not closing.done()
+        release.set()
+        async with asyncio.timeout(10):
+            assert (await read_answer(busy, "GET")).body == b"late"
+            await closing
 
 
 async def test_address_in_use(tmp_path: Path) -> None:
