@@ -87,7 +87,7 @@ async def test_stop_within_heavy_bodies(tmp_path: Path) -> None:
 
 
 async def test_second_signal(tmp_path: Path) -> None:
-    """A second signal exits at once, with code 1."""
+    """T265: A second signal exits at once, with code 1."""
 
     async def script(connection: FakeConnection) -> None:
         await connection.read_head()

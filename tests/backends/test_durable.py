@@ -287,7 +287,7 @@ async def test_large_events_without_a_line(tmp_path: Path) -> None:
 
 
 async def test_a_crash_of_the_writer(tmp_path: Path) -> None:
-    """Nothing is promised of a line when our own code failed; later ones are served."""
+    """T275: Nothing is promised of a line when our own code failed; later ones are served."""
 
     class Crashing(FaultyDisk):
         crashes = 1

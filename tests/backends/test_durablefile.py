@@ -190,6 +190,23 @@ def test_rotation_that_cannot_rename(tmp_path: Path) -> None:
     assert disk.survived(path) == b"abc\ndef\nghi\n"
 
 
+def test_a_crash_within_rotation(tmp_path: Path) -> None:
+    """T273: killed between the rename and the new file: the next start makes that, and replaces
+    nothing, even in the same millisecond."""
+    path, clocks = tmp_path / "audit.log", Clocks()
+    file = durable_file(path, FaultyDisk(), clocks, size=4)
+    file.commit([b"1\n", b"2\n"])
+    path.rename(file._aside())
+    file.close()
+    again = durable_file(path, FaultyDisk(), clocks, size=4)
+    again.commit([b"3\n", b"4\n", b"5\n"])
+    assert [(tmp_path / name).read_bytes() for name in names(tmp_path)] == [
+        b"1\n2\n",
+        b"3\n4\n",
+        b"5\n",
+    ]
+
+
 def test_torn_tail(tmp_path: Path) -> None:
     """T272: half a line of a killed process is cut off at the start, and told."""
     path = tmp_path / "audit.log"

@@ -220,7 +220,7 @@ async def test_close_in_the_middle_of_a_load(tmp_path: Path) -> None:
 
 
 async def test_issuer_that_is_not_there(tmp_path: Path) -> None:
-    """Until discovery works every token is refused; it is tried every ten seconds and told."""
+    """T242: Until discovery works every token is refused; it is tried every ten seconds and told."""
     async with FakeIssuer(tmp_path) as issuer:
         issuer.publish(rsa_key())
         issuer.document["issuer"] = "https://other.example"

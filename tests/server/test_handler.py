@@ -360,7 +360,7 @@ async def test_upstream_breaks_off(tmp_path: Path) -> None:
 
 
 async def test_deadline(tmp_path: Path) -> None:
-    """A request that outlives its ?timeout= gets kube-apiserver's 504."""
+    """T229: A request that outlives its ?timeout= gets kube-apiserver's 504."""
 
     async def script(connection: FakeConnection) -> None:
         await connection.read_head()

@@ -209,7 +209,7 @@ async def test_a_user_of_another_name(tmp_path: Path) -> None:
 
 
 async def test_our_own_right_to_impersonate(tmp_path: Path) -> None:
-    """A proxy that may not impersonate: nobody was authorized, nothing decoded."""
+    """T235: A proxy that may not impersonate: nobody was authorized, nothing decoded."""
     said = 'users "admin" is forbidden: User "proxy" cannot impersonate resource "users" in API group "" at the cluster scope'
     event = await refused(tmp_path, status(403, "Forbidden", said, name="admin", kind="users"))
     assert "requestObject" not in event

@@ -131,7 +131,7 @@ ANSWERS: dict[str, tuple[Step, int | None]] = {
 @pytest.mark.parametrize("raw", [GET, PUT], ids=["GET", "PUT"])
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_answers(tmp_path: Path, name: str, raw: bytes) -> None:
-    """T183: any answer, or what is none, is the same for the client, the record and the pool."""
+    """T183: T236: any answer, or what is none, is the same for the client, the record and the pool."""
     step, code = ANSWERS[name]
 
     async def play(scene: Scene) -> None:

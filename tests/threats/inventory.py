@@ -27,7 +27,8 @@ GROUPS = {
     "D": ("policy evasion and the truth of events", range(153, 188)),
     "E": ("upgrades and streams", range(188, 213)),
     "F": ("limits of bodies", range(213, 228)),
-    "G": ("sinks: the receiver, the disk, the log file", range(244, 261)),
+    "G": ("faults of the upstream, the identity provider and the sinks", range(228, 261)),
+    "H": ("the stop, crashes, reloads", range(261, 284)),
     "J": ("secrets", range(296, 312)),
 }
 
@@ -35,7 +36,14 @@ _NO_SPOOL = "a spool on disk for the webhook is not part of this version; losses
 
 WITHOUT_A_TEST: dict[int, str] = {
     50: "a bad certificate ends the handshake (docs/parity.md), so the bearer token is not read",
+    240: "no address is remembered: each new connection looks the upstream's name up, as asyncio does",
+    241: "it takes a real API server that restarts; what a request finds then is T230 to T233",
+    243: "a review holds up the request that needs it, and no other; it has a deadline (T072)",
     **dict.fromkeys((244, 246, 249, 250), _NO_SPOOL),
+    270: "mode batch promises nothing of what is in its buffer (docs/behaviour.md); a group of mode "
+    "durable is T269",
+    276: "there is no watchdog: while the loop stands still, nothing is forwarded and nothing lost",
+    277: "the kernel's kill is a SIGKILL: T269",
 }
 """Cases that no test proves, with the reason; a case that gets a test leaves this list."""
 

@@ -133,7 +133,7 @@ def is_gone(process: int) -> bool:
 
 
 async def test_killed_worker(tmp_path: Path) -> None:
-    """kill -9 of a worker under load: others serve, what reached the upstream is in the logs."""
+    """T274: kill -9 of a worker under load: others serve, what reached the upstream is in the logs."""
     seen = Seen()
     async with (
         FakeUpstream(seen.script) as upstream,
@@ -196,7 +196,7 @@ async def test_rolling_restart(tmp_path: Path) -> None:
 
 
 async def test_connections_end_with_an_answer(tmp_path: Path) -> None:
-    """A rolling restart ends busy connections with an answer that says so: no POST is lost."""
+    """T267: A rolling restart ends busy connections with an answer that says so: no POST is lost."""
     seen = Seen()
     body = b'{"kind":"Pod","apiVersion":"v1","metadata":{"name":"box"}}'
     post = request("POST", "/api/v1/namespaces/d/pods", "Content-Type: application/json", body=body)
