@@ -14,6 +14,7 @@ import contextlib
 import json
 import random
 import signal
+import statistics
 import sys
 import tempfile
 import time
@@ -119,8 +120,9 @@ async def serving(
         reading.cancel()
 
 
-async def modes(upstream: Process, only: str) -> None:
-    """Print a line for each mode, or for those named with commas between."""
+async def modes(upstream: Process, only: str) -> dict[str, float]:
+    """Print a line for each mode, or for those named with commas between; their p50 in ms."""
+    found: dict[str, float] = {}
     tls = client_context()
     webhook = await start("receiver")
     try:
@@ -134,11 +136,14 @@ async def modes(upstream: Process, only: str) -> None:
                     await small_requests(proxy, tls, CONNECTIONS)
                     rate, cpu, latency = await small_requests(proxy, tls, CONNECTIONS)
                     _, _, single = await small_requests(proxy, tls, 1)
+            found[name] = latency
             print(
                 f"{name:20} {2 * rate:6.0f} events/s, {cpu:4.0f} us CPU/request, "
                 f"p50 {latency:5.2f} ms at c={CONNECTIONS}, "
-                f"at c=1 {single - alone:5.2f} ms more than without the proxy"
+                f"at c=1 {single - alone:5.2f} ms more than without the proxy",
+                flush=True,
             )
+        return found
     finally:
         await webhook.stop()
 
@@ -237,8 +242,17 @@ async def main(seconds: float, only: str, rounds: int) -> int:
     try:
         if seconds:
             return 0 if await load(upstream, seconds) else 1
-        for _ in range(rounds):
-            await modes(upstream, only)
+        found = [await modes(upstream, only) for _ in range(rounds)]
+        if rounds > 1:
+            for name in found[0]:
+                values = sorted(one[name] for one in found)
+                # Compared within each round: the machine is another one from round to round.
+                ratios = [one[name] / next(iter(one.values())) for one in found]
+                print(
+                    f"{name:20} p50 at c={CONNECTIONS}: median of {rounds} rounds "
+                    f"{statistics.median(values):.2f} ms ({values[0]:.2f} to {values[-1]:.2f}), "
+                    f"{statistics.median(ratios):.2f} times the first mode's"
+                )
         return 0
     finally:
         await upstream.stop()
