@@ -40,6 +40,7 @@ from auditproxy.request import headers, heads, memory, resolution, selectors
 from auditproxy.serializer import cbor, json
 from auditproxy.serializer.protobuf import decoder as wiredecoder
 from auditproxy.server import forwarding, serving
+from auditproxy.sessions import linebudget
 from auditproxy.sessions import rules as sessionrules
 from auditproxy.sessions.terminal import keys, places, reported, screen
 from auditproxy.sockets import keepalive, reading
@@ -220,6 +221,7 @@ OURS: dict[str, tuple[str, ...]] = {
         f"after {size(keys.PASTE_LIMIT)}, after {keys.PASTE_TIMEOUT:g} seconds without more",
         f"Answers with text count only within {keys.ANSWER_TIMEOUT:g} seconds",
         f"holds at most {size(recording.BUFFER)} of lines",
+        f"of {size(linebudget.MOST_BYTES)} and {size(linebudget.MOST_BYTES_RATE)} a second",
         f"{size(running.QUEUE_LIMIT)} a session",
         f"the session ends after {running.HELD_LIMIT:g} s",
         f"| opening a recording | {supervisor.OPENING:g} s |",

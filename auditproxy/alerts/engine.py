@@ -96,15 +96,25 @@ class AlertEngine:
 
         () where no rule selects the event.
         """
-        if isinstance(event, SessionEvent):
-            matcher = self._of_type.get(event.type)
-        else:
-            matcher = self._of_stage.get(event.stage)
+        matcher = self._matcher_of(event)
         if matcher is None:
             return ()
         attributes = attributes_of(event)
         states = matcher.every(attributes)
         return self._evaluated(states, event, attributes, now) if states else ()
+
+    def selected(self, event: Event | SessionEvent) -> tuple[AlertRule, ...]:
+        """The rules that may fire for an event, as far as that is known without conditions."""
+        matcher = self._matcher_of(event)
+        if matcher is None:
+            return ()
+        states = matcher.every(attributes_of(event))
+        return tuple(state.rule for state in states if state.rule.admits(event))
+
+    def _matcher_of(self, event: Event | SessionEvent) -> Matcher[_State, None] | None:
+        if isinstance(event, SessionEvent):
+            return self._of_type.get(event.type)
+        return self._of_stage.get(event.stage)
 
     def _evaluated(
         self,

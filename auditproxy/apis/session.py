@@ -178,6 +178,17 @@ class ForwardedConnection(
     error: str = ""
 
 
+class FoldedLines(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Lines that had no line of their own, as there were too many of them.
+
+    ``first`` and ``last`` are the beginnings of those that had a text.
+    """
+
+    count: int
+    first: str = ""
+    last: str = ""
+
+
 class SessionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, rename="camel"):
     """One line of the session log: what happened, and in which session.
 
@@ -201,7 +212,7 @@ class SessionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     node: str = ""
     container: str = ""
     command: tuple[str, ...] = ()
-    """The request's own, decoded."""
+    """The request's own, decoded; whole in SessionStarted, and its beginning in other lines."""
     tty: bool = False
     ephemeral: bool = False
     """Whether the container was added by ``kubectl debug``."""
@@ -212,6 +223,8 @@ class SessionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     where it was written at a start, from a recording that was found; "unreadable" and "gap" where
     the session was not followed to its end or without a gap. RecordingStopped: "unrecorded" where
     nothing was recorded."""
+    folded: FoldedLines | None = None
+    """Command and ForwardedConnection: this line stands for so many, which came too fast."""
     input_bytes: int = 0
     input_sha256: str = ""
     forwarded: ForwardedConnection | None = None

@@ -30,6 +30,12 @@ class AlertMetrics:
             ("reason",),
             registry=registry,
         )
+        self._unseen = Counter(
+            "auditproxy_alerts_rule_events_dropped",
+            "Events dropped because too many waited that an alert rule selects, by rule.",
+            ("rule",),
+            registry=registry,
+        )
         self._errors = Counter(
             "auditproxy_alerts_condition_errors",
             "Evaluations of an alert rule's condition that failed: the rule did not fire.",
@@ -69,6 +75,7 @@ class AlertMetrics:
         """Show a rule's series from the start, at 0."""
         self._fired.labels(rule, severity)
         self._errors.labels(rule)
+        self._unseen.labels(rule)
 
     def destination(self, destination: str) -> None:
         """Show a destination's series from the start, at 0."""
@@ -87,6 +94,10 @@ class AlertMetrics:
     def dropped(self, reason: str, count: int = 1) -> None:
         """Count events that no rule has seen; ``reason`` is one of EVENT_LOSSES."""
         self._dropped.labels(reason).inc(count)
+
+    def unseen(self, rule: str, count: int) -> None:
+        """Count dropped events that a rule selects."""
+        self._unseen.labels(rule).inc(count)
 
     def condition_failed(self, rule: str, count: int) -> None:
         """Count failed evaluations."""

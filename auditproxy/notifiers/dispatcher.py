@@ -1,26 +1,30 @@
 """AlertDispatcher: events in, beside the requests; alerts out to all destinations.
 
     offer --> queue --slices--> AlertEngine --> every Notifier
-               |full: dropped, counted
+               |full: dropped, counted, or into the reserve
 
 Evaluation runs on the event loop in slices of SLICE seconds, and takes no more than SHARE of the
 loop's time: what a flood of events brings beyond that waits, and is dropped when too much waits.
+Users have shares of the queue (shares.py). What a critical rule selects, or says that a session is
+not recorded, has a reserve of its own where there is no room.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from auditproxy.alerts.alert import Alert, AlertState
 from auditproxy.alerts.engine import AlertEngine
-from auditproxy.alerts.rules import AlertRules
+from auditproxy.alerts.rules import AlertRule, AlertRules
 from auditproxy.apis.audit import Event
-from auditproxy.apis.session import SessionEvent
+from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.session import SessionEvent, SessionEventType
 from auditproxy.apis.units import MEBIBYTE
 from auditproxy.backends.buffered import EVENT_WEIGHT, weight
 from auditproxy.backends.ending import finish
 from auditproxy.metrics.alerts import AlertMetrics
 from auditproxy.notifiers.outbox import Notifier
+from auditproxy.notifiers.shares import EventShares, owner_of
 from auditproxy.sockets.tasks import spawn
 
 SLICE = 0.001
@@ -38,6 +42,24 @@ TICK = 10.0
 
 MAXIMUM_BYTES = 64 * MEBIBYTE
 """Of the events that wait."""
+
+MOST_RESERVED = 1_000
+"""Events that may wait in the reserve."""
+
+MOST_RESERVED_BYTES = 16 * MEBIBYTE
+"""Of these events."""
+
+MOST_NAMED = 3
+"""Users that a line about dropped events names."""
+
+LONGEST_NAME = 200
+"""Characters of such a name."""
+
+CRITICAL = "critical"
+"""The severity of rules whose events have a reserve."""
+
+MOST_COUNTED = 256
+"""Users whose dropped events are counted for such a line."""
 
 
 class AlertDispatcher:
@@ -65,11 +87,14 @@ class AlertDispatcher:
         self._monotonic = monotonic
         self._sleep = sleep
         self._report = report
-        self._queue_size = queue_size
-        self._queue: deque[Event | SessionEvent] = deque()
+        self._queue = EventShares(queue_size, MAXIMUM_BYTES)
+        self._reserve = EventShares(MOST_RESERVED, MOST_RESERVED_BYTES)
+        self._unseen: Counter[str] = Counter()
+        """Dropped events by rule, until they are counted."""
+        self._lost: Counter[str] = Counter()
+        """Dropped events by user, since they were last reported."""
         self._steps: Iterator[Alert | None] | None = None
         """What is left to do for the event that is being evaluated."""
-        self._bytes = 0
         self._arrived = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
         self._is_shut = False
@@ -82,21 +107,15 @@ class AlertDispatcher:
     @property
     def waiting(self) -> int:
         """How many events have not been evaluated, or not by all rules."""
-        return len(self._queue) + (self._steps is not None)
+        return len(self._queue) + len(self._reserve) + (self._steps is not None)
 
     def offer(self, event: Event | SessionEvent) -> None:
         """Queue an event; dropped and counted when too many wait. Never blocks, never raises."""
         if self._is_shut:
             self._metrics.dropped("shutdown")
             return
-        size = _weight(event)
-        if len(self._queue) >= self._queue_size or (
-            self._queue and self._bytes + size > MAXIMUM_BYTES
-        ):
-            self._drop()
-            return
-        self._queue.append(event)
-        self._bytes += size
+        for dropped in self._queue.put(event, _weight(event)):
+            self._save_or_drop(dropped)
         if not self._arrived.is_set():
             self._arrived.set()
         if self._worker is None:
@@ -126,7 +145,9 @@ class AlertDispatcher:
         if self.waiting:
             self._metrics.dropped("shutdown", self.waiting)
             self._queue.clear()
+            self._reserve.clear()
             self._steps = None
+        self._count_unseen()
         left = max(ends - self._monotonic(), 0.0)
         await asyncio.gather(
             finish(set(self._retiring), left),
@@ -162,13 +183,11 @@ class AlertDispatcher:
 
     def _slice(self, ends: float) -> None:
         """Evaluate until then; what one event has left to do is gone on with in the next slice."""
-        queue = self._queue
         now = self._clock()
-        while queue or self._steps is not None:
+        while self.waiting:
             try:
                 if self._steps is None:
-                    event = queue.popleft()
-                    self._bytes -= _weight(event)
+                    event = (self._reserve or self._queue).take()
                     self._steps = iter(self._engine.steps(event, now))
                 for alert in self._steps:
                     if alert is not None:
@@ -182,6 +201,7 @@ class AlertDispatcher:
                 return
 
     def _tick(self) -> None:
+        self._count_unseen()
         engine = self._engine
         self._send(engine.tick(self._clock()))
         self._metrics.firing(engine.firing)
@@ -194,6 +214,11 @@ class AlertDispatcher:
                     counted(rule, count)
                     counts[rule] = 0
 
+    def _count_unseen(self) -> None:
+        for rule, count in self._unseen.items():
+            self._metrics.unseen(rule, count)
+        self._unseen.clear()
+
     def _send(self, alerts: Sequence[Alert]) -> None:
         for alert in alerts:
             if alert.state is AlertState.FIRING:
@@ -205,12 +230,36 @@ class AlertDispatcher:
 
     # --- losses ----------------------------------------------------------------------
 
-    def _drop(self) -> None:
+    def _save_or_drop(self, event: Event | SessionEvent) -> None:
+        """There is no room for an event: keep it in the reserve if it may matter most."""
+        try:
+            rules = self._engine.selected(event)
+        except Exception as crash:
+            self._crashed(crash)
+            return
+        if any(map(is_reserved, rules)):
+            for dropped in self._reserve.put(event, _weight(event)):
+                self._drop(dropped, rules if dropped is event else self._engine.selected(dropped))
+        else:
+            self._drop(event, rules)
+
+    def _drop(self, event: Event | SessionEvent, rules: Sequence[AlertRule]) -> None:
         self._metrics.dropped("queue-full")
+        for rule in rules:
+            self._unseen[rule.name] += 1
+        owner = owner_of(event)
+        if owner in self._lost or len(self._lost) < MOST_COUNTED:
+            self._lost[owner] += 1
         if self._limited():
+            named = [
+                f"{go_quote(cut(name))} ({count})"
+                for name, count in self._lost.most_common(MOST_NAMED)
+            ]
+            self._lost.clear()
             self._report(
-                "events are dropped before alert rules see them: more come than are evaluated; "
-                "raise --alert-queue-size for bursts, or let fewer rules have conditions"
+                "events are dropped before alert rules see them: more come than are evaluated, "
+                f"most of {', '.join(named)}; raise --alert-queue-size for bursts, or let fewer "
+                "rules have conditions"
             )
 
     def _crashed(self, crash: Exception) -> None:
@@ -232,8 +281,20 @@ class AlertDispatcher:
         return AlertEngine(rules.rules)
 
 
+def is_reserved(rule: AlertRule) -> bool:
+    """Whether what a rule selects has room in the reserve."""
+    return rule.severity == CRITICAL or SessionEventType.RECORDING_STOPPED in rule.session_events
+
+
+def cut(name: str) -> str:
+    """A name in a line of the operator log."""
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
+
+
 def _weight(event: Event | SessionEvent) -> int:
-    return weight(event) if isinstance(event, Event) else EVENT_WEIGHT
+    if isinstance(event, SessionEvent):
+        return EVENT_WEIGHT
+    return weight(event) + len(event.request_uri)
 
 
 def _labelled(alert: Alert, labels: dict[str, str]) -> Alert:

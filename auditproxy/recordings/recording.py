@@ -21,8 +21,8 @@ from auditproxy.apis.session import (
     StreamEvent,
     Unreadable,
 )
-from auditproxy.apis.units import MEBIBYTE
 from auditproxy.recordings.appending import AppendedFile, reason_of, refuse_taken
+from auditproxy.recordings.bounds import NotesShare, in_words
 from auditproxy.recordings.forms import RecordingForm
 from auditproxy.recordings.names import PART
 from auditproxy.recordings.settling import Settling
@@ -86,6 +86,7 @@ class Recording:
         self._reason = ""
         self._bytes = StreamBytes()
         self._missing = 0
+        self._notes = NotesShare(maximum)
         self._reference: RecordingReference | None = None
 
     @property
@@ -124,11 +125,18 @@ class Recording:
         if len(self._buffer) >= BUFFER:
             self._write()
 
-    def command(self, moment: int, line: str | None, flags: Sequence[str] = ()) -> None:
-        """A line that was entered on the terminal; None where it was hidden."""
+    def command(
+        self, moment: int, line: str | None, flags: Sequence[str] = (), *, folded: int = 0
+    ) -> None:
+        """A line that was entered on the terminal; None where it was hidden.
+
+        ``folded``: it stands for so many. What is over the share of notes is counted.
+        """
         self._moment = moment
         shown = None if line is None else clean(line)
-        self._note(CommandNote(line=shown, flags=tuple(clean(flag) for flag in flags)))
+        note = CommandNote(line=shown, flags=tuple(map(clean, flags)), folded=folded)
+        if self._notes.admits(note):
+            self._notes.took(self._note(note))
 
     def input(self, moment: int, note: InputNote) -> None:
         """What was sent until now without a terminal."""
@@ -190,14 +198,16 @@ class Recording:
         if self._reference is not None:
             return self._reference
         self._moment = moment
+        for note in self._notes.rest():
+            self._note(note)
         if not self._reason:
-            rest, notes = self._copying.end()
+            rest, copied = self._copying.end()
             closing = (*self._writer.take(moment, rest), *self._writer.close(moment))
             for lines in self._after_header(closing):
                 self._add(lines, RESERVE)
-            for note in notes:
-                self._note(note)
-            if any(isinstance(note, CopyEndNote) and note.unread for note in notes):
+            for one in copied:
+                self._note(one)
+            if any(isinstance(one, CopyEndNote) and one.unread for one in copied):
                 # Bytes that are neither recorded nor named.
                 self._is_incomplete()
         self._check_room()
@@ -248,10 +258,9 @@ class Recording:
 
     def discard(self) -> None:
         """Remove the file: the session did not take place. What is finished stays."""
-        if self._reference is not None:
-            return
-        self._reason = self._reason or "discarded"
-        self._remove()
+        if self._reference is None:
+            self._reason = self._reason or "discarded"
+            self._remove()
 
     def _remove(self) -> None:
         with contextlib.suppress(OSError):
@@ -264,11 +273,14 @@ class Recording:
         if self._state == "Complete":
             self._state = "Cut"
 
-    def _note(self, note: Note) -> None:
+    def _note(self, note: Note) -> int:
+        """Add a note; the bytes that it took."""
         if self._reason or self._reference is not None:
-            return
-        for lines in self._after_header(self._writer.note(self._moment, note)):
+            return 0
+        written = self._after_header(self._writer.note(self._moment, note))
+        for lines in written:
             self._add(lines, RESERVE // 2)
+        return sum(map(len, written))
 
     def _after_header(self, lines: Sequence[bytes]) -> Sequence[bytes]:
         """What the writer returned without the header, which is kept apart.
@@ -289,7 +301,7 @@ class Recording:
             room = self._maximum - min(reserve, self._maximum // 4)
             held = len(self._header) + len(self._buffer)
             if self._file.size + held + len(lines) > room:
-                self._stop("Cut", _in_words(self._maximum))
+                self._stop("Cut", in_words(self._maximum))
                 return
         self._buffer += lines
 
@@ -333,10 +345,6 @@ class Recording:
             self._fail(error)
 
     def _fail(self, error: OSError) -> None:
-        """The disk refused: what is in the file stays, the rest of the session is not recorded."""
+        """The disk refused: what is in the file stays, the rest is not recorded."""
         self._stop("Failed", reason_of(error))
         self._state = "Failed"
-
-
-def _in_words(size: int) -> str:
-    return f"{size // MEBIBYTE} MiB" if size % MEBIBYTE == 0 else f"{size} bytes"

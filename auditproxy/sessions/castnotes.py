@@ -40,10 +40,14 @@ class CommandNote(_Note, frozen=True, kw_only=True, tag="Command"):
 
     line: str | None = None
     flags: tuple[str, ...] = ()
+    folded: int = 0
+    """It stands for so many lines, which came too fast to be noted; 0: for itself."""
 
     @property
     def label(self) -> str:
         """The line behind a dollar sign."""
+        if self.folded:
+            return f"$ ({self.folded} lines)"
         return _one_line("$ (hidden)" if self.line is None else f"$ {self.line}")
 
 

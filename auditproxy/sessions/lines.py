@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
+from auditproxy.apis.audit import ObjectReference
 from auditproxy.apis.session import (
     SESSION_API_VERSION,
     RecordingReference,
@@ -11,6 +14,15 @@ from auditproxy.apis.session import (
 )
 from auditproxy.serializer.json import encode
 from auditproxy.serializer.times import micro_time
+
+LONGEST_SHOWN = 1024
+"""Characters of a command in lines other than SessionStarted, which has all of it."""
+LONGEST_NAME = 256
+"""Characters of a name in these lines; no object that exists has a longer one."""
+MOST_ADDRESSES = 16
+"""Source addresses in these lines: a client can name many."""
+CUT = "...TRUNCATED"
+"""Ends what was cut."""
 
 LONGEST_COMMAND = 16 * 1024
 """Bytes of a command in an annotation; a longer one is cut. requestURI has all of it."""
@@ -40,7 +52,10 @@ Annotations = tuple[tuple[str, str], ...]
 
 
 class SessionLines:
-    """Makes the lines of one session: what all of them share is put together once."""
+    """Makes the lines of one session: what all of them share is put together once.
+
+    What a client can make long is whole in SessionStarted, and short in all others.
+    """
 
     def __init__(self, session: Session) -> None:
         self._shared: dict[str, Any] = {
@@ -51,19 +66,39 @@ class SessionLines:
             "session": session.kind,
             "user": session.user,
             "impersonated_user": session.impersonated_user,
-            "source_ips": session.source_ips,
             "user_agent": session.user_agent,
+            "tty": session.tty,
+            "ephemeral": session.ephemeral,
+        }
+        self._whole: dict[str, Any] = {
+            "source_ips": session.source_ips,
             "object_ref": session.object_ref,
             "node": session.node,
             "container": session.container,
             "command": session.command,
-            "tty": session.tty,
-            "ephemeral": session.ephemeral,
         }
+        self._short: dict[str, Any] = {
+            "source_ips": session.source_ips[:MOST_ADDRESSES],
+            "object_ref": _short_reference(session.object_ref),
+            "node": session.node[:LONGEST_NAME],
+            "container": session.container[:LONGEST_NAME],
+            "command": _short_command(session.command),
+        }
+        self._size = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of a line without what its type adds; not of SessionStarted."""
+        if not self._size:
+            self._size = len(encode(self.line(SessionEventType.COMMAND, 0)))
+        return self._size
 
     def line(self, kind: SessionEventType, moment: int, **members: Any) -> SessionEvent:
         """One line; ``moment`` is nanoseconds since the epoch, ``members`` those of its type."""
-        return SessionEvent(type=kind, timestamp=micro_time(moment), **self._shared, **members)
+        own = self._whole if kind is SessionEventType.STARTED else self._short
+        return SessionEvent(
+            type=kind, timestamp=micro_time(moment), **self._shared, **own, **members
+        )
 
 
 def annotations_at_start(session: Session, recording: str, refusal: str = "") -> Annotations:
@@ -114,9 +149,31 @@ def annotations_at_end(
     return tuple(found)
 
 
+def _short_command(command: tuple[str, ...]) -> tuple[str, ...]:
+    """As many arguments as there is room for, and a mark behind them where there are more."""
+    left = LONGEST_SHOWN
+    for number, argument in enumerate(command):
+        if len(argument) > left:
+            return (*command[:number], argument[:left] + CUT)
+        # With what a list in JSON has around each.
+        left -= len(argument) + 3
+        left = max(left, 0)
+    return command
+
+
+def _short_reference(reference: ObjectReference) -> ObjectReference:
+    if len(reference.name) <= LONGEST_NAME and len(reference.namespace) <= LONGEST_NAME:
+        return reference
+    return replace(
+        reference,
+        name=reference.name[:LONGEST_NAME],
+        namespace=reference.namespace[:LONGEST_NAME],
+    )
+
+
 def _command(command: tuple[str, ...]) -> str:
     """The arguments as a JSON list; cut where they are too long, with a mark."""
     text = encode(command).decode()
     if len(text) <= LONGEST_COMMAND:
         return text
-    return text[:LONGEST_COMMAND] + "...TRUNCATED"
+    return text[:LONGEST_COMMAND] + CUT

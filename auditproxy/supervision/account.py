@@ -4,7 +4,7 @@ open --take*--> close      the session ran
      \\-discard-->          the upstream did not switch; nothing is left of it
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from auditproxy.apis.session import (
@@ -30,10 +30,12 @@ from auditproxy.recordings.recording import Recording
 from auditproxy.sessions.castnotes import ConnectionClosedNote
 from auditproxy.sessions.forwards import Forwards
 from auditproxy.sessions.inputs import SentInput
-from auditproxy.sessions.lines import UNRECORDED, SessionLines
+from auditproxy.sessions.linebudget import FOLDED_FLAGS
+from auditproxy.sessions.lines import UNRECORDED
 from auditproxy.sessions.terminal.commands import CommandFollower
 from auditproxy.sessions.terminal.reported import TerminalCommand
 from auditproxy.sessions.terminal.screen import COLUMNS, ROWS
+from auditproxy.supervision.reporting import Reporting
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,8 @@ class Account:
         self._session = session
         self._recording: Recording | None = None
         self._refusal = refusal
-        self._lines = SessionLines(session)
-        self._emit = emit
+        self._reporting = Reporting(session, emit)
+        self._line = self._reporting.line
         self._failed = failed
         self._redact = redact
         self._size = (COLUMNS, ROWS)
@@ -106,7 +108,8 @@ class Account:
         self._forwards = Forwards() if session.kind is SessionKind.PORT_FORWARD else None
         self._input = SentInput()
         self._counts_input = not session.tty
-        self.wants_output = self._follower is not None
+        self.follows_terminal = self._follower is not None
+        self.wants_output = self.follows_terminal
         """Whether anything is done with what the container writes."""
         self.wants_input = self.wants_output or self._counts_input
         """Whether anything is done with what the client sends."""
@@ -140,6 +143,14 @@ class Account:
 
     def take(self, batch: Sequence[Timed], *, skips: bool = False) -> None:
         """Account for events in their order; with ``skips`` no terminal is followed meanwhile."""
+        for _ in self.steps(batch, skips=skips):
+            pass
+
+    def steps(self, batch: Sequence[Timed], *, skips: bool = False) -> Iterator[None]:
+        """Do what ``take`` does, and leave the caller a turn after each bounded piece of work.
+
+        Nothing else may be asked of this account in between.
+        """
         recording = self._recording
         self._moment = batch[-1][0]
         for moment, event in batch:
@@ -148,7 +159,8 @@ class Account:
                 continue
             if recording is not None:
                 recording.take(moment, (event,))
-            self._follow(moment, event, skips)
+            yield from self._follow(moment, event, skips)
+            yield
         if recording is not None and (sent := self._input.due()) is not None:
             recording.input(self._moment, sent)
         if recording is not None and recording.stopped:
@@ -174,7 +186,7 @@ class Account:
             for command in self._follower.miss(moment / SECOND, keys=missing.sent > 0):
                 self._command(moment, command)
 
-    def _follow(self, moment: int, event: StreamEvent, skips: bool) -> None:
+    def _follow(self, moment: int, event: StreamEvent, skips: bool) -> Iterator[None]:
         """What the event means beside the recording."""
         if isinstance(event, Carried):
             if self._counts_input and event.channel is Channel.STDIN:
@@ -190,7 +202,11 @@ class Account:
         elif isinstance(event, Resized):
             self._size = (event.columns, event.rows)
         if self._follower is not None:
-            for command in self._follower.take(moment / SECOND, event, skips=skips):
+            for _ in self._follower.steps(moment / SECOND, event, skips=skips):
+                for command in self._follower.found():
+                    self._command(moment, command)
+                yield
+            for command in self._follower.found():
                 self._command(moment, command)
 
     def _unreadable(self, moment: int, event: Unreadable) -> None:
@@ -210,15 +226,20 @@ class Account:
 
     def _command(self, moment: int, command: TerminalCommand) -> None:
         line = command.line
-        if self._recording is not None:
-            self._recording.command(moment, line, command.flags)
-        self._line(
+        reported = self._reporting.offer(
             SessionEventType.COMMAND,
             moment,
+            line,
             line=line,
             flags=command.flags,
             exit_code=command.exit_code,
         )
+        if self._recording is None or reported is False:
+            return
+        if reported is True:
+            self._recording.command(moment, line, command.flags)
+        else:
+            self._recording.command(moment, None, FOLDED_FLAGS, folded=reported.count)
 
     def _forwarded(self, moment: int, note: ConnectionClosedNote) -> None:
         forwarded = ForwardedConnection(
@@ -229,7 +250,8 @@ class Account:
             error=note.error,
         )
         flags = ("gap",) if note.has_gap else ()
-        self._line(SessionEventType.FORWARDED, moment, forwarded=forwarded, flags=flags)
+        kind = SessionEventType.FORWARDED
+        self._reporting.offer(kind, moment, note.error, forwarded=forwarded, flags=flags)
 
     def _stopped(self, moment: int, reason: str) -> None:
         """The rest of the session is not recorded, or not reported; said once."""
@@ -262,6 +284,9 @@ class Account:
         if self._follower is not None:
             for command in self._follower.end(moment / SECOND):
                 self._command(moment, command)
+        folded = self._reporting.end(moment).get(SessionEventType.COMMAND)
+        if folded is not None and self._recording is not None:
+            self._recording.command(moment, None, FOLDED_FLAGS, folded=folded.count)
         if self._input.size:
             self._line(
                 SessionEventType.INPUT,
@@ -304,9 +329,6 @@ class Account:
         """What the last line said of the recording does not hold: the disk refused it later."""
         reason = f"the finished recording could not be kept: {reason}"
         self._line(SessionEventType.RECORDING_STOPPED, self._moment, reason=reason)
-
-    def _line(self, kind: SessionEventType, moment: int, **members: object) -> None:
-        self._emit(self._lines.line(kind, moment, **members))
 
 
 def final_path(recording: Recording) -> str:

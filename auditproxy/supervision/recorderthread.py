@@ -1,27 +1,31 @@
 """RecorderThread: where the accounts of all sessions live, and what they may cost the others.
 
 One thread serves all sessions, so that none of them waits for a disk on the event loop. Sessions
-take turns on it; it rests while the event loop is late; what it is behind with is bounded, and
-each session has a share of that bound.
+take turns on it, of SLICE seconds of work each, whatever their batches hold; it rests while the
+event loop is late; what it is behind with is bounded, and each session has a share of that bound.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from functools import partial
+import time
+from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
 from auditproxy.apis.units import MEBIBYTE
-from auditproxy.sockets.thread import OrderedThread, settle
+from auditproxy.sockets.thread import OrderedThread, Work, settle
 from auditproxy.supervision.account import Timed
-from auditproxy.supervision.running import Running, cost_of
+from auditproxy.supervision.running import Running
 
 MOST_GIVEN = 64 * MEBIBYTE
 """Bytes of all sessions that the thread may be behind. Where there are more, a session that has
 less than its share of them still gets what it needs."""
 MOST_FOLLOWED = 4 * MEBIBYTE
 """Bytes that it may be behind while it follows terminals, which costs most of its time; what is
-recorded is not affected."""
+recorded is not affected. Where there is more, those that have their share or less of it are."""
+SLICE = 0.005
+"""Seconds of one session's work after which others have their turn."""
+PATIENCE = 4
+"""How often a caller that is patient waits, as long as the thread works."""
 LATE = 0.01
 """Seconds that the event loop may be late before the thread leaves the interpreter to it."""
 MOST_REST = 4.0
@@ -38,11 +42,15 @@ class Faults(Protocol):
 
 
 class RecorderThread:
-    """Runs work of sessions; every method but ``rest`` and ``do`` runs on the event loop."""
+    """Runs work of sessions; every method but ``rest`` and ``do`` runs on the event loop.
 
-    def __init__(self, faults: Faults) -> None:
+    ``clock`` is that of turns and stalls, in seconds.
+    """
+
+    def __init__(self, faults: Faults, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._faults = faults
-        self._thread = OrderedThread("session-recorder", rest=self.rest)
+        self._clock = clock
+        self._thread = OrderedThread("session-recorder", clock=clock, rest=self.rest)
         self._given = 0
         self._behind: dict[Running, int] = {}
         self._lateness = 0.0
@@ -66,23 +74,32 @@ class RecorderThread:
         late = (self._lateness - LATE) / LATE
         return worked * min(max(late, 0.0), MOST_REST)
 
-    def do(self, work: Callable[[], None], owner: Running | None = None) -> None:
+    def do(self, work: Work, owner: Running | None = None) -> None:
         """Run ``work`` on the thread; a fault of ours is reported and costs one session alone."""
 
-        def guarded() -> None:
+        def guarded() -> bool | None:
             try:
-                work()
+                return work()
             except Exception as crash:
                 self._faults.crashed(crash)
+                return None
 
         self._thread.run(guarded, owner)
 
     async def ask(
-        self, work: Callable[[], T], seconds: float, owner: Running, *, hurry: bool = False
+        self,
+        work: Callable[[], T],
+        seconds: float,
+        owner: Running,
+        *,
+        hurry: bool = False,
+        patient: bool = False,
     ) -> T | None:
         """What ``work`` returns on the thread; None when it takes longer than it may.
 
-        With ``hurry`` all that the thread has of this owner comes before that of others.
+        With ``hurry`` what the thread has of this owner comes before that of others. Who is
+        ``patient`` waits up to PATIENCE times as long while the thread does other work:
+        only a single piece that takes ``seconds`` is a sign that the disk does not answer.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[bool] = loop.create_future()
@@ -99,7 +116,11 @@ class RecorderThread:
                     loop.call_soon_threadsafe(settle, done, True)
 
         self._thread.run(run, owner, hurry=hurry)
-        await asyncio.wait({done}, timeout=seconds)
+        ends = loop.time() + seconds * (PATIENCE if patient else 1)
+        left = seconds
+        while left > 0 and not done.done():
+            await asyncio.wait({done}, timeout=left)
+            left = min(seconds - self.stalled, ends - loop.time())
         return found[0] if done.done() and found else None
 
     def give(self, running: Running, batch: list[Timed], fault: str) -> bool:
@@ -107,37 +128,46 @@ class RecorderThread:
 
         A crash there costs this session its recording, with ``fault`` as the reason.
         """
-        cost = cost_of(batch)
+        cost = running.cost_of(batch)
         behind = self._behind.get(running, 0) + cost
         if self._given + cost > MOST_GIVEN and behind > MOST_GIVEN // (len(self._behind) + 1):
             return False
         self._given += cost
         self._behind[running] = behind
         loop = asyncio.get_running_loop()
-        self.do(partial(self._take, running, batch, fault, loop), running)
-        return True
+        steps: list[Iterator[None]] = []
 
-    def _take(
-        self, running: Running, batch: list[Timed], fault: str, loop: asyncio.AbstractEventLoop
-    ) -> None:
-        """Account for a batch, on the thread."""
-        try:
-            running.account.take(batch, skips=self._given > MOST_FOLLOWED)
-        except Exception as crash:
-            self._faults.crashed(crash)
-            running.account.abandon(batch[-1][0], fault)
-        finally:
+        def take_some() -> bool:
+            """Account for what one turn has time for, on the thread; whether there is more."""
+            ends = self._clock() + SLICE
+            try:
+                if not steps:
+                    steps.append(running.account.steps(batch, skips=self._is_behind(running)))
+                for _ in steps[0]:
+                    if self._clock() >= ends:
+                        return True
+            except Exception as crash:
+                self._faults.crashed(crash)
+                running.account.abandon(batch[-1][0], fault)
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._taken, running, batch)
+            return False
+
+        self.do(take_some, running)
+        return True
+
+    def _is_behind(self, running: Running) -> bool:
+        """Whether a session has so much to do that its terminal is not followed; any thread."""
+        share = MOST_FOLLOWED // (len(self._behind) + 1)
+        return self._given > MOST_FOLLOWED and self._behind.get(running, 0) > share
 
     def _taken(self, running: Running, batch: list[Timed]) -> None:
-        cost = cost_of(batch)
+        cost = running.cost_of(batch)
         self._given -= cost
-        left = self._behind[running] - cost
+        # What says that something is missing costs nothing, and may come after all else is done.
+        left = self._behind.pop(running, 0) - cost
         if left > 0:
             self._behind[running] = left
-        else:
-            del self._behind[running]
         running.taken(batch)
 
     async def close(self, last: Callable[[], None], seconds: float) -> bool:

@@ -25,7 +25,8 @@ from auditproxy.apis.session import (
 from auditproxy.apis.units import SECOND
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.sessions.wire.reader import SessionReader
-from auditproxy.supervision.account import Account, Closing, Missing, Timed
+from auditproxy.supervision.account import Account, Closing, Timed
+from auditproxy.supervision.costs import EVENT_COST, cost_of, cost_of_all
 from auditproxy.supervision.losses import SessionLosses
 
 QUEUE_LIMIT = 1024 * 1024
@@ -34,8 +35,6 @@ QUEUE_RESUME = 256 * 1024
 """Bytes below which a held session is read again."""
 QUEUE_FED = 256 * 1024
 """Bytes of one session with which it does not wait for the next turn of all."""
-EVENT_COST = 64
-"""Bytes that an event takes in the bound, in addition to what it carries."""
 HELD_LIMIT = 10.0
 """Seconds that a session may be held before it is ended."""
 TOO_FAST = "it cannot be recorded as fast as it runs"
@@ -85,6 +84,7 @@ class Running:
         self.bytes_in = 0
         self.bytes_out = 0
         self.started = now()
+        self._counts_keys = account.follows_terminal
         self._feeder = feeder
         self._now = now
         self._loop = asyncio.get_running_loop()
@@ -148,7 +148,7 @@ class Running:
                     size = len(event.data)
                     self.bytes_in += size
                     if self.account.wants_input:
-                        self._put(event, EVENT_COST + size)
+                        self._put(event, cost_of(event, keys=self._counts_keys))
                 else:
                     if isinstance(event, PortCarried):
                         self.bytes_in += event.size
@@ -214,7 +214,7 @@ class Running:
         """Say what is missing where it is missing: after what was queued before it."""
         told = [(self._now(), event) for event in self._losses.tell()]
         self._queue.extend(told)
-        self._queued += cost_of(told)
+        self._queued += self.cost_of(told)
 
     def waiting(self) -> tuple[list[Timed], int]:
         """What waits for the account, and how many bytes of the streams are missing in it."""
@@ -233,7 +233,7 @@ class Running:
 
     def taken(self, batch: list[Timed]) -> None:
         """The account has taken a batch."""
-        self._queued -= cost_of(batch)
+        self._queued -= self.cost_of(batch)
         if self._held is not None and self._queued < QUEUE_RESUME:
             self._held.cancel()
             self._held = None
@@ -242,6 +242,10 @@ class Running:
             # Nothing else may come that it would be reported with.
             self._tell_losses()
             self._feeder.wake(self)
+
+    def cost_of(self, batch: list[Timed]) -> int:
+        """What a batch of this session takes of the bounds."""
+        return cost_of_all(batch, keys=self._counts_keys)
 
     def _stop_reading(self) -> None:
         if self._held is None:
@@ -329,15 +333,6 @@ class Running:
     def unfed(self, closing: Closing) -> Closing:
         """A closing with what its account was not given in the end."""
         return replace(closing, missing=self.missing, unfed=tuple(self._losses.tell()))
-
-
-def cost_of(batch: list[Timed]) -> int:
-    """What a batch takes of the bounds."""
-    return sum(
-        EVENT_COST + (len(event.data) if isinstance(event, Carried) else 0)
-        for _, event in batch
-        if not isinstance(event, Missing)
-    )
 
 
 def _nothing(held: bool) -> None:

@@ -3,7 +3,8 @@
     listen --> queue --run, every INTERVAL or MOST lines--> POST, ATTEMPTS times --> delivered
                  \\-full--> dropped                                 \\--> dropped
 
-Nothing waits for it: a full queue drops the line that comes, and every loss is counted.
+Nothing waits for it: a full queue drops the line that comes, and every loss is counted. A line is
+encoded on the thread that has it, beside the event loop, which only puts lines together.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from auditproxy.apis.session import SESSION_API_VERSION, SessionEvent
+from auditproxy.apis.units import MEBIBYTE
 from auditproxy.clients.retry import pauses
 from auditproxy.clients.webhook import WebhookClient, WebhookError
 from auditproxy.metrics.sessions import SessionMetrics
@@ -23,8 +25,12 @@ WEBHOOK = "webhook"
 """The destination's name in metrics."""
 QUEUE = 10_000
 """Lines that may wait."""
+QUEUE_LIMIT = 32 * MEBIBYTE
+"""Bytes of these lines."""
 MOST = 400
 """Lines of one request."""
+MOST_BYTES = MEBIBYTE
+"""Bytes of one request, unless a single line has more."""
 INTERVAL = 1.0
 """Seconds that a line waits for others to go with it."""
 ATTEMPTS = 5
@@ -52,21 +58,28 @@ class SessionWebhook:
         self._sleep = sleep
         self._random = random.SystemRandom().random
         self._loop = asyncio.get_running_loop()
-        self._queue: deque[SessionEvent] = deque()
+        self._queue: deque[bytes] = deque()
+        self._bytes = 0
         self._some = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
     def listen(self, event: SessionEvent) -> None:
         """Take a line."""
+        try:
+            line = encode(event)
+        except Exception as error:
+            self._lost(1, type(error).__name__)
+            return
         with contextlib.suppress(RuntimeError):
             # The loop is closed: the process ends.
-            self._loop.call_soon_threadsafe(self._take, event)
+            self._loop.call_soon_threadsafe(self._take, line)
 
-    def _take(self, event: SessionEvent) -> None:
-        if len(self._queue) >= QUEUE:
+    def _take(self, line: bytes) -> None:
+        if len(self._queue) >= QUEUE or self._bytes + len(line) > QUEUE_LIMIT:
             self._lost(1, "too many lines wait")
             return
-        self._queue.append(event)
+        self._queue.append(line)
+        self._bytes += len(line)
         self._some.set()
 
     def start(self) -> None:
@@ -83,21 +96,34 @@ class SessionWebhook:
 
     async def deliver(self) -> None:
         """Deliver one request's worth of what waits."""
-        batch = [self._queue.popleft() for _ in range(min(MOST, len(self._queue)))]
+        batch = self._batch()
         if not self._queue:
             self._some.clear()
         if not batch:
             return
         try:
-            await self._post(_HEAD + b",".join(map(encode, batch)) + _TAIL)
+            await self._post(_HEAD + b",".join(batch) + _TAIL)
         except WebhookError as error:
             self._lost(len(batch), str(error))
         except asyncio.CancelledError:
             # The receiver may have it already, and gets it once more.
             self._queue.extendleft(reversed(batch))
+            self._bytes += sum(map(len, batch))
             raise
         else:
             self._metrics.line(WEBHOOK, "written", len(batch))
+
+    def _batch(self) -> list[bytes]:
+        """Take the lines of one request."""
+        batch: list[bytes] = []
+        size = 0
+        while self._queue and len(batch) < MOST:
+            size += len(self._queue[0])
+            if batch and size > MOST_BYTES:
+                break
+            batch.append(self._queue.popleft())
+            self._bytes -= len(batch[-1])
+        return batch
 
     async def _post(self, body: bytes) -> None:
         for wait in pauses(INITIAL_BACKOFF, ATTEMPTS, self._random):
@@ -125,4 +151,5 @@ class SessionWebhook:
         if self._queue:
             self._lost(len(self._queue), "not delivered before the shutdown deadline")
             self._queue.clear()
+            self._bytes = 0
         await self._client.close()

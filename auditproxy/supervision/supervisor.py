@@ -38,6 +38,7 @@ CLOSING = 3.0
 """Seconds that the last event of a session waits for its recording to be finished."""
 
 NO_ANSWER = "the folder of recordings does not answer"
+TOO_BUSY = "the recorder of sessions has too much to do"
 FAULT = "a fault of auditproxy's own; its log has more"
 
 
@@ -143,16 +144,19 @@ class Supervisor:
             for recording in opened:
                 recording.discard()
 
+        ends = asyncio.get_running_loop().time() + OPENING
         try:
             work = partial(open_it, self._recordings)
-            result = await self._thread.ask(work, OPENING, owner=running)
+            # Not behind what others have in plenty: their work says nothing of the disk.
+            result = await self._thread.ask(work, OPENING, owner=running, hurry=True, patient=True)
         except asyncio.CancelledError:
             # The client has left. The thread keeps to the order, so this comes after the opening.
             self._thread.do(discard_it, running)
             raise
         if result is None:
+            reason = NO_ANSWER if self._thread.stalled >= OPENING else TOO_BUSY
             self._thread.do(discard_it, running)
-            raise RecordingRefused(NO_ANSWER)
+            raise RecordingRefused(reason if asyncio.get_running_loop().time() >= ends else FAULT)
         if isinstance(result, RecordingRefused):
             raise result
         return result

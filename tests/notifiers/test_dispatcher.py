@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from auditproxy.alerts.alert import Alert, AlertState
@@ -124,6 +125,70 @@ async def test_bytes_are_bounded() -> None:
     assert rig.dispatcher.waiting == 3
     assert rig.dropped("queue-full") == 3
     await rig.dispatcher.shutdown(5)
+
+
+async def test_a_flood_of_one_user_hides_nobody_else() -> None:
+    """His own are dropped, counted by rule, and said with his name."""
+    rules = rules_of(EXEC_RULE)
+    rig = Rig(rules, queue_size=10)
+    for number in range(100):
+        rig.dispatcher.offer(exec_event(auditID=str(number), user={"username": "mallory"}))
+    rig.dispatcher.offer(exec_event(user={"username": "alice"}))
+    assert rig.dispatcher.waiting == 10
+    assert rig.dropped("queue-full") == 91
+    assert '"mallory" (1)' in rig.lines[0]
+    await rig.dispatcher.shutdown(5)
+    unseen = rig.registry.get_sample_value(
+        "auditproxy_alerts_rule_events_dropped_total", {"rule": "Exec"}
+    )
+    assert unseen == 91
+    assert {alert.labels["user"] for alert in rig.kept.alerts} == {"alice", "mallory"}
+
+
+async def test_dropped_events_are_said_by_user() -> None:
+    """Once a minute, with those who lost most since the last time."""
+    now = [0.0]
+    rig = Rig(queue_size=2, monotonic=lambda: now[0])
+    for user, count in (("a", 5), ("b", 9), ("c", 2), ("d", 1), ("e" * 500, 12)):
+        for _ in range(count):
+            rig.dispatcher.offer(exec_event(user={"username": user}))
+    now[0] = 61.0
+    rig.dispatcher.offer(exec_event(user={"username": "a"}))
+    first, second = rig.lines
+    assert 'most of "a" (1);' in first
+    assert f'most of "{"e" * 200}..." (12), "b" (' in second
+    await rig.dispatcher.shutdown(5)
+
+
+async def test_what_matters_most_has_a_reserve() -> None:
+    """A user who floods with one thing does not hide the other, nor that it is not recorded."""
+    worst = "{name: Worst, severity: critical, summary: x, match: {verbs: [delete]}}"
+    match = "{sessionEvents: [RecordingStopped]}"
+    unrecorded = f"{{name: Unrecorded, severity: high, summary: x, match: {match}}}"
+    rules = rules_of(f"{EXEC_RULE}- {worst}\n- {unrecorded}\n")
+    rig = Rig(rules, queue_size=10)
+    for _ in range(100):
+        rig.dispatcher.offer(exec_event())
+    rig.dispatcher.offer(audit_event(verb="delete"))
+    rig.dispatcher.offer(session_event(type="RecordingStopped", reason="no space"))
+    rig.dispatcher.offer(session_event())
+    assert rig.dispatcher.waiting == 12
+    assert rig.dropped("queue-full") == 91
+    await rig.dispatcher.shutdown(5)
+    assert {alert.name for alert in rig.kept.alerts} == {"Exec", "Worst", "Unrecorded"}
+
+
+async def test_the_reserve_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And shared in the same way."""
+    monkeypatch.setattr(room, "MOST_RESERVED", 5)
+    rig = Rig(rules_of(EXEC_RULE.replace("high", "critical")), queue_size=10)
+    for _ in range(100):
+        rig.dispatcher.offer(exec_event(user={"username": "mallory"}))
+    for _ in range(2):
+        rig.dispatcher.offer(exec_event(user={"username": "alice"}))
+    assert rig.dispatcher.waiting == 15
+    await rig.dispatcher.shutdown(5)
+    assert {alert.labels["user"] for alert in rig.kept.alerts} == {"alice", "mallory"}
 
 
 async def test_after_the_shutdown() -> None:

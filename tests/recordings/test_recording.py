@@ -342,3 +342,21 @@ def test_a_gap_in_a_copy(stores: Stores) -> None:
     end = read_recording(path).notes()[-2]
     assert isinstance(end, CopyEndNote)
     assert end.unread == 2 * len(content) - 700
+
+
+def test_notes_of_commands_cut_nothing(stores: Stores) -> None:
+    """They have a part of the bound: what is over is counted, and the session is recorded on."""
+    limits = RecordingLimits(per_session=MEBIBYTE)
+    recording = stores.new(limits).open(a_session(), Record.OUTPUT, moment=5)
+    recording.take(5, [Carried(OUT, b"before")])
+    for number in range(10_000):
+        recording.command(SECOND + number, f"line {number} " + "x" * 200)
+    recording.command(2 * SECOND, None, ("hidden", "gap"), folded=500)
+    recording.take(3 * SECOND, [Carried(OUT, b"after")])
+    reference = recording.finish(4 * SECOND)
+    assert (reference.state, recording.stopped) == ("Complete", "")
+    cast = read_recording(Path(reference.path))
+    assert cast.data(OUT) == b"beforeafter"
+    notes = [note for note in cast.notes() if isinstance(note, CommandNote)]
+    assert sum(note.folded or 1 for note in notes) == 10_500
+    assert MEBIBYTE // 16 < reference.bytes < MEBIBYTE // 4

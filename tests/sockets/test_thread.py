@@ -4,7 +4,7 @@ import asyncio
 import threading
 from functools import partial
 
-from auditproxy.sockets.thread import OrderedThread, settle
+from auditproxy.sockets.thread import MOST_AHEAD, OrderedThread, settle
 from tests.fakes.waiting import until
 
 
@@ -54,7 +54,7 @@ async def test_owners_take_turns() -> None:
 
 
 async def test_hurry() -> None:
-    """All that its owner has comes before the work of others, in its order."""
+    """What its owner has comes before the work of those that do not; each in its order."""
     thread = OrderedThread("test hurry")
     gate = threading.Event()
     done: list[str] = []
@@ -68,7 +68,7 @@ async def test_hurry() -> None:
     gate.set()
     assert await thread.close(lambda: None, 5.0)
     assert done == [
-        *("two 0", "two 1", "two, hurried", "two, hurried again", "four, hurried"),
+        *("two 0", "four, hurried", "two 1", "two, hurried", "two, hurried again"),
         *("one 0", "three 0", "one 1", "three 1"),
     ]
 
@@ -136,3 +136,49 @@ async def test_closed_twice() -> None:
     thread = OrderedThread("test twice")
     assert await thread.close(lambda: None, 5.0)
     assert await thread.close(lambda: None, 5.0)
+
+
+async def test_work_that_has_more_to_do_leaves_others_their_turn() -> None:
+    """It is called again in its owner's next turn, before what the owner has else."""
+    thread = OrderedThread("test more")
+    gate = threading.Event()
+    done: list[str] = []
+    await held(thread, gate)
+    left = [3]
+
+    def some() -> bool:
+        left[0] -= 1
+        done.append(f"some {left[0]}")
+        return left[0] > 0
+
+    thread.run(some, "one")
+    thread.run(partial(done.append, "one, after"), "one")
+    for number in range(2):
+        thread.run(partial(done.append, f"two {number}"), "two")
+    gate.set()
+    assert await thread.close(lambda: None, 5.0)
+    assert done == ["some 2", "two 0", "some 1", "two 1", "some 0", "one, after"]
+
+
+async def test_hurry_ends() -> None:
+    """Who hurries without end is one of all: what comes new and hurries goes first."""
+    thread = OrderedThread("test hurry ends")
+    gate = threading.Event()
+    done: list[str] = []
+    await held(thread, gate)
+    left = [MOST_AHEAD + 2]
+
+    def flood() -> bool:
+        done.append("flood")
+        left[0] -= 1
+        return left[0] > 0
+
+    thread.run(flood, "flood", hurry=True)
+    thread.run(partial(done.append, "other 0"), "other")
+    thread.run(partial(done.append, "other 1"), "other")
+    thread.run(partial(done.append, "opening"), "new", hurry=True)
+    gate.set()
+    assert await thread.close(lambda: None, 5.0)
+    assert done[:2] == ["flood", "opening"]
+    assert done.index("other 0") == MOST_AHEAD + 1
+    assert done[MOST_AHEAD + 1 :] == ["other 0", "flood", "other 1", "flood"]

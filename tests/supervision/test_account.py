@@ -24,7 +24,7 @@ from auditproxy.apis.session import (
     StreamEvent,
     Unreadable,
 )
-from auditproxy.apis.units import SECOND
+from auditproxy.apis.units import MEBIBYTE, SECOND
 from auditproxy.recordings.store import RecordingStore
 from auditproxy.recordings.usage import RecordingLimits
 from auditproxy.sessions.castnotes import (
@@ -469,3 +469,42 @@ def test_a_session_without_a_recording(refusal: str) -> None:
     assert stopped[0] == (
         (refusal, ("unrecorded",)) if refusal else ("output cannot be read: no frame", ())
     )
+
+
+def test_a_flood_of_lines(stores: Stores) -> None:
+    """It is counted in the log and in the recording, which it does not cut."""
+    limits = RecordingLimits(per_session=MEBIBYTE)
+    kept = Kept(a_session(tty=True), stores, limits=limits)
+    for _ in range(20):
+        kept.take(Carried(STDIN, b"\r" * 1_000))
+    reference = kept.close()
+    assert reference.state == "Complete"
+    commands = [line for line in kept.lines if line.type is SessionEventType.COMMAND]
+    own = [line for line in commands if line.folded is None]
+    assert len(own) < 1_500
+    in_log = len(own) + sum(line.folded.count for line in commands if line.folded)
+    assert in_log > 19_900
+    notes = read_recording(Path(reference.path)).notes()
+    found = [note for note in notes if isinstance(note, CommandNote)]
+    assert sum(note.folded or 1 for note in found) == in_log
+    assert len(found) < 1_500
+
+
+def test_a_flood_of_connections() -> None:
+    """They are counted, as lines are."""
+    kept = Kept(a_session(kind=SessionKind.PORT_FORWARD), None)
+    for number in range(10_000):
+        kept.account.take([(STARTED, PortOpened(number, 80)), (STARTED, PortClosed(number))])
+    kept.close()
+    lines = [line for line in kept.lines if line.type is SessionEventType.FORWARDED]
+    assert len(lines) < 2_500
+    assert sum(line.folded.count if line.folded else 1 for line in lines) == 10_000
+
+
+def test_work_is_done_in_pieces() -> None:
+    """A frame of keys is as many pieces as it has keys, with its lines in between."""
+    kept = Kept(a_session(tty=True), None)
+    steps = kept.account.steps([(STARTED, Carried(STDIN, b"\r" * 100))])
+    assert len(list(zip(range(60), steps, strict=False))) == 60
+    assert 30 < len(kept.lines) <= 62
+    assert len(list(steps)) >= 40

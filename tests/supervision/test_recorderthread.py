@@ -2,19 +2,22 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from auditproxy.apis.session import Carried, Channel, Record, SessionEvent
+from auditproxy.apis.session import Carried, Channel, Record, Resized, SessionEvent
 from auditproxy.recordings.store import RecordingRefused
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.supervision import recorderthread
-from auditproxy.supervision.account import Account, Timed
+from auditproxy.supervision.account import Account, Missing, Timed
 from auditproxy.supervision.recorderthread import RecorderThread
 from auditproxy.supervision.running import Running
+from tests.fakes.clocks import Clock
 from tests.fakes.recorded import a_session
 from tests.fakes.supervised import Woken, a_running
-from tests.fakes.waiting import until
+from tests.fakes.waiting import turns, until
 
 RULE = RecordingRule(record=Record.NONE)
 
@@ -86,7 +89,7 @@ async def test_a_flood_leaves_others_their_share(monkeypatch: pytest.MonkeyPatch
 async def test_no_terminal_is_followed_where_there_is_much_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What waits is recorded; the line that is being entered meanwhile is a gap."""
+    """What waits is recorded; the line of who has much to do is a gap."""
     monkeypatch.setattr(recorderthread, "MOST_FOLLOWED", 1_000)
     thread = RecorderThread(Crashes())
     found: list[SessionEvent] = []
@@ -107,7 +110,7 @@ async def test_no_terminal_is_followed_where_there_is_much_to_do(
     thread.do(stop)
     await until(stopped.is_set, "the stop of the thread")
     assert thread.give(running, typed(b"one"), "")
-    assert thread.give(a_running(RULE, Woken()), of(2_000), "")
+    assert thread.give(running, [(1, Resized(80, 24))] * 20, "")
     gate.set()
     await until(lambda: thread.is_idle, "the end of the work")
     assert thread.give(running, typed(b"two"), "")
@@ -135,3 +138,152 @@ async def test_close_of_what_never_ran() -> None:
     done = asyncio.Event()
     assert await RecorderThread(Crashes()).close(done.set, 5.0)
     assert done.is_set()
+
+
+class Kept:
+    """A session whose lines are kept, with a terminal."""
+
+    def __init__(self, order: list[str], name: str) -> None:
+        self.lines: list[SessionEvent] = []
+        session = a_session(tty=True)
+
+        def emit(event: SessionEvent) -> None:
+            self.lines.append(event)
+            order.append(name)
+
+        account = Account(session, follows_commands=True, emit=emit, failed=_nothing)
+        self.running = Running(
+            session, RULE, account, feeder=Woken(), now=iter(range(10**6)).__next__
+        )
+
+
+def entered(line: bytes, moment: int = 1) -> list[Timed]:
+    """A line as a terminal shows it."""
+    pieces = ((Channel.STDIN, line), (Channel.STDOUT, line), (Channel.STDIN, b"\r"))
+    shown = (*pieces, (Channel.STDOUT, b"\r\n$ "))
+    return [(moment, Carried(channel, data)) for channel, data in shown]
+
+
+class Held:
+    """A thread that does nothing until it is let go; its clock runs a little each time."""
+
+    def __init__(self, step: float) -> None:
+        self._now = 0.0
+        self._step = step
+        self._gate, self._stopped = threading.Event(), threading.Event()
+        self.crashes = Crashes()
+        self.thread = RecorderThread(self.crashes, clock=self._clock)
+        self.thread.do(self._stop)
+
+    def _clock(self) -> float:
+        self._now += self._step
+        return self._now
+
+    def _stop(self) -> None:
+        self._stopped.set()
+        self._gate.wait()
+
+    async def stopped(self) -> None:
+        """Wait until it stands."""
+        await until(self._stopped.is_set, "the stop of the thread")
+
+    def go(self) -> None:
+        """Let it go."""
+        self._gate.set()
+
+
+async def test_a_batch_is_split_whatever_it_holds() -> None:
+    """A single frame of keys holds no other session up for longer than a turn."""
+    held = Held(recorderthread.SLICE / 4)
+    await held.stopped()
+    order: list[str] = []
+    flood, quiet = Kept(order, "flood"), Kept(order, "quiet")
+    assert held.thread.give(flood.running, [(1, Carried(Channel.STDIN, b"\r" * 500))], "")
+    assert held.thread.give(quiet.running, entered(b"id"), "")
+    held.go()
+    assert await held.thread.close(lambda: None, 20.0)
+    assert [line.line for line in quiet.lines] == ["id"]
+    assert order.index("quiet") < 20
+    assert len(flood.lines) > 400, "all of it is accounted for"
+    assert held.crashes.found == []
+
+
+async def test_a_crash_within_a_batch_costs_one_session() -> None:
+    """Also where it comes in a later turn."""
+    held = Held(recorderthread.SLICE)
+    await held.stopped()
+    order: list[str] = []
+    bad, quiet = Kept(order, "bad"), Kept(order, "quiet")
+    batch: list[Any] = [*entered(b"id"), (2, Carried(Channel.STDIN, None))]  # type: ignore[arg-type]
+    bad.running.cost_of = lambda batch: 100  # type: ignore[method-assign]
+    assert held.thread.give(bad.running, batch, "a fault")
+    assert held.thread.give(quiet.running, entered(b"id"), "")
+    held.go()
+    assert await held.thread.close(lambda: None, 20.0)
+    assert len(held.crashes.found) == 1
+    assert [line.line for line in quiet.lines] == ["id"]
+    assert [line.reason for line in bad.lines][-1:] == ["a fault"]
+
+
+async def test_a_gap_alone_is_a_batch() -> None:
+    """It costs nothing of the bounds, and is accounted for after what does."""
+    held = Held(0.0)
+    await held.stopped()
+    session = Kept([], "one")
+    faults: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    assert held.thread.give(session.running, entered(b"id"), "")
+    assert held.thread.give(session.running, [(2, Missing(10, sent=10))], "")
+    held.go()
+    assert await held.thread.close(lambda: None, 20.0)
+    await turns()
+    assert faults == []
+    assert [line.flags for line in session.lines] == [(), ("hidden", "gap")]
+
+
+async def test_who_is_behind_alone_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The flood of one session makes no gap in the lines of another."""
+    monkeypatch.setattr(recorderthread, "MOST_FOLLOWED", 2_000)
+    held = Held(0.0)
+    await held.stopped()
+    order: list[str] = []
+    flood, quiet = Kept(order, "flood"), Kept(order, "quiet")
+    assert held.thread.give(quiet.running, entered(b"id"), "")
+    assert held.thread.give(flood.running, entered(b"ls"), "")
+    assert held.thread.give(flood.running, entered(b"pwd"), "")
+    assert held.thread.give(flood.running, [(1, Resized(80, 24))] * 50, "")
+    held.go()
+    assert await held.thread.close(lambda: None, 20.0)
+    assert [(line.line, line.flags) for line in quiet.lines] == [("id", ())]
+    assert (flood.lines[0].line, flood.lines[0].flags) == (None, ("hidden", "gap"))
+
+
+async def test_the_work_of_others_is_no_sign_of_a_dead_disk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who is patient waits while it goes on; one piece that takes too long ends the wait."""
+    monkeypatch.setattr(recorderthread, "PATIENCE", 1_000)
+    clock = Clock()
+    thread = RecorderThread(Crashes(), clock=clock)
+    running = a_running(RULE, Woken())
+    gate = threading.Event()
+    thread.do(gate_of(gate), running)
+    assert await thread.ask(lambda: 7, 0.02, running) is None
+    asyncio.get_running_loop().call_later(0.1, gate.set)
+    assert await thread.ask(lambda: 7, 0.02, running, patient=True) == 7
+    stuck = threading.Event()
+    thread.do(gate_of(stuck), running)
+    await until(lambda: not thread.is_idle, "work")
+    asyncio.get_running_loop().call_later(0.1, setattr, clock, "now", clock.now + 1.0)
+    assert await thread.ask(lambda: 7, 0.02, running, patient=True) is None
+    stuck.set()
+    assert await thread.close(lambda: None, 5.0)
+
+
+def gate_of(gate: threading.Event) -> Callable[[], None]:
+    """Work that waits at a gate."""
+
+    def wait() -> None:
+        gate.wait(20)
+
+    return wait

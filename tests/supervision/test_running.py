@@ -7,8 +7,8 @@ import pytest
 from auditproxy.apis.session import Carried, Channel, Outcome, PortClosed, Record, Unreadable
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.supervision.account import Missing
+from auditproxy.supervision.costs import EVENT_COST
 from auditproxy.supervision.running import (
-    EVENT_COST,
     HELD_LIMIT,
     NOTICE,
     QUEUE_FED,

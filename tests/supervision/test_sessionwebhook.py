@@ -9,10 +9,19 @@ from auditproxy.clients.webhook import WebhookClient, WebhookTarget, request_url
 from auditproxy.metrics.registry import Metrics
 from auditproxy.sessions.lines import SessionLines
 from auditproxy.sockets.tasks import spawn
-from auditproxy.supervision.sessionwebhook import ATTEMPTS, MOST, QUEUE, SessionWebhook
+from auditproxy.supervision.sessionwebhook import (
+    ATTEMPTS,
+    MOST,
+    MOST_BYTES,
+    QUEUE,
+    QUEUE_LIMIT,
+    SessionWebhook,
+)
 from tests.fakes.recorded import STARTED, a_session
 from tests.fakes.waiting import turns, until
 from tests.fakes.webhook import HANG, Receiver, answer
+
+LOST = "lines of the session log do not reach --session-webhook-config-file: "
 
 
 class NoCredential:
@@ -82,6 +91,45 @@ async def test_lines_go_in_batches() -> None:
     assert made.said == []
 
 
+async def test_a_request_is_bounded_by_bytes() -> None:
+    """Long lines are fewer in each; one that is longer than all goes alone."""
+    async with hall() as (receiver, made):
+        for size in (MOST_BYTES // 2, MOST_BYTES // 3, MOST_BYTES // 3, 2 * MOST_BYTES, 1):
+            lines = SessionLines(a_session())
+            made.webhook.listen(lines.line(SessionEventType.COMMAND, STARTED, line="x" * size))
+        await turns()
+        for _ in range(4):
+            await made.webhook.deliver()
+    counts = [len(json.loads(received.body)["items"]) for received in receiver.received]
+    assert counts == [2, 1, 1, 1]
+    assert max(len(received.body) for received in receiver.received[:2]) < MOST_BYTES + 1_000
+
+
+async def test_the_queue_is_bounded_by_bytes() -> None:
+    """As by lines; what was delivered leaves room."""
+    async with hall() as (_, made):
+        big = SessionLines(a_session()).line(
+            SessionEventType.COMMAND, STARTED, line="x" * (QUEUE_LIMIT // 2 - 1_000)
+        )
+        for _ in range(3):
+            made.webhook.listen(big)
+        await turns()
+        assert made.count("dropped") == 1
+        await made.webhook.deliver()
+        made.webhook.listen(big)
+        await turns()
+        assert made.count("dropped") == 1
+
+
+async def test_lines_are_encoded_where_they_come_from() -> None:
+    """Not later on the event loop, which others wait for; one that cannot be is lost there."""
+    async with hall() as (_, made):
+        lines = SessionLines(a_session())
+        made.webhook.listen(lines.line(SessionEventType.COMMAND, STARTED, line=object()))
+        assert made.count("dropped") == 1
+        assert made.said == [f"{LOST}TypeError"]
+
+
 async def test_tried_again() -> None:
     """A receiver that fails for a while gets the same lines."""
     async with hall(answer(500), answer(500)) as (receiver, made):
@@ -102,9 +150,7 @@ async def test_given_up() -> None:
         await made.webhook.deliver()
         assert len(receiver.received) == ATTEMPTS
         assert (made.count("written"), made.count("dropped")) == (0, 1)
-        assert made.said[0].startswith(
-            "lines of the session log do not reach --session-webhook-config-file: "
-        )
+        assert made.said[0].startswith(LOST)
 
 
 async def test_the_queue_is_bounded() -> None:

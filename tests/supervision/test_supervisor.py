@@ -198,6 +198,7 @@ async def test_a_crash_while_opening(supervision: Supervision) -> None:
     # Where it happened, and not its text, which could hold what the session carried.
     assert supervision.reports[0].startswith("recording a session crashed: ZeroDivisionError at ")
     assert "oops" not in supervision.reports[0]
+    assert "a fault of auditproxy's own" in supervision.reports[1]
     assert supervision.count("session_recording_failures_total", reason="crash") == 1
 
 
@@ -402,3 +403,46 @@ def test_loop_that_is_gone(tmp_path: Path) -> None:
     asyncio.run(supervision.at_rest())
     assert read_recording(running.recording).data(Channel.STDOUT) == b"out"
     assert supervision.reports == []
+
+
+async def test_a_flood_holds_up_no_opening(supervision: Supervision) -> None:
+    """One frame of keys, and another session opens before all of it is followed."""
+    flood = await supervision.begin(ALLOW, a_session(id="flood", tty=True))
+    await supervision.at_rest()
+    lines_at_opening: list[int] = []
+    open_it = supervision.recordings.open
+
+    def opened(session: Session, record: Record) -> Recording:
+        lines_at_opening.append(len(supervision.lines))
+        return open_it(session, record)
+
+    supervision.recordings.open = opened  # type: ignore[method-assign]
+    await supervision.stop_the_thread()
+    flood.from_client(b"\r" * 15_000)
+    supervision.supervisor.feed(flood)
+    opening = asyncio.create_task(prepared(supervision.supervisor, DENY, a_session(id="other")))
+    await turns()
+    supervision.stall.set()
+    assert (await opening).recording
+    assert lines_at_opening[0] < 1_000, "the flood has hardly begun"
+    await supervision.supervisor.close(flood, "it ended")
+    await supervision.at_rest()
+    counts = [line.folded.count for line in supervision.lines if line.folded is not None]
+    own = [line for line in supervision.lines if line.type == "Command" and line.folded is None]
+    assert sum(counts) + len(own) > 14_900, "every Enter is in the count"
+    assert len(supervision.lines) < 1_100
+
+
+async def test_keys_fill_the_queue_by_their_work(supervision: Supervision) -> None:
+    """A session that floods falls behind by itself, and says so."""
+    flood = await supervision.begin(ALLOW, a_session(tty=True))
+    await supervision.at_rest()
+    await supervision.stop_the_thread()
+    for _ in range(100):
+        flood.from_client(b"\r" * 1_000)
+    assert flood.missing > 80_000
+    supervision.stall.set()
+    await supervision.supervisor.close(flood, "it ended")
+    await supervision.at_rest()
+    assert supervision.lines[-1].missing_bytes == flood.missing
+    assert "gap" in supervision.lines[-1].flags

@@ -201,7 +201,10 @@ def _line(note: Any) -> str:
 
 
 def _command(note: CommandNote) -> str:
-    line = "(hidden)" if note.line is None else visible(note.line)
+    if note.folded:
+        line = f"({counted(note.folded, 'line')})"
+    else:
+        line = "(hidden)" if note.line is None else visible(note.line)
     return f"{line}   [{visible(', '.join(note.flags))}]" if note.flags else line
 
 

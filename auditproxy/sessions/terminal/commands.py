@@ -5,6 +5,8 @@ paste goes off), or at the first line feed after Enter. Its text is what the scr
 with what history and completion made of it, and without what was typed without echo.
 """
 
+from collections.abc import Iterator
+
 from auditproxy.apis.session import Carried, Channel, Outcome, Resized, StreamEvent
 from auditproxy.sessions.terminal.entries import TypedLine
 from auditproxy.sessions.terminal.following import LineFollower
@@ -25,6 +27,19 @@ class CommandFollower(LineFollower):
         ``now`` is in seconds of any clock that does not go back. With ``skips`` output is not read
         by a screen, as if it were too much: lines that are being entered are ``gap``.
         """
+        for _ in self.steps(now, event, skips=skips):
+            pass
+        return self._found.take()
+
+    def found(self) -> list[TerminalCommand]:
+        """The lines that were completed since they were last asked for."""
+        return self._found.take()
+
+    def steps(self, now: float, event: StreamEvent, *, skips: bool = False) -> Iterator[None]:
+        """Do what ``take`` does, and leave the caller a turn after each key or piece of output.
+
+        Nothing else may be asked of this in between but ``found``.
+        """
         self._places.clock(now)
         self._now, self._skips = now, skips
         match event:
@@ -35,6 +50,7 @@ class CommandFollower(LineFollower):
                         self._press(now, key)
                     elif self._aside is not None:
                         self._aside.change()
+                    yield
             case Carried(channel=Channel.STDOUT):
                 for piece in self._marks.read(event.data, now):
                     if isinstance(piece, Found):
@@ -43,24 +59,27 @@ class CommandFollower(LineFollower):
                         self._flood(piece)
                     elif not self._alternate:
                         self._output(piece)
+                    yield
             case Resized():
                 if self._places.resize(event.columns, event.rows):
                     for entry in self._lines():
                         entry.partial = True
             case Outcome():
-                return self.end(now)
+                self._finish()
             case _:
                 pass
-        return self._found.take()
 
     def end(self, now: float) -> list[TerminalCommand]:
         """The session has ended; return what is left."""
+        self._finish()
+        return self._found.take()
+
+    def _finish(self) -> None:
         self._found.release()
         self._split()
         while self._pending:
             self._pending.give_up("unfinished")
         self._reset()
-        return self._found.take()
 
     def miss(self, now: float, *, keys: bool) -> list[TerminalCommand]:
         """Output is missing here, and ``keys`` says whether input is; return what is lost by it.

@@ -1,10 +1,12 @@
 """port-forward over SPDY: two streams for each connection, ``error`` and ``data``.
 
 Paired as the kubelet's side pairs them, by ``requestid``, or for very old clients by their
-numbers (k8s.io/cri-streaming, portforward/httpstream.go). The content is not kept.
+numbers (k8s.io/cri-streaming, portforward/httpstream.go). The content is not kept, and of the
+headers no more than a digest, whatever a client puts into them.
 """
 
 from collections.abc import Callable
+from hashlib import blake2b
 
 from auditproxy.apis.session import (
     PortCarried,
@@ -27,14 +29,26 @@ from auditproxy.sessions.wire.streams import STREAM_TYPE
 MAXIMUM_FORWARDED_STREAMS = 1024
 """Streams that are open at once: two for each connection."""
 
-MAXIMUM_INCOMPLETE = 1024
-"""Pairs that wait for their second stream, those with a stream that was reset included."""
+MAXIMUM_INCOMPLETE = 512
+"""Pairs that wait for their second stream, those with a stream that was reset included; and
+streams that wait for their answer."""
+
+MOST_KEPT = 32
+"""Of each of these, the last that are kept once the client's side cannot be read any further."""
 
 INCOMPLETE_TIMEOUT = 120.0
-"""Seconds until such a pair is forgotten; the kubelet's side does so after 30."""
+"""Seconds until such a pair, or a stream without an answer, is forgotten.
+
+Clients and the kubelet's side wait 30."""
 
 MAXIMUM_ERROR = 4096
 """Bytes of the text of an error stream."""
+
+MAXIMUM_ERRORS = 32 * 1024
+"""Bytes of such texts of all connections that are open at once."""
+
+_DIGEST_SIZE = 12
+"""Bytes that are kept of what pairs two streams: enough that no two are taken for one."""
 
 _DATA, _ERROR = "data", "error"
 
@@ -49,7 +63,7 @@ class _Connection:
         self.number: int | None = None
         self.data: _Stream | None = None
         self.error: _Stream | None = None
-        self.text = bytearray()
+        self.text = b""
 
     @property
     def over(self) -> bool:
@@ -61,10 +75,21 @@ class _Connection:
 class _Stream:
     """One stream of a pair; ``early`` counts what came on it before its pair was complete."""
 
-    __slots__ = ("connection", "early", "kind", "number", "over", "port", "request", "sent")
+    __slots__ = (
+        "begun",
+        "connection",
+        "early",
+        "kind",
+        "number",
+        "over",
+        "port",
+        "request",
+        "sent",
+    )
 
-    def __init__(self, number: int, kind: str, port: int, request: str) -> None:
+    def __init__(self, number: int, kind: str, port: int, request: bytes, begun: float) -> None:
         self.number = number
+        self.begun = begun
         self.kind = kind
         self.port = port
         self.request = request
@@ -87,9 +112,14 @@ class ForwardReader:
         self._client = SpdyFrames(clock)
         self._server = SpdyFrames(clock)
         self._streams: dict[int, _Stream] = {}
-        self._pending: dict[str, _Connection] = {}
+        self._unanswered: dict[int, _Stream] = {}
+        """Those of ``_streams`` that the server has not taken, in their order."""
+        self._pending: dict[bytes, _Connection] = {}
+        self._has_forgotten = False
+        self._text_size = 0
         self._opened = 0
         self._client_lost = False
+        self._second = self._clock()
 
     def from_client(self, data: bytes) -> list[StreamEvent]:
         """Read the next bytes that the client sent."""
@@ -103,6 +133,10 @@ class ForwardReader:
                 self._forget_incomplete()
                 if len(self._streams) >= MAXIMUM_FORWARDED_STREAMS:
                     reason = f"more than {MAXIMUM_FORWARDED_STREAMS} streams are open"
+                    self._lose(reason, events)
+                    break
+                if len(self._unanswered) >= MAXIMUM_INCOMPLETE:
+                    reason = f"more than {MAXIMUM_INCOMPLETE} streams have no answer"
                     self._lose(reason, events)
                     break
                 self._open(frame)
@@ -119,6 +153,7 @@ class ForwardReader:
             if isinstance(frame, StreamData):
                 self._received(frame, events)
             elif isinstance(frame, StreamReplied):
+                self._forget_incomplete()
                 self._pair(frame.stream, events)
             elif isinstance(frame, StreamReset):
                 self._over(frame.stream, events)
@@ -129,6 +164,7 @@ class ForwardReader:
     def lose_client(self) -> None:
         """Report nothing more of the client: its bytes cannot be read."""
         self._client_lost = True
+        self._drop_incomplete()
 
     def end(self) -> list[StreamEvent]:
         """Close the connections that are open still, in the order in which they were opened."""
@@ -138,6 +174,8 @@ class ForwardReader:
         for connection in sorted(opened, key=lambda one: one.number or 0):
             self._report_closed(connection, events)
         self._streams.clear()
+        self._unanswered.clear()
+        self._pending.clear()
         return events
 
     def notice(self, text: str) -> bytes:
@@ -150,20 +188,47 @@ class ForwardReader:
 
     def _lose(self, reason: str, events: list[StreamEvent]) -> None:
         if not self._client_lost:
-            self._client_lost = True
+            self.lose_client()
             events.append(Unreadable(True, reason))
+
+    def _drop_incomplete(self) -> None:
+        """Keep few of those that may still be completed: nothing is opened any more."""
+        for number in list(self._unanswered)[:-MOST_KEPT]:
+            self._forget(number)
+        for request in list(self._pending)[:-MOST_KEPT]:
+            self._forget_pair(request)
+
+    def _forget_pair(self, request: bytes) -> None:
+        pending = self._pending.pop(request)
+        for stream in (pending.data, pending.error):
+            if stream is not None:
+                self._streams.pop(stream.number, None)
 
     def _forget_incomplete(self) -> None:
         """The server gives a pair up whose second stream does not come."""
-        latest = self._clock() - INCOMPLETE_TIMEOUT
+        latest = self._tick() - INCOMPLETE_TIMEOUT
         while self._pending:
             request, pending = next(iter(self._pending.items()))
             if pending.begun >= latest:
                 break
-            del self._pending[request]
-            for stream in (pending.data, pending.error):
-                if stream is not None:
-                    self._streams.pop(stream.number, None)
+            self._forget_pair(request)
+        while self._unanswered:
+            stream = next(iter(self._unanswered.values()))
+            if stream.begun >= latest:
+                break
+            self._forget(stream.number)
+            self._has_forgotten = True
+
+    def _tick(self) -> float:
+        """The time to the second, one value for all that come in it."""
+        now = self._clock()
+        if now - self._second >= 1.0:
+            self._second = now
+        return self._second
+
+    def _forget(self, number: int) -> None:
+        del self._streams[number]
+        self._unanswered.pop(number, None)
 
     def _open(self, frame: StreamOpened) -> None:
         """Remember a stream that the server will take; it refuses one without type or port."""
@@ -175,23 +240,30 @@ class ForwardReader:
         request = frame.headers.get("requestid", "")
         if not request:
             request = str(number if kind == _ERROR else number - 2)
-        stream = _Stream(number, kind, port, request)
+        digest = blake2b(request.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_SIZE)
+        # The words of this module: those of the headers are strings of their own.
+        kind = _ERROR if kind == _ERROR else _DATA
+        stream = _Stream(number, kind, port, digest.digest(), self._tick())
         stream.sent = frame.finished
-        self._streams[number] = stream
+        self._streams[number] = self._unanswered[number] = stream
 
     def _pair(self, number: int, events: list[StreamEvent]) -> None:
         """The server has taken a stream: the second of a pair opens its connection."""
-        stream = self._streams.get(number)
-        if stream is None or stream.connection is not None:
+        stream = self._unanswered.pop(number, None)
+        if stream is None:
+            if self._has_forgotten and number not in self._streams:
+                # The client can hold the answer up; what it opened so is not known.
+                self._lose("a stream was taken after it was given up", events)
             return
         pending = self._pending.get(stream.request)
         if pending is None:
             if len(self._pending) >= MAXIMUM_INCOMPLETE:
+                del self._streams[number]
                 self._lose(
                     f"more than {MAXIMUM_INCOMPLETE} pairs of streams are incomplete", events
                 )
                 return
-            pending = self._pending[stream.request] = _Connection(self._clock())
+            pending = self._pending[stream.request] = _Connection(self._tick())
         if getattr(pending, stream.kind) is not None:
             # The server answers with an error and connects nothing to it.
             del self._streams[number]
@@ -201,6 +273,8 @@ class ForwardReader:
         if pending.data is None or pending.error is None:
             return
         del self._pending[stream.request]
+        pending.data.request = pending.error.request = b""
+        pending.error.port = pending.data.port
         pending.number = self._opened
         self._opened += 1
         events.append(PortOpened(pending.number, pending.data.port))
@@ -225,7 +299,10 @@ class ForwardReader:
         if stream is None or connection is None:
             return
         if stream.kind == _ERROR:
-            connection.text += frame.data[: MAXIMUM_ERROR - len(connection.text)]
+            room = min(MAXIMUM_ERROR - len(connection.text), MAXIMUM_ERRORS - self._text_size)
+            text = frame.data[:room]
+            connection.text += text
+            self._text_size += len(text)
         elif frame.data and connection.number is not None:
             events.append(PortCarried(connection.number, False, len(frame.data)))
         if frame.finished:
@@ -240,7 +317,7 @@ class ForwardReader:
         if connection is None or connection.number is None:
             # Refused, given up before it was taken, or half of a pair: the server waits for the
             # other half, and then connects.
-            del self._streams[number]
+            self._forget(number)
         else:
             self._close_if_over(connection, events)
 
@@ -251,8 +328,8 @@ class ForwardReader:
                 if stream is not None:
                     self._streams.pop(stream.number, None)
 
-    @staticmethod
-    def _report_closed(connection: _Connection, events: list[StreamEvent]) -> None:
+    def _report_closed(self, connection: _Connection, events: list[StreamEvent]) -> None:
+        self._text_size -= len(connection.text)
         text = connection.text.decode("utf-8", "replace")
         events.append(PortClosed(connection.number or 0, text))
 

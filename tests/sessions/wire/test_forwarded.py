@@ -1,5 +1,9 @@
 """port-forward over SPDY: pairs of streams, and what each connection carried."""
 
+import gc
+import tracemalloc
+from collections.abc import Callable
+
 import pytest
 
 from auditproxy.apis.session import (
@@ -18,6 +22,10 @@ from auditproxy.sessions.wire.forwarded import (
 )
 from tests.fakes.spdy import Client
 
+LARGEST = 256 * 1024
+"""Bytes that a client makes one session hold at most, and half as many again with connections
+that the server has made."""
+
 
 class Session:
     """A reader, and both ends of its connection."""
@@ -25,12 +33,15 @@ class Session:
     def __init__(self) -> None:
         self.client, self.server = Client(), Client()
         self.time = 0.0
+        self.pace = 0.0
+        """Seconds between two streams that the client opens."""
         self.reader = ForwardReader(lambda: self.time)
 
     def open(
         self, stream: int, kind: str, request: str | None = None, port: str = "8080"
     ) -> list[StreamEvent]:
         """The client opens a stream."""
+        self.time += self.pace
         headers = {"streamtype": kind, "port": port}
         if request is not None:
             headers["requestid"] = request
@@ -226,11 +237,24 @@ def test_ended_connections_are_forgotten() -> None:
 def test_many_streams() -> None:
     """A client that opens streams without end is not followed."""
     session = Session()
-    for number in range(MAXIMUM_FORWARDED_STREAMS):
-        assert session.open(2 * number + 1, "data", str(number)) == []
+    for number in range(MAXIMUM_FORWARDED_STREAMS // 2):
+        first = 4 * number + 1
+        assert session.connect(first, first + 2, str(number)) == [PortOpened(number, 8080)]
     (event,) = session.open(2 * MAXIMUM_FORWARDED_STREAMS + 1, "data", "x")
-    assert isinstance(event, Unreadable)
+    reason = f"more than {MAXIMUM_FORWARDED_STREAMS} streams are open"
+    assert event == Unreadable(True, reason)
     assert session.open(2 * MAXIMUM_FORWARDED_STREAMS + 3, "data", "y") == []
+
+
+def test_many_streams_without_an_answer() -> None:
+    """Nor is one that does not wait for answers."""
+    session = Session()
+    for number in range(MAXIMUM_INCOMPLETE):
+        assert session.open(2 * number + 1, "data", str(number)) == []
+    (event,) = session.open(2 * MAXIMUM_INCOMPLETE + 1, "data", "x")
+    reason = f"more than {MAXIMUM_INCOMPLETE} streams have no answer"
+    assert event == Unreadable(True, reason)
+    assert session.open(2 * MAXIMUM_INCOMPLETE + 3, "data", "y") == []
 
 
 def test_the_end() -> None:
@@ -254,3 +278,93 @@ def test_lost() -> None:
     assert session.got(3, b"x") == [PortCarried(0, False, 1)]
     assert session.reader.from_server(b"\xff" * 8) == [Unreadable(False, reason)]
     assert session.reader.end() == [PortClosed(0)]
+
+
+def held_by(fill: Callable[[Session], None]) -> int:
+    """The bytes that a session's reader holds after a client did its worst."""
+    session = Session()
+    # So slow that all of it is read.
+    session.pace = 0.03
+    tracemalloc.start()
+    try:
+        before = tracemalloc.take_snapshot()
+        fill(session)
+        gc.collect()
+        found = tracemalloc.take_snapshot().compare_to(before, "filename")
+    finally:
+        tracemalloc.stop()
+    room = "/sessions/wire/"
+    return sum(one.size_diff for one in found if room in one.traceback[0].filename)
+
+
+def unanswered(session: Session) -> None:
+    """As many streams as there may be, none of them answered."""
+    for number in range(MAXIMUM_INCOMPLETE):
+        session.open(2 * number + 1, "error", f"{number}" + "x" * 50_000)
+
+
+def halves(session: Session) -> None:
+    """As many halves as there may be."""
+    for number in range(MAXIMUM_INCOMPLETE):
+        session.open(2 * number + 1, "error", f"{number}" + "x" * 50_000)
+        session.reply(2 * number + 1)
+
+
+def failed(session: Session) -> None:
+    """Connections that stay open with the text of an error."""
+    for number in range(MAXIMUM_FORWARDED_STREAMS // 2):
+        first = 4 * number + 1
+        session.connect(first, first + 2, f"{number}" + "x" * 50_000)
+        session.got(first, b"e" * MAXIMUM_ERROR)
+
+
+@pytest.mark.parametrize(
+    ("fill", "most"), [(unanswered, LARGEST), (halves, LARGEST), (failed, 3 * LARGEST // 2)]
+)
+def test_what_headers_hold_is_not_kept(fill: Callable[[Session], None], most: int) -> None:
+    """A stream costs what it costs, whatever its client names it; so do the errors of all."""
+    assert held_by(fill) < most
+
+
+@pytest.mark.parametrize("fill", [unanswered, halves])
+def test_nothing_incomplete_is_kept_once_the_client_is_lost(
+    fill: Callable[[Session], None],
+) -> None:
+    """What cannot be followed any further holds no memory to its end."""
+
+    def lose(session: Session) -> None:
+        session.connect(1_000_001, 1_000_003, "whole")
+        fill(session)
+        session.reader.from_client(b"\xff" * 8)
+        assert session.reader.end() == [PortClosed(0)]
+
+    assert held_by(lose) < LARGEST // 3
+
+
+def test_unanswered_streams_are_forgotten() -> None:
+    """A stream that is not answered takes nobody's place for ever."""
+    session = Session()
+    for number in range(2 * MAXIMUM_FORWARDED_STREAMS):
+        session.time += 1.0
+        assert session.open(2 * number + 1, "error", str(number)) == []
+
+
+def test_an_answer_that_was_held_up() -> None:
+    """What is taken after it was forgotten is said, not missed: the client can delay answers."""
+    session = Session()
+    session.open(1, "error", "0")
+    session.open(3, "data", "0")
+    session.time += INCOMPLETE_TIMEOUT + 1
+    assert session.reply(1) == [Unreadable(True, "a stream was taken after it was given up")]
+    assert session.reply(3) == []
+
+
+def test_requests_of_one_beginning_are_told_apart() -> None:
+    """The whole of a request counts, as it does at the server."""
+    session = Session()
+    long = "x" * 50_000
+    session.open(1, "error", long + "1")
+    session.open(3, "data", long + "2")
+    assert session.reply(1, 3) == []
+    session.open(5, "data", long + "1")
+    assert session.reply(5) == [PortOpened(0, 8080)]
