@@ -1,0 +1,114 @@
+"""Evidence: checkpoints as they are read, their signatures checked, found again by chain and line.
+
+lines of checkpoints --signature, sequence--> signed[chain][number], findings
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from auditproxy.audit.chain.checkpoints import Checkpoint, CheckpointError, read_checkpoint
+from auditproxy.audit.chain.findings import Finding, Kind, LinePlace
+
+Check = Callable[[bytes, bytes], bool]
+"""Whether a signature (the second) is that of a message by one key."""
+
+LIMIT = 2_000_000
+"""Checkpoints that are remembered, some 400 bytes each; further ones are not used."""
+
+MOST_FINDINGS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What was signed of one line."""
+
+    digest: str
+    time: str
+    ends_file: bool = False
+    """Whether the line is the last one of a file."""
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Takes checkpoints; ``keys`` are the public keys by their names.
+
+    Without keys no signature is checked: what is found then shows mistakes, and no malice.
+    """
+
+    keys: Mapping[str, Check]
+    signed: dict[str, dict[int, Signed]] = field(default_factory=dict)
+    began: set[str] = field(default_factory=set)
+    """Chains whose beginning was signed."""
+    ended: dict[str, int] = field(default_factory=dict)
+    """The number at which a chain was found when the next one began."""
+    findings: list[Finding] = field(default_factory=list)
+    latest: tuple[str, int] = ("", 0)
+    """Chain and line of the last checkpoint."""
+    count: int = 0
+    first_missing: int = 0
+    """Checkpoints that came before the first that is here."""
+    _last: int = 0
+    _in_order: bool = True
+
+    def begin(self, *, in_order: bool) -> None:
+        """The next checkpoints are of another log, or of a copy, which may be in no order."""
+        self._last = 0
+        self._in_order = in_order
+
+    def take(self, line: bytes, place: LinePlace) -> None:
+        """Take the next line of checkpoints; what is wrong with it is a finding."""
+        try:
+            read = read_checkpoint(line)
+        except CheckpointError as error:
+            self._found(place, "changed", f"{error}")
+            return
+        checkpoint = read.checkpoint
+        if self.keys:
+            check = self.keys.get(checkpoint.key)
+            if check is None:
+                text = f"it is signed with another key than those given: {checkpoint.key}"
+                self._found(place, "unsigned", text)
+                return
+            if not check(read.message, read.signature):
+                self._found(place, "changed", "its signature is not that of its bytes")
+                return
+        if self._in_order:
+            self._check_order(checkpoint, place)
+        self._remember(checkpoint, place)
+
+    def _check_order(self, checkpoint: Checkpoint, place: LinePlace) -> None:
+        last, self._last = self._last, checkpoint.sequence
+        if not last:
+            self.first_missing += checkpoint.sequence - 1
+        elif checkpoint.sequence > last + 1:
+            missing = f"{last + 1} to {checkpoint.sequence - 1}"
+            self._found(place, "removed", f"checkpoints {missing} are missing before it")
+        elif checkpoint.sequence <= last:
+            text = f"checkpoint {checkpoint.sequence} stands behind checkpoint {last}"
+            self._found(place, "reordered", text)
+            self._last = last
+
+    def _remember(self, checkpoint: Checkpoint, place: LinePlace) -> None:
+        chain, number = checkpoint.chain, checkpoint.number
+        if checkpoint.reason == "ChainBegan":
+            self.began.add(chain)
+            before, _, end = checkpoint.after.partition("/")
+            if end.isdecimal():
+                self.ended[before] = int(end)
+        if self._in_order:
+            self.latest = (chain, number)
+        if self.count >= LIMIT:
+            return
+        self.count += 1
+        known = self.signed.setdefault(chain, {})
+        other = known.get(number)
+        if other is not None and other.digest != checkpoint.digest:
+            text = f"it contradicts the checkpoint of {other.time} for line {number} of {chain}"
+            self._found(place, "rewritten", text)
+            return
+        ends_file = checkpoint.reason == "Rotated" or (other is not None and other.ends_file)
+        known[number] = Signed(checkpoint.digest, checkpoint.time, ends_file)
+
+    def _found(self, place: LinePlace, kind: Kind, text: str) -> None:
+        if len(self.findings) < MOST_FINDINGS:
+            self.findings.append(Finding(place, kind, text))
