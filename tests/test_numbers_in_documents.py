@@ -15,6 +15,7 @@ from auditproxy.apis.units import SECOND
 from auditproxy.app import killedsessions, process
 from auditproxy.app.workers import parent as workers
 from auditproxy.audit import bodies, objects, record
+from auditproxy.audit.chain import links
 from auditproxy.audit.costs import cost
 from auditproxy.audit.submitted import PROTOBUF, YAML
 from auditproxy.authentication.tokens import publickeys
@@ -96,6 +97,10 @@ GRACE = plain(DEFAULTS.serving.audit_grace)
 ANSWER = size(webhook_client.MAXIMUM_ANSWER)
 
 OURS: dict[str, tuple[str, ...]] = {
+    "docs/tamper-evidence.md": (
+        f"at most {links.ADDED} bytes longer",
+        f"all but its last {links.TAIL} bytes",
+    ),
     "docs/alerts.md": (
         f"an attempt takes at most {alertmanager.TIMEOUT:g} seconds",
         f"repeated after {outbox.FIRST_PAUSE:g} to {outbox.LONGEST_PAUSE:g} seconds",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.operatorline import OperatorLine
@@ -19,6 +19,9 @@ from auditproxy.backends.writer import LogWriter
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import AuditLogOptions
 from auditproxy.options.sessions import SessionOptions
+
+if TYPE_CHECKING:
+    from auditproxy.backends.chained import ChainedFile
 
 STANDARD_OUTPUT = StandardOutput()
 """The one for all logs that go there, so that their lines do not mix."""
@@ -62,10 +65,11 @@ class OpenLog:
 
     backend: LogBackend
     writer: LogWriter
-    file: RotatingFile | None
+    file: "RotatingFile | ChainedFile | None"
     may_stall: bool
     """Whether events go to a reader, who may be slow, and not to a disk."""
     mode: str = "blocking"
+    chained: "ChainedFile | None" = None
 
     @property
     def _on_thread(self) -> bool:
@@ -90,13 +94,27 @@ class OpenLog:
         else:
             self.file.reopen()
 
+    def sign(self) -> None:
+        """Sign a checkpoint of the chain, if there is one and it has grown."""
+        if self.chained is None:
+            return
+        if self._on_thread:
+            self.writer.run(self.chained.checkpoint)
+        else:
+            self.chained.checkpoint()
+
 
 def open_log(
-    options: AuditLogOptions, metrics: Metrics, losses: Losses, report: Callable[[str], None]
+    options: AuditLogOptions,
+    metrics: Metrics,
+    losses: Losses,
+    report: Callable[[str], None],
+    chain: "Callable[[RotatingFile], ChainedFile] | None" = None,
 ) -> OpenLog:
     """The log backend; raises LogFileError when its file cannot be created.
 
-    Without ``--audit-log-path`` events go to standard output.
+    Without ``--audit-log-path`` events go to standard output. ``chain`` gives the lines of a file
+    their places in a chain.
     """
     writer = open_line_file(
         "--audit-log-path",
@@ -105,10 +123,13 @@ def open_log(
         reopened=metrics.audit.sinks.log_reopened,
         report=report,
     )
-    file = writer if isinstance(writer, RotatingFile) else None
+    chained = None
+    if chain is not None and isinstance(writer, RotatingFile):
+        chained = chain(writer)
+    file = chained or (writer if isinstance(writer, RotatingFile) else None)
     zone = datetime.datetime.now().astimezone().tzinfo or datetime.UTC
     backend = LogBackend(
-        writer,
+        file or STANDARD_OUTPUT,
         encode=encoder(options.format, zone),
         losses=losses,
         report=report,
@@ -119,6 +140,7 @@ def open_log(
         file,
         may_stall=writer.may_stall,
         mode=options.mode,
+        chained=chained,
     )
 
 

@@ -39,6 +39,12 @@ class SinkMetrics:
             ("reason",),
             registry=registry,
         )
+        self._checkpoints = Counter(
+            "auditproxy_audit_log_checkpoints",
+            "Checkpoints of the audit log's hash chain, by result: ok or error.",
+            ("result",),
+            registry=registry,
+        )
 
     def buffer(self, backend: str, capacity: int, waiting: Callable[[], int]) -> None:
         """Register a backend's buffer; ``waiting`` returns the events in it or in transit."""
@@ -53,3 +59,7 @@ class SinkMetrics:
     def log_reopened(self, reason: str) -> None:
         """Count a reopening of the log file."""
         self._log_reopened.labels(reason).inc()
+
+    def checkpoint(self, result: str) -> None:
+        """Count a checkpoint that was written, or could not be."""
+        self._checkpoints.labels(result).inc()

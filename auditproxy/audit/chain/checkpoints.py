@@ -51,7 +51,7 @@ class CheckpointKey:
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """That the line with this number had this digest at this time; number 0 is no line yet.
+    """That the line with this number had this digest at this time; 0 is before the first line.
 
     ``after`` is the end of the chain that the log had when this one began, ``message`` says why it
     was not continued. ``key`` names the public key.

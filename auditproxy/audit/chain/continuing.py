@@ -1,4 +1,4 @@
-"""Where a chain goes on at the start: behind the last line, or as a new one that says why."""
+"""Where a chain continues at the start: behind the last line, or as a new one that says why."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from auditproxy.audit.chain.links import (
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """How a log's chain begins or goes on, and what its first checkpoint says."""
+    """How a log's chain begins or continues, and what its first checkpoint says."""
 
     end: ChainEnd
     reason: Reason
@@ -26,7 +26,7 @@ class Beginning:
 
 
 def beginning(line: bytes, last: Checkpoint | None, new_chain: str) -> Beginning:
-    """Say how the chain goes on behind the log's last line, b"" where there is none.
+    """Return how the chain continues behind the log's last line, b"" where there is none.
 
     ``last`` is the last checkpoint of the log, None without any; ``new_chain`` is the name of a
     chain that begins, 16 hexadecimal digits.

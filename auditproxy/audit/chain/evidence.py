@@ -12,10 +12,10 @@ from auditproxy.audit.chain.findings import Finding, Kind, LinePlace
 Check = Callable[[bytes, bytes], bool]
 """Whether a signature (the second) is that of a message by one key."""
 
-LIMIT = 2_000_000
+MAXIMUM_CHECKPOINTS = 2_000_000
 """Checkpoints that are remembered, some 400 bytes each; further ones are not used."""
 
-MOST_FINDINGS = 1000
+MAXIMUM_FINDINGS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Evidence:
             missing = f"{last + 1} to {checkpoint.sequence - 1}"
             self._found(place, "removed", f"checkpoints {missing} are missing before it")
         elif checkpoint.sequence <= last:
-            text = f"checkpoint {checkpoint.sequence} stands behind checkpoint {last}"
+            text = f"checkpoint {checkpoint.sequence} comes behind checkpoint {last}"
             self._found(place, "reordered", text)
             self._last = last
 
@@ -97,7 +97,7 @@ class Evidence:
                 self.ended[before] = int(end)
         if self._in_order:
             self.latest = (chain, number)
-        if self.count >= LIMIT:
+        if self.count >= MAXIMUM_CHECKPOINTS:
             return
         self.count += 1
         known = self.signed.setdefault(chain, {})
@@ -110,5 +110,5 @@ class Evidence:
         known[number] = Signed(checkpoint.digest, checkpoint.time, ends_file)
 
     def _found(self, place: LinePlace, kind: Kind, text: str) -> None:
-        if len(self.findings) < MOST_FINDINGS:
+        if len(self.findings) < MAXIMUM_FINDINGS:
             self.findings.append(Finding(place, kind, text))

@@ -63,6 +63,22 @@ class ChainEnd:
         ``line`` is an event in JSON with its newline, of which annotations are the last member or
         absent.
         """
+        covered, number = self._covered(line)
+        return self._ended(covered, number, hashlib.sha256(covered))
+
+    def chained_parts(self, *parts: bytes) -> "tuple[tuple[bytes, ...], ChainEnd]":
+        """Return the same of a line in parts, the last of which begins before its last members."""
+        *before, last = parts
+        covered, number = self._covered(last)
+        digest = hashlib.sha256()
+        for part in before:
+            digest.update(part)
+        digest.update(covered)
+        ended, end = self._ended(covered, number, digest)
+        return (*before, ended), end
+
+    def _covered(self, line: bytes) -> tuple[bytes, int]:
+        """The line up to its digest, and its number."""
         if line.endswith(_ANNOTATED):
             head, opening = line[:-3], b","
         else:
@@ -73,8 +89,13 @@ class ChainEnd:
             b'%b%b"auditproxy.io/chain":"%b/%d","auditproxy.io/chain-previous":"%b",'
             b'"auditproxy.io/chain-digest":"'
         ) % (head, opening, self.chain.encode(), number, self.digest.encode())
-        digest = hashlib.sha256(covered).hexdigest()
-        return covered + digest.encode() + _END, ChainEnd(self.chain, number, digest)
+        return covered, number
+
+    def _ended(
+        self, covered: bytes, number: int, digest: "hashlib._Hash"
+    ) -> "tuple[bytes, ChainEnd]":
+        text = digest.hexdigest()
+        return covered + text.encode() + _END, ChainEnd(self.chain, number, text)
 
 
 def read_link(line: bytes) -> Link | None:

@@ -14,7 +14,7 @@ from auditproxy.audit.chain.evidence import Signed
 from auditproxy.audit.chain.findings import LinePlace
 from auditproxy.audit.chain.links import NOTHING, Link, digest_of_line, is_sound, read_link
 
-MOST_PIECES = 2000
+MAXIMUM_PIECES = 2000
 """Runs and strays of one log; what has more is not read on."""
 
 RECENT = 64
@@ -36,7 +36,7 @@ class Run:
     digest: str
     last_place: LinePlace
     begins_well: bool = False
-    """Whether the first line of a chain names what stands before it."""
+    """Whether the first line of a chain names what is before it."""
     known: "deque[tuple[int, str, LinePlace]]" = field(default_factory=lambda: deque(maxlen=RECENT))
     """Number, digest and place of the last lines."""
 
@@ -105,7 +105,7 @@ class ChainPieces:
 
     def _begin(self, link: Link, place: LinePlace) -> None:
         """Begin a run with this line."""
-        if len(self.found) >= MOST_PIECES:
+        if len(self.found) >= MAXIMUM_PIECES:
             self.is_full = True
             return
         chain, number, previous, digest = link
@@ -126,7 +126,7 @@ class ChainPieces:
         if isinstance(last, Stray) and link is None and last.link is None and not is_torn:
             last.last_place = place
             last.count += 1
-        elif len(self.found) >= MOST_PIECES:
+        elif len(self.found) >= MAXIMUM_PIECES:
             self.is_full = True
         else:
             self.found.append(Stray(place, place, 1, link, is_torn))

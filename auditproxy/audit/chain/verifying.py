@@ -152,22 +152,20 @@ class _Reading:
         self._accept(run)
 
     def _check_head(self, run: Run, before: int) -> None:
-        """What stands before the first line that is here, which is not the chain's first."""
+        """Check what came before the first line that is here, which is not the chain's first."""
         known = self._evidence.signed.get(run.chain, {})
         signed = known.get(before)
         if signed is not None and signed.digest != run.previous:
             text = f"it does not continue line {before}, which was signed at {signed.time}"
             self._found(run.first_place, "rewritten", text)
         elif self._whole or (known and (signed is None or not signed.ends_file)):
-            text = f"{_lines(1, before)} of chain {run.chain} are missing before it"
+            text = f"missing before it: {_lines(1, before)} of chain {run.chain}"
             if not self._whole:
                 text += "; the proxy did not end a file there"
             self._found(run.first_place, "removed", text)
         else:
             whose = "" if signed is None else ", where the proxy ended a file"
-            self._notes.append(
-                f"{_lines(1, before)} of chain {run.chain} are in older files than these{whose}"
-            )
+            self._notes.append(f"in older files: {_lines(1, before)} of chain {run.chain}{whose}")
 
     def _begin(self, run: Run) -> None:
         """Check the beginning of a chain that has at most strays before it."""
@@ -224,11 +222,11 @@ class _Reading:
         count = self._report_strays(missing)
         if count:
             if count < missing:
-                text = f"{missing - count} of {_lines(first, last)} are missing before it"
+                text = f"missing before it: {missing - count} of {_lines(first, last)}"
                 self._found(run.first_place, "removed", text)
         elif missing:
             if not self._is_elsewhere(run, first, last):
-                text = f"{_lines(first, last)} are missing before it"
+                text = f"missing before it: {_lines(first, last)}"
                 self._found(run.first_place, "removed", text)
         elif run.previous != top.digest:
             text = f"it is not line {top.last} of which the next line has the digest"
@@ -236,13 +234,13 @@ class _Reading:
         self._accept(run)
 
     def _is_elsewhere(self, run: Run, first: int, last: int) -> bool:
-        """Report a run that stands before lines that belong before it."""
+        """Report a run in front of lines that belong before it."""
         for other in self._runs:
             if other.chain != run.chain or other.first_place <= run.first_place:
                 continue
             if other.first <= last and other.last >= first:
                 self._gaps.append((run.chain, first, last))
-                text = f"line {run.first} stands before line {other.first}, at {other.first_place}"
+                text = f"line {run.first} comes before line {other.first}, at {other.first_place}"
                 self._found(run.first_place, "reordered", text)
                 return True
         return False
@@ -264,7 +262,7 @@ class _Reading:
                 self._found(earlier[2], "added", text)
                 self._accept(run)
                 return
-        text = f"{_lines(number, min(run.last, top.last))} of the chain are there already"
+        text = f"there already: {_lines(number, min(run.last, top.last))} of the chain"
         self._found(run.first_place, "added", text)
         if run.last > top.last:
             self._accept(run)
@@ -293,7 +291,7 @@ class _Reading:
         """Compare where chains end with what was signed of them."""
         chain, number = self._evidence.latest
         if self._is_live and number and chain not in self._covered:
-            text = f"{_lines(1, number)} of chain {chain}, which were signed, are missing"
+            text = f"missing: {_lines(1, number)} of chain {chain}, which was signed so far"
             self._found(self._pieces.last_place, "removed", text)
         for chain, (_, last, place) in self._covered.items():
             known = self._evidence.signed.get(chain, {})
@@ -301,17 +299,17 @@ class _Reading:
             ended = self._evidence.ended.get(chain, 0)
             if furthest > last and not self._is_live and last in known and known[last].ends_file:
                 behind = _lines(last + 1, furthest)
-                self._notes.append(f"{behind} of chain {chain} are in newer files than these")
+                self._notes.append(f"in newer files: {behind} of chain {chain}")
             elif furthest > last:
                 text = (
-                    f"{_lines(last + 1, furthest)} of chain {chain} are missing behind it: "
-                    f"line {furthest} was signed at {known[furthest].time}"
+                    f"missing behind it: {_lines(last + 1, furthest)} of chain {chain}, which was "
+                    f"signed up to line {furthest} at {known[furthest].time}"
                 )
                 self._found(place, "removed", text)
             elif ended > last:
                 text = (
-                    f"{_lines(last + 1, ended)} of chain {chain} are missing behind it: they were "
-                    "there when the next chain began"
+                    f"missing behind it: {_lines(last + 1, ended)} of chain {chain}, which was "
+                    f"found up to line {ended} when the next one began"
                 )
                 self._found(place, "removed", text)
 

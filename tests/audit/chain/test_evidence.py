@@ -85,7 +85,7 @@ def test_contradictions() -> None:
 
 def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """No more are remembered than there is room for."""
-    monkeypatch.setattr(module, "LIMIT", 2)
-    monkeypatch.setattr(module, "MOST_FINDINGS", 1)
+    monkeypatch.setattr(module, "MAXIMUM_CHECKPOINTS", 2)
+    monkeypatch.setattr(module, "MAXIMUM_FINDINGS", 1)
     found = taken([*LOG.checkpoints, b"x\n", b"y\n"])
     assert (found.count, len(found.signed["a" * 16]), len(found.findings)) == (2, 2, 1)

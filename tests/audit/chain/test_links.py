@@ -51,6 +51,9 @@ def test_lines_stay_events(annotations: dict[str, str], text: str, number: int) 
     assert link == read_link(chained[-ADDED:])
     assert is_sound(chained, link)
     assert len(chained) - len(line) < ADDED
+    for at in (1, len(line) // 3):
+        parts, same = ChainEnd(CHAIN, number, NOTHING).chained_parts(line[:at], line[at:])
+        assert (b"".join(parts), len(parts), same) == (chained, 2, end)
 
 
 def test_the_digest_is_that_of_all_before_it() -> None:

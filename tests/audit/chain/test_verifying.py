@@ -89,7 +89,7 @@ def test_a_removed_file() -> None:
     del log.files[2]
     found = verified(log.files, log.checkpoints)
     assert first(found) == ("file2:1", "removed")
-    assert found.findings[0].text == "lines 25 to 36 are missing before it"
+    assert found.findings[0].text == "missing before it: lines 25 to 36"
 
 
 def test_the_head() -> None:
@@ -98,8 +98,7 @@ def test_the_head() -> None:
     older = verified(log.files[2:], log.checkpoints)
     assert older.findings == ()
     assert older.notes == (
-        f"lines 1 to 24 of chain {'a' * 16} are in older files than these, where the proxy "
-        "ended a file",
+        f"in older files: lines 1 to 24 of chain {'a' * 16}, where the proxy ended a file",
     )
     assert first(verified(log.files[2:], log.checkpoints, whole=True)) == ("file0:1", "removed")
     assert first(verified(log.files[2:], whole=True)) == ("file0:1", "removed")
@@ -131,7 +130,8 @@ def test_the_tail(kept: int) -> None:
         assert found.covered[0].unsigned == kept - 56
     else:
         assert first(found) == (f"file0:{kept}", "removed")
-        assert f"lines {kept + 1} to 56 of chain" in found.findings[0].text or kept == 55
+        lines_ = f"lines {kept + 1} to 56" if kept < 55 else "line 56"
+        assert f"missing behind it: {lines_} of chain" in found.findings[0].text
 
 
 def test_a_file_alone() -> None:
