@@ -241,6 +241,13 @@ OURS: dict[str, tuple[str, ...]] = {
 """Phrases that the code says too."""
 
 MEASURED: dict[str, tuple[str, ...]] = {
+    "docs/tamper-evidence.md": (
+        "some 4 µs of CPU for a line of 1 KB",
+        "and 259 bytes a line",
+        "some 100 MB of lines a second",
+        "50 MiB of memory for them",
+        "adds some 400 bytes",
+    ),
     "docs/alerts.md": (
         "costs 2 µs with the shipped rules, one exec 0.4 ms",
         "median 0.78 ms without alerts and 0.79 ms with the shipped rules",
