@@ -69,8 +69,8 @@ def chain_faults(chain: AuditChainOptions, groups: BackendGroups) -> list[str]:
     log = groups.audit_log
     if log.format == "legacy":
         faults.append(
-            "--audit-log-hash-chain needs --audit-log-format=json: a line's place in the chain is "
-            "in annotations, which the format legacy does not have"
+            "--audit-log-hash-chain needs json as --audit-log-format; a line's place in the chain "
+            "is in annotations, which the format legacy does not have"
         )
     if log.path in ("", "-"):
         faults.append(

@@ -27,7 +27,7 @@ KEY = {**LOG, "checkpoint_key_file": "/k"}
         ({**LOG, "audit_log_mode": "batch", "audit_log_truncate_enabled": True}, ""),
         (
             {**LOG, "audit_log_format": "legacy"},
-            "needs --audit-log-format=json: a line's place in the chain is in annotations, which "
+            "needs json as --audit-log-format; a line's place in the chain is in annotations, which "
             "the format legacy does not have",
         ),
         ({"hash_chain": True}, "--audit-log-hash-chain needs a file in --audit-log-path"),
