@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from auditproxy.apis.units import SECOND
 from auditproxy.app import operatorlog
 from auditproxy.app.durablelog import open_durable_log
-from auditproxy.app.logbackend import OpenLog, audit_rotation, open_log
+from auditproxy.app.logbackend import OpenChain, OpenLog, audit_rotation, open_log
 from auditproxy.app.operatorlog import Report
 from auditproxy.audit.backend import Backend, Deliverer, TakeLine
 from auditproxy.backends.aside import LargeAside
@@ -40,8 +40,6 @@ from auditproxy.options.backends import DURABLE, AuditLogOptions, BackendOptions
 if TYPE_CHECKING:
     from auditproxy.app.logchain import ChainKeeping
     from auditproxy.audit.chain.checkpoints import CheckpointKey
-    from auditproxy.backends.chained import ChainedFile
-    from auditproxy.backends.rotation import RotatingFile
 
 LOG_ALONG = 256
 """Events that the log takes in one go when they wait already."""
@@ -63,6 +61,7 @@ class _LogSink:
     take_line: TakeLine | None = None
     start: Callable[[], None] = _nothing
     is_durable: bool = False
+    sign: Callable[[], None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,11 @@ def open_backends(
 
 
 def _log_sink(
-    options: AuditLogOptions, metrics: Metrics, losses: Losses, report: Report, chain: "Chain | None"
+    options: AuditLogOptions,
+    metrics: Metrics,
+    losses: Losses,
+    report: Report,
+    chain: OpenChain | None,
 ) -> "_LogSink":
     log = open_log(options, metrics, losses, report, chain)
     backend, waiting = _log(options, log, metrics, losses)
@@ -165,13 +168,18 @@ def _log_sink(
         (state,),
         log.reopen,
         log.backend.process_line if _takes_lines(options, log) else None,
+        sign=log.sign,
     )
 
 
 def _durable_sink(
-    options: AuditLogOptions, metrics: Metrics, losses: Losses, report: Report, chain: "Chain | None"
+    options: AuditLogOptions,
+    metrics: Metrics,
+    losses: Losses,
+    report: Report,
+    chain: OpenChain | None,
 ) -> "_LogSink":
-    log = open_durable_log(options, metrics, losses, report, chain)
+    log = open_durable_log(options, metrics, losses, report, chain=chain)
     state = SinkState(
         losses,
         mode=options.mode,
@@ -188,22 +196,23 @@ def _durable_sink(
         log.process_line if takes_lines else None,
         log.watch,
         is_durable=True,
+        sign=log.sign,
     )
 
 
 def _chain(
     options: Options, metrics: Metrics, report: Report, key: "CheckpointKey | None"
-) -> "tuple[Callable[[RotatingFile], ChainedFile] | None, ChainKeeping | None]":
+) -> "tuple[OpenChain | None, ChainKeeping | None]":
     """What gives lines their places in a chain, and what keeps it signed; None for what is not."""
     if not options.audit_chain.hash_chain:
         return None, None
-    from auditproxy.app.logchain import ChainKeeping, ChainParts, open_chain
+    from auditproxy.app.logchain import ChainKeeping, ChainOpening, ChainParts
 
     keeping = ChainKeeping(options.audit_chain)
     parts = ChainParts(
         audit_rotation(options.audit_log), key, metrics.audit.sinks.checkpoint, keeping.anchor
     )
-    return lambda file: open_chain(file, parts, report), keeping if key else None
+    return ChainOpening(parts, report), keeping if key else None
 
 
 def _takes_lines(options: AuditLogOptions, log: OpenLog) -> bool:

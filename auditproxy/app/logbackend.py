@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.operatorline import OperatorLine
@@ -21,7 +21,8 @@ from auditproxy.options import AuditLogOptions
 from auditproxy.options.sessions import SessionOptions
 
 if TYPE_CHECKING:
-    from auditproxy.backends.chained import ChainedFile
+    from auditproxy.backends.chained import ChainedDurableFile, ChainedFile
+    from auditproxy.backends.durablefile import DurableFile
 
 STANDARD_OUTPUT = StandardOutput()
 """The one for all logs that go there, so that their lines do not mix."""
@@ -55,6 +56,21 @@ def session_rotation(options: SessionOptions) -> Rotation:
     return Rotation(
         options.log_maxsize, options.log_maxbackup, options.log_maxage, options.log_compress
     )
+
+
+class OpenChain(Protocol):
+    """Opens the chain of a log whose file is open (logchain.py); raises LogFileError."""
+
+    file: type[RotatingFile]
+    """What the file has to be where its mode does not say."""
+
+    def of(self, file: object) -> "ChainedFile":
+        """The chain of a file of that kind."""
+        ...
+
+    def of_durable(self, file: "DurableFile") -> "ChainedDurableFile":
+        """The chain of a log in mode ``durable``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +125,7 @@ def open_log(
     metrics: Metrics,
     losses: Losses,
     report: Callable[[str], None],
-    chain: "Callable[[RotatingFile], ChainedFile] | None" = None,
+    chain: OpenChain | None = None,
 ) -> OpenLog:
     """The log backend; raises LogFileError when its file cannot be created.
 
@@ -122,10 +138,9 @@ def open_log(
         audit_rotation(options),
         reopened=metrics.audit.sinks.log_reopened,
         report=report,
+        make=RotatingFile if chain is None else chain.file,
     )
-    chained = None
-    if chain is not None and isinstance(writer, RotatingFile):
-        chained = chain(writer)
+    chained = None if chain is None else chain.of(writer)
     file = chained or (writer if isinstance(writer, RotatingFile) else None)
     zone = datetime.datetime.now().astimezone().tzinfo or datetime.UTC
     backend = LogBackend(
@@ -156,6 +171,7 @@ def open_line_file(
     *,
     reopened: Callable[[str], None],
     report: Callable[[str], None],
+    make: Callable[..., RotatingFile] = RotatingFile,
 ) -> StandardOutput | RotatingFile:
     """What takes the lines of the log that ``flag`` names; raises LogFileError.
 
@@ -163,7 +179,7 @@ def open_line_file(
     """
     if path in ("", "-"):
         return STANDARD_OUTPUT
-    return open_rotating_file(flag, path, rotation, RotatingFile, reopened=reopened, report=report)
+    return open_rotating_file(flag, path, rotation, make, reopened=reopened, report=report)
 
 
 def open_rotating_file(

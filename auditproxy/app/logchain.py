@@ -8,12 +8,14 @@ import asyncio
 import datetime
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 from auditproxy.apis.operatorline import OperatorLine
 from auditproxy.apis.units import SECOND
 from auditproxy.app.anchoring import WebhookAnchor, to_standard_error
-from auditproxy.app.logbackend import LogFileError, Rotation, open_line_file
+from auditproxy.app.logbackend import LogFileError, Rotation, open_rotating_file
 from auditproxy.app.operatorlog import Report
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.chain.checkpoints import (
@@ -23,7 +25,12 @@ from auditproxy.audit.chain.checkpoints import (
     read_checkpoint,
 )
 from auditproxy.audit.chain.continuing import beginning
-from auditproxy.backends.chained import CHECKPOINTS, ChainedFile, Checkpoints
+from auditproxy.audit.chain.links import ChainEnd
+from auditproxy.backends.chainable import ChainableFile
+from auditproxy.backends.chained import ChainedDurableFile, ChainedFile
+from auditproxy.backends.checkpoints import CHECKPOINTS, Checkpoints, Signing
+from auditproxy.backends.disk import Disk
+from auditproxy.backends.durablefile import DurableFile
 from auditproxy.backends.oldfiles import older_files
 from auditproxy.backends.rotation import RotatingFile
 from auditproxy.backends.tails import last_line
@@ -43,6 +50,7 @@ class ChainParts:
     signed: Callable[[str], None]
     """Counts a checkpoint, "ok" or "error"."""
     anchor: Callable[[bytes], None] | None = None
+    disk: Disk = field(default_factory=Disk)
 
 
 class ChainKeeping:
@@ -70,33 +78,62 @@ class ChainKeeping:
                 self._to_webhook.end()
 
 
-def open_chain(file: RotatingFile, parts: ChainParts, report: Report) -> ChainedFile:
-    """The chain of a log that is open; raises LogFileError.
+class ChainOpening:
+    """An OpenChain: opens the chain of a log whose file is open; a worker has one of its own.
 
     A new chain where one was expected, and what a crash has left of a line, are reported.
     """
-    path = f"{file.path}"
-    if not file.is_regular:
-        raise LogFileError(f"{_FLAG} needs a regular file, which --audit-log-path {path} is not")
-    try:
-        torn = file.repair()
-        line = last_line([file.path, *older_files(file.path)])
-        checkpoints, last = _open_checkpoints(path, parts, report)
-    except (OSError, EOFError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise LogFileError(f"{_FLAG}: the end of {path} cannot be read: {why.lower()}") from None
-    begun = beginning(line, last, secrets.token_hex(8))
-    if torn:
-        text = f"{_FLAG}: {torn} bytes of a torn line were cut off the end of {path}"
-        report(OperatorLine(text, flag=_FLAG))
-    if begun.message:
-        text = f"{_FLAG}: {path} begins a new chain: {begun.message}"
-        report(OperatorLine(text, flag=_FLAG))
-    return ChainedFile(file, begun, checkpoints)
+
+    file: type[RotatingFile] = ChainableFile
+
+    def __init__(self, parts: ChainParts, report: Report) -> None:
+        self._parts = parts
+        self._report = report
+
+    def of(self, file: object) -> ChainedFile:
+        """The chain of a log; raises LogFileError."""
+        # Standard output was refused with the settings.
+        assert isinstance(file, ChainableFile)
+        if not file.is_regular:
+            text = f"needs a regular file, which --audit-log-path {file.path} is not"
+            raise LogFileError(f"{_FLAG} {text}")
+        try:
+            torn = file.repair()
+        except OSError as error:
+            raise _unreadable(file.path, error) from None
+        if torn:
+            self._tell(f"{torn} bytes of a torn line were cut off the end of {file.path}")
+        end, signing = self._begin(file.path)
+        return ChainedFile(file, end, signing)
+
+    def of_durable(self, file: DurableFile) -> ChainedDurableFile:
+        """The chain of a log in mode ``durable``, which is repaired; raises LogFileError."""
+        end, signing = self._begin(file.path)
+        return ChainedDurableFile(file, end, signing)
+
+    def _begin(self, path: Path) -> tuple[ChainEnd, Signing | None]:
+        try:
+            line = last_line([path, *older_files(path)])
+            checkpoints, last = _open_checkpoints(path, self._parts, self._report)
+        except (OSError, EOFError) as error:
+            raise _unreadable(path, error) from None
+        begun = beginning(line, last, secrets.token_hex(8))
+        if begun.message:
+            self._tell(f"{path} begins a new chain: {begun.message}")
+        signing = None if checkpoints is None else Signing(checkpoints, begun, self._parts.disk)
+        return begun.end, signing
+
+    def _tell(self, text: str) -> None:
+        self._report(OperatorLine(f"{_FLAG}: {text}", flag=_FLAG))
+
+
+def _unreadable(path: Path, error: Exception) -> LogFileError:
+    why = getattr(error, "strerror", None) or str(error)
+    return LogFileError(f"{_FLAG}: the end of {path} cannot be read: {why.lower()}")
 
 
 def _open_checkpoints(
-    path: str, parts: ChainParts, report: Report
+    path: Path, parts: ChainParts, report: Report
 ) -> tuple[Checkpoints | None, Checkpoint | None]:
     """The file of checkpoints and the last one in it; None without a key."""
     if parts.key is None:
@@ -109,11 +146,14 @@ def _open_checkpoints(
             text = f"{_KEY_FLAG}: a checkpoint cannot be written to {name}: {fault}"
             report(OperatorLine(text, flag=_KEY_FLAG))
 
-    file = open_line_file(
-        _KEY_FLAG, name, parts.rotation, reopened=lambda reason: None, report=report
+    file = open_rotating_file(
+        _KEY_FLAG,
+        name,
+        parts.rotation,
+        partial(DurableFile, disk=parts.disk),
+        reopened=lambda reason: None,
+        report=report,
     )
-    assert isinstance(file, RotatingFile)
-    file.repair()
     last = _checkpoint_of(last_line([file.path, *older_files(file.path)]))
     sequence = last.sequence if last else 0
     return Checkpoints(file, parts.key, sequence, _now, told, parts.anchor), last

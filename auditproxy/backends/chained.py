@@ -1,80 +1,66 @@
-"""A log file whose lines are in a chain, and the checkpoints beside it.
+"""Log files whose lines are in a chain, and the checkpoints of what they hold.
 
-    line --ChainEnd.chained--> RotatingFile      a lost line has no place in it
-           the chain's end --key--> Checkpoints  where a file ends, when asked to, at the end
+    line --ChainEnd.chained--> RotatingFile or DurableFile    a line that is not there has no place
+           the chain's end ----> Signing                      where a file ends, when asked to,
+                                                              at the end
 
-One thread has both files: the one that writes the lines.
+One thread has the file: the one that writes the lines.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import contextlib
+import os
+from collections.abc import Sequence
 
-from auditproxy.audit.chain.checkpoints import CheckpointKey, Reason, checkpoint_line
-from auditproxy.audit.chain.continuing import Beginning
+from auditproxy.audit.chain.checkpoints import Reason
 from auditproxy.audit.chain.links import ADDED, ChainEnd
-from auditproxy.backends.rotation import LineTooLongError, RotatingFile
-
-CHECKPOINTS = ".checkpoints"
-"""Behind a log's path: the file of its checkpoints."""
-
-
-@dataclass(slots=True)
-class Checkpoints:
-    """Signs checkpoints, numbers them, and writes each to its file and to the anchor.
-
-    ``now`` gives the time in RFC 3339; ``report`` takes why one was not written, or an empty
-    text.
-    """
-
-    file: RotatingFile
-    key: CheckpointKey
-    sequence: int
-    now: Callable[[], str]
-    report: Callable[[str], None]
-    anchor: Callable[[bytes], None] | None = None
-
-    def sign(self, end: ChainEnd, reason: Reason, *, message: str = "", after: str = "") -> bool:
-        """Write a checkpoint; false for one that cannot be written, which holds up no event."""
-        line = checkpoint_line(
-            end,
-            self.key,
-            sequence=self.sequence + 1,
-            time=self.now(),
-            reason=reason,
-            message=message,
-            after=after,
-        )
-        try:
-            self.file.write(line)
-        except (OSError, LineTooLongError) as error:
-            why = error.strerror if isinstance(error, OSError) else None
-            self.report((why or str(error)).lower())
-            return False
-        self.sequence += 1
-        self.report("")
-        if self.anchor is not None:
-            self.anchor(line)
-        return True
+from auditproxy.backends.chainable import ChainableFile
+from auditproxy.backends.checkpoints import MISSING, SYNCED, Signing
+from auditproxy.backends.durablefile import DurableFile
+from auditproxy.backends.rotation import LineTooLongError
 
 
-class ChainedFile:
-    """A RotatingFile that gives each line its place in a chain; ``checkpoints`` may be None."""
+class _Chain:
+    """The end of a file's chain, and what signs it; None for no checkpoints."""
 
-    def __init__(
-        self,
-        file: RotatingFile,
-        beginning: Beginning,
-        checkpoints: Checkpoints | None,
-    ) -> None:
+    def __init__(self, end: ChainEnd, signing: Signing | None) -> None:
+        self._end = end
+        self._signing = signing
+        if signing is not None:
+            signing.begin(self._descriptor())
+
+    def checkpoint(self) -> None:
+        """Have signed what was written since the last checkpoint, if anything was."""
+        self._sign_end("Interval")
+
+    def _sign_end(self, reason: Reason) -> None:
+        if self._signing is not None and self._signing.needs(self._end):
+            self._signing.ask(self._end, reason, self._descriptor())
+
+    def _descriptor(self) -> int:
+        """A descriptor of the file that has the end, for a sync; SYNCED if it needs none."""
+        return SYNCED
+
+    def _reopened(self) -> None:
+        if self._signing is not None:
+            self._signing.reopen()
+
+    def _closed(self) -> None:
+        """Sign the end, and close the file of checkpoints."""
+        if self._signing is not None:
+            self._sign_end("Shutdown")
+            self._signing.close()
+
+
+class ChainedFile(_Chain):
+    """A file that gives each line its place in a chain."""
+
+    def __init__(self, file: ChainableFile, end: ChainEnd, signing: Signing | None) -> None:
         self._file = file
-        self._end = beginning.end
-        self._checkpoints = checkpoints
         self._files = file.files
-        self._signed: ChainEnd | None = None
-        if checkpoints is not None:
-            end, reason = beginning.end, beginning.reason
-            signed = checkpoints.sign(end, reason, message=beginning.message, after=beginning.after)
-            self._signed = end if signed else None
+        self._reader = MISSING
+        if signing is not None:
+            self._follow()
+        super().__init__(end, signing)
 
     def write(self, line: bytes, /, *more: bytes) -> None:
         """Append the line with its place; raises OSError or LineTooLongError, as the file does."""
@@ -92,13 +78,27 @@ class ChainedFile:
         before, self._end = self._end, end
         if self._file.files != self._files:
             self._files = self._file.files
-            if before.number:
-                self._sign(before, "Rotated")
+            if self._signing is not None:
+                self._file_ended(self._signing, before)
 
-    def checkpoint(self) -> None:
-        """Sign what was written since the last checkpoint, if anything was."""
-        if self._end != self._signed:
-            self._sign(self._end, "Interval")
+    def _file_ended(self, signing: Signing, end: ChainEnd) -> None:
+        """The line before the last was the last one of its file."""
+        descriptor, self._reader = self._reader, MISSING
+        if end.number:
+            signing.ask(end, "Rotated", descriptor)
+        elif descriptor != MISSING:
+            os.close(descriptor)
+        self._follow()
+
+    def _follow(self) -> None:
+        """Have a descriptor of the file that is written to, which stays with it when it moves."""
+        with contextlib.suppress(OSError):
+            self._reader = self._file.reader()
+
+    def _descriptor(self) -> int:
+        if self._reader == MISSING:
+            self._follow()
+        return self._reader if self._reader == MISSING else os.dup(self._reader)
 
     def take_fault(self) -> str:
         """A fault that lost no line, returned once."""
@@ -111,17 +111,62 @@ class ChainedFile:
     def reopen(self) -> None:
         """Open both files again."""
         self._file.reopen()
-        if self._checkpoints is not None:
-            self._checkpoints.file.reopen()
+        self._reopened()
 
     def close(self) -> None:
         """Sign the end, and close both files."""
-        if self._checkpoints is not None:
-            if self._end != self._signed:
-                self._sign(self._end, "Shutdown")
-            self._checkpoints.file.close()
+        self._closed()
         self._file.close()
+        if self._reader != MISSING:
+            os.close(self._reader)
+            self._reader = MISSING
 
-    def _sign(self, end: ChainEnd, reason: Reason) -> None:
-        if self._checkpoints is not None and self._checkpoints.sign(end, reason):
-            self._signed = end
+
+class ChainedDurableFile(_Chain):
+    """A DurableFile that gives each line its place in a chain: what is signed was synced before."""
+
+    def __init__(self, file: DurableFile, end: ChainEnd, signing: Signing | None) -> None:
+        self._file = file
+        super().__init__(end, signing)
+
+    @property
+    def longest_line(self) -> int:
+        """Bytes that a line may have; 0 without a limit."""
+        longest = self._file.longest_line
+        return longest and longest - ADDED
+
+    def commit(self, lines: Sequence[bytes]) -> None:
+        """As the file does; lines that are not committed give their places back."""
+        chained, ends = [], [self._end]
+        for line in lines:
+            text, end = ends[-1].chained(line)
+            chained.append(text)
+            ends.append(end)
+        try:
+            self._file.commit(chained)
+        finally:
+            settled = self._file.settled_lines
+            self._end = ends[settled]
+            if self._signing is not None:
+                for first in self._file.begun:
+                    # Also one that is empty again: the file before it has ended.
+                    if first <= settled and ends[first].number:
+                        self._signing.ask(ends[first], "Rotated", SYNCED)
+
+    def watch(self) -> str:
+        """Look after the file; why a line could not be written."""
+        return self._file.watch()
+
+    def take_fault(self) -> str:
+        """A fault that lost no line, returned once."""
+        return self._file.take_fault()
+
+    def reopen(self) -> None:
+        """Open both files again."""
+        self._file.reopen()
+        self._reopened()
+
+    def close(self) -> None:
+        """Sign the end, and close both files."""
+        self._closed()
+        self._file.close()

@@ -13,6 +13,7 @@ line is kept until it is stored, or until the end.
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from auditproxy.apis.audit import Event, Stage
 from auditproxy.apis.units import MEBIBYTE
@@ -31,6 +32,9 @@ from auditproxy.backends.losses import Losses
 from auditproxy.backends.outcomes import all_of
 from auditproxy.backends.rotation import LineTooLongError
 from auditproxy.sockets.thread import OrderedThread, settle
+
+if TYPE_CHECKING:
+    from auditproxy.backends.chained import ChainedDurableFile
 
 MAXIMUM_LINES = 20_000
 """Lines that wait for the disk. Intents have half of it: the rest is for what follows from them."""
@@ -69,7 +73,7 @@ class DurableLog:
 
     def __init__(
         self,
-        file: DurableFile,
+        file: "DurableFile | ChainedDurableFile",
         *,
         encode: PartsEncoder,
         losses: Losses,
@@ -296,6 +300,10 @@ class DurableLog:
     def reopen(self) -> None:
         """Open the file again, after what is under way."""
         self._thread.run(self._file.reopen)
+
+    def sign(self) -> None:
+        """Have a checkpoint of the file's chain signed, if it has one that has grown."""
+        self._thread.run(self._file.checkpoint)
 
     # --- the end -------------------------------------------------------------------
 

@@ -14,12 +14,12 @@ looked after where ``in_background`` puts it, never between two lines.
 import contextlib
 import datetime
 import errno
-import fcntl
 import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from auditproxy.backends.locks import lock
 from auditproxy.backends.oldfiles import OldFiles, Work
 from auditproxy.backends.room import fault_of_room
 from auditproxy.backends.stream import Stream
@@ -145,18 +145,6 @@ class RotatingFile:
         self._torn = False
         self._size += written
 
-    def repair(self) -> int:
-        """Cut off what a crash of the machine has left of a line, once it is open; its bytes.
-
-        Raises OSError.
-        """
-        whole = whole_length(self.path, self._size) if self._torn else self._size
-        torn = self._size - whole
-        if torn:
-            os.ftruncate(self._descriptor, whole)
-        self._size, self._torn = whole, False
-        return torn
-
     @property
     def is_regular(self) -> bool:
         """Whether the path leads to a file, as it was opened last."""
@@ -242,7 +230,7 @@ class RotatingFile:
         self._opened()
         self._just_opened = True
         if self._stream is None:
-            self._alone = _lock(self._descriptor)
+            self._alone = lock(self._descriptor)
             self._torn = self._size > 0 and whole_length(self.path, self._size) < self._size
         if self._gone:
             reason, self._gone = self._gone, ""
@@ -334,7 +322,7 @@ class RotatingFile:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = stat.S_IMODE(old.st_mode)
         descriptor = os.open(self.path, _APPEND | os.O_TRUNC, mode)
-        _lock(descriptor)
+        lock(descriptor)
         with contextlib.suppress(OSError):
             os.fchmod(descriptor, mode)
             os.fchown(descriptor, old.st_uid, old.st_gid)
@@ -344,15 +332,3 @@ class RotatingFile:
         """Look after old files; without rotation they are not ours to remove."""
         if self._maximum_size:
             self._old.mill_later()
-
-
-def _lock(descriptor: int) -> bool:
-    """Lock a file for as long as it is open; false when another process has it."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        # A file system without locks: the operator must keep processes apart.
-        return True
-    return True

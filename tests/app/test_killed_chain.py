@@ -78,13 +78,16 @@ def unlocked(folder: Path) -> bool:
     return True
 
 
+@pytest.mark.parametrize("mode", ["blocking", "durable"])
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_killed(workers: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_killed(
+    workers: int, mode: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """kill -9 under load, and a stop: one chain for each worker, without a break."""
-    given = (*flags(tmp_path), f"--workers={workers}")
+    given = (*flags(tmp_path), f"--workers={workers}", f"--audit-log-mode={mode}")
 
     async with FakeUpstream(script) as upstream:
-        for end in (signal.SIGKILL, signal.SIGTERM):
+        for end in (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM):
             async with started(upstream.port, tmp_path, *given) as proxy:
                 enough = lines(tmp_path) + 20
                 clients = [asyncio.create_task(ask(proxy)) for _ in range(CLIENTS)]

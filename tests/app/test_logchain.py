@@ -63,7 +63,7 @@ def found_in(folder: Path) -> tuple[list[str], int, int]:
     return kinds, len(found.covered), sum(covered.unsigned for covered in found.covered)
 
 
-@pytest.mark.parametrize("mode", ["blocking", "blocking-strict", "batch"])
+@pytest.mark.parametrize("mode", ["blocking", "blocking-strict", "batch", "durable"])
 async def test_from_start_to_start(mode: str, tmp_path: Path) -> None:
     """The chain goes on, in each mode, through rotation, and nothing is said of it."""
     for _ in range(3):
@@ -119,7 +119,7 @@ async def test_lines_in_place_of_events(tmp_path: Path) -> None:
     started = Started(tmp_path)
     assert started.sink.take_line is not None
     for _ in range(3):
-        started.sink.take_line(foreign())
+        started.sink.take_line(foreign(), is_intent=False)
     await started.close()
     assert found_in(tmp_path) == ([], 1, 0)
 
@@ -147,6 +147,29 @@ async def test_a_torn_end(tmp_path: Path) -> None:
     assert again.said == [
         f"--audit-log-hash-chain: 11 bytes of a torn line were cut off the end of {path}"
     ]
+    assert found_in(tmp_path) == ([], 1, 0)
+
+
+async def test_a_torn_end_in_mode_durable(tmp_path: Path) -> None:
+    """The file cuts it off when it is opened; the chain goes on behind the last whole line."""
+    started = Started(tmp_path, audit_log_mode="durable")
+    await started.write(3)
+    await started.close()
+    with (tmp_path / "audit.log").open("ab") as file:
+        file.write(b'{"kind":"Ev')
+    again = Started(tmp_path, audit_log_mode="durable")
+    await again.write(2)
+    await again.close()
+    assert any("ended within a line: its 11 bytes were cut off" in said for said in again.said)
+    assert found_in(tmp_path) == ([], 1, 0)
+
+
+async def test_from_mode_to_mode(tmp_path: Path) -> None:
+    """A log keeps its chain when its mode is another."""
+    for mode in ("durable", "blocking", "durable", "batch"):
+        started = Started(tmp_path, audit_log_mode=mode)
+        await started.write(3)
+        await started.close()
     assert found_in(tmp_path) == ([], 1, 0)
 
 
@@ -196,7 +219,7 @@ async def test_a_log_without_a_chain(tmp_path: Path) -> None:
 
 async def test_checkpoints_in_time(tmp_path: Path) -> None:
     """Lines do not wait longer than the interval, in each mode; without lines none are made."""
-    for mode in ("blocking", "batch"):
+    for mode in ("blocking", "batch", "durable"):
         folder = tmp_path / mode
         started = Started(folder, audit_log_mode=mode, checkpoint_interval=10_000_000)
         assert started.sink.run is not None

@@ -693,19 +693,3 @@ class TestProbe:
         folder.rmdir()
         folder.touch()
         assert file.probe() == "file exists"
-
-
-@pytest.mark.parametrize(
-    ("content", "kept", "torn"),
-    [(b"", b"", 0), (b"one\n", b"one\n", 0), (b"one\ntw", b"one\n", 2), (b"on", b"", 2)],
-)
-def test_repair(content: bytes, kept: bytes, torn: int, tmp_path: Path) -> None:
-    """T272: what a crash has left of a line is cut off, and the next line follows the last one."""
-    path = tmp_path / "audit.log"
-    path.write_bytes(content)
-    file = rotating(path, Clocks(), size=20)
-    file.ensure()
-    assert file.repair() == torn
-    assert file.repair() == 0
-    file.write(b"next\n")
-    assert path.read_bytes() == kept + b"next\n"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.backends.chained import CHECKPOINTS
+from auditproxy.backends.checkpoints import CHECKPOINTS
 from auditproxy.backends.oldfiles import log_of, moment_of, rotated_files, without_doubles
 
 
