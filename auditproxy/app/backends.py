@@ -210,7 +210,11 @@ def _chain(
 
     keeping = ChainKeeping(options.audit_chain)
     parts = ChainParts(
-        audit_rotation(options.audit_log), key, metrics.audit.sinks.checkpoint, keeping.anchor
+        audit_rotation(options.audit_log),
+        key,
+        metrics.audit.sinks.checkpoint,
+        keeping.anchor,
+        metrics.audit.sinks.chain_broke,
     )
     return ChainOpening(parts, report), keeping if key else None
 

@@ -50,6 +50,8 @@ class ChainParts:
     signed: Callable[[str], None]
     """Counts a checkpoint, "ok" or "error"."""
     anchor: Callable[[bytes], None] | None = None
+    broke: Callable[[], None] = lambda: None
+    """Counts a chain that could not be continued."""
     disk: Disk = field(default_factory=Disk)
 
 
@@ -118,6 +120,8 @@ class ChainOpening:
         except (OSError, EOFError) as error:
             raise _unreadable(path, error) from None
         begun = beginning(line, last, secrets.token_hex(8))
+        if begun.is_broken:
+            self._parts.broke()
         if begun.message:
             self._tell(f"{path} begins a new chain: {begun.message}")
         signing = None if checkpoints is None else Signing(checkpoints, begun, self._parts.disk)

@@ -46,6 +46,13 @@ class SinkMetrics:
             registry=registry,
         )
 
+        self._chain_breaks = Counter(
+            "auditproxy_audit_log_chain_breaks",
+            "Starts at which the audit log did not end where its hash chain or its last checkpoint "
+            "says.",
+            registry=registry,
+        )
+
     def buffer(self, backend: str, capacity: int, waiting: Callable[[], int]) -> None:
         """Register a backend's buffer; ``waiting`` returns the events in it or in transit."""
         self._buffer_capacity.labels(backend).set(capacity)
@@ -63,3 +70,7 @@ class SinkMetrics:
     def checkpoint(self, result: str) -> None:
         """Count a checkpoint that was written, or could not be."""
         self._checkpoints.labels(result).inc()
+
+    def chain_broke(self) -> None:
+        """Count a chain that was expected and could not be continued."""
+        self._chain_breaks.inc()

@@ -201,6 +201,7 @@ async def test_an_end_that_was_cut(tmp_path: Path) -> None:
     (said,) = again.said
     assert said.startswith(f"--audit-log-hash-chain: {path} begins a new chain: the last line of ")
     assert found_in(tmp_path) == (["file0:3 removed"], 2, 3)
+    assert value(again.metrics, "auditproxy_audit_log_chain_breaks_total") == 1
 
 
 async def test_a_log_without_a_chain(tmp_path: Path) -> None:
@@ -209,6 +210,7 @@ async def test_a_log_without_a_chain(tmp_path: Path) -> None:
     started = Started(tmp_path, checkpoint_key_file="")
     await started.write(2)
     await started.close()
+    assert value(started.metrics, "auditproxy_audit_log_chain_breaks_total") == 0
     assert started.said == [
         f"--audit-log-hash-chain: {tmp_path}/audit.log begins a new chain: the last line of the "
         "log has no place in a chain"

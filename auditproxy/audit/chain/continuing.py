@@ -23,6 +23,8 @@ class Beginning:
     """Why the chain of the log was not continued; "" where it was, or there was none."""
     after: str = ""
     """The end of that chain, CHAIN/NUMBER."""
+    is_broken: bool = False
+    """Whether a chain was there that should have been continued."""
 
 
 def beginning(line: bytes, last: Checkpoint | None, new_chain: str) -> Beginning:
@@ -37,7 +39,8 @@ def beginning(line: bytes, last: Checkpoint | None, new_chain: str) -> Beginning
         return Beginning(ChainEnd(link.chain, link.number, link.digest), "Resumed")
     before = digest_of_line(line) if line else NOTHING
     after = "" if link is None else f"{link.chain}/{link.number}"
-    return Beginning(ChainEnd(new_chain, 0, before), "ChainBegan", message, after)
+    is_broken = bool(message) and (link is not None or last is not None)
+    return Beginning(ChainEnd(new_chain, 0, before), "ChainBegan", message, after, is_broken)
 
 
 def _fault(line: bytes, link: Link | None, last: Checkpoint | None) -> str:
