@@ -105,7 +105,8 @@ def verified(
     is_live: bool = True,
 ) -> ChainVerdict:
     """What is found in lines of files, with the key of a seed."""
-    evidence = Evidence(checking(seed))
+    # With keys there have to be checkpoints.
+    evidence = Evidence(checking(seed) if checkpoints else {})
     for number, line in enumerate(checkpoints):
         evidence.take(line, LinePlace(-1, "checkpoints", number + 1))
     pieces = ChainPieces(evidence.signed)

@@ -17,6 +17,9 @@ MAXIMUM_CHECKPOINTS = 2_000_000
 
 MAXIMUM_FINDINGS = 1000
 
+MAXIMUM_NOTES = 20
+"""Notes about checkpoints; further ones are counted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signed:
@@ -47,12 +50,26 @@ class Evidence:
     count: int = 0
     first_missing: int = 0
     """Checkpoints that came before the first that is here."""
+    further_notes: int = 0
+    _notes: list[str] = field(default_factory=list)
     _last: int = 0
+    _before: Checkpoint | None = None
     _in_order: bool = True
+
+    @property
+    def notes(self) -> list[str]:
+        """What checkpoints say beside their lines: what is no finding, and should be known."""
+        notes = list(self._notes)
+        if self.first_missing:
+            notes.insert(0, f"{self.first_missing} checkpoints before the first one are not here")
+        if self.further_notes:
+            notes.append(f"and {self.further_notes} more of these")
+        return notes
 
     def begin(self, *, in_order: bool) -> None:
         """The next checkpoints are of another log, or of a copy, which may be in no order."""
         self._last = 0
+        self._before = None
         self._in_order = in_order
 
     def take(self, line: bytes, place: LinePlace) -> None:
@@ -74,6 +91,7 @@ class Evidence:
                 return
         if self._in_order:
             self._check_order(checkpoint, place)
+            self._note(checkpoint)
         self._remember(checkpoint, place)
 
     def _check_order(self, checkpoint: Checkpoint, place: LinePlace) -> None:
@@ -87,6 +105,29 @@ class Evidence:
             text = f"checkpoint {checkpoint.sequence} comes behind checkpoint {last}"
             self._found(place, "reordered", text)
             self._last = last
+
+    def _note(self, checkpoint: Checkpoint) -> None:
+        """Note what it says itself, and a start behind an end that was not in order.
+
+        Who can write both files can make such an end: without the lines that followed, and
+        without their checkpoints.
+        """
+        before, self._before = self._before, checkpoint
+        if checkpoint.message:
+            self._noted(
+                f"checkpoint {checkpoint.sequence} of {checkpoint.time}: {checkpoint.message}"
+            )
+        if checkpoint.reason == "Resumed" and before is not None and before.reason != "Shutdown":
+            self._noted(
+                f"started at {checkpoint.time} behind line {checkpoint.number}, and not ended in "
+                f"order before: it was killed, or what was written since {before.time} was removed"
+            )
+
+    def _noted(self, text: str) -> None:
+        if len(self._notes) < MAXIMUM_NOTES:
+            self._notes.append(text)
+        else:
+            self.further_notes += 1
 
     def _remember(self, checkpoint: Checkpoint, place: LinePlace) -> None:
         chain, number = checkpoint.chain, checkpoint.number

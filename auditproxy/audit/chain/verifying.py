@@ -95,6 +95,7 @@ class _Reading:
             self._take(piece)
             self._strays = []
         self._report_strays(0)
+        self._check_signed()
         self._check_ends()
         for contradiction in self._pieces.contradictions.values():
             since, number = contradiction.confirmed + 1, contradiction.number
@@ -106,7 +107,7 @@ class _Reading:
             self._pieces.lines,
             tuple(sorted(self._findings, key=lambda finding: finding.place)),
             tuple(self._coverage()),
-            tuple(self._notes),
+            (*self._notes, *self._evidence.notes),
             not self._pieces.is_full,
         )
 
@@ -186,7 +187,8 @@ class _Reading:
 
     def _check_signed_beginning(self, run: Run) -> None:
         evidence = self._evidence
-        if not evidence.count or run.chain in evidence.began:
+        if run.chain in evidence.began or run.chain not in evidence.signed:
+            # Without any at all it is found as such.
             return
         if evidence.first_missing and run.chain in evidence.signed:
             # Its beginning was signed by one of those that are not here any more.
@@ -287,12 +289,30 @@ class _Reading:
 
     # --- ends --------------------------------------------------------------------------
 
+    def _check_signed(self) -> None:
+        """Find chains of which no checkpoint is here, where there should be some."""
+        evidence = self._evidence
+        if not (evidence.keys or evidence.count):
+            return
+        for chain in self._covered:
+            if chain not in evidence.signed:
+                run = next(run for run in self._runs if run.chain == chain)
+                text = f"there is no checkpoint of chain {chain}"
+                if evidence.signed:
+                    others = sorted(evidence.signed)
+                    more = f" and {len(others) - 1} others" if len(others) > 1 else ""
+                    text += f"; those that are here are of {others[0]}{more}"
+                self._found(run.first_place, "unsigned", text)
+
     def _check_ends(self) -> None:
         """Compare where chains end with what was signed of them."""
         chain, number = self._evidence.latest
-        if self._is_live and number and chain not in self._covered:
-            text = f"missing: {_lines(1, number)} of chain {chain}, which was signed so far"
-            self._found(self._pieces.last_place, "removed", text)
+        signed = {each: max(known) for each, known in self._evidence.signed.items()}
+        expected = signed if self._whole else {chain: number} if self._is_live else {}
+        for chain, number in expected.items():
+            if number and chain not in self._covered:
+                text = f"missing: {_lines(1, number)} of chain {chain}, which was signed so far"
+                self._found(self._pieces.last_place, "removed", text)
         for chain, (_, last, place) in self._covered.items():
             known = self._evidence.signed.get(chain, {})
             furthest = max(known, default=0)

@@ -71,7 +71,8 @@ VERIFY = Command(
     "verify",
     "Say whether audit logs with a hash chain are as the proxy wrote them: which line was changed, "
     "removed, added or reordered first, across rotated files and gzip, and what a missing end "
-    "could hide. A log's name stands for its rotated files too.",
+    "could hide. A log's name stands for its rotated files too. Exit codes: 0 when nothing was "
+    "found, 1 for a finding or a log without a chain, 2 when a file or a flag cannot be used.",
     FLAGS,
     _verify,
     EXAMPLES,

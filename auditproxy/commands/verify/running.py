@@ -2,10 +2,12 @@
 
 Exit codes: 0 when nothing was, 1 for a finding or a log without a chain, 2 for what cannot be used.
 Memory depends on the numbers of checkpoints and of findings, not on that of lines. Checkpoints are
-read first: a log that is being written only gets longer.
+read first: a log that is being written only gets longer. Where it was rotated meanwhile, it is read
+again.
 """
 
 import json
+import os
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +18,7 @@ from typing import Any
 from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.app.standardstreams import counted
 from auditproxy.audit.chain.anchoring import checkpoints_in
-from auditproxy.audit.chain.evidence import Evidence
+from auditproxy.audit.chain.evidence import Check, Evidence
 from auditproxy.audit.chain.findings import Finding, LinePlace
 from auditproxy.audit.chain.runs import ChainPieces
 from auditproxy.audit.chain.verifying import ChainVerdict, Covered, verdict
@@ -27,6 +29,9 @@ from auditproxy.commands.verify.keys import public_keys
 
 SHOWN = 20
 """Findings of one log that are shown as text; the first matters most."""
+
+_ATTEMPTS = 4
+"""How often a log is read that is rotated each time."""
 
 _STEP = 2000
 """Lines between two readings of the clock."""
@@ -41,6 +46,8 @@ class _Reader:
     log: CollectedLog
     err: Output
     findings: list[Finding] = field(default_factory=list)
+    is_torn: bool = False
+    """Whether there was a line without its end, as one is that is being written."""
     _shown: float = field(default_factory=time.monotonic)
 
     def read(self, order: int, path: str, take: Callable[[bytes, LinePlace], None]) -> None:
@@ -50,10 +57,12 @@ class _Reader:
             for line in lines_of(path):
                 number += 1
                 take(line, LinePlace(order, path, number))
+                self.is_torn = self.is_torn or not line.endswith(b"\n")
                 if not number % _STEP and time.monotonic() - self._shown > PROGRESS:
                     self._shown = time.monotonic()
                     if self.err.isatty():
-                        self.err.write(f"{path}: {number} lines\n")
+                        text = f"{path}: {number} lines, file {order + 1} of {len(self.log.files)}"
+                        self.err.write(f"{text}\n" if order >= 0 else f"{path}: {number} lines\n")
         except _DAMAGED as error:
             text = f"the gzip file is damaged behind this line ({type(error).__name__})"
             self.findings.append(Finding(LinePlace(order, path, number), "unreadable", text))
@@ -71,19 +80,82 @@ def verify(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Ou
         )
     is_sound = True
     for log in collect(paths):
-        reader = _Reader(log, err)
-        evidence = Evidence(keys)
+        read = _read(log, keys, values, err)
+        for _ in range(_ATTEMPTS - 1):
+            if read.is_as_it_was:
+                break
+            read = _read(_again(log, paths), keys, values, err)
+        if read.fault:
+            raise Unusable(read.fault)
+        read.show(out, is_json=values.get("output") == "json")
+        is_sound = is_sound and read.is_sound
+    return 0 if is_sound else FAILED
+
+
+def _again(log: CollectedLog, paths: Sequence[str]) -> CollectedLog:
+    """The log as it is now."""
+    return next(now for now in collect(paths) if now.name == log.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was found in a log, or why it could not be read; whether it is still what was read."""
+
+    log: CollectedLog
+    found: ChainVerdict
+    findings: Sequence[Finding]
+    fault: str
+    is_as_it_was: bool
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the log is as the proxy wrote it, as far as can be said."""
+        return not self.findings and bool(self.found.covered) and self.found.is_complete
+
+    def show(self, out: Output, *, is_json: bool) -> None:
+        """Write it, for people or for programs."""
+        if is_json:
+            value = {"ok": self.is_sound, **_as_json(self.log, self.found, self.findings)}
+            out.write(json.dumps(value, separators=(",", ":")) + "\n")
+        else:
+            _show(self.log, self.found, self.findings, out)
+
+
+def _read(
+    log: CollectedLog, keys: Mapping[str, Check], values: Mapping[str, Any], err: Output
+) -> _Read:
+    """Read a log once."""
+    reader, evidence, fault = _Reader(log, err), Evidence(keys), ""
+    before = _state(log)
+    found = ChainVerdict(0, (), (), (), is_complete=False)
+    try:
         _take_checkpoints(evidence, reader, values.get("checkpoints", ()))
         found = _verdict(evidence, reader, whole=values.get("whole", False))
-        findings = sorted(
-            (*evidence.findings, *reader.findings, *found.findings), key=lambda each: each.place
-        )
-        if values.get("output") == "json":
-            out.write(_as_json(log, found, findings))
+    except Unusable as error:
+        fault = str(error)
+    findings = sorted(
+        (*evidence.findings, *reader.findings, *found.findings), key=lambda each: each.place
+    )
+    # Where something was found it matters what was renamed meanwhile, and where a line was torn
+    # how long the files are now.
+    same = [
+        now == then if reader.is_torn else now[0] == then[0]
+        for now, then in zip(_state(log), before, strict=True)
+    ]
+    return _Read(log, found, findings, fault, not (fault or findings) or all(same))
+
+
+def _state(log: CollectedLog) -> list[tuple[int, int]]:
+    """What tells whether the files of a log are those that were there, and of which length."""
+    state = []
+    for path in (*log.checkpoints, *log.files):
+        try:
+            facts = os.stat(path)
+        except OSError:
+            state.append((0, 0))
         else:
-            _show(log, found, findings, out)
-        is_sound = is_sound and not findings and bool(found.covered) and found.is_complete
-    return 0 if is_sound else FAILED
+            state.append((facts.st_ino, facts.st_size))
+    return state
 
 
 def _take_checkpoints(evidence: Evidence, reader: _Reader, more: Sequence[str]) -> None:
@@ -141,8 +213,8 @@ def _coverage(covered: Covered) -> str:
     return text
 
 
-def _as_json(log: CollectedLog, found: ChainVerdict, findings: Sequence[Finding]) -> str:
-    value = {
+def _as_json(log: CollectedLog, found: ChainVerdict, findings: Sequence[Finding]) -> dict[str, Any]:
+    return {
         "log": log.name,
         "files": list(log.files),
         "lines": found.lines,
@@ -169,4 +241,3 @@ def _as_json(log: CollectedLog, found: ChainVerdict, findings: Sequence[Finding]
         "notes": list(found.notes),
         "complete": found.is_complete,
     }
-    return json.dumps(value, separators=(",", ":")) + "\n"

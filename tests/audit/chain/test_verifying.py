@@ -169,7 +169,8 @@ def test_checkpoints_of_another_key() -> None:
     found = verified(log.files, other.checkpoints)
     assert first(found) == ("checkpoints:1", "unsigned")
     assert found.covered[0].signed == 0
-    assert len(found.findings) == len(other.checkpoints)
+    assert len(found.findings) == len(other.checkpoints) + 1
+    assert found.findings[-1].text == f"there is no checkpoint of chain {'a' * 16}"
 
 
 def test_another_chain() -> None:
