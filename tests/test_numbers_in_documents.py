@@ -244,7 +244,8 @@ MEASURED: dict[str, tuple[str, ...]] = {
     "docs/tamper-evidence.md": (
         "some 4 µs of CPU for a line of 1 KB",
         "and 259 bytes a line",
-        "some 100 MB of lines a second",
+        "takes 95 µs of CPU in mode `blocking` and 118 with the chain, 110 and 115 in mode",
+        "some 78,000 lines of half a kilobyte in a second of CPU",
         "50 MiB of memory for them",
         "adds some 400 bytes",
     ),
@@ -350,6 +351,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "README.md": ("a token valid for 24 hours",),
     "docs/collecting.md": ("`--audit-webhook-batch-max-wait=1s`",),
     "docs/runbook.md": (
+        "No checkpoint for 20 minutes, and no fault",
+        "a checkpoint interval of more than 15 minutes, make",
         "has taken 42 s so far",
         "alert's 0.1 requests/s",
         "at 100 % they are dropped",

@@ -48,6 +48,8 @@ class Evidence:
     latest: tuple[str, int] = ("", 0)
     """Chain and line of the last checkpoint."""
     count: int = 0
+    beside: set[str] = field(default_factory=set)
+    """Chains whose checkpoints were beside the log, and not only in copies of those of all."""
     first_missing: int = 0
     """Checkpoints that came before the first that is here."""
     further_notes: int = 0
@@ -58,7 +60,7 @@ class Evidence:
 
     @property
     def notes(self) -> list[str]:
-        """What checkpoints say beside their lines: what is no finding, and should be known."""
+        """What checkpoints say beside their lines: facts that need no action by themselves."""
         notes = list(self._notes)
         if self.first_missing:
             notes.insert(0, f"{self.first_missing} checkpoints before the first one are not here")
@@ -138,6 +140,7 @@ class Evidence:
                 self.ended[before] = int(end)
         if self._in_order:
             self.latest = (chain, number)
+            self.beside.add(chain)
         if self.count >= MAXIMUM_CHECKPOINTS:
             return
         self.count += 1

@@ -307,7 +307,10 @@ class _Reading:
     def _check_ends(self) -> None:
         """Compare where chains end with what was signed of them."""
         chain, number = self._evidence.latest
-        signed = {each: max(known) for each, known in self._evidence.signed.items()}
+        signed = {
+            each: max(self._evidence.signed.get(each, ()), default=0)
+            for each in sorted(self._evidence.beside)
+        }
         expected = signed if self._whole else {chain: number} if self._is_live else {}
         for chain, number in expected.items():
             if number and chain not in self._covered:

@@ -6,7 +6,13 @@ from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.backends.checkpoints import CHECKPOINTS
-from auditproxy.backends.oldfiles import log_of, moment_of, rotated_files, without_doubles
+from auditproxy.backends.oldfiles import (
+    COMPRESSED,
+    log_of,
+    moment_of,
+    rotated_files,
+    without_doubles,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +24,8 @@ class CollectedLog:
     checkpoints: tuple[str, ...]
     is_live: bool
     """Whether the file that the proxy writes to is among them."""
+    doubles: tuple[tuple[int, str], ...] = ()
+    """Archives of files that are there too, each with the place of its file."""
 
 
 def collect(paths: Iterable[str]) -> list[CollectedLog]:
@@ -54,11 +62,14 @@ def _collected(log: str, files: set[Path]) -> CollectedLog:
         return (moment is None, "" if moment is None else moment.isoformat())
 
     ordered = without_doubles(sorted(files, key=key))
+    places = {f"{path}{COMPRESSED}": place for place, path in enumerate(ordered)}
+    doubles = sorted((places[str(path)], str(path)) for path in files if str(path) in places)
     return CollectedLog(
         log,
         tuple(map(str, ordered)),
         () if log == "-" else _checkpoints(Path(f"{log}{CHECKPOINTS}")),
         Path(log) in files,
+        tuple(doubles),
     )
 
 

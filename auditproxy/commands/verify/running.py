@@ -9,10 +9,8 @@ again.
 import json
 import os
 import time
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from gzip import BadGzipFile
 from typing import Any
 
 from auditproxy.apis.faults import FAILED, Unusable
@@ -25,6 +23,7 @@ from auditproxy.audit.chain.verifying import ChainVerdict, Covered, verdict
 from auditproxy.commands.alerts.replay import lines_of
 from auditproxy.commands.alerts.running import PROGRESS, Output
 from auditproxy.commands.verify.collecting import CollectedLog, collect
+from auditproxy.commands.verify.doubles import DAMAGED, compare_double
 from auditproxy.commands.verify.keys import public_keys
 
 SHOWN = 20
@@ -36,8 +35,6 @@ _ATTEMPTS = 4
 _STEP = 2000
 """Lines between two readings of the clock."""
 
-_DAMAGED = (EOFError, BadGzipFile, zlib.error)
-
 
 @dataclass(slots=True)
 class _Reader:
@@ -46,6 +43,7 @@ class _Reader:
     log: CollectedLog
     err: Output
     findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     is_torn: bool = False
     """Whether there was a line without its end, as one is that is being written."""
     _shown: float = field(default_factory=time.monotonic)
@@ -63,11 +61,27 @@ class _Reader:
                     if self.err.isatty():
                         text = f"{path}: {number} lines, file {order + 1} of {len(self.log.files)}"
                         self.err.write(f"{text}\n" if order >= 0 else f"{path}: {number} lines\n")
-        except _DAMAGED as error:
+        except DAMAGED as error:
             text = f"the gzip file is damaged behind this line ({type(error).__name__})"
             self.findings.append(Finding(LinePlace(order, path, number), "unreadable", text))
         except OSError as error:
-            raise Unusable(f"{path} cannot be read: {error.strerror or error}") from None
+            raise _unreadable(path, error) from None
+
+    def compare_doubles(self) -> None:
+        """Compare archives with the files that they are of, which were read in their place."""
+        for order, packed in self.log.doubles:
+            try:
+                said = compare_double(order, self.log.files[order], packed)
+            except OSError as error:
+                raise _unreadable(packed, error) from None
+            if isinstance(said, Finding):
+                self.findings.append(said)
+            else:
+                self.notes.append(said)
+
+
+def _unreadable(path: str, error: OSError) -> Unusable:
+    return Unusable(f"{path} cannot be read: {error.strerror or error}")
 
 
 def verify(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Output) -> int:
@@ -79,6 +93,7 @@ def verify(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Ou
             "is not found; give --public-key\n"
         )
     is_sound = True
+    logs: dict[str, str] = {}
     for log in collect(paths):
         read = _read(log, keys, values, err)
         for _ in range(_ATTEMPTS - 1):
@@ -87,6 +102,7 @@ def verify(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Ou
             read = _read(_again(log, paths), keys, values, err)
         if read.fault:
             raise Unusable(read.fault)
+        read.note_copies(logs)
         read.show(out, is_json=values.get("output") == "json")
         is_sound = is_sound and read.is_sound
     return 0 if is_sound else FAILED
@@ -104,6 +120,7 @@ class _Read:
     log: CollectedLog
     found: ChainVerdict
     findings: Sequence[Finding]
+    notes: list[str]
     fault: str
     is_as_it_was: bool
 
@@ -112,13 +129,20 @@ class _Read:
         """Whether the log is as the proxy wrote it, as far as can be said."""
         return not self.findings and bool(self.found.covered) and self.found.is_complete
 
+    def note_copies(self, logs: dict[str, str]) -> None:
+        """Note chains that are in another log too; ``logs`` has the first one of each."""
+        for covered in self.found.covered:
+            other = logs.setdefault(covered.chain, self.log.name)
+            if other != self.log.name:
+                self.notes.append(f"chain {covered.chain} is in {other} too: one is a copy")
+
     def show(self, out: Output, *, is_json: bool) -> None:
         """Write it, for people or for programs."""
         if is_json:
-            value = {"ok": self.is_sound, **_as_json(self.log, self.found, self.findings)}
+            value = {"ok": self.is_sound, **_as_json(self)}
             out.write(json.dumps(value, separators=(",", ":")) + "\n")
         else:
-            _show(self.log, self.found, self.findings, out)
+            _show(self, out)
 
 
 def _read(
@@ -131,6 +155,7 @@ def _read(
     try:
         _take_checkpoints(evidence, reader, values.get("checkpoints", ()))
         found = _verdict(evidence, reader, whole=values.get("whole", False))
+        reader.compare_doubles()
     except Unusable as error:
         fault = str(error)
     findings = sorted(
@@ -142,11 +167,12 @@ def _read(
         now == then if reader.is_torn else now[0] == then[0]
         for now, then in zip(_state(log), before, strict=True)
     ]
-    return _Read(log, found, findings, fault, not (fault or findings) or all(same))
+    notes = [*found.notes, *reader.notes]
+    return _Read(log, found, findings, notes, fault, not (fault or findings) or all(same))
 
 
 def _state(log: CollectedLog) -> list[tuple[int, int]]:
-    """What tells whether the files of a log are those that were there, and of which length."""
+    """Inode and size of each file of a log, to compare with those of another moment."""
     state = []
     for path in (*log.checkpoints, *log.files):
         try:
@@ -183,23 +209,31 @@ def _verdict(evidence: Evidence, reader: _Reader, *, whole: bool) -> ChainVerdic
     return verdict(pieces, evidence, whole=whole, is_live=reader.log.is_live)
 
 
-def _show(log: CollectedLog, found: ChainVerdict, findings: Sequence[Finding], out: Output) -> None:
+def _show(read: _Read, out: Output) -> None:
+    log, found, findings = read.log, read.found, read.findings
     files = counted(len(log.files), "file")
-    out.write(f"{log.name}: {files}, {counted(found.lines, 'line')}\n")
+
+    def say(line: str) -> None:
+        # Who can write checkpoints must not write our lines.
+        out.write(
+            "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line) + "\n"
+        )
+
+    say(f"{log.name}: {files}, {counted(found.lines, 'line')}")
     for covered in found.covered:
-        out.write(f"  {_coverage(covered)}\n")
-    for note in found.notes:
-        out.write(f"  {note}\n")
+        say(f"  {_coverage(covered)}")
+    for note in read.notes:
+        say(f"  {note}")
     for finding in findings[:SHOWN]:
-        out.write(f"{finding.kind:<11} {finding.place}: {finding.text}\n")
+        say(f"{finding.kind:<11} {finding.place}: {finding.text}")
     if len(findings) > SHOWN:
-        out.write(f"and {len(findings) - SHOWN} more\n")
+        say(f"and {len(findings) - SHOWN} more")
     if not found.is_complete:
-        out.write("not read to its end: it breaks too often\n")
+        say("not read to its end: it breaks too often")
     if not found.covered:
-        out.write("no line is in a chain; the proxy needs --audit-log-hash-chain\n")
+        say("no line is in a chain; the proxy needs --audit-log-hash-chain")
     elif not findings:
-        out.write("ok\n")
+        say("ok")
 
 
 def _coverage(covered: Covered) -> str:
@@ -213,11 +247,11 @@ def _coverage(covered: Covered) -> str:
     return text
 
 
-def _as_json(log: CollectedLog, found: ChainVerdict, findings: Sequence[Finding]) -> dict[str, Any]:
+def _as_json(read: _Read) -> dict[str, Any]:
     return {
-        "log": log.name,
-        "files": list(log.files),
-        "lines": found.lines,
+        "log": read.log.name,
+        "files": list(read.log.files),
+        "lines": read.found.lines,
         "chains": [
             {
                 "chain": covered.chain,
@@ -227,7 +261,7 @@ def _as_json(log: CollectedLog, found: ChainVerdict, findings: Sequence[Finding]
                 "signedAt": covered.time,
                 "unsigned": covered.unsigned,
             }
-            for covered in found.covered
+            for covered in read.found.covered
         ],
         "findings": [
             {
@@ -236,8 +270,8 @@ def _as_json(log: CollectedLog, found: ChainVerdict, findings: Sequence[Finding]
                 "kind": finding.kind,
                 "text": finding.text,
             }
-            for finding in findings
+            for finding in read.findings
         ],
-        "notes": list(found.notes),
-        "complete": found.is_complete,
+        "notes": list(read.notes),
+        "complete": read.found.is_complete,
     }
