@@ -27,8 +27,9 @@ FLAGS = (
         "whole",
         BOOL,
         False,
-        "Fail where the first lines of a chain are not there, though their files may have been "
-        "removed for their age.",
+        "Fail where the first lines of a chain are not there, or all of a chain that the "
+        "checkpoints beside the log are of; without it, their files may have been removed for "
+        "their age.",
     ),
     Flag("output", STRING, "text", "text or json, one object per log.", shorthand="o"),
     HELP,

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from auditproxy.apis.faults import FAILED, Unusable
-from auditproxy.app.standardstreams import counted
+from auditproxy.app.standardstreams import Output, counted
 from auditproxy.audit.chain.anchoring import checkpoints_in
 from auditproxy.audit.chain.evidence import Check, Evidence
 from auditproxy.audit.chain.findings import Finding, LinePlace
 from auditproxy.audit.chain.runs import ChainPieces
 from auditproxy.audit.chain.verifying import ChainVerdict, Covered, verdict
 from auditproxy.commands.alerts.replay import lines_of
-from auditproxy.commands.alerts.running import PROGRESS, Output
+from auditproxy.commands.alerts.running import PROGRESS
 from auditproxy.commands.verify.collecting import CollectedLog, collect
 from auditproxy.commands.verify.doubles import DAMAGED, compare_double
 from auditproxy.commands.verify.keys import public_keys
