@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from auditproxy.audit.chain.checkpoints import Checkpoint, CheckpointError, read_checkpoint
-from auditproxy.audit.chain.findings import Finding, Kind, LinePlace
+from auditproxy.audit.chain.findings import ChainFinding, Kind, LinePlace
 
 Check = Callable[[bytes, bytes], bool]
 """Whether a signature (the second) is that of a message by one key."""
@@ -44,7 +44,7 @@ class Evidence:
     """Chains whose beginning was signed."""
     ended: dict[str, int] = field(default_factory=dict)
     """The number at which a chain was found when the next one began."""
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[ChainFinding] = field(default_factory=list)
     latest: tuple[str, int] = ("", 0)
     """Chain and line of the last checkpoint."""
     count: int = 0
@@ -155,4 +155,4 @@ class Evidence:
 
     def _found(self, place: LinePlace, kind: Kind, text: str) -> None:
         if len(self.findings) < MAXIMUM_FINDINGS:
-            self.findings.append(Finding(place, kind, text))
+            self.findings.append(ChainFinding(place, kind, text))

@@ -20,7 +20,7 @@ class LinePlace(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ChainFinding:
     """Something that the proxy did not write so."""
 
     place: LinePlace

@@ -18,7 +18,7 @@ A line that contradicts a checkpoint is ``rewritten``.
 from dataclasses import dataclass
 
 from auditproxy.audit.chain.evidence import Evidence
-from auditproxy.audit.chain.findings import Finding, Kind, LinePlace
+from auditproxy.audit.chain.findings import ChainFinding, Kind, LinePlace
 from auditproxy.audit.chain.links import NOTHING
 from auditproxy.audit.chain.runs import ChainPieces, Run, Stray
 
@@ -46,7 +46,7 @@ class ChainVerdict:
     """What was found in one log."""
 
     lines: int
-    findings: tuple[Finding, ...]
+    findings: tuple[ChainFinding, ...]
     covered: tuple[Covered, ...]
     notes: tuple[str, ...]
     is_complete: bool
@@ -83,7 +83,7 @@ class _Reading:
         self._strays: list[Stray] = []
         self._gaps: list[tuple[str, int, int]] = []
         self._covered: dict[str, tuple[int, int, LinePlace]] = {}
-        self._findings: list[Finding] = []
+        self._findings: list[ChainFinding] = []
         self._notes: list[str] = []
 
     def verdict(self) -> ChainVerdict:
@@ -112,7 +112,7 @@ class _Reading:
         )
 
     def _found(self, place: LinePlace, kind: Kind, text: str) -> None:
-        self._findings.append(Finding(place, kind, text))
+        self._findings.append(ChainFinding(place, kind, text))
 
     # --- one run -------------------------------------------------------------------
 

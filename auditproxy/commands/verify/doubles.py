@@ -8,14 +8,14 @@ import zlib
 from gzip import BadGzipFile
 from itertools import zip_longest
 
-from auditproxy.audit.chain.findings import Finding, LinePlace
+from auditproxy.audit.chain.findings import ChainFinding, LinePlace
 from auditproxy.commands.alerts.replay import lines_of
 
 DAMAGED = (EOFError, BadGzipFile, zlib.error)
 """What reading a damaged archive raises; BadGzipFile is an OSError, to be caught before that."""
 
 
-def compare_double(order: int, plain: str, packed: str) -> Finding | str:
+def compare_double(order: int, plain: str, packed: str) -> ChainFinding | str:
     """Say how an archive differs from its file: a finding, or a note; raises OSError."""
     number = 0
     try:
@@ -23,7 +23,9 @@ def compare_double(order: int, plain: str, packed: str) -> Finding | str:
             number += 1
             if line != other:
                 place = LinePlace(order, packed, number)
-                return Finding(place, "changed", f"{plain} is there too, and has another line here")
+                return ChainFinding(
+                    place, "changed", f"{plain} is there too, and has another line here"
+                )
     except DAMAGED:
         return f"{packed} is not whole, and {plain} was read in its place"
     return f"{packed} has the same as {plain}"

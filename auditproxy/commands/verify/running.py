@@ -17,7 +17,7 @@ from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.app.standardstreams import Output, counted
 from auditproxy.audit.chain.anchoring import checkpoints_in
 from auditproxy.audit.chain.evidence import Check, Evidence
-from auditproxy.audit.chain.findings import Finding, LinePlace
+from auditproxy.audit.chain.findings import ChainFinding, LinePlace
 from auditproxy.audit.chain.runs import ChainPieces
 from auditproxy.audit.chain.verifying import ChainVerdict, Covered, verdict
 from auditproxy.commands.alerts.replay import lines_of
@@ -42,7 +42,7 @@ class _Reader:
 
     log: CollectedLog
     err: Output
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[ChainFinding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     is_torn: bool = False
     """Whether there was a line without its end, as one is that is being written."""
@@ -63,7 +63,7 @@ class _Reader:
                         self.err.write(f"{text}\n" if order >= 0 else f"{path}: {number} lines\n")
         except DAMAGED as error:
             text = f"the gzip file is damaged behind this line ({type(error).__name__})"
-            self.findings.append(Finding(LinePlace(order, path, number), "unreadable", text))
+            self.findings.append(ChainFinding(LinePlace(order, path, number), "unreadable", text))
         except OSError as error:
             raise _unreadable(path, error) from None
 
@@ -74,7 +74,7 @@ class _Reader:
                 said = compare_double(order, self.log.files[order], packed)
             except OSError as error:
                 raise _unreadable(packed, error) from None
-            if isinstance(said, Finding):
+            if isinstance(said, ChainFinding):
                 self.findings.append(said)
             else:
                 self.notes.append(said)
@@ -119,7 +119,7 @@ class _Read:
 
     log: CollectedLog
     found: ChainVerdict
-    findings: Sequence[Finding]
+    findings: Sequence[ChainFinding]
     notes: list[str]
     fault: str
     is_as_it_was: bool

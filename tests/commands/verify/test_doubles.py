@@ -3,11 +3,11 @@
 import gzip
 from pathlib import Path
 
-from auditproxy.audit.chain.findings import Finding
+from auditproxy.audit.chain.findings import ChainFinding
 from auditproxy.commands.verify.doubles import compare_double
 
 
-def compared(folder: Path, plain: bytes, packed: bytes) -> Finding | str:
+def compared(folder: Path, plain: bytes, packed: bytes) -> ChainFinding | str:
     """What is said of two contents."""
     (folder / "a").write_bytes(plain)
     (folder / "a.gz").write_bytes(packed)
@@ -37,6 +37,6 @@ def test_different(tmp_path: Path) -> None:
         (b"1\n2\n3\n", b"1\n2\n", 3),
     ):
         said = compared(tmp_path, plain, gzip.compress(packed))
-        assert isinstance(said, Finding)
+        assert isinstance(said, ChainFinding)
         assert (said.place.order, said.place.line, said.kind) == (3, line, "changed")
         assert said.place.file == f"{tmp_path}/a.gz"
