@@ -24,6 +24,7 @@ from auditproxy.commands.alerts.command import ALERTS
 from auditproxy.commands.kubeconfig import command as kubeconfig
 from auditproxy.commands.policy.command import POLICY
 from auditproxy.commands.sessions.command import SESSIONS
+from auditproxy.commands.verify.command import VERIFY
 from auditproxy.flags.command import Command
 from auditproxy.flags.completion import SHELLS, completion
 from auditproxy.flags.configfile import load_configuration
@@ -127,6 +128,7 @@ def commands(load_proxy: LoadProxy) -> tuple[Command, ...]:
         ALERTS,
         POLICY,
         SESSIONS,
+        VERIFY,
         Command(
             "completion",
             "Print a script that completes commands and flags in a shell.",
@@ -174,7 +176,7 @@ def main(argv: Sequence[str] | None = None, *, load_proxy: LoadProxy | None = No
     parsed = parse(rest, command.flags)
     if parsed.wants_help:
         return _help(command, parsed)
-    if parsed.arguments and not command.words:
+    if parsed.arguments and not (command.words or command.operand):
         parsed = _with_fault(parsed, _unwanted_arguments(command, parsed.arguments))
     try:
         return command.run(parsed)

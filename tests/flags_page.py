@@ -17,6 +17,7 @@ from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
 from auditproxy.commands.kubeconfig.command import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.commands.policy.command import FLAGS as POLICY_FLAGS
 from auditproxy.commands.sessions.command import SESSIONS
+from auditproxy.commands.verify.command import VERIFY
 from auditproxy.flags.pflag import Flag
 from auditproxy.flags.serve import FLAGS
 from auditproxy.flags.settings import SETTINGS
@@ -44,6 +45,7 @@ def tables() -> Mapping[str, str]:
         ("sessions", SESSIONS.flags),
         ("alerts", ALERTS_FLAGS),
         ("policy", POLICY_FLAGS),
+        ("verify", VERIFY.flags),
     ):
         # --help is the same everywhere.
         rows = [flag for flag in flags if flag.name != "help"]

@@ -15,6 +15,7 @@ from auditproxy.apis.units import SECOND
 from auditproxy.app import killedsessions, process
 from auditproxy.app.workers import parent as workers
 from auditproxy.audit import bodies, objects, record
+from auditproxy.audit.chain import links
 from auditproxy.audit.costs import cost
 from auditproxy.audit.submitted import PROTOBUF, YAML
 from auditproxy.authentication.tokens import publickeys
@@ -97,6 +98,10 @@ GRACE = plain(DEFAULTS.serving.audit_grace)
 ANSWER = size(webhook_client.MAXIMUM_ANSWER)
 
 OURS: dict[str, tuple[str, ...]] = {
+    "docs/tamper-evidence.md": (
+        f"at most {links.ADDED} bytes longer",
+        f"all but its last {links.TAIL} bytes",
+    ),
     "docs/alerts.md": (
         f"an attempt takes at most {alertmanager.TIMEOUT:g} seconds",
         f"repeated after {outbox.FIRST_PAUSE:g} to {outbox.LONGEST_PAUSE:g} seconds",
@@ -238,6 +243,14 @@ OURS: dict[str, tuple[str, ...]] = {
 """Phrases that the code says too."""
 
 MEASURED: dict[str, tuple[str, ...]] = {
+    "docs/tamper-evidence.md": (
+        "some 4 µs of CPU for a line of 1 KB",
+        "and 259 bytes a line",
+        "takes 95 µs of CPU in mode `blocking` and 118 with the chain, 110 and 115 in mode",
+        "some 78,000 lines of half a kilobyte in a second of CPU",
+        "50 MiB of memory for them",
+        "adds some 400 bytes",
+    ),
     "docs/alerts.md": (
         "costs 2 µs with the shipped rules, one exec 0.4 ms",
         "median 0.78 ms without alerts and 0.79 ms with the shipped rules",
@@ -349,6 +362,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "README.md": ("a token valid for 24 hours",),
     "docs/collecting.md": ("`--audit-webhook-batch-max-wait=1s`",),
     "docs/runbook.md": (
+        "No checkpoint for 20 minutes, and no fault",
+        "a checkpoint interval of more than 15 minutes, make",
         "has taken 42 s so far",
         "alert's 0.1 requests/s",
         "at 100 % they are dropped",

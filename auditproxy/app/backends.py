@@ -12,13 +12,15 @@ outside of the buffer.
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from auditproxy.apis.units import SECOND
 from auditproxy.app import operatorlog
 from auditproxy.app.durablelog import open_durable_log
-from auditproxy.app.logbackend import OpenLog, open_log
+from auditproxy.app.logbackend import OpenChain, OpenLog, audit_rotation, open_log
 from auditproxy.app.operatorlog import Report
 from auditproxy.audit.backend import Backend, Deliverer, TakeLine
 from auditproxy.backends.aside import LargeAside
@@ -34,6 +36,10 @@ from auditproxy.clients.webhook import WebhookClient, WebhookTarget
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
 from auditproxy.options.backends import DURABLE, AuditLogOptions, BackendOptions
+
+if TYPE_CHECKING:
+    from auditproxy.app.logchain import ChainKeeping
+    from auditproxy.audit.chain.checkpoints import CheckpointKey
 
 LOG_ALONG = 256
 """Events that the log takes in one go when they wait already."""
@@ -55,6 +61,7 @@ class _LogSink:
     take_line: TakeLine | None = None
     start: Callable[[], None] = _nothing
     is_durable: bool = False
+    sign: Callable[[], None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,8 @@ class AuditSink:
     take_line: TakeLine | None = None
     start: Callable[[], None] = _nothing
     is_durable: bool = False
+    run: Callable[[], Coroutine[Any, Any, None]] | None = None
+    """Runs beside the requests, until it is cancelled; None where nothing has to."""
 
 
 def open_backends(
@@ -82,6 +91,7 @@ def open_backends(
     webhook: Deliverer | None = None,
     *,
     target: WebhookTarget | None = None,
+    checkpoint_key: "CheckpointKey | None" = None,
 ) -> AuditSink:
     """The backend that the options describe; raises LogFileError.
 
@@ -100,15 +110,19 @@ def open_backends(
             losses=webhook_losses,
         )
     log = _LogSink()
+    keeping: ChainKeeping | None = None
+    to_webhook: Backend | None = None
     if options.audit_log.path or webhook is None:
         losses = Losses("log", metrics, report, time.monotonic)
-        tell = operatorlog.limited(report, time.monotonic)
+        told = operatorlog.limited(report, time.monotonic)
+        chain, keeping = _chain(options, metrics, told, checkpoint_key)
         open_sink = _durable_sink if options.audit_log.mode == DURABLE else _log_sink
-        log = open_sink(options.audit_log, metrics, losses, tell)
+        log = open_sink(options.audit_log, metrics, losses, told, chain)
         backends += log.backends
         states += log.states
     if webhook is not None:
         backend, waiting = _webhook(options.audit_webhook, webhook, metrics, webhook_losses)
+        to_webhook = backend
         backends.append(backend)
         states.append(
             SinkState(
@@ -128,13 +142,18 @@ def open_backends(
         log.take_line if webhook is None else None,
         log.start,
         log.is_durable,
+        None if keeping is None else partial(keeping.run, log.sign, to_webhook),
     )
 
 
 def _log_sink(
-    options: AuditLogOptions, metrics: Metrics, losses: Losses, report: Report
+    options: AuditLogOptions,
+    metrics: Metrics,
+    losses: Losses,
+    report: Report,
+    chain: OpenChain | None,
 ) -> "_LogSink":
-    log = open_log(options, metrics, losses, report)
+    log = open_log(options, metrics, losses, report, chain)
     backend, waiting = _log(options, log, metrics, losses)
     state = SinkState(
         losses,
@@ -149,13 +168,18 @@ def _log_sink(
         (state,),
         log.reopen,
         log.backend.process_line if _takes_lines(options, log) else None,
+        sign=log.sign,
     )
 
 
 def _durable_sink(
-    options: AuditLogOptions, metrics: Metrics, losses: Losses, report: Report
+    options: AuditLogOptions,
+    metrics: Metrics,
+    losses: Losses,
+    report: Report,
+    chain: OpenChain | None,
 ) -> "_LogSink":
-    log = open_durable_log(options, metrics, losses, report)
+    log = open_durable_log(options, metrics, losses, report, chain=chain)
     state = SinkState(
         losses,
         mode=options.mode,
@@ -172,7 +196,27 @@ def _durable_sink(
         log.process_line if takes_lines else None,
         log.watch,
         is_durable=True,
+        sign=log.sign,
     )
+
+
+def _chain(
+    options: Options, metrics: Metrics, report: Report, key: "CheckpointKey | None"
+) -> "tuple[OpenChain | None, ChainKeeping | None]":
+    """What gives lines their places in a chain, and what keeps it signed; None for what is not."""
+    if not options.audit_chain.hash_chain:
+        return None, None
+    from auditproxy.app.logchain import ChainKeeping, ChainOpening, ChainParts
+
+    keeping = ChainKeeping(options.audit_chain)
+    parts = ChainParts(
+        audit_rotation(options.audit_log),
+        key,
+        metrics.audit.sinks.checkpoint,
+        keeping.anchor,
+        metrics.audit.sinks.chain_broke,
+    )
+    return ChainOpening(parts, report), keeping if key else None
 
 
 def _takes_lines(options: AuditLogOptions, log: OpenLog) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from auditproxy.app.logbackend import LogFileError, audit_rotation, open_rotating_file
+from auditproxy.app.logbackend import LogFileError, OpenChain, audit_rotation, open_rotating_file
 from auditproxy.audit.encode import encoder
 from auditproxy.backends.disk import Disk
 from auditproxy.backends.durable import DurableLog
@@ -33,8 +33,12 @@ def open_durable_log(
     losses: Losses,
     report: Callable[[str], None],
     disk: Disk | None = None,
+    chain: OpenChain | None = None,
 ) -> DurableLog:
-    """The backend; raises LogFileError when its file cannot be created, or is none."""
+    """The backend; raises LogFileError when its file cannot be created, or is none.
+
+    ``chain`` gives the lines their places in a chain.
+    """
     fault = fault_of_kind(options)
     if fault:
         raise LogFileError(fault)
@@ -49,7 +53,7 @@ def open_durable_log(
     zone = datetime.datetime.now().astimezone().tzinfo or datetime.UTC
     sinks = metrics.audit.sinks
     log = DurableLog(
-        file,
+        file if chain is None else chain.of_durable(file),
         encode=encoder(options.format, zone),
         losses=losses,
         report=report,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.operatorline import OperatorLine
@@ -19,6 +19,10 @@ from auditproxy.backends.writer import LogWriter
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import AuditLogOptions
 from auditproxy.options.sessions import SessionOptions
+
+if TYPE_CHECKING:
+    from auditproxy.backends.chained import ChainedDurableFile, ChainedFile
+    from auditproxy.backends.durablefile import DurableFile
 
 STANDARD_OUTPUT = StandardOutput()
 """The one for all logs that go there, so that their lines do not mix."""
@@ -54,6 +58,21 @@ def session_rotation(options: SessionOptions) -> Rotation:
     )
 
 
+class OpenChain(Protocol):
+    """Opens the chain of a log whose file is open (logchain.py); raises LogFileError."""
+
+    file: type[RotatingFile]
+    """What the file has to be where its mode does not say."""
+
+    def of(self, file: object) -> "ChainedFile":
+        """The chain of a file of that kind."""
+        ...
+
+    def of_durable(self, file: "DurableFile") -> "ChainedDurableFile":
+        """The chain of a log in mode ``durable``."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class OpenLog:
     """The backend, the thread that writes to it in batch mode and large events, and the file
@@ -62,10 +81,11 @@ class OpenLog:
 
     backend: LogBackend
     writer: LogWriter
-    file: RotatingFile | None
+    file: "RotatingFile | ChainedFile | None"
     may_stall: bool
     """Whether events go to a reader, who may be slow, and not to a disk."""
     mode: str = "blocking"
+    chained: "ChainedFile | None" = None
 
     @property
     def _on_thread(self) -> bool:
@@ -90,13 +110,27 @@ class OpenLog:
         else:
             self.file.reopen()
 
+    def sign(self) -> None:
+        """Sign a checkpoint of the chain, if there is one and it has grown."""
+        if self.chained is None:
+            return
+        if self._on_thread:
+            self.writer.run(self.chained.checkpoint)
+        else:
+            self.chained.checkpoint()
+
 
 def open_log(
-    options: AuditLogOptions, metrics: Metrics, losses: Losses, report: Callable[[str], None]
+    options: AuditLogOptions,
+    metrics: Metrics,
+    losses: Losses,
+    report: Callable[[str], None],
+    chain: OpenChain | None = None,
 ) -> OpenLog:
     """The log backend; raises LogFileError when its file cannot be created.
 
-    Without ``--audit-log-path`` events go to standard output.
+    Without ``--audit-log-path`` events go to standard output. ``chain`` gives the lines of a file
+    their places in a chain.
     """
     writer = open_line_file(
         "--audit-log-path",
@@ -104,11 +138,13 @@ def open_log(
         audit_rotation(options),
         reopened=metrics.audit.sinks.log_reopened,
         report=report,
+        make=RotatingFile if chain is None else chain.file,
     )
-    file = writer if isinstance(writer, RotatingFile) else None
+    chained = None if chain is None else chain.of(writer)
+    file = chained or (writer if isinstance(writer, RotatingFile) else None)
     zone = datetime.datetime.now().astimezone().tzinfo or datetime.UTC
     backend = LogBackend(
-        writer,
+        file or STANDARD_OUTPUT,
         encode=encoder(options.format, zone),
         losses=losses,
         report=report,
@@ -119,6 +155,7 @@ def open_log(
         file,
         may_stall=writer.may_stall,
         mode=options.mode,
+        chained=chained,
     )
 
 
@@ -134,6 +171,7 @@ def open_line_file(
     *,
     reopened: Callable[[str], None],
     report: Callable[[str], None],
+    make: Callable[..., RotatingFile] = RotatingFile,
 ) -> StandardOutput | RotatingFile:
     """What takes the lines of the log that ``flag`` names; raises LogFileError.
 
@@ -141,7 +179,7 @@ def open_line_file(
     """
     if path in ("", "-"):
         return STANDARD_OUTPUT
-    return open_rotating_file(flag, path, rotation, RotatingFile, reopened=reopened, report=report)
+    return open_rotating_file(flag, path, rotation, make, reopened=reopened, report=report)
 
 
 def open_rotating_file(

@@ -140,6 +140,8 @@ class Proxy:
         background = [spawn(self.reloader.run(), "reload files")]
         if self._options.upstream.check_period:
             background.append(spawn(self._composed.monitor.run(), "check the upstream"))
+        if self._sink.run is not None:
+            background.append(spawn(self._sink.run(), "sign checkpoints"))
         if self._sessions is not None:
             self._sessions.start()
         self._background = tuple(background)
@@ -223,7 +225,13 @@ async def build(
     metrics.build_info(__version__, platform.python_version())
     report = operatorlog.limited(operatorlog.warn, time.monotonic)
     opened = (
-        open_backends(options, metrics, operatorlog.warn, target=files.audit_webhook)
+        open_backends(
+            options,
+            metrics,
+            operatorlog.warn,
+            target=files.audit_webhook,
+            checkpoint_key=files.checkpoint_key,
+        )
         if sink is None
         else AuditSink(sink, lambda: None)
     )

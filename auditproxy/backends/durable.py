@@ -14,6 +14,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from auditproxy.apis.audit import Event, Stage
 from auditproxy.apis.units import MEBIBYTE
@@ -25,6 +26,9 @@ from auditproxy.backends.log import PLUGIN, describe, drop_reason, public_text
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.outcomes import all_of
 from auditproxy.sockets.thread import OrderedThread, settle
+
+if TYPE_CHECKING:
+    from auditproxy.backends.chained import ChainedDurableFile
 
 MAXIMUM_LINES = 20_000
 """Lines that wait for the disk. Intents have half of it: the rest is for what follows from them."""
@@ -57,7 +61,7 @@ class DurableLog:
 
     def __init__(
         self,
-        file: DurableFile,
+        file: "DurableFile | ChainedDurableFile",
         *,
         encode: PartsEncoder,
         losses: Losses,
@@ -289,6 +293,10 @@ class DurableLog:
     def reopen(self) -> None:
         """Open the file again, after what is under way."""
         self._thread.run(self._file.reopen)
+
+    def sign(self) -> None:
+        """Have a checkpoint of the file's chain signed, if it has one that has grown."""
+        self._thread.run(self._file.checkpoint)
 
     # --- the end -------------------------------------------------------------------
 

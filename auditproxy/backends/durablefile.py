@@ -63,7 +63,11 @@ class DurableFile(RotatingFile):
         super().__init__(path, **limits)
         self._disk = disk
         self._appended = 0
-        self._settled_lines = 0
+        self.settled_lines = 0
+        """How many lines of the last commit the disk has."""
+        self.begun: list[int] = []
+        """Which lines of the last commit were the first of another file."""
+        self._files_begun = 0
         self._settled_size = 0
         self._is_doubtful = False
         self._folder_is_due = True
@@ -76,6 +80,7 @@ class DurableFile(RotatingFile):
     def ensure(self) -> None:
         """As in RotatingFile, and have the disk know of the file; raises OSError."""
         super().ensure()
+        self._files_begun = self.files
         self._settle_folder()
         with contextlib.suppress(PermissionError):
             # A folder that was made for it is a name in another, which we may read then.
@@ -86,10 +91,11 @@ class DurableFile(RotatingFile):
 
         Lines that are not among ``committed`` are not in the file when it is opened again.
         """
-        self._appended = self._settled_lines = 0
+        self._appended = self.settled_lines = 0
+        self.begun.clear()
         try:
             for _ in range(_ATTEMPTS):
-                self._appended = self._settled_lines
+                self._appended = self.settled_lines
                 with contextlib.suppress(_DeletedError):
                     self._append(lines)
                     break
@@ -97,11 +103,14 @@ class DurableFile(RotatingFile):
                 raise FileNotFoundError(errno.ENOENT, "deleted again and again", str(self.path))
         except OSError as fault:
             self._doubt()
-            raise CommitError(self._settled_lines, fault) from None
+            raise CommitError(self.settled_lines, fault) from None
         except Exception:
             # A fault of ours leaves as little behind.
             self._doubt()
             raise
+
+    def checkpoint(self) -> None:
+        """For who signs what the file has (chained.py)."""
 
     def watch(self) -> str:
         """Look after a file to which nothing is written; why a line could not be, "" as a rule."""
@@ -127,6 +136,9 @@ class DurableFile(RotatingFile):
         while self._appended < len(lines):
             piece, count = self._piece(lines, self._appended)
             self.write(*piece)
+            if self.files != self._files_begun:
+                self._files_begun = self.files
+                self.begun.append(self._appended)
             self._appended += count
         self._settle()
 
@@ -159,7 +171,7 @@ class DurableFile(RotatingFile):
             raise _DeletedError
         if self._folder_is_due:
             self._settle_folder()
-        self._settled_lines = self._appended
+        self.settled_lines = self._appended
         self._settled_size = self._size
 
     def _settle_folder(self) -> None:
@@ -179,7 +191,7 @@ class DurableFile(RotatingFile):
     # --- opening and rotation ---------------------------------------------------------
 
     def _check(self) -> None:
-        if self._appended > self._settled_lines:
+        if self._appended > self.settled_lines:
             self._settle()
         super()._check()
 

@@ -15,7 +15,7 @@ import re
 import shutil
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from auditproxy.backends.disk import Disk
@@ -67,7 +67,7 @@ class OldFiles:
         """
         now = self._now() + later * _MILLISECOND
         stamp = f"{now.strftime(_STAMP)}.{now.microsecond // 1000:03d}"
-        stem, suffix = self._name_parts()
+        stem, suffix = _name_parts(self._path.name)
         return self._path.with_name(f"{stem}-{stamp}{suffix}")
 
     def mill_later(self) -> None:
@@ -98,7 +98,7 @@ class OldFiles:
     def mill(self) -> None:
         """Remove files beyond number and age, compress the others; errors change nothing."""
         with contextlib.suppress(OSError):
-            files = self._files()
+            files = rotated_files(self._path)
             keep = self._young_enough(self._few_enough(files))
             for file in files:
                 if file not in keep:
@@ -128,32 +128,63 @@ class OldFiles:
         oldest = self._now() - self._maximum_age * _DAY
         return [(stamp, path) for stamp, path in files if stamp >= oldest]
 
-    def _name_parts(self) -> tuple[str, str]:
-        stem, dot, extension = self._path.name.rpartition(".")
-        return (stem, dot + extension) if dot else (self._path.name, "")
 
-    def _files(self) -> list[Rotated]:
-        """Rotated files, newest first."""
-        found = []
-        with os.scandir(self._path.parent) as entries:
-            for entry in entries:
-                moment = self._moment_of(entry.name)
-                if moment is not None and not entry.is_dir():
-                    found.append((moment, Path(entry.path)))
-        return sorted(found, key=lambda file: (file[0], file[1].name), reverse=True)
+def rotated_files(path: Path) -> list[Rotated]:
+    """The rotated files of a log, newest first; raises OSError."""
+    found = []
+    with os.scandir(path.parent) as entries:
+        for entry in entries:
+            moment = moment_of(entry.name, path.name)
+            if moment is not None and not entry.is_dir():
+                found.append((moment, Path(entry.path)))
+    return sorted(found, key=lambda file: (file[0], file[1].name), reverse=True)
 
-    def _moment_of(self, name: str) -> datetime.datetime | None:
-        """When a file of this name was rotated; None when it is not one of ours."""
-        stem, suffix = self._name_parts()
-        prefix = f"{stem}-"
-        if not name.startswith(prefix):
-            return None
-        for ending in (suffix, suffix + COMPRESSED):
-            stamp = name[len(prefix) : len(name) - len(ending)]
-            if name.endswith(ending) and _STAMP_PATTERN.fullmatch(stamp):
-                with contextlib.suppress(ValueError):
-                    return datetime.datetime.strptime(f"{stamp}+0000", f"{_STAMP}.%f%z")
+
+def older_files(path: Path) -> list[Path]:
+    """The same without their times, and without archives that are not finished."""
+    return without_doubles(older for _, older in rotated_files(path))
+
+
+def without_doubles(paths: Iterable[Path]) -> list[Path]:
+    """The files in their order, without those that are being compressed or have just been.
+
+    Of a file and its archive the file is whole.
+    """
+    found = list(paths)
+    names = {path.name for path in found}
+    return [
+        path
+        for path in found
+        if path.name.removesuffix(COMPRESSED) == path.name
+        or path.name.removesuffix(COMPRESSED) not in names
+    ]
+
+
+def moment_of(name: str, log: str) -> datetime.datetime | None:
+    """When a file of this name was rotated; None when it is not one of the log's."""
+    stem, suffix = _name_parts(log)
+    prefix = f"{stem}-"
+    if not name.startswith(prefix):
         return None
+    for ending in (suffix, suffix + COMPRESSED):
+        stamp = name[len(prefix) : len(name) - len(ending)]
+        if name.endswith(ending) and _STAMP_PATTERN.fullmatch(stamp):
+            with contextlib.suppress(ValueError):
+                return datetime.datetime.strptime(f"{stamp}+0000", f"{_STAMP}.%f%z")
+    return None
+
+
+def log_of(name: str) -> str:
+    """The log that a rotated file's name is of; "" for a name of another form."""
+    bare = name.removesuffix(COMPRESSED)
+    found = _STAMP_PATTERN.search(bare)
+    log = f"{bare[: found.start() - 1]}{bare[found.end() :]}" if found else ""
+    return log if log and moment_of(name, log) else ""
+
+
+def _name_parts(name: str) -> tuple[str, str]:
+    stem, dot, extension = name.rpartition(".")
+    return (stem, dot + extension) if dot else (name, "")
 
 
 def compress_file(path: Path, disk: Disk = _DISK) -> None:

@@ -14,15 +14,16 @@ looked after where ``in_background`` puts it, never between two lines.
 import contextlib
 import datetime
 import errno
-import fcntl
 import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from auditproxy.backends.locks import lock
 from auditproxy.backends.oldfiles import OldFiles, Work
 from auditproxy.backends.room import fault_of_room
 from auditproxy.backends.stream import Stream
+from auditproxy.backends.tails import whole_length
 
 CHECK_INTERVAL = 1.0
 """Seconds between two checks that the file is still the one at its path, and between two
@@ -88,6 +89,8 @@ class RotatingFile:
         self._gone = ""
         self._milled = False
         self._fault = ""
+        self.files = 0
+        """How many files were begun or taken up, one after the other."""
 
     def ensure(self) -> None:
         """Open the file, made 0600 in folders made 0700 where missing; raises OSError.
@@ -141,6 +144,11 @@ class RotatingFile:
             raise ShortWriteError(f"short write: {written} of {length} bytes")
         self._torn = False
         self._size += written
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether the path leads to a file, as it was opened last."""
+        return self._stream is None
 
     def take_fault(self) -> str:
         """A fault that lost no line, returned once; usually ""."""
@@ -222,8 +230,8 @@ class RotatingFile:
         self._opened()
         self._just_opened = True
         if self._stream is None:
-            self._alone = _lock(self._descriptor)
-            self._torn = self._size > 0 and _ends_torn(self.path, self._size)
+            self._alone = lock(self._descriptor)
+            self._torn = self._size > 0 and whole_length(self.path, self._size) < self._size
         if self._gone:
             reason, self._gone = self._gone, ""
             self._on_reopened(reason)
@@ -233,7 +241,9 @@ class RotatingFile:
         regular = stat.S_ISREG(facts.st_mode)
         self._stream = None if regular else Stream(self._descriptor)
         self._size = facts.st_size if regular else 0
-        self._identity = (facts.st_dev, facts.st_ino)
+        identity = (facts.st_dev, facts.st_ino)
+        self.files += self._size == 0 or identity != self._identity
+        self._identity = identity
         self._checked = self._monotonic()
 
     def _is_in_place(self) -> bool:
@@ -312,7 +322,7 @@ class RotatingFile:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = stat.S_IMODE(old.st_mode)
         descriptor = os.open(self.path, _APPEND | os.O_TRUNC, mode)
-        _lock(descriptor)
+        lock(descriptor)
         with contextlib.suppress(OSError):
             os.fchmod(descriptor, mode)
             os.fchown(descriptor, old.st_uid, old.st_gid)
@@ -322,27 +332,3 @@ class RotatingFile:
         """Look after old files; without rotation they are not ours to remove."""
         if self._maximum_size:
             self._old.mill_later()
-
-
-def _lock(descriptor: int) -> bool:
-    """Lock a file for as long as it is open; false when another process has it."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        # A file system without locks: the operator must keep processes apart.
-        return True
-    return True
-
-
-def _ends_torn(path: Path, size: int) -> bool:
-    """Whether a file ends inside of a line, as a crash of the machine leaves it."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        return os.pread(descriptor, 1, size - 1) not in (b"\n", b"")
-    finally:
-        os.close(descriptor)

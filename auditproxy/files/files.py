@@ -27,6 +27,7 @@ from auditproxy.files.authorities import (
     check_overlap,
 )
 from auditproxy.files.captures import CAPTURES
+from auditproxy.files.checkpointkey import CHECKPOINT_KEY
 from auditproxy.files.issuers import AUTHENTICATION_CONFIG, NOBODY_TRUSTED, OIDC_FLAGS, Trusted
 from auditproxy.files.policy import POLICY
 from auditproxy.files.protobuftables import PROTOBUF_TABLES
@@ -49,6 +50,7 @@ from auditproxy.sessions.rules import NO_POLICY, RecordingPolicy
 
 if TYPE_CHECKING:
     from auditproxy.alerts.rules import AlertRules
+    from auditproxy.audit.chain.checkpoints import CheckpointKey
     from auditproxy.files.alerts import AlertTargets
     from auditproxy.recordings.encryption import Encrypt
     from auditproxy.recordings.uploadsettings import UploadSettings
@@ -59,6 +61,7 @@ SOURCES = (
     UPSTREAM,
     PROTOBUF_TABLES,  # at start only
     AUDIT_WEBHOOK,  # at start only
+    CHECKPOINT_KEY,  # at start only
     CAPTURES,  # at start only
     TOKEN_WEBHOOK,
     SERVICE_ACCOUNT_KEYS,
@@ -88,6 +91,7 @@ class Files:
     token_file: TokenFile | None = None
     types: Decoder = BUILTIN_TYPES
     audit_webhook: WebhookTarget | None = None
+    checkpoint_key: "CheckpointKey | None" = None
     token_webhook: WebhookTarget | None = None
     service_account_keys: tuple[PublicKey, ...] = ()
     trusted: Trusted = NOBODY_TRUSTED

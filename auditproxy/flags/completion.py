@@ -80,7 +80,8 @@ _auditproxy() {{
     compopt -o filenames 2>/dev/null
     COMPREPLY=($(compgen -f -- "$current"))
     return
-  elif [ -z "$flag" ] && [ "$operands" ] && [ "$COMP_CWORD" -gt 2 ] && [[ "$current" != -* ]]; then
+  elif [ -z "$flag" ] && [ "$operands" ] && [[ "$current" != -* ]] &&
+    {{ [ "$COMP_CWORD" -gt 2 ] || [ -z "$words" ]; }}; then
     compopt -o filenames 2>/dev/null
     COMPREPLY=($(compgen -f -- "$current"))
     return

@@ -42,6 +42,7 @@ _SECTIONS = {
     "authentication": AUTHENTICATION,
     "audit": AUDITING,
     **{backend.name: AUDITING for backend in dataclasses.fields(BackendGroups)},
+    "audit_chain": AUDITING,
     "sessions": SESSIONS,
     "alerts": ALERTS,
     "health": HEALTH,

@@ -44,6 +44,19 @@ class SinkMetrics:
             ("reason",),
             registry=registry,
         )
+        self._checkpoints = Counter(
+            "auditproxy_audit_log_checkpoints",
+            "Checkpoints of the audit log's hash chain, by result: ok or error.",
+            ("result",),
+            registry=registry,
+        )
+
+        self._chain_breaks = Counter(
+            "auditproxy_audit_log_chain_breaks",
+            "Starts at which the audit log did not end where its hash chain or its last checkpoint "
+            "says.",
+            registry=registry,
+        )
 
         self._commits = Durations(
             "auditproxy_audit_log_commit_duration_seconds",
@@ -69,3 +82,11 @@ class SinkMetrics:
     def committed(self, seconds: float) -> None:
         """Count a commit of mode durable, successful or not; on the event loop."""
         self._commits.observe(seconds)
+
+    def checkpoint(self, result: str) -> None:
+        """Count a checkpoint that was written, or could not be."""
+        self._checkpoints.labels(result).inc()
+
+    def chain_broke(self) -> None:
+        """Count a chain that was expected and could not be continued."""
+        self._chain_breaks.inc()

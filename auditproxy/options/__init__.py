@@ -6,6 +6,7 @@
     |-- authentication   who may log in, and how
     |-- audit            policy, what is kept of bodies
     |-- audit_log, ...   a group for each backend (backends.BackendGroups)
+    |-- audit_chain      tamper evidence of the audit log
     |-- sessions         what is done inside exec, attach and port-forward
     |-- alerts           which rules alert, and where alerts go
     |-- health           the listener of /livez, /readyz and /metrics
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 
 from auditproxy.options.alerts import AlertOptions, alert_faults
 from auditproxy.options.audit import AuditOptions, audit_faults
+from auditproxy.options.auditchain import AuditChainOptions, chain_faults
 from auditproxy.options.authentication import AuthenticationOptions
 from auditproxy.options.authenticationfaults import authentication_faults
 from auditproxy.options.backendfaults import backend_faults
@@ -39,6 +41,7 @@ from auditproxy.options.workerfaults import worker_faults
 
 __all__ = [
     "AlertOptions",
+    "AuditChainOptions",
     "AuditLogOptions",
     "AuditOptions",
     "AuditWebhookOptions",
@@ -65,6 +68,8 @@ class Options(BackendGroups):
     """How a client proves who it is."""
     audit: AuditOptions = field(default_factory=AuditOptions)
     """What is recorded."""
+    audit_chain: AuditChainOptions = field(default_factory=AuditChainOptions)
+    """Tamper evidence of the audit log."""
     sessions: SessionOptions = field(default_factory=SessionOptions)
     """What is done inside exec, attach and port-forward."""
     alerts: AlertOptions = field(default_factory=AlertOptions)
@@ -85,6 +90,7 @@ def validate(options: Options) -> tuple[str, ...]:
         *upstream_faults(options.upstream),
         *authentication_faults(options.authentication),
         *backend_faults(options),
+        *chain_faults(options.audit_chain, options),
         *audit_faults(options.audit),
         *session_faults(options.sessions),
         *alert_faults(options.alerts),

@@ -149,21 +149,35 @@ class OrderedThread:
         loop = asyncio.get_running_loop()
         closed: asyncio.Future[bool] = loop.create_future()
 
+        def then() -> None:
+            with contextlib.suppress(RuntimeError):
+                # The loop is closed: the wait was over before.
+                loop.call_soon_threadsafe(settle, closed, True)
+
+        self._end(last, then)
+        await asyncio.wait({closed}, timeout=seconds)
+        return closed.done()
+
+    def finish(self, last: Callable[[], None], seconds: float) -> bool:
+        """Do the same, and have the caller's thread wait for it."""
+        if self._is_closed:
+            return True
+        done = threading.Event()
+        self._end(last, done.set)
+        return done.wait(seconds)
+
+    def _end(self, last: Callable[[], None], then: Callable[[], None]) -> None:
         def finish() -> None:
             try:
                 last()
             finally:
-                with contextlib.suppress(RuntimeError):
-                    # The loop is closed: the wait was over before.
-                    loop.call_soon_threadsafe(settle, closed, True)
+                then()
 
         with self._ready:
             self._last = finish
             self._is_closed = True
             self._start()
             self._ready.notify()
-        await asyncio.wait({closed}, timeout=seconds)
-        return closed.done()
 
 
 def settle(future: "asyncio.Future[bool]", value: bool) -> None:

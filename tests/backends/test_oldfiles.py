@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditproxy.backends.oldfiles import OldFiles, compress_file
+from auditproxy.backends.oldfiles import OldFiles, compress_file, log_of, older_files
 from auditproxy.backends.rotation import RotatingFile
 from tests.fakes.durable import FaultyDisk
 from tests.fakes.rotating import START, Clocks, names, rotating
@@ -255,3 +255,38 @@ def test_the_newest_are_kept(seconds: set[int], packed: set[int], backups: int) 
         kept = {name.removesuffix(".gz") for name in os.listdir(folder)}
         newest = sorted(seconds)[-backups:]
         assert kept == {f"a-2026-11-23T13-16-{second:02d}.000.log" for second in newest}
+
+
+@pytest.mark.parametrize(
+    ("name", "log"),
+    [
+        ("audit-2026-11-23T13-16-39.368.log", "audit.log"),
+        ("audit-2026-11-23T13-16-39.368.log.gz", "audit.log"),
+        ("audit-worker1-2026-11-23T13-16-39.368.log", "audit-worker1.log"),
+        ("audit-2026-11-23T13-16-39.368", "audit"),
+        ("audit.log-2026-11-23T13-16-39.368.checkpoints", "audit.log.checkpoints"),
+        ("audit.log", ""),
+        ("audit-2026-13-23T13-16-39.368.log", ""),
+        ("2026-11-23T13-16-39.368.log", ""),
+        ("audit-2026-11-23T13-16-39.368.log.gz.gz", ""),
+    ],
+)
+def test_log_of(name: str, log: str) -> None:
+    """The log of a rotated file's name, and only of one."""
+    assert log_of(name) == log
+
+
+def test_older_files(tmp_path: Path) -> None:
+    """The newest first; of a file that is being compressed, the file."""
+    path = tmp_path / "audit.log"
+    for name in (
+        "audit-2026-11-23T13-16-39.368.log.gz",
+        "audit-2026-11-23T13-16-40.000.log",
+        "audit-2026-11-23T13-16-40.000.log.gz",
+        "other-2026-11-23T13-16-41.000.log",
+    ):
+        (tmp_path / name).touch()
+    assert [older.name for older in older_files(path)] == [
+        "audit-2026-11-23T13-16-40.000.log",
+        "audit-2026-11-23T13-16-39.368.log.gz",
+    ]

@@ -21,14 +21,26 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from tests.bench.processes import Process
 from tests.bench.small import CONNECTIONS, client_context, connect, request, small_requests
 from tests.e2e.cluster import free_ports
+from tests.fakes.chains import key_of
+
+CHAIN = (
+    "--audit-log-hash-chain",
+    "--audit-log-checkpoint-key-file={folder}/checkpoint.key",
+    "--audit-log-checkpoint-interval=1s",
+)
+"""With sixty times as many checkpoints as by default."""
 
 MODES = (
     ("log blocking", ("--audit-log-mode=blocking",), False),
     ("log blocking-strict", ("--audit-log-mode=blocking-strict",), False),
     ("log durable", ("--audit-log-mode=durable",), False),
+    ("log blocking chain", ("--audit-log-mode=blocking", *CHAIN), False),
+    ("log durable chain", ("--audit-log-mode=durable", *CHAIN), False),
     ("log batch", ("--audit-log-mode=batch",), False),
     ("webhook batch", ("--audit-webhook-batch-throttle-enable=false",), True),
     ("webhook blocking", ("--audit-webhook-mode=blocking",), True),
@@ -83,6 +95,9 @@ async def serving(
     (folder / "policy.yaml").write_text(POLICY % level, encoding="utf-8")
     (folder / "tokens.csv").write_text('t,admin,1,"system:masters"\n', encoding="utf-8")
     (folder / "kubeconfig").write_text(kubeconfig(upstream.port), encoding="utf-8")
+    (folder / "checkpoint.key").write_bytes(
+        key_of(1).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
     port, health_port = free_ports(2)
     words = [
         f"--kubeconfig={folder}/kubeconfig",
@@ -92,7 +107,7 @@ async def serving(
         "--bind-address=127.0.0.1",
         f"--secure-port={port}",
         f"--health-bind-address=127.0.0.1:{health_port}",
-        *flags,
+        *(flag.format(folder=folder) for flag in flags),
     ]
     if webhook is not None:
         (folder / "webhook").write_text(kubeconfig(webhook.port), encoding="utf-8")

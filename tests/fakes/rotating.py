@@ -3,8 +3,11 @@
 import datetime
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from auditproxy.backends.rotation import RotatingFile
+
+_File = TypeVar("_File", bound=RotatingFile)
 
 START = datetime.datetime(2026, 11, 23, 13, 16, 39, 368_000, tzinfo=datetime.UTC)
 
@@ -34,7 +37,31 @@ def rotating(
     in_background: Callable[[Callable[[], None]], None] = lambda work: work(),
 ) -> RotatingFile:
     """A file with some limits."""
-    return RotatingFile(
+    return rotating_as(
+        RotatingFile,
+        path,
+        clocks,
+        size=size,
+        backups=backups,
+        age=age,
+        compress=compress,
+        in_background=in_background,
+    )
+
+
+def rotating_as(
+    make: Callable[..., _File],
+    path: Path,
+    clocks: Clocks,
+    *,
+    size: int = 0,
+    backups: int = 0,
+    age: int = 0,
+    compress: bool = False,
+    in_background: Callable[[Callable[[], None]], None] = lambda work: work(),
+) -> _File:
+    """The same of another kind."""
+    return make(
         path,
         maximum_size=size,
         maximum_backups=backups,

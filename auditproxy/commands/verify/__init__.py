@@ -1,0 +1,1 @@
+"""``auditproxy verify``: whether an audit log is what the proxy wrote. It writes nothing."""

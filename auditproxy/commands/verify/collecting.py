@@ -1,0 +1,88 @@
+"""Which files are one log, and in which order: the oldest first, the one in use last."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from auditproxy.apis.faults import Unusable
+from auditproxy.backends.checkpoints import CHECKPOINTS
+from auditproxy.backends.oldfiles import (
+    COMPRESSED,
+    log_of,
+    moment_of,
+    rotated_files,
+    without_doubles,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedLog:
+    """A log's files in their order, and those of its checkpoints."""
+
+    name: str
+    files: tuple[str, ...]
+    checkpoints: tuple[str, ...]
+    is_live: bool
+    """Whether the file that the proxy writes to is among them."""
+    doubles: tuple[tuple[int, str], ...] = ()
+    """Archives of files that are there too, each with the place of its file."""
+
+
+def collect(paths: Iterable[str]) -> list[CollectedLog]:
+    """The logs that the paths name, in their order.
+
+    A rotated file stands for itself; every other file for all of its log. Raises Unusable.
+    """
+    logs: dict[str, set[Path]] = {}
+    for path in paths:
+        log = _log_name(path)
+        if log.endswith(CHECKPOINTS):
+            # It is read with its log; a pattern such as audit.log* means both.
+            continue
+        found = logs.setdefault(log, set())
+        found.add(Path(path))
+        if log == path != "-":
+            found.update(path for _, path in _rotated(Path(path)))
+    if not logs:
+        raise Unusable("these files have checkpoints; name the log that they are of")
+    return [_collected(log, files) for log, files in logs.items()]
+
+
+def _log_name(path: str) -> str:
+    """The path of the log that a file is of: its own, or that of a rotated file's log."""
+    name = log_of(Path(path).name)
+    return str(Path(path).with_name(name)) if name else path
+
+
+def _collected(log: str, files: set[Path]) -> CollectedLog:
+    name = Path(log).name
+
+    def key(path: Path) -> tuple[bool, str]:
+        moment = moment_of(path.name, name)
+        return (moment is None, "" if moment is None else moment.isoformat())
+
+    ordered = without_doubles(sorted(files, key=key))
+    places = {f"{path}{COMPRESSED}": place for place, path in enumerate(ordered)}
+    doubles = sorted((places[str(path)], str(path)) for path in files if str(path) in places)
+    return CollectedLog(
+        log,
+        tuple(map(str, ordered)),
+        () if log == "-" else _checkpoints(Path(f"{log}{CHECKPOINTS}")),
+        Path(log) in files,
+        tuple(doubles),
+    )
+
+
+def _checkpoints(path: Path) -> tuple[str, ...]:
+    """The files of a log's checkpoints that are there, the oldest first."""
+    if not path.parent.is_dir():
+        return ()
+    older = [older for _, older in reversed(_rotated(path))]
+    return tuple(map(str, without_doubles([*older, *([path] if path.exists() else [])])))
+
+
+def _rotated(path: Path) -> list[tuple[object, Path]]:
+    try:
+        return list(rotated_files(path))
+    except OSError as error:
+        raise Unusable(f"{path.parent} cannot be read: {error.strerror}") from None

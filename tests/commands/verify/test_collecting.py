@@ -1,0 +1,86 @@
+"""Which files are one log."""
+
+from pathlib import Path
+
+import pytest
+
+from auditproxy.apis.faults import Unusable
+from auditproxy.commands.verify.collecting import collect
+
+OLD, NEW = "audit-2026-11-23T13-16-39.368.log.gz", "audit-2026-11-24T13-16-39.368.log"
+FILES = (
+    OLD,
+    NEW,
+    f"{NEW}.gz",
+    "audit.log",
+    "audit.log.checkpoints",
+    "audit.log-2026-11-23T13-16-39.368.checkpoints",
+    "audit-worker1.log",
+    "audit-worker1-2026-11-23T13-16-39.368.log",
+    "audit.log.1",
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with two logs."""
+    for name in FILES:
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def named(folder: Path, *names: str) -> list[tuple[str, tuple[str, ...], bool]]:
+    """The logs of files in the folder: names, files, and whether the end is there."""
+    logs = collect(str(folder / name) for name in names)
+    return [
+        (Path(log.name).name, tuple(Path(file).name for file in log.files), log.is_live)
+        for log in logs
+    ]
+
+
+def test_a_log_is_all_of_its_files(folder: Path) -> None:
+    """The oldest first; of a file that is being compressed, the file."""
+    whole = [("audit.log", (OLD, NEW, "audit.log"), True)]
+    assert named(folder, "audit.log") == whole
+    assert named(folder, "audit.log", NEW, OLD, "audit.log.checkpoints") == whole
+
+
+def test_rotated_files_alone(folder: Path) -> None:
+    """Only those that are named."""
+    assert named(folder, NEW) == [("audit.log", (NEW,), False)]
+    assert named(folder, NEW, OLD) == [("audit.log", (OLD, NEW), False)]
+
+
+def test_several_logs(folder: Path) -> None:
+    """Those of workers are logs of their own; so is a file of another form."""
+    found = named(folder, "audit-worker1.log", "audit.log.1", OLD)
+    assert [(name, len(files)) for name, files, _ in found] == [
+        ("audit-worker1.log", 2),
+        ("audit.log.1", 1),
+        ("audit.log", 1),
+    ]
+
+
+def test_checkpoints(folder: Path) -> None:
+    """Those beside the log, the oldest first."""
+    (log,) = collect([str(folder / NEW)])
+    assert [Path(path).name for path in log.checkpoints] == [
+        "audit.log-2026-11-23T13-16-39.368.checkpoints",
+        "audit.log.checkpoints",
+    ]
+    (other,) = collect([str(folder / "audit.log.1")])
+    assert other.checkpoints == ()
+
+
+def test_standard_input() -> None:
+    """It is a log without checkpoints beside it."""
+    (log,) = collect(["-"])
+    assert (log.files, log.checkpoints, log.is_live) == (("-",), (), True)
+
+
+def test_what_cannot_be_read(tmp_path: Path) -> None:
+    """A folder that is missing, and files that are no logs."""
+    with pytest.raises(Unusable, match="missing cannot be read: No such file"):
+        collect([str(tmp_path / "missing" / "audit.log")])
+    with pytest.raises(Unusable, match="name the log"):
+        collect([str(tmp_path / "audit.log.checkpoints")])
