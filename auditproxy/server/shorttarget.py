@@ -21,7 +21,6 @@ from auditproxy.request.timeout import TimeoutParameterError, request_deadline
 from auditproxy.server.deadline import UPSTREAM_GRACE
 from auditproxy.server.services import Services
 from auditproxy.upstream.framing import write_head
-from auditproxy.upstream.heads import KnownHead
 from auditproxy.upstream.messages import UpstreamRequest, UpstreamRequestError
 
 MAXIMUM_TARGET_KINDS = 1024
@@ -53,8 +52,11 @@ class CodeFacts(NamedTuple):
     series: KindSeries
 
 
-class TargetKind(msgspec.Struct, gc=False):
-    """What follows from a target, but for the names in it and how they are spelled."""
+class TargetKind(msgspec.Struct, gc=False, eq=False):
+    """What follows from a target, but for the names in it and how they are spelled.
+
+    Targets of one kind are alike for the policy too.
+    """
 
     early: str
     """Annotations of events before the answer."""
@@ -72,7 +74,7 @@ Kinds = Memo[tuple[object, ...], TargetKind]
 """Kinds of targets under one configuration."""
 
 
-class ShortTarget(msgspec.Struct, gc=False):
+class ShortTarget(msgspec.Struct, gc=False, eq=False):
     """A request line whose requests may be served the short way.
 
     ``line`` goes upstream; ``seconds`` is how long a request may take. Requests with it always
@@ -90,8 +92,6 @@ class ShortTarget(msgspec.Struct, gc=False):
     part: TargetPart
     """The target's part of events."""
     kind: TargetKind
-    answers: KnownHead | None = None
-    """The kind of the last answer's head."""
 
 
 def parse_line(line: bytes) -> tuple[str, str] | None:
@@ -156,6 +156,7 @@ def _kind(
         not info.namespace,
         found.dry_run,
         found.watch,
+        services.evaluator.kind(info),
     )
     kind = kinds.get(key)
     if kind is None:
