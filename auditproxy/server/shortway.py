@@ -28,12 +28,13 @@ from auditproxy.server.shorttarget import (
     parse_line,
     short_target,
 )
+from auditproxy.server.siblings import KnownSiblings
 
 
 class ShortWay:
     """The short way under the chain's configuration; ``taken`` counts the requests that went it."""
 
-    __slots__ = ("_chain", "_kinds", "_known", "_services", "_shared", "taken")
+    __slots__ = ("_chain", "_kinds", "_known", "_services", "_shared", "_siblings", "taken")
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
@@ -43,6 +44,7 @@ class ShortWay:
         # Without a query: those may hold a secret and stay with their connection.
         self._known: Memo[bytes, ShortTarget] = Memo(MAXIMUM_TARGETS)
         self._kinds: Kinds = Memo(MAXIMUM_TARGET_KINDS)
+        self._siblings = KnownSiblings()
 
     def take(
         self, connection: ClientConnection, line: bytes, headers: ClientHeaders, body: bytes
@@ -57,6 +59,7 @@ class ShortWay:
             self._services = services
             self._known.clear()
             self._kinds.clear()
+            self._siblings.clear()
         started, received = shared.monotonic_clock(), shared.wall_clock()
         client: KnownClient | None = headers.known
         if (
@@ -114,6 +117,9 @@ class ShortWay:
         known: ShortTarget | None = memory.short.get(line)
         if known is not None and known.services is self._services:
             return known
+        sibling = self._siblings.get(line)
+        if sibling is not None:
+            return self._known.remember(line, sibling)
         parsed = parse_line(line)
         if parsed is None:
             return None
@@ -127,8 +133,11 @@ class ShortWay:
             front_proxy=self._services.front_proxy,
         )
         target = short_target(method.encode(), found, self._services, self._kinds)
-        if target is not None:
-            (memory.short if "?" in text else self._known).remember(line, target)
+        if target is not None and "?" in text:
+            memory.short.remember(line, target)
+        elif target is not None:
+            self._known.remember(line, target)
+            self._siblings.note(line, target)
         return target
 
     def _sender(
