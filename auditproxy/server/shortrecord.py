@@ -9,18 +9,27 @@ Lines are for a log that writes each at once; other sinks, and slow requests, ge
 
 import msgspec
 
-from auditproxy.apis.audit import Level, Stage
+from auditproxy.apis.audit import Level, ObjectReference, Stage
 from auditproxy.audit.backend import Delivery
 from auditproxy.audit.context import LATENCY_THRESHOLD, AuditContext
+from auditproxy.audit.objects import Recorded
+from auditproxy.audit.plainbodies import plain_answer, plain_reference
 from auditproxy.audit.record import response_copy_limit
-from auditproxy.audit.template import known_record, line, recorded_line
+from auditproxy.audit.template import (
+    TargetPart,
+    known_record,
+    line,
+    recorded_line,
+    with_reference,
+)
+from auditproxy.capture.recording import RESPONSE_NODES, inline_budget
 from auditproxy.metrics.requests import NO_PATCH
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.server.emitter import Emitter
 from auditproxy.server.knownclient import Decision, KnownClient, ShortSender
 from auditproxy.server.services import Services, Shared
 from auditproxy.server.shorttarget import CodeFacts, ShortTarget
-from auditproxy.server.wholerecord import captured_whole, record_whole
+from auditproxy.server.wholerecord import captured_whole, is_cheap, record_whole
 from auditproxy.upstream.heads import WholeAnswer
 
 MOST_CODES = 4
@@ -64,7 +73,17 @@ class ShortRecord(msgspec.Struct, eq=False):
         """Emit RequestReceived, which the policy wants."""
         received = self._received
         if self._shared.take_line is not None:
-            text = self._line(Stage.REQUEST_RECEIVED, "", received, self._target.kind.early)
+            text = line(
+                self._decision.level,
+                self._audit_id,
+                Stage.REQUEST_RECEIVED,
+                self._target.part,
+                self._sender.part,
+                status="",
+                received=received,
+                now=received,
+                annotations=self._target.kind.early,
+            )
             outcome = self._take_line(text, is_intent=True)
             if outcome is not None:
                 return outcome
@@ -82,19 +101,12 @@ class ShortRecord(msgspec.Struct, eq=False):
         # A slow request has annotations of its own.
         is_bare = decision.is_bare and took <= LATENCY_THRESHOLD
         if is_bare and decision.complete:
-            record = facts.record
-            outcome = self._take_line(
-                self._line(
-                    Stage.RESPONSE_COMPLETE,
-                    record.status,
-                    self._received + took,
-                    record.annotations,
-                ),
-                is_intent=False,
-            )
+            outcome = self._take_line(self._last_line(facts, took), is_intent=False)
             is_bare = outcome is not None
         if not is_bare and decision.level is not Level.NONE:
-            outcome = self._recorded_with_bodies(whole, facts)
+            outcome = self._recorded_plainly(whole, facts)
+            if outcome is None:
+                outcome = self._recorded_with_bodies(whole, facts)
             if outcome is None:
                 return None
             took = shared.monotonic_clock() - self._started
@@ -102,6 +114,89 @@ class ShortRecord(msgspec.Struct, eq=False):
         facts.series.counted.value += 1
         facts.series.measured.observe(took / 1e9)
         return outcome
+
+    def _last_line(
+        self,
+        facts: CodeFacts,
+        took: int,
+        part: TargetPart | None = None,
+        answer: msgspec.Raw | None = None,
+    ) -> bytes:
+        """The line of ResponseComplete; ``part`` is the target's own, unless a body said more."""
+        record = facts.record
+        return line(
+            self._decision.level,
+            self._audit_id,
+            Stage.RESPONSE_COMPLETE,
+            part or self._target.part,
+            self._sender.part,
+            status=record.status,
+            received=self._received,
+            now=self._received + took,
+            annotations=record.annotations,
+            answer=answer,
+        )
+
+    def _recorded_plainly(self, whole: WholeAnswer, facts: CodeFacts) -> Delivery | None:
+        """Record bodies that add one thing; None, and nothing is done, where they may add more."""
+        shared, decision, part = self._shared, self._decision, self._target.part
+        if shared.take_line is None or not decision.complete:
+            return None
+        answer = None
+        try:
+            if facts.answered[decision.level]:
+                told = self._plain_answer(whole, facts)
+                if told is None:
+                    return None
+                answer = told.object
+            else:
+                reference = self._plain_reference()
+                if reference is None:
+                    return None
+                part = with_reference(part, reference)
+        except Exception:
+            # The whole record meets this fault of ours, too.
+            return None
+        took = shared.monotonic_clock() - self._started
+        if took > LATENCY_THRESHOLD:
+            return None
+        return self._take_line(self._last_line(facts, took, part, answer), is_intent=False)
+
+    def _plain_reference(self) -> ObjectReference | None:
+        """The objectRef, if nothing else is taken from the request's body."""
+        target, headers, body = self._target, self._headers, self._body
+        reference, level = target.part.reference, self._decision.level
+        media_type, coding = headers.content_type, headers.content_encoding
+        if reference is None or not is_cheap(body, target.kind.asked[level], media_type, coding):
+            return None
+        return plain_reference(
+            reference,
+            target.found.info,
+            level,
+            body,
+            content_type=media_type,
+            content_encoding=coding,
+        )
+
+    def _plain_answer(self, whole: WholeAnswer, facts: CodeFacts) -> Recorded | None:
+        """What the answer's body adds, if nothing else is looked at."""
+        kind, level, told = self._target.kind, self._decision.level, whole.head.facts
+        media_type, coding = told.content_type, told.content_encoding
+        if (
+            kind.asked[level]
+            or kind.has_secrets
+            or not is_cheap(whole.body, facts.answered[level], media_type, coding)
+        ):
+            return None
+        return plain_answer(
+            self._target.found.info,
+            level,
+            whole.body,
+            content_type=media_type,
+            content_encoding=coding,
+            omit_managed_fields=self._decision.config.omit_managed_fields,
+            budget=inline_budget(RESPONSE_NODES),
+        )
 
     def _recorded_with_bodies(self, whole: WholeAnswer, facts: CodeFacts) -> Delivery | None:
         """Record what the bodies say; None as ``_recorded``."""
@@ -160,20 +255,6 @@ class ShortRecord(msgspec.Struct, eq=False):
         if emitter is None:
             emitter = self._emitter = Emitter(self._shared, context)
         return emitter.emit(stage, now)
-
-    def _line(self, stage: Stage, status: str, now: int, annotations: str) -> bytes:
-        """The line of an event without bodies."""
-        return line(
-            self._decision.level,
-            self._audit_id,
-            stage,
-            self._target.part,
-            self._sender.part,
-            status=status,
-            received=self._received,
-            now=now,
-            annotations=annotations,
-        )
 
     def _take_line(self, text: bytes, *, is_intent: bool) -> Delivery | None:
         """Give the line of an event to the sink; None if it did not take it."""

@@ -66,6 +66,8 @@ class TargetKind(msgspec.Struct, gc=False, eq=False):
     """By level: how many bytes of a request's body may be needed."""
     bare: tuple[bool, ...]
     """By level: whether no body is needed for the record of a 2xx."""
+    has_secrets: bool
+    """Whether a rule marks secrets in bodies."""
     codes: dict[int, CodeFacts] = msgspec.field(default_factory=dict)
     """What follows from the code of an answer, for methods that need no type of a body."""
 
@@ -179,6 +181,7 @@ def _new_kind(found: Resolution, context: AuditContext, services: Services) -> T
             request_copy_limit(each, info, services.limits.request_copy) for each in contexts
         ),
         bare=tuple(_is_bare(each, info) for each in contexts),
+        has_secrets=context.redaction(info) is not None,
     )
 
 
