@@ -9,11 +9,13 @@ Each returns what record.py takes from the same body, or None where that takes m
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level, ObjectReference
 from auditproxy.audit.context import completed_reference
+from auditproxy.audit.encode import LARGE
 from auditproxy.audit.mediatypes import base_type
 from auditproxy.audit.objectmetadata import canonical_metadata
 from auditproxy.audit.objects import Recorded, response_object
-from auditproxy.audit.submitted import JSON
+from auditproxy.audit.submitted import JSON, PROTOBUF
 from auditproxy.serializer.budget import Budget
+from auditproxy.serializer.protobuf.decoder import Decoder
 
 
 def plain_reference(
@@ -42,12 +44,13 @@ def plain_answer(
     content_type: str,
     content_encoding: str,
     omit_managed_fields: bool,
+    types: Decoder,
     budget: Budget,
 ) -> Recorded | None:
     """Return what the answer to a request without a body adds; no rule marks secrets in it."""
     if level is not Level.REQUEST_RESPONSE or content_encoding or not body:
         return None
-    if base_type(content_type) != JSON:
+    if base_type(content_type) not in (JSON, PROTOBUF):
         return None
     told = response_object(
         info,
@@ -57,6 +60,10 @@ def plain_answer(
         level=level,
         omit_managed_fields=omit_managed_fields,
         decoded_limit=len(body),
+        types=types,
         budget=budget,
     )
-    return told if told.status is None and not told.annotations else None
+    if told.status is not None or told.annotations:
+        return None
+    # A large line is written beside the event loop (backends/aside.py).
+    return None if told.object is not None and len(bytes(told.object)) >= LARGE else told

@@ -29,7 +29,7 @@ from auditproxy.server.emitter import Emitter
 from auditproxy.server.knownclient import Decision, KnownClient, ShortSender
 from auditproxy.server.services import Services, Shared
 from auditproxy.server.shorttarget import CodeFacts, ShortTarget
-from auditproxy.server.wholerecord import captured_whole, is_cheap, record_whole
+from auditproxy.server.wholerecord import captured_whole, is_cheap, is_plainly_cheap, record_whole
 from auditproxy.upstream.heads import WholeAnswer
 
 MOST_CODES = 4
@@ -185,7 +185,7 @@ class ShortRecord(msgspec.Struct, eq=False):
         if (
             kind.asked[level]
             or kind.has_secrets
-            or not is_cheap(whole.body, facts.answered[level], media_type, coding)
+            or not is_plainly_cheap(whole.body, facts.answered[level], media_type, coding)
         ):
             return None
         return plain_answer(
@@ -195,6 +195,7 @@ class ShortRecord(msgspec.Struct, eq=False):
             content_type=media_type,
             content_encoding=coding,
             omit_managed_fields=self._decision.config.omit_managed_fields,
+            types=self._services.types,
             budget=inline_budget(RESPONSE_NODES),
         )
 

@@ -71,6 +71,16 @@ def is_cheap(body: bytes, limit: int, content_type: str, coding: str) -> bool:
     )
 
 
+def is_plainly_cheap(body: bytes, limit: int, content_type: str, coding: str) -> bool:
+    """Whether a body without secrets, the only one of its request, is read at once."""
+    size = len(body)
+    return (
+        size <= limit
+        and not may_unfold(content_type)
+        and cost(content_type, coding, size, limit=limit) <= DECODE_INLINE
+    )
+
+
 def record_whole(
     context: AuditContext, found: Resolution, captured: Captured, services: Services, shared: Shared
 ) -> None:

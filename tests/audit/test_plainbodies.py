@@ -11,9 +11,11 @@ from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.audit import Level, RequestAuditConfig
 from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext, object_reference
+from auditproxy.audit.objects import BUILTIN_TYPES
 from auditproxy.audit.plainbodies import plain_answer, plain_reference
 from auditproxy.audit.record import record_answer, record_request
 from auditproxy.serializer.budget import Budget
+from tests.fakes.wire import block, envelope
 
 LEASE = RequestInfo(
     is_resource_request=True,
@@ -26,8 +28,11 @@ LEASE = RequestInfo(
     resource="leases",
     name="n",
 )
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+CONFIG_MAP = envelope("v1", "ConfigMap", block(2, block(1, b"a") + block(2, b"<b>")))
+UNKNOWN = envelope("v1", "Nothing", b"")
 TYPES = st.sampled_from(
-    ["", "application/json", "application/json; charset=utf-8", "application/yaml", "text/plain"]
+    ["", "application/json", "application/json; charset=utf-8", "application/yaml", PROTOBUF]
 )
 CODINGS = st.sampled_from(["", "", "", "gzip", "identity"])
 MEMBERS = st.sampled_from(
@@ -48,6 +53,7 @@ MEMBERS = st.sampled_from(
 )
 BODIES = st.one_of(
     st.lists(MEMBERS, max_size=4).map(lambda some: "{" + ",".join(filter(None, some)) + "}"),
+    st.sampled_from([text.decode("latin-1") for text in (CONFIG_MAP, CONFIG_MAP[:-3], UNKNOWN)]),
     st.sampled_from(["", "null", "[]", "{", " {} ", "a: b", "\x1f\x8b", '{"a":' * 2000]),
 ).map(lambda text: text.encode("utf-8", "surrogatepass"))
 LEVELS = st.sampled_from([Level.METADATA, Level.REQUEST, Level.REQUEST_RESPONSE])
@@ -104,6 +110,7 @@ def test_answers(
         content_type=media_type,
         content_encoding=coding,
         omit_managed_fields=omits,
+        types=BUILTIN_TYPES,
         budget=Budget(10_000),
     )
     if found is None:
@@ -146,6 +153,7 @@ def test_usual_bodies(media_type: str) -> None:
         content_type="application/json",
         content_encoding="",
         omit_managed_fields=False,
+        types=BUILTIN_TYPES,
         budget=Budget(10_000),
     )
     assert told is not None
