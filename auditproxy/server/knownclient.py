@@ -22,7 +22,7 @@ MOST_DECISIONS = 32
 """Kinds of targets of which one sender's decisions are remembered."""
 
 
-class Decision(msgspec.Struct, gc=False, eq=False):
+class ShortDecision(msgspec.Struct, gc=False, eq=False):
     """What the policy says of one sender's requests for targets of one kind.
 
     ``is_bare``: a 2xx is recorded without a body, as a line. ``received`` and ``complete`` say
@@ -52,7 +52,9 @@ class ShortSender(msgspec.Struct, frozen=True, gc=False):
     after: bytes
     part: SenderPart
     """The sender's part of events."""
-    decisions: Memo[object, Decision] = msgspec.field(default_factory=lambda: Memo(MOST_DECISIONS))
+    decisions: Memo[object, ShortDecision] = msgspec.field(
+        default_factory=lambda: Memo(MOST_DECISIONS)
+    )
     """By the kind of target."""
 
     def __repr__(self) -> str:

@@ -26,7 +26,7 @@ from auditproxy.capture.recording import RESPONSE_NODES, inline_budget
 from auditproxy.metrics.requests import NO_PATCH
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.server.emitter import Emitter
-from auditproxy.server.knownclient import Decision, KnownClient, ShortSender
+from auditproxy.server.knownclient import KnownClient, ShortDecision, ShortSender
 from auditproxy.server.services import Services, Shared
 from auditproxy.server.shorttarget import CodeFacts, ShortTarget
 from auditproxy.server.wholerecord import captured_whole, is_cheap, is_plainly_cheap, record_whole
@@ -51,7 +51,7 @@ class ShortRecord(msgspec.Struct, eq=False):
     _headers: ClientHeaders
     _sender: ShortSender
     _target: ShortTarget
-    _decision: Decision
+    _decision: ShortDecision
     _body: bytes
     _audit_id: str
     _received: int

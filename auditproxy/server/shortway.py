@@ -19,7 +19,7 @@ from auditproxy.request.headerlines import UnwritableHeadersError
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.resolution import MAXIMUM_TARGETS, NOT_RESOLVED
 from auditproxy.request.upstreamheaders import lines_around_audit_id
-from auditproxy.server.knownclient import Decision, KnownClient, ShortSender
+from auditproxy.server.knownclient import KnownClient, ShortDecision, ShortSender
 from auditproxy.server.shortexchange import Chain, ShortExchange
 from auditproxy.server.shorttarget import (
     MAXIMUM_TARGET_KINDS,
@@ -175,7 +175,7 @@ class ShortWay:
         client.sender = ShortSender(at_hand, identity, before, after, sender_part(context))
         return client.sender
 
-    def _decide(self, sender: ShortSender, target: ShortTarget) -> Decision | None:
+    def _decide(self, sender: ShortSender, target: ShortTarget) -> ShortDecision | None:
         """Ask the policy, which says the same of the sender's other targets of this kind."""
         try:
             config = self._services.evaluator.decide(sender.identity.user, target.found.info)
@@ -185,7 +185,7 @@ class ShortWay:
         level, omitted = config.level, config.omit_stages
         is_recorded = level is not Level.NONE
         takes_lines = self._shared.take_line is not None
-        decision = Decision(
+        decision = ShortDecision(
             config,
             level,
             is_bare=target.kind.bare[level] and (takes_lines or not is_recorded),

@@ -19,7 +19,7 @@ from auditproxy.server.shorttarget import (
 )
 from auditproxy.server.siblings import KnownSiblings
 from tests.fakes.proxy import EVERYTHING, proxy_before
-from tests.server.test_shorttarget import target_of
+from tests.fakes.shorttargets import target_of
 
 WORDS = st.one_of(
     st.sampled_from(["a", "b", "web-0", "x.y"]),
