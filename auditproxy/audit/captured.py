@@ -1,6 +1,6 @@
 """What was copied of one request and its answer; the events are made from it."""
 
-from dataclasses import dataclass
+import msgspec
 
 from auditproxy.audit.refusals.refusal import Stop
 from auditproxy.request.resolution import NO_TARGET
@@ -8,8 +8,7 @@ from auditproxy.request.target import Target
 from auditproxy.serializer.budget import Budget
 
 
-@dataclass(slots=True)
-class Captured:
+class Captured(msgspec.Struct):
     """What was copied of one request and its answer; a body is None if ``missing`` has the reason.
 
     ``request_limit`` is the maximum size of the request's body when decompressed; the budgets

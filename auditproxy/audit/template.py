@@ -71,6 +71,13 @@ def target_part(context: AuditContext) -> TargetPart:
     return TargetPart(before, behind, reference)
 
 
+def with_reference(part: TargetPart, reference: ObjectReference) -> TargetPart:
+    """Return a target's part with what a body said of its object."""
+    if reference == part.reference:
+        return part
+    return TargetPart(part.before, _member("objectRef", reference), reference)
+
+
 def sender_part(context: AuditContext) -> SenderPart:
     """Return the sender's part of the events of a request that has begun, acting as itself."""
     text = _member("user", context.user)
@@ -102,16 +109,22 @@ def line(
     received: int,
     now: int,
     annotations: str,
+    answer: msgspec.Raw | None = None,
 ) -> bytes:
     """Return the line of one event, with its newline; times are nanoseconds since the epoch.
 
     ``audit_id`` is one that JSON does not have to escape; ``status`` and ``annotations`` are what
-    ``status_text`` and ``annotations_text`` return.
+    ``status_text`` and ``annotations_text`` return. ``answer`` is the responseObject.
     """
-    return (
+    end = _end(received, now, annotations)
+    begin = (
         f"{_BEGINNINGS[level]}{audit_id}{_STAGES[stage]}{target.before}{sender.text}"
-        f"{target.behind}{status}{_end(received, now, annotations)}"
-    ).encode()
+        f"{target.behind}{status}"
+    )
+    if answer is None:
+        return f"{begin}{end}".encode()
+    pieces = (begin.encode(), b',"responseObject":', escape_html(bytes(answer)), end.encode())
+    return b"".join(pieces)
 
 
 def recorded_line(
@@ -149,12 +162,16 @@ def recorded_line(
 
 def _end(received: int, now: int, annotations: str) -> str:
     """Return the members behind the bodies, and the newline."""
-    began, later = received // SECOND, now // SECOND
-    date = date_and_time(began)
-    second = date if later == began else date_and_time(later)
+    began = received // SECOND
+    second = date = date_and_time(began)
+    # Within a second numbers are small, which is faster than a remainder of the whole.
+    since = received - began * SECOND
+    later = since + now - received
+    if not 0 <= later < SECOND:
+        second, later = date_and_time(now // SECOND), now % SECOND
     return (
-        f',"requestReceivedTimestamp":"{date}.{received % SECOND // 1000:06d}Z"'
-        f',"stageTimestamp":"{second}.{now % SECOND // 1000:06d}Z"{annotations}}}\n'
+        f',"requestReceivedTimestamp":"{date}.{since // 1000:06d}Z"'
+        f',"stageTimestamp":"{second}.{later // 1000:06d}Z"{annotations}}}\n'
     )
 
 

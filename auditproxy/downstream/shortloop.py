@@ -121,8 +121,8 @@ class ShortLoop(RequestLoop):
         self._resting, self._waiter = self._waiter, None
         self._request_in_progress = True
 
-    def short_over(self) -> None:
-        """It is answered: wait for the next request."""
+    def short_over(self, now: float) -> None:
+        """It is answered: wait for the next request; ``now`` is the loop's time."""
         self._short = None
         if self._served is not None or self._handler_waiter is not None:
             self._is_served()
@@ -140,7 +140,7 @@ class ShortLoop(RequestLoop):
         elif self._keepalive_handle is None:
             self._wait_for_next()
         else:
-            self._next_keepalive_close_time = self.loop.time() + self._keepalive_timeout
+            self._next_keepalive_close_time = now + self._keepalive_timeout
 
     def short_continues(self, serve: Callable[[], Awaitable[Answered]]) -> None:
         """The loop has to ``serve`` the rest of it, before any other request."""

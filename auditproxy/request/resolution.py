@@ -6,7 +6,6 @@ Refused requests also get the part of the requestURI that their event may show.
                          \\--otherwise--> resolve
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -42,8 +41,7 @@ NO_TARGET = parse_target("GET", b"/")
 """Placeholder for a target that must not be parsed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(msgspec.Struct, frozen=True, gc=False):
     """The result, shared by all requests with the target; ``fault`` is the Status to refuse with.
 
     ``unresolvable`` is kube-apiserver's plain text for a path without a RequestInfo. ``dry_run``

@@ -4,14 +4,23 @@ open --end_at--> set --(then)--> expired, its task cancelled --recover--> expire
                   \\--clear--> over
 
 Most requests have the same time, so they end in the order in which they began: Deadlines has one
-timer for all of these, and a request costs it no timer of its own.
+timer for all of these, and a request costs it no timer of its own. Those of the short way are under
+way for a moment: Ends asks them when they end, now and then.
 """
 
 import asyncio
-from typing import Any, Protocol
+import math
+from typing import Any, Generic, Protocol, TypeVar
 
 UPSTREAM_GRACE = 1.0
 """Seconds past a deadline in which the upstream, which has the same one, may say so itself."""
+
+
+NEVER = math.inf
+"""When something without an end ends."""
+
+PAUSE = 0.05
+"""Seconds between two passes over all that is under way."""
 
 
 class Expiring(Protocol):
@@ -67,6 +76,55 @@ class Deadlines:
         for deadline in late:
             del self._waiting[deadline]
             deadline.expire()
+
+
+class Ending(Expiring, Protocol):
+    """What has an end, and says when."""
+
+    until: float
+    """By the event loop's clock; NEVER if something else ends it."""
+
+
+Under = TypeVar("Under", bound=Ending)
+
+
+class Ends(Generic[Under]):
+    """The ends of what is ``under_way``, each of which says its own.
+
+    One timer, for the first of them. A pass over all comes PAUSE seconds after the one before, or
+    later, so that many different ends are no work of their square.
+    """
+
+    __slots__ = ("_timer", "due", "under_way")
+
+    def __init__(self) -> None:
+        self.under_way: set[Under] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self.due = NEVER
+        """When the next pass is: what ends before that has to ``call_at`` its end."""
+
+    def call_at(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
+        """Make the next pass at ``when``."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.due = when
+        self._timer = loop.call_at(when, self._expire, loop)
+
+    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End what is late; set the timer for the first of the others."""
+        self._timer, self.due = None, NEVER
+        now = loop.time()
+        late: list[Under] = []
+        first = NEVER
+        for each in self.under_way:
+            if each.until <= now:
+                late.append(each)
+            elif each.until < first:
+                first = each.until
+        if first < NEVER:
+            self.call_at(loop, max(first, now + PAUSE))
+        for each in late:
+            each.expire()
 
 
 class Deadline:

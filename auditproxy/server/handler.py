@@ -31,6 +31,7 @@ from auditproxy.downstream.responses import Answered, Refused
 from auditproxy.request.attributes import attributes as attributes_of
 from auditproxy.server.answering import answer, answer_crash
 from auditproxy.server.asking import question, unauthenticated
+from auditproxy.server.deadline import Ends
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.forwarding import forward
 from auditproxy.server.services import ActingUser, Services, Shared
@@ -84,9 +85,15 @@ class Handler:
     def __init__(self, shared: Shared, services: Services) -> None:
         self.shared = shared
         self.services = services
-        self.under_way: set[Exchange | ShortExchange] = set()
+        self._under_way: set[Exchange] = set()
+        self.ends: Ends[ShortExchange] = Ends()
         self.short = ShortWay(self)
         shared.metrics.audit.due.counting(self._owed)
+
+    @property
+    def under_way(self) -> set[Exchange | ShortExchange]:
+        """Requests that are under way now."""
+        return self._under_way | self.ends.under_way
 
     async def handle(self, request: ClientRequest) -> Answered:
         """Serve one request; every way out emits the last event, in ``Exchange.finish``."""
@@ -95,7 +102,7 @@ class Handler:
 
     async def serve_rest(self, exchange: Exchange, rest: Rest) -> Answered:
         """Serve what is left of a request, or all of it: ``rest`` is ``serve`` then."""
-        self.under_way.add(exchange)
+        self._under_way.add(exchange)
         try:
             answered = await rest(exchange)
         except Refused as refused:
@@ -112,7 +119,7 @@ class Handler:
             answered = self.crashed(exchange, crash)
         finally:
             # First: what finishing raises must not leave the request under way for ever.
-            self.under_way.discard(exchange)
+            self._under_way.discard(exchange)
             exchange.finish()
         return await exchange.delivered(answered)
 

@@ -7,12 +7,37 @@ may hold a token.
 
 import msgspec
 
+from auditproxy.apis.audit import Level, RequestAuditConfig
+from auditproxy.apis.memo import Memo
 from auditproxy.audit.template import SenderPart
 from auditproxy.authentication.authenticator import Identity, Proof
 from auditproxy.downstream.facts import ConnectionFacts
+from auditproxy.metrics.plain import Count
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.sourceips import source_ips
 from auditproxy.server.services import Services
+from auditproxy.upstream.heads import KnownHead
+
+MOST_DECISIONS = 32
+"""Kinds of targets of which one sender's decisions are remembered."""
+
+
+class ShortDecision(msgspec.Struct, gc=False, eq=False):
+    """What the policy says of one sender's requests for targets of one kind.
+
+    ``is_bare``: a 2xx is recorded without a body, as a line. ``received`` and ``complete`` say
+    which stages are wanted.
+    """
+
+    config: RequestAuditConfig
+    level: Level
+    is_bare: bool
+    received: bool
+    complete: bool
+    counted: Count
+    """Requests of this level."""
+    answers: KnownHead | None = None
+    """The kind of the last answer's head."""
 
 
 class ShortSender(msgspec.Struct, frozen=True, gc=False):
@@ -27,6 +52,10 @@ class ShortSender(msgspec.Struct, frozen=True, gc=False):
     after: bytes
     part: SenderPart
     """The sender's part of events."""
+    decisions: Memo[object, ShortDecision] = msgspec.field(
+        default_factory=lambda: Memo(MOST_DECISIONS)
+    )
+    """By the kind of target."""
 
     def __repr__(self) -> str:
         # The lines may hold our credential.

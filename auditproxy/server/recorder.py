@@ -5,7 +5,7 @@ head, data*, end                               beside what goes to the client (s
 record, or skip and record                     when both have passed
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.crash import describe

@@ -39,6 +39,9 @@ class PolicyEvaluator(Protocol):
     def decide(self, user: UserInfo | None, info: RequestInfo) -> RequestAuditConfig:
         """The level and stages for one request of ``user``, None when unknown."""
 
+    def kind(self, info: RequestInfo) -> tuple[object, ...]:
+        """All that ``decide`` goes by besides the user: it says the same of equal kinds."""
+
 
 class Impersonation(Protocol):
     """Decides which user a request acts as."""

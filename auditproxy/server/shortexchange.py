@@ -12,7 +12,7 @@ gone to the client, so the chain can still answer whatever it has to.
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from auditproxy.audit.annotations import ENDED
 from auditproxy.audit.backend import Delivery
@@ -20,11 +20,12 @@ from auditproxy.downstream.clientrequest import known_request
 from auditproxy.downstream.connection import ClientConnection
 from auditproxy.downstream.responses import Answered
 from auditproxy.server.arrival import Arrival
+from auditproxy.server.deadline import NEVER, Ends
 from auditproxy.server.emitter import after, going_on, is_settled
 from auditproxy.server.exchange import SHUT_DOWN, Exchange
 from auditproxy.server.forwarding import forward, passed_on
 from auditproxy.server.services import ActingUser, Services, Shared
-from auditproxy.server.shortrecord import Ask, ShortRecord
+from auditproxy.server.shortrecord import ShortRecord
 from auditproxy.server.tee import Tee
 from auditproxy.upstream.connection import UpstreamConnection
 from auditproxy.upstream.heads import WholeAnswer
@@ -39,57 +40,42 @@ class Chain(Protocol):
 
     shared: Shared
     services: Services
-    under_way: set["Exchange | ShortExchange"]
+    ends: Ends["ShortExchange"]
 
     async def serve_rest(self, exchange: Exchange, rest: Rest) -> Answered:
         """Serve what is left of a request, up to its last event."""
 
 
-class ShortExchange(ShortRecord):
-    """One request on the short way; ``headers`` are those of ``sender``."""
+class ShortExchange(ShortRecord, eq=False, kw_only=True):
+    """One request on the short way, of ``connection``."""
 
-    __slots__ = (
-        "_audit_id_line",
-        "_chain",
-        "_exchange",
-        "_handle",
-        "_is_over",
-        "_is_unrecorded",
-        "_until",
-        "_upstream",
-        "connection",
-        "waits_for_sink",
-    )
+    long_running: ClassVar[bool] = False
 
-    long_running = False
-
-    def __init__(
-        self, chain: Chain, services: Services, connection: ClientConnection, ask: Ask
-    ) -> None:
-        ShortRecord.__init__(self, chain.shared, services, ask)
-        self._chain = chain
-        self.connection = connection
-        self._exchange: Exchange | None = None
-        self._until: float | None = None
-        self._handle: asyncio.TimerHandle | None = None
-        self._is_over = False
-        self.waits_for_sink = False
-        self._is_unrecorded = False
-        """Whether the request was sent, and the exchange does not know it."""
-        self._upstream: UpstreamConnection | None = None
-        """The connection, while what was sent on it is not answered."""
+    _chain: Chain
+    connection: ClientConnection
+    waits_for_sink: bool = False
+    _exchange: Exchange | None = None
+    until: float = NEVER
+    _is_over: bool = False
+    _is_unrecorded: bool = False
+    """Whether the request was sent, and the exchange does not know it."""
+    _upstream: UpstreamConnection | None = None
+    """The connection, while what was sent on it is not answered."""
+    _audit_id_line: bytes = b""
 
     def begin(self, upstream: UpstreamConnection) -> None:
         """Record the request as far as the policy wants it before it is sent, and send it."""
-        chain = self._chain
-        chain.under_way.add(self)
+        ends = self._chain.ends
+        ends.under_way.add(self)
         self.connection.short_begins(self)
         loop = self.connection.loop
-        until = self._until = loop.time() + self._target.seconds
-        if not chain.shared.deadlines.add(self, loop, until):
-            self._handle = loop.call_at(until, self.expire)
+        until = self.until = loop.time() + self._target.seconds
+        if until < ends.due:
+            ends.call_at(loop, until)
+        outcome: Delivery = True
         try:
-            outcome = self._request_received()
+            if self._decision.received:
+                outcome = self._request_received()
         except Exception as crash:
             self._services.upstream.pool.put_back(upstream)
             self._crashed(crash)
@@ -143,14 +129,19 @@ class ShortExchange(ShortRecord):
         upstream = self._upstream
         assert upstream is not None
         try:
-            target = self._target
-            whole = self._services.upstream.pool.heads.whole(
-                data, target.method, self._audit_id_line, target.answers
+            pool, decision = self._services.upstream.pool, self._decision
+            whole = pool.heads.whole(
+                data, self._target.method, self._audit_id_line, decision.answers
             )
             if whole is None:
                 self._read_on(upstream, data)
-            else:
-                self._answered(upstream, whole)
+                return
+            decision.answers = whole.kind
+            self._upstream = None
+            now = self.connection.loop.time()
+            if upstream.taken(keep_alive=whole.head.keep_alive):
+                pool.put_back(upstream, now)
+            self._answered(whole, now)
         except Exception as crash:
             if self._is_over:
                 raise
@@ -163,7 +154,7 @@ class ShortExchange(ShortRecord):
 
     def expire(self) -> None:
         """The time is over."""
-        self._until = None
+        self.until = NEVER
         self._abandon()
         self._hand_over(self._late)
 
@@ -183,12 +174,8 @@ class ShortExchange(ShortRecord):
 
     # --- ways out -------------------------------------------------------------------
 
-    def _answered(self, upstream: UpstreamConnection, whole: WholeAnswer) -> None:
-        """Give the client its answer, and record it."""
-        self._upstream = None
-        self._target.answers = whole.kind
-        if upstream.taken(keep_alive=whole.head.keep_alive):
-            self._services.upstream.pool.put_back(upstream)
+    def _answered(self, whole: WholeAnswer, now: float) -> None:
+        """Give the client its answer, and record it; ``now`` is the loop's time."""
         connection, written = self.connection, whole.written
         if connection.is_last and connection.must_close:
             written = whole.written_last
@@ -204,18 +191,18 @@ class ShortExchange(ShortRecord):
                 outcome = self._recorded_by_the_chain(whole)
         finally:
             if outcome is True:
-                self.connection.short_over()
+                connection.short_over(now)
             else:
-                self._let_go(outcome)
+                self._let_go(outcome, now)
 
-    def _let_go(self, outcome: Delivery | None) -> None:
+    def _let_go(self, outcome: Delivery | None, now: float) -> None:
         """Let the connection continue: now, or when the events are delivered."""
         connection, waits = self.connection, not isinstance(outcome, bool)
         if self._shared.is_durable and outcome is not None:
             # Whatever comes next waits for it; a connection that lost an event ends.
             connection.unsettled, waits = outcome, outcome is False
         if outcome is None or not waits:
-            connection.short_over()
+            connection.short_over(now)
         else:
             seconds = self._services.limits.request_timeout / 1e9
             connection.short_continues(partial(going_on, outcome, seconds))
@@ -234,27 +221,22 @@ class ShortExchange(ShortRecord):
     def _over(self) -> None:
         """Nothing that comes is for this request any more."""
         self._is_over = True
-        self._chain.under_way.discard(self)
-        self._chain.shared.deadlines.remove(self)
-        if self._handle is not None:
-            self._handle.cancel()
+        self._chain.ends.under_way.discard(self)
 
     def _hand_over(self, rest: Rest) -> None:
         """Have the chain serve the rest, in the connection's task."""
         self.waits_for_sink = False
-        self._chain.shared.deadlines.remove(self)
-        if self._handle is not None:
-            self._handle.cancel()
-        self.connection.short_continues(partial(self._go_on, rest))
+        until, self.until = self.until, NEVER
+        self.connection.short_continues(partial(self._go_on, rest, until))
 
-    async def _go_on(self, rest: Rest) -> Answered:
+    async def _go_on(self, rest: Rest, until: float) -> Answered:
         """The rest of the request; runs in the connection's task."""
         if self._is_over:
             # It was ended before the task came to it.
             return Answered(keep_alive=False)
         self._over()
         exchange = self.exchange()
-        exchange.deadline.end_at(self.connection.loop, self._until)
+        exchange.deadline.end_at(self.connection.loop, None if until == NEVER else until)
         return await self._chain.serve_rest(exchange, rest)
 
     async def _stored(self, outcome: Delivery, exchange: Exchange) -> Answered:

@@ -9,146 +9,212 @@ Lines are for a log that writes each at once; other sinks, and slow requests, ge
 
 import msgspec
 
-from auditproxy.apis.audit import Level, RequestAuditConfig, Stage
+from auditproxy.apis.audit import Level, ObjectReference, Stage
 from auditproxy.audit.backend import Delivery
 from auditproxy.audit.context import LATENCY_THRESHOLD, AuditContext
+from auditproxy.audit.objects import Recorded
+from auditproxy.audit.plainbodies import plain_answer, plain_reference
 from auditproxy.audit.record import response_copy_limit
-from auditproxy.audit.template import KnownRecord, known_record, line, recorded_line
+from auditproxy.audit.template import (
+    TargetPart,
+    known_record,
+    line,
+    recorded_line,
+    with_reference,
+)
+from auditproxy.capture.recording import RESPONSE_NODES, inline_budget
 from auditproxy.metrics.requests import NO_PATCH
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.server.emitter import Emitter
-from auditproxy.server.knownclient import KnownClient, ShortSender
+from auditproxy.server.knownclient import KnownClient, ShortDecision, ShortSender
 from auditproxy.server.services import Services, Shared
 from auditproxy.server.shorttarget import CodeFacts, ShortTarget
-from auditproxy.server.wholerecord import captured_whole, record_whole
+from auditproxy.server.wholerecord import captured_whole, is_cheap, is_plainly_cheap, record_whole
 from auditproxy.upstream.heads import WholeAnswer
 
 MOST_CODES = 4
 """Codes of answers whose facts one kind of targets remembers."""
 
-NOT_DECIDED = RequestAuditConfig(Level.NONE)
 
+class ShortRecord(msgspec.Struct, eq=False):
+    """What is recorded of one request, and what it is: who asks, what for, and when it came.
 
-class Ask(msgspec.Struct, frozen=True, gc=False):
-    """A request as the short way takes it: who asks, what for, and when it came.
-
-    ``headers`` are those of ``sender``; ``started`` is the monotonic clock and ``received`` the
-    wall clock.
+    ``headers`` are those of ``sender``. ``received`` is nanoseconds since the epoch, ``started``
+    and ``recognised`` are the monotonic clock when it came and when its sender was known.
     """
 
-    client: KnownClient
-    headers: ClientHeaders
-    sender: ShortSender
-    target: ShortTarget
-    body: bytes
-    started: int
-    received: int
+    # One object, which msgspec makes in C: attributes that are set one by one cost as much as all
+    # else that is done for the record before the answer.
+    _shared: Shared
+    _services: Services
+    _client: KnownClient
+    _headers: ClientHeaders
+    _sender: ShortSender
+    _target: ShortTarget
+    _decision: ShortDecision
+    _body: bytes
+    _audit_id: str
+    _received: int
+    _started: int
+    _recognised: int
+    _context: AuditContext | None = None
+    _emitter: Emitter | None = None
 
     def __repr__(self) -> str:
         # Headers and body may hold secrets.
-        return f"Ask({len(self.body)} bytes)"
-
-
-class ShortRecord:
-    """What is recorded of one request; times are nanoseconds since the epoch."""
-
-    __slots__ = (
-        "_audit_id",
-        "_body",
-        "_client",
-        "_config",
-        "_context",
-        "_emitter",
-        "_headers",
-        "_is_bare",
-        "_received",
-        "_recognised",
-        "_sender",
-        "_services",
-        "_shared",
-        "_started",
-        "_target",
-    )
-
-    def __init__(self, shared: Shared, services: Services, ask: Ask) -> None:
-        self._shared = shared
-        self._services = services
-        self._client = ask.client
-        self._headers = ask.headers
-        self._sender = ask.sender
-        self._target = ask.target
-        self._body = ask.body
-        self._started = started = ask.started
-        self._received = ask.received
-        self._recognised = shared.monotonic_clock() - started
-        self._audit_id = shared.new_audit_id()
-        self._config = NOT_DECIDED
-        self._is_bare = False
-        self._context: AuditContext | None = None
-        self._emitter: Emitter | None = None
+        return f"{type(self).__name__}({len(self._body)} bytes)"
 
     @property
     def owes_event(self) -> bool:
         """Whether the last event is wanted and still to come."""
-        config = self._config
-        return config.level is not Level.NONE and Stage.RESPONSE_COMPLETE not in config.omit_stages
+        return self._decision.complete
 
     def _request_received(self) -> Delivery:
-        """Ask the policy, and emit RequestReceived where it wants it."""
-        target = self._target
-        config = self._services.evaluator.decide(self._sender.identity.user, target.found.info)
-        level = config.level
-        self._config = config
-        self._is_bare = target.kind.bare[level] and (
-            level is Level.NONE or self._shared.take_line is not None
-        )
-        if level is Level.NONE or Stage.REQUEST_RECEIVED in config.omit_stages:
-            return True
+        """Emit RequestReceived, which the policy wants."""
+        received = self._received
         if self._shared.take_line is not None:
-            outcome = self._take_line(Stage.REQUEST_RECEIVED, "", self._received, target.kind.early)
+            text = line(
+                self._decision.level,
+                self._audit_id,
+                Stage.REQUEST_RECEIVED,
+                self._target.part,
+                self._sender.part,
+                status="",
+                received=received,
+                now=received,
+                annotations=self._target.kind.early,
+            )
+            outcome = self._take_line(text, is_intent=True)
             if outcome is not None:
                 return outcome
-        return self._emit(self._begun(), Stage.REQUEST_RECEIVED, self._received)
+        return self._emit(self._begun(), Stage.REQUEST_RECEIVED, received)
 
     def _recorded(self, whole: WholeAnswer) -> Delivery | None:
         """Record a request that has its answer; None, and nothing is done: the chain has to.
 
         Raises what a sink raises: it has the event then, and must not get it twice.
         """
-        shared, code = self._shared, whole.head.status
-        now = self._received + shared.monotonic_clock() - self._started
+        shared, decision, code = self._shared, self._decision, whole.head.status
+        took = shared.monotonic_clock() - self._started
         facts = self._target.kind.codes.get(code) or self._code_facts(code)
-        outcome: Delivery = True
-        level = self._config.level
+        outcome: Delivery | None = True
         # A slow request has annotations of its own.
-        is_bare = self._is_bare and now - self._received <= LATENCY_THRESHOLD
-        if (
-            is_bare
-            and level is not Level.NONE
-            and Stage.RESPONSE_COMPLETE not in self._config.omit_stages
-        ):
-            record = facts.record
-            taken = self._take_line(Stage.RESPONSE_COMPLETE, record.status, now, record.annotations)
-            if taken is None:
-                is_bare = False
-            else:
-                outcome = taken
-        if not is_bare and level is not Level.NONE:
-            context = self._begun()
-            if not self._is_captured(context, whole, facts.answered[level]):
+        is_bare = decision.is_bare and took <= LATENCY_THRESHOLD
+        if is_bare and decision.complete:
+            outcome = self._take_line(self._last_line(facts, took), is_intent=False)
+            is_bare = outcome is not None
+        if not is_bare and decision.level is not Level.NONE:
+            outcome = self._recorded_plainly(whole, facts)
+            if outcome is None:
+                outcome = self._recorded_with_bodies(whole, facts)
+            if outcome is None:
                 return None
-            now = self._received + shared.monotonic_clock() - self._started
-            taken = None
-            if shared.take_line is not None and now - self._received <= LATENCY_THRESHOLD:
-                taken = self._take_line_with_bodies(context, facts.record, now)
-            if taken is not None:
-                outcome = taken
-            else:
-                outcome = self._emit(context, Stage.RESPONSE_COMPLETE, now)
-        shared.metrics.audit.levels[level].value += 1
+            took = shared.monotonic_clock() - self._started
+        decision.counted.value += 1
         facts.series.counted.value += 1
-        facts.series.measured.observe((now - self._received) / 1e9)
+        facts.series.measured.observe(took / 1e9)
         return outcome
+
+    def _last_line(
+        self,
+        facts: CodeFacts,
+        took: int,
+        part: TargetPart | None = None,
+        answer: msgspec.Raw | None = None,
+    ) -> bytes:
+        """The line of ResponseComplete; ``part`` is the target's own, unless a body said more."""
+        record = facts.record
+        return line(
+            self._decision.level,
+            self._audit_id,
+            Stage.RESPONSE_COMPLETE,
+            part or self._target.part,
+            self._sender.part,
+            status=record.status,
+            received=self._received,
+            now=self._received + took,
+            annotations=record.annotations,
+            answer=answer,
+        )
+
+    def _recorded_plainly(self, whole: WholeAnswer, facts: CodeFacts) -> Delivery | None:
+        """Record bodies that add one thing; None, and nothing is done, where they may add more."""
+        shared, decision, part = self._shared, self._decision, self._target.part
+        if shared.take_line is None or not decision.complete:
+            return None
+        answer = None
+        try:
+            if facts.answered[decision.level]:
+                told = self._plain_answer(whole, facts)
+                if told is None:
+                    return None
+                answer = told.object
+            else:
+                reference = self._plain_reference()
+                if reference is None:
+                    return None
+                part = with_reference(part, reference)
+        except Exception:
+            # The whole record meets this fault of ours, too.
+            return None
+        took = shared.monotonic_clock() - self._started
+        if took > LATENCY_THRESHOLD:
+            return None
+        return self._take_line(self._last_line(facts, took, part, answer), is_intent=False)
+
+    def _plain_reference(self) -> ObjectReference | None:
+        """The objectRef, if nothing else is taken from the request's body."""
+        target, headers, body = self._target, self._headers, self._body
+        reference, level = target.part.reference, self._decision.level
+        media_type, coding = headers.content_type, headers.content_encoding
+        if reference is None or not is_cheap(body, target.kind.asked[level], media_type, coding):
+            return None
+        return plain_reference(
+            reference,
+            target.found.info,
+            level,
+            body,
+            content_type=media_type,
+            content_encoding=coding,
+        )
+
+    def _plain_answer(self, whole: WholeAnswer, facts: CodeFacts) -> Recorded | None:
+        """What the answer's body adds, if nothing else is looked at."""
+        kind, level, told = self._target.kind, self._decision.level, whole.head.facts
+        media_type, coding = told.content_type, told.content_encoding
+        if (
+            kind.asked[level]
+            or kind.has_secrets
+            or not is_plainly_cheap(whole.body, facts.answered[level], media_type, coding)
+        ):
+            return None
+        return plain_answer(
+            self._target.found.info,
+            level,
+            whole.body,
+            content_type=media_type,
+            content_encoding=coding,
+            omit_managed_fields=self._decision.config.omit_managed_fields,
+            types=self._services.types,
+            budget=inline_budget(RESPONSE_NODES),
+        )
+
+    def _recorded_with_bodies(self, whole: WholeAnswer, facts: CodeFacts) -> Delivery | None:
+        """Record what the bodies say; None as ``_recorded``."""
+        shared, context = self._shared, self._begun()
+        if not self._is_captured(context, whole, facts.answered[context.level]):
+            return None
+        took = shared.monotonic_clock() - self._started
+        now = self._received + took
+        if shared.take_line is not None and took <= LATENCY_THRESHOLD:
+            if not self._decision.complete:
+                return True
+            part, sender = self._target.part, self._sender.part
+            text = recorded_line(context, part, sender, now=now, known=facts.record)
+            outcome = self._take_line(text, is_intent=False)
+            if outcome is not None:
+                return outcome
+        return self._emit(context, Stage.RESPONSE_COMPLETE, now)
 
     def _is_captured(self, context: AuditContext, whole: WholeAnswer, answered: int) -> bool:
         """Record both bodies, unless they are not cheap to read."""
@@ -172,9 +238,9 @@ class ShortRecord:
         if context is None:
             found, client = self._target.found, self._client
             context = self._context = AuditContext(self._audit_id, self._received)
-            context.track("authentication", self._recognised)
+            context.track("authentication", self._recognised - self._started)
             context.begin(
-                self._config,
+                self._decision.config,
                 info=found.info,
                 request_uri=found.request_uri,
                 user=self._sender.identity.user,
@@ -191,51 +257,17 @@ class ShortRecord:
             emitter = self._emitter = Emitter(self._shared, context)
         return emitter.emit(stage, now)
 
-    def _take_line(self, stage: Stage, status: str, now: int, annotations: str) -> Delivery | None:
+    def _take_line(self, text: bytes, *, is_intent: bool) -> Delivery | None:
         """Give the line of an event to the sink; None if it did not take it."""
         shared = self._shared
-        audit, take_line = shared.metrics.audit, shared.take_line
-        assert take_line is not None
+        assert shared.take_line is not None
         outcome: Delivery | None = True
         try:
-            outcome = take_line(
-                line(
-                    self._config.level,
-                    self._audit_id,
-                    stage,
-                    self._target.part,
-                    self._sender.part,
-                    status=status,
-                    received=self._received,
-                    now=now,
-                    annotations=annotations,
-                ),
-                is_intent=stage is Stage.REQUEST_RECEIVED,
-            )
+            outcome = shared.take_line(text, is_intent=is_intent)
         finally:
             # Given is given, whatever that raises.
             if outcome is not None:
-                audit.events.value += 1
-                audit.generated.value += 1
-        return outcome
-
-    def _take_line_with_bodies(
-        self, context: AuditContext, known: KnownRecord, now: int
-    ) -> Delivery | None:
-        """Give the line of the last event to the sink, if it is wanted; None as ``_take_line``."""
-        if not context.wants(Stage.RESPONSE_COMPLETE):
-            return True
-        shared, part = self._shared, self._target.part
-        audit, take_line = shared.metrics.audit, shared.take_line
-        assert take_line is not None
-        outcome: Delivery | None = True
-        try:
-            outcome = take_line(
-                recorded_line(context, part, self._sender.part, now=now, known=known),
-                is_intent=False,
-            )
-        finally:
-            if outcome is not None:
+                audit = shared.metrics.audit
                 audit.events.value += 1
                 audit.generated.value += 1
         return outcome

@@ -21,7 +21,6 @@ from auditproxy.request.timeout import TimeoutParameterError, request_deadline
 from auditproxy.server.deadline import UPSTREAM_GRACE
 from auditproxy.server.services import Services
 from auditproxy.upstream.framing import write_head
-from auditproxy.upstream.heads import KnownHead
 from auditproxy.upstream.messages import UpstreamRequest, UpstreamRequestError
 
 MAXIMUM_TARGET_KINDS = 1024
@@ -53,8 +52,11 @@ class CodeFacts(NamedTuple):
     series: KindSeries
 
 
-class TargetKind(msgspec.Struct, gc=False):
-    """What follows from a target, but for the names in it and how they are spelled."""
+class TargetKind(msgspec.Struct, gc=False, eq=False):
+    """What follows from a target, but for the names in it and how they are spelled.
+
+    Targets of one kind are alike for the policy too.
+    """
 
     early: str
     """Annotations of events before the answer."""
@@ -64,6 +66,8 @@ class TargetKind(msgspec.Struct, gc=False):
     """By level: how many bytes of a request's body may be needed."""
     bare: tuple[bool, ...]
     """By level: whether no body is needed for the record of a 2xx."""
+    has_secrets: bool
+    """Whether a rule marks secrets in bodies."""
     codes: dict[int, CodeFacts] = msgspec.field(default_factory=dict)
     """What follows from the code of an answer, for methods that need no type of a body."""
 
@@ -72,7 +76,7 @@ Kinds = Memo[tuple[object, ...], TargetKind]
 """Kinds of targets under one configuration."""
 
 
-class ShortTarget(msgspec.Struct, gc=False):
+class ShortTarget(msgspec.Struct, gc=False, eq=False):
     """A request line whose requests may be served the short way.
 
     ``line`` goes upstream; ``seconds`` is how long a request may take. Requests with it always
@@ -90,8 +94,6 @@ class ShortTarget(msgspec.Struct, gc=False):
     part: TargetPart
     """The target's part of events."""
     kind: TargetKind
-    answers: KnownHead | None = None
-    """The kind of the last answer's head."""
 
 
 def parse_line(line: bytes) -> tuple[str, str] | None:
@@ -156,6 +158,7 @@ def _kind(
         not info.namespace,
         found.dry_run,
         found.watch,
+        services.evaluator.kind(info),
     )
     kind = kinds.get(key)
     if kind is None:
@@ -178,6 +181,7 @@ def _new_kind(found: Resolution, context: AuditContext, services: Services) -> T
             request_copy_limit(each, info, services.limits.request_copy) for each in contexts
         ),
         bare=tuple(_is_bare(each, info) for each in contexts),
+        has_secrets=context.redaction(info) is not None,
     )
 
 

@@ -9,7 +9,7 @@ configuration, connection and credential; what can change with time is asked eac
 does: whether the identity still holds, and whether our credential is the same.
 """
 
-from auditproxy.apis.audit import Level, RequestAuditConfig
+from auditproxy.apis.audit import Level, RequestAuditConfig, Stage
 from auditproxy.apis.memo import Memo
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.template import sender_part
@@ -19,9 +19,8 @@ from auditproxy.request.headerlines import UnwritableHeadersError
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.resolution import MAXIMUM_TARGETS, NOT_RESOLVED
 from auditproxy.request.upstreamheaders import lines_around_audit_id
-from auditproxy.server.knownclient import KnownClient, ShortSender
+from auditproxy.server.knownclient import KnownClient, ShortDecision, ShortSender
 from auditproxy.server.shortexchange import Chain, ShortExchange
-from auditproxy.server.shortrecord import Ask
 from auditproxy.server.shorttarget import (
     MAXIMUM_TARGET_KINDS,
     Kinds,
@@ -29,12 +28,13 @@ from auditproxy.server.shorttarget import (
     parse_line,
     short_target,
 )
+from auditproxy.server.siblings import KnownSiblings
 
 
 class ShortWay:
     """The short way under the chain's configuration; ``taken`` counts the requests that went it."""
 
-    __slots__ = ("_chain", "_kinds", "_known", "_services", "_shared", "taken")
+    __slots__ = ("_chain", "_kinds", "_known", "_services", "_shared", "_siblings", "taken")
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
@@ -44,6 +44,7 @@ class ShortWay:
         # Without a query: those may hold a secret and stay with their connection.
         self._known: Memo[bytes, ShortTarget] = Memo(MAXIMUM_TARGETS)
         self._kinds: Kinds = Memo(MAXIMUM_TARGET_KINDS)
+        self._siblings = KnownSiblings()
 
     def take(
         self, connection: ClientConnection, line: bytes, headers: ClientHeaders, body: bytes
@@ -58,6 +59,7 @@ class ShortWay:
             self._services = services
             self._known.clear()
             self._kinds.clear()
+            self._siblings.clear()
         started, received = shared.monotonic_clock(), shared.wall_clock()
         client: KnownClient | None = headers.known
         if (
@@ -82,12 +84,29 @@ class ShortWay:
             sender is None or sender.identity is not identity or sender.at_hand is not at_hand
         ):
             sender = self._sender(client, identity, headers)
-        if identity is None or sender is None:
+        decision = None
+        if identity is not None and sender is not None:
+            decision = sender.decisions.get(target.kind) or self._decide(sender, target)
+        if sender is None or decision is None:
             services.upstream.pool.put_back(upstream)
             return False
         self.taken += 1
-        ask = Ask(client, headers, sender, target, body, started, received)
-        ShortExchange(self._chain, services, connection, ask).begin(upstream)
+        ShortExchange(
+            shared,
+            services,
+            client,
+            headers,
+            sender,
+            target,
+            decision,
+            body,
+            shared.new_audit_id(),
+            received,
+            started,
+            shared.monotonic_clock(),
+            _chain=self._chain,
+            connection=connection,
+        ).begin(upstream)
         return True
 
     def _target(
@@ -98,6 +117,9 @@ class ShortWay:
         known: ShortTarget | None = memory.short.get(line)
         if known is not None and known.services is self._services:
             return known
+        sibling = self._siblings.get(line)
+        if sibling is not None:
+            return self._known.remember(line, sibling)
         parsed = parse_line(line)
         if parsed is None:
             return None
@@ -111,8 +133,11 @@ class ShortWay:
             front_proxy=self._services.front_proxy,
         )
         target = short_target(method.encode(), found, self._services, self._kinds)
-        if target is not None:
-            (memory.short if "?" in text else self._known).remember(line, target)
+        if target is not None and "?" in text:
+            memory.short.remember(line, target)
+        elif target is not None:
+            self._known.remember(line, target)
+            self._siblings.note(line, target)
         return target
 
     def _sender(
@@ -149,6 +174,26 @@ class ShortWay:
         )
         client.sender = ShortSender(at_hand, identity, before, after, sender_part(context))
         return client.sender
+
+    def _decide(self, sender: ShortSender, target: ShortTarget) -> ShortDecision | None:
+        """Ask the policy, which says the same of the sender's other targets of this kind."""
+        try:
+            config = self._services.evaluator.decide(sender.identity.user, target.found.info)
+        except Exception:
+            # A fault of ours, which the chain meets too, and records.
+            return None
+        level, omitted = config.level, config.omit_stages
+        is_recorded = level is not Level.NONE
+        takes_lines = self._shared.take_line is not None
+        decision = ShortDecision(
+            config,
+            level,
+            is_bare=target.kind.bare[level] and (takes_lines or not is_recorded),
+            received=is_recorded and Stage.REQUEST_RECEIVED not in omitted,
+            complete=is_recorded and Stage.RESPONSE_COMPLETE not in omitted,
+            counted=self._shared.metrics.audit.levels[level],
+        )
+        return sender.decisions.remember(target.kind, decision)
 
     def _is_plain(self, headers: ClientHeaders) -> bool:
         """Whether a block asks for nothing but an answer, and is not refused."""

@@ -48,19 +48,19 @@ def captured_whole(
         target=found.target,
     )
     if asked:
-        if not _is_cheap(body, asked, captured.request_content_type, headers.content_encoding):
+        if not is_cheap(body, asked, captured.request_content_type, headers.content_encoding):
             return None
         captured.request_body = body
         captured.request_budget = inline_budget(REQUEST_NODES)
     if answered:
-        if not _is_cheap(whole.body, answered, facts.content_type, facts.content_encoding):
+        if not is_cheap(whole.body, answered, facts.content_type, facts.content_encoding):
             return None
         captured.response_body = whole.body
         captured.response_budget = inline_budget(RESPONSE_NODES)
     return captured
 
 
-def _is_cheap(body: bytes, limit: int, content_type: str, coding: str) -> bool:
+def is_cheap(body: bytes, limit: int, content_type: str, coding: str) -> bool:
     """Whether reading a body, and looking for secrets in it, takes half of what may be at once."""
     size = len(body)
     return (
@@ -68,6 +68,16 @@ def _is_cheap(body: bytes, limit: int, content_type: str, coding: str) -> bool:
         and not may_unfold(content_type)
         and 2 * (cost(content_type, coding, size, limit=limit) + size * REDACTED_WEIGHT)
         <= DECODE_INLINE
+    )
+
+
+def is_plainly_cheap(body: bytes, limit: int, content_type: str, coding: str) -> bool:
+    """Whether a body without secrets, the only one of its request, is read at once."""
+    size = len(body)
+    return (
+        size <= limit
+        and not may_unfold(content_type)
+        and cost(content_type, coding, size, limit=limit) <= DECODE_INLINE
     )
 
 

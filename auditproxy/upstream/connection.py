@@ -157,13 +157,8 @@ class UpstreamConnection(asyncio.Protocol):
     def taken(self, *, keep_alive: bool) -> bool:
         """BUSY -> IDLE, or close: the taker has the whole answer; return as ``reuse``."""
         self._taker = None
-        transport = self.transport
-        if (
-            keep_alive
-            and not transport.is_closing()
-            and self._sending.is_whole
-            and not transport.get_write_buffer_size()
-        ):
+        if keep_alive and self._sending.is_whole and not self.transport.get_write_buffer_size():
+            # One that is closing is not taken again.
             self._state = _IDLE
             return True
         self._state = _DONE

@@ -112,10 +112,11 @@ class KnownHead:
 
         The end is 0 if ``data`` begins with another head.
         """
-        if self._around is None:
+        around = self._around
+        if around is None:
             return b"", 0
-        before, until, behind = self._around
-        expected = before + audit_id + until
+        before, until, behind = around
+        expected = b"%b%b%b" % (before, audit_id, until)
         if not data.startswith(expected):
             return b"", 0
         at = len(expected)

@@ -63,12 +63,10 @@ class Impersonating:
         self.host = target.host_header
         self.base_path = target.base_path.encode()
         self._credential = credential
+        self.at_hand = credential.at_hand
+        """Our credential, if it needs no waiting; asked for each request."""
         self._original_user_extra = original_user_extra
         self._known: Memo[UserKey, tuple[AtHand, RawHeaders]] = Memo(REMEMBERED)
-
-    def at_hand(self) -> AtHand | None:
-        """Our credential, if it needs no waiting."""
-        return self._credential.at_hand()
 
     def known_headers(
         self, identity: Identity, user: UserInfo, wanted: UserInfo | None

@@ -204,12 +204,12 @@ class UpstreamPool:
         if connection.reuse():
             self.put_back(connection)
 
-    def put_back(self, connection: UpstreamConnection) -> None:
-        """Keep a connection on which nothing was sent since it was taken."""
+    def put_back(self, connection: UpstreamConnection, now: float | None = None) -> None:
+        """Keep a connection on which nothing is expected; ``now`` is the loop's time."""
         if self._closed:
             connection.transport.close()
             return
-        connection.idle_since = self._loop.time()
+        connection.idle_since = self._loop.time() if now is None else now
         self._idle[connection] = None
         if self._expiry is None:
             self._expiry = self._loop.call_later(self._limits.idle_timeout, self._expire)

@@ -1,10 +1,9 @@
 """What a head asks for, or why it must not go on."""
 
-import dataclasses
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from auditproxy.apis.memo import Memo
 from auditproxy.apis.status import Status, failure
@@ -207,7 +206,7 @@ def plain(found: Resolution) -> tuple[object, ...]:
     """A resolution by its values."""
     target = found.target
     parts = (target.raw, target.path, target.raw_path, target.raw_query, target.request_uri)
-    return dataclasses.replace(found, target=NO_TARGET), parts, target.authority
+    return replace(found, target=NO_TARGET), parts, target.authority
 
 
 TARGETS = st.lists(

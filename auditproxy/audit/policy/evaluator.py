@@ -120,6 +120,10 @@ MOST_GROUPS = 64
 """Groups of the user of one of them."""
 
 
+Kind = tuple[object, ...]
+"""What the rules of one policy match of a RequestInfo."""
+
+
 class PolicyRuleEvaluator:
     """Decides how much of each request is recorded; the first matching rule applies.
 
@@ -155,30 +159,42 @@ class PolicyRuleEvaluator:
 
     def decide(self, user: UserInfo | None, info: RequestInfo) -> RequestAuditConfig:
         """Return what ``evaluate`` says of the attributes of ``user`` and ``info``, remembered."""
-        mentioned = self._mentioned
         username: str | None = None
         groups: tuple[str, ...] = ()
         if user is not None:
-            username = user.username if user.username in mentioned else None
+            username = user.username if user.username in self._mentioned else None
             groups = user.groups if self._by_groups else ()
-        verb = info.verb if info.verb in mentioned else None
-        # None stands for a word that no rule mentions; rules do mention the empty namespace.
-        kind: tuple[str, ...]
-        key: tuple[object, ...]
-        if info.is_resource_request:
-            kind = info.api_group, info.resource, info.subresource
-            namespace = info.namespace if info.namespace in mentioned else None
-            name = info.name if info.name in mentioned else None
-            key = (username, groups, verb, kind, namespace, name)
-        else:
-            kind = (info.path if self._by_path else "",)
-            key = (username, groups, verb, kind)
+        kind = self.kind(info)
+        key = (username, groups, kind)
         found = self._decisions.get(key)
         if found is None:
             found = self.evaluate(attributes(user, info, selectors=False))
-            if sum(map(len, kind)) <= LONGEST_KIND and len(groups) <= MOST_GROUPS:
+            if _length(kind) <= LONGEST_KIND and len(groups) <= MOST_GROUPS:
                 self._decisions.remember(key, found)
         return found
+
+    def kind(self, info: RequestInfo) -> Kind:
+        """Return what the rules match of a request: those of equal kinds differ by their user only.
+
+        None stands for a word that no rule mentions; rules do mention the empty namespace.
+        """
+        mentioned = self._mentioned
+        verb = info.verb if info.verb in mentioned else None
+        if not info.is_resource_request:
+            return (verb, info.path if self._by_path else "")
+        return (
+            verb,
+            info.api_group,
+            info.resource,
+            info.subresource,
+            info.namespace if info.namespace in mentioned else None,
+            info.name if info.name in mentioned else None,
+        )
+
+
+def _length(kind: Kind) -> int:
+    """Characters of a kind that clients choose."""
+    return sum(len(word) for word in kind if isinstance(word, str))
 
 
 def _config(policy: Policy, rule: PolicyRule) -> RequestAuditConfig:
