@@ -78,14 +78,14 @@ class Deadlines:
             deadline.expire()
 
 
-class Ending(Expiring, Protocol):
+class Swept(Expiring, Protocol):
     """What has an end, and says when."""
 
     until: float
     """By the event loop's clock; NEVER if something else ends it."""
 
 
-Under = TypeVar("Under", bound=Ending)
+Under = TypeVar("Under", bound=Swept)
 
 
 class Ends(Generic[Under]):
