@@ -1,4 +1,4 @@
-"""Plain bodies: such as add one thing to an event, for which nothing else has to be looked at.
+"""Plain bodies: such as add one thing to an event, for which nothing else has to be read.
 
     plain_reference    an update at level Metadata    objectRef, with what the object's JSON says
     plain_answer       a 2xx at RequestResponse       responseObject, where it has no secrets

@@ -92,7 +92,7 @@ class Ends(Generic[Under]):
     """The ends of what is ``under_way``, each of which says its own.
 
     One timer, for the first of them. A pass over all comes PAUSE seconds after the one before, or
-    later, so that many different ends are no work of their square.
+    later, so that many different ends cost no more than their number.
     """
 
     __slots__ = ("_timer", "due", "under_way")

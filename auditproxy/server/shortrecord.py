@@ -179,7 +179,7 @@ class ShortRecord(msgspec.Struct, eq=False):
         )
 
     def _plain_answer(self, whole: WholeAnswer, facts: CodeFacts) -> Recorded | None:
-        """What the answer's body adds, if nothing else is looked at."""
+        """What the answer's body adds, if nothing else is read."""
         kind, level, told = self._target.kind, self._decision.level, whole.head.facts
         media_type, coding = told.content_type, told.content_encoding
         if (
