@@ -41,8 +41,8 @@ PROGRESS_STEP = 64 * MEBIBYTE
 _BLOCK = MEBIBYTE
 
 FAILED_AND_GONE = (
-    "the log has it as Failed, the folder does not: another program took it while it was written, or "
-    "the disk refused it"
+    "the log has it as Failed, the folder does not: another program took it while it was written, "
+    "or the disk refused it"
 )
 
 Result = Literal["ok", "changed", "missing", "unlisted", "unfinished", "unreadable"]
@@ -84,8 +84,8 @@ class Verified:
         return {
             "ok": "",
             "missing": (
-                "the log has it, the folder does not: removed by age, by size, after its upload, or by "
-                "another program"
+                "the log has it, the folder does not: removed by age, by size, after its upload, "
+                "or by another program"
             ),
             "unlisted": "no log has its SHA-256, and no log knows this session",
             "unfinished": "it is still being written, or waits for a proxy to repair it",
