@@ -21,10 +21,10 @@ Decrypt = Callable[[bytes], bytes]
 
 _RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}|ssh-(?:ed25519|rsa) [A-Za-z0-9+/]+=*")
 _SECRET = re.compile(r"AGE-SECRET-KEY-", re.IGNORECASE)
-_PEM = "-----BEGIN "
+_PEM = "-----"
 _NOT_HERE = "which opens recordings and does not belong on the proxy's machine"
 _PUBLIC = "give a public one: age1..., as age-keygen -y KEY.txt prints it, or the .pub file of SSH"
-MOST_FAULTS = 3
+FAULTS_SHOWN = 3
 """Recipients that are named as not valid; the file is probably another one."""
 _LARGEST_FILE = 1024 * 1024
 
@@ -55,8 +55,8 @@ def encryption_to(recipients: Sequence[str]) -> Encrypt:
     if any(text.startswith(_PEM) for text in recipients):
         secret = any("PRIVATE KEY--" in text for text in recipients)
         faults = [f"{f'is a secret key, {_NOT_HERE}' if secret else 'is a PEM file'}; {_PUBLIC}"]
-    elif len(faults) > MOST_FAULTS:
-        faults = [*faults[:MOST_FAULTS], f"and {len(faults) - MOST_FAULTS} more"]
+    elif len(faults) > FAULTS_SHOWN:
+        faults = [*faults[:FAULTS_SHOWN], f"and {len(faults) - FAULTS_SHOWN} more"]
     if not recipients:
         faults.append("no recipient is given; give a public key such as age1...")
     if pyrage is None or faults:

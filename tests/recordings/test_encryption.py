@@ -13,7 +13,7 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import Carried, Channel, Outcome, Record
 from auditproxy.apis.units import SECOND
 from auditproxy.recordings.encryption import (
-    MOST_FAULTS,
+    FAULTS_SHOWN,
     DecryptionError,
     decryption_with,
     encryption_to,
@@ -197,8 +197,8 @@ def test_many_faults_are_summed_up() -> None:
     """The file is another one."""
     with pytest.raises(Unusable) as raised:
         encryption_to(["hello"] * 20)
-    assert len(raised.value.faults) == MOST_FAULTS + 1
-    assert raised.value.faults[-1] == f"and {20 - MOST_FAULTS} more"
+    assert len(raised.value.faults) == FAULTS_SHOWN + 1
+    assert raised.value.faults[-1] == f"and {20 - FAULTS_SHOWN} more"
 
 
 def test_several_identities(stores: Stores, key: Key, tmp_path: Path) -> None:

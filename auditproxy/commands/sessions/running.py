@@ -23,7 +23,7 @@ from auditproxy.recordings.encryption import Decrypt
 from auditproxy.recordings.reading import RecordingSummary, UnreadableRecording
 from auditproxy.sessions.playback import visible
 
-MOST_NAMED = 10
+CHOICES = 10
 """Recordings that are named where one must be chosen."""
 
 
@@ -74,8 +74,8 @@ def _none(selection: ChosenRecordings) -> Unusable:
 
 def _several(chosen: list[RecordingSummary | Locked]) -> Unusable:
     """Which recordings match, for a choice."""
-    rows = [f"  {visible(row.rstrip())}" for row in table(chosen[:MOST_NAMED])]
-    more = "; the first of them" if len(chosen) > MOST_NAMED else ""
+    rows = [f"  {visible(row.rstrip())}" for row in table(chosen[:CHOICES])]
+    more = "; the first of them" if len(chosen) > CHOICES else ""
     return Unusable(f"several recordings match, name a SESSION{more}:", *rows)
 
 
@@ -141,7 +141,7 @@ def _play(
     chosen: list[RecordingSummary | Locked] = []
     for summary in selection:
         chosen.append(summary)
-        if len(chosen) > MOST_NAMED:
+        if len(chosen) > CHOICES:
             break
     if len(chosen) > 1:
         raise _several(chosen)

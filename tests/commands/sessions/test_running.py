@@ -8,7 +8,7 @@ import pytest
 
 from auditproxy.apis.session import Carried, Channel, Record
 from auditproxy.cli import main
-from auditproxy.commands.sessions.running import MOST_NAMED, too_small
+from auditproxy.commands.sessions.running import CHOICES, too_small
 from auditproxy.recordings.reading import summary_of
 from auditproxy.recordings.segments import SealedForm
 from tests.fakes.recorded import Stores, a_session, three_recordings
@@ -35,12 +35,12 @@ def test_several_match(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 def test_more_match_than_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The first of them."""
     store = Stores(tmp_path).new()
-    for number in range(MOST_NAMED + 2):
+    for number in range(CHOICES + 2):
         store.open(a_session(id=f"session-{number}"), Record.OUTPUT, moment=0).finish(1)
     assert main(["sessions", "play", str(tmp_path)]) == 2
     first, _, *rows = capsys.readouterr().err.splitlines()
     assert first.endswith("name a SESSION; the first of them:")
-    assert len(rows) == MOST_NAMED
+    assert len(rows) == CHOICES
 
 
 def test_play_without_a_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
