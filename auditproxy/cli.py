@@ -277,11 +277,12 @@ def _completion(parsed: Parsed, table: Sequence[Command]) -> int:
 
 def _help(command: Command, parsed: Parsed) -> int:
     topic = parsed.help_topic
+    word = parsed.arguments[0] if set(parsed.arguments[:1]) & set(command.words) else ""
     if not topic and len(parsed.arguments) == 1 and parsed.arguments[0] not in command.words:
         # --help audit is --help=audit.
         topic = parsed.arguments[0]
     try:
-        return _print(command_help(command, topic))
+        return _print(command_help(command, topic, word))
     except ValueError as error:
         return _refuse((str(error),))
 

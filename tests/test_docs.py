@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from auditproxy.alerts.ruletests import run_tests
+from auditproxy.files.alerts import read_rules
 from auditproxy.flags.serve import FLAGS
 from auditproxy.metrics.registry import Metrics
 from auditproxy.metrics.workers import WorkerMetrics
@@ -114,6 +116,20 @@ def test_every_metric_is_documented() -> None:
     """Each metric has a row, and each row a metric."""
     text = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `([a-z_]+)`", text, re.MULTILINE)) == metric_names()
+
+
+def test_the_shipped_rules_are_counted() -> None:
+    """The table has each, and texts have their number."""
+    shipped = read_rules("builtin")
+    page = (ROOT / "docs/alerts.md").read_text("utf-8")
+    table = page.partition("## The shipped rules")[2].partition("\n## ")[0]
+    names = [rule.name for rule in shipped.rules]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == names
+    tests = len(shipped.tests)
+    passed = tests - len(run_tests(shipped))
+    assert f"rules.yaml: {len(names)} rules, {passed} of {tests} tests pass\n" in page
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert f"execs, and {len(names) - 1} other rules" in readme
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

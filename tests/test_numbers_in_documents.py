@@ -111,6 +111,7 @@ OURS: dict[str, tuple[str, ...]] = {
         f"more than {size(alertfacts.MAXIMUM_WHOLE)} of bodies",
         f"`count` is from 2 to {alertdecoding.LARGEST_COUNT}, `within` from `1s` to "
         f"`{alertdecoding.LONGEST_WITHIN // 3600}h`",
+        f"at least {outbox.LATE // SECOND} seconds away",
         f"as firing for {outbox.LATE_FIRING // (60 * SECOND)} minutes from then on",
     ),
     "certs/README.md": (f"valid for {certificates.VALIDITY.days} days",),

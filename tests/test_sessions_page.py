@@ -24,7 +24,11 @@ from tests.kubectl import kubectl_binaries
 
 PAGE = (Path(__file__).parent.parent / "docs" / "sessions.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
-(SERVE,) = (block for block in BLOCKS if "auditproxy serve" in block)
+(SERVE,) = (block for block in BLOCKS if "auditproxy serve" in block and "recording.yaml" in block)
+(KUBECONFIG,) = (block for block in BLOCKS if "> audited.kubeconfig" in block)
+(DEMO,) = (block for block in BLOCKS if "auditproxy demo" in block)
+(SERVE_DEMO,) = (block for block in BLOCKS if "auditproxy serve --kubeconfig=demo" in block)
+(EXEC_DEMO,) = (block for block in BLOCKS if "> tried.kubeconfig" in block)
 (READ,) = (block for block in BLOCKS if "auditproxy sessions list recordings" in block)
 (BY_JQ,) = (block for block in BLOCKS if block.startswith("jq "))
 SECONDS = 40.0
@@ -48,6 +52,8 @@ class Reader:
         function = (
             'auditproxy() { case $1 in serve) exec "$AUDITPROXY" "$@" '
             f"--bind-address=127.0.0.1 --secure-port={self.port} --health-bind-address= ;; "
+            f'kubeconfig) "$AUDITPROXY" "$@" --server=https://127.0.0.1:{self.port} ;; '
+            'demo) exec "$AUDITPROXY" "$@" ;; '
             '*) "$AUDITPROXY" "$@" ;; esac; }'
         )
         binaries = Path(sys.executable).parent
@@ -172,9 +178,7 @@ async def test_five_minutes(tmp_path: Path) -> None:
         proxy = await one.start(SERVE)
         async with ended(proxy):
             await until_serving(proxy)
-            await one.run(
-                f"auditproxy kubeconfig --server=https://127.0.0.1:{one.port} > audited.kubeconfig"
-            )
+            await one.run(KUBECONFIG)
             await one.type_into_a_shell()
             proxy.terminate()
             async with asyncio.timeout(SECONDS):
@@ -197,3 +201,23 @@ async def test_five_minutes(tmp_path: Path) -> None:
         digest = hashlib.sha256(recording.read_bytes()).hexdigest()
         assert digest in last["annotations"]["auditproxy.io/session-recording"]
         assert (tmp_path / "recordings").stat().st_mode & 0o777 == 0o700
+        assert (tmp_path / "audited.kubeconfig").stat().st_mode & 0o777 == 0o600
+
+
+async def test_without_a_cluster(tmp_path: Path) -> None:
+    """A proxy of one's own in front of the API server of the demo."""
+    (port,) = free_ports(1)
+    one = Reader(tmp_path, port)
+    demo = await one.start(DEMO)
+    async with ended(demo):
+        assert demo.stdout is not None
+        async with asyncio.timeout(SECONDS):
+            while b"Ctrl-C" not in (line := await demo.stdout.readline()):
+                assert line
+        proxy = await one.start(SERVE_DEMO)
+        async with ended(proxy):
+            await until_serving(proxy)
+            assert await one.run(EXEC_DEMO) == "data\netc\n"
+    events = (tmp_path / "tried.log").read_text(encoding="utf-8")
+    assert "/exec?command=ls" in events
+    assert '"username":"admin"' in events

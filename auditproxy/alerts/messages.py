@@ -5,7 +5,7 @@ So a value cannot leave its text, whatever it holds. A text that is ``{{ labels 
 ``{{ annotations }}`` alone becomes that object.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from auditproxy.alerts.alert import Alert, AlertState
@@ -35,6 +35,8 @@ FIELDS: dict[str, Callable[[Alert], Any]] = {
 }
 """What a template may name."""
 _OBJECTS = ("labels", "annotations")
+_STATE = frozenset({"state", "line"})
+"""Fields that are others for a resolved alert."""
 
 
 class Message:
@@ -44,6 +46,11 @@ class Message:
 
     def __init__(self, template: Any) -> None:
         self._tree = _compiled(template)
+
+    @property
+    def shows_state(self) -> bool:
+        """Whether its text says that an alert is resolved."""
+        return not _STATE.isdisjoint(_names(self._tree))
 
     def body(self, alert: Alert) -> bytes:
         """The body for an alert, as JSON."""
@@ -159,6 +166,15 @@ def _compiled(value: Any) -> Any:
     if isinstance(value, list):
         return [_compiled(member) for member in value]
     return Template(value, FIELDS) if isinstance(value, str) else value
+
+
+def _names(value: Any) -> Iterator[str]:
+    """The fields that a compiled template names."""
+    if isinstance(value, dict | list):
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from _names(member)
+    elif isinstance(value, Template):
+        yield from value.names
 
 
 def _rendered(value: Any, alert: Alert) -> Any:

@@ -278,6 +278,8 @@ async def build(
         health.add_check(state.name, state.check, ("readyz",))
         health.add_information(state.describe)
     health.add_information(reloader.describe)
+    if sessions is not None:
+        health.add_information(sessions.describe)
     health.add_information(composed.describe_issuers)
     if options.upstream.check_period:
         health.add_check("upstream", lambda: composed.monitor.is_ready, ("readyz",))

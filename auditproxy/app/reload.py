@@ -62,7 +62,7 @@ def new_reloader(
         _note_end(composed)
 
     return Reloader(
-        tuple(_watched(options, composed, inform)),
+        tuple(_watched(options, composed, report, inform)),
         apply,
         metrics=composed.shared.metrics.reloads,
         report=report,
@@ -79,18 +79,18 @@ def _note_end(composed: Composed) -> None:
         composed.shared.metrics.reloads.certificate_ends(SERVING_CERTIFICATE.flag, end)
 
 
-def _watched(options: Options, composed: Composed, inform: Report) -> list[Source]:
+def _watched(options: Options, composed: Composed, report: Report, inform: Report) -> list[Source]:
     """The sources that have files which may change."""
     found = []
     for row in SOURCES:
-        source = _source(row, options, composed, inform)
+        source = _source(row, options, composed, report, inform)
         if source is not None and source.paths():
             found.append(source)
     return found
 
 
 def _source(
-    row: TrustedFile, options: Options, composed: Composed, inform: Report
+    row: TrustedFile, options: Options, composed: Composed, report: Report, inform: Report
 ) -> Source | None:
     """A row of SOURCES as the reloader polls it; None for a file that is read at start only."""
     paths = row.paths
@@ -104,7 +104,9 @@ def _source(
         remarks = Remarks()
         value = row.read_again(options, remarks, current())
         misspelt = (fault + FALLING_BACK for fault in remarks.misspelt)
-        for text in (*misspelt, *remarks.warnings, *remarks.notes):
+        for text in (*misspelt, *remarks.warnings):
+            report(text)
+        for text in remarks.notes:
             inform(text)
         return value
 

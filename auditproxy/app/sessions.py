@@ -16,6 +16,7 @@ from auditproxy.app.killedsessions import end_of_killed, logged_ends
 from auditproxy.app.logbackend import open_line_file, session_rotation
 from auditproxy.app.operatorlog import Report
 from auditproxy.app.process import at_once
+from auditproxy.app.recordingstate import RecordingState
 from auditproxy.app.standardstreams import counted
 from auditproxy.clients.webhook import WebhookClient, WebhookTarget
 from auditproxy.files.files import Files
@@ -120,6 +121,7 @@ class SessionParts:
     uploads: RecordingUploads | None
     webhook: SessionWebhook | None
     sweeping: Sweeping | None
+    state: RecordingState | None
     annotates: bool
     """Whether events get annotations."""
 
@@ -129,6 +131,10 @@ class SessionParts:
             self.webhook.start()
         if self.sweeping is not None:
             self.sweeping.start()
+
+    def describe(self) -> tuple[str, ...]:
+        """Lines of /readyz?verbose."""
+        return () if self.state is None else self.state.describe()
 
     def reopen(self) -> None:
         """Open the session log again, in case that it was moved away."""
@@ -231,9 +237,18 @@ def open_sessions(
         report=report,
         now=time.time_ns,
     )
-    sweeping = None if store is None else Sweeping(store.sweep, supervisor.run, sleep)
+    state = sweeping = None
+    if store is not None:
+        state = RecordingState(store.fault, report)
+        sweeping = Sweeping(partial(_look_after, store, state), supervisor.run, sleep)
     annotates = sessions.annotates(heard=bool(listeners))
-    return SessionParts(supervisor, log, uploads, webhook, sweeping, annotates)
+    return SessionParts(supervisor, log, uploads, webhook, sweeping, state, annotates)
+
+
+def _look_after(store: RecordingStore, state: RecordingState) -> None:
+    """Once a minute, on the recorder's thread."""
+    store.sweep()
+    state.check()
 
 
 def _session_log(

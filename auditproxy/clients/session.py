@@ -5,6 +5,7 @@ not used, and compression is not decoded automatically. The caller bounds the ti
 are disabled per request, because a session has no setting for them.
 """
 
+import os
 import ssl
 from collections.abc import Callable
 
@@ -59,8 +60,10 @@ async def read_bounded(answer: aiohttp.ClientResponse, limit: int) -> bytes | No
 def os_fault(error: Exception) -> str:
     """Return the operating system's text for an error, without addresses that change."""
     inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    text = getattr(inner, "strerror", None)
-    # asyncio adds an address to some texts; the text for the errno is constant.
+    text, number = getattr(inner, "strerror", None), getattr(inner, "errno", None)
+    if text and "(" in text and number:
+        # asyncio adds an address to some texts; the text for the errno is constant.
+        text = os.strerror(number)
     return text.lower() if text and "(" not in text else type(inner).__name__
 
 

@@ -45,7 +45,16 @@ def _read_targets(options: Options, remarks: Remarks) -> "AlertTargets | None":
 
     path = options.alerts.destinations_file
     if path:
-        return read_targets(path)
+        targets = read_targets(path)
+        remarks.warnings += (
+            f"{DESTINATIONS_FLAG} {path}: destination {target.name}: its template has no "
+            "{{ state }}, so with sendResolved an alert that is resolved looks like one that fires"
+            for target in targets.targets
+            if target.send_resolved
+            and target.message is not None
+            and not target.message.shows_state
+        )
+        return targets
     remarks.notes.append(
         f"{RULES_FLAG} without {DESTINATIONS_FLAG}: alerts are lines of standard error"
     )

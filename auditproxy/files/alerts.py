@@ -69,8 +69,17 @@ def read_rules(path: str, flag: str = RULES_FLAG) -> AlertRules:
             return load_rules(builtin_rules_text())
         except Unusable as error:
             raise error.under(f"{flag}={BUILTIN}".lstrip("=")) from None
+    if not Path(path).exists() and _is_close(path, BUILTIN):
+        raise Unusable(f"{flag} {path} does not exist; did you mean {BUILTIN}?".lstrip())
     (rules,) = parsed((path,), flag, load_rules)
     return rules
+
+
+def _is_close(given: str, meant: str) -> bool:
+    """Whether a word is probably another one, misspelt."""
+    import difflib
+
+    return bool(difflib.get_close_matches(given.lower(), (meant,), n=1))
 
 
 def read_targets(path: str) -> AlertTargets:

@@ -153,6 +153,7 @@ class Reloader:
             elif state.failed:
                 # The old file is back.
                 state.failed = False
+                self._inform(f"--{source.name}: the file is again the version in use")
         return found
 
     def _put_in_use(self, loaded: dict[str, Any], seen: dict[str, Fingerprint]) -> None:

@@ -1,10 +1,12 @@
 """Reads what recordings need: their policy, the recipients they are encrypted to, their upload."""
 
+import os
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.apis.units import MEBIBYTE
 from auditproxy.files.trustedfile import Remarks, TrustedFile, named, parsed
 from auditproxy.files.writable import fault_of_folder, fault_of_opening
 from auditproxy.options import Options
@@ -41,6 +43,7 @@ def read_recording_policy(options: Options, remarks: Remarks) -> RecordingPolicy
     if faults:
         raise Unusable(*faults)
     remarks.warnings += (f"{_FLAG} {path}: {text}" for text in advice)
+    remarks.warnings += _room_advice(options, policy)
     mode = stat.S_IMODE(Path(sessions.recording_dir).stat().st_mode)
     if mode & 0o077:
         remarks.warnings.append(
@@ -48,6 +51,26 @@ def read_recording_policy(options: Options, remarks: Remarks) -> RecordingPolicy
             "list recordings, or add and remove some; run chmod 700 unless only the proxy sees it"
         )
     return policy
+
+
+def _room_advice(options: Options, policy: RecordingPolicy | None) -> list[str]:
+    """A warning where the disk has not the room that must stay free of recordings."""
+    folder, minimum = options.sessions.recording_dir, options.sessions.recording_min_free_space
+    facts = os.statvfs(folder)
+    if not minimum or not facts.f_blocks:
+        # Some file systems do not say how large they are.
+        return []
+    flag = f"--session-recording-min-free-space ({minimum // MEBIBYTE} MiB)"
+    size, free = (blocks * facts.f_frsize for blocks in (facts.f_blocks, facts.f_bavail))
+    if minimum >= size:
+        found = f"{flag} is more than the whole disk of {_DIR}, which has {size // MEBIBYTE} MiB"
+    elif minimum >= free:
+        found = f"{flag}: the disk of {_DIR} has only {free // MEBIBYTE} MiB free"
+    else:
+        return []
+    denies = policy is not None and any(rule.deny for rule in policy.values)
+    more = ", and sessions with onFailure: Deny are refused" if denies else ""
+    return [f"{found}: nothing is recorded{more}"]
 
 
 def _fault_of(folder: Path) -> str:

@@ -1,9 +1,12 @@
 """Command: one subcommand of ``auditproxy``, for its dispatch, its help and its completion."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from auditproxy.flags.pflag import Flag, Parsed
+
+_PREFIX = re.compile(r"([a-z]+(?:, [a-z]+)*): ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +16,9 @@ class Command:
     ``examples`` are pairs of a comment and a command line. ``common`` names the flags that help
     shows first, () shows all. ``words`` are the values of its first argument, () takes none.
     ``operand`` is what help calls the arguments behind it, "" where there are none; shells offer
-    files for them.
+    files for them. ``meanings`` has a sentence for each word.
+
+    A flag whose usage begins with words and a colon, ``show, play: ...``, is one of these alone.
     """
 
     name: str
@@ -24,3 +29,27 @@ class Command:
     common: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     operand: str = ""
+    meanings: Mapping[str, str] = field(default_factory=dict)
+
+    def of_word(self, word: str) -> "Command":
+        """What belongs to one of the words: its flags, without that prefix, and its examples."""
+        called = re.compile(rf"\bauditproxy {self.name} {word}\b")
+        examples = tuple(each for each in self.examples if called.search(each[1]))
+        return replace(
+            self,
+            name=f"{self.name} {word}",
+            summary=self.meanings.get(word, self.summary),
+            flags=tuple(self._flags_of(word)),
+            examples=examples or self.examples,
+            words=(),
+        )
+
+    def _flags_of(self, word: str) -> Iterator[Flag]:
+        for flag in self.flags:
+            prefix = _PREFIX.match(flag.usage)
+            named = prefix[1].split(", ") if prefix is not None else []
+            if prefix is None or not set(named) <= set(self.words):
+                yield flag
+            elif word in named:
+                usage = flag.usage[prefix.end() :]
+                yield replace(flag, usage=usage[:1].upper() + usage[1:])

@@ -68,11 +68,13 @@ def first_sentence(text: str) -> str:
     return text.partition(". ")[0].rstrip(".")
 
 
-def command_help(command: Command, topic: str = "") -> str:
+def command_help(command: Command, topic: str = "", word: str = "") -> str:
     """Help of one command; ``topic`` is a group, ``all`` or a part of flags' names.
 
-    Raises ValueError for a topic that nothing belongs to; its text is the fault.
+    ``word`` is one of the command's, "" for help of all of them. Raises ValueError for a topic that
+    nothing belongs to; its text is the fault.
     """
+    words, command = command.words, command.of_word(word) if word else command
     if topic and topic != ALL:
         return help_text(_of_topic(command, topic))
     usage = f"  auditproxy {command.name} "
@@ -82,7 +84,11 @@ def command_help(command: Command, topic: str = "") -> str:
     for comment, line in command.examples:
         text += f"\n  # {comment}\n  {line}\n"
     if not command.common or topic == ALL:
-        return f"{text}\n{help_text(command.flags)}"
+        text += f"\n{help_text(command.flags)}"
+        if words and not word:
+            called = f"auditproxy {command.name} {words[0]} --help"
+            text += f"\n{called} shows what belongs to {words[0]} alone.\n"
+        return text
     by_name = {flag.name: flag for flag in command.flags}
     common = [_without_section(by_name[name]) for name in command.common]
     text += f"\n{help_text(common).replace('Flags:', 'Common flags:', 1)}\n"

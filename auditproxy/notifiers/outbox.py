@@ -6,8 +6,9 @@
 
 Alerts of the same labels take each other's place while they wait: the latest says it all.
 
-Alertmanager does not notify of an alert that ended before it came. One whose beginning was never
-delivered is therefore sent as firing for LATE_FIRING from then on, however late it is.
+Alertmanager ends an alert by itself at its endsAt, and does not notify of one that ended before it
+came. One that fires is therefore sent with an end that is at least LATE away, as Prometheus does,
+and its true end is sent when it comes: unless it comes before Alertmanager has notified.
 """
 
 import asyncio
@@ -33,12 +34,16 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 EXPIRES = 3600 * SECOND
 """Nanoseconds after an alert's end at which it is no longer sent."""
 
-LATE = 60 * SECOND
-"""Nanoseconds that must be left of an alert that begins: by default Alertmanager waits for half of
-it before it sends a notification (group_wait, prometheus/alertmanager docs/configuration.md)."""
+LATE = 90 * SECOND
+"""Nanoseconds that must be left of an alert that is sent while it fires: it is sent again only
+after a minute, and with the next tick of the rules."""
 
 LATE_FIRING = 300 * SECOND
 """Nanoseconds that an alert fires from when it is delivered, where less than LATE was left."""
+
+NOTIFIED = 45 * SECOND
+"""Nanoseconds after which Alertmanager has notified of an alert: by default it waits for 30 s
+(group_wait, prometheus/alertmanager docs/configuration.md)."""
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -115,8 +120,9 @@ class Outbox:
         self._severities = SEVERITIES[SEVERITIES.index(minimum_severity) :]
         self._limit = limit
         self._waiting: OrderedDict[tuple[bool, Labels], Alert] = OrderedDict()
-        self._prolonged: OrderedDict[Labels, int] = OrderedDict()
-        """Until when alerts fire that were late; whose end is left to that time."""
+        self._begun: OrderedDict[Labels, int] = OrderedDict()
+        """Alerts whose end was put off, and when their ends may be sent: Alertmanager has notified
+        of them by then. One that comes earlier is left to the later end."""
         self._arrived = asyncio.Event()
         self._ending = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
@@ -214,23 +220,28 @@ class Outbox:
             if now - alert.ends_at > EXPIRES:
                 self._metrics.failed(self.name, "expired", 1)
                 continue
-            if is_end and self._prolonged.get(labels, 0) > now:
+            if is_end and self._begun.get(labels, 0) > now:
                 continue
-            if self._is_late(alert, now):
-                self._prolong(labels, now + LATE_FIRING)
+            if alert.state is AlertState.FIRING and self._is_late(alert, now):
+                self._began_at(labels, now)
             found.append(alert)
         return found
 
     def _is_late(self, alert: Alert, now: int) -> bool:
-        """Whether an alert begins, and ends before Alertmanager would notify of it."""
-        begins = self._every_state and alert.state is AlertState.FIRING
-        return begins and alert.starts_at <= alert.ends_at < now + LATE
+        """Whether an alert would end at Alertmanager before it is notified of or sent again."""
+        if not self._every_state or not alert.starts_at <= alert.ends_at < now + LATE:
+            return False
+        # One that was delivered before and is over has its end in the queue.
+        is_over = alert.ends_at <= now
+        return alert.state is AlertState.FIRING or (
+            alert.state is AlertState.REPEATED and not is_over
+        )
 
-    def _prolong(self, labels: Labels, ends: int) -> None:
-        self._prolonged.pop(labels, None)
-        self._prolonged[labels] = ends
-        if len(self._prolonged) > self._limit:
-            self._prolonged.popitem(last=False)
+    def _began_at(self, labels: Labels, now: int) -> None:
+        self._begun.pop(labels, None)
+        self._begun[labels] = now + NOTIFIED
+        if len(self._begun) > self._limit:
+            self._begun.popitem(last=False)
 
     def _sent_as(self, batch: list[Alert]) -> list[Alert]:
         """The batch with the ends of those that are late; what waits again keeps its own."""

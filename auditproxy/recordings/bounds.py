@@ -33,6 +33,10 @@ class NotesShare:
         return [CommandNote(flags=FOLDED_FLAGS, folded=count)] if count else []
 
 
+TOO_LARGE = "its recording reached the largest size that one may have"
+"""Why a recording is cut; in_words of the size follows."""
+
+
 def in_words(size: int) -> str:
     """A bound for operators."""
     return f"{size // MEBIBYTE} MiB" if size % MEBIBYTE == 0 else f"{size} bytes"

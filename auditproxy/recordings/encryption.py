@@ -20,6 +20,12 @@ Encrypt = Callable[[bytes], bytes]
 Decrypt = Callable[[bytes], bytes]
 
 _RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}|ssh-(?:ed25519|rsa) [A-Za-z0-9+/]+=*")
+_SECRET = re.compile(r"AGE-SECRET-KEY-", re.IGNORECASE)
+_PEM = "-----"
+_NOT_HERE = "which opens recordings and does not belong on the proxy's machine"
+_PUBLIC = "give a public one: age1..., as age-keygen -y KEY.txt prints it, or the .pub file of SSH"
+FAULTS_SHOWN = 3
+"""Recipients that are named as not valid; the file is probably another one."""
 _LARGEST_FILE = 1024 * 1024
 
 
@@ -45,10 +51,12 @@ def encryption_to(recipients: Sequence[str]) -> Encrypt:
         if key is not None:
             keys.append(key)
         else:
-            faults.append(
-                f"recipient {number} is not a public key of age or SSH; give one such as age1..., "
-                "which age-keygen prints"
-            )
+            faults.append(_fault_of(number, text))
+    if any(text.startswith(_PEM) for text in recipients):
+        secret = any("PRIVATE KEY--" in text for text in recipients)
+        faults = [f"{f'is a secret key, {_NOT_HERE}' if secret else 'is a PEM file'}; {_PUBLIC}"]
+    elif len(faults) > FAULTS_SHOWN:
+        faults = [*faults[:FAULTS_SHOWN], f"and {len(faults) - FAULTS_SHOWN} more"]
     if not recipients:
         faults.append("no recipient is given; give a public key such as age1...")
     if pyrage is None or faults:
@@ -63,6 +71,12 @@ def encryption_to(recipients: Sequence[str]) -> Encrypt:
 
     encrypt(b"")
     return encrypt
+
+
+def _fault_of(number: int, text: str) -> str:
+    if _SECRET.match(text):
+        return f"recipient {number} is a secret key, {_NOT_HERE}; {_PUBLIC}"
+    return f"recipient {number} is not a public key of age or SSH; {_PUBLIC}"
 
 
 def _recipient(text: str, pyrage: ModuleType | None) -> Any:
@@ -91,12 +105,27 @@ def recipients_in(text: str) -> tuple[str, ...]:
     return tuple(line for line in lines if line and not line.startswith("#"))
 
 
-def decryption_with(path: Path) -> Decrypt:
-    """Decrypts with the identities of a file, which age-keygen or ssh-keygen wrote.
+def decryption_with(*paths: Path) -> Decrypt:
+    """Decrypts with the identities of files, which age-keygen or ssh-keygen wrote.
 
-    What it returns raises DecryptionError. Raises Unusable, which quotes nothing of the file.
+    What it returns raises DecryptionError. Raises Unusable, which quotes nothing of the files.
     """
     pyrage = _pyrage()
+    identities = [each for path in paths for each in _identities(path, pyrage)]
+
+    def decrypt(sealed: bytes) -> bytes:
+        try:
+            content: bytes = pyrage.decrypt(sealed, identities)
+        except pyrage.DecryptError:
+            raise DecryptionError("damaged, or encrypted to other recipients") from None
+        return content
+
+    return decrypt
+
+
+def _identities(path: Path, pyrage: ModuleType) -> list[Any]:
+    """Those of one file; raises Unusable."""
+    identities: list[Any]
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_FILE)
@@ -115,15 +144,7 @@ def decryption_with(path: Path) -> Decrypt:
             f"{path} is not a file of identities; give one that age-keygen wrote, or an SSH key "
             "without a passphrase"
         )
-
-    def decrypt(sealed: bytes) -> bytes:
-        try:
-            content: bytes = pyrage.decrypt(sealed, identities)
-        except pyrage.DecryptError:
-            raise DecryptionError("damaged, or encrypted to other recipients") from None
-        return content
-
-    return decrypt
+    return identities
 
 
 def _pyrage() -> ModuleType:

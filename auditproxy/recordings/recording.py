@@ -22,7 +22,7 @@ from auditproxy.apis.session import (
     Unreadable,
 )
 from auditproxy.recordings.appending import AppendedFile, reason_of, refuse_taken
-from auditproxy.recordings.bounds import NotesShare, in_words
+from auditproxy.recordings.bounds import TOO_LARGE, NotesShare, in_words
 from auditproxy.recordings.forms import RecordingForm
 from auditproxy.recordings.names import PART
 from auditproxy.recordings.settling import Settling
@@ -301,7 +301,7 @@ class Recording:
             room = self._maximum - min(reserve, self._maximum // 4)
             held = len(self._header) + len(self._buffer)
             if self._file.size + held + len(lines) > room:
-                self._stop("Cut", in_words(self._maximum))
+                self._stop("Cut", f"{TOO_LARGE} ({in_words(self._maximum)})")
                 return
         self._buffer += lines
 

@@ -136,6 +136,13 @@ class RecordingStore:
         self._usage.sweep(now=True)
         return tuple(found)
 
+    def fault(self) -> str:
+        """Why no recording can be begun now, after what can be done about it; else ""."""
+        self._usage.ask_again()
+        found = self._usage.fault(_ROOM, at_start=True)
+        self._usage.ask_again()
+        return found
+
     def sweep(self) -> None:
         """Remove what is too old or too much; call it now and then."""
         self._usage.sweep()

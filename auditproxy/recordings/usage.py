@@ -86,6 +86,9 @@ class RecordingUsage:
         self._used = 0
         self._swept: float | None = None
         self._tried: float | None = None
+        self._made_room = (0, 0)
+        """Recordings and bytes that were removed for the total and not reported yet."""
+        self._reported: float | None = None
         self._free = 0
         self._free_read: float | None = None
 
@@ -126,6 +129,11 @@ class RecordingUsage:
                 return "recordings take all the room that they may"
         return ""
 
+    def ask_again(self) -> None:
+        """Have the next question answered by the disk, and not by what it said a moment ago."""
+        with self._lock:
+            self._free_read = None
+
     def sweep(self, *, now: bool = False) -> None:
         """Read the folder again: remove what is too old, and what is too much.
 
@@ -140,6 +148,7 @@ class RecordingUsage:
                 self._count(self._remove_old(self._scan()))
                 if self._is_over(0):
                     self._make_room(0)
+                self._report_removed()
             except OSError as error:
                 self._report(f"{self._folder} cannot be read: {reason_of(error)}")
 
@@ -166,12 +175,27 @@ class RecordingUsage:
         wanted = size + self._limits.total // _SLACK
         for file in sorted(found, key=lambda file: file.name):
             if not self._is_over(wanted):
-                return
+                break
             if self._may_go(file) and self._remove(file, "total"):
                 self._used -= file.size
+                self._made_room = (self._made_room[0] + 1, self._made_room[1] + file.size)
+        self._report_removed()
         if self._is_over(size):
             # Nothing is left that may go: do not read the folder again for every line.
             self._tried = now
+
+    def _report_removed(self) -> None:
+        """Say what went for the total; once a minute at most, in sums."""
+        now = self._monotonic()
+        recent = self._reported is not None and now - self._reported < SWEEP_INTERVAL
+        count, size = self._made_room
+        if not count or recent:
+            return
+        self._made_room, self._reported = (0, 0), now
+        which = "the oldest recording is" if count == 1 else f"the {count} oldest recordings are"
+        self._report(
+            f"{self._folder}: {which} removed, {size} bytes, as all took more than they may"
+        )
 
     def _remove_old(self, found: list[_Found]) -> list[_Found]:
         if not self._limits.maximum_age:

@@ -198,6 +198,9 @@ class Supervisor:
         batch, missed = running.waiting()
         if missed:
             self._metrics.gap(missed)
+            if missed == running.missing:
+                # The first ones. What else is missing is summed up at the end.
+                self._report(_has_gap(running))
         if not batch:
             return
         if not self._thread.give(running, batch, FAULT):
@@ -286,6 +289,16 @@ def _not_recorded(session: Session, reason: str, *, refused: bool) -> OperatorLi
     outcome = "it is refused (onFailure: Deny)" if refused else "it runs unrecorded"
     return OperatorLine(
         f"{_whose(session)} cannot be recorded: {reason}; {outcome}", audit_id=session.audit_id
+    )
+
+
+def _has_gap(running: Running) -> OperatorLine:
+    """Who has printed or sent more than the recorder took."""
+    kept = "its recording" if running.recording else "its lines in the session log"
+    return OperatorLine(
+        f"{_whose(running.session)} has a gap in {kept}: the recorder did not keep up with it "
+        "(onFailure: Allow); what is missing in all is at its end",
+        audit_id=running.session.audit_id,
     )
 
 

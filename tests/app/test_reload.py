@@ -21,6 +21,7 @@ from cryptography import x509
 
 from auditproxy import __version__
 from tests.conformance.client import Answer, read_answer
+from tests.fakes.alertrules import HEAD
 from tests.fakes.authority import Authority
 from tests.fakes.processes import started
 from tests.fakes.proxy import ADMIN, ALICE, EVERYTHING, RunningProxy, proxy_before, request
@@ -198,6 +199,23 @@ async def test_warnings_of_a_policy(tmp_path: Path, capsys: pytest.CaptureFixtur
             (tmp_path / "policy.yaml").write_text(policy)
             await reload(proxy)
             assert 'rules[0].users has "dev-*"' in capsys.readouterr().err
+
+
+async def test_warnings_stay_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is one at the start is one after a reload, and facts are facts."""
+    rules = tmp_path / "rules.yaml"
+    text = f"{HEAD}rules: [{{name: R, severity: low, summary: s, match: {{users: [%s]}}}}]\n"
+    rules.write_text(text % "dev")
+    async with FakeUpstream(replying(answer(200, b"{}"))) as upstream:
+        async with proxy_before(upstream.port, tmp_path, rules_file=str(rules)) as proxy:
+            capsys.readouterr()
+            rules.write_text(text % "dev-*")
+            await reload(proxy)
+            err = capsys.readouterr().err
+            (line,) = (line for line in err.splitlines() if 'match.users has "dev-*"' in line)
+            assert " [warning  ] " in line
+            (line,) = (line for line in err.splitlines() if "version 2" in line)
+            assert " [info     ] " in line
 
 
 async def test_redaction(tmp_path: Path) -> None:

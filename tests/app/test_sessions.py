@@ -283,6 +283,25 @@ class Minutes:
         await until(lambda: len(self.waits) > before, "the next wait")
 
 
+async def test_state_of_the_folder(tmp_path: Path) -> None:
+    """The line of /readyz?verbose follows the folder, and a change is reported."""
+    minutes = Minutes()
+    opened = Opened(recording(tmp_path), sleep=minutes.sleep)
+    assert opened.parts.describe() == ("session recordings: can be begun",)
+    opened.parts.start()
+    await turns()
+    folder = tmp_path / "recordings"
+    folder.rename(tmp_path / "moved")
+    await minutes.passed()
+    fault = "the folder of recordings cannot be read: no such file or directory"
+    await until(lambda: f"sessions cannot be recorded: {fault}" in opened.reports, "the report")
+    assert opened.parts.describe() == (f"session recordings: none can be begun: {fault}",)
+    await end(opened.parts)
+    without = Opened(SessionOptions(annotations="always"))
+    assert without.parts.describe() == ()
+    await end(without.parts)
+
+
 async def test_the_folder_is_swept_while_no_session_begins(tmp_path: Path) -> None:
     """What is too old is removed within a minute; not while the thread has a sweep to do."""
     stores = Stores(tmp_path)

@@ -18,7 +18,7 @@ def test_sources(tmp_path: Path) -> None:
     targets = ALERT_DESTINATIONS.read(chosen, remarks)
     assert [target.kind for target in targets.targets] == ["standardError"]
     levels, where = remarks.notes
-    assert levels.startswith("--alert-rules-file=builtin without --audit-policy-file: 9 rules see")
+    assert levels.startswith("--alert-rules-file=builtin without --audit-policy-file: 10 rules see")
     assert where == (
         "--alert-rules-file without --alert-destinations-file: alerts are lines of standard error"
     )
@@ -55,3 +55,32 @@ def test_rules_that_a_client_evades_by_leaving(tmp_path: Path) -> None:
     remarks = Remarks()
     ALERT_RULES.read(options(rules_file="builtin"), remarks)
     assert remarks.warnings == []
+
+
+def test_a_template_that_hides_what_is_resolved(tmp_path: Path) -> None:
+    """Without the state an alert that is resolved looks like another one that fires."""
+    (tmp_path / "url").write_text("http://127.0.0.1:9/")
+    path = tmp_path / "destinations.yaml"
+    chosen = options(rules_file="builtin", destinations_file=str(path))
+    template = "{name: chat, sendResolved: %s, webhook: {urlFile: url, template: {a: [%s]}}}"
+    found = []
+    for resolved, text in (
+        ("true", "'{{ summary }}'"),
+        ("true", "'{{ summary }}', '{{ state }}'"),
+        ("true", "'{{ line }}', 1"),
+        ("false", "'{{ summary }}'"),
+    ):
+        head = HEAD.replace("AlertRules", "AlertDestinations")
+        path.write_text(f"{head}destinations: [{template % (resolved, text)}]\n")
+        remarks = Remarks()
+        ALERT_DESTINATIONS.read(chosen, remarks)
+        found.append(remarks.warnings)
+    assert found == [
+        [
+            f"--alert-destinations-file {path}: destination chat: its template has no {{{{ state "
+            "}}, so with sendResolved an alert that is resolved looks like one that fires"
+        ],
+        [],
+        [],
+        [],
+    ]

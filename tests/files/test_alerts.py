@@ -40,6 +40,13 @@ def test_rules_faults(tmp_path: Path) -> None:
     with pytest.raises(Unusable) as caught:
         read_rules(str(path))
     assert caught.value.faults == (f"--alert-rules-file {path}: rules: must have a rule",)
+    with pytest.raises(Unusable) as caught:
+        read_rules("buildin")
+    assert caught.value.faults == (
+        "--alert-rules-file buildin does not exist; did you mean builtin?",
+    )
+    with pytest.raises(Unusable, match="cannot be read: No such file"):
+        read_rules(str(tmp_path / "other"))
 
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,6 +139,9 @@ async def test_the_old_file_comes_back(tmp_path: Path) -> None:
     await harness.reloader.poll()
     assert harness.applied == []
     assert "cannot be used" not in harness.reloader.describe()[0]
+    assert harness.informed == ["--a: the file is again the version in use"]
+    await harness.reloader.poll()
+    assert len(harness.informed) == 1
 
 
 async def test_a_file_that_is_being_written(tmp_path: Path) -> None:

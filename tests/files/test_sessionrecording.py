@@ -1,5 +1,7 @@
 """files/sessionrecording.py: the recording policy and the folder that it needs."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,30 @@ def test_remarks(tmp_path: Path) -> None:
     read_recording_policy(options(file, folder), remarks)
     assert f"--session-recording-dir {folder} has mode 0755: other users" in remarks.warnings[1]
     assert remarks.notes == []
+
+
+@pytest.mark.parametrize("denies", [True, False])
+def test_no_room(tmp_path: Path, denies: bool) -> None:
+    """What must stay free is more than there is: nothing could be recorded, which is warned of."""
+    file = tmp_path / "policy.yaml"
+    file.write_text(POLICY.replace("Output", "Output, onFailure: Deny") if denies else POLICY)
+    folder = tmp_path / "recordings"
+    folder.mkdir(0o700)
+    facts = os.statvfs(folder)
+    size, free = facts.f_blocks * facts.f_frsize, facts.f_bavail * facts.f_frsize
+    more = ", and sessions with onFailure: Deny are refused" if denies else ""
+    found = []
+    for minimum in (0, free // 2, (free + size) // 2, 2 * size):
+        sessions = replace(options(file, folder).sessions, recording_min_free_space=minimum)
+        remarks = Remarks()
+        read_recording_policy(Options(sessions=sessions), remarks)
+        found.append(remarks.warnings)
+    none, half, (little,), (much,) = found
+    assert none == half == []
+    assert f"--session-recording-min-free-space ({(free + size) // 2 >> 20} MiB): " in little
+    assert "MiB free: nothing is recorded" in little
+    assert little.endswith(f"nothing is recorded{more}")
+    assert much.endswith(
+        f"is more than the whole disk of --session-recording-dir, which has {size >> 20} MiB: "
+        f"nothing is recorded{more}"
+    )

@@ -146,3 +146,31 @@ def test_a_word_that_does_not_exist() -> None:
     """Who asks for help of one reads which there are."""
     with pytest.raises(ValueError, match='"export" is neither a word nor a flag of auditproxy se'):
         command_help(SESSIONS, "export")
+
+
+def test_help_of_a_word() -> None:
+    """What belongs to it alone: its flags, without the words in front, and its examples."""
+    for command in COMMANDS:
+        for word in command.words:
+            text = command_help(command, word=word)
+            assert f"Usage:\n  auditproxy {command.name} {word}" in text
+            others = [
+                line
+                for _, line in command.examples
+                if any(
+                    f"auditproxy {command.name} {other}" in line
+                    for other in command.words
+                    if other != word
+                )
+            ]
+            assert not [line for line in others if f"{line}\n" in text]
+    text = command_help(SESSIONS, word="verify")
+    assert "--audit-log" in text
+    assert "--speed" not in text
+    assert "--user" not in text
+    assert "verify: " not in text
+    assert text.startswith("Compare recordings with the SHA-256")
+    assert "--user" in command_help(SESSIONS, word="play")
+    assert "auditproxy sessions list --help shows what belongs to list alone." in command_help(
+        SESSIONS
+    )

@@ -8,10 +8,19 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from auditproxy.alerts.alert import Alert, AlertState
+from auditproxy.alerts.engine import REPEAT
 from auditproxy.apis.units import SECOND
 from auditproxy.clients.webhook import WebhookError
 from auditproxy.metrics.alerts import AlertMetrics
-from auditproxy.notifiers.outbox import EXPIRES, LATE_FIRING, LineNotifier, Outbox
+from auditproxy.notifiers.dispatcher import TICK
+from auditproxy.notifiers.outbox import (
+    EXPIRES,
+    LATE,
+    LATE_FIRING,
+    NOTIFIED,
+    LineNotifier,
+    Outbox,
+)
 from tests.fakes.alertrules import alert
 from tests.fakes.waiting import turns, until
 
@@ -184,11 +193,45 @@ async def test_a_late_beginning_is_sent_as_firing() -> None:
     rig.outbox.put(of("a", state=AlertState.RESOLVED))
     rig.outbox.put(of("b", state=AlertState.RESOLVED))
     await until(lambda: rig.count("sent") == 2, "sent")
-    moments["now"] += LATE_FIRING
+    moments["now"] += NOTIFIED
     rig.outbox.put(of("a", state=AlertState.RESOLVED))
     await until(lambda: rig.count("sent") == 3, "the end, once that time is over")
     assert [sent.labels["user"] for batch in rig.server.sent[-2:] for sent in batch] == ["b", "a"]
     await rig.outbox.shutdown(5)
+
+
+async def test_a_short_alert_is_resolved() -> None:
+    """One that fires for a minute is not over before it is sent again, and ends when it ends."""
+    moments = {"now": NOW}
+    rig = Rig(Server(), every_state=True, clock=lambda: moments["now"])
+    short = NOW + 60 * SECOND
+    rig.outbox.put(of("a", ends_at=short))
+    await until(lambda: rig.count("sent") == 1, "the beginning")
+    moments["now"] = short - SECOND
+    rig.outbox.put(of("a", ends_at=short, state=AlertState.REPEATED))
+    await until(lambda: rig.count("sent") == 2, "once more")
+    moments["now"] = short
+    rig.outbox.put(of("a", ends_at=short, state=AlertState.RESOLVED))
+    await until(lambda: rig.count("sent") == 3, "the end")
+    sent = [one.ends_at for batch in rig.server.sent for one in batch]
+    assert sent == [NOW + LATE_FIRING, short - SECOND + LATE_FIRING, short]
+    await rig.outbox.shutdown(5)
+
+
+async def test_no_repetition_of_what_is_over() -> None:
+    """Its end may be in the same batch."""
+    rig = Rig(Server(), every_state=True)
+    over = NOW - SECOND
+    rig.outbox.put(of("a", starts_at=over, ends_at=over, state=AlertState.REPEATED))
+    await until(lambda: rig.count("sent") == 1, "sent")
+    assert rig.server.sent[0][0].ends_at == over
+    await rig.outbox.shutdown(5)
+
+
+def test_what_fires_is_sent_again_in_time() -> None:
+    """Before Alertmanager ends it; and a rule fires for long enough to be notified of."""
+    assert REPEAT + TICK * SECOND < LATE < LATE_FIRING
+    assert NOTIFIED < 60 * SECOND
 
 
 async def test_a_late_beginning_expires_too() -> None:

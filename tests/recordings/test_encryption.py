@@ -13,6 +13,7 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import Carried, Channel, Outcome, Record
 from auditproxy.apis.units import SECOND
 from auditproxy.recordings.encryption import (
+    FAULTS_SHOWN,
     DecryptionError,
     decryption_with,
     encryption_to,
@@ -164,6 +165,7 @@ def test_faults(tmp_path: Path, key: Key) -> None:
         "recipient 3",
     ]
     assert secret not in str(raised.value)
+    assert "recipient 3 is a secret key, which opens recordings" in raised.value.faults[1]
     with pytest.raises(Unusable, match="no recipient is given"):
         encryption_to([])
     with pytest.raises(Unusable, match="cannot be read: no such file"):
@@ -173,6 +175,39 @@ def test_faults(tmp_path: Path, key: Key) -> None:
         with pytest.raises(Unusable, match="bad is not a file of identities") as raised:
             decryption_with(tmp_path / "bad")
         assert secret[:20] not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fault"),
+    [
+        ("OPENSSH PRIVATE KEY", "is a secret key, which opens recordings and does not belong"),
+        ("CERTIFICATE", "is a PEM file; give a public one"),
+    ],
+)
+def test_a_pem_file_as_recipients(kind: str, fault: str) -> None:
+    """One fault, and not one for each of its lines."""
+    text = f"-----BEGIN {kind}-----\n" + "b3BlbnNzaC1rZXk\n" * 9 + f"-----END {kind}-----\n"
+    with pytest.raises(Unusable) as raised:
+        encryption_to(recipients_in(text))
+    (found,) = raised.value.faults
+    assert fault in found
+
+
+def test_many_faults_are_summed_up() -> None:
+    """The file is another one."""
+    with pytest.raises(Unusable) as raised:
+        encryption_to(["hello"] * 20)
+    assert len(raised.value.faults) == FAULTS_SHOWN + 1
+    assert raised.value.faults[-1] == f"and {20 - FAULTS_SHOWN} more"
+
+
+def test_several_identities(stores: Stores, key: Key, tmp_path: Path) -> None:
+    """Whichever of them opens a recording."""
+    (tmp_path / "other").mkdir()
+    other = Key(tmp_path / "other")
+    path = recorded(stores, key)
+    events = list(read_events(path, decryption_with(other.path, key.path)))
+    assert any(isinstance(event, CastData) for event in events)
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from tests.fakes.recorded import Stores, a_session
 OUT = Channel.STDOUT
 HEADER = b'{"version": 2, "width": 80, "height": 24}\n'
 
+TOO_LARGE = "its recording reached the largest size that one may have (1 MiB)"
+
 
 @pytest.fixture
 def stores(tmp_path: Path) -> Stores:
@@ -60,7 +62,7 @@ def test_cut(stores: Stores) -> None:
     recording = stores.new(limits).open(a_session(), Record.OUTPUT, moment=0)
     recording.take(1, [Carried(OUT, b"x" * 2_000_000)])
     summary = summary_of(Path(recording.finish(2).path))
-    assert (summary.state, summary.stopped) == ("Cut", "1 MiB")
+    assert (summary.state, summary.stopped) == ("Cut", TOO_LARGE)
 
 
 @pytest.mark.parametrize("missing", [0, 12])

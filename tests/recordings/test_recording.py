@@ -40,6 +40,8 @@ from tests.fakes.recorded import Stores, a_session, read_recording
 
 OUT, IN = Channel.STDOUT, Channel.STDIN
 
+TOO_LARGE = "its recording reached the largest size that one may have (1 MiB)"
+
 
 @pytest.fixture
 def stores(tmp_path: Path) -> Stores:
@@ -136,15 +138,15 @@ def test_bytes_of_a_session(stores: Stores) -> None:
     )
     for moment in range(200):
         recording.take(moment, [Carried(OUT, b"x" * 10_000)])
-    assert (recording.state, recording.stopped) == ("Cut", "1 MiB")
+    assert (recording.state, recording.stopped) == ("Cut", TOO_LARGE)
     reference = recording.finish(200, Outcome(0))
     assert MEBIBYTE - 64 * 1024 < reference.bytes < MEBIBYTE
     assert reference.state == "Cut"
     notes = read_recording(reference.path).notes()
-    assert notes[0] == StoppedNote(state="Cut", reason="1 MiB")
+    assert notes[0] == StoppedNote(state="Cut", reason=TOO_LARGE)
     assert notes[1] == EndNote(exit_code=0, bytes_out=2_000_000, state="Cut")
-    assert b'"recording cut: 1 MiB"' in Path(reference.path).read_bytes()
-    assert stores.counted.stopped_ones == [("Cut", "1 MiB")]
+    assert f'"recording cut: {TOO_LARGE}"'.encode() in Path(reference.path).read_bytes()
+    assert stores.counted.stopped_ones == [("Cut", TOO_LARGE)]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")

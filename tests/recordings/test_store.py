@@ -39,6 +39,16 @@ def test_no_folder(stores: Stores) -> None:
         store.open(a_session(), Record.OUTPUT, moment=0)
 
 
+def test_why_none_can_be_begun(stores: Stores) -> None:
+    """As the folder is now, whatever it was a moment ago."""
+    store = stores.new()
+    assert store.fault() == ""
+    stores.folder.rename(stores.folder.with_name("moved"))
+    assert store.fault() == "the folder of recordings cannot be read: no such file or directory"
+    stores.folder.with_name("moved").rename(stores.folder)
+    assert store.fault() == ""
+
+
 def test_settle(stores: Stores) -> None:
     """Recordings that end together get their names together, as their references say."""
     finished: list[Path] = []

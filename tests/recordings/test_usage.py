@@ -39,6 +39,14 @@ def test_bytes_in_all(stores: Stores) -> None:
     assert [reason for reason, _ in stores.counted.removed_ones] == ["total"] * 3
     assert running.stopped == "recordings take all the room that they may"
     assert running.finish(2).state == "Cut"
+    (line,) = stores.lines
+    assert line.startswith(f"{stores.folder}: the oldest recording is removed, ")
+    stores.monotonic.now += 61
+    store.sweep()
+    assert stores.lines[1].startswith(f"{stores.folder}: the 2 oldest recordings are removed, ")
+    stores.monotonic.now += 61
+    store.sweep()
+    assert len(stores.lines) == 2
     assert sum(path.stat().st_size for path in stores.folder.iterdir()) < 310_000
     assert first not in stores.files()
 

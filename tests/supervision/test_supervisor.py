@@ -253,6 +253,11 @@ async def test_slow_disk_leaves_a_gap(supervision: Supervision) -> None:
     assert len(cast.data(Channel.STDOUT)) == 2_000_000 - missing
     assert missing > 0
     assert supervision.tunnel.holds == []
+    (told,) = supervision.reports
+    assert told == (
+        'exec of "alice" in team-a/box has a gap in its recording: the recorder did not keep up with '
+        "it (onFailure: Allow); what is missing in all is at its end"
+    )
 
 
 async def test_slow_disk_holds_the_container(supervision: Supervision) -> None:

@@ -17,6 +17,7 @@ from auditproxy.serializer.json import encode
 GROUP_RESOURCES = FieldType(
     "struct",
     members={"group": TEXT, "resources": TEXTS, "resourceNames": TEXTS},
+    words='an object such as {group: "", resources: [pods/exec]}',
 )
 SELECTOR_FIELDS = {
     "users": TEXTS,

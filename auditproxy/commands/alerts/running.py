@@ -8,6 +8,8 @@ Exit codes: 0 when all is well, 1 when a test of a file fails or a log has no ev
 cannot be used.
 """
 
+import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -19,6 +21,9 @@ from auditproxy.commands.alerts.replay import Replay, lines_of
 from auditproxy.files.alerts import advice_on, builtin_rules_text, read_rules
 from auditproxy.options.alerts import BUILTIN
 
+_RULES = re.compile(rb"^kind: *[\"']?AlertRules\b", re.MULTILINE)
+_BEGINNING = 64 * 1024
+"""Bytes of a file in which its kind is looked for."""
 PROGRESS = 5.0
 """Seconds between two lines of progress, where standard error is a terminal."""
 
@@ -46,8 +51,23 @@ def check(paths: Sequence[str], out: Output, err: Output) -> int:
         rows = counted(len(found.rules), "rule")
         tests = f"{passed} of {len(found.tests)} tests pass" if found.tests else NO_TESTS
         out.write(f"{path}: {rows}, {tests}\n")
+        tested = {name for test in found.tests for name in test.fires}
+        silent = [rule.name for rule in found.rules if rule.name not in tested]
+        if found.tests and silent:
+            err.write(f"auditproxy: {path}: no test fires {', '.join(silent)}\n")
         failed = failed or bool(failures)
     return FAILED if failed else 0
+
+
+def _is_rules(path: str) -> bool:
+    """Whether a file says that it has rules; those that cannot be read are reported as logs."""
+    try:
+        if not os.path.isfile(path):
+            return False
+        with open(path, "rb") as file:
+            return _RULES.search(file.read(_BEGINNING)) is not None
+    except OSError:
+        return False
 
 
 def _failure(failure: FailedTest) -> str:
@@ -73,6 +93,13 @@ def _read(path: str) -> Iterator[bytes]:
 
 def test(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Output) -> int:
     """Say which events of logs would have fired; the exit code."""
+    mistaken = [
+        f"{path} is a file of rules and no log; did you mean --rules={path}?"
+        for path in paths
+        if _is_rules(path)
+    ]
+    if mistaken:
+        raise Unusable(*mistaken)
     tried = read_rules(values.get("rules", BUILTIN), "--rules")
     is_json = values.get("output") == "json"
     replay = Replay(tried, out.write, is_json=is_json)

@@ -1,5 +1,6 @@
 """``auditproxy sessions``: its flags, and which of its parts runs."""
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -9,12 +10,19 @@ from typing import Any
 from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.apis.gotext import go_quote
 from auditproxy.flags.command import Command
-from auditproxy.flags.pflag import DURATION, FLOAT, HELP, LIST, STRING, Flag, Parsed
+from auditproxy.flags.pflag import BOOL, DURATION, FLOAT, HELP, LIST, STRING, Flag, Parsed
 
-WORDS = ("list", "show", "play", "commands", "verify")
+MEANINGS = {
+    "list": "List recorded sessions, the oldest first: one line each.",
+    "show": "Show user, place, end and commands of recorded sessions.",
+    "play": "Play what a terminal showed, at the pace at which it did. Ctrl-C ends it.",
+    "commands": "Print the commands that were entered, and the files that were copied.",
+    "verify": "Compare recordings with the SHA-256 that logs have of them.",
+}
+WORDS = tuple(MEANINGS)
 
 OK = 0
-_OF_PLAY = ("speed", "idle-time-limit", "search")
+_OF_PLAY = ("speed", "idle-time-limit", "search", "input")
 """Flags that say how a recording is played."""
 
 FLAGS = (
@@ -22,7 +30,8 @@ FLAGS = (
         "user",
         STRING,
         "",
-        "Only sessions of this user, impersonated ones included. An asterisk stands for anything.",
+        "list, show, play, commands: only sessions of this user, impersonated ones included. An "
+        "asterisk stands for anything.",
     ),
     Flag(
         "namespace",
@@ -45,12 +54,19 @@ FLAGS = (
         "",
         "Only sessions that began before this time; a date alone includes the whole day.",
     ),
-    Flag("output", STRING, "table", "table or json, one object per line.", shorthand="o"),
+    Flag(
+        "output",
+        STRING,
+        "table",
+        "list, show, commands, verify: table or json, one object per line.",
+        shorthand="o",
+    ),
     Flag(
         "identity",
-        STRING,
-        "",
-        "File with the age identities or the SSH key that encrypted recordings are read with.",
+        LIST,
+        (),
+        "list, show, play, commands: files with the age identities or the SSH key that encrypted "
+        "recordings are read with.",
     ),
     Flag(
         "session-log",
@@ -62,6 +78,12 @@ FLAGS = (
     Flag("audit-log", LIST, (), "verify: audit logs with the SHA-256 of recordings, likewise."),
     Flag("speed", FLOAT, 1.0, "play: how many times as fast as it was."),
     Flag("idle-time-limit", DURATION, 0, "play: the longest pause. 0 keeps every pause."),
+    Flag(
+        "input",
+        BOOL,
+        False,
+        "play: show also what the client sent, as far as it was recorded (record: InputOutput).",
+    ),
     Flag(
         "search",
         STRING,
@@ -77,6 +99,10 @@ EXAMPLES = (
     (
         "What alice did today.",
         "auditproxy sessions list /var/lib/auditproxy/recordings --user=alice --since=24h",
+    ),
+    (
+        "Those of one day, in UTC.",
+        "auditproxy sessions list recordings --since=2026-11-27 --until=2026-11-27",
     ),
     (
         "Who, where, how it ended, and the commands of one session.",
@@ -96,6 +122,10 @@ EXAMPLES = (
     ),
 )
 """What help shows first: a comment and a command line."""
+
+
+_OF_LOGS = (b'{"kind":"Event"', b'{"kind":"SessionEvent"', b'{"kind":"EventList"')
+_BEGINNING = 32
 
 
 class SessionsError(Unusable):
@@ -143,7 +173,7 @@ def run_sessions(parsed: Parsed) -> int:
     decrypt = None
     if settings["identity"]:
         try:
-            decrypt = decryption_with(Path(settings["identity"]))
+            decrypt = decryption_with(*map(Path, settings["identity"]))
         except Unusable as error:
             faults += error.under("--identity").faults
     if faults:
@@ -179,12 +209,36 @@ def _arguments(arguments: Sequence[str]) -> tuple[str, Path, str]:
         given = f", not {go_quote(arguments[0])}" if arguments else ""
         raise SessionsError(f"auditproxy sessions takes one of {', '.join(WORDS)} first{given}")
     word, *rest = arguments
-    if len(rest) not in (1, 2) or not rest[0]:
+    are_paths = len(rest) > 1 and all(map(os.path.exists, rest))
+    if len(rest) not in (1, 2) or not rest[0] or (are_paths and os.path.isfile(rest[0])):
+        hint = f"see auditproxy sessions {word} --help"
+        if are_paths:
+            hint = "a shell makes several names of an asterisk: name their folder"
         raise SessionsError(
             f"auditproxy sessions {word} takes a folder or a file of recordings, and perhaps the "
-            f"ID of a session; see auditproxy sessions --help"
+            f"ID of a session; {hint}"
         )
+    if _is_log(rest[0]):
+        raise SessionsError(
+            f"{rest[0]} is a log and no recording; name the folder of --session-recording-dir"
+            + ("" if word == "verify" else ", or see auditproxy sessions verify for logs")
+        )
+    if are_paths and os.sep in rest[1]:
+        # The path of the recording, as a shell completes it.
+        rest[1] = os.path.basename(rest[1])
     return word, Path(rest[0]), rest[1] if len(rest) == 2 else ""
+
+
+def _is_log(path: str) -> bool:
+    """Whether a file begins as the audit log and the session log do."""
+    if not os.path.isfile(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(_BEGINNING).startswith(_OF_LOGS)
+    except OSError:
+        # Reading it as a recording says why.
+        return False
 
 
 def _faults(word: str, settings: Mapping[str, Any]) -> list[str]:
@@ -216,5 +270,6 @@ SESSIONS = Command(
     EXAMPLES,
     words=WORDS,
     operand="PATH [SESSION]",
+    meanings=MEANINGS,
 )
 """The subcommand, for the table of cli.py."""

@@ -20,12 +20,14 @@ from auditproxy.sessions.playback import RESTORE, PlaybackFilter
 class Pace:
     """``speed`` is a factor, ``idle`` the longest pause in seconds, 0 for any.
 
-    ``search`` is where to begin: everything before it is shown at once.
+    ``search`` is where to begin: everything before it is shown at once. ``with_input`` shows what
+    the client sent as well.
     """
 
     speed: float = 1.0
     idle: float = 0.0
     search: str = ""
+    with_input: bool = False
 
 
 def play(
@@ -37,7 +39,7 @@ def play(
     wait: Callable[[float], None],
     is_terminal: bool,
 ) -> int | None:
-    """Play a recording to its end; how many pieces of output it has.
+    """Play a recording to its end; how many pieces were shown.
 
     None where it does not have what is searched for.
 
@@ -45,23 +47,27 @@ def play(
     """
     start = 0.0
     if pace.search:
-        found = find(path, decrypt, pace.search)
+        found = find(path, decrypt, pace.search, with_input=pace.with_input)
         if found is None:
             return None
         start = found
-    playback = PlaybackFilter()
+    playback, sent = PlaybackFilter(), PlaybackFilter()
     shown = start
     pieces = 0
     try:
         for event in read_events(path, decrypt):
-            if not isinstance(event, CastData) or event.channel == Channel.STDIN:
+            if not isinstance(event, CastData):
+                continue
+            is_input = event.channel == Channel.STDIN
+            if is_input and not pace.with_input:
                 continue
             pieces += 1
             if event.seconds > shown:
                 pause = (event.seconds - shown) / pace.speed
                 shown = event.seconds
                 wait(min(pause, pace.idle) if pace.idle else pause)
-            output.write(playback.feed(event.text).encode("utf-8", "replace"))
+            shown_text = (sent if is_input else playback).feed(event.text)
+            output.write(shown_text.encode("utf-8", "replace"))
             if event.seconds >= start:
                 output.flush()
     finally:
@@ -71,19 +77,27 @@ def play(
     return pieces
 
 
-def find(path: Path, decrypt: Decrypt | None, text: str) -> float | None:
-    """When ``text`` first stands on the output or in a command, in seconds; None if never."""
-    before = ""
+def find(
+    path: Path, decrypt: Decrypt | None, text: str, *, with_input: bool = False
+) -> float | None:
+    """When ``text`` first stands on the output or in a command, in seconds; None if never.
+
+    ``with_input``: or in what the client sent.
+    """
+    kept = {True: "", False: ""}
     for event in read_events(path, decrypt):
         if isinstance(event, CastHeader):
             continue
         if isinstance(event, CastNote):
             if isinstance(event.note, CommandNote) and text in (event.note.line or ""):
                 return event.seconds
-        elif isinstance(event, CastData) and event.channel != Channel.STDIN:
+        elif isinstance(event, CastData):
+            is_input = event.channel == Channel.STDIN
+            if is_input and not with_input:
+                continue
             # It may be in two pieces.
-            before = before[-(len(text) - 1) :] if len(text) > 1 else ""
-            before += event.text
-            if text in before:
+            before = kept[is_input][-(len(text) - 1) :] if len(text) > 1 else ""
+            kept[is_input] = before + event.text
+            if text in kept[is_input]:
                 return event.seconds
     return None

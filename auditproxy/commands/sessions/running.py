@@ -1,11 +1,13 @@
 """What each part of ``auditproxy sessions`` prints of the recordings that were chosen."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.apis.session import Record
 from auditproxy.apis.units import SECOND
 from auditproxy.app.standardstreams import counted
 from auditproxy.commands.sessions.listing import as_json, as_object, table
@@ -20,6 +22,9 @@ from auditproxy.commands.sessions.showing import (
 from auditproxy.recordings.encryption import Decrypt
 from auditproxy.recordings.reading import RecordingSummary, UnreadableRecording
 from auditproxy.sessions.playback import visible
+
+CHOICES = 10
+"""Recordings that are named where one must be chosen."""
 
 
 def run(
@@ -62,7 +67,27 @@ class _Counted:
 
 
 def _none(selection: ChosenRecordings) -> Unusable:
-    return Unusable(f"{selection.none_matches()}; see auditproxy sessions list")
+    text = selection.none_matches()
+    # An empty folder has nothing that a list could show.
+    return Unusable(f"{text}; see auditproxy sessions list" if " matches " in text else text)
+
+
+def _several(chosen: list[RecordingSummary | Locked]) -> Unusable:
+    """Which recordings match, for a choice."""
+    rows = [f"  {visible(row.rstrip())}" for row in table(chosen[:CHOICES])]
+    more = "; the first of them" if len(chosen) > CHOICES else ""
+    return Unusable(f"several recordings match, name a SESSION{more}:", *rows)
+
+
+def too_small(summary: RecordingSummary, columns: int, rows: int) -> str:
+    """That a recording is of a larger terminal than this one, "" where it is not."""
+    header = summary.header
+    if not header.auditproxy.tty or (header.width <= columns and header.height <= rows):
+        return ""
+    return (
+        f"it was recorded on a terminal of {header.width} columns and {header.height} rows, "
+        f"this one has {columns} and {rows}: lines are not where they were"
+    )
 
 
 def _each(
@@ -116,11 +141,10 @@ def _play(
     chosen: list[RecordingSummary | Locked] = []
     for summary in selection:
         chosen.append(summary)
-        if len(chosen) == 2:
-            raise Unusable(
-                "several recordings match; name one of the sessions that auditproxy sessions list "
-                "shows"
-            )
+        if len(chosen) > CHOICES:
+            break
+    if len(chosen) > 1:
+        raise _several(chosen)
     if not chosen:
         if selection.broken:
             return False
@@ -133,7 +157,10 @@ def _play(
         speed=settings["speed"],
         idle=settings["idle-time-limit"] / SECOND,
         search=settings["search"],
+        with_input=settings["input"],
     )
+    if sys.stdout.isatty() and (hint := too_small(one, *shutil.get_terminal_size())):
+        to_standard_error(hint, kind="")
     try:
         found = play(
             one.path,
@@ -150,6 +177,8 @@ def _play(
         to_standard_error(f"--search: {visible(str(one.path))} does not have this text")
     elif not found:
         hint = "the recording has no output; auditproxy sessions show says what was done"
+        if not pace.with_input and one.header.auditproxy.record == Record.INPUT_OUTPUT:
+            hint += ", and --input shows what was sent"
         to_standard_error(hint, kind="")
     return found is not None
 

@@ -11,7 +11,7 @@ from auditproxy.apis.units import SECOND
 from auditproxy.app.standardstreams import counted
 from auditproxy.commands.sessions.listing import as_object, duration
 from auditproxy.commands.sessions.selecting import started_at
-from auditproxy.commands.sessions.unrecorded import unrecorded_of
+from auditproxy.commands.sessions.unrecorded import Unrecorded, unrecorded_of
 from auditproxy.commands.sessions.verifying import sha256_of
 from auditproxy.recordings.encryption import Decrypt
 from auditproxy.recordings.names import is_unfinished
@@ -33,6 +33,7 @@ REQUEST = "request"
 """The flag of a command that kubectl's request names; the others were entered on a terminal."""
 COPIED = "copied"
 """The flag of a file that a ``kubectl cp`` copied, among the commands."""
+_NON_ZERO = "NonZeroExitCode"
 MOST_SHOWN = 10_000
 """Commands, files and connections of one recording that are shown."""
 
@@ -135,10 +136,7 @@ def show(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[str]:
         ("Ended", _ended(summary)),
         ("Bytes", f"{end.bytes_in} in, {end.bytes_out} out" if end else ""),
         ("Recorded", _recorded(summary)),
-        (
-            "Copied" if unrecorded is not None and unrecorded.is_copy else "Missing",
-            "" if unrecorded is None else unrecorded.text,
-        ),
+        (_heading(unrecorded), "" if unrecorded is None else unrecorded.text),
         ("SHA-256", _sha256(summary)),
         ("File", str(summary.path)),
     ]
@@ -214,6 +212,13 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:04.1f}"
 
 
+def _heading(unrecorded: Unrecorded | None) -> str:
+    """Of the row about input without a terminal."""
+    if unrecorded is not None and unrecorded.is_copy:
+        return "Copied"
+    return "Input" if unrecorded is not None and unrecorded.is_recorded else "Missing"
+
+
 def _user(name: str, groups: Iterable[str]) -> str:
     joined = ", ".join(groups)
     return f"{name} ({joined})" if name and joined else name
@@ -242,6 +247,9 @@ def _ended(summary: RecordingSummary) -> str:
             return "not known yet: it is still being written, or waits for a proxy to repair it"
         return "unknown: its proxy was killed"
     words = [] if end.exit_code is None else [f"exit {end.exit_code}"]
+    if end.exit_code is not None and end.reason == _NON_ZERO:
+        # Its message is the exit code in words.
+        return words[0]
     words += [word for word in (end.reason, end.message) if word]
     return ", ".join(words) or "without an exit code"
 

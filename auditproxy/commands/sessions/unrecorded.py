@@ -1,7 +1,7 @@
-"""Input that was sent without a terminal and is not in a recording: what is known of it.
+"""Input that was sent without a terminal: what is known of it.
 
 On a terminal the output has the echo. Without one, ``kubectl exec -i`` gives a shell what no line
-of the recording shows but its size and its SHA-256.
+of the recording shows but its size and its SHA-256, unless the client's side was recorded too.
 """
 
 from dataclasses import dataclass
@@ -34,6 +34,8 @@ class Unrecorded:
     sha256: str = ""
     is_whole: bool = True
     has_gap: bool = False
+    is_recorded: bool = False
+    """Whether the recording has it (record: InputOutput)."""
     is_copy: bool = False
     """Whether it is the tar stream of a ``kubectl cp``, whose files the recording names."""
 
@@ -50,7 +52,7 @@ class Unrecorded:
                 "whether input was sent without a terminal is not known: the recording has no end"
             )
         kind = "tar, whose files alone are recorded" if self.is_copy else "input without a terminal"
-        what = f"{self.bytes} bytes of {kind}{'' if self.is_copy else ', not recorded'}"
+        what = f"{self.bytes} bytes of {kind}{'' if self.is_copy else self._where}"
         if not self.is_whole:
             digest = f", SHA-256 of these {visible(self.sha256)}" if self.sha256 else ""
             return f"at least {what}{digest}; what followed is not known: {_NO_END}"
@@ -61,6 +63,12 @@ class Unrecorded:
         return f"{what}; their SHA-256 is in the session log, if there is one"
 
     @property
+    def _where(self) -> str:
+        if self.is_recorded:
+            return ", recorded: auditproxy sessions play --input shows it"
+        return ", not recorded"
+
+    @property
     def members(self) -> dict[str, Any]:
         """The same for JSON; what is not known is left out."""
         members: dict[str, Any] = {} if self.bytes is None else {"inputBytes": self.bytes}
@@ -68,25 +76,34 @@ class Unrecorded:
 
 
 def unrecorded_of(summary: RecordingSummary, decrypt: Decrypt | None) -> Unrecorded | None:
-    """What a client sent without a terminal that is not in the recording; None without any.
+    """What a client sent without a terminal; None without any.
 
     Reads the file where it has no end; raises UnreadableRecording.
     """
     session, end = summary.header.auditproxy, summary.end
-    if session.tty or session.record == Record.INPUT_OUTPUT or session.kind not in _WITH_INPUT:
+    if session.tty or session.kind not in _WITH_INPUT:
         return None
+    is_recorded = session.record == Record.INPUT_OUTPUT
     copy = copy_of(session.command)
     is_copy = copy is not None and copy.direction is CopyDirection.TO_CONTAINER
     if end is not None:
         if not end.bytes_in:
             return None
         has_gap = bool(end.missing_bytes)
-        return Unrecorded(end.bytes_in, end.input_sha256, has_gap=has_gap, is_copy=is_copy)
+        return Unrecorded(
+            end.bytes_in,
+            end.input_sha256,
+            has_gap=has_gap,
+            is_recorded=is_recorded,
+            is_copy=is_copy,
+        )
     last = None
     for event in read_events(summary.path, decrypt):
         if isinstance(event, CastNote) and isinstance(event.note, InputNote):
             last = event.note
     if last is not None:
-        return Unrecorded(last.bytes, last.sha256, is_whole=False, is_copy=is_copy)
+        return Unrecorded(
+            last.bytes, last.sha256, is_whole=False, is_recorded=is_recorded, is_copy=is_copy
+        )
     # Recordings of old do not say whether there was standard input.
     return None if session.stdin is False else Unrecorded(None, is_whole=False)

@@ -34,11 +34,16 @@ from auditproxy.serializer.errors import SerializationError
 from auditproxy.sessions.lines import REPAIRED, SESSION_RECORDING
 from auditproxy.sessions.playback import visible
 
-_DIGEST = re.compile(r"(.*) sha256:([0-9a-f]{64})(?: \([A-Za-z]+\))?", re.DOTALL)
+_DIGEST = re.compile(r"(.*) sha256:([0-9a-f]{64})(?: \(([A-Za-z]+)\))?", re.DOTALL)
 _MARKS = (SESSION_RECORDING.encode(), b'"SessionStarted"', b'"SessionEnded"')
 
 PROGRESS_STEP = 64 * MEBIBYTE
 _BLOCK = MEBIBYTE
+
+FAILED_AND_GONE = (
+    "the log has it as Failed, the folder does not: another program took it while it was written, "
+    "or the disk refused it"
+)
 
 Result = Literal["ok", "changed", "missing", "unlisted", "unfinished", "unreadable"]
 SOUND: tuple[Result, ...] = ("ok", "unfinished")
@@ -78,7 +83,10 @@ class Verified:
             )
         return {
             "ok": "",
-            "missing": "the log has it, the folder does not",
+            "missing": (
+                "the log has it, the folder does not: removed by age, by size, after its upload, "
+                "or by another program"
+            ),
             "unlisted": "no log has its SHA-256, and no log knows this session",
             "unfinished": "it is still being written, or waits for a proxy to repair it",
         }[self.result]
@@ -91,6 +99,8 @@ class LoggedRecordings:
     digests: dict[str, set[str]] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
     """Names of files of which more is known than that they were repaired."""
+    failed: set[str] = field(default_factory=set)
+    """Names of files that the disk refused, or that were taken away while they were written."""
     unreadable: int = 0
     """Lines that could not be read."""
 
@@ -104,10 +114,12 @@ class LoggedRecordings:
             self.unreadable += 1
             return
         for event in events:
-            for path, digest in _recordings(event):
+            for path, digest, state in _recordings(event):
                 if path:
                     name = os.path.basename(path)
                     self.digests.setdefault(name, set()).update((digest,) if digest else ())
+                    if state == "Failed":
+                        self.failed.add(name.removesuffix(PART))
                     if not _is_repair(event):
                         self.known.add(name)
 
@@ -122,14 +134,15 @@ def _is_repair(event: Event | SessionEvent) -> bool:
     return event.recording.state == "Unfinished" or REPAIRED in event.flags
 
 
-def _recordings(event: Event | SessionEvent) -> Iterator[tuple[str, str]]:
+def _recordings(event: Event | SessionEvent) -> Iterator[tuple[str, str, str]]:
+    """The path, the SHA-256 and the state of what an event says of a recording."""
     if isinstance(event, SessionEvent):
         if event.recording is not None:
-            yield event.recording.path, event.recording.sha256
+            yield event.recording.path, event.recording.sha256, event.recording.state
         return
     value = (event.annotations or {}).get(SESSION_RECORDING, "")
     found = _DIGEST.fullmatch(value)
-    yield (found[1], found[2]) if found else (value, "")
+    yield (found[1], found[2], found[3] or "") if found else (value, "", "")
 
 
 def logged_recordings(flag_paths: Iterable[tuple[str, str]]) -> LoggedRecordings:
@@ -176,7 +189,17 @@ def verify(
             is_known = name.removesuffix(PART) in logged.known
             yield _verified(folder / name, digests, progress, is_known=is_known)
         elif digests or f"{name}{PART}" not in present:
-            yield Verified(folder / name, "missing", logged=digests)
+            yield from _missing(folder, name, logged)
+
+
+def _missing(folder: Path, name: str, logged: LoggedRecordings) -> Iterator[Verified]:
+    """A recording that only logs have; nothing for its other name, that of its time of writing."""
+    base = name.removesuffix(PART)
+    if base != name and base in logged.digests:
+        return
+    digests = logged.digests[name] | logged.digests.get(f"{name}{PART}", set())
+    fault = FAILED_AND_GONE if base in logged.failed else ""
+    yield Verified(folder / name, "missing", logged=tuple(sorted(digests)), fault=fault)
 
 
 def _verified(

@@ -32,6 +32,9 @@ def policy(*rules: WrittenRule, **members: object) -> WrittenPolicy:
     return WrittenPolicy(rules=rules, **values)  # type: ignore[arg-type]
 
 
+ENTRY = 'an object such as {group: "", resources: [pods/exec]}'
+
+
 @pytest.mark.parametrize(
     ("text", "written"),
     [
@@ -187,7 +190,7 @@ def test_refused(text: bytes, message: str) -> None:
         ),
         (b"rules: [{omitStages: [[]]}]", "rules[0].omitStages[0]", "text", "a list"),
         (b"rules: [{resources: {}}]", "rules[0].resources", "a list", "an object"),
-        (b"rules: [{resources: [pods]}]", "rules[0].resources[0]", "an object", "text"),
+        (b"rules: [{resources: [pods]}]", "rules[0].resources[0]", ENTRY, "text"),
         (
             b"rules: [{resources: [{group: {}}]}]",
             "rules[0].resources[0].group",

@@ -45,6 +45,15 @@ def faults(*words: str) -> tuple[str, ...]:
     return caught.value.faults
 
 
+FIRING = """- name: an exec
+  events:
+  - stage: ResponseStarted
+    verb: create
+    objectRef: {resource: pods, subresource: exec, namespace: a, name: box}
+  fires: [Exec]
+"""
+
+
 @pytest.fixture
 def rules(tmp_path: Path) -> str:
     """A file of rules with one test."""
@@ -58,7 +67,9 @@ def rules(tmp_path: Path) -> str:
 
 def test_check(rules: str) -> None:
     """A sound file whose tests pass."""
-    assert run("check", rules) == (0, f"{rules}: 1 rule, 2 of 2 tests pass\n", "")
+    path = Path(rules)
+    path.write_text(path.read_text() + FIRING)
+    assert run("check", rules) == (0, f"{rules}: 1 rule, 3 of 3 tests pass\n", "")
 
 
 def test_check_warns(rules: str) -> None:
@@ -80,6 +91,18 @@ def test_check_without_tests(rules: str) -> None:
     )
 
 
+def test_check_of_a_rule_without_a_test(rules: str) -> None:
+    """It is named: nothing shows that it fires."""
+    path = Path(rules)
+    other = "- {name: Other, severity: low, summary: s, match: {users: [nobody]}}\n"
+    path.write_text(path.read_text().replace("rules:\n", f"rules:\n{other}", 1) + FIRING)
+    assert run("check", rules) == (
+        0,
+        f"{rules}: 2 rules, 3 of 3 tests pass\n",
+        f"auditproxy: {rules}: no test fires Other\n",
+    )
+
+
 def test_check_of_what_cannot_match(rules: str) -> None:
     """A rule for a verb and a resource that no request has is sound, and warned of."""
     path = Path(rules)
@@ -89,6 +112,7 @@ def test_check_of_what_cannot_match(rules: str) -> None:
     assert [line.rpartition(": ")[2].rpartition("; ")[2] for line in err.splitlines()] == [
         "it is the subresource pods/exec among resources, with the verbs get and create",
         "did you mean pods/exec?",
+        "no test fires Exec",
     ]
 
 
@@ -139,6 +163,19 @@ def test_test(tmp_path: Path, rules: str) -> None:
     assert rows[5].split() == ["Exec", "high", "1", "2"]
     assert err == (
         "auditproxy: warning: 1 line is not an event and was left out: line 2: not JSON\n"
+    )
+
+
+def test_rules_instead_of_a_log(
+    tmp_path: Path, rules: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The fault has the flag that was meant; the lines are not read as events."""
+    log = tmp_path / "audit.log"
+    log.write_bytes(b"")
+    assert main(["alerts", "test", rules, str(log)]) == 2
+    assert capsys.readouterr() == (
+        "",
+        f"auditproxy: error: {rules} is a file of rules and no log; did you mean --rules={rules}?\n",
     )
 
 

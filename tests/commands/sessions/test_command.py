@@ -70,6 +70,30 @@ def test_one_session(folder: Path, capsys: pytest.CaptureFixture[str], session: 
     assert "bob" in shown
 
 
+def test_a_log_is_no_recording(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The fault says what is meant."""
+    for line, word in (
+        ('{"kind":"Event","level":"M"}', "list"),
+        ('{"kind":"SessionEvent"}', "show"),
+    ):
+        log = tmp_path / "x.log"
+        log.write_text(f"{line}\n")
+        assert main(["sessions", word, str(log)]) == 2
+        assert f"{log} is a log and no recording; name the folder" in capsys.readouterr().err
+
+
+def test_names_that_a_shell_made(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of an asterisk: the fault says so; one name is the recording, also with its folder."""
+    paths = sorted(map(str, folder.iterdir()))[-3:]
+    for some in (paths, paths[:2]):
+        assert main(["sessions", "list", *some]) == 2
+        assert "a shell makes several names of an asterisk" in capsys.readouterr().err
+    assert main(["sessions", "show", str(folder), paths[0]]) == 0
+    assert capsys.readouterr().out.count("Session:") == 1
+
+
 def test_play(
     folder: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:

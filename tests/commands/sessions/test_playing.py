@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from auditproxy.apis.session import Carried, Channel, Outcome, Record
+from auditproxy.apis.units import SECOND
 from auditproxy.commands.sessions.playing import Pace, find, play
 from auditproxy.sessions.playback import RESTORE
-from tests.fakes.recorded import three_recordings
+from tests.fakes.recorded import Stores, a_session, three_recordings
 
 
 class Player:
@@ -75,3 +77,22 @@ def test_found_in_two_pieces(player: Player) -> None:
     assert find(player.path, None, "exit") == 76.0
     assert find(player.path, None, "f") == 1.0
     assert find(player.path, None, "\r\n$ ex") == 75.0
+
+
+def test_input_is_played(tmp_path: Path) -> None:
+    """What was sent without a terminal, between what it caused; each side has a filter of its own."""
+    session = a_session(command=("sh",), tty=False)
+    recording = Stores(tmp_path).new().open(session, Record.INPUT_OUTPUT, moment=0)
+    recording.take(SECOND, [Carried(Channel.STDIN, b"cat \x1b]0;x")])
+    recording.take(2 * SECOND, [Carried(Channel.STDOUT, b"root\n")])
+    recording.take(3 * SECOND, [Carried(Channel.STDIN, b"\x07shadow\n")])
+    player = Player(Path(recording.finish(4 * SECOND, Outcome(0)).path))
+    assert player.play(Pace()) == 1
+    assert player.output.getvalue() == b"root\n"
+    player.output.truncate(0)
+    player.output.seek(0)
+    assert player.play(Pace(with_input=True)) == 3
+    assert player.output.getvalue() == b"cat root\nshadow\n"
+    assert player.play(Pace(search="shadow")) is None
+    assert player.play(Pace(search="shadow", with_input=True)) == 3
+    assert find(player.path, None, "oo", with_input=True) == 2.0

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.apis.session import Record
+from auditproxy.apis.session import Carried, Channel, Record
 from auditproxy.cli import main
+from auditproxy.commands.sessions.running import CHOICES, too_small
+from auditproxy.recordings.reading import summary_of
 from auditproxy.recordings.segments import SealedForm
 from tests.fakes.recorded import Stores, a_session, three_recordings
 
@@ -19,10 +21,50 @@ def sealed(folder: Path) -> Path:
 
 
 def test_several_match(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One is played."""
+    """One is played: which there are is said."""
     three_recordings(tmp_path)
     assert main(["sessions", "play", str(tmp_path)]) == 2
-    assert "several recordings match" in capsys.readouterr().err
+    first, heading, *rows = capsys.readouterr().err.splitlines()
+    assert first == "auditproxy: error: several recordings match, name a SESSION:"
+    assert "SESSION" in heading
+    assert [row.partition("5e55")[1] or row.partition("c0b1")[1] for row in rows]
+    assert len(rows) == 3
+    assert any("alice" in row and "5e5510f1d" in row for row in rows)
+
+
+def test_more_match_than_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first of them."""
+    store = Stores(tmp_path).new()
+    for number in range(CHOICES + 2):
+        store.open(a_session(id=f"session-{number}"), Record.OUTPUT, moment=0).finish(1)
+    assert main(["sessions", "play", str(tmp_path)]) == 2
+    first, _, *rows = capsys.readouterr().err.splitlines()
+    assert first.endswith("name a SESSION; the first of them:")
+    assert len(rows) == CHOICES
+
+
+def test_play_without_a_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An empty folder has nothing that a list could show."""
+    assert main(["sessions", "play", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"auditproxy: error: no recording in {tmp_path}\n"
+
+
+@pytest.mark.parametrize(
+    ("tty", "columns", "rows", "is_said"),
+    [(True, 200, 50, False), (True, 60, 50, True), (True, 200, 20, True), (False, 60, 20, False)],
+)
+def test_a_smaller_terminal(
+    tmp_path: Path, tty: bool, columns: int, rows: int, is_said: bool
+) -> None:
+    """A hint, as lines are not where they were."""
+    store = Stores(tmp_path).new()
+    recording = store.open(a_session(tty=tty), Record.OUTPUT, moment=0, columns=200, rows=50)
+    summary = summary_of(Path(recording.finish(1).path))
+    hint = (
+        "it was recorded on a terminal of 200 columns and 50 rows, this one has "
+        f"{columns} and {rows}: lines are not where they were"
+    )
+    assert too_small(summary, columns, rows) == (hint if is_said else "")
 
 
 @pytest.mark.parametrize("word", ["show", "commands", "play"])
@@ -95,6 +137,15 @@ def test_play_of_what_has_no_output(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == (
         "auditproxy: the recording has no output; auditproxy sessions show says what was done\n"
     )
+
+
+def test_play_of_what_has_input_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The hint has the flag that shows it."""
+    recording = Stores(tmp_path).new().open(a_session(tty=False), Record.INPUT_OUTPUT, moment=0)
+    recording.take(1, [Carried(Channel.STDIN, b"id")])
+    path = recording.finish(2).path
+    assert main(["sessions", "play", path]) == 0
+    assert capsys.readouterr().err.endswith("was done, and --input shows what was sent\n")
 
 
 def test_user_of_an_encrypted_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,7 +40,7 @@ def test_shell(tmp_path: Path) -> None:
         'What:      exec ["bash"] on a terminal',
         "Started:   2023-11-14T22:13:20.123456Z",
         "Duration:  1m16s",
-        "Ended:     exit 3, NonZeroExitCode",
+        "Ended:     exit 3",
         "Bytes:     1 in, 32 out",
         f"Recorded:  Output, {path.stat().st_size} bytes, Complete",
         f"SHA-256:   {hashlib.sha256(path.read_bytes()).hexdigest()}",
@@ -180,20 +180,24 @@ DIGEST = hashlib.sha256(SENT).hexdigest()
     [
         (False, Record.OUTPUT, True),
         (False, Record.METADATA, True),
-        (False, Record.INPUT_OUTPUT, False),
+        (False, Record.INPUT_OUTPUT, True),
         (True, Record.OUTPUT, False),
+        (True, Record.INPUT_OUTPUT, False),
     ],
 )
 def test_input_without_a_terminal(tmp_path: Path, tty: bool, record: Record, is_said: bool) -> None:
-    """No echo shows it: a line says how much there was, unless the recording has it."""
+    """No echo shows it: a line says how much there was, and how to read what was recorded."""
     session = a_session(command=("sh",), tty=tty)
     recording = Stores(tmp_path).new().open(session, record, moment=0)
     recording.take(SECOND, [Carried(Channel.STDIN, SENT)])
     recording.take(2 * SECOND, [Carried(Channel.STDOUT, b"root::0\n")])
     end = recording.finish(3 * SECOND, Outcome(0), input_sha256=DIGEST)
     summary = summary_of(Path(end.path))
-    text = f"16 bytes of input without a terminal, not recorded; SHA-256 {DIGEST}"
-    assert (f"Missing:   {text}" in shown(summary.path)) == is_said
+    where, heading = "not recorded", "Missing:  "
+    if record is Record.INPUT_OUTPUT:
+        where, heading = "recorded: auditproxy sessions play --input shows it", "Input:    "
+    text = f"16 bytes of input without a terminal, {where}; SHA-256 {DIGEST}"
+    assert (f"{heading} {text}" in shown(summary.path)) == is_said
     lines = list(commands_of(summary, None))
     assert lines[0].endswith("  sh   [request]\n")
     assert [line.endswith(f"  {text}   [input]\n") for line in lines[1:]] == [True] * is_said
@@ -201,3 +205,18 @@ def test_input_without_a_terminal(tmp_path: Path, tty: bool, record: Record, is_
     assert [
         (each["line"], each["flags"], each["inputBytes"], each["inputSha256"]) for each in objects
     ] == [(None, ("input",), 16, DIGEST)] * is_said
+
+
+@pytest.mark.parametrize(
+    ("outcome", "text"),
+    [
+        (Outcome(127, "NonZeroExitCode", "command terminated with exit status 127"), "exit 127"),
+        (Outcome(1, "OOMKilled", "no memory"), "exit 1, OOMKilled, no memory"),
+        (Outcome(None, "InternalError", "no container"), "InternalError, no container"),
+    ],
+)
+def test_how_it_ended(tmp_path: Path, outcome: Outcome, text: str) -> None:
+    """An exit code is said once."""
+    recording = Stores(tmp_path).new().open(a_session(), Record.OUTPUT, moment=0)
+    path = Path(recording.finish(SECOND, outcome).path)
+    assert f"Ended:     {text}" in shown(path)

@@ -12,7 +12,12 @@ from auditproxy.apis.audit import API_VERSION
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import SESSION_API_VERSION, Record
 from auditproxy.cli import main
-from auditproxy.commands.sessions.verifying import PROGRESS_STEP, LoggedRecordings, sha256_of
+from auditproxy.commands.sessions.verifying import (
+    FAILED_AND_GONE,
+    PROGRESS_STEP,
+    LoggedRecordings,
+    sha256_of,
+)
 from tests.fakes.recorded import Stores, a_session, three_recordings
 
 
@@ -123,7 +128,7 @@ def test_what_is_wrong(
     assert main(["sessions", "verify", str(shell.parent), f"--session-log={log}"]) == 1
     shown = capsys.readouterr().out
     assert f"changed     {shell}: its SHA-256 is {sha256_of(shell)}, the log has {before}" in shown
-    assert f"missing     {copy}: the log has it, the folder does not" in shown
+    assert f"missing     {copy}: the log has it, the folder does not: removed by age, " in shown
     assert (
         f"unlisted    {shell.parent / added_name}: no log has its SHA-256, and no log knows"
         in shown
@@ -238,3 +243,21 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     """The fault names it."""
     with pytest.raises(Unusable, match="nowhere cannot be read"):
         sha256_of(tmp_path / "nowhere")
+
+
+def test_one_that_was_taken_while_it_was_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its lines have two names, of one session: it is missing once, and as what the log says."""
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    name = str(folder / "2026-11-28T10-02-55.918113Z_shop_web-1_b0d4_33f0.cast")
+    failed = ended(f"{name}.part", "a" * 64).replace("Complete", "Failed")
+    for lines in (
+        (ended(name, "", "SessionStarted"), failed),
+        (completed(name, "ResponseStarted"), completed(f"{name}.part sha256:{'a' * 64} (Failed)")),
+    ):
+        log = log_of(tmp_path, *lines)
+        assert main(["sessions", "verify", str(folder), f"--audit-log={log}"]) == 1
+        shown = capsys.readouterr().out
+        assert shown == f"missing     {name}: {FAILED_AND_GONE}\n\n1 missing\n"

@@ -1,0 +1,23 @@
+"""Whether recordings can be begun: what is reported, and the line of /readyz?verbose."""
+
+from auditproxy.app.recordingstate import RecordingState
+
+
+def test_changes_are_reported() -> None:
+    """Each once; what is so at the start was warned of."""
+    faults = ["full", "full", "", "", "gone", "full"]
+    lines: list[str] = []
+    state = RecordingState(lambda: faults.pop(0), lines.append)
+    assert state.describe() == ("session recordings: none can be begun: full",)
+    seen = []
+    while faults:
+        state.check()
+        seen.append((state.describe()[0].removeprefix("session recordings: "), tuple(lines)))
+        lines.clear()
+    assert seen == [
+        ("none can be begun: full", ()),
+        ("can be begun", ("sessions can be recorded again",)),
+        ("can be begun", ()),
+        ("none can be begun: gone", ("sessions cannot be recorded: gone",)),
+        ("none can be begun: full", ("sessions cannot be recorded: full",)),
+    ]
