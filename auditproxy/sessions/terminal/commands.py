@@ -79,6 +79,7 @@ class CommandFollower(LineFollower):
         self._split()
         while self._pending:
             self._pending.give_up("unfinished")
+        self._settle_pushed(self._row(), "unfinished")
         self._reset()
 
     def miss(self, now: float, *, keys: bool) -> list[TerminalCommand]:
@@ -130,8 +131,8 @@ class CommandFollower(LineFollower):
             self._keys.brackets_pastes(True)
             self._unseen.begin(self._now, alternate=self._alternate)
             if not self._alternate:
-                self._editor = True
                 self._prompt()
+                self._editor = True
         elif self._alternate:
             return
         elif mark is Mark.DONE:
@@ -164,6 +165,8 @@ class CommandFollower(LineFollower):
         self._found.release()
         while self._pending:
             self._pending.give_up()
+        if alternate:
+            self._settle_pushed(self._row(), "prompt?")
         entry, self._entry = self._entry, None
         if not alternate:
             self._entry, self._aside = self._aside, None
@@ -211,6 +214,7 @@ class CommandFollower(LineFollower):
         self._found.release()
         self._marked = None
         self._earlier.confirm()
+        self._settle_pushed(self._row(), "prompt?")
         if self._pending:
             # Typing continues behind lines that wait too.
             return
@@ -223,6 +227,11 @@ class CommandFollower(LineFollower):
         if not entry.plain:
             self._earlier.drop()
         self._entry = None
+
+    def _row(self) -> int:
+        """The cursor's row, as far as output was read."""
+        self._places.catch_up()
+        return self._places.screen.row
 
     def _accept(self) -> bool:
         """An editor has a line; whether it is known that nothing was entered."""
