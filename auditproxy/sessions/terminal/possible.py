@@ -1,7 +1,7 @@
 r"""A terminal of which the request says nothing: lines are held until the streams show one.
 
 What is attached to has a terminal if its own spec says so, whatever the request does; what a
-tunnel of unknown kind leads to, nobody says. Signs of a terminal:
+tunnel of unknown kind leads to, is not known. Signs of a terminal:
 
     sequences for editors and whole screens, which programs write to terminals alone
     a line comes back as it was typed, and its end as the kernel writes it: \r\n for \n, or a

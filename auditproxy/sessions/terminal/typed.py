@@ -164,7 +164,7 @@ class TypedKeys:
         """Take ^D where no editor reads; whether it came twice, which ends a line like Enter.
 
         The kernel gives a program what is typed, and echoes nothing. The second has nothing to
-        give, which is the end of the input for whoever reads a line.
+        give, which is the end of the input for a program that reads a line.
         """
         if self.plain and not self._typed:
             self.press(key)

@@ -1,0 +1,31 @@
+"""``auditproxy events list``: the newest requests, one line for each."""
+
+from collections.abc import Sequence
+
+from auditproxy.app.standardstreams import counted
+from auditproxy.commands.events.notes import notes_of
+from auditproxy.commands.events.printing import Printer, Shown, Text
+from auditproxy.reading.events import GONE
+from auditproxy.reading.facts import RequestFacts
+from auditproxy.reading.lines import DAMAGED
+from auditproxy.reading.newest import newest
+from auditproxy.reading.scanning import Search
+from auditproxy.reading.sources import TrailFile
+
+
+def run_list(files: Sequence[TrailFile], search: Search, how: Shown, out: Text, err: Text) -> int:
+    """Print the newest requests that a search admits; the exit code. Raises OSError."""
+    found = newest(files, search, how.limit)
+    requests = found.requests if how.oldest_first else found.requests[::-1]
+    facts = [RequestFacts(request) for request in requests]
+    for line in Printer(how).lines(facts):
+        out.write(line)
+    for note in notes_of(found.counts, found.forms):
+        err.write(f"auditproxy: warning: {note}\n")
+    if not facts:
+        err.write(
+            f"auditproxy: no request matches, of {counted(found.counts['events'], 'event')}\n"
+        )
+    elif len(facts) == how.limit:
+        err.write(f"auditproxy: the newest {how.limit} requests; --limit shows more\n")
+    return 1 if found.counts[DAMAGED] or found.counts[GONE] else 0
