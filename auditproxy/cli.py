@@ -21,6 +21,7 @@ from auditproxy.apis.gotext import go_quote
 from auditproxy.app.standardstreams import nobody_reads, one_line, refusal
 from auditproxy.commands import certs
 from auditproxy.commands.alerts.command import ALERTS
+from auditproxy.commands.events.command import EVENTS
 from auditproxy.commands.kubeconfig import command as kubeconfig
 from auditproxy.commands.policy.command import POLICY
 from auditproxy.commands.sessions.command import SESSIONS
@@ -125,6 +126,7 @@ def commands(load_proxy: LoadProxy) -> tuple[Command, ...]:
             _kubeconfig,
             kubeconfig.EXAMPLES,
         ),
+        EVENTS,
         ALERTS,
         POLICY,
         SESSIONS,

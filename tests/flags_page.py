@@ -14,6 +14,7 @@ from pathlib import Path
 from auditproxy.cli import DEMO_FLAGS
 from auditproxy.commands.alerts.command import FLAGS as ALERTS_FLAGS
 from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
+from auditproxy.commands.events.command import EVENTS
 from auditproxy.commands.kubeconfig.command import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.commands.policy.command import FLAGS as POLICY_FLAGS
 from auditproxy.commands.sessions.command import SESSIONS
@@ -46,6 +47,7 @@ def tables() -> Mapping[str, str]:
         ("alerts", ALERTS_FLAGS),
         ("policy", POLICY_FLAGS),
         ("verify", VERIFY.flags),
+        ("events", EVENTS.flags),
     ):
         # --help is the same everywhere.
         rows = [flag for flag in flags if flag.name != "help"]

@@ -9,6 +9,7 @@ import yaml
 from auditproxy.cli import DEMO_FLAGS
 from auditproxy.commands.alerts.command import FLAGS as ALERTS_FLAGS
 from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
+from auditproxy.commands.events.command import EVENTS
 from auditproxy.commands.kubeconfig.command import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.commands.policy.command import POLICY
 from auditproxy.commands.sessions.command import SESSIONS
@@ -63,7 +64,7 @@ def test_no_other_flag_is_named() -> None:
         flag.name for flag in (*FLAGS, *KUBECONFIG_FLAGS, *DEMO_FLAGS, *CERTS_FLAGS, *ALERTS_FLAGS)
     }
     known |= {flag.alias for flag in FLAGS}
-    known |= {flag.name for flag in (*SESSIONS.flags, *POLICY.flags, *VERIFY.flags)}
+    known |= {flag.name for flag in (*SESSIONS.flags, *EVENTS.flags, *POLICY.flags, *VERIFY.flags)}
     named = set(re.findall(r"--([a-z][a-z-]*[a-z])", PAGE))
     assert named <= known
 
@@ -98,7 +99,7 @@ _NAMES = (
     # kubectl cp, and a secret in a command line
     " password retries"
     # tools and tests of the project
-    " api apimachinery count level list module no-cbor only profile release rounds seconds seed times"
+    " api apimachinery count level lines list module no-cbor only profile release rounds seconds seed times"
     " write"
 )
 OTHER_PROGRAMS = frozenset(_NAMES.split())
@@ -113,7 +114,7 @@ def test_flags_in_prose(path: Path) -> None:
         flag.name for flag in (*FLAGS, *KUBECONFIG_FLAGS, *DEMO_FLAGS, *CERTS_FLAGS, *ALERTS_FLAGS)
     }
     known |= {flag.alias for flag in FLAGS} | OTHER_PROGRAMS
-    known |= {flag.name for flag in (*SESSIONS.flags, *POLICY.flags, *VERIFY.flags)}
+    known |= {flag.name for flag in (*SESSIONS.flags, *EVENTS.flags, *POLICY.flags, *VERIFY.flags)}
     text = path.read_text(encoding="utf-8")
     # Neither a drawn arrow nor the family of flags that a star or a placeholder stands for.
     for name, value in re.findall(

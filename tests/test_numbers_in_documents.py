@@ -36,6 +36,7 @@ from auditproxy.health import server as health
 from auditproxy.lookups import issuerkeys, tokencache
 from auditproxy.notifiers import dispatcher, outbox
 from auditproxy.options import Options
+from auditproxy.reading import abreast, lines
 from auditproxy.recordings import objectstore, recording, upload
 from auditproxy.request import headers, heads, memory, resolution, selectors
 from auditproxy.serializer import cbor, json
@@ -171,7 +172,10 @@ OURS: dict[str, tuple[str, ...]] = {
         f"(event {size(DEFAULTS.audit_webhook.truncate_max_event_size)}, "
         f"batch {size(DEFAULTS.audit_webhook.truncate_max_batch_size)})",
     ),
-    "docs/design.md": (f"has {size(reading.MOST_A_TURN)} of each turn of the loop",),
+    "docs/design.md": (
+        f"has {size(reading.MOST_A_TURN)} of each turn of the loop",
+        f"Beyond {size(abreast.ALONE)} the blocks are given",
+    ),
     "docs/operating.md": (
         f"has not answered for {workers.SILENT:g} s; `/livez` after {workers.LONGEST_SILENCE:g} s",
         f"A worker that has not answered for {workers.LONGEST_SILENCE:g} s while it starts",
@@ -213,6 +217,7 @@ OURS: dict[str, tuple[str, ...]] = {
     "docs/performance.md": (
         f"at most {memory.MAXIMUM_BLOCKS} blocks of {size(memory.MAXIMUM_BLOCK)}",
     ),
+    "docs/reading.md": (f"lines of more than {size(lines.LONGEST)}",),
     "docs/sessions.md": (
         f"as `8h` or `1h30m`, at least `{sessionrules.SHORTEST_LIMIT // SECOND}s`",
         f"tried again after {upload.FIRST_PAUSE:g} s, then 2, 4, up to "
@@ -263,6 +268,9 @@ MEASURED: dict[str, tuple[str, ...]] = {
     ),
     "README.md": ("| 85 MiB plus", "about 220 MiB at most", "about 2 times HAProxy's"),
     "docs/design.md": (
+        "(1.55 GB), on two shared cores",
+        "takes 3.2 s with five narrow columns and 6.4 s with all, msgspec 3.3 s with five members",
+        "take 2.4 s together",
         "a process writes its line in 3 µs, 1 µs of it CPU",
         "a line takes 176 µs and 38 µs of CPU of both",
         "it takes 5 µs of CPU",

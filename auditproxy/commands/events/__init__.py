@@ -1,0 +1,1 @@
+"""``auditproxy events list|show|tail``: what a trail says, request by request."""

@@ -1,0 +1,113 @@
+"""Sources: which files a command line names, and in which order they were written.
+
+A folder stands for the files in it. Rotated files belong to the file that they were rotated from:
+they have its origin, and come before it in the order of the times in their names.
+
+    audit-2026-11-23T13-16-39.368.log.gz  audit-2026-11-24T00-00-00.000.log  audit.log
+"""
+
+import glob
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from auditproxy.apis.faults import Unusable
+
+STANDARD_INPUT = "-"
+MOST_FILES = 20_000
+_ROTATED = re.compile(r"-(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)(?=\.|$)", re.ASCII)
+_NUMBERED = re.compile(r"\.(\d{1,4})$", re.ASCII)
+_PACKED = ".gz"
+_NEWEST = "~"
+"""Sorts behind every time."""
+
+
+class TrailFile(msgspec.Struct, frozen=True):
+    """One file; files of one origin are parts of one trail, in the order of ``place``."""
+
+    path: str
+    origin: str
+    place: str = _NEWEST
+    shown: str = ""
+    """What it is called in messages."""
+
+
+def files_of(arguments: Sequence[str], spool: str) -> list[TrailFile]:
+    """The files of arguments, in order, each once; raises Unusable for what is not there.
+
+    Standard input is copied into ``spool``, a folder, because a trail is read more than once.
+    """
+    found: dict[str, TrailFile] = {}
+    for argument in arguments:
+        for path in _paths(argument, spool):
+            if len(found) >= MOST_FILES:
+                raise Unusable(f"more than {MOST_FILES} files; name fewer, or a smaller folder")
+            file = trail_file(path)
+            if argument == STANDARD_INPUT:
+                file = TrailFile(path, STANDARD_INPUT, shown="standard input")
+            found.setdefault(os.path.realpath(path), file)
+    return sorted(found.values(), key=lambda file: (file.origin, file.place))
+
+
+def trail_file(path: str) -> TrailFile:
+    """A file with its origin and its place, by its name."""
+    folder, name = os.path.split(path)
+    bare = name.removesuffix(_PACKED)
+    rotated = _ROTATED.search(bare)
+    if rotated is not None:
+        stem = bare[: rotated.start()] + bare[rotated.end() :]
+        return TrailFile(path, os.path.join(folder, stem), rotated[1], path)
+    numbered = _NUMBERED.search(bare)
+    if numbered is not None:
+        # logrotate: audit.log.1 is newer than audit.log.2, and older than audit.log.
+        place = f"{_NEWEST[:0]}{9999 - int(numbered[1]):04d}"
+        return TrailFile(path, os.path.join(folder, bare[: numbered.start()]), place, path)
+    return TrailFile(path, os.path.join(folder, bare), _NEWEST, path)
+
+
+def _paths(argument: str, spool: str) -> Iterator[str]:
+    if argument == STANDARD_INPUT:
+        yield _spooled(spool)
+        return
+    if os.path.isdir(argument):
+        yield from _in_folder(argument)
+        return
+    if os.path.exists(argument):
+        yield argument
+        return
+    if "://" in argument:
+        raise Unusable(
+            f"{argument} is a URL, which is not read; copy what it names, or pipe it to -"
+        )
+    matching = sorted(glob.glob(argument)) if any(mark in argument for mark in "*?[") else []
+    if not matching:
+        raise Unusable(f"{argument} does not exist; name a log, a folder of logs, or -")
+    for path in matching:
+        yield from _in_folder(path) if os.path.isdir(path) else (path,)
+
+
+def _in_folder(folder: str) -> Iterator[str]:
+    """The files in a folder and below it, hidden ones left out."""
+    empty = True
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = os.path.join(where, name)
+            if not name.startswith(".") and os.path.isfile(path):
+                empty = False
+                yield path
+    if empty:
+        raise Unusable(f"{folder} has no files")
+
+
+def _spooled(folder: str) -> str:
+    handle, path = tempfile.mkstemp(dir=folder, prefix="stdin-")
+    with os.fdopen(handle, "wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
+    return str(Path(path))
