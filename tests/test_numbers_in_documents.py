@@ -354,6 +354,7 @@ THEIRS: dict[str, tuple[str, ...]] = {
     "docs/parity.md": ("accepted up to 1 MiB in all",),
     "docs/protobuf.md": ("integer of 64 bits, of 32 bits",),
     "docs/sessions.md": ("read only up to the last 64 KiB",),
+    "docs/reading.md": ("lines over 16 KiB",),
     "manifests/README.md": ("30 days before the end", "lines at 16 KiB", "10 MiB times 5"),
     "manifests/overlays/aks/README.md": ("idle timeout of 30 minutes", "over 16 KiB"),
     "manifests/overlays/eks/README.md": (

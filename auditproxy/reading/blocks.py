@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from auditproxy.apis.units import SECOND
-from auditproxy.reading.events import Counts, read_events
+from auditproxy.reading.events import NATIVE_START, Counts, read_events
 from auditproxy.reading.lines import is_packed, lines_of
 from auditproxy.reading.requests import SeenEvent, seen_event
 from auditproxy.reading.sources import TrailFile
@@ -26,7 +26,6 @@ NEVER, ALWAYS = -(1 << 62), 1 << 62
 _PEEKED = 64
 """Lines that are read to find one with a time."""
 _PEEKED_BYTES = 1 << 20
-NATIVE_START = b'{"kind":"Event","apiVersion":"audit.k8s.io/'
 
 
 class Block(msgspec.Struct, frozen=True):

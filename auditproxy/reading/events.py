@@ -9,7 +9,8 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from auditproxy.apis.audit import API_VERSION, ObjectReference, Stage
+from auditproxy.apis.audit import API_VERSION as API_VERSION
+from auditproxy.apis.audit import ObjectReference, Stage
 from auditproxy.apis.user import NOBODY, UserInfo
 
 Counts = Counter[str]
@@ -30,6 +31,8 @@ LEGACY = "legacy"
 """Lines of the text format of Kubernetes 1.7 to 1.11."""
 TOO_LONG = "too-long"
 
+NATIVE_START = b'{"kind":"Event","apiVersion":"audit.k8s.io/'
+"""How a line begins that kube-apiserver or a proxy of ours wrote."""
 STAGES = (
     Stage.REQUEST_RECEIVED,
     Stage.RESPONSE_STARTED,

@@ -4,6 +4,7 @@ gzip          recognized by its first bytes; a damaged one is read up to the dam
 a line of more than LONGEST bytes    is skipped and counted
 """
 
+import codecs
 import gzip
 import zlib
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ DAMAGED = "damaged"
 """Packed files that end too early or have other bytes in them."""
 _GZIP = b"\x1f\x8b"
 _PIECE = 1 << 20
+_DAMAGES = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
 def is_packed(path: str) -> bool:
@@ -28,13 +30,50 @@ def is_packed(path: str) -> bool:
 def lines_of(path: str, counts: Counts, longest: int = LONGEST) -> Iterator[bytes]:
     """The lines of a file without their ends; raises OSError where it cannot be opened or read."""
     with open(path, "rb") as file:
-        packed = file.read(2) == _GZIP
-        file.seek(0)
-        stream = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else file
         try:
-            yield from _lines(stream, counts, longest)
-        except (EOFError, zlib.error, gzip.BadGzipFile):
+            yield from _lines(_unpacked(file), counts, longest)
+        except _DAMAGES:
             counts[DAMAGED] += 1
+
+
+def text_of(path: str, counts: Counts) -> Iterator[str]:
+    """The text of a file in pieces; raises OSError. Bytes that are not UTF-8 become U+FFFD."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    with open(path, "rb") as file, _unpacked(file) as stream:
+        try:
+            while piece := stream.read(_PIECE):
+                text = decoder.decode(piece)
+                if text:
+                    yield text
+        except _DAMAGES:
+            counts[DAMAGED] += 1
+        yield decoder.decode(b"", final=True)
+
+
+def beginning_of(path: str, size: int) -> bytes:
+    """The first bytes of a file, unpacked; raises OSError."""
+    with open(path, "rb") as file, _unpacked(file) as stream:
+        try:
+            return stream.read(size)
+        except _DAMAGES:
+            return b""
+
+
+def _unpacked(file: BinaryIO) -> BinaryIO:
+    """The file, or what is packed in it; in a packed file perhaps another one."""
+    packed = file.read(2) == _GZIP
+    file.seek(0)
+    if not packed:
+        return file
+    # Some exports are packed twice.
+    inner = gzip.GzipFile(fileobj=file)
+    try:
+        is_twice = inner.read(2) == _GZIP
+    except _DAMAGES:
+        is_twice = False
+    file.seek(0)
+    outer = gzip.GzipFile(fileobj=file)
+    return cast("BinaryIO", gzip.GzipFile(fileobj=outer, mode="rb") if is_twice else outer)
 
 
 def _lines(stream: BinaryIO, counts: Counts, longest: int) -> Iterator[bytes]:

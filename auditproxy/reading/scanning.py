@@ -7,15 +7,16 @@ others each line is looked into, and what it is is counted.
 
 import heapq
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import FileIO
 
 import msgspec
 
-from auditproxy.reading.blocks import NATIVE_START, Block
+from auditproxy.reading.blocks import Block
 from auditproxy.reading.conditions import ColumnFilter, admits_all
-from auditproxy.reading.events import EVENTS, TOO_LONG, Counts, read_events
-from auditproxy.reading.lines import LONGEST, lines_of
+from auditproxy.reading.documents import SNIFFED, documents_of, is_of_documents
+from auditproxy.reading.events import EVENTS, NATIVE_START, TOO_LONG, Counts, read_events
+from auditproxy.reading.lines import LONGEST, beginning_of, lines_of, text_of
 from auditproxy.reading.requests import NATIVE, SeenEvent, seen_event
 from auditproxy.reading.unwrapping import Unwrapper
 
@@ -101,17 +102,14 @@ class _Newest:
 
 def _events(block: Block, search: Search, counts: Counts, forms: Counts) -> Iterator[SeenEvent]:
     if not block.is_native:
-        unwrapper = Unwrapper(block.origin, counts, forms)
-        for line in lines_of(block.path, counts):
-            yield from unwrapper.take(line)
-        yield from unwrapper.finish()
+        yield from _of_file(block, search, counts, forms)
         return
     data = _bytes_of(block, counts)
     literals = search.literals()
     lines = data.count(b"\n")
     is_sound = data.startswith(NATIVE_START) and data.endswith(b"}\n")
     if not (literals or search.ids) or not is_sound or lines - 1 != data.count(_BOUNDARY):
-        yield from _each_line(block, data, literals, counts, forms)
+        yield from _each_line(_split(data), block.origin, literals, counts, forms)
         return
     counts[EVENTS] += lines
     forms[NATIVE] += lines
@@ -121,11 +119,22 @@ def _events(block: Block, search: Search, counts: Counts, forms: Counts) -> Iter
             yield seen_event(event, block.origin, NATIVE, line)
 
 
-def _each_line(
-    block: Block, data: bytearray, literals: Sequence[bytes], counts: Counts, forms: Counts
-) -> Iterator[SeenEvent]:
+def _of_file(block: Block, search: Search, counts: Counts, forms: Counts) -> Iterator[SeenEvent]:
+    """The events of a file that is packed or in another form."""
+    if not is_of_documents(beginning_of(block.path, SNIFFED)):
+        lines = lines_of(block.path, counts)
+        yield from _each_line(lines, block.origin, search.literals(), counts, forms)
+        return
     unwrapper = Unwrapper(block.origin, counts, forms)
-    for line in _split(data):
+    for value in documents_of(text_of(block.path, counts), counts, LONGEST):
+        yield from unwrapper.value(value)
+
+
+def _each_line(
+    lines: Iterable[bytes], origin: str, literals: Sequence[bytes], counts: Counts, forms: Counts
+) -> Iterator[SeenEvent]:
+    unwrapper = Unwrapper(origin, counts, forms)
+    for line in lines:
         is_whole = line.startswith(NATIVE_START) and line.endswith(b"}")
         if literals and is_whole and not any(literal in line for literal in literals):
             counts[EVENTS] += 1

@@ -98,6 +98,14 @@ def test_other_spellings(tmp_path: Path) -> None:
     assert found(path, Search(conditions=ALICE)) == (["a", "c"], {events.EVENTS: 4})
 
 
+def test_documents(tmp_path: Path) -> None:
+    """An array, packed twice, of another cloud."""
+    path = tmp_path / "export.json"
+    text = json.dumps([{"events": [{"message": json.dumps(one)} for one in MIXED]}], indent=2)
+    path.write_bytes(gzip.compress(gzip.compress(text.encode())))
+    assert found(path, Search(conditions=ALICE)) == (["a", "c"], {events.EVENTS: 4})
+
+
 LINE = st.one_of(
     st.builds(
         lambda number, user: line_of(event(name=f"n{number}", user=user)),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from auditproxy.app.standardstreams import counted
 from auditproxy.reading import events
 from auditproxy.reading.events import Counts
+from auditproxy.reading.forms import LOST
 from auditproxy.reading.lines import DAMAGED
 
 _NOTES = (
@@ -26,3 +27,7 @@ def notes_of(counts: Counts, forms: Counts) -> Iterator[str]:
         if count:
             are = "is" if count == 1 else "are"
             yield f"{counted(count, noun)} {are} {what}" + (f" ({more})" if more else "")
+    for form, count in sorted(forms.items()):
+        if form in LOST:
+            are = "is" if count == 1 else "are"
+            yield f"{counted(count, 'event')} {are} in the form {form}, which has {LOST[form]}"
