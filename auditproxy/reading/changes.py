@@ -79,6 +79,37 @@ def without_secrets(changes: list[FieldChange], resource: str) -> list[FieldChan
     ]
 
 
+def masked(body: Any, resource: str) -> Any:
+    """A body with HIDDEN in the place of what is secret in objects of this resource, or lists."""
+    if not isinstance(body, dict) or resource not in _SECRET:
+        return body
+    if isinstance(body.get("items"), list):
+        return body | {"items": [masked(item, resource) for item in body["items"]]}
+    shown = dict(body)
+    annotations = _within(shown, "metadata", "annotations")
+    if annotations is not None and _LAST_APPLIED in annotations:
+        # It holds the whole object again.
+        shown["metadata"] = shown["metadata"] | {
+            "annotations": annotations | {_LAST_APPLIED: HIDDEN}
+        }
+    for path in _SECRET[resource]:
+        first, _, second = path.partition(".")
+        inner = shown.get(first)
+        if isinstance(inner, dict) and second:
+            shown[first] = {**inner, second: HIDDEN} if second in inner else inner
+        elif isinstance(inner, dict):
+            shown[first] = dict.fromkeys(inner, HIDDEN)
+        elif inner is not None:
+            shown[first] = HIDDEN
+    return shown
+
+
+def _within(value: Any, *path: str) -> dict[str, Any] | None:
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else None
+
+
 def in_words(change: FieldChange) -> str:
     """``spec.replicas 2 -> 5``; what was there before only where it is known."""
     after = "removed" if change.after is ABSENT else spelled(change.after)

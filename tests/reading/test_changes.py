@@ -10,6 +10,7 @@ from auditproxy.reading.changes import (
     MOST,
     difference,
     in_words,
+    masked,
     submitted,
     summary,
     without_secrets,
@@ -115,3 +116,27 @@ def test_bounds() -> None:
     for _ in range(500):
         deep = {"a": deep}
     assert len(submitted(deep)) == 1
+
+
+def test_masked_bodies() -> None:
+    """What is secret in an object, in a list of them, and in what kubectl apply keeps of it."""
+    applied = "kubectl.kubernetes.io/last-applied-configuration"
+    secret = {
+        "metadata": {"name": "s", "annotations": {applied: "v", "a": "b"}},
+        "data": {"k": "v"},
+        "stringData": 5,
+    }
+    hidden = {
+        "metadata": {"name": "s", "annotations": {applied: "(hidden)", "a": "b"}},
+        "data": {"k": "(hidden)"},
+        "stringData": "(hidden)",
+    }
+    assert masked(secret, "secrets") == hidden
+    assert masked({"items": [secret, 5]}, "secrets") == {"items": [hidden, 5]}
+    assert masked(secret, "configmaps") == secret
+    token = {"status": {"token": "t", "expirationTimestamp": "x"}}
+    assert masked(token, "serviceaccounts/token")["status"] == {
+        "token": "(hidden)",
+        "expirationTimestamp": "x",
+    }
+    assert masked(None, "secrets") is None

@@ -13,7 +13,7 @@ from auditproxy.apis.gotext import go_quote
 from auditproxy.flags.command import Command
 from auditproxy.flags.pflag import BOOL, HELP, INT, LIST, STRING, Flag, Parsed
 
-WORDS = ("list",)
+WORDS = ("list", "show")
 OUTPUTS = ("table", "wide", "json", "yaml", "csv", "name")
 COLORS = ("auto", "always", "never")
 _FILTERS = (
@@ -87,6 +87,12 @@ FLAGS = (
     Flag("limit", INT, 50, "How many requests to show: the newest. At most 100000."),
     Flag("reverse", BOOL, False, "Oldest first."),
     Flag("local-time", BOOL, False, "Show and read times in the local time zone instead of UTC."),
+    Flag(
+        "session-log",
+        LIST,
+        (),
+        "show: session logs that have the commands that were entered on terminals.",
+    ),
     Flag("color", STRING, "auto", "auto, always or never. auto means on a terminal."),
     HELP,
 )
@@ -100,6 +106,10 @@ EXAMPLES = (
     (
         "Who used a shell in a pod of a namespace this week.",
         "auditproxy events list audit*.log* --resource=pods/exec -n shop --since=7d",
+    ),
+    (
+        "One request whole; the first characters of its audit ID are enough.",
+        "auditproxy events show 6a1c9d3e /var/log/kubernetes/",
     ),
     (
         "What people were refused, as JSON.",
@@ -116,7 +126,7 @@ EXAMPLES = (
 def run_events(parsed: Parsed) -> int:
     """Run one of WORDS; the exit code. Raises Unusable."""
     settings = {flag.name: parsed.values.get(flag.name, flag.default) for flag in FLAGS}
-    _, arguments = _arguments(parsed.arguments, list(parsed.faults))
+    word, arguments = _arguments(parsed.arguments, list(parsed.faults))
     from auditproxy.reading.moments import moment
     from auditproxy.reading.newest import MOST
 
@@ -145,6 +155,7 @@ def run_events(parsed: Parsed) -> int:
     if faults:
         raise Unusable(*faults)
     from auditproxy.commands.events.listing import Shown, run_list
+    from auditproxy.commands.events.showing import run_show
     from auditproxy.reading.scanning import Search
     from auditproxy.reading.sources import files_of
 
@@ -160,6 +171,10 @@ def run_events(parsed: Parsed) -> int:
         width=_width() if sys.stdout.isatty() else None,
     )
     with tempfile.TemporaryDirectory(prefix="auditproxy-") as spool:
+        if word == "show":
+            audit_id, *logs = arguments
+            files = files_of(logs, spool)
+            return run_show(audit_id, files, settings["session-log"], shown, sys.stdout, sys.stderr)
         files = files_of(arguments, spool)
         return run_list(files, search, shown, sys.stdout, sys.stderr)
 
@@ -183,6 +198,8 @@ def _arguments(arguments: Sequence[str], faults: list[str]) -> tuple[str, Sequen
         given = f", not {go_quote(arguments[0])}" if arguments else ""
         raise Unusable(*faults, f"auditproxy events takes one of {', '.join(WORDS)} first{given}")
     word, *rest = arguments
+    if word == "show" and len(rest) < 2:
+        raise Unusable(*faults, "auditproxy events show needs an audit ID and a log")
     if not rest:
         raise Unusable(
             *faults,
@@ -223,11 +240,12 @@ def _events(parsed: Parsed) -> int:
 
 EVENTS = Command(
     "events",
-    "Read audit logs, of auditproxy or of kube-apiserver: one line for each request (list).",
+    "Read audit logs, of auditproxy or of kube-apiserver: one line for each request (list), or one "
+    "request whole (show).",
     FLAGS,
     _events,
     EXAMPLES,
     words=WORDS,
-    operand="LOG...",
+    operand="[AUDIT-ID] LOG...",
 )
 """The subcommand, for the table of cli.py."""

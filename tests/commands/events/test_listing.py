@@ -3,31 +3,17 @@
 import csv
 import io
 import json
-from datetime import UTC
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from auditproxy.apis.units import SECOND
 from auditproxy.commands.events.listing import Shown, run_list
 from auditproxy.reading.cells import columns
 from auditproxy.reading.scanning import Search
 from auditproxy.reading.sources import trail_file
+from tests.commands.events.how import NOW, shown
 from tests.fakes.trails import event, line_of, write
-
-NOW = 1_795_428_000 * SECOND
-"""2026-11-23T10:00:00Z."""
-
-
-def shown(**settings: Any) -> Shown:
-    """How requests are shown, with the defaults of the flags."""
-    defaults: dict[str, Any] = {
-        "output": "table", "diff": False, "limit": 50, "oldest_first": True, "zone": UTC,
-        "now": NOW, "is_colored": False, "width": None,
-    }  # fmt: skip
-    return Shown(**(defaults | settings))
 
 
 def listed(path: Path, how: Shown, search: Search | None = None) -> tuple[str, str, int]:
