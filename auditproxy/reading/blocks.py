@@ -68,7 +68,7 @@ def first_event(path: str) -> SeenEvent | None:
 
 
 def _of_file(file: TrailFile, size: int) -> list[Block]:
-    length = os.stat(file.path).st_size
+    length = os.stat(file.path).st_size if file.length is None else file.length
     packed = is_packed(file.path)
     with open(file.path, "rb") as opened:
         native = opened.read(len(NATIVE_START)) == NATIVE_START

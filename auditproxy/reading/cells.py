@@ -64,8 +64,7 @@ def aligned(rows: Sequence[Sequence[str]], widths: Sequence[int], gap: str = "  
 def widest(rows: Sequence[Sequence[str]], at_least: Sequence[int]) -> list[int]:
     """Of each column the width of its widest cell, and at least this one."""
     return [
-        max((columns(row[place]) for row in rows), default=0) if rows else least
-        for place, least in enumerate(at_least)
+        max((least, *(columns(row[place]) for row in rows))) for place, least in enumerate(at_least)
     ]
 
 

@@ -34,8 +34,10 @@ class TrailFile(msgspec.Struct, frozen=True):
     path: str
     origin: str
     place: str = _NEWEST
-    shown: str = ""
-    """What it is called in messages."""
+    is_rotated: bool = False
+    """Whether nothing is written to it any more."""
+    length: int | None = None
+    """Bytes that are read of it; None is all of it."""
 
 
 def files_of(arguments: Sequence[str], spool: str) -> list[TrailFile]:
@@ -50,7 +52,7 @@ def files_of(arguments: Sequence[str], spool: str) -> list[TrailFile]:
                 raise Unusable(f"more than {MOST_FILES} files; name fewer, or a smaller folder")
             file = trail_file(path)
             if argument == STANDARD_INPUT:
-                file = TrailFile(path, STANDARD_INPUT, shown="standard input")
+                file = TrailFile(path, STANDARD_INPUT)
             found.setdefault(os.path.realpath(path), file)
     return sorted(found.values(), key=lambda file: (file.origin, file.place))
 
@@ -62,13 +64,14 @@ def trail_file(path: str) -> TrailFile:
     rotated = _ROTATED.search(bare)
     if rotated is not None:
         stem = bare[: rotated.start()] + bare[rotated.end() :]
-        return TrailFile(path, os.path.join(folder, stem), rotated[1], path)
+        return TrailFile(path, os.path.join(folder, stem), rotated[1], is_rotated=True)
     numbered = _NUMBERED.search(bare)
     if numbered is not None:
         # logrotate: audit.log.1 is newer than audit.log.2, and older than audit.log.
-        place = f"{_NEWEST[:0]}{9999 - int(numbered[1]):04d}"
-        return TrailFile(path, os.path.join(folder, bare[: numbered.start()]), place, path)
-    return TrailFile(path, os.path.join(folder, bare), _NEWEST, path)
+        place = f"{9999 - int(numbered[1]):04d}"
+        origin = os.path.join(folder, bare[: numbered.start()])
+        return TrailFile(path, origin, place, is_rotated=True)
+    return TrailFile(path, os.path.join(folder, bare))
 
 
 def _paths(argument: str, spool: str) -> Iterator[str]:

@@ -60,7 +60,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     (file,) = files_of(["-"], str(tmp_path))
     assert Path(file.path).read_bytes() == b"line\n"
     assert Path(file.path).parent == tmp_path
-    assert (file.origin, file.shown) == ("-", "standard input")
+    assert file.origin == "-"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from auditproxy.apis.gotext import go_quote
 from auditproxy.flags.command import Command
 from auditproxy.flags.pflag import BOOL, HELP, INT, LIST, STRING, Flag, Parsed
 
-WORDS = ("list", "show")
+WORDS = ("list", "show", "tail")
 OUTPUTS = ("table", "wide", "json", "yaml", "csv", "name")
 COLORS = ("auto", "always", "never")
 _FILTERS = (
@@ -85,6 +85,13 @@ FLAGS = (
         "diff", BOOL, False, "Below each write, what it set or changed, where bodies are recorded."
     ),
     Flag("limit", INT, 50, "How many requests to show: the newest. At most 100000."),
+    Flag(
+        "follow",
+        BOOL,
+        False,
+        "tail: continue with the requests that come, across rotation, until Ctrl-C.",
+        shorthand="f",
+    ),
     Flag("reverse", BOOL, False, "Oldest first."),
     Flag("local-time", BOOL, False, "Show and read times in the local time zone instead of UTC."),
     Flag(
@@ -106,6 +113,10 @@ EXAMPLES = (
     (
         "Who used a shell in a pod of a namespace this week.",
         "auditproxy events list audit*.log* --resource=pods/exec -n shop --since=7d",
+    ),
+    (
+        "Requests as they come, of people alone.",
+        "auditproxy events tail --follow --kind=human /var/log/kubernetes/audit.log",
     ),
     (
         "One request whole; the first characters of its audit ID are enough.",
@@ -154,8 +165,10 @@ def run_events(parsed: Parsed) -> int:
     conditions = _conditions(settings, faults)
     if faults:
         raise Unusable(*faults)
-    from auditproxy.commands.events.listing import Shown, run_list
+    from auditproxy.commands.events.listing import run_list
+    from auditproxy.commands.events.printing import Shown
     from auditproxy.commands.events.showing import run_show
+    from auditproxy.commands.events.tailing import run_stream, run_tail
     from auditproxy.reading.scanning import Search
     from auditproxy.reading.sources import files_of
 
@@ -175,7 +188,11 @@ def run_events(parsed: Parsed) -> int:
             audit_id, *logs = arguments
             files = files_of(logs, spool)
             return run_show(audit_id, files, settings["session-log"], shown, sys.stdout, sys.stderr)
+        if word == "tail" and list(arguments) == ["-"]:
+            return run_stream(search, shown, sys.stdout, sys.stderr)
         files = files_of(arguments, spool)
+        if word == "tail":
+            return run_tail(files, search, shown, sys.stdout, sys.stderr, follow=settings["follow"])
         return run_list(files, search, shown, sys.stdout, sys.stderr)
 
 
@@ -240,8 +257,8 @@ def _events(parsed: Parsed) -> int:
 
 EVENTS = Command(
     "events",
-    "Read audit logs, of auditproxy or of kube-apiserver: one line for each request (list), or one "
-    "request whole (show).",
+    "Read audit logs, of auditproxy or of kube-apiserver: one line for each request (list), one "
+    "request whole (show), or requests as they come (tail).",
     FLAGS,
     _events,
     EXAMPLES,

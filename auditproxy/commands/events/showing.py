@@ -10,8 +10,8 @@ import yaml
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.units import SECOND
-from auditproxy.commands.events.listing import Shown, Text
 from auditproxy.commands.events.notes import notes_of
+from auditproxy.commands.events.printing import Shown, Text
 from auditproxy.commands.events.rows import as_object, user_of
 from auditproxy.commands.events.sessionlines import commands_of
 from auditproxy.reading.cells import visible

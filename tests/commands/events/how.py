@@ -4,7 +4,7 @@ from datetime import UTC
 from typing import Any
 
 from auditproxy.apis.units import SECOND
-from auditproxy.commands.events.listing import Shown
+from auditproxy.commands.events.printing import Shown
 
 NOW = 1_795_428_000 * SECOND
 """2026-11-23T10:00:00Z."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from auditproxy.commands.events.listing import Shown, run_list
+from auditproxy.commands.events.listing import run_list
+from auditproxy.commands.events.printing import Shown
 from auditproxy.reading.cells import columns
 from auditproxy.reading.scanning import Search
 from auditproxy.reading.sources import trail_file
