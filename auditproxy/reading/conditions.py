@@ -112,7 +112,8 @@ def as_sql(conditions: Sequence[ColumnFilter]) -> tuple[str, list[str]]:
             parts = []
             for value in values:
                 text, bound = _sql(condition.column, value)
-                parts.append(text)
+                # NULL is not what is asked for, and not what is excluded.
+                parts.append(f"coalesce({text}, false)")
                 parameters += bound
             clauses.append(f"{negation}({' OR '.join(parts)})")
     return " AND ".join(clauses) or "true", parameters
@@ -258,16 +259,17 @@ def _sql(column: str, value: str) -> tuple[str, list[str]]:
 def _resource_sql(value: str) -> tuple[str, list[str]]:
     resource, _, subresource = value.partition("/")
     resource, dot, group = resource.partition(".")
-    clauses, parameters = [], []
-    for name, wanted in (("resource", resource), ("subresource", subresource)):
-        if wanted == "*":
-            continue
-        clauses.append(f"coalesce({name}, '') LIKE ? ESCAPE '\\'")
-        parameters.append(_like(wanted))
+    names = [resource, f"{resource}s", f"{resource}es"]
+    names += [f"{resource[:-1]}ies"] if resource.endswith("y") else []
+    clauses = [
+        "(" + " OR ".join(["coalesce(resource, '') LIKE ? ESCAPE '\\'"] * len(names)) + ")",
+        "coalesce(subresource, '') LIKE ? ESCAPE '\\'",
+    ]
+    parameters = [_like(name) for name in (*names, subresource)]
     if dot:
         clauses.append("coalesce(api_group, '') LIKE ? ESCAPE '\\'")
         parameters.append(_like(group))
-    return f"({' AND '.join(clauses) or 'true'})", parameters
+    return f"({' AND '.join(clauses)})", parameters
 
 
 def _like(value: str) -> str:

@@ -74,7 +74,7 @@ def scan(block: Block, search: Search) -> Scanned:
     """The events of a block that are looked for; raises OSError."""
     counts, forms = Counts(), Counts()
     kept = _Newest(search.most)
-    for seen in _events(block, search, counts, forms):
+    for seen in events_of(block, search, counts, forms):
         if search.admits(seen):
             kept.add(seen)
     return Scanned(kept.events(), counts, forms)
@@ -100,7 +100,8 @@ class _Newest:
         return [seen for _, _, seen in sorted(self._heap, key=lambda item: item[:2])]
 
 
-def _events(block: Block, search: Search, counts: Counts, forms: Counts) -> Iterator[SeenEvent]:
+def events_of(block: Block, search: Search, counts: Counts, forms: Counts) -> Iterator[SeenEvent]:
+    """The events of a block, those that a search surely does not admit perhaps left out."""
     if not block.is_native:
         yield from _of_file(block, search, counts, forms)
         return

@@ -75,6 +75,13 @@ FLAGS = (
     Flag("source-ip", LIST, (), "Only requests with one of these among their source addresses."),
     Flag("user-agent", LIST, (), "Only requests of these programs, such as kubectl*."),
     Flag(
+        "where",
+        STRING,
+        "",
+        "list: only requests for which this expression in SQL is true, over the columns that "
+        "docs/reading.md names, such as \"seconds > 1 AND verb = 'get'\". Needs the extra explore.",
+    ),
+    Flag(
         "output",
         STRING,
         "table",
@@ -163,6 +170,8 @@ def run_events(parsed: Parsed) -> int:
             "can match; exchange them, or change one"
         )
     conditions = _conditions(settings, faults)
+    if settings["where"] and word != "list":
+        faults.append("--where is a flag of auditproxy events list")
     if faults:
         raise Unusable(*faults)
     from auditproxy.commands.events.listing import run_list
@@ -193,6 +202,10 @@ def run_events(parsed: Parsed) -> int:
         files = files_of(arguments, spool)
         if word == "tail":
             return run_tail(files, search, shown, sys.stdout, sys.stderr, follow=settings["follow"])
+        if settings["where"]:
+            from auditproxy.commands.events.where import narrowed
+
+            search = narrowed(files, search, settings["where"], shown.limit, spool)
         return run_list(files, search, shown, sys.stdout, sys.stderr)
 
 

@@ -1,0 +1,42 @@
+"""``--where``: an expression in SQL over the columns of requests, asked in a process of its own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from auditproxy.apis.faults import Unusable
+from auditproxy.reading.asking import ask
+from auditproxy.reading.conditions import as_sql
+from auditproxy.reading.events import Counts
+from auditproxy.reading.moments import iso
+from auditproxy.reading.scanning import Search
+from auditproxy.reading.sources import TrailFile
+from auditproxy.reading.store import prepare
+
+
+def narrowed(
+    files: Sequence[TrailFile], search: Search, expression: str, limit: int, folder: str
+) -> Search:
+    """The search for the newest requests for which an expression is true, at most ``limit``.
+
+    ``folder`` is for files of the database. Raises Unusable with what is wrong with the expression.
+    """
+    filters, parameters = as_sql(search.conditions)
+    clauses = [f"({expression}\n)", filters]
+    bound: list[Any] = list(parameters)
+    for operator, moment in ((">=", search.since), ("<", search.until)):
+        if moment is not None:
+            clauses.append(f"received {operator} CAST(? AS TIMESTAMPTZ)")
+            bound.append(iso(moment))
+    # The expression is the user's, and runs where it reaches nothing but the trail.
+    statement = (
+        f"SELECT audit_id FROM requests WHERE {' AND '.join(clauses)} "  # noqa: S608
+        f"ORDER BY received DESC LIMIT {limit}"
+    )
+    try:
+        answer = ask(prepare(files, folder, Counts()), folder, statement, bound)
+    except Unusable as error:
+        raise error.under("--where") from None
+    ids = frozenset(str(row[0]) for row in answer.rows)
+    return msgspec.structs.replace(search, ids=ids)

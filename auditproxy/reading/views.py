@@ -1,0 +1,137 @@
+"""Views: the columns of a trail in SQL, made of the JSON of its lines.
+
+Pure: text. docs/events-schema.md describes the columns.
+"""
+
+from collections.abc import Sequence
+
+_USER = 'STRUCT(username VARCHAR, uid VARCHAR, "groups" VARCHAR[], extra MAP(VARCHAR, VARCHAR[]))'
+_MEMBERS = {
+    "kind": "VARCHAR",
+    "apiVersion": "VARCHAR",
+    "level": "VARCHAR",
+    "auditID": "VARCHAR",
+    "stage": "VARCHAR",
+    "requestURI": "VARCHAR",
+    "verb": "VARCHAR",
+    "user": _USER,
+    "impersonatedUser": _USER,
+    "sourceIPs": "VARCHAR[]",
+    "userAgent": "VARCHAR",
+    "objectRef": 'STRUCT(resource VARCHAR, "namespace" VARCHAR, "name" VARCHAR, apiGroup VARCHAR, '
+    "apiVersion VARCHAR, subresource VARCHAR)",
+    "responseStatus": "STRUCT(code INTEGER, reason VARCHAR, message VARCHAR)",
+    "requestObject": "JSON",
+    "responseObject": "JSON",
+    "requestReceivedTimestamp": "TIMESTAMPTZ",
+    "stageTimestamp": "TIMESTAMPTZ",
+    "annotations": "MAP(VARCHAR, VARCHAR)",
+}
+"""Members of an event as they are read; those that are not asked for are passed over."""
+
+FUNCTIONS = (
+    """CREATE MACRO short_user(u) AS CASE
+      WHEN regexp_matches(u, '^system:serviceaccount:[^:]*:[^:]*$')
+        THEN replace(u[length('system:serviceaccount:') + 1 :], ':', '/')
+      WHEN starts_with(u, 'system:node:') THEN 'node/' || u[length('system:node:') + 1 :]
+      ELSE u END""",
+    """CREATE MACRO kind_of(u) AS CASE
+      WHEN coalesce(u, '') = '' THEN 'unknown'
+      WHEN u = 'system:anonymous' THEN 'anonymous'
+      WHEN starts_with(u, 'system:serviceaccount:') THEN 'serviceaccount'
+      WHEN starts_with(u, 'system:node:') THEN 'node'
+      WHEN starts_with(u, 'system:') THEN 'control-plane'
+      ELSE 'human' END""",
+    """CREATE MACRO stage_rank(s) AS CASE s
+      WHEN 'RequestReceived' THEN 0 WHEN 'ResponseStarted' THEN 1
+      WHEN 'ResponseComplete' THEN 2 WHEN 'Panic' THEN 3 ELSE 0 END""",
+)
+"""What the views are made with; they can be used in a query too."""
+
+EVENTS = """CREATE VIEW events AS SELECT
+  origin,
+  auditID AS audit_id,
+  level,
+  stage,
+  verb,
+  requestURI AS request_uri,
+  "user".username AS username,
+  coalesce("user"."groups", []) || coalesce(impersonatedUser."groups", []) AS "groups",
+  "user".uid AS uid,
+  "user".extra AS extra,
+  impersonatedUser.username AS impersonated_username,
+  coalesce(nullif(impersonatedUser.username, ''), "user".username) AS actor,
+  kind_of(coalesce(nullif(impersonatedUser.username, ''), "user".username)) AS kind,
+  objectRef.apiGroup AS api_group,
+  objectRef.apiVersion AS api_version,
+  objectRef.resource AS resource,
+  objectRef.subresource AS subresource,
+  objectRef."namespace" AS "namespace",
+  coalesce(objectRef."name",
+    CASE WHEN verb = 'create' THEN coalesce(responseObject->>'$.metadata.name',
+      requestObject->>'$.metadata.name') END) AS "name",
+  nullif(responseStatus.code, 0) AS code,
+  responseStatus.reason AS reason,
+  responseStatus.message AS message,
+  sourceIPs AS source_ips,
+  sourceIPs[-1] AS peer,
+  userAgent AS user_agent,
+  regexp_extract(userAgent, '^[^ (]*') AS client,
+  requestReceivedTimestamp AS received,
+  stageTimestamp AS staged,
+  contains(requestURI, 'dryRun=') AS dry_run,
+  annotations['authorization.k8s.io/decision'] AS decision,
+  nullif(concat_ws('/',
+    nullif(regexp_extract(annotations['authorization.k8s.io/reason'],
+      '^RBAC: allowed by (\\w+) "', 1), ''),
+    nullif(regexp_extract(annotations['authorization.k8s.io/reason'],
+      '^RBAC: allowed by \\w+ "([^"]*)"', 1), '')), '') AS granted_by,
+  annotations,
+  requestObject AS request_object,
+  responseObject AS response_object
+FROM lines WHERE lines.kind = 'Event' AND starts_with(apiVersion, 'audit.k8s.io/')"""
+
+REQUESTS = """CREATE VIEW requests AS SELECT
+  *,
+  CASE WHEN stage = 'Panic' THEN 'failed'
+    WHEN stage <> 'ResponseComplete' AND coalesce(code, 0) < 400 THEN 'open'
+    WHEN code = 401 THEN 'unauthenticated' WHEN code = 403 THEN 'forbidden'
+    WHEN code >= 400 THEN 'failed' ELSE 'allowed' END AS outcome,
+  CASE WHEN stage IN ('ResponseComplete', 'Panic') OR code >= 400
+    THEN (epoch_us(staged) - epoch_us(received)) / 1e6 END AS seconds
+FROM (
+  SELECT * FROM events WHERE stage IN ('ResponseComplete', 'Panic')
+  UNION ALL
+  SELECT begun.* FROM (
+    SELECT * FROM events WHERE stage NOT IN ('ResponseComplete', 'Panic')
+    QUALIFY row_number() OVER (
+      PARTITION BY origin, audit_id, received ORDER BY stage_rank(stage) DESC) = 1
+  ) AS begun ANTI JOIN (
+    SELECT hash(origin, auditID, requestReceivedTimestamp) AS key FROM lines
+    WHERE stage IN ('ResponseComplete', 'Panic')
+  ) AS ended ON hash(begun.origin, begun.audit_id, begun.received) = ended.key)"""
+"""One row for each request and witness: its end, or of one without an end its last event.
+
+Ends are rows as they are. Sorting all events by request would hold the whole trail in memory.
+"""
+
+
+def text(value: str) -> str:
+    """A text as SQL spells it."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def lines_view(files: Sequence[tuple[str, str]], columns: Sequence[str] = ()) -> str:
+    """The view of the lines of files, each with its origin; ``columns`` () are all members.
+
+    The database takes a path with ``*?[`` for a pattern: there must be none.
+    """
+    wanted = {name: kind for name, kind in _MEMBERS.items() if not columns or name in columns}
+    members = ", ".join(f"{text(name)}: {text(kind)}" for name, kind in wanted.items())
+    parts = [
+        f"SELECT *, {text(origin)} AS origin FROM read_json({text(path)}, "  # noqa: S608
+        f"columns={{{members}}}, format='newline_delimited', ignore_errors=true, "
+        "compression='uncompressed')"
+        for path, origin in files
+    ]
+    return "CREATE VIEW lines AS " + " UNION ALL ".join(parts)

@@ -1,0 +1,43 @@
+"""``--where``: requests for which an expression is true."""
+
+from pathlib import Path
+
+import pytest
+
+from auditproxy.apis.faults import Unusable
+from auditproxy.commands.events.where import narrowed
+from auditproxy.reading.conditions import conditions_of
+from auditproxy.reading.newest import newest
+from auditproxy.reading.scanning import Search
+from auditproxy.reading.sources import trail_file
+from tests.fakes.trails import event, write
+
+MADE = [
+    event(name="a", took=2.0),
+    event(name="b", user="bob", took=3.0, at="11:00:00"),
+    event(name="c", at="12:00:00", stage="ResponseStarted"),
+]
+
+
+def names(folder: Path, expression: str, search: Search | None = None) -> list[str]:
+    """The names of the objects of the requests that are found."""
+    files = [trail_file(str(write(folder / "audit.log", MADE)))]
+    found = newest(files, narrowed(files, search or Search(), expression, 50, str(folder)), 50)
+    return [one.event.object_ref.name for one in found.requests if one.event.object_ref]
+
+
+def test_expressions(tmp_path: Path) -> None:
+    """With the other filters, and with times."""
+    assert names(tmp_path, "seconds > 1") == ["a", "b"]
+    assert names(tmp_path, "outcome = 'open' -- a comment") == ["c"]
+    bob = Search(conditions=conditions_of({"user": ["bob"]}))
+    assert names(tmp_path, "seconds > 1", bob) == ["b"]
+    assert names(tmp_path, "true", Search(since=1_795_431_600_000_000_000)) == ["b", "c"]
+    assert names(tmp_path, "false") == []
+
+
+@pytest.mark.parametrize("expression", ["nonsense", "1; DROP VIEW events", "("])
+def test_faults(tmp_path: Path, expression: str) -> None:
+    """They name the flag."""
+    with pytest.raises(Unusable, match="^--where: "):
+        names(tmp_path, expression)
