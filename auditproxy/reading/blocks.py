@@ -6,6 +6,7 @@ first event was written, and by when its last one was, so that a search for the 
 early. Where a file is not in order nothing is known.
 """
 
+import contextlib
 import itertools
 import os
 from collections.abc import Sequence
@@ -43,13 +44,30 @@ class Block(msgspec.Struct, frozen=True):
     last: int = ALWAYS
     size: int = 0
     is_native: bool = False
+    inode: int = 0
+    """Of the file: it may be renamed while it is read; 0 where that does not matter."""
+
+
+def current_path(block: Block) -> str:
+    """Where the file of a block is now; raises FileNotFoundError where it is gone."""
+    folder = os.path.dirname(block.path) or "."
+    with contextlib.suppress(FileNotFoundError):
+        if block.inode in (0, os.stat(block.path).st_ino):
+            return block.path
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.inode() == block.inode:
+                return entry.path
+    raise FileNotFoundError(block.path)
 
 
 def blocks_of(files: Sequence[TrailFile], size: int = SIZE) -> list[Block]:
     """The blocks of files, those that were written last first; raises OSError."""
     by_origin: dict[str, list[list[Block]]] = {}
     for file in files:
-        by_origin.setdefault(file.origin, []).append(_of_file(file, size))
+        # One that was packed or removed since it was named is in its packed form, or not at all.
+        with contextlib.suppress(FileNotFoundError):
+            by_origin.setdefault(file.origin, []).append(_of_file(file, size))
     found: list[Block] = []
     for parts in by_origin.values():
         found += _dated([block for part in parts for block in part])
@@ -68,14 +86,16 @@ def first_event(path: str) -> SeenEvent | None:
 
 
 def _of_file(file: TrailFile, size: int) -> list[Block]:
-    length = os.stat(file.path).st_size if file.length is None else file.length
+    facts = os.stat(file.path)
+    length = facts.st_size if file.length is None else file.length
     packed = is_packed(file.path)
     with open(file.path, "rb") as opened:
         native = opened.read(len(NATIVE_START)) == NATIVE_START
     if packed or not native:
         known = first_event(file.path)
         first = NEVER if known is None else known.staged - SLACK
-        return [Block(file.path, file.origin, 0, None, first, ALWAYS, length)]
+        whole = Block(file.path, file.origin, 0, None, first, ALWAYS, length, inode=facts.st_ino)
+        return [whole]
     found: list[Block] = []
     for start in range(0, length, size):
         written = _written_at(file.path, start)
@@ -93,6 +113,7 @@ def _of_file(file: TrailFile, size: int) -> list[Block]:
                 NEVER if written is None else written,
                 size=end - start,
                 is_native=True,
+                inode=facts.st_ino,
             )
         )
     return found

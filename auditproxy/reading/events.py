@@ -30,6 +30,8 @@ ODD = "odd"
 LEGACY = "legacy"
 """Lines of the text format of Kubernetes 1.7 to 1.11."""
 TOO_LONG = "too-long"
+GONE = "gone"
+"""Parts of files that were packed or removed while they were read."""
 
 NATIVE_START = b'{"kind":"Event","apiVersion":"audit.k8s.io/'
 """How a line begins that kube-apiserver or a proxy of ours wrote."""

@@ -6,16 +6,17 @@ others each line is looked into, and what it is is counted.
 """
 
 import heapq
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import FileIO
 
 import msgspec
 
-from auditproxy.reading.blocks import Block
+from auditproxy.reading.blocks import Block, current_path
 from auditproxy.reading.conditions import ColumnFilter, admits_all
 from auditproxy.reading.documents import SNIFFED, documents_of, is_of_documents
-from auditproxy.reading.events import EVENTS, NATIVE_START, TOO_LONG, Counts, read_events
+from auditproxy.reading.events import EVENTS, GONE, NATIVE_START, TOO_LONG, Counts, read_events
 from auditproxy.reading.lines import LONGEST, beginning_of, lines_of, text_of
 from auditproxy.reading.requests import NATIVE, SeenEvent, seen_event
 from auditproxy.reading.unwrapping import Unwrapper
@@ -74,9 +75,13 @@ def scan(block: Block, search: Search) -> Scanned:
     """The events of a block that are looked for; raises OSError."""
     counts, forms = Counts(), Counts()
     kept = _Newest(search.most)
-    for seen in events_of(block, search, counts, forms):
-        if search.admits(seen):
-            kept.add(seen)
+    try:
+        block = msgspec.structs.replace(block, path=current_path(block))
+        for seen in events_of(block, search, counts, forms):
+            if search.admits(seen):
+                kept.add(seen)
+    except FileNotFoundError:
+        counts[GONE] += 1
     return Scanned(kept.events(), counts, forms)
 
 
@@ -198,6 +203,8 @@ def _bytes_of(block: Block, counts: Counts) -> bytearray:
     length = block.end - begin
     data = bytearray(length + _AHEAD)
     with open(block.path, "rb", buffering=0) as file:
+        if block.inode not in (0, os.fstat(file.fileno()).st_ino):
+            raise FileNotFoundError(block.path)
         file.seek(begin)
         filled = _fill(file, data)
         del data[filled:]

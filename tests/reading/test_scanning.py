@@ -98,6 +98,29 @@ def test_other_spellings(tmp_path: Path) -> None:
     assert found(path, Search(conditions=ALICE)) == (["a", "c"], {events.EVENTS: 4})
 
 
+def test_rotated_while_it_is_read(tmp_path: Path) -> None:
+    """A file that was renamed is read under its new name; one that is gone is counted."""
+    path = write(tmp_path / "audit.log", MIXED)
+    (block,) = blocks_of([trail_file(str(path))])
+    path.rename(tmp_path / "audit-2026-11-23T10-00-00.000.log")
+    write(path, [event(name="other")])
+    scanned = scan(block, Search())
+    assert [one.event.object_ref.name for one in scanned.events if one.event.object_ref] == [
+        "a",
+        "b",
+        "c",
+        "d",
+    ]
+    (tmp_path / "audit-2026-11-23T10-00-00.000.log").unlink()
+    scanned = scan(block, Search())
+    assert (scanned.events, scanned.counts) == ([], {events.GONE: 1})
+
+
+def test_gone_before_it_is_read(tmp_path: Path) -> None:
+    """What its folder had a moment ago may not be there any more."""
+    assert blocks_of([trail_file(str(tmp_path / "audit.log"))]) == []
+
+
 def test_documents(tmp_path: Path) -> None:
     """An array, packed twice, of another cloud."""
     path = tmp_path / "export.json"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from auditproxy.app.standardstreams import counted
 from auditproxy.commands.events.notes import notes_of
 from auditproxy.commands.events.printing import Printer, Shown, Text
+from auditproxy.reading.events import GONE
 from auditproxy.reading.facts import RequestFacts
 from auditproxy.reading.lines import DAMAGED
 from auditproxy.reading.newest import newest
@@ -27,4 +28,4 @@ def run_list(files: Sequence[TrailFile], search: Search, how: Shown, out: Text, 
         )
     elif len(facts) == how.limit:
         err.write(f"auditproxy: the newest {how.limit} requests; --limit shows more\n")
-    return 1 if found.counts[DAMAGED] else 0
+    return 1 if found.counts[DAMAGED] or found.counts[GONE] else 0

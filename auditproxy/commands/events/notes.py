@@ -16,6 +16,7 @@ _NOTES = (
     (events.ODD, "member", "of a type that an event does not have", "left out"),
     (events.LEGACY, "line", "in the text format of Kubernetes before 1.12, which is not read", ""),
     (events.TOO_LONG, "line", "too long to be read", ""),
+    (events.GONE, "part", "gone: its file was packed or removed meanwhile", "run it again"),
     (DAMAGED, "packed file", "damaged, and read up to the damage", ""),
 )
 
