@@ -13,9 +13,11 @@ ROOT = Path(__file__).parents[2]
 ALWAYS_LATER = (
     "aiohttp.web",
     "auditproxy.embedded",
+    "auditproxy.reading",
     "cbor2",
     "cel_expr_python",
     "difflib",
+    "duckdb",
     "jwt",
     "kubernetes",
     "obstore",
