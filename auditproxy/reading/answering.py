@@ -22,7 +22,7 @@ _BATCH = 1000
 
 
 def main() -> int:
-    """Answer; the exit code."""
+    """SqlAnswer; the exit code."""
     question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     limit = ADDRESS_SPACE if most < 0 else min(ADDRESS_SPACE, most)

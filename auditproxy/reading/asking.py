@@ -33,7 +33,7 @@ class Question(msgspec.Struct, frozen=True):
     most_rows: int
 
 
-class Answer(msgspec.Struct):
+class SqlAnswer(msgspec.Struct):
     """Columns and rows; ``cut`` where there are more rows."""
 
     columns: tuple[str, ...]
@@ -50,7 +50,7 @@ def ask(
     threads: int = 2,
     most_rows: int = MOST_ROWS,
     timeout: float = TIMEOUT,
-) -> Answer:
+) -> SqlAnswer:
     """The answer to one SELECT; raises Unusable with what is wrong with it."""
     if not is_one_select(statement):
         raise Unusable("it must be one SELECT, and nothing else")
@@ -69,7 +69,7 @@ def ask(
     return _answer(lines, done.returncode)
 
 
-def _answer(lines: Iterator[bytes], code: int) -> Answer:
+def _answer(lines: Iterator[bytes], code: int) -> SqlAnswer:
     try:
         head = json.loads(next(lines))
         if "error" in head:
@@ -80,4 +80,4 @@ def _answer(lines: Iterator[bytes], code: int) -> Answer:
     except (StopIteration, ValueError):
         raise Unusable(f"its process ended early (exit code {code}); ask for less") from None
     ended = rows.pop() if rows else {}
-    return Answer(tuple(head["columns"]), rows, bool(ended.get("cut")))
+    return SqlAnswer(tuple(head["columns"]), rows, bool(ended.get("cut")))

@@ -96,7 +96,7 @@ def joined(events: list[SeenEvent]) -> list[TrailRequest]:
         key = (seen.event.audit_id, seen.origin, seen.received + number)
         stages = accounts.setdefault(key, {})
         known = stages.get(seen.event.stage)
-        if known is None or known.staged <= seen.staged:
+        if known is None or _is_later(seen, known):
             stages[seen.event.stage] = seen
     by_id: dict[str, list[tuple[SeenEvent, ...]]] = {}
     for (audit_id, _, _), stages in accounts.items():
@@ -106,6 +106,13 @@ def joined(events: list[SeenEvent]) -> list[TrailRequest]:
     for audit_id, each in by_id.items():
         found += map(TrailRequest, _witnesses(each) if audit_id else [(one,) for one in each])
     return sorted(found, key=lambda request: request.key)
+
+
+def _is_later(seen: SeenEvent, known: SeenEvent) -> bool:
+    """Which of two events of one stage is taken, in whatever order they are read."""
+    if seen.staged != known.staged:
+        return seen.staged > known.staged
+    return msgspec.json.encode(seen.event) > msgspec.json.encode(known.event)
 
 
 def _witnesses(

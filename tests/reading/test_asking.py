@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.reading.asking import Answer, ask
+from auditproxy.reading.asking import SqlAnswer, ask
 from auditproxy.reading.store import StoredFile
 from tests.fakes.trails import event, write
 
@@ -22,7 +22,7 @@ def test_an_answer(files: list[StoredFile], tmp_path: Path) -> None:
     answer = ask(
         files, str(tmp_path), "SELECT name, received FROM requests WHERE name > ? ORDER BY 1", ["a"]
     )
-    assert answer == Answer(
+    assert answer == SqlAnswer(
         ("name", "received"),
         [["b", "2026-11-23 11:00:00+00:00"], ["c", "2026-11-23 12:00:00+00:00"]],
     )
