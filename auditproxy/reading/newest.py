@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from auditproxy.reading.abreast import scan_all
-from auditproxy.reading.blocks import SIZE, Block, blocks_of
+from auditproxy.reading.blocks import NEVER, SIZE, Block, blocks_of
 from auditproxy.reading.conditions import admits_all
 from auditproxy.reading.events import Counts
 from auditproxy.reading.requests import SeenEvent, TrailRequest, joined
@@ -41,31 +41,36 @@ def newest(files: Sequence[TrailFile], search: Search, limit: int, size: int = S
     total = sum(block.size for block in blocks)
     wanted = limit
     while True:
-        found, counts, forms, read = _collect(blocks, search, wanted)
+        found, counts, forms, read, dropped = _collect(blocks, search, wanted)
         requests = _requests(found, blocks, search)
-        if len(requests) >= limit or read == total or wanted >= MOST:
+        # Of those that came when an event was dropped or not read some may be missing.
+        sure = sum(request.received > dropped for request in requests)
+        if sure >= limit or dropped == NEVER or wanted >= MOST:
             return Newest(requests[-limit:], counts, forms, read, total)
         wanted = min(MOST, wanted * 8)
 
 
 def _collect(
     blocks: Sequence[Block], search: Search, limit: int
-) -> tuple[list[SeenEvent], Counts, Counts, int]:
+) -> tuple[list[SeenEvent], Counts, Counts, int, int]:
     counts, forms = Counts(), Counts()
     most = limit * _PER_REQUEST
     search = msgspec.structs.replace(search, most=most)
     kept: list[SeenEvent] = []
-    read = 0
+    read, dropped = 0, NEVER
     horizon = _horizons(blocks)
     wanted = [place for place, block in enumerate(blocks) if not _is_before(block, search)]
     with contextlib.closing(scan_all([blocks[place] for place in wanted], search)) as scans:
         for place, scanned in zip(wanted, scans, strict=True):
             _add(counts, forms, scanned)
-            kept = sorted([*kept, *scanned.events], key=lambda seen: seen.received)[-most:]
+            kept = sorted([*kept, *scanned.events], key=lambda seen: seen.received)
+            dropped = max(dropped, scanned.dropped, *(seen.received for seen in kept[:-most]))
+            kept = kept[-most:]
             read += blocks[place].size
-            if _is_enough(kept, limit, horizon[place]):
+            if _is_enough(kept, limit, max(dropped, horizon[place])):
+                dropped = max(dropped, horizon[place])
                 break
-    return kept, counts, forms, read
+    return kept, counts, forms, read, dropped
 
 
 def _add(counts: Counts, forms: Counts, scanned: Scanned) -> None:

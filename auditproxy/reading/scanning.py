@@ -13,7 +13,7 @@ from io import FileIO
 
 import msgspec
 
-from auditproxy.reading.blocks import Block, current_path
+from auditproxy.reading.blocks import NEVER, Block, current_path
 from auditproxy.reading.conditions import ColumnFilter, admits_all
 from auditproxy.reading.documents import SNIFFED, documents_of, is_of_documents
 from auditproxy.reading.events import EVENTS, GONE, NATIVE_START, TOO_LONG, Counts, read_events
@@ -69,6 +69,8 @@ class Scanned(msgspec.Struct):
     counts: Counts
     forms: Counts
     """Events by the form that they were in."""
+    dropped: int = NEVER
+    """When the newest of those was received that there was no room for."""
 
 
 def scan(block: Block, search: Search) -> Scanned:
@@ -82,7 +84,7 @@ def scan(block: Block, search: Search) -> Scanned:
                 kept.add(seen)
     except FileNotFoundError:
         counts[GONE] += 1
-    return Scanned(kept.events(), counts, forms)
+    return Scanned(kept.events(), counts, forms, kept.dropped)
 
 
 class _Newest:
@@ -92,6 +94,7 @@ class _Newest:
         self._most = most
         self._heap: list[tuple[int, int, SeenEvent]] = []
         self._added = 0
+        self.dropped = NEVER
 
     def add(self, seen: SeenEvent) -> None:
         self._added += 1
@@ -99,7 +102,8 @@ class _Newest:
         if len(self._heap) < self._most:
             heapq.heappush(self._heap, item)
         else:
-            heapq.heappushpop(self._heap, item)
+            received, _, _ = heapq.heappushpop(self._heap, item)
+            self.dropped = max(self.dropped, received)
 
     def events(self) -> list[SeenEvent]:
         return [seen for _, _, seen in sorted(self._heap, key=lambda item: item[:2])]
