@@ -68,11 +68,7 @@ def read_events(path: Path, decrypt: Decrypt | None = None) -> Iterator[CastEven
             if reader.header is None:
                 reason = event.reason if isinstance(event, CastFault) else "empty"
                 raise UnreadableRecording(f"{path}: {reason}")
-            faults = faults + 1 if isinstance(event, CastFault) else 0
-            if faults > MOST_FAULTS:
-                raise UnreadableRecording(
-                    f"{path}: {faults} lines one after the other are not lines of a recording"
-                )
+            faults = _count(path, faults, event)
             if event is not None:
                 yield event
             elif reader.count == 1:
@@ -96,7 +92,7 @@ def summary_of(path: Path, decrypt: Decrypt | None = None) -> RecordingSummary:
             reason = fault.reason if isinstance(fault, CastFault) else "empty"
             raise UnreadableRecording(f"{path}: {reason}")
         size = os.fstat(descriptor).st_size
-        seconds, end, stopped, unfinished = _ending(reader, last)
+        seconds, end, stopped, unfinished = _ending(path, reader, last)
         state: Literal["Complete", "Cut", "Failed", "Unfinished"] = "Complete"
         if stopped is not None:
             state = stopped.state
@@ -108,12 +104,24 @@ def summary_of(path: Path, decrypt: Decrypt | None = None) -> RecordingSummary:
         return RecordingSummary(path, reader.header, state, end, reason, seconds, size)
 
 
+def _count(path: Path, faults: int, event: CastEvent | None) -> int:
+    """How many lines could not be read, one after the other; raises UnreadableRecording."""
+    faults = faults + 1 if isinstance(event, CastFault) else 0
+    if faults > MOST_FAULTS:
+        raise UnreadableRecording(
+            f"{path}: {faults} lines one after the other are not lines of a recording"
+        )
+    return faults
+
+
 def _ending(
-    reader: CastReader, lines: list[bytes]
+    path: Path, reader: CastReader, lines: list[bytes]
 ) -> tuple[float, EndNote | None, StoppedNote | None, bool]:
     seconds, end, stopped, unfinished = 0.0, None, None, False
+    faults = 0
     for line in lines:
         event = reader.feed(line)
+        faults = _count(path, faults, event)
         if event is None or isinstance(event, CastFault):
             continue
         seconds = max(seconds, event.seconds)
@@ -148,7 +156,13 @@ def _lines(path: Path, descriptor: int, decrypt: Decrypt | None) -> Iterator[byt
         yield from _plain_lines(path, descriptor)
         return
     for segment in segments(descriptor):
-        yield from _opened_segment(path, descriptor, segment, decrypt)
+        opened = _opened_segment(path, descriptor, segment, decrypt)
+        start, end = 0, len(opened)
+        while start <= end:
+            found = opened.find(b"\n", start)
+            stop = end if found < 0 else found
+            yield opened[start:stop]
+            start = stop + 1
 
 
 def _plain_lines(path: Path, descriptor: int) -> Iterator[bytes]:
@@ -176,12 +190,13 @@ def _plain_lines(path: Path, descriptor: int) -> Iterator[bytes]:
 
 def _opened_segment(
     path: Path, descriptor: int, segment: Segment, decrypt: Decrypt | None
-) -> list[bytes]:
+) -> bytes:
+    """What a segment holds, without its last line end."""
     if decrypt is None:
         raise NeedsIdentity(f"{path} is encrypted; an identity is needed")
     sealed = os.pread(descriptor, segment.size, segment.offset)
     try:
-        return decrypt(sealed).removesuffix(b"\n").split(b"\n")
+        return decrypt(sealed).removesuffix(b"\n")
     except DecryptionError as error:
         raise UnreadableRecording(f"{path} cannot be decrypted: {error}") from None
 
@@ -210,8 +225,16 @@ def _first_and_last(
         last = [*last[-1:], segment]
     if first is None:
         return b"", []
-    lines: list[bytes] = []
-    for segment in last:
-        lines += _opened_segment(path, descriptor, segment, decrypt)
-    header = _opened_segment(path, descriptor, first, decrypt)[0]
-    return header, lines[1:] if last[0] is first else lines
+    header, _, rest = _opened_segment(path, descriptor, first, decrypt).partition(b"\n")
+    # Of an empty rest there are no lines, not an empty one.
+    parts = [rest] if last[0] is first and rest else []
+    parts += [
+        _opened_segment(path, descriptor, segment, decrypt)
+        for segment in last
+        if segment is not first
+    ]
+    tail = b"\n".join(parts)
+    if len(tail) <= _TAIL:
+        return header, tail.split(b"\n") if parts else []
+    # The first one may be the end of a longer one.
+    return header, tail[-_TAIL:].split(b"\n")[1:]

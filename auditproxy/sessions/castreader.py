@@ -135,6 +135,9 @@ class CastReader:
             return self._fault("longer than a line of a recording can be")
         if self.count == 1:
             return self._header(line)
+        if not line:
+            # Nothing for the decoder to find out: there may be millions of them.
+            return self._fault("not JSON")
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):

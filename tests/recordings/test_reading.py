@@ -13,6 +13,7 @@ from auditproxy.recordings.reading import (
     read_events,
     summary_of,
 )
+from auditproxy.recordings.segments import SealedForm
 from auditproxy.recordings.usage import RecordingLimits
 from auditproxy.sessions.asciicast import LONGEST_LINE
 from auditproxy.sessions.castreader import CastData, CastFault, CastHeader
@@ -147,6 +148,46 @@ def test_a_hole(tmp_path: Path) -> None:
         file.truncate(1 << 40)
     with pytest.raises(UnreadableRecording, match="what follows byte 42 has no line ends"):
         list(read_events(path))
+
+
+def sealed(path: Path, *pieces: bytes) -> Path:
+    """A file of segments that are not encrypted, each with some bytes."""
+    form = SealedForm(lambda data: data)
+    path.write_bytes(b"".join(form.piece(piece, "1.000000") for piece in pieces))
+    return path
+
+
+def test_the_end_of_a_large_segment(tmp_path: Path) -> None:
+    """Of segments, as of a file, only the end is read for a summary."""
+    end = b'[9.5, "a", "{\\"type\\":\\"End\\",\\"exitCode\\":4}"]\n'
+    line = b'[1.0, "o", "x"]\n'
+    for pieces in (
+        (HEADER, b"\n" * 1_000_000 + line * 5_000 + end),
+        (HEADER + line * 5_000 + end,),
+    ):
+        summary = summary_of(sealed(tmp_path / "x.cast.age.tar", *pieces), bytes)
+        assert (summary.state, summary.seconds) == ("Complete", 9.5)
+        assert summary.end is not None
+        assert summary.end.exit_code == 4
+
+
+def test_a_segment_of_line_ends(tmp_path: Path) -> None:
+    """Neither a summary nor the events read all of them."""
+    path = sealed(tmp_path / "x.cast.age.tar", HEADER, b"\n" * 7_000_000)
+    reason = "10001 lines one after the other are not lines"
+    with pytest.raises(UnreadableRecording, match=reason):
+        summary_of(path, bytes)
+    with pytest.raises(UnreadableRecording, match=reason):
+        list(read_events(path, bytes))
+
+
+def test_the_lines_of_segments(tmp_path: Path) -> None:
+    """Each is read once, and nothing more where a segment ends with its line end."""
+    path = sealed(tmp_path / "x.cast.age.tar", HEADER, b'[1, "o", "a"]\n[2, "o", "b"]\n')
+    assert [type(event) for event in read_events(path, bytes)] == [CastHeader, CastData, CastData]
+    only = sealed(tmp_path / "y.cast.age.tar", HEADER)
+    assert summary_of(only, bytes).state == "Unfinished"
+    assert [type(event) for event in read_events(only, bytes)] == [CastHeader]
 
 
 def test_many_lines_that_are_none(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ Memory is bounded: lines are read one by one, and only alerts that are firing ar
 import gzip
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 from auditproxy.alerts.alert import Alert, AlertState
 from auditproxy.alerts.engine import AlertEngine
@@ -23,6 +24,8 @@ from auditproxy.serializer.times import parse_time, rfc3339
 
 LONGEST_LINE = 64 * 1024 * 1024
 """Bytes; a longer one is not read as an event."""
+MOST_FAULTS = 10_000
+"""Lines one after the other that are not JSON; the rest of a log is not read then."""
 
 TICK = 10 * SECOND
 _END = 1 << 62
@@ -34,24 +37,35 @@ _ROW = "{:<20}  {:<8}  {:<26}  {}\n"
 def lines_of(path: str) -> Iterator[bytes]:
     """The lines of a log, of standard input for ``-``; gzip is recognized by its first bytes.
 
-    A line that is too long comes in parts. Raises OSError and EOFError.
+    A line that is too long comes in parts, blank ones that follow each other may come together.
+    Raises OSError and EOFError.
     """
     if path == "-":
-        yield from _lines(sys.stdin.buffer)
+        yield from _lines(cast("BufferedReader", sys.stdin.buffer))
         return
     with Path(path).open("rb") as file:
         is_packed = file.read(2) == _GZIP
         file.seek(0)
         if is_packed:
             with gzip.open(file) as unpacked:
-                yield from _lines(cast("BinaryIO", unpacked))
+                yield from _lines(cast("BufferedReader", unpacked))
         else:
             yield from _lines(file)
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
+def _lines(file: BufferedReader) -> Iterator[bytes]:
     while line := file.readline(LONGEST_LINE):
         yield line
+        if not line.isspace():
+            continue
+        # A packed log may have a million of them for each KiB on the disk.
+        while blank := _blank(file.peek(1)):
+            yield file.read(blank)
+
+
+def _blank(ahead: bytes) -> int:
+    """The length of what ends with the last of the blank lines that some bytes begin with."""
+    return ahead.rfind(b"\n", 0, len(ahead) - len(ahead.lstrip())) + 1
 
 
 class Replay:
@@ -70,6 +84,8 @@ class Replay:
         self.session_lines = 0
         """Of the events, those of session logs."""
         self.unreadable = 0
+        self.faults = 0
+        """Lines that could not be read, one after the other."""
         self.first_unreadable = ""
 
     @property
@@ -83,15 +99,22 @@ class Replay:
         return self._engine.condition_reasons
 
     def take(self, line: bytes) -> None:
-        """Take the next line of a log."""
+        """Take the next line of a log, or blank ones."""
+        if line.isspace():
+            self.lines += max(1, line.count(b"\n"))
+            return
         self.lines += 1
         try:
-            for event in read_line(line):
-                self._event(event)
+            events = read_line(line)
         except SerializationError as error:
             if not self.unreadable:
                 self.first_unreadable = f"line {self.lines}: {error}"
             self.unreadable += 1
+            self.faults += 1
+            return
+        self.faults = 0
+        for event in events:
+            self._event(event)
 
     def finish(self) -> None:
         """End all alerts and write the summary."""

@@ -15,7 +15,7 @@ from typing import Any
 from auditproxy.alerts.ruletests import FailedTest, run_tests
 from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.app.standardstreams import Output, counted
-from auditproxy.commands.alerts.replay import Replay, lines_of
+from auditproxy.commands.alerts.replay import MOST_FAULTS, Replay, lines_of
 from auditproxy.files.alerts import advice_on, builtin_rules_text, read_rules
 from auditproxy.options.alerts import BUILTIN
 
@@ -78,9 +78,16 @@ def test(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Outp
     replay = Replay(tried, out.write, is_json=is_json)
     shown = time.monotonic()
     for path in paths:
-        for line in _read(path):
+        replay.faults = 0
+        for number, line in enumerate(_read(path), 1):
             replay.take(line)
-            if replay.lines % 1000 == 0 and time.monotonic() - shown > PROGRESS:
+            if replay.faults > MOST_FAULTS:
+                err.write(
+                    f"auditproxy: warning: the rest of {path} is not read: {MOST_FAULTS} lines "
+                    f"one after the other are not events\n"
+                )
+                break
+            if number % 1000 == 0 and time.monotonic() - shown > PROGRESS:
                 shown = time.monotonic()
                 if err.isatty():
                     err.write(f"{path}: {replay.lines} lines, {replay.events} events\n")

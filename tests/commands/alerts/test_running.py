@@ -11,6 +11,7 @@ import pytest
 from auditproxy.apis.faults import Unusable
 from auditproxy.cli import main
 from auditproxy.commands.alerts.command import FLAGS, run_alerts
+from auditproxy.commands.alerts.replay import MOST_FAULTS
 from auditproxy.flags.pflag import parse
 from auditproxy.serializer.json import encode
 from tests.fakes.alertrules import EXEC_RULE, HEAD, audit_event, exec_event, session_event
@@ -151,6 +152,22 @@ def test_test_without_an_event(tmp_path: Path) -> None:
     assert err == (
         "auditproxy: warning: 2 lines are not events and were left out, the first of them: "
         f"line 1: not JSON\nauditproxy: error: no event in {log}; name an audit log\n"
+    )
+
+
+def test_a_log_of_junk_is_not_read_to_its_end(tmp_path: Path, rules: str) -> None:
+    """Where nothing is an event any more, the rest is left out; the next log is read."""
+    junk, log = tmp_path / "junk.log", tmp_path / "audit.log"
+    event = encode(exec_event()) + b"\n"
+    junk.write_bytes(b"x\n" * MOST_FAULTS + event + b"x\n" * (MOST_FAULTS + 5) + event)
+    log.write_bytes(b"x\n" + event)
+    code, out, err = run("test", f"--rules={rules}", str(junk), str(log))
+    assert code == 0
+    assert "2 events, 1 alert of 1 rule" in out
+    assert err == (
+        f"auditproxy: warning: the rest of {junk} is not read: 10000 lines one after the other are "
+        "not events\nauditproxy: warning: 20002 lines are not events and were left out, the first "
+        "of them: line 1: not JSON\n"
     )
 
 
