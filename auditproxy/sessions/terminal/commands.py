@@ -77,6 +77,7 @@ class CommandFollower(LineFollower):
     def _finish(self) -> None:
         self._found.release()
         self._split()
+        self._settle_pushed(self._row(), "unfinished")
         while self._pending:
             self._pending.give_up("unfinished")
         self._reset()
@@ -130,8 +131,8 @@ class CommandFollower(LineFollower):
             self._keys.brackets_pastes(True)
             self._unseen.begin(self._now, alternate=self._alternate)
             if not self._alternate:
-                self._editor = True
                 self._prompt()
+                self._editor = True
         elif self._alternate:
             return
         elif mark is Mark.DONE:
@@ -160,6 +161,8 @@ class CommandFollower(LineFollower):
         """A program shows the other screen, or the one that is shown."""
         if alternate is self._alternate:
             return
+        if alternate:
+            self._settle_pushed(self._row(), "prompt?")
         self._alternate = alternate
         self._found.release()
         while self._pending:
@@ -211,6 +214,7 @@ class CommandFollower(LineFollower):
         self._found.release()
         self._marked = None
         self._earlier.confirm()
+        self._settle_pushed(self._row(), "prompt?")
         if self._pending:
             # Typing continues behind lines that wait too.
             return
@@ -223,6 +227,11 @@ class CommandFollower(LineFollower):
         if not entry.plain:
             self._earlier.drop()
         self._entry = None
+
+    def _row(self) -> int:
+        """The cursor's row, as far as output was read."""
+        self._places.catch_up()
+        return self._places.screen.row
 
     def _accept(self) -> bool:
         """An editor has a line; whether it is known that nothing was entered."""

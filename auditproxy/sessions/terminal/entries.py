@@ -3,8 +3,11 @@
 What a command's text says comes from the screen; what was typed is only compared with it.
 """
 
+from msgspec.structs import replace
+
 from auditproxy.sessions.terminal.reported import TEXT_LIMIT, TerminalCommand, fitting, flagged
 from auditproxy.sessions.terminal.texts import (
+    ENDS,
     INTERRUPTS,
     as_shown,
     could_show,
@@ -47,6 +50,30 @@ class TypedLine(TypedKeys):
         if before and before.endswith(INTERRUPTS):
             return shown != squeezed(before)
         return True if before else None
+
+    def has_all(self, text: str) -> bool:
+        """Whether a text begins with all that was typed, as far as that is plain."""
+        return self.plain and squeezed(text).startswith(squeezed(self.typed))
+
+    def was_taken(self, text: str) -> bool:
+        """Whether more is shown than was typed, so that a program has it already.
+
+        Some programs have the kernel show the key that gave it to them.
+        """
+        more = squeezed(text)[len(squeezed(self.typed)) :]
+        return self.has_all(text) and bool(more.replace(ENDS, ""))
+
+    def parts(self, command: TerminalCommand | None) -> list[TerminalCommand]:
+        """The line, behind those that it was if ^D, pressed twice, entered what was before it."""
+        if command is None:
+            return []
+        typed, cuts = bytes(self._typed), [cut for cut in self.cuts if cut < len(self._typed)]
+        if not cuts or command.line is None or squeezed(command.line) != squeezed(self.typed):
+            return [command]
+        bounds = zip([0, *cuts], [*cuts, len(typed)], strict=True)
+        texts = (typed[start:end].decode("utf-8", "replace").strip() for start, end in bounds)
+        command = flagged(command, "prompt?")
+        return [*(replace(command, line=printable(text)) for text in texts if text), command]
 
     def behind(self, typed: bytes) -> "TypedLine":
         """A line that was entered with this one, and is shown after it."""
@@ -137,6 +164,8 @@ class TypedLine(TypedKeys):
             return self.hidden() if self.is_unseen else None
         if shown == typed and not self.silent:
             return self.command(text if "\n" not in text or "\n" in self.typed else self.typed)
+        if self.handed and self.has_all(text) and not self.silent:
+            return self.command(self.typed)
         if shown and self.prompted and typed.endswith(shown) and not self.silent:
             return self.command(text)
         if shown and (self.echoed or self.editor) and not self.silent:

@@ -67,9 +67,13 @@ class LineFollower:
         if key.press is Press.INTERRUPT:
             if self._entry is None and self._ahead:
                 self._begin(now)
-            if self._entry is not None:
-                self._earlier.stop(self._entry)
-            self._entry = None
+            entry, self._entry = self._entry, None
+            if entry is not None and entry.pushed:
+                # A program may have had it before.
+                entry.hand_over()
+                self._pending.add(entry)
+            elif entry is not None:
+                self._earlier.stop(entry)
             for pending in self._pending:
                 pending.interrupted = True
             return
@@ -79,6 +83,12 @@ class LineFollower:
             self._begin(now)
         entry = self._entry
         assert entry is not None, "begun above"
+        if key.press is Press.END and not self._editor:
+            if entry.push(key, now, self._outputs) and self._pending and entry.plain:
+                self._entry = None
+                entry.hand_over()
+                self._pending.add(entry)
+            return
         if key.press is not Press.ENTER:
             entry.press(key)
             return
@@ -129,6 +139,39 @@ class LineFollower:
         entry = self._entry
         if entry is not None and not entry.echoed and entry.has_keys:
             entry.echoed = self._places.is_echo(entry)
+        if entry is not None and entry.pushed and entry.anchor and not self._pending:
+            text = self._places.at_anchor(entry.anchor)
+            if not self._editor and entry.was_taken(text):
+                self._take_over(entry, text)
+
+    def _take_over(self, entry: TypedLine, text: str) -> None:
+        """A program has what was typed before ^D."""
+        self._entry = None
+        entry.hand_over()
+        self._found.give(entry.judge(text))
+
+    def _settle_pushed(self, row: int, *flags: str) -> bool:
+        """A row is complete, or the screen is another program's; whether its line was entered.
+
+        Where it is not known that ^D has entered it, it is reported as it stands, and continues.
+        """
+        entry = self._entry
+        if entry is None or not entry.pushed or self._editor or self._pending:
+            return False
+        is_known = not self._places.lost
+        text = self._places.text(entry, row) if is_known else ""
+        if is_known and not flags:
+            if self._places.wraps(entry, text):
+                return False
+            if entry.has_all(text):
+                self._take_over(entry, text)
+                return True
+        before = list(entry.flags)
+        entry.flag(*(flags or ("prompt?",)))
+        self._found.give((entry.judge(text) if is_known else None) or entry.hidden())
+        entry.flags = before
+        entry.pushed = False
+        return False
 
     def _matters(self) -> bool:
         return self._entry is not None or bool(self._pending)
@@ -155,6 +198,8 @@ class LineFollower:
         finished = False
         self._split()
         row = self._places.screen.row
+        if self._settle_pushed(row):
+            return True
         for entry in self._pending:
             entry.last_row = row if entry.last_row is None else entry.last_row
         while self._pending and not (self._editor or self._pending.first.editor):
@@ -169,7 +214,8 @@ class LineFollower:
             self._pending.split(text)
             self._pending.pop()
             command = entry.judge(text)
-            self._found.give(command)
+            for part in entry.parts(command):
+                self._found.give(part)
             if command is not None and command.line is not None:
                 self._pending.shown_before(command.line)
             finished = True

@@ -4,6 +4,8 @@ import unicodedata
 
 INTERRUPTS = ("^C", "^Z", "^\\")
 """How the kernel shows the keys that stop a program."""
+ENDS = "^D"
+"""How it shows the key that ends input, where that is a key like others."""
 _KEPT_FORMATS = "\u200c\u200d"
 
 

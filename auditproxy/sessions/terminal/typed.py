@@ -14,6 +14,8 @@ SILENCE = 1.0
 _TYPING = frozenset({Press.TEXT, Press.BACKSPACE, Press.KILL})
 _COMPLETING = (b"\t", b"\x04")
 """Keys for which editors list choices below the line."""
+MOST_CUTS = 8
+"""Places in one line at which it may have been entered by the key that ends input."""
 
 
 class Anchor(NamedTuple):
@@ -29,9 +31,12 @@ class TypedKeys:
     """What was typed of a line, and when; what the screen has of it is judged in entries.py."""
 
     __slots__ = (
+        "_ended",
         "_ever",
         "_keys",
         "_plain_size",
+        "_pushed_at",
+        "_pushes",
         "_reported",
         "_resumed",
         "_sent",
@@ -43,10 +48,12 @@ class TypedKeys:
         "claimed",
         "completes",
         "continued",
+        "cuts",
         "echoed",
         "editor",
         "entered",
         "flags",
+        "handed",
         "interrupted",
         "known",
         "last_row",
@@ -54,6 +61,7 @@ class TypedKeys:
         "partial",
         "plain",
         "prompted",
+        "pushed",
         "silent",
         "uncertain",
     )
@@ -92,6 +100,17 @@ class TypedKeys:
         """A key was pressed that some editors take for Enter: it is a newline of what was typed."""
         self.uncertain = False
         """Something may be entered with it that is before its place: never nothing."""
+        self.pushed = False
+        """^D was pressed without an editor: a program may have it, as if it were entered."""
+        self.handed = False
+        """It was entered so."""
+        self.cuts: list[int] = []
+        """How much was typed when ^D came twice."""
+        self._ended = False
+        """^D came twice: what is shown may be of several lines."""
+        self._pushes = 0
+        """How often ^D was the last key."""
+        self._pushed_at = (begun, outputs)
         self.flags: list[str] = []
         self._keys = False
         """A key was pressed before Enter."""
@@ -110,6 +129,10 @@ class TypedKeys:
         """Take a key other than Enter."""
         if key.press is Press.PARTIAL:
             return
+        self._pushes = 0
+        if self.pushed and key.press in (Press.BACKSPACE, Press.KILL):
+            # The kernel has nothing more of what a program has.
+            self.change()
         if key.press is not Press.TEXT:
             self._keep_sent(key.text)
         if key.press is Press.REPORT:
@@ -136,6 +159,30 @@ class TypedKeys:
         else:
             self.change()
         self.completes = completes
+
+    def push(self, key: Key, now: float, outputs: int) -> bool:
+        """Take ^D where no editor reads; whether it came twice, which ends a line like Enter.
+
+        The kernel gives a program what is typed, and echoes nothing. The second has nothing to
+        give, which is the end of the input for whoever reads a line.
+        """
+        if self.plain and not self._typed:
+            self.press(key)
+            return False
+        self._keys = self.pushed = True
+        self._pushes += 1
+        self._pushed_at = (now, outputs)
+        if self._pushes != 2:
+            return False
+        self._ended = True
+        if self.plain and len(self.cuts) < MOST_CUTS:
+            self.cuts.append(len(self._typed))
+        return True
+
+    def hand_over(self) -> None:
+        """^D entered it."""
+        self.pushed, self.handed = False, True
+        self.enter(*self._pushed_at, editor=False)
 
     def edit(self) -> None:
         """What the line is only the screen shows from now on."""
@@ -164,6 +211,8 @@ class TypedKeys:
     def enter(self, now: float, outputs: int, *, editor: bool) -> None:
         """Enter was pressed."""
         self.silent = bool(self._typed) and outputs == self.outputs and now - self.begun >= SILENCE
+        if self._ended and not self.plain and not editor:
+            self.flag("prompt?")
         self.entered, self.outputs, self.editor = now, outputs, editor
         self.last_row = None
 

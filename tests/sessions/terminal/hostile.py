@@ -9,6 +9,7 @@ from tests.sessions.terminal.scenarios import (
     BUSYBOX,
     DASH,
     LEFT,
+    READY,
     RIGHT,
     UP,
     Resize,
@@ -26,6 +27,9 @@ OPEN = b"\x1b[200~"
 ANY = b""
 ZSH = ("zsh", "-f", "-i")
 ZSH_READY = rb"ready\$ .*\x1b\[\?2004h\Z"
+NOEDITING = ("bash", "--norc", "--noprofile", "--noediting", "-i")
+END = b"\x04"
+"""Echoed by nothing: the kernel gives what is typed to the program, and then nothing."""
 UNMARKED = {"TERM": "dumb"}
 """As bash was before 5.1, without marks around its lines."""
 
@@ -433,5 +437,143 @@ HOSTILE = (
         first=ZSH_READY,
         columns=40,
         rows=4,
+    ),
+    Scenario(
+        "hostile-dash-end-twice",
+        "^D gives dash what is typed, and again the end of its input: it runs that, and goes on.",
+        DASH,
+        ((COMMAND, ECHO), (END, ANY), (END, RAN), *typed("true"), *typed("pwd")),
+        (SHOWN, "true", "pwd"),
+    ),
+    Scenario(
+        "hostile-dash-end-at-once",
+        "The same in one write.",
+        DASH,
+        ((COMMAND + END + END, RAN), *typed("true")),
+        (SHOWN, "true"),
+    ),
+    Scenario(
+        "hostile-dash-end-in-between",
+        "^D once changes nothing: more of the line follows.",
+        DASH,
+        (
+            (COMMAND[:6], b"ho m"),
+            (END, ANY),
+            (COMMAND[6:], b"2"),
+            (END, ANY),
+            (END, RAN),
+            *typed("true"),
+        ),
+        (SHOWN, "true"),
+    ),
+    Scenario(
+        "hostile-dash-end-and-another-line",
+        "With the next line in one write: dash runs two, an editor one. Both are said.",
+        DASH,
+        (
+            (COMMAND + b";" + END + END + b"pwd\r", rb"m42\r\n.*ready\$ .*ready\$ \Z"),
+            *typed("true"),
+        ),
+        (
+            (f"{SHOWN};", "prompt?"),
+            ("pwd", "prompt?"),
+            (f"{SHOWN};pwd", "prompt?"),
+            "true",
+        ),
+    ),
+    Scenario(
+        "hostile-dash-end-without-output",
+        "What prints nothing is followed by the prompt, in its own row.",
+        DASH,
+        (*enter(), (b"cd .", b"\\."), (END, ANY), (END, rb"ready\$ \Z"), *typed("true")),
+        (SHOWN, "cd .", "true"),
+    ),
+    Scenario(
+        "hostile-dash-end-then-interrupt",
+        "What runs without output is interrupted: no prompt of ^C.",
+        DASH,
+        (*enter(), (b"sleep 9", b"9"), (END, ANY), (END, ANY), (b"\x03", rb"\^C.*ready")),
+        (SHOWN, ("sleep 9", "prompt?")),
+    ),
+    Scenario(
+        "hostile-dash-end-of-the-session",
+        "The client leaves behind ^D.",
+        DASH,
+        (*enter(), (b"sleep 9", b"9"), (END + END, ANY)),
+        (SHOWN, ("sleep 9", "unfinished")),
+    ),
+    Scenario(
+        "hostile-dash-end-behind-edits",
+        "What the kernel has left of a line only the screen shows, with the output behind it.",
+        DASH,
+        ((b"echo m4 x", b"x"), (b"\x17\x7f''2 ;:", rb":"), (END, ANY), (END, RAN), *typed("true")),
+        (("echo m4''2 ;:m42", "prompt?"), ("true", "prompt?")),
+    ),
+    Scenario(
+        "hostile-dash-end-in-doubt",
+        "The same without a line feed: said with the next line, in whose row it is.",
+        DASH,
+        (*enter(), (b"cd x", b"x"), (b"\x17.", rb"\."), (END, ANY), (END, READY), *typed("true")),
+        (SHOWN, ("cd .ready$ true", "prompt?")),
+    ),
+    Scenario(
+        "hostile-dash-end-in-a-paste",
+        "Brackets of a paste that nobody asked for hide it no more than other keys.",
+        DASH,
+        ((OPEN, b"200~"), (b"\x15", b"."), (COMMAND, ECHO), (END, ANY), (END, RAN), *typed("true")),
+        ((f"{SHOWN}m42", "prompt?"), ("true", "prompt?")),
+    ),
+    Scenario(
+        "hostile-noediting-end-twice",
+        "bash without an editor does as dash does.",
+        NOEDITING,
+        ((COMMAND, ECHO), (END, ANY), (END, RAN), (COMMAND + END + END, RAN), *typed("true")),
+        (SHOWN, SHOWN, "true"),
+    ),
+    Scenario(
+        "hostile-cat-end-twice",
+        "A shell behind cat: the end of cat's input is its own.",
+        DASH,
+        (
+            *typed("cat | sh", rb"\n"),
+            (COMMAND, ECHO),
+            (END, ANY),
+            (END, RAN),
+            *typed("true"),
+        ),
+        ("cat | sh", SHOWN, "true"),
+    ),
+    Scenario(
+        "hostile-dd-end-once",
+        "A program that takes what one read gives it has the line after one ^D.",
+        DASH,
+        (
+            *typed("dd bs=99 count=1 2>&- | sh", rb"\n"),
+            (COMMAND, ECHO),
+            (END, RAN),
+            *typed("true"),
+        ),
+        ("dd bs=99 count=1 2>&- | sh", SHOWN, "true"),
+    ),
+    Scenario(
+        "hostile-dash-end-starts-an-editor",
+        "What is entered so may be a shell with an editor, or have been typed ahead of one.",
+        DASH,
+        (
+            (b"bash --norc", b"norc"),
+            (END, ANY),
+            (END, rb"2004h.*ready\$ \Z"),
+            (COMMAND, ECHO),
+            (b"\r", RAN),
+        ),
+        (("bash --norc", "prompt?"), SHOWN),
+    ),
+    Scenario(
+        "hostile-bash-vi-end",
+        "vi keys of a bash without marks take ^D for Enter.",
+        (*BASH, "-o", "vi"),
+        ((COMMAND, ECHO), (END, RAN), *typed("true")),
+        (SHOWN, "true"),
+        environment=UNMARKED,
     ),
 )
