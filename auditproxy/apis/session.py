@@ -222,7 +222,8 @@ class SessionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     """Command: what is uncertain about ``line``, or why there is none. SessionEnded: "repaired"
     where it was written at a start, from a recording that was found; "unreadable" and "gap" where
     the session was not followed to its end or without a gap. RecordingStopped: "unrecorded" where
-    nothing was recorded."""
+    nothing was recorded. Command and SessionEnded: "terminal?" where the request names no terminal
+    and its streams have shown one."""
     folded: FoldedLines | None = None
     """Command and ForwardedConnection: this line stands for so many, which came too fast."""
     input_bytes: int = 0

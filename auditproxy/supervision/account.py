@@ -33,7 +33,8 @@ from auditproxy.sessions.inputs import SentInput
 from auditproxy.sessions.linebudget import FOLDED_FLAGS
 from auditproxy.sessions.lines import UNRECORDED
 from auditproxy.sessions.terminal.commands import CommandFollower
-from auditproxy.sessions.terminal.reported import TerminalCommand
+from auditproxy.sessions.terminal.possible import PossibleTerminal, may_be_terminal
+from auditproxy.sessions.terminal.reported import TERMINAL, TerminalCommand
 from auditproxy.sessions.terminal.screen import COLUMNS, ROWS
 from auditproxy.supervision.reporting import Reporting
 
@@ -104,12 +105,12 @@ class Account:
         self._connections = 0
         """Of a port-forward, that no line has."""
         self._moment = session.started
-        self._follower = self._new_follower() if follows_commands and session.tty else None
+        self._follower = self._new_follower() if follows_commands else None
         self._forwards = Forwards() if session.kind is SessionKind.PORT_FORWARD else None
         self._input = SentInput()
         self._counts_input = not session.tty
-        self.follows_terminal = self._follower is not None
-        self.wants_output = self.follows_terminal
+        self.follows_terminal = isinstance(self._follower, CommandFollower)
+        self.wants_output = self._follower is not None
         """Whether anything is done with what the container writes."""
         self.wants_input = self.wants_output or self._counts_input
         """Whether anything is done with what the client sends."""
@@ -123,8 +124,13 @@ class Account:
         """There will be no recording; before the session starts."""
         self._refusal = refusal
 
-    def _new_follower(self) -> CommandFollower:
-        return CommandFollower(*self._size, redact=self._redact)
+    def _new_follower(self) -> CommandFollower | PossibleTerminal | None:
+        session = self._session
+        if session.tty:
+            return CommandFollower(*self._size, redact=self._redact)
+        return (
+            PossibleTerminal(*self._size, redact=self._redact) if may_be_terminal(session) else None
+        )
 
     def start(self, moment: int) -> None:
         """The tunnel begins."""
@@ -226,6 +232,8 @@ class Account:
 
     def _command(self, moment: int, command: TerminalCommand) -> None:
         line = command.line
+        if TERMINAL in command.flags:
+            self._flags[TERMINAL] = None
         reported = self._reporting.offer(
             SessionEventType.COMMAND,
             moment,

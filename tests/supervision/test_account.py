@@ -135,6 +135,59 @@ def test_commands_that_nobody_asked_for(stores: Stores) -> None:
     assert read_recording(reference.path).data(STDIN) == b"id\rexit\r"
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"kind": SessionKind.ATTACH}, id="an attach: the container's spec says it"),
+        pytest.param({"kind": SessionKind.UNKNOWN, "stdin": False}, id="nobody says what it is"),
+        pytest.param({"node": "n1", "stdin": False}, id="a form that a kubelet may have read"),
+    ],
+)
+def test_a_terminal_that_the_request_does_not_name(stores: Stores, changes: dict[str, Any]) -> None:
+    """Its lines are reported with a flag, in log, recording and end; tty is what was asked for."""
+    kept = Kept(a_session(tty=False, **changes), stores)
+    assert kept.account.wants_output
+    assert kept.account.wants_input
+    kept.take(*TYPED)
+    path = kept.close().path
+    assert [(line.line, line.flags) for line in kept.lines if line.type == "Command"] == [
+        ("id", ("terminal?",)),
+        ("exit", ("terminal?",)),
+    ]
+    assert not any(line.tty for line in kept.lines)
+    assert [line.input_bytes for line in kept.lines if line.type == "Input"] == [8]
+    assert kept.lines[-1].flags == ("terminal?",)
+    notes = [note for note in read_recording(path).notes() if isinstance(note, CommandNote)]
+    assert [(note.line, note.flags) for note in notes] == [
+        ("id", ("terminal?",)),
+        ("exit", ("terminal?",)),
+    ]
+
+
+def test_an_attach_without_a_terminal() -> None:
+    """As without a sign of one: size and digest of the input, and no line."""
+    kept = Kept(a_session(kind=SessionKind.ATTACH, tty=False), None)
+    kept.take(Carried(STDIN, b"echo hi\n"), Carried(STDOUT, b"echo hi\n"))
+    kept.close()
+    assert kept.types() == ["SessionStarted", "Input", "SessionEnded"]
+    assert kept.lines[-1].flags == ()
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        a_session(tty=False),
+        a_session(kind=SessionKind.ATTACH, tty=False, stdin=False),
+        a_session(kind=SessionKind.PORT_FORWARD, tty=False, node="n1"),
+    ],
+)
+def test_output_of_which_nothing_is_wanted(session: Session) -> None:
+    """Of exec the request decides; without input there are no lines."""
+    assert not Kept(session, None).account.wants_output
+    attach = a_session(kind=SessionKind.ATTACH, tty=False)
+    assert not Kept(attach, None, follows_commands=False).account.wants_output
+
+
 def test_input_without_terminal() -> None:
     """Its size and digest, and no byte of it; nothing is recorded here."""
     kept = Kept(a_session(tty=False), None)

@@ -77,9 +77,9 @@ class CommandFollower(LineFollower):
     def _finish(self) -> None:
         self._found.release()
         self._split()
-        self._settle_pushed(self._row(), "unfinished")
         while self._pending:
             self._pending.give_up("unfinished")
+        self._settle_pushed(self._row(), "unfinished")
         self._reset()
 
     def miss(self, now: float, *, keys: bool) -> list[TerminalCommand]:
@@ -161,12 +161,12 @@ class CommandFollower(LineFollower):
         """A program shows the other screen, or the one that is shown."""
         if alternate is self._alternate:
             return
-        if alternate:
-            self._settle_pushed(self._row(), "prompt?")
         self._alternate = alternate
         self._found.release()
         while self._pending:
             self._pending.give_up()
+        if alternate:
+            self._settle_pushed(self._row(), "prompt?")
         entry, self._entry = self._entry, None
         if not alternate:
             self._entry, self._aside = self._aside, None

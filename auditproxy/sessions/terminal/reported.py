@@ -7,6 +7,8 @@ from auditproxy.sessions.terminal.texts import printable
 
 TEXT_LIMIT = 4096
 """Bytes of a command's text."""
+TERMINAL = "terminal?"
+"""The flag of a line on a terminal of which the request says nothing."""
 
 
 class TerminalCommand(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -25,6 +27,7 @@ class TerminalCommand(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         gap             output was skipped, as it was too much; the line may be incomplete
         alternate       beside hidden: entered on the alternate screen, which is not read
         cut             only the first 4 KiB are given, or the screen does not show all of it
+        terminal?       the request says nothing of a terminal, and the streams show one
         unfinished      the session ended before the terminal showed what became of it, or the
                         line has a paste that had no end
     """

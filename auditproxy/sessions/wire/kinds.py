@@ -96,7 +96,9 @@ class _Asked:
         self.kind = kind
         self.known = kind in (SessionKind.EXEC, SessionKind.ATTACH)
         self.stdin = stdin or not self.known
-        self.sizes = tty or not self.known
+        # Whether what is attached to has a terminal, its own spec says.
+        self.is_open = kind is SessionKind.ATTACH and not tty
+        self.sizes = tty or not self.known or self.is_open
         self.streams = 1 + stdin + stdout + stderr
         self.tty = tty
 
@@ -117,7 +119,8 @@ def _over_spdy(protocol: str, asked: _Asked) -> SpdyReader | None:
     expected = asked.streams + (asked.tty and version >= _RESIZE_VERSION)
     return StreamReader(
         asked.outcome(version),
-        expected=expected if asked.known else None,
+        expected=expected if asked.known and not asked.is_open else None,
+        one_input=asked.is_open,
         with_sizes=asked.sizes,
         types=STREAM_TYPES if version >= _RESIZE_STREAM_VERSION else STREAM_TYPES - {"resize"},
         clock=asked.clock,

@@ -55,8 +55,9 @@ class StreamReader:
     """Reads an exec or attach over SPDY.
 
     ``expected`` is the number of streams after which the server starts, None if unknown: each is
-    then used from its reply on. ``with_sizes``: whether the session has a terminal. ``clock``:
-    see FrameBudget.
+    then used from its reply on. ``one_input``: the server may start with as many streams, or with
+    one more; a second stream for input cannot be read then, as either may be the one it uses.
+    ``with_sizes``: whether the session has a terminal. ``clock``: see FrameBudget.
     """
 
     def __init__(
@@ -65,11 +66,13 @@ class StreamReader:
         *,
         expected: int | None,
         with_sizes: bool,
+        one_input: bool = False,
         types: frozenset[str] = STREAM_TYPES,
         clock: Callable[[], float] | None = None,
     ) -> None:
         self._outcome = outcome
         self._expected = expected
+        self._one_input = one_input
         self._types = types
         self._sizes = ResizeReader() if with_sizes else None
         self._client = SpdyFrames(clock)
@@ -99,6 +102,9 @@ class StreamReader:
                 if len(self._streams) >= MAXIMUM_STREAMS:
                     self._lose(f"the client opened more than {MAXIMUM_STREAMS} streams", events)
                     continue
+                if self._one_input and kind == _STDIN and self._has_input():
+                    self._lose("the client opened a second stream for input", events)
+                    continue
                 self._streams[frame.stream] = _Stream(kind, closed=frame.finished)
             elif isinstance(frame, StreamReset):
                 stream = self._streams.get(frame.stream)
@@ -124,6 +130,9 @@ class StreamReader:
             elif isinstance(frame, SyncLost):
                 events.append(Unreadable(False, frame.reason))
         return events
+
+    def _has_input(self) -> bool:
+        return any(stream.kind == _STDIN for stream in self._streams.values())
 
     def lose_client(self) -> None:
         """Report nothing more of the client: its bytes cannot be read."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from auditproxy.apis.session import Carried, Channel, Resized, StreamEvent
 from auditproxy.sessions.terminal.commands import CommandFollower
+from auditproxy.sessions.terminal.possible import PossibleTerminal
 from auditproxy.sessions.terminal.reported import TerminalCommand
 from tests.fakes.pseudoterminal import NotShownError, PseudoTerminal
 from tests.sessions.terminal.scenarios import PROMPT, Resize, Scenario
@@ -97,7 +98,8 @@ def stream(events: Iterable[tuple[str, bytes]]) -> Iterator[StreamEvent]:
 
 
 def replay(
-    events: Iterable[tuple[str, bytes]], follower: CommandFollower | None = None
+    events: Iterable[tuple[str, bytes]],
+    follower: CommandFollower | PossibleTerminal | None = None,
 ) -> list[TerminalCommand]:
     """The lines of a transcript."""
     follower = follower or CommandFollower()

@@ -9,6 +9,7 @@ from auditproxy.apis.session import (
     Channel,
     Outcome,
     PortOpened,
+    Resized,
     SessionKind,
     StreamEvent,
     Unreadable,
@@ -175,3 +176,26 @@ def test_port_forward() -> None:
     reader = opened(websocket(b"v4.channel.k8s.io"), FORWARD)
     raw = frame(BINARY, b"\0" + struct.pack("<H", 80))
     assert reader.from_server(raw) == [PortOpened(0, 80)]
+
+
+def test_sizes_of_an_attach() -> None:
+    """What is attached to may have a terminal, whatever was asked for; of exec the request says."""
+    raw = masked(BINARY, b'\4{"Width":100,"Height":30}')
+    head = websocket(b"v4.channel.k8s.io")
+    assert opened(head, ATTACH, stdin=True).from_client(raw) == [Resized(100, 30)]
+    assert opened(head, EXEC, stdin=True).from_client(raw) == []
+
+
+def test_streams_of_an_attach() -> None:
+    """Whether the server starts with one more is not known: of input there may be one stream."""
+    client, server = Client(), Client()
+    reader = opened(spdy(b"v4.channel.k8s.io"), ATTACH, stdin=True, stdout=True)
+    for number, kind in enumerate(("error", "stdout", "stdin", "resize")):
+        assert reader.from_client(client.open(2 * number + 1, {"streamtype": kind})) == []
+        assert reader.from_server(server.reply(2 * number + 1)) == []
+    assert reader.from_client(client.data(5, b"id")) == [Carried(Channel.STDIN, b"id")]
+    assert reader.from_client(client.data(7, b'{"Width":9,"Height":8}')) == [Resized(9, 8)]
+    assert reader.from_client(client.open(9, {"streamtype": "stdin"})) == [
+        Unreadable(True, "the client opened a second stream for input")
+    ]
+    assert reader.from_client(client.data(5, b"more")) == []
