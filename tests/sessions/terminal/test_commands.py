@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from auditproxy.apis.session import Carried, Channel, InputClosed, Outcome, Resized, StreamEvent
 from auditproxy.sessions.terminal.commands import CommandFollower
+from auditproxy.sessions.terminal.possible import PossibleTerminal
 from auditproxy.sessions.terminal.reported import TerminalCommand
 from tests.sessions.terminal.scenarios import SCENARIOS, SECRET, Expected, Scenario
 from tests.sessions.terminal.transcripts import Events, load, replay, run
@@ -580,8 +581,11 @@ def test_a_session_is_small(piece: bytes) -> None:
 FULL = ["\U0001f600" * 250, "\U0001d400" * 500, "\u4e00" * 250, "x" * 500, "e\u0301" * 500]
 
 
+@pytest.mark.parametrize("kind", [CommandFollower, PossibleTerminal])
 @pytest.mark.parametrize("row", FULL, ids=["emoji", "four bytes", "wide", "ascii", "marks"])
-def test_a_hostile_terminal_is_small(row: str) -> None:
+def test_a_hostile_terminal_is_small(
+    row: str, kind: type[CommandFollower | PossibleTerminal]
+) -> None:
     """At most 160 KiB after each event, whatever sizes alternate and whatever is shown in them."""
     scattered = b"".join(b"\x1b[%d;1Hx" % number for number in range(1, 201))
     full = [b"\x1b[%d;1H%s" % (number, row.encode()) for number in range(1, 201, 3)]
@@ -589,7 +593,7 @@ def test_a_hostile_terminal_is_small(row: str) -> None:
     CommandFollower().take(0.0, Carried(Channel.STDOUT, full[0]))
     tracemalloc.start()
     try:
-        follower, largest, now = CommandFollower(), 0, 0.0
+        follower, largest, now = kind(), 0, 0.0
         for turn in range(6):
             events: list[StreamEvent] = [
                 Resized(1, 1),
