@@ -16,6 +16,7 @@ from auditproxy.reading.lines import LONGEST, lines_of
 from auditproxy.reading.sources import TrailFile, trail_file
 
 _PIECE = 1 << 20
+_PACKED = ".gz"
 
 
 class Follower:
@@ -46,10 +47,19 @@ class Follower:
             yield self._rest
             self._rest = b""
         for path in self._missed(self._file):
-            yield from lines_of(path, self._counts)
+            yield from self._lines_of_rotated(path)
         self._open(0)
         if self._file is not None:
             yield from self._new_lines(self._file)
+
+    def _lines_of_rotated(self, path: str) -> Iterator[bytes]:
+        try:
+            yield from lines_of(path, self._counts)
+        except FileNotFoundError:
+            if path.endswith(_PACKED):
+                raise
+            # It was packed since its folder was listed.
+            yield from lines_of(path + _PACKED, self._counts)
 
     def close(self) -> None:
         """Close the file."""

@@ -201,3 +201,16 @@ def test_at_speed(tmp_path: Path) -> None:
         *(b"%08d" % number for number in range(count)),
     ]
     assert len(list(tmp_path.iterdir())) > 10
+
+
+def test_packed_since_the_folder_was_listed(tmp_path: Path) -> None:
+    """A rotated file is read under its packed name where the plain one is gone by then."""
+    path = tmp_path / "audit.log"
+    path.write_bytes(b"first\n")
+    made = Follower(trail_file(str(path)), 0, Counts())
+    plain = tmp_path / "audit-2026-11-28T10-00-00.000.log"
+    plain.with_name(plain.name + ".gz").write_bytes(gzip.compress(b"a\nb\n"))
+    assert list(made._lines_of_rotated(str(plain))) == [b"a", b"b"]
+    with pytest.raises(FileNotFoundError):
+        list(made._lines_of_rotated(str(tmp_path / "none.log.gz")))
+    made.close()
