@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from auditproxy.backends.rotation import RotatingFile
 
@@ -26,27 +26,9 @@ class Clocks:
         self.monotonic += seconds
 
 
-def rotating(
-    path: Path,
-    clocks: Clocks,
-    *,
-    size: int = 0,
-    backups: int = 0,
-    age: int = 0,
-    compress: bool = False,
-    in_background: Callable[[Callable[[], None]], None] = lambda work: work(),
-) -> RotatingFile:
-    """A file with some limits."""
-    return rotating_as(
-        RotatingFile,
-        path,
-        clocks,
-        size=size,
-        backups=backups,
-        age=age,
-        compress=compress,
-        in_background=in_background,
-    )
+def rotating(path: Path, clocks: Clocks, **limits: Any) -> RotatingFile:
+    """A file with some limits, which are those of ``rotating_as``."""
+    return rotating_as(RotatingFile, path, clocks, **limits)
 
 
 def rotating_as(
@@ -60,7 +42,7 @@ def rotating_as(
     compress: bool = False,
     in_background: Callable[[Callable[[], None]], None] = lambda work: work(),
 ) -> _File:
-    """The same of another kind."""
+    """A file of some kind, with limits."""
     return make(
         path,
         maximum_size=size,
