@@ -11,6 +11,7 @@ import termios
 import time
 from collections.abc import Mapping, Sequence
 from fcntl import ioctl
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -18,6 +19,8 @@ SECONDS = 10.0
 """How long a program may take to show what is waited for."""
 MOST_READS = 100
 """Reads of what has come already; a program may write faster than it is read."""
+MOST_SETTLING = 0.5
+"""Seconds that keys wait for a program that is still at work; one that runs on is typed into."""
 _TAKE_TERMINAL = 'terminal=$1; shift; exec "$@" <"$terminal" >"$terminal" 2>&1'
 """The leader of a session opens a terminal, which becomes the one that controls it."""
 
@@ -82,7 +85,8 @@ class PseudoTerminal:
         self.events.append(("r", f"{columns}x{rows}".encode()))
 
     def send(self, keys: bytes) -> None:
-        """Type keys; output from before is forgotten for the next wait."""
+        """Type keys once the program waits; output from before is forgotten for the next wait."""
+        self._settle()
         self.read_ready()
         self._seen = b""
         self.events.append(("i", keys))
@@ -96,6 +100,24 @@ class PseudoTerminal:
             left = deadline - time.monotonic()
             if left < 0 or not self._read(left):
                 raise NotShownError(f"no {pattern!r} in {self._seen!r}")
+
+    def _settle(self) -> None:
+        """Wait until what runs in the foreground sleeps.
+
+        bash looks for signals, and then reads: a ^C in between is seen after the next key.
+        """
+        deadline = time.monotonic() + MOST_SETTLING
+        while self._works() and (left := deadline - time.monotonic()) > 0:
+            self._read(min(left, 0.001))
+
+    def _works(self) -> bool:
+        """Whether the foreground's leader runs; Linux tells it, other systems do not."""
+        try:
+            leader = os.tcgetpgrp(self._terminal)
+            stat = Path(f"/proc/{leader}/stat").read_text(encoding="ascii", errors="replace")
+        except OSError:
+            return False
+        return stat.rpartition(")")[2].split()[0] == "R"
 
     def read_ready(self) -> None:
         """Take what there is; of a flood, some of it."""
