@@ -36,7 +36,7 @@ from auditproxy.health import server as health
 from auditproxy.lookups import issuerkeys, tokencache
 from auditproxy.notifiers import dispatcher, outbox
 from auditproxy.options import Options
-from auditproxy.reading import abreast, lines
+from auditproxy.reading.trail import abreast, lines
 from auditproxy.recordings import objectstore, recording, upload
 from auditproxy.request import headers, heads, memory, resolution, selectors
 from auditproxy.serializer import cbor, json

@@ -1,7 +1,7 @@
 """Lines for operators at the start and at the end, and the exit code that follows from them."""
 
 from auditproxy.app import operatorlog
-from auditproxy.app.authenticators import describe_authentication
+from auditproxy.app.authentication.authenticators import describe_authentication
 from auditproxy.app.wanted import described
 from auditproxy.files.files import Files
 from auditproxy.metrics.registry import Metrics

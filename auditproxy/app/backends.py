@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from auditproxy.apis.units import SECOND
 from auditproxy.app import operatorlog
-from auditproxy.app.durablelog import open_durable_log
-from auditproxy.app.logbackend import OpenChain, OpenLog, audit_rotation, open_log
+from auditproxy.app.logs.durablelog import open_durable_log
+from auditproxy.app.logs.logbackend import OpenChain, OpenLog, audit_rotation, open_log
 from auditproxy.app.operatorlog import Report
 from auditproxy.audit.backend import Backend, Deliverer, TakeLine
 from auditproxy.backends.aside import LargeAside
@@ -38,7 +38,7 @@ from auditproxy.options import Options
 from auditproxy.options.backends import DURABLE, AuditLogOptions, BackendOptions
 
 if TYPE_CHECKING:
-    from auditproxy.app.logchain import ChainKeeping
+    from auditproxy.app.logs.logchain import ChainKeeping
     from auditproxy.audit.chain.checkpoints import CheckpointKey
 
 LOG_ALONG = 256
@@ -206,7 +206,7 @@ def _chain(
     """What gives lines their places in a chain, and what keeps it signed; None for what is not."""
     if not options.audit_chain.hash_chain:
         return None, None
-    from auditproxy.app.logchain import ChainKeeping, ChainOpening, ChainParts
+    from auditproxy.app.logs.logchain import ChainKeeping, ChainOpening, ChainParts
 
     keeping = ChainKeeping(options.audit_chain)
     parts = ChainParts(

@@ -12,15 +12,15 @@ from auditproxy.apis.audit import Stage
 from auditproxy.apis.units import SECOND
 from auditproxy.app import operatorlog
 from auditproxy.app.auditids import new_audit_id
-from auditproxy.app.authenticators import (
+from auditproxy.app.authentication.authenticators import (
     anonymous_authenticator,
     front_proxy_headers,
     request_header_authenticator,
     x509_authenticator,
 )
+from auditproxy.app.authentication.issuers import KeysOfIssuers, TrustedKeys
+from auditproxy.app.authentication.tokens import TokenAuthentication, TokenSources
 from auditproxy.app.decoding import open_decoding
-from auditproxy.app.issuers import KeysOfIssuers, TrustedKeys
-from auditproxy.app.tokens import TokenAuthentication, TokenSources
 from auditproxy.app.upstream import Connected, connect
 from auditproxy.audit.backend import Backend, TakeLine
 from auditproxy.audit.policy.evaluator import PolicyRuleEvaluator, with_stage

@@ -22,7 +22,7 @@ from auditproxy.app import operatorlog, process
 from auditproxy.app.announcing import tell_start
 from auditproxy.app.backends import AuditSink, open_backends
 from auditproxy.app.composition import Composed
-from auditproxy.app.logchecks import log_doubts, log_faults
+from auditproxy.app.logs.logchecks import log_doubts, log_faults
 from auditproxy.app.reload import new_reloader
 from auditproxy.app.wanted import alerts_of, sessions_of
 from auditproxy.audit.backend import Backend

@@ -13,7 +13,7 @@ from pathlib import Path
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import Record, RecordingReference, Session, SessionEvent
 from auditproxy.app.killedsessions import end_of_killed, logged_ends
-from auditproxy.app.logbackend import open_line_file, session_rotation
+from auditproxy.app.logs.logbackend import open_line_file, session_rotation
 from auditproxy.app.operatorlog import Report
 from auditproxy.app.process import at_once
 from auditproxy.app.recordingstate import RecordingState

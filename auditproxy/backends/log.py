@@ -11,9 +11,9 @@ from typing import Protocol
 from auditproxy.apis.audit import Event
 from auditproxy.audit.encode import PartsEncoder
 from auditproxy.audit.fitting import fitting
+from auditproxy.backends.logfiles.rotation import LineTooLongError, ShortWriteError
+from auditproxy.backends.logfiles.stream import Stream
 from auditproxy.backends.losses import Losses
-from auditproxy.backends.rotation import LineTooLongError, ShortWriteError
-from auditproxy.backends.stream import Stream
 
 PLUGIN = "log"
 """The backend's name in kube-apiserver's metrics and texts."""

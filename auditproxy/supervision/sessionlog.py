@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from auditproxy.apis.session import SessionEvent
 from auditproxy.backends.log import LineWriter, describe
-from auditproxy.backends.rotation import RotatingFile
+from auditproxy.backends.logfiles.rotation import RotatingFile
 from auditproxy.metrics.sessions import SessionMetrics
 from auditproxy.serializer.json import encode
 from auditproxy.sockets.thread import OrderedThread

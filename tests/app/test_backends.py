@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from auditproxy.app.backends import open_backends
-from auditproxy.app.logbackend import LogFileError
+from auditproxy.app.logs.logbackend import LogFileError
 from auditproxy.backends import sinkstate
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options

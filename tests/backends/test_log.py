@@ -14,8 +14,8 @@ import pytest
 from auditproxy.apis.audit import Event
 from auditproxy.audit.encode import PartsEncoder, json_line, json_parts
 from auditproxy.backends.log import LineWriter, LogBackend, StandardOutput, describe, drop_reason
+from auditproxy.backends.logfiles.rotation import LineTooLongError, RotatingFile, ShortWriteError
 from auditproxy.backends.losses import Losses
-from auditproxy.backends.rotation import LineTooLongError, RotatingFile, ShortWriteError
 from auditproxy.metrics.registry import Metrics
 from tests.fakes.backends import event
 

@@ -2,8 +2,8 @@
 
 import io
 
-from auditproxy.reading.events import EVENTS, Counts, read_events
-from auditproxy.reading.requests import joined, seen_event
+from auditproxy.reading.meaning.events import EVENTS, Counts, read_events
+from auditproxy.reading.meaning.requests import joined, seen_event
 from tests.bench.trail import lines_of, write
 
 

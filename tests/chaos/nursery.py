@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import auditproxy.app.serve  # noqa: F401  what a proxy would import when it starts
-from auditproxy.app import durablelog
+from auditproxy.app.logs import durablelog
 from auditproxy.cli import main
 from tests.chaos.platter import Platter
 from tests.e2e.cluster import free_ports

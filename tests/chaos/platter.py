@@ -14,7 +14,7 @@ import random
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from auditproxy.backends.disk import Disk
+from auditproxy.backends.logfiles.disk import Disk
 
 LOGS = "audit*.log"
 

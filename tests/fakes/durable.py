@@ -6,9 +6,9 @@ import threading
 from pathlib import Path
 
 from auditproxy.audit.encode import json_parts
-from auditproxy.backends.disk import Disk
-from auditproxy.backends.durable import MAXIMUM_BYTES, MAXIMUM_LINES, DurableLog
-from auditproxy.backends.durablefile import DurableFile
+from auditproxy.backends.durable.backend import MAXIMUM_BYTES, MAXIMUM_LINES, DurableLog
+from auditproxy.backends.durable.durablefile import DurableFile
+from auditproxy.backends.logfiles.disk import Disk
 from tests.fakes.backends import Told
 from tests.fakes.rotating import Clocks
 

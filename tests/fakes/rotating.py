@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from auditproxy.backends.rotation import RotatingFile
+from auditproxy.backends.logfiles.rotation import RotatingFile
 
 _File = TypeVar("_File", bound=RotatingFile)
 

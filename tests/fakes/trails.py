@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from auditproxy.reading.events import TrailEvent
-from auditproxy.reading.facts import RequestFacts
-from auditproxy.reading.requests import SeenEvent, TrailRequest, seen_event
+from auditproxy.reading.meaning.events import TrailEvent
+from auditproxy.reading.meaning.facts import RequestFacts
+from auditproxy.reading.meaning.requests import SeenEvent, TrailRequest, seen_event
 
 DAY = "2026-11-23T"
 COMPLETE, STARTED, RECEIVED, PANIC = (

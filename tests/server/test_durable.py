@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from auditproxy.app import durablelog
-from auditproxy.backends import durable
-from auditproxy.backends.durable import DurableLog
+from auditproxy.app.logs import durablelog
+from auditproxy.backends.durable import backend as durable
+from auditproxy.backends.durable.backend import DurableLog
 from tests.fakes.durable import EIO, FaultyDisk
 from tests.fakes.proxy import RunningProxy, proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer, dial

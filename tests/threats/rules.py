@@ -180,20 +180,20 @@ RULES = (
     Rule(
         "R14",
         "durable: what a failed sync leaves in doubt is cut off, on another descriptor",
-        "backends/durablefile.py",
+        "backends/durable/durablefile.py",
         "DurableFile._doubt",
         "        self._is_doubtful = True\n",
         "",
-        ("tests/backends/test_durablefile.py::test_a_sync_fails_once",),
+        ("tests/backends/durable/test_durablefile.py::test_a_sync_fails_once",),
     ),
     Rule(
         "R15",
         "durable: a file is synced before it gets another name",
-        "backends/durablefile.py",
+        "backends/durable/durablefile.py",
         "DurableFile._before_rotation",
         "    def _before_rotation(self) -> None:\n        self._settle()\n",
         "    def _before_rotation(self) -> None:\n        pass\n",
-        ("tests/backends/test_durablefile.py::test_rotation",),
+        ("tests/backends/durable/test_durablefile.py::test_rotation",),
     ),
     Rule(
         "R13",
@@ -358,7 +358,7 @@ RULES = (
         "parse_jws",
         ' or "crit" in header_members:\n',
         ":\n",
-        ("tests/app/test_issuers.py::test_critical_extensions",),
+        ("tests/app/authentication/test_issuers.py::test_critical_extensions",),
     ),
     Rule(
         "R20 storms",
@@ -376,7 +376,7 @@ RULES = (
         "OidcAuthenticator.authenticate_token",
         "        if self._audiences.isdisjoint(audiences):\n",
         "        if False:\n",
-        ("tests/app/test_issuers.py::test_audience",),
+        ("tests/app/authentication/test_issuers.py::test_audience",),
     ),
 )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.app.logbackend import LogFileError
+from auditproxy.app.logs.logbackend import LogFileError
 from auditproxy.app.proxy import build
 from auditproxy.audit.refusals.handlers import summary
 from tests.fakes.options import options

@@ -145,8 +145,8 @@ def run_events(parsed: Parsed) -> int:
     """Run one of WORDS; the exit code. Raises Unusable."""
     settings = {flag.name: parsed.values.get(flag.name, flag.default) for flag in FLAGS}
     word, arguments = _arguments(parsed.arguments, list(parsed.faults))
-    from auditproxy.reading.moments import moment
-    from auditproxy.reading.newest import MOST
+    from auditproxy.reading.meaning.moments import moment
+    from auditproxy.reading.trail.newest import MOST
 
     faults = list(parsed.faults)
     for flag, known in (("output", OUTPUTS), ("color", COLORS)):
@@ -178,8 +178,8 @@ def run_events(parsed: Parsed) -> int:
     from auditproxy.commands.events.printing import Shown
     from auditproxy.commands.events.showing import run_show
     from auditproxy.commands.events.tailing import run_stream, run_tail
-    from auditproxy.reading.scanning import Search
-    from auditproxy.reading.sources import files_of
+    from auditproxy.reading.trail.scanning import Search
+    from auditproxy.reading.trail.sources import files_of
 
     search = Search(conditions=conditions, since=since, until=until)
     shown = Shown(
@@ -210,7 +210,7 @@ def run_events(parsed: Parsed) -> int:
 
 
 def _conditions(settings: Mapping[str, Any], faults: list[str]) -> Any:
-    from auditproxy.reading.conditions import conditions_of
+    from auditproxy.reading.meaning.conditions import conditions_of
 
     found: list[Any] = []
     for name in _FILTERS:
@@ -218,7 +218,7 @@ def _conditions(settings: Mapping[str, Any], faults: list[str]) -> Any:
             found += conditions_of({name: settings[name]})
         except ValueError as error:
             faults.append(f"--{name} {error}")
-    from auditproxy.reading.conditions import COLUMNS
+    from auditproxy.reading.meaning.conditions import COLUMNS
 
     return tuple(sorted(found, key=lambda condition: COLUMNS.index(condition.column)))
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from auditproxy.app.standardstreams import counted
 from auditproxy.commands.events.notes import notes_of
 from auditproxy.commands.events.printing import Printer, Shown, Text
-from auditproxy.reading.events import GONE
-from auditproxy.reading.facts import RequestFacts
-from auditproxy.reading.lines import DAMAGED
-from auditproxy.reading.newest import newest
-from auditproxy.reading.scanning import Search
-from auditproxy.reading.sources import TrailFile
+from auditproxy.reading.meaning.events import GONE
+from auditproxy.reading.meaning.facts import RequestFacts
+from auditproxy.reading.trail.lines import DAMAGED
+from auditproxy.reading.trail.newest import newest
+from auditproxy.reading.trail.scanning import Search
+from auditproxy.reading.trail.sources import TrailFile
 
 
 def run_list(files: Sequence[TrailFile], search: Search, how: Shown, out: Text, err: Text) -> int:

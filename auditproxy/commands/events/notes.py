@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from auditproxy.app.standardstreams import counted
-from auditproxy.reading import events
-from auditproxy.reading.events import Counts
-from auditproxy.reading.forms import LOST
-from auditproxy.reading.lines import DAMAGED
+from auditproxy.reading.forms.exports import LOST
+from auditproxy.reading.meaning import events
+from auditproxy.reading.meaning.events import Counts
+from auditproxy.reading.trail.lines import DAMAGED
 
 _NOTES = (
     (events.TORN, "line", "torn", "begins as an event and does not end as one"),

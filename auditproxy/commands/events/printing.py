@@ -18,12 +18,12 @@ from auditproxy.commands.events.rows import (
     csv_cells,
     tone,
 )
-from auditproxy.reading.cells import aligned, columns, cut, visible, widest
-from auditproxy.reading.changes import FieldChange, in_words
-from auditproxy.reading.facts import RequestFacts
-from auditproxy.reading.history import History
-from auditproxy.reading.moments import iso, pattern_for, shown
-from auditproxy.reading.requests import TrailRequest
+from auditproxy.reading.meaning.cells import aligned, columns, cut, visible, widest
+from auditproxy.reading.meaning.changes import FieldChange, in_words
+from auditproxy.reading.meaning.facts import RequestFacts
+from auditproxy.reading.meaning.history import History
+from auditproxy.reading.meaning.moments import iso, pattern_for, shown
+from auditproxy.reading.meaning.requests import TrailRequest
 
 _NARROWEST = 40
 _STYLES = {

@@ -3,11 +3,11 @@
 from typing import Any
 
 from auditproxy.apis.units import SECOND
-from auditproxy.reading.cells import visible
-from auditproxy.reading.changes import FieldChange
-from auditproxy.reading.facts import DECISION, OPEN, RequestFacts, short_user
-from auditproxy.reading.moments import length_of
-from auditproxy.reading.sentences import result, sentence
+from auditproxy.reading.meaning.cells import visible
+from auditproxy.reading.meaning.changes import FieldChange
+from auditproxy.reading.meaning.facts import DECISION, OPEN, RequestFacts, short_user
+from auditproxy.reading.meaning.moments import length_of
+from auditproxy.reading.meaning.sentences import result, sentence
 from auditproxy.serializer.json import go_text
 
 TABLE = ("TIME", "USER", "REQUEST", "RESULT", "FROM")

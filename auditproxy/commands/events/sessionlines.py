@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from auditproxy.reading.events import Counts
-from auditproxy.reading.lines import lines_of
+from auditproxy.reading.meaning.events import Counts
+from auditproxy.reading.trail.lines import lines_of
 
 MOST_COMMANDS = 10_000
 """Of one session that are shown."""

@@ -14,18 +14,18 @@ from auditproxy.commands.events.notes import notes_of
 from auditproxy.commands.events.printing import Shown, Text
 from auditproxy.commands.events.rows import as_object, user_of
 from auditproxy.commands.events.sessionlines import commands_of
-from auditproxy.reading.cells import visible
-from auditproxy.reading.changes import FieldChange, in_words, masked
-from auditproxy.reading.conditions import ColumnFilter
-from auditproxy.reading.explanations import explanation
-from auditproxy.reading.facts import RequestFacts
-from auditproxy.reading.history import changes_of
-from auditproxy.reading.moments import iso, length_of
-from auditproxy.reading.newest import newest
-from auditproxy.reading.requests import SeenEvent
-from auditproxy.reading.scanning import Search
-from auditproxy.reading.sentences import result, sentence
-from auditproxy.reading.sources import TrailFile
+from auditproxy.reading.meaning.cells import visible
+from auditproxy.reading.meaning.changes import FieldChange, in_words, masked
+from auditproxy.reading.meaning.conditions import ColumnFilter
+from auditproxy.reading.meaning.explanations import explanation
+from auditproxy.reading.meaning.facts import RequestFacts
+from auditproxy.reading.meaning.history import changes_of
+from auditproxy.reading.meaning.moments import iso, length_of
+from auditproxy.reading.meaning.requests import SeenEvent
+from auditproxy.reading.meaning.sentences import result, sentence
+from auditproxy.reading.trail.newest import newest
+from auditproxy.reading.trail.scanning import Search
+from auditproxy.reading.trail.sources import TrailFile
 from auditproxy.serializer.json import go_text
 
 SHORTEST_BEGINNING = 6

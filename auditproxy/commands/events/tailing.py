@@ -9,16 +9,16 @@ import msgspec
 
 from auditproxy.commands.events.notes import notes_of
 from auditproxy.commands.events.printing import Printer, Shown, Text
-from auditproxy.reading.arrivals import Arrivals
-from auditproxy.reading.conditions import admits_all
-from auditproxy.reading.events import Counts
-from auditproxy.reading.facts import RequestFacts
-from auditproxy.reading.following import Follower, end_of_lines
-from auditproxy.reading.lines import is_packed
-from auditproxy.reading.newest import newest
-from auditproxy.reading.scanning import Search
-from auditproxy.reading.sources import TrailFile
-from auditproxy.reading.unwrapping import Unwrapper
+from auditproxy.reading.forms.unwrapping import Unwrapper
+from auditproxy.reading.meaning.arrivals import Arrivals
+from auditproxy.reading.meaning.conditions import admits_all
+from auditproxy.reading.meaning.events import Counts
+from auditproxy.reading.meaning.facts import RequestFacts
+from auditproxy.reading.trail.following import Follower, end_of_lines
+from auditproxy.reading.trail.lines import is_packed
+from auditproxy.reading.trail.newest import newest
+from auditproxy.reading.trail.scanning import Search
+from auditproxy.reading.trail.sources import TrailFile
 
 PAUSE = 0.2
 """Seconds between two polls."""

@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.reading.asking import ask
-from auditproxy.reading.conditions import as_sql
-from auditproxy.reading.events import Counts
-from auditproxy.reading.moments import iso
-from auditproxy.reading.scanning import Search
-from auditproxy.reading.sources import TrailFile
-from auditproxy.reading.store import prepare
+from auditproxy.reading.meaning.conditions import as_sql
+from auditproxy.reading.meaning.events import Counts
+from auditproxy.reading.meaning.moments import iso
+from auditproxy.reading.sql.asking import ask
+from auditproxy.reading.sql.store import prepare
+from auditproxy.reading.trail.scanning import Search
+from auditproxy.reading.trail.sources import TrailFile
 
 
 def narrowed(

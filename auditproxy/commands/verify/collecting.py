@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.backends.checkpoints import CHECKPOINTS
-from auditproxy.backends.oldfiles import (
+from auditproxy.backends.durable.checkpoints import CHECKPOINTS
+from auditproxy.backends.logfiles.oldfiles import (
     COMPRESSED,
     log_of,
     moment_of,

@@ -10,9 +10,9 @@ import yaml
 
 from auditproxy.commands.events.listing import run_list
 from auditproxy.commands.events.printing import Shown
-from auditproxy.reading.cells import columns
-from auditproxy.reading.scanning import Search
-from auditproxy.reading.sources import trail_file
+from auditproxy.reading.meaning.cells import columns
+from auditproxy.reading.trail.scanning import Search
+from auditproxy.reading.trail.sources import trail_file
 from tests.commands.events.how import NOW, shown
 from tests.fakes.trails import event, line_of, write
 

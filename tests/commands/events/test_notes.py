@@ -1,7 +1,7 @@
 """What is said of lines that are not whole events."""
 
 from auditproxy.commands.events.notes import notes_of
-from auditproxy.reading.events import EVENTS, FOREIGN, TORN, TRUNCATED, Counts
+from auditproxy.reading.meaning.events import EVENTS, FOREIGN, TORN, TRUNCATED, Counts
 
 
 def test_notes() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.commands.events.showing import run_show
-from auditproxy.reading.sources import trail_file
+from auditproxy.reading.trail.sources import trail_file
 from tests.commands.events.how import shown
 from tests.fakes.trails import COMPLETE, RECEIVED, event, write
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from auditproxy.commands.events.tailing import run_stream, run_tail
-from auditproxy.reading.conditions import conditions_of
-from auditproxy.reading.scanning import Search
-from auditproxy.reading.sources import files_of
+from auditproxy.reading.meaning.conditions import conditions_of
+from auditproxy.reading.trail.scanning import Search
+from auditproxy.reading.trail.sources import files_of
 from tests.commands.events.how import shown
 from tests.fakes.trails import COMPLETE, RECEIVED, event, line_of, write
 

@@ -6,10 +6,10 @@ import pytest
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.commands.events.where import narrowed
-from auditproxy.reading.conditions import conditions_of
-from auditproxy.reading.newest import newest
-from auditproxy.reading.scanning import Search
-from auditproxy.reading.sources import trail_file
+from auditproxy.reading.meaning.conditions import conditions_of
+from auditproxy.reading.trail.newest import newest
+from auditproxy.reading.trail.scanning import Search
+from auditproxy.reading.trail.sources import trail_file
 from tests.fakes.trails import event, write
 
 MADE = [

@@ -1,0 +1,1 @@
+"""From options and what their files say to the authenticators."""

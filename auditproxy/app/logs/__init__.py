@@ -1,0 +1,1 @@
+"""From options to the logs: how they are opened, chained and checked."""

@@ -1,0 +1,1 @@
+"""What the events of a trail mean: requests, facts and sentences. Pure."""
