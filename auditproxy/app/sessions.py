@@ -134,7 +134,8 @@ class SessionParts:
 
     def describe(self) -> tuple[str, ...]:
         """Lines of /readyz?verbose."""
-        return () if self.state is None else self.state.describe()
+        parts = (self.state, self.log, self.webhook)
+        return tuple(line for part in parts if part is not None for line in part.describe())
 
     def reopen(self) -> None:
         """Open the session log again, in case that it was moved away."""

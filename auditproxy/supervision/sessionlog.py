@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from auditproxy.apis.session import SessionEvent
-from auditproxy.backends.log import LineWriter, describe
+from auditproxy.backends.log import LineWriter, describe, public_text
 from auditproxy.backends.logfiles.rotation import RotatingFile
 from auditproxy.metrics.sessions import SessionMetrics
 from auditproxy.serializer.json import encode
@@ -49,6 +49,15 @@ class SessionLog:
         self._lock = threading.Lock()
         self._waiting: deque[SessionEvent] = deque()
         self._is_closed = False
+        self._fault = ""
+
+    def describe(self) -> tuple[str, ...]:
+        """The line of /readyz?verbose; none where there is no file."""
+        if self._writer is None:
+            return ()
+        state = f"not written: {self._fault}" if self._fault else "written"
+        waiting = len(self._waiting)
+        return (f"session log: {state}" + (f", {waiting} lines wait" if waiting > 1 else ""),)
 
     def emit(self, event: SessionEvent) -> None:
         """Queue a line; one that is not written is counted and reported."""
@@ -79,12 +88,16 @@ class SessionLog:
             writer.write(encode(event) + b"\n")
         except Exception as error:
             self._lost(1, describe(error))
+            # Any client may ask for /readyz, and needs no file's name.
+            self._fault = public_text(error)
             return
         self._metrics.line(LOG, "written")
+        self._fault = ""
         if fault := writer.take_fault():
             self._report(f"session log: {fault}")
 
     def _lost(self, count: int, why: str) -> None:
+        self._fault = why
         self._metrics.line(LOG, "dropped", count)
         self._report(f"a line of the session log is lost: {why}")
 

@@ -287,7 +287,9 @@ async def test_state_of_the_folder(tmp_path: Path) -> None:
     """The line of /readyz?verbose follows the folder, and a change is reported."""
     minutes = Minutes()
     opened = Opened(recording(tmp_path), sleep=minutes.sleep)
-    assert opened.parts.describe() == ("session recordings: can be begun",)
+    # Where the rig has a log.
+    log = opened.parts.log.describe()
+    assert opened.parts.describe() == ("session recordings: can be begun", *log)
     opened.parts.start()
     await turns()
     folder = tmp_path / "recordings"
@@ -295,7 +297,7 @@ async def test_state_of_the_folder(tmp_path: Path) -> None:
     await minutes.passed()
     fault = "the folder of recordings cannot be read: no such file or directory"
     await until(lambda: f"sessions cannot be recorded: {fault}" in opened.reports, "the report")
-    assert opened.parts.describe() == (f"session recordings: none can be begun: {fault}",)
+    assert opened.parts.describe() == (f"session recordings: none can be begun: {fault}", *log)
     await end(opened.parts)
     without = Opened(SessionOptions(annotations="always"))
     assert without.parts.describe() == ()

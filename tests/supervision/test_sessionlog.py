@@ -73,6 +73,22 @@ class Written:
         return self.registry.get_sample_value("auditproxy_session_log_lines_total", labels)
 
 
+async def test_state() -> None:
+    """The line of /readyz?verbose says whether lines are written; without a file there is none."""
+    lines = Lines()
+    written = Written(lines)
+    lines.error = FileNotFoundError(2, "No such file or directory", "/secret/place")
+    written.log.emit(LINE)
+    await until(lambda: written.reports, "the loss is reported")
+    await until(lambda: written.log.describe()[0].endswith("directory"), "the state is known")
+    assert written.log.describe() == ("session log: not written: no such file or directory",)
+    lines.error = None
+    written.log.emit(LINE)
+    await until(lambda: written.log.describe() == ("session log: written",), "it is well again")
+    await written.closed()
+    assert Written(None).log.describe() == ()
+
+
 async def test_lines() -> None:
     """A JSON object a line; whoever listens gets the event itself."""
     lines = Lines()

@@ -4,16 +4,19 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from auditproxy.apis.session import SessionEvent, SessionEventType
 from auditproxy.clients.webhook import WebhookClient, WebhookTarget, request_url
 from auditproxy.metrics.registry import Metrics
 from auditproxy.sessions.lines import SessionLines
 from auditproxy.sockets.tasks import spawn
 from auditproxy.supervision.sessionwebhook import (
-    ATTEMPTS,
+    INITIAL_BACKOFF,
+    MAXIMUM_LINES,
     MOST,
+    MOST_BACKOFF,
     MOST_BYTES,
-    QUEUE,
     QUEUE_LIMIT,
     SessionWebhook,
 )
@@ -21,7 +24,7 @@ from tests.fakes.recorded import STARTED, a_session
 from tests.fakes.waiting import turns, until
 from tests.fakes.webhook import HANG, Receiver, answer
 
-LOST = "lines of the session log do not reach --session-webhook-config-file: "
+FLAG = "--session-webhook-config-file: lines of the session log"
 
 
 class NoCredential:
@@ -127,36 +130,72 @@ async def test_lines_are_encoded_where_they_come_from() -> None:
         lines = SessionLines(a_session())
         made.webhook.listen(lines.line(SessionEventType.COMMAND, STARTED, line=object()))
         assert made.count("dropped") == 1
-        assert made.said == [f"{LOST}TypeError"]
+        assert made.said == ["a line of the session log is lost: TypeError"]
 
 
-async def test_tried_again() -> None:
-    """A receiver that fails for a while gets the same lines."""
-    async with hall(answer(500), answer(500)) as (receiver, made):
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+async def test_a_receiver_that_is_away(status: int) -> None:
+    """It gets the same lines later, however often it failed, and it is said twice."""
+    async with hall(*[answer(status)] * 20) as (receiver, made):
+        running = spawn(made.webhook.run(), "test")
+        made.webhook.listen(line(1))
+        await until(lambda: made.count("written") == 1, "the line is delivered")
+        assert made.webhook.describe() == ("session webhook: delivering",)
+        running.cancel()
+    assert made.count("dropped") == 0
+    assert len({received.body for received in receiver.received}) == 1
+    assert len(receiver.received) == 21
+    assert made.said == [
+        f"{FLAG} wait: {receiver.url.removesuffix('/')}: answered {status}",
+        f"{FLAG} are delivered again",
+    ]
+    # The first wait is for other lines to come.
+    first, *_, last = made.slept[1:]
+    assert INITIAL_BACKOFF <= first <= 1.2 * INITIAL_BACKOFF
+    assert MOST_BACKOFF <= last <= 1.2 * MOST_BACKOFF
+
+
+async def test_refused() -> None:
+    """Lines that a receiver will not have are dropped, counted and reported; others go on."""
+    async with hall(answer(400)) as (receiver, made):
         made.webhook.listen(line(1))
         await turns()
-        await made.webhook.deliver()
-        assert made.count("written") == 1
-        assert len({received.body for received in receiver.received}) == 1
-        assert len(receiver.received) == 3
-        assert len(made.slept) == 2
-
-
-async def test_given_up() -> None:
-    """After so many attempts they are dropped, counted and reported."""
-    async with hall(*[answer(500)] * ATTEMPTS) as (receiver, made):
-        made.webhook.listen(line(1))
+        assert await made.webhook.deliver()
+        made.webhook.listen(line(2))
         await turns()
-        await made.webhook.deliver()
-        assert len(receiver.received) == ATTEMPTS
-        assert (made.count("written"), made.count("dropped")) == (0, 1)
-        assert made.said[0].startswith(LOST)
+        assert await made.webhook.deliver()
+        assert (made.count("written"), made.count("dropped")) == (1, 1)
+        place = receiver.url.removesuffix("/")
+        assert made.said == [
+            f"{FLAG} wait: {place}: answered 400",
+            f"{FLAG} are lost: it refuses them: {place}: answered 400",
+            f"{FLAG} are delivered again; 1 were lost",
+        ]
+
+
+async def test_too_many_wait() -> None:
+    """What came first is delivered; what came when the queue was full is lost, and it is said."""
+    async with hall(answer(500)) as (_, made):
+        for number in range(MAXIMUM_LINES):
+            made.webhook.listen(line(number))
+        await turns()
+        assert not await made.webhook.deliver()
+        for number in range(3):
+            made.webhook.listen(line(number))
+        await turns()
+        assert made.webhook.describe() == (
+            f"session webhook: not delivering, {MAXIMUM_LINES} wait, 3 lost",
+        )
+        while made.count("written") < MAXIMUM_LINES:
+            assert await made.webhook.deliver()
+        assert made.count("dropped") == 3
+        assert made.said[-1] == f"{FLAG} are delivered again; 3 were lost"
 
 
 async def test_the_queue_is_bounded() -> None:
     """A receiver that never answers costs lines, and no memory."""
     async with hall() as (_, made):
-        for number in range(QUEUE + 5):
+        for number in range(MAXIMUM_LINES + 5):
             made.webhook.listen(line(number))
         await turns()
         assert made.count("dropped") == 5
