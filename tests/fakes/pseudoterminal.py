@@ -10,6 +10,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from fcntl import ioctl
 from pathlib import Path
 from types import TracebackType
@@ -74,7 +75,8 @@ class PseudoTerminal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        os.killpg(self._process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         os.close(self._other)
         os.close(self._terminal)
         self._process.wait()
@@ -118,6 +120,14 @@ class PseudoTerminal:
         except OSError:
             return False
         return stat.rpartition(")")[2].split()[0] == "R"
+
+    def echoes(self) -> bool:
+        """Whether the terminal shows what is typed."""
+        return bool(termios.tcgetattr(self._terminal)[3] & termios.ECHO)
+
+    def ended(self) -> None:
+        """Wait for the program's end."""
+        self._process.wait(SECONDS)
 
     def read_ready(self) -> None:
         """Take what there is; of a flood, some of it."""

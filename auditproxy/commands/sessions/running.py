@@ -2,14 +2,15 @@
 
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import Record
 from auditproxy.apis.units import SECOND
 from auditproxy.app.standardstreams import counted
+from auditproxy.commands.sessions.keyboard import StoppedByUserError, Wait, keyboard
 from auditproxy.commands.sessions.listing import as_json, as_object, table
 from auditproxy.commands.sessions.playing import Pace, play
 from auditproxy.commands.sessions.selecting import ChosenRecordings, Locked, to_standard_error
@@ -33,7 +34,7 @@ def run(
     settings: Mapping[str, Any],
     decrypt: Decrypt | None,
     *,
-    wait: Callable[[float], None] = time.sleep,
+    listen: Callable[[], AbstractContextManager[Wait]] = keyboard,
 ) -> bool:
     """Print what ``word`` asks for; false where something could not be read. Raises Unusable."""
     as_objects = settings["output"] == "json"
@@ -49,7 +50,7 @@ def run(
             to_standard_error(_unjudged(selection.unjudged), kind="warning: ")
         return True
     if word == "play":
-        return _play(selection, settings, decrypt, wait)
+        return _play(selection, settings, decrypt, listen)
     return _each(word, selection, decrypt, as_objects=as_objects)
 
 
@@ -136,7 +137,7 @@ def _play(
     selection: ChosenRecordings,
     settings: Mapping[str, Any],
     decrypt: Decrypt | None,
-    wait: Callable[[float], None],
+    listen: Callable[[], AbstractContextManager[Wait]],
 ) -> bool:
     chosen: list[RecordingSummary | Locked] = []
     for summary in selection:
@@ -162,14 +163,17 @@ def _play(
     if sys.stdout.isatty() and (hint := too_small(one, *shutil.get_terminal_size())):
         to_standard_error(hint, kind="")
     try:
-        found = play(
-            one.path,
-            decrypt,
-            pace,
-            sys.stdout.buffer,
-            wait=wait,
-            is_terminal=sys.stdout.isatty(),
-        )
+        with listen() as wait:
+            found = play(
+                one.path,
+                decrypt,
+                pace,
+                sys.stdout.buffer,
+                wait=wait,
+                is_terminal=sys.stdout.isatty(),
+            )
+    except StoppedByUserError:
+        return True
     except UnreadableRecording as error:
         to_standard_error(visible(str(error)))
         return False
