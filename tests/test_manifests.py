@@ -219,12 +219,13 @@ class TestArguments:
 
     @pytest.mark.parametrize("root", ROOTS)
     def test_time_to_stop(self, root: str) -> None:
-        """C12: kubelet waits longer than delay, last request, drain of the backends, recordings
-        and what is sent at the end together."""
+        """C12: kubelet waits longer than delay, last request, sessions, drain of the backends,
+        recordings and what is sent at the end together."""
         options = options_of(root)
         needed = (
             options.serving.shutdown_delay_duration
             + options.serving.request_timeout
+            + options.serving.session_grace
             + options.serving.audit_grace
         ) / SECOND
         needed += RECORDER_GRACE + SENDING_GRACE

@@ -169,19 +169,32 @@ class Proxy:
         await self._serving.leave()
 
     async def close(self, *, delay: float = 0.0) -> None:
-        """Fail /readyz, wait, stop accepting, end requests, write their events, close the log."""
+        """Fail /readyz, wait, stop accepting, end requests, write their events, close the log.
+
+        In the second half of ``delay`` seconds, when load balancers know, each connection ends
+        with its answer, so that none is cut off as its client sends the next request.
+        """
         self._health.shutting_down()
-        for task in self._background:
-            task.cancel()
-        await asyncio.sleep(delay)
-        grace = self._options.serving.request_timeout / SECOND
-        audit_grace = self._options.serving.audit_grace / SECOND
+        await asyncio.sleep(delay / 2)
+        if delay:
+            self._serving.announce_end()
+        await asyncio.sleep(delay / 2)
+        options = self._options.serving
+        grace, audit_grace = options.request_timeout / SECOND, options.audit_grace / SECOND
         # Half is for delivering, at the least: what is decoded and then lost is worth nothing.
         decoding = half = audit_grace / 2
 
         async def serving() -> None:
             nonlocal decoding
-            decoding = await self._serving.close(grace, audit_grace, half)
+            decoding = await self._serving.close(
+                grace, audit_grace, half, session_grace=options.session_grace / SECOND
+            )
+
+        async def background() -> None:
+            # Sessions may take long: files are read anew and checkpoints signed meanwhile.
+            for task in self._background:
+                task.cancel()
+            await asyncio.gather(*self._background, return_exceptions=True)
 
         def shutdown() -> Awaitable[None]:
             return self.backend.shutdown(max(audit_grace - decoding, half))
@@ -196,7 +209,7 @@ class Proxy:
             await process.at_once(*sends)
 
         await process.one_after_the_other(
-            serving, shutdown, sessions, self._composed.close, self._health.close
+            serving, background, shutdown, sessions, self._composed.close, self._health.close
         )
 
 

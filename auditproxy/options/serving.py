@@ -97,6 +97,17 @@ class ServingOptions:
             "fails, so that load balancers can remove the proxy.",
         ),
     ] = 0
+    session_grace: Annotated[
+        int,
+        Declared(
+            "shutdown-session-grace-period",
+            "duration",
+            "How long exec, attach, port-forward and other tunnels may continue at shutdown, once "
+            "--shutdown-delay-duration is over. Terminals of recorded or logged sessions show it "
+            "at its beginning and a minute before its end. 0 ends them at once, as kube-apiserver "
+            "does. Example: 10m.",
+        ),
+    ] = 0
     workers: Annotated[
         int,
         Declared(
@@ -190,6 +201,8 @@ def serving_faults(serving: ServingOptions) -> list[str]:
         faults.append("--shutdown-audit-grace-period can not be negative value")
     if serving.shutdown_delay_duration < 0:
         faults.append("--shutdown-delay-duration can not be negative value")
+    if serving.session_grace < 0:
+        faults.append("--shutdown-session-grace-period can not be negative value")
     if not 1 <= serving.workers <= MAXIMUM_WORKERS:
         faults.append(
             f"--workers {serving.workers} must be between 1 and {MAXIMUM_WORKERS}, inclusive; "

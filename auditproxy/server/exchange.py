@@ -35,11 +35,8 @@ from auditproxy.server.emitter import Emitter, after
 from auditproxy.server.knownclient import known_client
 from auditproxy.server.recorder import Recorder
 from auditproxy.server.services import Services, Shared
-from auditproxy.tunnel.farewell import SHUTTING_DOWN, LastWords
+from auditproxy.tunnel.farewell import LastWords
 from auditproxy.upstream.messages import UpstreamError
-
-SHUT_DOWN = "the proxy was shut down"
-"""Why requests end that are under way at a stop."""
 
 
 class ExchangeState(Enum):
@@ -89,6 +86,8 @@ class Exchange:
         """Warnings of authenticators for the client, in the proxy's answer or the upstream's."""
         self.deadline = Deadline(self.task, shared.deadlines)
         self.waits_for_sink = False
+        self.stops_at = 0.0
+        """Until when a proxy that stops waits for it, by the loop's clock; 0: it does not."""
         self._farewell: LastWords | None = None
         self._open: OpenRequests | None = None
         self._last_stage = Stage.RESPONSE_COMPLETE
@@ -252,9 +251,11 @@ class Exchange:
         self.shared.watch.failed(error)
         self.context.annotate(UPSTREAM_ERROR, error.reason)
 
-    def end_at_shutdown(self) -> None:
-        """The proxy stops: give the reason in the event and, where possible, to the client."""
-        self.end(SHUT_DOWN, SHUTTING_DOWN)
+    def stopping(self, seconds: float) -> None:
+        """The proxy stops, and waits so many seconds for this session: its terminal shows it."""
+        self.stops_at = self.connection.loop.time() + seconds
+        if self._farewell is not None:
+            self._farewell.stopping(seconds)
 
     def end(self, why: str, farewell: str) -> None:
         """End a request under way; ``why`` is for the event, ``farewell`` for the client."""

@@ -8,6 +8,7 @@
 """
 
 import asyncio
+from collections.abc import Iterable
 
 from auditproxy.apis.crash import describe
 from auditproxy.apis.operatorline import OperatorLine
@@ -37,6 +38,7 @@ from auditproxy.server.forwarding import forward
 from auditproxy.server.services import ActingUser, Services, Shared
 from auditproxy.server.shortexchange import Rest, ShortExchange
 from auditproxy.server.shortway import ShortWay
+from auditproxy.tunnel.farewell import SHUTTING_DOWN
 from auditproxy.upstream.messages import (
     UpstreamClosedEarly,
     UpstreamCredentialRefused,
@@ -46,6 +48,14 @@ from auditproxy.upstream.messages import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+
+SHUT_DOWN = "the proxy was shut down"
+"""Why requests end that are under way at a stop."""
+
+WAITED = SHUT_DOWN + ", which waited {:g} s for this session"
+"""Why sessions end that had a grace period."""
+
+SWITCHING_PROTOCOLS = 101
 
 
 def status_for(error: UpstreamError) -> Status:
@@ -242,14 +252,31 @@ class Handler:
         if served:
             await asyncio.wait(served, timeout=seconds)
 
-    async def end_long_running(self) -> None:
-        """End every request that is still under way; each emits its last event."""
-        exchanges = tuple(self.under_way)
-        served = {exchange.connection.served() for exchange in exchanges}
-        for exchange in exchanges:
-            exchange.end_at_shutdown()
+    def warn_sessions(self, seconds: float) -> None:
+        """Have terminals of sessions under way show that the proxy stops in so many seconds."""
+        sessions = self._sessions()
+        for session in sessions:
+            session.stopping(seconds)
+        if sessions:
+            self.shared.report(
+                f"stopping: {len(sessions)} sessions may continue for {seconds:.0f} s "
+                "(--shutdown-session-grace-period)"
+            )
+
+    async def finish_sessions(self, seconds: float) -> None:
+        """Wait until no session is under way, at most so many seconds, and end what is left."""
+        served = {session.connection.served() for session in self._sessions()}
         if served:
-            await asyncio.wait(served, timeout=5.0)
+            await asyncio.wait(served, timeout=seconds)
+        await _end(self._sessions(), WAITED.format(seconds))
+
+    async def end_long_running(self, *, but_sessions: bool = False) -> None:
+        """End every request that is still under way; each emits its last event."""
+        spared = set(self._sessions()) if but_sessions else set()
+        await _end(self.under_way - spared, SHUT_DOWN)
+
+    def _sessions(self) -> list[Exchange]:
+        return [exchange for exchange in self._under_way if _is_session(exchange)]
 
     async def settle(self) -> None:
         """Wait until every finished request has its last event."""
@@ -268,3 +295,24 @@ class Handler:
     def _owed(self) -> int:
         """Requests under way whose last event is still to come."""
         return sum(exchange.owes_event for exchange in tuple(self.under_way))
+
+
+async def _end(exchanges: Iterable[Exchange | ShortExchange], why: str) -> None:
+    """End requests at a stop, and wait until they have their last events."""
+    exchanges = tuple(exchanges)
+    served = {exchange.connection.served() for exchange in exchanges}
+    for exchange in exchanges:
+        exchange.end(why, SHUTTING_DOWN)
+    if served:
+        await asyncio.wait(served, timeout=5.0)
+
+
+def _is_session(exchange: Exchange) -> bool:
+    """Whether it is, or may become, a stream that its client cannot simply open again.
+
+    exec, attach, port-forward and tunnels through a proxy subresource are; a watch is not.
+    """
+    if exchange.headers.upgrade_token is None or not exchange.long_running:
+        return False
+    is_tunnel = exchange.recorder.captured.code == SWITCHING_PROTOCOLS
+    return exchange.info.verb != "watch" and (is_tunnel or not exchange.answer_started)

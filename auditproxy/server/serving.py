@@ -1,6 +1,8 @@
 """Serving: TLS, the listener, and the named steps of a shutdown.
 
-    start -> serving -> stop_accepting -> finish_short -> end_long_running -> finish_events
+    start -> serving -> [announce_end] -> stop_accepting
+          -> finish_short -> end_long_running -> finish_events
+             finish_sessions, meanwhile
 
 Connections are accepted here and their TLS is started one by one, so that a
 handshake that fails is counted and logged with its peer; a bad client certificate
@@ -27,6 +29,7 @@ from auditproxy.sockets.listener import (
     fault_word,
     why_not_bound,
 )
+from auditproxy.sockets.tasks import spawn
 from auditproxy.tls import clienthello
 from auditproxy.tls.handshake import ACCEPTED, ServingContext, handshake_fault
 from auditproxy.tls.serving import ServingError
@@ -201,19 +204,24 @@ class Serving:
         self._report(f"answered {code} to input that could not be parsed as a request: {why}")
 
     async def close(
-        self, grace: float, audit_grace: float = 30.0, events_grace: float = 15.0
+        self,
+        grace: float,
+        audit_grace: float = 30.0,
+        events_grace: float = 15.0,
+        *,
+        session_grace: float = 0.0,
     ) -> float:
-        """Shut down in order; short requests get ``grace`` seconds, long-running ones end at once.
+        """Shut down in order; short requests get ``grace`` seconds, long-running ones end then.
 
-        Short requests that wait for nothing but the audit backend get ``audit_grace``.
+        Short requests that wait for nothing but the audit backend get ``audit_grace``; sessions,
+        whose terminals show it, have ``session_grace`` from now on.
 
         Every request that was begun has its last event when this returns, which decoding
         bodies holds up for little more than ``events_grace`` seconds. Returns how long it did.
         """
         try:
             self.stop_accepting()
-            await self.handler.finish_short(grace, audit_grace)
-            await self.handler.end_long_running()
+            await self._end_requests(grace, audit_grace, session_grace)
             await self.server.shutdown(1.0)
         except Exception:
             # Requests that have ended get their events anyway.
@@ -223,6 +231,30 @@ class Serving:
         started = loop.time()
         await self.handler.finish_events(events_grace)
         return loop.time() - started
+
+    async def _end_requests(self, grace: float, audit_grace: float, session_grace: float) -> None:
+        handler = self.handler
+
+        async def short_and_watches() -> None:
+            await handler.finish_short(grace, audit_grace)
+            await handler.end_long_running(but_sessions=True)
+
+        if session_grace:
+            handler.warn_sessions(session_grace)
+            # Watches do not wait for sessions: their clients go to another replica.
+            sessions = spawn(handler.finish_sessions(session_grace), "wait for sessions")
+            try:
+                await short_and_watches()
+                await sessions
+            finally:
+                sessions.cancel()
+        else:
+            await handler.finish_short(grace, audit_grace)
+        await handler.end_long_running()
+
+    def announce_end(self) -> None:
+        """Each answer from now on is its connection's last, and says so."""
+        self.server.leave()
 
     async def leave(self) -> None:
         """Leave new connections to other processes, and wait for those that are being made.

@@ -288,6 +288,9 @@ class LiveSession:
     def tied(self, hold: Callable[[bool], None]) -> None:
         """The tunnel begins."""
         self._running.tied(hold)
+        if self._exchange.stops_at:
+            # The request came before the stop, and its answer after it.
+            self.stopping(self._exchange.stops_at - self._exchange.connection.loop.time())
 
     def from_client(self, data: bytes) -> None:
         """Read what the client sent."""
@@ -309,6 +312,10 @@ class LiveSession:
         """A fault of ours costs the rest of the recording, and never the tunnel."""
         self._supervisor.crashed(crash)
         self._running.reading_crashed()
+
+    def stopping(self, seconds: float) -> None:
+        """The proxy stops, and waits so long for this session: its terminal shows it."""
+        self._running.stopping(seconds)
 
     def say(self, transport: asyncio.Transport | None, reason: str) -> None:
         """Say why the session ends, in its own protocol, and close."""

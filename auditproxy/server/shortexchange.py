@@ -22,7 +22,7 @@ from auditproxy.downstream.responses import Answered
 from auditproxy.server.arrival import Arrival
 from auditproxy.server.deadline import NEVER, Ends
 from auditproxy.server.emitter import after, going_on, is_settled
-from auditproxy.server.exchange import SHUT_DOWN, Exchange
+from auditproxy.server.exchange import Exchange
 from auditproxy.server.forwarding import forward, passed_on
 from auditproxy.server.services import ActingUser, Services, Shared
 from auditproxy.server.shortrecord import ShortRecord
@@ -165,10 +165,10 @@ class ShortExchange(ShortRecord, eq=False, kw_only=True):
             self._abandon()
             self._exchange_sent().finish()
 
-    def end_at_shutdown(self) -> None:
-        """The proxy stops."""
+    def end(self, why: str, farewell: str) -> None:
+        """End the request; ``why`` is for its event, and nothing is said to its client."""
         if not self._is_over:
-            self.exchange().context.annotate(ENDED, SHUT_DOWN)
+            self.exchange().context.annotate(ENDED, why)
             self.client_left()
             self.connection.force_close()
 

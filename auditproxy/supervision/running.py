@@ -27,6 +27,7 @@ from auditproxy.sessions.rules import RecordingRule
 from auditproxy.sessions.wire.reader import SessionReader
 from auditproxy.supervision.account import Account, Closing, Timed
 from auditproxy.supervision.costs import EVENT_COST, cost_of, cost_of_all
+from auditproxy.supervision.ends import SessionEnds
 from auditproxy.supervision.losses import SessionLosses
 
 QUEUE_LIMIT = 1024 * 1024
@@ -38,8 +39,6 @@ QUEUE_FED = 256 * 1024
 HELD_LIMIT = 10.0
 """Seconds that a session may be held before it is ended."""
 TOO_FAST = "it cannot be recorded as fast as it runs"
-NOTICE = 60.0
-"""Seconds before the end at which the client is warned; half of the time if that is less."""
 
 
 class Feeder(Protocol):
@@ -101,7 +100,7 @@ class Running:
         self._active = 0.0
         self._began = self._loop.time()
         self._is_unread = False
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._ends = SessionEnds(self._say, self.end)
 
     # --- the tunnel ----------------------------------------------------------------
 
@@ -127,11 +126,9 @@ class Running:
         self._active = self._loop.time()
         rule = self.rule
         if rule.maximum_duration:
-            self._end_after(
-                "longest", rule.maximum_duration / SECOND, "its maximum duration is over"
-            )
+            self._ends.after(rule.maximum_duration / SECOND, "its maximum duration is over")
         if rule.idle_timeout:
-            self._watch_idleness(rule.idle_timeout / SECOND)
+            self._ends.when_idle(rule.idle_timeout / SECOND, lambda: self._active)
 
     def from_client(self, data: bytes) -> None:
         """Read what the client sent."""
@@ -265,52 +262,30 @@ class Running:
         if ending is not None:
             ending.end(f"auditproxy ended this session: {reason}")
 
-    def _end_after(self, timer: str, seconds: float, reason: str) -> None:
-        """End in so many seconds, and say so before."""
-        warned = min(NOTICE, seconds / 2)
-        self._timers[timer] = self._loop.call_later(
-            seconds - warned, self._warn, timer, warned, reason
-        )
-
-    def _warn(self, timer: str, seconds: float, reason: str) -> None:
-        self._say(f"auditproxy: this session ends in {seconds:.0f} s, when {reason}")
-        self._timers[timer] = self._loop.call_later(seconds, self.end, reason)
+    def stopping(self, seconds: float) -> None:
+        """The proxy stops, and waits so long for this session; its terminal shows it."""
+        self._ends.stopping(seconds)
 
     def last_words(self, reason: str) -> bytes:
         """Bytes that end the session for its client, where they can be said now; else b""."""
         return b"" if self._reader is None else self._reader.last_words(reason)
 
-    def _say(self, text: str) -> None:
-        """Show a text on the client's terminal, where it has one and a frame may begin."""
+    def _say(self, text: str) -> bool:
+        """Show a text on the client's terminal; False where it has none, or no frame may begin."""
+        words = b""
         if self._reader is not None and self._ending is not None:
             words = self._reader.notice(text)
             if words:
                 self._ending.write(words)
-
-    def _watch_idleness(self, seconds: float, *, warned: bool = False) -> None:
-        """End when no byte has passed for so long, and say so before."""
-        idle = self._loop.time() - self._active
-        notice = min(NOTICE, seconds / 2)
-        if idle >= seconds:
-            self.end(f"nothing was sent for {seconds:.0f} s")
-            return
-        if idle < seconds - notice:
-            wait, warns = seconds - notice - idle, False
-        else:
-            wait, warns = seconds - idle, True
-            if not warned:
-                self._say(f"auditproxy: this session ends in {wait:.0f} s unless something is sent")
-        self._timers["idle"] = self._loop.call_later(
-            wait, lambda: self._watch_idleness(seconds, warned=warns)
-        )
+        return bool(words)
 
     # --- the end --------------------------------------------------------------------
 
     def closed(self, reason: str) -> Closing:
         """The tunnel has ended; ``reason`` counts where the container's side gave none."""
-        for timer in (*self._timers.values(), *((self._held,) if self._held else ())):
-            timer.cancel()
-        self._timers.clear()
+        self._ends.cancel()
+        if self._held is not None:
+            self._held.cancel()
         self._held = None
         self._ending = None
         self._hold = _nothing

@@ -33,6 +33,9 @@ _CHANNELS = frozenset({"exec", "attach"})
 class LastWords(Protocol):
     """Ends a tunnel for its client with a reason."""
 
+    def stopping(self, seconds: float) -> None:
+        """The proxy stops, and waits so long for this tunnel: show it to its client, if possible."""
+
     def say(self, transport: asyncio.Transport | None, reason: str) -> None:
         """Send what the protocol has for it, if the client can parse it now, and close."""
 
@@ -45,6 +48,9 @@ class Farewell:
     def __init__(self, protocol: str, subresource: str) -> None:
         self.frames = Frames()
         self._protocol = protocol if subresource in _CHANNELS else ""
+
+    def stopping(self, seconds: float) -> None:
+        """Nothing is known here of a terminal that could show it."""
 
     def tied(self, hold: Callable[[bool], None]) -> None:
         """Nothing is ever held."""

@@ -1,5 +1,7 @@
 """Parts of a supervised session that a test looks at: a reader, its tunnel, and who is fed."""
 
+import asyncio
+
 from auditproxy.apis.session import (
     Carried,
     Channel,
@@ -15,6 +17,7 @@ from auditproxy.sessions.rules import RecordingRule
 from auditproxy.supervision.account import Account
 from auditproxy.supervision.running import Ending, Running
 from auditproxy.supervision.supervisor import Supervisor
+from tests.fakes.loops import SteppedLoop
 from tests.fakes.recorded import a_session
 
 SECOND = 1_000_000_000
@@ -100,6 +103,26 @@ def a_running(rule: RecordingRule, feeder: Woken) -> Running:
         failed=lambda reason: None,
     )
     return Running(a_session(), rule, account, feeder=feeder, now=iter(range(10**9)).__next__)
+
+
+class Stage:
+    """A session whose tunnel has begun."""
+
+    def __init__(self, rule: RecordingRule, *, unread: bool = False) -> None:
+        self.reader = PlainReader()
+        self.tunnel = Tunnel()
+        self.woken = Woken()
+        self.running: Running = a_running(rule, self.woken)
+        reader = Unreadable(False, "no protocol") if unread else self.reader
+        self.running.switched(reader, self.tunnel.ending)
+        self.running.tied(self.tunnel.holds.append)
+
+    @staticmethod
+    async def pass_time(seconds: float) -> None:
+        """Move the clock."""
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SteppedLoop)
+        await loop.advance(seconds)
 
 
 async def prepared(

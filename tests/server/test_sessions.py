@@ -46,6 +46,7 @@ apiVersion: auditproxy.io/v1alpha1
 kind: SessionRecordingPolicy
 rules: [{record: InputOutput, maximumDuration: 200ms}]
 """
+LAST = "ResponseComplete"
 STATUS = b'{"metadata":{},"status":"Success"}'
 
 
@@ -346,6 +347,97 @@ async def test_shutdown(tmp_path: Path) -> None:
         (name,) = found.files()
         assert name.endswith(".cast")
         assert (await found.lines())[-1]["recording"]["state"] == "Complete"
+
+
+WATCH = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n"
+
+
+async def switching_or_watching(connection: FakeConnection) -> None:
+    """A 101 for an upgrade, and for anything else a watch that does not end."""
+    head, _ = await connection.read_request()
+    connection.send(switched() if b"Upgrade" in head else WATCH)
+
+
+async def test_session_grace_period(tmp_path: Path) -> None:
+    """T263: a stop waits for sessions and tells their terminals; watches end meanwhile."""
+    flags: dict[str, Any] = {"serving_session_grace": 600 * 10**9}
+    async with stage(tmp_path, switching_or_watching, **flags) as found:
+        client = await found.begin(exec_request(EXEC + "&tty=true"))
+        watch, writer = await found.proxy.connect()
+        writer.write(request("GET", "/api/v1/pods?watch=1"))
+        async with asyncio.timeout(10):
+            await watch.readuntil(b"hi")
+        closing = asyncio.create_task(found.proxy.proxy.close())
+        async with asyncio.timeout(10):
+            notice = await client.reader.readuntil(b"at the latest, as the proxy restarts")
+            assert b"auditproxy: this session ends in 600 s" in notice
+            await watch.read()
+        (upstream,) = (one for one in found.upstream.connections if b"/exec" in one.received)
+        # The session goes on, in both directions, until it ends by itself.
+        client.writer.write(masked(BINARY, b"\x00still here"))
+        await upstream.until(lambda: upstream.received.endswith(masked(BINARY, b"\x00still here")))
+        upstream.send(frame(BINARY, b"\x01so am I"))
+        async with asyncio.timeout(10):
+            await client.reader.readuntil(b"so am I")
+        assert not closing.done()
+        upstream.send(frame(BINARY, b"\x03" + STATUS) + frame(8, b"\x03\xe8"))
+        upstream.transport.close()
+        assert b"shutting down" not in await client.rest()
+        client.writer.close()
+        async with asyncio.timeout(10):
+            await closing
+        ends = {event["verb"]: event for event in found.proxy.events if event["stage"] == LAST}
+        assert ends["watch"]["annotations"]["auditproxy.io/ended"] == "the proxy was shut down"
+        annotations = ends["get"]["annotations"]
+        assert "auditproxy.io/ended" not in annotations
+        assert annotations["auditproxy.io/session-exit-code"] == "0"
+
+
+async def test_session_that_begins_at_a_stop(tmp_path: Path) -> None:
+    """One that was asked for before the stop is waited for, and reads of the stop when it begins."""
+    answers = asyncio.Event()
+
+    async def script(connection: FakeConnection) -> None:
+        await connection.read_request()
+        await answers.wait()
+        connection.send(switched())
+
+    flags: dict[str, Any] = {"serving_session_grace": 600 * 10**9}
+    async with stage(tmp_path, script, **flags) as found:
+        reader, writer = await found.proxy.connect()
+        writer.write(exec_request(EXEC + "&tty=true"))
+        await found.upstream.until(lambda: len(found.upstream.connections) == 1)
+        upstream = found.upstream.connections[0]
+        await upstream.until(lambda: b"\r\n\r\n" in upstream.received)
+        closing = asyncio.create_task(found.proxy.proxy.close())
+        await until(lambda: found.proxy.proxy._serving._listener is None, "the stop begins")
+        answers.set()
+        async with asyncio.timeout(10):
+            await reader.readuntil(b"at the latest, as the proxy restarts")
+        writer.close()
+        async with asyncio.timeout(10):
+            await closing
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_session_grace_period_is_over(tmp_path: Path, kept: bool) -> None:
+    """T266: what is left of sessions is ended, and events, log and client have the reason."""
+    flags: dict[str, Any] = {"serving_session_grace": 200_000_000}
+    if not kept:
+        flags |= {"sessions_recording_config_file": "", "sessions_log_path": ""}
+    async with stage(tmp_path, switched(), **flags) as found:
+        client = await found.begin(exec_request(EXEC + "&tty=true"))
+        closing = asyncio.create_task(found.proxy.proxy.close())
+        assert b"auditproxy is shutting down" in await client.rest()
+        client.writer.close()
+        async with asyncio.timeout(10):
+            await closing
+        why = "the proxy was shut down, which waited 0.2 s for this session"
+        (last,) = (event for event in found.proxy.events if event["stage"] == LAST)
+        assert last["annotations"]["auditproxy.io/ended"] == why
+        if kept:
+            assert found.annotations()["reason"] == why
+            assert (await found.lines())[-1]["reason"] == why
 
 
 async def test_run(tmp_path: Path) -> None:

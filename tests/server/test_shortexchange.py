@@ -293,7 +293,7 @@ async def test_between_the_hand_over_and_the_chain(
         else:
             upstream.eof_received()
         if event == "proxy stops":
-            short.end_at_shutdown()
+            short.end("the proxy was shut down", "")
         await of.client.wait_closed()
         await of.over()
         await until(lambda: not pool.stats.active, "the connection is dropped")
@@ -363,7 +363,7 @@ async def test_not_sent_yet(tmp_path: Path) -> None:
         waiting = injected(of, of.client, GET)
         of.proxy.collector.accepts = True
         injected(of, other, GET)
-        waiting.end_at_shutdown()
+        waiting.end("the proxy was shut down", "")
         await other.until(lambda: other.received.count(POD) == 2)
         assert len(of.upstream.connections) == 1
         await other.stop()

@@ -1,7 +1,5 @@
 """A session while its tunnel runs: what waits for the recorder, and when the session is ended."""
 
-import asyncio
-
 import pytest
 
 from auditproxy.apis.session import Carried, Channel, Outcome, PortClosed, Record, Unreadable
@@ -10,39 +8,16 @@ from auditproxy.supervision.account import Missing
 from auditproxy.supervision.costs import EVENT_COST
 from auditproxy.supervision.running import (
     HELD_LIMIT,
-    NOTICE,
     QUEUE_FED,
     QUEUE_LIMIT,
     TOO_FAST,
-    Running,
 )
-from tests.fakes.loops import SteppedLoop
-from tests.fakes.supervised import SECOND, PlainReader, Tunnel, Woken, a_running
+from tests.fakes.supervised import SECOND, PlainReader, Stage, Tunnel, Woken, a_running
 
 STEPPED_LOOP = True
 ALLOW = RecordingRule(record=Record.OUTPUT)
 DENY = RecordingRule(record=Record.OUTPUT, deny=True)
 PIECE = b"x" * (QUEUE_LIMIT // 4)
-
-
-class Stage:
-    """A session whose tunnel has begun."""
-
-    def __init__(self, rule: RecordingRule, *, unread: bool = False) -> None:
-        self.reader = PlainReader()
-        self.tunnel = Tunnel()
-        self.woken = Woken()
-        self.running: Running = a_running(rule, self.woken)
-        reader = Unreadable(False, "no protocol") if unread else self.reader
-        self.running.switched(reader, self.tunnel.ending)
-        self.running.tied(self.tunnel.holds.append)
-
-    @staticmethod
-    async def pass_time(seconds: float) -> None:
-        """Move the clock."""
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, SteppedLoop)
-        await loop.advance(seconds)
 
 
 async def test_what_passes_waits_for_the_recorder() -> None:
@@ -177,64 +152,6 @@ async def test_last_words() -> None:
     assert stage.running.last_words("bye") == b"end: bye"
     stage.reader.is_in_frame = True
     assert stage.running.last_words("bye") == b""
-
-
-async def test_maximum_duration() -> None:
-    """A notice before the end, however busy the session is; then the end."""
-    stage = Stage(RecordingRule(record=Record.OUTPUT, maximum_duration=600 * SECOND))
-    await stage.pass_time(600 - NOTICE - 1)
-    stage.running.from_client(b"busy")
-    assert stage.tunnel.written == []
-    await stage.pass_time(2)
-    assert stage.tunnel.written == [
-        b"notice: auditproxy: this session ends in 60 s, when its maximum duration is over"
-    ]
-    assert stage.tunnel.ends == []
-    await stage.pass_time(NOTICE)
-    assert stage.tunnel.ends == ["auditproxy ended this session: its maximum duration is over"]
-
-
-async def test_short_duration() -> None:
-    """Where there is less time, the notice comes after half of it."""
-    stage = Stage(RecordingRule(record=Record.OUTPUT, maximum_duration=10 * SECOND))
-    await stage.pass_time(5.5)
-    assert stage.tunnel.written == [
-        b"notice: auditproxy: this session ends in 5 s, when its maximum duration is over"
-    ]
-    await stage.pass_time(5)
-    assert len(stage.tunnel.ends) == 1
-
-
-async def test_no_notice_within_a_frame() -> None:
-    """The client could not read it; the session ends all the same."""
-    stage = Stage(RecordingRule(record=Record.OUTPUT, maximum_duration=10 * SECOND))
-    stage.reader.is_in_frame = True
-    await stage.pass_time(11)
-    assert stage.tunnel.written == []
-    assert len(stage.tunnel.ends) == 1
-
-
-async def test_idleness() -> None:
-    """What passes in either direction counts, pings do not; a notice, and the end."""
-    stage = Stage(RecordingRule(record=Record.OUTPUT, idle_timeout=300 * SECOND))
-    for send in (stage.running.from_client, stage.running.from_upstream):
-        await stage.pass_time(200)
-        send(b"busy")
-    assert stage.tunnel.written == []
-    await stage.pass_time(200)
-    stage.running.from_client(b"ping")
-    stage.running.from_upstream(b"ping")
-    await stage.pass_time(41)
-    assert stage.tunnel.written == [
-        b"notice: auditproxy: this session ends in 60 s unless something is sent"
-    ]
-    stage.running.from_client(b"still here")
-    await stage.pass_time(100)
-    assert stage.tunnel.ends == []
-    await stage.pass_time(150)
-    assert len(stage.tunnel.written) == 2
-    await stage.pass_time(60)
-    assert stage.tunnel.ends == ["auditproxy ended this session: nothing was sent for 300 s"]
 
 
 @pytest.mark.parametrize("unread", [True, False], ids=["from the beginning", "later"])

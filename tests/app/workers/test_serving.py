@@ -1,14 +1,20 @@
-"""What keeps workers from starting at all, as an operator sees it."""
+"""What keeps workers from starting at all, and how they stop, as an operator sees it."""
 
+import asyncio
 import fcntl
+import json
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.conformance.client import read_answer
 from tests.fakes.processes import started
+from tests.fakes.proxy import request
+from tests.fakes.upgrades import SWITCH_SPDY
 from tests.fakes.upstream import FakeConnection, FakeUpstream
 
 pytestmark = pytest.mark.timeout(120)
@@ -61,3 +67,39 @@ async def test_port_in_use(tmp_path: Path) -> None:
             async with started(upstream.port, tmp_path, "--workers=2", taken):
                 pass
     assert str(failure.value).count(f"{taken.replace('=', ' ')} cannot be used") == 1
+
+
+async def test_sessions_at_a_stop(tmp_path: Path) -> None:
+    """Every worker waits for its sessions, and ends once they have."""
+    released = asyncio.Event()
+
+    async def script(connection: FakeConnection) -> None:
+        await connection.read_request()
+        connection.send(SWITCH_SPDY)
+        await released.wait()
+        connection.send(b"done")
+        connection.transport.close()
+
+    grace = "--shutdown-session-grace-period=60s"
+    async with (
+        FakeUpstream(script) as upstream,
+        started(upstream.port, tmp_path, "--workers=2", grace) as proxy,
+    ):
+        target = "/api/v1/namespaces/d/pods/p/attach"
+        reader, writer = await proxy.connect()
+        writer.write(request("POST", target, "Connection: Upgrade", "Upgrade: SPDY/3.1"))
+        async with asyncio.timeout(30):
+            assert (await read_answer(reader, "GET")).status == 101
+        proxy.process.send_signal(signal.SIGTERM)
+        await proxy.until_said("stopping: 1 sessions may continue for 60 s")
+        released.set()
+        async with asyncio.timeout(30):
+            assert await reader.read() == b"done"
+        writer.close()
+        assert await proxy.ended(30) == 0
+    events = [
+        json.loads(line)
+        for path in tmp_path.glob("audit-worker*.log")
+        for line in path.read_text().splitlines()
+    ]
+    assert "auditproxy.io/ended" not in events[-1].get("annotations", {})
