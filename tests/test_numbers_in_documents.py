@@ -216,6 +216,7 @@ OURS: dict[str, tuple[str, ...]] = {
         f"read to {ANSWER}",
     ),
     "docs/performance.md": (
+        f"one read of uvloop in a turn, {size(reading.MOST_A_TURN)}, and not two",
         f"at most {memory.MAXIMUM_BLOCKS} blocks of {size(memory.MAXIMUM_BLOCK)}",
     ),
     "docs/reading.md": (f"lines of more than {size(lines.LONGEST)}",),

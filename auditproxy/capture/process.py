@@ -242,8 +242,10 @@ class DecodeProcess:
                 stderr=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 env=environment,
-                # Ctrl-C in a terminal is for the proxy, which ends it when it has finished.
-                start_new_session=True,
+                # Ctrl-C in a terminal is for the proxy, which ends it when it has finished. Not in
+                # a session of its own: Linux may share cores among sessions, and its niceness
+                # (worker.py) would then say nothing (sched(7), autogroup).
+                process_group=0,
             )
             unused.pop_all()
         self._socket = ours

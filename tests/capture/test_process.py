@@ -40,7 +40,7 @@ from auditproxy.capture.process import (
     Sent,
 )
 from auditproxy.capture.recording import RecordingConfiguration
-from auditproxy.capture.worker import TaskRecording
+from auditproxy.capture.worker import NICE, TaskRecording
 from auditproxy.serializer.protobuf.decoder import Decoder
 from tests.capture import decoders
 from tests.fakes.waiting import until
@@ -473,6 +473,13 @@ def test_stop_of_everything(own: DecodeProcess) -> None:
     assert done_there(own, pod()) == done_here(pod())
     assert own.pid == before
     assert os.getpgid(before) != os.getpgid(0)
+
+
+def test_it_goes_behind_the_proxy(own: DecodeProcess) -> None:
+    """Its niceness counts beside the proxy, which it only does within one session."""
+    done_there(own, pod())
+    assert os.getpriority(os.PRIO_PROCESS, own.pid) == os.getpriority(os.PRIO_PROCESS, 0) + NICE
+    assert os.getsid(own.pid) == os.getsid(0)
 
 
 @pytest.mark.parametrize(
