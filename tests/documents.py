@@ -25,6 +25,7 @@ _BLOCK = re.compile(
     r"^(?P<indent>[ ]*)```(?P<language>[a-z]+)\n(?P<text>.*?)^[ ]*```$",
     re.MULTILINE | re.DOTALL,
 )
+_CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,19 @@ def blocks(path: Path, text: str | None = None) -> tuple[Block, ...]:
                     Block(name, len(found), match["who"] or "", match["what"] or "", commands)
                 )
     return tuple(found)
+
+
+def commands_of(page: Path) -> list[tuple[str, str]]:
+    """Each command of a page with the output below it."""
+    found: list[tuple[str, str]] = []
+    for block in _CONSOLE.findall(page.read_text(encoding="utf-8")):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            lines = part.splitlines(keepends=True)
+            count = 1
+            while lines[count - 1].endswith("\\\n"):
+                count += 1
+            found.append(("".join(lines[:count]).rstrip("\n"), "".join(lines[count:])))
+    return found
 
 
 def run(

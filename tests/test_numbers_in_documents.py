@@ -36,6 +36,7 @@ from auditproxy.health import server as health
 from auditproxy.lookups import issuerkeys, tokencache
 from auditproxy.notifiers import dispatcher, outbox
 from auditproxy.options import Options
+from auditproxy.reading.sql import asking, store
 from auditproxy.reading.trail import abreast, lines
 from auditproxy.recordings import objectstore, recording, upload
 from auditproxy.request import headers, heads, memory, resolution, selectors
@@ -220,6 +221,10 @@ OURS: dict[str, tuple[str, ...]] = {
         f"at most {memory.MAXIMUM_BLOCKS} blocks of {size(memory.MAXIMUM_BLOCK)}",
     ),
     "docs/reading.md": (f"lines of more than {size(lines.LONGEST)}",),
+    "docs/events-schema.md": (
+        f"It has {store.MEMORY.replace('MB', ' MB')} of memory",
+        f"after `--timeout` ({asking.TIMEOUT / 60:g} minutes)",
+    ),
     "docs/sessions.md": (
         f"as `8h` or `1h30m`, at least `{sessionrules.SHORTEST_LIMIT // SECOND}s`",
         f"tried again after {upload.FIRST_PAUSE:g} s, then 2, 4, up to "

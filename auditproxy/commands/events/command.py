@@ -10,141 +10,27 @@ from typing import Any
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.gotext import go_quote
+from auditproxy.apis.units import SECOND
+from auditproxy.commands.events.flags import (
+    COLORS,
+    EXAMPLES,
+    FILTERS,
+    OUTPUTS,
+    QUERY_FLAGS,
+    QUERY_OUTPUTS,
+    WORDS,
+)
+from auditproxy.commands.events.flags import FLAGS as FLAGS
 from auditproxy.flags.command import Command
-from auditproxy.flags.pflag import BOOL, HELP, INT, LIST, STRING, Flag, Parsed
-
-WORDS = ("list", "show", "tail")
-OUTPUTS = ("table", "wide", "json", "yaml", "csv", "name")
-COLORS = ("auto", "always", "never")
-_FILTERS = (
-    "user",
-    "group",
-    "kind",
-    "verb",
-    "resource",
-    "namespace",
-    "name",
-    "code",
-    "audit-id",
-    "source-ip",
-    "user-agent",
-)
-
-FLAGS = (
-    Flag(
-        "user",
-        LIST,
-        (),
-        "Only requests of these users, or made as them: alice, *@example.com, shop/web for a "
-        "service account, node/worker-1. As in every filter, several values mean any of them, an "
-        "asterisk stands for anything, and !alice means all but alice.",
-    ),
-    Flag("group", LIST, (), "Only requests of users in these groups."),
-    Flag(
-        "kind",
-        LIST,
-        (),
-        "Only requests of humans, or of serviceaccount, node, control-plane, anonymous or unknown "
-        "(a failed login has no user), by the form of their names.",
-    ),
-    Flag("verb", LIST, (), "Only these verbs: get, list, watch, create, update, patch, delete ..."),
-    Flag(
-        "resource",
-        LIST,
-        (),
-        "Only these resources: secrets, pods/exec, pods/*, */scale, deployments.apps, or a short "
-        "name such as cm. pods means pods alone, and none of their subresources.",
-    ),
-    Flag("namespace", LIST, (), "Only requests for objects in these namespaces.", shorthand="n"),
-    Flag("name", LIST, (), "Only requests for objects with these names."),
-    Flag("code", LIST, (), "Only answers with these HTTP codes or classes: 403, 4xx."),
-    Flag(
-        "since",
-        STRING,
-        "",
-        "Only requests that came at this time or later: a duration before now such as 2h or 7d, "
-        "yesterday, 14:02, a date, or a date and time. UTC without a zone.",
-    ),
-    Flag(
-        "until",
-        STRING,
-        "",
-        "Only requests that came before this time; a date alone includes the whole day.",
-    ),
-    Flag("audit-id", LIST, (), "Only requests with these audit IDs; an asterisk is allowed."),
-    Flag("source-ip", LIST, (), "Only requests with one of these among their source addresses."),
-    Flag("user-agent", LIST, (), "Only requests of these programs, such as kubectl*."),
-    Flag(
-        "where",
-        STRING,
-        "",
-        "list: only requests for which this expression in SQL is true, over the columns that "
-        "docs/reading.md names, such as \"seconds > 1 AND verb = 'get'\". Needs the extra explore.",
-    ),
-    Flag(
-        "output",
-        STRING,
-        "table",
-        "table, wide, json (one object per request and line), yaml, csv, or name (audit IDs).",
-        shorthand="o",
-    ),
-    Flag(
-        "diff", BOOL, False, "Below each write, what it set or changed, where bodies are recorded."
-    ),
-    Flag("limit", INT, 50, "How many requests to show: the newest. At most 100000."),
-    Flag(
-        "follow",
-        BOOL,
-        False,
-        "tail: continue with the requests that come, across rotation, until Ctrl-C.",
-        shorthand="f",
-    ),
-    Flag("reverse", BOOL, False, "Oldest first."),
-    Flag("local-time", BOOL, False, "Show and read times in the local time zone instead of UTC."),
-    Flag(
-        "session-log",
-        LIST,
-        (),
-        "show: session logs that have the commands that were entered on terminals.",
-    ),
-    Flag("color", STRING, "auto", "auto, always or never. auto means on a terminal."),
-    HELP,
-)
-"""Every flag of ``auditproxy events``."""
-
-EXAMPLES = (
-    (
-        "The newest requests in a log and what was rotated from it.",
-        "auditproxy events list /var/log/kubernetes/",
-    ),
-    (
-        "Who used a shell in a pod of a namespace this week.",
-        "auditproxy events list audit*.log* --resource=pods/exec -n shop --since=7d",
-    ),
-    (
-        "Requests as they come, of people alone.",
-        "auditproxy events tail --follow --kind=human /var/log/kubernetes/audit.log",
-    ),
-    (
-        "One request whole; the first characters of its audit ID are enough.",
-        "auditproxy events show 6a1c9d3e /var/log/kubernetes/",
-    ),
-    (
-        "What people were refused, as JSON.",
-        "auditproxy events list audit.log --kind=human --code=4xx --output=json | jq .sentence",
-    ),
-    (
-        "What changed, from kubectl logs.",
-        "kubectl logs -n audit proxy-0 | auditproxy events list - --verb=patch --diff",
-    ),
-)
-"""What help shows first: a comment and a command line."""
+from auditproxy.flags.pflag import Parsed
 
 
 def run_events(parsed: Parsed) -> int:
     """Run one of WORDS; the exit code. Raises Unusable."""
     settings = {flag.name: parsed.values.get(flag.name, flag.default) for flag in FLAGS}
     word, arguments = _arguments(parsed.arguments, list(parsed.faults))
+    if word == "query":
+        return _query(arguments, parsed)
     from auditproxy.reading.meaning.moments import moment
     from auditproxy.reading.trail.newest import MOST
 
@@ -209,11 +95,43 @@ def run_events(parsed: Parsed) -> int:
         return run_list(files, search, shown, sys.stdout, sys.stderr)
 
 
+def _query(arguments: Sequence[str], parsed: Parsed) -> int:
+    settings = {flag.name: parsed.values.get(flag.name, flag.default) for flag in FLAGS}
+    faults = list(parsed.faults)
+    for flag, known in (("output", QUERY_OUTPUTS), ("color", COLORS)):
+        if settings[flag] not in known:
+            faults.append(f"--{flag} of auditproxy events query must be one of {', '.join(known)}")
+    for name in parsed.values:
+        if name not in QUERY_FLAGS:
+            faults.append(
+                f"--{name} is not a flag of auditproxy events query; say it in the statement"
+            )
+    if settings["timeout"] <= 0:
+        faults.append("--timeout must be more than 0s")
+    if faults:
+        raise Unusable(*faults)
+    from auditproxy.commands.events.querying import run_query
+    from auditproxy.commands.events.tabulating import Laid
+    from auditproxy.reading.trail.sources import files_of
+
+    is_terminal = sys.stdout.isatty()
+    how = Laid(
+        output=settings["output"],
+        is_colored=_is_colored(settings["color"], is_terminal, os.environ),
+        width=_width() if is_terminal else None,
+    )
+    statement, *logs = arguments
+    with tempfile.TemporaryDirectory(prefix="auditproxy-") as spool:
+        files = files_of(logs, spool)
+        seconds = settings["timeout"] / SECOND
+        return run_query(statement, files, how, sys.stdout, sys.stderr, spool, seconds)
+
+
 def _conditions(settings: Mapping[str, Any], faults: list[str]) -> Any:
     from auditproxy.reading.meaning.conditions import conditions_of
 
     found: list[Any] = []
-    for name in _FILTERS:
+    for name in FILTERS:
         try:
             found += conditions_of({name: settings[name]})
         except ValueError as error:
@@ -230,6 +148,8 @@ def _arguments(arguments: Sequence[str], faults: list[str]) -> tuple[str, Sequen
     word, *rest = arguments
     if word == "show" and len(rest) < 2:
         raise Unusable(*faults, "auditproxy events show needs an audit ID and a log")
+    if word == "query" and len(rest) < 2:
+        raise Unusable(*faults, "auditproxy events query needs a statement in SQL and a log")
     if not rest:
         raise Unusable(
             *faults,
@@ -271,11 +191,11 @@ def _events(parsed: Parsed) -> int:
 EVENTS = Command(
     "events",
     "Read audit logs, of auditproxy or of kube-apiserver: one line for each request (list), one "
-    "request whole (show), or requests as they come (tail).",
+    "request whole (show), requests as they come (tail), or answers to SQL (query).",
     FLAGS,
     _events,
     EXAMPLES,
     words=WORDS,
-    operand="[AUDIT-ID] LOG...",
+    operand="[AUDIT-ID|SQL] LOG...",
 )
 """The subcommand, for the table of cli.py."""

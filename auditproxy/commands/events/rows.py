@@ -126,6 +126,11 @@ def csv_cells(row: dict[str, Any]) -> list[str]:
     for column in CSV_COLUMNS:
         value = row.get(column, "")
         text = " ".join(value) if isinstance(value, list) else str(value)
-        text = visible(text, 1 << 20)
-        found.append(f"'{text}" if text[:1] in ("=", "+", "-", "@") else text)
+        found.append(csv_text(text, 1 << 20))
     return found
+
+
+def csv_text(text: str, longest: int) -> str:
+    """A visible text; one that a spreadsheet would run as a formula begins with an apostrophe."""
+    shown = visible(text, longest)
+    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@") else shown

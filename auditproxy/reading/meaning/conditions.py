@@ -234,7 +234,9 @@ def _sql(column: str, value: str) -> tuple[str, list[str]]:
     suffix = " ESCAPE '\\'" if operator == "LIKE" else ""
 
     def compare(name: str) -> str:
-        return f"{name} {operator} ?{suffix}"
+        # An asterisk alone stands for nothing too, which is NULL there.
+        named = f"coalesce({name}, '')" if suffix else name
+        return f"{named} {operator} ?{suffix}"
 
     if column == "user":
         names: tuple[str, ...] = ("username", "impersonated_username")

@@ -5,16 +5,19 @@ JSON. It has no more than some memory, time and disk, and its connection (store.
 others nor a network.
 """
 
+import contextlib
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.reading.sql.store import StoredFile, is_one_select
+from auditproxy.reading.sql.placing import in_one_line
+from auditproxy.reading.sql.store import SqlError, StoredFile, is_one_select
 
 TIMEOUT = 300.0
 """Seconds of one statement."""
@@ -23,7 +26,7 @@ MOST_ROWS = 1_000_000
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What the process is asked."""
+    """What the process is asked; ``save`` is the file that the rows go to instead, or ""."""
 
     files: tuple[StoredFile, ...]
     folder: str
@@ -31,6 +34,8 @@ class Question(msgspec.Struct, frozen=True):
     parameters: tuple[Any, ...]
     threads: int
     most_rows: int
+    save: str = ""
+    timeout: float = TIMEOUT
 
 
 class SqlAnswer(msgspec.Struct):
@@ -39,6 +44,34 @@ class SqlAnswer(msgspec.Struct):
     columns: tuple[str, ...]
     rows: list[list[Any]]
     cut: bool = False
+
+
+class SqlRows:
+    """The rows of an answer as they come, once.
+
+    ``types`` are the database's names of the columns' types. ``cut`` and ``saved``, the number of
+    rows in the file that was asked for, are known behind the last row.
+    """
+
+    def __init__(self, lines: Iterator[bytes], head: dict[str, Any]) -> None:
+        self._lines = lines
+        self.columns: tuple[str, ...] = tuple(head["columns"])
+        self.types: tuple[str, ...] = tuple(head["types"])
+        self.cut = False
+        self.saved = 0
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        for line in self._lines:
+            value = _decoded(line)
+            if isinstance(value, list):
+                yield value
+                continue
+            if "error" in value:
+                raise SqlError(value["error"])
+            self.cut = value["cut"]
+            self.saved = value["saved"]
+            return
+        raise _EndedEarly
 
 
 def ask(
@@ -54,30 +87,91 @@ def ask(
     """The answer to one SELECT; raises Unusable with what is wrong with it."""
     if not is_one_select(statement):
         raise Unusable("it must be one SELECT, and nothing else")
-    question = Question(tuple(files), folder, statement, tuple(parameters), threads, most_rows)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "auditproxy.reading.sql.answering"],
-            input=msgspec.json.encode(question),
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Unusable(f"it has no answer within {timeout:g} seconds; ask for less") from None
-    lines = iter(done.stdout.splitlines())
-    return _answer(lines, done.returncode)
+    question = Question(
+        tuple(files),
+        folder,
+        statement,
+        tuple(parameters),
+        threads,
+        most_rows,
+        timeout=timeout,
+    )
+    with asked(question) as answer:
+        rows = list(answer)
+        return SqlAnswer(answer.columns, rows, answer.cut)
 
 
-def _answer(lines: Iterator[bytes], code: int) -> SqlAnswer:
+class _EndedEarly(Exception):  # noqa: N818 - what the process did
+    """The process has ended, and not where an answer does."""
+
+
+@contextlib.contextmanager
+def asked(question: Question) -> Iterator[SqlRows]:
+    """The answer to one SELECT of a user, whose rows are read as they come.
+
+    Raises Unusable with what is wrong with the statement, here or while rows are read. The process
+    has ended when the context is left, whatever the reason.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "auditproxy.reading.sql.answering"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        # A Ctrl-C is for this process, which then ends that one.
+        start_new_session=True,
+    )
+    late = threading.Event()
+    timer = threading.Timer(question.timeout, _end, (process, late))
+    timer.daemon = True
+    timer.start()
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
-        head = json.loads(next(lines))
+        _put(process.stdin, msgspec.json.encode(question))
+        head = _decoded(process.stdout.readline())
         if "error" in head:
-            raise Unusable(str(head["error"]))
-        rows = [json.loads(line) for line in lines]
-        if code:
-            raise ValueError
-    except (StopIteration, ValueError):
+            raise SqlError(head["error"])
+        yield SqlRows(iter(process.stdout), head)
+    except _EndedEarly:
+        if late.is_set():
+            raise Unusable(
+                f"it has no answer within {question.timeout:g} seconds; ask for less"
+            ) from None
+        code = process.wait()
         raise Unusable(f"its process ended early (exit code {code}); ask for less") from None
-    ended = rows.pop() if rows else {}
-    return SqlAnswer(tuple(head["columns"]), rows, bool(ended.get("cut")))
+    finally:
+        timer.cancel()
+        process.kill()
+        process.stdout.close()
+        process.wait()
+
+
+def check(statement: str) -> None:
+    """Raise Unusable, with the place, for a text that is not one SELECT."""
+    try:
+        if not is_one_select(statement):
+            raise Unusable("it must be one SELECT, and nothing else")
+    except SqlError as error:
+        raise placed(error, statement) from None
+
+
+def placed(error: SqlError, statement: str) -> Unusable:
+    """The error in one line that says where in the statement it is."""
+    return Unusable(in_one_line(error.message, statement))
+
+
+def _end(process: "subprocess.Popen[bytes]", late: threading.Event) -> None:
+    late.set()
+    process.kill()
+
+
+def _put(pipe: IO[bytes], data: bytes) -> None:
+    # A process that has ended is known by its answer.
+    with contextlib.suppress(BrokenPipeError), pipe:
+        pipe.write(data)
+
+
+def _decoded(line: bytes) -> Any:
+    if not line.endswith(b"\n"):
+        raise _EndedEarly
+    return json.loads(line)

@@ -30,6 +30,15 @@ _PATTERN = frozenset("*?[]")
 """Characters of a path that the database takes for a pattern."""
 MEMORY = "600MB"
 _SPILLED = "20GB"
+_FIRST_LINES = 3
+
+
+class SqlError(Unusable):
+    """What the database says of a statement; ``message`` has all of its lines."""
+
+    def __init__(self, message: str, before: str = "") -> None:
+        super().__init__(before + " ".join(message.splitlines()[:_FIRST_LINES]))
+        self.message = before + message
 
 
 class StoredFile(msgspec.Struct, frozen=True):
@@ -39,15 +48,22 @@ class StoredFile(msgspec.Struct, frozen=True):
     origin: str
 
 
-def prepare(files: Sequence[TrailFile], folder: str, counts: Counts) -> list[StoredFile]:
-    """The files that a database can read; raises OSError."""
+def prepare(
+    files: Sequence[TrailFile], folder: str, counts: Counts, forms: Counts | None = None
+) -> list[StoredFile]:
+    """The files that a database can read; raises OSError.
+
+    ``counts`` and ``forms`` get what the lines are of those that are written anew. Those that are
+    read as they are have their own path in the result: count_lines counts them.
+    """
+    forms = Counts() if forms is None else forms
     found: list[StoredFile] = []
     for number, file in enumerate(files):
         if not _PATTERN & set(os.path.abspath(file.path)) and _is_readable(file.path):
             found.append(StoredFile(os.path.abspath(file.path), file.origin))
             continue
         path = os.path.join(folder, f"events-{number}.json")
-        _write(file, path, counts)
+        _write(file, path, counts, forms)
         found.append(StoredFile(path, file.origin))
     return found
 
@@ -90,7 +106,7 @@ def is_one_select(statement: str) -> bool:
     try:
         found = duckdb.extract_statements(statement)
     except duckdb.Error as error:
-        raise Unusable(f"it is not SQL: {_first_line(error)}") from None
+        raise SqlError(str(error), "it is not SQL: ") from None
     return len(found) == 1 and found[0].type in (
         duckdb.StatementType.SELECT,
         duckdb.StatementType.EXPLAIN,
@@ -104,10 +120,6 @@ def _duckdb() -> Any:
     except ModuleNotFoundError:
         raise Unusable(f"SQL needs {missing_extra(EXTRA)}") from None
     return duckdb
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
 
 
 def _is_readable(path: str) -> bool:
@@ -134,10 +146,10 @@ def _window(descriptor: int, start: int, length: int) -> bytes:
     return near if b"\n" in near else os.pread(descriptor, length, start)
 
 
-def _write(file: TrailFile, path: str, counts: Counts) -> None:
+def _write(file: TrailFile, path: str, counts: Counts, forms: Counts) -> None:
     with Path(path).open("wb") as out:
         for block in reversed(blocks_of([file])):
-            for seen in events_of(block, Search(), counts, Counts()):
+            for seen in events_of(block, Search(), counts, forms):
                 line = seen.line if seen.line.startswith(NATIVE_START) else b""
                 line = line if line.endswith(b"}") else msgspec.json.encode(seen.event)
                 if len(line) < LONGEST_OBJECT:

@@ -60,6 +60,9 @@ EVENTS = """CREATE VIEW events AS SELECT
   "user".uid AS uid,
   "user".extra AS extra,
   impersonatedUser.username AS impersonated_username,
+  impersonatedUser.uid AS impersonated_uid,
+  impersonatedUser."groups" AS impersonated_groups,
+  impersonatedUser.extra AS impersonated_extra,
   coalesce(nullif(impersonatedUser.username, ''), "user".username) AS actor,
   kind_of(coalesce(nullif(impersonatedUser.username, ''), "user".username)) AS kind,
   objectRef.apiGroup AS api_group,
@@ -107,7 +110,7 @@ FROM (
     QUALIFY row_number() OVER (
       PARTITION BY origin, audit_id, received ORDER BY stage_rank(stage) DESC) = 1
   ) AS begun ANTI JOIN (
-    SELECT hash(origin, auditID, requestReceivedTimestamp) AS key FROM lines
+    SELECT hash(origin, audit_id, received) AS key FROM events
     WHERE stage IN ('ResponseComplete', 'Panic')
   ) AS ended ON hash(begun.origin, begun.audit_id, begun.received) = ended.key)"""
 """One row for each request and witness: its end, or of one without an end its last event.

@@ -46,6 +46,8 @@ class Search(msgspec.Struct, frozen=True):
     until: int | None = None
     ids: frozenset[str] | None = None
     most: int = 100_000
+    counts_only: bool = False
+    """Whether events are only counted: of well-formed lines none is read."""
 
     def admits(self, seen: SeenEvent) -> bool:
         """Whether an event is looked for."""
@@ -87,7 +89,7 @@ def scan(block: Block, search: Search) -> Scanned:
     try:
         block = msgspec.structs.replace(block, path=current_path(block))
         for seen in events_of(block, search, counts, forms):
-            if search.admits(seen):
+            if not search.counts_only and search.admits(seen):
                 kept.add(seen)
     except FileNotFoundError:
         counts[GONE] += 1
@@ -125,11 +127,14 @@ def events_of(block: Block, search: Search, counts: Counts, forms: Counts) -> It
     literals = search.literals()
     lines = data.count(b"\n")
     is_sound = data.startswith(NATIVE_START) and data.endswith(b"}\n")
-    if not (literals or search.ids) or not is_sound or lines - 1 != data.count(_BOUNDARY):
+    is_searched = literals or search.ids or search.counts_only
+    if not is_searched or not is_sound or lines - 1 != data.count(_BOUNDARY):
         yield from _each_line(_split(data), block.origin, literals, counts, forms)
         return
     counts[EVENTS] += lines
     forms[NATIVE] += lines
+    if search.counts_only:
+        return
     chosen = _with(data, literals) if search.ids is None else _with_ids(data, search.ids)
     for line in chosen:
         for event in read_events(line, Counts()):

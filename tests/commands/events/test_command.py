@@ -69,7 +69,7 @@ def test_standard_input(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "auditproxy events takes one of list, show, tail first"),
+        ((), "auditproxy events takes one of list, show, tail, query first"),
         (("lst", "x"), 'first, not "lst"'),
         (("list",), "auditproxy events list needs a log"),
         (("list", "x", "--output=xml"), "--output must be one of table, wide"),
@@ -138,6 +138,6 @@ def test_the_command_is_one(capsys: pytest.CaptureFixture[str], log: Path) -> No
     assert cli.main(["events", "list", str(log), "--output=name"]) == 0
     assert capsys.readouterr().out.splitlines() == ["get-pods-b-11:00:00", "get-pods-a-10:00:00"]
     assert cli.main(["events", "--help"]) == 0
-    assert "auditproxy events list|show|tail" in capsys.readouterr().out
+    assert "auditproxy events list|show|tail|query" in capsys.readouterr().out
     assert cli.main(["events", "list"]) == 2
     assert EVENTS.operand

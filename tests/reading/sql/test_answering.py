@@ -23,4 +23,4 @@ def test_values(tmp_path: Path) -> None:
         or row[1] == "1.5"
     )
     assert row[9:] == ["6162", "1 day, 0:00:00"]
-    assert end == {"cut": False}
+    assert end["cut"] is False

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from auditproxy.reading.meaning.conditions import COLUMNS, admits_all, as_sql, conditions_of
@@ -112,6 +112,8 @@ VALUES = st.sampled_from(
 )  # fmt: skip
 
 
+@example({"name": ["*"]}, [])
+@example({"user": ["*"], "namespace": ["!*"]}, [])
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
