@@ -16,6 +16,7 @@ from auditproxy.metrics.alerts import AlertMetrics
 from auditproxy.metrics.audit import AuditMetrics
 from auditproxy.metrics.captures import CaptureMetrics
 from auditproxy.metrics.connections import ConnectionMetrics
+from auditproxy.metrics.filters import FilterMetrics
 from auditproxy.metrics.issuers import IssuerMetrics
 from auditproxy.metrics.reloads import ReloadMetrics
 from auditproxy.metrics.requests import RequestSeries
@@ -34,6 +35,7 @@ class Metrics:
         self.requests = RequestSeries()
         self.request = self.requests.request
         self.long_running = self.requests.long_running
+        self.filters = FilterMetrics(self.requests.registry)
         self.registry = CollectorRegistry()
         for part in (self.few, self.requests.registry):
             self.registry.register(part)

@@ -64,7 +64,8 @@ class Exchange:
     ) -> None:
         # First of all, before anything can fail: the timestamp and the id.
         arrival = arrival or arrived(shared)
-        self._started = arrival.started
+        self._started = self.recognised = arrival.started
+        """The monotonic clock when it came, and when authentication was over."""
         message = request.head
         self.connection: ClientConnection = request.protocol  # type: ignore[assignment]
         self.facts = self.connection.facts

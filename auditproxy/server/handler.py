@@ -143,6 +143,8 @@ class Handler:
         outcome = exchange.emit_received()
         if outcome is not True:
             await exchange.stored(outcome)
+        spent = self.shared.monotonic_clock() - exchange.recognised
+        self.shared.metrics.filters.audit.observe(spent / 1e9)
         acting = await self.impersonate(exchange, identity)
         await self.explain(exchange, acting)
         return await forward(exchange, identity, acting)
@@ -151,12 +153,15 @@ class Handler:
         """Who asks, if the same headers on the same connection have shown it and it still holds."""
         started = self.shared.monotonic_clock()
         identity = exchange.client.identity(exchange.context.received)
-        exchange.context.track("authentication", self.shared.monotonic_clock() - started)
+        exchange.recognised = now = self.shared.monotonic_clock()
+        exchange.context.track("authentication", now - started)
+        if identity is not None:
+            self.shared.metrics.filters.authentication.observe((now - started) / 1e9)
         return identity
 
     async def authenticate(self, exchange: Exchange) -> Identity:
         """Find out who asks; a failure is kube-apiserver's audited 401."""
-        started = exchange.now()
+        started = exchange.recognised
         try:
             identity = await exchange.services.authenticator.authenticate(question(exchange))
         except AuthenticationError as error:
@@ -169,14 +174,21 @@ class Handler:
                     # The upstream could not be asked about the token.
                     self.shared.watch.failed(each.failure)
             identity = None
-        exchange.context.track("authentication", exchange.now() - started)
+        finally:
+            # Also when the client has left meanwhile, which a slow authenticator leads to.
+            exchange.recognised = self.shared.monotonic_clock()
+            exchange.context.track("authentication", exchange.recognised - started)
+            spent = exchange.context.latencies["authentication"]
+            self.shared.metrics.filters.authentication.observe(spent / 1e9)
         if identity is None:
             raise unauthenticated(exchange)
         return exchange.client.authenticated(identity, warned=bool(exchange.warnings))
 
     async def impersonate(self, exchange: Exchange, identity: Identity) -> ActingUser:
         """The impersonated user if requested and allowed, otherwise the authenticated user."""
+        filters = self.shared.metrics.filters
         if not exchange.client.impersonates:
+            filters.impersonation.counts[0] += 1
             return ActingUser(identity.user)
         attributes = attributes_of(identity.user, exchange.info)
         started = exchange.now()
@@ -188,9 +200,11 @@ class Handler:
             raise Refused(new_bad_request(str(error)), no_sniff=True) from None
         except ImpersonationForbidden as error:
             raise Refused(error.status, no_sniff=True) from None
+        spent = exchange.now() - started
+        filters.impersonation.observe(spent / 1e9)
         if impersonated is None:
             return ActingUser(identity.user)
-        exchange.context.track("impersonation", exchange.now() - started)
+        exchange.context.track("impersonation", spent)
         exchange.context.impersonate(
             impersonated.user, impersonated.constraint, decided=impersonated.decided
         )
@@ -203,7 +217,9 @@ class Handler:
             return
         started = exchange.now()
         decision = await authorizer.authorize(attributes_of(acting.user, exchange.info))
-        exchange.context.track("authorization", exchange.now() - started)
+        spent = exchange.now() - started
+        exchange.context.track("authorization", spent)
+        self.shared.metrics.filters.authorization.observe(spent / 1e9)
         if decision.error and not decision.allowed:
             # The authorizer could not decide: kube-apiserver then writes no decision.
             exchange.context.annotate(REASON, "internal error")

@@ -118,6 +118,9 @@ class ShortExchange(ShortRecord, eq=False, kw_only=True):
             framing = b"Content-Length: %d\r\n\r\n" % len(body)
         audit_id = self._audit_id_line = self._audit_id.encode()
         self._upstream, self._is_unrecorded = upstream, True
+        shared, recognised = self._shared, self._recognised
+        spent = shared.monotonic_clock() - recognised
+        shared.metrics.filters.passed(recognised - self._started, spent)
         upstream.begin(
             b"".join((target.line, sender.before, audit_id, sender.after, framing, body)), self
         )
@@ -242,6 +245,9 @@ class ShortExchange(ShortRecord, eq=False, kw_only=True):
     async def _stored(self, outcome: Delivery, exchange: Exchange) -> Answered:
         """Wait until RequestReceived is stored; then the request is sent."""
         await exchange.stored(outcome)
+        filters = self._shared.metrics.filters
+        filters.audit.observe((self._shared.monotonic_clock() - self._recognised) / 1e9)
+        filters.impersonation.counts[0] += 1
         identity = self._sender.identity
         return await forward(exchange, identity, ActingUser(identity.user))
 
@@ -294,7 +300,12 @@ class ShortExchange(ShortRecord, eq=False, kw_only=True):
             arrival = Arrival(self._started, self._received, self._audit_id, connection.task)
             exchange = Exchange(self._chain.shared, self._services, request, arrival)
             exchange.resolve()
-            exchange.context.track("authentication", self._recognised)
+            exchange.recognised = self._recognised
+            spent = self._recognised - self._started
+            exchange.context.track("authentication", spent)
+            if not self._is_unrecorded:
+                # It was not sent; what was has passed all filters.
+                self._shared.metrics.filters.authentication.observe(spent / 1e9)
             exchange.begin(self._sender.identity.user)
             self._exchange = exchange
         return exchange
