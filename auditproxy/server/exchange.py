@@ -76,8 +76,7 @@ class Exchange:
         self.events = Emitter(shared, self.context)
         self.shared = shared
         self.services = services
-        self.request = request
-        self.task = arrival.task
+        self.request, self.task = request, arrival.task
         self.method: str = message.method
         self.found = NOT_RESOLVED
         self.target, self.info = NOT_RESOLVED.target, NOT_RESOLVED.info
