@@ -34,7 +34,7 @@ class LastWords(Protocol):
     """Ends a tunnel for its client with a reason."""
 
     def stopping(self, seconds: float) -> None:
-        """The proxy stops, and waits so long for this tunnel: show it where possible."""
+        """The proxy stops, and waits so long for this tunnel: its client reads it, if possible."""
 
     def say(self, transport: asyncio.Transport | None, reason: str) -> None:
         """Send what the protocol has for it, if the client can parse it now, and close."""
