@@ -20,7 +20,7 @@ from auditproxy.audit.costs import cost
 from auditproxy.audit.submitted import PROTOBUF, YAML
 from auditproxy.authentication.tokens import publickeys
 from auditproxy.authentication.tokens.bearer import MAXIMUM_TOKEN_LENGTH
-from auditproxy.backends import buffered, webhook
+from auditproxy.backends import buffered, webhook, webhookcalls
 from auditproxy.capture import copies as captures
 from auditproxy.capture import decoding
 from auditproxy.capture import recording as decoded
@@ -185,6 +185,8 @@ OURS: dict[str, tuple[str, ...]] = {
         f"`--upstream-check-period` ({DEFAULTS.upstream.check_period // SECOND} s)",
         "after 1, 2, 4 ... seconds up to the period",
         f"each with a timeout of {apiclient.DEADLINE:g} seconds",
+        f"take longer than {webhookcalls.SLOW // webhookcalls.MILLISECOND} ms and "
+        f"{webhookcalls.SLOW_EVENT // webhookcalls.MILLISECOND} ms for each event",
     ),
     "docs/managed-clusters.md": (
         "`--authentication-token-review-cache-success-ttl`, "

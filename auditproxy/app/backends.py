@@ -32,6 +32,7 @@ from auditproxy.backends.throttle import TokenBucket
 from auditproxy.backends.truncate import TruncateBackend
 from auditproxy.backends.union import union
 from auditproxy.backends.webhook import WebhookBackend
+from auditproxy.backends.webhookcalls import WebhookCalls
 from auditproxy.clients.webhook import WebhookClient, WebhookTarget
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
@@ -247,6 +248,9 @@ def open_webhook(
         losses=losses,
         sleep=sleep,
         random=random.SystemRandom().random,
+        call=WebhookCalls(
+            wall_clock=time.time_ns, monotonic_clock=time.monotonic_ns, report=operatorlog.info
+        ).call,
     )
 
 

@@ -242,7 +242,7 @@ async def build(
             options,
             metrics,
             operatorlog.warn,
-            target=files.audit_webhook,
+            target=files.audit_webhook and replace(files.audit_webhook, egress=files.egress),
             checkpoint_key=files.checkpoint_key,
         )
         if sink is None

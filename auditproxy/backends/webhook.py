@@ -13,10 +13,12 @@ the events. ``auditID`` and ``stage`` together name an event.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 
 from auditproxy.apis.audit import API_VERSION, Event
 from auditproxy.audit.encode import Encoder, json_line
 from auditproxy.backends.losses import Losses
+from auditproxy.backends.webhookcalls import unwatched
 from auditproxy.clients.retry import pauses
 from auditproxy.clients.webhook import WebhookClient, WebhookError
 
@@ -49,6 +51,7 @@ class WebhookBackend:
         sleep: Callable[[float], Awaitable[None]],
         random: Callable[[], float],
         encode: Encoder = json_line,
+        call: Callable[[str, int], AbstractContextManager[None]] = unwatched,
     ) -> None:
         self._client = client
         self._initial_backoff = initial_backoff
@@ -56,6 +59,7 @@ class WebhookBackend:
         self._sleep = sleep
         self._random = random
         self._encode = encode
+        self._call = call
 
     async def deliver(self, events: tuple[Event, ...]) -> bool:
         """Deliver events, each counted as written or dropped; false when one was dropped.
@@ -67,7 +71,7 @@ class WebhookBackend:
             self._lost(unspeakable, "encode-error", "encoding failed")
         if lines:
             try:
-                await self._attempts(event_list(lines))
+                await self._attempts(event_list(lines), len(lines))
             except WebhookError as error:
                 self._lost(len(lines), error.reason, str(error))
                 return False
@@ -86,16 +90,18 @@ class WebhookBackend:
                 lines.append(self._encode(event))
         return lines, len(events) - len(lines)
 
-    async def _attempts(self, body: bytes) -> None:
+    async def _attempts(self, body: bytes, count: int) -> None:
         for wait in pauses(self._initial_backoff, ATTEMPTS, self._random):
             try:
-                await self._client.post(body)
+                with self._call(PLUGIN, count):
+                    await self._client.post(body)
             except WebhookError as error:
                 self._losses.failing(error.reason)
                 await self._sleep(wait)
             else:
                 return
-        await self._client.post(body)
+        with self._call(PLUGIN, count):
+            await self._client.post(body)
 
     def _lost(self, count: int, reason: str, text: str) -> None:
         self._losses.lost(count, plugin=PLUGIN, reason=reason, text=text)

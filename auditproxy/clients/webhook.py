@@ -15,12 +15,14 @@ import ssl
 import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
 import yarl
 
+from auditproxy.clients.egress import Egress, EgressConnector, EgressError
 from auditproxy.clients.session import LazySession, os_fault, read_bounded, tls_fault
 from auditproxy.request.accept import parse_media_type
 
@@ -73,7 +75,8 @@ class WebhookTarget:
     """Where bodies are sent; ``url`` comes from ``request_url``.
 
     ``ssl_context`` is None for plain HTTP, ``server_name`` "" for the URL's own host,
-    ``proxy`` "" for none. ``files`` are the files its settings were read from.
+    ``proxy`` "" for none, ``egress`` None for a direct connection. ``files`` are the files its
+    settings were read from.
     """
 
     url: str = field(repr=False)
@@ -81,6 +84,7 @@ class WebhookTarget:
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
     server_name: str = ""
     proxy: str = field(default="", repr=False)
+    egress: Egress | None = None
     files: tuple[str, ...] = ()
 
     @property
@@ -113,11 +117,10 @@ class WebhookClient:
         self._sleep = sleep
         self._timeout = timeout
         self._slots = asyncio.Semaphore(connections)
-        context = target.ssl_context
+        context, egress = target.ssl_context, target.egress
+        connector = aiohttp.TCPConnector if egress is None else partial(EgressConnector, egress)
         self._session = LazySession(
-            lambda: aiohttp.TCPConnector(
-                limit=connections, ssl=context if context is not None else True
-            )
+            lambda: connector(limit=connections, ssl=context if context is not None else True)
         )
 
     async def post(self, body: bytes) -> bytes | None:
@@ -131,6 +134,8 @@ class WebhookClient:
                 raise WebhookError(
                     "timeout", f"{place} did not answer within {self._timeout:g} seconds"
                 ) from None
+            except EgressError as error:
+                raise WebhookError("unreachable", f"{place}: {error}") from None
             except (aiohttp.ClientSSLError, ssl.SSLError) as error:
                 raise WebhookError("tls", f"{place}: TLS: {tls_fault(error)}") from None
             except aiohttp.ClientHttpProxyError as error:

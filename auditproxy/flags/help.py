@@ -15,6 +15,7 @@ from auditproxy.flags.settings import (
     ALERTS,
     AUDITING,
     AUTHENTICATION,
+    EGRESS,
     HEALTH,
     MISC,
     SERVING,
@@ -31,6 +32,7 @@ GROUPS = {
     "audit": (AUDITING, "policy, redaction, log file, webhook"),
     "sessions": (SESSIONS, "what users do inside exec, attach and port-forward"),
     "alerts": (ALERTS, "rules that alert, and where alerts are sent"),
+    "egress": (EGRESS, "the proxy through which the audit webhook is reached"),
     "health": (HEALTH, "/livez, /readyz and /metrics"),
     "misc": (MISC, "log lines, configuration file, checking"),
 }

@@ -31,6 +31,7 @@ AUTHENTICATION = "Authentication flags"
 AUDITING = "Auditing flags"
 SESSIONS = "Session flags"
 ALERTS = "Alert flags"
+EGRESS = "Egress selector flags"
 HEALTH = "Health and metrics flags"
 MISC = "Misc flags"
 
@@ -45,6 +46,7 @@ _SECTIONS = {
     "audit_chain": AUDITING,
     "sessions": SESSIONS,
     "alerts": ALERTS,
+    "egress": EGRESS,
     "health": HEALTH,
     "logging": MISC,
 }

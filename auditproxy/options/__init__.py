@@ -9,6 +9,7 @@
     |-- audit_chain      tamper evidence of the audit log
     |-- sessions         what is done inside exec, attach and port-forward
     |-- alerts           which rules alert, and where alerts go
+    |-- egress           which proxies connections of ours go through
     |-- health           the listener of /livez, /readyz and /metrics
     +-- logging          what operators read
 
@@ -32,6 +33,7 @@ from auditproxy.options.backends import (
     AuditWebhookOptions,
     BackendGroups,
 )
+from auditproxy.options.egress import EgressOptions
 from auditproxy.options.health import HealthOptions, health_faults
 from auditproxy.options.logging import LoggingOptions, logging_faults
 from auditproxy.options.serving import ServingOptions, serving_faults
@@ -46,6 +48,7 @@ __all__ = [
     "AuditOptions",
     "AuditWebhookOptions",
     "AuthenticationOptions",
+    "EgressOptions",
     "HealthOptions",
     "LoggingOptions",
     "Options",
@@ -74,6 +77,8 @@ class Options(BackendGroups):
     """What is done inside exec, attach and port-forward."""
     alerts: AlertOptions = field(default_factory=AlertOptions)
     """Alerts about events and sessions."""
+    egress: EgressOptions = field(default_factory=EgressOptions)
+    """Proxies that connections of ours go through."""
     health: HealthOptions = field(default_factory=HealthOptions)
     """The listener of probes and metrics."""
     logging: LoggingOptions = field(default_factory=LoggingOptions)

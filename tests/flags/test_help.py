@@ -110,7 +110,7 @@ def test_a_word(topic: str, flag: str) -> None:
         ("audti", "did you mean audit?"),
         (
             "xyz",
-            "give one of serving, upstream, authentication, audit, sessions, alerts, health, misc, "
+            "give one of serving, upstream, authentication, audit, sessions, alerts, egress, health, misc, "
             "all, or a flag",
         ),
     ],

@@ -14,6 +14,7 @@ SECTIONS = [
     "Auditing flags",
     "Session flags",
     "Alert flags",
+    "Egress selector flags",
     "Health and metrics flags",
     "Misc flags",
 ]

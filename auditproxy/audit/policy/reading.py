@@ -45,14 +45,14 @@ def read_document(
     text: bytes,
     wanted: FieldType,
     *,
-    api_version: str,
+    api_version: str | tuple[str, ...],
     kind: str,
     error: type[Unusable] = Unusable,
 ) -> tuple[dict[str, Any], list[str]]:
     """The members of a file of one kind, YAML or JSON, and every fault, strict ones included.
 
-    ``wanted`` is a struct with ``apiVersion`` and ``kind``. Raises ``error`` for what is not
-    such a file at all.
+    ``wanted`` is a struct with ``apiVersion``, which is one of those given, and ``kind``. Raises
+    ``error`` for what is not such a file at all.
     """
     try:
         document, strict_errors = load_own(text)
@@ -66,9 +66,10 @@ def read_document(
     reader = FieldReader([*strict_errors], suggests=True)
     members = reader.read(wanted, document, "")
     faults = [*reader.strict_errors, *reader.faults]
-    for name, value in (("apiVersion", api_version), ("kind", kind)):
-        if members.get(name) != value:
-            faults.append(f"{name}: {not_one_of(members.get(name), (value,))}")
+    versions = (api_version,) if isinstance(api_version, str) else api_version
+    for name, allowed in (("apiVersion", versions), ("kind", (kind,))):
+        if members.get(name) not in allowed:
+            faults.append(f"{name}: {not_one_of(members.get(name), allowed)}")
     return members, faults
 
 
@@ -183,11 +184,13 @@ _OTHER_KINDS = frozenset(
         "AlertDestinations",
         "AlertRules",
         "AuthenticationConfiguration",
+        "EgressSelectorConfiguration",
         "Policy",
         "ProxyConfiguration",
         "RedactionConfiguration",
         "SessionRecordingPolicy",
         "SessionRecordingUpload",
+        "TracingConfiguration",
     }
 )
 """Kinds of files that are given to the wrong flag."""
