@@ -19,6 +19,10 @@ _ROW = re.compile(r"^\| `(\w+)` \| ([A-Z][^|]*?) \|", re.MULTILINE)
 def test_the_page_shows_what_is_printed(command: str, output: str, tmp_path: Path) -> None:
     """With the trail of tests/reading/shop.py in a folder logs."""
     write_shop(tmp_path / "logs")
+    # What one command saves is there for the next.
+    for earlier, _ in COMMANDS[: COMMANDS.index((command, output))]:
+        if "--save" in earlier:
+            run(earlier, tmp_path)
     assert run(command, tmp_path, {"TZ": "UTC"}) == output
 
 

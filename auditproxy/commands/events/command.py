@@ -56,8 +56,9 @@ def run_events(parsed: Parsed) -> int:
             "can match; exchange them, or change one"
         )
     conditions = _conditions(settings, faults)
-    if settings["where"] and word != "list":
-        faults.append("--where is a flag of auditproxy events list")
+    for name, owner in (("where", "list"), ("save", "query"), ("timeout", "query")):
+        if name in parsed.values and word != owner:
+            faults.append(f"--{name} is a flag of auditproxy events {owner}")
     if faults:
         raise Unusable(*faults)
     from auditproxy.commands.events.listing import run_list
@@ -124,7 +125,8 @@ def _query(arguments: Sequence[str], parsed: Parsed) -> int:
     with tempfile.TemporaryDirectory(prefix="auditproxy-") as spool:
         files = files_of(logs, spool)
         seconds = settings["timeout"] / SECOND
-        return run_query(statement, files, how, sys.stdout, sys.stderr, spool, seconds)
+        target = settings["save"]
+        return run_query(statement, files, how, sys.stdout, sys.stderr, spool, seconds, target)
 
 
 def _conditions(settings: Mapping[str, Any], faults: list[str]) -> Any:

@@ -15,7 +15,7 @@ from auditproxy.reading.meaning.conditions import admits_all
 from auditproxy.reading.meaning.events import Counts
 from auditproxy.reading.meaning.facts import RequestFacts
 from auditproxy.reading.trail.following import Follower, end_of_lines
-from auditproxy.reading.trail.lines import is_packed
+from auditproxy.reading.trail.lines import is_packed, is_saved
 from auditproxy.reading.trail.newest import newest
 from auditproxy.reading.trail.scanning import Search
 from auditproxy.reading.trail.sources import TrailFile
@@ -48,7 +48,7 @@ def run_tail(
         followed = [
             (_begin(file, counts, stack), Unwrapper(file.origin, counts, forms))
             for file in bounded
-            if not file.is_rotated and not is_packed(file.path)
+            if _grows(file)
         ]
         arrivals = Arrivals()
         while True:
@@ -77,9 +77,14 @@ def run_stream(search: Search, how: Shown, out: Text, err: Text) -> int:
 
 def _to_its_end(file: TrailFile) -> TrailFile:
     """The file as it is now, to the end of its last whole line: the rest is followed."""
-    if file.is_rotated or is_packed(file.path):
+    if not _grows(file):
         return file
     return msgspec.structs.replace(file, length=end_of_lines(file.path))
+
+
+def _grows(file: TrailFile) -> bool:
+    """Whether lines are written to it."""
+    return not (file.is_rotated or is_packed(file.path) or is_saved(file.path))
 
 
 def _begin(file: TrailFile, counts: Counts, stack: contextlib.ExitStack) -> Follower:

@@ -23,10 +23,12 @@ TIMEOUT = 300.0
 """Seconds of one statement."""
 MOST_ROWS = 1_000_000
 """Rows of one answer."""
+SAVED = "saved.parquet"
+"""The file of rows that are not printed."""
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What the process is asked; ``save`` is the file that the rows go to instead, or ""."""
+    """What the process is asked; ``save`` is a folder that gets the rows in a file SAVED, or ""."""
 
     files: tuple[StoredFile, ...]
     folder: str

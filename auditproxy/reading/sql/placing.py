@@ -31,6 +31,18 @@ def in_one_line(message: str, statement: str) -> str:
     return f"{said} (line {line}{column}: {excerpt[start:end].strip()})"
 
 
+def one_line_up(message: str) -> str:
+    """The message about a statement before which a line was put."""
+
+    def moved(place: re.Match[str]) -> str:
+        prefix, line, excerpt, blanks, marks = place.groups()
+        before = f"LINE {int(line) - 1}: "
+        shifted = " " * (len(blanks) - len(prefix) + len(before))
+        return f"\n\n{before}{excerpt}\n{shifted}{marks}"
+
+    return _PLACE.sub(moved, message)
+
+
 def _after(text: str, width: int) -> int:
     """How many characters take this many columns."""
     taken = 0

@@ -7,23 +7,25 @@ changed afterwards.
 """
 
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from auditproxy.apis.faults import Unusable, missing_extra
-from auditproxy.reading.meaning.events import NATIVE_START, Counts
+from auditproxy.apis.faults import Unusable
+from auditproxy.reading.meaning.events import EVENTS, NATIVE_START, Counts
 from auditproxy.reading.sql import views
 from auditproxy.reading.trail.blocks import blocks_of
+from auditproxy.reading.trail.lines import is_saved
+from auditproxy.reading.trail.saved import FORM, check_saved, count_saved, import_duckdb
 from auditproxy.reading.trail.scanning import Search, events_of
 from auditproxy.reading.trail.sources import TrailFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-EXTRA = "explore"
 LONGEST_OBJECT = 16 * 1024 * 1024
 """Bytes of a line that the database reads; its buffers are as large."""
 _PATTERN = frozenset("*?[]")
@@ -46,6 +48,8 @@ class StoredFile(msgspec.Struct, frozen=True):
 
     path: str
     origin: str
+    is_saved: bool = False
+    """Whether it is a saved trail, whose events have origins of their own."""
 
 
 def prepare(
@@ -59,6 +63,12 @@ def prepare(
     forms = Counts() if forms is None else forms
     found: list[StoredFile] = []
     for number, file in enumerate(files):
+        if is_saved(file.path):
+            path = os.path.join(folder, f"saved-{number}.parquet")
+            found.append(StoredFile(_without_pattern(file.path, path), file.origin, is_saved=True))
+            counts[EVENTS] += (count := count_saved(found[-1].path))
+            forms[FORM] += count
+            continue
         if not _PATTERN & set(os.path.abspath(file.path)) and _is_readable(file.path):
             found.append(StoredFile(os.path.abspath(file.path), file.origin))
             continue
@@ -68,12 +78,15 @@ def prepare(
     return found
 
 
-def open_store(files: Sequence[StoredFile], folder: str, threads: int) -> "DuckDBPyConnection":
+def open_store(
+    files: Sequence[StoredFile], folder: str, threads: int, written: str = ""
+) -> "DuckDBPyConnection":
     """A connection with the views events and requests, which nothing can widen.
 
-    ``folder`` has what does not fit into memory. Raises Unusable without the extra.
+    ``folder`` has what does not fit into memory. ``written`` is the one file that the caller, and
+    no statement of a user, may write. Raises Unusable without the extra.
     """
-    duckdb = _duckdb()
+    duckdb = import_duckdb()
     connection: DuckDBPyConnection = duckdb.connect(
         ":memory:",
         config={
@@ -87,14 +100,20 @@ def open_store(files: Sequence[StoredFile], folder: str, threads: int) -> "DuckD
             "preserve_insertion_order": False,
         },
     )
-    paths = ", ".join(views.text(file.path) for file in files)
+    allowed = [file.path for file in files] + ([written] if written else [])
+    paths = ", ".join(views.text(path) for path in allowed)
     connection.execute(f"SET allowed_paths = [{paths}]")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_external_access = false")
     for statement in views.FUNCTIONS:
         connection.execute(statement)
-    connection.execute(views.lines_view([(file.path, file.origin) for file in files]))
-    connection.execute(views.EVENTS)
+    lines = [(file.path, file.origin) for file in files if not file.is_saved]
+    saved = [file.path for file in files if file.is_saved]
+    for path in saved:
+        check_saved(connection, path)
+    if lines:
+        connection.execute(views.lines_view(lines))
+    connection.execute(views.events_view(saved, has_lines=bool(lines)))
     connection.execute(views.REQUESTS)
     connection.execute("SET lock_configuration = true")
     return connection
@@ -102,7 +121,7 @@ def open_store(files: Sequence[StoredFile], folder: str, threads: int) -> "DuckD
 
 def is_one_select(statement: str) -> bool:
     """Whether a text is one SELECT and nothing else; raises Unusable for what is not SQL."""
-    duckdb = _duckdb()
+    duckdb = import_duckdb()
     try:
         found = duckdb.extract_statements(statement)
     except duckdb.Error as error:
@@ -113,13 +132,13 @@ def is_one_select(statement: str) -> bool:
     )
 
 
-def _duckdb() -> Any:
-    """The module; raises Unusable without the extra."""
-    try:
-        import duckdb
-    except ModuleNotFoundError:
-        raise Unusable(f"SQL needs {missing_extra(EXTRA)}") from None
-    return duckdb
+def _without_pattern(path: str, other: str) -> str:
+    """The file by a path that the database does not take for a pattern; ``other`` may be it."""
+    absolute = os.path.abspath(path)
+    if not _PATTERN & set(absolute):
+        return absolute
+    shutil.copyfile(absolute, other)
+    return other
 
 
 def _is_readable(path: str) -> bool:

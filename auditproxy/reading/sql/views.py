@@ -5,6 +5,9 @@ Pure: text. docs/events-schema.md describes the columns.
 
 from collections.abc import Sequence
 
+from auditproxy.reading.meaning.macros import FUNCTIONS as FUNCTIONS
+from auditproxy.reading.trail.saved import COLUMNS
+
 _USER = 'STRUCT(username VARCHAR, uid VARCHAR, "groups" VARCHAR[], extra MAP(VARCHAR, VARCHAR[]))'
 _MEMBERS = {
     "kind": "VARCHAR",
@@ -29,26 +32,7 @@ _MEMBERS = {
 }
 """Members of an event as they are read; those that are not asked for are passed over."""
 
-FUNCTIONS = (
-    """CREATE MACRO short_user(u) AS CASE
-      WHEN regexp_matches(u, '^system:serviceaccount:[^:]*:[^:]*$')
-        THEN replace(u[length('system:serviceaccount:') + 1 :], ':', '/')
-      WHEN starts_with(u, 'system:node:') THEN 'node/' || u[length('system:node:') + 1 :]
-      ELSE u END""",
-    """CREATE MACRO kind_of(u) AS CASE
-      WHEN coalesce(u, '') = '' THEN 'unknown'
-      WHEN u = 'system:anonymous' THEN 'anonymous'
-      WHEN starts_with(u, 'system:serviceaccount:') THEN 'serviceaccount'
-      WHEN starts_with(u, 'system:node:') THEN 'node'
-      WHEN starts_with(u, 'system:') THEN 'control-plane'
-      ELSE 'human' END""",
-    """CREATE MACRO stage_rank(s) AS CASE s
-      WHEN 'RequestReceived' THEN 0 WHEN 'ResponseStarted' THEN 1
-      WHEN 'ResponseComplete' THEN 2 WHEN 'Panic' THEN 3 ELSE 0 END""",
-)
-"""What the views are made with; they can be used in a query too."""
-
-EVENTS = """CREATE VIEW events AS SELECT
+_EVENTS = """SELECT
   origin,
   auditID AS audit_id,
   level,
@@ -138,3 +122,14 @@ def lines_view(files: Sequence[tuple[str, str]], columns: Sequence[str] = ()) ->
         for path, origin in files
     ]
     return "CREATE VIEW lines AS " + " UNION ALL ".join(parts)
+
+
+def events_view(saved: Sequence[str], *, has_lines: bool) -> str:
+    """The view of the events of the lines, if there are any, and of saved trails."""
+    names = ", ".join(f'"{name}"' for name in COLUMNS)
+    parts = [_EVENTS] if has_lines else []
+    parts += [
+        f"SELECT {names} FROM read_parquet({text(path)})"  # noqa: S608
+        for path in saved
+    ]
+    return "CREATE VIEW events AS " + " UNION ALL ".join(parts)

@@ -16,7 +16,7 @@ import msgspec
 from auditproxy.apis.units import SECOND
 from auditproxy.reading.meaning.events import NATIVE_START, Counts, read_events
 from auditproxy.reading.meaning.requests import SeenEvent, seen_event
-from auditproxy.reading.trail.lines import is_packed, lines_of
+from auditproxy.reading.trail.lines import is_packed, is_saved, lines_of
 from auditproxy.reading.trail.sources import TrailFile
 
 SIZE = 8 * 1024 * 1024
@@ -92,7 +92,7 @@ def _of_file(file: TrailFile, size: int) -> list[Block]:
     with open(file.path, "rb") as opened:
         native = opened.read(len(NATIVE_START)) == NATIVE_START
     if packed or not native:
-        known = first_event(file.path)
+        known = None if is_saved(file.path) else first_event(file.path)
         first = NEVER if known is None else known.staged - SLACK
         whole = Block(file.path, file.origin, 0, None, first, ALWAYS, length, inode=facts.st_ino)
         return [whole]

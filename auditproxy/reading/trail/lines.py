@@ -17,6 +17,7 @@ LONGEST = 128 * 1024 * 1024
 DAMAGED = "damaged"
 """Packed files that end too early or have other bytes in them."""
 _GZIP = b"\x1f\x8b"
+_PARQUET = b"PAR1"
 _PIECE = 1 << 20
 _DAMAGES = (EOFError, zlib.error, gzip.BadGzipFile)
 
@@ -25,6 +26,12 @@ def is_packed(path: str) -> bool:
     """Whether a file begins as gzip does; raises OSError."""
     with open(path, "rb") as file:
         return file.read(2) == _GZIP
+
+
+def is_saved(path: str) -> bool:
+    """Whether a file begins as Parquet does; raises OSError."""
+    with open(path, "rb") as file:
+        return file.read(4) == _PARQUET
 
 
 def lines_of(path: str, counts: Counts, longest: int = LONGEST) -> Iterator[bytes]:

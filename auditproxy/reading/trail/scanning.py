@@ -26,7 +26,8 @@ from auditproxy.reading.meaning.events import (
 )
 from auditproxy.reading.meaning.requests import NATIVE, SeenEvent, seen_event
 from auditproxy.reading.trail.blocks import NEVER, Block, current_path
-from auditproxy.reading.trail.lines import LONGEST, beginning_of, lines_of, text_of
+from auditproxy.reading.trail.lines import LONGEST, beginning_of, is_saved, lines_of, text_of
+from auditproxy.reading.trail.saved import FORM, count_saved, saved_events
 
 _BOUNDARY = b"}\n" + NATIVE_START
 _PIECE = 1 << 22
@@ -88,7 +89,7 @@ def scan(block: Block, search: Search) -> Scanned:
     kept = _Newest(search.most)
     try:
         block = msgspec.structs.replace(block, path=current_path(block))
-        for seen in events_of(block, search, counts, forms):
+        for seen in events_of(block, search, counts, forms, newest=search.most + 1):
             if not search.counts_only and search.admits(seen):
                 kept.add(seen)
     except FileNotFoundError:
@@ -118,10 +119,18 @@ class _Newest:
         return [seen for _, _, seen in sorted(self._heap, key=lambda item: item[:2])]
 
 
-def events_of(block: Block, search: Search, counts: Counts, forms: Counts) -> Iterator[SeenEvent]:
-    """The events of a block, those that a search surely does not admit perhaps left out."""
+def events_of(
+    block: Block, search: Search, counts: Counts, forms: Counts, newest: int | None = None
+) -> Iterator[SeenEvent]:
+    """The events of a block, those that a search surely does not admit perhaps left out.
+
+    ``newest`` is how many of those that it admits are wanted: others may be left out too.
+    """
     if not block.is_native:
-        yield from _of_file(block, search, counts, forms)
+        if is_saved(block.path):
+            yield from _of_saved(block, search, counts, forms, newest)
+        else:
+            yield from _of_file(block, search, counts, forms)
         return
     data = _bytes_of(block, counts)
     literals = search.literals()
@@ -150,6 +159,23 @@ def _of_file(block: Block, search: Search, counts: Counts, forms: Counts) -> Ite
     unwrapper = Unwrapper(block.origin, counts, forms)
     for value in documents_of(text_of(block.path, counts), counts, LONGEST):
         yield from unwrapper.value(value)
+
+
+def _of_saved(
+    block: Block, search: Search, counts: Counts, forms: Counts, newest: int | None
+) -> Iterator[SeenEvent]:
+    count = count_saved(block.path)
+    counts[EVENTS] += count
+    forms[FORM] += count
+    if not search.counts_only:
+        yield from saved_events(
+            block.path,
+            search.conditions,
+            since=search.since,
+            until=search.until,
+            ids=search.ids,
+            newest=newest,
+        )
 
 
 def _each_line(

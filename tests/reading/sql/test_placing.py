@@ -2,7 +2,7 @@
 
 import pytest
 
-from auditproxy.reading.sql.placing import in_one_line
+from auditproxy.reading.sql.placing import in_one_line, one_line_up
 
 
 def message(line: int, excerpt: str, blanks: int, marks: int, said: str = "Error: x") -> str:
@@ -37,3 +37,10 @@ def message(line: int, excerpt: str, blanks: int, marks: int, said: str = "Error
 def test_places(shown: str, statement: str, said: str) -> None:
     """The line, the column in characters, and what stands there."""
     assert in_one_line(shown, statement) == said
+
+
+@pytest.mark.parametrize("line", [2, 10, 11])
+def test_a_line_was_put_before(line: int) -> None:
+    """The place is that in the statement without it."""
+    assert one_line_up(message(line, "SELECT nme", 7, 3)) == message(line - 1, "SELECT nme", 7, 3)
+    assert one_line_up("Error: x") == "Error: x"
