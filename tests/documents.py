@@ -26,6 +26,8 @@ _BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
+_CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
+
 
 @dataclass(frozen=True)
 class Block:
@@ -80,6 +82,19 @@ def blocks(path: Path, text: str | None = None) -> tuple[Block, ...]:
                     Block(name, len(found), match["who"] or "", match["what"] or "", commands)
                 )
     return tuple(found)
+
+
+def shown(path: Path) -> list[tuple[str, str]]:
+    """Each command of the consoles of a page with the output below it."""
+    found: list[tuple[str, str]] = []
+    for block in _CONSOLE.findall(path.read_text(encoding="utf-8")):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            lines = part.splitlines(keepends=True)
+            count = 1
+            while lines[count - 1].endswith("\\\n"):
+                count += 1
+            found.append(("".join(lines[:count]).rstrip("\n"), "".join(lines[count:])))
+    return found
 
 
 def run(
