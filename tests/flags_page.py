@@ -17,6 +17,7 @@ from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
 from auditproxy.commands.events.command import EVENTS
 from auditproxy.commands.kubeconfig.command import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.commands.policy.command import FLAGS as POLICY_FLAGS
+from auditproxy.commands.report.command import REPORT
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.commands.verify.command import VERIFY
 from auditproxy.flags.pflag import Flag
@@ -48,6 +49,7 @@ def tables() -> Mapping[str, str]:
         ("policy", POLICY_FLAGS),
         ("verify", VERIFY.flags),
         ("events", EVENTS.flags),
+        ("report", REPORT.flags),
     ):
         # --help is the same everywhere.
         rows = [flag for flag in flags if flag.name != "help"]

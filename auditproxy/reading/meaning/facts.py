@@ -194,7 +194,11 @@ class RequestFacts:
 def kind_of(event: TrailEvent) -> str:
     """What the actor of an event is, one of KINDS, by its name."""
     acting = event.impersonated_user
-    name = (acting.username if acting is not None else "") or event.user.username
+    return kind_of_name((acting.username if acting is not None else "") or event.user.username)
+
+
+def kind_of_name(name: str) -> str:
+    """What has this name, one of KINDS."""
     if not name:
         return "unknown"
     if name == ANONYMOUS:

@@ -7,8 +7,9 @@ bounded number under way.
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from typing import Any, TypeVar
 
 from auditproxy.reading.trail.blocks import Block
 from auditproxy.reading.trail.scanning import Scanned, Search, scan
@@ -20,6 +21,10 @@ _AHEAD = 3
 """Blocks under way for each process."""
 
 
+Task = TypeVar("Task")
+Found = TypeVar("Found")
+
+
 def scan_all(
     blocks: Sequence[Block], search: Search, *, alone: int = ALONE, processes: int = 0
 ) -> Generator[Scanned, None, None]:
@@ -27,27 +32,42 @@ def scan_all(
 
     ``processes`` 0 is as many as there are cores for this one.
     """
+    yield from each_block(blocks, scan, search, alone=alone, processes=processes)
+
+
+def each_block(
+    blocks: Sequence[Block],
+    work: Callable[[Block, Task], Found],
+    task: Task,
+    *,
+    alone: int = ALONE,
+    processes: int = 0,
+) -> Generator[Found, None, None]:
+    """What ``work`` makes of each block and the task, in order; it is a function of a module.
+
+    As for ``scan_all``: close it to end early; raises OSError.
+    """
     done = 0
     here = 0
     for block in blocks:
         if done >= alone:
             break
-        yield scan(block, search)
+        yield work(block, task)
         done += block.size
         here += 1
     rest = blocks[here:]
     count = min(processes or len(os.sched_getaffinity(0)), MOST_PROCESSES, len(rest))
     if count < 2:
         for block in rest:
-            yield scan(block, search)
+            yield work(block, task)
         return
     # Not a fork: they get nothing that this process has open or holds.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, context, _begin, (search,)) as pool:
-        under_way: deque[Future[Scanned]] = deque()
+    with ProcessPoolExecutor(count, context, _begin, (work, task)) as pool:
+        under_way: deque[Future[Found]] = deque()
         try:
             for block in rest:
-                under_way.append(pool.submit(_scan, block))
+                under_way.append(pool.submit(_work_on, block))
                 if len(under_way) >= count * _AHEAD:
                     yield under_way.popleft().result()
             while under_way:
@@ -57,13 +77,15 @@ def scan_all(
                 future.cancel()
 
 
-_search = Search()
+_given: tuple[Callable[[Block, Any], Any], Any] | None = None
 
 
-def _begin(search: Search) -> None:
-    global _search
-    _search = search
+def _begin(work: Callable[[Block, Any], Any], task: Any) -> None:
+    global _given
+    _given = work, task
 
 
-def _scan(block: Block) -> Scanned:
-    return scan(block, _search)
+def _work_on(block: Block) -> Any:
+    assert _given is not None
+    work, task = _given
+    return work(block, task)

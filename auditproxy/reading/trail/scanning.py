@@ -150,6 +150,11 @@ def events_of(
             yield seen_event(event, block.origin, NATIVE, line)
 
 
+def lines_in(block: Block, counts: Counts) -> Iterator[bytes]:
+    """The lines of a block of native lines, without their ends; raises OSError."""
+    yield from _split(_bytes_of(block, counts))
+
+
 def _of_file(block: Block, search: Search, counts: Counts, forms: Counts) -> Iterator[SeenEvent]:
     """The events of a file that is packed or in another form."""
     if not is_of_documents(beginning_of(block.path, SNIFFED)):

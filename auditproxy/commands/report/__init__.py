@@ -1,0 +1,1 @@
+"""``auditproxy report access|activity|deprecated|noise``: what a whole trail says, in tables."""
