@@ -26,6 +26,7 @@ from auditproxy.commands.kubeconfig import command as kubeconfig
 from auditproxy.commands.policy.command import POLICY
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.commands.verify.command import VERIFY
+from auditproxy.commands.view.command import VIEW
 from auditproxy.flags.command import Command
 from auditproxy.flags.completion import SHELLS, completion
 from auditproxy.flags.configfile import load_configuration
@@ -127,6 +128,7 @@ def commands(load_proxy: LoadProxy) -> tuple[Command, ...]:
             kubeconfig.EXAMPLES,
         ),
         EVENTS,
+        VIEW,
         ALERTS,
         POLICY,
         SESSIONS,

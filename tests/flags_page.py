@@ -19,6 +19,7 @@ from auditproxy.commands.kubeconfig.command import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.commands.policy.command import FLAGS as POLICY_FLAGS
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.commands.verify.command import VERIFY
+from auditproxy.commands.view.command import VIEW
 from auditproxy.flags.pflag import Flag
 from auditproxy.flags.serve import FLAGS
 from auditproxy.flags.settings import SETTINGS
@@ -48,6 +49,7 @@ def tables() -> Mapping[str, str]:
         ("policy", POLICY_FLAGS),
         ("verify", VERIFY.flags),
         ("events", EVENTS.flags),
+        ("view", VIEW.flags),
     ):
         # --help is the same everywhere.
         rows = [flag for flag in flags if flag.name != "help"]

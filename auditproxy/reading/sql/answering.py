@@ -24,16 +24,21 @@ _BATCH = 1000
 def main() -> int:
     """SqlAnswer; the exit code."""
     question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
-    limit = ADDRESS_SPACE if most < 0 else min(ADDRESS_SPACE, most)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit_memory()
     try:
         for line in answer(question):
             sys.stdout.write(line + "\n")
     except Unusable as error:
         sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
     return 0
+
+
+def limit_memory() -> None:
+    """Bound what this process may map, and let it leave no core dump."""
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    limit = ADDRESS_SPACE if most < 0 else min(ADDRESS_SPACE, most)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def answer(question: Question) -> Iterator[str]:
@@ -55,16 +60,17 @@ def answer(question: Question) -> Iterator[str]:
                 yield json.dumps({"cut": True})
                 return
             count += 1
-            yield json.dumps([_plain(value) for value in row])
+            yield json.dumps([plain(value) for value in row])
         batch = result.fetchmany(_BATCH)
     yield json.dumps({"cut": False})
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value of a row as JSON has it."""
     if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if isinstance(value, bytes):
         return value.hex()
     return value if isinstance(value, int | float | str | bool | None) else str(value)

@@ -52,8 +52,25 @@ def prepare(files: Sequence[TrailFile], folder: str, counts: Counts) -> list[Sto
     return found
 
 
-def open_store(files: Sequence[StoredFile], folder: str, threads: int) -> "DuckDBPyConnection":
+def open_store(
+    files: Sequence[StoredFile], folder: str, threads: int, writable: Sequence[str] = ()
+) -> "DuckDBPyConnection":
     """A connection with the views events and requests, which nothing can widen.
+
+    ``folder`` has what does not fit into memory. ``writable`` are files that it may write as well,
+    for statements of ours. Raises Unusable without the extra.
+    """
+    lines = views.lines_view([(file.path, file.origin) for file in files])
+    statements = (*views.FUNCTIONS, lines, views.EVENTS, views.REQUESTS)
+    return locked_connection(
+        [*(file.path for file in files), *writable], folder, threads, statements
+    )
+
+
+def locked_connection(
+    paths: Sequence[str], folder: str, threads: int, statements: Sequence[str]
+) -> "DuckDBPyConnection":
+    """A connection that has these files and no others, after some statements of ours.
 
     ``folder`` has what does not fit into memory. Raises Unusable without the extra.
     """
@@ -71,15 +88,12 @@ def open_store(files: Sequence[StoredFile], folder: str, threads: int) -> "DuckD
             "preserve_insertion_order": False,
         },
     )
-    paths = ", ".join(views.text(file.path) for file in files)
-    connection.execute(f"SET allowed_paths = [{paths}]")
+    allowed = ", ".join(views.text(path) for path in paths)
+    connection.execute(f"SET allowed_paths = [{allowed}]")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_external_access = false")
-    for statement in views.FUNCTIONS:
+    for statement in statements:
         connection.execute(statement)
-    connection.execute(views.lines_view([(file.path, file.origin) for file in files]))
-    connection.execute(views.EVENTS)
-    connection.execute(views.REQUESTS)
     connection.execute("SET lock_configuration = true")
     return connection
 
@@ -90,7 +104,7 @@ def is_one_select(statement: str) -> bool:
     try:
         found = duckdb.extract_statements(statement)
     except duckdb.Error as error:
-        raise Unusable(f"it is not SQL: {_first_line(error)}") from None
+        raise Unusable(f"it is not SQL: {first_line(error)}") from None
     return len(found) == 1 and found[0].type in (
         duckdb.StatementType.SELECT,
         duckdb.StatementType.EXPLAIN,
@@ -106,7 +120,8 @@ def _duckdb() -> Any:
     return duckdb
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What the database says, in one line."""
     return str(error).partition("\n")[0]
 
 
