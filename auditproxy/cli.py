@@ -21,17 +21,19 @@ from auditproxy.apis.gotext import go_quote
 from auditproxy.app.standardstreams import nobody_reads, one_line, refusal
 from auditproxy.commands import certs
 from auditproxy.commands.alerts.command import ALERTS
+from auditproxy.commands.demo import flags as demo
 from auditproxy.commands.events.command import EVENTS
 from auditproxy.commands.kubeconfig import command as kubeconfig
 from auditproxy.commands.policy.command import POLICY
 from auditproxy.commands.report.command import REPORT
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.commands.verify.command import VERIFY
+from auditproxy.commands.view.command import VIEW
 from auditproxy.flags.command import Command
 from auditproxy.flags.completion import SHELLS, completion
 from auditproxy.flags.configfile import load_configuration
 from auditproxy.flags.help import command_help, overview
-from auditproxy.flags.pflag import BOOL, HELP, STRING, Flag, Parsed, closest, parse
+from auditproxy.flags.pflag import HELP, Parsed, closest, parse
 from auditproxy.flags.serve import COMMON as SERVE_COMMON
 from auditproxy.flags.serve import EXAMPLES as SERVE_EXAMPLES
 from auditproxy.flags.serve import FLAGS as SERVE_FLAGS
@@ -42,26 +44,6 @@ if TYPE_CHECKING:
     from auditproxy.files.files import Files
 
 OK = 0
-
-DEMO_FLAGS = (
-    Flag("once", BOOL, False, "Send a fixed set of requests, show their events and exit."),
-    Flag(
-        "raw-json",
-        BOOL,
-        False,
-        "Print events as written, one JSON object per line, and nothing else.",
-    ),
-    Flag(
-        "dir",
-        STRING,
-        "",
-        "Folder for certificates, kubeconfig, events and recordings, which is kept: a new or empty "
-        "one, or that of an earlier demo, which is emptied first. Empty means a temporary one, "
-        "which is removed.",
-    ),
-    HELP,
-)
-"""Every flag of ``auditproxy demo``."""
 
 
 class Check(Protocol):
@@ -100,16 +82,9 @@ def commands(load_proxy: LoadProxy) -> tuple[Command, ...]:
             "Run the proxy in front of an embedded API server, with generated certificates, and "
             "show each request that you make with kubectl, and each command that you type in a "
             "shell.",
-            DEMO_FLAGS,
+            demo.FLAGS,
             _demo,
-            (
-                ("Run until Ctrl-C; it shows what to type in another terminal.", "auditproxy demo"),
-                (
-                    "The events and the lines of the session log themselves.",
-                    "auditproxy demo --raw-json | jq .",
-                ),
-                ("A self-test that exits.", "auditproxy demo --once"),
-            ),
+            demo.EXAMPLES,
         ),
         Command(
             "certs",
@@ -129,6 +104,7 @@ def commands(load_proxy: LoadProxy) -> tuple[Command, ...]:
         ),
         EVENTS,
         REPORT,
+        VIEW,
         ALERTS,
         POLICY,
         SESSIONS,

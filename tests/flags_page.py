@@ -11,15 +11,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from auditproxy.cli import DEMO_FLAGS
 from auditproxy.commands.alerts.command import FLAGS as ALERTS_FLAGS
 from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
+from auditproxy.commands.demo.flags import FLAGS as DEMO_FLAGS
 from auditproxy.commands.events.command import EVENTS
 from auditproxy.commands.kubeconfig.command import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.commands.policy.command import FLAGS as POLICY_FLAGS
 from auditproxy.commands.report.command import REPORT
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.commands.verify.command import VERIFY
+from auditproxy.commands.view.command import VIEW
 from auditproxy.flags.pflag import Flag
 from auditproxy.flags.serve import FLAGS
 from auditproxy.flags.settings import SETTINGS
@@ -50,6 +51,7 @@ def tables() -> Mapping[str, str]:
         ("verify", VERIFY.flags),
         ("events", EVENTS.flags),
         ("report", REPORT.flags),
+        ("view", VIEW.flags),
     ):
         # --help is the same everywhere.
         rows = [flag for flag in flags if flag.name != "help"]

@@ -32,7 +32,7 @@ SHORTEST_BEGINNING = 6
 """Characters of an audit ID that are enough to mean the whole one."""
 _EARLIER = 20
 """Requests for the same object that are read to know what it was before."""
-_LONGEST_BODY = 400
+LONGEST_BODY = 400
 """Lines of a body that are shown; --output=json has all of it."""
 _LONGEST_TEXT = 1 << 16
 
@@ -95,10 +95,10 @@ def _lines(
     status = event.response_status
     rows = [
         ("Audit ID", event.audit_id),
-        ("User", _user(event.user)),
-        ("Acting as", _user(event.impersonated_user) if event.impersonated_user else ""),
+        ("User", user_text(event.user)),
+        ("Acting as", user_text(event.impersonated_user) if event.impersonated_user else ""),
         ("Kind", facts.kind),
-        ("From", f"{facts.peer} {_claims(event.source_ips)}".strip()),
+        ("From", f"{facts.peer} {claims_text(event.source_ips)}".strip()),
         ("Client", event.user_agent),
         ("Request", f"{event.verb} {event.request_uri}"),
         ("Command", json.dumps(facts.command, ensure_ascii=False) if facts.command else ""),
@@ -116,8 +116,8 @@ def _lines(
     yield from _section("Annotations", _annotations(event.annotations))
     yield from _section("Changes", map(in_words, changed or ()))
     yield from _section("Commands of the session", commands)
-    yield from _section("Body of the request", _body(facts.asked, facts.resource))
-    yield from _section("Body of the answer", _body(facts.answered, facts.resource))
+    yield from _section("Body of the request", body_lines(facts.asked, facts.resource))
+    yield from _section("Body of the answer", body_lines(facts.answered, facts.resource))
 
 
 def _section(heading: str, lines: Any) -> Iterator[str]:
@@ -148,7 +148,8 @@ def _annotations(annotations: dict[str, str]) -> Iterator[str]:
         yield f"{key}: {value or '(empty)'}" + (f"   ({what})" if what else "")
 
 
-def _user(user: Any) -> str:
+def user_text(user: Any) -> str:
+    """A user with its groups, uid and extra values."""
     parts = [user.username or "(none)"]
     parts += [f"groups {', '.join(user.groups)}"] if user.groups else []
     parts += [f"uid {user.uid}"] if user.uid else []
@@ -156,19 +157,20 @@ def _user(user: Any) -> str:
     return "; ".join(parts)
 
 
-def _claims(addresses: Sequence[str]) -> str:
+def claims_text(addresses: Sequence[str]) -> str:
     """The addresses that the client or a front proxy named."""
     return f"(it names {', '.join(addresses[:-1])})" if len(addresses) > 1 else ""
 
 
-def _body(value: Any, resource: str) -> Iterator[str]:
+def body_lines(value: Any, resource: str) -> Iterator[str]:
+    """A body as YAML, at most LONGEST_BODY lines; what is secret is hidden."""
     if value is None:
         return
     shown = yaml.safe_dump(masked(value, resource), sort_keys=False, allow_unicode=True)
     lines = shown.splitlines()
-    yield from lines[:_LONGEST_BODY]
-    if len(lines) > _LONGEST_BODY:
-        yield f"and {len(lines) - _LONGEST_BODY} more lines"
+    yield from lines[:LONGEST_BODY]
+    if len(lines) > LONGEST_BODY:
+        yield f"and {len(lines) - LONGEST_BODY} more lines"
 
 
 def _object(

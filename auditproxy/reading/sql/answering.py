@@ -34,10 +34,7 @@ _TO_START = 10
 def main() -> int:
     """SqlAnswer; the exit code."""
     question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
-    limit = ADDRESS_SPACE if most < 0 else min(ADDRESS_SPACE, most)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit_memory()
     # Who asks ends it in time; this is for when that one is gone.
     seconds = math.ceil(question.timeout) * question.threads + _TO_START
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
@@ -55,13 +52,21 @@ def main() -> int:
     return 0
 
 
+def limit_memory() -> None:
+    """Bound what this process may map, and let it leave no core dump."""
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    limit = ADDRESS_SPACE if most < 0 else min(ADDRESS_SPACE, most)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def answer(question: Question) -> Iterator[str]:
     """The lines of the answer; raises Unusable for what the database refuses."""
     duckdb = import_duckdb()
     if question.save:
         # The database takes paths for patterns, but not this one.
         os.chdir(question.save)
-    written = SAVED if question.save else ""
+    written = (SAVED,) if question.save else ()
     connection = open_store(question.files, question.folder, question.threads, written)
     try:
         yield from _saved(connection, question) if written else _rows(connection, question)
@@ -82,7 +87,7 @@ def _rows(connection: "DuckDBPyConnection", question: Question) -> Iterator[str]
                 yield json.dumps({"cut": True, "saved": 0})
                 return
             count += 1
-            yield json.dumps([_plain(value) for value in row])
+            yield json.dumps([plain(value) for value in row])
         batch = result.fetchmany(_BATCH)
     yield json.dumps({"cut": False, "saved": 0})
 
@@ -104,11 +109,12 @@ def _head(columns: Sequence[str], types: Sequence[Any]) -> str:
     return json.dumps({"columns": list(columns), "types": [str(kind) for kind in types]})
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value of a row as JSON has it."""
     if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, float) and not math.isfinite(value):

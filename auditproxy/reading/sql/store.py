@@ -8,7 +8,7 @@ changed afterwards.
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,12 +79,37 @@ def prepare(
 
 
 def open_store(
-    files: Sequence[StoredFile], folder: str, threads: int, written: str = ""
+    files: Sequence[StoredFile], folder: str, threads: int, writable: Sequence[str] = ()
 ) -> "DuckDBPyConnection":
     """A connection with the views events and requests, which nothing can widen.
 
-    ``folder`` has what does not fit into memory. ``written`` is the one file that the caller, and
-    no statement of a user, may write. Raises Unusable without the extra.
+    ``folder`` has what does not fit into memory. ``writable`` are files that the caller, and no
+    statement of a user, may write. Raises Unusable without the extra.
+    """
+    lines = [(file.path, file.origin) for file in files if not file.is_saved]
+    saved = [file.path for file in files if file.is_saved]
+
+    def define(connection: "DuckDBPyConnection") -> None:
+        for path in saved:
+            check_saved(connection, path)
+        statements = (
+            *views.FUNCTIONS,
+            *([views.lines_view(lines)] if lines else ()),
+            views.events_view(saved, has_lines=bool(lines)),
+            views.REQUESTS,
+        )
+        for statement in statements:
+            connection.execute(statement)
+
+    return locked_connection([*(file.path for file in files), *writable], folder, threads, define)
+
+
+def locked_connection(
+    paths: Sequence[str], folder: str, threads: int, define: Callable[["DuckDBPyConnection"], None]
+) -> "DuckDBPyConnection":
+    """A connection that has these files and no others, and what ``define`` makes in it.
+
+    ``folder`` has what does not fit into memory. Raises Unusable without the extra.
     """
     duckdb = import_duckdb()
     connection: DuckDBPyConnection = duckdb.connect(
@@ -100,21 +125,11 @@ def open_store(
             "preserve_insertion_order": False,
         },
     )
-    allowed = [file.path for file in files] + ([written] if written else [])
-    paths = ", ".join(views.text(path) for path in allowed)
-    connection.execute(f"SET allowed_paths = [{paths}]")
+    allowed = ", ".join(views.text(path) for path in paths)
+    connection.execute(f"SET allowed_paths = [{allowed}]")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_external_access = false")
-    for statement in views.FUNCTIONS:
-        connection.execute(statement)
-    lines = [(file.path, file.origin) for file in files if not file.is_saved]
-    saved = [file.path for file in files if file.is_saved]
-    for path in saved:
-        check_saved(connection, path)
-    if lines:
-        connection.execute(views.lines_view(lines))
-    connection.execute(views.events_view(saved, has_lines=bool(lines)))
-    connection.execute(views.REQUESTS)
+    define(connection)
     connection.execute("SET lock_configuration = true")
     return connection
 
@@ -130,6 +145,11 @@ def is_one_select(statement: str) -> bool:
         duckdb.StatementType.SELECT,
         duckdb.StatementType.EXPLAIN,
     )
+
+
+def first_line(error: Exception) -> str:
+    """What the database says, in one line."""
+    return str(error).partition("\n")[0]
 
 
 def _without_pattern(path: str, other: str) -> str:

@@ -1,0 +1,155 @@
+"""An indexed trail: questions in SQL, answered by a process of its own from the index.
+
+The process makes the index when it starts first. It has no more than some memory, and neither files
+of others nor a network (store.py). One that takes too long for an answer is ended, and the next
+question starts another on the same index.
+"""
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from auditproxy.apis.faults import Unusable
+from auditproxy.reading.sql.store import StoredFile
+
+ANSWER_TIMEOUT = 30.0
+"""Seconds that one answer may take."""
+
+
+class IndexTask(msgspec.Struct, frozen=True):
+    """What the process is for; ``folder`` has the index, and what does not fit into memory."""
+
+    files: tuple[StoredFile, ...]
+    folder: str
+    threads: int
+    is_built: bool
+
+
+class IndexQuestion(msgspec.Struct, frozen=True):
+    """One SELECT over the view requests."""
+
+    statement: str
+    parameters: tuple[Any, ...]
+    most_rows: int
+
+
+class IndexedTrail:
+    """Answers questions, one after the other, from any thread; ``close`` it."""
+
+    def __init__(
+        self,
+        files: Sequence[StoredFile],
+        folder: str,
+        *,
+        threads: int = 2,
+        timeout: float = ANSWER_TIMEOUT,
+    ) -> None:
+        self._task = IndexTask(tuple(files), folder, threads, is_built=False)
+        self._timeout = timeout
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def build(self, report: Callable[[float], None] = lambda done: None) -> None:
+        """Make the index; ``report`` gets how much of it is done, 0 to 100. Raises Unusable."""
+        with self._lock:
+            self._start(report)
+            self._task = msgspec.structs.replace(self._task, is_built=True)
+
+    def ask(
+        self, statement: str, parameters: Sequence[Any] = (), most_rows: int = 1000
+    ) -> list[list[Any]]:
+        """The rows of the answer, at most so many; raises Unusable with what is wrong."""
+        question = IndexQuestion(statement, tuple(parameters), most_rows)
+        with self._lock:
+            if self._closed:
+                raise Unusable("the trail is closed")
+            if self._process is None:
+                self._start(lambda done: None)
+            return list(self._answer(question)["rows"])
+
+    def close(self) -> None:
+        """End the process."""
+        self._closed = True
+        # A question that waits for its answer has none then.
+        process = self._process
+        if process is not None:
+            process.kill()
+        with self._lock:
+            self._end()
+
+    def _start(self, report: Callable[[float], None]) -> None:
+        process = self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "auditproxy.reading.sql.indexing"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # Of Ctrl-C it learns by the end of its input.
+            start_new_session=True,
+        )
+        self._send(process, self._task)
+        while "ready" not in (said := self._said(process)):
+            if "progress" in said:
+                report(float(said["progress"]))
+
+    def _answer(self, question: IndexQuestion) -> dict[str, Any]:
+        process = self._process
+        assert process is not None
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            process.kill()
+
+        timer = threading.Timer(self._timeout, give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            self._send(process, question)
+            return self._said(process)
+        except Unusable:
+            if late.is_set():
+                raise Unusable(
+                    f"there is no answer within {self._timeout:g} seconds; ask for less, such as a "
+                    "shorter time"
+                ) from None
+            raise
+        finally:
+            timer.cancel()
+
+    def _send(self, process: "subprocess.Popen[bytes]", value: IndexTask | IndexQuestion) -> None:
+        assert process.stdin is not None
+        # One that has ended is noticed when its answer is read.
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(msgspec.json.encode(value) + b"\n")
+            process.stdin.flush()
+
+    def _said(self, process: "subprocess.Popen[bytes]") -> dict[str, Any]:
+        """The next line; raises Unusable for an error, and where the process has ended."""
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line.endswith(b"\n"):
+            code = self._end()
+            raise Unusable(f"the process of the index ended early (exit code {code})")
+        said = json.loads(line)
+        if "error" in said:
+            raise Unusable(str(said["error"]))
+        return dict(said)
+
+    def _end(self) -> int:
+        """The exit code of the process; 0 where there is none."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.kill()
+        code = process.wait()
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+        return code

@@ -1,0 +1,314 @@
+"""The page in a real browser: what is done with it, and that nothing of a trail is executed."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.commands.view.viewing import HOSTILE, hostile_events, viewed, write_numbered
+from tests.fakes.browser import CHROMIUM, MISSING, REBOUND, browser
+from tests.fakes.trails import write
+from tests.reading.shop import write_shop
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Page, Request
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[BrowserContext]":
+    """One browser for all tests of this file."""
+    with browser(tmp_path_factory.mktemp("profile")) as made:
+        yield made
+
+
+class Watched:
+    """A page whose console, faults and requests are kept."""
+
+    def __init__(self, context: "BrowserContext") -> None:
+        self.page: Page = context.new_page()
+        self.faults: list[str] = []
+        self.requested: list[str] = []
+        self.page.on("console", lambda message: self.faults.append(message.text))
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.faults.append(f"dialog {dialog.message}"))
+        self.page.on("request", self._request)
+
+    def _request(self, request: "Request") -> None:
+        self.requested.append(request.url)
+
+    def open(self, address: str) -> "Page":
+        """Go there, and wait for the list."""
+        self.page.goto(address)
+        self.page.wait_for_selector("#rows[aria-busy=false] tbody tr")
+        return self.page
+
+
+@pytest.fixture
+def watched(context: "BrowserContext") -> Iterator[Watched]:
+    """A page; at the end nothing was said on its console and nothing left the machine."""
+    made = Watched(context)
+    yield made
+    made.page.close()
+    assert made.faults == []
+    assert [one for one in made.requested if not one.startswith("http://127.0.0.1:")] == []
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page of the trail of the documents."""
+    folder = tmp_path_factory.mktemp("shop")
+    write_shop(folder / "logs")
+    with viewed(str(folder / "logs")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def numbered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page of a trail of several pages."""
+    folder = tmp_path_factory.mktemp("numbered")
+    with viewed(str(write_numbered(folder / "audit.log", 250))) as address:
+        yield address
+
+
+def requests_of(page: "Page") -> list[str]:
+    """The sentences of the list."""
+    page.wait_for_selector("#rows[aria-busy=false]")
+    return page.locator("#rows td.request").all_inner_texts()
+
+
+def search(page: "Page", **fields: str) -> list[str]:
+    """Fill fields in and search; the sentences."""
+    for name, value in fields.items():
+        page.locator(f"#filters [name={name}]").fill(value)
+    with page.expect_response(lambda answer: "/api/requests" in answer.url):
+        page.get_by_role("button", name="Search").click()
+    return requests_of(page)
+
+
+def test_the_list_and_the_timeline(watched: Watched, shop: str) -> None:
+    """All requests in kubectl's words, counted by outcome; the token leaves the address."""
+    page = watched.open(shop)
+    sentences = requests_of(page)
+    assert len(sentences) == 13
+    assert sentences[0] == "deleted pod/web-x7k2p -n shop (dry run)"
+    expected = "13 requests: 9 allowed, 2 forbidden, 1 unauthenticated, 1 open"
+    assert page.locator("#totals").inner_text() == expected
+    assert page.locator("#timeline rect[class]").count() > 5
+    assert page.url == shop.partition("#")[0]
+
+
+def test_search(watched: Watched, shop: str) -> None:
+    """By fields and words; the address has the search, and back undoes it."""
+    page = watched.open(shop)
+    assert search(page, user="bob", code="403") == [
+        "tried to delete deployment/web -n shop",
+        "tried to read secret/db -n shop",
+    ]
+    assert page.url.endswith("?user=bob&code=403")
+    assert search(page, text="secrets") == ["tried to read secret/db -n shop"]
+    with page.expect_response(lambda answer: "/api/requests" in answer.url):
+        page.go_back()
+    assert len(requests_of(page)) == 2
+    assert page.locator("[name=text]").input_value() == ""
+    with page.expect_response(lambda answer: "/api/requests" in answer.url):
+        page.get_by_role("button", name="Clear").click()
+    assert len(requests_of(page)) == 13
+    assert search(page, user="nobody") == []
+    assert page.locator("#none").is_visible()
+
+
+def test_a_saved_search(watched: Watched, shop: str) -> None:
+    """The address of a search shows it in another tab, without the token."""
+    watched.open(shop)
+    page = watched.open(f"{shop.partition('#')[0]}?resource=pods/exec&outcome=allowed")
+    assert requests_of(page) == ["exec web-7d4b9 -n shop -c app -- sh -c 'cat /etc/passwd'"]
+    assert page.locator("[name=resource]").input_value() == "pods/exec"
+    page.get_by_role("button", name="Copy as command").click()
+    page.wait_for_function("document.getElementById('said').textContent.startsWith('Copied')")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("auditproxy events list ")
+    assert copied.endswith(" --resource=pods/exec --where='outcome = '\\''allowed'\\'''")
+
+
+def test_sql(watched: Watched, shop: str) -> None:
+    """An expression, and what is wrong with one."""
+    page = watched.open(shop)
+    page.get_by_text("More filters").click()
+    assert search(page, where="seconds > 1") == [
+        "exec web-7d4b9 -n shop -c app -- sh -c 'cat /etc/passwd'"
+    ]
+    page.locator("[name=where]").fill("nothing = 1")
+    page.get_by_role("button", name="Search").click()
+    page.wait_for_selector("#fault:not([hidden])")
+    assert 'column "nothing" not found' in page.locator("#fault").inner_text()
+    # The browser itself says that the answers were 400.
+    refused = [fault for fault in watched.faults if "400 (Bad Request)" in fault]
+    assert refused == watched.faults
+    watched.faults.clear()
+    assert len(search(page, where="")) == 13
+    assert page.locator("#fault").is_hidden()
+
+
+def test_a_request_with_what_it_changed(watched: Watched, shop: str) -> None:
+    """Facts, the difference, stages, annotations with their meanings, and bodies."""
+    page = watched.open(shop)
+    page.get_by_text("patched deployment/web -n shop (image").click()
+    detail = page.get_by_role("complementary", name="The request")
+    assert detail.get_by_role("heading").inner_text().endswith("(image shop:1.0 -> shop:1.1)")
+    (row,) = detail.locator("table.diff tbody tr").all()
+    assert row.locator("th").inner_text() == "spec.template.spec.containers[app].image"
+    assert (row.locator("del").inner_text(), row.locator("ins").inner_text()) == (
+        "shop:1.0",
+        "shop:1.1",
+    )
+    assert "what the authorizer decided" in detail.inner_text()
+    detail.get_by_text("Body of the answer").click()
+    assert "image: shop:1.1" in detail.locator("pre").last.inner_text()
+    assert "key=" in page.url
+    again = watched.open(page.url)
+    assert again.locator("table.diff ins").inner_text() == "shop:1.1"
+    page.get_by_role("button", name="Close the request").click()
+    assert "key=" not in page.url
+
+
+def test_keyboard(watched: Watched, shop: str) -> None:
+    """Everything without a mouse."""
+    page = watched.open(shop)
+    page.keyboard.press("/")
+    page.keyboard.type("cat")
+    with page.expect_response(lambda answer: "/api/requests" in answer.url):
+        page.keyboard.press("Enter")
+    assert len(requests_of(page)) == 1
+    page.keyboard.press("Escape")
+    with page.expect_response(lambda answer: "/api/requests" in answer.url):
+        page.go_back()
+    requests_of(page)
+    for key in "jjk":
+        page.keyboard.press(key)
+    chosen = page.locator("#rows tbody tr[aria-selected=true]")
+    assert chosen.evaluate("row => row === document.activeElement && row.sectionRowIndex") == 1 - 1
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#detail:not([hidden])")
+    assert page.evaluate("document.activeElement.id") == "detail"
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#detail", state="hidden")
+    assert chosen.evaluate("row => row === document.activeElement && row.sectionRowIndex") == 1
+    page.keyboard.press("?")
+    page.wait_for_selector("#keys[open]")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#keys", state="hidden")
+    page.locator("#timeline").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert "3 allowed" in page.locator("#timeline-says").inner_text()
+    with page.expect_response(lambda answer: "/api/requests" in answer.url):
+        page.keyboard.press("Enter")
+    assert len(requests_of(page)) == 3
+    assert page.url.endswith(
+        "?since=2026-11-23T09%3A01%3A00.000Z&until=2026-11-23T09%3A02%3A00.000Z"
+    )
+
+
+def test_pages(watched: Watched, numbered: str) -> None:
+    """Older and newer, by keys and by buttons."""
+    page = watched.open(numbered)
+    assert requests_of(page)[0] == "read pod/pod-249 -n shop"
+    assert page.get_by_role("button", name="Newer").is_disabled()
+    for last in ("read pod/pod-50 -n shop", "read pod/pod-0 -n shop"):
+        with page.expect_response(lambda answer: "/api/requests" in answer.url):
+            page.keyboard.press("n")
+        assert requests_of(page)[-1] == last
+    assert page.get_by_role("button", name="Older").is_disabled()
+    with page.expect_response(lambda answer: "/api/requests" in answer.url):
+        page.get_by_role("button", name="Newer").click()
+    assert requests_of(page)[0] == "read pod/pod-149 -n shop"
+
+
+def test_a_time_is_chosen_by_dragging(watched: Watched, numbered: str) -> None:
+    """Over bars of the timeline."""
+    page = watched.open(numbered)
+    box = page.locator("#timeline").bounding_box()
+    assert box is not None
+    middle = box["y"] + 40
+    page.mouse.move(box["x"] + box["width"] * 0.25, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, middle, steps=5)
+    with page.expect_response(lambda answer: "/api/requests" in answer.url):
+        page.mouse.up()
+    assert 50 <= len(requests_of(page)) <= 80
+    assert "since=2026-11-23T00%3A01%3A" in page.url
+
+
+def test_hostile_trails(watched: Watched, tmp_path: Path) -> None:
+    """Every text of clients is shown, and none becomes an element, a script or another order."""
+    log = write(tmp_path / "audit.log", hostile_events())
+    with viewed(str(log)) as address:
+        page = watched.open(address)
+        assert len(requests_of(page)) == len(HOSTILE)
+        for place in range(len(HOSTILE)):
+            row = page.locator("#rows tbody tr").nth(place)
+            with page.expect_response(lambda answer: "/api/request?" in answer.url):
+                row.click()
+            page.wait_for_selector("#detail:not([hidden])")
+            page.locator("#detail summary").evaluate_all(
+                "all => all.forEach((one) => one.parentElement.open = true)"
+            )
+        assert page.locator("#rows").get_by_text("<script>alert(2)</script>").count() > 0
+        assert "\\x1b[2J" in page.locator("#rows").inner_text()
+        assert "a\\u202eb\\u2066c\\u200f" in page.locator("#rows").inner_text()
+        assert "nul\\x00nul" in page.locator("#rows").inner_text()
+        inside = "main img, main script, main iframe, main a, aside img, dialog img"
+        assert page.locator(inside).count() == 0
+        text = page.locator("body").inner_text()
+        assert [char for char in text if not char.isprintable() and char not in "\n\t\xa0"] == []
+
+
+def answered(address: str, **headers: str) -> int:
+    """The code of a question with other headers than the page's."""
+    request = urllib.request.Request(address, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_others_get_nothing(context: "BrowserContext", shop: str) -> None:
+    """A name of somebody else's, another origin, and a wrong token, as a browser sends them."""
+    origin, _, token = shop.partition("/#token=")
+    port = origin.rpartition(":")[2]
+    page = context.new_page()
+    rebound = page.goto(f"http://{REBOUND}:{port}/")
+    assert rebound is not None
+    assert rebound.status == 421
+    # A page of another origin asks, with the token and without.
+    page.goto("data:text/html,<title>x</title>")
+    for headers in ("{}", json.dumps({"Authorization": f"Bearer {token}"})):
+        asked: Any = page.evaluate(
+            f"fetch('{origin}/api/trail', {{headers: {headers}}}).then(() => 'read', () => 'refused')"
+        )
+        assert asked == "refused"
+    page.set_content(f"<iframe src='{origin}/'></iframe>")
+    page.wait_for_function("document.querySelector('iframe')")
+    page.close()
+    assert answered(f"{origin}/api/trail", Authorization=f"Bearer {token}x") == 401
+    assert answered(f"{origin}/api/trail", Authorization=f"Bearer {token}") == 200
+
+
+def test_without_a_token(context: "BrowserContext", tmp_path: Path) -> None:
+    """The page says what to do."""
+    with viewed(str(write_numbered(tmp_path / "audit.log", 1))) as address:
+        page = context.new_page()
+        page.goto(address.partition("#")[0])
+        page.wait_for_selector("#fault:not([hidden])")
+        assert (
+            page.locator("#fault").inner_text().endswith("open the address that auditproxy printed")
+        )
+        page.close()

@@ -1,0 +1,75 @@
+"""From files to a page and back: the address, Ctrl-C, and what is left behind."""
+
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditproxy.apis.faults import Unusable
+from auditproxy.commands.view.running import view
+from tests.commands.view.viewing import write_numbered
+
+SETTINGS: dict[str, Any] = {"port": 0, "no-browser": False, "recordings": "", "identity": ()}
+
+
+def test_the_address_goes_to_the_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And to standard output; the signal ends all, and nothing is left."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    log = write_numbered(tmp_path / "audit.log", 3)
+    out, err = io.StringIO(), io.StringIO()
+    shown: list[str] = []
+
+    def browse(address: str) -> None:
+        shown.append(address)
+        assert [path.stat().st_mode & 0o77 for path in folder.iterdir()] == [0]
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert view([str(log)], SETTINGS, out, err, browse) == 0
+    assert out.getvalue() == f"{shown[0]}\n"
+    assert shown[0].startswith("http://127.0.0.1:")
+    assert len(shown[0].partition("/#token=")[2]) >= 43
+    assert "3 requests, 2026-11-23T00:00:00Z to 2026-11-23T00:00:02Z" in err.getvalue()
+    assert list(folder.iterdir()) == []
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    """Names the flag."""
+    log = write_numbered(tmp_path / "audit.log", 1)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = SETTINGS | {"port": taken.getsockname()[1]}
+        with pytest.raises(Unusable, match=r"^--port \d+ cannot be used on 127\.0\.0\.1: Address"):
+            view([str(log)], settings, io.StringIO(), io.StringIO())
+
+
+def test_without_the_extra(tmp_path: Path) -> None:
+    """One line that names it, before anything is read."""
+    program = "import sys; sys.modules['duckdb'] = None; from auditproxy.cli import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "view", str(write_numbered(tmp_path / "audit.log", 1))],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("auditproxy: error: auditproxy view needs the extra explore, ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_lines_that_are_not_events_are_said(tmp_path: Path) -> None:
+    """Of files that are written anew for the database."""
+    log = tmp_path / "audit.log"
+    log.write_bytes(b"not an event\n" + write_numbered(tmp_path / "other", 2).read_bytes())
+    err = io.StringIO()
+    view([str(log)], SETTINGS, io.StringIO(), err, lambda _: os.kill(os.getpid(), signal.SIGINT))
+    assert "1 line is not an audit event" in err.getvalue()
+    assert "2 requests" in err.getvalue()

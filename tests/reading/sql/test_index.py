@@ -1,0 +1,111 @@
+"""The index: what it has of requests, and that its connection reaches nothing else."""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from auditproxy.reading.meaning.events import Counts
+from auditproxy.reading.sql.index import LONGEST_ASKED, NAME, build_index, open_index
+from auditproxy.reading.sql.store import prepare
+from auditproxy.reading.trail.sources import files_of
+from tests.fakes.trails import COMPLETE, RECEIVED, STARTED, event, write
+
+
+def indexed(folder: Path, *logs: Path) -> Any:
+    """A connection to the index of these logs."""
+    (folder / "index").mkdir(exist_ok=True)
+    stored = prepare(files_of([str(log) for log in logs], str(folder)), str(folder), Counts())
+    build = build_index(stored, str(folder / "index"), 1)
+    build.run()
+    with pytest.raises(duckdb.Error):
+        build.progress()
+    return open_index(str(folder / "index"), 1)
+
+
+def test_one_row_for_a_request(tmp_path: Path) -> None:
+    """Its end, and of one without an end its last event."""
+    log = write(
+        tmp_path / "audit.log",
+        [
+            event(audit_id="a", stage=RECEIVED),
+            event(audit_id="a", stage=COMPLETE),
+            event("watch", audit_id="b", stage=RECEIVED),
+            event("watch", audit_id="b", stage=STARTED),
+            event(audit_id="c", stage=STARTED, code=401, user=""),
+        ],
+    )
+    connection = indexed(tmp_path, log)
+    rows = connection.execute("SELECT audit_id, outcome FROM requests ORDER BY audit_id").fetchall()
+    assert rows == [("a", "allowed"), ("b", "open"), ("c", "unauthenticated")]
+    connection.close()
+
+
+def test_twins(tmp_path: Path) -> None:
+    """Of several witnesses the one that says most counts the others; other requests are none."""
+    one = [event(audit_id="same"), event("delete", audit_id="other"), event(audit_id="late")]
+    two = [
+        event(audit_id="same", level="RequestResponse", at="10:00:01"),
+        event("patch", audit_id="other"),
+        event(audit_id="late", at="10:02:00"),
+    ]
+    connection = indexed(
+        tmp_path, write(tmp_path / "one.log", one), write(tmp_path / "two.log", two)
+    )
+    rows = connection.execute(
+        'SELECT audit_id, "level", witnesses, is_twin FROM requests ORDER BY ALL'
+    ).fetchall()
+    assert rows == [
+        ("late", "Metadata", 1, False),
+        ("late", "Metadata", 1, False),
+        ("other", "Metadata", 1, False),
+        ("other", "Metadata", 1, False),
+        ("same", "Metadata", 2, True),
+        ("same", "RequestResponse", 2, False),
+    ]
+    connection.close()
+
+
+def test_bodies(tmp_path: Path) -> None:
+    """Short ones of writes alone, and none of what holds secrets."""
+    body = {"a": "b"}
+    log = write(
+        tmp_path / "audit.log",
+        [
+            event("patch", "deployments", "a", requestObject=body),
+            event("patch", "deployments", "b", requestObject={"a": "b" * LONGEST_ASKED}),
+            event("create", "secrets", "c", requestObject=body),
+            event("create", "serviceaccounts/token", "d", requestObject=body),
+            event("create", "tokenreviews", "e", requestObject=body),
+            event("get", "pods", "f", requestObject=body),
+        ],
+    )
+    connection = indexed(tmp_path, log)
+    rows = connection.execute(
+        'SELECT "name", asked FROM requests WHERE asked IS NOT NULL'
+    ).fetchall()
+    assert rows == [("a", '{"a":"b"}')]
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM read_json('{folder}/audit.log')",
+        "COPY (SELECT 1) TO '{folder}/out.csv'",
+        "COPY (SELECT 1) TO '{folder}/index/more.parquet' (FORMAT parquet)",
+        "ATTACH '{folder}/other.db'",
+        "SET enable_external_access = true",
+        "SET allowed_paths = ['/etc/passwd']",
+        "INSTALL httpfs",
+    ],
+)
+def test_nothing_else_is_reached(tmp_path: Path, statement: str) -> None:
+    """Neither the log nor the folder, nor a setting."""
+    connection = indexed(tmp_path, write(tmp_path / "audit.log", [event()]))
+    with pytest.raises(duckdb.Error):
+        connection.execute(statement.format(folder=tmp_path)).fetchall()
+    assert {path.name for path in (tmp_path / "index").iterdir()} == {NAME}
+    connection.close()
