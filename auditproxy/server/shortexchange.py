@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import ClassVar, Protocol
 
-from auditproxy.audit.annotations import ENDED
+from auditproxy.audit.annotations import ENDED, SHUT_DOWN
 from auditproxy.audit.backend import Delivery
 from auditproxy.downstream.clientrequest import known_request
 from auditproxy.downstream.connection import ClientConnection
@@ -22,7 +22,7 @@ from auditproxy.downstream.responses import Answered
 from auditproxy.server.arrival import Arrival
 from auditproxy.server.deadline import NEVER, Ends
 from auditproxy.server.emitter import after, going_on, is_settled
-from auditproxy.server.exchange import SHUT_DOWN, Exchange
+from auditproxy.server.exchange import Exchange
 from auditproxy.server.forwarding import forward, passed_on
 from auditproxy.server.services import ActingUser, Services, Shared
 from auditproxy.server.shortrecord import ShortRecord
