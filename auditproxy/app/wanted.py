@@ -68,7 +68,7 @@ def sessions_of(
 
 
 def described(options: Options, files: Files) -> tuple[str, ...]:
-    """The start-up lines about what is kept of sessions, and about alerts, where there are any."""
+    """The start-up lines about sessions, alerts, traces and egress, where there are any."""
     lines = []
     if options.sessions.is_kept:
         from auditproxy.app.sessions import describe_sessions
@@ -78,4 +78,12 @@ def described(options: Options, files: Files) -> tuple[str, ...]:
         from auditproxy.app.alerts import describe_alerts
 
         lines.append(describe_alerts(files))
+    if files.tracing is not None:
+        rate = files.tracing.sampling_rate_per_million
+        lines.append(
+            f"spans of requests go to {files.tracing.endpoint} (OTLP over gRPC, clear text); "
+            f"{rate} of a million requests are sampled, and those that trusted clients sample"
+        )
+    if files.egress is not None and files.audit_webhook is not None:
+        lines.append(f"the audit webhook is reached through the proxy {files.egress.place}")
     return tuple(filter(None, lines))

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from auditproxy.app import process
+from auditproxy.tracing import exporting
 from tests.fakes.collector import Collector, attributes
 from tests.fakes.kubeconfigs import kubeconfig
 from tests.fakes.proxy import ADMIN, ALICE, RunningProxy, proxy_before, request
@@ -191,6 +193,44 @@ async def test_short_way(tmp_path: Path, rate: int) -> None:
         assert proxy.proxy.handler.short.taken == (0 if rate else 2)
         if rate:
             await collector.until_spans(15)
+
+
+@pytest.mark.parametrize("kind", ["hangs", "away"])
+async def test_dead_collector(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A collector that hangs, or is not there, fails no request and holds up none, nor the end."""
+    monkeypatch.setattr(process, "SENDING_GRACE", 0.1)
+    monkeypatch.setattr(exporting, "MAXIMUM_SPANS", 20)
+    async with Collector() as collector:
+        if kind == "hangs":
+            collector.gate.clear()
+        else:
+            collector.stop()
+        async with traced(tmp_path, collector.port) as (proxy, _):
+            for _ in range(60):
+                assert (await proxy.ask(request())).status == 200
+            assert len(proxy.events) == 120
+            waiting = proxy.metric("auditproxy_trace_requests_waiting")
+            dropped = "auditproxy_trace_spans_dropped_total"
+            full = proxy.metric(dropped, reason="queue-full")
+            assert waiting <= 20
+            if kind == "hangs":
+                # At most 20 requests are with the exporter, and as many wait.
+                assert full >= 5 * (60 - 2 * 20)
+        registry = proxy.proxy.metrics
+        reasons = ("queue-full", "collector", "shutdown")
+
+        def counted() -> float:
+            return sum(
+                registry.registry.get_sample_value(dropped, {"reason": reason}) or 0.0
+                for reason in reasons
+            )
+
+        await until(lambda: counted() == 60 * 5, "every span is counted")
+    said = capsys.readouterr().err
+    assert f"spans of requests go to 127.0.0.1:{collector.port} (OTLP over gRPC" in said
+    assert "Traceback" not in said
 
 
 async def test_webhook(tmp_path: Path) -> None:

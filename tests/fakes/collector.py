@@ -37,6 +37,10 @@ class Collector(services.TraceServiceServicer):
 
     async def __aexit__(self, *exc: object) -> None:
         self.gate.set()
+        self.stop()
+
+    def stop(self) -> None:
+        """Leave: nobody listens on the port then."""
         self._server.stop(None).wait(10)
 
     def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - as the service has it
