@@ -49,6 +49,7 @@ from auditproxy.sessions.terminal import keys, places, reported, screen
 from auditproxy.sockets import keepalive, reading
 from auditproxy.supervision import recorderthread, running, supervisor
 from auditproxy.tls import selfsigned as certificates
+from auditproxy.tracing import exporting
 from auditproxy.tunnel import tie as upgrade
 from tests.documents import DOCUMENTS, ROOT
 
@@ -188,6 +189,12 @@ OURS: dict[str, tuple[str, ...]] = {
         f"take longer than {webhookcalls.SLOW // webhookcalls.MILLISECOND} ms and "
         f"{webhookcalls.SLOW_EVENT // webhookcalls.MILLISECOND} ms for each event",
     ),
+    "docs/tracing.md": (
+        f"beyond {exporting.MAXIMUM_SPANS:,} requests and calls",
+        f"a batch within {exporting.EXPORT_TIMEOUT:g} s, retries included",
+        f"exports what it has, for {process.SENDING_GRACE:g} s at most",
+        "One line a minute",
+    ),
     "docs/managed-clusters.md": (
         "`--authentication-token-review-cache-success-ttl`, "
         f"{AUTHENTICATION.token_review_cache_success_ttl // SECOND} seconds by default",
@@ -263,6 +270,7 @@ MEASURED: dict[str, tuple[str, ...]] = {
         "took 1.1 s and 140 MiB of memory, with filters 1.5 to 3 s",
         "by four columns 9 s and 700 MiB",
     ),
+    "docs/tracing.md": ("some 28 MB of disk", "some 16 MiB more memory"),
     "docs/tamper-evidence.md": (
         "some 4 µs of CPU for a line of 1 KB",
         "and 259 bytes a line",
@@ -364,7 +372,7 @@ THEIRS: dict[str, tuple[str, ...]] = {
         "`max_line_size` (256 KB)",
         "(10000 in 30 s)",
     ),
-    "docs/dependencies.md": ("HTTP/1.1 requests",),
+    "docs/dependencies.md": ("HTTP/1.1 requests", "grpcio, some 19 MB"),
     "docs/managed-clusters.md": ("15 minutes",),
     "docs/parity.md": ("accepted up to 1 MiB in all",),
     "docs/protobuf.md": ("integer of 64 bits, of 32 bits",),

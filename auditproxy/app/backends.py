@@ -32,7 +32,7 @@ from auditproxy.backends.throttle import TokenBucket
 from auditproxy.backends.truncate import TruncateBackend
 from auditproxy.backends.union import union
 from auditproxy.backends.webhook import WebhookBackend
-from auditproxy.backends.webhookcalls import WebhookCalls
+from auditproxy.backends.webhookcalls import Ended, WebhookCalls
 from auditproxy.clients.webhook import WebhookClient, WebhookTarget
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
@@ -93,13 +93,14 @@ def open_backends(
     *,
     target: WebhookTarget | None = None,
     checkpoint_key: "CheckpointKey | None" = None,
+    called: Ended | None = None,
 ) -> AuditSink:
     """The backend that the options describe; raises LogFileError.
 
     ``target`` is what the webhook's file says; no file but the log is opened here.
     ``report`` logs one fact for operators; losses are logged at most once a
     minute for each cause. Without a path and without a webhook the log goes to standard
-    output. ``webhook`` replaces the one of the options, for tests.
+    output. ``webhook`` replaces the one of the options, for tests. ``called`` gets its calls.
     """
     backends: list[Backend] = []
     states: list[SinkState] = []
@@ -109,6 +110,7 @@ def open_backends(
             target,
             initial_backoff=options.audit_webhook.initial_backoff,
             losses=webhook_losses,
+            called=called,
         )
     log = _LogSink()
     keeping: ChainKeeping | None = None
@@ -236,8 +238,9 @@ def open_webhook(
     initial_backoff: int,
     losses: Losses,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    called: Ended | None = None,
 ) -> WebhookBackend:
-    """The backend; ``initial_backoff`` is in nanoseconds.
+    """The backend; ``initial_backoff`` is in nanoseconds, and ``called`` gets each call.
 
     Nothing is connected to; connections are made by the loop that first delivers.
     """
@@ -249,7 +252,10 @@ def open_webhook(
         sleep=sleep,
         random=random.SystemRandom().random,
         call=WebhookCalls(
-            wall_clock=time.time_ns, monotonic_clock=time.monotonic_ns, report=operatorlog.info
+            wall_clock=time.time_ns,
+            monotonic_clock=time.monotonic_ns,
+            report=operatorlog.info,
+            ended=called,
         ).call,
     )
 

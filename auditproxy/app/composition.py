@@ -38,6 +38,7 @@ from auditproxy.options import Options
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.server.services import Limits, Services, Shared
 from auditproxy.sockets.tasks import spawn
+from auditproxy.tracing.requests import Tracing
 
 if TYPE_CHECKING:
     from auditproxy.notifiers.dispatcher import AlertDispatcher
@@ -82,6 +83,7 @@ class Composed:
         supervisor: "Supervisor | None" = None,
         session_annotations: bool = False,
         alerts: "AlertDispatcher | None" = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self.files = files
         self._options = options
@@ -108,6 +110,7 @@ class Composed:
             room=capture_room(captures, metrics, report),
             decoding=open_decoding(options.audit, captures, report),
             watch=self.monitor,
+            tracing=tracing,
             supervisor=supervisor,
             session_annotations=session_annotations,
         )

@@ -24,7 +24,7 @@ from auditproxy.app.backends import AuditSink, open_backends
 from auditproxy.app.composition import Composed
 from auditproxy.app.logs.logchecks import log_doubts, log_faults
 from auditproxy.app.reload import new_reloader
-from auditproxy.app.wanted import alerts_of, sessions_of
+from auditproxy.app.wanted import alerts_of, sessions_of, tracing_of
 from auditproxy.audit.backend import Backend
 from auditproxy.backends.overheard import OverheardBackend
 from auditproxy.downstream.limits import ConnectionLimits
@@ -45,6 +45,7 @@ from auditproxy.tls.serving import ServingError
 if TYPE_CHECKING:
     from auditproxy.alerts.alert import Alert
     from auditproxy.app.sessions import SessionParts
+    from auditproxy.app.tracing import TracingParts
     from auditproxy.notifiers.dispatcher import AlertDispatcher
 
 
@@ -95,6 +96,7 @@ class Proxy:
         reloader: Reloader,
         sessions: "SessionParts | None" = None,
         alerts: "AlertDispatcher | None" = None,
+        tracing: "TracingParts | None" = None,
     ) -> None:
         self.port = 0
         self.health_port = 0
@@ -108,6 +110,7 @@ class Proxy:
         self.reloader = reloader
         self._sessions = sessions
         self._alerts = alerts
+        self._tracing = tracing
         self._background: tuple[asyncio.Task[None], ...] = ()
 
     @property
@@ -144,6 +147,8 @@ class Proxy:
             background.append(spawn(self._sink.run(), "sign checkpoints"))
         if self._sessions is not None:
             self._sessions.start()
+        if self._tracing is not None:
+            self._tracing.start()
         self._background = tuple(background)
 
     async def require_upstream(self) -> None:
@@ -206,6 +211,8 @@ class Proxy:
                 sends.append(self._sessions.deliver(process.SENDING_GRACE))
             if self._alerts is not None:
                 sends.append(self._alerts.shutdown(process.SENDING_GRACE))
+            if self._tracing is not None:
+                sends.append(self._tracing.close(process.SENDING_GRACE))
             await process.at_once(*sends)
 
         await process.one_after_the_other(
@@ -237,6 +244,7 @@ async def build(
     metrics = Metrics()
     metrics.build_info(__version__, platform.python_version())
     report = operatorlog.limited(operatorlog.warn, time.monotonic)
+    tracing = tracing_of(files, metrics)
     opened = (
         open_backends(
             options,
@@ -244,6 +252,7 @@ async def build(
             operatorlog.warn,
             target=files.audit_webhook and replace(files.audit_webhook, egress=files.egress),
             checkpoint_key=files.checkpoint_key,
+            called=None if tracing is None else tracing.tracing.webhook_called,
         )
         if sink is None
         else AuditSink(sink, lambda: None)
@@ -260,6 +269,7 @@ async def build(
         report=report,
         supervisor=None if sessions is None else sessions.supervisor,
         alerts=alerts,
+        tracing=None if tracing is None else tracing.tracing,
         session_annotations=sessions is not None and sessions.annotates,
     )
     handler = Handler(composed.shared, composed.services)
@@ -297,6 +307,8 @@ async def build(
     if options.upstream.check_period:
         health.add_check("upstream", lambda: composed.monitor.is_ready, ("readyz",))
         health.add_information(composed.monitor.describe)
-    proxy = Proxy(options, composed, serving, health, opened, metrics, reloader, sessions, alerts)
+    proxy = Proxy(
+        options, composed, serving, health, opened, metrics, reloader, sessions, alerts, tracing
+    )
     proxy.certificate = certificate.certificate if certificate else ""
     return proxy

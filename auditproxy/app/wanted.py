@@ -1,11 +1,12 @@
-"""What follows sessions and sends alerts: imported, and made, only where the options want it.
+"""What follows sessions, sends alerts, traces requests: imported, and made, only where wanted.
 
-Both are a tenth of a proxy's memory, which most proxies have no use for.
+The first two are a tenth of a proxy's memory, which most proxies have no use for.
 """
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from auditproxy.app import operatorlog
 from auditproxy.app.operatorlog import Report
 from auditproxy.files.files import Files
 from auditproxy.metrics.registry import Metrics
@@ -14,6 +15,7 @@ from auditproxy.options import Options
 if TYPE_CHECKING:
     from auditproxy.alerts.alert import Alert
     from auditproxy.app.sessions import SessionParts
+    from auditproxy.app.tracing import TracingParts
     from auditproxy.notifiers.dispatcher import AlertDispatcher
 
 
@@ -30,6 +32,15 @@ def alerts_of(
     from auditproxy.app.alerts import open_alerts
 
     return open_alerts(options.alerts, files, metrics.alerts, report, write)
+
+
+def tracing_of(files: Files, metrics: Metrics) -> "TracingParts | None":
+    """What traces requests, None without a file that says where spans go."""
+    if files.tracing is None:
+        return None
+    from auditproxy.app.tracing import TracingParts
+
+    return TracingParts(files.tracing, metrics, operatorlog.warn)
 
 
 def sessions_of(
@@ -57,7 +68,7 @@ def sessions_of(
 
 
 def described(options: Options, files: Files) -> tuple[str, ...]:
-    """The start-up lines about what is kept of sessions, and about alerts, where there are any."""
+    """The start-up lines about sessions, alerts, traces and egress, where there are any."""
     lines = []
     if options.sessions.is_kept:
         from auditproxy.app.sessions import describe_sessions
@@ -67,4 +78,12 @@ def described(options: Options, files: Files) -> tuple[str, ...]:
         from auditproxy.app.alerts import describe_alerts
 
         lines.append(describe_alerts(files))
+    if files.tracing is not None:
+        rate = files.tracing.sampling_rate_per_million
+        lines.append(
+            f"spans of requests go to {files.tracing.endpoint} (OTLP over gRPC, clear text); "
+            f"{rate} of a million requests are sampled, and those that trusted clients sample"
+        )
+    if files.egress is not None and files.audit_webhook is not None:
+        lines.append(f"the audit webhook is reached through the proxy {files.egress.place}")
     return tuple(filter(None, lines))

@@ -42,6 +42,7 @@ from auditproxy.files.sessionrecording import (
     SESSION_RECORDING,
 )
 from auditproxy.files.tokenfile import TOKEN_FILE
+from auditproxy.files.tracing import TRACING, TracingConfiguration
 from auditproxy.files.trustedfile import Remarks
 from auditproxy.files.upstream import UPSTREAM
 from auditproxy.files.webhook import AUDIT_WEBHOOK, SESSION_WEBHOOK, TOKEN_WEBHOOK
@@ -64,6 +65,7 @@ SOURCES = (
     PROTOBUF_TABLES,  # at start only
     AUDIT_WEBHOOK,  # at start only
     EGRESS_SELECTOR,  # at start only
+    TRACING,  # at start only
     CHECKPOINT_KEY,  # at start only
     CAPTURES,  # at start only
     TOKEN_WEBHOOK,
@@ -95,6 +97,7 @@ class Files:
     types: Decoder = BUILTIN_TYPES
     audit_webhook: WebhookTarget | None = None
     egress: Egress | None = None
+    tracing: TracingConfiguration | None = None
     checkpoint_key: "CheckpointKey | None" = None
     token_webhook: WebhookTarget | None = None
     service_account_keys: tuple[PublicKey, ...] = ()

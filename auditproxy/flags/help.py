@@ -20,6 +20,7 @@ from auditproxy.flags.settings import (
     MISC,
     SERVING,
     SESSIONS,
+    TRACING,
     UPSTREAM,
 )
 
@@ -33,6 +34,7 @@ GROUPS = {
     "sessions": (SESSIONS, "what users do inside exec, attach and port-forward"),
     "alerts": (ALERTS, "rules that alert, and where alerts are sent"),
     "egress": (EGRESS, "the proxy through which the audit webhook is reached"),
+    "tracing": (TRACING, "spans of requests for a collector"),
     "health": (HEALTH, "/livez, /readyz and /metrics"),
     "misc": (MISC, "log lines, configuration file, checking"),
 }

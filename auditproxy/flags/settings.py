@@ -32,6 +32,7 @@ AUDITING = "Auditing flags"
 SESSIONS = "Session flags"
 ALERTS = "Alert flags"
 EGRESS = "Egress selector flags"
+TRACING = "Tracing flags"
 HEALTH = "Health and metrics flags"
 MISC = "Misc flags"
 
@@ -47,6 +48,7 @@ _SECTIONS = {
     "sessions": SESSIONS,
     "alerts": ALERTS,
     "egress": EGRESS,
+    "tracing": TRACING,
     "health": HEALTH,
     "logging": MISC,
 }

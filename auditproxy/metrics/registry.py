@@ -22,6 +22,7 @@ from auditproxy.metrics.reloads import ReloadMetrics
 from auditproxy.metrics.requests import RequestSeries
 from auditproxy.metrics.sessions import SessionMetrics
 from auditproxy.metrics.tokencache import TokenCacheMetrics
+from auditproxy.metrics.tracing import TracingMetrics
 from auditproxy.metrics.upstream import UpstreamMetrics
 
 
@@ -48,6 +49,7 @@ class Metrics:
         self.sessions = SessionMetrics(registry)
         self.token_cache = TokenCacheMetrics(registry)
         self.upstream = UpstreamMetrics(registry)
+        self.tracing = TracingMetrics(registry)
         self._operator_lines = Counter(
             "auditproxy_operator_lines_dropped",
             "Operator log lines dropped because standard error was not read.",

@@ -10,6 +10,7 @@
     |-- sessions         what is done inside exec, attach and port-forward
     |-- alerts           which rules alert, and where alerts go
     |-- egress           which proxies connections of ours go through
+    |-- tracing          where spans of requests go
     |-- health           the listener of /livez, /readyz and /metrics
     +-- logging          what operators read
 
@@ -38,6 +39,7 @@ from auditproxy.options.health import HealthOptions, health_faults
 from auditproxy.options.logging import LoggingOptions, logging_faults
 from auditproxy.options.serving import ServingOptions, serving_faults
 from auditproxy.options.sessions import SessionOptions, session_faults
+from auditproxy.options.tracing import TracingOptions
 from auditproxy.options.upstream import UpstreamOptions, upstream_faults
 from auditproxy.options.workerfaults import worker_faults
 
@@ -54,6 +56,7 @@ __all__ = [
     "Options",
     "ServingOptions",
     "SessionOptions",
+    "TracingOptions",
     "UpstreamOptions",
     "validate",
 ]
@@ -79,6 +82,8 @@ class Options(BackendGroups):
     """Alerts about events and sessions."""
     egress: EgressOptions = field(default_factory=EgressOptions)
     """Proxies that connections of ours go through."""
+    tracing: TracingOptions = field(default_factory=TracingOptions)
+    """Traces of requests."""
     health: HealthOptions = field(default_factory=HealthOptions)
     """The listener of probes and metrics."""
     logging: LoggingOptions = field(default_factory=LoggingOptions)

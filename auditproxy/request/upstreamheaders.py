@@ -59,15 +59,17 @@ def upstream_headers(
     audit_id: str,
     subprotocols: str | None = None,
     front_proxy: FrontProxyHeaders = NO_FRONT_PROXY,
+    dropped: frozenset[bytes] = frozenset(),
 ) -> RawHeaders:
     """Return the header list for the upstream, without framing headers.
 
     ``subprotocols`` replaces the client's Sec-WebSocket-Protocol lines if they
-    contained a token. Raises HeaderAssertionError if the result does not carry
-    exactly the given identity.
+    contained a token. ``dropped`` are lower-case names of further headers of the client that are
+    left out. Raises HeaderAssertionError if the result does not carry exactly the given identity.
     """
     named = _connection_named(client)
     denied = _DENIED | front_proxy.names if front_proxy.names else _DENIED
+    denied = denied | dropped if dropped else denied
     prefixes = _DENIED_PREFIXES + front_proxy.extra_prefixes
     kept = [(b"Host", host)]
     for name, value in client.raw:
@@ -94,8 +96,12 @@ def upstream_lines(
     audit_id: str,
     subprotocols: str | None = None,
     front_proxy: FrontProxyHeaders = NO_FRONT_PROXY,
+    dropped: frozenset[bytes] = frozenset(),
+    traceparent: bytes = b"",
 ) -> bytes:
     """Return the lines of ``upstream_headers`` as they are written.
+
+    ``traceparent`` is our own, unless it is empty.
 
     Raises UnwritableHeadersError and HeaderAssertionError.
     """
@@ -105,9 +111,12 @@ def upstream_lines(
         identity_headers=identity_headers,
         subprotocols=subprotocols,
         front_proxy=front_proxy,
+        dropped=dropped,
     )
     if not audit_id.isprintable():
         raise HeaderAssertionError("the audit id would break out of its line")
+    if traceparent:
+        after = b"\r\ntraceparent: " + traceparent + after
     return before + audit_id.encode("ascii") + after
 
 
@@ -118,11 +127,12 @@ def lines_around_audit_id(
     identity_headers: RawHeaders,
     subprotocols: str | None = None,
     front_proxy: FrontProxyHeaders = NO_FRONT_PROXY,
+    dropped: frozenset[bytes] = frozenset(),
 ) -> tuple[bytes, bytes]:
     """Return the lines of ``upstream_headers`` before and after the audit id.
 
-    The block keeps them by everything else that they follow from: host, identity, subprotocols
-    and front proxy. Raises as ``upstream_lines``.
+    The block keeps them by everything else that they follow from: host, identity, subprotocols,
+    front proxy and what is dropped. Raises as ``upstream_lines``.
     """
     key = (
         host,
@@ -130,6 +140,7 @@ def lines_around_audit_id(
         subprotocols,
         front_proxy.names,
         front_proxy.extra_prefixes,
+        dropped,
     )
     remembered = client.upstream_lines
     if key in remembered:
@@ -141,6 +152,7 @@ def lines_around_audit_id(
         audit_id=_PLACE,
         subprotocols=subprotocols,
         front_proxy=front_proxy,
+        dropped=dropped,
     )
     before, after = _around_audit_id(headers, identity_headers)
     if len(before) + len(after) <= MAXIMUM_LINES:

@@ -16,7 +16,7 @@ from functools import partial
 from auditproxy.apis.audit import Level, Stage
 from auditproxy.apis.status import Status, new_bad_request
 from auditproxy.apis.user import ANONYMOUS, UserInfo
-from auditproxy.audit.annotations import ENDED, UPSTREAM_ERROR
+from auditproxy.audit.annotations import ENDED, SHUT_DOWN, UPSTREAM_ERROR
 from auditproxy.audit.backend import Delivery
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.fitting import SHORTENED
@@ -35,6 +35,7 @@ from auditproxy.server.emitter import Emitter, after
 from auditproxy.server.knownclient import known_client
 from auditproxy.server.recorder import Recorder
 from auditproxy.server.services import Services, Shared
+from auditproxy.tracing.requests import RequestTrace
 from auditproxy.tunnel.farewell import LastWords
 from auditproxy.upstream.messages import UpstreamError
 
@@ -84,6 +85,7 @@ class Exchange:
         self.recorder = Recorder(shared, services, self.context)
         self.warnings: list[str] = []
         """Warnings of authenticators for the client, in the proxy's answer or the upstream's."""
+        self.trace: RequestTrace | None = None
         self.deadline = Deadline(self.task, shared.deadlines)
         self.waits_for_sink = False
         self.stops_at = 0.0

@@ -50,6 +50,9 @@ TUNNEL_FLUSH = 1.0
 SLOWEST_BODY = 500
 """Bytes a second below which a body's wait (``Limits.body_wait``) runs out."""
 
+NOTHING_DROPPED: frozenset[bytes] = frozenset()
+"""Headers of a client that are left out because of its trace, where it has none."""
+
 REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 """Methods that no API server serves and that must not reach one through a proxy."""
 
@@ -62,7 +65,7 @@ async def forward(exchange: Exchange, identity: Identity, acting: ActingUser) ->
     exchange.recorder.request_head(exchange.info, exchange.target, exchange.headers)
     if exchange.method in REFUSED_METHODS:
         raise Refused(METHOD_NOT_ALLOWED)
-    upstream, headers = exchange.services.upstream, exchange.headers
+    upstream, headers, trace = exchange.services.upstream, exchange.headers, exchange.trace
     try:
         asserted = upstream.known_headers(identity, acting.user, acting.wanted)
         if asserted is None:
@@ -74,6 +77,8 @@ async def forward(exchange: Exchange, identity: Identity, acting: ActingUser) ->
             audit_id=exchange.context.audit_id,
             subprotocols=forwarded_protocols(headers) if headers.offers_subprotocols else None,
             front_proxy=exchange.services.front_proxy,
+            dropped=NOTHING_DROPPED if trace is None else trace.dropped_headers,
+            traceparent=b"" if trace is None else trace.traceparent,
         )
     except (UnforwardableIdentityError, UnwritableHeadersError) as error:
         raise Refused(new_bad_request(str(error))) from None
@@ -88,6 +93,8 @@ async def forward(exchange: Exchange, identity: Identity, acting: ActingUser) ->
         lines=lines,
         upgrade=headers.upgrade_token,
     )
+    if trace is not None:
+        trace.sent = exchange.now()
     tee = Tee(exchange, acting.user)
     # Before the upstream hears of it: what must not run unrecorded has not begun then.
     body = RequestBody(exchange)

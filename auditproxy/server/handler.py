@@ -35,6 +35,7 @@ from auditproxy.server.asking import question, unauthenticated
 from auditproxy.server.deadline import Ends
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.forwarding import forward
+from auditproxy.server.requesttrace import begin_trace, trace_over
 from auditproxy.server.services import ActingUser, Services, Shared
 from auditproxy.server.shortexchange import Rest, ShortExchange
 from auditproxy.server.shortway import ShortWay
@@ -131,6 +132,8 @@ class Handler:
             # First: what finishing raises must not leave the request under way for ever.
             self._under_way.discard(exchange)
             exchange.finish()
+            if exchange.trace is not None:
+                trace_over(exchange, exchange.trace)
         return await exchange.delivered(answered)
 
     async def serve(self, exchange: Exchange) -> Answered:
@@ -138,6 +141,8 @@ class Handler:
         exchange.resolve()
         until = exchange.allowed_until()
         identity = self.recognised(exchange) or await self.authenticate(exchange)
+        if self.shared.tracing is not None:
+            begin_trace(exchange, self.shared.tracing, identity.user)
         exchange.begin(identity.user)
         exchange.deadline.end_at(exchange.connection.loop, until)
         outcome = exchange.emit_received()
@@ -145,6 +150,8 @@ class Handler:
             await exchange.stored(outcome)
         spent = self.shared.monotonic_clock() - exchange.recognised
         self.shared.metrics.filters.audit.observe(spent / 1e9)
+        if exchange.trace is not None:
+            exchange.trace.passed("audit", exchange.now(), spent)
         acting = await self.impersonate(exchange, identity)
         await self.explain(exchange, acting)
         return await forward(exchange, identity, acting)
@@ -189,6 +196,8 @@ class Handler:
         filters = self.shared.metrics.filters
         if not exchange.client.impersonates:
             filters.impersonation.counts[0] += 1
+            if exchange.trace is not None:
+                exchange.trace.passed("impersonation", exchange.now(), 0)
             return ActingUser(identity.user)
         attributes = attributes_of(identity.user, exchange.info)
         started = exchange.now()
@@ -202,6 +211,8 @@ class Handler:
             raise Refused(error.status, no_sniff=True) from None
         spent = exchange.now() - started
         filters.impersonation.observe(spent / 1e9)
+        if exchange.trace is not None:
+            exchange.trace.passed("impersonation", exchange.now(), spent)
         if impersonated is None:
             return ActingUser(identity.user)
         exchange.context.track("impersonation", spent)
@@ -220,6 +231,8 @@ class Handler:
         spent = exchange.now() - started
         exchange.context.track("authorization", spent)
         self.shared.metrics.filters.authorization.observe(spent / 1e9)
+        if exchange.trace is not None:
+            exchange.trace.passed("authorization", exchange.now(), spent)
         if decision.error and not decision.allowed:
             # The authorizer could not decide: kube-apiserver then writes no decision.
             exchange.context.annotate(REASON, "internal error")

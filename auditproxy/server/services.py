@@ -27,6 +27,7 @@ from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.serializer.protobuf.decoder import Decoder
 from auditproxy.server.deadline import Deadlines
 from auditproxy.sessions.rules import NO_POLICY, RecordingPolicy
+from auditproxy.tracing.requests import Tracing
 from auditproxy.upstream.pool import UpstreamPool
 
 if TYPE_CHECKING:
@@ -144,6 +145,8 @@ class Shared:
     deprecations: Deprecations = field(default_factory=Deprecations)
     deadlines: Deadlines = field(default_factory=Deadlines)
     targets: KnownTargets = field(default_factory=KnownTargets)
+    tracing: Tracing | None = None
+    """Decides which requests are traced; None where none is."""
     supervisor: "Supervisor | None" = None
     """Follows sessions while they run; None where nothing comes of it."""
     session_annotations: bool = False

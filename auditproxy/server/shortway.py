@@ -18,6 +18,7 @@ from auditproxy.downstream.connection import ClientConnection
 from auditproxy.request.headerlines import UnwritableHeadersError
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.resolution import MAXIMUM_TARGETS, NOT_RESOLVED
+from auditproxy.request.traceparent import TRACEPARENT
 from auditproxy.request.upstreamheaders import lines_around_audit_id
 from auditproxy.server.knownclient import KnownClient, ShortDecision, ShortSender
 from auditproxy.server.shortexchange import Chain, ShortExchange
@@ -68,6 +69,9 @@ class ShortWay:
             or client.facts is not connection.facts
         ):
             return False
+        tracing = shared.tracing
+        if tracing is not None and tracing.is_next_sampled:
+            return False
         at_hand = services.upstream.at_hand()
         if services.annotation_authorizer is not None or at_hand is None or client.is_unwritable:
             return False
@@ -91,6 +95,8 @@ class ShortWay:
             services.upstream.pool.put_back(upstream)
             return False
         self.taken += 1
+        if tracing is not None:
+            tracing.next_trace()
         ShortExchange(
             shared,
             services,
@@ -205,5 +211,6 @@ class ShortWay:
             and not headers.audit_id
             and "transfer-encoding" not in headers
             and headers.framing is None
+            and (self._shared.tracing is None or TRACEPARENT not in headers)
             and headers.fault(self._services.front_proxy) is None
         )

@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from auditproxy.app.backends import open_backends
+from auditproxy.app.backends import open_backends, open_webhook
 from auditproxy.app.logs.logbackend import LogFileError
 from auditproxy.backends import sinkstate
+from auditproxy.clients.webhook import WebhookTarget, request_url
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
-from tests.fakes.backends import Recorder, events, value
+from tests.fakes.backends import Recorder, Told, event, events, value
 from tests.fakes.options import options
+from tests.fakes.waiting import pause
+from tests.fakes.webhook import Receiver
 
 ROWS: list[tuple[dict[str, Any], bool, str]] = [
     ({}, False, "ignoreErrors<log>"),
@@ -168,3 +171,34 @@ def test_file_that_cannot_be_made(tmp_path: Path) -> None:
     chosen = options(audit_log_path=str(tmp_path / "file" / "audit.log"))
     with pytest.raises(LogFileError, match="--audit-log-path .* cannot be written: .*; name"):
         open_backends(chosen, Metrics(), lambda text: None)
+
+
+class NoCredential:
+    """Sends no Authorization."""
+
+    async def authorization(self) -> bytes | None:
+        """No header."""
+        return None
+
+    def invalidate(self) -> None:
+        """Nothing is kept."""
+
+
+async def test_slow_webhook(capsys: pytest.CaptureFixture[str]) -> None:
+    """A slow call is a line for operators, in kube-apiserver's words; a fast one is none."""
+    async with Receiver() as receiver:
+        target = WebhookTarget(request_url(receiver.url), NoCredential())
+        webhook = open_webhook(target, initial_backoff=1, losses=Told("webhook").losses)
+        receiver.gate = asyncio.Event()
+
+        async def later() -> None:
+            await receiver.until_received(1)
+            await pause(0.1)
+            assert receiver.gate is not None
+            receiver.gate.set()
+
+        await asyncio.gather(webhook.deliver((event(),)), later())
+        await webhook.shutdown()
+    said = capsys.readouterr().err
+    assert ': "Call Audit Events webhook" name:webhook,event-count:1 (' in said
+    assert said.count("Trace[") == 2

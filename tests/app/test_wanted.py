@@ -18,9 +18,11 @@ ALWAYS_LATER = (
     "cel_expr_python",
     "difflib",
     "duckdb",
+    "grpc",
     "jwt",
     "kubernetes",
     "obstore",
+    "opentelemetry",
     "pyrage",
     "requests",
     "rich",
@@ -33,6 +35,7 @@ ISSUERS = (
     "auditproxy.clients.fetcher",
     "auditproxy.lookups.issuerkeys",
 )
+TRACING = ("auditproxy.app.tracing", "auditproxy.tracing.exporting")
 ALERTS = ("auditproxy.alerts", "auditproxy.app.alerts", "auditproxy.notifiers")
 
 RECORDED = """\
@@ -65,7 +68,7 @@ def imported(folder: Path, **more: Any) -> set[str]:
         for name, value in write_files(1, folder, policy=EVERYTHING, tokens=TOKENS).items()
     }
     values |= {"audit-log-path": str(folder / "audit.log"), "cert-dir": str(folder), **more}
-    names = json.dumps(ALWAYS_LATER + SESSIONS + ALERTS + ISSUERS)
+    names = json.dumps(ALWAYS_LATER + SESSIONS + ALERTS + ISSUERS + TRACING)
     done = subprocess.run(
         [sys.executable, "-c", STARTS, json.dumps(values), names],
         cwd=ROOT,
@@ -113,3 +116,12 @@ def test_issuers(tmp_path: Path) -> None:
         **{"oidc-issuer-url": "https://127.0.0.1:1", "oidc-client-id": "kubernetes"},
     )
     assert found >= set(ISSUERS)
+
+
+def test_tracing(tmp_path: Path) -> None:
+    """With a collector there are OpenTelemetry and gRPC, and nothing else of the extras."""
+    path = tmp_path / "tracing.yaml"
+    path.write_text("apiVersion: apiserver.config.k8s.io/v1\nkind: TracingConfiguration\n")
+    found = imported(tmp_path, **{"tracing-config-file": str(path)})
+    assert found >= {*TRACING, "grpc", "opentelemetry"}
+    assert not found & set(ALWAYS_LATER) - {"grpc", "opentelemetry", "difflib", "requests"}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.app.wanted import described
 from auditproxy.files.egress import load_egress
 from auditproxy.files.files import read_files
 from tests.fakes.certificates import CERTIFICATE, KEY
@@ -223,6 +224,9 @@ async def test_events_go_through_the_proxy(tmp_path: Path) -> None:
             audit_webhook_mode="blocking",
             egress_selector_config_file=str(egress),
         ) as proxy:
+            assert f"the audit webhook is reached through the proxy {socket}" in described(
+                options(), proxy.proxy._composed.files
+            )
             await proxy.ask(request())
             await receiver.until_received(2)
         assert connect.heads[0].startswith(b"CONNECT 127.0.0.1:%d " % receiver.port)

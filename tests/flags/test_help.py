@@ -110,8 +110,8 @@ def test_a_word(topic: str, flag: str) -> None:
         ("audti", "did you mean audit?"),
         (
             "xyz",
-            "give one of serving, upstream, authentication, audit, sessions, alerts, egress, health, misc, "
-            "all, or a flag",
+            "give one of serving, upstream, authentication, audit, sessions, alerts, egress, "
+            "tracing, health, misc, all, or a flag",
         ),
     ],
 )

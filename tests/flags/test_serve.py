@@ -15,6 +15,7 @@ SECTIONS = [
     "Session flags",
     "Alert flags",
     "Egress selector flags",
+    "Tracing flags",
     "Health and metrics flags",
     "Misc flags",
 ]

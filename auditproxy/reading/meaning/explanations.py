@@ -19,6 +19,7 @@ _EXACT = {
     "pod-security.kubernetes.io/audit-violations": "what violates the level that is audited",
     "pod-security.kubernetes.io/exempt": "why Pod Security did not apply",
     "auditproxy.io/upstream-error": "why the answer of the API server did not come whole",
+    "auditproxy.io/trace-id": "the trace of the request (docs/tracing.md)",
     "auditproxy.io/retried": "it was sent again: the first connection was closed",
     "auditproxy.io/redacted": "members that the proxy redacted",
     "auditproxy.io/shortened": "members that were cut because the event was too large",

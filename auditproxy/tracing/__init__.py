@@ -1,0 +1,1 @@
+"""Traces of requests, as kube-apiserver makes them; OpenTelemetry is in exporting.py alone."""
