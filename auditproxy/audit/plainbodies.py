@@ -66,4 +66,5 @@ def plain_answer(
     if told.status is not None or told.annotations:
         return None
     # A large line is written beside the event loop (backends/aside.py).
-    return None if told.object is not None and len(bytes(told.object)) >= LARGE else told
+    is_large = told.object is not None and memoryview(told.object).nbytes >= LARGE
+    return None if is_large else told

@@ -114,7 +114,8 @@ def line(
     """Return the line of one event, with its newline; times are nanoseconds since the epoch.
 
     ``audit_id`` is one that JSON does not have to escape; ``status`` and ``annotations`` are what
-    ``status_text`` and ``annotations_text`` return. ``answer`` is the responseObject.
+    ``status_text`` and ``annotations_text`` return. ``answer`` is the responseObject as
+    the readers of bodies return it: escaped, and on one line.
     """
     end = _end(received, now, annotations)
     begin = (
@@ -123,8 +124,7 @@ def line(
     )
     if answer is None:
         return f"{begin}{end}".encode()
-    pieces = (begin.encode(), b',"responseObject":', escape_html(bytes(answer)), end.encode())
-    return b"".join(pieces)
+    return b"".join((begin.encode(), b',"responseObject":', answer, end.encode()))
 
 
 def recorded_line(

@@ -8,12 +8,10 @@ limit, nesting is bounded, and ProtobufError is the only error.
 """
 
 import re
-from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
-from auditproxy.serializer.budget import CHECKED, Budget
+from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import ProtobufError
 from auditproxy.serializer.govalues import GoValues, Members
 from auditproxy.serializer.json import escape_html
@@ -38,9 +36,10 @@ from auditproxy.serializer.protobuf.plan import (
     Rule,
     charge,
 )
+from auditproxy.serializer.protobuf.repeated import add_entry, add_packed, finish
 from auditproxy.serializer.protobuf.table import WireTable, builtin
-from auditproxy.serializer.protobuf.textmaps import add_text, of_texts, text_map
-from auditproxy.serializer.protobuf.wire import VARINT, fields, message, passed, varint
+from auditproxy.serializer.protobuf.textmaps import add_texts, of_texts
+from auditproxy.serializer.protobuf.wire import passed, varint
 
 OUTPUT_LIMIT = 64 * 1024 * 1024
 """Bytes of JSON that any body may become unless the caller says otherwise."""
@@ -68,6 +67,7 @@ class Decoder:
     def __init__(self, table: WireTable | None = None) -> None:
         self._table = table
         self._plans: Plans | None = None
+        self._plan_of: dict[tuple[str, str, bool], Plan] = {}
         self._go_values: GoValues | None = None
 
     def __reduce__(self) -> tuple[type["Decoder"], tuple[WireTable | None]]:
@@ -98,29 +98,37 @@ class Decoder:
 
         Of ``budget`` only the time counts; raises its BudgetExceededError, too.
         """
-        if self._plans is None:
-            self._plans = Plans(self._known(), members)
-        # Discovery of the core group has a kind and no apiVersion, in JSON too.
-        name = f"{found.api_version or 'v1'}/{found.kind}"
-        message_name = self._known().kinds.get(name)
-        if message_name is None:
-            shown = name if _PLAIN_NAME.fullmatch(name) else "of its name"
-            raise UnknownKindError(f"the table of types has no kind {shown}")
-        head = b'"kind":' + wirevalues.quoted(found.kind.encode())
-        if found.api_version:
-            head += b',"apiVersion":' + wirevalues.quoted(found.api_version.encode())
         if limit is None:
             limit = max(OUTPUT_LIMIT, OUTPUT_RATIO * len(found.raw))
-        plan = self._plans.plan(message_name, omit_managed_fields=omit_managed_fields, head=head)
+        key = (found.api_version, found.kind, omit_managed_fields)
+        plan = self._plan_of.get(key)
+        if plan is None:
+            # Of kinds of the table only, which bound how many there are.
+            plan = self._plan_of[key] = self._plan(*key)
         try:
             body = members(plan, found.raw, 0, len(found.raw), 0, [0, limit, budget, 0])
         except RecursionError:
             # The caller's stack is already deep; the depth limit alone is far from Python's.
             raise ProtobufError("the message is nested too deeply") from None
-        written = escape_html(b"{" + body + b"}")
+        written = escape_html(b"".join((b"{", body, b"}")))
         if len(written) > limit:
             raise ProtobufError(f"larger than {limit} bytes as JSON")
         return written
+
+    def _plan(self, api_version: str, kind: str, omit_managed_fields: bool) -> Plan:
+        """The plan of objects of a kind; raises UnknownKindError."""
+        if self._plans is None:
+            self._plans = Plans(self._known(), members)
+        # Discovery of the core group has a kind and no apiVersion, in JSON too.
+        name = f"{api_version or 'v1'}/{kind}"
+        message_name = self._known().kinds.get(name)
+        if message_name is None:
+            shown = name if _PLAIN_NAME.fullmatch(name) else "of its name"
+            raise UnknownKindError(f"the table of types has no kind {shown}")
+        head = b'"kind":' + wirevalues.quoted(kind.encode())
+        if api_version:
+            head += b',"apiVersion":' + wirevalues.quoted(api_version.encode())
+        return self._plans.plan(message_name, omit_managed_fields=omit_managed_fields, head=head)
 
     def spell(
         self,
@@ -187,7 +195,7 @@ def members(plan: Plan, raw: bytes, start: int, end: int, depth: int, account: A
             if how <= TEXT_POINTER:
                 if length or how == TEXT_POINTER:
                     try:
-                        slots[slot] = name + _ENCODE(str(raw[position:stop], "utf-8"))
+                        slots[slot] = name + _ENCODE(raw[position:stop].decode())
                     except UnicodeDecodeError:
                         slots[slot] = name + wirevalues.quoted(raw[position:stop])
                 else:
@@ -203,20 +211,23 @@ def members(plan: Plan, raw: bytes, start: int, end: int, depth: int, account: A
                     held.append((position, stop))
                 elif how == TEXT_MAP:
                     charge(account, stop - position)
-                    if not add_text(held, raw, position, stop):
+                    read = add_texts(held, raw, position, stop, min(end, next_look), key)
+                    if read > position:
+                        stop = read
+                    else:
                         # From here on as any map.
                         held = slots[slot] = of_texts(held)
                         later[later.index(rule)] = rule = (MAP, slot, name, extra, absent)
                         rules = {**rules, key: rule}
-                        _add_entry(held, extra, raw, position, stop, depth, account)
+                        add_entry(held, extra, raw, position, stop, depth, account)
                 elif how == LIST:
                     held.append(extra(raw, position, stop, depth + 1, account))
                 elif how == MAP:
-                    _add_entry(held, extra, raw, position, stop, depth, account)
+                    add_entry(held, extra, raw, position, stop, depth, account)
                 elif how == TEXT_LIST:
                     held.append(wirevalues.quoted(raw[position:stop]))
                 else:
-                    _add_packed(held, extra, raw, position, stop, account)
+                    add_packed(held, extra, raw, position, stop, account)
             position = stop
         elif how <= NUMBERS:
             if position >= end:
@@ -252,7 +263,7 @@ def members(plan: Plan, raw: bytes, start: int, end: int, depth: int, account: A
                     later.append(rule)
                 slots[slot].append(text)
     for rule in later:
-        _finish(slots, rule, raw, depth, account)
+        finish(slots, rule, raw, depth, account)
     return _charged(b",".join(filter(None, slots)), before, account)
 
 
@@ -266,85 +277,3 @@ def _charged(written: bytes, before: int, account: Account) -> bytes:
         if account[2] is not None:
             account[2].check()
     return written
-
-
-def _finish(slots: list[Any], rule: Rule, raw: bytes, depth: int, account: Account) -> None:
-    """Make the member of what was collected: a message, a list or a map."""
-    how, slot, name, extra, absent = rule
-    held = slots[slot]
-    if how == SINGLE:
-        element, zero = extra
-        start, stop = held[0]
-        if len(held) > 1:
-            # Repeated occurrences of a message are one message: their bytes concatenated.
-            raw = b"".join([raw[first:last] for first, last in held])
-            start, stop = 0, len(raw)
-        text = element(raw, start, stop, depth + 1, account)
-        slots[slot] = absent if text == zero else name + text
-    elif how == TEXT_MAP:
-        slots[slot] = name + text_map(held)
-    elif how == MAP:
-        entries = [wirevalues.quoted(key) + b":" + held[key] for key in sorted(held)]
-        slots[slot] = name + b"{" + b",".join(entries) + b"}"
-    elif held:
-        slots[slot] = name + b"[" + b",".join(held) + b"]"
-    else:
-        # An empty packed field has no elements.
-        slots[slot] = absent
-
-
-def _add_packed(
-    held: list[bytes],
-    convert: Callable[[int], bytes],
-    raw: bytes,
-    start: int,
-    stop: int,
-    account: Account,
-) -> None:
-    """Add the numbers that stand without keys, many of them as one piece of the list."""
-    budget = account[2]
-    while start < stop:
-        numbers: list[bytes] = []
-        while start < stop and len(numbers) < CHECKED:
-            value = raw[start]
-            start += 1
-            if value >= 0x80:
-                value, start = varint(raw, start - 1, stop)
-            numbers.append(convert(value))
-        held.append(b",".join(numbers))
-        charge(account, len(held[-1]) + 1)
-        if budget is not None and len(numbers) == CHECKED:
-            budget.check()
-
-
-def _add_entry(
-    held: dict[bytes, bytes],
-    values: tuple[int, Any, bytes | None],
-    raw: bytes,
-    start: int,
-    stop: int,
-    depth: int,
-    account: Account,
-) -> None:
-    """Add one entry of a map; the last value of a key counts."""
-    wanted, convert, text = values
-    key = b""
-    value: tuple[int, int] | None = None
-    before = account[0]
-    for number, wire, first, last in fields(raw, start, stop, account[2]):
-        if number == 1:
-            message(wire, first, last)
-            key = raw[first:last]
-        elif number == 2:
-            if wire != wanted:
-                raise ProtobufError("a field has the wrong wire type")
-            value = (first, last)
-    if value is not None and wanted == VARINT:
-        held[key] = convert(value[0])
-    elif value is None and text is not None:
-        held[key] = text
-    else:
-        first, last = value or (0, 0)
-        held[key] = convert(raw, first, last, depth + 1, account)
-    account[0] = before
-    charge(account, len(key) + len(held[key]) + 4)

@@ -10,6 +10,7 @@ numbers are skipped, the last of a repeated scalar is kept and repeated messages
 merged, as in generated Go code.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -18,9 +19,23 @@ from auditproxy.apis.status import Status, StatusCause, StatusDetails
 from auditproxy.serializer.budget import Budget
 from auditproxy.serializer.errors import ProtobufError
 from auditproxy.serializer.json import text_from_bytes
-from auditproxy.serializer.protobuf.wire import fields, integer, message, signed, text
+from auditproxy.serializer.protobuf.wire import (
+    BYTES,
+    fields,
+    integer,
+    message,
+    signed,
+    text,
+    varint,
+)
 
 MAGIC = b"k8s\x00"
+
+MAXIMUM_KINDS = 256
+"""TypeMetas of less than 128 bytes that are remembered; the built-in kinds are half as many."""
+_TYPE_META, _RAW = 1 << 3 | BYTES, bytes((2 << 3 | BYTES,))
+_ENDS = (b"", bytes((3 << 3 | BYTES, 0, 4 << 3 | BYTES, 0)))
+"""What is behind the object: nothing, or contentEncoding and contentType, both empty."""
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -52,6 +67,9 @@ def envelope(raw: bytes, budget: Budget | None = None) -> Envelope:
     """
     if not is_protobuf(raw):
         raise ProtobufError("the body does not begin with the protobuf prefix")
+    found = _as_written(raw)
+    if found is not None:
+        return found
     api_version = kind = ""
     start, end = len(raw), len(raw)
     for number, wire, first, last in fields(raw, len(MAGIC), len(raw), budget):
@@ -64,6 +82,34 @@ def envelope(raw: bytes, budget: Budget | None = None) -> Envelope:
         elif number == 2:
             start, end = message(wire, first, last)
     return Envelope(api_version, kind, raw[start:end])
+
+
+def _as_written(raw: bytes) -> Envelope | None:
+    """Return the envelope if it is in the form that Go writes, else None."""
+    begin = len(MAGIC) + 2
+    if len(raw) <= begin or raw[begin - 2] != _TYPE_META or raw[begin - 1] >= 0x80:
+        return None
+    end = begin + raw[begin - 1]
+    if raw[end : end + 1] != _RAW:
+        return None
+    try:
+        size, start = varint(raw, end + 1, len(raw))
+        api_version, kind = _type_meta(raw[begin:end])
+    except ProtobufError:
+        return None
+    if start + size > len(raw) or raw[start + size :] not in _ENDS:
+        return None
+    return Envelope(api_version, kind, raw[start : start + size])
+
+
+@lru_cache(maxsize=MAXIMUM_KINDS)
+def _type_meta(raw: bytes) -> tuple[str, str]:
+    """The apiVersion and kind of a typeMeta; raises ProtobufError."""
+    found = {1: "", 2: ""}
+    for entry in fields(raw, 0, len(raw)):
+        if entry[0] in found:
+            found[entry[0]] = text(raw, entry)
+    return found[1], found[2]
 
 
 def object_meta(raw: bytes, budget: Budget | None = None) -> ObjectMeta:

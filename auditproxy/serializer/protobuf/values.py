@@ -33,7 +33,7 @@ _ENCODE = msgspec.json.Encoder().encode
 def quoted(raw: bytes) -> bytes:
     """A string; bytes that are not UTF-8 become ``\\ufffd``. ``< > &`` are left to the end."""
     try:
-        return _ENCODE(str(raw, "utf-8"))
+        return _ENCODE(raw.decode())
     except UnicodeDecodeError:
         return json.encode(json.text_from_bytes(raw))
 

@@ -276,3 +276,26 @@ def test_nothing_else_is_raised(raw: bytes) -> None:
 def test_envelope_comes_back(api_version: str, kind: str, raw: bytes) -> None:
     """What is written into an envelope is read from it."""
     assert protobuf.envelope(body(api_version, kind, raw)) == Envelope(api_version, kind, raw)
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=20),
+        st.lists(
+            st.tuples(st.integers(1, 3), st.one_of(st.binary(max_size=9), st.integers(0, 9)))
+        ).map(lambda fields: b"".join(field(*each) for each in fields)),
+    ),
+    st.binary(max_size=300),
+    st.sampled_from([b"", field(3, ""), field(3, "") + field(4, ""), field(2, b"last"), b"\x12"]),
+)
+def test_every_form_means_the_same(type_meta: bytes, raw: bytes, end: bytes) -> None:
+    """The usual form is read in another way than others, and what both say is the same."""
+    plain = b"k8s\0" + field(1, type_meta) + field(2, raw) + end
+    try:
+        # A field that Go skips: no usual form.
+        other = protobuf.envelope(b"k8s\0" + UNKNOWN + plain[4:])
+    except ProtobufError:
+        with pytest.raises(ProtobufError):
+            protobuf.envelope(plain)
+    else:
+        assert protobuf.envelope(plain) == other
