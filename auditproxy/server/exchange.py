@@ -16,7 +16,7 @@ from functools import partial
 from auditproxy.apis.audit import Level, Stage
 from auditproxy.apis.status import Status, new_bad_request
 from auditproxy.apis.user import ANONYMOUS, UserInfo
-from auditproxy.audit.annotations import ENDED, SHUT_DOWN, UPSTREAM_ERROR
+from auditproxy.audit.annotations import ENDED, UPSTREAM_ERROR
 from auditproxy.audit.backend import Delivery
 from auditproxy.audit.context import AuditContext
 from auditproxy.audit.fitting import SHORTENED
@@ -87,9 +87,7 @@ class Exchange:
         """Warnings of authenticators for the client, in the proxy's answer or the upstream's."""
         self.trace: RequestTrace | None = None
         self.deadline = Deadline(self.task, shared.deadlines)
-        self.waits_for_sink = False
-        self.stops_at = 0.0
-        """Until when a proxy that stops waits for it, by the loop's clock; 0: it does not."""
+        self.waits_for_sink, self.stops_at = False, 0.0
         self._farewell: LastWords | None = None
         self._open: OpenRequests | None = None
         self._last_stage = Stage.RESPONSE_COMPLETE
@@ -254,7 +252,7 @@ class Exchange:
         self.context.annotate(UPSTREAM_ERROR, error.reason)
 
     def stopping(self, seconds: float) -> None:
-        """The proxy stops, and waits so many seconds for this session: its terminal shows it."""
+        """The proxy stops, and waits so long for this session, whose terminal shows it."""
         self.stops_at = self.connection.loop.time() + seconds
         if self._farewell is not None:
             self._farewell.stopping(seconds)

@@ -19,7 +19,7 @@ from auditproxy.apis.status import (
     new_service_unavailable,
     new_timeout,
 )
-from auditproxy.audit.annotations import ALLOW, DECISION, FORBID, REASON
+from auditproxy.audit.annotations import ALLOW, DECISION, FORBID, REASON, SHUT_DOWN
 from auditproxy.authentication.authenticator import (
     AuthenticationError,
     Identity,
@@ -49,9 +49,6 @@ from auditproxy.upstream.messages import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-
-SHUT_DOWN = "the proxy was shut down"
-"""Why requests end that are under way at a stop."""
 
 WAITED = SHUT_DOWN + ", which waited {:g} s for this session"
 """Why sessions end that had a grace period."""

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import ClassVar, Protocol
 
-from auditproxy.audit.annotations import ENDED, SHUT_DOWN
+from auditproxy.audit.annotations import ENDED
 from auditproxy.audit.backend import Delivery
 from auditproxy.downstream.clientrequest import known_request
 from auditproxy.downstream.connection import ClientConnection
