@@ -20,7 +20,9 @@ WITHOUT_A_TEST_FILE = {
     "apis/units.py",
     "audit/backend.py",
     "audit/captured.py",
+    "backends/sending.py",
     "flags/command.py",
+    "options/backendoptions.py",
     "server/services.py",
     "sockets/flow.py",
     # The REST side of the embedded API server is one thing, asked over HTTP in

@@ -12,12 +12,13 @@ the events. ``auditID`` and ``stage`` together name an event.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 
 from auditproxy.apis.audit import API_VERSION, Event
 from auditproxy.audit.encode import Encoder, json_line
 from auditproxy.backends.losses import Losses
+from auditproxy.backends.sending import SendError
 from auditproxy.backends.webhookcalls import unwatched
 from auditproxy.clients.retry import pauses
 from auditproxy.clients.webhook import WebhookClient, WebhookError
@@ -27,6 +28,13 @@ PLUGIN = "webhook"
 
 ATTEMPTS = 5
 """How often a batch is tried."""
+
+REFUSED = frozenset({400, 413, 422})
+"""Codes of a receiver that will never take what it got: not understood, or too large. Others pass:
+401, 403 and 404 say that it, or we, are not set up yet."""
+
+WatchCall = Callable[[str, int], AbstractContextManager[None]]
+"""Watches one attempt of a plugin to deliver so many events."""
 
 _EVENT_HEAD = f'{{"kind":"Event","apiVersion":"{API_VERSION}",'.encode()
 _LIST_HEAD = f'{{"kind":"EventList","apiVersion":"{API_VERSION}","metadata":{{}},"items":['.encode()
@@ -51,7 +59,7 @@ class WebhookBackend:
         sleep: Callable[[float], Awaitable[None]],
         random: Callable[[], float],
         encode: Encoder = json_line,
-        call: Callable[[str, int], AbstractContextManager[None]] = unwatched,
+        call: WatchCall = unwatched,
     ) -> None:
         self._client = client
         self._initial_backoff = initial_backoff
@@ -112,3 +120,26 @@ class WebhookBackend:
 
     def __str__(self) -> str:
         return PLUGIN
+
+
+class WebhookSender:
+    """The receiver of a spool: one POST for each batch."""
+
+    name = PLUGIN
+
+    def __init__(self, client: WebhookClient, call: WatchCall = unwatched) -> None:
+        self._client = client
+        self._call = call
+
+    async def send(self, events: Sequence[bytes]) -> None:
+        """As in Sender; ``Retry-After`` is heeded by the client, within its attempt."""
+        try:
+            with self._call(PLUGIN, len(events)):
+                await self._client.post(event_list([line + b"\n" for line in events]))
+        except WebhookError as error:
+            refused = error.status in REFUSED
+            raise SendError(error.reason, is_poison=refused, text=str(error)) from None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
