@@ -50,6 +50,26 @@ class BackendOptions(ABC):
         ),
     ] = "audit.k8s.io/v1"
     """One of AUDIT_VERSIONS."""
+    policy_file: Annotated[
+        str,
+        Declared(
+            "audit-{plugin}-policy-file",
+            "path",
+            "Audit policy of the {plugin} backend alone, as --audit-policy-file, which applies "
+            "to all others. Empty means that policy here too.",
+        ),
+    ] = ""
+    redact: Annotated[
+        str,
+        Declared(
+            "audit-{plugin}-redact",
+            "path",
+            "Rules for secret values in events of the {plugin} backend alone, as --audit-redact, "
+            "which applies to all others; none disables redaction there. Empty means those of "
+            "--audit-redact.",
+            words=("none",),
+        ),
+    ] = ""
     batch_buffer_size: Annotated[
         int,
         Declared(
@@ -126,6 +146,11 @@ class BackendOptions(ABC):
             "objects, and is dropped if that is not enough.",
         ),
     ] = 100 * 1024
+
+    @property
+    def has_own_policy(self) -> bool:
+        """Whether what it gets is decided apart from the other backends."""
+        return bool(self.policy_file or self.redact)
 
     @property
     @abstractmethod
@@ -300,18 +325,22 @@ class BackendGroups:
     """The webhook backend."""
 
 
+def all_backends(groups: BackendGroups) -> tuple[BackendOptions, ...]:
+    """Every backend, configured or not."""
+    values = (getattr(groups, each.name) for each in dataclasses.fields(groups))
+    return tuple(value for value in values if isinstance(value, BackendOptions))
+
+
 def backends_in_use(groups: BackendGroups) -> tuple[BackendOptions, ...]:
     """The backends that are configured; the log where none is."""
-    values = (getattr(groups, each.name) for each in dataclasses.fields(groups))
-    configured = tuple(
-        value for value in values if isinstance(value, BackendOptions) and value.is_configured
-    )
+    configured = tuple(each for each in all_backends(groups) if each.is_configured)
     return configured or (groups.audit_log,)
 
 
 def describe_backends(groups: BackendGroups) -> str:
     """Where events go and how, for operators: ``standard output (blocking)``."""
     return " and ".join(
-        f"{backend.place} ({backend.mode}{', truncated' if backend.truncate_enabled else ''})"
+        f"{backend.place} ({backend.mode}{', truncated' if backend.truncate_enabled else ''}"
+        f"{', own policy' if backend.has_own_policy else ''})"
         for backend in backends_in_use(groups)
     )
