@@ -185,10 +185,10 @@ async def stage(folder: Path, **flags: Any) -> Any:
 
 
 async def compared(
-    folder: Path, wanted: list[Wanted], asked: list[Asked]
+    folder: Path, wanted: list[Wanted], asked: list[Asked], **flags_of_stage: Any
 ) -> tuple[list[list[bytes]], list[list[bytes]]]:
     """The lines of each backend: with policies of their own, and each in a proxy of its own."""
-    async with stage(folder) as found:
+    async with stage(folder, **flags_of_stage) as found:
         handler = found.proxy.proxy.handler
         shared, before = handler.shared, handler.services
         main = Lines()
@@ -284,3 +284,20 @@ async def test_managed_fields_alone(tmp_path: Path) -> None:
     several, alone = await compared(tmp_path, wanted, asked)
     assert several == alone
     assert several[0] == several[2] != several[1]
+
+
+@pytest.mark.parametrize("processes", [0, 1], ids=["thread", "process"])
+async def test_decoded_aside(tmp_path: Path, processes: int) -> None:
+    """Bodies that take long are read aside for each record, on a thread or in a process."""
+    wanted = [
+        Wanted(at("RequestResponse"), None),
+        Wanted(at("Metadata"), REDACTING),
+        Wanted(at("RequestResponse", "\nomitManagedFields: true"), REDACTING),
+    ]
+    items = b",".join([MANAGED.replace(b"kubectl", b"k" * 2000)] * 2000)
+    body = b'{"kind":"SecretList","apiVersion":"v1","metadata":{},"items":[%b]}' % items
+    asked = [("GET", SECRETS, ADMIN, b"", answer(200, body, JSON))]
+    several, alone = await compared(tmp_path, wanted, asked, audit_decode_processes=processes)
+    assert several == alone
+    assert len(several[0][1]) > len(several[2][1]) > len(several[1][1])
+    assert b"redacted:hmac" in several[2][1]
