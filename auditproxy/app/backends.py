@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditproxy.apis.units import SECOND
 from auditproxy.app import operatorlog
+from auditproxy.app.backendpolicies import OwnBackend, divided
 from auditproxy.app.logs.durablelog import open_durable_log
 from auditproxy.app.logs.logbackend import OpenChain, OpenLog, audit_rotation, open_log
 from auditproxy.app.operatorlog import Report
@@ -92,6 +93,10 @@ class AuditSink:
     take_line: TakeLine | None = None
     start: Callable[[], None] = _nothing
     is_durable: bool = False
+    common: Backend | None = None
+    """The backends that follow the main policy, where that is not all of them."""
+    own: tuple[OwnBackend, ...] = ()
+    """Those that have policies of their own."""
     run: Callable[[], Coroutine[Any, Any, None]] | None = None
     """Runs beside the requests, until it is cancelled; None where nothing has to."""
 
@@ -159,14 +164,18 @@ def open_backends(
         )
     for state in states:
         metrics.audit.sinks.sink(state.backend, state.is_well, state.stalled)
+    plugins = (state.backend for state in states)
+    common, own = divided(options, tuple(zip(plugins, backends, strict=True)))
     return AuditSink(
         union(tuple(backends)),
         log.reopen,
         tuple(states),
         # What else takes events needs them as they are.
-        log.take_line if to_webhook is None else None,
+        log.take_line if to_webhook is None and not own else None,
         _all_of(starts),
         log.is_durable,
+        common if own else None,
+        own,
         None if keeping is None else partial(keeping.run, log.sign, to_webhook),
     )
 

@@ -20,6 +20,7 @@ from auditproxy.app.authentication.authenticators import (
 )
 from auditproxy.app.authentication.issuers import KeysOfIssuers, TrustedKeys
 from auditproxy.app.authentication.tokens import TokenAuthentication, TokenSources
+from auditproxy.app.backendpolicies import OwnBackend, with_policies
 from auditproxy.app.decoding import open_decoding
 from auditproxy.app.upstream import Connected, connect
 from auditproxy.audit.backend import Backend, TakeLine
@@ -84,8 +85,10 @@ class Composed:
         session_annotations: bool = False,
         alerts: "AlertDispatcher | None" = None,
         tracing: Tracing | None = None,
+        own_backends: tuple[OwnBackend, ...] = (),
     ) -> None:
         self.files = files
+        self._own_backends = own_backends
         self._options = options
         self._metrics = metrics
         self._report = report
@@ -226,7 +229,7 @@ class Composed:
     def _services(self) -> Services:
         options, files, connected = self._options, self.files, self._connected
         annotations = options.audit.authorization_annotations
-        return Services(
+        services = Services(
             authenticator=new_authenticator(
                 requestheader=request_header_authenticator(options, files),
                 x509=x509_authenticator(options, files),
@@ -254,6 +257,7 @@ class Composed:
             recording_policy=files.recording_policy,
             redact_line=line_redactor(files.redactor),
         )
+        return with_policies(services, options, files, self.shared.sink, self._own_backends)
 
 
 _PARTS = (

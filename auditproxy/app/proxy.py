@@ -260,10 +260,12 @@ async def build(
     )
     alerts = alerts_of(options, files, metrics, report, write_alert)
     sessions = sessions_of(options, files, metrics, report, alerts)
+    taking = opened.common or opened.backend
     composed = Composed(
         options,
         files,
-        sink=opened.backend if alerts is None else OverheardBackend(opened.backend, alerts.offer),
+        sink=taking if alerts is None else OverheardBackend(taking, alerts.offer),
+        own_backends=opened.own,
         take_line=opened.take_line if alerts is None else None,
         is_durable=opened.is_durable,
         metrics=metrics,

@@ -255,6 +255,10 @@ class AuditContext(msgspec.Struct, eq=False):
         if self.level >= Level.REQUEST_RESPONSE:
             self.response_object = msgspec.Raw(status_object(status))
 
+    def answers_with(self, status: Status) -> None:
+        """Set a Status that the client may get in another form, or not at all."""
+        self.response_status = status
+
     def wrote_code(self, code: int) -> None:
         """Record the code sent to the client; a Status already recorded keeps its other members."""
         if self.response_status is None:

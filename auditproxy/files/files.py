@@ -27,6 +27,7 @@ from auditproxy.files.authorities import (
     FRONT_PROXY_AUTHORITIES,
     check_overlap,
 )
+from auditproxy.files.backendpolicies import BACKEND_POLICIES
 from auditproxy.files.captures import CAPTURES
 from auditproxy.files.checkpointkey import CHECKPOINT_KEY
 from auditproxy.files.egress import EGRESS_SELECTOR
@@ -73,6 +74,7 @@ SOURCES = (
     AUTHENTICATION_CONFIG,
     OIDC_FLAGS,
     REDACTION,
+    *BACKEND_POLICIES,
     CLIENT_AUTHORITIES,
     FRONT_PROXY_AUTHORITIES,
     SERVING_CERTIFICATE,
@@ -103,6 +105,11 @@ class Files:
     service_account_keys: tuple[PublicKey, ...] = ()
     trusted: Trusted = NOBODY_TRUSTED
     redactor: Redactor | None = None
+    audit_log_policy: Policy | None = None
+    audit_log_redactor: Redactor | None = None
+    audit_webhook_policy: Policy | None = None
+    audit_webhook_redactor: Redactor | None = None
+    """None where a backend has the policy or the redaction of all."""
     client_authorities: CertificateAuthorities | None = None
     front_proxy_authorities: CertificateAuthorities | None = None
     recording_policy: RecordingPolicy = NO_POLICY

@@ -26,28 +26,35 @@ def read_policy(options: Options, remarks: Remarks) -> Policy:
             "but health checks and leases"
         )
         return load_policy(BUILTIN_POLICY, "")[0]
-    content = content_of(path, FLAG)
+    policy = policy_in(path, FLAG, remarks)
+    remarks.notes += advice(policy, strict=_refusing_mode(options))
+    return policy
+
+
+def policy_in(path: str, flag: str, remarks: Remarks) -> Policy:
+    """The policy in a file that ``flag``, with its dashes, names; as ``read_policy``."""
+    content = content_of(path, flag)
     try:
         policy, not_strict = load_policy(content, path)
     except PolicyError as error:
         # What is misspelt explains the fault, or would be the next one.
         found = (*error.reasons, *map(spelling, strict_decoding_error(error.strict_errors)))
-        raise Unusable(*(f"{FLAG} {path}: {fault}" for fault in found)) from None
+        raise Unusable(*(f"{flag} {path}: {fault}" for fault in found)) from None
     remarks.misspelt += (
-        f"{FLAG} {path}: {spelling(text.removeprefix(LENIENT))}" for text in not_strict
+        f"{flag} {path}: {spelling(text.removeprefix(LENIENT))}" for text in not_strict
     )
-    remarks.notes += advice(policy, strict=_refusing_mode(options))
     return policy
 
 
 def is_strict(options: Options) -> bool:
-    """Whether a request whose arrival cannot be stored is refused."""
+    """Whether a request is refused whose arrival cannot be stored by the main policy's backends."""
     return bool(_refusing_mode(options))
 
 
 def _refusing_mode(options: Options) -> str:
     """The mode because of which it is, "" where it is not."""
-    modes = [backend.mode for backend in (options.audit_log, *backends_in_use(options))]
+    backends = (options.audit_log, *backends_in_use(options))
+    modes = [backend.mode for backend in backends if not backend.policy_file]
     return next((mode for mode in modes if mode in REFUSING_MODES), "")
 
 

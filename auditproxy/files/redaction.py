@@ -25,18 +25,26 @@ def read_redactor(
             "--audit-redact=none: secrets and tokens in bodies are recorded unchanged"
         )
         return None
+    return redactor_in(audit.redact, "--audit-redact", audit.redact_key_file, new_key)
+
+
+def redactor_in(path: str, flag: str, key_file: str, new_key: Callable[[int], bytes]) -> Redactor:
+    """The rules in a file that ``flag``, with its dashes, names, or the built-in ones without one.
+
+    Raises Unusable.
+    """
     key = new_key(32)
-    if audit.redact_key_file:
-        key = content_of(audit.redact_key_file, "--audit-redact-key-file").strip()
+    if key_file:
+        key = content_of(key_file, "--audit-redact-key-file").strip()
         if len(key) < SHORTEST_KEY:
             raise Unusable(
-                f"--audit-redact-key-file {audit.redact_key_file} holds fewer than "
+                f"--audit-redact-key-file {key_file} holds fewer than "
                 f"{SHORTEST_KEY} bytes; write 32 random bytes, for example with "
                 "openssl rand -hex 32"
             )
-    if not audit.redact:
+    if not path:
         return builtin_redactor(key)
-    (redactor,) = parsed((audit.redact,), "--audit-redact", lambda text: load_redactor(text, key))
+    (redactor,) = parsed((path,), flag, lambda text: load_redactor(text, key))
     return redactor
 
 

@@ -45,6 +45,26 @@ class BackendOptions(ABC):
         ),
     ] = "audit.k8s.io/v1"
     """One of AUDIT_VERSIONS."""
+    policy_file: Annotated[
+        str,
+        Declared(
+            "audit-{plugin}-policy-file",
+            "path",
+            "Audit policy of the {plugin} backend alone, as --audit-policy-file, which applies "
+            "to all others. Empty means that policy here too.",
+        ),
+    ] = ""
+    redact: Annotated[
+        str,
+        Declared(
+            "audit-{plugin}-redact",
+            "path",
+            "Rules for secret values in events of the {plugin} backend alone, as --audit-redact, "
+            "which applies to all others; none disables redaction there. Empty means those of "
+            "--audit-redact.",
+            words=("none",),
+        ),
+    ] = ""
     batch_buffer_size: Annotated[
         int,
         Declared(
@@ -121,6 +141,11 @@ class BackendOptions(ABC):
             "objects, and is dropped if that is not enough.",
         ),
     ] = 100 * 1024
+
+    @property
+    def has_own_policy(self) -> bool:
+        """Whether what it gets is decided apart from the other backends."""
+        return bool(self.policy_file or self.redact)
 
     @property
     @abstractmethod

@@ -178,18 +178,22 @@ class BackendGroups:
     """The webhook backend."""
 
 
+def all_backends(groups: BackendGroups) -> tuple[BackendOptions, ...]:
+    """Every backend, configured or not."""
+    values = (getattr(groups, each.name) for each in dataclasses.fields(groups))
+    return tuple(value for value in values if isinstance(value, BackendOptions))
+
+
 def backends_in_use(groups: BackendGroups) -> tuple[BackendOptions, ...]:
     """The backends that are configured; the log where none is."""
-    values = (getattr(groups, each.name) for each in dataclasses.fields(groups))
-    configured = tuple(
-        value for value in values if isinstance(value, BackendOptions) and value.is_configured
-    )
+    configured = tuple(each for each in all_backends(groups) if each.is_configured)
     return configured or (groups.audit_log,)
 
 
 def describe_backends(groups: BackendGroups) -> str:
     """Where events go and how, for operators: ``standard output (blocking)``."""
     return " and ".join(
-        f"{backend.place} ({backend.mode}{', truncated' if backend.truncate_enabled else ''})"
+        f"{backend.place} ({backend.mode}{', truncated' if backend.truncate_enabled else ''}"
+        f"{', own policy' if backend.has_own_policy else ''})"
         for backend in backends_in_use(groups)
     )

@@ -59,9 +59,17 @@ class Emitter:
             if event is not None:
                 shared.metrics.audit.event(was_due=last and self.owed)
                 outcome = shared.sink.process_events((event,))
+        if outcome is not True or (last and self._last is not None):
+            self._follow(outcome, stage, last=last)
+        return outcome
+
+    def _follow(self, outcome: Delivery, stage: Stage, *, last: bool) -> Delivery:
+        """Keep an outcome that is waited for later; the outcome."""
         if last and self._last is not None:
             _pass_on(outcome, self._last)
-        elif outcome is not True and not (shared.is_durable and stage is Stage.REQUEST_RECEIVED):
+        elif outcome is not True and not (
+            self._shared.is_durable and stage is Stage.REQUEST_RECEIVED
+        ):
             # A durable RequestReceived is waited for before anything else happens.
             self._note(outcome)
         return outcome

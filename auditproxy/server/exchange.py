@@ -35,6 +35,7 @@ from auditproxy.server.emitter import Emitter, after
 from auditproxy.server.knownclient import known_client
 from auditproxy.server.recorder import Recorder
 from auditproxy.server.services import Services, Shared
+from auditproxy.server.severalpolicies import several
 from auditproxy.tracing.requests import RequestTrace
 from auditproxy.tunnel.farewell import LastWords
 from auditproxy.upstream.messages import UpstreamError
@@ -75,19 +76,19 @@ class Exchange:
         self.context = AuditContext(audit_id, arrival.received)
         self.state = RECEIVED
         self.events = Emitter(shared, self.context)
-        self.shared = shared
-        self.services = services
+        self.shared, self.services = shared, services
         self.request, self.task = request, arrival.task
         self.method: str = message.method
         self.found = NOT_RESOLVED
         self.target, self.info = NOT_RESOLVED.target, NOT_RESOLVED.info
-        self.long_running = False
         self.recorder = Recorder(shared, services, self.context)
+        if services.policies:
+            several(self, audit_id, arrival.received)
         self.warnings: list[str] = []
         """Warnings of authenticators for the client, in the proxy's answer or the upstream's."""
         self.trace: RequestTrace | None = None
-        self.deadline = Deadline(self.task, shared.deadlines)
-        self.waits_for_sink, self.stops_at = False, 0.0
+        self.deadline, self.stops_at = Deadline(self.task, shared.deadlines), 0.0
+        self.waits_for_sink = self.long_running = False
         self._farewell: LastWords | None = None
         self._open: OpenRequests | None = None
         self._last_stage = Stage.RESPONSE_COMPLETE
@@ -107,9 +108,9 @@ class Exchange:
     def resolve(self) -> None:
         """Read target, headers and RequestInfo; raises Refused for what must not be forwarded."""
         self.client = known_client(self.headers, self.facts, self.services)
-        head = self.request.head
-        is_usual = head.version == HTTP_1_1
-        framing = self.headers.framing if is_usual else framing_fault(self.headers, head.version)
+        head, framing = self.request.head, self.headers.framing
+        if head.version != HTTP_1_1:
+            framing = framing_fault(self.headers, head.version)
         self.found = found = self.shared.targets.resolve(
             self.method,
             head.path,
@@ -118,8 +119,7 @@ class Exchange:
             fault=self.request.refusal or framing,
             front_proxy=self.services.front_proxy,
         )
-        self.target, self.info = found.target, found.info
-        self.long_running = found.long_running
+        self.target, self.info, self.long_running = found.target, found.info, found.long_running
         if found.is_shortened:
             self.context.annotate(SHORTENED, "requestURI")
         if found.fault is None:
@@ -154,7 +154,7 @@ class Exchange:
         """
         self._begin(None, failed=True)
         if message:
-            self.context.response_status = Status(metadata={}, message=message)
+            self.context.answers_with(Status(metadata={}, message=message))
         return Refused(status)
 
     # --- policy and RequestReceived ---------------------------------------------

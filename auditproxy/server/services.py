@@ -106,6 +106,14 @@ class Limits:
     response_copy: int = 8 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class BackendPolicy:
+    """A backend, and the services whose evaluator and redactor decide what it gets."""
+
+    backend: Backend
+    services: "Services"
+
+
 @dataclass(slots=True)
 class Services:
     """What depends on options and files; see each Protocol for its promise.
@@ -127,6 +135,8 @@ class Services:
     recording_policy: RecordingPolicy = NO_POLICY
     redact_line: Callable[[str], str] = str
     """Marks secrets in lines that users type."""
+    policies: tuple[BackendPolicy, ...] = ()
+    """Of every backend, where one has a policy of its own; else none, and all get the same."""
 
 
 @dataclass(slots=True)

@@ -71,7 +71,10 @@ class Serving:
         self._report = report
         self._listener: Listener | None = None
         self.server = ClientServer(
-            handler.handle, take=handler.short.take, on_unparsed=self._unparsed
+            handler.handle,
+            # The short way makes one record of a request.
+            take=None if handler.services.policies else handler.short.take,
+            on_unparsed=self._unparsed,
         )
 
     async def start(self, host: str, port: int, *, shared: socket.socket | None = None) -> int:

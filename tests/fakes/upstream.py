@@ -234,9 +234,9 @@ class FakeUpstream:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> "FakeUpstream":
-        """Listen on a free port of 127.0.0.1."""
+        """Listen on ``host`` and ``port``: a free one of 127.0.0.1, unless the test has set them."""
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: FakeConnection(self), self.host, 0, ssl=self._server_context
+            lambda: FakeConnection(self), self.host, self.port, ssl=self._server_context
         )
         self.port = self._server.sockets[0].getsockname()[1]
         return self

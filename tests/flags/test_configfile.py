@@ -217,9 +217,8 @@ def test_every_fault_at_once() -> None:
         "write one without quotes, such as 6443",
         f"{PATH}:4: serving.foo: unknown field; remove it, or write one of bindAddress, "
         "securePort, certDir, tlsCertFile, tlsPrivateKeyFile, tlsMinVersion, requestTimeout, "
-        "shutdownAuditGracePeriod, shutdownDelayDuration, "
-        "shutdownSessionGracePeriod, workers, trustedProxyCidrs, "
-        "proxyProtocol, maxConnections, maxConnectionsPerAddress",
+        "shutdownAuditGracePeriod, shutdownDelayDuration, shutdownSessionGracePeriod, workers, "
+        "trustedProxyCidrs, proxyProtocol, maxConnections, maxConnectionsPerAddress",
         f"{PATH}: kind is missing; add kind: ProxyConfiguration",
     )
     assert read.values == {"audit-log-path": "-"}

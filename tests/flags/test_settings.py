@@ -20,6 +20,7 @@ from auditproxy.flags.settings import (
     settings_of,
 )
 from auditproxy.options import AuditLogOptions, Options
+from auditproxy.options.backends import BackendGroups, all_backends
 from auditproxy.options.declared import ValueType
 from auditproxy.options.upstream import UpstreamOptions
 
@@ -62,6 +63,10 @@ def test_words_of_a_path() -> None:
     words = {row.flag.name: row.words for row in SETTINGS if row.words != ("", "-")}
     assert words == {
         "audit-redact": ("", "-", "none"),
+        **{
+            f"audit-{backend.plugin}-redact": ("", "-", "none")
+            for backend in all_backends(BackendGroups())
+        },
         "alert-rules-file": ("", "-", "builtin"),
     }
 

@@ -69,6 +69,7 @@ SERVING_ROWS = [
         "--max-connections-per-address -1 can't be a negative number; 0 means no limit",
     ),
     ({"shutdown_delay_duration": -1}, "--shutdown-delay-duration can not be negative value"),
+    ({"session_grace": -1}, "--shutdown-session-grace-period can not be negative value"),
 ]
 
 

@@ -36,9 +36,6 @@ _NO_SPOOL = "a spool on disk for the webhook is not part of this version; losses
 
 WITHOUT_A_TEST: dict[int, str] = {
     50: "a bad certificate ends the handshake (docs/parity.md), so the bearer token is not read",
-    240: "no address is remembered: each new connection looks the upstream's name up, as asyncio does",
-    241: "it takes a real API server that restarts; what a request finds then is T230 to T233",
-    243: "a review holds up the request that needs it, and no other; it has a deadline (T072)",
     **dict.fromkeys((244, 246, 249, 250), _NO_SPOOL),
     270: "mode batch promises nothing of what is in its buffer (docs/behaviour.md); a group of mode "
     "durable is T269",
