@@ -37,6 +37,7 @@ from auditproxy.server.forwarding import forward
 from auditproxy.server.services import ActingUser, Services, Shared
 from auditproxy.server.shortexchange import Rest, ShortExchange
 from auditproxy.server.shortway import ShortWay
+from auditproxy.server.turnend import TurnEnd
 from auditproxy.upstream.messages import (
     UpstreamClosedEarly,
     UpstreamCredentialRefused,
@@ -87,6 +88,7 @@ class Handler:
         self.services = services
         self._under_way: set[Exchange] = set()
         self.ends: Ends[ShortExchange] = Ends()
+        self.turn_end = TurnEnd(shared.monotonic_clock)
         self.short = ShortWay(self)
         shared.metrics.audit.due.counting(self._owed)
 
