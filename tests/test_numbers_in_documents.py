@@ -335,6 +335,7 @@ MEASURED: dict[str, tuple[str, ...]] = {
         "0.1 s | 12 to 17 ms",
         "1 KB of JSON",
         "10 KB of protobuf",
+        "CPU of the process at 32 connections",
         "the same GET was 1.86 times HAProxy's on a quiet day",
         "took 1.08 times the CPU of this one for a new connection",
         "15 KiB of OpenSSL each",

@@ -9,7 +9,8 @@ from auditproxy.backends.union import union
 from auditproxy.files.files import Files
 from auditproxy.files.redaction import NONE
 from auditproxy.options import Options
-from auditproxy.options.backendoptions import REFUSING_MODES, BackendOptions, all_backends
+from auditproxy.options.backendoptions import REFUSING_MODES, BackendOptions
+from auditproxy.options.backends import all_backends
 from auditproxy.server.services import BackendPolicy, Services
 
 

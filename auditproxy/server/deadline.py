@@ -103,6 +103,11 @@ class Ends(Generic[Under]):
         self.due = NEVER
         """When the next pass is: what ends before that has to ``call_at`` its end."""
 
+    @property
+    def are_several(self) -> bool:
+        """Whether more than one is under way."""
+        return len(self.under_way) > 1
+
     def call_at(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
         """Make the next pass at ``when``."""
         if self._timer is not None:

@@ -39,6 +39,7 @@ from auditproxy.server.requesttrace import begin_trace, trace_over
 from auditproxy.server.services import ActingUser, Services, Shared
 from auditproxy.server.shortexchange import Rest, ShortExchange
 from auditproxy.server.shortway import ShortWay
+from auditproxy.server.turnend import TurnEnd
 from auditproxy.tunnel.farewell import SHUTTING_DOWN
 from auditproxy.upstream.messages import (
     UpstreamClosedEarly,
@@ -95,6 +96,7 @@ class Handler:
         self.services = services
         self._under_way: set[Exchange] = set()
         self.ends: Ends[ShortExchange] = Ends()
+        self.turn_end = TurnEnd(shared.monotonic_clock)
         self.short = ShortWay(self)
         shared.metrics.audit.due.counting(self._owed)
 

@@ -27,6 +27,7 @@ from auditproxy.server.forwarding import forward, passed_on
 from auditproxy.server.services import ActingUser, Services, Shared
 from auditproxy.server.shortrecord import ShortRecord
 from auditproxy.server.tee import Tee
+from auditproxy.server.turnend import TurnEnd
 from auditproxy.upstream.connection import UpstreamConnection
 from auditproxy.upstream.heads import WholeAnswer
 from auditproxy.upstream.messages import UpstreamClosedEarly, UpstreamRequest
@@ -41,6 +42,7 @@ class Chain(Protocol):
     shared: Shared
     services: Services
     ends: Ends["ShortExchange"]
+    turn_end: TurnEnd
 
     async def serve_rest(self, exchange: Exchange, rest: Rest) -> Answered:
         """Serve what is left of a request, up to its last event."""
@@ -56,7 +58,6 @@ class ShortExchange(ShortRecord, eq=False, kw_only=True):
     waits_for_sink: bool = False
     _exchange: Exchange | None = None
     until: float = NEVER
-    _is_over: bool = False
     _is_unrecorded: bool = False
     """Whether the request was sent, and the exchange does not know it."""
     _upstream: UpstreamConnection | None = None
@@ -179,6 +180,29 @@ class ShortExchange(ShortRecord, eq=False, kw_only=True):
 
     def _answered(self, whole: WholeAnswer, now: float) -> None:
         """Give the client its answer, and record it; ``now`` is the loop's time."""
+        chain = self._chain
+        waits = chain.ends.are_several and not self._target.kind.bare[self._decision.level]
+        if waits:
+            # Under way until it is written, with others of this turn.
+            self._is_over, self.until = True, NEVER
+        else:
+            self._write(whole)
+            self._over()
+        outcome: Delivery | None = True
+        try:
+            outcome = self._recorded(whole)
+            if outcome is None:
+                outcome = self._recorded_by_the_chain(whole)
+        finally:
+            if waits:
+                chain.turn_end.add(self.connection.loop, partial(self._end, whole, outcome, now))
+            elif outcome is True:
+                self.connection.short_over(now)
+            else:
+                self._let_go(outcome, now)
+
+    def _write(self, whole: WholeAnswer) -> None:
+        """Write the answer to the client."""
         connection, written = self.connection, whole.written
         if connection.is_last and connection.must_close:
             written = whole.written_last
@@ -186,17 +210,14 @@ class ShortExchange(ShortRecord, eq=False, kw_only=True):
         transport = connection.transport
         if transport is not None and not transport.is_closing():
             transport.write(written)
-        self._over()
-        outcome: Delivery | None = True
+
+    def _end(self, whole: WholeAnswer, outcome: Delivery | None, now: float) -> None:
+        """Write the answer of a request that is recorded, and let the connection continue."""
         try:
-            outcome = self._recorded(whole)
-            if outcome is None:
-                outcome = self._recorded_by_the_chain(whole)
+            self._write(whole)
         finally:
-            if outcome is True:
-                connection.short_over(now)
-            else:
-                self._let_go(outcome, now)
+            self._over()
+            self._let_go(outcome, now)
 
     def _let_go(self, outcome: Delivery | None, now: float) -> None:
         """Let the connection continue: now, or when the events are delivered."""

@@ -59,6 +59,8 @@ class ShortRecord(msgspec.Struct, eq=False):
     _recognised: int
     _context: AuditContext | None = None
     _emitter: Emitter | None = None
+    _is_over: bool = False
+    """Whether nothing that comes is for this request any more."""
 
     def __repr__(self) -> str:
         # Headers and body may hold secrets.
@@ -67,7 +69,7 @@ class ShortRecord(msgspec.Struct, eq=False):
     @property
     def owes_event(self) -> bool:
         """Whether the last event is wanted and still to come."""
-        return self._decision.complete
+        return self._decision.complete and not self._is_over
 
     def _request_received(self) -> Delivery:
         """Emit RequestReceived, which the policy wants."""

@@ -1,8 +1,9 @@
-"""One scene played twice, by the chain alone and with the short way, and all that can be seen of it.
+"""One scene played by the chain alone and with the short way, and all that can be seen of it.
 
     seen = await both(tmp_path, steps, play)
 
-Both proxies and upstreams are new ones. What the client, the upstream, the events, the metrics and
+With the short way it is played twice, the second time as if other requests were always under way.
+Proxies and upstreams are new ones. What the client, the upstream, the events, the metrics and
 the pool show must be equal but for ids and times; then a probe on the same connection must be
 answered alike too.
 """
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from auditproxy.server.deadline import Ends
 from auditproxy.upstream.pool import PoolStats
 from tests.fakes.proxy import RunningProxy, proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, Script, answer, dial
@@ -155,11 +157,21 @@ def figures(proxy: RunningProxy) -> dict[str, float]:
     return found
 
 
+class Several(Ends[Any]):
+    """The ends of requests of which another one is always under way."""
+
+    __slots__ = ()
+    are_several = True
+
+
 @contextlib.asynccontextmanager
 async def scene(
-    folder: Path, steps: Sequence[Step], *, short: bool, **flags: Any
+    folder: Path, steps: Sequence[Step], *, short: bool, several: bool = False, **flags: Any
 ) -> AsyncIterator[tuple[Scene, list[str]]]:
-    """A proxy that has the short way, or has it not, before an upstream; and what it reports."""
+    """A proxy that has the short way, or has it not, before an upstream; and what it reports.
+
+    ``several``: it is as if other requests were under way.
+    """
     context = flags.pop("client_context", None)
     async with (
         FakeUpstream(script_of(steps)) as upstream,
@@ -167,6 +179,8 @@ async def scene(
     ):
         if not short:
             proxy.proxy._serving.server._take = None
+        if several:
+            proxy.proxy.handler.ends = Several()
         said: list[str] = []
         shared = proxy.proxy.handler.shared
         shared.report = said.append
@@ -180,13 +194,20 @@ async def scene(
 
 
 async def played(
-    folder: Path, steps: Sequence[Step], play: Play, *, short: bool, log: bool = False, **flags: Any
+    folder: Path,
+    steps: Sequence[Step],
+    play: Play,
+    *,
+    short: bool,
+    several: bool = False,
+    log: bool = False,
+    **flags: Any,
 ) -> Seen:
     """Play a scene and return what it showed; with ``log`` events go to a log, as a proxy's do."""
-    path = folder / f"{short}.log"
+    path = folder / f"{short}-{several}.log"
     if log:
         flags |= {"own_backend": True, "audit_log_path": str(path)}
-    async with scene(folder, steps, short=short, **flags) as (of, said):
+    async with scene(folder, steps, short=short, several=several, **flags) as (of, said):
         await play(of)
         await of.over()
         client = of.client
@@ -221,17 +242,18 @@ async def played(
 async def both(
     folder: Path, steps: Sequence[Step], play: Play, *, took: int = 1, **flags: Any
 ) -> Seen:
-    """Play a scene both ways; all that is seen must be equal.
+    """Play a scene both ways, and among others; all that is seen must be equal.
 
     At least ``took`` requests of the scene began on the short way; the probe is not counted on.
     """
     chain = await played(folder, steps, play, short=False, **flags)
-    short = await played(folder, steps, play, short=True, **flags)
     assert chain.short == 0
-    assert short.short >= took
-    for what in ("client", "events", "upstream", "pool", "metrics", "said"):
-        ours, theirs = getattr(short, what), getattr(chain, what)
-        assert ours == theirs, f"{what}: {apart(theirs, ours)}"
+    for several in (True, False):
+        short = await played(folder, steps, play, short=True, several=several, **flags)
+        assert short.short >= took
+        for what in ("client", "events", "upstream", "pool", "metrics", "said"):
+            ours, theirs = getattr(short, what), getattr(chain, what)
+            assert ours == theirs, f"{what}, {several=}: {apart(theirs, ours)}"
     return short
 
 

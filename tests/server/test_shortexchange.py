@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from auditproxy.apis.audit import Event
+from auditproxy.server.deadline import NEVER
 from auditproxy.server.shortexchange import ShortExchange
 from tests.fakes.bothways import JSON, OK, POD, Scene, Step, both, figures, scene
 from tests.fakes.proxy import EventCollector, request
@@ -466,3 +467,43 @@ async def test_last_event_with_a_fault(tmp_path: Path, raw: bytes) -> None:
         assert [event["stage"] for event in sink.events].count("ResponseComplete") == 2
         assert [type(fault["exception"]) for fault in faults] == [RuntimeError]
         await other.stop()
+
+
+# --- answers that wait for the end of a turn ---------------------------------------------
+
+
+@pytest.mark.parametrize("event", ["client leaves", "proxy stops", "nothing"])
+async def test_recorded_and_not_written_yet(tmp_path: Path, event: str) -> None:
+    """Beside others a request with bodies is recorded first, and under way until it is written.
+
+    Whatever ends it in between, it has one last event; its answer goes out unless the client left.
+    """
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, fault: faults.append(fault))
+    async with scene(tmp_path, [], short=True, several=True) as (of, said):
+        await of.ask(GET)
+        found: list[tuple[int, int, float]] = []
+
+        def act() -> bool:
+            (short,) = of.handler.under_way
+            found.append((short.owes_event, of.client.received.count(POD), short.until))
+            if event == "client leaves":
+                assert short.connection.transport is not None
+                short.connection.transport.abort()
+            elif event == "proxy stops":
+                short.end_at_shutdown()
+            return True
+
+        sink = of.handler.shared.sink = of.proxy.collector = Sink("ResponseComplete", act)
+        sink.is_on = True
+        of.client.send(GET)
+        left = event == "client leaves"
+        await of.client.until(
+            lambda: of.client.closed.is_set() if left else of.client.received.count(POD) == 2
+        )
+        await of.over()
+        assert found == [(False, 1, NEVER)]
+        assert [event["stage"] for event in sink.events] == ["RequestReceived", "ResponseComplete"]
+        assert of.client.received.count(POD) == (1 if left else 2)
+        assert of.handler.under_way == set()
+    assert (faults, said) == ([], [])

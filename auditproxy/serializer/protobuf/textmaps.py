@@ -15,7 +15,7 @@ _ENCODE_SORTED = msgspec.json.Encoder(order="deterministic").encode
 def add_texts(texts: dict[str, str], raw: bytes, start: int, stop: int, last: int, key: int) -> int:
     """Add the entry in ``raw[start:stop]``, and those of the map that follow it at once.
 
-    Of what follows, no byte at ``last`` or behind it is used; ``key`` stands before each entry.
+    Of what follows, no byte at ``last`` or behind it is used; ``key`` precedes each entry.
     Returns where the last entry ends that was added: ``start``, and nothing is done, if Go writes
     none like the first. Go writes an entry's key and value once, in this order and UTF-8, and
     nothing else. Here the key has less than 128 bytes, and the value, and an entry that follows,
@@ -39,7 +39,7 @@ def add_texts(texts: dict[str, str], raw: bytes, start: int, stop: int, last: in
                 break
             texts[raw[start + 2 : behind].decode()] = raw[first:stop].decode()
             end = stop
-            # Behind a key's first byte of two stands no entry's length, but 1.
+            # The second byte of a longer key is 1: an entry has more bytes.
             if end >= last or raw[end] != key:
                 break
             length, start = raw[end + 1], end + 2
