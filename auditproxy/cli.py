@@ -24,6 +24,7 @@ from auditproxy.commands.alerts.command import ALERTS
 from auditproxy.commands.events.command import EVENTS
 from auditproxy.commands.kubeconfig import command as kubeconfig
 from auditproxy.commands.policy.command import POLICY
+from auditproxy.commands.reconcile.command import RECONCILE
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.commands.verify.command import VERIFY
 from auditproxy.flags.command import Command
@@ -129,6 +130,7 @@ def commands(load_proxy: LoadProxy) -> tuple[Command, ...]:
         EVENTS,
         ALERTS,
         POLICY,
+        RECONCILE,
         SESSIONS,
         VERIFY,
         Command(

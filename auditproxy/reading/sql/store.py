@@ -50,6 +50,8 @@ class StoredFile(msgspec.Struct, frozen=True):
     origin: str
     is_saved: bool = False
     """Whether it is a saved trail, whose events have origins of their own."""
+    is_renamed: bool = False
+    """Whether the events of a saved trail have the origin of the file instead."""
 
 
 def prepare(
@@ -108,8 +110,10 @@ def open_store(
     for statement in views.FUNCTIONS:
         connection.execute(statement)
     lines = [(file.path, file.origin) for file in files if not file.is_saved]
-    saved = [file.path for file in files if file.is_saved]
-    for path in saved:
+    saved = [
+        (file.path, file.origin if file.is_renamed else None) for file in files if file.is_saved
+    ]
+    for path, _ in saved:
         check_saved(connection, path)
     if lines:
         connection.execute(views.lines_view(lines))
