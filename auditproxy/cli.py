@@ -25,6 +25,7 @@ from auditproxy.commands.demo import flags as demo
 from auditproxy.commands.events.command import EVENTS
 from auditproxy.commands.kubeconfig import command as kubeconfig
 from auditproxy.commands.policy.command import POLICY
+from auditproxy.commands.reconcile.command import RECONCILE
 from auditproxy.commands.report.command import REPORT
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.commands.verify.command import VERIFY
@@ -107,6 +108,7 @@ def commands(load_proxy: LoadProxy) -> tuple[Command, ...]:
         VIEW,
         ALERTS,
         POLICY,
+        RECONCILE,
         SESSIONS,
         VERIFY,
         Command(

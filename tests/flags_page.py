@@ -17,6 +17,7 @@ from auditproxy.commands.demo.flags import FLAGS as DEMO_FLAGS
 from auditproxy.commands.events.command import EVENTS
 from auditproxy.commands.kubeconfig.command import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.commands.policy.command import FLAGS as POLICY_FLAGS
+from auditproxy.commands.reconcile.command import RECONCILE
 from auditproxy.commands.report.command import REPORT
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.commands.verify.command import VERIFY
@@ -48,6 +49,7 @@ def tables() -> Mapping[str, str]:
         ("sessions", SESSIONS.flags),
         ("alerts", ALERTS_FLAGS),
         ("policy", POLICY_FLAGS),
+        ("reconcile", RECONCILE.flags),
         ("verify", VERIFY.flags),
         ("events", EVENTS.flags),
         ("report", REPORT.flags),

@@ -237,8 +237,8 @@ def test_every_command_has_help_and_strict_flags(
         (
             ["zzz"],
             'unknown command "zzz" for "auditproxy"; '
-            "give one of serve, demo, certs, kubeconfig, events, report, view, alerts, policy, sessions, "
-            "verify, completion, version",
+            "give one of serve, demo, certs, kubeconfig, events, report, view, alerts, policy, "
+            "reconcile, sessions, verify, completion, version",
         ),
         (
             ["--secure-port=1"],

@@ -31,6 +31,7 @@ from auditproxy.clients import apiserver as apiclient
 from auditproxy.clients import fetcher as keyfetching
 from auditproxy.clients import webhook as webhook_client
 from auditproxy.clients.retry import pauses
+from auditproxy.commands.reconcile import running as reconciling
 from auditproxy.downstream import connection
 from auditproxy.downstream import server as clientserver
 from auditproxy.health import connection as healthconnection
@@ -237,6 +238,7 @@ OURS: dict[str, tuple[str, ...]] = {
         f"one read of uvloop in a turn, {size(reading.MOST_A_TURN)}, and not two",
         f"at most {memory.MAXIMUM_BLOCKS} blocks of {size(memory.MAXIMUM_BLOCK)}",
     ),
+    "docs/reconcile.md": (f"(within {reconciling.APART_BY_CONTENT / 1_000_000:g} seconds)",),
     "docs/reading.md": (f"lines of more than {size(lines.LONGEST)}",),
     "docs/events-schema.md": (
         f"It has {store.MEMORY.replace('MB', ' MB')} of memory",
@@ -387,6 +389,7 @@ THEIRS: dict[str, tuple[str, ...]] = {
     "docs/protobuf.md": ("integer of 64 bits, of 32 bits",),
     "docs/sessions.md": ("read only up to the last 64 KiB",),
     "docs/reading.md": ("lines over 16 KiB",),
+    "docs/reconcile.md": ("(AKS: over 16 KiB)",),
     "manifests/README.md": ("30 days before the end", "lines at 16 KiB", "10 MiB times 5"),
     "manifests/overlays/aks/README.md": ("idle timeout of 30 minutes", "over 16 KiB"),
     "manifests/overlays/eks/README.md": (

@@ -15,12 +15,8 @@ from auditproxy.files.policy import policy_in
 from auditproxy.files.redaction import NONE, redactor_in
 from auditproxy.files.trustedfile import Remarks, TrustedFile, named
 from auditproxy.options import Options
-from auditproxy.options.backendoptions import (
-    REFUSING_MODES,
-    BackendGroups,
-    BackendOptions,
-    backends_in_use,
-)
+from auditproxy.options.backendoptions import REFUSING_MODES, BackendOptions
+from auditproxy.options.backends import BackendGroups, backends_in_use
 
 
 def _policy(group: str, flag: str) -> TrustedFile:

@@ -6,7 +6,7 @@ from auditproxy.app.standardstreams import counted
 from auditproxy.reading.forms.exports import LOST
 from auditproxy.reading.meaning import events
 from auditproxy.reading.meaning.events import Counts
-from auditproxy.reading.trail.lines import DAMAGED
+from auditproxy.reading.trail.lines import DAMAGED, TOO_MUCH
 
 _NOTES = (
     (events.TORN, "line", "torn", "begins as an event and does not end as one"),
@@ -18,6 +18,7 @@ _NOTES = (
     (events.TOO_LONG, "line", "too long to be read", ""),
     (events.GONE, "part", "gone: its file was packed or removed meanwhile", "run it again"),
     (DAMAGED, "packed file", "damaged, and read up to the damage", ""),
+    (TOO_MUCH, "packed file", "read in part", "it unpacks to more than a log can"),
 )
 
 

@@ -1,20 +1,34 @@
-"""The lines of audit logs that arguments name: files, patterns, gzip, standard input.
+"""The events of audit logs that arguments name, for ``auditproxy policy``.
 
-This is the one place that reads logs for ``auditproxy policy``.
+Lines of events are read here, with their numbers and their sizes. What is in another form, in a
+folder, a tar file or a saved trail is what ``auditproxy events`` reads too.
 """
 
 import glob
-import gzip
+import os
 import sys
+import tempfile
 import time
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
+
+import msgspec
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.app.standardstreams import Output, one_line
 from auditproxy.audit.policy.simulation.logged import LoggedEvent, read_logged
+from auditproxy.reading.forms.documents import SNIFFED, is_of_documents
+from auditproxy.reading.forms.rows import is_of_rows
+from auditproxy.reading.forms.unwrapping import Unwrapper
+from auditproxy.reading.meaning.events import EVENTS, Counts
+from auditproxy.reading.meaning.requests import NATIVE, SeenEvent
+from auditproxy.reading.trail.archives import is_archive
+from auditproxy.reading.trail.blocks import Block
+from auditproxy.reading.trail.lines import beginning_of, is_saved
+from auditproxy.reading.trail.packing import DAMAGES, unpacked
+from auditproxy.reading.trail.scanning import Search, events_of
+from auditproxy.reading.trail.sources import files_of
 from auditproxy.serializer.errors import SerializationError
 
 LONGEST_LINE = 64 * 1024 * 1024
@@ -23,7 +37,6 @@ PROGRESS = 5.0
 """Seconds between two lines of progress, where standard error is a terminal."""
 _EVERY = 2000
 """Lines between two readings of the clock."""
-_GZIP = b"\x1f\x8b"
 
 
 class LogEvents:
@@ -43,25 +56,75 @@ class LogEvents:
         """What is wrong with whole files."""
 
     def __iter__(self) -> Iterator[tuple[LoggedEvent, int]]:
+        with tempfile.TemporaryDirectory(prefix="auditproxy-") as spool:
+            for path in self._paths:
+                for file in self._files(path, spool):
+                    if file != "-" and _is_of_another_form(file):
+                        yield from self._of_another_form(file)
+                    else:
+                        yield from self._of_lines(file)
+
+    def _files(self, path: str, spool: str) -> Iterator[str]:
+        """The files that one argument is: those of a folder or a tar file, or itself."""
+        if path == "-" or not os.path.exists(path):
+            yield path
+        elif os.path.isdir(path) or is_archive(path):
+            yield from (file.path for file in files_of([path], spool))
+        else:
+            yield path
+
+    def _of_lines(self, path: str) -> Iterator[tuple[LoggedEvent, int]]:
         shown = time.monotonic()
-        for path in self._paths:
-            for number, line in enumerate(self._lines(path), 1):
-                self.lines += 1
-                if self.lines % _EVERY == 0 and time.monotonic() - shown > PROGRESS:
-                    shown = time.monotonic()
-                    if self._err.isatty():
-                        self._err.write(one_line(f"{path}: {self.lines} lines") + "\n")
-                if not line or line.isspace():
-                    continue
-                try:
-                    event = read_logged(line)
-                except SerializationError as error:
-                    if not self.unreadable:
-                        self.first_unreadable = f"{path} line {number}: {error}"
-                    self.unreadable += 1
-                    continue
-                self.events += 1
-                yield event, len(line)
+        counts = Counts()
+        unwrapper = Unwrapper(path, counts, Counts())
+        for number, line in enumerate(self._lines(path), 1):
+            self.lines += 1
+            if self.lines % _EVERY == 0 and time.monotonic() - shown > PROGRESS:
+                shown = time.monotonic()
+                if self._err.isatty():
+                    self._err.write(one_line(f"{path}: {self.lines} lines") + "\n")
+            if not line or line.isspace():
+                continue
+            try:
+                event = read_logged(line)
+            except SerializationError as error:
+                before = _unlike_events(counts)
+                taken = list(unwrapper.take(line))
+                # Of lines of events none is read in part.
+                others = [seen for seen in taken if seen.form != NATIVE]
+                yield from self._unwrapped(others)
+                if len(others) < len(taken) or _unlike_events(counts) > before:
+                    self._unread(f"{path} line {number}: {error}")
+                continue
+            self.events += 1
+            yield event, len(line)
+        yield from self._unwrapped(unwrapper.finish())
+
+    def _of_another_form(self, path: str) -> Iterator[tuple[LoggedEvent, int]]:
+        counts = Counts()
+        yield from self._unwrapped(events_of(Block(path, path), Search(), counts, Counts()), 1)
+        for _ in range(_unlike_events(counts)):
+            self._unread(f"{path}: a part of it is not an audit event")
+
+    def _unwrapped(
+        self, found: Iterable[SeenEvent], lines: int = 0
+    ) -> Iterator[tuple[LoggedEvent, int]]:
+        """Events in another form, with the bytes that a log would have of them."""
+        for seen in found:
+            line = msgspec.json.encode(seen.event) + b"\n"
+            try:
+                event = read_logged(line)
+            except SerializationError as error:
+                self._unread(str(error))
+                continue
+            self.lines += lines
+            self.events += 1
+            yield event, len(line)
+
+    def _unread(self, why: str) -> None:
+        if not self.unreadable:
+            self.first_unreadable = why
+        self.unreadable += 1
 
     def _lines(self, path: str) -> Iterator[bytes]:
         """The lines of one log; raises Unusable where it cannot be opened."""
@@ -74,17 +137,27 @@ class LogEvents:
             raise Unusable(f"{path} cannot be read: {error.strerror or error}") from None
         with file:
             try:
-                packed = file.read(2) == _GZIP
-                file.seek(0)
-                if not packed:
-                    yield from _whole_lines(file)
-                    return
-                with gzip.open(file) as unpacked:
-                    yield from _whole_lines(cast("BinaryIO", unpacked))
-            except (EOFError, zlib.error, gzip.BadGzipFile):
-                self.damaged.append(f"{path} is a damaged gzip file, and was read up to there")
+                yield from _whole_lines(unpacked(file))
+            except DAMAGES:
+                self.damaged.append(f"{path} is a damaged packed file, and was read up to there")
             except OSError as error:
                 self.damaged.append(f"{path} cannot be read further: {error.strerror or error}")
+
+
+def _is_of_another_form(path: str) -> bool:
+    """Whether a file has values that are not one a line, rows, or is a saved trail."""
+    try:
+        if is_saved(path):
+            return True
+        beginning = beginning_of(path, SNIFFED)
+    except OSError:
+        return False
+    return is_of_documents(beginning) or is_of_rows(beginning)
+
+
+def _unlike_events(counts: Counts) -> int:
+    """How much was met that is not a whole event, and is not one in another form either."""
+    return sum(count for kind, count in counts.items() if kind != EVENTS)
 
 
 def _whole_lines(file: BinaryIO) -> Iterator[bytes]:

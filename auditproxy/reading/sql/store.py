@@ -50,6 +50,8 @@ class StoredFile(msgspec.Struct, frozen=True):
     origin: str
     is_saved: bool = False
     """Whether it is a saved trail, whose events have origins of their own."""
+    is_renamed: bool = False
+    """Whether the events of a saved trail have the origin of the file instead."""
 
 
 def prepare(
@@ -87,10 +89,12 @@ def open_store(
     statement of a user, may write. Raises Unusable without the extra.
     """
     lines = [(file.path, file.origin) for file in files if not file.is_saved]
-    saved = [file.path for file in files if file.is_saved]
+    saved = [
+        (file.path, file.origin if file.is_renamed else None) for file in files if file.is_saved
+    ]
 
     def define(connection: "DuckDBPyConnection") -> None:
-        for path in saved:
+        for path, _ in saved:
             check_saved(connection, path)
         statements = (
             *views.FUNCTIONS,

@@ -247,11 +247,14 @@ def _seen(row: tuple[Any, ...]) -> SeenEvent:
         )
         if cell["code"] is not None
         else None,
-        request_object=msgspec.Raw((cell["request_object"] or "").encode()),
-        response_object=msgspec.Raw((cell["response_object"] or "").encode()),
         request_received_timestamp=cell["received"] or "",
         stage_timestamp=cell["staged"] or "",
         annotations=dict(cell["annotations"] or {}),
+        **{
+            name: msgspec.Raw(cell[name].encode())
+            for name in ("request_object", "response_object")
+            if cell[name]
+        },
     )
     return seen_event(event, cell["origin"] or "", FORM)
 

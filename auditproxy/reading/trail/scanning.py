@@ -14,6 +14,7 @@ from io import FileIO
 import msgspec
 
 from auditproxy.reading.forms.documents import SNIFFED, documents_of, is_of_documents
+from auditproxy.reading.forms.rows import is_of_rows, rows_of
 from auditproxy.reading.forms.unwrapping import Unwrapper
 from auditproxy.reading.meaning.conditions import ColumnFilter, admits_all
 from auditproxy.reading.meaning.events import (
@@ -157,7 +158,16 @@ def lines_in(block: Block, counts: Counts) -> Iterator[bytes]:
 
 def _of_file(block: Block, search: Search, counts: Counts, forms: Counts) -> Iterator[SeenEvent]:
     """The events of a file that is packed or in another form."""
-    if not is_of_documents(beginning_of(block.path, SNIFFED)):
+    beginning = beginning_of(block.path, SNIFFED)
+    if is_of_rows(beginning):
+        unwrapper = Unwrapper(block.origin, counts, forms)
+        texts = (
+            line.decode("utf-8-sig", "replace") + "\n" for line in lines_of(block.path, counts)
+        )
+        for row in rows_of(texts, counts):
+            yield from unwrapper.value(row)
+        return
+    if not is_of_documents(beginning):
         lines = lines_of(block.path, counts)
         yield from _each_line(lines, block.origin, search.literals(), counts, forms)
         return

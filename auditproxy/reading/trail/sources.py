@@ -18,12 +18,14 @@ from pathlib import Path
 import msgspec
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.reading.trail.archives import is_archive, members_of
+from auditproxy.reading.trail.packing import SUFFIXES
 
 STANDARD_INPUT = "-"
 MOST_FILES = 20_000
 _ROTATED = re.compile(r"-(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)(?=\.|$)", re.ASCII)
 _NUMBERED = re.compile(r"\.(\d{1,4})$", re.ASCII)
-_PACKED = ".gz"
+_REMOTE = ("s3://", "s3a://", "gs://", "gcs://", "http://", "https://", "az://", "abfss://")
 _NEWEST = "~"
 """Sorts behind every time."""
 
@@ -53,6 +55,11 @@ def files_of(arguments: Sequence[str], spool: str) -> list[TrailFile]:
             file = trail_file(path)
             if argument == STANDARD_INPUT:
                 file = TrailFile(path, STANDARD_INPUT)
+            if is_archive(path):
+                for member, called in members_of(path, spool, MOST_FILES - len(found)):
+                    named = trail_file(called)
+                    found[member] = msgspec.structs.replace(named, path=member)
+                continue
             found.setdefault(os.path.realpath(path), file)
     return sorted(found.values(), key=lambda file: (file.origin, file.place))
 
@@ -60,7 +67,9 @@ def files_of(arguments: Sequence[str], spool: str) -> list[TrailFile]:
 def trail_file(path: str) -> TrailFile:
     """A file with its origin and its place, by its name."""
     folder, name = os.path.split(path)
-    bare = name.removesuffix(_PACKED)
+    bare = name
+    for suffix in SUFFIXES:
+        bare = bare.removesuffix(suffix)
     rotated = _ROTATED.search(bare)
     if rotated is not None:
         stem = bare[: rotated.start()] + bare[rotated.end() :]
@@ -84,9 +93,10 @@ def _paths(argument: str, spool: str) -> Iterator[str]:
     if os.path.exists(argument):
         yield argument
         return
-    if "://" in argument:
+    if argument.startswith(_REMOTE):
         raise Unusable(
-            f"{argument} is a URL, which is not read; copy what it names, or pipe it to -"
+            f"{argument} is a URL, and logs are read from files alone; copy it first, such as with "
+            "aws s3 cp --recursive, or pipe one file to -"
         )
     matching = sorted(glob.glob(argument)) if any(mark in argument for mark in "*?[") else []
     if not matching:

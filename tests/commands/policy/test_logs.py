@@ -1,17 +1,24 @@
 """Lines of logs from files, patterns, gzip and standard input; what is broken is counted."""
 
+import csv
 import gzip
 import io
 import itertools
+import json
+import tarfile
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.commands.policy import logs
 from auditproxy.commands.policy.logs import LogEvents
 from tests.fakes.loggedevents import line
 from tests.fakes.policies import Text
+from tests.fakes.trails import event, write
+from tests.reading.cluster import cloudwatch
+from tests.reading.saving import save
 
 
 def ids(log: LogEvents) -> list[str]:
@@ -89,15 +96,15 @@ def test_damaged_gzip(tmp_path: Path, content: bytes) -> None:
     other.write_bytes(line(auditID="after"))
     log = LogEvents([str(path), str(other)], Text())
     assert ids(log)[-1] == "after"
-    assert log.damaged == [f"{path} is a damaged gzip file, and was read up to there"]
+    assert log.damaged == [f"{path} is a damaged packed file, and was read up to there"]
 
 
 def test_missing(tmp_path: Path) -> None:
-    """A file that is not there, and a folder."""
+    """A file that is not there, and an empty folder."""
     for path, why in ((tmp_path / "missing", "No such file"), (tmp_path / "*.log", "No such file")):
         with pytest.raises(Unusable, match=why):
             read(path)
-    with pytest.raises(Unusable, match="Is a directory"):
+    with pytest.raises(Unusable, match="has no files"):
         read(tmp_path)
 
 
@@ -112,3 +119,49 @@ def test_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         err = Text(is_terminal=is_terminal)
         list(LogEvents([str(path)], err))
         assert err.text == shown
+
+
+def test_other_forms(tmp_path: Path) -> None:
+    """What ``auditproxy events`` reads is read here: exports, folders, archives, saved trails."""
+    made = [event(name=name, audit_id=name) for name in "abc"]
+    (tmp_path / "cloudwatch.json").write_text(cloudwatch(made))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    write(folder / "audit.log", made)
+    rows = io.StringIO()
+    csv.writer(rows).writerows(
+        [["@timestamp", "@message"], *(["t", json.dumps(one)] for one in made)]
+    )
+    (tmp_path / "insights.csv").write_text(rows.getvalue())
+    (tmp_path / "wrapped.log").write_text(
+        "".join(json.dumps({"log": json.dumps(one)}) + "\n" for one in made)
+    )
+    (tmp_path / "audit.zst").write_bytes(
+        zstandard.ZstdCompressor().compress((folder / "audit.log").read_bytes())
+    )
+    with tarfile.open(tmp_path / "logs.tar.gz", "w:gz") as archive:
+        archive.add(folder, "logs")
+    saved = save(tmp_path, made)
+    for path in (*(tmp_path / name for name in
+                   ("cloudwatch.json", "folder", "insights.csv", "wrapped.log", "audit.zst", "logs.tar.gz")), saved):  # fmt: skip
+        log = LogEvents([str(path)], Text())
+        assert sorted(ids(log)) == ["a", "b", "c"], path
+        assert (log.events, log.unreadable, log.damaged) == (3, 0, []), path
+
+
+def test_what_is_no_event_in_them(tmp_path: Path) -> None:
+    """It is counted, in lines and in documents."""
+    wrapped = tmp_path / "wrapped.log"
+    wrapped.write_text(
+        json.dumps({"log": json.dumps(event())}) + "\n" + json.dumps({"log": "klog"}) + "\n"
+    )
+    log = read(wrapped)
+    assert (log.events, log.unreadable) == (1, 1)
+    assert log.first_unreadable.startswith(f"{wrapped} line 2: ")
+    document = tmp_path / "events.json"
+    document.write_text(
+        json.dumps({"searchedLogStreams": [], "events": [7, {"message": "no event"}]})
+    )
+    log = read(document)
+    assert (log.events, log.unreadable) == (0, 2)
+    assert "is not an audit event" in log.first_unreadable

@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.reading.meaning.conditions import conditions_of
-from auditproxy.reading.meaning.events import Counts
+from auditproxy.reading.meaning.events import Counts, read_events
 from auditproxy.reading.meaning.facts import RequestFacts
 from auditproxy.reading.meaning.requests import joined
 from auditproxy.reading.sql.store import prepare
@@ -83,6 +84,12 @@ def test_searches(
         one.event.audit_id for one in expected.requests
     ]
     assert found.counts["events"] == len(_ALL)
+
+
+def test_written_as_a_line(tmp_path: Path) -> None:
+    """Each is one that is read again."""
+    for one in saved_events(str(save(tmp_path, _ALL))):
+        assert read_events(msgspec.json.encode(one.event), Counts()) == (one.event,)
 
 
 def test_times_and_ids(tmp_path: Path) -> None:

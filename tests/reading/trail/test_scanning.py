@@ -1,5 +1,6 @@
 """One block after the other: what is looked for is found, whatever stands beside it."""
 
+import csv
 import gzip
 import json
 from pathlib import Path
@@ -10,11 +11,11 @@ from hypothesis import strategies as st
 
 from auditproxy.reading.meaning import events
 from auditproxy.reading.meaning.conditions import conditions_of
-from auditproxy.reading.meaning.events import TOO_LONG
+from auditproxy.reading.meaning.events import TOO_LONG, Counts
 from auditproxy.reading.meaning.moments import stamp
-from auditproxy.reading.trail.blocks import blocks_of
+from auditproxy.reading.trail.blocks import Block, blocks_of
 from auditproxy.reading.trail.lines import LONGEST
-from auditproxy.reading.trail.scanning import Scanned, Search, scan
+from auditproxy.reading.trail.scanning import Scanned, Search, events_of, scan
 from auditproxy.reading.trail.sources import trail_file
 from tests.fakes.trails import event, line_of, write
 
@@ -169,3 +170,29 @@ def test_any_lines(
     assert counts[events.EVENTS] == sum(
         line.endswith(b"}") and b"objectRef" in line for line in lines
     )
+
+
+def test_rows_of_tables(tmp_path: Path) -> None:
+    """Exports as CSV: Logs Insights, AzureDiagnostics, AKSAudit; broken rows are counted."""
+
+    made = event(name="p", requestObject={"text": 'quoted " and, \n more'})
+    aks = {
+        "AuditId": "id", "RequestUri": made["requestURI"], "Verb": "get", "Stage": "ResponseComplete",
+        "User": json.dumps(made["user"]), "ObjectRef": json.dumps(made["objectRef"]),
+        "RequestReceivedTime": made["requestReceivedTimestamp"], "RequestObject": "skipped-too-big-size-object",
+    }  # fmt: skip
+    tables: list[list[list[str]]] = [
+        [["@timestamp", "@message", "@logStream"], ["t", json.dumps(made), "s"], ["t"]],
+        [["TimeGenerated [UTC]", "log_s"], ["t", json.dumps(made) + "\n"], ["t"]],
+        [list(aks), list(aks.values()), ["t"]],
+    ]
+    for number, rows in enumerate(tables):
+        path = tmp_path / f"{number}.csv"
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows(rows)
+        counts, forms = Counts(), Counts()
+        found = list(events_of(Block(str(path), "o"), Search(), counts, forms))
+        assert [one.event.object_ref.name for one in found if one.event.object_ref] == ["p"]
+        assert [one.event.user.username for one in found] == ["alice"]
+        assert counts == {"events": 1, "torn": 1}
+        assert list(forms) == [("cloudwatch", "aks", "aks-table")[number]]

@@ -1,0 +1,1 @@
+"""``auditproxy reconcile``: the proxy's trail beside that of the API server."""
