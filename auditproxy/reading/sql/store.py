@@ -57,20 +57,22 @@ def open_store(
 ) -> "DuckDBPyConnection":
     """A connection with the views events and requests, which nothing can widen.
 
-    ``folder`` has what does not fit into memory. ``writable`` are files that it may write as well,
-    for statements of ours. Raises Unusable without the extra.
+    ``folder`` has what does not fit into memory. ``writable`` are folders that it may write as
+    well, for statements of ours. Raises Unusable without the extra.
     """
     lines = views.lines_view([(file.path, file.origin) for file in files])
     statements = (*views.FUNCTIONS, lines, views.EVENTS, views.REQUESTS)
-    return locked_connection(
-        [*(file.path for file in files), *writable], folder, threads, statements
-    )
+    return locked_connection([file.path for file in files], folder, threads, statements, writable)
 
 
 def locked_connection(
-    paths: Sequence[str], folder: str, threads: int, statements: Sequence[str]
+    paths: Sequence[str],
+    folder: str,
+    threads: int,
+    statements: Sequence[str],
+    writable: Sequence[str] = (),
 ) -> "DuckDBPyConnection":
-    """A connection that has these files and no others, after some statements of ours.
+    """A connection that has these files, and folders to write, after some statements of ours.
 
     ``folder`` has what does not fit into memory. Raises Unusable without the extra.
     """
@@ -90,6 +92,9 @@ def locked_connection(
     )
     allowed = ", ".join(views.text(path) for path in paths)
     connection.execute(f"SET allowed_paths = [{allowed}]")
+    if writable:
+        folders = ", ".join(views.text(path) for path in writable)
+        connection.execute(f"SET allowed_directories = [{folders}]")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_external_access = false")
     for statement in statements:
