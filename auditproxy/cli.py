@@ -11,7 +11,7 @@ that help and version answer at once.
 
 import os
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -34,7 +34,8 @@ from auditproxy.flags.command import Command
 from auditproxy.flags.completion import SHELLS, completion
 from auditproxy.flags.configfile import load_configuration
 from auditproxy.flags.help import command_help, overview
-from auditproxy.flags.pflag import HELP, Parsed, closest, parse
+from auditproxy.flags.pflag import HELP, Parsed, parse
+from auditproxy.flags.program import AUDITPROXY, named, unknown_command
 from auditproxy.flags.serve import COMMON as SERVE_COMMON
 from auditproxy.flags.serve import EXAMPLES as SERVE_EXAMPLES
 from auditproxy.flags.serve import FLAGS as SERVE_FLAGS
@@ -65,8 +66,9 @@ LoadProxy = Callable[[], tuple[Check, Serve]]
 """Imports app/proxy.py and app/serve.py; tests bring functions of their own."""
 
 
-def commands(load_proxy: LoadProxy) -> tuple[Command, ...]:
+def commands(load_proxy: LoadProxy | None = None) -> tuple[Command, ...]:
     """Every subcommand, in the order of help."""
+    load_proxy = load_proxy or _load_proxy
     table: list[Command] = [
         Command(
             "serve",
@@ -134,30 +136,35 @@ def commands(load_proxy: LoadProxy) -> tuple[Command, ...]:
     return tuple(table)
 
 
-def main(argv: Sequence[str] | None = None, *, load_proxy: LoadProxy | None = None) -> int:
+def main(
+    argv: Sequence[str] | None = None,
+    *,
+    load_proxy: LoadProxy | None = None,
+    program: str = AUDITPROXY,
+) -> int:
     """Run the command line ``argv``, None for the process's own; the exit code.
 
-    ``load_proxy`` replaces app/proxy.py in tests.
+    ``load_proxy`` replaces app/proxy.py in tests; ``program`` is how the user called it.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    known = commands(load_proxy or _load_proxy)
+    known = commands(load_proxy)
     table = {command.name: command for command in known}
     if not words:
-        sys.stderr.write(overview(known))
+        sys.stderr.write(named(overview(known), program, known))
         return MISCONFIGURED
     name, *rest = words
     if name == "help" and rest:
         name, rest = rest[0], ["--help", *rest[1:]]
     if name in ("-h", "--help", "help"):
-        return _print(overview(known))
+        return _print(named(overview(known), program, known))
     if name == "--version":
         name = "version"
     command = table.get(name)
     if command is None:
-        return _refuse((_unknown_command(name, table),))
+        return _refuse((named(unknown_command(name, tuple(table)), program, known),))
     parsed = parse(rest, command.flags)
     if parsed.wants_help:
-        return _help(command, parsed)
+        return _help(command, parsed, lambda text: named(text, program, known))
     if parsed.arguments and not (command.words or command.operand):
         parsed = _with_fault(parsed, _unwanted_arguments(command, parsed.arguments))
     try:
@@ -165,7 +172,7 @@ def main(argv: Sequence[str] | None = None, *, load_proxy: LoadProxy | None = No
     except KeyboardInterrupt:
         return FAILED
     except Unusable as error:
-        _refuse(error.faults)
+        _refuse([named(fault, program, known) for fault in error.faults])
         return error.code
     except BrokenPipeError:
         nobody_reads()
@@ -257,14 +264,14 @@ def _completion(parsed: Parsed, table: Sequence[Command]) -> int:
     return _refuse(faults) if faults else _print(completion(parsed.arguments[0], table))
 
 
-def _help(command: Command, parsed: Parsed) -> int:
+def _help(command: Command, parsed: Parsed, spelled: Callable[[str], str]) -> int:
     topic = parsed.help_topic
     word = parsed.arguments[0] if set(parsed.arguments[:1]) & set(command.words) else ""
     if not topic and len(parsed.arguments) == 1 and parsed.arguments[0] not in command.words:
         # --help audit is --help=audit.
         topic = parsed.arguments[0]
     try:
-        return _print(command_help(command, topic, word))
+        return _print(spelled(command_help(command, topic, word)))
     except ValueError as error:
         return _refuse((str(error),))
 
@@ -300,14 +307,6 @@ def _unwanted_arguments(command: Command, arguments: tuple[str, ...]) -> str:
     if any(argument.lower() in ("true", "false") for argument in arguments):
         fault += "; a boolean flag's value follows an equals sign, such as --anonymous-auth=false"
     return fault
-
-
-def _unknown_command(name: str, table: Mapping[str, Command]) -> str:
-    if name.startswith("-"):
-        return f"{go_quote(name)} comes before the command; try auditproxy serve {name}"
-    hint = closest(name, tuple(table))
-    fix = f"did you mean {hint}?" if hint else f"give one of {', '.join(table)}"
-    return f'unknown command {go_quote(name)} for "auditproxy"; {fix}'
 
 
 def _print(text: str) -> int:

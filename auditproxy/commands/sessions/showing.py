@@ -37,7 +37,7 @@ _NON_ZERO = "NonZeroExitCode"
 MOST_SHOWN = 10_000
 """Commands, files and connections of one recording that are shown."""
 
-_SHOWN = (
+SHOWN_NOTES = (
     CommandNote
     | ConnectionClosedNote
     | CopiedFileNote
@@ -66,7 +66,9 @@ def commands_of(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[
     start = started_at(summary.header)
     for seconds, note in _commands(summary, decrypt):
         moment = rfc3339(start + int(seconds * SECOND))
-        shown = _command(note) if isinstance(note, CommandNote) else f"{_line(note)}   [{COPIED}]"
+        shown = (
+            _command(note) if isinstance(note, CommandNote) else f"{note_line(note)}   [{COPIED}]"
+        )
         yield f"{moment}  {_clock(seconds)}  {shown}\n"
     unrecorded = unrecorded_of(summary, decrypt)
     if unrecorded is not None:
@@ -121,9 +123,23 @@ def _commands(
 
 def show(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[str]:
     """Lines that say who, what, where, how it ended, and what was done."""
+    rows = [
+        *rows_of(summary, decrypt),
+        ("SHA-256", _sha256(summary)),
+        ("File", str(summary.path)),
+    ]
+    for name, value in rows:
+        if value:
+            yield f"{name + ':':<11}{visible(value)}\n"
+    yield from _sections(summary, decrypt)
+    yield "\n"
+
+
+def rows_of(summary: RecordingSummary, decrypt: Decrypt | None) -> list[tuple[str, str]]:
+    """Who, what, where and how it ended, under headings; "" for what is not known."""
     session, end = summary.header.auditproxy, summary.end
     unrecorded = unrecorded_of(summary, decrypt)
-    rows = [
+    return [
         ("Session", session.session_id),
         ("Audit ID", session.audit_id),
         ("User", _user(session.user, session.groups)),
@@ -137,14 +153,7 @@ def show(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[str]:
         ("Bytes", f"{end.bytes_in} in, {end.bytes_out} out" if end else ""),
         ("Recorded", _recorded(summary)),
         (_heading(unrecorded), "" if unrecorded is None else unrecorded.text),
-        ("SHA-256", _sha256(summary)),
-        ("File", str(summary.path)),
     ]
-    for name, value in rows:
-        if value:
-            yield f"{name + ':':<11}{visible(value)}\n"
-    yield from _sections(summary, decrypt)
-    yield "\n"
 
 
 def show_object(summary: RecordingSummary, decrypt: Decrypt | None) -> dict[str, Any]:
@@ -169,7 +178,7 @@ def _sections(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[st
     for event in read_events(summary.path, decrypt):
         if isinstance(event, CastFault):
             faults += 1
-        if not isinstance(event, CastNote) or not isinstance(event.note, _SHOWN):
+        if not isinstance(event, CastNote) or not isinstance(event.note, SHOWN_NOTES):
             continue
         if shown == MOST_SHOWN:
             omitted += 1
@@ -177,14 +186,15 @@ def _sections(summary: RecordingSummary, decrypt: Decrypt | None) -> Iterator[st
         if not shown:
             yield "\n"
         shown += 1
-        yield f"  {_clock(event.seconds)}  {_line(event.note)}\n"
+        yield f"  {_clock(event.seconds)}  {note_line(event.note)}\n"
     if omitted:
         yield f"  and {omitted} more\n"
     if faults:
         yield f"  {counted(faults, 'line of the file')} cannot be read\n"
 
 
-def _line(note: Any) -> str:
+def note_line(note: Any) -> str:
+    """One of SHOWN_NOTES in one line, safe for a terminal."""
     if isinstance(note, CommandNote):
         return f"$ {_command(note)}"
     if isinstance(note, CopiedFileNote):

@@ -1,6 +1,6 @@
 """One request whole: what the page shows of it, as visible texts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -32,8 +32,15 @@ _EARLIER = 3
 class Details:
     """Answers what the page asks of single requests."""
 
-    def __init__(self, index: AskedIndex, blocks: Sequence[Block]) -> None:
+    def __init__(
+        self,
+        index: AskedIndex,
+        blocks: Sequence[Block],
+        recording_of: Callable[[str], str | None] = lambda audit_id: None,
+    ) -> None:
+        """``recording_of`` gives the name of the recording of an audit ID."""
         self._index = index
+        self._recording_of = recording_of
         self._blocks = blocks
 
     def of(self, given: Mapping[str, str]) -> dict[str, Any]:
@@ -63,7 +70,7 @@ class Details:
             "changes": [_change(change) for change in changed or ()],
             "asked": _body(facts.event.request_object, facts, "asked"),
             "answered": _body(facts.event.response_object, facts, "answered"),
-            "auditID": facts.event.audit_id,
+            "session": self._recording_of(facts.event.audit_id) if facts.is_session else None,
         }
 
     def _row(self, key: tuple[int, str, str]) -> IndexRow:

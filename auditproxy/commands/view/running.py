@@ -9,6 +9,7 @@ import signal
 import tempfile
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from auditproxy.apis.faults import Unusable, missing_extra
@@ -18,6 +19,8 @@ from auditproxy.commands.events.printing import Text
 from auditproxy.commands.view.details import Details
 from auditproxy.commands.view.guarding import new_token
 from auditproxy.commands.view.pagefiles import page_files
+from auditproxy.commands.view.recorded import ListedRecordings, recordings_in
+from auditproxy.commands.view.replay import Replays
 from auditproxy.commands.view.serving import HOST, Answer, PageServer
 from auditproxy.commands.view.trail import ViewedTrail
 from auditproxy.reading.meaning.cells import visible
@@ -28,6 +31,7 @@ from auditproxy.reading.sql.store import prepare
 from auditproxy.reading.trail.blocks import blocks_of
 from auditproxy.reading.trail.saved import EXTRA
 from auditproxy.reading.trail.sources import TrailFile, files_of
+from auditproxy.recordings.encryption import decryption_with
 from auditproxy.sockets.listener import why_not_bound
 
 
@@ -55,15 +59,40 @@ def view(
             for note in notes:
                 err.write(f"auditproxy: warning: {note}\n")
             err.write(f"auditproxy: {counted(trail.count, 'request')}{_between(trail)}\n")
-            details = Details(index, blocks_of(readable))
+            recordings = _recordings(settings, err)
+            details = Details(index, blocks_of(readable), recordings.of_request)
+            replays = Replays(recordings, recordings.decrypt)
             answers: dict[str, Answer] = {
-                "trail": lambda given: _about(trail, files, notes),
+                "trail": lambda given: _about(trail, files, notes) | {"sessions": len(recordings)},
                 "requests": trail.page,
                 "timeline": trail.timeline,
                 "suggestions": lambda given: trail.suggestions(),
                 "request": details.of,
+                "sessions": recordings.listed,
+                "session": recordings.session,
+                "part": replays.part,
+                "find": replays.find,
             }
             return asyncio.run(_serve(answers, settings, out, browse))
+
+
+def _recordings(settings: Mapping[str, Any], err: Text) -> ListedRecordings:
+    """Those of the flags; none without a folder. Raises Unusable."""
+    if not settings["recordings"]:
+        return ListedRecordings((), None)
+    decrypt = None
+    if settings["identity"]:
+        try:
+            decrypt = decryption_with(*map(Path, settings["identity"]))
+        except Unusable as error:
+            raise error.under("--identity") from None
+    found = recordings_in(
+        Path(settings["recordings"]),
+        decrypt,
+        report=lambda line: err.write(f"auditproxy: warning: {line}\n"),
+    )
+    err.write(f"auditproxy: {counted(len(found), 'recording')}\n")
+    return found
 
 
 async def _serve(

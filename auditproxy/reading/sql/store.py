@@ -81,12 +81,17 @@ def prepare(
 
 
 def open_store(
-    files: Sequence[StoredFile], folder: str, threads: int, writable: Sequence[str] = ()
+    files: Sequence[StoredFile],
+    folder: str,
+    threads: int,
+    writable: Sequence[str] = (),
+    folders: Sequence[str] = (),
 ) -> "DuckDBPyConnection":
     """A connection with the views events and requests, which nothing can widen.
 
     ``folder`` has what does not fit into memory. ``writable`` are files that the caller, and no
-    statement of a user, may write. Raises Unusable without the extra.
+    statement of a user, may write, and ``folders`` are whole ones. Raises Unusable without the
+    extra.
     """
     lines = [(file.path, file.origin) for file in files if not file.is_saved]
     saved = [
@@ -105,13 +110,18 @@ def open_store(
         for statement in statements:
             connection.execute(statement)
 
-    return locked_connection([*(file.path for file in files), *writable], folder, threads, define)
+    paths = [*(file.path for file in files), *writable]
+    return locked_connection(paths, folder, threads, define, folders)
 
 
 def locked_connection(
-    paths: Sequence[str], folder: str, threads: int, define: Callable[["DuckDBPyConnection"], None]
+    paths: Sequence[str],
+    folder: str,
+    threads: int,
+    define: Callable[["DuckDBPyConnection"], None],
+    folders: Sequence[str] = (),
 ) -> "DuckDBPyConnection":
-    """A connection that has these files and no others, and what ``define`` makes in it.
+    """A connection that has these files and folders alone, and what ``define`` makes in it.
 
     ``folder`` has what does not fit into memory. Raises Unusable without the extra.
     """
@@ -131,6 +141,9 @@ def locked_connection(
     )
     allowed = ", ".join(views.text(path) for path in paths)
     connection.execute(f"SET allowed_paths = [{allowed}]")
+    if folders:
+        whole = ", ".join(views.text(path) for path in folders)
+        connection.execute(f"SET allowed_directories = [{whole}]")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_external_access = false")
     define(connection)

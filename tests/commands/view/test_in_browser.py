@@ -8,15 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
-from tests.commands.view.viewing import HOSTILE, hostile_events, viewed, write_numbered
-from tests.fakes.browser import CHROMIUM, MISSING, REBOUND, browser
+from tests.commands.view.viewing import (
+    HOSTILE,
+    hostile_events,
+    viewed,
+    write_numbered,
+    write_recording,
+)
+from tests.fakes.browser import CHROMIUM, MISSING, REBOUND, TIMEOUT, browser
 from tests.fakes.trails import write
 from tests.reading.shop import write_shop
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page, Request
 
+expect.set_options(timeout=TIMEOUT)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
 
 
@@ -115,7 +123,7 @@ def test_search(watched: Watched, shop: str) -> None:
     with page.expect_response(lambda answer: "/api/requests" in answer.url):
         page.go_back()
     assert len(requests_of(page)) == 2
-    assert page.locator("[name=text]").input_value() == ""
+    assert page.locator("#filters [name=text]").input_value() == ""
     with page.expect_response(lambda answer: "/api/requests" in answer.url):
         page.get_by_role("button", name="Clear").click()
     assert len(requests_of(page)) == 13
@@ -128,9 +136,9 @@ def test_a_saved_search(watched: Watched, shop: str) -> None:
     watched.open(shop)
     page = watched.open(f"{shop.partition('#')[0]}?resource=pods/exec&outcome=allowed")
     assert requests_of(page) == ["exec web-7d4b9 -n shop -c app -- sh -c 'cat /etc/passwd'"]
-    assert page.locator("[name=resource]").input_value() == "pods/exec"
+    assert page.locator("#filters [name=resource]").input_value() == "pods/exec"
     page.get_by_role("button", name="Copy as command").click()
-    page.wait_for_function("document.getElementById('said').textContent.startsWith('Copied')")
+    expect(page.locator("#said")).to_contain_text("Copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("auditproxy events list ")
     assert copied.endswith(" --resource=pods/exec --where='outcome = '\\''allowed'\\'''")
@@ -296,7 +304,7 @@ def test_others_get_nothing(context: "BrowserContext", shop: str) -> None:
         )
         assert asked == "refused"
     page.set_content(f"<iframe src='{origin}/'></iframe>")
-    page.wait_for_function("document.querySelector('iframe')")
+    page.wait_for_selector("iframe")
     page.close()
     assert answered(f"{origin}/api/trail", Authorization=f"Bearer {token}x") == 401
     assert answered(f"{origin}/api/trail", Authorization=f"Bearer {token}") == 200
@@ -312,3 +320,114 @@ def test_without_a_token(context: "BrowserContext", tmp_path: Path) -> None:
             page.locator("#fault").inner_text().endswith("open the address that auditproxy printed")
         )
         page.close()
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page of the trail of the documents with the recording of its exec."""
+    folder = tmp_path_factory.mktemp("recorded")
+    write_shop(folder / "logs")
+    (folder / "recordings").mkdir()
+    write_recording(folder / "recordings")
+    with viewed(str(folder / "logs"), f"--recordings={folder / 'recordings'}") as address:
+        yield address
+
+
+def terminal(page: "Page") -> str:
+    """What the player shows."""
+    return page.locator(".screen").inner_text()
+
+
+def test_a_session_is_played(watched: Watched, recorded: str) -> None:
+    """From its request, with pauses cut and at eight times the speed, to its end."""
+    page = watched.open(recorded)
+    page.get_by_text("exec web-7d4b9").click()
+    page.get_by_role("button", name="Show its recording").click()
+    page.wait_for_selector("#session:not([hidden]) .screen")
+    assert "view=sessions&session=" in page.url
+    assert page.locator(".done li").all_inner_texts() == [
+        "0:00:01 $ ls -l",
+        "0:00:30 $ cat /etc/passwd",
+        "0:00:42 $ exit",
+    ]
+    assert terminal(page).strip() == ""
+    page.get_by_label("Speed").select_option("8")
+    page.get_by_label("Longest pause").select_option("1")
+    page.get_by_role("button", name="Play", exact=True).click()
+    expect(page.locator(".screen")).to_contain_text("nologin")
+    expect(page.locator("#play")).to_have_text("Play")
+    shown = terminal(page)
+    assert "<b>shop</b>" in shown
+    assert shown.rstrip().endswith("$ exit")
+    assert page.locator("#player-time").inner_text() == "0:00:42 / 0:00:42"
+    assert page.locator(".screen b, .screen script").count() == 0
+    page.get_by_role("button", name="Show its request").click()
+    page.wait_for_selector("#requests:not([hidden])")
+    expect(page.locator("#rows tbody tr")).to_have_count(1)
+    assert requests_of(page) == ["exec web-7d4b9 -n shop -c app -- sh -c 'cat /etc/passwd'"]
+
+
+def test_places_of_a_session(watched: Watched, recorded: str) -> None:
+    """A command's time, a text, the slider, and keys."""
+    page = watched.open(recorded)
+    page.keyboard.press("s")
+    page.wait_for_selector("#session-rows tbody tr")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#session:not([hidden]) .screen")
+    page.get_by_role("button", name="0:00:30").click()
+    expect(page.locator(".screen")).to_contain_text("cat /etc")
+    assert "shop:x" not in terminal(page)
+    page.get_by_label("Find in the session").fill("TOTAL")
+    page.get_by_role("button", name="Find next").click()
+    expect(page.locator("#player-hits")).to_have_text("1 of 1")
+    expect(page.locator(".screen")).not_to_contain_text("cat /etc")
+    assert "total 8" in terminal(page)
+    page.get_by_label("Time").fill("42.4")
+    expect(page.locator(".screen")).to_contain_text("exit")
+    page.locator("#session").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".screen")).not_to_contain_text("exit")
+    page.keyboard.press("Space")
+    expect(page.locator("#play")).to_have_text("Pause")
+    page.keyboard.press("Space")
+    expect(page.locator("#play")).to_have_text("Play")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#session", state="hidden")
+    assert "session=" not in page.url
+    page.keyboard.press("/")
+    page.keyboard.type("nobody")
+    page.keyboard.press("Enter")
+    expect(page.locator("#session-count")).to_have_text("0 sessions")
+    page.keyboard.press("Escape")
+    page.keyboard.press("r")
+    page.wait_for_selector("#requests:not([hidden])")
+    assert len(requests_of(page)) == 13
+
+
+def test_without_recordings(watched: Watched, shop: str) -> None:
+    """There is nothing to choose."""
+    page = watched.open(shop)
+    assert page.get_by_role("button", name="Sessions").is_hidden()
+
+
+def test_what_readers_hear(watched: Watched, recorded: str) -> None:
+    """Roles and names: each field has a label, the list is a grid with one tab stop."""
+    page = watched.open(recorded)
+    snapshot = page.locator("body").aria_snapshot()
+    for part in (
+        '- searchbox "Text /"',
+        '- grid "Requests, newest first"',
+        '- columnheader "Request"',
+        '- button "Older n" [disabled]',
+        'group "13 requests:',
+        "- banner",
+        "- main",
+    ):
+        assert part in snapshot
+    assert page.locator("#rows tbody tr[tabindex='0']").count() == 1
+    unnamed = page.locator("input:visible, select:visible, button:visible").evaluate_all(
+        "all => all.filter((one) => !(one.labels?.length || one.textContent.trim() "
+        "|| one.ariaLabel)).length"
+    )
+    assert unnamed == 0

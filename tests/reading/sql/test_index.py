@@ -5,12 +5,14 @@ from typing import Any
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from auditproxy.reading.meaning.events import Counts
-from auditproxy.reading.sql.index import LONGEST_ASKED, NAME, build_index, open_index
-from auditproxy.reading.sql.store import prepare
+from auditproxy.reading.sql.index import LONGEST_ASKED, build_index, open_index
+from auditproxy.reading.sql.store import open_store, prepare
 from auditproxy.reading.trail.sources import files_of
-from tests.fakes.trails import COMPLETE, RECEIVED, STARTED, event, write
+from tests.fakes.trails import COMPLETE, PANIC, RECEIVED, STARTED, event, write
 
 
 def indexed(folder: Path, *logs: Path) -> Any:
@@ -105,7 +107,47 @@ def test_bodies(tmp_path: Path) -> None:
 def test_nothing_else_is_reached(tmp_path: Path, statement: str) -> None:
     """Neither the log nor the folder, nor a setting."""
     connection = indexed(tmp_path, write(tmp_path / "audit.log", [event()]))
+    before = sorted((tmp_path / "index").rglob("*"))
     with pytest.raises(duckdb.Error):
         connection.execute(statement.format(folder=tmp_path)).fetchall()
-    assert {path.name for path in (tmp_path / "index").iterdir()} == {NAME}
+    assert sorted((tmp_path / "index").rglob("*")) == before
     connection.close()
+
+
+_STAGES = (RECEIVED, STARTED, COMPLETE, PANIC)
+
+
+@given(
+    made=st.lists(
+        st.tuples(
+            st.sampled_from("abc"),
+            st.lists(st.sampled_from(_STAGES), min_size=1, max_size=4),
+            st.sampled_from((0, 101, 200, 401, 403, 500)),
+            st.sampled_from(("10:00:00", "10:00:01")),
+        ),
+        max_size=8,
+    )
+)
+@settings(max_examples=15, deadline=None)
+def test_it_has_what_the_view_of_the_trail_has(
+    made: list[tuple[str, list[str], int, str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The same rows as the view requests, by every column that both have; and those without a time."""
+    folder = tmp_path_factory.mktemp("compared")
+    events = [
+        event(audit_id=audit_id, stage=stage, code=code, at=at)
+        for audit_id, stages, code, at in made
+        for stage in dict.fromkeys(stages)
+    ]
+    log = write(folder / "audit.log", events)
+    columns = (
+        'audit_id, stage, verb, username, "groups", code, source_ips, received, staged, decision, '
+        "outcome, seconds"
+    )
+    statement = f"SELECT {columns} FROM requests ORDER BY ALL"
+    index = indexed(folder, log)
+    stored = prepare(files_of([str(log)], str(folder)), str(folder), Counts())
+    whole = open_store(stored, str(folder), 1)
+    assert index.execute(statement).fetchall() == whole.execute(statement).fetchall()
+    index.close()
+    whole.close()

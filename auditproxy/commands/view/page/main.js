@@ -4,10 +4,12 @@ import { ask, showFault, takeToken } from "./api.js";
 import { at, announce } from "./dom.js";
 import { closeDetail, showDetail } from "./detail.js";
 import { copyCommand, entered, fillForm, go, offer, wanted } from "./filters.js";
-import { focusCurrent, move, onOpen, openCurrent, pageKey, showPage } from "./requests.js";
+import { playing } from "./player.js";
+import { pageKey, requests, showPage } from "./requests.js";
+import { closeSession, loadSession, loadSessions, sessions } from "./sessions.js";
 import { followTimeline, showTimeline } from "./timeline.js";
 
-let trail = { files: [] };
+let trail = { files: [], sessions: 0 };
 
 const withFault = (action) => async (...given) => {
   try {
@@ -19,16 +21,36 @@ const withFault = (action) => async (...given) => {
 };
 
 const address = () => Object.fromEntries(new URLSearchParams(location.search));
+const isSessions = () => address().view === "sessions" && trail.sessions > 0;
+const list = () => (isSessions() ? sessions : requests);
 
 // Show what the address says.
 const show = withFault(async () => {
+  const second = isSessions();
+  at("requests").hidden = second;
+  at("sessions").hidden = !second;
+  at("show-requests").setAttribute("aria-pressed", !second);
+  at("show-sessions").setAttribute("aria-pressed", second);
+  await (second ? showSessions() : showRequests());
+});
+
+async function showRequests() {
+  closeSession();
   const { key, older, newer } = address();
   fillForm();
   const parts = [loadPage(older ? { older } : newer ? { newer } : {}), loadTimeline()];
   if (key) parts.push(loadDetail(key));
   else closeDetail();
   await Promise.all(parts);
-});
+}
+
+async function showSessions() {
+  const { text, session } = address();
+  const parts = [loadSessions(text ?? "")];
+  if (session) parts.push(openSession(session));
+  else closeSession();
+  await Promise.all(parts);
+}
 
 async function loadPage(place) {
   at("rows").setAttribute("aria-busy", "true");
@@ -45,7 +67,15 @@ async function loadTimeline() {
 }
 
 async function loadDetail(key) {
-  showDetail(await ask("request", { key }), { close, play: () => {} });
+  showDetail(await ask("request", { key }), { close, play: showSession });
+}
+
+const openSession = (name) =>
+  loadSession(name, { close, fault: showFault, showRequest: (id) => search({ "audit-id": id }) });
+
+function showSession(name) {
+  go({ view: "sessions", session: name });
+  show();
 }
 
 function search(filters) {
@@ -55,28 +85,36 @@ function search(filters) {
 
 function turn(which) {
   const key = pageKey(which);
-  if (!key) return;
+  if (isSessions() || !key) return;
   go({ ...wanted(), [which]: JSON.stringify(key) });
-  show().then(focusCurrent);
+  show().then(() => requests.focus());
 }
 
 function close() {
-  const { key, ...rest } = address();
-  if (!closeDetail()) return false;
+  const { key, session, ...rest } = address();
+  if (!(isSessions() ? closeSession() : closeDetail())) return;
   go(rest, { replace: true });
-  focusCurrent();
-  return true;
+  list().focus();
 }
 
-onOpen((row) => {
+requests.onOpen((row) => {
   const key = JSON.stringify(row.key);
   go({ ...address(), key }, { replace: true });
   withFault(loadDetail)(key);
+});
+sessions.onOpen((row) => {
+  go({ ...address(), session: row.name }, { replace: true });
+  withFault(openSession)(row.name);
 });
 
 at("filters").addEventListener("submit", (event) => {
   event.preventDefault();
   search(entered());
+});
+at("session-filters").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = event.target.elements.text.value.trim();
+  search({ view: "sessions", ...(text ? { text } : {}) });
 });
 at("filters").elements.outcome.addEventListener("change", () => search(entered()));
 at("clear").addEventListener("click", () => search({}));
@@ -84,16 +122,25 @@ at("copy").addEventListener("click", withFault(() => copyCommand(trail.files)));
 at("older").addEventListener("click", () => turn("older"));
 at("newer").addEventListener("click", () => turn("newer"));
 at("show-keys").addEventListener("click", () => at("keys").showModal());
+at("show-requests").addEventListener("click", () => search({}));
+at("show-sessions").addEventListener("click", () => search({ view: "sessions" }));
 followTimeline((since, until) => search({ ...wanted(), since, until }));
 addEventListener("popstate", show);
 
 const KEYS = {
-  "/": () => at("filters").elements.text.select(),
+  "/": () => at(isSessions() ? "session-filters" : "filters").elements.text.select(),
   "?": () => at("keys").showModal(),
-  j: () => move(1),
-  k: () => move(-1),
+  j: () => list().move(1),
+  k: () => list().move(-1),
   n: () => turn("older"),
   p: () => turn("newer"),
+  r: () => search({}),
+  s: () => trail.sessions && search({ view: "sessions" }),
+};
+const PLAYER_KEYS = {
+  " ": (player) => player.toggle(),
+  ArrowLeft: (player) => player.back(),
+  ArrowRight: (player) => player.on(),
 };
 
 addEventListener("keydown", (event) => {
@@ -105,12 +152,14 @@ addEventListener("keydown", (event) => {
     return;
   }
   if (field) return;
-  if (event.key === "Enter" && event.target.closest?.("#rows tbody")) {
+  if (event.key === "Enter" && list().has(event.target)) {
     event.preventDefault();
-    openCurrent();
+    list().open();
     return;
   }
-  const action = KEYS[event.key];
+  const onButton = event.key === " " && event.target.closest?.("button, summary");
+  const move = playing() && !onButton ? PLAYER_KEYS[event.key] : null;
+  const action = move ? () => move(playing()) : KEYS[event.key];
   if (!action) return;
   event.preventDefault();
   action();
@@ -122,6 +171,7 @@ withFault(async () => {
   const files = trail.fileCount === 1 ? trail.files[0] : `${trail.fileCount} files`;
   at("about").textContent = `${trail.count.toLocaleString("en")} requests of ${files}, as they were when this began`;
   if (trail.notes.length) at("about").append(` (${trail.notes.join("; ")})`);
+  at("show-sessions").hidden = !trail.sessions;
   await show();
   offer(await ask("suggestions"));
 })();
