@@ -1,5 +1,6 @@
 """The store: what is appended is given out in order until it is acknowledged, also after a crash."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -156,4 +157,26 @@ def test_acknowledged_while_the_disk_is_full(tmp_path: Path) -> None:
     again = Kept(tmp_path)
     assert again.take() == ["b", "c"]
     assert again.lost == []
+    again.store.close()
+
+
+def test_a_short_write(tmp_path: Path) -> None:
+    """T252: of an event that was written in part nothing is left, and it is written again whole."""
+    kept = Kept(tmp_path)
+    kept.put("a")
+    (path,) = tmp_path.glob("*.spool")
+    size = path.stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            kept.put("b")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.stat().st_size == size
+    kept.put("b")
+    kept.store.close()
+    again = Kept(tmp_path)
+    assert again.take() == ["a", "b"]
+    assert (again.lost, again.store.notes) == ([], [])
     again.store.close()
