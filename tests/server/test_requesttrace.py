@@ -140,3 +140,47 @@ async def test_impersonated_groups_do_not_count(tmp_path: Path, token: str) -> N
         extra = ("Impersonate-User: jane", "Impersonate-Group: system:masters")
         await proxy.ask(request("GET", "/api/v1/nodes/a", parent, *extra, token=token))
         assert len(sink.spans) == (token == ADMIN)
+
+
+async def ask_again(proxy: RunningProxy, raw: bytes, times: int) -> None:
+    """The same request so many times on one connection, each over before the next."""
+    reader, writer = await proxy.connect()
+    for _ in range(times):
+        writer.write(raw)
+        await reader.readuntil(b"\r\n\r\n{}")
+        await until(lambda: not proxy.proxy.handler.under_way, "it is over")
+
+
+async def test_each_request_has_its_turn(tmp_path: Path) -> None:
+    """Requests on the short way take their turns too: of four every second one is sampled."""
+    async with (
+        FakeUpstream(replying(answer(200, b"{}"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        sink = Sink(proxy, rate=0)
+        drawn = iter((0, 1 << 63, 0, 1 << 63, 0, 1 << 63))
+
+        def draw(bits: int) -> int:
+            return next(drawn) if bits == 128 else 1
+
+        proxy.proxy.handler.shared.tracing = Tracing(500_000, draw, sink)
+        await ask_again(proxy, request("GET", "/api/v1/nodes/a"), 4)
+        assert len(sink.spans) == 2
+        assert proxy.proxy.handler.short.taken == 2
+
+
+@pytest.mark.parametrize("token", [ADMIN, ALICE])
+async def test_same_context_again(tmp_path: Path, token: str) -> None:
+    """A header block that comes again with its traceparent is never taken past the rules of trust."""
+    parent = f"traceparent: 00-{1:032x}-{2:016x}-01"
+    async with (
+        FakeUpstream(replying(answer(200, b"{}"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        sink = Sink(proxy, rate=0)
+        await ask_again(proxy, request("GET", "/api/v1/nodes/a", parent, token=token), 3)
+        sent = b"".join(bytes(each.received) for each in upstream.connections)
+        is_trusted = token == ADMIN
+        assert len(sink.spans) == 3 * is_trusted
+        assert sent.count(b"\r\ntraceparent: ") == 3 * is_trusted
+        assert b"%016x" % 2 not in sent
