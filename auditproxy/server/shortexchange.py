@@ -30,7 +30,7 @@ from auditproxy.server.tee import Tee
 from auditproxy.server.turnend import TurnEnd
 from auditproxy.upstream.connection import UpstreamConnection
 from auditproxy.upstream.heads import WholeAnswer
-from auditproxy.upstream.messages import UpstreamClosedEarly, UpstreamRequest
+from auditproxy.upstream.messages import UpstreamClosedEarly
 
 Rest = Callable[[Exchange], Awaitable[Answered]]
 """What is left to do of a request; raises as ``Handler.serve`` does."""
@@ -343,17 +343,6 @@ class ShortExchange(ShortRecord, eq=False, kw_only=True):
             recorder.request_data(self._body)
         recorder.request_end()
         return exchange
-
-    def _request(self) -> UpstreamRequest:
-        """What was sent, as a value."""
-        target, sender = self._target, self._sender
-        return UpstreamRequest(
-            method=target.method,
-            target=self._services.upstream.base_path + target.found.target.raw,
-            lines=sender.before + self._audit_id.encode() + sender.after,
-            content_length=self._headers.content_length,
-            body=self._body or None,
-        )
 
 
 async def _raise(crash: Exception, exchange: Exchange) -> Answered:

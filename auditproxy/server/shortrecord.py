@@ -31,6 +31,7 @@ from auditproxy.server.services import Services, Shared
 from auditproxy.server.shorttarget import CodeFacts, ShortTarget
 from auditproxy.server.wholerecord import captured_whole, is_cheap, is_plainly_cheap, record_whole
 from auditproxy.upstream.heads import WholeAnswer
+from auditproxy.upstream.messages import UpstreamRequest
 
 MOST_CODES = 4
 """Codes of answers whose facts one kind of targets remembers."""
@@ -70,6 +71,17 @@ class ShortRecord(msgspec.Struct, eq=False):
     def owes_event(self) -> bool:
         """Whether the last event is wanted and still to come."""
         return self._decision.complete and not self._is_over
+
+    def _request(self) -> UpstreamRequest:
+        """What was sent, as a value."""
+        target, sender = self._target, self._sender
+        return UpstreamRequest(
+            method=target.method,
+            target=self._services.upstream.base_path + target.found.target.raw,
+            lines=sender.before + self._audit_id.encode() + sender.after,
+            content_length=self._headers.content_length,
+            body=self._body or None,
+        )
 
     def _request_received(self) -> Delivery:
         """Emit RequestReceived, which the policy wants."""
