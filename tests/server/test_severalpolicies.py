@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -185,12 +186,17 @@ async def stage(folder: Path, **flags: Any) -> Any:
 
 
 async def compared(
-    folder: Path, wanted: list[Wanted], asked: list[Asked], **flags_of_stage: Any
+    folder: Path,
+    wanted: list[Wanted],
+    asked: list[Asked],
+    *,
+    change: Callable[[Services], Services] = lambda services: services,
+    **flags_of_stage: Any,
 ) -> tuple[list[list[bytes]], list[list[bytes]]]:
     """The lines of each backend: with policies of their own, and each in a proxy of its own."""
     async with stage(folder, **flags_of_stage) as found:
         handler = found.proxy.proxy.handler
-        shared, before = handler.shared, handler.services
+        shared, before = handler.shared, change(handler.services)
         main = Lines()
         plugins = ("log", "webhook")
         flags: dict[str, Any] = {"audit_webhook_config_file": "x"}
@@ -301,3 +307,26 @@ async def test_decoded_aside(tmp_path: Path, processes: int) -> None:
     assert several == alone
     assert len(several[0][1]) > len(several[2][1]) > len(several[1][1])
     assert b"redacted:hmac" in several[2][1]
+
+
+class Broken:
+    """A fault of ours on the way to the upstream."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+async def test_crash(tmp_path: Path) -> None:
+    """A fault of ours is a Panic in each."""
+    wanted = [
+        Wanted(at("RequestResponse"), None),
+        Wanted(at("Metadata"), None),
+        Wanted(at("None"), None),
+    ]
+    asked = [("POST", SECRETS, ADMIN, POD, LEAVES)]
+    several, alone = await compared(
+        tmp_path, wanted, asked, change=lambda services: replace(services, upstream=Broken())
+    )
+    assert several == alone
+    assert [len(lines) for lines in several] == [2, 2, 0]
+    assert all(b'"stage":"Panic"' in lines[-1] for lines in several[:2])
