@@ -78,16 +78,7 @@ class ViewedTrail:
                 f"(epoch_us(received), audit_id, origin) {sign} (?, ?, ?)"
             )
             parameters += [key[0], *key]
-        order = "ASC" if newer else "DESC"
-        rows = self._ask(
-            search,
-            # The expression is the user's, and runs where it reaches nothing but the index.
-            f"SELECT {SELECTED} FROM requests WHERE {' AND '.join(clauses)} "  # noqa: S608
-            f"ORDER BY received {order}, audit_id {order}, origin {order} LIMIT {PAGE + 1}",
-            parameters,
-            PAGE + 1,
-        )
-        found = [read_row(row) for row in rows]
+        found = [read_row(row) for row in self._page(clauses, parameters, is_newer=bool(newer))]
         more, found = len(found) > PAGE, found[:PAGE]
         if newer:
             found.reverse()
@@ -99,6 +90,31 @@ class ViewedTrail:
             "older": found[-1].key if found and has_older else None,
         }
 
+    def _page(
+        self, clauses: list[str], parameters: list[Any], *, is_newer: bool
+    ) -> list[list[Any]]:
+        """The first rows of an order, one more than a page.
+
+        Times are asked for first: sorting whole rows takes more memory than there is.
+        """
+        order, sign, last = ("ASC", "<", "max") if is_newer else ("DESC", ">", "min")
+        most = PAGE + 1
+        # The expression is the user's, and runs where it reaches nothing but the index.
+        ((limit,),) = self._index.ask(
+            f"SELECT {last}(moment) FROM (SELECT epoch_us(received) AS moment FROM requests "  # noqa: S608
+            f"WHERE {' AND '.join(clauses)} ORDER BY received {order} LIMIT {most})",
+            parameters,
+        )
+        if limit is None:
+            return []
+        return self._index.ask(
+            f"SELECT {SELECTED} FROM requests WHERE received {sign}= make_timestamptz(?) "  # noqa: S608
+            f"AND {' AND '.join(clauses)} "
+            f"ORDER BY received {order}, audit_id {order}, origin {order} LIMIT {most}",
+            [limit, *parameters],
+            most,
+        )
+
     def timeline(self, given: Mapping[str, str]) -> dict[str, Any]:
         """How many requests a search means, by time and outcome; times are milliseconds."""
         search = filter_of(given, self._clock())
@@ -109,8 +125,7 @@ class ViewedTrail:
         width = width or _WIDTHS[-1] * (1 + (last - first) // (_WIDTHS[-1] * MOST_BUCKETS))
         begin = first // width * width
         count = (last - begin) // width + 1
-        rows = self._ask(
-            search,
+        rows = self._index.ask(
             "SELECT CASE WHEN is_timed THEN "  # noqa: S608
             "(epoch_us(received) - ?::BIGINT) // ?::BIGINT END, "
             f"outcome, count(*) FROM requests WHERE {_all(search)} GROUP BY ALL",
@@ -145,11 +160,6 @@ class ViewedTrail:
             ]
             for name, column in _SUGGESTED.items()
         }
-
-    def _ask(
-        self, search: PageFilter, statement: str, parameters: Sequence[Any], most: int
-    ) -> list[list[Any]]:
-        return self._index.ask(statement, parameters, most)
 
 
 def _all(search: PageFilter) -> str:
