@@ -11,27 +11,27 @@ that help and version answer at once.
 
 import os
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from auditproxy import __version__
 from auditproxy.apis.faults import FAILED, MISCONFIGURED, Unusable
-from auditproxy.apis.gotext import go_quote
 from auditproxy.app.standardstreams import nobody_reads, one_line, refusal
 from auditproxy.commands import certs
 from auditproxy.commands.alerts.command import ALERTS
 from auditproxy.commands.events.command import EVENTS
 from auditproxy.commands.kubeconfig import command as kubeconfig
 from auditproxy.commands.policy.command import POLICY
+from auditproxy.commands.rbac.command import RBAC
 from auditproxy.commands.report.command import REPORT
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.commands.verify.command import VERIFY
-from auditproxy.flags.command import Command
+from auditproxy.flags.command import Command, unknown_command, unwanted_arguments
 from auditproxy.flags.completion import SHELLS, completion
 from auditproxy.flags.configfile import load_configuration
 from auditproxy.flags.help import command_help, overview
-from auditproxy.flags.pflag import BOOL, HELP, STRING, Flag, Parsed, closest, parse
+from auditproxy.flags.pflag import BOOL, HELP, STRING, Flag, Parsed, parse
 from auditproxy.flags.serve import COMMON as SERVE_COMMON
 from auditproxy.flags.serve import EXAMPLES as SERVE_EXAMPLES
 from auditproxy.flags.serve import FLAGS as SERVE_FLAGS
@@ -129,6 +129,7 @@ def commands(load_proxy: LoadProxy) -> tuple[Command, ...]:
         ),
         EVENTS,
         REPORT,
+        RBAC,
         ALERTS,
         POLICY,
         SESSIONS,
@@ -176,12 +177,12 @@ def main(argv: Sequence[str] | None = None, *, load_proxy: LoadProxy | None = No
         name = "version"
     command = table.get(name)
     if command is None:
-        return _refuse((_unknown_command(name, table),))
+        return _refuse((unknown_command(name, tuple(table)),))
     parsed = parse(rest, command.flags)
     if parsed.wants_help:
         return _help(command, parsed)
     if parsed.arguments and not (command.words or command.operand):
-        parsed = _with_fault(parsed, _unwanted_arguments(command, parsed.arguments))
+        parsed = _with_fault(parsed, unwanted_arguments(command, parsed.arguments))
     try:
         return command.run(parsed)
     except KeyboardInterrupt:
@@ -313,23 +314,6 @@ def _run(coroutine: Coroutine[Any, Any, int]) -> int:
 
 def _with_fault(parsed: Parsed, fault: str) -> Parsed:
     return Parsed(parsed.values, (), (*parsed.faults, fault), parsed.wants_help)
-
-
-def _unwanted_arguments(command: Command, arguments: tuple[str, ...]) -> str:
-    """kube-apiserver's words, with a hint at the usual cause."""
-    shown = " ".join(go_quote(argument) for argument in arguments)
-    fault = f"auditproxy {command.name} does not take any arguments, got [{shown}]"
-    if any(argument.lower() in ("true", "false") for argument in arguments):
-        fault += "; a boolean flag's value follows an equals sign, such as --anonymous-auth=false"
-    return fault
-
-
-def _unknown_command(name: str, table: Mapping[str, Command]) -> str:
-    if name.startswith("-"):
-        return f"{go_quote(name)} comes before the command; try auditproxy serve {name}"
-    hint = closest(name, tuple(table))
-    fix = f"did you mean {hint}?" if hint else f"give one of {', '.join(table)}"
-    return f'unknown command {go_quote(name)} for "auditproxy"; {fix}'
 
 
 def _print(text: str) -> int:

@@ -17,6 +17,7 @@ from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
 from auditproxy.commands.events.command import EVENTS
 from auditproxy.commands.kubeconfig.command import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.commands.policy.command import FLAGS as POLICY_FLAGS
+from auditproxy.commands.rbac.command import RBAC
 from auditproxy.commands.report.command import REPORT
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.commands.verify.command import VERIFY
@@ -50,6 +51,7 @@ def tables() -> Mapping[str, str]:
         ("verify", VERIFY.flags),
         ("events", EVENTS.flags),
         ("report", REPORT.flags),
+        ("rbac", RBAC.flags),
     ):
         # --help is the same everywhere.
         rows = [flag for flag in flags if flag.name != "help"]

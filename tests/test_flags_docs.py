@@ -12,6 +12,7 @@ from auditproxy.commands.certs import FLAGS as CERTS_FLAGS
 from auditproxy.commands.events.command import EVENTS
 from auditproxy.commands.kubeconfig.command import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.commands.policy.command import POLICY
+from auditproxy.commands.rbac.command import RBAC
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.commands.verify.command import VERIFY
 from auditproxy.flags.configfile import parse_configuration
@@ -64,7 +65,10 @@ def test_no_other_flag_is_named() -> None:
         flag.name for flag in (*FLAGS, *KUBECONFIG_FLAGS, *DEMO_FLAGS, *CERTS_FLAGS, *ALERTS_FLAGS)
     }
     known |= {flag.alias for flag in FLAGS}
-    known |= {flag.name for flag in (*SESSIONS.flags, *EVENTS.flags, *POLICY.flags, *VERIFY.flags)}
+    known |= {
+        flag.name
+        for flag in (*SESSIONS.flags, *EVENTS.flags, *RBAC.flags, *POLICY.flags, *VERIFY.flags)
+    }
     named = set(re.findall(r"--([a-z][a-z-]*[a-z])", PAGE))
     assert named <= known
 
@@ -114,7 +118,10 @@ def test_flags_in_prose(path: Path) -> None:
         flag.name for flag in (*FLAGS, *KUBECONFIG_FLAGS, *DEMO_FLAGS, *CERTS_FLAGS, *ALERTS_FLAGS)
     }
     known |= {flag.alias for flag in FLAGS} | OTHER_PROGRAMS
-    known |= {flag.name for flag in (*SESSIONS.flags, *EVENTS.flags, *POLICY.flags, *VERIFY.flags)}
+    known |= {
+        flag.name
+        for flag in (*SESSIONS.flags, *EVENTS.flags, *RBAC.flags, *POLICY.flags, *VERIFY.flags)
+    }
     text = path.read_text(encoding="utf-8")
     # Neither a drawn arrow nor the family of flags that a star or a placeholder stands for.
     for name, value in re.findall(

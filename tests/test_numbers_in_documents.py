@@ -249,6 +249,10 @@ OURS: dict[str, tuple[str, ...]] = {
 """Phrases that the code says too."""
 
 MEASURED: dict[str, tuple[str, ...]] = {
+    "docs/reports.md": (
+        "of a million lines (776 MB)",
+        "`access` takes 5.9 s of CPU time, `activity` 7.0 s, `noise` 5.8 s and `deprecated` 2.8 s",
+    ),
     "docs/tamper-evidence.md": (
         "some 4 µs of CPU for a line of 1 KB",
         "and 259 bytes a line",

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from auditproxy.flags.pflag import Flag, Parsed
+from auditproxy.apis.gotext import go_quote
+from auditproxy.flags.pflag import Flag, Parsed, closest
 
 _PREFIX = re.compile(r"([a-z]+(?:, [a-z]+)*): ")
 
@@ -53,3 +54,21 @@ class Command:
             elif word in named:
                 usage = flag.usage[prefix.end() :]
                 yield replace(flag, usage=usage[:1].upper() + usage[1:])
+
+
+def unwanted_arguments(command: Command, arguments: tuple[str, ...]) -> str:
+    """kube-apiserver's words, with a hint at the usual cause."""
+    shown = " ".join(go_quote(argument) for argument in arguments)
+    fault = f"auditproxy {command.name} does not take any arguments, got [{shown}]"
+    if any(argument.lower() in ("true", "false") for argument in arguments):
+        fault += "; a boolean flag's value follows an equals sign, such as --anonymous-auth=false"
+    return fault
+
+
+def unknown_command(name: str, known: tuple[str, ...]) -> str:
+    """What is wrong with a name of no command, with the one that was probably meant."""
+    if name.startswith("-"):
+        return f"{go_quote(name)} comes before the command; try auditproxy serve {name}"
+    hint = closest(name, known)
+    fix = f"did you mean {hint}?" if hint else f"give one of {', '.join(known)}"
+    return f'unknown command {go_quote(name)} for "auditproxy"; {fix}'
