@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from auditproxy import __version__
 from auditproxy.apis.faults import FAILED, MISCONFIGURED, Unusable
-from auditproxy.apis.gotext import go_quote
 from auditproxy.app.standardstreams import nobody_reads, one_line, refusal
 from auditproxy.commands import certs
 from auditproxy.commands.alerts.command import ALERTS
@@ -25,12 +24,13 @@ from auditproxy.commands.demo import flags as demo
 from auditproxy.commands.events.command import EVENTS
 from auditproxy.commands.kubeconfig import command as kubeconfig
 from auditproxy.commands.policy.command import POLICY
+from auditproxy.commands.rbac.command import RBAC
 from auditproxy.commands.reconcile.command import RECONCILE
 from auditproxy.commands.report.command import REPORT
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.commands.verify.command import VERIFY
 from auditproxy.commands.view.command import VIEW
-from auditproxy.flags.command import Command
+from auditproxy.flags.command import Command, unwanted_arguments
 from auditproxy.flags.completion import SHELLS, completion
 from auditproxy.flags.configfile import load_configuration
 from auditproxy.flags.help import command_help, overview
@@ -108,6 +108,7 @@ def commands(load_proxy: LoadProxy | None = None) -> tuple[Command, ...]:
         EVENTS,
         REPORT,
         VIEW,
+        RBAC,
         ALERTS,
         POLICY,
         RECONCILE,
@@ -166,7 +167,7 @@ def main(
     if parsed.wants_help:
         return _help(command, parsed, lambda text: named(text, program, known))
     if parsed.arguments and not (command.words or command.operand):
-        parsed = _with_fault(parsed, _unwanted_arguments(command, parsed.arguments))
+        parsed = _with_fault(parsed, unwanted_arguments(command, parsed.arguments))
     try:
         return command.run(parsed)
     except KeyboardInterrupt:
@@ -298,15 +299,6 @@ def _run(coroutine: Coroutine[Any, Any, int]) -> int:
 
 def _with_fault(parsed: Parsed, fault: str) -> Parsed:
     return Parsed(parsed.values, (), (*parsed.faults, fault), parsed.wants_help)
-
-
-def _unwanted_arguments(command: Command, arguments: tuple[str, ...]) -> str:
-    """kube-apiserver's words, with a hint at the usual cause."""
-    shown = " ".join(go_quote(argument) for argument in arguments)
-    fault = f"auditproxy {command.name} does not take any arguments, got [{shown}]"
-    if any(argument.lower() in ("true", "false") for argument in arguments):
-        fault += "; a boolean flag's value follows an equals sign, such as --anonymous-auth=false"
-    return fault
 
 
 def _print(text: str) -> int:

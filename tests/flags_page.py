@@ -17,6 +17,7 @@ from auditproxy.commands.demo.flags import FLAGS as DEMO_FLAGS
 from auditproxy.commands.events.command import EVENTS
 from auditproxy.commands.kubeconfig.command import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.commands.policy.command import FLAGS as POLICY_FLAGS
+from auditproxy.commands.rbac.command import RBAC
 from auditproxy.commands.reconcile.command import RECONCILE
 from auditproxy.commands.report.command import REPORT
 from auditproxy.commands.sessions.command import SESSIONS
@@ -54,6 +55,7 @@ def tables() -> Mapping[str, str]:
         ("events", EVENTS.flags),
         ("report", REPORT.flags),
         ("view", VIEW.flags),
+        ("rbac", RBAC.flags),
     ):
         # --help is the same everywhere.
         rows = [flag for flag in flags if flag.name != "help"]

@@ -237,7 +237,7 @@ def test_every_command_has_help_and_strict_flags(
         (
             ["zzz"],
             'unknown command "zzz" for "auditproxy"; '
-            "give one of serve, demo, certs, kubeconfig, events, report, view, alerts, policy, "
+            "give one of serve, demo, certs, kubeconfig, events, report, view, rbac, alerts, policy, "
             "reconcile, sessions, verify, completion, version",
         ),
         (

@@ -12,6 +12,7 @@ from auditproxy.commands.demo.flags import FLAGS as DEMO_FLAGS
 from auditproxy.commands.events.command import EVENTS
 from auditproxy.commands.kubeconfig.command import FLAGS as KUBECONFIG_FLAGS
 from auditproxy.commands.policy.command import POLICY
+from auditproxy.commands.rbac.command import RBAC
 from auditproxy.commands.reconcile.command import RECONCILE
 from auditproxy.commands.sessions.command import SESSIONS
 from auditproxy.commands.verify.command import VERIFY
@@ -66,7 +67,7 @@ def test_no_other_flag_is_named() -> None:
         flag.name for flag in (*FLAGS, *KUBECONFIG_FLAGS, *DEMO_FLAGS, *CERTS_FLAGS, *ALERTS_FLAGS)
     }
     known |= {flag.alias for flag in FLAGS}
-    commands = (SESSIONS, EVENTS, POLICY, RECONCILE, VERIFY, VIEW)
+    commands = (SESSIONS, EVENTS, POLICY, RBAC, RECONCILE, VERIFY, VIEW)
     known |= {flag.name for command in commands for flag in command.flags}
     named = set(re.findall(r"--([a-z][a-z-]*[a-z])", PAGE))
     assert named <= known
@@ -117,7 +118,7 @@ def test_flags_in_prose(path: Path) -> None:
         flag.name for flag in (*FLAGS, *KUBECONFIG_FLAGS, *DEMO_FLAGS, *CERTS_FLAGS, *ALERTS_FLAGS)
     }
     known |= {flag.alias for flag in FLAGS} | OTHER_PROGRAMS
-    commands = (SESSIONS, EVENTS, POLICY, RECONCILE, VERIFY, VIEW)
+    commands = (SESSIONS, EVENTS, POLICY, RBAC, RECONCILE, VERIFY, VIEW)
     known |= {flag.name for command in commands for flag in command.flags}
     text = path.read_text(encoding="utf-8")
     # Neither a drawn arrow nor the family of flags that a star or a placeholder stands for.

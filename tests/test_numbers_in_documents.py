@@ -281,6 +281,10 @@ MEASURED: dict[str, tuple[str, ...]] = {
         "by four columns 9 s and 700 MiB",
     ),
     "docs/tracing.md": ("some 28 MB of disk", "some 16 MiB more memory"),
+    "docs/reports.md": (
+        "of a million lines (776 MB)",
+        "`access` takes 5.9 s of CPU time, `activity` 7.0 s, `noise` 5.8 s and `deprecated` 2.8 s",
+    ),
     "docs/tamper-evidence.md": (
         "some 4 µs of CPU for a line of 1 KB",
         "and 259 bytes a line",

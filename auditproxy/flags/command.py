@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from auditproxy.apis.gotext import go_quote
 from auditproxy.flags.pflag import Flag, Parsed
 
 _PREFIX = re.compile(r"([a-z]+(?:, [a-z]+)*): ")
@@ -53,3 +54,12 @@ class Command:
             elif word in named:
                 usage = flag.usage[prefix.end() :]
                 yield replace(flag, usage=usage[:1].upper() + usage[1:])
+
+
+def unwanted_arguments(command: Command, arguments: tuple[str, ...]) -> str:
+    """kube-apiserver's words, with a hint at the usual cause."""
+    shown = " ".join(go_quote(argument) for argument in arguments)
+    fault = f"auditproxy {command.name} does not take any arguments, got [{shown}]"
+    if any(argument.lower() in ("true", "false") for argument in arguments):
+        fault += "; a boolean flag's value follows an equals sign, such as --anonymous-auth=false"
+    return fault

@@ -1,8 +1,10 @@
 """audit2rbac's use: rules derived from a session are enough for it, and for nothing else."""
 
+import asyncio
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from tests.consumers import rbac_rules
 from tests.e2e.cluster import ADMIN_TOKEN, VIEWER_TOKEN, assets, running
 from tests.e2e.controllers import WEB, proxied
+from tests.fakes.waiting import until
 
 pytestmark = [
     pytest.mark.skipif(
@@ -29,6 +32,14 @@ SESSION = (
     ("-n work delete configmap settings", ""),
     ("-n work delete deployment web --wait=false", ""),
 )
+
+
+SETTINGS = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {a: b}
+"""
 
 
 def test_derived_rules(tmp_path: Path) -> None:
@@ -75,4 +86,70 @@ def test_derived_rules(tmp_path: Path) -> None:
         again = [(command.replace("work", "again"), stdin) for command, stdin in SESSION]
         assert [kubectl(bob, *step) for step in again] == [0] * len(again)
         for command in ("get secrets", "-n again get pods", "get namespaces", "-n again get roles"):
+            assert kubectl(bob, command) != 0, command
+
+
+def test_derived_roles(tmp_path: Path) -> None:
+    """``auditproxy rbac`` of a session: its roles let the session run again, and nothing else."""
+    binaries = assets()
+    assert binaries is not None
+    session = (
+        ("-n work create -f -", WEB),
+        ("-n work scale deployment web --replicas=3", ""),
+        ("-n work get deployments -o name", ""),
+        ("-n work apply --server-side -f -", SETTINGS),
+        ("-n work get configmap settings -o yaml", ""),
+        ("-n work label configmap settings c=3", ""),
+        ("-n work get configmaps --field-selector=metadata.name=settings -o name", ""),
+        ("get nodes", ""),
+        ("get --raw /metrics", ""),
+        ("-n work delete configmap settings", ""),
+        ("-n work delete deployment web --wait=false", ""),
+    )
+
+    def kubectl(kubeconfig: Path, command: str, stdin: str = "") -> int:
+        return subprocess.run(
+            [str(binaries / "kubectl"), f"--kubeconfig={kubeconfig}", *command.split()],
+            input=stdin.encode(),
+            capture_output=True,
+            timeout=60,
+            env={**os.environ, "KUBECACHEDIR": str(tmp_path / kubeconfig.name)},
+        ).returncode
+
+    with running(tmp_path) as cluster:
+        admin = cluster.kubeconfig("direct", token=ADMIN_TOKEN)
+        assert kubectl(admin, "create namespace work") == 0
+        with proxied(cluster, tmp_path) as (url, _):
+            through = cluster.kubeconfig("through", url=url, token=ADMIN_TOKEN)
+            assert [kubectl(through, *step) for step in session] == [0] * len(session)
+        done = subprocess.run(
+            [sys.executable, "-m", "auditproxy", "rbac", "--user=tadmin", "-o", "json",
+             str(tmp_path / "proxy-audit.log")],
+            capture_output=True, check=True, timeout=60,
+        )  # fmt: skip
+        manifests = json.loads(done.stdout)
+        for item in manifests["items"]:
+            for subject in item.get("subjects", ()):
+                assert subject["name"] == "tadmin"
+                subject["name"] = "bob"
+        bob = cluster.kubeconfig("bob", token=VIEWER_TOKEN)
+        assert kubectl(bob, "-n work get deployments") != 0
+        assert kubectl(admin, "create -f -", json.dumps(manifests)) == 0
+        # The authorizer knows them as soon as its caches do.
+        asyncio.run(until(lambda: kubectl(bob, "get nodes") == 0, "rights", seconds=30))
+        asyncio.run(
+            until(lambda: kubectl(bob, "-n work get deployments") == 0, "rights", seconds=30)
+        )
+        assert [kubectl(bob, *step) for step in session] == [0] * len(session)
+        for command in (
+            "get secrets -A",
+            "-n work get pods",
+            "-n work get configmaps",
+            "-n work get configmap other",
+            "-n default get deployments",
+            "get namespaces",
+            "get --raw /logs",
+            "-n work delete deployment other",
+            "delete node other",
+        ):
             assert kubectl(bob, command) != 0, command

@@ -28,6 +28,9 @@ def _on(day: int, made: dict[str, Any], **more: Any) -> dict[str, Any]:
         changed["annotations"] = _FORBID if code == 403 else _ALLOW
     for member in ("requestReceivedTimestamp", "stageTimestamp"):
         changed[member] = made[member].replace("2026-11-23", f"2026-11-{day}")
+    if made["verb"] == "create":
+        # The name of a new object is in the body alone.
+        changed["requestURI"] = made["requestURI"].rpartition("/")[0]
     name = f"{day}-{made['auditID']}-{made['user'].get('username', '')}-{made['sourceIPs']}"
     changed["auditID"] = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
     return made | changed | more

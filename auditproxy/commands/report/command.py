@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from auditproxy.app.standardstreams import Output
 
 WORDS = ("access", "activity", "deprecated", "noise")
-OUTPUTS = ("text", "json")
+OUTPUTS = ("text", "json", "html")
 MOST_SHOWN = 100_000
 _FILTERS = (
     "user",
@@ -32,7 +32,13 @@ _FILTERS = (
 
 FLAGS = (
     *(flag for flag in events.FLAGS if flag.name in (*_FILTERS, "since", "until")),
-    Flag("output", STRING, "text", "text, or json (one object).", shorthand="o"),
+    Flag(
+        "output",
+        STRING,
+        "text",
+        "text, json (one object), or html (one file with charts that needs no network).",
+        shorthand="o",
+    ),
     Flag(
         "limit",
         INT,
@@ -59,6 +65,10 @@ EXAMPLES = (
     (
         "Who has to change something before an upgrade.",
         "auditproxy report deprecated audit*.log*",
+    ),
+    (
+        "One file for a browser, with charts.",
+        "auditproxy report access /var/log/kubernetes/ --since=30d -o html > access.html",
     ),
     (
         "What fills the log, and the policy rules that would drop it.",

@@ -8,6 +8,7 @@ import yaml
 
 from auditproxy.app.standardstreams import Output, counted
 from auditproxy.commands.events.notes import notes_of
+from auditproxy.commands.report.html import as_html
 from auditproxy.commands.report.values import shown
 from auditproxy.reading.meaning.cells import columns, visible
 from auditproxy.reading.meaning.events import GONE
@@ -40,7 +41,11 @@ def run(
     for note in notes_of(passed.counts, passed.forms):
         err.write(f"auditproxy: warning: {note}\n")
     report = report_of(task, passed)
-    for text in _as_json(report) if output == "json" else _as_text(report, limit):
+    if output == "html":
+        texts = as_html(report, limit)
+    else:
+        texts = _as_json(report) if output == "json" else _as_text(report, limit)
+    for text in texts:
         out.write(text)
     return 1 if passed.counts[DAMAGED] or passed.counts[GONE] else 0
 

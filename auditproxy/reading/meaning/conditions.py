@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from auditproxy.apis.user import UserInfo
 from auditproxy.reading.meaning.events import TrailEvent
 from auditproxy.reading.meaning.facts import KINDS, groups_of, kind_of, name_of, short_user
 from auditproxy.reading.meaning.sentences import singular
@@ -99,6 +100,12 @@ def conditions_of(given: Mapping[str, Sequence[str]]) -> tuple[ColumnFilter, ...
 def admits_all(conditions: Sequence[ColumnFilter], event: TrailEvent) -> bool:
     """Whether every condition admits an event."""
     return all(condition.admits(event) for condition in conditions)
+
+
+def is_user(conditions: Sequence[ColumnFilter], name: str) -> bool:
+    """Whether conditions of users admit one name."""
+    event = TrailEvent(user=UserInfo(username=name))
+    return admits_all(conditions, event)
 
 
 def as_sql(conditions: Sequence[ColumnFilter]) -> tuple[str, list[str]]:

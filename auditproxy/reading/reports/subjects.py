@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from auditproxy.reading.meaning.events import TrailEvent
+from auditproxy.reading.rbac import rights
 from auditproxy.reading.reports import access, activity, deprecated, noise
 from auditproxy.reading.reports.report import Section
 from auditproxy.reading.reports.tallies import Key, Tallies
@@ -33,5 +34,7 @@ SUBJECTS = {
         needle=deprecated.DEPRECATED.encode(),
     ),
     noise.NAME: Subject(noise.TITLE, noise.keys_of, noise.sections_of, counts_events=True),
+    # Roles are made of its groups, and no tables.
+    rights.NAME: Subject("Rights that were used", rights.keys_of, lambda tallies, days: ()),
 }
 """By the word that the command takes."""

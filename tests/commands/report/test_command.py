@@ -28,7 +28,7 @@ def test_filters(tmp_path: Path) -> None:
         ((), "auditproxy report takes one of access, activity, deprecated, noise first"),
         (("acces", "x"), 'first, not "acces"'),
         (("access",), "auditproxy report access needs a log"),
-        (("access", "x", "--output=xml"), "--output must be one of text, json"),
+        (("access", "x", "--output=xml"), "--output must be one of text, json, html"),
         (("access", "x", "--limit=0"), "--limit must be from 1 to 100000"),
         (("access", "x", "--since=soon"), '--since "soon" is not a time'),
         (("access", "x", "--since=1h", "--until=2h"), "is not before"),

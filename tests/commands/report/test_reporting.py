@@ -94,11 +94,12 @@ def test_hostile_text_is_escaped(tmp_path: Path) -> None:
     path = tmp_path / "audit.log"
     path.write_bytes(line_of(made).replace(b"\x1b", b"\\u001b").replace(b"\x00", b"\\u0000"))
     for word in WORDS:
-        for output in ("text", "json"):
+        for output in ("text", "json", "html"):
             code, shown, _ = run(word, str(path), f"--output={output}")
             assert code == 0
             assert "script" in shown, word
             assert not set(shown) & set("\x1b\u202e\x00\x9b"), word
+            assert output != "html" or "<script" not in shown
 
 
 def test_damaged(tmp_path: Path) -> None:

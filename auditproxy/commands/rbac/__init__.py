@@ -1,0 +1,1 @@
+"""``auditproxy rbac derive|unused``: roles from use, and rights that were not used."""

@@ -1,0 +1,144 @@
+"""``auditproxy rbac``: its words, flags and examples, and which of its parts runs."""
+
+import sys
+import tempfile
+import time
+from typing import TYPE_CHECKING, Any
+
+from auditproxy.apis.faults import Unusable
+from auditproxy.flags.command import Command
+from auditproxy.flags.pflag import BOOL, HELP, INT, LIST, STRING, Flag, Parsed
+
+if TYPE_CHECKING:
+    from auditproxy.app.standardstreams import Output
+
+WORDS = ("derive",)
+OUTPUTS = ("yaml", "json")
+
+FLAGS = (
+    Flag(
+        "user",
+        LIST,
+        (),
+        "Only these users: alice, *@example.com, shop/web for a service account. A request that "
+        "was made as another user is that one's. Empty means people and service accounts.",
+    ),
+    Flag(
+        "group",
+        STRING,
+        "",
+        "Roles for this group, with what all its members did, instead of for each user.",
+    ),
+    Flag(
+        "since",
+        STRING,
+        "",
+        "Only requests that came at this time or later: a duration before now such as 2h or 7d, "
+        "yesterday, 14:02, a date, or a date and time. UTC without a zone.",
+    ),
+    Flag("until", STRING, "", "Only requests that came before this time."),
+    Flag(
+        "resource-names",
+        INT,
+        5,
+        "A rule has resourceNames if its requests named at most so many objects. 0 is never.",
+    ),
+    Flag(
+        "defaults",
+        BOOL,
+        False,
+        "Include what every authenticated user may by the roles that a cluster begins with: "
+        "discovery and self reviews.",
+    ),
+    Flag(
+        "output",
+        STRING,
+        "yaml",
+        "yaml, or json (one List).",
+        shorthand="o",
+    ),
+    HELP,
+)
+"""Every flag of ``auditproxy rbac``."""
+
+EXAMPLES = (
+    (
+        "Roles and bindings with what each user and service account did in a month.",
+        "auditproxy rbac derive /var/log/kubernetes/ --since=30d",
+    ),
+    (
+        "Of one service account; the output can be applied.",
+        "auditproxy rbac derive audit*.log* --user=shop/reporter > roles.yaml",
+    ),
+    (
+        "One role for all members of a group.",
+        "auditproxy rbac derive audit*.log* --group=developers",
+    ),
+)
+"""What help shows first: a comment and a command line."""
+
+_MEANINGS = {
+    "derive": "Print Roles, ClusterRoles and bindings that allow what users did, and no more.",
+}
+
+
+def run_rbac(parsed: Parsed, out: "Output", err: "Output") -> int:
+    """Run the command line; the exit code. Raises Unusable."""
+    settings = {flag.name: parsed.values.get(flag.name, flag.default) for flag in FLAGS}
+    faults = list(parsed.faults)
+    arguments = list(parsed.arguments)
+    # Roles are what is meant without a word.
+    word = arguments.pop(0) if arguments and arguments[0] in WORDS else "derive"
+    if not arguments:
+        faults.append(
+            f"auditproxy rbac {word} needs a log: a file, a folder, or - for standard input"
+        )
+    output = settings["output"]
+    if output not in OUTPUTS:
+        faults.append(f"--output must be one of {', '.join(OUTPUTS)}")
+    _check(settings, faults)
+    task = _task(settings, faults)
+    if faults:
+        raise Unusable(*faults)
+    with tempfile.TemporaryDirectory(prefix="auditproxy-") as spool:
+        from auditproxy.commands.rbac.deriving import run_derive
+
+        return run_derive(task, arguments, spool, settings, output, out, err)
+
+
+def _check(settings: dict[str, Any], faults: list[str]) -> None:
+    from auditproxy.reading.rbac.roles import MOST_NAMES
+
+    if not 0 <= settings["resource-names"] <= MOST_NAMES:
+        faults.append(f"--resource-names must be from 0 to {MOST_NAMES}")
+
+
+def _task(settings: dict[str, Any], faults: list[str]) -> Any:
+    from auditproxy.commands.report.period import period_of
+    from auditproxy.reading.meaning.conditions import conditions_of
+    from auditproxy.reading.reports.blockpass import PassTask
+
+    since, until = period_of(settings["since"], settings["until"], time.time_ns(), faults)
+    # A user is compared with who a request was made as, which only keys say.
+    conditions = conditions_of({"group": [settings["group"]]})
+    return PassTask("rbac", conditions, since, until)
+
+
+def _rbac(parsed: Parsed) -> int:
+    code = run_rbac(parsed, sys.stdout, sys.stderr)
+    # Here a reader that has gone away is known as one, and not at exit.
+    sys.stdout.flush()
+    return code
+
+
+RBAC = Command(
+    "rbac",
+    "Make least-privilege roles of what users did (derive).",
+    FLAGS,
+    _rbac,
+    EXAMPLES,
+    words=WORDS,
+    operand="LOG...",
+    meanings=_MEANINGS,
+)
+"""The subcommand, for the table of cli.py."""

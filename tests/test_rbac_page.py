@@ -1,0 +1,25 @@
+"""docs/rbac.md: each command runs, and prints what the page shows."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.documents import ROOT, blocks, run, shown
+from tests.reading.week import write_week
+
+PAGE = ROOT / "docs" / "rbac.md"
+COMMANDS = shown(PAGE)
+
+
+@pytest.mark.parametrize(("command", "output"), COMMANDS, ids=[one for one, _ in COMMANDS])
+def test_the_page_shows_what_is_printed(command: str, output: str, tmp_path: Path) -> None:
+    """With the trail of tests/reading/week.py."""
+    write_week(tmp_path / "audit.log")
+    assert run(command, tmp_path, {"TZ": "UTC"}) == output
+
+
+def test_every_block_is_run() -> None:
+    """By this test, each block with at least one command."""
+    page = blocks(PAGE)
+    assert sum(len(block.commands) for block in page) == len(COMMANDS) > 1
+    assert {(block.who, block.what) for block in page} == {("run by", "tests/test_rbac_page.py")}
