@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import ROOT, blocks, run, shown
+from tests.documents import ROOT, blocks, run, commands_of
 from tests.reading.week import write_week
 
 PAGE = ROOT / "docs" / "rbac.md"
-COMMANDS = shown(PAGE)
+COMMANDS = commands_of(PAGE)
 
 
 @pytest.mark.parametrize(("command", "output"), COMMANDS, ids=[one for one, _ in COMMANDS])
