@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import ROOT, blocks, run, commands_of
+from tests.documents import ROOT, blocks, commands_of, run
 from tests.reading.week import write_week
 
 PAGE = ROOT / "docs" / "rbac.md"
