@@ -274,6 +274,10 @@ OURS: dict[str, tuple[str, ...]] = {
 """Phrases that the code says too."""
 
 MEASURED: dict[str, tuple[str, ...]] = {
+    "docs/reconcile.md": (
+        "Two logs of 1,000,000 requests",
+        "took 170 s of CPU time and 690 MiB of memory",
+    ),
     "docs/events-schema.md": (
         "`python -m tests.bench.trail --lines 2000000`, 7.8 GB",
         "to save them took 55 s, once, and gave 241 MB",
