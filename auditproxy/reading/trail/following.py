@@ -17,6 +17,8 @@ from auditproxy.reading.trail.sources import TrailFile, trail_file
 
 _PIECE = 1 << 20
 _PACKED = ".gz"
+_TRIES = 100
+"""Looks at a folder in which a file is rotated between each two."""
 
 
 class Follower:
@@ -34,9 +36,8 @@ class Follower:
     def poll(self) -> Iterator[bytes]:
         """The lines that are new, without their ends. Raises OSError."""
         if self._file is None:
-            self._open(0)
-            if self._file is None:
-                return
+            yield from self._go_on(None)
+            return
         # Asked before the rest is read: what is written to the old file later is not lost.
         is_replaced = self._is_replaced(self._file)
         yield from self._new_lines(self._file)
@@ -46,9 +47,21 @@ class Follower:
             # A line that its writer did not end before it went to another file.
             yield self._rest
             self._rest = b""
-        for path in self._missed(self._file):
+        ours, self._file = self._file, None
+        with ours:
+            identity = os.fstat(ours.fileno()).st_ino
+            yield from self._go_on(identity)
+
+    def _go_on(self, ours: int | None) -> Iterator[bytes]:
+        """Continue with what came after the file ``ours``, None where there was none."""
+        for _ in range(_TRIES):
+            rotated = self._rotated()
+            self._open(0)
+            if self._rotated().keys() == rotated.keys():
+                # So nothing came between the last of these and the file that is open now.
+                break
+        for path in self._missed(ours, rotated):
             yield from self._lines_of_rotated(path)
-        self._open(0)
         if self._file is not None:
             yield from self._new_lines(self._file)
 
@@ -95,14 +108,14 @@ class Follower:
                 self._rest = b""
             yield from lines
 
-    def _missed(self, ours: BinaryIO) -> list[str]:
+    def _missed(self, ours: int | None, rotated: dict[str, str]) -> list[str]:
         """Files that were rotated after ours was, before it was polled again."""
-        rotated = self._rotated()
         new = sorted(rotated.keys() - self._known)
         self._known = frozenset(rotated)
-        identity = os.fstat(ours.fileno()).st_ino
+        if ours is None:
+            return [rotated[place] for place in new]
         for place in sorted(rotated):
-            if _inode(rotated[place]) == identity:
+            if _inode(rotated[place]) == ours:
                 return [rotated[later] for later in sorted(rotated) if later > place]
         # Ours was packed, and is the first of the new names.
         return [rotated[place] for place in new[1:]]
