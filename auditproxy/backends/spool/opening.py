@@ -44,10 +44,15 @@ def _number(segments: list[SpoolSegment], number: int, notes: list[str]) -> None
     """Count the events of segments, from the first one's number on."""
     expected = number
     for place, segment in enumerate(segments):
-        if segment.first < 0:
-            segment.first = expected
         later = segments[place + 1] if place + 1 < len(segments) else None
-        if later is not None and later.sequence == segment.sequence + 1 and later.first >= 0:
+        if segment.first < 0:
+            # Its own number is not known: that of the next is, or of the one before.
+            segment.events = _count(segment, notes, is_last=later is None)
+            segment.first = expected
+            if later is not None and later.first >= segment.events:
+                counted = later.first - segment.events
+                segment.first = max(expected, counted) if place else counted
+        elif later is not None and later.sequence == segment.sequence + 1 and later.first >= 0:
             segment.events = max(0, later.first - segment.first)
         else:
             segment.events = _count(segment, notes, is_last=later is None)
@@ -82,7 +87,8 @@ def _begin(found: list[SpoolSegment], known: Position | None, begin: int) -> Pos
     if known is not None and oldest.replaces and known.number < oldest.first:
         # It is of the file that this one has replaced.
         known = None
-    if known is not None and known.segment == oldest.sequence and known.offset <= oldest.size:
+    is_sound = oldest.start > 0 and known is not None and known.offset <= oldest.size
+    if known is not None and known.segment == oldest.sequence and is_sound:
         return Position(oldest.sequence, max(known.offset, oldest.start), known.number)
     if known is None or oldest.replaces:
         return Position(oldest.sequence, oldest.start, oldest.first)

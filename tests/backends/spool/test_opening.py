@@ -4,7 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from auditproxy.backends.spool.records import EVENT, record
 from tests.fakes.spool import Kept, line
 
 
@@ -151,3 +154,39 @@ def test_foreign_files(tmp_path: Path) -> None:
     kept.put("a")
     kept.store.close()
     assert (tmp_path / "notes.txt").exists()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_any_damage(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    """T250: bytes that are changed anywhere, cut off or added at the end of files: the start succeeds, all
+    events that are whole are sent, in order and once, and none that never was."""
+    folder = tmp_path_factory.mktemp("spool")
+    kept = Kept(folder, maximum_bytes=8 * 700)
+    for number in range(10):
+        kept.put(str(number))
+    if data.draw(st.booleans()):
+        kept.take(4)
+        kept.store.acknowledge(2)
+    kept.store.close()
+    for _ in range(data.draw(st.integers(1, 3))):
+        path = data.draw(st.sampled_from(sorted(folder.glob("*.spool"))))
+        content = path.read_bytes()
+        start = data.draw(st.integers(0, len(content)))
+        noise = data.draw(st.binary(max_size=40))
+        rest = content[start + len(noise) :] if data.draw(st.booleans()) else b""
+        path.write_bytes(content[:start] + noise + rest)
+    left = b"".join(path.read_bytes() for path in sorted(folder.glob("*.spool")))
+    whole = [str(number) for number in range(10) if record(EVENT, line(str(number))) in left]
+    again = Kept(folder)
+    found = again.take()
+    events = [each for each in found if not each.startswith("gap")]
+    assert events == sorted(set(events))
+    assert set(events) <= set(whole)
+    acknowledged = {"0", "1"} if again.store._acknowledged.number >= 2 else set()
+    assert set(whole) - acknowledged <= set(events)
+    again.put("new")
+    assert again.store.waiting >= 1
+    again.store.acknowledge(len(found))
+    assert again.take()[-1] == "new"
+    again.store.close()
