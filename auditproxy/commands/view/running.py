@@ -96,7 +96,7 @@ def _recordings(settings: Mapping[str, Any], err: Text) -> ListedRecordings:
 
 @contextlib.contextmanager
 def _interrupted_by_signals() -> Iterator[None]:
-    """Have SIGTERM and SIGHUP end the making of the index as Ctrl-C does, so that no file is left."""
+    """Have SIGTERM and SIGHUP end the making of the index as Ctrl-C does: no file is left."""
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
