@@ -44,7 +44,7 @@ def view(
 ) -> int:
     """Serve the page of these logs until a signal; the exit code. Raises Unusable, OSError."""
     _needs_database()
-    with tempfile.TemporaryDirectory(prefix="auditproxy-") as folder:
+    with _interrupted_by_signals(), tempfile.TemporaryDirectory(prefix="auditproxy-") as folder:
         files = files_of(arguments, folder)
         counts = Counts()
         err.write("auditproxy: reading ...\n")
@@ -93,6 +93,22 @@ def _recordings(settings: Mapping[str, Any], err: Text) -> ListedRecordings:
     )
     err.write(f"auditproxy: {counted(len(found), 'recording')}\n")
     return found
+
+
+@contextlib.contextmanager
+def _interrupted_by_signals() -> Iterator[None]:
+    """Have SIGTERM and SIGHUP end the making of the index as Ctrl-C does: no file is left."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, interrupt) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 async def _serve(

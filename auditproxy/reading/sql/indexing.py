@@ -6,6 +6,7 @@ how far the index is, then a line for each question. It ends with its input.
 
 import contextlib
 import json
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -29,7 +30,11 @@ _LOOK = 0.25
 def main() -> int:
     """Answer until the input ends; the exit code."""
     limit_memory()
-    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=IndexTask)
+    first = sys.stdin.buffer.readline()
+    if not first:
+        # The command was ended before it said what to do.
+        return 0
+    task = msgspec.json.decode(first, type=IndexTask)
     try:
         if not task.is_built:
             for done in _build(task):
@@ -94,4 +99,8 @@ def _say(value: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except BrokenPipeError:
+        # The command has ended; a usual exit would write again.
+        os._exit(1)

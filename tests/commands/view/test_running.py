@@ -73,3 +73,25 @@ def test_lines_that_are_not_events_are_said(tmp_path: Path) -> None:
     view([str(log)], SETTINGS, io.StringIO(), err, lambda _: os.kill(os.getpid(), signal.SIGINT))
     assert "1 line is not an audit event" in err.getvalue()
     assert "2 requests" in err.getvalue()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_while_the_index_is_made(number: signal.Signals, tmp_path: Path) -> None:
+    """Whenever it comes, nothing is left behind, and there is no traceback."""
+    log = write_numbered(tmp_path / "audit.log", 5000)
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "auditproxy", "view", "--no-browser", str(log)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(folder)},
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == b"auditproxy: reading ...\n"
+    process.send_signal(number)
+    rest = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(20) in (0, 1)
+    assert b"Traceback" not in rest
+    assert list(folder.iterdir()) == []
