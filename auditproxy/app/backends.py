@@ -1,7 +1,7 @@
 """Audit backends: from options to the backend that every event goes to.
 
-    log:      truncate< mode( log ) >          the webhook alike
-    both:     union[ the log's, the webhook's ]
+    log:      truncate< mode( log ) >          the webhook and receivers alike
+    several:  union[ the log's, the webhook's, the receivers' ]
     mode      batch: buffered<x>   blocking: ignoreErrors<x>   blocking-strict: x
               durable: durable<log>, ours
 
@@ -39,6 +39,7 @@ from auditproxy.options.backends import DURABLE, AuditLogOptions, BackendOptions
 
 if TYPE_CHECKING:
     from auditproxy.app.logs.logchain import ChainKeeping
+    from auditproxy.app.receivers import OpenedReceiver
     from auditproxy.audit.chain.checkpoints import CheckpointKey
 
 LOG_ALONG = 256
@@ -92,13 +93,14 @@ def open_backends(
     *,
     target: WebhookTarget | None = None,
     checkpoint_key: "CheckpointKey | None" = None,
+    receivers: "tuple[OpenedReceiver, ...]" = (),
 ) -> AuditSink:
     """The backend that the options describe; raises LogFileError.
 
     ``target`` is what the webhook's file says; no file but the log is opened here.
     ``report`` logs one fact for operators; losses are logged at most once a
-    minute for each cause. Without a path and without a webhook the log goes to standard
-    output. ``webhook`` replaces the one of the options, for tests.
+    minute for each cause. Without a path, a webhook and ``receivers`` the log goes to
+    standard output. ``webhook`` replaces the one of the options, for tests.
     """
     backends: list[Backend] = []
     states: list[SinkState] = []
@@ -112,7 +114,7 @@ def open_backends(
     log = _LogSink()
     keeping: ChainKeeping | None = None
     to_webhook: Backend | None = None
-    if options.audit_log.path or webhook is None:
+    if options.audit_log.path or (webhook is None and not receivers):
         losses = Losses("log", metrics, report, time.monotonic)
         told = operatorlog.limited(report, time.monotonic)
         chain, keeping = _chain(options, metrics, told, checkpoint_key)
@@ -121,17 +123,15 @@ def open_backends(
         backends += log.backends
         states += log.states
     if webhook is not None:
-        backend, waiting = _webhook(options.audit_webhook, webhook, metrics, webhook_losses)
-        to_webhook = backend
-        backends.append(backend)
-        states.append(
-            SinkState(
-                webhook_losses,
-                mode=options.audit_webhook.mode,
-                clock=time.monotonic,
-                waiting=waiting,
-            )
+        to_webhook, state = _remote(
+            options.audit_webhook, webhook, metrics, webhook_losses, in_order=False
         )
+        backends.append(to_webhook)
+        states.append(state)
+    for each in receivers:
+        backend, state = _remote(each.options, each.deliverer, metrics, each.losses, in_order=True)
+        backends.append(backend)
+        states.append(state)
     for state in states:
         metrics.audit.sinks.sink(state.backend, state.is_well, state.stalled)
     return AuditSink(
@@ -139,7 +139,7 @@ def open_backends(
         log.reopen,
         tuple(states),
         # What else takes events needs them as they are.
-        log.take_line if webhook is None else None,
+        log.take_line if len(backends) == 1 else None,
         log.start,
         log.is_durable,
         None if keeping is None else partial(keeping.run, log.sign, to_webhook),
@@ -254,7 +254,9 @@ def _log(
     options: BackendOptions, log: OpenLog, metrics: Metrics, losses: Losses
 ) -> tuple[Backend, Waiting]:
     if options.mode == "batch":
-        backend, waiting = _buffered(options, log.writer, metrics, losses, in_order=True)
+        backend, waiting = _buffered(
+            options, log.writer, metrics, losses, in_order=True, along=LOG_ALONG
+        )
     elif log.may_stall:
         # A reader who does not read keeps requests waiting, and not the process.
         backend, waiting = _awaited(options, log.writer, metrics, losses)
@@ -266,14 +268,21 @@ def _log(
     return _truncated(options, backend, losses), waiting
 
 
-def _webhook(
-    options: BackendOptions, webhook: Deliverer, metrics: Metrics, losses: Losses
-) -> tuple[Backend, Waiting]:
+def _remote(
+    options: BackendOptions,
+    deliverer: Deliverer,
+    metrics: Metrics,
+    losses: Losses,
+    *,
+    in_order: bool,
+) -> tuple[Backend, SinkState]:
+    """What delivers to another machine, in its mode; ``in_order`` has one delivery at a time."""
     if options.mode == "batch":
-        backend, waiting = _buffered(options, webhook, metrics, losses, in_order=False)
+        backend, waiting = _buffered(options, deliverer, metrics, losses, in_order=in_order)
     else:
-        backend, waiting = _awaited(options, webhook, metrics, losses)
-    return _truncated(options, backend, losses), waiting
+        backend, waiting = _awaited(options, deliverer, metrics, losses)
+    state = SinkState(losses, mode=options.mode, clock=time.monotonic, waiting=waiting)
+    return _truncated(options, backend, losses), state
 
 
 def _awaited(
@@ -304,6 +313,7 @@ def _buffered(
     losses: Losses,
     *,
     in_order: bool,
+    along: int = 0,
 ) -> tuple[Backend, Waiting]:
     bucket = None
     if options.batch_throttle_enable:
@@ -315,7 +325,7 @@ def _buffered(
         bucket=bucket,
         in_order=in_order,
         # With a throttle the number of batches means something, even for a file.
-        along=LOG_ALONG if in_order and bucket is None else 0,
+        along=along if bucket is None else 0,
     )
     buffered = BufferedBackend(deliverer, config, losses, clock=time.monotonic, sleep=asyncio.sleep)
     metrics.audit.sinks.buffer(losses.backend, options.batch_buffer_size, lambda: buffered.waiting)

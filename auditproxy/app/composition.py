@@ -40,6 +40,7 @@ from auditproxy.server.services import Limits, Services, Shared
 from auditproxy.sockets.tasks import spawn
 
 if TYPE_CHECKING:
+    from auditproxy.app.receivers import OpenedReceiver
     from auditproxy.notifiers.dispatcher import AlertDispatcher
     from auditproxy.supervision.supervisor import Supervisor
 
@@ -82,12 +83,14 @@ class Composed:
         supervisor: "Supervisor | None" = None,
         session_annotations: bool = False,
         alerts: "AlertDispatcher | None" = None,
+        receivers: "tuple[OpenedReceiver, ...]" = (),
     ) -> None:
         self.files = files
         self._options = options
         self._metrics = metrics
         self._report = report
         self._alerts = alerts
+        self._receivers = receivers
         self.monitor = UpstreamMonitor(
             lambda: self._connected.questions,
             period=options.upstream.check_period / SECOND,
@@ -141,6 +144,8 @@ class Composed:
             from auditproxy.app.alerts import replace_alerts
 
             replace_alerts(self._alerts, changes, self._metrics.alerts, self._report)
+        for receiver in self._receivers:
+            receiver.replace_files(changes)
         if "_connected" in changed:
             for old in (*old_connected.closers, *old_connected.pools):
                 self._replaced.add(old)

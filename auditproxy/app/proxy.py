@@ -24,7 +24,7 @@ from auditproxy.app.backends import AuditSink, open_backends
 from auditproxy.app.composition import Composed
 from auditproxy.app.logs.logchecks import log_doubts, log_faults
 from auditproxy.app.reload import new_reloader
-from auditproxy.app.wanted import alerts_of, sessions_of
+from auditproxy.app.wanted import alerts_of, receivers_of, sessions_of
 from auditproxy.audit.backend import Backend
 from auditproxy.backends.overheard import OverheardBackend
 from auditproxy.downstream.limits import ConnectionLimits
@@ -224,6 +224,7 @@ async def build(
     metrics = Metrics()
     metrics.build_info(__version__, platform.python_version())
     report = operatorlog.limited(operatorlog.warn, time.monotonic)
+    receivers = receivers_of(options, files, metrics, operatorlog.warn) if sink is None else ()
     opened = (
         open_backends(
             options,
@@ -231,6 +232,7 @@ async def build(
             operatorlog.warn,
             target=files.audit_webhook,
             checkpoint_key=files.checkpoint_key,
+            receivers=receivers,
         )
         if sink is None
         else AuditSink(sink, lambda: None)
@@ -247,6 +249,7 @@ async def build(
         report=report,
         supervisor=None if sessions is None else sessions.supervisor,
         alerts=alerts,
+        receivers=receivers,
         session_annotations=sessions is not None and sessions.annotates,
     )
     handler = Handler(composed.shared, composed.services)

@@ -1,6 +1,7 @@
-"""What follows sessions and sends alerts: imported, and made, only where the options want it.
+"""What follows sessions, sends alerts and speaks to brokers: imported, and made, only where the
+options want it.
 
-Both are a tenth of a proxy's memory, which most proxies have no use for.
+The first two are a tenth of a proxy's memory, which most proxies have no use for.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from auditproxy.options import Options
 
 if TYPE_CHECKING:
     from auditproxy.alerts.alert import Alert
+    from auditproxy.app.receivers import OpenedReceiver
     from auditproxy.app.sessions import SessionParts
     from auditproxy.notifiers.dispatcher import AlertDispatcher
 
@@ -54,6 +56,17 @@ def sessions_of(
         ),
         listeners=session_listeners(alerts),
     )
+
+
+def receivers_of(
+    options: Options, files: Files, metrics: Metrics, report: Report
+) -> "tuple[OpenedReceiver, ...]":
+    """The receivers of events beside log and webhook; see open_receivers."""
+    if files.audit_nats is None:
+        return ()
+    from auditproxy.app.receivers import open_receivers
+
+    return open_receivers(options, files, metrics, report)
 
 
 def described(options: Options, files: Files) -> tuple[str, ...]:

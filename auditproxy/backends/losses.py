@@ -13,12 +13,14 @@ from auditproxy.metrics.registry import Metrics
 INTERVAL = 60.0
 """Seconds between two lines about one cause; the later one says how many there were."""
 
-_OF_THE_EVENT = frozenset({"too-large", "encode-error", "buffer-full", "shutdown", "crash"})
+_OF_THE_EVENT = frozenset(
+    {"too-large", "rejected", "encode-error", "buffer-full", "shutdown", "crash"}
+)
 """Reasons that say nothing of whether the next event would be taken."""
 
 
 class Losses:
-    """Counts and reports the losses of one backend, ``log`` or ``webhook``; any thread may call it.
+    """Counts and reports the losses of one backend, ``log`` or another; any thread may call it.
 
     ``fault`` is why it accepts no events, "" while it does, and ``failed`` when it last did not.
     It is public, because it names no file and no host.

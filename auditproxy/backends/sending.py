@@ -1,4 +1,4 @@
-"""Sender: what a remote receiver of events has to be, so that a spool can stand in front of it.
+"""Sender: what a remote receiver of events has to be for a spool in front of it.
 
 A spool gives a sender events in their order and keeps them until it returns. What fails in passing
 is sent again, without end; what the receiver will never take is looked for and set aside.

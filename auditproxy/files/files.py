@@ -19,6 +19,7 @@ from auditproxy.authentication.tokens.publickeys import PublicKey
 from auditproxy.authentication.tokens.tokenfile import TokenFile
 from auditproxy.authentication.x509.authorities import CertificateAuthorities
 from auditproxy.capture.copies import CaptureLimits
+from auditproxy.clients.receivers.natstarget import NatsTarget
 from auditproxy.clients.webhook import WebhookTarget
 from auditproxy.files.alertfiles import ALERT_DESTINATIONS, ALERT_RULES
 from auditproxy.files.authorities import (
@@ -31,6 +32,7 @@ from auditproxy.files.checkpointkey import CHECKPOINT_KEY
 from auditproxy.files.issuers import AUTHENTICATION_CONFIG, NOBODY_TRUSTED, OIDC_FLAGS, Trusted
 from auditproxy.files.policy import POLICY
 from auditproxy.files.protobuftables import PROTOBUF_TABLES
+from auditproxy.files.receivers import AUDIT_NATS
 from auditproxy.files.redaction import REDACTION
 from auditproxy.files.serviceaccountkeys import SERVICE_ACCOUNT_KEYS
 from auditproxy.files.servingcertificate import SERVING_CERTIFICATE, ServingCertificate
@@ -61,6 +63,7 @@ SOURCES = (
     UPSTREAM,
     PROTOBUF_TABLES,  # at start only
     AUDIT_WEBHOOK,  # at start only
+    AUDIT_NATS,
     CHECKPOINT_KEY,  # at start only
     CAPTURES,  # at start only
     TOKEN_WEBHOOK,
@@ -91,6 +94,7 @@ class Files:
     token_file: TokenFile | None = None
     types: Decoder = BUILTIN_TYPES
     audit_webhook: WebhookTarget | None = None
+    audit_nats: NatsTarget | None = None
     checkpoint_key: "CheckpointKey | None" = None
     token_webhook: WebhookTarget | None = None
     service_account_keys: tuple[PublicKey, ...] = ()

@@ -20,6 +20,7 @@ ALWAYS_LATER = (
     "duckdb",
     "jwt",
     "kubernetes",
+    "nats",
     "obstore",
     "pyrage",
     "requests",
@@ -33,6 +34,7 @@ ISSUERS = (
     "auditproxy.clients.fetcher",
     "auditproxy.lookups.issuerkeys",
 )
+RECEIVERS = ("auditproxy.app.receivers", "auditproxy.clients.receivers.jetstream")
 ALERTS = ("auditproxy.alerts", "auditproxy.app.alerts", "auditproxy.notifiers")
 
 RECORDED = """\
@@ -65,7 +67,7 @@ def imported(folder: Path, **more: Any) -> set[str]:
         for name, value in write_files(1, folder, policy=EVERYTHING, tokens=TOKENS).items()
     }
     values |= {"audit-log-path": str(folder / "audit.log"), "cert-dir": str(folder), **more}
-    names = json.dumps(ALWAYS_LATER + SESSIONS + ALERTS + ISSUERS)
+    names = json.dumps(ALWAYS_LATER + SESSIONS + ALERTS + ISSUERS + RECEIVERS)
     done = subprocess.run(
         [sys.executable, "-c", STARTS, json.dumps(values), names],
         cwd=ROOT,
@@ -113,3 +115,9 @@ def test_issuers(tmp_path: Path) -> None:
         **{"oidc-issuer-url": "https://127.0.0.1:1", "oidc-client-id": "kubernetes"},
     )
     assert found >= set(ISSUERS)
+
+
+def test_receivers(tmp_path: Path) -> None:
+    """With servers of NATS there is its library, and nothing else."""
+    found = imported(tmp_path, **{"audit-nats-servers": "nats://127.0.0.1:1"})
+    assert found == {*RECEIVERS, "nats"}
