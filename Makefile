@@ -66,6 +66,7 @@ bench: $(VENV)/.installed
 chaos: $(VENV)/.installed
 	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),1000) --seed $(or $(SEED),1)
 	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),1000) --seed $(or $(SEED),1) --power
+	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),1000) --seed $(or $(SEED),1) --spool
 
 fuzz: $(VENV)/.installed
 	$(BIN)/python -m tests.fuzz.requests --count $(or $(COUNT),100000) --seed $(or $(SEED),1)

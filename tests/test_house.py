@@ -23,6 +23,7 @@ WITHOUT_A_TEST_FILE = {
     "backends/sending.py",
     "clients/receivers/receiver.py",
     "flags/command.py",
+    "options/backendoptions.py",
     "server/services.py",
     "sockets/flow.py",
     # The REST side of the embedded API server is one thing, asked over HTTP in

@@ -21,6 +21,7 @@ from auditproxy.audit.submitted import PROTOBUF, YAML
 from auditproxy.authentication.tokens import publickeys
 from auditproxy.authentication.tokens.bearer import MAXIMUM_TOKEN_LENGTH
 from auditproxy.backends import buffered, webhook
+from auditproxy.backends.spool import deadletters, intake, store
 from auditproxy.capture import copies as captures
 from auditproxy.capture import decoding
 from auditproxy.capture import recording as decoded
@@ -99,6 +100,12 @@ GRACE = plain(DEFAULTS.serving.audit_grace)
 ANSWER = size(webhook_client.MAXIMUM_ANSWER)
 
 OURS: dict[str, tuple[str, ...]] = {
+    "docs/spool.md": (
+        f"an eighth of the spool or {size(store.LONGEST_SEGMENT)}",
+        f"letters have up to {size(deadletters.MAXIMUM_BYTES)}",
+        f"At {size(deadletters.MAXIMUM_BYTES)} the spool waits",
+        f"and {size(intake.MAXIMUM_BYTES)}, and it is tried again",
+    ),
     "docs/tamper-evidence.md": (
         f"at most {links.ADDED} bytes longer",
         f"all but its last {links.TAIL} bytes",
@@ -371,6 +378,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "docs/alerts.md": ("the tenth different path within 5 minutes",),
     "README.md": ("a token valid for 24 hours",),
     "docs/collecting.md": ("`--audit-webhook-batch-max-wait=1s`",),
+    "docs/spool.md": (
+        "1.5 KB per event at 500 events/s fill 1 GiB in 24 minutes and 10 GiB in 4 hours",
+    ),
     "docs/runbook.md": (
         "No checkpoint for 20 minutes, and no fault",
         "a checkpoint interval of more than 15 minutes, make",

@@ -5,3 +5,6 @@ SECOND = 1_000_000_000
 
 MEBIBYTE = 1024 * 1024
 """Bytes."""
+
+GIBIBYTE = 1024 * MEBIBYTE
+"""Bytes."""

@@ -4,15 +4,15 @@
     several:  union[ the log's, the webhook's, the receivers' ]
     mode      batch: buffered<x>   blocking: ignoreErrors<x>   blocking-strict: x
               durable: durable<log>, ours
+    spool     spool<x> in place of buffered<x> and x, ours
 
 As kube-apiserver builds it (apiserver server/options/audit.go), truncation
 outside of the buffer.
 """
 
 import asyncio
-import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,20 +22,21 @@ from auditproxy.app import operatorlog
 from auditproxy.app.logs.durablelog import open_durable_log
 from auditproxy.app.logs.logbackend import OpenChain, OpenLog, audit_rotation, open_log
 from auditproxy.app.operatorlog import Report
+from auditproxy.app.webhook import open_spooled_webhook, open_webhook
 from auditproxy.audit.backend import Backend, Deliverer, TakeLine
 from auditproxy.backends.aside import LargeAside
 from auditproxy.backends.buffered import BatchConfig, BufferedBackend
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.modes import Awaited, IgnoreErrors
-from auditproxy.backends.sinkstate import SinkState
+from auditproxy.backends.sinkstate import SinkState, State
 from auditproxy.backends.throttle import TokenBucket
 from auditproxy.backends.truncate import TruncateBackend
 from auditproxy.backends.union import union
-from auditproxy.backends.webhook import WebhookBackend
-from auditproxy.clients.webhook import WebhookClient, WebhookTarget
+from auditproxy.clients.webhook import WebhookTarget
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
-from auditproxy.options.backends import DURABLE, AuditLogOptions, BackendOptions
+from auditproxy.options.backendoptions import DURABLE, BackendOptions
+from auditproxy.options.backends import AuditLogOptions
 
 if TYPE_CHECKING:
     from auditproxy.app.logs.logchain import ChainKeeping
@@ -50,6 +51,16 @@ Waiting = Callable[[], int]
 
 def _nothing() -> None:
     """There is no file to open again, or to watch."""
+
+
+def _all_of(calls: list[Callable[[], None]]) -> Callable[[], None]:
+    """One call for several."""
+
+    def call() -> None:
+        for each in calls:
+            each()
+
+    return call
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,7 @@ class AuditSink:
 
     backend: Backend
     reopen: Callable[[], None]
-    states: tuple[SinkState, ...] = ()
+    states: tuple[State, ...] = ()
     take_line: TakeLine | None = None
     start: Callable[[], None] = _nothing
     is_durable: bool = False
@@ -103,9 +114,11 @@ def open_backends(
     standard output. ``webhook`` replaces the one of the options, for tests.
     """
     backends: list[Backend] = []
-    states: list[SinkState] = []
+    states: list[State] = []
+    starts: list[Callable[[], None]] = []
     webhook_losses = Losses("webhook", metrics, report, time.monotonic)
-    if webhook is None and target is not None:
+    spooled = target is not None and options.audit_webhook.has_spool
+    if webhook is None and target is not None and not spooled:
         webhook = open_webhook(
             target,
             initial_backoff=options.audit_webhook.initial_backoff,
@@ -114,7 +127,7 @@ def open_backends(
     log = _LogSink()
     keeping: ChainKeeping | None = None
     to_webhook: Backend | None = None
-    if options.audit_log.path or (webhook is None and not receivers):
+    if options.audit_log.path or (webhook is None and not spooled and not receivers):
         losses = Losses("log", metrics, report, time.monotonic)
         told = operatorlog.limited(report, time.monotonic)
         chain, keeping = _chain(options, metrics, told, checkpoint_key)
@@ -122,16 +135,32 @@ def open_backends(
         log = open_sink(options.audit_log, metrics, losses, told, chain)
         backends += log.backends
         states += log.states
-    if webhook is not None:
-        to_webhook, state = _remote(
+        starts.append(log.start)
+    if target is not None and spooled:
+        opened = open_spooled_webhook(
+            target, options.audit_webhook, metrics, webhook_losses, report
+        )
+        to_webhook = _truncated(options.audit_webhook, opened.backend, webhook_losses)
+        backends.append(to_webhook)
+        states.append(opened.state)
+        starts.append(opened.start)
+    elif webhook is not None:
+        to_webhook, sink_state = _remote(
             options.audit_webhook, webhook, metrics, webhook_losses, in_order=False
         )
         backends.append(to_webhook)
-        states.append(state)
+        states.append(sink_state)
     for each in receivers:
-        backend, state = _remote(each.options, each.deliverer, metrics, each.losses, in_order=True)
+        if each.spool is not None:
+            backends.append(_truncated(each.options, each.spool.backend, each.losses))
+            states.append(each.spool.state)
+            starts.append(each.spool.start)
+            continue
+        backend, sink_state = _remote(
+            each.options, each.deliverer, metrics, each.losses, in_order=True
+        )
         backends.append(backend)
-        states.append(state)
+        states.append(sink_state)
     for state in states:
         metrics.audit.sinks.sink(state.backend, state.is_well, state.stalled)
     return AuditSink(
@@ -140,7 +169,7 @@ def open_backends(
         tuple(states),
         # What else takes events needs them as they are.
         log.take_line if len(backends) == 1 else None,
-        log.start,
+        _all_of(starts),
         log.is_durable,
         None if keeping is None else partial(keeping.run, log.sign, to_webhook),
     )
@@ -226,27 +255,6 @@ def _takes_lines(options: AuditLogOptions, log: OpenLog) -> bool:
         and options.format == "json"
         and not options.truncate_enabled
         and not log.may_stall
-    )
-
-
-def open_webhook(
-    target: WebhookTarget,
-    *,
-    initial_backoff: int,
-    losses: Losses,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> WebhookBackend:
-    """The backend; ``initial_backoff`` is in nanoseconds.
-
-    Nothing is connected to; connections are made by the loop that first delivers.
-    """
-    client = WebhookClient(target, clock=time.monotonic, sleep=sleep)
-    return WebhookBackend(
-        client,
-        initial_backoff=initial_backoff / SECOND,
-        losses=losses,
-        sleep=sleep,
-        random=random.SystemRandom().random,
     )
 
 

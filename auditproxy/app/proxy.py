@@ -24,6 +24,7 @@ from auditproxy.app.backends import AuditSink, open_backends
 from auditproxy.app.composition import Composed
 from auditproxy.app.logs.logchecks import log_doubts, log_faults
 from auditproxy.app.reload import new_reloader
+from auditproxy.app.spoolfaults import spool_faults
 from auditproxy.app.wanted import alerts_of, receivers_of, sessions_of
 from auditproxy.audit.backend import Backend
 from auditproxy.backends.overheard import OverheardBackend
@@ -60,7 +61,7 @@ def check(options: Options, *, strict: bool = False) -> Files:
         listener_context(options, files)
     except Unusable as error:
         faults += error.faults
-    faults += log_faults(options)
+    faults += log_faults(options) + spool_faults(options)
     if faults:
         raise Unusable(*faults)
     return replace(files, warnings=files.warnings + log_doubts(options))

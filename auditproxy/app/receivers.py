@@ -2,6 +2,7 @@
 
 batch            buffered< attempts( receiver ) >, in order
 blocking         requests wait for attempts( receiver ), and share its deliveries
+    with a spool     spool< receiver >, in any mode
 """
 
 import asyncio
@@ -9,9 +10,10 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from auditproxy.apis.units import SECOND
+from auditproxy.app import operatorlog
 from auditproxy.app.operatorlog import Report
 from auditproxy.audit.backend import Deliverer
 from auditproxy.backends.attempts import AttemptsBackend
@@ -23,6 +25,9 @@ from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
 from auditproxy.options.receivers import ReceiverOptions
 
+if TYPE_CHECKING:
+    from auditproxy.app.spool import OpenSpool
+
 
 @dataclass(frozen=True, slots=True)
 class OpenedReceiver:
@@ -33,6 +38,8 @@ class OpenedReceiver:
     receiver: Receiver[Any]
     deliverer: Deliverer
     losses: Losses
+    spool: "OpenSpool | None" = None
+    """In front of the receiver in place of ``deliverer``."""
 
     def replace_files(self, changes: Mapping[str, Any]) -> None:
         """Use what a reload has read, if it is for this receiver."""
@@ -60,16 +67,37 @@ def _opened(
     report: Report,
 ) -> OpenedReceiver:
     losses = Losses(options.plugin, metrics, report, time.monotonic)
-    # A spool takes the place of AttemptsBackend: it keeps on disk what this one would drop.
+    sender = ReceiverSender(options.plugin, receiver)
+    spool = _spooled(sender, options, metrics, losses, report) if options.has_spool else None
     deliverer = AttemptsBackend(
-        ReceiverSender(options.plugin, receiver),
+        sender,
         initial_backoff=options.initial_backoff / SECOND,
         most=options.batch_max_size,
         losses=losses,
         sleep=asyncio.sleep,
         random=random.SystemRandom().random,
     )
-    return OpenedReceiver(options, field, receiver, deliverer, losses)
+    return OpenedReceiver(options, field, receiver, deliverer, losses, spool)
+
+
+def _spooled(
+    sender: ReceiverSender,
+    options: ReceiverOptions,
+    metrics: Metrics,
+    losses: Losses,
+    report: Report,
+) -> "OpenSpool":
+    """The spool in front of a receiver; raises SpoolError."""
+    from auditproxy.app.spool import open_spool
+
+    return open_spool(
+        sender,
+        options,
+        metrics,
+        losses,
+        operatorlog.limited(report, time.monotonic),
+        initial_backoff=options.initial_backoff,
+    )
 
 
 def _nats(target: Any) -> Receiver[Any]:

@@ -14,7 +14,17 @@ INTERVAL = 60.0
 """Seconds between two lines about one cause; the later one says how many there were."""
 
 _OF_THE_EVENT = frozenset(
-    {"too-large", "rejected", "encode-error", "buffer-full", "shutdown", "crash"}
+    {
+        "too-large",
+        "rejected",
+        "encode-error",
+        "buffer-full",
+        "shutdown",
+        "crash",
+        "damaged",
+        "dead-letter",
+        "spool-full",
+    }
 )
 """Reasons that say nothing of whether the next event would be taken."""
 

@@ -10,6 +10,7 @@ requests nothing is written, so that a probe has to find out when they may come 
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 from auditproxy.backends.losses import Losses
 
@@ -25,6 +26,29 @@ PROBE_INTERVAL = 1.0
 
 _REFUSING = frozenset({"blocking-strict", "durable"})
 """Modes in which a request is refused when its arrival cannot be stored."""
+
+
+class State(Protocol):
+    """How a backend fares; it is public."""
+
+    name: str
+    backend: str
+
+    def check(self) -> bool | str:
+        """True while requests can be served as the mode promises, else why not."""
+        ...
+
+    def describe(self) -> tuple[str, ...]:
+        """The state in one line, whatever the mode."""
+        ...
+
+    def is_well(self) -> bool:
+        """Whether the last event that was tried was taken, and none is stuck."""
+        ...
+
+    def stalled(self) -> float:
+        """Seconds that the write under way has taken, 0 without one."""
+        ...
 
 
 class SinkState:
@@ -52,7 +76,11 @@ class SinkState:
         self._waiting = waiting
         self._probe = probe
         self._probed = (float("-inf"), "")
-        self.stalled = stalled
+        self._stalled = stalled
+
+    def stalled(self) -> float:
+        """Seconds that the current write has taken, 0 without one."""
+        return self._stalled()
 
     def check(self) -> bool | str:
         """True while requests can be served as the mode promises, else why not."""

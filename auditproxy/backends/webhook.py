@@ -12,11 +12,12 @@ the events. ``auditID`` and ``stage`` together name an event.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from auditproxy.apis.audit import API_VERSION, Event
 from auditproxy.audit.encode import Encoder, json_line
 from auditproxy.backends.losses import Losses
+from auditproxy.backends.sending import SendError
 from auditproxy.clients.retry import pauses
 from auditproxy.clients.webhook import WebhookClient, WebhookError
 
@@ -25,6 +26,10 @@ PLUGIN = "webhook"
 
 ATTEMPTS = 5
 """How often a batch is tried."""
+
+REFUSED = frozenset({400, 413, 422})
+"""Codes of a receiver that will never take what it got: not understood, or too large. Others pass:
+401, 403 and 404 say that it, or we, are not set up yet."""
 
 _EVENT_HEAD = f'{{"kind":"Event","apiVersion":"{API_VERSION}",'.encode()
 _LIST_HEAD = f'{{"kind":"EventList","apiVersion":"{API_VERSION}","metadata":{{}},"items":['.encode()
@@ -106,3 +111,24 @@ class WebhookBackend:
 
     def __str__(self) -> str:
         return PLUGIN
+
+
+class WebhookSender:
+    """The receiver of a spool: one POST for each batch."""
+
+    name = PLUGIN
+
+    def __init__(self, client: WebhookClient) -> None:
+        self._client = client
+
+    async def send(self, events: Sequence[bytes]) -> None:
+        """As in Sender; ``Retry-After`` is heeded by the client, within its attempt."""
+        try:
+            await self._client.post(event_list([line + b"\n" for line in events]))
+        except WebhookError as error:
+            refused = error.status in REFUSED
+            raise SendError(error.reason, is_poison=refused, text=str(error)) from None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()

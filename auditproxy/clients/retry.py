@@ -19,3 +19,16 @@ def pauses(
     for number in range(attempts - 1):
         spread = 0.0 if random is None else JITTER * random()
         yield first * FACTOR**number * (1 + spread)
+
+
+def endless_pauses(
+    first: float, longest: float, random: Callable[[], float] | None = None
+) -> Iterator[float]:
+    """Seconds between attempts that do not end; none is longer than ``longest`` and its share at
+    random.
+    """
+    pause = first
+    while True:
+        spread = 0.0 if random is None else JITTER * random()
+        yield min(pause, longest) * (1 + spread)
+        pause = min(pause * FACTOR, longest)

@@ -8,7 +8,8 @@ from auditproxy.audit.policy.decoding import PolicyError
 from auditproxy.audit.policy.evaluator import LENIENT, load_policy, strict_decoding_error
 from auditproxy.files.trustedfile import Remarks, TrustedFile, content_of, named
 from auditproxy.options import Options
-from auditproxy.options.backends import REFUSING_MODES, backends_in_use
+from auditproxy.options.backendoptions import REFUSING_MODES
+from auditproxy.options.backends import backends_in_use
 
 FLAG = "--audit-policy-file"
 

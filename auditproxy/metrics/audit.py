@@ -7,7 +7,9 @@
           + auditproxy_audit_events_due{state="decoding"}
 
 holds for each backend, ``log`` and ``webhook``, at every moment at which no
-event is being passed to it.
+event is being passed to it. With a spool in front of it,
+auditproxy_audit_spool_resumed_events_total{plugin} belongs to the left side and
+auditproxy_audit_spool_events{plugin} to the right one.
 """
 
 from prometheus_client import CollectorRegistry, Counter
@@ -16,6 +18,7 @@ from auditproxy.apis.audit import LEVEL_WORDS
 from auditproxy.metrics.due import DueMetrics
 from auditproxy.metrics.plain import Count, Counts
 from auditproxy.metrics.sinks import SinkMetrics
+from auditproxy.metrics.spool import SpoolMetrics
 
 
 class AuditMetrics:
@@ -67,6 +70,7 @@ class AuditMetrics:
         )
         self.due = DueMetrics(registry)
         self.sinks = SinkMetrics(registry)
+        self.spools = SpoolMetrics(registry)
 
     def event_due(self) -> None:
         """Count an event that goes to the backend once its bodies are decoded."""

@@ -6,13 +6,8 @@ reported.
 """
 
 from auditproxy.apis.gotext import go_quote
-from auditproxy.options.backends import (
-    AUDIT_VERSIONS,
-    DURABLE,
-    BackendGroups,
-    BackendOptions,
-    backends_in_use,
-)
+from auditproxy.options.backendoptions import AUDIT_VERSIONS, DURABLE, BackendOptions
+from auditproxy.options.backends import BackendGroups, backends_in_use
 
 
 def backend_faults(groups: BackendGroups) -> list[str]:

@@ -2,144 +2,20 @@
 
 A backend is a class of BackendOptions and a field of BackendGroups; all else follows from these.
 
-Defaults are kube-apiserver's (apiserver server/options/audit.go).
+What they have in common is in ``backendoptions`` and ``spool``.
 """
 
 import dataclasses
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 from auditproxy.apis.gotext import go_quote
-from auditproxy.apis.units import MEBIBYTE, SECOND
+from auditproxy.apis.units import SECOND
+from auditproxy.options.backendoptions import AUDIT_MODES, DURABLE, BackendOptions
 from auditproxy.options.declared import Declared
+from auditproxy.options.spool import SpooledOptions
 
-STRICT = "blocking-strict"
-DURABLE = "durable"
-AUDIT_MODES = ("batch", "blocking", STRICT)
-"""kube-apiserver's."""
-REFUSING_MODES = frozenset({STRICT, DURABLE})
-"""Those in which a request whose arrival cannot be stored is refused."""
 AUDIT_FORMATS = ("legacy", "json")
-AUDIT_VERSIONS = ("audit.k8s.io/v1",)
-
-
-_BATCH = "Only in the batch mode of the {plugin} backend."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackendOptions(ABC):
-    """What the backends have in common; ``plugin`` is the backend's name in flags and faults.
-
-    Each backend declares its own ``mode``, and repeats a field to give it another default.
-    ``connects`` says whether it has connections of its own.
-    """
-
-    plugin: ClassVar[str]
-    connects: ClassVar[bool] = False
-    modes: ClassVar[tuple[str, ...]] = AUDIT_MODES
-
-    mode: str
-    """One of ``modes``."""
-    version: Annotated[
-        str,
-        Declared(
-            "audit-{plugin}-version",
-            "string",
-            "API group and version in which events are written.",
-        ),
-    ] = "audit.k8s.io/v1"
-    """One of AUDIT_VERSIONS."""
-    batch_buffer_size: Annotated[
-        int,
-        Declared(
-            "audit-{plugin}-batch-buffer-size",
-            "int",
-            "Maximum number of events waiting for delivery; further events are dropped and "
-            "counted. " + _BATCH,
-        ),
-    ] = 10000
-    batch_max_size: Annotated[
-        int,
-        Declared(
-            "audit-{plugin}-batch-max-size",
-            "int",
-            f"Maximum number of events in one delivery. {_BATCH}",
-        ),
-    ] = 1
-    batch_max_wait: Annotated[
-        int,
-        Declared(
-            "audit-{plugin}-batch-max-wait",
-            "duration",
-            f"How long to wait for a delivery to fill up. {_BATCH}",
-        ),
-    ] = 0
-    batch_throttle_enable: Annotated[
-        bool,
-        Declared(
-            "audit-{plugin}-batch-throttle-enable",
-            "bool",
-            f"Limit the number of deliveries per second. {_BATCH}",
-        ),
-    ] = False
-    batch_throttle_qps: Annotated[
-        float,
-        Declared(
-            "audit-{plugin}-batch-throttle-qps",
-            "float",
-            f"Average number of deliveries per second. {_BATCH}",
-        ),
-    ] = 0.0
-    batch_throttle_burst: Annotated[
-        int,
-        Declared(
-            "audit-{plugin}-batch-throttle-burst",
-            "int",
-            f"Deliveries allowed at once if the average was not used up before. {_BATCH}",
-        ),
-    ] = 0
-    truncate_enabled: Annotated[
-        bool,
-        Declared(
-            "audit-{plugin}-truncate-enabled",
-            "bool",
-            "Drop the bodies of an event that is too large, or the event itself if that is not "
-            "enough; split batches that are too large.",
-        ),
-    ] = False
-    truncate_max_batch_size: Annotated[
-        int,
-        Declared(
-            "audit-{plugin}-truncate-max-batch-size",
-            "int",
-            "Maximum size of the events of one batch, in bytes; a larger batch is split. The "
-            "envelope may add some hundred bytes.",
-        ),
-    ] = 10 * MEBIBYTE
-    truncate_max_event_size: Annotated[
-        int,
-        Declared(
-            "audit-{plugin}-truncate-max-event-size",
-            "int",
-            "Maximum size of one event, in bytes; a larger one loses its request and response "
-            "objects, and is dropped if that is not enough.",
-        ),
-    ] = 100 * 1024
-
-    @property
-    @abstractmethod
-    def is_configured(self) -> bool:
-        """Whether a setting asks for this backend."""
-
-    @property
-    @abstractmethod
-    def place(self) -> str:
-        """Where its events go, for operators."""
-
-    @abstractmethod
-    def own_faults(self) -> list[str]:
-        """Faults of what it has beside the common settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,11 +107,10 @@ class AuditLogOptions(BackendOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditWebhookOptions(BackendOptions):
+class AuditWebhookOptions(SpooledOptions):
     """The webhook backend."""
 
     plugin: ClassVar[str] = "webhook"
-    connects: ClassVar[bool] = True
 
     config_file: Annotated[
         str,
@@ -283,11 +158,14 @@ class AuditWebhookOptions(BackendOptions):
         return f"the webhook of {self.config_file}"
 
     def own_faults(self) -> list[str]:
-        """Faults of the retries."""
-        if self.initial_backoff >= 0:
-            return []
-        # kube-apiserver takes it and then retries at once, for ever as fast as it can.
-        return ["--audit-webhook-initial-backoff can't be negative; give a time such as 10s"]
+        """Faults of the retries and the spool."""
+        faults = self.spool_faults()
+        if self.initial_backoff < 0:
+            # kube-apiserver takes it and then retries at once, for ever as fast as it can.
+            faults.append(
+                "--audit-webhook-initial-backoff can't be negative; give a time such as 10s"
+            )
+        return faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,18 +8,17 @@ from urllib.parse import urlsplit
 
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.units import SECOND
-from auditproxy.options.backends import BackendGroups, BackendOptions
+from auditproxy.options.backends import BackendGroups
 from auditproxy.options.declared import Declared
+from auditproxy.options.spool import SpooledOptions
 
 _SUBJECT = re.compile(r"[A-Za-z0-9_$-]+(\.[A-Za-z0-9_$-]+)*", re.ASCII)
 _STREAM = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiverOptions(BackendOptions):
-    """What these backends have in common beside batching and truncation."""
-
-    connects: ClassVar[bool] = True
+class ReceiverOptions(SpooledOptions):
+    """What these backends have in common beside batching, truncation and the spool."""
 
     ca_file: Annotated[
         str,
@@ -74,7 +73,7 @@ class ReceiverOptions(BackendOptions):
 
     def own_faults(self) -> list[str]:
         """Faults of what they have in common, then of its own."""
-        faults = self.receiver_faults()
+        faults = [*self.receiver_faults(), *self.spool_faults()]
         if bool(self.cert_file) != bool(self.key_file):
             given, missing = ("cert", "key") if self.cert_file else ("key", "cert")
             faults.append(

@@ -8,11 +8,12 @@ from auditproxy.options import Options
 
 
 def of_worker(options: Options, number: int) -> Options:
-    """The options of one worker, counted from 1: its own logs, and no health port."""
-    log, sessions = options.audit_log, options.sessions
+    """The options of one worker, counted from 1: its own logs and spools, and no health port."""
+    log, sessions, webhook = options.audit_log, options.sessions, options.audit_webhook
     return replace(
         options,
         audit_log=replace(log, path=_own(log.path, number)),
+        audit_webhook=replace(webhook, spool_dir=_own(webhook.spool_dir, number)),
         sessions=replace(sessions, log_path=_own(sessions.log_path, number)),
         health=replace(options.health, bind_address=""),
     )

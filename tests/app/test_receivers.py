@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 from nats.js.api import StreamConfig
@@ -167,3 +168,38 @@ async def test_credentials_that_change(tmp_path: Path) -> None:
         assert await delivered()
         await proxy.backend.shutdown(5.0)
         await proxy.close()
+
+
+@needs_nats_server
+async def test_a_spool(tmp_path: Path) -> None:
+    """Events that NATS does not take yet are on the disk, and reach it when it does, in order."""
+    spool = tmp_path / "spool"
+    spool.mkdir(mode=0o700)
+    chosen = options(
+        **write_files(1, tmp_path, policy=EVERYTHING, tokens=TOKENS),
+        audit_nats_servers=("nats://127.0.0.1:1",),
+        audit_nats_spool_dir=str(spool),
+        audit_nats_initial_backoff=0,
+        audit_nats_batch_max_wait=0,
+        cert_dir=str(tmp_path),
+    )
+    proxy = await build(chosen, listener_tls=False)
+    await proxy.start()
+    proxy.backend.process_events(tuple(map(event, "abc")))
+    await proxy.close()
+    assert proxy.metrics.audit.undelivered() == {}
+    async with one_server(tmp_path) as server, jetstream(server) as stream:
+        await stream.add_stream(StreamConfig("AUDIT", subjects=["audit.>"]))
+        nats = replace(chosen.audit_nats, servers=(server.url,))
+        resumed = await build(replace(chosen, audit_nats=nats), listener_tls=False)
+        await resumed.start()
+        resumed.backend.process_events((event("d"),))
+
+        def written() -> bool:
+            return (
+                value(resumed.metrics, "auditproxy_audit_events_written_total", plugin="nats") >= 4
+            )
+
+        await until(written, "all events are acknowledged")
+        await resumed.close()
+        assert [each["auditID"] for each in await stored(stream, "AUDIT")] == list("abcd")

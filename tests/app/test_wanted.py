@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 ALWAYS_LATER = (
     "aiohttp.web",
+    "auditproxy.backends.spool",
     "auditproxy.embedded",
     "auditproxy.reading",
     "cbor2",

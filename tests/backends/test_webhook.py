@@ -11,7 +11,7 @@ from auditproxy.audit.encode import Encoder, json_line
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.webhook import WebhookBackend, event_list
 from auditproxy.clients.webhook import WebhookClient, WebhookTarget, request_url
-from tests.fakes.webhook import HANG, RESET, Receiver, answer
+from tests.fakes.webhook import HANG, RESET, NoCredential, Receiver, answer
 
 
 def event(audit_id: str = "a") -> Event:
@@ -54,17 +54,6 @@ class Account(Losses):
     async def sleep(self, seconds: float) -> None:
         """Keep a wait, over at once."""
         self.slept.append(seconds)
-
-
-class NoCredential:
-    """Sends no Authorization line."""
-
-    async def authorization(self) -> bytes | None:
-        """None."""
-        return None
-
-    def invalidate(self) -> None:
-        """Nothing to forget."""
 
 
 def backend(

@@ -122,7 +122,7 @@ class Chaos:
             try:
                 for count in range(1_000_000):
                     target = f"/api/v1/namespaces/r{self.rounds}-c{number}/configmaps/n{count}"
-                    writer.write(_request(target, chance.random()))
+                    writer.write(request_of(target, chance.random()))
                     head = await reader.readuntil(b"\r\n\r\n")
                     if not head.startswith(b"HTTP/1.1 200 "):
                         self.faults.append(f"{target} was answered {head[:30]!r}")
@@ -155,7 +155,7 @@ class Chaos:
         put_back(self.folder, {name: files[name] for name in kept if name in files})
 
 
-def _request(target: str, chance: float) -> bytes:
+def request_of(target: str, chance: float) -> bytes:
     """A read, or a write with a body of some size."""
     method, body = "PUT", LARGE if chance < 0.005 else MEDIUM
     if chance >= 0.2:

@@ -141,3 +141,14 @@ def server_context(folder: Path, client_ca: Path | None = None) -> tuple[ssl.SSL
         context.load_verify_locations(client_ca)
         context.verify_mode = ssl.CERT_REQUIRED
     return context, ca
+
+
+class NoCredential:
+    """Sends no Authorization line."""
+
+    async def authorization(self) -> bytes | None:
+        """None."""
+        return None
+
+    def invalidate(self) -> None:
+        """Nothing to forget."""

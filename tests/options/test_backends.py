@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from auditproxy.options.backendfaults import backend_faults
+from auditproxy.options.backendoptions import BackendOptions
 from auditproxy.options.backends import (
     AuditLogOptions,
     BackendGroups,
-    BackendOptions,
     backends_in_use,
     describe_backends,
 )

@@ -11,7 +11,7 @@ from auditproxy.app.logs.durablelog import fault_of_kind
 from auditproxy.app.logs.logbackend import Rotation, audit_rotation, session_rotation, unusable
 from auditproxy.files.writable import fault_of_listing, fault_of_renaming, fault_of_writing
 from auditproxy.options import AuditLogOptions, Options
-from auditproxy.options.backends import DURABLE
+from auditproxy.options.backendoptions import DURABLE
 from auditproxy.options.workers import of_each_worker
 
 _AUDIT, _SESSION = "audit-log", "session-log"

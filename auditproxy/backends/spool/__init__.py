@@ -1,0 +1,1 @@
+"""The spool: events on the disk until a remote receiver has acknowledged them."""

@@ -1,0 +1,193 @@
+"""SpoolBackend: the spool in front of a sender, as a backend of any mode.
+
+    process_events --> intake --> store (disk) --> drain --> sender
+                         |           |               +--> dead letters
+                         |           +--> a gap event where events were dropped
+                         +--> memory, while the disk fails
+
+In mode ``batch`` no request waits; in the others each waits until the disk has its event, and in
+``blocking-strict`` it is refused when it cannot.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from random import SystemRandom
+
+from auditproxy.apis.audit import Event
+from auditproxy.audit.backend import Delivery
+from auditproxy.audit.encode import json_line
+from auditproxy.audit.gaps import Gap, gap_event
+from auditproxy.backends.ending import finish
+from auditproxy.backends.logfiles.disk import Disk
+from auditproxy.backends.losses import Losses
+from auditproxy.backends.sending import Sender
+from auditproxy.backends.spool.deadletters import DeadLetters
+from auditproxy.backends.spool.drain import Batching, Drain
+from auditproxy.backends.spool.dropping import DroppingStore
+from auditproxy.backends.spool.filling import Filling
+from auditproxy.backends.spool.intake import PLUGIN, Intake
+from auditproxy.serializer.times import micro_time
+from auditproxy.sockets.tasks import spawn
+from auditproxy.sockets.thread import OrderedThread
+
+CLOSING = 1.0
+"""Seconds that the thread has at the end for what it has begun."""
+_RETRY_AT_END = 0.05
+_random = SystemRandom().random
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolConfig:
+    """Where a spool is, its bound in bytes, and what happens there: ``full`` is ``block``,
+    ``refuse`` or ``drop-oldest``.
+
+    ``maximum_events`` may wait in memory for the disk.
+    """
+
+    folder: Path
+    maximum_bytes: int
+    full: str
+    mode: str
+    batching: Batching
+    maximum_events: int = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolClocks:
+    """The time of a spool, and how it waits."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    nanoseconds: Callable[[], int] = time.time_ns
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    random: Callable[[], float] = _random
+
+
+class SpoolBackend:
+    """Spools events; ``report`` logs one fact for operators, ``dead_letter`` counts one.
+
+    Opened by ``open``; sending begins with ``start`` or the first event.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        config: SpoolConfig,
+        *,
+        losses: Losses,
+        report: Callable[[str], None],
+        dead_letter: Callable[[], None],
+        clocks: SpoolClocks | None = None,
+        disk: Disk | None = None,
+    ) -> None:
+        clocks, disk = clocks or SpoolClocks(), disk or Disk()
+        self._sender = sender
+        self._losses = losses
+        self._report = report
+        self._clocks = clocks
+        self.config = config
+        self._thread = OrderedThread(f"spool-{sender.name}", clock=clocks.monotonic)
+        self.store = DroppingStore(
+            config.folder,
+            maximum_bytes=config.maximum_bytes,
+            disk=disk,
+            gap_line=self._gap_line,
+            lost=self._damaged,
+        )
+        self.intake = Intake(
+            Filling(self.store, self._gap_line, drops_oldest=config.full == "drop-oldest"),
+            self._thread,
+            losses=losses,
+            maximum_events=config.maximum_events,
+            refuses=config.mode == "blocking-strict",
+            refuses_when_full=config.full == "refuse",
+            stored=self._stored,
+            report=self._say,
+        )
+        self.drain = Drain(
+            self.store,
+            DeadLetters(config.folder, disk),
+            self._thread,
+            sender,
+            config.batching,
+            losses=losses,
+            freed=self.intake.room,
+            set_aside=dead_letter,
+            report=report,
+            clock=clocks.monotonic,
+            sleep=clocks.sleep,
+            random=clocks.random,
+        )
+        self._draining: asyncio.Task[None] | None = None
+
+    def open(self) -> int:
+        """Take the folder; returns how many events it has from before. Raises OSError."""
+        self.store.open()
+        for note in self.store.notes:
+            self._say(note)
+        return self.store.waiting
+
+    def start(self) -> None:
+        """Begin to send what is there, from the running loop."""
+        if self._draining is None:
+            self._draining = spawn(self.drain.run(), f"send from the spool of {self._sender.name}")
+
+    def process_events(self, events: tuple[Event, ...]) -> Delivery:
+        """Take events; resolves to true when the disk has them, at once in mode ``batch``."""
+        self.start()
+        return self.intake.take(events, awaited=self.config.mode != "batch")
+
+    @property
+    def waiting(self) -> int:
+        """Events in memory that wait for the disk."""
+        return self.intake.waiting
+
+    @property
+    def stalled(self) -> float:
+        """Seconds that the work under way on files has taken, 0 without any."""
+        return self._thread.stalled
+
+    def _stored(self) -> None:
+        self.drain.arrived()
+
+    def _say(self, text: str) -> None:
+        self._report(f"audit plugin '{self._sender.name}', spool: {text}")
+
+    def _gap_line(self, gap: Gap) -> bytes:
+        """The line of an event that stands for a gap; on the thread."""
+        return json_line(gap_event(gap, micro_time(self._clocks.nanoseconds())))[:-1]
+
+    def _damaged(self, events: int, size: int) -> None:
+        """Events are missing on the disk; on the thread."""
+        self._say(f"{size} bytes are damaged, {events} events are missing; an event says so")
+        if events:
+            text = "files of the spool are damaged or missing"
+            self._losses.lost(events, plugin=PLUGIN, reason="damaged", text=text)
+
+    async def shutdown(self, grace: float) -> None:
+        """Store what was taken, and send what is stored while the receiver takes it, for at most
+        ``grace`` seconds. What is on the disk then stays there for the next start.
+        """
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + grace
+        await self.intake.shutdown(grace)
+        if self._draining is not None:
+            self.drain.hurry()
+            while self._is_sending() and loop.time() < ends:
+                await asyncio.wait({self._draining}, timeout=_RETRY_AT_END)
+            await finish({self._draining}, 0.0)
+        if self.store.waiting:
+            self._say(f"{self.store.waiting} events wait on the disk for the next start")
+        await self._thread.close(self.store.close, CLOSING)
+        await self._sender.close()
+        self._losses.tell_rest()
+
+    def _is_sending(self) -> bool:
+        """Whether the receiver has not failed what is left."""
+        is_left = self.store.has_unread or self.drain.oldest is not None
+        return is_left and not self.drain.is_pausing
+
+    def __str__(self) -> str:
+        return f"spool<{self._sender.name}>"

@@ -1,0 +1,90 @@
+"""Opening: what is found in the folder of a spool, whatever a crash or a disk has left of it."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from auditproxy.backends.spool.position import Position, read_position
+from auditproxy.backends.spool.records import EVENT, Damage, SpoolRecord
+from auditproxy.backends.spool.segments import RecordReader, SpoolSegment, found_in
+
+POSITION = "acknowledged"
+"""The file of what was acknowledged."""
+
+
+@dataclass(slots=True)
+class FoundSpool:
+    """The segments of a folder, where reading begins, and what operators should know."""
+
+    segments: list[SpoolSegment]
+    begin: Position
+    notes: list[str] = field(default_factory=list)
+
+
+def look(folder: Path) -> FoundSpool:
+    """What is in a folder of which this process has the lock; raises OSError.
+
+    Segments that are of no use are removed, and half an event at the end of the last is cut off.
+    """
+    file, notes = folder / POSITION, list[str]()
+    known, segments = read_position(file), found_in(folder)
+    if known is None and segments and file.exists():
+        notes.append("the file of what was acknowledged is damaged: events are sent again")
+    begin = max((each.sequence for each in segments if each.replaces), default=0)
+    if known is not None:
+        begin = max(begin, known.segment)
+    for segment in [each for each in segments if each.sequence < begin]:
+        segment.path.unlink()
+        segments.remove(segment)
+    _number(segments, known.number if known else 0, notes)
+    return FoundSpool(segments, _begin(segments, known, begin), notes)
+
+
+def _number(segments: list[SpoolSegment], number: int, notes: list[str]) -> None:
+    """Count the events of segments, from the first one's number on."""
+    expected = number
+    for place, segment in enumerate(segments):
+        if segment.first < 0:
+            segment.first = expected
+        later = segments[place + 1] if place + 1 < len(segments) else None
+        if later is not None and later.sequence == segment.sequence + 1 and later.first >= 0:
+            segment.events = max(0, later.first - segment.first)
+        else:
+            segment.events = _count(segment, notes, is_last=later is None)
+        expected = segment.first + segment.events
+
+
+def _count(segment: SpoolSegment, notes: list[str], *, is_last: bool) -> int:
+    """The events that are found in a segment."""
+    events, place = 0, segment.start
+    reader = RecordReader(segment.path)
+    try:
+        while (found := reader.next(place, segment.size)) is not None:
+            if isinstance(found, Damage) and found.end == segment.size and is_last:
+                os.truncate(segment.path, found.start)
+                segment.size = found.start
+                size = found.end - found.start
+                notes.append(f"it ended within an event: {size} bytes were cut off")
+                break
+            if isinstance(found, SpoolRecord):
+                events += found.mark == EVENT
+            place = found.end
+    finally:
+        reader.close()
+    return events
+
+
+def _begin(found: list[SpoolSegment], known: Position | None, begin: int) -> Position:
+    """Where reading begins in the segments that were found."""
+    if not found:
+        return Position(begin, 0, known.number if known else 0)
+    oldest = found[0]
+    if known is not None and oldest.replaces and known.number < oldest.first:
+        # It is of the file that this one has replaced.
+        known = None
+    if known is not None and known.segment == oldest.sequence and known.offset <= oldest.size:
+        return Position(oldest.sequence, max(known.offset, oldest.start), known.number)
+    if known is None or oldest.replaces:
+        return Position(oldest.sequence, oldest.start, oldest.first)
+    # With a number from before it, what is missing shows at the end of this segment.
+    return Position(oldest.sequence, oldest.start, min(known.number, oldest.first))

@@ -1,0 +1,337 @@
+"""SpoolStore: events in the segment files of one folder, first in, first out.
+
+    append --fdatasync--> stored --next_batch--> under way --acknowledge--> gone
+                             |                      |a crash: stored, as before
+                             +--drop_oldest--> gone, and an event in its place says so
+
+One thread uses it. ``waiting``, ``size`` and ``unread`` may be read by any.
+"""
+
+import contextlib
+import errno
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from auditproxy.audit.gaps import Gap
+from auditproxy.backends.logfiles.disk import Disk
+from auditproxy.backends.logfiles.locks import lock
+from auditproxy.backends.spool.opening import POSITION, look
+from auditproxy.backends.spool.position import Position, write_position
+from auditproxy.backends.spool.records import (
+    EVENT,
+    GAP,
+    HEADER_SIZE,
+    Damage,
+    Header,
+    SpoolRecord,
+)
+from auditproxy.backends.spool.segments import (
+    RecordReader,
+    SegmentWriter,
+    SpoolSegment,
+)
+
+LONGEST_SEGMENT = 16 * 1024 * 1024
+"""Bytes of a segment from which on the next one is begun; a smaller spool has smaller ones."""
+SEGMENTS = 8
+"""Segments that a full spool has at least: what is freed or dropped at once is one of them."""
+
+
+class SpoolFileError(OSError):
+    """The folder cannot be used as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What is to be sent: a line, whether it stands for missing events, and where it ends."""
+
+    line: bytes
+    is_gap: bool
+    end: Position
+
+
+class SpoolStore:
+    """The files of a spool; ``gap_line`` makes the line of a gap, ``lost`` hears how many events
+    turned out to be missing, and in how many bytes nothing was found.
+
+    ``notes`` are what operators should know of the folder as it was found.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        maximum_bytes: int,
+        disk: Disk,
+        gap_line: Callable[[Gap], bytes],
+        lost: Callable[[int, int], None],
+    ) -> None:
+        self.folder = folder
+        self.maximum_bytes = maximum_bytes
+        self.segment_bytes = min(LONGEST_SEGMENT, max(1, maximum_bytes // SEGMENTS))
+        self._disk = disk
+        self._gap_line = gap_line
+        self._lost = lost
+        self._segments: list[SpoolSegment] = []
+        self._writer: SegmentWriter | None = None
+        self._reader: RecordReader | None = None
+        self._lock = -1
+        self._acknowledged = self._cursor = Position(0, 0, 0)
+        self._damaged = self._told = 0
+        self._under_way: deque[Item] = deque()
+        self.notes: list[str] = []
+        self.size = 0
+
+    # --- opening -------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Take the folder, and find what is in it; raises OSError."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = os.open(
+            self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+        )
+        if not lock(self._lock):
+            self.close()
+            raise SpoolFileError(errno.EWOULDBLOCK, "another process uses it")
+        try:
+            self._find()
+            self._disk.sync_folder(self.folder)
+        except OSError:
+            self.close()
+            raise
+
+    def _find(self) -> None:
+        found = look(self.folder)
+        self.notes += found.notes
+        self._segments = found.segments
+        self.size = sum(each.size for each in found.segments)
+        self._cursor = self._acknowledged = found.begin
+
+    @property
+    def _position_file(self) -> Path:
+        return self.folder / POSITION
+
+    # --- what is there -------------------------------------------------------------
+
+    @property
+    def waiting(self) -> int:
+        """Events that are not acknowledged."""
+        return max(0, self._next_number - self._acknowledged.number)
+
+    @property
+    def unread(self) -> int:
+        """Events that were not given out yet."""
+        return max(0, self._next_number - self._cursor.number)
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether there is something behind what was given out."""
+        last, cursor = self._segments[-1:], self._cursor
+        return bool(last) and (cursor.segment, cursor.offset) < (last[0].sequence, last[0].size)
+
+    @property
+    def _next_number(self) -> int:
+        """The number that the next event gets."""
+        last = self._segments[-1] if self._segments else None
+        return self._cursor.number if last is None else last.first + last.events
+
+    def has_room(self, size: int) -> bool:
+        """Whether lines of so many bytes, with what they need beside, stay below the bound."""
+        room = self.maximum_bytes - size - HEADER_SIZE
+        if self.size > room:
+            self._free_acknowledged()
+        return self.size <= room
+
+    @property
+    def longest_record(self) -> int:
+        """Bytes of a record that has room in an empty spool."""
+        return self.maximum_bytes - 2 * HEADER_SIZE
+
+    def _free_acknowledged(self) -> None:
+        """Have no segment whose events all are acknowledged, not even the last."""
+        if self._segments and not self._under_way and self._is_read():
+            with contextlib.suppress(OSError):
+                self._begin_segment()
+                self._to_next(self._segments[0])
+                self._keep_acknowledged(self._cursor)
+
+    def _is_read(self) -> bool:
+        """Whether everything was given out, and acknowledged."""
+        last = self._segments[-1]
+        cursor = self._cursor
+        at_end = (cursor.segment, cursor.offset) == (last.sequence, last.size)
+        is_used = last.size > last.start and not self._damaged and not self.waiting
+        return at_end and is_used and cursor == self._acknowledged
+
+    # --- appending -----------------------------------------------------------------
+
+    def append(self, records: Sequence[bytes], events: int) -> None:
+        """Append whole records with so many events; returns when the disk has all of them.
+
+        Raises OSError when it has none: they may be appended again.
+        """
+        if (
+            self._writer is None
+            or not self._writer.is_open
+            or self._writer.size >= self.segment_bytes
+        ):
+            self._begin_segment()
+        assert self._writer is not None
+        content = b"".join(records)
+        self._writer.append(content)
+        segment = self._segments[-1]
+        segment.size += len(content)
+        segment.events += events
+        self.size += len(content)
+
+    def _begin_segment(self) -> None:
+        """Begin the next segment; raises OSError."""
+        sequence = self._cursor.segment + 1
+        if self._segments:
+            sequence = self._segments[-1].sequence + 1
+        head = Header(sequence, self._next_number)
+        writer = SegmentWriter(self.folder, head, self._disk)
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = writer
+        segment = SpoolSegment(writer.path, sequence, head.first, writer.size, writer.size)
+        if not self._segments:
+            self._cursor = self._acknowledged = Position(sequence, segment.start, head.first)
+        self._segments.append(segment)
+        self.size += segment.size
+
+    # --- reading -------------------------------------------------------------------
+
+    def next_batch(self, count: int, size: int) -> list[Item]:
+        """The next items, at most so many, and of so many bytes unless one alone has more.
+
+        What was given out before and not acknowledged is given out again. Raises OSError.
+        """
+        if self._under_way:
+            self._under_way.clear()
+            self._cursor, self._damaged = self._acknowledged, 0
+        batch: list[Item] = []
+        taken = 0
+        while len(batch) < count:
+            before, damaged = self._cursor, self._damaged
+            item = self._next()
+            if item is None:
+                break
+            taken += len(item.line)
+            if batch and taken > size:
+                self._cursor, self._damaged = before, damaged
+                break
+            batch.append(item)
+        self._under_way.extend(batch)
+        return batch
+
+    def _next(self) -> Item | None:
+        """What is at the cursor, which moves on; None at the end."""
+        while self._segments:
+            segment = self._segment()
+            item = self._next_in(segment)
+            if item is None and segment is not self._segments[-1]:
+                item = self._to_next(segment)
+                if item is None:
+                    continue
+            return item
+        return None
+
+    def _next_in(self, segment: SpoolSegment) -> Item | None:
+        """What is at the cursor, in its segment; None at the end of that."""
+        while (found := self._record(segment)) is not None:
+            number = self._cursor.number
+            if isinstance(found, SpoolRecord):
+                number += found.mark == EVENT
+                self._cursor = Position(segment.sequence, found.end, number)
+                return Item(found.line, found.mark == GAP, self._cursor)
+            self._damaged += found.end - found.start
+            self._cursor = Position(segment.sequence, found.end, number)
+        return None
+
+    def _segment(self) -> SpoolSegment:
+        """The segment of the cursor."""
+        wanted = self._cursor.segment
+        return next(each for each in self._segments if each.sequence == wanted)
+
+    def _record(self, segment: SpoolSegment) -> SpoolRecord | Damage | None:
+        """What is at the cursor; events that its segment should not have any more are not seen."""
+        cursor = self._cursor
+        if cursor.offset >= segment.size:
+            return None
+        if self._reader is None or self._reader.path != segment.path:
+            self._close_reader()
+            try:
+                self._reader = RecordReader(segment.path)
+            except FileNotFoundError:
+                return Damage(cursor.offset, segment.size)
+        found = self._reader.next(cursor.offset, segment.size)
+        is_last = segment is self._segments[-1]
+        over = cursor.number >= segment.first + segment.events
+        if isinstance(found, SpoolRecord) and found.mark == EVENT and over and not is_last:
+            return None
+        return found
+
+    def _to_next(self, segment: SpoolSegment) -> Item | None:
+        """Continue with the segment behind; an item if something was missing in this one."""
+        later = self._segments[self._segments.index(segment) + 1]
+        missing = later.first - self._cursor.number
+        self._cursor = Position(later.sequence, later.start, later.first)
+        damaged, self._damaged = self._damaged, 0
+        if missing <= 0 and not damaged:
+            return None
+        gap = Gap()
+        gap.add_unknown(max(0, missing), damaged, "damaged")
+        if segment.sequence > self._told:
+            # What is given out again is not lost again.
+            self._told = segment.sequence
+            self._lost(gap.events, damaged)
+        return Item(self._gap_line(gap), True, self._cursor)
+
+    # --- freeing -------------------------------------------------------------------
+
+    def acknowledge(self, count: int) -> None:
+        """Forget the first so many items that are under way; raises OSError.
+
+        The items are forgotten even then: a crash would send them again.
+        """
+        for _ in range(count):
+            self._acknowledged = self._under_way.popleft().end
+        self._keep_acknowledged(self._acknowledged)
+
+    def _keep_acknowledged(self, position: Position) -> None:
+        self._acknowledged = position
+        frees = bool(self._segments) and self._segments[0].sequence < position.segment
+        try:
+            write_position(self._position_file, position, self._disk if frees else None)
+        except OSError:
+            # A full disk must not keep it from being freed. Without the file all is sent again
+            # that is there after a crash.
+            self._position_file.unlink(missing_ok=True)
+        while self._segments and self._segments[0].sequence < position.segment:
+            self._remove(self._segments[0])
+
+    def _remove(self, segment: SpoolSegment) -> None:
+        if self._reader is not None and self._reader.path == segment.path:
+            self._close_reader()
+        with contextlib.suppress(FileNotFoundError):
+            segment.path.unlink()
+        self._segments.remove(segment)
+        self.size -= segment.size
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def close(self) -> None:
+        """Close all files, and leave the folder to others."""
+        self._close_reader()
+        if self._writer is not None:
+            self._writer.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1

@@ -1,0 +1,43 @@
+"""The file of what was acknowledged: replaced in one step, and never half believed."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditproxy.backends.spool.position import Position, read_position, write_position
+from tests.fakes.durable import EIO, FaultyDisk
+
+NUMBERS = st.integers(0, 2**60)
+
+
+@pytest.fixture(name="path", scope="module")
+def _path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("position") / "acknowledged"
+
+
+@given(st.builds(Position, NUMBERS, NUMBERS, NUMBERS))
+def test_round_trip(path: Path, position: Position) -> None:
+    """What was written is read."""
+    write_position(path, position, None)
+    assert read_position(path) == position
+
+
+@given(st.binary(max_size=100))
+def test_any_bytes(path: Path, content: bytes) -> None:
+    """Anything else is no position."""
+    path.write_bytes(content)
+    assert read_position(path) is None
+
+
+def test_synced(tmp_path: Path) -> None:
+    """With a disk it has the file, and then its name; a fault leaves the one before."""
+    path, disk = tmp_path / "acknowledged", FaultyDisk()
+    write_position(path, Position(1, 2, 3), disk)
+    assert disk.did == ["file", "folder"]
+    disk.faults = [EIO]
+    with pytest.raises(OSError, match="Input/output"):
+        write_position(path, Position(4, 5, 6), disk)
+    assert read_position(path) == Position(1, 2, 3)
+    assert read_position(tmp_path / "missing") is None

@@ -1,0 +1,182 @@
+"""The store: what is appended is given out in order until it is acknowledged, also after a crash."""
+
+import resource
+from pathlib import Path
+
+import pytest
+
+from auditproxy.backends.spool.store import SpoolFileError
+from tests.fakes.durable import EIO, FaultyDisk
+from tests.fakes.spool import Kept, line
+
+
+def names(folder: Path) -> list[str]:
+    """The segments of a folder."""
+    return sorted(path.name for path in folder.glob("*.spool"))
+
+
+def test_first_in_first_out(tmp_path: Path) -> None:
+    """Batches have at most so many events and bytes; what is acknowledged does not come again."""
+    kept = Kept(tmp_path)
+    kept.put("a", "b", "c")
+    kept.put("d")
+    assert (kept.store.waiting, kept.store.unread) == (4, 4)
+    assert kept.take(2) == ["a", "b"]
+    kept.store.acknowledge(2)
+    assert kept.take(9, len(line("c"))) == ["c"]
+    kept.store.acknowledge(1)
+    assert kept.take() == ["d"]
+    assert (kept.store.waiting, kept.store.unread, kept.store.has_unread) == (1, 0, False)
+    kept.store.acknowledge(1)
+    assert (kept.take(), kept.store.waiting) == ([], 0)
+    kept.store.close()
+
+
+def test_a_crash(tmp_path: Path) -> None:
+    """T264: what was not acknowledged is there again; acknowledged halves of batches are not."""
+    kept = Kept(tmp_path)
+    kept.put(*"abcdef")
+    kept.take(4)
+    kept.store.acknowledge(1)
+    kept.store.close()
+    again = Kept(tmp_path)
+    assert again.store.waiting == 5
+    assert again.take() == list("bcdef")
+    again.put("g")
+    again.store.acknowledge(5)
+    assert again.take() == ["g"]
+    again.store.close()
+
+
+def test_what_was_given_out_is_given_out_again(tmp_path: Path) -> None:
+    """A batch that was never acknowledged is the next one."""
+    kept = Kept(tmp_path)
+    kept.put(*"abc")
+    assert kept.take(2) == ["a", "b"]
+    assert kept.take(3) == ["a", "b", "c"]
+    kept.store.close()
+
+
+def test_segments_are_freed(tmp_path: Path) -> None:
+    """A segment is removed once all its events are acknowledged, and never before."""
+    kept = Kept(tmp_path, maximum_bytes=8 * 700)
+    for number in range(12):
+        kept.put(str(number))
+    before = names(tmp_path)
+    assert len(before) == 4
+    assert kept.store.size == sum((tmp_path / name).stat().st_size for name in before)
+    assert kept.take(5) == ["0", "1", "2", "3", "4"]
+    assert names(tmp_path) == before
+    kept.store.acknowledge(5)
+    assert names(tmp_path) == before[1:]
+    kept.take()
+    kept.store.acknowledge(7)
+    assert names(tmp_path) == before[3:]
+    assert kept.store.size == (tmp_path / before[3]).stat().st_size
+    kept.store.close()
+    assert Kept(tmp_path).store.waiting == 0
+
+
+def test_the_last_segment_is_freed_when_room_is_needed(tmp_path: Path) -> None:
+    """A spool that is empty has room for anything that is smaller than it."""
+    kept = Kept(tmp_path, maximum_bytes=4000)
+    while kept.store.has_room(400):
+        kept.put("a")
+    assert not kept.store.has_room(400)
+    kept.store.acknowledge(len(kept.take()))
+    assert kept.store.has_room(kept.store.longest_record - 100)
+    kept.put("b")
+    assert kept.take() == ["b"]
+    kept.store.close()
+
+
+def test_modes_of_files(tmp_path: Path) -> None:
+    """S7: only the proxy's user can read what is spooled."""
+    folder = tmp_path / "new" / "spool"
+    kept = Kept(folder)
+    kept.put("a")
+    kept.take()
+    kept.store.acknowledge(1)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {
+        "acknowledged": 0o600,
+        "lock": 0o600,
+        "00000000000000000001.spool": 0o600,
+    }
+    kept.store.close()
+
+
+def test_one_process(tmp_path: Path) -> None:
+    """T260: a second one does not get the folder."""
+    kept = Kept(tmp_path)
+    with pytest.raises(SpoolFileError, match="another process uses it"):
+        Kept(tmp_path)
+    kept.store.close()
+    Kept(tmp_path).store.close()
+
+
+def test_a_sync_fails(tmp_path: Path) -> None:
+    """T253: what a sync did not promise is not there; the next is written to another file."""
+    disk = FaultyDisk()
+    kept = Kept(tmp_path, disk=disk)
+    kept.put("a")
+    disk.faults = [EIO]
+    with pytest.raises(OSError, match="Input/output error"):
+        kept.put("b")
+    kept.put("b", "c")
+    assert len(names(tmp_path)) == 2
+    assert kept.take() == ["a", "b", "c"]
+    kept.store.close()
+    assert Kept(tmp_path).take() == ["a", "b", "c"]
+
+
+def test_no_new_segment(tmp_path: Path) -> None:
+    """T251: a segment that cannot be begun leaves nothing behind, and is begun later."""
+    disk = FaultyDisk(EIO)
+    kept = Kept(tmp_path, disk=disk)
+    with pytest.raises(OSError, match="Input/output error"):
+        kept.put("a")
+    assert names(tmp_path) == []
+    kept.put("a")
+    assert kept.take() == ["a"]
+    kept.store.close()
+
+
+def test_acknowledged_while_the_disk_is_full(tmp_path: Path) -> None:
+    """T251: a position that cannot be written does not keep a full disk from being freed."""
+    disk = FaultyDisk()
+    kept = Kept(tmp_path, maximum_bytes=8 * 300, disk=disk)
+    for each in "abc":
+        kept.put(each)
+    kept.take(2)
+    disk.faults = [EIO]
+    kept.store.acknowledge(2)
+    assert len(names(tmp_path)) == 2
+    assert not (tmp_path / "acknowledged").exists()
+    kept.store.close()
+    again = Kept(tmp_path)
+    assert again.take() == ["b", "c"]
+    assert again.lost == []
+    again.store.close()
+
+
+def test_a_short_write(tmp_path: Path) -> None:
+    """T252: of an event that was written in part nothing is left, and it is written again whole."""
+    kept = Kept(tmp_path)
+    kept.put("a")
+    (path,) = tmp_path.glob("*.spool")
+    size = path.stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            kept.put("b")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.stat().st_size == size
+    kept.put("b")
+    kept.store.close()
+    again = Kept(tmp_path)
+    assert again.take() == ["a", "b"]
+    assert (again.lost, again.store.notes) == ([], [])
+    again.store.close()
