@@ -21,6 +21,7 @@ WITHOUT_A_TEST_FILE = {
     "audit/backend.py",
     "audit/captured.py",
     "backends/sending.py",
+    "clients/receivers/receiver.py",
     "flags/command.py",
     "options/backendoptions.py",
     "server/services.py",

@@ -1,7 +1,7 @@
 """Audit backends: from options to the backend that every event goes to.
 
-    log:      truncate< mode( log ) >          the webhook alike
-    both:     union[ the log's, the webhook's ]
+    log:      truncate< mode( log ) >          the webhook and receivers alike
+    several:  union[ the log's, the webhook's, the receivers' ]
     mode      batch: buffered<x>   blocking: ignoreErrors<x>   blocking-strict: x
               durable: durable<log>, ours
     spool     spool<x> in place of buffered<x> and x, ours
@@ -42,6 +42,7 @@ from auditproxy.options.backends import AuditLogOptions
 
 if TYPE_CHECKING:
     from auditproxy.app.logs.logchain import ChainKeeping
+    from auditproxy.app.receivers import OpenedReceiver
     from auditproxy.audit.chain.checkpoints import CheckpointKey
 
 LOG_ALONG = 256
@@ -110,13 +111,15 @@ def open_backends(
     target: WebhookTarget | None = None,
     checkpoint_key: "CheckpointKey | None" = None,
     called: Ended | None = None,
+    receivers: "tuple[OpenedReceiver, ...]" = (),
 ) -> AuditSink:
     """The backend that the options describe; raises LogFileError.
 
     ``target`` is what the webhook's file says; no file but the log is opened here.
     ``report`` logs one fact for operators; losses are logged at most once a
-    minute for each cause. Without a path and without a webhook the log goes to standard
-    output. ``webhook`` replaces the one of the options, for tests. ``called`` gets its calls.
+    minute for each cause. Without a path, a webhook and ``receivers`` the log goes to
+    standard output. ``webhook`` replaces the one of the options, for tests. ``called`` gets its
+    calls.
     """
     backends: list[Backend] = []
     states: list[State] = []
@@ -133,7 +136,7 @@ def open_backends(
     log = _LogSink()
     keeping: ChainKeeping | None = None
     to_webhook: Backend | None = None
-    if options.audit_log.path or (webhook is None and not spooled):
+    if options.audit_log.path or (webhook is None and not spooled and not receivers):
         losses = Losses("log", metrics, report, time.monotonic)
         told = operatorlog.limited(report, time.monotonic)
         chain, keeping = _chain(options, metrics, told, checkpoint_key)
@@ -151,17 +154,22 @@ def open_backends(
         states.append(opened.state)
         starts.append(opened.start)
     elif webhook is not None:
-        backend, waiting = _webhook(options.audit_webhook, webhook, metrics, webhook_losses)
-        to_webhook = backend
-        backends.append(backend)
-        states.append(
-            SinkState(
-                webhook_losses,
-                mode=options.audit_webhook.mode,
-                clock=time.monotonic,
-                waiting=waiting,
-            )
+        to_webhook, sink_state = _remote(
+            options.audit_webhook, webhook, metrics, webhook_losses, in_order=False
         )
+        backends.append(to_webhook)
+        states.append(sink_state)
+    for each in receivers:
+        if each.spool is not None:
+            backends.append(_truncated(each.options, each.spool.backend, each.losses))
+            states.append(each.spool.state)
+            starts.append(each.spool.start)
+            continue
+        backend, sink_state = _remote(
+            each.options, each.deliverer, metrics, each.losses, in_order=True
+        )
+        backends.append(backend)
+        states.append(sink_state)
     for state in states:
         metrics.audit.sinks.sink(state.backend, state.is_well, state.stalled)
     plugins = (state.backend for state in states)
@@ -171,7 +179,7 @@ def open_backends(
         log.reopen,
         tuple(states),
         # What else takes events needs them as they are.
-        log.take_line if to_webhook is None and not own else None,
+        log.take_line if len(backends) == 1 and not own else None,
         _all_of(starts),
         log.is_durable,
         common if own else None,
@@ -267,7 +275,9 @@ def _log(
     options: BackendOptions, log: OpenLog, metrics: Metrics, losses: Losses
 ) -> tuple[Backend, Waiting]:
     if options.mode == "batch":
-        backend, waiting = _buffered(options, log.writer, metrics, losses, in_order=True)
+        backend, waiting = _buffered(
+            options, log.writer, metrics, losses, in_order=True, along=LOG_ALONG
+        )
     elif log.may_stall:
         # A reader who does not read keeps requests waiting, and not the process.
         backend, waiting = _awaited(options, log.writer, metrics, losses)
@@ -279,14 +289,21 @@ def _log(
     return _truncated(options, backend, losses), waiting
 
 
-def _webhook(
-    options: BackendOptions, webhook: Deliverer, metrics: Metrics, losses: Losses
-) -> tuple[Backend, Waiting]:
+def _remote(
+    options: BackendOptions,
+    deliverer: Deliverer,
+    metrics: Metrics,
+    losses: Losses,
+    *,
+    in_order: bool,
+) -> tuple[Backend, SinkState]:
+    """What delivers to another machine, in its mode; ``in_order`` has one delivery at a time."""
     if options.mode == "batch":
-        backend, waiting = _buffered(options, webhook, metrics, losses, in_order=False)
+        backend, waiting = _buffered(options, deliverer, metrics, losses, in_order=in_order)
     else:
-        backend, waiting = _awaited(options, webhook, metrics, losses)
-    return _truncated(options, backend, losses), waiting
+        backend, waiting = _awaited(options, deliverer, metrics, losses)
+    state = SinkState(losses, mode=options.mode, clock=time.monotonic, waiting=waiting)
+    return _truncated(options, backend, losses), state
 
 
 def _awaited(
@@ -317,6 +334,7 @@ def _buffered(
     losses: Losses,
     *,
     in_order: bool,
+    along: int = 0,
 ) -> tuple[Backend, Waiting]:
     bucket = None
     if options.batch_throttle_enable:
@@ -328,7 +346,7 @@ def _buffered(
         bucket=bucket,
         in_order=in_order,
         # With a throttle the number of batches means something, even for a file.
-        along=LOG_ALONG if in_order and bucket is None else 0,
+        along=along if bucket is None else 0,
     )
     buffered = BufferedBackend(deliverer, config, losses, clock=time.monotonic, sleep=asyncio.sleep)
     metrics.audit.sinks.buffer(losses.backend, options.batch_buffer_size, lambda: buffered.waiting)

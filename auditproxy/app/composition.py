@@ -42,6 +42,7 @@ from auditproxy.sockets.tasks import spawn
 from auditproxy.tracing.requests import Tracing
 
 if TYPE_CHECKING:
+    from auditproxy.app.receivers import OpenedReceiver
     from auditproxy.notifiers.dispatcher import AlertDispatcher
     from auditproxy.supervision.supervisor import Supervisor
 
@@ -86,6 +87,7 @@ class Composed:
         alerts: "AlertDispatcher | None" = None,
         tracing: Tracing | None = None,
         own_backends: tuple[OwnBackend, ...] = (),
+        receivers: "tuple[OpenedReceiver, ...]" = (),
     ) -> None:
         self.files = files
         self._own_backends = own_backends
@@ -93,6 +95,7 @@ class Composed:
         self._metrics = metrics
         self._report = report
         self._alerts = alerts
+        self._receivers = receivers
         self.monitor = UpstreamMonitor(
             lambda: self._connected.questions,
             period=options.upstream.check_period / SECOND,
@@ -147,6 +150,8 @@ class Composed:
             from auditproxy.app.alerts import replace_alerts
 
             replace_alerts(self._alerts, changes, self._metrics.alerts, self._report)
+        for receiver in self._receivers:
+            receiver.replace_files(changes)
         if "_connected" in changed:
             for old in (*old_connected.closers, *old_connected.pools):
                 self._replaced.add(old)

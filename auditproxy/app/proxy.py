@@ -25,7 +25,7 @@ from auditproxy.app.composition import Composed
 from auditproxy.app.logs.logchecks import log_doubts, log_faults
 from auditproxy.app.reload import new_reloader
 from auditproxy.app.spoolfaults import spool_faults
-from auditproxy.app.wanted import alerts_of, sessions_of, tracing_of
+from auditproxy.app.wanted import alerts_of, receivers_of, sessions_of, tracing_of
 from auditproxy.audit.backend import Backend
 from auditproxy.backends.overheard import OverheardBackend
 from auditproxy.downstream.limits import ConnectionLimits
@@ -246,6 +246,7 @@ async def build(
     metrics.build_info(__version__, platform.python_version())
     report = operatorlog.limited(operatorlog.warn, time.monotonic)
     tracing = tracing_of(files, metrics)
+    receivers = receivers_of(options, files, metrics, operatorlog.warn) if sink is None else ()
     opened = (
         open_backends(
             options,
@@ -254,6 +255,7 @@ async def build(
             target=files.audit_webhook and replace(files.audit_webhook, egress=files.egress),
             checkpoint_key=files.checkpoint_key,
             called=None if tracing is None else tracing.tracing.webhook_called,
+            receivers=receivers,
         )
         if sink is None
         else AuditSink(sink, lambda: None)
@@ -273,6 +275,7 @@ async def build(
         supervisor=None if sessions is None else sessions.supervisor,
         alerts=alerts,
         tracing=None if tracing is None else tracing.tracing,
+        receivers=receivers,
         session_annotations=sessions is not None and sessions.annotates,
     )
     handler = Handler(composed.shared, composed.services)

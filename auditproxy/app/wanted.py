@@ -1,4 +1,4 @@
-"""What follows sessions, sends alerts, traces requests: imported, and made, only where wanted.
+"""What follows sessions, alerts, traces, speaks to brokers: imported, and made, where wanted.
 
 The first two are a tenth of a proxy's memory, which most proxies have no use for.
 """
@@ -14,6 +14,7 @@ from auditproxy.options import Options
 
 if TYPE_CHECKING:
     from auditproxy.alerts.alert import Alert
+    from auditproxy.app.receivers import OpenedReceiver
     from auditproxy.app.sessions import SessionParts
     from auditproxy.app.tracing import TracingParts
     from auditproxy.notifiers.dispatcher import AlertDispatcher
@@ -65,6 +66,17 @@ def sessions_of(
         ),
         listeners=session_listeners(alerts),
     )
+
+
+def receivers_of(
+    options: Options, files: Files, metrics: Metrics, report: Report
+) -> "tuple[OpenedReceiver, ...]":
+    """The receivers of events beside log and webhook; see open_receivers."""
+    if files.audit_nats is None:
+        return ()
+    from auditproxy.app.receivers import open_receivers
+
+    return open_receivers(options, files, metrics, report)
 
 
 def described(options: Options, files: Files) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ INTERVAL = 60.0
 _OF_THE_EVENT = frozenset(
     {
         "too-large",
+        "rejected",
         "encode-error",
         "buffer-full",
         "shutdown",
@@ -29,7 +30,7 @@ _OF_THE_EVENT = frozenset(
 
 
 class Losses:
-    """Counts and reports the losses of one backend, ``log`` or ``webhook``; any thread may call it.
+    """Counts and reports the losses of one backend, ``log`` or another; any thread may call it.
 
     ``fault`` is why it accepts no events, "" while it does, and ``failed`` when it last did not.
     It is public, because it names no file and no host.

@@ -16,7 +16,8 @@ from auditproxy.files.redaction import NONE, redactor_in
 from auditproxy.files.trustedfile import Remarks, TrustedFile, named
 from auditproxy.options import Options
 from auditproxy.options.backendoptions import REFUSING_MODES, BackendOptions
-from auditproxy.options.backends import BackendGroups, backends_in_use
+from auditproxy.options.backends import backends_in_use
+from auditproxy.options.receivers import ReceiverGroups
 
 
 def _policy(group: str, flag: str) -> TrustedFile:
@@ -86,6 +87,6 @@ def _rows(group: str) -> tuple[TrustedFile, TrustedFile]:
 
 
 BACKEND_POLICIES = tuple(
-    row for group in dataclasses.fields(BackendGroups) for row in _rows(group.name)
+    row for group in dataclasses.fields(ReceiverGroups) for row in _rows(group.name)
 )
 """Two rows for each backend: its policy and its redaction."""

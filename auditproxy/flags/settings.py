@@ -22,8 +22,8 @@ from auditproxy.flags.pflag import (
     Kind,
 )
 from auditproxy.options import Options
-from auditproxy.options.backends import BackendGroups
 from auditproxy.options.declared import ValueType, declarations
+from auditproxy.options.receivers import ReceiverGroups
 
 SERVING = "Secure serving flags"
 UPSTREAM = "Upstream flags"
@@ -43,7 +43,7 @@ _SECTIONS = {
     "upstream": UPSTREAM,
     "authentication": AUTHENTICATION,
     "audit": AUDITING,
-    **{backend.name: AUDITING for backend in dataclasses.fields(BackendGroups)},
+    **{backend.name: AUDITING for backend in dataclasses.fields(ReceiverGroups)},
     "audit_chain": AUDITING,
     "sessions": SESSIONS,
     "alerts": ALERTS,

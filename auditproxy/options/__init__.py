@@ -5,7 +5,7 @@
     |-- upstream         which kube-apiserver, and how it learns who asks
     |-- authentication   who may log in, and how
     |-- audit            policy, what is kept of bodies
-    |-- audit_log, ...   a group for each backend (backends.BackendGroups)
+    |-- audit_log, ...   a group for each backend (receivers.ReceiverGroups)
     |-- audit_chain      tamper evidence of the audit log
     |-- sessions         what is done inside exec, attach and port-forward
     |-- alerts           which rules alert, and where alerts go
@@ -32,11 +32,11 @@ from auditproxy.options.backendfaults import backend_faults
 from auditproxy.options.backends import (
     AuditLogOptions,
     AuditWebhookOptions,
-    BackendGroups,
 )
 from auditproxy.options.egress import EgressOptions
 from auditproxy.options.health import HealthOptions, health_faults
 from auditproxy.options.logging import LoggingOptions, logging_faults
+from auditproxy.options.receivers import AuditNatsOptions, ReceiverGroups
 from auditproxy.options.serving import ServingOptions, serving_faults
 from auditproxy.options.sessions import SessionOptions, session_faults
 from auditproxy.options.tracing import TracingOptions
@@ -47,6 +47,7 @@ __all__ = [
     "AlertOptions",
     "AuditChainOptions",
     "AuditLogOptions",
+    "AuditNatsOptions",
     "AuditOptions",
     "AuditWebhookOptions",
     "AuthenticationOptions",
@@ -63,7 +64,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options(BackendGroups):
+class Options(ReceiverGroups):
     """Every setting; a group and field for each flag of ``auditproxy serve``."""
 
     serving: ServingOptions = field(default_factory=ServingOptions)

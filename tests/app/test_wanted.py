@@ -22,6 +22,7 @@ ALWAYS_LATER = (
     "grpc",
     "jwt",
     "kubernetes",
+    "nats",
     "obstore",
     "opentelemetry",
     "pyrage",
@@ -37,6 +38,7 @@ ISSUERS = (
     "auditproxy.lookups.issuerkeys",
 )
 TRACING = ("auditproxy.app.tracing", "auditproxy.tracing.exporting")
+RECEIVERS = ("auditproxy.app.receivers", "auditproxy.clients.receivers.jetstream")
 ALERTS = ("auditproxy.alerts", "auditproxy.app.alerts", "auditproxy.notifiers")
 
 RECORDED = """\
@@ -69,7 +71,7 @@ def imported(folder: Path, **more: Any) -> set[str]:
         for name, value in write_files(1, folder, policy=EVERYTHING, tokens=TOKENS).items()
     }
     values |= {"audit-log-path": str(folder / "audit.log"), "cert-dir": str(folder), **more}
-    names = json.dumps(ALWAYS_LATER + SESSIONS + ALERTS + ISSUERS + TRACING)
+    names = json.dumps(ALWAYS_LATER + SESSIONS + ALERTS + ISSUERS + TRACING + RECEIVERS)
     done = subprocess.run(
         [sys.executable, "-c", STARTS, json.dumps(values), names],
         cwd=ROOT,
@@ -126,3 +128,9 @@ def test_tracing(tmp_path: Path) -> None:
     found = imported(tmp_path, **{"tracing-config-file": str(path)})
     assert found >= {*TRACING, "grpc", "opentelemetry"}
     assert not found & set(ALWAYS_LATER) - {"grpc", "opentelemetry", "difflib", "requests"}
+
+
+def test_receivers(tmp_path: Path) -> None:
+    """With servers of NATS there is its library, and nothing else."""
+    found = imported(tmp_path, **{"audit-nats-servers": "nats://127.0.0.1:1"})
+    assert found == {*RECEIVERS, "nats"}

@@ -1,0 +1,4 @@
+"""Receivers of events beside the webhook: NATS JetStream.
+
+Files of its own for each. Its library is an extra, and is imported by these files alone.
+"""

@@ -1,0 +1,141 @@
+"""Reads what receivers of events need: authorities, client certificates, credentials.
+
+All faults of a receiver's files are found at once, without connecting, and that its extra is
+missing as well. A change of a file counts from the next delivery on.
+"""
+
+import importlib.util
+import ssl
+
+from auditproxy.apis.faults import Unusable, missing_extra
+from auditproxy.clients.receivers.natstarget import (
+    NatsCredentials,
+    NatsTarget,
+    nats_credentials,
+)
+from auditproxy.files.trustedfile import Remarks, TrustedFile, content_of, named
+from auditproxy.options import AuditNatsOptions, Options
+from auditproxy.options.receivers import ReceiverOptions, nats_server
+from auditproxy.tls.client import client_context
+from auditproxy.tls.pem import load_pair
+
+LONGEST_SECRET = 4096
+"""Bytes of a password or a token."""
+
+
+class _Faults:
+    """Collects the faults of several files; ``all`` has a line for each."""
+
+    def __init__(self) -> None:
+        self.all: list[str] = []
+
+    def content(self, path: str, flag: str) -> bytes:
+        """What a file holds, b"" without one or with a fault."""
+        if not path:
+            return b""
+        try:
+            content = content_of(path, flag)
+        except Unusable as error:
+            self.all += error.faults
+            return b""
+        if not content.strip():
+            self.all.append(f"{flag} {path} is empty; write what it is for, or leave the flag out")
+        return content
+
+    def secret(self, path: str, flag: str) -> str:
+        """The one line of a file, "" without one or with a fault."""
+        content = self.content(path, flag)
+        try:
+            text = content.decode().strip()
+        except UnicodeDecodeError:
+            text = "\n"
+        if len(text) > LONGEST_SECRET or not (text.isprintable() or not text):
+            self.all.append(
+                f"{flag} {path} is not one line of text; write the secret alone into it"
+            )
+            return ""
+        return text
+
+    def missing(self, module: str, extra: str, flag: str) -> None:
+        """A fault where the package of an extra is not installed."""
+        if importlib.util.find_spec(module) is None:
+            self.all.append(f"{flag} needs {missing_extra(extra)}")
+
+
+def receiver_context(options: ReceiverOptions, faults: _Faults) -> ssl.SSLContext:
+    """The TLS context of a receiver; its faults are added to ``faults``."""
+    flag = f"--audit-{options.plugin}"
+    ca = faults.content(options.ca_file, f"{flag}-ca-file")
+    certificate = faults.content(options.cert_file, f"{flag}-cert-file")
+    key = faults.content(options.key_file, f"{flag}-key-file")
+    try:
+        context = client_context(ca)
+    except (ssl.SSLError, ValueError):
+        faults.all.append(
+            f"{flag}-ca-file {options.ca_file} holds no certificate in PEM; name a PEM bundle"
+        )
+        context = client_context()
+    # The protocol over it is not HTTP.
+    context.set_alpn_protocols([])
+    if certificate and key:
+        try:
+            load_pair(context, certificate, key)
+        except (OSError, ValueError):
+            faults.all.append(
+                f"{flag}-cert-file {options.cert_file} and {flag}-key-file {options.key_file} are "
+                "not a PEM pair without password; correct them"
+            )
+    return context
+
+
+def read_nats(options: Options, remarks: Remarks) -> NatsTarget | None:
+    """Where events go with NATS; None where they do not. Raises Unusable."""
+    nats = options.audit_nats
+    if not nats.is_configured:
+        return None
+    faults = _Faults()
+    faults.missing("nats", "nats", "--audit-nats-servers")
+    credentials = _nats_credentials(nats, faults)
+    context = receiver_context(nats, faults) if nats.is_encrypted else None
+    if faults.all:
+        raise Unusable(*faults.all)
+    if context is None and credentials.is_secret_on_the_wire:
+        remarks.warnings.append(
+            "--audit-nats-servers without tls://: the password or token for NATS is sent in clear; "
+            "use tls://, or --audit-nats-credentials-file, which sends a signature"
+        )
+    return NatsTarget(
+        servers=tuple(filter(None, map(nats_server, nats.servers))),
+        subject=nats.subject,
+        stream=nats.stream,
+        credentials=credentials,
+        ssl_context=context,
+        files=_files(nats, nats.credentials_file, nats.password_file, nats.token_file),
+    )
+
+
+def _nats_credentials(nats: AuditNatsOptions, faults: _Faults) -> NatsCredentials:
+    flag = "--audit-nats-credentials-file"
+    content = faults.content(nats.credentials_file, flag)
+    if content:
+        try:
+            return nats_credentials(content)
+        except Unusable as error:
+            faults.all += (f"{flag} {nats.credentials_file} {fault}" for fault in error.faults)
+    return NatsCredentials(
+        user=nats.username,
+        password=faults.secret(nats.password_file, "--audit-nats-password-file"),
+        token=faults.secret(nats.token_file, "--audit-nats-token-file"),
+    )
+
+
+def _files(options: ReceiverOptions, *more: str) -> tuple[str, ...]:
+    return named(options.ca_file, options.cert_file, options.key_file, *more)
+
+
+AUDIT_NATS = TrustedFile(
+    flag="audit-nats-servers",
+    field="audit_nats",
+    read=read_nats,
+    paths=lambda _, target: target.files if target is not None else (),
+)

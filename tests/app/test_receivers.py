@@ -1,0 +1,205 @@
+"""Receivers under a whole proxy: real requests, a cluster that loses a server, files that change."""
+
+import asyncio
+import json
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+from nats.js.api import StreamConfig
+
+from auditproxy.app.proxy import build
+from auditproxy.app.receivers import open_receivers
+from auditproxy.files.files import read_files
+from auditproxy.metrics.registry import Metrics
+from tests.fakes.backends import event, value
+from tests.fakes.hostilenats import HostileNats, nothing
+from tests.fakes.natsservers import (
+    jetstream,
+    needs_nats_server,
+    one_server,
+    stored,
+    three_servers,
+)
+from tests.fakes.options import options
+from tests.fakes.processes import started
+from tests.fakes.proxy import EVERYTHING, TOKENS, request, write_files
+from tests.fakes.upstream import FakeUpstream, answer, replying
+from tests.fakes.waiting import until
+
+
+@needs_nats_server
+async def test_requests_reach_the_stream(tmp_path: Path) -> None:
+    """Log and stream have the same events; /readyz and metrics say how NATS fares; exit code 0."""
+    async with (
+        one_server(tmp_path) as server,
+        jetstream(server) as stream,
+        FakeUpstream(replying(*[answer(200, b"ok")] * 20)) as upstream,
+    ):
+        await stream.add_stream(StreamConfig("AUDIT", subjects=["audit.>"]))
+        flags = (
+            f"--audit-nats-servers={server.url}",
+            "--audit-nats-mode=blocking-strict",
+            "--audit-nats-initial-backoff=0s",
+        )
+        async with started(upstream.port, tmp_path, *flags) as proxy:
+            await proxy.until_said("and the subject audit.events of NATS (blocking-strict)")
+            for _ in range(5):
+                assert (await proxy.ask(request())).status == 200
+            await proxy.until_shown("/readyz?verbose", b"audit-nats: accepting events")
+            await proxy.until_shown(
+                "/metrics", b'auditproxy_audit_events_written_total{plugin="nats"} 10.0'
+            )
+            await server.stop()
+            assert (await proxy.ask(request(), seconds=30)).status == 500
+            await server.start()
+
+            async def served() -> bool:
+                return (await proxy.ask(request(), seconds=30)).status == 200
+
+            await until(served, "requests are served again")
+            proxy.process.send_signal(signal.SIGTERM)
+            # One request was refused, because its event was lost.
+            assert await proxy.ended(15) == 3
+            logged = proxy.events()
+        async with jetstream(server) as again:
+            found = await stored(again, "AUDIT")
+    kept = {json.dumps(each, sort_keys=True) for each in found}
+    assert len(kept) == len(found)
+    assert kept <= {json.dumps(each, sort_keys=True) for each in logged}
+    assert len([each for each in found if each["stage"] == "ResponseComplete"]) >= 6
+
+
+@needs_nats_server
+async def test_a_cluster_that_loses_a_server(tmp_path: Path) -> None:
+    """The one that we are connected to is killed under load: nothing is lost, nothing is twice."""
+    count = 3000
+    async with three_servers(tmp_path) as servers:
+        async with jetstream(*servers) as stream:
+            config = StreamConfig("AUDIT", subjects=["audit.>"], num_replicas=3)
+
+            async def made() -> bool:
+                try:
+                    await stream.add_stream(config)
+                except Exception:
+                    return False
+                return True
+
+            await until(made, "the cluster takes a stream", seconds=20)
+        chosen = options(
+            **write_files(1, tmp_path, policy=EVERYTHING, tokens=TOKENS),
+            audit_nats_servers=tuple(server.url for server in servers),
+            audit_nats_initial_backoff=200_000_000,
+            audit_nats_batch_max_size=100,
+            audit_nats_batch_max_wait=0,
+        )
+        metrics = Metrics()
+        (opened,) = open_receivers(chosen, read_files(chosen), metrics, lambda text: None)
+
+        def written() -> float:
+            return value(metrics, "auditproxy_audit_events_written_total", plugin="nats")
+
+        async def load() -> list[bool]:
+            groups = [
+                tuple(event(str(n)) for n in range(at, at + 50)) for at in range(0, count, 50)
+            ]
+            outcomes = []
+            for group in groups:
+                outcomes.append(await opened.deliverer.deliver(group))
+                if len(outcomes) == len(groups) // 3:
+                    await servers[0].stop()
+            return outcomes
+
+        async with asyncio.timeout(40):
+            assert all(await load())
+        assert written() == count
+        await opened.deliverer.shutdown()
+        async with jetstream(*servers[1:]) as stream:
+            found = await stored(stream, "AUDIT")
+    assert [each["auditID"] for each in found] == [str(number) for number in range(count)]
+
+
+async def test_a_hanging_server_and_a_stop(tmp_path: Path) -> None:
+    """Batches that nobody acknowledges end with the grace period, each event counted."""
+    async with HostileNats(nothing) as server:
+        chosen = options(
+            **write_files(1, tmp_path, policy=EVERYTHING, tokens=TOKENS),
+            audit_nats_servers=(f"nats://127.0.0.1:{server.port}",),
+            audit_nats_batch_max_wait=0,
+            cert_dir=str(tmp_path),
+        )
+        proxy = await build(chosen, listener_tls=False)
+        assert str(proxy.backend) == "buffered<nats>"
+        proxy.backend.process_events(tuple(map(event, "abc")))
+        await until(lambda: server.published, "they are on their way")
+        await proxy.backend.shutdown(0.1)
+        assert proxy.metrics.audit.undelivered() == {("nats", "shutdown"): 3}
+        await proxy.close()
+
+
+@needs_nats_server
+async def test_credentials_that_change(tmp_path: Path) -> None:
+    """A token that is replaced in its file counts from the next delivery on; no restart."""
+    token = tmp_path / "token"
+    token.write_text("old")
+    async with (
+        one_server(tmp_path, authorization={"token": "new"}) as server,
+        jetstream(server, token="new") as stream,
+    ):
+        await stream.add_stream(StreamConfig("AUDIT", subjects=["audit.>"]))
+        chosen = options(
+            **write_files(1, tmp_path, policy=EVERYTHING, tokens=TOKENS),
+            audit_nats_servers=(server.url,),
+            audit_nats_token_file=str(token),
+            audit_nats_initial_backoff=0,
+            audit_nats_mode="blocking-strict",
+            cert_dir=str(tmp_path),
+        )
+        proxy = await build(chosen, listener_tls=False)
+
+        async def delivered() -> bool:
+            outcome = proxy.backend.process_events((event(),))
+            return outcome if isinstance(outcome, bool) else await outcome
+
+        assert not await delivered()
+        assert proxy.metrics.audit.undelivered() == {("nats", "unauthorized"): 1}
+        token.write_text("new")
+        await proxy.reloader.poll(settle=False)
+        assert await delivered()
+        await proxy.backend.shutdown(5.0)
+        await proxy.close()
+
+
+@needs_nats_server
+async def test_a_spool(tmp_path: Path) -> None:
+    """Events that NATS does not take yet are on the disk, and reach it when it does, in order."""
+    spool = tmp_path / "spool"
+    spool.mkdir(mode=0o700)
+    chosen = options(
+        **write_files(1, tmp_path, policy=EVERYTHING, tokens=TOKENS),
+        audit_nats_servers=("nats://127.0.0.1:1",),
+        audit_nats_spool_dir=str(spool),
+        audit_nats_initial_backoff=0,
+        audit_nats_batch_max_wait=0,
+        cert_dir=str(tmp_path),
+    )
+    proxy = await build(chosen, listener_tls=False)
+    await proxy.start()
+    proxy.backend.process_events(tuple(map(event, "abc")))
+    await proxy.close()
+    assert proxy.metrics.audit.undelivered() == {}
+    async with one_server(tmp_path) as server, jetstream(server) as stream:
+        await stream.add_stream(StreamConfig("AUDIT", subjects=["audit.>"]))
+        nats = replace(chosen.audit_nats, servers=(server.url,))
+        resumed = await build(replace(chosen, audit_nats=nats), listener_tls=False)
+        await resumed.start()
+        resumed.backend.process_events((event("d"),))
+
+        def written() -> bool:
+            return (
+                value(resumed.metrics, "auditproxy_audit_events_written_total", plugin="nats") >= 4
+            )
+
+        await until(written, "all events are acknowledged")
+        await resumed.close()
+        assert [each["auditID"] for each in await stored(stream, "AUDIT")] == list("abcd")

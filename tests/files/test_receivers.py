@@ -1,0 +1,123 @@
+"""Files of receivers: what is made of them, and every fault at once."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditproxy.apis.faults import Unusable
+from auditproxy.clients.receivers.natstarget import NatsTarget
+from auditproxy.files.receivers import AUDIT_NATS, read_nats
+from auditproxy.files.trustedfile import Remarks
+from tests.fakes.certificates import CERTIFICATE, KEY
+from tests.fakes.options import options
+from tests.fakes.publishing import CREDS, SEED
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Sound files of every kind."""
+    for name, content in (
+        ("ca.crt", CERTIFICATE),
+        ("tls.crt", CERTIFICATE),
+        ("tls.key", KEY),
+        ("user.creds", CREDS.encode()),
+        ("password", b"pass-word\n"),
+        ("empty", b"\n"),
+        ("lines", b"a\nb\n"),
+        ("binary", b"\xff\xfe"),
+    ):
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+def read(folder: Path, remarks: Remarks | None = None, **flags: Any) -> NatsTarget:
+    """What is read for NATS with these flags; those of files are names in the folder."""
+    given = {
+        f"audit_nats_{name}": str(folder / value) if name.endswith("_file") else value
+        for name, value in flags.items()
+    }
+    target = read_nats(
+        options(**{"audit_nats_servers": ("tls://a:1", "tls://b"), **given}), remarks or Remarks()
+    )
+    assert target is not None
+    return target
+
+
+def test_nothing() -> None:
+    """Without servers there is no target."""
+    assert read_nats(options(), Remarks()) is None
+
+
+def test_all_of_it(folder: Path) -> None:
+    """Servers, TLS, credentials, and the files that show a change."""
+    target = read(
+        folder,
+        ca_file="ca.crt",
+        cert_file="tls.crt",
+        key_file="tls.key",
+        credentials_file="user.creds",
+        subject="audit.one",
+        stream="AUDIT",
+    )
+    assert target.servers == (("a", 1), ("b", 4222))
+    assert (target.subject, target.stream) == ("audit.one", "AUDIT")
+    assert target.credentials.seed == SEED
+    assert target.ssl_context is not None
+    assert len(target.ssl_context.get_ca_certs()) == 1
+    names = ("ca.crt", "tls.crt", "tls.key", "user.creds")
+    assert AUDIT_NATS.paths is not None
+    assert AUDIT_NATS.paths(options(), target) == tuple(str(folder / name) for name in names)
+    assert AUDIT_NATS.paths(options(), None) == ()
+
+
+def test_a_password_in_clear(folder: Path) -> None:
+    """It is read without its line end; without TLS there is a warning."""
+    remarks = Remarks()
+    password = {"username": "proxy", "password_file": "password"}
+    target = read(folder, remarks, servers=("nats://a",), **password)
+    assert (target.credentials.user, target.credentials.password) == ("proxy", "pass-word")
+    assert target.ssl_context is None
+    (warning,) = remarks.warnings
+    assert warning.startswith("--audit-nats-servers without tls://: the password")
+    secured = Remarks()
+    read(folder, secured, **password)
+    assert secured.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        ({"ca_file": "absent"}, "-ca-file {}/absent cannot be read: No such file"),
+        ({"ca_file": "password"}, "-ca-file {}/password holds no certificate in PEM"),
+        ({"token_file": "empty"}, "-token-file {}/empty is empty"),
+        ({"token_file": "lines"}, "-token-file {}/lines is not one line of text"),
+        ({"token_file": "binary"}, "-token-file {}/binary is not one line of text"),
+        ({"cert_file": "tls.crt", "key_file": "password"}, "are not a PEM pair"),
+        ({"credentials_file": "password"}, "-credentials-file {}/password holds no credentials"),
+    ],
+)
+def test_faults(folder: Path, flags: dict[str, Any], text: str) -> None:
+    """The flag, the file and the fix; nothing of what the file holds."""
+    with pytest.raises(Unusable) as raised:
+        read(folder, **flags)
+    (fault,) = raised.value.faults
+    assert text.format(folder) in fault
+    assert "pass-word" not in fault
+
+
+def test_all_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing extra too, which is named."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "nats" else find(name)
+    )
+    with pytest.raises(Unusable) as raised:
+        read(folder, ca_file="absent", token_file="empty")
+    assert [fault.split(" ")[0] for fault in raised.value.faults] == [
+        "--audit-nats-servers",
+        "--audit-nats-token-file",
+        "--audit-nats-ca-file",
+    ]
+    assert "pip install '.[nats]'" in raised.value.faults[0]
