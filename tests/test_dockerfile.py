@@ -84,7 +84,7 @@ def test_python_is_allowed() -> None:
     assert version is not None
     assert tuple(map(int, version.groups())) >= tuple(map(int, oldest.split(".")))
     assert "fast" in project["optional-dependencies"]
-    assert project["scripts"] == {"auditproxy": "auditproxy.cli:main"}
+    assert project["scripts"]["auditproxy"] == "auditproxy.cli:main"
 
 
 def test_one_set_of_pythons() -> None:

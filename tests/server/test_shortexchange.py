@@ -491,7 +491,7 @@ async def test_recorded_and_not_written_yet(tmp_path: Path, event: str) -> None:
                 assert short.connection.transport is not None
                 short.connection.transport.abort()
             elif event == "proxy stops":
-                short.end_at_shutdown()
+                short.end("the proxy was shut down", "")
             return True
 
         sink = of.handler.shared.sink = of.proxy.collector = Sink("ResponseComplete", act)

@@ -32,11 +32,8 @@ GROUPS = {
     "J": ("secrets", range(296, 312)),
 }
 
-_NO_SPOOL = "a spool on disk for the webhook is not part of this version; losses are counted"
-
 WITHOUT_A_TEST: dict[int, str] = {
     50: "a bad certificate ends the handshake (docs/parity.md), so the bearer token is not read",
-    **dict.fromkeys((244, 246, 249, 250), _NO_SPOOL),
     270: "mode batch promises nothing of what is in its buffer (docs/behaviour.md); a group of mode "
     "durable is T269",
     276: "there is no watchdog: while the loop stands still, nothing is forwarded and nothing lost",

@@ -23,7 +23,7 @@ FLAGS = (
         "output",
         STRING,
         "text",
-        "text, or json: an object for each request that bypassed the proxy or differs, and one "
+        "text; json has an object for each request that bypassed the proxy or differs, and one "
         "of all numbers at the end.",
         shorthand="o",
     ),
