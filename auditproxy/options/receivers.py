@@ -109,7 +109,7 @@ class AuditNatsOptions(ReceiverOptions):
             "audit-nats-subject",
             "string",
             "Subject to which events are published; a stream must take it. Example: "
-            "audit.cluster-1",
+            "audit.cluster-1.",
         ),
     ] = "audit.events"
     stream: Annotated[

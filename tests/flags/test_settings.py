@@ -20,8 +20,9 @@ from auditproxy.flags.settings import (
     settings_of,
 )
 from auditproxy.options import AuditLogOptions, Options
-from auditproxy.options.backends import BackendGroups, all_backends
+from auditproxy.options.backends import all_backends
 from auditproxy.options.declared import ValueType
+from auditproxy.options.receivers import ReceiverGroups
 from auditproxy.options.upstream import UpstreamOptions
 
 
@@ -65,7 +66,7 @@ def test_words_of_a_path() -> None:
         "audit-redact": ("", "-", "none"),
         **{
             f"audit-{backend.plugin}-redact": ("", "-", "none")
-            for backend in all_backends(BackendGroups())
+            for backend in all_backends(ReceiverGroups())
         },
         "alert-rules-file": ("", "-", "builtin"),
     }
