@@ -101,6 +101,8 @@ async def test_full_drops_the_oldest(tmp_path: Path) -> None:
             stored = begin + 100
             await until(lambda: made.waiting + made.count("dropped") == stored, "it is stored")  # noqa: B023
         assert sum(each.stat().st_size for each in tmp_path.glob("*.spool")) <= 2**18
+        (said,) = made.spool.describe()
+        assert said.endswith(f" s, {made.count('dropped'):.0f} lost")
         receiver.gate.set()
         await until(lambda: made.waiting == 0, "all is acknowledged")
         await made.spool.shutdown(10.0)
