@@ -166,7 +166,7 @@ class SessionOptions:
             "session-webhook-spool-full-policy",
             "string",
             "What happens to lines when the session webhook's spool is full; sessions never wait: "
-            "drop-oldest (the oldest ones make room, and a line that counts them takes their "
+            "drop-oldest (the oldest ones make room, and a line with their number takes their "
             "place) or block (new ones wait in memory, and are dropped when too many do).",
         ),
     ] = "drop-oldest"

@@ -44,7 +44,7 @@ class SpooledOptions(BackendOptions):
             "What happens to events when the spool of the {plugin} backend is full: block (they "
             "wait, and in the blocking modes their requests do), refuse (their requests are "
             "refused; needs mode blocking-strict) or drop-oldest (the oldest ones make room, and "
-            "an event that counts them takes their place).",
+            "an event with their number takes their place).",
         ),
     ] = "block"
     """One of SPOOL_POLICIES."""
