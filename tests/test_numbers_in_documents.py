@@ -50,7 +50,7 @@ from auditproxy.sessions import linebudget
 from auditproxy.sessions import rules as sessionrules
 from auditproxy.sessions.terminal import keys, places, reported, screen
 from auditproxy.sockets import keepalive, reading
-from auditproxy.supervision import recorderthread, running, supervisor
+from auditproxy.supervision import recorderthread, running, sessionwebhook, supervisor
 from auditproxy.tls import selfsigned as certificates
 from auditproxy.tracing import exporting
 from auditproxy.tunnel import tie as upgrade
@@ -109,6 +109,9 @@ OURS: dict[str, tuple[str, ...]] = {
         f"letters have up to {size(deadletters.MAXIMUM_BYTES)}",
         f"At {size(deadletters.MAXIMUM_BYTES)} the spool waits",
         f"and {size(intake.MAXIMUM_BYTES)}, and it is tried again",
+        f"{sessionwebhook.MAXIMUM_LINES:,} of {size(sessionwebhook.QUEUE_LIMIT)}, and then",
+        f"At most {sessionwebhook.MOST} lines or {size(sessionwebhook.MOST_BYTES)} go in one request",
+        f"after a failure is {sessionwebhook.INITIAL_BACKOFF:g} s",
     ),
     "docs/tamper-evidence.md": (
         f"at most {links.ADDED} bytes longer",

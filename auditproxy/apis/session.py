@@ -189,6 +189,34 @@ class FoldedLines(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     last: str = ""
 
 
+class MissingLines(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, rename="camel"):
+    """Lines that a receiver will never get: how many, of which times, of which sessions.
+
+    ``session_ids_sha256`` is SHA-256 over the session IDs, one for each line, each with a newline
+    behind it, in their order; "" where they are not known. ``bytes`` are bytes of a damaged file in
+    which no line was found.
+    """
+
+    lines: int = 0
+    first: str = ""
+    last: str = ""
+    session_ids_sha256: str = msgspec.field(default="", name="sessionIDsSHA256")
+    reason: str = ""
+    bytes: int = 0
+
+
+class SessionGap(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The line in the place of missing ones; it is of no session, and only receivers of a spool
+    get it.
+    """
+
+    kind: Literal["SessionEvent"]
+    api_version: str
+    type: Literal["Gap"]
+    timestamp: str
+    gap: MissingLines
+
+
 class SessionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, rename="camel"):
     """One line of the session log: what happened, and in which session.
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import Record, RecordingReference, Session, SessionEvent
@@ -17,8 +18,9 @@ from auditproxy.app.logs.logbackend import open_line_file, session_rotation
 from auditproxy.app.operatorlog import Report
 from auditproxy.app.process import at_once
 from auditproxy.app.recordingstate import RecordingState
+from auditproxy.app.sessionwebhook import open_session_webhook
 from auditproxy.app.standardstreams import counted
-from auditproxy.clients.webhook import WebhookClient, WebhookTarget
+from auditproxy.clients.webhook import WebhookTarget
 from auditproxy.files.files import Files
 from auditproxy.files.sessionrecording import USABLE
 from auditproxy.metrics.registry import Metrics
@@ -35,8 +37,11 @@ from auditproxy.recordings.uploadsettings import UploadSettings
 from auditproxy.recordings.usage import SWEEP_INTERVAL, RecordingLimits
 from auditproxy.sockets.tasks import spawn
 from auditproxy.supervision.sessionlog import Listener, SessionLog
-from auditproxy.supervision.sessionwebhook import SessionWebhook
 from auditproxy.supervision.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from auditproxy.supervision.sessionspool import SessionSpool
+    from auditproxy.supervision.sessionwebhook import SessionWebhook
 
 SECONDS_A_DAY = 86400.0
 
@@ -119,7 +124,7 @@ class SessionParts:
     supervisor: Supervisor
     log: SessionLog
     uploads: RecordingUploads | None
-    webhook: SessionWebhook | None
+    webhook: "SessionWebhook | SessionSpool | None"
     sweeping: Sweeping | None
     state: RecordingState | None
     annotates: bool
@@ -199,7 +204,11 @@ def describe_sessions(options: Options, files: Files) -> str:
     elif sessions.log_path:
         parts.append(f"logged in {sessions.log_path}")
     if files.session_webhook is not None:
-        parts.append("sent to the webhook of --session-webhook-config-file")
+        spool = " through the spool of --session-webhook-spool-dir"
+        parts.append(
+            "sent to the webhook of --session-webhook-config-file"
+            + (spool if sessions.webhook_spool_dir else "")
+        )
     return f"sessions are {'; '.join(parts)}" if parts else ""
 
 
@@ -221,8 +230,7 @@ def open_sessions(
         return None
     webhook = None
     if files.webhook is not None:
-        client = WebhookClient(files.webhook, clock=time.monotonic, sleep=asyncio.sleep)
-        webhook = SessionWebhook(client, metrics=metrics.sessions, report=report)
+        webhook = open_session_webhook(files.webhook, sessions, metrics.sessions, report)
         listeners = (*listeners, webhook.listen)
     log = _session_log(sessions, metrics, report, listeners)
     uploads = _uploads(sessions, files, metrics, report)

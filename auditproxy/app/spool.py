@@ -12,7 +12,7 @@ from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.units import SECOND
-from auditproxy.app.spoolfaults import unusable
+from auditproxy.app.spoolfaults import spool_flag, unusable
 from auditproxy.audit.backend import Backend
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.modes import IgnoreErrors
@@ -72,7 +72,8 @@ def open_spool(
     try:
         resumed = spool.open()
     except OSError as error:
-        raise SpoolError(unusable(options, error.strerror or str(error))) from None
+        why = error.strerror or str(error)
+        raise SpoolError(unusable(spool_flag(options), options.spool_dir, why)) from None
     state = SpoolState(spool, losses, time.time_ns)
     metrics.audit.sinks.buffer(plugin, options.batch_buffer_size, lambda: spool.waiting)
     metrics.audit.spools.spool(

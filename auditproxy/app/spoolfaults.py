@@ -1,5 +1,6 @@
 """Checks the folders of spools, without making them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from auditproxy.files.writable import fault_of_folder, fault_of_writing
@@ -8,18 +9,27 @@ from auditproxy.options.backends import backends_in_use
 from auditproxy.options.spool import SpooledOptions
 from auditproxy.options.workers import of_each_worker
 
+SESSION_SPOOL = "--session-webhook-spool-dir"
 _FIX = "name a folder of the proxy's user (mode 0700), on a disk of its own if possible"
 
 
 def spool_faults(options: Options) -> list[str]:
     """Why spools would not get their folders, found out without making them."""
     return [
-        unusable(backend, why)
+        unusable(flag, folder, why)
         for own in of_each_worker(options)
-        for backend in backends_in_use(own)
-        if isinstance(backend, SpooledOptions) and backend.has_spool
-        if (why := _fault(Path(backend.spool_dir)))
+        for flag, folder in _folders(own)
+        if (why := _fault(Path(folder)))
     ]
+
+
+def _folders(options: Options) -> Iterator[tuple[str, str]]:
+    """The folders of one process, each behind its flag."""
+    for backend in backends_in_use(options):
+        if isinstance(backend, SpooledOptions) and backend.has_spool:
+            yield spool_flag(backend), backend.spool_dir
+    if options.sessions.webhook_spool_dir:
+        yield SESSION_SPOOL, options.sessions.webhook_spool_dir
 
 
 def _fault(folder: Path) -> str:
@@ -31,7 +41,11 @@ def _fault(folder: Path) -> str:
     return fault_of_writing(folder)
 
 
-def unusable(options: SpooledOptions, why: str) -> str:
+def spool_flag(options: SpooledOptions) -> str:
+    """The flag that names a backend's folder."""
+    return f"--audit-{options.plugin}-spool-dir"
+
+
+def unusable(flag: str, folder: str, why: str) -> str:
     """The line for operators of a folder that cannot be used."""
-    flag = f"--audit-{options.plugin}-spool-dir"
-    return f"{flag} {options.spool_dir} cannot be used: {why.lower()}; {_FIX}"
+    return f"{flag} {folder} cannot be used: {why.lower()}; {_FIX}"

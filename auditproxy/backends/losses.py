@@ -6,6 +6,7 @@ failing          --an event is delivered--> accepting events
 
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 from auditproxy.apis.operatorline import OperatorLine
 from auditproxy.metrics.registry import Metrics
@@ -27,6 +28,26 @@ _OF_THE_EVENT = frozenset(
     }
 )
 """Reasons that say nothing of whether the next event would be taken."""
+
+
+class LossCount(Protocol):
+    """What a spool says of its lines; any thread may call it. The words are those of Losses."""
+
+    def delivered(self, count: int = 1) -> None:
+        """``count`` are where they belong."""
+        ...
+
+    def failing(self, public: str) -> None:
+        """Nothing is taken at the moment; nothing is lost yet."""
+        ...
+
+    def lost(self, count: int, *, plugin: str, reason: str, text: str, public: str = "") -> None:
+        """``count`` are lost."""
+        ...
+
+    def tell_rest(self) -> None:
+        """Report what was counted and not reported yet."""
+        ...
 
 
 class Losses:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from auditproxy.metrics.sessionspool import SessionSpoolMetrics
+
 STATES = ("Complete", "Cut", "Failed")
 FAILURES = ("open", "stopped", "cut", "failed", "crash", "unfollowed")
 REFUSALS = ("recording", "unreadable")
@@ -85,6 +87,7 @@ class SessionMetrics:
             "How long the recorder's work in progress has taken; 0 without any.",
             registry=registry,
         )
+        self.spool = SessionSpoolMetrics(registry)
         self._show_from_the_start()
 
     def _show_from_the_start(self) -> None:

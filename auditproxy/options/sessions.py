@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from auditproxy.apis.units import MEBIBYTE
+from auditproxy.apis.units import GIBIBYTE, MEBIBYTE
 from auditproxy.options.declared import Declared
+from auditproxy.options.spool import SMALLEST_SPOOL
 from auditproxy.options.values import choice
 
 SESSION_ANNOTATIONS = ("auto", "always", "never")
+SESSION_SPOOL_POLICIES = ("drop-oldest", "block")
+"""No refuse: a line is of a session that runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +142,35 @@ class SessionOptions:
             "auditproxy.io/v1alpha1 SessionEventList. Empty disables it.",
         ),
     ] = ""
+    webhook_spool_dir: Annotated[
+        str,
+        Declared(
+            "session-webhook-spool-dir",
+            "path",
+            "Folder in which lines of the session log are kept on the disk until the receiver of "
+            "--session-webhook-config-file has acknowledged them, across restarts; sending is "
+            "tried without end. One process uses it. Empty means no spool: lines wait in memory.",
+        ),
+    ] = ""
+    webhook_spool_max_bytes: Annotated[
+        int,
+        Declared(
+            "session-webhook-spool-max-bytes",
+            "bytes",
+            "Maximum size of the files in the session webhook's spool.",
+        ),
+    ] = GIBIBYTE
+    webhook_spool_full_policy: Annotated[
+        str,
+        Declared(
+            "session-webhook-spool-full-policy",
+            "string",
+            "What happens to lines when the session webhook's spool is full; sessions never wait: "
+            "drop-oldest (the oldest ones make room, and a line with their number takes their "
+            "place) or block (new ones wait in memory, and are dropped when too many do).",
+        ),
+    ] = "drop-oldest"
+    """One of SESSION_SPOOL_POLICIES."""
 
     @property
     def is_kept(self) -> bool:
@@ -177,6 +209,7 @@ def session_faults(sessions: SessionOptions) -> list[str]:
                 f"--session-log-{flag} has no effect without --session-log-path; give both, or "
                 "remove it"
             )
+    faults += _spool_faults(sessions, defaults)
     if sessions.recording_max_session_size < MEBIBYTE // 16:
         faults.append(
             f"--session-recording-max-session-size {sessions.recording_max_session_size} is less "
@@ -199,4 +232,26 @@ def session_faults(sessions: SessionOptions) -> list[str]:
             f"--session-recording-max-session-size {sessions.recording_max_session_size}; "
             "no session could be recorded whole"
         )
+    return faults
+
+
+def _spool_faults(sessions: SessionOptions, defaults: SessionOptions) -> list[str]:
+    flag, size = "session-webhook-spool", sessions.webhook_spool_max_bytes
+    policy = sessions.webhook_spool_full_policy
+    faults = choice(f"{flag}-full-policy", policy, SESSION_SPOOL_POLICIES)
+    if sessions.webhook_spool_dir and not sessions.webhook_config_file:
+        faults.append(
+            f"--{flag}-dir has no effect without --session-webhook-config-file; give both, or "
+            "remove it"
+        )
+    for name, changed in (
+        ("max-bytes", size != defaults.webhook_spool_max_bytes),
+        ("full-policy", policy != defaults.webhook_spool_full_policy),
+    ):
+        if changed and not sessions.webhook_spool_dir:
+            faults.append(
+                f"--{flag}-{name} has no effect without --{flag}-dir; give both, or remove it"
+            )
+    if size < SMALLEST_SPOOL:
+        faults.append(f"--{flag}-max-bytes must be at least 1Mi; the default is 1Gi")
     return faults

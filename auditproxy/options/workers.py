@@ -14,7 +14,11 @@ def of_worker(options: Options, number: int) -> Options:
         options,
         audit_log=replace(log, path=_own(log.path, number)),
         audit_webhook=replace(webhook, spool_dir=_own(webhook.spool_dir, number)),
-        sessions=replace(sessions, log_path=_own(sessions.log_path, number)),
+        sessions=replace(
+            sessions,
+            log_path=_own(sessions.log_path, number),
+            webhook_spool_dir=_own(sessions.webhook_spool_dir, number),
+        ),
         health=replace(options.health, bind_address=""),
     )
 

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from auditproxy.apis.session import SESSION_API_VERSION, SessionEvent
 from auditproxy.apis.units import MEBIBYTE
@@ -45,6 +45,11 @@ FLAG = "--session-webhook-config-file"
 
 _HEAD = f'{{"kind":"SessionEventList","apiVersion":"{SESSION_API_VERSION}","items":['.encode()
 _TAIL = b"]}\n"
+
+
+def session_list(lines: Sequence[bytes]) -> bytes:
+    """The body for lines."""
+    return _HEAD + b",".join(lines) + _TAIL
 
 
 class SessionWebhook:
@@ -124,7 +129,7 @@ class SessionWebhook:
             return True
         is_settled = False
         try:
-            await self._client.post(_HEAD + b",".join(batch) + _TAIL)
+            await self._client.post(session_list(batch))
         except WebhookError as error:
             is_settled = not (error.status in PASSING or error.status >= 500)
             self._failed(str(error))

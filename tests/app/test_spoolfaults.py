@@ -28,6 +28,9 @@ def test_unusable_folders(tmp_path: Path) -> None:
     (tmp_path / "spool-worker2").write_text("")
     (fault,) = spool_faults(workers)
     assert "spool-worker2" in fault
+    lines = options(sessions_webhook_spool_dir=str(tmp_path / "file"))
+    (fault,) = spool_faults(lines)
+    assert fault.startswith(f"--session-webhook-spool-dir {tmp_path}/file cannot be used: not a")
 
 
 def test_permissions() -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from auditproxy.options.sessions import SessionOptions, session_faults
 
+SPOOLED = {"webhook_config_file": "receiver", "webhook_spool_dir": "spool"}
+
 
 @pytest.mark.parametrize(
     ("fields", "fault"),
@@ -48,6 +50,25 @@ from auditproxy.options.sessions import SessionOptions, session_faults
             {"recording_max_total_size": 1 << 20},
             "--session-recording-max-total-size 1048576 is less than "
             "--session-recording-max-session-size 67108864; no session could be recorded whole",
+        ),
+        (
+            {"webhook_spool_dir": "spool"},
+            "--session-webhook-spool-dir has no effect without --session-webhook-config-file; "
+            "give both, or remove it",
+        ),
+        (
+            {"webhook_spool_max_bytes": 1 << 21},
+            "--session-webhook-spool-max-bytes has no effect without --session-webhook-spool-dir; "
+            "give both, or remove it",
+        ),
+        (
+            {**SPOOLED, "webhook_spool_max_bytes": 1},
+            "--session-webhook-spool-max-bytes must be at least 1Mi; the default is 1Gi",
+        ),
+        (
+            {**SPOOLED, "webhook_spool_full_policy": "refuse"},
+            'invalid --session-webhook-spool-full-policy "refuse", allowed values are '
+            '"drop-oldest,block"',
         ),
         ({"recording_max_age": -1}, "--session-recording-maxage -1 can't be a negative number"),
         (

@@ -21,6 +21,19 @@ def test_own_logs(path: str, expected: str) -> None:
     assert own.audit_log.path == own.sessions.log_path == expected
 
 
+def test_own_spools() -> None:
+    """One process uses a folder."""
+    spools = options(
+        workers=2,
+        audit_webhook_spool_dir="/spool",
+        sessions_webhook_config_file="w",
+        sessions_webhook_spool_dir="/lines",
+    )
+    own = of_worker(spools, 2)
+    assert own.audit_webhook.spool_dir == "/spool-worker2"
+    assert own.sessions.webhook_spool_dir == "/lines-worker2"
+
+
 def test_no_probes_of_a_worker() -> None:
     """The parent has the port of probes."""
     assert of_worker(options(health_bind_address=":8081", workers=2), 1).health.address() is None

@@ -18,17 +18,18 @@ from random import SystemRandom
 
 from auditproxy.apis.audit import Event
 from auditproxy.audit.backend import Delivery
-from auditproxy.audit.encode import json_line
-from auditproxy.audit.gaps import Gap, gap_event
+from auditproxy.audit.gaps import Gap
 from auditproxy.backends.ending import finish
 from auditproxy.backends.logfiles.disk import Disk
-from auditproxy.backends.losses import Losses
+from auditproxy.backends.losses import LossCount
 from auditproxy.backends.sending import Sender
 from auditproxy.backends.spool.deadletters import DeadLetters
 from auditproxy.backends.spool.drain import Batching, Drain
 from auditproxy.backends.spool.dropping import DroppingStore
+from auditproxy.backends.spool.entries import LineEntry
 from auditproxy.backends.spool.filling import Filling
-from auditproxy.backends.spool.intake import PLUGIN, Intake
+from auditproxy.backends.spool.form import SpoolForm, event_form
+from auditproxy.backends.spool.intake import MAXIMUM_BYTES, PLUGIN, Intake
 from auditproxy.serializer.times import micro_time
 from auditproxy.sockets.tasks import spawn
 from auditproxy.sockets.thread import OrderedThread
@@ -44,7 +45,7 @@ class SpoolConfig:
     """Where a spool is, its bound in bytes, and what happens there: ``full`` is ``block``,
     ``refuse`` or ``drop-oldest``.
 
-    ``maximum_events`` may wait in memory for the disk.
+    ``maximum_events`` may wait in memory for the disk, of so many ``waiting_bytes``.
     """
 
     folder: Path
@@ -53,6 +54,7 @@ class SpoolConfig:
     mode: str
     batching: Batching
     maximum_events: int = 10_000
+    waiting_bytes: int = MAXIMUM_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,8 @@ class SpoolClocks:
 class SpoolBackend:
     """Spools events; ``report`` logs one fact for operators, ``dead_letter`` counts one.
 
-    Opened by ``open``; sending begins with ``start`` or the first event.
+    Opened by ``open``; sending begins with ``start`` or the first event. ``form`` is that of its
+    lines, audit events if none is given.
     """
 
     def __init__(
@@ -76,9 +79,10 @@ class SpoolBackend:
         sender: Sender,
         config: SpoolConfig,
         *,
-        losses: Losses,
+        losses: LossCount,
         report: Callable[[str], None],
         dead_letter: Callable[[], None],
+        form: SpoolForm | None = None,
         clocks: SpoolClocks | None = None,
         disk: Disk | None = None,
     ) -> None:
@@ -87,6 +91,7 @@ class SpoolBackend:
         self._losses = losses
         self._report = report
         self._clocks = clocks
+        self._form = form or event_form(sender.name)
         self.config = config
         self._thread = OrderedThread(f"spool-{sender.name}", clock=clocks.monotonic)
         self.store = DroppingStore(
@@ -95,12 +100,14 @@ class SpoolBackend:
             disk=disk,
             gap_line=self._gap_line,
             lost=self._damaged,
+            counted=self._form.counted,
         )
         self.intake = Intake(
             Filling(self.store, self._gap_line, drops_oldest=config.full == "drop-oldest"),
             self._thread,
             losses=losses,
             maximum_events=config.maximum_events,
+            maximum_bytes=config.waiting_bytes,
             refuses=config.mode == "blocking-strict",
             refuses_when_full=config.full == "refuse",
             stored=self._stored,
@@ -115,7 +122,7 @@ class SpoolBackend:
             losses=losses,
             freed=self.intake.room,
             set_aside=dead_letter,
-            report=report,
+            report=lambda text: report(f"{self._form.owner}: {text}"),
             clock=clocks.monotonic,
             sleep=clocks.sleep,
             random=clocks.random,
@@ -139,6 +146,11 @@ class SpoolBackend:
         self.start()
         return self.intake.take(events, awaited=self.config.mode != "batch")
 
+    def process_line(self, entry: LineEntry) -> None:
+        """Take a line that nothing waits for."""
+        self.start()
+        self.intake.put(entry)
+
     @property
     def waiting(self) -> int:
         """Events in memory that wait for the disk."""
@@ -153,11 +165,11 @@ class SpoolBackend:
         self.drain.arrived()
 
     def _say(self, text: str) -> None:
-        self._report(f"audit plugin '{self._sender.name}', spool: {text}")
+        self._report(f"{self._form.owner}, spool: {text}")
 
     def _gap_line(self, gap: Gap) -> bytes:
-        """The line of an event that stands for a gap; on the thread."""
-        return json_line(gap_event(gap, micro_time(self._clocks.nanoseconds())))[:-1]
+        """The line that stands for a gap; on the thread."""
+        return self._form.gap_line(gap, micro_time(self._clocks.nanoseconds()))
 
     def _damaged(self, events: int, size: int) -> None:
         """Events are missing on the disk; on the thread."""

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from auditproxy.backends.losses import Losses
+from auditproxy.backends.losses import LossCount
 from auditproxy.backends.sending import Sender, SendError
 from auditproxy.backends.spool.deadletters import DeadLetters, DeadLettersFullError
 from auditproxy.backends.spool.store import Item, SpoolStore
@@ -37,6 +37,7 @@ class Batching:
     """How batches are made; seconds. ``max_wait`` is how long one may wait to fill up."""
 
     max_size: int
+    max_bytes: int = LONGEST_BATCH
     max_wait: float = 0.0
     bucket: TokenBucket | None = None
     initial_backoff: float = 10.0
@@ -57,7 +58,7 @@ class Drain:
         sender: Sender,
         batching: Batching,
         *,
-        losses: Losses,
+        losses: LossCount,
         freed: Callable[[], None],
         set_aside: Callable[[], None],
         report: Callable[[str], None],
@@ -111,7 +112,7 @@ class Drain:
     async def _next(self) -> None:
         """Send the next batch to its end; raises OSError when the spool cannot be read."""
         batch = await self._on_thread(
-            lambda: self._store.next_batch(self._batching.max_size, LONGEST_BATCH)
+            lambda: self._store.next_batch(self._batching.max_size, self._batching.max_bytes)
         )
         if not batch:
             return
@@ -189,10 +190,7 @@ class Drain:
     ) -> None:
         """Say that nothing is taken, once, and wait."""
         if self.fault != reason:
-            self._report(
-                f"audit plugin '{self._sender.name}': {text}; events wait in the spool and are "
-                "sent again"
-            )
+            self._report(f"{text}; events wait in the spool and are sent again")
         self.fault = reason
         self._losses.failing(reason)
         pause = next(pauses)

@@ -1,4 +1,4 @@
-"""Entries: what waits in memory until the disk has it, an event or what is missing in a place."""
+"""Entries: what waits in memory until the disk has it, a line or what is missing in a place."""
 
 import asyncio
 
@@ -12,22 +12,36 @@ SIZE_OF_GAP = 1024
 """Bytes that a gap is taken to have."""
 
 
-class EventEntry:
-    """An event; ``outcome`` is whether it was stored, for who waits for it.
+class LineEntry:
+    """A line; ``outcome`` is whether it was stored, for who waits for it.
 
-    That of a large event is made a record when it is stored.
+    ``identity`` and ``time`` are what a gap in its place counts of it.
     """
 
-    __slots__ = ("audit_id", "event", "is_intent", "outcome", "record", "size", "time")
+    __slots__ = ("identity", "is_intent", "outcome", "record", "size", "time")
+
+    def __init__(self, identity: str, time: str, line: bytes, *, is_intent: bool = False) -> None:
+        self.identity = identity
+        self.time = time
+        self.is_intent = is_intent
+        self.outcome: asyncio.Future[bool] | None = None
+        self.record = record(EVENT, line) if line else b""
+        self.size = len(self.record)
+
+    def made(self) -> bytes:
+        """The record; raises EncodingError."""
+        return self.record
+
+
+class EventEntry(LineEntry):
+    """The line of an audit event; that of a large one is made a record when it is stored."""
+
+    __slots__ = ("event",)
 
     def __init__(self, event: Event, *, is_intent: bool) -> None:
         """Make the record of a small event; raises EncodingError."""
-        self.audit_id = event.audit_id
-        self.time = event.stage_timestamp
-        self.is_intent = is_intent
-        self.outcome: asyncio.Future[bool] | None = None
+        super().__init__(event.audit_id, event.stage_timestamp, b"", is_intent=is_intent)
         self.event: Event | None = event
-        self.record = b""
         self.size = body_bytes(event) + RECORD_SIZE
         if self.size < LARGE:
             self.record = self.made()
@@ -54,17 +68,16 @@ class GapEntry:
         self.size = SIZE_OF_GAP
 
 
-Entry = EventEntry | GapEntry
+Entry = LineEntry | GapEntry
 
 
-def drop(entries: list[Entry], event: Event | EventEntry, reason: str) -> None:
-    """Have the end of some entries say that an event is missing there."""
+def drop(entries: list[Entry], identity: str, time: str, reason: str) -> None:
+    """Have the end of some entries say that a line of this identity and time is missing there."""
     last = entries[-1] if entries else None
     if not isinstance(last, GapEntry):
         last = GapEntry()
         entries.append(last)
-    time = event.time if isinstance(event, EventEntry) else event.stage_timestamp
-    last.gap.add(event.audit_id, time, reason)
+    last.gap.add(identity, time, reason)
 
 
 def join(entries: list[Entry], more: list[Entry]) -> list[Entry]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from auditproxy.audit.gaps import Gap
 from auditproxy.backends.log import EncodingError
 from auditproxy.backends.spool.dropping import DroppingStore
-from auditproxy.backends.spool.entries import Entry, EventEntry, GapEntry
+from auditproxy.backends.spool.entries import Entry, GapEntry, LineEntry
 from auditproxy.backends.spool.records import GAP, record
 
 LONGEST_COMMIT = 8 * 1024 * 1024
@@ -22,7 +22,7 @@ class Filled:
 
     def __init__(self) -> None:
         self.count = 0
-        self.unmade: dict[EventEntry, tuple[str, str]] = {}
+        self.unmade: dict[LineEntry, tuple[str, str]] = {}
         self.fault: OSError | None = None
         self.is_full = False
         self.dropped = 0
@@ -65,7 +65,7 @@ class Filling:
             if made:
                 records.append(made)
                 size += len(made)
-                events += isinstance(entry, EventEntry)
+                events += isinstance(entry, LineEntry)
         if records:
             self._store.append(records, events)
         filled.count = taken

@@ -15,9 +15,9 @@ from auditproxy.apis.audit import Event, Stage
 from auditproxy.apis.units import MEBIBYTE
 from auditproxy.audit.backend import Delivery
 from auditproxy.backends.log import EncodingError, describe, drop_reason, public_text
-from auditproxy.backends.losses import Losses
+from auditproxy.backends.losses import LossCount
 from auditproxy.backends.outcomes import all_of
-from auditproxy.backends.spool.entries import Entry, EventEntry, GapEntry, drop, join
+from auditproxy.backends.spool.entries import Entry, EventEntry, GapEntry, LineEntry, drop, join
 from auditproxy.backends.spool.filling import Filled, Filling
 from auditproxy.sockets.thread import OrderedThread, settle
 
@@ -39,8 +39,9 @@ class Intake:
         filling: Filling,
         thread: OrderedThread,
         *,
-        losses: Losses,
+        losses: LossCount,
         maximum_events: int,
+        maximum_bytes: int = MAXIMUM_BYTES,
         refuses: bool,
         refuses_when_full: bool,
         stored: Callable[[], None],
@@ -50,6 +51,7 @@ class Intake:
         self._thread = thread
         self._losses = losses
         self._maximum_events = maximum_events
+        self._maximum_bytes = maximum_bytes
         self._refuses = refuses
         self._refuses_when_full = refuses_when_full
         self._stored = stored
@@ -75,15 +77,22 @@ class Intake:
 
     def _take(self, event: Event, *, awaited: bool) -> Delivery:
         if self._is_shut:
-            self._lost(1, "shutdown", "audit backend shut down")
-            return False
+            return self._is_late()
         try:
             entry = EventEntry(event, is_intent=event.stage == Stage.REQUEST_RECEIVED)
         except EncodingError as error:
-            return self._refuse(event, "encode-error", str(error))
+            drop(self._queue, event.audit_id, event.stage_timestamp, "encode-error")
+            return self._refuse("encode-error", str(error))
+        return self.put(entry, awaited=awaited)
+
+    def put(self, entry: LineEntry, *, awaited: bool = False) -> Delivery:
+        """Take a line; as ``take``."""
+        if self._is_shut:
+            return self._is_late()
         fault = self._fault_of(entry)
         if fault:
-            return self._refuse(event, *fault)
+            drop(self._queue, entry.identity, entry.time, fault[0])
+            return self._refuse(*fault)
         if awaited and (self._refuses or not self.fault):
             entry.outcome = self._running().create_future()
         self._queue.append(entry)
@@ -92,15 +101,18 @@ class Intake:
         self._come()
         return True if entry.outcome is None else entry.outcome
 
-    def _refuse(self, event: Event, reason: str, text: str) -> bool:
+    def _is_late(self) -> bool:
+        self._lost(1, "shutdown", "audit backend shut down")
+        return False
+
+    def _refuse(self, reason: str, text: str) -> bool:
         self._lost(1, reason, text)
-        drop(self._queue, event, reason)
         self._come()
         return False
 
-    def _fault_of(self, entry: EventEntry) -> tuple[str, str] | None:
+    def _fault_of(self, entry: LineEntry) -> tuple[str, str] | None:
         """Why an event cannot be taken: a word and a text."""
-        maximum, room = self._maximum_events, MAXIMUM_BYTES
+        maximum, room = self._maximum_events, self._maximum_bytes
         if self._refuses and entry.is_intent:
             # The rest is for what follows from requests that were forwarded.
             maximum, room = (maximum + 1) // 2, room // 2
@@ -160,11 +172,11 @@ class Intake:
             self._lost(filled.dropped, "spool-full", "the spool is full: the oldest were dropped")
         rest: list[Entry] = []
         for entry in entries[: filled.count]:
-            if isinstance(entry, EventEntry):
+            if isinstance(entry, LineEntry):
                 unmade = filled.unmade.get(entry)
                 if unmade:
                     self._lost(1, *unmade)
-                    drop(rest, entry, unmade[0])
+                    drop(rest, entry.identity, entry.time, unmade[0])
                 self._ends(entry, stored=not unmade)
         rest = join(rest, entries[filled.count :])
         self.is_full = filled.is_full
@@ -202,10 +214,10 @@ class Intake:
                 self._ends(entry, stored=False)
                 if fault is None:
                     self._lost(1, "spool-full", "the spool is full")
-                    drop(kept, entry, "spool-full")
+                    drop(kept, entry.identity, entry.time, "spool-full")
                 else:
                     self._lost(1, drop_reason(fault), describe(fault), public_text(fault))
-                    drop(kept, entry, drop_reason(fault))
+                    drop(kept, entry.identity, entry.time, drop_reason(fault))
             else:
                 if fault is not None and entry.outcome is not None:
                     # The request continues; the event waits in memory.
@@ -218,7 +230,7 @@ class Intake:
         if self._retry is None:
             self._retry = self._running().call_later(RETRY, self._begin)
 
-    def _ends(self, entry: EventEntry, *, stored: bool) -> None:
+    def _ends(self, entry: LineEntry, *, stored: bool) -> None:
         self._bytes -= entry.size
         self.waiting -= 1
         if entry.outcome is not None:
@@ -237,7 +249,7 @@ class Intake:
         self._is_over = True
         if self._retry is not None:
             self._retry.cancel()
-        rest = [each for each in (*self._committing, *self._queue) if isinstance(each, EventEntry)]
+        rest = [each for each in (*self._committing, *self._queue) if isinstance(each, LineEntry)]
         self._committing, self._queue = [], []
         if rest:
             self._lost(len(rest), "shutdown", "not stored before the shutdown deadline")

@@ -27,7 +27,7 @@ def test_all(tmp_path: Path) -> None:
     """Events and gaps are stored as they come."""
     kept = Kept(tmp_path)
     given = entries("a")
-    drop(given, event("b"), "x")
+    drop(given, "b", event("b").stage_timestamp, "x")
     filled = filler(kept).fill([*given, *entries("c")])
     assert (filled.count, filled.unmade, filled.fault, filled.is_full) == (3, {}, None, False)
     assert kept.take() == ["a", "gap 1", "c"]

@@ -1,0 +1,47 @@
+"""SpoolForm: what a spool has to know of its lines: how a gap becomes one, and what a gap counts
+of one. That of audit events is the default.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from auditproxy.audit.encode import json_line
+from auditproxy.audit.gaps import Gap, gap_event
+
+
+class CountedLine(msgspec.Struct):
+    """What a gap counts of a line; ``annotations`` are those of a gap event."""
+
+    identity: str = msgspec.field(name="auditID")
+    time: str = msgspec.field(name="stageTimestamp", default="")
+    annotations: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolForm:
+    """The form of lines; ``owner`` is whose spool it is, for operators.
+
+    ``gap_line`` makes the line of a gap at a MicroTime, without its end; ``counted`` returns what a
+    gap counts of one.
+    """
+
+    owner: str
+    gap_line: Callable[[Gap, str], bytes]
+    counted: Callable[[bytes], CountedLine]
+
+
+def event_gap_line(gap: Gap, time: str) -> bytes:
+    """The line of the event that stands for a gap."""
+    return json_line(gap_event(gap, time))[:-1]
+
+
+def event_counted(line: bytes) -> CountedLine:
+    """What a gap counts of an event."""
+    return msgspec.json.decode(line, type=CountedLine)
+
+
+def event_form(plugin: str) -> SpoolForm:
+    """That of audit events, for a plugin."""
+    return SpoolForm(f"audit plugin '{plugin}'", event_gap_line, event_counted)
