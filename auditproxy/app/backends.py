@@ -10,49 +10,31 @@ As kube-apiserver builds it (apiserver server/options/audit.go), truncation
 outside of the buffer.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from auditproxy.apis.units import SECOND
 from auditproxy.app import operatorlog
+from auditproxy.app.backendmodes import remote, truncated
 from auditproxy.app.backendpolicies import OwnBackend, divided
-from auditproxy.app.logs.durablelog import open_durable_log
-from auditproxy.app.logs.logbackend import OpenChain, OpenLog, audit_rotation, open_log
+from auditproxy.app.logs.logsink import LogSink, chain_of, log_sink, nothing
 from auditproxy.app.operatorlog import Report
 from auditproxy.app.webhook import open_spooled_webhook, open_webhook
 from auditproxy.audit.backend import Backend, Deliverer, TakeLine
-from auditproxy.backends.aside import LargeAside
-from auditproxy.backends.buffered import BatchConfig, BufferedBackend
 from auditproxy.backends.losses import Losses
-from auditproxy.backends.modes import Awaited, IgnoreErrors
-from auditproxy.backends.sinkstate import SinkState, State
-from auditproxy.backends.throttle import TokenBucket
-from auditproxy.backends.truncate import TruncateBackend
+from auditproxy.backends.sinkstate import State
 from auditproxy.backends.union import union
 from auditproxy.backends.webhookcalls import Ended
 from auditproxy.clients.webhook import WebhookTarget
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
-from auditproxy.options.backendoptions import DURABLE, BackendOptions
-from auditproxy.options.backends import AuditLogOptions
 
 if TYPE_CHECKING:
     from auditproxy.app.logs.logchain import ChainKeeping
     from auditproxy.app.receivers import OpenedReceiver
     from auditproxy.audit.chain.checkpoints import CheckpointKey
-
-LOG_ALONG = 256
-"""Events that the log takes in one go when they wait already."""
-
-Waiting = Callable[[], int]
-
-
-def _nothing() -> None:
-    """There is no file to open again, or to watch."""
 
 
 def _all_of(calls: list[Callable[[], None]]) -> Callable[[], None]:
@@ -63,19 +45,6 @@ def _all_of(calls: list[Callable[[], None]]) -> Callable[[], None]:
             each()
 
     return call
-
-
-@dataclass(frozen=True, slots=True)
-class _LogSink:
-    """The log's part of an AuditSink; no backend where there is no log."""
-
-    backends: tuple[Backend, ...] = ()
-    states: tuple[SinkState, ...] = ()
-    reopen: Callable[[], None] = _nothing
-    take_line: TakeLine | None = None
-    start: Callable[[], None] = _nothing
-    is_durable: bool = False
-    sign: Callable[[], None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +61,7 @@ class AuditSink:
     reopen: Callable[[], None]
     states: tuple[State, ...] = ()
     take_line: TakeLine | None = None
-    start: Callable[[], None] = _nothing
+    start: Callable[[], None] = nothing
     is_durable: bool = False
     common: Backend | None = None
     """The backends that follow the main policy, where that is not all of them."""
@@ -133,15 +102,14 @@ def open_backends(
             losses=webhook_losses,
             called=called,
         )
-    log = _LogSink()
+    log = LogSink()
     keeping: ChainKeeping | None = None
     to_webhook: Backend | None = None
     if options.audit_log.path or (webhook is None and not spooled and not receivers):
         losses = Losses("log", metrics, report, time.monotonic)
         told = operatorlog.limited(report, time.monotonic)
-        chain, keeping = _chain(options, metrics, told, checkpoint_key)
-        open_sink = _durable_sink if options.audit_log.mode == DURABLE else _log_sink
-        log = open_sink(options.audit_log, metrics, losses, told, chain)
+        chain, keeping = chain_of(options, metrics, told, checkpoint_key)
+        log = log_sink(options.audit_log, metrics, losses, told, chain)
         backends += log.backends
         states += log.states
         starts.append(log.start)
@@ -149,23 +117,23 @@ def open_backends(
         opened = open_spooled_webhook(
             target, options.audit_webhook, metrics, webhook_losses, report, called
         )
-        to_webhook = _truncated(options.audit_webhook, opened.backend, webhook_losses)
+        to_webhook = truncated(options.audit_webhook, opened.backend, webhook_losses)
         backends.append(to_webhook)
         states.append(opened.state)
         starts.append(opened.start)
     elif webhook is not None:
-        to_webhook, sink_state = _remote(
+        to_webhook, sink_state = remote(
             options.audit_webhook, webhook, metrics, webhook_losses, in_order=False
         )
         backends.append(to_webhook)
         states.append(sink_state)
     for each in receivers:
         if each.spool is not None:
-            backends.append(_truncated(each.options, each.spool.backend, each.losses))
+            backends.append(truncated(each.options, each.spool.backend, each.losses))
             states.append(each.spool.state)
             starts.append(each.spool.start)
             continue
-        backend, sink_state = _remote(
+        backend, sink_state = remote(
             each.options, each.deliverer, metrics, each.losses, in_order=True
         )
         backends.append(backend)
@@ -186,168 +154,3 @@ def open_backends(
         own,
         None if keeping is None else partial(keeping.run, log.sign, to_webhook),
     )
-
-
-def _log_sink(
-    options: AuditLogOptions,
-    metrics: Metrics,
-    losses: Losses,
-    report: Report,
-    chain: OpenChain | None,
-) -> "_LogSink":
-    log = open_log(options, metrics, losses, report, chain)
-    backend, waiting = _log(options, log, metrics, losses)
-    state = SinkState(
-        losses,
-        mode=options.mode,
-        clock=time.monotonic,
-        waiting=waiting,
-        stalled=lambda: log.writer.stalled,
-        probe=log.probe,
-    )
-    return _LogSink(
-        (backend,),
-        (state,),
-        log.reopen,
-        log.backend.process_line if _takes_lines(options, log) else None,
-        sign=log.sign,
-    )
-
-
-def _durable_sink(
-    options: AuditLogOptions,
-    metrics: Metrics,
-    losses: Losses,
-    report: Report,
-    chain: OpenChain | None,
-) -> "_LogSink":
-    log = open_durable_log(options, metrics, losses, report, chain=chain)
-    state = SinkState(
-        losses,
-        mode=options.mode,
-        clock=time.monotonic,
-        waiting=lambda: log.waiting,
-        stalled=lambda: log.stalled,
-        probe=lambda: log.fault,
-    )
-    takes_lines = options.format == "json" and not options.truncate_enabled
-    return _LogSink(
-        (_truncated(options, log, losses),),
-        (state,),
-        log.reopen,
-        log.process_line if takes_lines else None,
-        log.watch,
-        is_durable=True,
-        sign=log.sign,
-    )
-
-
-def _chain(
-    options: Options, metrics: Metrics, report: Report, key: "CheckpointKey | None"
-) -> "tuple[OpenChain | None, ChainKeeping | None]":
-    """What gives lines their places in a chain, and what keeps it signed; None for what is not."""
-    if not options.audit_chain.hash_chain:
-        return None, None
-    from auditproxy.app.logs.logchain import ChainKeeping, ChainOpening, ChainParts
-
-    keeping = ChainKeeping(options.audit_chain)
-    parts = ChainParts(
-        audit_rotation(options.audit_log),
-        key,
-        metrics.audit.sinks.checkpoint,
-        keeping.anchor,
-        metrics.audit.sinks.chain_broke,
-    )
-    return ChainOpening(parts, report), keeping if key else None
-
-
-def _takes_lines(options: AuditLogOptions, log: OpenLog) -> bool:
-    """Whether the log writes each event at once, on this thread, as a line of JSON."""
-    return (
-        options.mode == "blocking"
-        and options.format == "json"
-        and not options.truncate_enabled
-        and not log.may_stall
-    )
-
-
-def _log(
-    options: BackendOptions, log: OpenLog, metrics: Metrics, losses: Losses
-) -> tuple[Backend, Waiting]:
-    if options.mode == "batch":
-        backend, waiting = _buffered(
-            options, log.writer, metrics, losses, in_order=True, along=LOG_ALONG
-        )
-    elif log.may_stall:
-        # A reader who does not read keeps requests waiting, and not the process.
-        backend, waiting = _awaited(options, log.writer, metrics, losses)
-    else:
-        awaited = Awaited(log.writer, losses)
-        backend, waiting = LargeAside(log.backend, log.writer, awaited), lambda: awaited.waiting
-        if options.mode == "blocking":
-            backend = IgnoreErrors(backend)
-    return _truncated(options, backend, losses), waiting
-
-
-def _remote(
-    options: BackendOptions,
-    deliverer: Deliverer,
-    metrics: Metrics,
-    losses: Losses,
-    *,
-    in_order: bool,
-) -> tuple[Backend, SinkState]:
-    """What delivers to another machine, in its mode; ``in_order`` has one delivery at a time."""
-    if options.mode == "batch":
-        backend, waiting = _buffered(options, deliverer, metrics, losses, in_order=in_order)
-    else:
-        backend, waiting = _awaited(options, deliverer, metrics, losses)
-    state = SinkState(losses, mode=options.mode, clock=time.monotonic, waiting=waiting)
-    return _truncated(options, backend, losses), state
-
-
-def _awaited(
-    options: BackendOptions, deliverer: Deliverer, metrics: Metrics, losses: Losses
-) -> tuple[Backend, Waiting]:
-    awaited = Awaited(deliverer, losses)
-    metrics.audit.sinks.buffer(losses.backend, awaited.maximum, lambda: awaited.waiting)
-    backend = IgnoreErrors(awaited) if options.mode == "blocking" else awaited
-    return backend, lambda: awaited.waiting
-
-
-def _truncated(options: BackendOptions, backend: Backend, losses: Losses) -> Backend:
-    if not options.truncate_enabled:
-        return backend
-    return TruncateBackend(
-        backend,
-        losses,
-        maximum_event_size=options.truncate_max_event_size,
-        maximum_batch_size=options.truncate_max_batch_size,
-        refuses=options.mode == DURABLE,
-    )
-
-
-def _buffered(
-    options: BackendOptions,
-    deliverer: Deliverer,
-    metrics: Metrics,
-    losses: Losses,
-    *,
-    in_order: bool,
-    along: int = 0,
-) -> tuple[Backend, Waiting]:
-    bucket = None
-    if options.batch_throttle_enable:
-        bucket = TokenBucket(options.batch_throttle_qps, options.batch_throttle_burst)
-    config = BatchConfig(
-        buffer_size=options.batch_buffer_size,
-        max_size=options.batch_max_size,
-        max_wait=max(0, options.batch_max_wait) / SECOND,
-        bucket=bucket,
-        in_order=in_order,
-        # With a throttle the number of batches means something, even for a file.
-        along=along if bucket is None else 0,
-    )
-    buffered = BufferedBackend(deliverer, config, losses, clock=time.monotonic, sleep=asyncio.sleep)
-    metrics.audit.sinks.buffer(losses.backend, options.batch_buffer_size, lambda: buffered.waiting)
-    return buffered, lambda: buffered.waiting

@@ -4,8 +4,8 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from auditproxy.apis.audit import API_VERSION, Event
-from auditproxy.apis.user import UserInfo
+from auditproxy.apis.audit import Event
+from auditproxy.audit.ownevents import own_event
 
 EVENTS = "auditproxy.io/gap-events"
 FIRST = "auditproxy.io/gap-first"
@@ -14,7 +14,6 @@ DIGEST = "auditproxy.io/gap-audit-ids-sha256"
 REASON = "auditproxy.io/gap-reason"
 BYTES = "auditproxy.io/gap-bytes"
 
-USER = "system:auditproxy"
 URI = "/auditproxy/gaps"
 
 MOST_IDS = 10_000
@@ -102,8 +101,7 @@ class Gap:
 def gap_event(gap: Gap, time: str) -> Event:
     """Return the event that stands for a gap; ``time`` is a MicroTime.
 
-    Nothing was requested; receivers know no other kind than events. The same gap at the same time
-    has the same audit ID.
+    The same gap at the same time has the same audit ID.
     """
     said = {EVENTS: str(gap.events), REASON: gap.reason}
     if gap.first:
@@ -113,16 +111,5 @@ def gap_event(gap: Gap, time: str) -> Event:
     if gap.lost_bytes:
         said[BYTES] = str(gap.lost_bytes)
     own = hashlib.sha256(repr((sorted(said.items()), time)).encode()).hexdigest()
-    return Event(
-        kind="Event",
-        api_version=API_VERSION,
-        level="Metadata",
-        audit_id=f"{own[:8]}-{own[8:12]}-{own[12:16]}-{own[16:20]}-{own[20:32]}",
-        stage="ResponseComplete",
-        request_uri=URI,
-        verb="create",
-        user=UserInfo(username=USER),
-        request_received_timestamp=time,
-        stage_timestamp=time,
-        annotations=said,
-    )
+    audit_id = f"{own[:8]}-{own[8:12]}-{own[12:16]}-{own[16:20]}-{own[20:32]}"
+    return own_event(audit_id, URI, said, time)

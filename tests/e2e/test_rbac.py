@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -44,17 +45,7 @@ data: {a: b}
 
 def test_derived_rules(tmp_path: Path) -> None:
     """A session of an administrator, its rules for somebody without any, and the session again."""
-    binaries = assets()
-    assert binaries is not None
-
-    def kubectl(kubeconfig: Path, command: str, stdin: str = "") -> int:
-        return subprocess.run(
-            [str(binaries / "kubectl"), f"--kubeconfig={kubeconfig}", *command.split()],
-            input=stdin.encode(),
-            capture_output=True,
-            timeout=60,
-            env={**os.environ, "KUBECACHEDIR": str(tmp_path / kubeconfig.name)},
-        ).returncode
+    kubectl = partial(_kubectl, tmp_path)
 
     with running(tmp_path) as cluster:
         admin = cluster.kubeconfig("direct", token=ADMIN_TOKEN)
@@ -91,8 +82,7 @@ def test_derived_rules(tmp_path: Path) -> None:
 
 def test_derived_roles(tmp_path: Path) -> None:
     """``auditproxy rbac`` of a session: its roles let the session run again, and nothing else."""
-    binaries = assets()
-    assert binaries is not None
+    kubectl = partial(_kubectl, tmp_path)
     session = (
         ("-n work create -f -", WEB),
         ("-n work scale deployment web --replicas=3", ""),
@@ -106,15 +96,6 @@ def test_derived_roles(tmp_path: Path) -> None:
         ("-n work delete configmap settings", ""),
         ("-n work delete deployment web --wait=false", ""),
     )
-
-    def kubectl(kubeconfig: Path, command: str, stdin: str = "") -> int:
-        return subprocess.run(
-            [str(binaries / "kubectl"), f"--kubeconfig={kubeconfig}", *command.split()],
-            input=stdin.encode(),
-            capture_output=True,
-            timeout=60,
-            env={**os.environ, "KUBECACHEDIR": str(tmp_path / kubeconfig.name)},
-        ).returncode
 
     with running(tmp_path) as cluster:
         admin = cluster.kubeconfig("direct", token=ADMIN_TOKEN)
@@ -153,3 +134,16 @@ def test_derived_roles(tmp_path: Path) -> None:
             "delete node other",
         ):
             assert kubectl(bob, command) != 0, command
+
+
+def _kubectl(folder: Path, kubeconfig: Path, command: str, stdin: str = "") -> int:
+    """Run a command with a cache of its own for each kubeconfig; the exit code."""
+    binaries = assets()
+    assert binaries is not None
+    return subprocess.run(
+        [str(binaries / "kubectl"), f"--kubeconfig={kubeconfig}", *command.split()],
+        input=stdin.encode(),
+        capture_output=True,
+        timeout=60,
+        env={**os.environ, "KUBECACHEDIR": str(folder / kubeconfig.name)},
+    ).returncode

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 import msgspec
 
-from auditproxy.apis.audit import API_VERSION, Event
-from auditproxy.apis.user import UserInfo
+from auditproxy.apis.audit import Event
 from auditproxy.audit.chain.checkpoints import read_checkpoint
+from auditproxy.audit.ownevents import own_event
 
 CHECKPOINT = "auditproxy.io/checkpoint"
 """The annotation that has a checkpoint's line, without its newline."""
 
-USER = "system:auditproxy"
 URI = "/auditproxy/checkpoints"
 
 _BEGIN = b'{"kind":"Checkpoint",'
@@ -21,22 +20,11 @@ _ESCAPED = rb"{\"kind\":\"Checkpoint\","
 def checkpoint_event(line: bytes, time: str) -> Event:
     """Return the event that carries a checkpoint; ``time`` is a MicroTime.
 
-    Receivers know no other kind than events; nothing was requested. Raises CheckpointError.
+    Raises CheckpointError.
     """
     checkpoint = read_checkpoint(line).checkpoint
-    return Event(
-        kind="Event",
-        api_version=API_VERSION,
-        level="Metadata",
-        audit_id=f"{checkpoint.chain}-{checkpoint.sequence}",
-        stage="ResponseComplete",
-        request_uri=URI,
-        verb="create",
-        user=UserInfo(username=USER),
-        request_received_timestamp=time,
-        stage_timestamp=time,
-        annotations={CHECKPOINT: line.decode().removesuffix("\n")},
-    )
+    said = {CHECKPOINT: line.decode().removesuffix("\n")}
+    return own_event(f"{checkpoint.chain}-{checkpoint.sequence}", URI, said, time)
 
 
 def checkpoints_in(line: bytes) -> Iterator[bytes]:
