@@ -204,3 +204,14 @@ def test_json_for_a_pipe(tmp_path: Path) -> None:
         events = [json.loads(line) for line in process.stdout]
     assert [event["stage"] for event in events] == ["ResponseStarted"]
     assert not any(NOTE in line for line in said)
+
+
+def test_what_the_proxy_pays() -> None:
+    """The proxy's process reads no trail; what does is a process of its own."""
+    asked = (
+        "import sys, auditproxy.cli, auditproxy.commands.serve.terminal; "
+        "print([name for name in sys.modules if name.startswith('auditproxy.reading')])"
+    )
+    words = [sys.executable, "-c", asked]
+    done = subprocess.run(words, timeout=60, check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
