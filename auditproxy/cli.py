@@ -9,6 +9,7 @@ Every fault is found before anything starts, and each is one line:
 that help and version answer at once.
 """
 
+import dataclasses
 import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -210,6 +211,14 @@ def _serve(parsed: Parsed, load_proxy: LoadProxy) -> int:
         for warning in files.warnings:
             sys.stderr.write(f"auditproxy: warning: {one_line(warning)}\n")
         return _print("the configuration is sound\n")
+    if sys.stdout.isatty():
+        # Pipes and files get JSON, and have no use for this.
+        from auditproxy.commands.serve.terminal import requests_shown, wants_lines
+
+        if wants_lines(values, options):
+            with requests_shown() as note:
+                noted = dataclasses.replace(files, notes=(*files.notes, note))
+                return _run(serve(options, noted))
     return _run(serve(options, files))
 
 

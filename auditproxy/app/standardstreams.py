@@ -23,6 +23,13 @@ def nobody_reads() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def write_all(descriptor: int, text: bytes) -> None:
+    """Write all of a text, as slowly as it is read; raises OSError."""
+    rest = memoryview(text)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
 def refusal(error: OSError) -> str:
     """What the system refused, with the file where it names one."""
     why = error.strerror or str(error) or type(error).__name__

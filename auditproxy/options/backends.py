@@ -31,7 +31,7 @@ class AuditLogOptions(BackendOptions):
             "audit-log-path",
             "path",
             "File to append events to; - is standard output. Empty means standard output unless "
-            "another backend is configured.",
+            "another backend is configured; a terminal then gets one readable line per request.",
         ),
     ] = ""
     format: Annotated[

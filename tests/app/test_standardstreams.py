@@ -1,10 +1,13 @@
 """One line for whatever went wrong."""
 
+import os
+import threading
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditproxy.app.standardstreams import counted, one_line, refusal
+from auditproxy.app.standardstreams import counted, one_line, refusal, write_all
 
 
 @given(st.text())
@@ -36,3 +39,20 @@ def test_counted() -> None:
         "2 lines of sessions",
     ]
     assert counted(1, "alert") == "1 alert"
+
+
+def test_write_all() -> None:
+    """More than a pipe holds, as it is read."""
+    reader, writer = os.pipe()
+    text = bytes(range(256)) * 1000
+    writing = threading.Thread(target=write_all, args=(writer, text))
+    writing.start()
+    read = b""
+    while len(read) < len(text):
+        read += os.read(reader, 65536)
+    writing.join(10)
+    os.close(reader)
+    with pytest.raises(BrokenPipeError):
+        write_all(writer, b"more")
+    os.close(writer)
+    assert read == text

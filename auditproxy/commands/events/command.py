@@ -76,8 +76,8 @@ def run_events(parsed: Parsed) -> int:
         oldest_first=settings["reverse"],
         zone=zone,
         now=now,
-        is_colored=_is_colored(settings["color"], sys.stdout.isatty(), os.environ),
-        width=_width() if sys.stdout.isatty() else None,
+        is_colored=is_colored(settings["color"], sys.stdout.isatty(), os.environ),
+        width=terminal_width() if sys.stdout.isatty() else None,
     )
     with tempfile.TemporaryDirectory(prefix="auditproxy-") as spool:
         if word == "show":
@@ -118,8 +118,8 @@ def _query(arguments: Sequence[str], parsed: Parsed) -> int:
     is_terminal = sys.stdout.isatty()
     how = Laid(
         output=settings["output"],
-        is_colored=_is_colored(settings["color"], is_terminal, os.environ),
-        width=_width() if is_terminal else None,
+        is_colored=is_colored(settings["color"], is_terminal, os.environ),
+        width=terminal_width() if is_terminal else None,
     )
     statement, *logs = arguments
     with tempfile.TemporaryDirectory(prefix="auditproxy-") as spool:
@@ -168,7 +168,7 @@ def _local_zone() -> tzinfo:
     return zone
 
 
-def _is_colored(wanted: str, is_terminal: bool, environment: Mapping[str, str]) -> bool:
+def is_colored(wanted: str, is_terminal: bool, environment: Mapping[str, str]) -> bool:
     """Colours only where they are wanted: https://no-color.org, and dumb terminals."""
     if wanted != "auto":
         return wanted == "always"
@@ -177,7 +177,8 @@ def _is_colored(wanted: str, is_terminal: bool, environment: Mapping[str, str]) 
     return is_terminal
 
 
-def _width() -> int:
+def terminal_width() -> int:
+    """Columns of the terminal that is standard output."""
     import shutil
 
     return shutil.get_terminal_size().columns

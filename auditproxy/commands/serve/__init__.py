@@ -1,0 +1,1 @@
+"""What ``auditproxy serve`` shows on a terminal: one line for each request, in place of JSON."""
