@@ -12,8 +12,8 @@ from auditproxy.flags.pflag import BOOL, HELP, INT, LIST, STRING, Flag, Parsed
 if TYPE_CHECKING:
     from auditproxy.app.standardstreams import Output
 
-WORDS = ("derive",)
-OUTPUTS = ("yaml", "json")
+WORDS = ("derive", "unused")
+OUTPUTS = {"derive": ("yaml", "json"), "unused": ("text", "json")}
 
 FLAGS = (
     Flag(
@@ -27,7 +27,7 @@ FLAGS = (
         "group",
         STRING,
         "",
-        "Roles for this group, with what all its members did, instead of for each user.",
+        "This group, with what all its members did, instead of each user.",
     ),
     Flag(
         "since",
@@ -38,23 +38,31 @@ FLAGS = (
     ),
     Flag("until", STRING, "", "Only requests that came before this time."),
     Flag(
+        "manifests",
+        LIST,
+        (),
+        "unused: The cluster's RBAC: files of YAML or JSON, or folders of them, as kubectl get "
+        "clusterroles,clusterrolebindings,roles,rolebindings -A -o yaml writes it.",
+    ),
+    Flag(
         "resource-names",
         INT,
         5,
-        "A rule has resourceNames if its requests named at most so many objects. 0 is never.",
+        "derive: A rule has resourceNames if its requests named at most so many objects. 0 is "
+        "never.",
     ),
     Flag(
         "defaults",
         BOOL,
         False,
-        "Include what every authenticated user may by the roles that a cluster begins with: "
-        "discovery and self reviews.",
+        "derive: Include what every authenticated user may by the roles that a cluster begins "
+        "with: discovery and self reviews.",
     ),
     Flag(
         "output",
         STRING,
-        "yaml",
-        "yaml, or json (one List).",
+        "",
+        "json (one List, or one object), instead of YAML, or of the text of unused.",
         shorthand="o",
     ),
     HELP,
@@ -74,11 +82,16 @@ EXAMPLES = (
         "One role for all members of a group.",
         "auditproxy rbac derive audit*.log* --group=developers",
     ),
+    (
+        "Rights of the cluster without a use in a month.",
+        "auditproxy rbac unused --manifests=rbac.yaml /var/log/kubernetes/ --since=30d",
+    ),
 )
 """What help shows first: a comment and a command line."""
 
 _MEANINGS = {
     "derive": "Print Roles, ClusterRoles and bindings that allow what users did, and no more.",
+    "unused": "Print which granted rights were used, and which were not.",
 }
 
 
@@ -93,22 +106,30 @@ def run_rbac(parsed: Parsed, out: "Output", err: "Output") -> int:
         faults.append(
             f"auditproxy rbac {word} needs a log: a file, a folder, or - for standard input"
         )
-    output = settings["output"]
-    if output not in OUTPUTS:
-        faults.append(f"--output must be one of {', '.join(OUTPUTS)}")
-    _check(settings, faults)
+    output = settings["output"] or OUTPUTS[word][0]
+    if output not in OUTPUTS[word]:
+        faults.append(f"--output must be one of {', '.join(OUTPUTS[word])}")
+    _check(settings, faults, word)
     task = _task(settings, faults)
     if faults:
         raise Unusable(*faults)
     with tempfile.TemporaryDirectory(prefix="auditproxy-") as spool:
+        if word == "unused":
+            from auditproxy.commands.rbac.finding import run_unused
+
+            return run_unused(task, arguments, spool, settings, output, out, err)
         from auditproxy.commands.rbac.deriving import run_derive
 
         return run_derive(task, arguments, spool, settings, output, out, err)
 
 
-def _check(settings: dict[str, Any], faults: list[str]) -> None:
+def _check(settings: dict[str, Any], faults: list[str], word: str) -> None:
     from auditproxy.reading.rbac.roles import MOST_NAMES
 
+    if word == "unused" and not settings["manifests"]:
+        faults.append("--manifests must name the files with the cluster's RBAC")
+    if word == "derive" and settings["manifests"]:
+        faults.append("--manifests is a flag of auditproxy rbac unused")
     if not 0 <= settings["resource-names"] <= MOST_NAMES:
         faults.append(f"--resource-names must be from 0 to {MOST_NAMES}")
 
@@ -133,7 +154,7 @@ def _rbac(parsed: Parsed) -> int:
 
 RBAC = Command(
     "rbac",
-    "Make least-privilege roles of what users did (derive).",
+    "Make least-privilege roles of what users did (derive), and find rights without use (unused).",
     FLAGS,
     _rbac,
     EXAMPLES,

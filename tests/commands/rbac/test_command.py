@@ -20,6 +20,11 @@ from tests.fakes.trails import event, write
         (("x", "--output=text"), "--output must be one of yaml, json"),
         (("x", "--resource-names=-1"), "--resource-names must be from 0 to 100"),
         (("x", "--since=soon"), '--since "soon" is not a time'),
+        (("unused", "x"), "--manifests must name the files with the cluster's RBAC"),
+        (("unused", "--manifests=y"), "auditproxy rbac unused needs a log"),
+        (("unused", "x", "--output=yaml"), "--output must be one of text, json"),
+        (("x", "--manifests=y"), "--manifests is a flag of auditproxy rbac unused"),
+        (("unused", "x", "--manifests=/nowhere/y"), "/nowhere/y: No such file"),
         (("/nowhere/x",), "/nowhere/x does not exist"),
     ],
 )
