@@ -18,7 +18,7 @@ from auditproxy.reading.trail.sources import TrailFile, trail_file
 _PIECE = 1 << 20
 _PACKED = ".gz"
 _TRIES = 100
-"""Looks at a folder in which a file is rotated between each two."""
+"""Times that a folder is listed in which a file is rotated between each two."""
 
 
 class Follower:
