@@ -211,3 +211,24 @@ def test_hostile_names_bound_what_is_kept_and_widen_nothing() -> None:
         use.add("a", (), AskedRight("get", "", f"r{number}"), 1, "", "")
     assert len(counted.parts) == MOST_PARTS
     assert narrower(whole, counted) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "member"),
+    [
+        (WEB, "system:serviceaccounts"),
+        (WEB, "system:serviceaccounts:shop"),
+        (WEB, "system:authenticated"),
+        ("alice", "system:authenticated"),
+        ("system:anonymous", "system:unauthenticated"),
+    ],
+)
+def test_groups_that_an_export_leaves_out(name: str, member: str) -> None:
+    """Those that servers give themselves."""
+    made = cluster(
+        role("r", rule("get", "-", "pods")), binding("b", "ClusterRole/r", group(member))
+    )
+    use = RightsUse(made.grants())
+    use.add(name, (), AskedRight("get", "", "pods"), 1, "", "")
+    assert use.grants[0].uses[0].requests == 1
+    assert use.without == {}
