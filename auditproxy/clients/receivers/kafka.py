@@ -116,8 +116,10 @@ class KafkaReceiver:
             return ReceiverError("timeout", text)
         if isinstance(error, errors.BrokerResponseError):
             return ReceiverError("refused", f"{place} answered error {error.errno}")
-        if isinstance(error, OSError | errors.KafkaError):
+        if isinstance(error, OSError | errors.KafkaConnectionError | errors.NodeNotReadyError):
             return ReceiverError("disconnected", f"{place}: the connection broke")
+        if isinstance(error, errors.KafkaError):
+            return ReceiverError("refused", f"{place} no longer accept our producer ID")
         return ReceiverError("bad-answer", f"{place} do not answer as Kafka does")
 
 

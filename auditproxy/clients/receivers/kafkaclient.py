@@ -24,7 +24,7 @@ CONNECT_TIMEOUT = 3.0
 REQUEST_TIMEOUT = 10.0
 """Seconds in which a broker answers one request; then it is asked again."""
 
-BATCH_BYTES = 256 * 1024
+MAXIMUM_BATCH = 256 * 1024
 """Bytes of one record batch, up to the one event that is larger."""
 
 CLOSE_TIMEOUT = 2.0
@@ -167,7 +167,7 @@ class KafkaClient(AIOKafkaProducer):  # type: ignore[misc]
             client_id="auditproxy",
             acks="all",
             enable_idempotence=True,
-            max_batch_size=BATCH_BYTES,
+            max_batch_size=MAXIMUM_BATCH,
             request_timeout_ms=milliseconds,
             security_protocol=target.protocol,
             ssl_context=target.ssl_context,
