@@ -45,3 +45,22 @@ def test_iterations_are_bounded() -> None:
     for iterations in (1, 4095, 10**9):
         with pytest.raises(ValueError, match="iterations"):
             scram.create_salted_password(b"salt", iterations)
+
+
+def test_a_login_with_scram() -> None:
+    """The exchange of RFC 7677, section 3; a server that cannot prove itself is not believed."""
+    scram = BoundedScram(
+        loop=None,
+        sasl_plain_password="pencil",
+        sasl_plain_username="user",
+        sasl_mechanism="SCRAM-SHA-256",
+    )
+    scram._nonce = "rOprNGfwEbeRWgbNEkqO"
+    assert scram.first_message() == "n,,n=user,r=rOprNGfwEbeRWgbNEkqO"
+    scram.process_server_first_message(
+        "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
+    )
+    assert scram.final_message().endswith(",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=")
+    scram.process_server_final_message("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")
+    with pytest.raises(ValueError, match="signature"):
+        scram.process_server_final_message("v=AAAA")
