@@ -106,5 +106,14 @@ def _nats(target: Any) -> Receiver[Any]:
     return JetStreamReceiver(target)
 
 
-_RECEIVERS: Mapping[str, Callable[[Any], Receiver[Any]]] = {"audit_nats": _nats}
+def _kafka(target: Any) -> Receiver[Any]:
+    from auditproxy.clients.receivers.kafka import KafkaReceiver
+
+    return KafkaReceiver(target)
+
+
+_RECEIVERS: Mapping[str, Callable[[Any], Receiver[Any]]] = {
+    "audit_nats": _nats,
+    "audit_kafka": _kafka,
+}
 """What makes a receiver of its target, by the field of Options and of Files."""

@@ -17,7 +17,7 @@ from auditproxy.files.trustedfile import Remarks, TrustedFile, named
 from auditproxy.options import Options
 from auditproxy.options.backendoptions import REFUSING_MODES, BackendOptions
 from auditproxy.options.backends import backends_in_use
-from auditproxy.options.receivers import ReceiverGroups
+from auditproxy.options.receivergroups import ReceiverGroups
 
 
 def _policy(group: str, flag: str) -> TrustedFile:

@@ -8,6 +8,7 @@ import importlib.util
 import ssl
 
 from auditproxy.apis.faults import Unusable, missing_extra
+from auditproxy.clients.receivers.kafkatarget import KafkaTarget
 from auditproxy.clients.receivers.natstarget import (
     NatsCredentials,
     NatsTarget,
@@ -15,6 +16,7 @@ from auditproxy.clients.receivers.natstarget import (
 )
 from auditproxy.files.trustedfile import Remarks, TrustedFile, content_of, named
 from auditproxy.options import AuditNatsOptions, Options
+from auditproxy.options.kafka import kafka_broker
 from auditproxy.options.receivers import ReceiverOptions, nats_server
 from auditproxy.tls.client import client_context
 from auditproxy.tls.pem import load_pair
@@ -129,6 +131,33 @@ def _nats_credentials(nats: AuditNatsOptions, faults: _Faults) -> NatsCredential
     )
 
 
+def read_kafka(options: Options, remarks: Remarks) -> KafkaTarget | None:
+    """Where events go with Kafka; None where they do not. Raises Unusable."""
+    kafka = options.audit_kafka
+    if not kafka.is_configured:
+        return None
+    faults = _Faults()
+    faults.missing("aiokafka", "kafka", "--audit-kafka-brokers")
+    password = faults.secret(kafka.password_file, "--audit-kafka-password-file")
+    context = receiver_context(kafka, faults) if kafka.is_encrypted else None
+    if faults.all:
+        raise Unusable(*faults.all)
+    if context is None and kafka.username and kafka.sasl_mechanism == "PLAIN":
+        remarks.warnings.append(
+            "--audit-kafka-brokers without tls://: the password for Kafka is sent in clear; use "
+            "tls://, or --audit-kafka-sasl-mechanism=SCRAM-SHA-512, which sends a proof"
+        )
+    return KafkaTarget(
+        brokers=tuple(filter(None, map(kafka_broker, kafka.brokers))),
+        topic=kafka.topic,
+        mechanism=kafka.sasl_mechanism if kafka.username else "",
+        user=kafka.username,
+        password=password,
+        ssl_context=context,
+        files=_files(kafka, kafka.password_file),
+    )
+
+
 def _files(options: ReceiverOptions, *more: str) -> tuple[str, ...]:
     return named(options.ca_file, options.cert_file, options.key_file, *more)
 
@@ -137,5 +166,11 @@ AUDIT_NATS = TrustedFile(
     flag="audit-nats-servers",
     field="audit_nats",
     read=read_nats,
+    paths=lambda _, target: target.files if target is not None else (),
+)
+AUDIT_KAFKA = TrustedFile(
+    flag="audit-kafka-brokers",
+    field="audit_kafka",
+    read=read_kafka,
     paths=lambda _, target: target.files if target is not None else (),
 )

@@ -23,7 +23,7 @@ from auditproxy.flags.pflag import (
 )
 from auditproxy.options import Options
 from auditproxy.options.declared import ValueType, declarations
-from auditproxy.options.receivers import ReceiverGroups
+from auditproxy.options.receivergroups import ReceiverGroups
 
 SERVING = "Secure serving flags"
 UPSTREAM = "Upstream flags"

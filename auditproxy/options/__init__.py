@@ -5,7 +5,7 @@
     |-- upstream         which kube-apiserver, and how it learns who asks
     |-- authentication   who may log in, and how
     |-- audit            policy, what is kept of bodies
-    |-- audit_log, ...   a group for each backend (receivers.ReceiverGroups)
+    |-- audit_log, ...   a group for each backend (receivergroups.ReceiverGroups)
     |-- audit_chain      tamper evidence of the audit log
     |-- sessions         what is done inside exec, attach and port-forward
     |-- alerts           which rules alert, and where alerts go
@@ -35,8 +35,10 @@ from auditproxy.options.backends import (
 )
 from auditproxy.options.egress import EgressOptions
 from auditproxy.options.health import HealthOptions, health_faults
+from auditproxy.options.kafka import AuditKafkaOptions
 from auditproxy.options.logging import LoggingOptions, logging_faults
-from auditproxy.options.receivers import AuditNatsOptions, ReceiverGroups
+from auditproxy.options.receivergroups import ReceiverGroups
+from auditproxy.options.receivers import AuditNatsOptions
 from auditproxy.options.serving import ServingOptions, serving_faults
 from auditproxy.options.sessions import SessionOptions, session_faults
 from auditproxy.options.tracing import TracingOptions
@@ -46,6 +48,7 @@ from auditproxy.options.workerfaults import worker_faults
 __all__ = [
     "AlertOptions",
     "AuditChainOptions",
+    "AuditKafkaOptions",
     "AuditLogOptions",
     "AuditNatsOptions",
     "AuditOptions",

@@ -1,14 +1,13 @@
-"""Receivers of events beside the webhook: a group for each, and what they have in common."""
+"""Receivers of events beside the webhook: what they have in common, and the group of NATS."""
 
 import re
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.units import SECOND
-from auditproxy.options.backends import BackendGroups
 from auditproxy.options.declared import Declared
 from auditproxy.options.spool import SpooledOptions
 
@@ -196,20 +195,13 @@ class AuditNatsOptions(ReceiverOptions):
         return faults
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiverGroups(BackendGroups):
-    """The groups of all backends; Options has them all, in this order."""
-
-    audit_nats: AuditNatsOptions = field(default_factory=AuditNatsOptions)
-    """The NATS backend."""
-
-
 def nats_server(text: str) -> tuple[str, int] | None:
     """Host and port of a server; None for what is none, or has more than these."""
-    return _host_and_port(text, ("nats", "tls"), 4222)
+    return host_and_port(text, ("nats", "tls"), 4222)
 
 
-def _host_and_port(text: str, schemes: tuple[str, ...], port: int) -> tuple[str, int] | None:
+def host_and_port(text: str, schemes: tuple[str, ...], port: int) -> tuple[str, int] | None:
+    """Host and port of a URL that has nothing else, but one of some schemes; else None."""
     if not text.isascii() or not text.isprintable() or " " in text:
         return None
     try:

@@ -14,6 +14,7 @@ from auditproxy.files.files import read_files
 from auditproxy.metrics.registry import Metrics
 from tests.fakes.backends import event, value
 from tests.fakes.hostilenats import HostileNats, nothing
+from tests.fakes.kafkabroker import LOST, FakeBroker
 from tests.fakes.natsservers import (
     jetstream,
     needs_nats_server,
@@ -203,3 +204,61 @@ async def test_a_spool(tmp_path: Path) -> None:
         await until(written, "all events are acknowledged")
         await resumed.close()
         assert [each["auditID"] for each in await stored(stream, "AUDIT")] == list("abcd")
+
+
+async def test_kafka_behind_a_spool(tmp_path: Path) -> None:
+    """Events wait on the disk for brokers, and reach them in order; one lost answer repeats none."""
+    spool = tmp_path / "spool"
+    spool.mkdir(mode=0o700)
+    async with FakeBroker(partitions=1) as broker:
+        await broker.stop()
+        chosen = options(
+            **write_files(1, tmp_path, policy=EVERYTHING, tokens=TOKENS),
+            audit_kafka_brokers=(f"plaintext://127.0.0.1:{broker.port}",),
+            audit_kafka_spool_dir=str(spool),
+            audit_kafka_initial_backoff=0,
+            audit_kafka_batch_max_wait=0,
+            cert_dir=str(tmp_path),
+        )
+        proxy = await build(chosen, listener_tls=False)
+        await proxy.start()
+        proxy.backend.process_events(tuple(map(event, "abc")))
+        await proxy.close()
+        assert proxy.metrics.audit.undelivered() == {}
+        await broker.start()
+        broker.faults = [LOST]
+        resumed = await build(chosen, listener_tls=False)
+        await resumed.start()
+        resumed.backend.process_events((event("d"),))
+
+        def written() -> bool:
+            return (
+                value(resumed.metrics, "auditproxy_audit_events_written_total", plugin="kafka") >= 4
+            )
+
+        await until(written, "all events are acknowledged")
+        await resumed.close()
+    assert [each.key.decode() for each in broker.log] == list("abcd")
+    assert [json.loads(each.value)["auditID"] for each in broker.log] == list("abcd")
+    assert broker.repeated == 1
+
+
+async def test_kafka_that_refuses_one_event(tmp_path: Path) -> None:
+    """One that no broker takes is counted by its reason; those beside it arrive."""
+    async with FakeBroker(partitions=1) as broker:
+        chosen = options(
+            **write_files(1, tmp_path, policy=EVERYTHING, tokens=TOKENS),
+            audit_kafka_brokers=(f"plaintext://127.0.0.1:{broker.port}",),
+            audit_kafka_mode="blocking-strict",
+            audit_kafka_initial_backoff=0,
+            cert_dir=str(tmp_path),
+        )
+        proxy = await build(chosen, listener_tls=False)
+        broker.faults = [10]
+        for name, expected in (("a", False), ("b", True)):
+            outcome = proxy.backend.process_events((event(name),))
+            assert (outcome if isinstance(outcome, bool) else await outcome) is expected
+        assert proxy.metrics.audit.undelivered() == {("kafka", "too-large"): 1}
+        await proxy.backend.shutdown(5.0)
+        await proxy.close()
+    assert [each.key for each in broker.log] == [b"b"]

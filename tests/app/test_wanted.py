@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 ALWAYS_LATER = (
     "aiohttp.web",
+    "aiokafka",
     "auditproxy.backends.spool",
     "auditproxy.embedded",
     "auditproxy.reading",
@@ -38,7 +39,11 @@ ISSUERS = (
     "auditproxy.lookups.issuerkeys",
 )
 TRACING = ("auditproxy.app.tracing", "auditproxy.tracing.exporting")
-RECEIVERS = ("auditproxy.app.receivers", "auditproxy.clients.receivers.jetstream")
+RECEIVERS = (
+    "auditproxy.app.receivers",
+    "auditproxy.clients.receivers.jetstream",
+    "auditproxy.clients.receivers.kafka",
+)
 ALERTS = ("auditproxy.alerts", "auditproxy.app.alerts", "auditproxy.notifiers")
 
 RECORDED = """\
@@ -131,6 +136,8 @@ def test_tracing(tmp_path: Path) -> None:
 
 
 def test_receivers(tmp_path: Path) -> None:
-    """With servers of NATS there is its library, and nothing else."""
+    """With servers of NATS, or brokers of Kafka, there is its library, and nothing else."""
     found = imported(tmp_path, **{"audit-nats-servers": "nats://127.0.0.1:1"})
-    assert found == {*RECEIVERS, "nats"}
+    assert found == {*RECEIVERS, "nats"} - {"auditproxy.clients.receivers.kafka"}
+    found = imported(tmp_path, **{"audit-kafka-brokers": "plaintext://127.0.0.1:1"})
+    assert found == {*RECEIVERS, "aiokafka"} - {"auditproxy.clients.receivers.jetstream"}

@@ -8,7 +8,7 @@ import pytest
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.clients.receivers.natstarget import NatsTarget
-from auditproxy.files.receivers import AUDIT_NATS, read_nats
+from auditproxy.files.receivers import AUDIT_KAFKA, AUDIT_NATS, read_kafka, read_nats
 from auditproxy.files.trustedfile import Remarks
 from tests.fakes.certificates import CERTIFICATE, KEY
 from tests.fakes.options import options
@@ -121,3 +121,63 @@ def test_all_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "--audit-nats-ca-file",
     ]
     assert "pip install '.[nats]'" in raised.value.faults[0]
+
+
+def test_kafka(folder: Path) -> None:
+    """Brokers, TLS and login; a password in clear is warned of, and no other."""
+    assert read_kafka(options(), Remarks()) is None
+    given: dict[str, Any] = {
+        "audit_kafka_username": "proxy",
+        "audit_kafka_password_file": str(folder / "password"),
+    }
+    remarks = Remarks()
+    secured = read_kafka(
+        options(
+            audit_kafka_brokers=("tls://a", "tls://b:1"),
+            audit_kafka_ca_file=str(folder / "ca.crt"),
+            audit_kafka_cert_file=str(folder / "tls.crt"),
+            audit_kafka_key_file=str(folder / "tls.key"),
+            **given,
+        ),
+        remarks,
+    )
+    assert secured is not None
+    assert secured.brokers == (("a", 9092), ("b", 1))
+    assert (secured.protocol, secured.mechanism) == ("SASL_SSL", "SCRAM-SHA-512")
+    assert (secured.user, secured.password) == ("proxy", "pass-word")
+    names = ("ca.crt", "tls.crt", "tls.key", "password")
+    assert AUDIT_KAFKA.paths is not None
+    assert AUDIT_KAFKA.paths(options(), secured) == tuple(str(folder / name) for name in names)
+    plain = {"audit_kafka_brokers": ("plaintext://a",)}
+    proved = read_kafka(options(**plain, **given), remarks)
+    assert proved is not None
+    assert proved.protocol == "SASL_PLAINTEXT"
+    assert remarks.warnings == []
+    read_kafka(options(**plain, **given, audit_kafka_sasl_mechanism="PLAIN"), remarks)
+    assert remarks.warnings[0].startswith("--audit-kafka-brokers without tls://: the password")
+    nobody = read_kafka(options(**plain), remarks)
+    assert nobody is not None
+    assert nobody.mechanism == ""
+
+
+def test_kafka_faults(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All at once, the missing extra too."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "aiokafka" else find(name)
+    )
+    with pytest.raises(Unusable) as raised:
+        read_kafka(
+            options(
+                audit_kafka_brokers=("tls://a",),
+                audit_kafka_password_file=str(folder / "lines"),
+                audit_kafka_ca_file=str(folder / "absent"),
+            ),
+            Remarks(),
+        )
+    assert [fault.split(" ")[0] for fault in raised.value.faults] == [
+        "--audit-kafka-brokers",
+        "--audit-kafka-password-file",
+        "--audit-kafka-ca-file",
+    ]
+    assert "pip install '.[kafka]'" in raised.value.faults[0]

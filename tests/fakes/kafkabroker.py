@@ -1,0 +1,181 @@
+"""A broker of Kafka on loopback that keeps what a producer sends, and fails in ways that we choose.
+
+It knows what an idempotent producer needs: versions, metadata, producer IDs, batches and, with
+``users``, SASL PLAIN. A batch that it has by producer ID and sequence is not stored again, and one
+with a gap before it is refused, as brokers do. Its log outlasts ``stop`` and ``start``.
+"""
+
+import asyncio
+import contextlib
+import io
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka.protocol.admin import (
+    ApiVersionResponse_v0,
+    SaslAuthenticateRequest_v0,
+    SaslAuthenticateResponse_v0,
+    SaslHandShakeResponse_v1,
+)
+from aiokafka.protocol.metadata import MetadataResponse_v1
+from aiokafka.protocol.produce import ProduceRequest_v3, ProduceResponse_v3
+from aiokafka.protocol.transaction import InitProducerIdResponse_v0
+from aiokafka.record.memory_records import MemoryRecords
+
+PRODUCE, METADATA, HANDSHAKE, VERSIONS, PRODUCER_ID, AUTHENTICATE = 0, 3, 17, 18, 22, 36
+_KNOWN = {PRODUCE: 3, METADATA: 1, HANDSHAKE: 1, VERSIONS: 0, PRODUCER_ID: 0, AUTHENTICATE: 0}
+"""The one version of each request."""
+
+LOST, HANG, RESET, GARBAGE, HUGE = "lost", "hang", "reset", "garbage", "huge"
+"""What a request may meet besides an error code; LOST stores, and breaks the connection."""
+
+_OUT_OF_ORDER, _BAD_LOGIN = 45, 58
+
+
+@dataclass(frozen=True)
+class StoredRecord:
+    """A record as a consumer gets it."""
+
+    partition: int
+    key: bytes
+    value: bytes
+    headers: dict[str, bytes]
+
+
+class FakeBroker:
+    """Such a broker; ``faults`` are met one by one by requests of the kinds that they name."""
+
+    def __init__(self, *, partitions: int = 3, users: Mapping[str, str] | None = None) -> None:
+        self._partitions = partitions
+        self._users = users
+        self._next: dict[tuple[int, int], int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+        self.topics = {"audit.events"}
+        self.always: dict[int, Any] = {}
+        """What every request of a kind meets."""
+        self.faults: list[Any] = []
+        """What batches meet, one after the other; 0 is no fault."""
+        self.log: list[StoredRecord] = []
+        self.batches: list[tuple[int, int, int]] = []
+        """Producer ID, partition and first sequence of each batch that came."""
+        self.acks: set[int] = set()
+        self.repeated = 0
+        self.seen: list[int] = []
+        self.ssl: Any = None
+
+    async def __aenter__(self) -> "FakeBroker":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Listen, on the port that it had before."""
+        self._server = await asyncio.start_server(
+            self._connected, "127.0.0.1", self.port, limit=2**22, ssl=self.ssl
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Break all connections; nobody listens then."""
+        self._server.close()
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def events(self, key: str) -> list[bytes]:
+        """The values with a key, in the order of their partition."""
+        return [each.value for each in self.log if each.key == key.encode()]
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                while True:
+                    (size,) = struct.unpack(">i", await reader.readexactly(4))
+                    await self._serve(io.BytesIO(await reader.readexactly(size)), writer)
+        finally:
+            self._tasks.discard(task)
+            writer.transport.abort()
+
+    async def _serve(self, request: io.BytesIO, writer: asyncio.StreamWriter) -> None:
+        kind, version, correlation, length = struct.unpack(">hhih", request.read(10))
+        request.read(max(length, 0))
+        assert _KNOWN[kind] == version
+        self.seen.append(kind)
+        fault = self.always.get(kind, 0)
+        if kind == PRODUCE and self.faults:
+            fault = self.faults.pop(0)
+        answer = (
+            None if fault in (HANG, RESET, GARBAGE, HUGE) else self._answer(kind, request, fault)
+        )
+        if fault == HANG:
+            await asyncio.Event().wait()
+        if fault in (LOST, RESET):
+            raise ConnectionResetError
+        if fault == GARBAGE:
+            writer.write(
+                b"HTTP/1.1 400 Bad Request\r\n\r\n" if kind == VERSIONS else b"\0\0\0\6xxxxxx"
+            )
+        elif fault == HUGE:
+            writer.write(struct.pack(">ii", 2**31 - 1, correlation))
+            while True:
+                writer.write(b"x" * 65536)
+                await writer.drain()
+        elif answer is not None:
+            content = struct.pack(">i", correlation) + answer.encode()
+            writer.write(struct.pack(">i", len(content)) + content)
+
+    def _answer(self, kind: int, request: io.BytesIO, fault: Any) -> Any:
+        if kind == VERSIONS:
+            return ApiVersionResponse_v0(0, [(key, each, each) for key, each in _KNOWN.items()])
+        if kind == HANDSHAKE:
+            return SaslHandShakeResponse_v1(0, ["PLAIN"])
+        if kind == AUTHENTICATE:
+            login = SaslAuthenticateRequest_v0.decode(request).sasl_auth_bytes.split(b"\0")
+            good = (self._users or {}).get(login[1].decode()) == login[2].decode()
+            return SaslAuthenticateResponse_v0(0 if good else _BAD_LOGIN, "no secret", b"")
+        if kind == PRODUCER_ID:
+            return InitProducerIdResponse_v0(0, fault, 1000 + self.seen.count(PRODUCER_ID), 0)
+        if kind == METADATA:
+            leaders = [(0, number, 0, [0], [0]) for number in range(self._partitions)]
+            topics = [(0, topic, False, leaders) for topic in self.topics]
+            return MetadataResponse_v1([(0, "127.0.0.1", self.port, None)], 0, topics)
+        produced = ProduceRequest_v3.decode(request)
+        self.acks.add(produced.required_acks)
+        return ProduceResponse_v3(
+            [
+                (topic, [(part, self._store(part, batch, fault), 0, -1) for part, batch in parts])
+                for topic, parts in produced.topics
+            ],
+            0,
+        )
+
+    def _store(self, partition: int, content: bytes, fault: Any) -> int:
+        """Store a batch; the error code."""
+        batch = MemoryRecords(content).next_batch()
+        assert batch.validate_crc()
+        self.batches.append((batch.producer_id, partition, batch.base_sequence))
+        if isinstance(fault, int) and fault:
+            return fault
+        records = [
+            StoredRecord(partition, bytes(each.key), bytes(each.value), dict(each.headers))
+            for each in batch
+        ]
+        place = (batch.producer_id, partition)
+        expected = self._next.get(place, 0)
+        if batch.base_sequence < expected:
+            self.repeated += 1
+            return 0
+        if batch.base_sequence > expected:
+            return _OUT_OF_ORDER
+        self._next[place] = expected + len(records)
+        self.log += records
+        return 0
