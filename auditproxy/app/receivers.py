@@ -106,5 +106,14 @@ def _nats(target: Any) -> Receiver[Any]:
     return JetStreamReceiver(target)
 
 
-_RECEIVERS: Mapping[str, Callable[[Any], Receiver[Any]]] = {"audit_nats": _nats}
+def _otlp(target: Any) -> Receiver[Any]:
+    from auditproxy.clients.receivers.otlp import OtlpReceiver
+
+    return OtlpReceiver(target)
+
+
+_RECEIVERS: Mapping[str, Callable[[Any], Receiver[Any]]] = {
+    "audit_nats": _nats,
+    "audit_otlp": _otlp,
+}
 """What makes a receiver of its target, by the field of Options and of Files."""

@@ -36,7 +36,7 @@ from auditproxy.options.backends import (
 from auditproxy.options.egress import EgressOptions
 from auditproxy.options.health import HealthOptions, health_faults
 from auditproxy.options.logging import LoggingOptions, logging_faults
-from auditproxy.options.receivers import AuditNatsOptions, ReceiverGroups
+from auditproxy.options.receivers import AuditNatsOptions, AuditOtlpOptions, ReceiverGroups
 from auditproxy.options.serving import ServingOptions, serving_faults
 from auditproxy.options.sessions import SessionOptions, session_faults
 from auditproxy.options.tracing import TracingOptions
@@ -49,6 +49,7 @@ __all__ = [
     "AuditLogOptions",
     "AuditNatsOptions",
     "AuditOptions",
+    "AuditOtlpOptions",
     "AuditWebhookOptions",
     "AuthenticationOptions",
     "EgressOptions",
