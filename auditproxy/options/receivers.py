@@ -278,9 +278,13 @@ def otlp_endpoint(text: str) -> str | None:
     """
     scheme, mark, rest = text.partition("://")
     host, _, path = rest.partition("/")
-    if _host_and_port(f"{scheme}{mark}{host}", ("http", "https"), 4318) is None:
+    found = _host_and_port(f"{scheme}{mark}{host}", ("http", "https"), 4318)
+    if found is None or not _PATH.fullmatch(path):
         return None
-    if not _PATH.fullmatch(path):
+    try:
+        # As the resolver will; it has no other word for such a name at each delivery.
+        found[0].encode("idna")
+    except UnicodeError:
         return None
     return f"{scheme.lower()}://{host}/{path or 'v1/logs'}"
 

@@ -142,6 +142,7 @@ def test_faults_of_a_collector(changes: dict[str, Any], text: str) -> None:
         ("grpc://a:4317", None),
         ("https://", None),
         ("https:///v1/logs", None),
+        ("https://a..b/v1/logs", None),
         ("https://a:99999/", None),
         ("", None),
     ],

@@ -105,6 +105,7 @@ async def test_groups(monkeypatch: pytest.MonkeyPatch) -> None:
         (answer(307, "Location: http://127.0.0.1:1/s3cret"), "status-3xx", False, None),
         (answer(200, PROTOBUF, body=b"\xff\xffs3cret"), "bad-answer", False, None),
         (answer(200, "Content-Type: text/html", body=b"s3cret"), "bad-answer", False, None),
+        (answer(200, "Content-Type: text/html"), "bad-answer", False, None),
         (b"s3cret\r\n\r\n", "bad-answer", False, None),
         (RESET, "disconnected", False, None),
         (HUGE, "bad-answer", False, None),
