@@ -10,7 +10,7 @@ from auditproxy.apis.audit import Level
 from auditproxy.apis.faults import Unusable
 from auditproxy.files.backendpolicies import BACKEND_POLICIES
 from auditproxy.files.files import Files, read_files
-from auditproxy.options.backends import BackendGroups
+from auditproxy.options.receivers import ReceiverGroups
 from tests.fakes.kubeconfigs import kubeconfig_file
 from tests.fakes.options import options
 from tests.fakes.policies import HEAD
@@ -26,7 +26,7 @@ def read(folder: Path, **flags: Any) -> Files:
 
 def test_every_backend_has_its_rows() -> None:
     """A backend's flags have rows, and the rows have fields of Files."""
-    groups = [group.name for group in dataclasses.fields(BackendGroups)]
+    groups = [group.name for group in dataclasses.fields(ReceiverGroups)]
     fields = {field.name for field in dataclasses.fields(Files)}
     assert [row.field for row in BACKEND_POLICIES] == [
         f"{group}_{what}" for group in groups for what in ("policy", "redactor")
