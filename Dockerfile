@@ -18,7 +18,7 @@ COPY auditproxy ./auditproxy
 RUN pip wheel --no-build-isolation --no-deps --wheel-dir /dist . \
  && wheel="$(echo /dist/auditproxy-*.whl)" \
  && pip --python /opt/auditproxy/bin/python install --only-binary :all: \
-      --constraint constraints.txt "${wheel}[fast,cbor,cel,encryption,kafka,nats,s3,tracing]" \
+      --constraint constraints.txt "${wheel}[fast,cbor,cel,encryption,kafka,nats,otlp,s3,tracing]" \
  # Compiled once here: the file system of the running container is read-only.
  && /opt/auditproxy/bin/python -m compileall -q /opt/auditproxy/lib \
  && /opt/auditproxy/bin/auditproxy version \

@@ -112,8 +112,15 @@ def _kafka(target: Any) -> Receiver[Any]:
     return KafkaReceiver(target)
 
 
+def _otlp(target: Any) -> Receiver[Any]:
+    from auditproxy.clients.receivers.otlp import OtlpReceiver
+
+    return OtlpReceiver(target)
+
+
 _RECEIVERS: Mapping[str, Callable[[Any], Receiver[Any]]] = {
     "audit_nats": _nats,
     "audit_kafka": _kafka,
+    "audit_otlp": _otlp,
 }
 """What makes a receiver of its target, by the field of Options and of Files."""

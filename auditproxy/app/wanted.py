@@ -72,7 +72,7 @@ def receivers_of(
     options: Options, files: Files, metrics: Metrics, report: Report
 ) -> "tuple[OpenedReceiver, ...]":
     """The receivers of events beside log and webhook; see open_receivers."""
-    if files.audit_nats is None and files.audit_kafka is None:
+    if files.audit_nats is None and files.audit_kafka is None and files.audit_otlp is None:
         return ()
     from auditproxy.app.receivers import open_receivers
 

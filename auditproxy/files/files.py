@@ -22,6 +22,7 @@ from auditproxy.capture.copies import CaptureLimits
 from auditproxy.clients.egress import Egress
 from auditproxy.clients.receivers.kafkatarget import KafkaTarget
 from auditproxy.clients.receivers.natstarget import NatsTarget
+from auditproxy.clients.receivers.otlptarget import OtlpTarget
 from auditproxy.clients.webhook import WebhookTarget
 from auditproxy.files.alertfiles import ALERT_DESTINATIONS, ALERT_RULES
 from auditproxy.files.authorities import (
@@ -36,7 +37,7 @@ from auditproxy.files.egress import EGRESS_SELECTOR
 from auditproxy.files.issuers import AUTHENTICATION_CONFIG, NOBODY_TRUSTED, OIDC_FLAGS, Trusted
 from auditproxy.files.policy import POLICY
 from auditproxy.files.protobuftables import PROTOBUF_TABLES
-from auditproxy.files.receivers import AUDIT_KAFKA, AUDIT_NATS
+from auditproxy.files.receivers import AUDIT_KAFKA, AUDIT_NATS, AUDIT_OTLP
 from auditproxy.files.redaction import REDACTION
 from auditproxy.files.serviceaccountkeys import SERVICE_ACCOUNT_KEYS
 from auditproxy.files.servingcertificate import SERVING_CERTIFICATE, ServingCertificate
@@ -72,6 +73,7 @@ SOURCES = (
     TRACING,  # at start only
     AUDIT_NATS,
     AUDIT_KAFKA,
+    AUDIT_OTLP,
     CHECKPOINT_KEY,  # at start only
     CAPTURES,  # at start only
     TOKEN_WEBHOOK,
@@ -107,6 +109,7 @@ class Files:
     tracing: TracingConfiguration | None = None
     audit_nats: NatsTarget | None = None
     audit_kafka: KafkaTarget | None = None
+    audit_otlp: OtlpTarget | None = None
     checkpoint_key: "CheckpointKey | None" = None
     token_webhook: WebhookTarget | None = None
     service_account_keys: tuple[PublicKey, ...] = ()
@@ -120,6 +123,8 @@ class Files:
     audit_nats_redactor: Redactor | None = None
     audit_kafka_policy: Policy | None = None
     audit_kafka_redactor: Redactor | None = None
+    audit_otlp_policy: Policy | None = None
+    audit_otlp_redactor: Redactor | None = None
     """None where a backend has the policy or the redaction of all."""
     client_authorities: CertificateAuthorities | None = None
     front_proxy_authorities: CertificateAuthorities | None = None

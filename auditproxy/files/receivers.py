@@ -14,10 +14,11 @@ from auditproxy.clients.receivers.natstarget import (
     NatsTarget,
     nats_credentials,
 )
+from auditproxy.clients.receivers.otlptarget import OtlpTarget, otlp_headers
 from auditproxy.files.trustedfile import Remarks, TrustedFile, content_of, named
 from auditproxy.options import AuditNatsOptions, Options
 from auditproxy.options.kafka import kafka_broker
-from auditproxy.options.receivers import ReceiverOptions, nats_server
+from auditproxy.options.receivers import ReceiverOptions, nats_server, otlp_endpoint
 from auditproxy.tls.client import client_context
 from auditproxy.tls.pem import load_pair
 
@@ -60,7 +61,11 @@ class _Faults:
 
     def missing(self, module: str, extra: str, flag: str) -> None:
         """A fault where the package of an extra is not installed."""
-        if importlib.util.find_spec(module) is None:
+        try:
+            found = importlib.util.find_spec(module) is not None
+        except ModuleNotFoundError:
+            found = False
+        if not found:
             self.all.append(f"{flag} needs {missing_extra(extra)}")
 
 
@@ -77,8 +82,6 @@ def receiver_context(options: ReceiverOptions, faults: _Faults) -> ssl.SSLContex
             f"{flag}-ca-file {options.ca_file} holds no certificate in PEM; name a PEM bundle"
         )
         context = client_context()
-    # The protocol over it is not HTTP.
-    context.set_alpn_protocols([])
     if certificate and key:
         try:
             load_pair(context, certificate, key)
@@ -99,6 +102,9 @@ def read_nats(options: Options, remarks: Remarks) -> NatsTarget | None:
     faults.missing("nats", "nats", "--audit-nats-servers")
     credentials = _nats_credentials(nats, faults)
     context = receiver_context(nats, faults) if nats.is_encrypted else None
+    if context is not None:
+        # The protocol over it is not HTTP.
+        context.set_alpn_protocols([])
     if faults.all:
         raise Unusable(*faults.all)
     if context is None and credentials.is_secret_on_the_wire:
@@ -158,6 +164,34 @@ def read_kafka(options: Options, remarks: Remarks) -> KafkaTarget | None:
     )
 
 
+def read_otlp(options: Options, remarks: Remarks) -> OtlpTarget | None:
+    """Where events go with OTLP; None where they do not. Raises Unusable."""
+    otlp = options.audit_otlp
+    url = otlp_endpoint(otlp.endpoint)
+    if url is None:
+        return None
+    faults = _Faults()
+    # The definitions are in a namespace that OpenTelemetry's other packages share.
+    faults.missing("opentelemetry.proto", "otlp", "--audit-otlp-endpoint")
+    flag = "--audit-otlp-headers-file"
+    headers: tuple[tuple[str, str], ...] = ()
+    try:
+        headers = otlp_headers(faults.content(otlp.headers_file, flag))
+    except Unusable as error:
+        faults.all += (f"{flag} {otlp.headers_file} {fault}" for fault in error.faults)
+    context = receiver_context(otlp, faults) if otlp.is_encrypted else None
+    if faults.all:
+        raise Unusable(*faults.all)
+    if context is None and headers:
+        remarks.warnings.append(
+            "--audit-otlp-endpoint without https://: what --audit-otlp-headers-file holds is sent "
+            "in clear; use https://"
+        )
+    return OtlpTarget(
+        url=url, headers=headers, ssl_context=context, files=_files(otlp, otlp.headers_file)
+    )
+
+
 def _files(options: ReceiverOptions, *more: str) -> tuple[str, ...]:
     return named(options.ca_file, options.cert_file, options.key_file, *more)
 
@@ -172,5 +206,11 @@ AUDIT_KAFKA = TrustedFile(
     flag="audit-kafka-brokers",
     field="audit_kafka",
     read=read_kafka,
+    paths=lambda _, target: target.files if target is not None else (),
+)
+AUDIT_OTLP = TrustedFile(
+    flag="audit-otlp-endpoint",
+    field="audit_otlp",
+    read=read_otlp,
     paths=lambda _, target: target.files if target is not None else (),
 )

@@ -38,7 +38,7 @@ from auditproxy.options.health import HealthOptions, health_faults
 from auditproxy.options.kafka import AuditKafkaOptions
 from auditproxy.options.logging import LoggingOptions, logging_faults
 from auditproxy.options.receivergroups import ReceiverGroups
-from auditproxy.options.receivers import AuditNatsOptions
+from auditproxy.options.receivers import AuditNatsOptions, AuditOtlpOptions
 from auditproxy.options.serving import ServingOptions, serving_faults
 from auditproxy.options.sessions import SessionOptions, session_faults
 from auditproxy.options.tracing import TracingOptions
@@ -52,6 +52,7 @@ __all__ = [
     "AuditLogOptions",
     "AuditNatsOptions",
     "AuditOptions",
+    "AuditOtlpOptions",
     "AuditWebhookOptions",
     "AuthenticationOptions",
     "EgressOptions",

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from auditproxy.options.backends import BackendGroups
 from auditproxy.options.kafka import AuditKafkaOptions
-from auditproxy.options.receivers import AuditNatsOptions
+from auditproxy.options.receivers import AuditNatsOptions, AuditOtlpOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,3 +15,5 @@ class ReceiverGroups(BackendGroups):
     """The NATS backend."""
     audit_kafka: AuditKafkaOptions = field(default_factory=AuditKafkaOptions)
     """The Kafka backend."""
+    audit_otlp: AuditOtlpOptions = field(default_factory=AuditOtlpOptions)
+    """The OTLP backend."""

@@ -12,6 +12,7 @@ from auditproxy.options.declared import Declared
 from auditproxy.options.spool import SpooledOptions
 
 _SUBJECT = re.compile(r"[A-Za-z0-9_$-]+(\.[A-Za-z0-9_$-]+)*", re.ASCII)
+_PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:%/-]*", re.ASCII)
 _STREAM = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 
 
@@ -195,9 +196,86 @@ class AuditNatsOptions(ReceiverOptions):
         return faults
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditOtlpOptions(ReceiverOptions):
+    """The OTLP backend."""
+
+    plugin: ClassVar[str] = "otlp"
+
+    endpoint: Annotated[
+        str,
+        Declared(
+            "audit-otlp-endpoint",
+            "string",
+            "URL of a collector that takes events as OpenTelemetry logs (OTLP over HTTP, "
+            "protobuf). Example: https://collector:4318/v1/logs. Empty disables this backend. "
+            "Needs the extra otlp.",
+        ),
+    ] = ""
+    headers_file: Annotated[
+        str,
+        Declared(
+            "audit-otlp-headers-file",
+            "path",
+            "File with header lines for the collector, such as Authorization: Bearer TOKEN, one "
+            "a line.",
+        ),
+    ] = ""
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is a collector."""
+        return bool(self.endpoint)
+
+    @property
+    def place(self) -> str:
+        """The collector, without what may be a credential."""
+        return f"the collector {shown(self.endpoint).partition('?')[0]}"
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the collector must speak TLS."""
+        return self.endpoint.lower().startswith("https://")
+
+    def receiver_faults(self) -> list[str]:
+        """Faults of the endpoint."""
+        if not self.endpoint:
+            return []
+        if otlp_endpoint(self.endpoint) is None:
+            return [
+                f"--audit-otlp-endpoint {go_quote(shown(self.endpoint).partition('?')[0])} is not "
+                "a URL of a collector; give https://HOST:4318/v1/logs, and credentials in "
+                "--audit-otlp-headers-file"
+            ]
+        if not self.is_encrypted and (self.ca_file or self.cert_file):
+            return [
+                "--audit-otlp-ca-file and --audit-otlp-cert-file need TLS; give "
+                "--audit-otlp-endpoint=https://..., or leave them out"
+            ]
+        return []
+
+
 def nats_server(text: str) -> tuple[str, int] | None:
     """Host and port of a server; None for what is none, or has more than these."""
     return host_and_port(text, ("nats", "tls"), 4222)
+
+
+def otlp_endpoint(text: str) -> str | None:
+    """The URL to post to, with the path /v1/logs where it has none; None for any other text.
+
+    A query is refused, because it could be a credential, and is not kept secret as a file is.
+    """
+    scheme, mark, rest = text.partition("://")
+    host, _, path = rest.partition("/")
+    found = host_and_port(f"{scheme}{mark}{host}", ("http", "https"), 4318)
+    if found is None or not _PATH.fullmatch(path):
+        return None
+    try:
+        # As the resolver will; it has no other word for such a name at each delivery.
+        found[0].encode("idna")
+    except UnicodeError:
+        return None
+    return f"{scheme.lower()}://{host}/{path or 'v1/logs'}"
 
 
 def host_and_port(text: str, schemes: tuple[str, ...], port: int) -> tuple[str, int] | None:

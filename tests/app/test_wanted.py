@@ -20,6 +20,7 @@ ALWAYS_LATER = (
     "cel_expr_python",
     "difflib",
     "duckdb",
+    "google.protobuf",
     "grpc",
     "jwt",
     "kubernetes",
@@ -97,7 +98,7 @@ def test_alerts(tmp_path: Path) -> None:
     """With rules there is what evaluates them, and what gives them lines of sessions."""
     found = imported(tmp_path, **{"alert-rules-file": "builtin"})
     assert found >= {*ALERTS, "auditproxy.supervision"}
-    assert not found & set(ALWAYS_LATER) - {"cel_expr_python", "difflib"}
+    assert not found & set(ALWAYS_LATER) - {"cel_expr_python", "difflib", "google.protobuf"}
 
 
 def test_sessions(tmp_path: Path) -> None:
@@ -132,7 +133,13 @@ def test_tracing(tmp_path: Path) -> None:
     path.write_text("apiVersion: apiserver.config.k8s.io/v1\nkind: TracingConfiguration\n")
     found = imported(tmp_path, **{"tracing-config-file": str(path)})
     assert found >= {*TRACING, "grpc", "opentelemetry"}
-    assert not found & set(ALWAYS_LATER) - {"grpc", "opentelemetry", "difflib", "requests"}
+    assert not found & set(ALWAYS_LATER) - {
+        "grpc",
+        "opentelemetry",
+        "difflib",
+        "google.protobuf",
+        "requests",
+    }
 
 
 def test_receivers(tmp_path: Path) -> None:
@@ -141,3 +148,9 @@ def test_receivers(tmp_path: Path) -> None:
     assert found == {*RECEIVERS, "nats"} - {"auditproxy.clients.receivers.kafka"}
     found = imported(tmp_path, **{"audit-kafka-brokers": "plaintext://127.0.0.1:1"})
     assert found == {*RECEIVERS, "aiokafka"} - {"auditproxy.clients.receivers.jetstream"}
+
+
+def test_otlp(tmp_path: Path) -> None:
+    """With a collector there are the protocol's definitions, and neither the SDK nor gRPC."""
+    found = imported(tmp_path, **{"audit-otlp-endpoint": "http://127.0.0.1:1"})
+    assert found == {"auditproxy.app.receivers", "google.protobuf", "opentelemetry"}

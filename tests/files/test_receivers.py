@@ -8,7 +8,15 @@ import pytest
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.clients.receivers.natstarget import NatsTarget
-from auditproxy.files.receivers import AUDIT_KAFKA, AUDIT_NATS, read_kafka, read_nats
+from auditproxy.clients.receivers.otlptarget import OtlpTarget
+from auditproxy.files.receivers import (
+    AUDIT_KAFKA,
+    AUDIT_NATS,
+    AUDIT_OTLP,
+    read_kafka,
+    read_nats,
+    read_otlp,
+)
 from auditproxy.files.trustedfile import Remarks
 from tests.fakes.certificates import CERTIFICATE, KEY
 from tests.fakes.options import options
@@ -181,3 +189,85 @@ def test_kafka_faults(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "--audit-kafka-ca-file",
     ]
     assert "pip install '.[kafka]'" in raised.value.faults[0]
+
+
+def read_collector(folder: Path, remarks: Remarks | None = None, **flags: Any) -> OtlpTarget:
+    """What is read for OTLP with these flags; those of files are names in the folder."""
+    given = {
+        f"audit_otlp_{name}": str(folder / value) if name.endswith("_file") else value
+        for name, value in flags.items()
+    }
+    target = read_otlp(
+        options(**{"audit_otlp_endpoint": "https://a:4318", **given}), remarks or Remarks()
+    )
+    assert target is not None
+    return target
+
+
+def test_a_collector(folder: Path) -> None:
+    """The URL, TLS that offers HTTP, header lines, and the files that show a change."""
+    assert read_otlp(options(), Remarks()) is None
+    (folder / "headers").write_text("Authorization: pass-word\n")
+    remarks = Remarks()
+    target = read_collector(
+        folder,
+        remarks,
+        ca_file="ca.crt",
+        cert_file="tls.crt",
+        key_file="tls.key",
+        headers_file="headers",
+    )
+    assert target.url == "https://a:4318/v1/logs"
+    assert target.headers == (("Authorization", "pass-word"),)
+    assert "pass-word" not in repr(target)
+    assert target.ssl_context is not None
+    assert len(target.ssl_context.get_ca_certs()) == 1
+    assert remarks.warnings == []
+    names = ("ca.crt", "tls.crt", "tls.key", "headers")
+    assert AUDIT_OTLP.paths is not None
+    assert AUDIT_OTLP.paths(options(), target) == tuple(str(folder / name) for name in names)
+    assert AUDIT_OTLP.paths(options(), None) == ()
+
+
+def test_headers_in_clear(folder: Path) -> None:
+    """Without TLS there is a warning where there is something to hide."""
+    (folder / "headers").write_text("Authorization: pass-word\n")
+    remarks = Remarks()
+    target = read_collector(folder, remarks, endpoint="http://a", headers_file="headers")
+    assert target.ssl_context is None
+    (warning,) = remarks.warnings
+    assert warning.startswith("--audit-otlp-endpoint without https://: what")
+    assert "pass-word" not in warning
+    silent = Remarks()
+    read_collector(folder, silent, endpoint="http://a")
+    assert silent.warnings == []
+
+
+def test_faults_of_a_collector(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All at once, with the extra; nothing of what a file holds."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name: None if name == "opentelemetry.proto" else find(name),
+    )
+    with pytest.raises(Unusable) as raised:
+        read_collector(folder, ca_file="absent", headers_file="password")
+    extra, headers, ca = raised.value.faults
+    assert "pip install '.[otlp]'" in extra
+    assert headers == (
+        f"--audit-otlp-headers-file {folder}/password line 1 is not a header line; "
+        "write Name: value, in ASCII"
+    )
+    assert ca.startswith("--audit-otlp-ca-file")
+
+
+def test_without_any_of_opentelemetry(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The namespace may be missing as well."""
+
+    def find(name: str) -> None:
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(importlib.util, "find_spec", find)
+    with pytest.raises(Unusable, match="--audit-otlp-endpoint needs"):
+        read_collector(folder)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditproxy.options import AuditNatsOptions, Options, validate
+from auditproxy.options import AuditNatsOptions, AuditOtlpOptions, Options, validate
 from auditproxy.options.backends import backends_in_use, describe_backends
-from auditproxy.options.receivers import nats_server, shown
+from auditproxy.options.receivers import nats_server, otlp_endpoint, shown
 
 NATS = AuditNatsOptions(servers=("tls://a:4222", "tls://b"))
 
@@ -94,3 +94,65 @@ def test_encrypted() -> None:
     assert not plain.is_encrypted
     assert NATS.is_encrypted
     assert replace(plain, ca_file="ca.crt").is_encrypted
+
+
+OTLP = AuditOtlpOptions(endpoint="https://collector:4318/v1/logs")
+
+
+def test_a_collector() -> None:
+    """A URL makes it a backend; none is no fault."""
+    options = Options(audit_otlp=OTLP)
+    assert backends_in_use(options) == (options.audit_otlp,)
+    assert describe_backends(options) == "the collector https://collector:4318/v1/logs (batch)"
+    assert AuditOtlpOptions().own_faults() == OTLP.own_faults() == []
+    assert not any("otlp" in fault for fault in validate(options))
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"endpoint": "collector:4318"}, '--audit-otlp-endpoint "collector:4318" is not a URL'),
+        ({"endpoint": "https://u:pw@a/v1/logs"}, '"https://a/v1/logs" is not a URL'),
+        ({"endpoint": "https://a/v1/logs?key=pw"}, '"https://a/v1/logs" is not a URL'),
+        ({"endpoint": "http://a", "ca_file": "ca"}, "--audit-otlp-cert-file need TLS"),
+        (
+            {"key_file": "a"},
+            "--audit-otlp-key-file needs --audit-otlp-cert-file",
+        ),
+        ({"initial_backoff": -1}, "--audit-otlp-initial-backoff can't be negative"),
+    ],
+)
+def test_faults_of_a_collector(changes: dict[str, Any], text: str) -> None:
+    """One line with the flag and what to do; a password is not in it."""
+    (fault,) = replace(OTLP, **changes).own_faults()
+    assert text in fault
+    assert "; " in fault
+    assert "pw" not in fault
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("http://a", "http://a/v1/logs"),
+        ("HTTPS://a:4318/", "https://a:4318/v1/logs"),
+        ("https://[::1]:1/otlp/v1/logs", "https://[::1]:1/otlp/v1/logs"),
+        ("https://a/b c", None),
+        ("https://a/v1/logs#x", None),
+        ("https://a?b", None),
+        ("grpc://a:4317", None),
+        ("https://", None),
+        ("https:///v1/logs", None),
+        ("https://a..b/v1/logs", None),
+        ("https://a:99999/", None),
+        ("", None),
+    ],
+)
+def test_endpoints(text: str, url: str | None) -> None:
+    """A path is as it is given; without one it is that of the protocol."""
+    assert otlp_endpoint(text) == url
+
+
+@given(st.text())
+def test_any_endpoint(text: str) -> None:
+    """Never an exception."""
+    otlp_endpoint(f"https://{text}")
