@@ -90,7 +90,8 @@ async def test_a_cluster_that_loses_a_server(tmp_path: Path) -> None:
         chosen = options(
             **write_files(1, tmp_path, policy=EVERYTHING, tokens=TOKENS),
             audit_nats_servers=tuple(server.url for server in servers),
-            audit_nats_initial_backoff=200_000_000,
+            # A new leader may take some seconds on a busy machine.
+            audit_nats_initial_backoff=2_000_000_000,
             audit_nats_batch_max_size=100,
             audit_nats_batch_max_wait=0,
         )

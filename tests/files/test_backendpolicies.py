@@ -10,7 +10,7 @@ from auditproxy.apis.audit import Level
 from auditproxy.apis.faults import Unusable
 from auditproxy.files.backendpolicies import BACKEND_POLICIES
 from auditproxy.files.files import Files, read_files
-from auditproxy.options.receivers import ReceiverGroups
+from auditproxy.options.receivergroups import ReceiverGroups
 from tests.fakes.kubeconfigs import kubeconfig_file
 from tests.fakes.options import options
 from tests.fakes.policies import HEAD

@@ -22,7 +22,7 @@ from auditproxy.flags.settings import (
 from auditproxy.options import AuditLogOptions, Options
 from auditproxy.options.backends import all_backends
 from auditproxy.options.declared import ValueType
-from auditproxy.options.receivers import ReceiverGroups
+from auditproxy.options.receivergroups import ReceiverGroups
 from auditproxy.options.upstream import UpstreamOptions
 
 

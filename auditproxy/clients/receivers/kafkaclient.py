@@ -31,7 +31,7 @@ CLOSE_TIMEOUT = 2.0
 """Seconds in which what runs for a client may end."""
 
 MAXIMUM_ITERATIONS = 131072
-"""Iterations that a broker may ask for with SCRAM; the thread that computes them cannot be stopped."""
+"""Iterations that a broker may ask for with SCRAM; their thread cannot be stopped."""
 _MINIMUM_ITERATIONS = 4096
 
 # The library logs what it sends and what brokers write. All that matters comes as an exception.
