@@ -37,7 +37,9 @@ def tell_end(metrics: Metrics) -> int:
     """Say whether every event was delivered; the exit code, UNDELIVERED when not."""
     lost = metrics.audit.undelivered()
     if not lost:
-        operatorlog.info("stopped; every audit event was delivered")
+        waiting = metrics.audit.spools.waiting
+        spooled = f", or waits in a spool for the next start: {waiting}" if waiting else ""
+        operatorlog.info(f"stopped; every audit event was delivered{spooled}")
         return 0
     causes = ", ".join(f"{count} of {plugin}: {reason}" for (plugin, reason), count in lost.items())
     operatorlog.warn(f"stopped; audit events were not delivered: {causes}")

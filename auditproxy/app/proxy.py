@@ -24,7 +24,7 @@ from auditproxy.app.backends import AuditSink, open_backends
 from auditproxy.app.composition import Composed
 from auditproxy.app.logs.logchecks import log_doubts, log_faults
 from auditproxy.app.reload import new_reloader
-from auditproxy.app.spoolfaults import spool_faults
+from auditproxy.app.spoolfaults import spool_doubts, spool_faults
 from auditproxy.app.wanted import alerts_of, receivers_of, sessions_of, tracing_of
 from auditproxy.audit.backend import Backend
 from auditproxy.backends.overheard import OverheardBackend
@@ -65,7 +65,7 @@ def check(options: Options, *, strict: bool = False) -> Files:
     faults += log_faults(options) + spool_faults(options)
     if faults:
         raise Unusable(*faults)
-    return replace(files, warnings=files.warnings + log_doubts(options))
+    return replace(files, warnings=files.warnings + log_doubts(options) + spool_doubts(options))
 
 
 async def start_health(health: HealthServer, options: Options) -> int:

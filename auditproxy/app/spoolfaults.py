@@ -1,5 +1,6 @@
 """Checks the folders of spools, without making them."""
 
+import glob
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,38 @@ def spool_faults(options: Options) -> list[str]:
         for flag, folder in _folders(own)
         if (why := _fault(Path(folder)))
     ]
+
+
+def spool_doubts(options: Options) -> tuple[str, ...]:
+    """Folders with events that no process sends: of another number of workers than now."""
+    used = {Path(folder) for own in of_each_worker(options) for _, folder in _folders(own)}
+    return tuple(
+        f"{flag} {named}: {folder} has events of another number of --workers, which nothing sends; "
+        "start once with that number to have them sent, or move the folder away"
+        for flag, named in _folders(options)
+        for folder in (Path(named), *_of_workers(Path(named)))
+        if folder not in used and _has_events(folder)
+    )
+
+
+def _of_workers(folder: Path) -> list[Path]:
+    """The folders that workers have in place of this one."""
+    try:
+        return sorted(folder.parent.glob(f"{glob.escape(folder.stem)}-worker*{folder.suffix}"))
+    except OSError:
+        return []
+
+
+def _has_events(folder: Path) -> bool:
+    try:
+        return any(folder.glob("*.spool"))
+    except OSError:
+        return False
+
+
+def has_spools(options: Options) -> bool:
+    """Whether any events or lines wait in a spool."""
+    return any(True for _ in _folders(options))
 
 
 def _folders(options: Options) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ class SpoolMetrics:
     """State of the spool of each backend that has one, evaluated at every scrape."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._waiting: list[Callable[[], int]] = []
         self._events = Gauge(
             "auditproxy_audit_spool_events",
             "Audit events on the disk that the receiver has not acknowledged, by backend.",
@@ -58,11 +59,17 @@ class SpoolMetrics:
         age: Callable[[], float],
     ) -> None:
         """Register the spool of a backend; scrapes call the functions, on any thread."""
+        self._waiting.append(events)
         self._capacity.labels(backend).set(capacity)
         self._events.labels(backend).set_function(events)
         self._bytes.labels(backend).set_function(size)
         self._age.labels(backend).set_function(age)
         self._dead_letters.labels(backend)
+
+    @property
+    def waiting(self) -> int:
+        """Events in all spools."""
+        return sum(count() for count in self._waiting)
 
     def resumed(self, backend: str, events: int) -> None:
         """Count events that were there at the start."""

@@ -34,7 +34,8 @@ class AuditKafkaOptions(ReceiverOptions):
         Declared(
             "audit-kafka-topic",
             "string",
-            "Topic to which events are published, keyed by their auditID. Example: audit.cluster-1.",
+            "Topic to which events are published, keyed by their auditID. Example: "
+            "audit.cluster-1.",
         ),
     ] = "audit.events"
     sasl_mechanism: Annotated[

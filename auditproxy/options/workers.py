@@ -1,19 +1,27 @@
 """Workers: how each of several processes on one port is set up."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import PurePath
+from typing import Any
 
 from auditproxy.options import Options
+from auditproxy.options.receivergroups import ReceiverGroups
+from auditproxy.options.spool import SpooledOptions
 
 
 def of_worker(options: Options, number: int) -> Options:
     """The options of one worker, counted from 1: its own logs and spools, and no health port."""
-    log, sessions, webhook = options.audit_log, options.sessions, options.audit_webhook
+    log, sessions = options.audit_log, options.sessions
+    spooled: dict[str, Any] = {
+        group.name: replace(backend, spool_dir=_own(backend.spool_dir, number))
+        for group in fields(ReceiverGroups)
+        if isinstance(backend := getattr(options, group.name), SpooledOptions)
+    }
     return replace(
         options,
+        **spooled,
         audit_log=replace(log, path=_own(log.path, number)),
-        audit_webhook=replace(webhook, spool_dir=_own(webhook.spool_dir, number)),
         sessions=replace(
             sessions,
             log_path=_own(sessions.log_path, number),

@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from auditproxy.apis.session import SessionEvent
-from auditproxy.apis.units import MEBIBYTE, SECOND
+from auditproxy.apis.units import SECOND
 from auditproxy.backends.sending import SendError
 from auditproxy.backends.spool.backend import SpoolBackend, SpoolClocks, SpoolConfig
 from auditproxy.backends.spool.drain import Batching
 from auditproxy.backends.spool.entries import LineEntry
+from auditproxy.backends.spool.state import shown_size
 from auditproxy.backends.webhook import REFUSED
 from auditproxy.clients.webhook import WebhookClient, WebhookError
 from auditproxy.metrics.sessions import SessionMetrics
@@ -187,17 +188,16 @@ class SessionSpool:
         if waiting := spool.waiting:
             said.append(f"{waiting} wait for the disk")
         if stored := spool.store.waiting:
-            size = spool.store.size / MEBIBYTE
-            said.append(f"{stored} wait in the spool ({size:.1f} MiB), since {self.age():.0f} s")
+            said.append(f"{stored} wait in the spool ({shown_size(spool)}), for {self.age():.0f} s")
         if lost := self._losses.lines:
             said.append(f"{lost} lost")
         return (f"session webhook: {', '.join(said)}",)
 
     def age(self) -> float:
-        """Seconds since the oldest line that is being sent was made, 0 without one."""
+        """Seconds since the oldest line that waits was made, 0 without one."""
         line = self._spool.drain.oldest
         try:
-            made = parse_time(session_counted(line).time) if line else 0
+            made = parse_time(session_counted(line).time) if line else self._spool.since
         except (SerializationError, ValueError):
             made = 0
         return max(0.0, (self._clocks.nanoseconds() - made) / SECOND) if made else 0.0

@@ -51,3 +51,17 @@ def test_end(said: list[str]) -> None:
         "stopped; every audit event was delivered",
         "stopped; audit events were not delivered: 2 of log: disk-full",
     ]
+
+
+def test_end_with_a_spool(said: list[str]) -> None:
+    """What waits on the disk is no loss, and not delivered."""
+    metrics = Metrics()
+    waiting = [0]
+    metrics.audit.spools.spool(
+        "webhook", 1, events=lambda: waiting[0], size=lambda: 0, age=lambda: 0.0
+    )
+    assert tell_end(metrics) == 0
+    waiting[0] = 2
+    assert tell_end(metrics) == 0
+    delivered = "stopped; every audit event was delivered"
+    assert said == [delivered, f"{delivered}, or waits in a spool for the next start: 2"]

@@ -149,7 +149,7 @@ async def test_state(tmp_path: Path) -> None:
         (said,) = state.describe()
         assert said.startswith(
             "audit-webhook: accepting events, the receiver does not take them: status-5xx, 2 wait "
-            "in the spool (0.0 MiB), since "
+            "in the spool (1 KiB), for "
         )
         assert state.check() is True
         assert not state.is_well()

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from auditproxy.app.spoolfaults import spool_faults
+from auditproxy.app.spoolfaults import has_spools, spool_doubts, spool_faults
 from auditproxy.options import Options
 from tests.fakes.options import options
 from tests.fakes.unprivileged import folder_with, unprivileged
@@ -31,6 +31,25 @@ def test_unusable_folders(tmp_path: Path) -> None:
     lines = options(sessions_webhook_spool_dir=str(tmp_path / "file"))
     (fault,) = spool_faults(lines)
     assert fault.startswith(f"--session-webhook-spool-dir {tmp_path}/file cannot be used: not a")
+
+
+def test_folders_of_another_number_of_workers(tmp_path: Path) -> None:
+    """Events that nobody would send are told of; folders without any, and our own, are not."""
+    folder = tmp_path / "spool"
+    for name in ("spool", "spool-worker1", "spool-worker2", "spool-worker3"):
+        (tmp_path / name).mkdir()
+    for name in ("spool", "spool-worker1", "spool-worker3"):
+        (tmp_path / name / "1.spool").write_bytes(b"x")
+    said = spool_doubts(spooled(folder))
+    assert [text.split()[2] for text in said] == [
+        str(tmp_path / "spool-worker1"),
+        str(tmp_path / "spool-worker3"),
+    ]
+    assert said[0].startswith(f"--audit-webhook-spool-dir {folder}: ")
+    said = spool_doubts(spooled(folder, workers=2))
+    assert [text.split()[2] for text in said] == [str(folder), str(tmp_path / "spool-worker3")]
+    assert spool_doubts(options()) == ()
+    assert (has_spools(spooled(folder)), has_spools(options())) == (True, False)
 
 
 def test_permissions() -> None:

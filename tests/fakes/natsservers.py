@@ -139,18 +139,20 @@ async def jetstream(*servers: NatsServer, **login: Any) -> AsyncIterator[JetStre
 async def stored(stream: JetStreamContext, name: str) -> list[dict[str, Any]]:
     """Every event of a stream, in its order, and that each is a message of its own."""
     count = 0
+    consumers: list[JetStreamContext.PushSubscription] = []
 
-    async def known() -> bool:
+    async def subscribed() -> bool:
         nonlocal count
         try:
             count = (await stream.stream_info(name)).state.messages
+            consumers.append(await stream.subscribe("", stream=name, ordered_consumer=True))
         except nats.errors.Error:
             return False
         return True
 
-    # A cluster may be choosing a leader.
-    await until(known, "the stream can be asked", seconds=20)
-    consumer = await stream.subscribe("", stream=name, ordered_consumer=True)
+    # A cluster may be choosing a leader, of its streams and of itself.
+    await until(subscribed, "the stream can be read", seconds=30)
+    (consumer,) = consumers
     found = [json.loads((await consumer.next_msg(timeout=10)).data) for _ in range(count)]
     await consumer.unsubscribe()
     return found

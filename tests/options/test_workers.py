@@ -1,7 +1,11 @@
 """Several processes on one port: what each is set up with."""
 
+import dataclasses
+
 import pytest
 
+from auditproxy.options.receivergroups import ReceiverGroups
+from auditproxy.options.spool import SpooledOptions
 from auditproxy.options.workers import of_each_worker, of_worker
 from tests.fakes.options import options
 
@@ -22,15 +26,23 @@ def test_own_logs(path: str, expected: str) -> None:
 
 
 def test_own_spools() -> None:
-    """One process uses a folder."""
+    """One process uses a folder; of whatever backend it is."""
+    of_backends = {
+        f"{group.name}_spool_dir": f"/{group.name}"
+        for group in dataclasses.fields(ReceiverGroups)
+        if isinstance(getattr(options(), group.name), SpooledOptions)
+    }
+    assert len(of_backends) >= 4
     spools = options(
         workers=2,
-        audit_webhook_spool_dir="/spool",
+        **of_backends,
         sessions_webhook_config_file="w",
         sessions_webhook_spool_dir="/lines",
     )
     own = of_worker(spools, 2)
-    assert own.audit_webhook.spool_dir == "/spool-worker2"
+    for name, folder in of_backends.items():
+        group = getattr(own, name.removesuffix("_spool_dir"))
+        assert group.spool_dir == f"{folder}-worker2"
     assert own.sessions.webhook_spool_dir == "/lines-worker2"
 
 

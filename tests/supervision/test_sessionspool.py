@@ -175,7 +175,7 @@ async def test_state(tmp_path: Path) -> None:
         await until(lambda: made.waiting == 2, "the disk has them")
         (said,) = made.spool.describe()
         assert said.startswith(
-            "session webhook: not delivering: status-5xx, 2 wait in the spool (0.0 MiB), since "
+            "session webhook: not delivering: status-5xx, 2 wait in the spool (1 KiB), for "
         )
         assert made.spool.age() > 0.0
         await made.spool.shutdown(0.1)

@@ -10,6 +10,7 @@ from auditproxy.apis.faults import FAILED
 from auditproxy.app import operatorlog, process
 from auditproxy.app.announcing import UNDELIVERED, serving_line, tell_start
 from auditproxy.app.proxy import start_health
+from auditproxy.app.spoolfaults import has_spools
 from auditproxy.app.workers.parent import Workers
 from auditproxy.files.files import Files
 from auditproxy.files.servingcertificate import make_certificate
@@ -63,7 +64,8 @@ async def serve_with_workers(
     if code == UNDELIVERED:
         operatorlog.warn("workers have stopped; audit events were lost, see the lines before")
     elif not code:
-        operatorlog.info("workers have stopped; every audit event was delivered")
+        spooled = ", or waits in a spool" if has_spools(options) else ""
+        operatorlog.info(f"workers have stopped; every audit event was delivered{spooled}")
     return code
 
 

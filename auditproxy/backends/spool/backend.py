@@ -120,7 +120,7 @@ class SpoolBackend:
             sender,
             config.batching,
             losses=losses,
-            freed=self.intake.room,
+            freed=self._freed,
             set_aside=dead_letter,
             report=lambda text: report(f"{self._form.owner}: {text}"),
             clock=clocks.monotonic,
@@ -128,10 +128,14 @@ class SpoolBackend:
             random=clocks.random,
         )
         self._draining: asyncio.Task[None] | None = None
+        self.since = 0
+        """Nanoseconds since the epoch when the first event came that waits, 0 without one."""
 
     def open(self) -> int:
         """Take the folder; returns how many events it has from before. Raises OSError."""
         self.store.open()
+        if self.store.waiting:
+            self.since = self._clocks.nanoseconds()
         for note in self.store.notes:
             self._say(note)
         return self.store.waiting
@@ -162,7 +166,13 @@ class SpoolBackend:
         return self._thread.stalled
 
     def _stored(self) -> None:
+        self.since = self.since or self._clocks.nanoseconds()
         self.drain.arrived()
+
+    def _freed(self) -> None:
+        # What waits now came while the last batch was made and sent.
+        self.since = self._clocks.nanoseconds() if self.store.waiting else 0
+        self.intake.room()
 
     def _say(self, text: str) -> None:
         self._report(f"{self._form.owner}, spool: {text}")
@@ -191,7 +201,9 @@ class SpoolBackend:
                 await asyncio.wait({self._draining}, timeout=_RETRY_AT_END)
             await finish({self._draining}, 0.0)
         if self.store.waiting:
-            self._say(f"{self.store.waiting} events wait on the disk for the next start")
+            count = self.store.waiting
+            verb = "event waits" if count == 1 else "events wait"
+            self._say(f"{count} {verb} on the disk for the next start")
         await self._thread.close(self.store.close, CLOSING)
         await self._sender.close()
         self._losses.tell_rest()

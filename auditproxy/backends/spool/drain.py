@@ -170,6 +170,8 @@ class Drain:
                     return
                 elif await self._is_set_aside(items[0], error, pauses):
                     return
+        if self.fault:
+            self._report("events are taken again")
         self.fault = ""
         # Before anything else: an end that comes now must not uncount them.
         self._losses.delivered(_events(items))

@@ -18,6 +18,12 @@ from auditproxy.serializer.times import parse_time
 _TIME = b'"stageTimestamp":"'
 
 
+def shown_size(spool: SpoolBackend) -> str:
+    """The size of its files, for people."""
+    size = spool.store.size
+    return f"{size / MEBIBYTE:.1f} MiB" if size >= MEBIBYTE else f"{-(-size // 1024)} KiB"
+
+
 class SpoolState:
     """The state of a spooled backend; it is public."""
 
@@ -46,8 +52,7 @@ class SpoolState:
         if waiting := spool.waiting:
             said.append(f"{waiting} wait for the disk")
         if stored := spool.store.waiting:
-            size = spool.store.size / MEBIBYTE
-            said.append(f"{stored} wait in the spool ({size:.1f} MiB), since {self.age():.0f} s")
+            said.append(f"{stored} wait in the spool ({shown_size(spool)}), for {self.age():.0f} s")
         return (f"{self.name}: {', '.join(said)}",)
 
     def is_well(self) -> bool:
@@ -59,8 +64,14 @@ class SpoolState:
         return self._spool.stalled
 
     def age(self) -> float:
-        """Seconds since the oldest event in the spool, 0 without one."""
-        line = self._spool.drain.oldest or b""
+        """Seconds since the oldest event in the spool, 0 without one.
+
+        While a batch waits to be made, since the first event that is to be in it.
+        """
+        line = self._spool.drain.oldest
+        if line is None:
+            since = self._spool.since
+            return max(0.0, (self._nanoseconds() - since) / SECOND) if since else 0.0
         # Bodies, which may have such a member too, come before.
         start = line.rfind(_TIME) + len(_TIME)
         try:

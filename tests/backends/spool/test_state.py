@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from auditproxy.backends.spool import intake
+from auditproxy.backends.spool.drain import Batching
 from auditproxy.backends.spool.state import SpoolState
 from auditproxy.serializer.times import parse_time
 from tests.fakes.backends import event
@@ -29,7 +30,7 @@ async def test_a_receiver_that_is_away(tmp_path: Path) -> None:
     await until(lambda: spool.slept, "it is away")
     assert state.describe() == (
         "audit-webhook: accepting events, the receiver does not take them: unreachable, 2 wait in "
-        "the spool (0.0 MiB), since 90 s",
+        "the spool (1 KiB), for 90 s",
     )
     assert (state.check(), state.is_well(), state.age()) == (True, False, 90.0)
     sender.is_away = False
@@ -37,6 +38,20 @@ async def test_a_receiver_that_is_away(tmp_path: Path) -> None:
     await spool.backend.shutdown(5.0)
     assert state.describe() == ("audit-webhook: accepting events",)
     assert (state.is_well(), state.age(), state.stalled()) == (True, 0.0, 0.0)
+
+
+async def test_a_batch_that_waits_to_fill_up(tmp_path: Path) -> None:
+    """Its first event is as old as it is, also while nothing is being sent."""
+    sender = FakeSender()
+    spool = Spool(tmp_path, sender, batching=Batching(max_size=10, max_wait=60.0))
+    state = SpoolState(spool.backend, spool.losses, lambda: spool.backend.since + 5 * 10**9)
+    assert state.age() == 0.0
+    await spool.put("a")
+    await until(lambda: spool.backend.store.waiting == 1, "it is stored")
+    assert (state.age(), sender.got) == (5.0, [])
+    assert state.describe()[0].endswith("1 wait in the spool (1 KiB), for 5 s")
+    await spool.backend.shutdown(5.0)
+    assert state.age() == 0.0
 
 
 async def test_a_disk_that_fails(tmp_path: Path) -> None:

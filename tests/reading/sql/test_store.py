@@ -82,7 +82,9 @@ def test_the_trail_is_in_reach(connection: Any) -> None:
     [
         ("SELECT 1", True),
         ("WITH a AS (SELECT 1) SELECT * FROM a", True),
-        ("EXPLAIN SELECT 1", True),
+        ("EXPLAIN SELECT 1", False),
+        ("EXPLAIN ANALYZE COPY (SELECT 1) TO 'audit.log' (USE_TMP_FILE false)", False),
+        ("EXPLAIN ANALYZE CREATE TABLE a AS SELECT 1", False),
         ("SELECT 1;", True),
         ("SELECT 1; SELECT 2", False),
         ("COPY (SELECT 1) TO 'x' (USE_TMP_FILE false)", False),
