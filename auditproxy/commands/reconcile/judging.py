@@ -5,14 +5,16 @@ Pure.
     in theirs alone   bypassed: it did not come through the proxy; or ignored, by its user; or the
                       proxy's own question, such as a TokenReview
     in ours alone     refused by the proxy; not recorded by their policy; or missing
-    in both           the same, or different in user, verb, path or code
+    in both           the same, or different in user, verb, path, query, code or end
 """
 
 from collections import Counter
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 import msgspec
 
+from auditproxy.audit.redaction.redactor import MARKER
 from auditproxy.commands.reconcile.pairing import Pair, SideRecord
 
 BYPASSED = "bypassed"
@@ -84,12 +86,24 @@ def _differences(ours: SideRecord, theirs: SideRecord, known: Known) -> list[tup
         ("verb", ours.verb or "", theirs.verb or ""),
         ("path", ours.path, theirs.path),
     ]
-    if known.has_codes and ours.code and theirs.code:
-        members.append(("code", str(ours.code), str(theirs.code)))
+    if known.has_codes:
+        if ours.code and theirs.code:
+            members.append(("code", str(ours.code), str(theirs.code)))
+        if _shown_query(ours, ours) != _shown_query(theirs, ours):
+            members.append(("query", urlencode(ours.query), urlencode(theirs.query)))
+        if ours.is_cut and not theirs.is_cut:
+            # It may never have been forwarded: the other one can be a direct one with its audit ID.
+            members.append(("end", "cut off by the client", "answered"))
     is_by_another = theirs.impersonated and theirs.username not in (ours.username, known.account)
     if is_by_another and known.account:
         members.append(("impersonator", known.account, theirs.username or ""))
     return [member for member in members if member[1] != member[2]]
+
+
+def _shown_query(record: SideRecord, ours: SideRecord) -> list[tuple[str, str]]:
+    """The parameters that can be compared: not those whose values the proxy has redacted."""
+    redacted = {name for name, value in ours.query if MARKER in value}
+    return [(name, value) for name, value in record.query if name not in redacted]
 
 
 def _of_theirs(theirs: SideRecord, known: Known, is_ignored: Callable[[str], bool]) -> str:
@@ -97,6 +111,7 @@ def _of_theirs(theirs: SideRecord, known: Known, is_ignored: Callable[[str], boo
         (theirs.client or "").startswith(_CLIENT)
         and theirs.peer in known.peers
         and theirs.path in _OWN_PATHS
+        and (known.account is None or theirs.username == known.account)
     )
     if is_own:
         return OWN

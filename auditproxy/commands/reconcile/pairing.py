@@ -8,9 +8,12 @@ through the proxy is a request of its own.
 import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
+from urllib.parse import parse_qsl
 
 import msgspec
 
+_CLOSED_EARLY = "Connection closed early"
+"""The message of an event whose client left, as kube-apiserver and the proxy write it."""
 MOST_OF_ONE_KEY = 100_000
 """Records of one key that are put side by side together."""
 
@@ -35,6 +38,17 @@ class SideRecord(msgspec.Struct, frozen=True, array_like=True):
     subresource: str | None
     namespace: str | None
     name: str | None
+    message: str | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the client left before the answer; of ours, maybe before it was all forwarded."""
+        return self.message == _CLOSED_EARLY
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        """The parameters of the request's URI, in their order."""
+        return parse_qsl((self.uri or "").partition("?")[2], keep_blank_values=True)
 
     @property
     def actor(self) -> str:

@@ -24,8 +24,6 @@ from auditproxy.reading.sql.asking import Question, SqlRows, asked
 from auditproxy.reading.sql.store import StoredFile, prepare
 from auditproxy.reading.trail.sources import TrailFile
 
-_APART = 60_000_000
-"""Microseconds between the two times of one request, where the audit ID is the same."""
 APART_BY_CONTENT = 5_000_000
 """The same where there is no audit ID."""
 _EDGE = 1_000_000
@@ -60,7 +58,7 @@ def run_reconcile(
     report.begin(ComparedPeriod(known.begin, known.end, is_by_id=is_by_id))
     with ask(statements.records(key)) as rows:
         records = (msgspec.convert(row, SideRecord) for row in rows)
-        for pair in pairs_of(records, _APART if is_by_id else APART_BY_CONTENT):
+        for pair in pairs_of(records, statements.APART if is_by_id else APART_BY_CONTENT):
             verdict = judge(pair, known, is_ignored)
             tally.add(verdict)
             report.add(verdict)

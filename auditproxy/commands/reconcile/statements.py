@@ -30,9 +30,14 @@ BOUNDS = f"""SELECT origin, epoch_us(min({_ENDED})), epoch_us(max({_ENDED})), co
 FROM events GROUP BY origin"""  # noqa: S608
 """When the events of each side were written. An event is written at its stage's end."""
 
-_BOTH = f"""FROM (SELECT * FROM requests WHERE origin = '{THEIRS}') AS theirs
-JOIN (SELECT DISTINCT audit_id, username FROM requests WHERE origin = '{OURS}') AS ours
-USING (audit_id)"""  # noqa: S608
+APART = 60_000_000
+"""Microseconds that the two records of one request may be apart."""
+_BOTH = f"""FROM (SELECT *, {_PATH} AS path, epoch_us({_ARRIVED}) AS arrived
+  FROM requests WHERE origin = '{THEIRS}') AS theirs
+JOIN (SELECT DISTINCT audit_id, verb, {_PATH} AS path, username, epoch_us({_ARRIVED}) AS arrived
+  FROM requests WHERE origin = '{OURS}') AS ours
+ON theirs.audit_id = ours.audit_id AND theirs.verb = ours.verb AND theirs.path = ours.path
+  AND abs(theirs.arrived - ours.arrived) <= {APART}"""  # noqa: S608
 PEERS = f"SELECT DISTINCT theirs.peer {_BOTH} WHERE theirs.peer IS NOT NULL LIMIT 1000"
 """Where the proxy's requests came from, at the API server."""
 ACCOUNT = f"""SELECT theirs.username {_BOTH}
@@ -48,6 +53,6 @@ def records(key: str) -> str:
     """The requests of both sides, by key and time, as SideRecord has them."""
     return f"""SELECT origin = '{OURS}', {key} AS key, audit_id, epoch_us({_ARRIVED}) AS arrived,
   epoch_us({_ENDED}), username, impersonated_username, verb, request_uri, code, peer, client,
-  api_group, resource, subresource, "namespace", "name"
+  api_group, resource, subresource, "namespace", "name", message
 FROM requests WHERE {key} IS NOT NULL AND {_ARRIVED} IS NOT NULL
 ORDER BY key, arrived, origin"""  # noqa: S608

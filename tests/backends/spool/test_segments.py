@@ -113,3 +113,10 @@ def test_shorter_than_it_was(tmp_path: Path) -> None:
     reader = RecordReader(path)
     assert reader.next(0, 10) == Damage(0, 10)
     reader.close()
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    """A FIFO of a segment's name does not hold up the start."""
+    os.mkfifo(tmp_path / f"{1:020}.spool")
+    with pytest.raises(OSError, match="not a regular file"):
+        found_in(tmp_path)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from auditproxy.audit.redaction.redactor import MARKER
 from auditproxy.commands.reconcile import judging
 from auditproxy.commands.reconcile.judging import OTHERS, Known, PairVerdict, VerdictTally, judge
 from tests.commands.reconcile.records import record
@@ -12,9 +13,16 @@ PROXY = "system:serviceaccount:auditproxy:auditproxy"
 KNOWN = Known(0, 1000, frozenset(("10.1.0.5",)), PROXY, frozenset({("get", "", "pods", "")}))
 
 
+OWN_QUESTION = {"client": "auditproxy/1", "peer": "10.1.0.5", "uri": "/version"}
+
+
 def of(ours: Any, theirs: Any, known: Known = KNOWN) -> str:
     """The verdict about a pair."""
     return judge((ours, theirs), known, lambda user: user.startswith("system:node:")).what
+
+
+EXEC = "/api/v1/namespaces/shop/pods/p/exec"
+CLOSED_EARLY = "Connection closed early"
 
 
 @pytest.mark.parametrize(
@@ -26,7 +34,8 @@ def of(ours: Any, theirs: Any, known: Known = KNOWN) -> str:
         ({"username": "mallory", "impersonated": "system:node:n"}, "bypassed"),
         ({"received": -1}, "outside"),
         ({"ended": 1001}, "outside"),
-        ({"client": "auditproxy/1", "peer": "10.1.0.5", "uri": "/version"}, "own"),
+        ({**OWN_QUESTION, "username": PROXY}, "own"),
+        (OWN_QUESTION, "bypassed"),
         ({"client": "auditproxy/1", "peer": "10.1.0.6", "uri": "/version"}, "bypassed"),
         ({"client": "curl/8", "peer": "10.1.0.5", "uri": "/version"}, "bypassed"),
         ({"client": "auditproxy/1", "peer": "10.1.0.5", "uri": "/api/v1/secrets"}, "bypassed"),
@@ -67,8 +76,16 @@ def test_ours_alone(members: dict[str, Any], verdict: str) -> None:
         ({}, {"username": "mallory"}, ["user"]),
         ({}, {"verb": "delete", "code": 404}, ["verb", "code"]),
         ({"code": None}, {"code": 404}, []),
-        ({}, {"uri": "/api/v1/namespaces/shop/pods/p?dryRun=All"}, []),
+        ({}, {"uri": "/api/v1/namespaces/shop/pods/p?dryRun=All"}, ["query"]),
         ({}, {"uri": "/api/v1/secrets"}, ["path"]),
+        ({"uri": f"{EXEC}?command=true"}, {"uri": f"{EXEC}?command=sh"}, ["query"]),
+        ({"uri": f"{EXEC}?command=true"}, {"uri": f"{EXEC}?command=true"}, []),
+        ({"uri": EXEC}, {"uri": f"{EXEC}?command=sh"}, ["query"]),
+        ({"uri": f"{EXEC}?token={MARKER}0&a=1"}, {"uri": f"{EXEC}?token=secret&a=1"}, []),
+        ({"uri": f"{EXEC}?token={MARKER}0&a=1"}, {"uri": f"{EXEC}?token=secret&a=2"}, ["query"]),
+        ({"message": CLOSED_EARLY}, {}, ["end"]),
+        ({"message": CLOSED_EARLY}, {"message": CLOSED_EARLY}, []),
+        ({}, {"message": CLOSED_EARLY}, []),
     ],
 )
 def test_both(ours: dict[str, Any], theirs: dict[str, Any], members: list[str]) -> None:
@@ -79,9 +96,23 @@ def test_both(ours: dict[str, Any], theirs: dict[str, Any], members: list[str]) 
 
 
 def test_codes_that_are_inferred() -> None:
-    """Are not compared."""
+    """Are not compared, and neither are queries and ends, which such a trail does not have."""
     known = Known(0, 1000, has_codes=False)
     assert of(record(True), record(False, code=201), known) == "matched"
+    cut = record(True, uri="/api/v1/namespaces/shop/pods/p?a=1", message=CLOSED_EARLY)
+    assert of(cut, record(False), known) == "matched"
+
+
+def test_own_questions_are_of_the_account() -> None:
+    """Another one at the proxy's address does not ask for it."""
+    members = {"uri": "/version", "client": "auditproxy/1", "peer": "192.0.2.9"}
+    for account, user, what in (
+        (None, "mallory", "own"),
+        ("proxy", "proxy", "own"),
+        ("proxy", "mallory", "bypassed"),
+    ):
+        known = Known(0, 1000, peers=frozenset({"192.0.2.9"}), account=account)
+        assert of(None, record(False, username=user, **members), known) == what
 
 
 def test_counts(monkeypatch: pytest.MonkeyPatch) -> None:
