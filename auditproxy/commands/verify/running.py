@@ -22,7 +22,7 @@ from auditproxy.audit.chain.runs import ChainPieces
 from auditproxy.audit.chain.verifying import ChainVerdict, Covered, verdict
 from auditproxy.commands.alerts.replay import lines_of
 from auditproxy.commands.alerts.running import PROGRESS
-from auditproxy.commands.verify.collecting import CollectedLog, collect
+from auditproxy.commands.verify.collecting import CollectedLog, check_paths, collect
 from auditproxy.commands.verify.doubles import DAMAGED, compare_double
 from auditproxy.commands.verify.keys import public_keys
 
@@ -86,6 +86,7 @@ def _unreadable(path: str, error: OSError) -> Unusable:
 
 def verify(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Output) -> int:
     """Verify the logs that the paths name; the exit code. Raises Unusable."""
+    check_paths(paths)
     keys = public_keys(values.get("public-key", ()))
     if not keys:
         err.write(

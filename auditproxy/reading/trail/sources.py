@@ -21,6 +21,7 @@ import msgspec
 from auditproxy.apis.faults import Unusable
 from auditproxy.reading.trail.archives import is_archive, members_of
 from auditproxy.reading.trail.packing import SUFFIXES
+from auditproxy.reading.trail.workers import missing
 
 STANDARD_INPUT = "-"
 MOST_FILES = 20_000
@@ -103,7 +104,8 @@ def _paths(argument: str, spool: str) -> Iterator[str]:
         )
     matching = sorted(glob.glob(argument)) if any(mark in argument for mark in "*?[") else []
     if not matching:
-        raise Unusable(f"{argument} does not exist; name a log, a folder of logs, or -")
+        fix = f"{argument} does not exist; name a log, a folder of logs, or -"
+        raise Unusable(missing(argument) or fix)
     for path in matching:
         yield from _in_folder(path) if os.path.isdir(path) else (path,)
 
