@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from auditproxy import __version__
 from auditproxy.apis.faults import FAILED, MISCONFIGURED, Unusable
-from auditproxy.app.standardstreams import nobody_reads, one_line, refusal
+from auditproxy.app.standardstreams import nobody_reads, one_line, printable, refusal
 from auditproxy.commands import certs
 from auditproxy.commands.alerts.command import ALERTS
 from auditproxy.commands.demo import flags as demo
@@ -175,6 +175,7 @@ def main(
         return FAILED
     except Unusable as error:
         _refuse([named(fault, program, known) for fault in error.faults])
+        sys.stderr.writelines(f"{printable(line)}\n" for line in error.choices)
         return error.code
     except BrokenPipeError:
         nobody_reads()

@@ -1,5 +1,7 @@
 """The one error for settings that cannot be used; cli.py alone catches it for a process."""
 
+from collections.abc import Sequence
+
 MISCONFIGURED = 2
 """The exit code of a process that cannot continue until a flag or a file is corrected."""
 
@@ -11,20 +13,24 @@ class Unusable(Exception):  # noqa: N818 - the name says what a setting is
     """A setting, or a file that one names, cannot be used.
 
     ``faults`` has one line for each reason; a line names the flag or the file and
-    the fix, and quotes no secret. ``code`` is what a process ends with.
+    the fix, and quotes no secret. ``code`` is what a process ends with. ``choices`` are lines below
+    them that are shown as they are, such as the rows of a table of what can be named instead.
     """
 
     code = MISCONFIGURED
 
-    def __init__(self, *faults: str, code: int | None = None) -> None:
+    def __init__(self, *faults: str, code: int | None = None, choices: Sequence[str] = ()) -> None:
         super().__init__("; ".join(faults))
         self.faults = faults
+        self.choices = tuple(choices)
         if code is not None:
             self.code = code
 
     def under(self, name: str) -> "Unusable":
         """The same faults, each behind the name of what holds it: ``name: fault``."""
-        return Unusable(*(f"{name}: {fault}" for fault in self.faults), code=self.code)
+        return Unusable(
+            *(f"{name}: {fault}" for fault in self.faults), code=self.code, choices=self.choices
+        )
 
 
 def missing_extra(name: str) -> str:

@@ -44,5 +44,9 @@ def counted(count: int, noun: str) -> str:
 
 def one_line(text: str) -> str:
     """The text without line breaks, terminal sequences and characters that cannot be written."""
-    joined = " ".join(text.split())
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in joined)
+    return printable(" ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """The text with its spaces, and what cannot be printed as escapes."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

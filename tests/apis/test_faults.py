@@ -46,3 +46,13 @@ def test_no_other_error_has_faults() -> None:
             ):
                 others.append(f"{path.name}: {node.name}")
     assert others == []
+
+
+def test_choices() -> None:
+    """They are no faults, and stay below them."""
+    error = Unusable("name one:", choices=["  A  B"]).under("x")
+    assert (error.faults, error.choices, str(error)) == (
+        ("x: name one:",),
+        ("  A  B",),
+        "x: name one:",
+    )

@@ -10,7 +10,8 @@ from auditproxy.reading.meaning.conditions import as_sql
 from auditproxy.reading.meaning.events import Counts
 from auditproxy.reading.meaning.moments import iso
 from auditproxy.reading.sql.asking import ask
-from auditproxy.reading.sql.store import prepare
+from auditproxy.reading.sql.expressions import check_expression, enclosed, placed_fault
+from auditproxy.reading.sql.store import SqlError, prepare
 from auditproxy.reading.trail.scanning import Search
 from auditproxy.reading.trail.sources import TrailFile
 
@@ -23,7 +24,11 @@ def narrowed(
     ``folder`` is for files of the database. Raises Unusable with what is wrong with the expression.
     """
     filters, parameters = as_sql(search.conditions)
-    clauses = [f"({expression}\n)", filters]
+    try:
+        check_expression(expression)
+    except Unusable as error:
+        raise error.under("--where") from None
+    clauses = [enclosed(expression), filters]
     bound: list[Any] = list(parameters)
     for operator, moment in ((">=", search.since), ("<", search.until)):
         if moment is not None:
@@ -36,6 +41,8 @@ def narrowed(
     )
     try:
         answer = ask(prepare(files, folder, Counts()), folder, statement, bound)
+    except SqlError as error:
+        raise placed_fault(error, statement, expression).under("--where") from None
     except Unusable as error:
         raise error.under("--where") from None
     ids = frozenset(str(row[0]) for row in answer.rows)

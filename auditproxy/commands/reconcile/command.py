@@ -69,8 +69,10 @@ def _reconcile(parsed: Parsed) -> int:
         raise Unusable(*faults)
     from auditproxy.commands.reconcile.printing import JsonReport, TextReport
     from auditproxy.commands.reconcile.running import run_reconcile
+    from auditproxy.reading.trail.saved import import_duckdb
     from auditproxy.reading.trail.sources import files_of
 
+    import_duckdb("auditproxy reconcile")
     is_json = settings["output"] == "json"
     report = JsonReport(sys.stdout) if is_json else TextReport(sys.stdout, settings["limit"])
     with tempfile.TemporaryDirectory(prefix="auditproxy-") as spool:

@@ -77,7 +77,7 @@ def _several(chosen: list[RecordingSummary | Locked]) -> Unusable:
     """Which recordings match, for a choice."""
     rows = [f"  {visible(row.rstrip())}" for row in table(chosen[:CHOICES])]
     more = "; the first of them" if len(chosen) > CHOICES else ""
-    return Unusable(f"several recordings match, name a SESSION{more}:", *rows)
+    return Unusable(f"several recordings match, name a SESSION{more}:", choices=rows)
 
 
 def too_small(summary: RecordingSummary, columns: int, rows: int) -> str:

@@ -1,5 +1,6 @@
 """Which files are one log, and in which order: the oldest first, the one in use last."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from auditproxy.backends.logfiles.oldfiles import (
     rotated_files,
     without_doubles,
 )
+from auditproxy.reading.trail.workers import missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,23 @@ class CollectedLog:
     """Whether the file that the proxy writes to is among them."""
     doubles: tuple[tuple[int, str], ...] = ()
     """Archives of files that are there too, each with the place of its file."""
+
+
+def check_paths(paths: Iterable[str]) -> None:
+    """Raise Unusable for folders, and for logs of which only those of workers are there."""
+    faults = []
+    for path in paths:
+        if path == "-":
+            continue
+        if os.path.isdir(path):
+            example = os.path.join(path, "*.log*")
+            faults.append(
+                f"{path} is a folder, and files are verified; run auditproxy verify {example}"
+            )
+        elif not os.path.exists(path) and (fault := missing(path)):
+            faults.append(fault)
+    if faults:
+        raise Unusable(*faults)
 
 
 def collect(paths: Iterable[str]) -> list[CollectedLog]:

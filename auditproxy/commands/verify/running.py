@@ -22,7 +22,7 @@ from auditproxy.audit.chain.runs import ChainPieces
 from auditproxy.audit.chain.verifying import ChainVerdict, Covered, verdict
 from auditproxy.commands.alerts.replay import lines_of
 from auditproxy.commands.alerts.running import PROGRESS
-from auditproxy.commands.verify.collecting import CollectedLog, collect
+from auditproxy.commands.verify.collecting import CollectedLog, check_paths, collect
 from auditproxy.commands.verify.doubles import DAMAGED, compare_double
 from auditproxy.commands.verify.keys import public_keys
 
@@ -86,6 +86,7 @@ def _unreadable(path: str, error: OSError) -> Unusable:
 
 def verify(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Output) -> int:
     """Verify the logs that the paths name; the exit code. Raises Unusable."""
+    check_paths(paths)
     keys = public_keys(values.get("public-key", ()))
     if not keys:
         err.write(
@@ -123,6 +124,8 @@ class _Read:
     notes: list[str]
     fault: str
     is_as_it_was: bool
+    are_signatures_checked: bool
+    """Whether there is a key to check signatures with."""
 
     @property
     def is_sound(self) -> bool:
@@ -139,7 +142,8 @@ class _Read:
     def show(self, out: Output, *, is_json: bool) -> None:
         """Write it, for people or for programs."""
         if is_json:
-            value = {"ok": self.is_sound, **_as_json(self)}
+            checked = self.are_signatures_checked
+            value = {"ok": self.is_sound, "signaturesChecked": checked, **_as_json(self)}
             out.write(json.dumps(value, separators=(",", ":")) + "\n")
         else:
             _show(self, out)
@@ -168,7 +172,8 @@ def _read(
         for now, then in zip(_state(log), before, strict=True)
     ]
     notes = [*found.notes, *reader.notes]
-    return _Read(log, found, findings, notes, fault, not (fault or findings) or all(same))
+    is_as_it_was = not (fault or findings) or all(same)
+    return _Read(log, found, findings, notes, fault, is_as_it_was, bool(keys))
 
 
 def _state(log: CollectedLog) -> list[tuple[int, int]]:
@@ -233,7 +238,7 @@ def _show(read: _Read, out: Output) -> None:
     if not found.covered:
         say("no line is in a chain; the proxy needs --audit-log-hash-chain")
     elif not findings:
-        say("ok")
+        say("ok" if read.are_signatures_checked else "ok (signatures not checked)")
 
 
 def _coverage(covered: Covered) -> str:

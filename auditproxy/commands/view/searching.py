@@ -14,6 +14,7 @@ from auditproxy.apis.gotext import go_quote
 from auditproxy.reading.meaning.conditions import COLUMNS, as_sql, conditions_of
 from auditproxy.reading.meaning.facts import OUTCOMES
 from auditproxy.reading.meaning.moments import moment
+from auditproxy.reading.sql.expressions import enclosed
 
 FILTERS = (*COLUMNS, "outcome", "text", "since", "until", "where")
 """Parameters of the address that say which requests are meant."""
@@ -32,12 +33,16 @@ _SEARCHED = (
 
 
 class PageFilter(msgspec.Struct, frozen=True):
-    """A WHERE clause with its parameters; times are microseconds, None where not limited."""
+    """A WHERE clause with its parameters; times are microseconds, None where not limited.
+
+    ``expression`` is the part of the clause that the user wrote, or "".
+    """
 
     clause: str
     parameters: tuple[Any, ...]
     since: int | None = None
     until: int | None = None
+    expression: str = ""
 
 
 def filter_of(given: Mapping[str, str], now: int) -> PageFilter:
@@ -86,9 +91,10 @@ def filter_of(given: Mapping[str, str], now: int) -> PageFilter:
         raise Unusable(*faults)
     where = given.get("where", "").strip()
     if where:
-        # A comment in it ends at its line; what it reaches is the index alone.
-        clauses.append(f"({where}\n)")
-    return PageFilter(" AND ".join(clauses) or "true", tuple(parameters), since, until)
+        # What it reaches is the index alone, and the process of that checks that it is one.
+        clauses.append(enclosed(where))
+    clause = " AND ".join(clauses) or "true"
+    return PageFilter(clause, tuple(parameters), since, until, where)
 
 
 def _values(text: str) -> list[str]:

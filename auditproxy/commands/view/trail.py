@@ -44,7 +44,11 @@ class AskedIndex(Protocol):
     """What answers questions in SQL: reading/sql/indexed.py."""
 
     def ask(
-        self, statement: str, parameters: Sequence[Any] = (), most_rows: int = 1000
+        self,
+        statement: str,
+        parameters: Sequence[Any] = (),
+        most_rows: int = 1000,
+        expression: str = "",
     ) -> list[list[Any]]:
         """The rows of the answer; raises Unusable."""
         ...
@@ -78,7 +82,8 @@ class ViewedTrail:
                 f"(epoch_us(received), audit_id, origin) {sign} (?, ?, ?)"
             )
             parameters += [key[0], *key]
-        found = [read_row(row) for row in self._page(clauses, parameters, is_newer=bool(newer))]
+        asked = self._page(clauses, parameters, search.expression, is_newer=bool(newer))
+        found = [read_row(row) for row in asked]
         more, found = len(found) > PAGE, found[:PAGE]
         if newer:
             found.reverse()
@@ -91,7 +96,7 @@ class ViewedTrail:
         }
 
     def _page(
-        self, clauses: list[str], parameters: list[Any], *, is_newer: bool
+        self, clauses: list[str], parameters: list[Any], expression: str, *, is_newer: bool
     ) -> list[list[Any]]:
         """The first rows of an order, one more than a page.
 
@@ -104,6 +109,7 @@ class ViewedTrail:
             f"SELECT {last}(moment) FROM (SELECT epoch_us(received) AS moment FROM requests "  # noqa: S608
             f"WHERE {' AND '.join(clauses)} ORDER BY received {order} LIMIT {most})",
             parameters,
+            expression=expression,
         )
         if limit is None:
             return []
@@ -113,6 +119,7 @@ class ViewedTrail:
             f"ORDER BY received {order}, audit_id {order}, origin {order} LIMIT {most}",
             [limit, *parameters],
             most,
+            expression,
         )
 
     def timeline(self, given: Mapping[str, str]) -> dict[str, Any]:
@@ -131,6 +138,7 @@ class ViewedTrail:
             f"outcome, count(*) FROM requests WHERE {_all(search)} GROUP BY ALL",
             [begin, width, *search.parameters],
             (MOST_BUCKETS + 2) * len(OUTCOMES),
+            search.expression,
         )
         buckets = [[0] * len(OUTCOMES) for _ in range(count)]
         totals = dict.fromkeys(OUTCOMES, 0)

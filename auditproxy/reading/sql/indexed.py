@@ -32,11 +32,12 @@ class IndexTask(msgspec.Struct, frozen=True):
 
 
 class IndexQuestion(msgspec.Struct, frozen=True):
-    """One SELECT over the view requests."""
+    """One SELECT over the view requests; ``expression`` is what a user wrote in it, or ""."""
 
     statement: str
     parameters: tuple[Any, ...]
     most_rows: int
+    expression: str = ""
 
 
 class IndexedTrail:
@@ -63,10 +64,17 @@ class IndexedTrail:
             self._task = msgspec.structs.replace(self._task, is_built=True)
 
     def ask(
-        self, statement: str, parameters: Sequence[Any] = (), most_rows: int = 1000
+        self,
+        statement: str,
+        parameters: Sequence[Any] = (),
+        most_rows: int = 1000,
+        expression: str = "",
     ) -> list[list[Any]]:
-        """The rows of the answer, at most so many; raises Unusable with what is wrong."""
-        question = IndexQuestion(statement, tuple(parameters), most_rows)
+        """The rows of the answer, at most so many; raises Unusable with what is wrong.
+
+        ``expression`` is the part that a user wrote, enclosed by expressions.py.
+        """
+        question = IndexQuestion(statement, tuple(parameters), most_rows, expression)
         with self._lock:
             if self._closed:
                 raise Unusable("the trail is closed")

@@ -16,6 +16,7 @@ import msgspec
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.reading.sql.answering import limit_memory, plain
+from auditproxy.reading.sql.expressions import check_expression, placed_fault
 from auditproxy.reading.sql.index import build_index, open_index
 from auditproxy.reading.sql.indexed import IndexQuestion, IndexTask
 from auditproxy.reading.sql.store import first_line, is_one_select
@@ -54,6 +55,8 @@ def answer(connection: "DuckDBPyConnection", question: IndexQuestion) -> dict[st
     import duckdb
 
     try:
+        if question.expression:
+            check_expression(question.expression)
         if not is_one_select(question.statement):
             raise Unusable("it must be one expression, and nothing else")
         result = connection.execute(question.statement, list(question.parameters))
@@ -61,6 +64,8 @@ def answer(connection: "DuckDBPyConnection", question: IndexQuestion) -> dict[st
     except Unusable as error:
         return {"error": str(error)}
     except duckdb.Error as error:
+        if question.expression:
+            return {"error": str(placed_fault(error, question.statement, question.expression))}
         return {"error": " ".join(str(error).splitlines()[:3])}
     shown = [[plain(value) for value in row] for row in rows[: question.most_rows]]
     return {"rows": shown, "cut": len(rows) > question.most_rows}

@@ -31,6 +31,12 @@ def in_one_line(message: str, statement: str) -> str:
     return f"{said} (line {line}{column}: {excerpt[start:end].strip()})"
 
 
+def without_place(message: str) -> str:
+    """What is wrong alone, for a place that is not in what the user wrote."""
+    place = _PLACE.search(message)
+    return " ".join((message if place is None else message[: place.start()]).split())
+
+
 def one_line_up(message: str) -> str:
     """The message about a statement before which a line was put."""
 

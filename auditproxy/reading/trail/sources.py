@@ -1,7 +1,8 @@
 """Sources: which files a command line names, and in which order they were written.
 
-A folder stands for the files in it. Rotated files belong to the file that they were rotated from:
-they have its origin, and come before it in the order of the times in their names.
+A folder stands for the files in it, but for checkpoints beside logs. Rotated files belong to the
+file that they were rotated from: they have its origin, and come before it in the order of the times
+in their names.
 
     audit-2026-11-23T13-16-39.368.log.gz  audit-2026-11-24T00-00-00.000.log  audit.log
 """
@@ -20,10 +21,13 @@ import msgspec
 from auditproxy.apis.faults import Unusable
 from auditproxy.reading.trail.archives import is_archive, members_of
 from auditproxy.reading.trail.packing import SUFFIXES
+from auditproxy.reading.trail.workers import missing
 
 STANDARD_INPUT = "-"
 MOST_FILES = 20_000
 _ROTATED = re.compile(r"-(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)(?=\.|$)", re.ASCII)
+_CHECKPOINTS = ".checkpoints"
+"""Ends the names of files of checkpoints, rotated ones too: backends/durable/checkpoints.py."""
 _NUMBERED = re.compile(r"\.(\d{1,4})$", re.ASCII)
 _REMOTE = ("s3://", "s3a://", "gs://", "gcs://", "http://", "https://", "az://", "abfss://")
 _NEWEST = "~"
@@ -100,23 +104,31 @@ def _paths(argument: str, spool: str) -> Iterator[str]:
         )
     matching = sorted(glob.glob(argument)) if any(mark in argument for mark in "*?[") else []
     if not matching:
-        raise Unusable(f"{argument} does not exist; name a log, a folder of logs, or -")
+        fix = f"{argument} does not exist; name a log, a folder of logs, or -"
+        raise Unusable(missing(argument) or fix)
     for path in matching:
         yield from _in_folder(path) if os.path.isdir(path) else (path,)
 
 
 def _in_folder(folder: str) -> Iterator[str]:
-    """The files in a folder and below it, hidden ones left out."""
+    """The files in a folder and below it, without hidden ones and those of checkpoints."""
     empty = True
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = os.path.join(where, name)
-            if not name.startswith(".") and os.path.isfile(path):
+            if not _is_left_out(name) and os.path.isfile(path):
                 empty = False
                 yield path
     if empty:
         raise Unusable(f"{folder} has no files")
+
+
+def _is_left_out(name: str) -> bool:
+    bare = name
+    for suffix in SUFFIXES:
+        bare = bare.removesuffix(suffix)
+    return name.startswith(".") or bare.endswith(_CHECKPOINTS)
 
 
 def _spooled(folder: str) -> str:

@@ -41,3 +41,24 @@ def test_faults(tmp_path: Path, expression: str) -> None:
     """They name the flag."""
     with pytest.raises(Unusable, match="^--where: "):
         names(tmp_path, expression)
+
+
+@pytest.mark.parametrize(
+    ("expression", "fault"),
+    [
+        ("verb='delete') or (verb='create'", 'near ")" (line 1, column 14: ))'),
+        ("verb = ", 'near "=" (line 1, column 6: =)'),
+        ("seconds > 1\n LIMIT 3", 'near "LIMIT" (line 2, column 2: LIMIT)'),
+        ("seconds, verb", 'near "," (line 1, column 8: ,)'),
+        ("verb = 'get' AND\nnme = 'web'", "(line 2, column 1: nme)"),
+        ("seconds > 1 AS x", 'near "AS"'),
+        ("verb = ?", "--where: it must be one expression, without parameters, and nothing else"),
+    ],
+)
+def test_what_is_not_one_expression(tmp_path: Path, expression: str, fault: str) -> None:
+    """The place is in what the user wrote; nothing gets out of the other filters."""
+    with pytest.raises(Unusable) as caught:
+        names(tmp_path, expression, Search(conditions=conditions_of({"user": ["nobody"]})))
+    assert str(caught.value).endswith(fault)
+    assert "ORDER BY" not in str(caught.value)
+    assert "\n" not in str(caught.value)

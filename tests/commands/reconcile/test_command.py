@@ -1,5 +1,9 @@
 """The command line of ``auditproxy reconcile``."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from auditproxy import cli
@@ -18,3 +22,22 @@ def test_flags(capsys: pytest.CaptureFixture[str]) -> None:
     """All faults are said at once."""
     assert cli.main(["reconcile", "--limit=0", "--bogus"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 3
+
+
+def test_without_the_extra(tmp_path: Path) -> None:
+    """One line that names the command."""
+    program = "import sys; sys.modules['duckdb'] = None; from auditproxy.cli import main; sys.exit(main())"
+    for name in ("ours.log", "theirs.log"):
+        (tmp_path / name).write_text("{}\n")
+    done = subprocess.run(
+        [sys.executable, "-c", program, "reconcile", "ours.log", "theirs.log"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(Path(cli.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("auditproxy: error: auditproxy reconcile needs the extra explore")
+    assert done.stderr.count("\n") == 1

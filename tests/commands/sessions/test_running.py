@@ -29,6 +29,11 @@ def test_several_match(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "SESSION" in heading
     assert [row.partition("5e55")[1] or row.partition("c0b1")[1] for row in rows]
     assert len(rows) == 3
+    # A column begins at one place in all rows, and nothing is before them.
+    place = heading.index(" USER ")
+    assert heading.startswith("  ")
+    assert {row[place] for row in rows} == {" "}
+    assert all(row.startswith("  ") and row[place + 1] != " " for row in rows)
     assert any("alice" in row and "5e5510f1d" in row for row in rows)
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from auditproxy import cli
 from auditproxy.apis.faults import Unusable
-from auditproxy.commands.verify.collecting import collect
+from auditproxy.commands.verify.collecting import check_paths, collect
 
 OLD, NEW = "audit-2026-11-23T13-16-39.368.log.gz", "audit-2026-11-24T13-16-39.368.log"
 FILES = (
@@ -84,3 +85,23 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         collect([str(tmp_path / "missing" / "audit.log")])
     with pytest.raises(Unusable, match="name the log"):
         collect([str(tmp_path / "audit.log.checkpoints")])
+
+
+def test_paths_that_are_no_logs(folder: Path) -> None:
+    """A folder, and a log of which there are those of workers; what to name is said."""
+    check_paths([str(folder / name) for name in (*FILES, "none.log")] + ["-"])
+    (folder / "audit.log").unlink()
+    with pytest.raises(Unusable) as caught:
+        check_paths([str(folder), str(folder / "audit.log")])
+    is_folder, is_missing = caught.value.faults
+    assert is_folder.endswith(
+        f"is a folder, and files are verified; run auditproxy verify {folder}/*.log*"
+    )
+    assert is_missing.endswith(f"name these: {folder / 'audit-worker1.log'}")
+
+
+def test_they_are_checked_first(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the command: one line."""
+    assert cli.main(["verify", str(folder)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"auditproxy: error: {folder} is a folder")

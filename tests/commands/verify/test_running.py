@@ -54,6 +54,9 @@ def test_intact(intact: Written) -> None:
     assert (code, said["findings"], said["notes"], said["lines"]) == (0, [], [], 100_000)
     (chain,) = said["chains"]
     assert (chain["last"], chain["signed"], chain["unsigned"]) == (100_000, 90_000, 10_000)
+    assert (said["ok"], said["signaturesChecked"]) == (True, True)
+    said = verified(intact.folder, **{"public-key": ()})[1]
+    assert (said["ok"], said["signaturesChecked"]) == (True, False)
 
 
 @pytest.mark.parametrize("manipulation", MANIPULATIONS, ids=str)
@@ -124,9 +127,12 @@ def test_text(log: Written, monkeypatch: pytest.MonkeyPatch) -> None:
         "line 90000 at 2026-11-23T13:06:31Z; the 10000 lines behind it, and any that may have "
         "followed, are not\n"
     )
-    assert out.getvalue().endswith("\nok\n")
+    assert out.getvalue().endswith("\nok (signatures not checked)\n")
     assert "warning: signatures are not checked" in err.getvalue()
     assert f"{log.folder}/{NAMES[0]}: 2000 lines, file 1 of 5\n" in err.getvalue()
+    out = io.StringIO()
+    assert verify({"public-key": [str(log.folder / "key.pub")]}, [path], out, io.StringIO()) == 0
+    assert out.getvalue().endswith("\nok\n")
     del log.files[4][:50:2]
     log.write(4)
     out = io.StringIO()

@@ -21,7 +21,8 @@ def test_all_of_them() -> None:
     given |= {"since": "2026-11-23T10:00:00.5Z", "until": "2026-11-24", "where": "seconds > 1 -- x"}
     found = filter_of(given, NOW)
     assert found.clause.count("value'") == 0
-    assert found.clause.endswith("AND (seconds > 1 -- x\n)")
+    assert found.clause.endswith("AND (\nseconds > 1 -- x\n)")
+    assert found.expression == "seconds > 1 -- x"
     assert found.clause.count("?") == len(found.parameters)
     assert found.since == 1_795_428_000_500_000
     assert found.until == 1_795_564_800_000_000

@@ -162,10 +162,22 @@ def test_keys_of_others(shop: ViewedTrail, key: str) -> None:
         "true\n) UNION ALL (SELECT 1, 2, 3 WHERE (true",
         "SELECT",
         "request_object IS NULL",
+        "verb = 'get') OR (true",
     ],
 )
 def test_expressions_that_reach_further(shop: ViewedTrail, expression: str) -> None:
     """They are refused, and the next question is answered."""
     with pytest.raises(Unusable):
         shop.page({"where": expression})
+    with pytest.raises(Unusable):
+        shop.timeline({"where": expression})
     assert len(shop.page({})["rows"]) == 13
+
+
+def test_the_place_in_an_expression(shop: ViewedTrail) -> None:
+    """It is that in what was typed, of what is no SQL and of what has no such column."""
+    for ask in (shop.page, shop.timeline):
+        with pytest.raises(Unusable, match=r"\(line 1, column 14: \)\)$"):
+            ask({"user": "alice", "where": "verb = 'get' ) OR (true"})
+        with pytest.raises(Unusable, match=r"\(line 2, column 5: nothing\)$"):
+            ask({"user": "alice", "where": "seconds > 1\nAND nothing = 1"})

@@ -74,10 +74,15 @@ class InProcess:
         self._connection = open_index(str(folder), 1)
 
     def ask(
-        self, statement: str, parameters: Sequence[Any] = (), most_rows: int = 1000
+        self,
+        statement: str,
+        parameters: Sequence[Any] = (),
+        most_rows: int = 1000,
+        expression: str = "",
     ) -> list[list[Any]]:
         """The rows of the answer; raises Unusable."""
-        said = answer(self._connection, IndexQuestion(statement, tuple(parameters), most_rows))
+        question = IndexQuestion(statement, tuple(parameters), most_rows, expression)
+        said = answer(self._connection, question)
         if "error" in said:
             raise Unusable(said["error"])
         return list(said["rows"])

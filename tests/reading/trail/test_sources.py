@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.backends.durable.checkpoints import CHECKPOINTS
 from auditproxy.reading.trail.sources import files_of, trail_file
 
 NAMES = (
@@ -31,6 +32,16 @@ def folder(tmp_path: Path) -> Path:
 def names(arguments: list[str], spool: Path) -> list[str]:
     """The names of the files, in order."""
     return [os.path.basename(file.path) for file in files_of(arguments, str(spool))]
+
+
+def test_checkpoints(folder: Path, tmp_path: Path) -> None:
+    """They are no logs of a folder; one that is named is read."""
+    checkpoints = folder / f"audit.log{CHECKPOINTS}"
+    rotated = folder / f"audit.log-2026-11-23T13-16-39.368{CHECKPOINTS}.gz"
+    for path in (checkpoints, rotated):
+        path.write_text("x\n")
+    assert names([str(folder)], tmp_path) == [*NAMES, "other.log"]
+    assert names([str(checkpoints)], tmp_path) == [checkpoints.name]
 
 
 def test_a_folder(folder: Path, tmp_path: Path) -> None:
