@@ -1,5 +1,6 @@
 """ClientServer: creates a ClientConnection for each connection, with aiohttp's settings."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -56,6 +57,12 @@ class ClientServer(Server):
         )
         connection.is_last = self._leaves
         return connection
+
+    def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
+        """Register a connection; its protocol was created before its handshake, maybe long ago."""
+        super().connection_made(handler, transport)
+        if self._leaves:
+            handler.is_last = True
 
     def leave(self) -> None:
         """Have each connection end with its next answer, which says so."""

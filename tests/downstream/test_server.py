@@ -1,6 +1,7 @@
 """What every connection of a client is given: bounds, and what is known of it before it speaks."""
 
 import asyncio
+import socket
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,29 @@ async def test_connections() -> None:
     assert one is not two
     assert (one.told_address, two.told_address) == ("", "1.2.3.4")
     await server.shutdown()
+
+
+async def test_a_handshake_under_way_at_the_end(tmp_path: Path) -> None:
+    """A connection whose protocol was created before ``leave``, and which was made after it."""
+    async with (
+        FakeUpstream(replying(answer(200, b"ok"))) as upstream,
+        proxy_before(upstream.port, tmp_path) as proxy,
+    ):
+        server = proxy.proxy._serving.server
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        # As while its TLS handshake is under way.
+        connection = server()
+        server.leave()
+        theirs.setblocking(False)
+        await loop.connect_accepted_socket(lambda: connection, theirs)
+        reader, writer = await asyncio.open_connection(sock=ours)
+        writer.write(request())
+        async with asyncio.timeout(5):
+            found = await read_answer(reader, "GET")
+            assert (found.status, found.header("Connection")) == (200, "close")
+            assert await reader.read() == b""
+        writer.close()
 
 
 async def test_idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
