@@ -12,7 +12,8 @@ import pytest
 from auditproxy.alerts import decoding as alertdecoding
 from auditproxy.alerts import facts as alertfacts
 from auditproxy.apis.units import SECOND
-from auditproxy.app import killedsessions, process
+from auditproxy.app import process
+from auditproxy.app.sessions import killedsessions
 from auditproxy.app.workers import parent as workers
 from auditproxy.audit import bodies, objects, record
 from auditproxy.audit.chain import links

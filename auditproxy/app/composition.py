@@ -20,8 +20,8 @@ from auditproxy.app.authentication.authenticators import (
 )
 from auditproxy.app.authentication.issuers import KeysOfIssuers, TrustedKeys
 from auditproxy.app.authentication.tokens import TokenAuthentication, TokenSources
-from auditproxy.app.backendpolicies import OwnBackend, with_policies
 from auditproxy.app.decoding import open_decoding
+from auditproxy.app.sinks.backendpolicies import OwnBackend, with_policies
 from auditproxy.app.upstream import Connected, connect
 from auditproxy.audit.backend import Backend, TakeLine
 from auditproxy.audit.policy.evaluator import PolicyRuleEvaluator, with_stage
@@ -42,7 +42,7 @@ from auditproxy.sockets.tasks import spawn
 from auditproxy.tracing.requests import Tracing
 
 if TYPE_CHECKING:
-    from auditproxy.app.receivers import OpenedReceiver
+    from auditproxy.app.sinks.receivers import OpenedReceiver
     from auditproxy.notifiers.dispatcher import AlertDispatcher
     from auditproxy.supervision.supervisor import Supervisor
 

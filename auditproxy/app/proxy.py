@@ -20,11 +20,11 @@ from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.apis.units import SECOND
 from auditproxy.app import operatorlog, process
 from auditproxy.app.announcing import tell_start
-from auditproxy.app.backends import AuditSink, open_backends
 from auditproxy.app.composition import Composed
 from auditproxy.app.logs.logchecks import log_doubts, log_faults
 from auditproxy.app.reload import new_reloader
-from auditproxy.app.spoolfaults import spool_doubts, spool_faults
+from auditproxy.app.sinks.backends import AuditSink, open_backends
+from auditproxy.app.sinks.spoolfaults import spool_doubts, spool_faults
 from auditproxy.app.wanted import alerts_of, receivers_of, sessions_of, tracing_of
 from auditproxy.audit.backend import Backend
 from auditproxy.backends.overheard import OverheardBackend
@@ -45,7 +45,7 @@ from auditproxy.tls.serving import ServingError
 
 if TYPE_CHECKING:
     from auditproxy.alerts.alert import Alert
-    from auditproxy.app.sessions import SessionParts
+    from auditproxy.app.sessions.opening import SessionParts
     from auditproxy.app.tracing import TracingParts
     from auditproxy.notifiers.dispatcher import AlertDispatcher
 

@@ -14,8 +14,8 @@ from auditproxy.options import Options
 
 if TYPE_CHECKING:
     from auditproxy.alerts.alert import Alert
-    from auditproxy.app.receivers import OpenedReceiver
-    from auditproxy.app.sessions import SessionParts
+    from auditproxy.app.sessions.opening import SessionParts
+    from auditproxy.app.sinks.receivers import OpenedReceiver
     from auditproxy.app.tracing import TracingParts
     from auditproxy.notifiers.dispatcher import AlertDispatcher
 
@@ -55,7 +55,7 @@ def sessions_of(
     sessions = options.sessions
     if not (sessions.is_kept or alerts is not None or sessions.annotates()):
         return None
-    from auditproxy.app.sessions import SessionFiles, open_sessions, session_listeners
+    from auditproxy.app.sessions.opening import SessionFiles, open_sessions, session_listeners
 
     return open_sessions(
         options,
@@ -74,7 +74,7 @@ def receivers_of(
     """The receivers of events beside log and webhook; see open_receivers."""
     if files.audit_nats is None and files.audit_kafka is None and files.audit_otlp is None:
         return ()
-    from auditproxy.app.receivers import open_receivers
+    from auditproxy.app.sinks.receivers import open_receivers
 
     return open_receivers(options, files, metrics, report)
 
@@ -83,7 +83,7 @@ def described(options: Options, files: Files) -> tuple[str, ...]:
     """The start-up lines about sessions, alerts, traces and egress, where there are any."""
     lines = []
     if options.sessions.is_kept:
-        from auditproxy.app.sessions import describe_sessions
+        from auditproxy.app.sessions.opening import describe_sessions
 
         lines.append(describe_sessions(options, files))
     if files.alert_rules is not None:

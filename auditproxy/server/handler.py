@@ -37,8 +37,8 @@ from auditproxy.server.exchange import Exchange
 from auditproxy.server.forwarding import forward
 from auditproxy.server.requesttrace import begin_trace, trace_over
 from auditproxy.server.services import ActingUser, Services, Shared
-from auditproxy.server.shortexchange import Rest, ShortExchange
-from auditproxy.server.shortway import ShortWay
+from auditproxy.server.short.shortexchange import Rest, ShortExchange
+from auditproxy.server.short.shortway import ShortWay
 from auditproxy.server.turnend import TurnEnd
 from auditproxy.tunnel.farewell import SHUTTING_DOWN
 from auditproxy.upstream.messages import (

@@ -33,7 +33,12 @@ ALWAYS_LATER = (
     "structlog",
 )
 """What a proxy that serves has no use for, or none before somebody asks for it."""
-SESSIONS = ("auditproxy.app.sessions", "auditproxy.recordings", "auditproxy.supervision", "tarfile")
+SESSIONS = (
+    "auditproxy.app.sessions.opening",
+    "auditproxy.recordings",
+    "auditproxy.supervision",
+    "tarfile",
+)
 ISSUERS = (
     "auditproxy.authentication.oidc",
     "auditproxy.clients.fetcher",
@@ -41,7 +46,7 @@ ISSUERS = (
 )
 TRACING = ("auditproxy.app.tracing", "auditproxy.tracing.exporting")
 RECEIVERS = (
-    "auditproxy.app.receivers",
+    "auditproxy.app.sinks.receivers",
     "auditproxy.clients.receivers.jetstream",
     "auditproxy.clients.receivers.kafka",
 )
@@ -115,7 +120,7 @@ def test_sessions(tmp_path: Path) -> None:
     assert found >= set(SESSIONS)
     assert not found & set(ALWAYS_LATER) - {"difflib"}
     logged = imported(tmp_path, **{"session-log-path": str(tmp_path / "sessions.log")})
-    assert "auditproxy.app.sessions" in logged
+    assert "auditproxy.app.sessions.opening" in logged
 
 
 def test_issuers(tmp_path: Path) -> None:
@@ -153,4 +158,4 @@ def test_receivers(tmp_path: Path) -> None:
 def test_otlp(tmp_path: Path) -> None:
     """With a collector there are the protocol's definitions, and neither the SDK nor gRPC."""
     found = imported(tmp_path, **{"audit-otlp-endpoint": "http://127.0.0.1:1"})
-    assert found == {"auditproxy.app.receivers", "google.protobuf", "opentelemetry"}
+    assert found == {"auditproxy.app.sinks.receivers", "google.protobuf", "opentelemetry"}

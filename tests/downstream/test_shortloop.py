@@ -15,7 +15,7 @@ from auditproxy.downstream.connection import ClientConnection
 from auditproxy.downstream.responses import Answered
 from auditproxy.downstream.server import ClientServer
 from auditproxy.request.headers import ClientHeaders
-from auditproxy.server.shorttarget import parse_line
+from auditproxy.server.short.shorttarget import parse_line
 from tests.fakes.bothways import OK, POD, PROBED, Scene, both, scene
 from tests.fakes.proxy import BOB, request
 from tests.fakes.upstream import FakeConnection

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from auditproxy.app.webhook import open_webhook
+from auditproxy.app.sinks.webhook import open_webhook
 from auditproxy.backends.webhook import event_list
 from auditproxy.files.webhook import load_target
 from tests.e2e.cluster import assets, running

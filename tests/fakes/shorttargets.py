@@ -4,7 +4,7 @@ from auditproxy.apis.memo import Memo
 from auditproxy.request.headers import ClientHeaders
 from auditproxy.request.resolution import KnownTargets
 from auditproxy.server.services import Services
-from auditproxy.server.shorttarget import Kinds, ShortTarget, short_target
+from auditproxy.server.short.shorttarget import Kinds, ShortTarget, short_target
 
 
 def target_of(

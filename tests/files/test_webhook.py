@@ -11,7 +11,7 @@ import yaml
 from auditproxy.apis.audit import API_VERSION, Event
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.user import UserInfo
-from auditproxy.app.webhook import open_webhook
+from auditproxy.app.sinks.webhook import open_webhook
 from auditproxy.backends.losses import Losses
 from auditproxy.clients.webhook import WebhookError, WebhookTarget
 from auditproxy.files.trustedfile import Remarks

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from auditproxy.app.webhook import open_webhook
+from auditproxy.app.sinks.webhook import open_webhook
 from auditproxy.files.webhook import load_target
 from tests.fakes.backends import Told, event
 from tests.fakes.certificates import CERTIFICATE, KEY

@@ -286,7 +286,7 @@ async def test_a_client_that_leaves(tmp_path: Path, short: bool) -> None:
 async def test_a_disk_that_hangs(tmp_path: Path, short: bool, monkeypatch: Any) -> None:
     """A request's time is over while it waits: 504, and nothing is sent, nor more served there."""
     monkeypatch.setattr("auditproxy.server.exchange.UPSTREAM_GRACE", 0.0)
-    monkeypatch.setattr("auditproxy.server.shorttarget.UPSTREAM_GRACE", 0.0)
+    monkeypatch.setattr("auditproxy.server.short.shorttarget.UPSTREAM_GRACE", 0.0)
     timed = request("GET", "/api/v1/namespaces/default/pods/box?timeout=200ms")
     async with scene(tmp_path, short=short) as of:
         of.client.send(timed)

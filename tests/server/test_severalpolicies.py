@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditproxy.apis.audit import Event, Stage
-from auditproxy.app.backendpolicies import OwnBackend, with_policies
+from auditproxy.app.sinks.backendpolicies import OwnBackend, with_policies
 from auditproxy.audit.encode import json_line
 from auditproxy.audit.policy.evaluator import PolicyRuleEvaluator, load_policy, with_stage
 from auditproxy.audit.redaction.decoding import builtin_redactor

@@ -5,10 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditproxy.app.backendmodes import Waiting, awaited_by_requests, buffered_later, truncated
 from auditproxy.app.logs.durablelog import open_durable_log
 from auditproxy.app.logs.logbackend import OpenChain, OpenLog, audit_rotation, open_log
 from auditproxy.app.operatorlog import Report
+from auditproxy.app.sinks.backendmodes import (
+    Waiting,
+    awaited_by_requests,
+    buffered_later,
+    truncated,
+)
 from auditproxy.audit.backend import Backend, TakeLine
 from auditproxy.backends.aside import LargeAside
 from auditproxy.backends.losses import Losses

@@ -10,7 +10,7 @@ from auditproxy.apis.faults import FAILED
 from auditproxy.app import operatorlog, process
 from auditproxy.app.announcing import UNDELIVERED, serving_line, tell_start
 from auditproxy.app.proxy import start_health
-from auditproxy.app.spoolfaults import has_spools
+from auditproxy.app.sinks.spoolfaults import has_spools
 from auditproxy.app.workers.parent import Workers
 from auditproxy.files.files import Files
 from auditproxy.files.servingcertificate import make_certificate

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.app.backends import AuditSink, open_backends
 from auditproxy.app.logs.logbackend import LogFileError
 from auditproxy.app.logs.logchain import ChainKeeping
+from auditproxy.app.sinks.backends import AuditSink, open_backends
 from auditproxy.audit.chain.links import read_link
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options

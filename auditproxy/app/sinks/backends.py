@@ -17,11 +17,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from auditproxy.app import operatorlog
-from auditproxy.app.backendmodes import remote, truncated
-from auditproxy.app.backendpolicies import OwnBackend, divided
 from auditproxy.app.logs.logsink import LogSink, chain_of, log_sink, nothing
 from auditproxy.app.operatorlog import Report
-from auditproxy.app.webhook import open_spooled_webhook, open_webhook
+from auditproxy.app.sinks.backendmodes import remote, truncated
+from auditproxy.app.sinks.backendpolicies import OwnBackend, divided
+from auditproxy.app.sinks.webhook import open_spooled_webhook, open_webhook
 from auditproxy.audit.backend import Backend, Deliverer, TakeLine
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.sinkstate import State
@@ -33,7 +33,7 @@ from auditproxy.options import Options
 
 if TYPE_CHECKING:
     from auditproxy.app.logs.logchain import ChainKeeping
-    from auditproxy.app.receivers import OpenedReceiver
+    from auditproxy.app.sinks.receivers import OpenedReceiver
     from auditproxy.audit.chain.checkpoints import CheckpointKey
 
 

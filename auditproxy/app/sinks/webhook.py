@@ -17,7 +17,7 @@ from auditproxy.metrics.registry import Metrics
 from auditproxy.options import AuditWebhookOptions
 
 if TYPE_CHECKING:
-    from auditproxy.app.spool import OpenSpool
+    from auditproxy.app.sinks.spool import OpenSpool
 
 
 def open_webhook(
@@ -52,7 +52,7 @@ def open_spooled_webhook(
     called: Ended | None = None,
 ) -> "OpenSpool":
     """The spool in front of the webhook, ``called`` gets each call; raises SpoolError."""
-    from auditproxy.app.spool import open_spool
+    from auditproxy.app.sinks.spool import open_spool
 
     client = WebhookClient(target, clock=time.monotonic, sleep=asyncio.sleep)
     return open_spool(

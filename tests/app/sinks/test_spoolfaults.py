@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from auditproxy.app.spoolfaults import has_spools, spool_doubts, spool_faults
+from auditproxy.app.sinks.spoolfaults import has_spools, spool_doubts, spool_faults
 from auditproxy.options import Options
 from tests.fakes.options import options
 from tests.fakes.unprivileged import folder_with, unprivileged

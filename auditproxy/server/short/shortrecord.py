@@ -28,8 +28,13 @@ from auditproxy.request.headers import ClientHeaders
 from auditproxy.server.emitter import Emitter
 from auditproxy.server.knownclient import KnownClient, ShortDecision, ShortSender
 from auditproxy.server.services import Services, Shared
-from auditproxy.server.shorttarget import CodeFacts, ShortTarget
-from auditproxy.server.wholerecord import captured_whole, is_cheap, is_plainly_cheap, record_whole
+from auditproxy.server.short.shorttarget import CodeFacts, ShortTarget
+from auditproxy.server.short.wholerecord import (
+    captured_whole,
+    is_cheap,
+    is_plainly_cheap,
+    record_whole,
+)
 from auditproxy.upstream.heads import WholeAnswer
 from auditproxy.upstream.messages import UpstreamRequest
 

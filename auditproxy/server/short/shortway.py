@@ -21,15 +21,15 @@ from auditproxy.request.resolution import MAXIMUM_TARGETS, NOT_RESOLVED
 from auditproxy.request.traceparent import TRACEPARENT
 from auditproxy.request.upstreamheaders import lines_around_audit_id
 from auditproxy.server.knownclient import KnownClient, ShortDecision, ShortSender
-from auditproxy.server.shortexchange import Chain, ShortExchange
-from auditproxy.server.shorttarget import (
+from auditproxy.server.short.shortexchange import Chain, ShortExchange
+from auditproxy.server.short.shorttarget import (
     MAXIMUM_TARGET_KINDS,
     Kinds,
     ShortTarget,
     parse_line,
     short_target,
 )
-from auditproxy.server.siblings import KnownSiblings
+from auditproxy.server.short.siblings import KnownSiblings
 
 
 class ShortWay:

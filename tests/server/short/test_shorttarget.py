@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict
 
 from auditproxy.apis.audit import Level
-from auditproxy.server.shorttarget import (
+from auditproxy.server.short.shorttarget import (
     LONGEST_LINE,
     LONGEST_OF_KIND,
     MAXIMUM_TARGET_KINDS,

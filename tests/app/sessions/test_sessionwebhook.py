@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.app.sessionwebhook import open_session_webhook
+from auditproxy.app.sessions.sessionwebhook import open_session_webhook
 from auditproxy.clients.webhook import WebhookTarget, request_url
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import SessionOptions

@@ -15,7 +15,7 @@ from auditproxy.apis.session import (
     SessionKind,
 )
 from auditproxy.apis.units import SECOND
-from auditproxy.app.killedsessions import KILLED, TAIL, end_of_killed, logged_ends
+from auditproxy.app.sessions.killedsessions import KILLED, TAIL, end_of_killed, logged_ends
 from auditproxy.serializer.json import encode
 from auditproxy.sessions.asciicast import header_line, note_lines
 from auditproxy.sessions.castnotes import UnfinishedNote

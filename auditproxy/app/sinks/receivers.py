@@ -26,7 +26,7 @@ from auditproxy.options import Options
 from auditproxy.options.receivers import ReceiverOptions
 
 if TYPE_CHECKING:
-    from auditproxy.app.spool import OpenSpool
+    from auditproxy.app.sinks.spool import OpenSpool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _spooled(
     report: Report,
 ) -> "OpenSpool":
     """The spool in front of a receiver; raises SpoolError."""
-    from auditproxy.app.spool import open_spool
+    from auditproxy.app.sinks.spool import open_spool
 
     return open_spool(
         sender,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from auditproxy.app.webhook import open_spooled_webhook, open_webhook
+from auditproxy.app.sinks.webhook import open_spooled_webhook, open_webhook
 from auditproxy.backends.losses import Losses
 from auditproxy.clients.webhook import WebhookTarget, request_url
 from auditproxy.metrics.registry import Metrics

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from auditproxy.apis.memo import Memo
 from auditproxy.audit.template import TargetPart
 from auditproxy.request.target import Target
-from auditproxy.server.shorttarget import LONGEST_LINE, LONGEST_OF_KIND, ShortTarget
+from auditproxy.server.short.shorttarget import LONGEST_LINE, LONGEST_OF_KIND, ShortTarget
 
 MAXIMUM_SIBLINGS = 512
 """Targets whose siblings are made from them."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from nats.js.api import StreamConfig
 
 from auditproxy.app.proxy import build
-from auditproxy.app.receivers import open_receivers
+from auditproxy.app.sinks.receivers import open_receivers
 from auditproxy.files.files import read_files
 from auditproxy.metrics.registry import Metrics
 from tests.fakes.backends import event, value

@@ -25,7 +25,7 @@ from auditproxy.server.emitter import after, going_on, is_settled
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.forwarding import forward, passed_on
 from auditproxy.server.services import ActingUser, Services, Shared
-from auditproxy.server.shortrecord import ShortRecord
+from auditproxy.server.short.shortrecord import ShortRecord
 from auditproxy.server.tee import Tee
 from auditproxy.server.turnend import TurnEnd
 from auditproxy.upstream.connection import UpstreamConnection

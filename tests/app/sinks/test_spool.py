@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from auditproxy.app.backends import AuditSink, open_backends
-from auditproxy.app.spool import SpoolError
-from auditproxy.app.spoolfaults import spool_faults
+from auditproxy.app.sinks.backends import AuditSink, open_backends
+from auditproxy.app.sinks.spool import SpoolError
+from auditproxy.app.sinks.spoolfaults import spool_faults
 from auditproxy.backends.spool.state import SpoolState
 from auditproxy.clients.webhook import WebhookTarget, request_url
 from auditproxy.metrics.registry import Metrics

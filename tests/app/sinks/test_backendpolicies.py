@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from auditproxy.app.backendpolicies import NO_BACKEND, divided
+from auditproxy.app.sinks.backendpolicies import NO_BACKEND, divided
 from tests.fakes.alertrules import HEAD as ALERTS
 from tests.fakes.options import options
 from tests.fakes.proxy import EVERYTHING, EventCollector, RunningProxy, proxy_before, request

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from auditproxy.app.backends import open_backends
 from auditproxy.app.logs.logbackend import LogFileError
-from auditproxy.app.webhook import open_webhook
+from auditproxy.app.sinks.backends import open_backends
+from auditproxy.app.sinks.webhook import open_webhook
 from auditproxy.backends import sinkstate
 from auditproxy.clients.webhook import WebhookTarget, request_url
 from auditproxy.metrics.registry import Metrics

@@ -1,6 +1,6 @@
 """Whether recordings can be begun: what is reported, and the line of /readyz?verbose."""
 
-from auditproxy.app.recordingstate import RecordingState
+from auditproxy.app.sessions.recordingstate import RecordingState
 
 
 def test_changes_are_reported() -> None:

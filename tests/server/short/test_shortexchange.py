@@ -11,7 +11,7 @@ import pytest
 
 from auditproxy.apis.audit import Event
 from auditproxy.server.deadline import NEVER
-from auditproxy.server.shortexchange import ShortExchange
+from auditproxy.server.short.shortexchange import ShortExchange
 from tests.fakes.bothways import JSON, OK, POD, Scene, Step, both, figures, scene
 from tests.fakes.proxy import EventCollector, request
 from tests.fakes.upstream import FakeConnection, answer, dial

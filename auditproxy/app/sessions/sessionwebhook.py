@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from auditproxy.apis.faults import Unusable
 from auditproxy.app import operatorlog
 from auditproxy.app.operatorlog import Report
-from auditproxy.app.spoolfaults import SESSION_SPOOL, unusable
+from auditproxy.app.sinks.spoolfaults import SESSION_SPOOL, unusable
 from auditproxy.clients.webhook import WebhookClient, WebhookTarget
 from auditproxy.metrics.sessions import SessionMetrics
 from auditproxy.options import SessionOptions

@@ -8,16 +8,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
-from auditproxy.server import siblings
 from auditproxy.server.services import Services
-from auditproxy.server.shorttarget import (
+from auditproxy.server.short import siblings
+from auditproxy.server.short.shorttarget import (
     LONGEST_LINE,
     MAXIMUM_TARGET_KINDS,
     Kinds,
     ShortTarget,
     parse_line,
 )
-from auditproxy.server.siblings import KnownSiblings
+from auditproxy.server.short.siblings import KnownSiblings
 from tests.fakes.proxy import EVERYTHING, proxy_before
 from tests.fakes.shorttargets import target_of
 

@@ -1,8 +1,8 @@
-"""app/backendmodes.py: the same deliverer in each mode, and how it fares."""
+"""app/sinks/backendmodes.py: the same deliverer in each mode, and how it fares."""
 
 import pytest
 
-from auditproxy.app.backendmodes import buffered_later, remote, truncated
+from auditproxy.app.sinks.backendmodes import buffered_later, remote, truncated
 from auditproxy.backends.buffered import BufferedBackend
 from auditproxy.options import AuditWebhookOptions
 from tests.fakes.backends import Recorder, Told, events

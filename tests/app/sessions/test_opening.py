@@ -12,7 +12,7 @@ import pytest
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import Carried, Channel, Outcome, Record, Session, SessionEvent
 from auditproxy.apis.units import SECOND
-from auditproxy.app.sessions import (
+from auditproxy.app.sessions.opening import (
     NO_FILES,
     SessionFiles,
     SessionParts,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.units import SECOND
-from auditproxy.app.spoolfaults import spool_flag, unusable
+from auditproxy.app.sinks.spoolfaults import spool_flag, unusable
 from auditproxy.audit.backend import Backend
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.modes import IgnoreErrors
