@@ -9,7 +9,6 @@ connection that has been idle longest is closed for the next, so that probes are
 answered.
 """
 
-import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from prometheus_client import CollectorRegistry
 
 from auditproxy.apis.gotext import go_quote
 from auditproxy.health.connection import HealthConnection, text_answer
+from auditproxy.health.connections import BoundedConnections
 from auditproxy.health.metricspage import MetricsPage
 from auditproxy.sockets.listener import Listener, bind
 
@@ -72,7 +72,6 @@ class HealthServer:
         self._own_page = MetricsPage(registry, many)
         self._page = page
         self._accepting_failed = accepting_failed
-        self._pushed_out = pushed_out
         self._ready = False
         self._shutting_down = False
         self._checks: dict[str, dict[str, Check]] = {group: {} for group in GROUPS}
@@ -83,7 +82,9 @@ class HealthServer:
         self._information: list[Callable[[], tuple[str, ...]]] = []
         self._listeners: list[Listener] = []
         self._server: Server | None = None
-        self._connections: dict[HealthConnection, None] = {}
+        self._connections = BoundedConnections(
+            MAXIMUM_CONNECTIONS, pushed_out=pushed_out, lost=self._lost
+        )
 
     def add_check(self, name: str, check: Check, groups: tuple[str, ...] = GROUPS) -> None:
         """Add a check to some groups."""
@@ -111,27 +112,9 @@ class HealthServer:
         return port
 
     def _accepted(self, accepted: socket.socket) -> Coroutine[Any, Any, None]:
-        if len(self._connections) >= MAXIMUM_CONNECTIONS:
-            self._pushed_out()
-            # Close idle connections first; those being answered only if there are no others.
-            idle = (each for each in self._connections if not each.is_answering)
-            next(idle, next(iter(self._connections))).end()
-        connection = HealthConnection(
-            self._server, loop=asyncio.get_running_loop(), on_lost=self._lost
-        )
-        self._connections[connection] = None
-        return self._connect(accepted, connection)
+        return self._connections.connect(accepted, self._connections.place(self._server))
 
-    async def _connect(self, accepted: socket.socket, connection: HealthConnection) -> None:
-        try:
-            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, accepted)
-        except BaseException:
-            accepted.close()
-            self._lost(connection)
-            raise
-
-    def _lost(self, connection: HealthConnection) -> None:
-        self._connections.pop(connection, None)
+    def _lost(self) -> None:
         for listener in self._listeners:
             listener.refill_soon()
 
@@ -139,8 +122,7 @@ class HealthServer:
         """Answer a request to its last byte; its connection becomes the most recently used."""
         connection = request.protocol
         assert isinstance(connection, HealthConnection)
-        if connection in self._connections:
-            self._connections[connection] = self._connections.pop(connection)
+        self._connections.used(connection)
         with connection.answering():
             response = await self._handle(request)
             await response.prepare(request)

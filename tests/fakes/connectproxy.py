@@ -1,7 +1,8 @@
-"""An HTTP CONNECT proxy on a real socket, over TCP, TLS or a Unix socket, that may also lie.
+"""An HTTP proxy on a real socket, over TCP, TLS or a Unix socket, that may also lie.
 
 ``answer`` is what it says to CONNECT. After TUNNEL it ties connections together; after anything
-else it waits for the client to leave, but for CLOSE. ENDLESS is a head without an end.
+else it waits for the client to leave, but for CLOSE. ENDLESS is a head without an end. With TUNNEL
+a request with a whole URL is passed on as it is.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from pathlib import Path
 
 TUNNEL = b"HTTP/1.1 200 Connection established\r\nVia: fake\r\n\r\n"
 HANG = b""
+REFUSED = b"HTTP/1.1 407 no\r\nContent-Length: 0\r\n\r\n"
 CLOSE = b"close"
 ENDLESS = b"endless"
 
@@ -86,10 +88,15 @@ class FakeConnectProxy:
             writer.write(self._answer)
             await reader.read()
             return
-        port = head.split(b" ")[1].rpartition(b":")[2]
+        target = head.split(b" ")[1]
+        is_plain = not head.startswith(b"CONNECT ")
+        port = target.split(b"/")[2 if is_plain else 0].rpartition(b":")[2]
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", int(port))
         writers.append(up_writer)
-        writer.write(TUNNEL)
+        if is_plain:
+            up_writer.write(head)
+        else:
+            writer.write(TUNNEL)
         await asyncio.gather(_pump(reader, up_writer), _pump(up_reader, writer))
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import ssl
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -15,72 +14,11 @@ from auditproxy.app.sinks.webhook import open_webhook
 from auditproxy.files.webhook import load_target
 from tests.fakes.backends import Told, event
 from tests.fakes.certificates import CERTIFICATE, KEY
+from tests.fakes.connectproxy import REFUSED, FakeConnectProxy
 from tests.fakes.kubeconfigs import kubeconfig
 from tests.fakes.webhook import OK, Receiver, server_context
 
 CLOSING = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
-
-
-class ConnectProxy:
-    """An HTTP proxy that ties connections together; keeps the head of each request to it."""
-
-    def __init__(self, context: ssl.SSLContext | None = None, refuse: bool = False) -> None:
-        self.heads: list[bytes] = []
-        self.port = 0
-        self._context = context
-        self._refuse = refuse
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._server: asyncio.Server | None = None
-
-    async def __aenter__(self) -> "ConnectProxy":
-        self._server = await asyncio.start_server(
-            self._connected, "127.0.0.1", 0, ssl=self._context
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        writers = [writer]
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            self.heads.append(head)
-            if self._refuse:
-                writer.write(b"HTTP/1.1 407 no\r\nContent-Length: 0\r\n\r\n")
-                return
-            target = head.split(b" ")[1]
-            plain = not head.startswith(b"CONNECT ")
-            port = target.split(b"/")[2 if plain else 0].rpartition(b":")[2]
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", int(port))
-            writers.append(up_writer)
-            if plain:
-                up_writer.write(head)
-            else:
-                writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-            await asyncio.gather(_pump(reader, up_writer), _pump(up_reader, writer))
-        except (OSError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            for each in writers:
-                each.transport.abort()
-            # Aborted connections are closed at the loop's next turns.
-            await asyncio.gather(*(each.wait_closed() for each in writers), return_exceptions=True)
-            self._tasks.discard(task)
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65536):
-        writer.write(data)
-    writer.close()
 
 
 async def deliver(folder: Path, cluster: dict[str, Any], user: dict[str, Any]) -> tuple[bool, Told]:
@@ -126,7 +64,7 @@ async def server_name(folder: Path) -> None:
 async def https_through_a_proxy(folder: Path) -> None:
     """A proxy sees where to, and neither our credential nor an event."""
     context, ca = server_context(folder)
-    async with Receiver(CLOSING, context=context) as receiver, ConnectProxy() as proxy:
+    async with Receiver(CLOSING, context=context) as receiver, FakeConnectProxy() as proxy:
         cluster = {
             "server": receiver.url,
             "certificate-authority": str(ca),
@@ -142,7 +80,7 @@ async def https_through_a_proxy(folder: Path) -> None:
 
 async def http_through_a_proxy(folder: Path) -> None:
     """Plain HTTP goes to the proxy with the whole URL."""
-    async with Receiver(CLOSING) as receiver, ConnectProxy() as proxy:
+    async with Receiver(CLOSING) as receiver, FakeConnectProxy() as proxy:
         cluster = {
             "server": f"{receiver.url}/some/path/",
             "proxy-url": f"http://127.0.0.1:{proxy.port}",
@@ -155,7 +93,7 @@ async def http_through_a_proxy(folder: Path) -> None:
 async def refusing_proxy(folder: Path) -> None:
     """A proxy that refuses is a loss that says so."""
     context, ca = server_context(folder)
-    async with Receiver(context=context) as receiver, ConnectProxy(refuse=True) as proxy:
+    async with Receiver(context=context) as receiver, FakeConnectProxy(REFUSED) as proxy:
         cluster = {
             "server": receiver.url,
             "certificate-authority": str(ca),
@@ -169,7 +107,10 @@ async def refusing_proxy(folder: Path) -> None:
 async def https_proxy(folder: Path) -> None:
     """A proxy that is itself spoken to by TLS."""
     context, ca = server_context(folder)
-    async with Receiver(CLOSING, context=context) as receiver, ConnectProxy(context) as proxy:
+    async with (
+        Receiver(CLOSING, context=context) as receiver,
+        FakeConnectProxy(context=context) as proxy,
+    ):
         cluster = {
             "server": receiver.url,
             "certificate-authority": str(ca),

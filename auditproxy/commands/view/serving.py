@@ -20,6 +20,7 @@ from auditproxy.app.standardstreams import one_line, refusal
 from auditproxy.commands.view.guarding import API, HEADERS, denial
 from auditproxy.commands.view.pagefiles import PageFile
 from auditproxy.health.connection import HealthConnection
+from auditproxy.health.connections import BoundedConnections
 from auditproxy.sockets.listener import Listener, bind
 
 HOST = "127.0.0.1"
@@ -45,8 +46,7 @@ class PageServer:
         self._token = token
         self._hosts: tuple[str, ...] = ()
         self._listeners: list[Listener] = []
-        self.connections: dict[HealthConnection, None] = {}
-        """Those that are open, the most recently used last."""
+        self.connections = BoundedConnections(MOST_CONNECTIONS)
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, "view")
         self.waiting = 0
         """Questions that are answered or wait for it."""
@@ -68,31 +68,13 @@ class PageServer:
         await self._server.shutdown(1.0)
 
     def _accepted(self, accepted: socket.socket) -> Coroutine[Any, Any, None]:
-        if len(self.connections) >= MOST_CONNECTIONS:
-            idle = (each for each in self.connections if not each.is_answering)
-            next(idle, next(iter(self.connections))).end()
-        connection = HealthConnection(
-            self._server,
-            loop=asyncio.get_running_loop(),
-            on_lost=lambda lost: self.connections.pop(lost, None),
-        )
-        self.connections[connection] = None
-        return self._connect(accepted, connection)
-
-    async def _connect(self, accepted: socket.socket, connection: HealthConnection) -> None:
-        try:
-            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, accepted)
-        except BaseException:
-            accepted.close()
-            self.connections.pop(connection, None)
-            raise
+        return self.connections.connect(accepted, self.connections.place(self._server))
 
     async def _answered(self, request: BaseRequest) -> Response:
         """Answer a request to its last byte; its connection becomes the most recently used."""
         connection = request.protocol
         assert isinstance(connection, HealthConnection)
-        if connection in self.connections:
-            self.connections[connection] = self.connections.pop(connection)
+        self.connections.used(connection)
         with connection.answering():
             response = await self._response(request)
             response.headers.update(HEADERS)
